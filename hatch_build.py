@@ -1,0 +1,16 @@
+"""Copies the cards into a wheel.
+
+An editable install must not copy them: the copy would go stale while the checkout is edited. There,
+`stexplain.cards` finds the checkout's own folders.
+"""
+
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CardsHook(BuildHookInterface[Any]):
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name == "wheel" and version != "editable":
+            build_data["force_include"]["datasets"] = "stexplain/_cards/datasets"
+            build_data["force_include"]["models"] = "stexplain/_cards/models"

@@ -1,0 +1,3 @@
+"""stexplain."""
+
+__version__ = "0.1.0.dev0"
