@@ -1,0 +1,79 @@
+"""A run folder whose stages are done once: a run that is killed goes on from its last finished stage."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stexplain.errors import InputError
+from stexplain.files import read_json, write_json
+
+
+class Stages:
+    """The stages of a run, kept in its folder.
+
+    A stage is finished when its record is written, which is the last thing it does; its files come before. Whatever
+    an unfinished stage left is made again.
+
+    Args:
+        folder: of the run.
+        asked: what was asked for, as JSON: a folder holds one run only.
+
+    Raises:
+        InputError: where the folder holds a run of something else.
+
+    Example:
+        >>> import tempfile
+        >>> stages = Stages(Path(tempfile.mkdtemp()), {"seed": 0})
+        >>> stages("sum", lambda: {"value": 1 + 1})["value"]
+        2
+        >>> stages("sum", lambda: 1 / 0)["value"]  # finished: not done again
+        2
+    """
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
+        self.folder = folder
+        record = folder / "run.json"
+        if record.is_file():
+            before = read_json(record)
+            differs = [key for key in {*asked, *before} if before.get(key) != asked.get(key)]
+            if differs:
+                what = "; ".join(f"{key} was {before.get(key)!r}, now {asked.get(key)!r}" for key in sorted(differs))
+                raise InputError(
+                    f"{folder} holds a run of something else: {what}. "
+                    "Give another folder with --out, or remove this one to start over."
+                )
+        elif folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty and holds no run. Give another folder with --out.")
+        else:
+            write_json(record, asked)
+
+    def __call__(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """The result of a stage: read where it is finished, else worked out and written.
+
+        Args:
+            name: of the stage; may contain slashes.
+            work: gives a result that JSON can hold.
+        """
+        record = self._record(name)
+        if not record.is_file():
+            started = time.perf_counter()
+            result = work()
+            write_json(record, {"seconds": round(time.perf_counter() - started, 3), "result": result})
+        found: dict[str, Any] = read_json(record)["result"]
+        return found
+
+    def finished(self, name: str) -> bool:
+        """Whether a stage is done."""
+        return self._record(name).is_file()
+
+    def seconds(self) -> dict[str, float]:
+        """How long each finished stage took, in seconds, in the order in which they ended."""
+        records = sorted((self.folder / "stages").rglob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return {
+            path.relative_to(self.folder / "stages").with_suffix("").as_posix(): float(read_json(path)["seconds"])
+            for path in records
+        }
+
+    def _record(self, name: str) -> Path:
+        return self.folder / "stages" / f"{name}.json"
