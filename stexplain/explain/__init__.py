@@ -1,0 +1,14 @@
+"""Explainers: a model, a batch and a target in, importance over node x time out. One file per method."""
+
+from stexplain.explain.cam import CAM as CAM
+from stexplain.explain.controls import Motion as Motion
+from stexplain.explain.controls import Random as Random
+from stexplain.explain.explanation import Explanation as Explanation
+from stexplain.explain.explanation import joined as joined
+from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
+from stexplain.explain.gradient import InputGradient as InputGradient
+from stexplain.explain.targets import Class as Class
+from stexplain.explain.targets import Custom as Custom
+from stexplain.explain.targets import Margin as Margin
+from stexplain.explain.targets import Predicted as Predicted
+from stexplain.explain.targets import Target as Target

@@ -1,0 +1,274 @@
+"""What all explainers share: reading a batch however it is laid out, asking the model, and putting maps together."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from stexplain.axes import BATCH, Layout, check_shape
+from stexplain.data.samples import Batch, Sample, check_finite
+from stexplain.errors import InputError
+from stexplain.explain.explanation import Explanation, joined
+from stexplain.explain.model_state import differentiable, first_tensor, held, place, takes_valid, unwrapped
+from stexplain.explain.targets import Scored, Target, as_target
+from stexplain.graph import STGraph
+
+Signals = Tensor | NDArray[Any] | Sample | Batch
+TargetLike = Target | Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Samples to be explained.
+
+    Attributes:
+        x: in the layout of the model's input.
+        valid: ``[B, M, T]``, bool, or none: all frames are valid.
+        sizes: of the axes b, m, t, n, c.
+        ids: B names; empty strings where there are none.
+    """
+
+    x: Tensor
+    valid: Tensor | None
+    sizes: dict[str, int]
+    ids: tuple[str, ...]
+
+    @property
+    def known_valid(self) -> Tensor:
+        """`valid`, or all true, ``[B, M, T]``."""
+        if self.valid is not None:
+            return self.valid
+        return torch.ones([self.sizes[axis] for axis in "bmt"], dtype=torch.bool, device=self.x.device)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What a method makes of some samples: see the attributes of `Explanation` of the same names."""
+
+    values: Tensor
+    scored: Scored | None = None
+    cells: Tensor | None = None
+    stride: int = 1
+    padding_share: Tensor | None = None
+
+
+class Explainer(ABC):
+    """An explainer is called on samples and gives an `Explanation`.
+
+    As a context manager it holds the model in eval mode and frozen for as long as the block lasts; a call outside of
+    one does the same for itself. Nothing about the model is changed afterwards, also after an error.
+
+    Args:
+        model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is asked.
+        inputs: the layout of its input, such as ``"b c t n m"``; default: `model.inputs`, else ``"b m t n c"``.
+        graph: of the nodes; default: `model.graph`.
+        classes: names of the classes; default: `model.class_names`.
+        chunk: how many samples are worked on at a time, where memory is short; default: all.
+    """
+
+    method: str = ""
+
+    def __init__(
+        self,
+        model: nn.Module | None,
+        *,
+        inputs: str | None = None,
+        graph: "STGraph | None" = None,
+        classes: Sequence[str] | None = None,
+        chunk: int | None = None,
+    ):
+        if model is not None and not isinstance(model, nn.Module):
+            raise InputError(f"the model is a {type(model).__name__}; wanted a torch.nn.Module.")
+        if chunk is not None and chunk < 1:
+            raise InputError(f"chunk is {chunk}; wanted at least one sample at a time, or none for all.")
+        self.model = None if model is None else unwrapped(model)
+        self.inputs = Layout(inputs or told(self.model, "inputs", str) or BATCH)
+        self.graph: STGraph | None = graph if graph is not None else told(self.model, "graph", STGraph)
+        self.classes = tuple(classes or told(self.model, "class_names", list | tuple) or ())
+        self.chunk = chunk
+        self._holds: list[AbstractContextManager[None]] = []
+
+    def __enter__(self) -> Self:
+        if self.model is not None:
+            hold = held(self.model)
+            hold.__enter__()
+            self._holds.append(hold)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._holds:
+            self._holds.pop().__exit__(None, None, None)
+
+    def __call__(self, x: Signals, *, target: TargetLike, valid: Any = None) -> Explanation:
+        """Explains samples.
+
+        Args:
+            x: a `Sample`, a `Batch`, or a tensor in the model's own layout, which goes in untouched (apart from the
+                model's device and floating type).
+            target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, or a function of the output.
+            valid: which frames of which instance hold a reading, ``[B, M, T]``; default: those of the sample, else
+                all. It is given to the model where its forward takes `valid`.
+
+        Raises:
+            InputError: where a shape, a name or a value does not fit; says what came and what was wanted.
+        """
+        goal = as_target(target)
+        if self.model is None:
+            asked = self._read(x, valid)
+            return self._explanation(asked, self._maps(asked, _unscored), goal)
+        with self._computing():
+            asked = self._read(x, valid)
+            samples = asked.sizes["b"]
+            step = min(self.chunk or samples, samples)
+            done = []
+            for start in range(0, samples, step):
+                rows = slice(start, min(start + step, samples))
+                part = self._part(asked, rows)
+
+                def scored(output: Any, rows: slice = rows) -> Scored:
+                    logits = first_tensor(output, "the model")
+                    if logits.ndim == 0 or len(logits) != rows.stop - rows.start:
+                        raise InputError(
+                            f"the model gave an output of shape {tuple(logits.shape)} for {rows.stop - rows.start} "
+                            f"samples laid out as {self.inputs.pattern!r}; wanted the samples first. "
+                            "Is the layout of the input right?"
+                        )
+                    return goal.score(logits, names=self.classes, rows=rows, samples=samples)
+
+                done.append((part, self._maps(part, scored)))
+        return joined([self._explanation(part, maps, goal) for part, maps in done])
+
+    @abstractmethod
+    def _maps(self, asked: Asked, scored: Callable[[Any], Scored]) -> Maps:
+        """The maps of some samples.
+
+        Args:
+            asked: the samples.
+            scored: the target: the model's output to scores.
+        """
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        assert self.model is not None
+        device, _ = place(self.model)
+        with held(self.model), differentiable(device):
+            yield
+
+    def _output(self, asked: Asked, x: Tensor | None = None) -> Any:
+        """What the model gives for the samples, or for other signals `x` in their place."""
+        assert self.model is not None
+        signals = asked.x if x is None else x
+        if asked.valid is not None and takes_valid(self.model):
+            return self.model(signals, valid=asked.valid)
+        return self.model(signals)
+
+    def _read(self, x: Signals, valid: Any) -> Asked:
+        """The samples on the model's device, checked."""
+        device, kind = (torch.device("cpu"), torch.float32) if self.model is None else place(self.model)
+        ids: tuple[str, ...] = ()
+        if isinstance(x, Sample | Batch):
+            valid = x.valid if valid is None else valid
+            ids = (x.id,) if isinstance(x, Sample) else tuple(x.ids)
+            if isinstance(x, Sample):
+                valid = torch.tensor(np.asarray(valid))
+                valid = valid[None] if valid.ndim == 2 else valid
+                x = self.inputs.from_batch(torch.tensor(x.x)[None])
+            else:
+                x = self.inputs.from_batch(x.x)
+        elif not isinstance(x, Tensor | np.ndarray):
+            raise InputError(f"x is a {type(x).__name__}; wanted a tensor, an array, a Sample or a Batch.")
+        # An array is copied: it may be a view of a file.
+        signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
+        signals = signals.to(device, kind if signals.is_floating_point() else None)
+        known = {}
+        if valid is not None:
+            valid = torch.as_tensor(valid).to(device)
+            known = {"m": int(valid.shape[1])} if valid.ndim == 3 and self._folds_instances else {}
+        if self.graph is not None:
+            known["n"] = len(self.graph)
+        sizes = self._sizes(signals, known)
+        if valid is not None:
+            check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
+            if valid.dtype != torch.bool:
+                raise InputError(f"valid is of type {str(valid.dtype).removeprefix('torch.')}; wanted bool.")
+        check_finite("x", signals)
+        return Asked(signals, valid, sizes, ids or ("",) * sizes["b"])
+
+    @property
+    def _folds_instances(self) -> bool:
+        """Whether the input's layout folds instances into another axis, so that its shape does not tell them."""
+        return any("m" in part.split(")")[0].split() for part in self.inputs.pattern.split("(")[1:])
+
+    def _sizes(self, x: Tensor, known: dict[str, int]) -> dict[str, int]:
+        if self._folds_instances and "m" not in known:
+            raise InputError(
+                f"the input's layout {self.inputs.pattern!r} does not tell how many instances there are. "
+                "Give `valid` [B, M, T], which does."
+            )
+        sizes = {**dict.fromkeys("bmtnc", 1), **self.inputs.sizes(tuple(x.shape), **known)}
+        if not all(sizes.values()):
+            raise InputError(f"x has shape {tuple(x.shape)}: there is nothing to explain.")
+        if self.graph is not None and sizes["n"] != len(self.graph):
+            raise InputError(f"x has {sizes['n']} nodes and the graph {len(self.graph)}. Give the graph of the model.")
+        return sizes
+
+    def _part(self, asked: Asked, rows: slice) -> Asked:
+        count = rows.stop - rows.start
+        if count == asked.sizes["b"]:
+            return asked
+        x = self.inputs.from_batch(self.inputs.to_batch(asked.x, **asked.sizes)[rows])
+        valid = None if asked.valid is None else asked.valid[rows]
+        return Asked(x, valid, {**asked.sizes, "b": count}, asked.ids[rows])
+
+    def _explanation(self, asked: Asked, maps: Maps, goal: Target) -> Explanation:
+        valid = asked.known_valid
+        return Explanation(
+            values=_array(torch.where(valid[..., None], maps.values, 0)),
+            valid=_array(valid, np.bool_),
+            node_names=() if self.graph is None else tuple(self.graph.nodes),
+            method=self.method or type(self).__name__,
+            target=goal.text() if maps.scored is not None else "",
+            targets=_array(None if maps.scored is None else maps.scored.classes, np.int64),
+            score=_array(None if maps.scored is None else maps.scored.scores),
+            ids=asked.ids,
+            classes=self.classes,
+            layer=self._layer_name,
+            cells=_array(maps.cells),
+            stride=maps.stride,
+            padding_share=_array(maps.padding_share),
+            graph=self.graph,
+        )
+
+    @property
+    def _layer_name(self) -> str:
+        return ""
+
+
+def told(model: nn.Module | None, name: str, kind: Any) -> Any:
+    """What a model says about itself; none where it has no such attribute, or means something else by it."""
+    value = getattr(model, name, None)
+    return value if isinstance(value, kind) else None
+
+
+def share_aside(values: Tensor, ok: Tensor) -> Tensor:
+    """The share of ``|H|`` that lies where `ok` is false: values ``[B, M, T, N]``, ok ``[B, M, T]``, to ``[B]``."""
+    size = values.detach().abs().sum(-1)
+    total = size.sum((1, 2))
+    return torch.where(ok, 0, size).sum((1, 2)) / torch.where(total > 0, total, 1)
+
+
+def _unscored(_: Any) -> Scored:
+    raise AssertionError("a control asks no model")
+
+
+def _array(tensor: Tensor | None, kind: Any = np.float32) -> Any:
+    return None if tensor is None else tensor.detach().cpu().numpy().astype(kind)

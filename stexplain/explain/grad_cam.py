@@ -1,0 +1,115 @@
+"""STG-Grad-CAM: what a layer saw, weighted by how much the score depends on each of its channels."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from stexplain.errors import InputError, unknown
+from stexplain.explain.cells import cell_valid
+from stexplain.explain.explainer import Asked
+from stexplain.explain.layer_explainer import LayerExplainer
+from stexplain.explain.model_state import listening
+from stexplain.explain.targets import Scored
+
+if TYPE_CHECKING:
+    from stexplain.graph import STGraph
+
+
+class STGGradCAM(LayerExplainer):
+    """STG-Grad-CAM of Das & Ortega, "Gradient-weighted class activation mapping for STGCN" (ICASSP 2022), Eq. 4-5.
+
+    With F ``[B, M, T', N, C]`` the output of a layer and y the score of the target (a logit):
+
+        alpha[b, m, k] = mean over nodes and valid cells of dy[b] / dF[b, m, t, n, k]        (Eq. 4)
+        H[b, m, t, n]  = sum over k of alpha[b, m, k] F[b, m, t, n, k]                       (Eq. 5, before its ReLU)
+
+    per sample and per instance, so that a batch gives the maps of its samples one by one. The signed H is kept; the
+    ReLU of Eq. 5 is `Explanation.importance`. For an absent instance, which has no valid cell, the mean is over all
+    its cells; it only enters `Explanation.padding_share`.
+
+    Where the layer is followed by global average pooling and a linear head with bias b, H sums to y - b, and equals
+    CAM / (M T' N). Only the part of the network behind the layer is differentiated.
+
+    Args:
+        model: any module. Its forward takes x, and `valid` where it has a parameter of that name.
+        layer: name or module; default: the last of `model.blocks`.
+        layout: of the layer's output, such as ``"(b m) c t n"``; default: `model.layout`.
+        inputs: of the model's input, such as ``"b c t n m"``; default: `model.inputs`.
+        graph: of the nodes; default: `model.graph`.
+        classes: names of the classes; default: `model.class_names`.
+        stride: frames from one cell of the layer to the next; default: as the model says, else ceil(T / T').
+        parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
+            channels, as the authors' released code does.
+        chunk: how many samples are worked on at a time.
+
+    Raises:
+        InputError: for an unknown layer, a layout that does not fit, an output that does not depend on the layer.
+
+    Example:
+        >>> from stexplain.explain.targets import Class
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        >>> with STGGradCAM(model, layer="0", layout="b c t n", inputs="b c t n") as explain:
+        ...     e = explain(torch.randn(5, 2, 8, 6), target=Class(1))
+        >>> e.values.shape
+        (5, 1, 8, 6)
+        >>> bool(abs(e.cells.sum((1, 2, 3)) + model[-1].bias[1].item() - e.score).max() < 1e-5)
+        True
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        layer: "str | nn.Module | None" = None,
+        layout: str | None = None,
+        inputs: str | None = None,
+        graph: "STGraph | None" = None,
+        classes: Sequence[str] | None = None,
+        stride: int | None = None,
+        parity: Literal["das2022"] | None = None,
+        chunk: int | None = None,
+    ):
+        if parity not in (None, "das2022"):
+            raise unknown("parity", parity, ["das2022"])
+        super().__init__(
+            model,
+            layer=layer,
+            layout=layout,
+            inputs=inputs,
+            graph=graph,
+            classes=classes,
+            stride=stride,
+            chunk=chunk,
+        )
+        self.parity = parity
+        self.method = "STG-Grad-CAM" if parity is None else f"STG-Grad-CAM ({parity})"
+
+    def _cells(self, asked: Asked, scored: Callable[[Any], Scored]) -> tuple[Tensor, Scored]:
+        with listening(self.layer_name, self.layer, gradient=True) as heard:
+            found = scored(self._output(asked))
+        slope = None
+        if found.scores.requires_grad:
+            # Samples do not mix in eval mode, so the gradient of the sum holds every sample's own.
+            (slope,) = torch.autograd.grad(found.scores.sum(), heard.tensor, allow_unused=True)
+        if slope is None:
+            _ = heard.tensor
+            raise InputError(
+                f"the target does not depend on layer {self.layer_name!r} in a differentiable way. "
+                "Explain a layer that the output goes through."
+            )
+        features, slopes = self._features(heard.tensor.detach(), asked), self._features(slope, asked)
+        return self._weighted(features, slopes, asked), found
+
+    def _weighted(self, features: Tensor, slopes: Tensor, asked: Asked) -> Tensor:
+        channels = features.shape[-1]
+        if self.parity == "das2022":
+            alpha = slopes.mean((1, 2, 3), keepdim=True).expand(-1, asked.sizes["m"], 1, 1, -1)
+            return torch.einsum("bmtnc,bmc->bmtn", features, alpha[:, :, 0, 0] / channels)
+        cells, nodes = features.shape[2:4]
+        ok = cell_valid(asked.known_valid, cells, self._stride(asked.sizes["t"], cells))
+        weight = (ok | ~ok.any(-1, keepdim=True)).to(slopes.dtype)
+        weight = weight / (weight.sum(-1, keepdim=True) * nodes)
+        alpha = torch.einsum("bmtnc,bmt->bmc", slopes, weight)
+        return torch.einsum("bmtnc,bmc->bmtn", features, alpha)

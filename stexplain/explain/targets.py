@@ -1,0 +1,224 @@
+"""What is explained: a score per sample, read from the model's output. Scores are logits, never probabilities."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stexplain.errors import InputError, unknown
+
+
+class Scored(NamedTuple):
+    """What a target reads from an output.
+
+    Attributes:
+        scores: ``[B]``, differentiable in the output.
+        classes: the class that each score is of, ``[B]`` int64; -1 where it is of none.
+    """
+
+    scores: Tensor
+    classes: Tensor
+
+
+class Target(ABC):
+    """A score per sample. Called on an output ``[B, classes]`` it gives scores ``[B]``."""
+
+    @abstractmethod
+    def score(
+        self, output: Tensor, *, names: Sequence[str] = (), rows: slice | None = None, samples: int | None = None
+    ) -> Scored:
+        """The scores and which class each is of.
+
+        Args:
+            output: of the model, for the samples in `rows`.
+            names: of the classes, where the model has them.
+            rows: which samples of the batch the output is of, where a batch is worked through in parts.
+            samples: how many the whole batch has.
+
+        Raises:
+            InputError: where the target does not fit the output.
+        """
+
+    @abstractmethod
+    def text(self) -> str:
+        """The target in words, as it stands in an explanation."""
+
+    def __call__(self, output: Tensor) -> Tensor:
+        """The scores alone."""
+        return self.score(output).scores
+
+    def __repr__(self) -> str:
+        return f"<target: {self.text()}>"
+
+
+class Class(Target):
+    """The logit of one class, or of one class per sample.
+
+    Args:
+        which: an index, a class name, or one of them per sample.
+
+    Raises:
+        InputError: (when called) for a class that does not exist, or another number of classes than of samples.
+
+    Example:
+        >>> output = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        >>> Class(2)(output).tolist(), Class([0, 1])(output).tolist()
+        ([3.0, 6.0], [1.0, 5.0])
+    """
+
+    def __init__(self, which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor"):
+        if isinstance(which, Tensor | np.ndarray):
+            which = which.tolist()
+        self.which: int | str | list[int | str] = which if isinstance(which, int | str) else list(which)
+
+    def score(
+        self, output: Tensor, *, names: Sequence[str] = (), rows: slice | None = None, samples: int | None = None
+    ) -> Scored:
+        """See `Target.score`."""
+        count = _class_count(output)
+        if isinstance(self.which, list):
+            samples = len(output) if samples is None else samples
+            if len(self.which) != samples:
+                raise InputError(
+                    f"the target names {len(self.which)} classes for {samples} samples. "
+                    "Name one class, or one for every sample."
+                )
+            chosen = [_index(one, names, count) for one in self.which[rows or slice(None)]]
+        else:
+            chosen = [_index(self.which, names, count)] * len(output)
+        classes = torch.tensor(chosen, dtype=torch.int64, device=output.device)
+        return Scored(output.gather(1, classes[:, None])[:, 0], classes)
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return "one class per sample" if isinstance(self.which, list) else f"class {self.which!r}"
+
+
+class Predicted(Target):
+    """The logit of the class that the model predicts, per sample.
+
+    Example:
+        >>> Predicted()(torch.tensor([[1.0, 2.0], [4.0, 3.0]])).tolist()
+        [2.0, 4.0]
+    """
+
+    def score(
+        self, output: Tensor, *, names: Sequence[str] = (), rows: slice | None = None, samples: int | None = None
+    ) -> Scored:
+        """See `Target.score`."""
+        _class_count(output)
+        best = output.max(dim=1)
+        return Scored(best.values, best.indices)
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return "the predicted class"
+
+
+class Margin(Target):
+    """How far one class is ahead of another: the difference of their logits.
+
+    Args:
+        ahead: the class whose logit counts, an index or a name; the explanation is listed under it.
+        behind: the class whose logit is subtracted.
+
+    Raises:
+        InputError: (when called) for a class that does not exist.
+
+    Example:
+        >>> Margin(1, 0)(torch.tensor([[1.0, 3.0], [4.0, 3.0]])).tolist()
+        [2.0, -1.0]
+    """
+
+    def __init__(self, ahead: int | str, behind: int | str):
+        self.ahead = ahead
+        self.behind = behind
+
+    def score(
+        self, output: Tensor, *, names: Sequence[str] = (), rows: slice | None = None, samples: int | None = None
+    ) -> Scored:
+        """See `Target.score`."""
+        ahead = Class(self.ahead).score(output, names=names)
+        behind = Class(self.behind).score(output, names=names)
+        return Scored(ahead.scores - behind.scores, ahead.classes)
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return f"class {self.ahead!r} ahead of class {self.behind!r}"
+
+
+class Custom(Target):
+    """A score of one's own.
+
+    Args:
+        function: the model's output to scores ``[B]``, differentiable, every sample by itself.
+
+    Raises:
+        InputError: (when called) where the function gives anything but one score per sample.
+
+    Example:
+        >>> Custom(lambda output: output.square().sum(1))(torch.tensor([[1.0, 3.0]])).tolist()
+        [10.0]
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        self.function = function
+
+    def score(
+        self, output: Tensor, *, names: Sequence[str] = (), rows: slice | None = None, samples: int | None = None
+    ) -> Scored:
+        """See `Target.score`."""
+        scores = self.function(output)
+        if not isinstance(scores, Tensor) or scores.shape != output.shape[:1]:
+            came = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+            raise InputError(
+                f"the target {self.text()} gave {came} for an output of shape {tuple(output.shape)}; "
+                f"wanted one score per sample, ({len(output)},)."
+            )
+        return Scored(scores, torch.full((len(output),), -1, device=output.device))
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+
+def as_target(target: "Target | Callable[[Tensor], Tensor]") -> Target:
+    """The target, or the one made of a function.
+
+    Raises:
+        InputError: where it is neither.
+    """
+    if isinstance(target, Target):
+        return target
+    if isinstance(target, type):
+        raise InputError(f"the target is the type {target.__name__} itself. Make one: {target.__name__}(...).")
+    if not callable(target):
+        raise InputError(
+            f"the target is {target!r}; wanted Class(...), Predicted(), Margin(..., ...) or a function of the output."
+        )
+    return Custom(target)
+
+
+def _class_count(output: Tensor) -> int:
+    if output.ndim != 2:
+        raise InputError(
+            f"the model's output has shape {tuple(output.shape)}; a class is read from [samples, classes]. "
+            "Give a function of the output as target."
+        )
+    return int(output.shape[1])
+
+
+def _index(which: int | str, names: Sequence[str], count: int) -> int:
+    if isinstance(which, str):
+        if not names:
+            raise InputError(f"the model names no classes, so {which!r} cannot be found. Give `classes`, or an index.")
+        if which not in names:
+            raise unknown("class", which, names)
+        return list(names).index(which)
+    if not 0 <= which < count:
+        raise InputError(f"there is no class {which}: the model has {count}, counted from 0 to {count - 1}.")
+    return int(which)

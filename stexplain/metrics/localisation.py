@@ -1,0 +1,169 @@
+"""Localisation: how well importance finds the cells that are known to decide the class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from stexplain.axes import check_shape
+from stexplain.data.samples import check_finite
+from stexplain.errors import InputError
+from stexplain.metrics.bootstrap import Interval, interval
+
+OVER = ("nodes", "frames", "cells")
+"""What is to be found: which nodes, which frames, or which nodes at which frames."""
+SCORES = ("auroc", "average_precision", "pointing", "prevalence")
+"""The scores; see `localisation`."""
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """Scores per sample.
+
+    Attributes:
+        scores: for each of `OVER` and each of `SCORES`, one number per sample ``[B]``; NaN for a sample that has
+            nothing to find, or nothing else, and is left out.
+    """
+
+    scores: dict[str, dict[str, NDArray[np.float64]]]
+
+    def interval(
+        self, over: str, score: str, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> Interval:
+        """The mean over samples with its bootstrap interval."""
+        return interval(self.scores[over][score], seed=seed, resamples=resamples, confidence=confidence)
+
+    def left_out(self, over: str) -> int:
+        """How many samples have no score."""
+        return int(np.isnan(self.scores[over]["auroc"]).sum())
+
+    def table(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
+        """A row per thing to be found and score: ``over, score, value, low, high, samples, left_out``."""
+        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        return pd.DataFrame(
+            [
+                {
+                    "over": over,
+                    "score": score,
+                    **self.interval(over, score, **options)._asdict(),
+                    "samples": len(values) - self.left_out(over),
+                    "left_out": self.left_out(over),
+                }
+                for over, scores in self.scores.items()
+                for score, values in scores.items()
+            ]
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Localisation]") -> "Localisation":
+        """Scores of several batches as one.
+
+        Raises:
+            InputError: where there are none.
+        """
+        if not parts:
+            raise InputError("there are no scores to join.")
+        return cls(
+            {
+                over: {score: np.concatenate([part.scores[over][score] for part in parts]) for score in SCORES}
+                for over in OVER
+            }
+        )
+
+
+def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
+    """How well importance finds planted truth: over nodes, over frames, and over both.
+
+    Over nodes, a node's value is the mean over valid frames and instances, and it is true where any of them is; over
+    frames, the same with the mean over nodes and valid instances. Only valid cells take part. Per sample:
+
+        auroc              the chance that a true cell has a higher value than another, a tie counting one half
+                           (Mann-Whitney U / (P Q)); 0.5 for a guess
+        average_precision  mean over true cells of the precision among all cells of at least its value; a guess has
+                           about the prevalence
+        pointing           whether the highest value is at a true cell (Zhang et al. 2018); the share of true ones
+                           where several are highest
+        prevalence         the share of cells that are true
+
+    Args:
+        values: importance ``[B, M, T, N]``, or of one sample ``[M, T, N]``; array or tensor. Ranked as it comes: give
+            `Explanation.importance`, or `values` where a negative sign shall rank below zero.
+        truth: which cells decide the class, bool, of the same shape.
+        valid: ``[B, M, T]`` or ``[M, T]``; default: all.
+
+    Raises:
+        InputError: where shapes do not fit, or a value is NaN or infinite.
+
+    Example:
+        >>> truth = np.zeros((1, 1, 4, 3), bool)
+        >>> truth[0, 0, 1:3, 2] = True
+        >>> found = localisation(truth * 2.0, truth)
+        >>> float(found.scores["cells"]["auroc"][0]), float(found.scores["nodes"]["pointing"][0])
+        (1.0, 1.0)
+    """
+    value, true = _array(values).astype(np.float64), _array(truth).astype(np.bool_)
+    ok = None if valid is None else _array(valid).astype(np.bool_)
+    if value.ndim == 3:
+        value, true, ok = value[None], true[None], None if ok is None else ok[None]
+    sizes = check_shape("values", value.shape, "b m t n")
+    check_shape("truth", true.shape, "b m t n", **sizes)
+    if ok is None:
+        ok = np.ones(value.shape[:3], np.bool_)
+    check_shape("valid", ok.shape, "b m t", **{axis: sizes[axis] for axis in "bmt"})
+    value = np.where(ok[..., None], value, 0.0)
+    true = true & ok[..., None]
+    check_finite("values", value)
+    samples = len(value)
+    readings = np.maximum(ok.sum((1, 2)), 1)[:, None]
+    instances = np.maximum(ok.sum(1), 1)
+    everywhere = np.broadcast_to(ok[..., None], value.shape).reshape(samples, -1)
+    return Localisation(
+        {
+            "nodes": _scores(
+                value.sum((1, 2)) / readings, _any(true, (1, 2)), np.ones((samples, sizes["n"]), np.bool_)
+            ),
+            "frames": _scores(value.mean(3).sum(1) / instances, _any(true, (1, 3)), _any(ok, 1)),
+            "cells": _scores(value.reshape(samples, -1), true.reshape(samples, -1), everywhere),
+        }
+    )
+
+
+def _scores(value: NDArray[np.float64], true: NDArray[np.bool_], ok: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """The scores per row of ``[B, L]``; NaN where a row has no true or no other item among those that are ok."""
+    positives, count = true.sum(1), ok.sum(1)
+    usable = (positives > 0) & (positives < count)
+    safe_positives, negatives = np.maximum(positives, 1), np.maximum(count - positives, 1)
+
+    # Items that are not ok rank last, above all others, where they change no other's rank.
+    ranks = rankdata(np.where(ok, value, np.inf), axis=1)
+    auroc = ((ranks * true).sum(1) - positives * (positives + 1) / 2) / (safe_positives * negatives)
+
+    order = np.argsort(np.where(ok, -value, np.inf), axis=1, kind="stable")
+    ordered, hits = np.take_along_axis(value, order, 1), np.take_along_axis(true, order, 1)
+    length = value.shape[1]
+    last_of_tie = np.full(value.shape, length - 1)
+    last_of_tie[:, :-1] = np.where(ordered[:, :-1] != ordered[:, 1:], np.arange(length - 1), length - 1)
+    # The last ok item ends its tie, whatever follows.
+    rows = np.flatnonzero(count > 0)
+    last_of_tie[rows, count[rows] - 1] = count[rows] - 1
+    last_of_tie = np.minimum.accumulate(last_of_tie[:, ::-1], axis=1)[:, ::-1]
+    precision = np.take_along_axis(hits.cumsum(1), last_of_tie, 1) / (last_of_tie + 1)
+    average_precision = (precision * hits).sum(1) / safe_positives
+
+    highest = ok & (value == np.max(np.where(ok, value, -np.inf), axis=1, keepdims=True))
+    pointing = (highest & true).sum(1) / np.maximum(highest.sum(1), 1)
+    found = (auroc, average_precision, pointing, positives / np.maximum(count, 1))
+    return {name: np.where(usable, score, np.nan) for name, score in zip(SCORES, found, strict=True)}
+
+
+def _any(values: NDArray[np.bool_], axis: int | tuple[int, ...]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.logical_or.reduce(values, axis=axis)
+    return found
+
+
+def _array(values: Any) -> NDArray[Any]:
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
