@@ -1,0 +1,92 @@
+"""Reads the JSON skeletons of Northwestern-UCLA Multiview Action 3D.
+
+A file is one object; its `skeletons` holds frames x 20 joints x 3, in metres, of one person.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stexplain.cards import DatasetCard
+from stexplain.data.recording import Recording, Source
+from stexplain.errors import DataError
+
+JOINTS = 20
+_NAME = re.compile(r"(?P<action>a\d{2})_s(?P<subject>\d{2})_e(?P<episode>\d{2})_v(?P<view>\d{2})")
+
+
+def find(root: Path, card: DatasetCard) -> list[Source]:
+    """The recordings under a folder, sorted by id; no file is opened.
+
+    Args:
+        root: a folder; its subfolders are searched too.
+        card: whose class ids (``"a01"`` ...) give the labels.
+
+    Returns:
+        One source per file whose name begins like ``a01_s02``. Where the name does not go on ``_e03_v01``, or its
+        action is no class of the card, the label is -1 and `problem` says why.
+    """
+    labels = {entry.id: label for label, entry in enumerate(card.classes)}
+    sources = []
+    for path in sorted(Path(root).rglob("a[0-9]*_s[0-9]*.json"), key=lambda path: (path.stem, path)):
+        match = _NAME.fullmatch(path.stem)
+        if match is None:
+            problem = "the name is not of the form a01_s02_e03_v01, so class, subject and view are unknown"
+            sources.append(Source(path.stem, path, -1, {}, problem))
+            continue
+        fields = {name: int(match[name]) for name in ("subject", "episode", "view")}
+        action = match["action"]
+        problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
+        sources.append(Source(path.stem, path, labels.get(action, -1), fields, problem))
+    return sources
+
+
+def read(path: Path) -> Recording:
+    """Reads one recording, of one person.
+
+    Raises:
+        DataError: where the file is missing, not JSON, or `skeletons` is not frames x 20 joints x 3 finite numbers.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "one_frame.json"
+        >>> _ = path.write_text(json.dumps({"skeletons": [[[0.0, 1.0, 2.0]] * 20]}))
+        >>> read(path).xyz.shape
+        (1, 1, 20, 3)
+    """
+    again = "Fetch the file again."
+    try:
+        value = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
+    except ValueError as error:  # which json's and Unicode's errors are
+        raise DataError(f"{path} is not JSON: {error}. Is it truncated? {again}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("skeletons"), list):
+        raise DataError(f"{path} has no list 'skeletons'; wanted frames x {JOINTS} joints x 3. {again}")
+    skeletons = value["skeletons"]
+    if not skeletons:
+        return Recording(np.zeros((1, 0, JOINTS, 3), np.float32), (0,))
+    try:
+        xyz = np.array(skeletons, np.float32)
+    except (TypeError, ValueError):
+        xyz = np.zeros(0, np.float32)
+    if xyz.shape != (len(skeletons), JOINTS, 3):
+        raise DataError(f"{path}, {_wrong(skeletons)}; wanted [{JOINTS}, 3] numbers in every frame. {again}")
+    if not np.isfinite(xyz).all():
+        raise DataError(f"{path}, frame {int(np.argwhere(~np.isfinite(xyz))[0, 0])}: not finite. {again}")
+    return Recording(xyz[None], (0,))
+
+
+def _wrong(skeletons: list[Any]) -> str:
+    """The first frame that is not joints x 3 numbers, in words."""
+    for frame, joints in enumerate(skeletons):
+        try:
+            found = f"found shape {list(np.array(joints, np.float32).shape)}"
+        except (TypeError, ValueError) as error:
+            return f"frame {frame}: {error}"
+        if found != f"found shape {[JOINTS, 3]}":
+            return f"frame {frame}: {found}"
+    return "its frames: found shapes that differ"

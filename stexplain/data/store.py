@@ -1,0 +1,195 @@
+"""The prepared store: recordings of any length in one memory-mapped folder.
+
+| file | what |
+|---|---|
+| `store.json` | what was prepared from what, and the size and SHA-256 of each file below |
+| `index.csv` | one line per recording: id, class, label, frames, instances, bodies, offset, and the dataset's fields |
+| `x.npy` | float32 ``[rows, N, C]``; zero where not valid |
+| `valid.npy` | bool ``[rows]`` |
+| `truth.npy` | bool ``[rows, N]``, where the truth is planted |
+| `left_out.csv` | recordings that were left out, and why |
+
+Recording i has `instances` x `frames` rows from `offset` on, all frames of its first instance first. Nothing is
+pickled, and nothing but the index is read into memory.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.errors import DataError, InputError
+from stexplain.files import read_json, sha256
+
+FORMAT = "stexplain store"
+VERSION = 1
+COLUMNS = ("id", "class", "label", "frames", "instances", "bodies", "offset")
+"""The columns of every index; those that follow are the dataset's own fields."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Recordings laid end to end.
+
+    Attributes:
+        x: ``[rows, N, C]``, float32; zero where not valid.
+        valid: ``[rows]``, bool.
+        truth: ``[rows, N]``, bool, or none.
+        offset: the first row of each recording, ``[n]``.
+        instances: of each recording, ``[n]``.
+        frames: of each recording, ``[n]``. Row ``offset + m * frames + t`` is instance m at frame t.
+    """
+
+    x: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    truth: NDArray[np.bool_] | None
+    offset: NDArray[np.int64]
+    instances: NDArray[np.int64]
+    frames: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store; the arrays of `rows` are memory-mapped.
+
+    Attributes:
+        path: of the folder.
+        info: what `store.json` says.
+        table: the index, one line per recording.
+        rows: the values.
+    """
+
+    path: Path
+    info: dict[str, Any]
+    table: pd.DataFrame
+    rows: Rows
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes of which the store holds recordings, in the card's order: what `label` counts."""
+        return [str(entry["name"]) for entry in self.info["classes"]]
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """Opens a store. Sizes are compared, contents are not: see `check` for those.
+
+        Raises:
+            InputError: where the folder is no store.
+            DataError: where the store is half-written, or its files disagree.
+        """
+        path = Path(path)
+        if not is_store(path):
+            raise InputError(
+                f"{path} is not a prepared store: it has no store.json. "
+                "Make one with `stexplain data prepare CARD RAW --out DIR`."
+            )
+        info = read_json(path / "store.json")
+        if info.get("format") != FORMAT or info.get("version") != VERSION:
+            raise DataError(
+                f"{path / 'store.json'} says format {info.get('format')!r}, version {info.get('version')!r}; wanted "
+                f"{FORMAT!r}, version {VERSION}. Prepare the recordings again with this version."
+            )
+        for name, entry in info["files"].items():
+            size = (path / name).stat().st_size if (path / name).is_file() else None
+            if size != entry["bytes"]:
+                found = "is missing" if size is None else f"has {size} bytes"
+                raise DataError(
+                    f"{path / name} {found}; wanted {entry['bytes']} bytes. The store is not whole: prepare it again."
+                )
+        texts = {"id": str, "class": str}
+        table = pd.read_csv(path / "index.csv", dtype=texts, keep_default_na=False)
+        rows = Rows(
+            _mapped(path / "x.npy"),
+            _mapped(path / "valid.npy"),
+            _mapped(path / "truth.npy") if "truth.npy" in info["files"] else None,
+            *(table[name].to_numpy(np.int64) for name in ("offset", "instances", "frames")),
+        )
+        store = cls(path, info, table, rows)
+        store._compare()
+        return store
+
+    def _compare(self) -> None:
+        rows, sizes = self.rows, self.rows.instances * self.rows.frames
+        count, nodes, channels = int(sizes.sum()), len(self.info["nodes"]), len(self.info["channels"])
+        arrays = [("x.npy", rows.x, (count, nodes, channels), "float32"), ("valid.npy", rows.valid, (count,), "bool")]
+        if rows.truth is not None:
+            arrays.append(("truth.npy", rows.truth, (count, nodes), "bool"))
+        for name, array, shape, kind in arrays:
+            if array.shape != shape or array.dtype != kind:
+                raise DataError(
+                    f"{self.path / name} is {array.dtype} {array.shape}; its index wants {kind} {shape}. "
+                    "The files are not of one store: prepare it again."
+                )
+        wanted = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else sizes
+        labels = self.table["label"].to_numpy(np.int64)
+        if not np.array_equal(rows.offset, wanted) or ((labels < 0) | (labels >= len(self.info["classes"]))).any():
+            raise DataError(f"{self.path / 'index.csv'} contradicts itself in offsets or labels. Prepare it again.")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check` verified."""
+
+    path: str
+    recordings: int
+    classes: int
+    rows: int
+    bytes: int
+    planted: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is whole: {self.recordings:,} recordings of {self.classes} classes, {self.rows:,} rows, "
+            f"{self.bytes / 1e6:,.1f} MB{', with planted truth' if self.planted else ''}."
+        )
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store, or the rest of one."""
+    return (Path(path) / "store.json").is_file()
+
+
+def check(path: Path) -> Checked:
+    """Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
+
+    Raises:
+        InputError: where the folder is no store.
+        DataError: for the first thing that is wrong.
+    """
+    store = Store.open(path)
+    for name, entry in store.info["files"].items():
+        if (found := sha256(store.path / name)) != entry["sha256"]:
+            raise DataError(
+                f"{store.path / name} has changed since it was prepared: its SHA-256 is {found}; wanted "
+                f"{entry['sha256']}. Prepare it again."
+            )
+    rows, step = store.rows, 1 << 16
+    for start in range(0, len(rows.valid), step):
+        part, valid = rows.x[start : start + step], rows.valid[start : start + step]
+        if not np.isfinite(part).all() or part[~valid].any():
+            raise DataError(f"{store.path / 'x.npy'} holds values that are not finite, or not zero where not valid.")
+    if store.table["id"].duplicated().any():
+        raise DataError(f"{store.path / 'index.csv'} names a recording twice.")
+    return Checked(
+        path=str(store.path),
+        recordings=len(store.table),
+        classes=len(store.class_names),
+        rows=len(rows.valid),
+        bytes=sum(entry["bytes"] for entry in store.info["files"].values()),
+        planted=rows.truth is not None,
+    )
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    try:
+        # As a plain array: np.memmap's own indexing costs more and gives back np.memmap.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not readable as an array: {error}. Prepare the store again.") from error
