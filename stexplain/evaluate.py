@@ -1,0 +1,201 @@
+"""How well a classifier does on a split, aggregated over the whole split."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from stexplain.errors import DataError, InputError
+
+if TYPE_CHECKING:
+    from stexplain.data.clips import Clips
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a classifier answers on n samples of K classes.
+
+    Attributes:
+        accuracy: share of samples whose highest logit is at their label, in [0, 1].
+        interval: of the accuracy, 95%: Wilson's score interval, which takes the samples for independent.
+        top5: share of samples whose label is among the five highest logits (all of them where K < 5), in [0, 1].
+        loss: mean cross-entropy, in nats.
+        confusion: ``[K, K]``, int64, samples by label (row) and answer (column).
+        logits: ``[n, K]``, float32.
+        labels: ``[n]``, int64.
+        ids: n names of samples.
+        classes: K names.
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    top5: float
+    loss: float
+    confusion: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    ids: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The class with the highest logit, ``[n]``."""
+        return np.asarray(self.logits.argmax(1), dtype=np.int64)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the answer is the label, ``[n]``."""
+        return np.equal(self.predicted, self.labels)
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"Evaluation of {len(self.ids)} samples, {len(self.classes)} classes: "
+            f"accuracy {self.accuracy:.3f} (95%: {low:.3f} to {high:.3f}), top-5 {self.top5:.3f}"
+        )
+
+
+def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation:
+    """Asks a model about every sample of a split, in eval mode.
+
+    A model that knows its recipe (one that was trained or loaded by this package) is given the samples as the recipe
+    samples them; any other gets them as they are.
+
+    Args:
+        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``. Its mode comes
+            back as it was.
+        clips: the split.
+        batch: samples at a time; the result does not depend on it beyond rounding.
+
+    Raises:
+        InputError: where the split is empty, a label is out of range, or the classes are not the model's.
+        DataError: where a logit is NaN or infinite.
+    """
+    from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
+
+    check_classes(model, clips, "clips")
+    if batch < 1:
+        raise InputError(f"batch is {batch}; wanted at least 1 sample at a time.")
+    recipe = getattr(model, "recipe", None)
+    if recipe is not None:
+        clips = clips.with_recipe(recipe)
+    logits, labels = answers(model, clips, batch), torch.as_tensor(np.asarray(clips.labels, dtype=np.int64))
+    classes = len(clips.classes)
+    top = multiclass_accuracy(logits, labels, classes, average="micro", top_k=min(TOP, classes))
+    confusion = multiclass_confusion_matrix(logits, labels, classes)
+    return Evaluation(
+        accuracy=float(multiclass_accuracy(logits, labels, classes, average="micro")),
+        interval=wilson(int(confusion.trace()), len(labels)),
+        top5=float(top),
+        loss=float(nn.functional.cross_entropy(logits, labels)),
+        confusion=confusion.numpy().astype(np.int64),
+        logits=logits.numpy(),
+        labels=labels.numpy(),
+        ids=tuple(clips.ids),
+        classes=tuple(clips.classes),
+    )
+
+
+def answers(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor:
+    """The logits of a model for every sample of a split in order, ``[n, K]`` float32, from eval mode and on the CPU.
+
+    Args:
+        model: its mode comes back as it was.
+        clips: given as they are.
+        batch: samples at a time.
+
+    Raises:
+        InputError: where an answer is not one logit per sample and class.
+        DataError: where a logit is NaN or infinite.
+    """
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    found: list[torch.Tensor] = []
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for part in clips.batches(batch):
+                logits = model(part.x.to(device), part.valid.to(device)).float().cpu()
+                check_logits(logits, len(part), clips.classes)
+                found.append(logits)
+    finally:
+        model.train(was_training)
+    logits = torch.cat(found)
+    broken = ~torch.isfinite(logits).all(1)
+    if broken.any():
+        raise DataError(
+            f"the model's logits are NaN or infinite for {int(broken.sum())} of {len(logits)} samples, the first "
+            f"{clips.ids[int(broken.int().argmax())]!r}. Its weights are broken: train it again, at a lower rate, or "
+            "load another checkpoint."
+        )
+    return logits
+
+
+def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval of a share (1927); unlike p +- z s it stays in [0, 1] and is right at 0 and 1.
+
+    Args:
+        successes: k, out of
+        trials: n, at least 1.
+        z: of the normal distribution; the default gives 95%.
+
+    Example:
+        >>> [round(bound, 3) for bound in wilson(9, 10)]
+        [0.596, 0.982]
+    """
+    share, weight = successes / trials, z * z / trials
+    middle = (share + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * (share * (1 - share) / trials + weight / (4 * trials)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def check_classes(model: nn.Module, clips: "Clips", name: str) -> None:
+    """Refuses an empty split, labels out of range, and classes or nodes that are not the model's.
+
+    Args:
+        model: its `class_names`, `classes` and `graph` are compared where it has them.
+        clips: the split.
+        name: of the argument, for the message.
+
+    Raises:
+        InputError: naming what came and what was wanted.
+    """
+    classes, labels = list(clips.classes), np.asarray(clips.labels)
+    if not len(clips):
+        raise InputError(f"{name} holds no samples. Does the split exist, and did `stexplain data prepare` keep any?")
+    if len(classes) < 2:
+        raise InputError(f"{name} has {len(classes)} class; a classifier needs at least 2.")
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if wrong.size:
+        first = int(wrong[0])
+        raise InputError(
+            f"{name} holds {wrong.size} labels outside 0 to {len(classes) - 1}, the first {int(labels[first])} of "
+            f"sample {clips.ids[first]!r}. Does the card list every class of the data?"
+        )
+    count, names = getattr(model, "classes", None), getattr(model, "class_names", None)
+    if isinstance(count, int) and count != len(classes):
+        raise InputError(f"{name} has {len(classes)} classes and the model {count}. Build the model with the data's.")
+    if names is not None and list(names) != classes:
+        differs = next((pair for pair in zip(names, classes, strict=False) if pair[0] != pair[1]), None)
+        what = f"the model's {differs[0]!r} is {differs[1]!r} there" if differs else f"{len(names)} and {len(classes)}"
+        raise InputError(f"{name} has other classes than the model: {what}. Train on this data, or load its model.")
+    nodes = getattr(getattr(model, "graph", None), "nodes", None)
+    if nodes is not None and tuple(nodes) != tuple(clips.graph.nodes):
+        raise InputError(
+            f"{name} is on another graph than the model: {len(clips.graph.nodes)} nodes and {len(nodes)}, or in "
+            "another order. Build the model with the data's graph."
+        )
+
+
+def check_logits(logits: torch.Tensor, samples: int, classes: list[str]) -> None:
+    """Refuses an answer that is not one logit per sample and class."""
+    if tuple(logits.shape) != (samples, len(classes)):
+        raise InputError(
+            f"the model answered with shape {tuple(logits.shape)} to {samples} samples of {len(classes)} classes; "
+            f"wanted {(samples, len(classes))}. Build the model with as many classes as the data has."
+        )
