@@ -366,6 +366,6 @@ def _count(name: str, value: int, least: int) -> None:
 def _no_negative(arcs: Arcs) -> None:
     if (arcs.weight < 0).any():
         raise InputError(
-            f"{int((arcs.weight < 0).sum())} edges have a negative weight, and relations are normalised by sums of "
-            "weights. Take their absolute values or leave them out, or give a strategy of your own as a callable."
+            f"an edge has the weight {arcs.weight.min()}, and relations are normalised by sums of weights, at least 0. "
+            "Take absolute values, leave such edges out, or give a strategy of your own as a callable."
         )

@@ -121,3 +121,55 @@ def chebyshev_relations(adjacency: NDArray[np.float64], order: int) -> list[NDAr
     values, vectors = np.linalg.eigh(np.eye(len(adjacency)) - root @ adjacency @ root)
     scaled = np.clip(2 * values / values[-1] - 1, -1, 1)
     return [vectors @ np.diag(np.cos(k * np.arccos(scaled))) @ vectors.T for k in range(order)]
+
+
+def slow_grad_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+    """STG-Grad-CAM of one sample and instance, Eq. 4-5 without the ReLU, by loops.
+
+    Args:
+        features: F, ``[T', N, C]``.
+        slopes: dy/dF, ``[T', N, C]``.
+        ok: cells to be averaged over, ``[T']``.
+    """
+    frames, nodes, channels = features.shape
+    cells = [t for t in range(frames) if ok[t]] or list(range(frames))
+    result = np.zeros((frames, nodes))
+    for channel in range(channels):
+        alpha = sum(float(slopes[t, n, channel]) for t in cells for n in range(nodes)) / (len(cells) * nodes)
+        for t in range(frames):
+            for n in range(nodes):
+                result[t, n] += alpha * float(features[t, n, channel])
+    return result
+
+
+def slow_to_frames(cells: NDArray[np.float64], ok: NDArray[np.bool_], frames: int, stride: int) -> NDArray[np.float64]:
+    """Cells ``[T', N]`` at frames 0, s, 2s, ... drawn as straight lines through those that are ok; constant beyond."""
+    result = np.zeros((frames, cells.shape[1]))
+    for t in range(frames):
+        near = {min(t // stride, len(cells) - 1), min(t // stride + 1, len(cells) - 1)}
+        shares = {i: max(0.0, 1 - abs(t - i * stride) / stride) for i in near}
+        if t > (len(cells) - 1) * stride:
+            shares = {len(cells) - 1: 1.0}
+        shares = {i: share for i, share in shares.items() if ok[i]}
+        total = sum(shares.values())
+        if total > 0:
+            result[t] = sum(share * cells[i] for i, share in shares.items()) / total
+    return result
+
+
+def slow_auroc(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """The chance that a true one is above another, by all pairs; a tie is half a win."""
+    wins = [float(a > b) + 0.5 * float(a == b) for a in values[truth] for b in values[~truth]]
+    return sum(wins) / len(wins)
+
+
+def slow_average_precision(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """The mean, over true ones, of the precision among all that are at least as high."""
+    return sum(float(truth[values >= a].mean()) for a in values[truth]) / int(truth.sum())
+
+
+def slow_contrastivity(psi: NDArray[np.float64]) -> float:
+    """1 - the mean of numpy's Pearson correlation over pairs of rows that vary."""
+    rows = [row for row in psi if row.std() > 0]
+    pairs = [np.corrcoef(rows[i], rows[j])[0, 1] for i in range(len(rows)) for j in range(i)]
+    return 1 - sum(pairs) / len(pairs)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stexplain.changing_graph import ChangingGraph
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+from tests.test_relations import dense
+
+WEIGHT = [[1.0, 0.0, 3.0], [0.5, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+
+
+@pytest.fixture
+def changing() -> ChangingGraph:
+    return ChangingGraph(STGraph("abcd", [(0, 1), (1, 2), (3, 2)], center="b"), WEIGHT)
+
+
+def test_every_frame_is_a_graph(changing: ChangingGraph):
+    assert changing.frames == 4
+    assert changing.at(0) == STGraph("abcd", [(0, 1), (3, 2)], [1.0, 3.0], center="b")
+    assert changing.at(2) == STGraph("abcd", [], center="b")
+    with pytest.raises(InputError, match="frame is 4; wanted 0 to 3"):
+        changing.at(4)
+
+
+@pytest.mark.parametrize(
+    "strategy", ["uniform", "distance", "spatial", "spatial-stgcn2018", "random_walk", "chebyshev"]
+)
+def test_relations_are_those_of_each_frame(changing: ChangingGraph, strategy: str):
+    relations = changing.relations(strategy)
+    matrices = relations.matrices(4)
+    assert matrices.shape == (4, len(relations), 4, 4)
+    for frame in range(4):
+        np.testing.assert_allclose(matrices[frame], changing.at(frame).relations(strategy).matrices(4), atol=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_snapshots_and_frames_are_inverse(weight: list[list[float]]):
+    changing = ChangingGraph(STGraph("abc", [(0, 1), (1, 2), (2, 0)]), weight)
+    assert ChangingGraph.from_snapshots([changing.at(frame) for frame in range(len(weight))]) == changing
+
+
+def test_the_product_graph_has_the_edges_of_each_frame(changing: ChangingGraph):
+    matrix = changing.unroll(temporal_weight=2.0).to_scipy().toarray()
+    for frame in range(4):
+        rows = slice(4 * frame, 4 * frame + 4)
+        np.testing.assert_array_equal(matrix[rows, rows], dense(changing.at(frame)))
+        if frame:
+            np.testing.assert_array_equal(matrix[rows, 4 * frame - 4 : 4 * frame], 2 * np.eye(4))
+
+
+def test_equality_ignores_edges_that_are_never_there():
+    more = ChangingGraph(STGraph("abc", [(0, 1), (1, 2)]), [[1.0, 0.0]])
+    less = ChangingGraph(STGraph("abc", [(1, 0)]), [[1.0]])
+    assert more == less
+    assert hash(more) == hash(less)
+    assert more != ChangingGraph(STGraph("abc", [(1, 0)]), [[2.0]])
+    assert more != "graph"
+
+
+def test_what_does_not_fit_is_refused():
+    graph = STGraph("abc", [(0, 1), (1, 2)])
+    with pytest.raises(InputError, match=r"weight has shape \(2,\); wanted \[T, 2 edges\]"):
+        ChangingGraph(graph, [1.0, 2.0])
+    with pytest.raises(InputError, match=r"weight has shape \(0, 2\)"):
+        ChangingGraph(graph, np.zeros((0, 2)))
+    with pytest.raises(InputError, match="at frame 1, edge 0 is NaN"):
+        ChangingGraph(graph, [[1, 1], [np.nan, 1]])
+    with pytest.raises(InputError, match="no graphs came"):
+        ChangingGraph.from_snapshots([])
+    with pytest.raises(InputError, match="frame 1 has other nodes or direction"):
+        ChangingGraph.from_snapshots([graph, STGraph("abd", [])])
+
+
+def test_it_cannot_be_changed(changing: ChangingGraph):
+    with pytest.raises(ValueError, match="read-only"):
+        changing.weight[0, 0] = 9
+    with pytest.raises(AttributeError):
+        changing.graph = changing.at(0)  # type: ignore[misc]

@@ -1,0 +1,156 @@
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+
+
+def test_from_edges_takes_names_indices_and_tables():
+    wanted = STGraph("abc", [(0, 1), (2, 1)], [1.0, 0.5], center="a")
+    assert STGraph.from_edges("abc", [("a", "b"), ("c", "b")], [1.0, 0.5], center="a") == wanted
+    assert STGraph.from_edges("abc", [(0, 1), (2, 1)], [1.0, 0.5], center="a") == wanted
+    assert STGraph.from_edges("abc", np.array([[0, 1], [2, 1]]), [1.0, 0.5], center="a") == wanted
+    table = pd.DataFrame({"from": ["a", "c"], "to": ["b", "b"], "weight": [1.0, 0.5]})
+    assert STGraph.from_edges("abc", table, center="a") == wanted
+    assert STGraph.from_edges("abc", table, [2, 2]).weight.tolist() == [2, 2]
+    assert STGraph.from_edges("abc", table[["from", "to"]]).weight.tolist() == [1, 1]
+
+
+def test_from_edges_refuses_what_is_no_edge():
+    with pytest.raises(InputError, match=r"unknown node 'shoulde'. Did you mean 'shoulder'\?"):
+        STGraph.from_edges(["shoulder", "hip"], [("shoulde", "hip")])
+    with pytest.raises(InputError, match=r"edge \('a', 'b', 'c'\) has 3 ends"):
+        STGraph.from_edges("abc", [("a", "b", "c")])
+    with pytest.raises(InputError, match=r"edge 0 is \(0, 5\)"):
+        STGraph.from_edges("abc", [(0, 5)])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array, sp.csr_matrix, sp.coo_array, sp.csc_matrix, list])
+def test_from_adjacency_takes_dense_and_sparse_matrices(kind):
+    graph = STGraph.from_adjacency(kind([[1.0, 0.5, 0.0], [0.5, 1.0, 2.0], [0.0, 2.0, 0.0]]))
+    assert graph == STGraph("012", [(0, 1), (1, 2)], [0.5, 2.0])
+
+
+def test_from_adjacency_finds_the_direction_from_symmetry():
+    one_way = [[0, 1], [0, 0]]
+    assert STGraph.from_adjacency(one_way).directed
+    assert not STGraph.from_adjacency([[0, 1], [1, 0]]).directed
+    both = STGraph.from_adjacency([[0, 1], [1, 0]], "ab", directed=True)
+    assert both == STGraph("ab", [(0, 1), (1, 0)], directed=True)
+    with pytest.raises(InputError, match=r"not symmetric: \[0, 1\] is 1.0 and \[1, 0\] is 0.0"):
+        STGraph.from_adjacency(one_way, directed=False)
+
+
+def test_from_adjacency_takes_boolean_and_whole_numbers_and_adds_duplicates_up():
+    assert STGraph.from_adjacency(np.array([[False, True], [True, False]])).weight.tolist() == [1.0]
+    twice = sp.coo_array(([1, 2, 3], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
+    assert STGraph.from_adjacency(twice, "ab") == STGraph("ab", [(0, 1)], [3.0])
+
+
+def test_from_adjacency_refuses_what_is_no_adjacency():
+    with pytest.raises(InputError, match=r"shape \(2, 3\); wanted \[N, N\]"):
+        STGraph.from_adjacency(np.ones((2, 3)))
+    with pytest.raises(InputError, match=r"at \[0, 1\] is nan; wanted a finite number"):
+        STGraph.from_adjacency([[0, np.nan], [0, 0]])
+    with pytest.raises(InputError, match="is a str of no numbers"):
+        STGraph.from_adjacency("ab")
+    with pytest.raises(InputError, match=r"there twice"):
+        STGraph.from_adjacency(np.ones((2, 2)), ["a", "a"])
+
+
+def test_from_distances_is_the_gaussian_kernel():
+    # As DCRNN: sigma is the standard deviation of all finite distances, weights below 0.1 are left out.
+    distances = np.array([[0.0, 1.0, np.inf], [2.0, 0.0, 6.0], [1.5, np.inf, 0.0]])
+    sigma = np.std([0, 1, 2, 0, 6, 1.5, 0])
+    graph = STGraph.from_distances(distances, "abc")
+    assert graph.directed
+    assert graph.edges.tolist() == [[0, 1], [1, 0], [2, 0]]
+    np.testing.assert_allclose(graph.weight, np.exp(-(np.array([1.0, 2.0, 1.5]) ** 2) / sigma**2))
+    assert np.exp(-((6 / sigma) ** 2)) < 0.1
+    everything = STGraph.from_distances(distances, "abc", threshold=0.0)
+    assert everything.edges.tolist() == [[0, 1], [1, 0], [1, 2], [2, 0]]
+
+
+def test_the_threshold_keeps_a_weight_that_equals_it():
+    far = np.array([[0.0, 2.0], [2.0, 0.0]])
+    assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0))).edges) == 1
+    assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0)) + 1e-9).edges) == 0
+
+
+def test_nearest_nodes():
+    points = np.array([0.0, 1.0, 3.0, 7.0])
+    distances = np.abs(points[:, None] - points)
+    graph = STGraph.from_distances(distances, "abcd", sigma=10.0, nearest=1)
+    assert graph.edges.tolist() == [[0, 1], [1, 2], [2, 3]]
+    assert not graph.directed
+    directed = STGraph.from_distances(distances, "abcd", sigma=10.0, nearest=1, directed=True)
+    assert {tuple(edge) for edge in directed.edges.tolist()} == {(1, 0), (0, 1), (1, 2), (2, 3)}
+    # Far from everything under a threshold, a node keeps no edge although it has a nearest node.
+    near = STGraph.from_distances(distances, "abcd", sigma=1.0, nearest=2, threshold=0.1)
+    assert near.edges.tolist() == [[0, 1]]
+    assert len(STGraph.from_distances(distances, "abcd", nearest=99).edges) == 6
+
+
+def test_equal_distances_take_the_first_nodes():
+    distances = np.ones((4, 4)) - np.eye(4)
+    graph = STGraph.from_distances(distances, "abcd", nearest=1, directed=True)
+    assert {tuple(edge) for edge in graph.edges.tolist()} == {(1, 0), (0, 1), (0, 2), (0, 3)}
+
+
+@pytest.mark.parametrize(
+    ("distances", "options", "says"),
+    [
+        (np.ones((2, 3)), {}, r"shape \(2, 3\)"),
+        ([[0, -1], [1, 0]], {}, r"at \[0, 1\] is -1.0; wanted a distance of at least 0"),
+        ([[0, np.nan], [1, 0]], {}, "is nan"),
+        ([[0, 1], [1, 0]], {"threshold": 1.5}, r"threshold is 1.5; wanted a weight in \[0, 1\]"),
+        ([[0, 1], [1, 0]], {"nearest": 0}, "nearest is 0"),
+        ([[0, 1], [1, 0]], {"sigma": 0.0}, "sigma is 0.0"),
+        ([[0, 1], [1, 0]], {"sigma": np.nan}, "sigma is nan"),
+        ([[1, 1], [1, 1]], {}, "sigma would be 0.0: the finite distances are all the same"),
+        (np.full((2, 2), np.inf), {}, "sigma would be 0.0"),
+        ([[0, 1], [2, 0]], {"directed": False}, "not symmetric"),
+    ],
+)
+def test_from_distances_refuses_what_has_no_kernel(distances, options: dict, says: str):
+    with pytest.raises(InputError, match=says):
+        STGraph.from_distances(distances, **options)
+
+
+def test_from_networkx_takes_attributes_and_order():
+    graph = nx.DiGraph(center=7, groups={"g": [5, 7]})
+    graph.add_node(7, pos=(0.0, 1.0))
+    graph.add_node(5, pos=(1.0, 1.0))
+    graph.add_edge(5, 7, weight=2.0)
+    graph.add_edge(7, 5)
+    wanted = STGraph(
+        ["7", "5"],
+        [(1, 0), (0, 1)],
+        [2.0, 1.0],
+        groups={"g": ["5", "7"]},
+        positions=[(0, 1), (1, 1)],
+        center="7",
+        directed=True,
+    )
+    assert STGraph.from_networkx(graph) == wanted
+    assert STGraph.from_networkx(nx.path_graph(3), weight="length").weight.tolist() == [1, 1]
+
+
+def test_from_networkx_refuses_parallel_edges_loops_and_other_things():
+    with pytest.raises(InputError, match="more than once"):
+        STGraph.from_networkx(nx.MultiGraph([(0, 1), (0, 1)]))
+    with pytest.raises(InputError, match="leads from '0' to itself"):
+        STGraph.from_networkx(nx.Graph([(0, 0)]))
+    with pytest.raises(InputError, match="a dict came; wanted a networkx"):
+        STGraph.from_networkx({})
+    partly = nx.path_graph(2)
+    partly.nodes[0]["pos"] = (0, 0)
+    with pytest.raises(InputError, match="positions of '1' are missing"):
+        STGraph.from_networkx(partly)
+    both = nx.Graph()
+    both.add_nodes_from([1, "1"])
+    with pytest.raises(InputError, match="node '1' is there twice"):
+        STGraph.from_networkx(both)
