@@ -1,0 +1,37 @@
+"""Samples, splits, readers of files, planted generators and the prepared store.
+
+Names are imported when first used: the processes that read recordings need no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stexplain.errors import suggest
+
+if TYPE_CHECKING:
+    from stexplain.data.clips import Clips as Clips
+    from stexplain.data.load import load_dataset as load_dataset
+    from stexplain.data.ntu_skeleton import read as read_skeleton  # noqa: F401
+    from stexplain.data.samples import Batch as Batch
+    from stexplain.data.samples import Sample as Sample
+    from stexplain.data.store import Store as Store
+    from stexplain.data.store import check as check_store  # noqa: F401
+
+_NAMES = {
+    "Batch": "stexplain.data.samples:Batch",
+    "Clips": "stexplain.data.clips:Clips",
+    "Sample": "stexplain.data.samples:Sample",
+    "Store": "stexplain.data.store:Store",
+    "check_store": "stexplain.data.store:check",
+    "load_dataset": "stexplain.data.load:load_dataset",
+    "read_skeleton": "stexplain.data.ntu_skeleton:read",
+}
+
+__all__ = [*_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"stexplain.data has no {name!r}. {suggest(name, _NAMES)}")
+    module, _, attribute = _NAMES[name].partition(":")
+    return getattr(import_module(module), attribute)
