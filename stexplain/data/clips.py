@@ -90,7 +90,7 @@ class Clips:
         Example:
             >>> graph = STGraph.from_edges(["a", "b"], [("a", "b")])
             >>> clips = Clips.from_arrays([np.ones((1, 5, 2, 3)), np.ones((1, 8, 2, 3))], [0, 1], graph=graph)
-            >>> len(clips), clips[1].x.shape, clips.batch([0, 1]).x.shape
+            >>> len(clips), clips[1].x.shape, tuple(clips.batch([0, 1]).x.shape)
             (2, (1, 8, 2, 3), (2, 1, 8, 2, 3))
         """
         values = [np.asarray(item, np.float32) for item in x]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stexplain import __version__
 from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported
 from stexplain.data.clips import Clips
+from stexplain.data.generate import generate
 from stexplain.data.prepare import alone, prepare
 from stexplain.data.store import Store, is_store
 from stexplain.errors import CardError, DataError, InputError, unknown
@@ -108,7 +109,7 @@ def planted(card: str | Path | DatasetCard, seed: int = 0) -> Path:
         if not is_store(out):
             raw = work / "raw"
             shutil.rmtree(raw, ignore_errors=True)
-            generator.generate(card, raw, seed=seed)
+            generate(card, raw, seed)
             prepare(card, raw, out)
         shutil.rmtree(work, ignore_errors=True)
     return out
