@@ -1,0 +1,6 @@
+"""Networks over a graph and time: message passing, one file per architecture, and models on disk."""
+
+from stexplain.nn.checkpoint import load_model as load_model
+from stexplain.nn.checkpoint import load_stgcn_checkpoint as load_stgcn_checkpoint
+from stexplain.nn.checkpoint import save_model as save_model
+from stexplain.nn.stgcn import STGCN as STGCN
