@@ -109,10 +109,9 @@ class Topology:
         """Source and target of the edges on a device, ``[E]`` each, int64."""
         device = torch.device(device)
         if device not in self._tensors:
-            self._tensors[device] = (
-                torch.tensor(self.source, device=device),
-                torch.tensor(self.target, device=device),
-            )
+            # Copies, as torch warns of arrays that are read-only.
+            source, target = (torch.from_numpy(ends.copy()).to(device) for ends in (self.source, self.target))
+            self._tensors[device] = source, target
         return self._tensors[device]
 
 

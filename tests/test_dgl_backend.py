@@ -108,14 +108,21 @@ def test_is_immutable_and_does_not_share_memory_with_its_arguments():
         topology.source[0] = 1
 
 
-def test_a_compiler_and_vmap_get_the_torch_implementation():
+def test_a_compiler_gets_the_torch_implementation_in_one_graph():
     topology = random_topology(6)
     x, weight = random_input(topology)
-    stacked = torch.stack([x, 2 * x])
-    out = torch.func.vmap(lambda each: aggregate_torch(topology, each, weight))(stacked)
+    compiled = torch.compile(lambda a, b: aggregate(topology, a, b), backend="eager", fullgraph=True)
+    for _ in range(2):
+        out = compiled(x, weight)
+        assert "IndexAdd" in type(out.grad_fn).__name__
+        torch.testing.assert_close(out, aggregate(topology, x, weight))
+
+
+def test_vmap_over_the_torch_implementation():
+    topology = random_topology(6)
+    x, weight = random_input(topology)
+    out = torch.func.vmap(lambda each: aggregate_torch(topology, each, weight))(torch.stack([x, 2 * x]))
     torch.testing.assert_close(out[1], 2 * aggregate(topology, x, weight))
-    traced = torch.fx.experimental.proxy_tensor.make_fx(lambda a, b: aggregate_torch(topology, a, b))(x, weight)
-    torch.testing.assert_close(traced(x, weight), aggregate(topology, x, weight))
 
 
 def test_implementation_is_named(monkeypatch: pytest.MonkeyPatch):

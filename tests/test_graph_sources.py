@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -6,6 +9,7 @@ import scipy.sparse as sp
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from tests import reference
 
 
 def test_from_edges_takes_names_indices_and_tables():
@@ -154,3 +158,22 @@ def test_from_networkx_refuses_parallel_edges_loops_and_other_things():
     both.add_nodes_from([1, "1"])
     with pytest.raises(InputError, match="node '1' is there twice"):
         STGraph.from_networkx(both)
+
+
+REAL = os.environ.get("STEXPLAIN_REAL_DATA")
+
+
+@pytest.mark.skipif(REAL is None, reason="STEXPLAIN_REAL_DATA names no folder of real data")
+def test_a_real_road_network():
+    matrix = np.loadtxt(Path(REAL or "") / "los-loop" / "los_adj.csv", delimiter=",")
+    graph = STGraph.from_adjacency(matrix)
+    assert len(graph) == 207
+    assert not graph.directed
+    off = matrix * (1 - np.eye(207))
+    assert 2 * len(graph.edges) == np.count_nonzero(off)
+    np.testing.assert_array_equal(graph.to_scipy().toarray(), off)
+    np.testing.assert_allclose(graph.relations("uniform").matrices(207)[0], reference.uniform_relations(off)[0])
+    wanted = np.stack(reference.walk_relations(off, 2, directed=False))
+    np.testing.assert_allclose(graph.relations("random_walk").matrices(207), wanted, atol=1e-12)
+    wanted = np.stack(reference.chebyshev_relations(off, 3))
+    np.testing.assert_allclose(graph.relations("chebyshev").matrices(207), wanted, atol=1e-6)
