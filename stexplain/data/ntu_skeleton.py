@@ -186,7 +186,7 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
         # Before anything of that size is made: a shifted file puts a body's id of 17 digits here.
         if number * lines_each > len(lines) - at:
             left = len(lines) - at
-            raise wrong(f"{wanted}, at most {left // lines_each}, for {left} lines follow. Is it truncated?")
+            raise wrong(f"{wanted}, at most {left // lines_each}, for {left} lines follow (is it truncated?)")
         return number
 
     def floats(found: list[bytes], wanted: str, finite: int) -> list[float]:
