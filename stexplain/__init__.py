@@ -10,7 +10,8 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0.dev0"
+from stexplain.version import __version__ as __version__
+
 
 if TYPE_CHECKING:
     from stexplain import data as data
@@ -55,7 +56,7 @@ _NAMES = {
     "viz": "",
 }
 
-__all__ = [*_NAMES]  # noqa: PLE0604 - the names are the keys above, and a second list would drift from them
+__all__ = [*_NAMES]
 
 
 def __getattr__(name: str) -> Any:

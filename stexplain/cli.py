@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -36,7 +36,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
     if version:
-        from stexplain import __version__
+        from stexplain.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit
@@ -112,7 +112,8 @@ def prepare(
     """
     from stexplain.data.prepare import prepare as run_prepare
 
-    summary = run_prepare(card, raw, out, missing=missing, keep=keep, workers=workers, progress=not quiet)
+    chosen = cast(Literal["energy", "first"], keep)  # an unknown one is refused there, with the nearest that exists
+    summary = run_prepare(card, raw, out, missing=missing, keep=chosen, workers=workers, progress=not quiet)
     _print(summary, json_)
 
 

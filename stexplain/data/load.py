@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain import __version__
+from stexplain.version import __version__
 from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported
 from stexplain.data.clips import Clips
 from stexplain.data.generate import generate

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain import __version__
+from stexplain.version import __version__
 from stexplain.cards import DatasetCard, dataset_card, imported
 from stexplain.data.recording import KEEP, Keep, Source
 from stexplain.data.shards import Shard, count, read_entries, read_shard, shard_path, write_shard

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stexplain.dgl_backend import Topology, aggregate
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from stexplain.relations import STRATEGIES, Relations
+from stexplain.graph.relations import STRATEGIES, Relations
 from tests import reference
 
 

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stexplain.changing_graph import ChangingGraph
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from tests.test_relations import dense
+from stexplain.graph.changing import ChangingGraph
+from tests.graph.test_relations import dense
 
 WEIGHT = [[1.0, 0.0, 3.0], [0.5, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.errors import InputError
-from stexplain.graph import STGraph, Strategy
-from stexplain.relations import Relations, over_time
+from stexplain.graph.relations import Relations, over_time
+from stexplain.graph.stgraph import STGraph, Strategy
 
 
 class ChangingGraph:

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.cards import DatasetCard, dataset_card
 from stexplain.errors import InputError, unknown
-from stexplain.graph_checks import checked_edges, checked_groups, checked_nodes, checked_positions, checked_weight
-from stexplain.graph_sources import kernel_edges, matrix_edges, networkx_parts
-from stexplain.relations import Arcs, Relations, relations_of
+from stexplain.graph.checks import checked_edges, checked_groups, checked_nodes, checked_positions, checked_weight
+from stexplain.graph.relations import Arcs, Relations, relations_of
+from stexplain.graph.sources import kernel_edges, matrix_edges, networkx_parts
 
 if TYPE_CHECKING:
     import pandas as pd
