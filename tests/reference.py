@@ -214,3 +214,93 @@ def slow_resample(
                 total = sum(weight for weight, _ in parts)
                 out[m, t] = sum(weight * x[m, frame].astype(float) for weight, frame in parts) / total
     return out, there
+
+
+class ReleasedBlock(torch.nn.Module):
+    """A block of ST-GCN with the entry names of its release: dense adjacency, images [R, C, T, V]."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        relations: int,
+        kernel: int,
+        stride: int,
+        residual: bool,
+        dropout: float,
+    ):
+        super().__init__()
+        self.relations, self.stride = relations, stride
+        self.gcn = torch.nn.ModuleDict({"conv": torch.nn.Conv2d(channels_in, channels_out * relations, 1)})
+        self.tcn = torch.nn.Sequential(
+            torch.nn.BatchNorm2d(channels_out),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(channels_out, channels_out, (kernel, 1), (stride, 1), (kernel // 2, 0)),
+            torch.nn.BatchNorm2d(channels_out),
+            torch.nn.Dropout(dropout),
+        )
+        self.residual = torch.nn.Sequential() if residual else None
+        if residual and (channels_in != channels_out or stride != 1):
+            self.residual.append(torch.nn.Conv2d(channels_in, channels_out, 1, (stride, 1)))
+            self.residual.append(torch.nn.BatchNorm2d(channels_out))
+
+    def forward(self, x: torch.Tensor, weighted: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        sent = self.gcn["conv"](x).unflatten(1, (self.relations, -1))
+        y = sum(torch.einsum("rctv,vw->rctw", sent[:, k], weighted[k]) for k in range(self.relations))
+        y = torch.relu(self.tcn[0](y))
+        y = self.tcn[4](self.tcn[3](self.tcn[2](y if mask is None else y * mask)))
+        y = torch.relu(y if self.residual is None else y + self.residual(x))
+        return y if mask is None else y * slow_strided(mask, self.stride)
+
+
+class ReleasedSTGCN(torch.nn.Module):
+    """ST-GCN (Yan et al. 2018) with the entry names of its release, on [B, C, T, V, M].
+
+    Given `valid` [B, M, T], absent instances are taken out, invalid cells are set to zero wherever time is mixed, and
+    only valid cells enter the mean; else all cells count, as released.
+    """
+
+    def __init__(
+        self, a: torch.Tensor, channels: list[int], strides: list[int], kernel: int, classes: int, dropout: float
+    ):
+        super().__init__()
+        self.register_buffer("A", a)
+        self.data_bn = torch.nn.BatchNorm1d(3 * a.shape[1])
+        ends = list(zip([3, *channels], channels, strides, strict=False))
+        self.st_gcn_networks = torch.nn.ModuleList(
+            ReleasedBlock(before, out, len(a), kernel, stride, i > 0, dropout if i else 0.0)
+            for i, (before, out, stride) in enumerate(ends)
+        )
+        self.edge_importance = torch.nn.ParameterList(torch.ones_like(a) for _ in channels)
+        self.fcn = torch.nn.Conv2d(channels[-1], classes, 1)
+
+    def forward(self, x: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+        batch, channels, frames, nodes, instances = x.shape
+        rows = x.permute(0, 4, 1, 2, 3).reshape(batch * instances, channels, frames, nodes)
+        present = list(range(batch * instances))
+        mask = None
+        if valid is not None:
+            present = [row for row in present if valid[row // instances, row % instances].any()]
+            mask = valid.reshape(batch * instances, 1, frames, 1)[present].to(x.dtype)
+            rows = rows[present] * mask
+        joint_major = rows.permute(0, 3, 1, 2).reshape(len(present), nodes * channels, frames)
+        y = self.data_bn(joint_major).unflatten(1, (nodes, channels)).permute(0, 2, 3, 1)
+        y = y if mask is None else y * mask
+        for block, importance in zip(self.st_gcn_networks, self.edge_importance, strict=True):
+            y = block(y, self.A * importance, mask)
+            mask = None if mask is None else slow_strided(mask, block.stride)
+        pooled = []
+        for sample in range(batch):
+            means = []
+            for i, row in enumerate(present):
+                if row // instances == sample:
+                    cells = y[i] if mask is None else y[i][:, mask[i, 0, :, 0] > 0]
+                    means.append(cells.mean((1, 2)))
+            pooled.append(torch.stack(means).mean(0))
+        return self.fcn(torch.stack(pooled)[:, :, None, None]).flatten(1)
+
+
+def slow_strided(mask: torch.Tensor, stride: int) -> torch.Tensor:
+    """The mask [R, 1, T, 1] of cells: one where any of a cell's frames is one."""
+    cells = [mask[:, :, start : start + stride].amax(2, keepdim=True) for start in range(0, mask.shape[2], stride)]
+    return torch.cat(cells, 2)

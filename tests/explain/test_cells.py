@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+
+from stexplain.errors import InputError
+from stexplain.explain.cells import cell_valid, infer_stride, to_frames
+from stexplain.nn.stgcn import valid_cells
+from tests.explain.small_models import signals
+from tests.reference import slow_to_frames
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("frames", [1, 5, 16, 17, 150])
+def test_the_stride_of_padded_layers_is_found(frames, stride):
+    cells = -(-frames // stride)
+    assert -(-frames // infer_stride(frames, cells)) == cells
+
+
+@pytest.mark.parametrize(("stride", "frames"), [(1, 6), (2, 9), (3, 9), (4, 17), (4, 20)])
+def test_back_to_frames_by_loops(stride, frames):
+    count = -(-frames // stride)
+    cells = signals(2, 2, count, 3, seed=stride).double()
+    ok = signals(2, 2, count, seed=frames) > -0.5
+    found = to_frames(cells, ok, frames, stride)
+    for b, m in np.ndindex(2, 2):
+        expected = slow_to_frames(cells[b, m].numpy(), ok[b, m].numpy(), frames, stride)
+        assert np.allclose(found[b, m], expected, atol=1e-12)
+
+
+def test_a_ramp_comes_back_as_the_frames_that_the_cells_are_centred_on():
+    ramp = (torch.arange(5.0) * 4).view(1, 1, 5, 1)
+    found = to_frames(ramp, torch.ones(1, 1, 5, dtype=torch.bool), 17, 4)
+    assert found.flatten().tolist() == list(range(17))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_cells_are_valid_where_the_network_says_so(stride):
+    valid = signals(3, 2, 13) > 0.3
+    assert torch.equal(cell_valid(valid, -(-13 // stride), stride), valid_cells(valid, stride))
+
+
+def test_fewer_cells_than_frames_of_an_unpadded_layer():
+    valid = torch.ones(1, 1, 12, dtype=torch.bool)
+    valid[..., 8:] = False
+    assert cell_valid(valid, 10, 1)[0, 0].tolist() == [True] * 8 + [False] * 2
+    with pytest.raises(InputError, match="Give `stride`"):
+        infer_stride(12, 10)

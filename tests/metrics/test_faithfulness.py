@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.data.samples import Batch
+from stexplain.errors import InputError
+from stexplain.metrics import faithfulness, masking_curve, node_sets
+from tests.explain.small_models import signals
+
+
+def test_closed_forms():
+    assert faithfulness([0, 0.1, 0.9], [0.8, 0.8, 0.8]) == 0
+    assert faithfulness([0, 1], [0.5, 0]) == 1
+    # 0.5 * 0.2 / 0.8 + 0.9 * 0.6 / 0.8
+    assert faithfulness([0, 0.5, 0.9], [0.8, 0.6, 0.2]) == pytest.approx(0.8)
+    # A gain counts as a loss does, and percent are as good as shares.
+    assert faithfulness([0, 0.5], [50, 60]) == faithfulness([0, 0.5], [0.5, 0.4]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("masking", "accuracy", "words"),
+    [
+        ([0.1, 0.5], [0.8, 0.7], "0 first"),
+        ([0, 1.5], [0.8, 0.7], r"\[0, 1\]"),
+        ([0, 0.5], [0.8], "one accuracy for each"),
+        ([0, 0.5], [0.0, 0.0], "divides by it"),
+        ([], [], "one accuracy"),
+    ],
+)
+def test_wrong_arguments(masking, accuracy, words):
+    with pytest.raises(InputError, match=words):
+        faithfulness(masking, accuracy)
+
+
+def test_node_sets():
+    psi = [0.3, 0.9, 0.1, 0.9, 0.2]
+    sets = node_sets(psi, 2, np.random.default_rng(0))
+    assert sets["highlighted"].tolist() == [1, 3]
+    assert sorted(sets["least"]) == [2, 4]
+    assert len(set(sets["random"])) == 2
+    drawn = np.bincount([i for seed in range(500) for i in node_sets(psi, 2, np.random.default_rng(seed))["random"]])
+    assert (np.abs(drawn - 200) < 60).all()
+    for wrong in (0, 6):
+        with pytest.raises(InputError, match="between 1 and 5"):
+            node_sets(psi, wrong, np.random.default_rng(0))
+    with pytest.raises(InputError, match="NaN"):
+        node_sets([np.nan, 1.0], 1, np.random.default_rng(0))
+
+
+class Loudest(nn.Module):
+    """Two classes: whether node 0 or node 1 is higher on average. Nodes 2 and 3 are never looked at."""
+
+    def forward(self, x, valid=None):
+        level = x.mean((1, 2, 4))
+        return torch.stack([level[:, 0], level[:, 1] + 0.5], 1)
+
+
+def batches():
+    x = signals(40, 1, 6, 4, 1) * 0.1
+    x[:20, :, :, 0] += 2
+    x[20:, :, :, 1] += 2
+    labels = torch.tensor([0] * 20 + [1] * 20)
+    valid = torch.ones(40, 1, 6, dtype=torch.bool)
+    ids = tuple(f"clip {row}" for row in range(40))
+    return [Batch(x[a:b], valid[a:b], labels[a:b], ids[a:b]) for a, b in ((0, 15), (15, 40))]
+
+
+PSI = [[0.9, 0.1, 0.3, 0.2], [0.1, 0.9, 0.2, 0.3]]
+
+
+def test_curve_of_a_model_that_is_understood():
+    model = Loudest().train()
+    curve = masking_curve(model, batches(), PSI, nodes=1, masking=[0, 0.5, 0.9, 1], seed=1)
+    assert model.training
+    # Class 0 falls when node 0 is below 0.5, at m = 0.9 and 1; class 1 never falls, as 0 + 0.5 is above node 0.
+    assert curve.accuracy("highlighted").tolist() == [1, 1, 0.5, 0.5]
+    assert curve.accuracy("least").tolist() == [1, 1, 1, 1]
+    assert 0.5 < curve.accuracy("random")[3] < 1
+    assert curve.faithfulness("highlighted").value == pytest.approx(0.9 * 0.5 + 0.5)
+    assert curve.faithfulness("least") == (0, 0, 0)
+    low, high = curve.faithfulness("highlighted")[1:]
+    assert 0.5 < low < 0.95 < high < 1.4
+    assert curve.accuracy_interval("highlighted")[3].low < 0.5 < curve.accuracy_interval("highlighted")[3].high
+    assert curve.ids == tuple(f"clip {row}" for row in range(40))
+
+
+def test_the_cut_into_batches_does_not_matter():
+    whole = masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[0.9])
+    halves = masking_curve(
+        Loudest(),
+        [part[i : i + 4] for part in batches() for i in range(0, len(part), 4)].__iter__(),
+        PSI,
+        nodes=1,
+        masking=[0.9],
+    )
+    for which in whole.correct:
+        assert np.array_equal(whole.correct[which], halves.correct[which])
+    assert whole.masking.tolist() == [0, 0.9]
+    other = masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[0.9], seed=5)
+    assert not np.array_equal(whole.correct["random"], other.correct["random"])
+
+
+def test_a_class_without_importance_uses_the_mean_of_the_others():
+    curve = masking_curve(Loudest(), batches(), [PSI[0], [np.nan] * 4], nodes=1, masking=[1])
+    assert curve.unranked == 20
+    assert curve.accuracy("highlighted").tolist() == [1, 0.5]
+
+
+def test_wrong_use():
+    with pytest.raises(InputError, match="n=3"):
+        masking_curve(Loudest(), batches(), [[1.0, 2, 3]] * 2, nodes=1)
+    with pytest.raises(InputError, match="1 classes and the model predicts class 1"):
+        masking_curve(Loudest(), batches(), PSI[:1], nodes=1)
+    with pytest.raises(InputError, match="no batch"):
+        masking_curve(Loudest(), [], PSI, nodes=1)
+    with pytest.raises(InputError, match="NaN in every class"):
+        masking_curve(Loudest(), batches(), [[np.nan] * 4] * 2, nodes=1)
+    with pytest.raises(InputError, match="Did you mean 'zero'"):
+        masking_curve(Loudest(), batches(), PSI, nodes=1, baseline="zeros")
+    with pytest.raises(InputError, match=r"\[0, 1\]"):
+        masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[2])

@@ -1,0 +1,126 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.explain.explanation import Explanation, joined
+from stexplain.metrics import ClassImportance, contrastivity
+
+CLASSES, NODES = ["throw", "kick", "clap"], ["hip", "knee", "hand", "head"]
+
+
+def explanations(samples=30, seed=0):
+    random = np.random.default_rng(seed)
+    valid = random.random((samples, 2, 6)) > 0.3
+    values = random.normal(size=(samples, 2, 6, 4)) * valid[..., None]
+    labels = random.integers(0, 2, samples)
+    targets = np.where(random.random(samples) < 0.8, labels, 2)
+    ids = tuple(f"clip {seed} {row}" for row in range(samples))
+    cells = random.normal(size=(samples, 2, 3, 4))
+    return Explanation(values, valid, tuple(NODES), targets=targets, ids=ids, cells=cells, stride=2), labels
+
+
+def filled(*parts, **options):
+    importance = ClassImportance(CLASSES, NODES, **options)
+    for e, labels in parts:
+        importance.update(e, labels)
+    return importance
+
+
+def test_eq_6_by_loops():
+    e, labels = explanations()
+    importance = filled((e, labels))
+    for number in (0, 1):
+        rows = [row for row in range(30) if labels[row] == number == e.targets[row]]
+        means = []
+        for row in rows:
+            cells = [np.maximum(e.values[row, m, t], 0) for m in range(2) for t in range(6) if e.valid[row, m, t]]
+            means.append(np.mean(cells, axis=0))
+        assert np.allclose(importance.psi[number], np.mean(means, axis=0))
+        assert importance.counts[number] == len(rows)
+    assert np.isnan(importance.psi[2]).all()
+    assert list(importance.table().index) == CLASSES
+
+
+def test_parts_merge_to_the_whole_in_any_order():
+    (one, first), (two, second) = explanations(seed=0), explanations(seed=1)
+    whole = filled((joined([one, two]), np.concatenate([first, second])))
+    merged = filled((two[10:], second[10:]))
+    merged.merge(pickle.loads(pickle.dumps(filled((one, first), (two[:10], second[:10])))))
+    assert np.array_equal(merged.counts, whole.counts)
+    assert np.allclose(merged.psi, whole.psi, rtol=1e-12, equal_nan=True)
+    assert np.allclose(merged.draws, whole.draws, rtol=1e-12, equal_nan=True)
+    assert np.allclose(merged.interval(), whole.interval(), rtol=1e-12, equal_nan=True)
+
+
+def test_intervals_are_as_wide_as_theory_says():
+    random = np.random.default_rng(0)
+    values = np.abs(random.normal(size=(400, 1, 1, 1)))
+    e = Explanation(values, np.ones((400, 1, 1), bool), ids=tuple(f"{row}" for row in range(400)))
+    importance = ClassImportance(["all"], ["0"], resamples=2000)
+    importance.update(e, np.zeros(400, int), np.ones(400, bool))
+    low, high = importance.interval()[:, 0, 0]
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+    assert low < values.mean() < high
+
+
+def test_interval_of_a_number_made_of_psi():
+    importance = filled(explanations(200))
+    found = importance.interval(contrastivity)
+    assert found.value == contrastivity(importance.psi)
+    assert found.low < found.high
+    with pytest.raises(InputError, match="resamples"):
+        filled(explanations(), resamples=0).interval()
+
+
+def test_seeded():
+    e = explanations()
+    assert np.array_equal(filled(e, seed=3).draws, filled(e, seed=3).draws, equal_nan=True)
+    assert not np.array_equal(filled(e, seed=3).draws, filled(e, seed=4).draws, equal_nan=True)
+
+
+def test_display_is_a_view_of_its_own():
+    importance = filled(explanations())
+    shown = importance.display()
+    assert shown.loc["throw"].min() == 0
+    assert shown.loc["throw"].max() == 1
+    assert shown.loc["clap"].isna().all()
+    assert importance.table().loc["throw"].min() > 0
+
+
+def test_parity_keeps_the_first_instance_and_the_cells_within_the_clip():
+    e, labels = explanations()
+    valid = np.zeros((30, 2, 6), bool)
+    frames = np.random.default_rng(0).integers(1, 7, 30)
+    for row, count in enumerate(frames):
+        valid[row, 0, :count] = True
+    e = Explanation(e.values, valid, e.node_names, targets=e.targets, ids=e.ids, cells=e.cells, stride=2)
+    importance = filled((e, labels), parity="das2022")
+    rows = [row for row in range(30) if labels[row] == 0 == e.targets[row]]
+    expected = [np.maximum(e.cells[row, 0, : -(-3 * frames[row] // 6)], 0).mean(axis=0) for row in rows]
+    assert np.allclose(importance.psi[0], np.mean(expected, axis=0))
+
+
+def test_controls_need_to_be_told_what_is_correct():
+    e, labels = explanations()
+    control = Explanation(e.values, e.valid, e.node_names, ids=e.ids)
+    importance = ClassImportance(CLASSES, NODES)
+    with pytest.raises(InputError, match="`correct` must be given"):
+        importance.update(control, labels)
+    importance.update(control, labels, e.targets == labels)
+    assert np.allclose(importance.psi, filled((e, labels)).psi, equal_nan=True)
+
+
+def test_wrong_use():
+    e, labels = explanations()
+    with pytest.raises(InputError, match="not theirs"):
+        ClassImportance(CLASSES, NODES).update(e, labels, np.ones(30, bool))
+    with pytest.raises(InputError, match="there are 2 classes"):
+        ClassImportance(CLASSES[:2], NODES).update(e, labels + 1)
+    with pytest.raises(InputError, match="4 nodes, not 3"):
+        ClassImportance(CLASSES, NODES[:3]).update(e, labels)
+    with pytest.raises(InputError, match="b=30"):
+        ClassImportance(CLASSES, NODES).update(e, labels[:3])
+    with pytest.raises(InputError, match="different seed"):
+        ClassImportance(CLASSES, NODES).merge(ClassImportance(CLASSES, NODES, seed=1))

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+import torch
+
+import stexplain as stx
+from stexplain.errors import InputError
+from stexplain.explain.controls import Random
+from stexplain.metrics import Localisation, localisation
+from tests.reference import slow_auroc, slow_average_precision
+
+
+def planted(samples=6, seed=0, ties=False):
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(samples, 2, 7, 4))
+    if ties:
+        values = np.maximum(values.round(0), 0)
+    truth = random.random((samples, 2, 7, 4)) < 0.15
+    truth[:, :, :, 0] = truth[:, :, 0] = False
+    truth[:, 0, 1, 2] = True
+    valid = random.random((samples, 2, 7)) > 0.3
+    valid[:, 0, :2] = True
+    valid[0, 1] = False
+    return values, truth, valid
+
+
+def flat(values, truth, valid, over, row):
+    """What is to be ranked, by loops."""
+    value, true, ok = values[row], truth[row], valid[row]
+    cells = [(m, t, n) for m, t, n in np.ndindex(value.shape) if ok[m, t]]
+    if over == "cells":
+        return np.array([value[cell] for cell in cells]), np.array([true[cell] for cell in cells])
+    axis = {"nodes": 2, "frames": 1}[over]
+    items = sorted({cell[axis] for cell in cells})
+    groups = [[cell for cell in cells if cell[axis] == item] for item in items]
+    return (
+        np.array([np.mean([value[cell] for cell in group]) for group in groups]),
+        np.array([any(true[cell] for cell in group) for group in groups]),
+    )
+
+
+@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("ties", [False, True])
+def test_equals_all_pairs(over, ties):
+    values, truth, valid = planted(ties=ties)
+    found = localisation(values, truth, valid).scores[over]
+    for row in range(len(values)):
+        value, true = flat(values, truth, valid, over, row)
+        assert 0 < true.sum() < len(true)
+        assert found["auroc"][row] == pytest.approx(slow_auroc(value, true), abs=1e-12)
+        assert found["average_precision"][row] == pytest.approx(slow_average_precision(value, true), abs=1e-12)
+        assert found["pointing"][row] == pytest.approx(true[value == value.max()].mean())
+        assert found["prevalence"][row] == pytest.approx(true.mean())
+
+
+def test_a_perfect_a_reversed_and_a_constant_map():
+    _, truth, valid = planted()
+    truth &= valid[..., None]
+    for values, auroc in ((truth, 1.0), (~truth, 0.0), (np.ones(truth.shape), 0.5)):
+        found = localisation(values, truth, valid).scores["cells"]
+        assert np.allclose(found["auroc"], auroc)
+    assert np.allclose(found["average_precision"], found["prevalence"])
+    assert np.allclose(found["pointing"], found["prevalence"])
+    assert np.allclose(localisation(truth, truth, valid).scores["cells"]["average_precision"], 1)
+
+
+def test_what_lies_on_padding_does_not_count():
+    values, truth, valid = planted()
+    other, elsewhere = values.copy(), truth.copy()
+    other[~valid] = 1e6
+    elsewhere[~valid] = True
+    one, two = localisation(values, truth, valid), localisation(other, elsewhere, valid)
+    for over, scores in one.scores.items():
+        for score, values_ in scores.items():
+            assert np.array_equal(values_, two.scores[over][score])
+
+
+def test_samples_with_nothing_to_find_are_counted():
+    values, truth, valid = planted()
+    truth[1] = False
+    truth[2] = True
+    valid[3] = False
+    found = localisation(values, truth, valid)
+    assert found.left_out("cells") == 3
+    assert np.isnan(found.scores["cells"]["auroc"][[1, 2, 3]]).all()
+    table = found.table().set_index(["over", "score"])
+    assert table.loc[("cells", "auroc"), "left_out"] == 3
+    assert table.loc[("cells", "auroc"), "samples"] == 3
+    kept = localisation(values[[0, 4, 5]], truth[[0, 4, 5]], valid[[0, 4, 5]])
+    assert kept.interval("cells", "auroc") == found.interval("cells", "auroc")
+
+
+def test_a_guess_is_a_half():
+    _, truth, _ = planted(300)
+    values = Random(seed=1)(torch.randn(300, 2, 7, 4, 1)).values
+    found = localisation(values, truth)
+    for over in ("nodes", "frames", "cells"):
+        interval = found.interval(over, "auroc", confidence=0.999)
+        assert interval.low < 0.5 < interval.high
+        assert interval.high - interval.low < 0.2
+
+
+def test_parts_join_and_one_sample_needs_no_batch():
+    values, truth, valid = planted()
+    whole = localisation(values, truth, valid)
+    parts = Localisation.joined(
+        [localisation(values[i : i + 2], truth[i : i + 2], valid[i : i + 2]) for i in (0, 2, 4)]
+    )
+    alone = stx.metrics.localisation(torch.from_numpy(values[3]), torch.from_numpy(truth[3]), valid[3])
+    for over, scores in whole.scores.items():
+        for score, found in scores.items():
+            assert np.array_equal(found, parts.scores[over][score])
+            assert alone.scores[over][score][0] == found[3]
+
+
+def test_wrong_use():
+    values, truth, valid = planted()
+    with pytest.raises(InputError, match="truth has shape"):
+        localisation(values, truth[:, :1], valid)
+    with pytest.raises(InputError, match="valid has shape"):
+        localisation(values, truth, valid[:, :, :3])
+    values[0, 0, np.flatnonzero(valid[0, 0])[0], 0] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        localisation(values, truth, valid)
