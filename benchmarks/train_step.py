@@ -1,0 +1,259 @@
+"""STGCN-10's training step and inference against the dense einsum formulation in NCHW memory.
+
+Both networks hold the same parameters and see the same input, [16, 1, 150, 25, 3] by default; they run in turn in one
+process, so that what else the machine does falls on both alike. Printed are medians, the median of the ratios of
+neighbouring runs, and peak extra memory: the highest resident memory that a thread sees while one network runs,
+less what was resident before.
+
+The C library's allocator hands large blocks back to the system at once, and asks for them (zeroed, page by page)
+again at the next operation. An allocator that keeps its pages saves that, and saves the dense formulation more of it,
+as that one allocates more; both are measured, the second in a child process with glibc told to keep pages.
+
+    python benchmarks/train_step.py [--threads 2] [--rounds 15] [--json FILE]
+"""
+
+import argparse
+import ctypes
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from stexplain.cards import dataset_card, model_card
+from stexplain.graph import STGraph
+from stexplain.nn.stgcn import STGCN
+
+# glibc's own switches: never map a block by itself, never hand the top of the heap back.
+KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_TOP_PAD_": str(2**28)}
+
+
+class DenseBlock(nn.Module):
+    """A block of the network as its authors wrote it down: 1x1 convolution, einsum with the dense adjacency."""
+
+    def __init__(self, channels_in: int, channels_out: int, adjacency: torch.Tensor, stride: int, first: bool):
+        super().__init__()
+        self.relations = len(adjacency)
+        self.importance = nn.Parameter(torch.ones_like(adjacency))
+        self.mix = nn.Conv2d(channels_in, channels_out * self.relations, 1)
+        self.over_time = nn.Sequential(
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels_out, channels_out, (9, 1), (stride, 1), (4, 0)),
+            nn.BatchNorm2d(channels_out),
+            nn.Dropout(0.0 if first else 0.5, inplace=True),
+        )
+        self.skip: nn.Module | None = nn.Identity()
+        if first:
+            self.skip = None
+        elif channels_in != channels_out or stride != 1:
+            self.skip = nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, (stride, 1)), nn.BatchNorm2d(channels_out)
+            )
+
+    def forward(self, x: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        mixed = self.mix(x)
+        batch, channels, frames, nodes = mixed.shape
+        mixed = mixed.view(batch, self.relations, channels // self.relations, frames, nodes)
+        y = torch.einsum("nkctv,kvw->nctw", mixed, adjacency * self.importance).contiguous()
+        y = self.over_time(y)
+        return F.relu(y if self.skip is None else y + self.skip(x), inplace=True)
+
+
+class Dense(nn.Module):
+    """The whole network on [B, C, T, N, M], dense."""
+
+    adjacency: torch.Tensor
+
+    def __init__(self, adjacency: torch.Tensor, classes: int, channels: list[int], strides: list[int]):
+        super().__init__()
+        self.register_buffer("adjacency", adjacency)
+        self.data_norm = nn.BatchNorm1d(3 * adjacency.shape[1])
+        widths = [3, *channels]
+        self.blocks = nn.ModuleList(
+            DenseBlock(widths[i], widths[i + 1], adjacency, strides[i], i == 0) for i in range(len(channels))
+        )
+        self.head = nn.Conv2d(channels[-1], classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, channels, frames, nodes, instances = x.shape
+        x = x.permute(0, 4, 3, 1, 2).contiguous().view(batch * instances, nodes * channels, frames)
+        x = self.data_norm(x).view(batch, instances, nodes, channels, frames)
+        x = x.permute(0, 1, 3, 4, 2).contiguous().view(batch * instances, channels, frames, nodes)
+        for block in self.blocks:
+            x = block(x, self.adjacency)
+        x = F.avg_pool2d(x, x.shape[2:]).view(batch, instances, -1, 1, 1).mean(1)
+        return self.head(x).flatten(1)
+
+
+def copy_parameters(ours: STGCN, dense: Dense) -> None:
+    """Gives the dense network the parameters of ours."""
+
+    def copy_norm(source: nn.Module, target: nn.Module) -> None:
+        target.load_state_dict(source.state_dict())
+
+    with torch.no_grad():
+        copy_norm(ours.data_norm, dense.data_norm)
+        for ours_block, block in zip(ours.blocks, dense.blocks, strict=True):
+            out, channels, relations, _ = ours_block.spatial.weight.shape
+            block.mix.weight.copy_(
+                ours_block.spatial.weight.permute(2, 0, 1, 3).reshape(relations * out, channels, 1, 1)
+            )
+            block.mix.bias.copy_(ours_block.spatial.bias.T.reshape(-1))
+            copy_norm(ours_block.spatial_norm, block.over_time[0])
+            block.over_time[2].weight.copy_(ours_block.temporal.weight.transpose(2, 3))
+            block.over_time[2].bias.copy_(ours_block.temporal.bias)
+            copy_norm(ours_block.temporal_norm, block.over_time[3])
+            if isinstance(block.skip, nn.Sequential):
+                block.skip[0].weight.copy_(ours_block.residual[0].weight)
+                block.skip[0].bias.copy_(ours_block.residual[0].bias)
+                copy_norm(ours_block.residual[1], block.skip[1])
+        dense.head.weight.copy_(ours.head.weight[:, :, None, None])
+        dense.head.bias.copy_(ours.head.bias)
+
+
+def resident() -> int:
+    """Resident memory of this process, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_extra(run: Callable[[], object]) -> float:
+    """The highest resident memory while `run` runs less that before, in MB, sampled every half millisecond."""
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    before = highest = resident()
+    over = threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not over.wait(0.0005):
+            highest = max(highest, resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    run()
+    over.set()
+    watcher.join()
+    return (highest - before) / 1e6
+
+
+def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every run, in turn, after two rounds that are not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for i in range(rounds + 2):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if i >= 2:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def measure(shape: list[int], rounds: int) -> dict[str, object]:
+    """All figures of one process."""
+    torch.manual_seed(0)
+    graph = STGraph.from_card(dataset_card("ntu"))
+    hyperparameters = model_card("stgcn10").hyperparameters
+    ours = STGCN(graph, classes=60, **hyperparameters)
+    adjacency = torch.zeros(len(ours.relations), len(graph), len(graph))
+    for k, (source, target, weight) in enumerate(
+        zip(ours.relations.source, ours.relations.target, ours.relations.weight, strict=True)
+    ):
+        adjacency[k, source, target] = torch.from_numpy(weight.astype("float32"))
+    dense = Dense(adjacency, 60, hyperparameters["channels"], hyperparameters["strides"])
+    copy_parameters(ours, dense)
+
+    x = torch.randn(shape)
+    theirs = x.permute(0, 4, 2, 3, 1).contiguous()
+    labels = torch.randint(60, (shape[0],))
+    ours.eval()
+    dense.eval()
+    with torch.no_grad():
+        apart = float((ours(x) - dense(theirs)).abs().max() / dense(theirs).abs().max())
+
+    def step(model: nn.Module, x: torch.Tensor, optimizer: torch.optim.Optimizer) -> Callable[[], object]:
+        def run() -> None:
+            model.train()
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), labels).backward()
+            optimizer.step()
+
+        return run
+
+    def infer(model: nn.Module, x: torch.Tensor) -> Callable[[], object]:
+        def run() -> None:
+            model.eval()
+            with torch.inference_mode():
+                model(x)
+
+        return run
+
+    optimizers = [
+        torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+        for model in (ours, dense)
+    ]
+    kinds = {
+        "training step": {"ours": step(ours, x, optimizers[0]), "dense": step(dense, theirs, optimizers[1])},
+        "inference": {"ours": infer(ours, x), "dense": infer(dense, theirs)},
+    }
+    result: dict[str, object] = {"largest relative difference of logits": apart}
+    for kind, runs in kinds.items():
+        seconds = in_turn(runs, rounds)
+        ratios = [a / b for a, b in zip(seconds["ours"], seconds["dense"], strict=True)]
+        memory = {name: max(peak_extra(run) for _ in range(3)) for name, run in runs.items()}
+        result[kind] = {
+            "seconds": {name: statistics.median(values) for name, values in seconds.items()},
+            "ratio": statistics.median(ratios),
+            "ratio, middle half": statistics.quantiles(ratios, n=4)[::2],
+            "peak extra MB": memory,
+        }
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", type=int, nargs=5, default=[16, 1, 150, 25, 3], help="of the input, B M T N C")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", type=Path, help="writes the figures here")
+    parser.add_argument("--one", action="store_true", help="this process's allocator only; prints JSON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.one:
+        print(json.dumps(measure(arguments.shape, arguments.rounds)))
+        return
+    results = {}
+    for name, setting in {"allocator as it comes": {}, "allocator keeps pages": KEEP_PAGES}.items():
+        command = [sys.executable, __file__, "--one", "--threads", str(arguments.threads)]
+        command += ["--rounds", str(arguments.rounds), "--shape", *map(str, arguments.shape)]
+        child = subprocess.run(command, env={**os.environ, **setting}, stdout=subprocess.PIPE, check=True, text=True)
+        results[name] = json.loads(child.stdout)
+        print(
+            f"{name}: logits differ by at most {results[name]['largest relative difference of logits']:.1e}, relative"
+        )
+        for kind in ("training step", "inference"):
+            entry = results[name][kind]
+            low, high = entry["ratio, middle half"]
+            print(
+                f"  {kind:14s} ours {entry['seconds']['ours'] * 1e3:6.0f} ms, "
+                f"dense {entry['seconds']['dense'] * 1e3:6.0f} ms, "
+                f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}); peak extra memory "
+                f"{entry['peak extra MB']['ours']:.0f} of {entry['peak extra MB']['dense']:.0f} MB"
+            )
+    if arguments.json:
+        arguments.json.write_text(
+            json.dumps({"shape": arguments.shape, "threads": arguments.threads, **results}, indent=2)
+        )
+
+
+if __name__ == "__main__":
+    main()

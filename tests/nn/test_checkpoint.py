@@ -1,0 +1,238 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from stexplain.cards import model_card
+from stexplain.errors import CardError, DataError, InputError
+from stexplain.graph import Relations, STGraph
+from stexplain.nn.checkpoint import load_model, load_stgcn_checkpoint, save_model
+from stexplain.nn.stgcn import STGCN
+from tests.nn.released_names import randomise
+from tests.reference import ReleasedSTGCN
+
+NTU = STGraph.from_card("ntu")
+THIN = {"width": 0.0625, "channels_in": 3}
+
+
+def thin(seed=0):
+    model = load_model("stgcn7", graph=NTU, classes=["wave", "nod", "kick"], recipe="stgcn2018", **THIN)
+    randomise(model, seed)
+    return model.eval()
+
+
+def released(channels=(8, 8, 16, 16), strides=(1, 1, 2, 1), classes=5, seed=0):
+    a = torch.from_numpy(NTU.relations("spatial-stgcn2018").matrices(25)).float()
+    model = ReleasedSTGCN(a, list(channels), list(strides), 9, classes, 0.5)
+    randomise(model, seed)
+    return model.eval()
+
+
+def clips(samples=2, instances=2, dtype=torch.float32):
+    x = torch.randn(samples, instances, 21, 25, 3, generator=torch.Generator().manual_seed(3)).to(dtype)
+    x[-1, 1] = 0
+    return x
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = thin()
+    card = model_card("stgcn7")
+    save_model(tmp_path / "run", model, card=card, recipe="stgcn2018", seed=4, extra={"dataset": "planted"})
+    return model, tmp_path / "run"
+
+
+def test_a_saved_model_comes_back(saved):
+    model, folder = saved
+    (folder / "history.csv").write_text("kept")
+    save_model(folder, model, card=model_card("stgcn7"), recipe="stgcn2018", seed=4)
+    loaded = load_model(folder)
+    assert torch.equal(loaded(clips()), model(clips()))
+    assert not loaded.training
+    assert loaded.class_names == ["wave", "nod", "kick"]
+    assert loaded.recipe == model_card("stgcn7").recipe("stgcn2018")
+    assert loaded.graph == NTU
+    assert loaded.hyperparameters == model.hyperparameters
+    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "model.json", "model.safetensors"]
+    save_model(folder, loaded)
+    assert load_model(folder).recipe == model.recipe
+
+
+def test_what_the_file_says(saved):
+    about = json.loads((saved[1] / "model.json").read_text())
+    assert about["architecture"] == "stexplain.nn.stgcn:STGCN"
+    assert about["card"] == {"name": "stgcn7", "hash": model_card("stgcn7").hash}
+    assert about["seed"] == 4
+    assert about["extra"] == {"dataset": "planted"}
+    assert about["hyperparameters"]["relations"] == "spatial"
+    assert set(about["versions"]) == {"python", "stexplain", "torch", "dgl"}
+
+
+def test_double_precision_and_given_relations_come_back(tmp_path):
+    relations = Relations.from_matrices(np.random.default_rng(0).random((2, 25, 25)))
+    model = STGCN(NTU, classes=3, channels=(4, 8), strides=(1, 2), relations=relations).double()
+    randomise(model)
+    save_model(tmp_path, model)
+    assert torch.equal(load_model(tmp_path)(clips(dtype=torch.float64)), model.eval()(clips(dtype=torch.float64)))
+
+
+def test_the_recipe_overrides_the_card_and_arguments_both():
+    card = model_card("stgcn10")
+    recipe = card.recipe("stgcn2018").model_copy(update={"hyperparameters": {"dropout": 0.1, "width": 0.25}})
+    model = load_model(card, graph=NTU, classes=2, recipe=recipe, width=0.125)
+    assert model.hyperparameters["width"] == 0.125
+    assert [block.temporal_norm.dropout for block in model.blocks[:2]] == [0.0, 0.1]
+    assert model.training
+    assert model.class_names is None
+    assert model.recipe == recipe
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda folder: load_model("stgcn01", graph=NTU, classes=2), "neither a card nor a folder. Did you mean"),
+        (lambda folder: load_model(folder.parent), "holds no model"),
+        (lambda folder: load_model("stgcn10", graph=NTU), "needs graph=... and classes"),
+        (lambda folder: load_model("stgcn10", graph=NTU, classes=2, recipe="stgcn2019"), "Did you mean 'stgcn2018'"),
+        (
+            lambda folder: load_model("stgcn10", graph=NTU, classes=2, widht=2),
+            "no hyperparameter 'widht'. Did you mean 'width'",
+        ),
+        (lambda folder: load_model(folder, width=2), "leave out recipe and hyperparameters"),
+        (lambda folder: load_model(folder, classes=4), "tells 3 classes apart; 4 were"),
+        (lambda folder: load_model(folder, classes=["wave", "nodd", "kick"]), "unknown class .* Did you mean 'nod'"),
+        (lambda folder: load_model(folder, classes=["nod", "wave", "kick"]), "in another order"),
+        (lambda folder: load_model(folder, graph=STGraph.from_card("nw-ucla")), "of a graph of 25 nodes; .* has 20"),
+        (lambda folder: load_model(folder, graph=NTU.permute(range(24, -1, -1))), "node 0 is .* there and"),
+        (lambda folder: save_model(folder, torch.nn.Linear(1, 1)), "Linear has no attribute 'graph'"),
+        (lambda folder: save_model(folder, thin(), recipe="stgcn2018"), "no card came"),
+    ],
+)
+def test_wrong_calls(saved, call, message):
+    with pytest.raises(InputError, match=message):
+        call(saved[1])
+
+
+def test_no_folder_is_a_card_error(saved):
+    with pytest.raises(CardError, match="neither a card nor a folder"):
+        load_model(saved[1] / "nothing")
+
+
+def _truncate(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+
+
+def _forget(folder):
+    about = json.loads((folder / "model.json").read_text())
+    del about["relations"]
+    (folder / "model.json").write_text(json.dumps(about))
+
+
+def _widen(folder):
+    about = json.loads((folder / "model.json").read_text())
+    about["hyperparameters"]["width"] = 0.125
+    (folder / "model.json").write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize(
+    ("breakage", "message"),
+    [
+        (lambda folder: (folder / "model.json").unlink(), "model.json is missing"),
+        (lambda folder: (folder / "model.json").write_text("{"), "not readable as JSON"),
+        (lambda folder: (folder / "model.json").write_text('{"format": 99}'), "format 99"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "cut short"),
+        (_truncate, "cut short"),
+        (_forget, "KeyError: 'relations'"),
+        (_widen, "does not fit"),
+    ],
+)
+def test_broken_folders(saved, breakage, message):
+    breakage(saved[1])
+    with pytest.raises(DataError, match=message):
+        load_model(saved[1])
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_released_checkpoint_gives_the_same_logits(prefix):
+    theirs = released()
+    ours = load_stgcn_checkpoint({prefix + key: value for key, value in theirs.state_dict().items()}, graph=NTU)
+    x = clips()
+    expected = theirs(x.permute(0, 4, 2, 3, 1))
+    torch.testing.assert_close(ours(x), expected, rtol=1e-4, atol=1e-4)
+    assert expected.abs().max() > 0.1
+    assert [ours.stride_at(f"blocks.{i}") for i in range(4)] == [1, 1, 2, 2]
+    assert not ours.training
+
+
+def test_a_released_checkpoint_is_exact_in_double_precision():
+    theirs = released().double()
+    ours = load_stgcn_checkpoint(theirs.state_dict(), graph=NTU)
+    x = clips(dtype=torch.float64)
+    torch.testing.assert_close(ours(x), theirs(x.permute(0, 4, 2, 3, 1)), rtol=1e-10, atol=1e-10)
+    # An absent person counts there; it does not where padding is masked.
+    masked = load_stgcn_checkpoint(theirs.state_dict(), graph=NTU, padding="masked")
+    valid = (x != 0).flatten(3).any(-1)
+    torch.testing.assert_close(masked(x, valid)[1:], masked(x[1:, :1]), rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(masked(x, valid)[1], ours(x, valid)[1])
+
+
+def test_the_full_release_has_172_entries_and_loads_from_a_file(tmp_path):
+    card = model_card("stgcn10").hyperparameters
+    theirs = released(card["channels"], card["strides"], classes=60)
+    assert len(theirs.state_dict()) == 172
+    assert sum(parameter.numel() for parameter in theirs.parameters()) == 3_098_832
+    torch.save(theirs.state_dict(), tmp_path / "st_gcn.ntu-xsub.pt")
+    ours = load_stgcn_checkpoint(tmp_path / "st_gcn.ntu-xsub.pt")
+    assert sum(parameter.numel() for parameter in ours.parameters()) == 3_080_812
+    assert len(ours.graph) == 25
+    assert len(ours.graph.edges) == 24
+    x = clips(samples=1)
+    torch.testing.assert_close(ours(x), theirs(x.permute(0, 4, 2, 3, 1)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_loaded_release_can_be_saved(tmp_path):
+    ours = load_stgcn_checkpoint(released().state_dict(), graph=NTU)
+    save_model(tmp_path, ours)
+    assert torch.equal(load_model(tmp_path)(clips()), ours(clips()))
+
+
+def test_counters_may_lack():
+    state = {key: value for key, value in released().state_dict().items() if "num_batches" not in key}
+    assert load_stgcn_checkpoint(state, graph=NTU)(clips()).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"A": None}, r"A \(missing\)"),
+        ({"fcn.weight": torch.zeros(5, 16)}, r"fcn.weight of shape \(5, 16\)"),
+        ({"A": torch.zeros(3, 25, 24)}, r"A of shape \(3, 25, 24\)"),
+        ({"data_bn.bias": None, "fcn.bias": None}, "2 missing: data_bn.bias, fcn.bias"),
+        ({"extra": torch.zeros(1)}, "1 unknown: extra"),
+        (
+            {"edge_importance.2": torch.zeros(3, 20, 20)},
+            r"edge_importance.2 \(3, 20, 20\) where \(3, 25, 25\)",
+        ),
+        ({"st_gcn_networks.2.residual.0.weight": None}, "1 missing: .*residual.0.weight"),
+        (
+            {"st_gcn_networks.1.gcn.conv.weight": None, "more": torch.zeros(1)},
+            "1 missing: .*; 1 unknown: more",
+        ),
+        ({"fcn.bias": "a word"}, "wanted a mapping of names to tensors"),
+    ],
+)
+def test_other_checkpoints_are_refused(change, message):
+    state = {**released().state_dict(), **change}
+    with pytest.raises(InputError, match=message):
+        load_stgcn_checkpoint({key: value for key, value in state.items() if value is not None}, graph=NTU)
+
+
+def test_refuses_a_graph_of_another_size_and_a_file_that_is_none(tmp_path):
+    with pytest.raises(InputError, match="of 25 nodes and the graph given has 20"):
+        load_stgcn_checkpoint(released().state_dict(), graph=STGraph.from_card("nw-ucla"))
+    (tmp_path / "no.pt").write_bytes(b"not a checkpoint")
+    for path in (tmp_path / "no.pt", tmp_path / "nowhere.pt"):
+        with pytest.raises(DataError, match="could not be read"):
+            load_stgcn_checkpoint(path)

@@ -1,0 +1,370 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from stexplain.cards import model_card
+from stexplain.errors import InputError
+from stexplain.graph import Relations, STGraph
+from stexplain.nn.message_passing import NormActivation
+from stexplain.nn.stgcn import STGCN, valid_cells
+from tests.nn.released_names import randomise, to_released
+from tests.reference import ReleasedSTGCN
+
+STRATEGIES = ["uniform", "distance", "spatial", "spatial-stgcn2018", "random_walk", "chebyshev"]
+EDGES = [("c", "a"), ("a", "b"), ("c", "d"), ("d", "e"), ("e", "f"), ("d", "f")]
+SMALL = {"channels": (4, 4, 6, 6), "strides": (1, 2, 2, 1), "temporal_kernel": 5}
+
+
+def graph():
+    return STGraph(list("abcdef"), [("abcdef".index(a), "abcdef".index(b)) for a, b in EDGES], center="c")
+
+
+def small(classes=3, seed=0, **hyperparameters):
+    model = STGCN(graph(), classes=classes, **{**SMALL, "dropout": 0.0, **hyperparameters}).double()
+    randomise(model, seed)
+    return model.eval()
+
+
+def batch(samples=3, instances=2, frames=11, seed=0):
+    """A batch with a gap, an early end, and an absent instance."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(samples, instances, frames, 6, 3, generator=generator, dtype=torch.float64)
+    valid = torch.ones(samples, instances, frames, dtype=torch.bool)
+    valid[0, 0, 4:6] = False
+    valid[1, -1, 7:] = False
+    valid[-1, 1:] = False
+    return x * valid[..., None, None], valid
+
+
+def reference_of(model):
+    a = torch.from_numpy(model.relations.matrices(6))
+    theirs = ReleasedSTGCN(a, list(SMALL["channels"]), list(SMALL["strides"]), 5, model.classes, 0.0).double()
+    missing = theirs.load_state_dict({"A": a, **to_released(model, model.state_dict())})
+    assert not missing.missing_keys
+    return theirs.train(model.training)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("padding", ["masked", "counted"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_equals_the_dense_network_with_all_gradients(strategy, padding, training):
+    model = small(relations=strategy, padding=padding).train(training)
+    theirs = reference_of(model)
+    x, valid = batch()
+    ours_x, theirs_x = x.clone().requires_grad_(), x.permute(0, 4, 2, 3, 1).clone().requires_grad_()
+    logits = model(ours_x, valid)
+    expected = theirs(theirs_x, valid if padding == "masked" else None)
+    torch.testing.assert_close(logits, expected, rtol=1e-10, atol=1e-10)
+
+    upstream = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    (logits * upstream).sum().backward()
+    (expected * upstream).sum().backward()
+    torch.testing.assert_close(ours_x.grad, theirs_x.grad.permute(0, 4, 2, 3, 1), rtol=1e-10, atol=1e-10)
+    grads = to_released(model, {name: parameter.grad for name, parameter in model.named_parameters()})
+    wanted = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+    assert set(grads) == set(wanted)
+    assert min(float(x.abs().max()) for name, x in wanted.items() if not name.endswith("bias")) > 1e-3
+    for name in wanted:
+        scale = max(1.0, float(wanted[name].abs().max()))
+        torch.testing.assert_close(grads[name] / scale, wanted[name] / scale, rtol=1e-10, atol=1e-10, msg=name)
+    if training:
+        statistics = to_released(model, model.state_dict())
+        for name, value in theirs.state_dict().items():
+            if "running" in name:
+                torch.testing.assert_close(statistics[name], value, rtol=1e-10, atol=1e-10)
+
+
+def test_has_the_parameters_of_the_released_network_with_one_importance_per_edge():
+    model = STGCN(STGraph.from_card("ntu"), classes=60, **model_card("stgcn10").hyperparameters)
+    released = [39_827, *[51_539] * 3, 183_507, *[199_507] * 2, 725_587, *[790_355] * 2]
+    blocks = [sum(parameter.numel() for parameter in block.parameters()) for block in model.blocks]
+    assert blocks == [count - 3 * 25 * 25 + 73 for count in released]
+    assert sum(parameter.numel() for parameter in model.parameters()) == 3_080_812
+
+
+def test_stgcn7_is_stgcn10_without_blocks_3_6_and_9():
+    ten, seven = (
+        STGCN(STGraph.from_card("ntu"), classes=60, **model_card(name).hyperparameters)
+        for name in ("stgcn10", "stgcn7")
+    )
+    kept = [block for i, block in enumerate(ten.blocks, 1) if i not in (3, 6, 9)]
+    assert [str(block) for block in seven.blocks] == [str(block) for block in kept]
+    assert seven.stride_at("blocks.6") == ten.stride_at("blocks.9") == 4
+
+
+def test_width_rounds_to_the_nearest_channel():
+    model = STGCN(graph(), classes=2, channels=(64, 5, 3), strides=(1, 1, 1), width=0.3)
+    assert [block.temporal.weight.shape[0] for block in model.blocks] == [19, 2, 1]
+
+
+def test_starts_as_released():
+    torch.manual_seed(0)
+    model = STGCN(STGraph.from_card("ntu"), classes=60)
+    for block in model.blocks:
+        assert (block.spatial.importance == 1).all()
+        for weight in (block.spatial.weight, block.temporal.weight):
+            assert abs(float(weight.detach().std()) / 0.02 - 1) < 6 / np.sqrt(2 * weight.numel())
+        assert not block.spatial.bias.any()
+        assert not block.temporal.bias.any()
+    scales = torch.cat([block.temporal_norm.weight.detach() for block in model.blocks])
+    assert abs(float(scales.mean()) - 1) < 0.004
+    assert abs(float(scales.std()) - 0.02) < 0.003
+
+
+def test_the_order_of_nodes_is_no_matter():
+    order = [3, 0, 5, 1, 4, 2]
+    model = small()
+    permuted = STGCN(graph().permute(order), classes=3, **SMALL).double().eval()
+    state = model.state_dict()
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        state[f"data_norm.{name}"] = state[f"data_norm.{name}"].view(6, 3)[order].flatten()
+
+    def edges(model):
+        nodes = model.graph.nodes
+        relations = model.relations
+        return [
+            (k, nodes[source], nodes[target])
+            for k in range(len(relations))
+            for source, target in zip(relations.source[k], relations.target[k], strict=True)
+        ]
+
+    for i in range(4):
+        named = dict(zip(edges(model), state[f"blocks.{i}.spatial.importance"], strict=True))
+        state[f"blocks.{i}.spatial.importance"] = torch.stack([named[edge] for edge in edges(permuted)])
+    permuted.load_state_dict(state)
+    x, valid = batch()
+    torch.testing.assert_close(permuted(x[:, :, :, order], valid), model(x, valid), rtol=1e-12, atol=1e-12)
+
+
+def test_a_batch_gives_the_same_as_its_samples():
+    model = small()
+    x, valid = batch()
+    alone = torch.cat([model(x[i : i + 1], valid[i : i + 1]) for i in range(len(x))])
+    torch.testing.assert_close(model(x, valid), alone, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 10])
+def test_appended_padding_changes_nothing(frames):
+    model = small()
+    x, valid = batch()
+    more = torch.randn(3, 2, frames, 6, 3, dtype=torch.float64)
+    longer = model(torch.cat([x, more], 2), torch.cat([valid, torch.zeros(3, 2, frames, dtype=torch.bool)], 2))
+    torch.testing.assert_close(longer, model(x, valid), rtol=1e-12, atol=1e-12)
+    alone = model(x[1:2, :1])
+    padded = torch.cat([valid[1:2, :1], torch.zeros(1, 1, frames, dtype=torch.bool)], 2)
+    torch.testing.assert_close(model(torch.cat([x, more], 2)[1:2, :1], padded), alone, rtol=1e-12, atol=1e-12)
+
+
+def test_absent_instances_change_nothing():
+    model = small()
+    x, valid = batch()
+    more = torch.cat([torch.full_like(x[:, :1], 7.0), x], 1)
+    there = torch.cat([torch.zeros_like(valid[:, :1]), valid], 1)
+    torch.testing.assert_close(model(more, there), model(x, valid), rtol=1e-12, atol=1e-12)
+
+
+def test_what_invalid_frames_hold_is_no_matter():
+    model = small()
+    x, valid = batch()
+    filled = torch.where(valid[..., None, None], x, torch.nan)
+    assert torch.equal(model(filled, valid), model(x, valid))
+    seen = x.clone().requires_grad_()
+    model(seen, valid).sum().backward()
+    assert not seen.grad[~valid].any()
+    assert seen.grad[valid].any(-1).any(-1).all()  # while every valid frame is seen
+
+
+def test_a_mask_that_is_true_everywhere_is_no_mask():
+    model = small()
+    x, valid = batch()
+    assert torch.equal(model(x, torch.ones_like(valid)), model(x))
+
+
+def test_counted_padding_ignores_the_mask():
+    model = small(padding="counted")
+    x, valid = batch()
+    assert torch.equal(model(x, valid), model(x))
+    assert not torch.allclose(model(x), small()(x, valid))
+
+
+def test_absent_instances_leave_the_batch_statistics_alone():
+    x, _ = batch(instances=1)
+    valid = torch.ones(3, 1, 11, dtype=torch.bool)
+    one, two = small().train(), small().train()
+    logits = one(x, valid)
+    absent = torch.cat([x, torch.randn_like(x)], 1), torch.cat([valid, torch.zeros_like(valid)], 1)
+    torch.testing.assert_close(two(*absent), logits, rtol=1e-12, atol=1e-12)
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(two.state_dict()[name], value, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("frames", range(1, 10))
+def test_cells_cover_the_frames(frames):
+    shapes = {}
+    model = small()
+    for name in ("blocks.0", "blocks.1", "blocks.3"):
+        model.get_submodule(name).register_forward_hook(
+            lambda module, args, output, name=name: shapes.update({name: tuple(output.shape)})
+        )
+    model(batch(frames=frames)[0])
+    cells = {name: -(-frames // model.stride_at(name)) for name in shapes}
+    assert shapes == {
+        "blocks.0": (6, 6, cells["blocks.0"], 4),
+        "blocks.1": (6, 6, cells["blocks.1"], 4),
+        "blocks.3": (6, 6, cells["blocks.3"], 6),
+    }
+    assert valid_cells(torch.ones(frames, dtype=torch.bool), 4).shape == (cells["blocks.3"],)
+
+
+def test_a_cell_is_centred_on_frame_i_times_stride():
+    """With weights that only look at the middle tap, a cell answers to its own frame alone."""
+    model = small()
+    for block in model.blocks:
+        with torch.no_grad():
+            middle = block.temporal.weight[..., 2].clone()
+            block.temporal.weight.zero_()[..., 2] = middle
+    kept = []
+    model.blocks[3].register_forward_hook(lambda module, args, output: kept.append(output))
+    x = batch(frames=12)[0][:1, :1].requires_grad_()
+    model(x)
+    for cell in range(3):
+        grad = torch.autograd.grad(kept[0][:, :, cell].square().sum(), x, retain_graph=True)[0]
+        assert grad.abs().amax((0, 1, 3, 4)).nonzero().flatten().tolist() == [cell * 4]
+
+
+def test_a_hook_sees_one_tensor_and_replaces_it():
+    model = small()
+    x, valid = batch()
+    seen = []
+    with model.blocks[3].register_forward_hook(lambda module, args, output: seen.append(output)):
+        logits = model(x, valid)
+    assert [tensor.shape for tensor in seen] == [(6, 6, 3, 6)]
+    with model.blocks[3].register_forward_hook(lambda module, args, output: torch.zeros_like(output)):
+        assert torch.equal(model(x, valid), model.head.bias.expand(3, 3))
+    with model.blocks[3].register_forward_hook(lambda module, args, output: output * 2):
+        torch.testing.assert_close(model(x, valid), 2 * logits - model.head.bias)
+
+
+def test_what_a_hook_keeps_is_not_overwritten():
+    model = small().train()
+    kept = []
+    for module in model.modules():
+        module.register_forward_hook(lambda module, args, output: kept.append((output, output.detach().clone())))
+    model(*batch()).sum().backward()
+    assert len(kept) > 20
+    assert all(torch.equal(output, then) for output, then in kept)
+
+
+def test_a_backward_hook_works_on_every_module():
+    model = small()
+    seen = []
+    for name, module in model.named_modules():
+        module.register_full_backward_hook(lambda module, into, out, name=name: seen.append(name))
+    x, valid = batch()
+    model(x.requires_grad_(), valid).sum().backward()
+    assert set(seen) == {name for name, _ in model.named_modules() if name != "blocks"}
+
+
+def test_valid_cells_lose_no_frame():
+    valid = torch.tensor([[False, True, False, False, False, False, False, True, False]])
+    assert valid_cells(valid, 4).tolist() == [[True, True, False]]
+    assert torch.equal(valid_cells(valid_cells(valid, 2), 2), valid_cells(valid, 4))
+
+
+def test_dropout_keeps_the_share_and_the_mean():
+    torch.manual_seed(0)
+    layer = NormActivation(8, dropout=0.3).double().train()
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.fill_(2.0)
+    y = layer(torch.randn(5, 10, 50, 8, dtype=torch.float64))
+    assert torch.equal(
+        y.unique(), torch.tensor([0.0, 2.0], dtype=torch.float64) / torch.tensor(0.7, dtype=torch.float64)
+    )
+    kept = float((y > 0).double().mean())
+    assert abs(kept - 0.7) < 5 * np.sqrt(0.7 * 0.3 / y.numel())
+    assert torch.equal(
+        layer.eval()(torch.zeros(1, 1, 1, 8, dtype=torch.float64)), torch.full((1, 1, 1, 8), 2.0, dtype=torch.float64)
+    )
+
+
+def test_dropout_follows_the_seed_and_spares_the_first_block():
+    model = small(dropout=0.5).train()
+    x, valid = batch()
+
+    def run(seed):
+        torch.manual_seed(seed)
+        return model(x, valid)
+
+    assert torch.equal(run(1), run(1))
+    assert not torch.equal(run(1), run(2))
+    assert [block.temporal_norm.dropout for block in model.blocks] == [0.0, 0.5, 0.5, 0.5]
+
+
+def test_copies_are_equal():
+    model = small()
+    x, valid = batch()
+    logits = model(x, valid)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(x, valid), logits)
+        assert other.graph == model.graph
+    fresh = small(seed=1)
+    assert not torch.equal(fresh(x, valid), logits)
+    fresh.load_state_dict(model.state_dict())
+    assert torch.equal(fresh(x, valid), logits)
+
+
+def test_takes_relations_and_a_graph_of_one_node():
+    model = STGCN(STGraph(["only"], []), classes=2, relations=Relations.from_matrices([[[1.0]]]), **SMALL).eval()
+    assert model(torch.randn(2, 1, 5, 1, 3)).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": torch.zeros(2, 1, 8, 5, 3)}, "5 nodes came"),
+        ({"x": torch.zeros(2, 1, 8, 6, 2)}, "2 channels came"),
+        ({"x": torch.zeros(2, 8, 6, 3)}, "4 axes came"),
+        ({"x": torch.zeros(2, 1, 0, 6, 3)}, "at least one"),
+        ({"x": torch.zeros(2, 1, 8, 6, 3, dtype=torch.float64)}, "Cast one"),
+        ({"x": torch.full((2, 1, 8, 6, 3), torch.nan)}, "NaN or infinite"),
+        ({"x": torch.full((2, 1, 8, 6, 3), torch.inf)}, "NaN or infinite"),
+        ({"valid": torch.ones(2, 1, 7, dtype=torch.bool)}, "7 frames came"),
+        ({"valid": torch.ones(2, 1, 8)}, "wanted torch.bool"),
+        (
+            {"valid": torch.tensor([True, False])[:, None, None].expand(2, 1, 8)},
+            "1 of 2 samples have no valid frame, .* 1",
+        ),
+    ],
+)
+def test_bad_input(change, message):
+    model = STGCN(graph(), classes=3, **SMALL).eval()
+    given = {"x": torch.zeros(2, 1, 8, 6, 3), "valid": torch.ones(2, 1, 8, dtype=torch.bool), **change}
+    with pytest.raises(InputError, match=message):
+        model(**given)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": (4, 4)}, "2 channels and 4 strides"),
+        ({"temporal_kernel": 4}, "odd"),
+        ({"classes": 0}, "at least 1"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"width": 0.0}, "width"),
+        ({"padding": "mask"}, "Did you mean 'masked'"),
+        ({"relations": "spatal"}, "Did you mean 'spatial'"),
+        ({"relations": Relations.from_matrices(np.ones((1, 7, 7)))}, "node 6; wanted relations over the graph's 6"),
+    ],
+)
+def test_bad_hyperparameters(change, message):
+    with pytest.raises(InputError, match=message):
+        STGCN(graph(), **{"classes": 3, **SMALL, **change})
+
+
+def test_unknown_layer():
+    with pytest.raises(InputError, match=r"unknown layer 'block.1'. Did you mean 'blocks.1'"):
+        small().stride_at("block.1")
