@@ -1,0 +1,27 @@
+"""Explanations, scores and graphs as altair charts. Nothing is computed here but the drawing.
+
+Every function returns a chart that can be changed further, shown in a notebook, or saved: `save(chart, path)` writes
+an interactive page that opens offline, a picture, or the chart's specification.
+"""
+
+from stexplain.viz.confusion import confusion as confusion
+from stexplain.viz.history import history as history
+from stexplain.viz.importance_map import importance_map as importance_map
+from stexplain.viz.localisation import localisation as localisation
+from stexplain.viz.masking_curves import masking_curves as masking_curves
+from stexplain.viz.network import network as network
+from stexplain.viz.save import save as save
+from stexplain.viz.skeleton import skeleton as skeleton
+from stexplain.viz.timeline import timeline as timeline
+
+__all__ = [
+    "confusion",
+    "history",
+    "importance_map",
+    "localisation",
+    "masking_curves",
+    "network",
+    "save",
+    "skeleton",
+    "timeline",
+]

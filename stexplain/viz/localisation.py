@@ -1,0 +1,82 @@
+"""Does the explanation find the planted truth, better than controls that know no model?"""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from stexplain.viz.columns import require
+from stexplain.viz.names import ordered
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+
+MEASURES = {"auroc": "AUROC", "ap": "average precision", "pointing": "pointing game"}
+
+
+def localisation(
+    table: pd.DataFrame,
+    *,
+    controls: Sequence[str] = ("Motion", "Random"),
+    methods: Sequence[str] | None = None,
+    title: str = "Does the explanation find what was planted?",
+) -> alt.FacetChart:
+    """Draws scores with intervals: a row of panels per axis, a panel per measure, a line per method.
+
+    Args:
+        table: columns `method`, `over` (nodes, frames, cells), `measure` (auroc, ap, pointing), `value`, `low`, `high`
+            in [0, 1].
+        controls: methods that know no model; drawn grey and last.
+        methods: which to draw, in which order; all as they come where not given.
+        title: above the figure.
+
+    Raises:
+        InputError: where a column is missing or a method is not in the table.
+    """
+    require(table, ["method", "over", "measure", "value", "low", "high"])
+    present = list(dict.fromkeys(map(str, table["method"])))
+    shown = ordered("method", present, methods)
+    shown = [name for name in shown if name not in controls] + [name for name in shown if name in controls]
+    table = table.assign(
+        method=table["method"].astype(str),
+        measure=[MEASURES.get(str(name), str(name)) for name in table["measure"]],
+        over="over " + table["over"].astype(str),
+        kind=["control" if name in controls else "explainer" for name in table["method"]],
+    )
+    table = table[table["method"].isin(shown)]
+    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=220, grid=True))
+    legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["explainer", "control"], range=[CATEGORIES[0], MUTED]),
+        legend=legend,
+    )
+    shapes = alt.Scale(domain=["explainer", "control"], range=["circle", "diamond"])
+    x = alt.X(
+        "value:Q",
+        title=None,
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f"),
+    )
+    base = alt.Chart()
+    tip = [alt.Tooltip("method:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high"))]
+    chart: alt.FacetChart = (
+        layered(
+            base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=None), x2="high:Q", y=y, color=colour),
+            base.mark_point(filled=True, size=42, opacity=1).encode(
+                x=x, y=y, color=colour, shape=alt.Shape("kind:N", scale=shapes, legend=legend), tooltip=tip
+            ),
+        )
+        .properties(width=190, height=alt.Step(26))
+        .facet(
+            data=rows(table),
+            row=alt.Row(
+                "over:N",
+                sort=list(dict.fromkeys(table["over"])),
+                title=None,
+                header=alt.Header(labelAngle=0, labelAlign="left"),
+            ),
+            column=alt.Column("measure:N", sort=list(dict.fromkeys(table["measure"])), title=None),
+        )
+        .resolve_axis(x="independent")
+    )
+    how = "Further right is better; lines are intervals. Controls know no model: an explainer must lie to their right."
+    return styled(chart, titled(title, how))

@@ -1,0 +1,43 @@
+"""Writing a chart: a page that opens offline, a picture, or its specification."""
+
+import json
+from pathlib import Path
+
+import altair as alt
+
+from stexplain.errors import InputError
+from stexplain.files import written_aside
+
+SUFFIXES = (".html", ".png", ".svg", ".json")
+
+
+def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> Path:
+    """Writes a chart in the format that the path's ending names, whole or not at all.
+
+    Args:
+        chart: of this package, or any altair chart.
+        path: ending in ``.html`` (interactive, all scripts inside, no network), ``.png``, ``.svg`` or ``.json``
+            (Vega-Lite).
+        scale: pixels per pixel of the chart, for ``.png``.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: where the ending is another.
+        DataError: where the file cannot be written.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise InputError(f"{path.name!r} does not say what to write. End it in one of {', '.join(SUFFIXES)}.")
+    with written_aside(path) as aside:
+        if kind == ".json":
+            aside.write_text(json.dumps(chart.to_dict(), ensure_ascii=False, separators=(",", ":")), "utf-8")
+        elif kind == ".html":
+            chart.save(str(aside), format="html", inline=True)
+        elif kind == ".png":
+            chart.save(str(aside), format="png", scale_factor=scale)
+        else:
+            chart.save(str(aside), format="svg")
+    return path

@@ -1,0 +1,128 @@
+"""How every figure looks: palettes, sizes of text, titles, and data that a chart carries in itself.
+
+Colours are told apart by colour-blind readers: Okabe and Ito's set for categories, viridis for magnitudes, blue-orange
+centred on zero for signed values. Text and lines keep Vega's black unless the page that shows the chart says otherwise,
+so that one chart serves a light page, a dark page and paper.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+# Okabe & Ito (2008), without black, which a dark page swallows, and yellow, which a white one does.
+CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MUTED = "#8c8c8c"
+"""For bones, edges, controls and references: told from both black and white."""
+SEQUENTIAL = "viridis"
+DIVERGING = "blueorange"
+
+AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
+
+
+def rows(table: pd.DataFrame) -> alt.InlineData:
+    """The table as data inside the chart, in full; NaN becomes null.
+
+    Altair refuses a data frame of more than 5,000 rows unless a global switch is set. Data handed over in this form is
+    not counted, and no global state is touched.
+
+    Args:
+        table: any number of rows; its columns hold numbers, strings, or lists of them.
+
+    Example:
+        >>> rows(pd.DataFrame({"a": [1.0, float("nan")]})).values
+        [{'a': 1.0}, {'a': None}]
+    """
+    text = table.to_json(orient="records", double_precision=15)
+    return alt.InlineData(values=json.loads(text or "[]"))
+
+
+def short(values: ArrayLike, digits: int = 5) -> list[Any]:
+    """Numbers as nested lists, rounded to significant digits: a chart of a clip is several times smaller.
+
+    Example:
+        >>> short(np.array([[0.123456789, 1234.56789]]))
+        [[0.12346, 1234.6]]
+    """
+    array = np.asarray(values, dtype=np.float64)
+    flat = [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in array.ravel()]
+    shaped = np.empty(len(flat), dtype=object)
+    shaped[:] = flat
+    nested: list[Any] = shaped.reshape(array.shape).tolist()
+    return nested
+
+
+def layered(*charts: alt.Chart, data: alt.InlineData | None = None) -> alt.LayerChart:
+    """Charts on top of each other. altair's own `layer` also takes facets, and so cannot say what it returns."""
+    return cast(alt.LayerChart, alt.layer(*charts, data=alt.Undefined if data is None else data))
+
+
+def literal(values: Sequence[str | int]) -> str:
+    r"""A list as Vega's expressions write it; names of any kind are safe in it.
+
+    Example:
+        >>> literal(["hip", 'a "b"'])
+        '["hip", "a \\"b\\""]'
+    """
+    return json.dumps(list(values))
+
+
+def titled(text: str, *subtitle: str) -> alt.TitleParams:
+    """A title that says what is seen, above lines that say how to read it."""
+    lines = [line for line in subtitle if line]
+    return alt.TitleParams(text=text, subtitle=lines) if lines else alt.TitleParams(text=text)
+
+
+def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
+    """The finished chart: title, sizes of text, quiet axes.
+
+    Altair refuses charts that carry a configuration inside another chart; to place finished charts side by side, set
+    ``chart.config = alt.Undefined`` first.
+    """
+    chart.title = title  # type: ignore[attr-defined]
+    chart.config = alt.Config(  # type: ignore[attr-defined]
+        font="sans-serif",
+        title=alt.TitleConfig(
+            anchor="start", fontSize=16, subtitleFontSize=12.5, subtitlePadding=4, offset=12, frame="group"
+        ),
+        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", gridOpacity=0.35),
+        header=alt.HeaderConfig(labelFontSize=12.5, titleFontSize=12.5, labelFontWeight="bold"),
+        legend=alt.LegendConfig(
+            labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", labelLimit=220, symbolStrokeColor=MUTED
+        ),
+        view=alt.ViewConfig(strokeOpacity=0.25),
+        text=alt.MarkConfig(fontSize=12),
+        range=alt.RangeConfig(category=list(CATEGORIES)),
+    )
+    return chart
+
+
+def magnitude(values: ArrayLike) -> tuple[list[float], str]:
+    """The colour domain and palette for these values: from zero, or centred on zero where some are negative.
+
+    NaN is left out. Where nothing but zeros is left, the domain is [0, 1], so that a scale exists.
+
+    Example:
+        >>> magnitude([0.0, 2.0])
+        ([0.0, 2.0], 'viridis')
+        >>> magnitude([-3.0, 2.0])
+        ([-3.0, 3.0], 'blueorange')
+    """
+    array = np.asarray(values, dtype=np.float64)
+    finite = array[np.isfinite(array)]
+    top = float(np.abs(finite).max(initial=0.0)) or 1.0
+    if finite.size and float(finite.min()) < 0:
+        return [-top, top], DIVERGING
+    return [0.0, top], SEQUENTIAL
+
+
+def colour_scale(values: ArrayLike) -> alt.Scale:
+    """The scale of `magnitude`."""
+    domain, scheme = magnitude(values)
+    if domain[0] < 0:
+        return alt.Scale(domain=domain, domainMid=0, scheme=scheme)  # type: ignore[arg-type]
+    return alt.Scale(domain=domain, scheme=scheme)  # type: ignore[arg-type]

@@ -1,0 +1,181 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+from stexplain.viz import confusion, history, localisation, masking_curves, network, timeline
+from tests.viz.drawing import colours, drawn, marks, records, words
+
+
+@pytest.fixture
+def masked() -> pd.DataFrame:
+    curves = [
+        (kind, m, 0.9 - loss * m, 0.85 - loss * m, 0.95 - loss * m, baseline)
+        for baseline in ("zero", "mean")
+        for kind, loss in (("highlighted", 0.6), ("random", 0.3), ("least", 0.1))
+        for m in (0.0, 0.5, 0.9)
+    ]
+    return pd.DataFrame(curves, columns=["set", "masking", "accuracy", "low", "high", "baseline"])
+
+
+def test_masking_curves_hold_what_was_given(masked):
+    chart = masking_curves(masked, chance=0.1)
+    found = pd.DataFrame(records(chart, "masking"))
+    pd.testing.assert_frame_equal(found[masked.columns.tolist()], masked, check_dtype=False)
+    assert {"baseline: zero", "baseline: mean", "highlighted", "random", "least"} <= set(words(chart))
+    drawn(chart)
+
+
+def test_masking_curves_of_chosen_baselines(masked):
+    shown = words(masking_curves(masked, baselines=["mean"]))
+    assert "baseline: mean" in shown
+    assert "baseline: zero" not in shown
+
+
+def test_masking_curves_without_intervals(masked):
+    drawn(masking_curves(masked.assign(low=np.nan, high=np.nan)))
+
+
+def test_masking_curves_that_do_not_fit(masked):
+    with pytest.raises(InputError, match="unknown column 'accuracy'"):
+        masking_curves(masked.drop(columns="accuracy"))
+    with pytest.raises(InputError, match=r"unknown baseline 'zeros'. Did you mean 'zero'"):
+        masking_curves(masked, baselines=["zeros"])
+    with pytest.raises(InputError, match="no rows"):
+        masking_curves(masked.iloc[:0])
+
+
+def test_confusion_shares_are_of_the_true_class():
+    chart = confusion([[3, 1, 0], [0, 0, 0], [2, 0, 2]], ["a", "b", "c"])
+    share = {(row["true"], row["said"]): row["share"] for row in records(chart, "true", "said")}
+    assert share["a", "a"] == 0.75
+    assert share["c", "a"] == 0.5
+    assert share["b", "b"] is None
+    assert "#8c8c8c" in colours(chart, "rect mark")
+    assert any("62.5% of 8" in text for text in words(chart))
+    drawn(chart)
+
+
+def test_confusion_of_sixty_classes_names_them_all():
+    names = [f"action {index}" for index in range(60)]
+    chart = confusion(np.eye(60), names)
+    assert set(names) <= set(words(chart))
+    assert len(marks(chart, "rect mark")) == 3600
+
+
+@pytest.mark.parametrize(
+    ("matrix", "classes", "message"),
+    [
+        ([[1, 2]], ["a", "b"], "matrix has shape"),
+        ([[1, -2], [0, 1]], ["a", "b"], "negative"),
+        ([[1, 2], [0, 1]], ["a", "a"], "named twice"),
+    ],
+)
+def test_confusion_that_does_not_fit(matrix, classes, message):
+    with pytest.raises(InputError, match=message):
+        confusion(matrix, classes)
+
+
+def test_history_leaves_out_what_was_not_measured():
+    table = pd.DataFrame(
+        {"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.4], "validation_accuracy": [np.nan, 0.3]}
+    )
+    found = records(history(table, kept=2), "epoch", "part")
+    assert [row["value"] for row in found if row["part"] == "validation"] == [0.3]
+    assert len(found) == 5
+    drawn(history(table, kept=2))
+    with pytest.raises(InputError, match="has none of"):
+        history(table[["epoch"]])
+
+
+def test_localisation_draws_controls_last_and_grey():
+    scores = [
+        (method, over, "auroc", value, value - 0.05, value + 0.05)
+        for method, value in (("Motion", 0.8), ("STGGradCAM", 0.9), ("Random", 0.5))
+        for over in ("nodes", "frames")
+    ]
+    table = pd.DataFrame(scores, columns=["method", "over", "measure", "value", "low", "high"])
+    chart = localisation(table)
+    shown = words(chart)
+    assert shown.index("STGGradCAM") < shown.index("Motion") < shown.index("Random")
+    assert {"over nodes", "over frames", "AUROC"} <= set(shown)
+    assert "#8c8c8c" in colours(chart, "point")
+    assert sorted(row["value"] for row in records(chart, "method")) == [0.5, 0.5, 0.8, 0.8, 0.9, 0.9]
+    drawn(chart)
+    with pytest.raises(InputError, match="unknown method 'Cam'"):
+        localisation(table, methods=["Cam"])
+
+
+def test_network_draws_every_node_edge_and_name(graph):
+    chart = network(graph, [1.0, -2.0, 0.5, 0.0, np.nan])
+    assert len(marks(chart, "circle")) == 5
+    assert len(marks(chart, "rule mark")) == 4
+    assert set(graph.nodes) <= set(words(chart))
+    assert "#8c8c8c" in colours(chart, "circle")  # the node without a value
+    drawn(chart)
+
+
+def test_network_over_time_opens_at_the_greatest_value(graph):
+    values = np.zeros((4, 5))
+    values[2, 1] = -3.0
+    chart = network(graph, values)
+    (slider,) = chart.to_dict()["params"]
+    assert slider["value"] == 2
+    assert slider["bind"]["max"] == 3
+    assert "frame 2" in words(chart)
+    assert [row["value"] for row in records(chart, "frame", "value")] == values.tolist()
+
+
+def test_network_without_positions_is_laid_out_the_same_way_each_time():
+    graph = STGraph([f"s{index}" for index in range(60)], [(index, index + 1) for index in range(58)])
+    chart = network(graph, np.arange(60.0))
+    assert len(marks(chart, "circle")) == 60
+    assert not set(graph.nodes) & set(words(chart))  # too many to be named
+    assert chart.to_dict() == network(graph, np.arange(60.0)).to_dict()
+
+
+def test_network_of_ten_thousand_rows_is_drawn():
+    graph = STGraph(
+        [str(index) for index in range(6000)],
+        np.zeros((0, 2), int),
+        positions=np.random.default_rng(0).random((6000, 2)),
+    )
+    assert len(records(network(graph, np.ones(6000)), "node", "x")) == 6000
+
+
+def test_network_that_does_not_fit(graph):
+    with pytest.raises(InputError, match=r"wanted \[5\] or \[T, 5\]"):
+        network(graph, [1.0, 2.0])
+    with pytest.raises(InputError, match=r"wanted \[3\]"):
+        network(graph, np.zeros((3, 5)), time=[0.0, 1.0])
+
+
+def test_timeline_holds_importance_and_leaves_invalid_frames_out(explanation):
+    chart = timeline(explanation, instance=1)
+    value = {row["node"]: row["value"] for row in records(chart, "node", "value")}
+    expected = np.maximum(explanation.values[0, 1], 0)
+    assert value["left foot"][:8] == pytest.approx(expected[:8, 3], rel=1e-4)
+    assert value["left foot"][8:] == [None] * 4
+    assert {"arms", "legs", "other", "left foot"} <= set(words(chart))
+    assert len(marks(chart, "rect mark")) == 5 * 12
+    drawn(chart)
+
+
+def test_timeline_in_bins_is_the_mean_of_its_frames(explanation):
+    value = {row["node"]: row["value"] for row in records(timeline(explanation, bins=4, signed=True), "node", "value")}
+    means = explanation.values[0, 0].reshape(4, 3, 5).mean(axis=1)
+    assert value["spine"] == pytest.approx(means[:, 0], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nodes": ["spin"]}, "unknown node 'spin'. Did you mean 'spine'"),
+        ({"sample": 5}, "sample is 5"),
+        ({"bins": 0}, "bins is 0"),
+    ],
+)
+def test_timeline_that_does_not_fit(explanation, options, message):
+    with pytest.raises(InputError, match=message):
+        timeline(explanation, **options)

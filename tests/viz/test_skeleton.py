@@ -1,0 +1,132 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.viz import skeleton
+from tests.viz.conftest import NODES
+from tests.viz.drawing import drawn, marks, records, words
+
+
+def bodies(chart):
+    return {(row["frame"], row["body"]): row for row in records(chart, "frame", "body", "x")}
+
+
+def test_every_valid_body_is_in_the_chart_where_it_was(explanation, coordinates):
+    found = bodies(skeleton(explanation, x=coordinates))
+    assert set(found) == {(t, f"instance {m + 1}") for m in range(2) for t in range(12) if explanation.valid[0, m, t]}
+    for (frame, body), row in found.items():
+        person = int(body[-1]) - 1
+        assert row["x"] == pytest.approx(coordinates[person, frame, :, 0], rel=1e-4)
+        assert row["y"] == pytest.approx(coordinates[person, frame, :, 1], rel=1e-4)
+        assert row["value"] == pytest.approx(np.maximum(explanation.values[0, person, frame], 0), rel=1e-4)
+
+
+def test_a_batch_of_coordinates_and_other_axes(explanation, coordinates):
+    both = np.stack([coordinates * 0, coordinates])
+    found = bodies(skeleton(explanation, x=both, sample=1, axes=(2, 0)))
+    assert found[11, "instance 2"]["x"] == pytest.approx(coordinates[1, 11, :, 2], rel=1e-4)
+    assert found[11, "instance 2"]["y"] == pytest.approx(coordinates[1, 11, :, 0], rel=1e-4)
+
+
+def test_without_coordinates_the_drawing_positions_stand(explanation, graph):
+    found = bodies(skeleton(explanation))
+    assert all(row["x"] == graph.positions[:, 0].tolist() for row in found.values())
+
+
+def test_one_instance(explanation, coordinates):
+    assert {body for _, body in bodies(skeleton(explanation, x=coordinates, instance=0))} == {"instance 1"}
+
+
+def test_it_opens_where_importance_is_greatest_and_the_slider_spans_the_clip(explanation, coordinates):
+    values = explanation.values * 0.01
+    values[0, 0, 7] = 5.0
+    chart = skeleton(replace(explanation, values=values), x=coordinates)
+    (slider,) = (param for param in chart.to_dict()["params"] if param["name"] == "at")
+    assert slider["value"] == [{"frame": 7}]
+    assert (slider["bind"]["min"], slider["bind"]["max"]) == (0, 11)
+    assert "frame 7" in words(chart)
+    assert len(marks(chart, "circle")) == 2 * len(NODES)  # the bodies of one frame only
+    drawn(chart)
+
+
+def test_the_curve_is_the_mean_over_nodes_and_valid_bodies(explanation, coordinates):
+    curve = {row["frame"]: row["importance"] for row in records(skeleton(explanation, x=coordinates), "importance")}
+    importance = np.maximum(explanation.values[0], 0).mean(axis=-1)
+    assert curve[9] == pytest.approx(importance[0, 9])  # the second body has left
+    assert curve[3] == pytest.approx(importance[:, 3].mean())
+
+
+def test_moments_side_by_side(explanation, coordinates):
+    chart = skeleton(explanation, x=coordinates, interactive=False, moments=[2, 10])
+    assert set(bodies(chart)) == {(2, "instance 1"), (2, "instance 2"), (10, "instance 1")}
+    assert {"frame 2", "frame 10"} <= set(words(chart))
+    assert len(marks(chart, "circle")) == 3 * 5
+    assert len(marks(chart, "rule mark")) == 3 * 4
+    drawn(chart)
+
+
+def test_a_number_of_moments_is_spread_evenly(explanation, coordinates):
+    chart = skeleton(explanation, x=coordinates, interactive=False, moments=3)
+    assert sorted({frame for frame, _ in bodies(chart)}) == [2, 6, 10]
+
+
+def test_both_axes_have_one_scale(explanation, coordinates):
+    wide = coordinates * np.array([10.0, 1.0, 1.0], np.float32)
+    spec = skeleton(explanation, x=wide, interactive=False, moments=2).to_dict()["spec"]
+    x, y = (spec["layer"][1]["encoding"][axis]["scale"]["domain"] for axis in "xy")
+    assert (x[1] - x[0]) / spec["width"] == pytest.approx((y[1] - y[0]) / spec["height"], rel=1e-6)
+    points = wide[explanation.valid[0]][..., 0]
+    assert x[0] < points.min() + 3
+    assert x[0] < x[1]
+
+
+def test_the_class_the_method_and_the_clip_are_named(explanation, coordinates):
+    text = " ".join(words(skeleton(explanation, x=coordinates)))
+    assert "throw" in text
+    assert "some method" in text
+    assert "clip 1" in text
+
+
+def test_the_most_important_nodes_are_named_in_the_drawing(explanation, coordinates):
+    values = np.zeros_like(explanation.values)
+    values[0, 0, :, 2] = 1.0
+    chart = skeleton(replace(explanation, values=values), x=coordinates, interactive=False, moments=[0])
+    shown = words(chart)
+    assert "right hand" in shown
+    assert "left hand" not in shown
+
+
+def test_a_map_without_positive_importance_says_so(explanation, coordinates):
+    chart = skeleton(replace(explanation, values=-np.abs(explanation.values)), x=coordinates, interactive=False)
+    assert any("zero throughout" in text for text in words(chart))
+    drawn(chart)
+
+
+def test_times_in_seconds(explanation, coordinates):
+    timed = replace(explanation, time=np.arange(12) / 30)
+    assert "0.20 s" in words(skeleton(timed, x=coordinates, interactive=False, moments=[6]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sample": 2}, "sample is 2; the explanation holds samples 0 to 1"),
+        ({"instance": 2}, "instance is 2"),
+        ({"interactive": False, "moments": [12]}, "moment 12 is no valid frame"),
+        ({"interactive": False, "moments": 0}, "moments is 0"),
+        ({"moments": 3}, "interactive=False"),
+        ({"axes": (0, 3)}, "3 channels"),
+        ({"x": np.zeros((2, 12, 4, 3))}, "x has shape"),
+        ({"x": np.full((2, 12, 5, 3), np.nan)}, "NaN"),
+    ],
+)
+def test_calls_that_do_not_fit(explanation, coordinates, options, message):
+    with pytest.raises(InputError, match=message):
+        skeleton(explanation, **{"x": coordinates, **options})
+
+
+def test_without_any_place_for_the_nodes(explanation):
+    with pytest.raises(InputError, match="Pass graph="):
+        skeleton(replace(explanation, graph=None))
