@@ -1,0 +1,240 @@
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from stexplain.errors import DataError
+from stexplain.files import write_json
+from stexplain.report import write_report
+from stexplain.viz import history, save
+
+HOSTILE = "</script><script>alert('x')</script> & <b>\"bold\"</b>"
+
+
+def score(value):
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def a_run(**changes):
+    curve = {"masking": [0.0, 0.9], "beta": 0.5}
+    run = {
+        "protocol": "xsub", "protocol_title": "cross-subject", "model": "stgcn10", "model_title": "STGCN-10",
+        "recipe": "quick", "recipe_summary": "Small and fast.", "parameters": 204812, "train": 2400, "validation": 200,
+        "test": 960, "accuracy": {"value": 0.9413, "low": 0.921, "high": 0.957}, "top5": 0.998, "layer": "blocks.9",
+        "padding_share": 0.11,
+        "localisation": {
+            "STGGradCAM": {"nodes": {"auroc": score(0.8912), "ap": score(0.71), "pointing": score(0.92)}},
+            "Motion": {"nodes": {"auroc": score(0.8123), "ap": score(0.6), "pointing": score(0.8)}},
+            "Random": {"nodes": {"auroc": score(0.5011), "ap": score(0.2), "pointing": score(0.2)}},
+        },
+        "faithfulness": {
+            "zero": {
+                "highlighted": {**curve, "accuracy": [score(0.94), score(0.41)], "beta": 0.6123},
+                "random": {**curve, "accuracy": [score(0.94), score(0.7)]},
+                "least": {**curve, "accuracy": [score(0.94), score(0.9)]},
+            }
+        },
+        "contrastivity": {"value": 0.6123, "low": 0.55, "high": 0.66, "classes": 2, "constant": 1},
+        "das2022": {"contrastivity": 0.5671, "node_rank_correlation": 0.9312},
+        "top_nodes": {"throw": [["right hand", 0.9], ["right wrist", 0.8]], "sit": [["spine", 0.7]]},
+        "paper": {"accuracy": 0.821},
+    }  # fmt: skip
+    return {**run, **changes}
+
+
+@pytest.fixture
+def results():
+    return {
+        "title": "The experiment",
+        "dataset": {
+            "name": "ntu", "title": "Bodies", "card_hash": "ab" * 32, "planted": True, "source": "generated",
+            "clips": 3560, "left_out": {"no body in any frame": 3}, "obtain": "Ask for it.",
+        },
+        "command": "stexplain bench ntu", "seed": 7, "versions": {"torch": "2.13.0"}, "started": "2024-05-06T07:08:09",
+        "seconds": {"prepare": 12.34, "train": 90.0},
+        "runs": {"xsub/stgcn10": a_run()},
+        "tables": {"table1": "tables/table1.csv"},
+        "figures": [{"id": "history-a", "title": "Curves", "caption": "Both fall.", "file": "figures/history.json"}],
+        "verdicts": [{"text": "It beats Motion.", "holds": True}, {"text": "It is stable.", "holds": None}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def chart():
+    return history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]}), kept=2)
+
+
+@pytest.fixture
+def written(tmp_path, results, chart):
+    def write(**changes):
+        save(chart, tmp_path / "figures/history.json")
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        (tmp_path / "tables/table1.csv").write_text("run,0.9,paper\nxsub,0.41230,0.74 (0.778)\n", "utf-8")
+        write_json(tmp_path / "results.json", {**results, **changes})
+        return write_report(tmp_path).read_text("utf-8")
+
+    return write
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: elements with attributes, visible words, and what scripts hold."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.words, self.specs, self.open, self.stack = [], [], {}, None, []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "input", "br"):
+            self.stack.append(tag)
+        if tag == "script":
+            self.open = dict(attrs).get("id")
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+        self.open = None
+
+    def handle_data(self, data):
+        if self.stack and self.stack[-1] == "script":
+            if self.open:
+                self.specs[self.open] = json.loads(data)
+        elif not self.stack or self.stack[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_one_file_that_loads_nothing(written, tmp_path):
+    page = Page(written())
+    assert page.stack == []
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "action", "data", "poster"):
+            value = attributes.get(name, "#")
+            assert value.startswith(("#", "data:")), (tag, value)
+    assert not re.search(r"@import|url\(", written().split("</style>")[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "report.html", "results.json", "tables"]
+
+
+def test_the_charts_are_in_the_page_as_they_were_written(written, chart):
+    page = Page(written())
+    expected = chart.to_dict()
+    title = expected.pop("title")
+    assert page.specs == {"chart-history-a": expected}
+    assert [attributes["data-chart"] for _, attributes in page.elements if "data-chart" in attributes] == [*page.specs]
+    assert title["subtitle"][0] in page.text  # moved out of the drawing into the page
+    assert "Curves" in page.text
+    assert "Both fall." in page.text
+
+
+def test_the_library_is_embedded_once_and_started_when_the_page_is_ready(written):
+    page = written()
+    assert page.count("window.vegaEmbed=") == 1
+    assert page.count('addEventListener("DOMContentLoaded"') == 1
+    assert page.rstrip().endswith("</html>")
+
+
+def test_numbers_are_those_given(written):
+    text = Page(written()).text
+    for shown in (
+        "94.1% (92.1–95.7%)", "82.1%", "99.8%", "204,812", "2,400", "960",  # accuracy
+        "0.891 (0.871–0.911)", "0.812 (0.792–0.832)", "0.501",  # localisation
+        "0.612", "0.567", "0.931",  # faithfulness, contrastivity
+        "0.41230", "0.74 (0.778)",  # the CSV as it stands
+        "no body in any frame 3", "2.13.0", "ab" * 32, "stexplain bench ntu", "12.3", "102.3",
+    ):  # fmt: skip
+        assert shown in text, shown
+
+
+def test_the_summary_names_what_decided_and_whether_it_holds(written):
+    text = Page(written()).text
+    assert "right in 94.1% of 960 test samples (95% interval 92.1% to 95.7%)" in text
+    assert "throw : right hand and right wrist" in text
+    assert "Holds. It beats Motion." in text
+    assert "Open. It is stable." in text
+    assert "11.0% of the importance lay on padding" in text
+    assert "The data is generated" in text
+
+
+def test_verdicts_are_worked_out_where_the_run_has_none(written):
+    text = Page(written(verdicts=[])).text
+    assert "STGGradCAM is better than Motion" in text
+    assert "AUROC: which nodes 0.89 against 0.81" in text
+
+
+def test_hostile_names_stay_text(written, results):
+    run = a_run(
+        model_title=HOSTILE, recipe=HOSTILE, recipe_summary=HOSTILE, top_nodes={HOSTILE: [[HOSTILE, 1.0]]},
+        localisation={HOSTILE: {"nodes": {"auroc": score(0.9)}}},
+    )  # fmt: skip
+    figure = {"id": HOSTILE, "title": HOSTILE, "caption": HOSTILE, "file": "figures/history.json"}
+    page = written(
+        title=HOSTILE, command=HOSTILE, runs={HOSTILE: run}, figures=[figure], versions={HOSTILE: HOSTILE},
+        verdicts=[{"text": HOSTILE, "holds": False}], dataset={**results["dataset"], "left_out": {HOSTILE: 1}},
+    )  # fmt: skip
+    parsed = Page(page)
+    assert parsed.stack == []
+    assert "alert('x')</script>" not in page
+    assert HOSTILE in parsed.text
+    assert not [tag for tag, _ in parsed.elements if tag == "b" and '"bold"' in tag]
+    assert len([tag for tag, _ in parsed.elements if tag == "script"]) == 3  # chart, library, start
+
+
+def test_hostile_data_inside_a_chart_cannot_leave_it(tmp_path, results):
+    spec = {"data": {"values": [{"node": "</script><img src=x onerror=alert(1)><!--"}]}, "mark": "point"}
+    write_json(tmp_path / "figures/history.json", spec)
+    write_json(tmp_path / "results.json", {**results, "tables": {}})
+    page = Page(write_report(tmp_path).read_text("utf-8"))
+    assert page.specs["chart-history-a"] == spec
+    assert not [tag for tag, _ in page.elements if tag == "img"]
+
+
+def test_what_a_run_lacks_is_said(tmp_path):
+    write_json(tmp_path / "results.json", {"title": "Nothing yet"})
+    text = Page(write_report(tmp_path).read_text("utf-8")).text
+    for said in (
+        "No accuracy was measured", "No explanation was computed", "Nothing was measured that could tell",
+        "Faithfulness was not measured", "localisation cannot be scored", "Nothing was left out",
+    ):  # fmt: skip
+        assert said in text
+
+
+def test_parts_that_a_run_lacks(written):
+    run = {"accuracy": {"value": 0.5, "low": None, "high": None}, "localisation": None, "paper": None}
+    text = Page(written(runs={"xsub/stgcn7": run}, verdicts=None)).text
+    assert "xsub/stgcn7: right in 50.0% of the test samples." in text
+
+
+def test_files_that_are_missing_are_named(written, tmp_path, results):
+    page = written(figures=[{"id": "fig1", "file": "figures/lost.json"}], tables={"table2": "tables/lost.csv"})
+    text = Page(page).text
+    assert "figures/lost.json is missing" in text
+    assert "lost.csv is missing" in text
+
+
+def test_a_broken_figure_or_no_results(written, tmp_path):
+    written()
+    (tmp_path / "figures/history.json").write_text("{", "utf-8")
+    with pytest.raises(DataError, match=r"history\.json is not readable"):
+        write_report(tmp_path)
+    with pytest.raises(DataError, match=r"results\.json is missing"):
+        write_report(tmp_path / "elsewhere")
+
+
+def test_headings_and_tables_can_be_read_aloud(written):
+    page = Page(written())
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.elements:
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+        assert attributes.get("href", "#main")[1:] in ids or attributes["href"] == "data:,"
+    assert ("html", {"lang": "en"}) in page.elements
+    assert all("scope" in attributes for tag, attributes in page.elements if tag == "th")
