@@ -137,7 +137,7 @@ def test_two_processes_generate_once_between_them(own_card, tmp_path):
 
 
 def test_a_generator_that_fails(own_card, tmp_path):
-    code = "from stexplain.errors import DataError as E\n\n\ndef generate(card, out, *, seed=0):\n    raise E('no luck')\n"
+    code = "from stexplain.errors import DataError\n\n\ndef generate(*_, seed):\n    raise DataError('no luck')\n"
     (tmp_path / "modules" / "own_generator.py").write_text(code)
     with pytest.raises(DataError, match="'ntu' could not be generated: no luck"):
         load_dataset(own_card)
