@@ -11,7 +11,7 @@ from stexplain.report.html import script_json, text
 PLACES = {
     "accuracy": ("confusion", "history", "training"),
     "moments": ("fig1", "skeleton", "timeline"),
-    "maps": ("fig2", "fig3", "fig4", "map"),
+    "maps": ("fig2", "fig3", "fig4", "importance"),
     "masking": ("masking",),
     "localisation": ("localisation",),
 }

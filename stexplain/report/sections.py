@@ -132,7 +132,9 @@ def provenance(results: Mapping[str, Any]) -> str:
     facts = [
         ["command", results.get("command")],
         ["started", results.get("started")],
+        ["finished", results.get("finished")],
         ["seed", results.get("seed")],
+        ["after", results.get("citation")],
         ["dataset", dataset.get("name")],
         ["dataset card (SHA-256)", dataset.get("card_hash")],
         ["source of the data", dataset.get("source")],
