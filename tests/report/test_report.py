@@ -53,7 +53,8 @@ def results():
             "name": "ntu", "title": "Bodies", "card_hash": "ab" * 32, "planted": True, "source": "generated",
             "clips": 3560, "left_out": {"no body in any frame": 3}, "obtain": "Ask for it.",
         },
-        "command": "stexplain bench ntu", "seed": 7, "finished": "2024-05-06T07:14:00+00:00", "citation": "Das and Ortega 2022", "versions": {"torch": "2.13.0"}, "started": "2024-05-06T07:08:09",
+        "command": "stexplain bench ntu", "seed": 7, "finished": "2024-05-06T07:14:00+00:00", "citation": "Das and Ortega 2022",
+        "versions": {"torch": "2.13.0"}, "started": "2024-05-06T07:08:09",
         "seconds": {"prepare": 12.34, "train": 90.0},
         "runs": {"xsub/stgcn10": a_run()},
         "tables": {"table1": "tables/table1.csv"},
@@ -146,7 +147,8 @@ def test_numbers_are_those_given(written):
         "0.891 (0.871–0.911)", "0.812 (0.792–0.832)", "0.501",  # localisation
         "0.612", "0.567", "0.931",  # faithfulness, contrastivity
         "0.41230", "0.74 (0.778)",  # the CSV as it stands
-        "no body in any frame 3", "2.13.0", "ab" * 32, "stexplain bench ntu", "12.3", "102.3", "2024-05-06T07:14:00", "Das and Ortega 2022",
+        "no body in any frame 3", "2.13.0", "ab" * 32, "stexplain bench ntu", "12.3", "102.3",
+        "2024-05-06T07:14:00", "Das and Ortega 2022",
     ):  # fmt: skip
         assert shown in text, shown
 
