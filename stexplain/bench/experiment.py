@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stexplain.cards import CardError, Count, DatasetCard, Part, read_toml
-from stexplain.errors import suggest
+from stexplain.cards import Count, DatasetCard, Part, read_toml
+from stexplain.errors import CardError, suggest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

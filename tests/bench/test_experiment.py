@@ -1,0 +1,42 @@
+import pytest
+
+from stexplain.bench.experiment import experiment
+from stexplain.cards import CardError, card_names, dataset_card, model_card
+from stexplain.metrics.baselines import baseline
+from tests.bench.small_experiment import write_cards
+
+
+@pytest.mark.parametrize("name", card_names("datasets"))
+def test_every_bundled_experiment_names_what_there_is(name):
+    found = experiment(dataset_card(name))
+    for run in found.runs:
+        card = model_card(run.model)
+        assert {found.recipes.planted, found.recipes.real} <= set(card.recipes)
+    for name in found.masking.baselines:
+        baseline(name)
+    assert set(found.published) <= {run.name for run in found.runs}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('protocol = "xview"', 'protocol = "xviev"', "names the protocol 'xviev', which the card lacks. Did you mean"),
+        ('clips = ["left up"]', 'clips = ["left op"]', "names the class 'left op', which the card lacks. Did you mean"),
+        ("values = [0.5, 1.0]", "values = [0.5, 1.5]", r"masking\.values\.1.*1\.5 came"),
+        ("nodes = 3", "nodos = 3", r"masking\.nodos: there is no such field. Did you mean 'nodes'"),
+        ("title =", "title", "is not TOML"),
+    ],
+)
+def test_a_wrong_experiment_says_where_and_what(tmp_path, old, new, message):
+    folder = write_cards(tmp_path)
+    path = folder / "experiment.toml"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(CardError, match=message):
+        experiment(dataset_card(folder))
+
+
+def test_a_card_without_an_experiment(tmp_path):
+    folder = write_cards(tmp_path)
+    (folder / "experiment.toml").unlink()
+    with pytest.raises(CardError, match=r"experiment\.toml is missing"):
+        experiment(dataset_card(folder))

@@ -1,0 +1,132 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stexplain as stx
+from stexplain.bench import run as run_module
+from stexplain.cards import CardError, dataset_card
+from stexplain.errors import InputError
+from stexplain.explain.explanation import Explanation
+from stexplain.files import read_json
+from stexplain.metrics.faithfulness import faithfulness
+from tests.bench.small_experiment import write_cards, write_recordings
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cards")
+    write_cards(root)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("STEXPLAIN_CARDS", str(root))
+    yield root
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    return write_recordings(tmp_path_factory.mktemp("data") / "raw")
+
+
+@pytest.fixture(scope="module")
+def finished(cards, raw, tmp_path_factory):
+    return stx.bench("wave", data=raw, out=tmp_path_factory.mktemp("runs") / "wave", progress=False)
+
+
+def numbers(folder):
+    """What must not depend on when or where a run ran."""
+    results = read_json(folder / "results.json")
+    return {key: results[key] for key in ("runs", "verdicts")}
+
+
+def test_a_users_own_card_gives_a_whole_run(finished):
+    results = read_json(finished / "results.json")
+    run = results["runs"]["xview/small"]
+    assert (run["train"], run["test"]) == (48, 24)
+    assert run["accuracy"]["value"] == 1.0
+    assert run["localisation"] is None
+    assert results["dataset"]["card_hash"] == dataset_card("wave").hash
+    for record in results["figures"]:
+        for ending in ("json", "html", "png", "svg"):
+            assert (finished / record[ending]).stat().st_size > 1000
+    assert "Waving, explained" in (finished / "report.html").read_text("utf-8")
+
+
+def test_the_explanation_points_at_an_arm_that_tells_the_classes_apart(finished):
+    # With two classes, that the other arm rests is as good a reason as that this one is raised.
+    psi = pd.read_csv(finished / "xview/small/psi.csv", index_col=0)
+    informative = {f"n{index}" for index in range(1, 7)}
+    for name in ("left up", "right up"):
+        assert psi.loc[name].idxmax() in informative
+
+
+def test_numbers_are_those_of_the_parts(finished):
+    results = read_json(finished / "results.json")["runs"]["xview/small"]
+    model = stx.load_model(finished / "xview/small")
+    clips = stx.load_dataset("wave", finished / "store", "xview/test", recipe=model.recipe)
+    correct = []
+    for clip in clips:
+        with stx.STGGradCAM(model) as explain:
+            correct.append(int(explain(clip, target=stx.Predicted()).targets[0]) == clip.label)
+    assert results["accuracy"]["value"] == pytest.approx(np.mean(correct))
+    curve = results["faithfulness"]["zero"]["highlighted"]
+    accuracy = [entry["value"] for entry in curve["accuracy"]]
+    assert curve["beta"] == pytest.approx(faithfulness(curve["masking"], accuracy))
+    table = pd.read_csv(finished / "tables/table1.csv")
+    assert table.loc[0, "beta"] == pytest.approx(curve["beta"], abs=1e-4)
+    assert table.loc[0, "paper: beta as printed"] == 0.5
+    maps = Explanation.load(finished / "xview/small/maps.nc")
+    assert len(maps) == len(clips)
+    with stx.STGGradCAM(model) as explain:
+        alone = explain(clips[3], target=stx.Predicted())
+    np.testing.assert_allclose(maps[3].values, alone.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("killed_in", ["explain_run", "mask_run", "run_figures"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(cards, raw, tmp_path, monkeypatch, finished, killed_in):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, killed_in, killed)
+        with pytest.raises(KeyboardInterrupt):
+            stx.bench("wave", data=raw, out=tmp_path / "wave", progress=False)
+    assert not (tmp_path / "wave" / "results.json").exists()
+
+    def not_again(*_, **__):
+        raise AssertionError("a finished stage was done again")
+
+    monkeypatch.setattr(run_module.Job, "train", not_again)
+    folder = stx.bench("wave", data=raw, out=tmp_path / "wave", progress=False)
+    assert numbers(folder) == numbers(finished)
+
+
+def test_another_run_is_not_mixed_in(cards, raw, finished):
+    with pytest.raises(InputError, match=r"seed was 0, now 1.*--out"):
+        stx.bench("wave", data=raw, out=finished, seed=1, progress=False)
+
+
+def test_a_folder_of_something_else_is_left_alone(cards, raw, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match="is not empty and holds no run"):
+        stx.bench("wave", data=raw, out=tmp_path, progress=False)
+
+
+def test_wrong_names_are_told_before_any_work(cards, raw, tmp_path):
+    with pytest.raises(InputError, match="unknown run 'xview/smal'. Did you mean 'xview/small'"):
+        stx.bench("wave", data=raw, out=tmp_path / "a", runs=["xview/smal"], progress=False)
+    with pytest.raises(CardError, match="no recipe 'quik'. Did you mean 'quick'"):
+        stx.bench("wave", data=raw, out=tmp_path / "a", recipe="quik", progress=False)
+    with pytest.raises(CardError, match="Did you mean 'wave'"):
+        stx.bench("wav", data=raw, out=tmp_path / "a", progress=False)
+    assert not (tmp_path / "a").exists()
+
+
+def test_results_are_json_without_nan(finished):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    results = json.loads((finished / "results.json").read_text("utf-8"), parse_constant=refuse)
+    assert math.isfinite(results["runs"]["xview/small"]["contrastivity"]["value"])
