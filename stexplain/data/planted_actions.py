@@ -8,7 +8,7 @@ from scipy.interpolate import PchipInterpolator
 
 from stexplain.data.planted_body import HANGING, LEFT, RIGHT, Array, Person, Pose
 
-Point = Sequence[float]
+Point = Sequence[float] | Array
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,14 @@ def _take_leg(pose: Pose, side: int, span: Span, path: Array) -> None:
 def fade(span: Span, share: float) -> Array:
     """The weight of a movement: 0 at both ends of its span, 1 between, with ramps of a share of it, ``[frames, 1]``."""
     ramp = np.clip(np.minimum(span.phase, 1 - span.phase) / share, 0.0, 1.0)
-    return (ramp * ramp * (3 - 2 * ramp))[:, None]
+    weight: Array = ramp * ramp * (3 - 2 * ramp)
+    return weight[:, None]
 
 
 def _further(path: Array, person: Person, rng: np.random.Generator) -> Array:
     """The path as far from the hanging arm as this person moves."""
-    return HANGING + person.amplitude * rng.uniform(0.95, 1.05) * (path - HANGING)
+    further: Array = HANGING + person.amplitude * rng.uniform(0.95, 1.05) * (path - HANGING)
+    return further
 
 
 def _drink(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
@@ -158,9 +160,8 @@ def _cheer(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> 
 def _pick_up(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
     down = 0.5 - 0.5 * np.cos(2 * np.pi * np.clip(1.12 * span.phase - 0.06, 0, 1))
     low = down[:, None] ** 0.7 * rng.uniform(0.92, 1.05)
-    frames = span.slice
-    pose.trunk[frames, 0] += np.deg2rad(82) * low[:, 0]
-    pose.pelvis[frames] += low * [0.0, -0.22 * person.leg, -0.20]
+    _bow(pose, span.slice, np.deg2rad(82) * low[:, 0])
+    pose.pelvis[span.slice] += low * [0.0, -0.30 * person.leg, -0.24]
     # The hand reaches down and forward of the bent trunk, to the floor.
     path = HANGING + low * (np.array([-0.10, 0.10, 0.95]) - HANGING)
     _take_arm(pose, person.side, span, path, (0.6, 0.0, -0.8))
@@ -173,16 +174,16 @@ def _kick(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> N
         (0, (0, 0, 0)),
         (0.26, (0, 0.26, -0.45)),
         (0.36, (0, 0.24, -0.42)),
-        (0.52, (0, 0.50, 0.84)),
-        (0.62, (0, 0.52, 0.84)),
-        (0.82, (0, 0.12, 0.15)),
+        (0.50, (0, 0.56, 0.84)),
+        (0.68, (0, 0.60, 0.84)),
+        (0.86, (0, 0.12, 0.15)),
         (1, (0, 0, 0)),
     )
     _take_leg(pose, person.side, span, path + _carried(pose, person, person.side, span))
 
 
 def _hop(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
-    hops, height = int(rng.integers(3, 5)), 0.17 * person.amplitude * rng.uniform(0.9, 1.1)
+    hops, height = int(rng.integers(3, 5)), 0.21 * person.amplitude * rng.uniform(0.9, 1.1)
     cycle = np.clip((span.phase - 0.14) / 0.72, 0.0, 1.0) * hops % 1.0
     air = np.clip((cycle - 0.2) / 0.6, 0.0, 1.0)
     rise = height * 4 * air * (1 - air)
@@ -209,7 +210,17 @@ def _sit(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> No
     drop = person.hip_height - person.ankle - rng.uniform(0.98, 1.06) * person.shank
     pose.pelvis[frames, 1] -= drop * down
     pose.pelvis[frames, 2] -= 0.85 * person.thigh * np.sqrt(np.clip(down * (2 - down), 0, 1))
-    pose.trunk[frames, 0] += np.deg2rad(42) * np.sin(np.pi * phase) ** 2 + np.deg2rad(4) * down
+    _bow(pose, frames, np.deg2rad(42) * np.sin(np.pi * phase) ** 2 + np.deg2rad(4) * down)
+
+
+def _bow(pose: Pose, frames: slice, angle: Array) -> None:
+    """Bends the trunk forward while the arms go on hanging straight down."""
+    pose.trunk[frames, 0] += angle
+    sine, cosine = np.sin(angle), np.cos(angle)
+    for part in (pose.wrists, pose.elbows):
+        up, forward = part[:, frames, 1].copy(), part[:, frames, 2].copy()
+        part[:, frames, 1] = cosine * up + sine * forward
+        part[:, frames, 2] = cosine * forward - sine * up
 
 
 def _carried(pose: Pose, person: Person, side: int, span: Span) -> Array:

@@ -232,11 +232,11 @@ def _about(axis: int, angle: Array) -> Array:
 
 
 def _rotated(matrices: Array, vectors: Array) -> Array:
-    return np.einsum("tij,tj->ti", matrices, vectors)
+    return np.asarray(np.einsum("tij,tj->ti", matrices, vectors))
 
 
 def _unit(vectors: Array) -> Array:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def _two_bones(root: Array, target: Array, hint: Array, first: float, second: float) -> tuple[Array, Array]:

@@ -80,13 +80,13 @@ def _rhythm(span: Span, rng: np.random.Generator, slowest: float, fastest: float
 
 
 def _fidget_arm(pose: Pose, side: int, span: Span, far: float, rng: np.random.Generator) -> None:
-    kind, beat = rng.integers(3), _rhythm(span, rng, 1.2, 1.9)
+    kind, beat = rng.integers(3), _rhythm(span, rng, 1.3, 1.9)
     if kind == 0:  # swings to the front and back
         offset = beat * [0.0, 0.0, 0.62] + beat**2 * [0.03, 0.20, 0.0]
     elif kind == 1:  # flaps to the side
         offset = fade(span, 0.3) * [0.30, 0.06, 0.0] + beat * [0.38, 0.0, 0.05] + beat**2 * [0.0, 0.20, 0.0]
     else:  # circles low in front
-        other = _rhythm(span, rng, 1.1, 1.8)
+        other = _rhythm(span, rng, 1.3, 1.9)
         offset = fade(span, 0.3) * [0.10, 0.22, 0.25] + beat * [0.36, 0.0, 0.0] + other * [0.0, 0.08, 0.34]
     pose.wrists[side, span.slice] += far * offset
 

@@ -7,7 +7,7 @@ and the same action after any others were, the truth is the cells that decide.
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import median_filter
 
 from stexplain.axes import check_shape
@@ -125,10 +125,10 @@ def _length(body: Array, chain: tuple[int, ...]) -> float:
     return float(np.median(np.linalg.norm(bones, axis=-1).sum(axis=1)))
 
 
-def _lasts(holds: NDArray[np.bool_], frames: int) -> bool:
+def _lasts(holds: ArrayLike, frames: int) -> bool:
     """Whether something holds during so many frames in a row."""
     longest = run = 0
-    for value in holds:
+    for value in np.atleast_1d(holds):
         run = run + 1 if value else 0
         longest = max(longest, run)
     return longest >= frames
