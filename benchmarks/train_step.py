@@ -2,8 +2,8 @@
 
 Both networks hold the same parameters and see the same input, [16, 1, 150, 25, 3] by default; they run in turn in one
 process, so that what else the machine does falls on both alike. Printed are medians, the median of the ratios of
-neighbouring runs, and peak extra memory: the highest resident memory that a thread sees while one network runs,
-less what was resident before.
+neighbouring runs (with its middle half, and that of CPU time, which other load disturbs less), and peak extra memory:
+the highest resident memory that a thread sees while one network runs, less what was resident before.
 
 The C library's allocator hands large blocks back to the system at once, and asks for them (zeroed, page by page)
 again at the next operation. An allocator that keeps its pages saves that, and saves the dense formulation more of it,
@@ -146,15 +146,16 @@ def peak_extra(run: Callable[[], object]) -> float:
     return (highest - before) / 1e6
 
 
-def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every run, in turn, after two rounds that are not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds on the clock and of CPU of every run, in turn, after two rounds that are not counted."""
+    seconds: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in runs} for kind in ("clock", "cpu")}
     for i in range(rounds + 2):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             run()
             if i >= 2:
-                seconds[name].append(time.perf_counter() - start)
+                seconds["clock"][name].append(time.perf_counter() - start)
+                seconds["cpu"][name].append(time.process_time() - start_cpu)
     return seconds
 
 
@@ -164,11 +165,7 @@ def measure(shape: list[int], rounds: int) -> dict[str, object]:
     graph = STGraph.from_card(dataset_card("ntu"))
     hyperparameters = model_card("stgcn10").hyperparameters
     ours = STGCN(graph, classes=60, **hyperparameters)
-    adjacency = torch.zeros(len(ours.relations), len(graph), len(graph))
-    for k, (source, target, weight) in enumerate(
-        zip(ours.relations.source, ours.relations.target, ours.relations.weight, strict=True)
-    ):
-        adjacency[k, source, target] = torch.from_numpy(weight.astype("float32"))
+    adjacency = torch.from_numpy(ours.relations.matrices(len(graph))).float()
     dense = Dense(adjacency, 60, hyperparameters["channels"], hyperparameters["strides"])
     copy_parameters(ours, dense)
 
@@ -208,12 +205,16 @@ def measure(shape: list[int], rounds: int) -> dict[str, object]:
     result: dict[str, object] = {"largest relative difference of logits": apart}
     for kind, runs in kinds.items():
         seconds = in_turn(runs, rounds)
-        ratios = [a / b for a, b in zip(seconds["ours"], seconds["dense"], strict=True)]
+        ratios = {
+            how: [a / b for a, b in zip(values["ours"], values["dense"], strict=True)]
+            for how, values in seconds.items()
+        }
         memory = {name: max(peak_extra(run) for _ in range(3)) for name, run in runs.items()}
         result[kind] = {
-            "seconds": {name: statistics.median(values) for name, values in seconds.items()},
-            "ratio": statistics.median(ratios),
-            "ratio, middle half": statistics.quantiles(ratios, n=4)[::2],
+            "seconds": {name: statistics.median(values) for name, values in seconds["clock"].items()},
+            "ratio": statistics.median(ratios["clock"]),
+            "ratio, middle half": statistics.quantiles(ratios["clock"], n=4)[::2],
+            "ratio of CPU time": statistics.median(ratios["cpu"]),
             "peak extra MB": memory,
         }
     return result
@@ -246,8 +247,10 @@ def main() -> None:
             print(
                 f"  {kind:14s} ours {entry['seconds']['ours'] * 1e3:6.0f} ms, "
                 f"dense {entry['seconds']['dense'] * 1e3:6.0f} ms, "
-                f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}); peak extra memory "
-                f"{entry['peak extra MB']['ours']:.0f} of {entry['peak extra MB']['dense']:.0f} MB"
+                f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}), of CPU time "
+                f"{entry['ratio of CPU time']:.2f}; peak extra memory "
+                f"{entry['peak extra MB']['ours']:.0f} of {entry['peak extra MB']['dense']:.0f} MB",
+                flush=True,
             )
     if arguments.json:
         arguments.json.write_text(
