@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("DGLBACKEND", "pytorch")
 
-from stexplain import __version__  # noqa: E402 - DGL reads the variable when it is imported
+from stexplain import __version__
 
 project = "stexplain"
 author = "The stexplain developers"
@@ -29,3 +29,20 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 # Two spellings of one attribute (a dataclass field and its line in "Attributes") are one thing.
 napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]
+
+
+def literal_equations(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Shows an indented paragraph of a docstring as it stands: it is an equation, not a quotation."""
+    shown: list[str] = []
+    for line in lines:
+        before = next((text for text in reversed(shown) if text.strip()), "")
+        begins = line.startswith("    ") and shown and not shown[-1].strip()
+        if begins and before and not before.startswith(" ") and not before.endswith("::"):
+            shown += ["::", ""]
+        shown.append(line)
+    lines[:] = shown
+
+
+def setup(app) -> None:  # type: ignore[no-untyped-def]
+    # Before napoleon, which has the usual priority of 500.
+    app.connect("autodoc-process-docstring", literal_equations, priority=400)

@@ -1,12 +1,10 @@
 """The letters of the axes, layouts of other people's tensors, and the one shape check.
 
-| letter | axis | note |
-|---|---|---|
-| b | samples in a batch | |
-| m | instances | copies of the graph seen in one sample: persons in a clip; 1 for roads |
-| t | frames | time steps |
-| n | nodes | joints, sensors |
-| c | channels | x, y, z; speed, flow; features |
+- b: samples in a batch
+- m: instances, copies of the graph seen in one sample: persons in a clip; 1 for roads
+- t: frames, time steps
+- n: nodes: joints, sensors
+- c: channels: x, y, z; speed, flow; features
 """
 
 import re

@@ -93,6 +93,7 @@ def explain_run(job: Job, shown: Sequence[str]) -> Mapping[str, Any]:
     low, high = evaluation.interval
     return {
         "test": len(clips),
+        "classes": len(clips.classes),
         "accuracy": {"value": evaluation.accuracy, "low": low, "high": high},
         "top5": evaluation.top5,
         "layer": kept[0].layer,

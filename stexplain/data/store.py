@@ -1,13 +1,11 @@
 """The prepared store: recordings of any length in one memory-mapped folder.
 
-| file | what |
-|---|---|
-| `store.json` | what was prepared from what, and the size and SHA-256 of each file below |
-| `index.csv` | one line per recording: id, class, label, frames, instances, bodies, offset, and the dataset's fields |
-| `x.npy` | float32 ``[rows, N, C]``; zero where not valid |
-| `valid.npy` | bool ``[rows]`` |
-| `truth.npy` | bool ``[rows, N]``, where the truth is planted |
-| `left_out.csv` | recordings that were left out, and why |
+- `store.json`: what was prepared from what, and the size and SHA-256 of each file below
+- `index.csv`: one line per recording: id, class, label, frames, instances, bodies, offset, and the dataset's fields
+- `x.npy`: float32 ``[rows, N, C]``; zero where not valid
+- `valid.npy`: bool ``[rows]``
+- `truth.npy`: bool ``[rows, N]``, where the truth is planted
+- `left_out.csv`: recordings that were left out, and why
 
 Recording i has `instances` x `frames` rows from `offset` on, all frames of its first instance first. Nothing is
 pickled, and nothing but the index is read into memory.

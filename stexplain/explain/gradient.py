@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class InputGradient(Explainer):
     """The gradient map of Das & Ortega (ICASSP 2022), Eq. 3, after Pope et al. (CVPR 2019).
 
-    With x ``[B, M, T, N, C]`` the input and y the score of the target, g = dy / dx is reduced over channels:
+    With x ``[B, M, T, N, C]`` the input and y the score of the target, g = dy / dx is reduced over channels::
 
         ``"norm"``      || g ||       the Euclidean norm: not negative, and the same whichever way the axes of
                                       coordinates are turned; the default

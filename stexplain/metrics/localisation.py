@@ -79,7 +79,7 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
     """How well importance finds planted truth: over nodes, over frames, and over both.
 
     Over nodes, a node's value is the mean over valid frames and instances, and it is true where any of them is; over
-    frames, the same with the mean over nodes and valid instances. Only valid cells take part. Per sample:
+    frames, the same with the mean over nodes and valid instances. Only valid cells take part. Per sample::
 
         auroc              the chance that a true cell has a higher value than another, a tie counting one half
                            (Mann-Whitney U / (P Q)); 0.5 for a guess

@@ -50,7 +50,7 @@ def _accuracy(runs: Mapping[str, Any]) -> str:
         line += f" of {run['test']:,} test samples" if run.get("test") is not None else " of the test samples"
         if accuracy.get("low") is not None and accuracy.get("high") is not None:
             line += f" (95% interval {percent(accuracy['low'])} to {percent(accuracy['high'])})"
-        classes = len(run.get("top_nodes") or {})
+        classes = run.get("classes") or 0
         line += f"; guessing among {classes} classes would be right in {percent(1 / classes)}" if classes > 1 else ""
         lines.append(line + ".")
     if not lines:
