@@ -62,7 +62,6 @@ def explain_run(job: Job, shown: Sequence[str]) -> Mapping[str, Any]:
     parity = STGGradCAM(model, parity="das2022")
     for batch in _tracked(clips.batches(BATCH), len(clips), BATCH, f"explaining {job.run.name}", job.progress):
         label = batch.label.numpy()
-        right = evaluation.correct[start : start + len(batch)]
         for name, explainer in explainers.items():
             # The controls and the gradient matter only where there is a truth to find.
             if name != "STGGradCAM" and batch.truth is None:
@@ -73,11 +72,11 @@ def explain_run(job: Job, shown: Sequence[str]) -> Mapping[str, Any]:
                 values = np.abs(e.values) if name == "InputGradient" else e.importance
                 found[name].append(localisation(values, batch.truth, batch.valid))
             if name == "STGGradCAM":
-                ours.update(e, label, right)
+                ours.update(e, label)
                 shares += e.padding_share.tolist()
                 if start < KEPT:
                     kept.append(e)
-        theirs.update(parity(batch, target=Predicted()), label, right)
+        theirs.update(parity(batch, target=Predicted()), label)
         start += len(batch)
     job.folder.mkdir(parents=True, exist_ok=True)
     joined(kept).save(job.folder / "maps.nc")
