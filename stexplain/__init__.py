@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from stexplain.version import __version__ as __version__
 
-
 if TYPE_CHECKING:
     from stexplain import data as data
     from stexplain import metrics as metrics

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.version import __version__
 from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported
 from stexplain.data.clips import Clips
 from stexplain.data.generate import generate
@@ -20,6 +19,7 @@ from stexplain.data.store import Store, is_store
 from stexplain.errors import CardError, DataError, InputError, unknown
 from stexplain.files import cache_folder
 from stexplain.graph import STGraph
+from stexplain.version import __version__
 
 PARTS = ("train", "validation", "test", "train+validation")
 

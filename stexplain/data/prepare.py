@@ -25,13 +25,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.version import __version__
 from stexplain.cards import DatasetCard, dataset_card, imported
 from stexplain.data.recording import KEEP, Keep, Source
 from stexplain.data.shards import Shard, count, read_entries, read_shard, shard_path, write_shard
 from stexplain.data.store import COLUMNS, FORMAT, VERSION, Store, is_store
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.files import read_json, sha256, write_json, written_aside
+from stexplain.version import __version__
 
 
 @dataclass(frozen=True)
