@@ -1,0 +1,155 @@
+"""What every explainer of the package must hold to; a new one is tested by being there."""
+
+import pkgutil
+from importlib import import_module
+from inspect import isabstract
+
+import numpy as np
+import pytest
+import torch
+
+import stexplain.explain
+from stexplain.data.samples import Batch
+from stexplain.explain.controls import Random
+from stexplain.explain.explainer import Explainer
+from stexplain.explain.explanation import Explanation
+from stexplain.explain.targets import Class
+from stexplain.graph import STGraph
+from stexplain.nn.stgcn import STGCN
+
+for module in pkgutil.iter_modules(stexplain.explain.__path__, "stexplain.explain."):
+    import_module(module.name)
+
+
+def kinds(base=Explainer):
+    """Every explainer that can be made, however deep it is derived."""
+    for kind in base.__subclasses__():
+        if not isabstract(kind) and kind.__module__.startswith("stexplain."):
+            yield kind
+        yield from kinds(kind)
+
+
+EXPLAINERS = sorted(set(kinds()), key=lambda kind: kind.__name__)
+NODES = 6
+
+
+def graph():
+    return STGraph.from_edges(
+        [f"n{index}" for index in range(NODES)],
+        [("n0", "n1"), ("n1", "n2"), ("n2", "n3"), ("n1", "n4"), ("n4", "n5")],
+        center="n1",
+    )
+
+
+def small_model(on=None, seed=0):
+    torch.manual_seed(seed)
+    model = STGCN(on or graph(), classes=4, channels=(6, 8, 8), strides=(1, 2, 1), temporal_kernel=5, dropout=0.5)
+    for module in model.modules():
+        if hasattr(module, "running_mean"):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    return model.double()
+
+
+def batch(frames=12, instances=2, samples=3):
+    random = np.random.default_rng(0)
+    x = torch.from_numpy(random.normal(size=(samples, instances, frames, NODES, 3)))
+    valid = torch.ones(samples, instances, frames, dtype=torch.bool)
+    valid[0, 1] = False
+    valid[1, 0, 9:] = False
+    valid[1, 1, 9:] = False
+    x = x * valid[..., None, None]
+    return Batch(x, valid, torch.zeros(samples, dtype=torch.int64), tuple(f"s{index}" for index in range(samples)))
+
+
+def explained(kind, model, samples, target=None):
+    with kind(model) as explain:
+        return explain(samples, target=target or Class(1))
+
+
+@pytest.fixture(params=EXPLAINERS, ids=lambda kind: kind.__name__)
+def kind(request):
+    return request.param
+
+
+def test_all_are_found():
+    assert {"STGGradCAM", "CAM", "InputGradient", "Random", "Motion"} <= {kind.__name__ for kind in EXPLAINERS}
+
+
+def test_the_map_has_the_samples_axes_and_nothing_on_padding(kind):
+    samples = batch()
+    e = explained(kind, small_model(), samples)
+    assert e.values.shape == samples.x.shape[:-1]
+    assert np.isfinite(e.values).all()
+    assert np.abs(e.values).max() > 0
+    assert not e.values[~samples.valid.numpy()].any()
+
+
+def test_alone_or_in_a_batch(kind):
+    model, samples = small_model(), batch()
+    together = explained(kind, model, samples)
+    for row in range(len(samples)):
+        alone = explained(kind, model, samples[row : row + 1])
+        np.testing.assert_allclose(alone.values[0], together.values[row], rtol=1e-5, atol=1e-8)
+
+
+def test_targets_of_one_batch_do_not_mix(kind):
+    model, samples = small_model(), batch()
+    mixed = explained(kind, model, samples, Class([0, 3, 1]))
+    for row, number in enumerate([0, 3, 1]):
+        same = explained(kind, model, samples, Class(number))
+        np.testing.assert_allclose(mixed.values[row], same.values[row], rtol=1e-5, atol=1e-8)
+
+
+def test_renumbered_nodes_give_the_renumbered_map(kind):
+    if kind is Random:
+        pytest.skip("random numbers belong to places, not to nodes")
+    order = [3, 0, 5, 1, 4, 2]
+    model, samples = small_model(), batch()
+    other = small_model(graph().permute(order))
+    state = model.state_dict()
+    for name, value in state.items():
+        if name.startswith("data_norm") and value.ndim == 1:
+            state[name] = value.view(NODES, 3)[order].flatten()
+    other.load_state_dict(state)
+    moved = Batch(samples.x[:, :, :, order], samples.valid, samples.label, samples.ids)
+    here, there = explained(kind, model, samples), explained(kind, other, moved)
+    np.testing.assert_allclose(here.values[..., order], there.values, rtol=1e-5, atol=1e-8)
+
+
+def test_appended_padding_and_absent_instances_change_nothing(kind):
+    model, samples = small_model(), batch()
+    x = torch.zeros(3, 3, 21, NODES, 3, dtype=torch.float64)
+    valid = torch.zeros(3, 3, 21, dtype=torch.bool)
+    x[:, :2, :12], valid[:, :2, :12] = samples.x, samples.valid
+    longer = explained(kind, model, Batch(x, valid, samples.label, samples.ids))
+    shorter = explained(kind, model, samples)
+    np.testing.assert_allclose(longer.values[:, :2, :12], shorter.values, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_left_as_it_was(kind, training):
+    model = small_model().train(training)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    next(model.parameters()).requires_grad_(False)
+    asked = [parameter.requires_grad for parameter in model.parameters()]
+    explained(kind, model, batch())
+    with pytest.raises(ZeroDivisionError), kind(model):
+        _ = 1 / 0
+    assert model.training is training
+    assert all(module.training is training for module in model.modules())
+    assert [parameter.requires_grad for parameter in model.parameters()] == asked
+    assert all(parameter.grad is None for parameter in model.parameters())
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
+    assert not any(getattr(module, name) for module in model.modules() for name in hooks)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=0, atol=0)
+
+
+def test_an_explanation_comes_back_from_its_file(kind, tmp_path):
+    e = explained(kind, small_model(), batch())
+    e.save(tmp_path / "e.nc")
+    back = Explanation.load(tmp_path / "e.nc")
+    np.testing.assert_array_equal(back.values, e.values)
+    assert (back.method, back.layer, back.ids, back.node_names) == (e.method, e.layer, e.ids, e.node_names)
+    assert back.graph == e.graph
