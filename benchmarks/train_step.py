@@ -5,9 +5,10 @@ process, so that what else the machine does falls on both alike. Printed are med
 neighbouring runs (with its middle half, and that of CPU time, which other load disturbs less), and peak extra memory:
 the highest resident memory that a thread sees while one network runs, less what was resident before.
 
-The C library's allocator hands large blocks back to the system at once, and asks for them (zeroed, page by page)
-again at the next operation. An allocator that keeps its pages saves that, and saves the dense formulation more of it,
-as that one allocates more; both are measured, the second in a child process with glibc told to keep pages.
+The C library's allocator hands large blocks back to the system, and asks for them (zeroed, page by page) again at the
+next operation. An allocator that keeps its pages saves that, and saves the dense formulation more of it, as that one
+allocates more; both are measured, the second with glibc told to keep pages. As what glibc keeps depends on what the
+process did before, training and inference are measured in a process each.
 
     python benchmarks/train_step.py [--threads 2] [--rounds 15] [--json FILE]
 """
@@ -24,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,6 +35,7 @@ from stexplain.cards import dataset_card, model_card
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
 
+KINDS = ("training step", "inference")
 # glibc's own switches: never map a block by itself, never hand the top of the heap back.
 KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_TOP_PAD_": str(2**28)}
 
@@ -159,8 +162,8 @@ def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, dic
     return seconds
 
 
-def measure(shape: list[int], rounds: int) -> dict[str, object]:
-    """All figures of one process."""
+def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
+    """The figures of one process: of the ``"training step"`` or of ``"inference"``."""
     torch.manual_seed(0)
     graph = STGraph.from_card(dataset_card("ntu"))
     hyperparameters = model_card("stgcn10").hyperparameters
@@ -202,22 +205,19 @@ def measure(shape: list[int], rounds: int) -> dict[str, object]:
         "training step": {"ours": step(ours, x, optimizers[0]), "dense": step(dense, theirs, optimizers[1])},
         "inference": {"ours": infer(ours, x), "dense": infer(dense, theirs)},
     }
-    result: dict[str, object] = {"largest relative difference of logits": apart}
-    for kind, runs in kinds.items():
-        seconds = in_turn(runs, rounds)
-        ratios = {
-            how: [a / b for a, b in zip(values["ours"], values["dense"], strict=True)]
-            for how, values in seconds.items()
-        }
-        memory = {name: max(peak_extra(run) for _ in range(3)) for name, run in runs.items()}
-        result[kind] = {
-            "seconds": {name: statistics.median(values) for name, values in seconds["clock"].items()},
-            "ratio": statistics.median(ratios["clock"]),
-            "ratio, middle half": statistics.quantiles(ratios["clock"], n=4)[::2],
-            "ratio of CPU time": statistics.median(ratios["cpu"]),
-            "peak extra MB": memory,
-        }
-    return result
+    runs = kinds[kind]
+    seconds = in_turn(runs, rounds)
+    ratios = {
+        how: [a / b for a, b in zip(values["ours"], values["dense"], strict=True)] for how, values in seconds.items()
+    }
+    return {
+        "largest relative difference of logits": apart,
+        "seconds": {name: statistics.median(values) for name, values in seconds["clock"].items()},
+        "ratio": statistics.median(ratios["clock"]),
+        "ratio, middle half": statistics.quantiles(ratios["clock"], n=4)[::2],
+        "ratio of CPU time": statistics.median(ratios["cpu"]),
+        "peak extra MB": {name: max(peak_extra(run) for _ in range(3)) for name, run in runs.items()},
+    }
 
 
 def main() -> None:
@@ -226,36 +226,39 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", type=Path, help="writes the figures here")
-    parser.add_argument("--one", action="store_true", help="this process's allocator only; prints JSON")
+    parser.add_argument("--one", choices=KINDS, help="this kind alone, with this process's allocator; prints JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.one:
-        print(json.dumps(measure(arguments.shape, arguments.rounds)))
+        print(json.dumps(measure(arguments.one, arguments.shape, arguments.rounds)))
         return
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, setting in {"allocator as it comes": {}, "allocator keeps pages": KEEP_PAGES}.items():
-        command = [sys.executable, __file__, "--one", "--threads", str(arguments.threads)]
-        command += ["--rounds", str(arguments.rounds), "--shape", *map(str, arguments.shape)]
-        child = subprocess.run(command, env={**os.environ, **setting}, stdout=subprocess.PIPE, check=True, text=True)
-        results[name] = json.loads(child.stdout)
-        print(
-            f"{name}: logits differ by at most {results[name]['largest relative difference of logits']:.1e}, relative"
-        )
-        for kind in ("training step", "inference"):
-            entry = results[name][kind]
+        results[name] = {}
+        print(name)
+        for kind in KINDS:
+            command = [sys.executable, __file__, "--one", kind, "--threads", str(arguments.threads)]
+            command += ["--rounds", str(arguments.rounds), "--shape", *map(str, arguments.shape)]
+            child = subprocess.run(
+                command, env={**os.environ, **setting}, stdout=subprocess.PIPE, check=True, text=True
+            )
+            entry = results[name][kind] = json.loads(child.stdout)
             low, high = entry["ratio, middle half"]
+            took, memory, differ = (
+                entry["seconds"],
+                entry["peak extra MB"],
+                entry["largest relative difference of logits"],
+            )
             print(
-                f"  {kind:14s} ours {entry['seconds']['ours'] * 1e3:6.0f} ms, "
-                f"dense {entry['seconds']['dense'] * 1e3:6.0f} ms, "
-                f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}), of CPU time "
-                f"{entry['ratio of CPU time']:.2f}; peak extra memory "
-                f"{entry['peak extra MB']['ours']:.0f} of {entry['peak extra MB']['dense']:.0f} MB",
+                f"  {kind:14s} ours {took['ours'] * 1e3:6.0f} ms, dense {took['dense'] * 1e3:6.0f} ms, "
+                f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}), of CPU time {entry['ratio of CPU time']:.2f}; "
+                f"peak extra memory {memory['ours']:.0f} of {memory['dense']:.0f} MB; "
+                f"logits differ by at most {differ:.0e}, relative",
                 flush=True,
             )
     if arguments.json:
-        arguments.json.write_text(
-            json.dumps({"shape": arguments.shape, "threads": arguments.threads, **results}, indent=2)
-        )
+        about = {"shape": arguments.shape, "threads": arguments.threads, "torch": torch.__version__}
+        arguments.json.write_text(json.dumps({**about, **results}, indent=2))
 
 
 if __name__ == "__main__":

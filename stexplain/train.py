@@ -92,7 +92,7 @@ def fit(
         out: folder for `training.safetensors`, which a later call with the same arguments goes on from; none: nothing
             is kept.
         seed: of order, augmentation and dropout; at least 0. The weights at the start are the caller's.
-        progress: show a bar where the terminal is one. Otherwise one line per epoch goes to the log.
+        progress: show a bar where standard error is a terminal. One line per epoch goes to the log either way.
         accelerator: of Lightning Fabric: ``"auto"``, ``"cpu"``, ``"cuda"``.
         devices: how many processes train, each on its own device (a CPU counts as any number).
         save_every: seconds between checkpoints within an epoch; there is one after each epoch anyway.
@@ -182,4 +182,5 @@ def _described(model: nn.Module) -> dict[str, Any]:
 
 def _samples(clips: "Clips") -> dict[str, Any]:
     labelled = "\n".join(f"{name}\t{label}" for name, label in zip(clips.ids, clips.labels, strict=True))
-    return {"card": clips.card.name, "count": len(clips), "ids": hashlib.sha256(labelled.encode()).hexdigest()}
+    ids = hashlib.sha256(labelled.encode()).hexdigest()
+    return {"card": getattr(clips.card, "name", None), "count": len(clips), "ids": ids}

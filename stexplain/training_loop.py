@@ -233,7 +233,7 @@ def _broken(what: str, epoch: int, step: int, job: Job, rate: float) -> DataErro
 
 
 class _Bar:
-    """A progress bar where standard error is a terminal, else a line in the log for each epoch."""
+    """A progress bar where standard error is a terminal, and a line in the log for each epoch."""
 
     def __init__(self, job: Job, state: TrainingState, wanted: bool) -> None:
         self.shown = wanted and sys.stderr.isatty()
@@ -269,9 +269,7 @@ class _Bar:
         )
 
     def epoch(self, record: Epoch) -> None:
-        """Says what an epoch gave, where no bar is shown."""
-        if self.shown:
-            return
+        """Says in the log what an epoch gave."""
         validation = "" if record.validation_accuracy is None else f", validation {record.validation_accuracy:.3f}"
         log.info(
             "epoch %d/%d: loss %.4f, accuracy %.3f%s, rate %.3g, %.1f s, %.0f samples/s",

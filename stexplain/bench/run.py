@@ -21,8 +21,9 @@ from stexplain.data.store import Store, is_store
 from stexplain.errors import unknown
 from stexplain.files import write_json, written_aside
 from stexplain.report import verdicts, write_report
+from stexplain.version import __version__
 
-PACKAGES = ("stexplain", "torch", "dgl", "numpy", "scipy", "pandas", "altair", "lightning-fabric", "torchmetrics")
+PACKAGES = ("torch", "dgl", "numpy", "scipy", "pandas", "altair", "lightning-fabric", "torchmetrics")
 
 
 def bench(
@@ -52,8 +53,8 @@ def bench(
         command: what to note in the results as the command that made them.
 
     Returns:
-        The run folder, with `results.json`, `report.html`, `tables/`, `figures/`, and a folder per run that holds the
-        weights, maps, class importance and history.
+        The run folder, with `results.json`, `report.html`, `log.txt`, `tables/`, `figures/`, and a folder per run that
+        holds the weights, maps, class importance and history.
 
     Raises:
         InputError: for unknown names, or a folder that holds a run of something else.
@@ -75,35 +76,36 @@ def bench(
             "recipe": name,
             "runs": [run.name for run in chosen],
             "seed": seed,
-            "version": version("stexplain"),
+            "version": __version__,
         },
     )
-    source = stages("data", partial(_data, card, data, folder, progress))
-    found: dict[str, dict[str, Any]] = {}
-    for run in chosen:
-        job = Job(
-            card=card,
-            store=Path(source["store"]),
-            run=run,
-            model_card=model_card(run.model),
-            recipe_name=name,
-            seed=seed,
-            folder=folder / run.name,
-            progress=progress,
-        )
-        parts = [
-            stages(f"{run.name}/train", job.train),
-            stages(f"{run.name}/explain", partial(explain_run, job, asked.figures.clips)),
-            stages(f"{run.name}/mask", partial(mask_run, job, asked.masking)),
-        ]
-        published = asked.published.get(run.name)
-        paper = None if published is None else published.model_dump()
-        found[run.name] = {
-            **job.about(),
-            **{key: value for part in parts for key, value in part.items()},
-            "paper": paper,
-        }
-    return _finish(stages, card, asked, source, found, seed=seed, command=command)
+    with stages.logged():
+        source = stages("data", partial(_data, card, data, folder, progress))
+        found: dict[str, dict[str, Any]] = {}
+        for run in chosen:
+            job = Job(
+                card=card,
+                store=Path(source["store"]),
+                run=run,
+                model_card=model_card(run.model),
+                recipe_name=name,
+                seed=seed,
+                folder=folder / run.name,
+                progress=progress,
+            )
+            parts = [
+                stages(f"{run.name}/train", job.train),
+                stages(f"{run.name}/explain", partial(explain_run, job, asked.figures.clips)),
+                stages(f"{run.name}/mask", partial(mask_run, job, asked.masking)),
+            ]
+            published = asked.published.get(run.name)
+            paper = None if published is None else published.model_dump()
+            found[run.name] = {
+                **job.about(),
+                **{key: value for part in parts for key, value in part.items()},
+                "paper": paper,
+            }
+        return _finish(stages, card, asked, source, found, seed=seed, command=command)
 
 
 def _chosen(asked: Experiment, runs: Sequence[str] | None) -> list[Run]:
@@ -159,7 +161,11 @@ def _finish(
         },
         "command": command or f"stexplain.bench({card.name!r}, ...)",
         "seed": seed,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {
+            "stexplain": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
         "runs": found,
     }
     results["verdicts"] = verdicts(found)

@@ -1,12 +1,16 @@
 """A run folder whose stages are done once: a run that is killed goes on from its last finished stage."""
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stexplain.errors import InputError
 from stexplain.files import read_json, write_json
+
+log = logging.getLogger(__name__)
 
 
 class Stages:
@@ -57,15 +61,35 @@ class Stages:
         """
         record = self._record(name)
         if not record.is_file():
+            log.info("%s begins", name)
             started = time.perf_counter()
             result = work()
-            write_json(record, {"seconds": round(time.perf_counter() - started, 3), "result": result})
+            seconds = round(time.perf_counter() - started, 3)
+            write_json(record, {"seconds": seconds, "result": result})
+            log.info("%s ended after %.1f s", name, seconds)
+        else:
+            log.info("%s was done before", name)
         found: dict[str, Any] = read_json(record)["result"]
         return found
 
-    def finished(self, name: str) -> bool:
-        """Whether a stage is done."""
-        return self._record(name).is_file()
+    @contextmanager
+    def logged(self) -> Iterator[None]:
+        """Appends what the package logs meanwhile to `log.txt` of the folder; errors too."""
+        package = logging.getLogger("stexplain")
+        handler = logging.FileHandler(self.folder / "log.txt", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        level = package.level
+        package.addHandler(handler)
+        package.setLevel(min(level or logging.INFO, logging.INFO))
+        try:
+            yield
+        except BaseException as error:
+            log.error("stopped by %s: %s", type(error).__name__, error)
+            raise
+        finally:
+            package.setLevel(level)
+            package.removeHandler(handler)
+            handler.close()
 
     def seconds(self) -> dict[str, float]:
         """How long each finished stage took, in seconds, in the order in which they ended."""
