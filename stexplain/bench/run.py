@@ -18,7 +18,7 @@ from stexplain.cards import DatasetCard, dataset_card, model_card
 from stexplain.data.load import planted
 from stexplain.data.prepare import prepare
 from stexplain.data.store import Store, is_store
-from stexplain.errors import unknown
+from stexplain.errors import InputError, unknown
 from stexplain.files import write_json, written_aside
 from stexplain.report import verdicts, write_report
 from stexplain.version import __version__
@@ -63,6 +63,11 @@ def bench(
     card = dataset_card(card)
     asked = experiment(card)
     chosen = _chosen(asked, runs)
+    if data is None and card.planted is None:
+        raise InputError(
+            f"dataset {card.name!r} has no planted data. Give its recordings, or a prepared store: "
+            f"stexplain bench {card.name} --data DIR\nHow to get them: {card.obtain.strip()}"
+        )
     folder = Path(out) if out is not None else Path("runs") / card.name
     name = recipe or (asked.recipes.planted if data is None else asked.recipes.real)
     for run in chosen:

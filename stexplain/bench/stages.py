@@ -38,18 +38,18 @@ class Stages:
     def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
         self.folder = folder
         record = folder / "run.json"
-        if record.is_file():
-            before = read_json(record)
-            differs = [key for key in {*asked, *before} if before.get(key) != asked.get(key)]
-            if differs:
-                what = "; ".join(f"{key} was {before.get(key)!r}, now {asked.get(key)!r}" for key in sorted(differs))
-                raise InputError(
-                    f"{folder} holds a run of something else: {what}. "
-                    "Give another folder with --out, or remove this one to start over."
-                )
-        elif folder.exists() and any(folder.iterdir()):
+        before = read_json(record) if record.is_file() else dict(asked)
+        differs = sorted(key for key in {*asked, *before} if before.get(key) != asked.get(key))
+        # A run that never finished a stage, for instance because its data was not there, holds nothing to protect.
+        if differs and (folder / "stages").exists():
+            what = "; ".join(f"{key} was {before.get(key)!r}, now {asked.get(key)!r}" for key in differs)
+            raise InputError(
+                f"{folder} holds a run of something else: {what}. "
+                "Give another folder with --out, or remove this one to start over."
+            )
+        if not record.is_file() and folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run. Give another folder with --out.")
-        else:
+        if differs or not record.is_file():
             write_json(record, asked)
 
     def __call__(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:

@@ -124,6 +124,22 @@ def test_wrong_names_are_told_before_any_work(cards, raw, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_a_wrong_folder_of_data_does_not_block_the_right_one(cards, raw, tmp_path):
+    with pytest.raises(InputError, match="is not a folder"):
+        stx.bench("wave", data=tmp_path / "typo", out=tmp_path / "run", progress=False)
+    with pytest.raises(InputError, match="no planted data.*--data DIR"):
+        stx.bench("wave", out=tmp_path / "run", progress=False)
+    stages = run_module.Stages(tmp_path / "run", {"data": str(raw)})
+    assert stages("any", lambda: {"value": 1}) == {"value": 1}
+
+
+def test_the_log_tells_what_happened(finished):
+    log = (finished / "log.txt").read_text("utf-8")
+    assert "xview/small/train begins" in log
+    assert log.count("epoch ") == 25
+    assert "figures ended after" in log
+
+
 def test_results_are_json_without_nan(finished):
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
