@@ -14,7 +14,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from stexplain import training_loop
+from stexplain.data.clips import Clips
 from stexplain.errors import DataError, InputError
+from stexplain.graph import STGraph
+from stexplain.nn.stgcn import STGCN
 from stexplain.train import CHECKPOINT, History, evaluate, fit
 from tests.train_standin import Probe, StandInClips, Straight, Unaugmented, recipe
 
@@ -296,3 +299,37 @@ def test_two_processes_train_what_one_does() -> None:
     for name, value in one.state_dict().items():
         torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-4, atol=1e-6)
     assert [epoch.loss for epoch in both.epochs] == pytest.approx([epoch.loss for epoch in history.epochs], rel=1e-5)
+
+
+def test_the_network_itself_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    graph = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], center="hip")
+    x = [random.normal(size=(1 + row % 2, 9 + row % 3, 3, 3)).astype(np.float32) for row in range(12)]
+    clips = Clips.from_arrays(x, np.arange(12) % 3, graph=graph, channels=["x", "y", "z"])
+    asked = recipe(frames=8, sampling="resample", center="first", augment={"rotate": 20, "crop": 0.5}, clip_norm=0.5)
+
+    def network(seed: int) -> STGCN:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            return STGCN(graph, classes=3, channels=(4, 4, 8), strides=(1, 1, 2), temporal_kernel=3)
+
+    def train(model: STGCN, out: Path | None = None) -> History:
+        return fit(model, clips, recipe=asked, out=out, progress=False, accelerator="cpu", save_every=0.0)
+
+    whole, resumed = network(0), network(5)
+    train(whole)
+    original, calls = Clips.batch, []
+
+    def failing(self: Clips, indices: Any, generator: Any = None) -> Any:
+        calls.append(indices)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(self, indices, generator)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Clips, "batch", failing)
+        with pytest.raises(KeyboardInterrupt):
+            train(network(0), tmp_path)
+    train(resumed, tmp_path)
+    assert_same(resumed, whole)
+    assert not torch.equal(whole.head.weight, network(0).head.weight)
