@@ -5,9 +5,9 @@ from scipy.stats import binomtest
 from torch import nn
 
 from stexplain.errors import DataError, InputError
-from stexplain.evaluate import evaluate, wilson
+from stexplain.train.evaluate import evaluate, wilson
 from tests.reference import slow_scores
-from tests.train_standin import Probe, StandInClips, recipe
+from tests.train.standin import Probe, StandInClips, recipe
 
 
 @pytest.mark.parametrize("classes", [2, 4, 7])

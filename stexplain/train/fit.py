@@ -16,15 +16,13 @@ from torch import nn
 
 from stexplain.cards import Recipe
 from stexplain.errors import InputError
-from stexplain.evaluate import Evaluation, check_classes, evaluate
-from stexplain.schedules import make_optimizer
-from stexplain.training_loop import Job, Spawned, selected, train_all
-from stexplain.training_state import Epoch, load_state
+from stexplain.train.evaluate import check_classes
+from stexplain.train.loop import Job, Spawned, selected, train_all
+from stexplain.train.schedules import make_optimizer
+from stexplain.train.state import Epoch, load_state
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
-
-__all__ = ["Epoch", "Evaluation", "History", "evaluate", "fit"]
 
 CHECKPOINT = "training.safetensors"
 

@@ -13,13 +13,14 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from stexplain import training_loop
 from stexplain.data.clips import Clips
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
-from stexplain.train import CHECKPOINT, History, evaluate, fit
-from tests.train_standin import Probe, StandInClips, Straight, Unaugmented, recipe
+from stexplain.train import History, evaluate, fit
+from stexplain.train import loop as training_loop
+from stexplain.train.fit import CHECKPOINT
+from tests.train.standin import Probe, StandInClips, Straight, Unaugmented, recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -140,7 +141,7 @@ def test_a_training_that_failed_midway_ends_as_one_that_did_not(tmp_path: Path, 
 def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
     script = """
 import sys
-from tests.train_standin import Probe, StandInClips, killed_at, recipe
+from tests.train.standin import Probe, StandInClips, killed_at, recipe
 from stexplain.train import fit
 clips = StandInClips()
 clips.before_batch = killed_at(8)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
-from stexplain.schedules import make_optimizer, rate_at
-from tests.train_standin import recipe
+from stexplain.train.schedules import make_optimizer, rate_at
+from tests.train.standin import recipe
 
 
 def test_step_falls_by_ten_at_each_milestone() -> None:

@@ -21,9 +21,9 @@ from torch.nn.functional import cross_entropy
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError
-from stexplain.evaluate import answers, check_logits
-from stexplain.schedules import make_optimizer, rate_at
-from stexplain.training_state import Epoch, TrainingState, load_state, save_state
+from stexplain.train.evaluate import answers, check_logits
+from stexplain.train.schedules import make_optimizer, rate_at
+from stexplain.train.state import Epoch, TrainingState, load_state, save_state
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
