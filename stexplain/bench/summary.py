@@ -13,8 +13,9 @@ def print_summary(folder: Path) -> None:
     results = read_json(folder / "results.json")
     console = Console(highlight=False)
     table = Table(title=results["title"], box=None, pad_edge=False, title_justify="left")
-    for column in ("run", "accuracy", "AUROC nodes", "time", "both", "Motion nodes", "time", "beta", "contrastivity"):
-        table.add_column(column, justify="left" if column == "run" else "right")
+    table.add_column("run", no_wrap=True)
+    for column in ("right", "AUROC nodes", "frames", "cells", "Motion nodes", "frames", "beta", "contrast"):
+        table.add_column(column, justify="right")
     for name, run in results["runs"].items():
         where = run["localisation"]
         scores = [
