@@ -125,6 +125,8 @@ def mask_run(job: Job, masking: Masking) -> Mapping[str, Any]:
     if masking.clips is not None and masking.clips < len(clips):
         drawn = np.random.default_rng(job.seed).permutation(len(clips))[: masking.clips]
         clips = clips.subset(np.sort(drawn))
+    # Clips of few instances come together, so that one clip of two persons does not double the work for a whole batch.
+    clips = clips.subset(np.argsort(clips.table["instances"].to_numpy(), kind="stable"))
     curves: dict[str, dict[str, Any]] = {}
     for name in masking.baselines:
         present = map(_present_instances, clips.batches(2 * BATCH))
