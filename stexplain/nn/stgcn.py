@@ -297,7 +297,8 @@ class STGCN(nn.Module):
         rows = rows if unread is None else rows.masked_fill(unread, 0.0)
         if not self.training:
             check_finite("x", rows)
-        normalised: torch.Tensor = self.data_norm(rows.reshape(*rows.shape[:2], -1)).view(rows.shape)
+        folded = rows.reshape(*rows.shape[:2], -1).contiguous()
+        normalised: torch.Tensor = self.data_norm(folded).view(rows.shape)
         return normalised if unread is None else normalised.masked_fill(unread, 0.0)
 
 

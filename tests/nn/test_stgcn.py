@@ -183,6 +183,24 @@ def test_a_mask_that_is_true_everywhere_is_no_mask():
     assert torch.equal(model(x, torch.ones_like(valid)), model(x))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("padding", ["masked", "counted"])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_memory_of_the_input_is_no_matter(masked, padding, training):
+    model = small(padding=padding, dropout=0.0).train(training)
+    x, valid = batch()
+    wider = torch.randn(*x.shape[:1], 5, *x.shape[2:], dtype=x.dtype)
+    wider[:, :2] = x
+    folded = x.permute(4, 3, 2, 1, 0).contiguous().permute(4, 3, 2, 1, 0)
+    given = valid if masked else None
+    wanted = model(x, given)
+    for other in (wider[:, :2], folded):
+        assert not other.is_contiguous()
+        torch.testing.assert_close(model(other, given), wanted, rtol=1e-12, atol=1e-12)
+    one = model(x[:, :1].contiguous(), None if given is None else given[:, :1])
+    torch.testing.assert_close(model(x[:, :1], None if given is None else given[:, :1]), one, rtol=1e-12, atol=1e-12)
+
+
 def test_counted_padding_ignores_the_mask():
     model = small(padding="counted")
     x, valid = batch()
