@@ -11,11 +11,11 @@ from stexplain.errors import suggest
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips as Clips
     from stexplain.data.load import load_dataset as load_dataset
-    from stexplain.data.ntu_skeleton import read as read_skeleton  # noqa: F401
+    from stexplain.data.ntu_skeleton import read as read_skeleton  # noqa: F401 - given on by __getattr__
     from stexplain.data.samples import Batch as Batch
     from stexplain.data.samples import Sample as Sample
     from stexplain.data.store import Store as Store
-    from stexplain.data.store import check as check_store  # noqa: F401
+    from stexplain.data.store import check as check_store  # noqa: F401 - given on by __getattr__
 
 _NAMES = {
     "Batch": "stexplain.data.samples:Batch",
