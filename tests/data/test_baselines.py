@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+
+from stexplain.data.baselines import BASELINES, as_baseline, interpolation, mean, neighbours
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+from tests.explain.small_models import signals
+
+GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("b", "d")])
+
+
+def batch():
+    valid = torch.ones(3, 2, 8, dtype=torch.bool)
+    valid[0, 0, 5:] = False
+    valid[1, 1] = False
+    valid[2, 0, :2] = False
+    valid[2, 0, 4] = False
+    return signals(3, 2, 8, 5, 2) * valid[..., None, None], valid
+
+
+@pytest.mark.parametrize("function", BASELINES)
+def test_padding_stays_zero_and_x_as_it_is(function):
+    x, valid = batch()
+    before = x.clone()
+    found = function(x, valid, GRAPH)
+    assert found.shape == x.shape
+    assert (found[~valid] == 0).all()
+    assert torch.equal(x, before)
+
+
+def test_by_loops():
+    x, valid = batch()
+    middle, line, around = mean(x, valid), interpolation(x, valid), neighbours(x, valid, GRAPH)
+    near = {0: [1], 1: [0, 2, 3], 2: [1], 3: [1]}
+    for b, m, t, n in np.ndindex(3, 2, 8, 5):
+        if not valid[b, m, t]:
+            continue
+        frames = [f for f in range(8) if valid[b, m, f]]
+        node = x[b, m, :, n]
+        assert torch.allclose(middle[b, m, t, n], node[frames].mean(0), atol=1e-6)
+        share = (t - frames[0]) / (frames[-1] - frames[0])
+        assert torch.allclose(line[b, m, t, n], node[frames[0]] * (1 - share) + node[frames[-1]] * share, atol=1e-6)
+        expected = x[b, m, t, near[n]].mean(0) if n in near else node[frames].mean(0)
+        assert torch.allclose(around[b, m, t, n], expected, atol=1e-6)
+
+
+def test_neighbours_need_the_graph():
+    x, valid = batch()
+    with pytest.raises(InputError, match="needs the graph"):
+        neighbours(x, valid)
+    with pytest.raises(InputError, match="n=4"):
+        neighbours(x, valid, STGraph.from_edges(list("abcd"), [("a", "b")]))
+
+
+def observed():
+    x, valid = batch()
+    there = valid[..., None] & (signals(3, 2, 8, 5, seed=4) > -0.7)
+    return x * there[..., None], there
+
+
+@pytest.mark.parametrize("function", BASELINES)
+def test_what_is_not_observed_stays_zero_and_enters_nothing(function):
+    x, there = observed()
+    found = function(x, there, GRAPH)
+    assert (found[~there] == 0).all()
+    changed = torch.where(there[..., None], x, 99.0)
+    assert torch.equal(function(changed, there, GRAPH), found)
+
+
+def test_single_readings_by_loops():
+    x, there = observed()
+    middle, line, around = mean(x, there), interpolation(x, there), neighbours(x, there, GRAPH)
+    near = {0: [1], 1: [0, 2, 3], 2: [1], 3: [1], 4: []}
+    for b, m, t, n in np.ndindex(3, 2, 8, 5):
+        if not there[b, m, t, n]:
+            continue
+        frames = [f for f in range(8) if there[b, m, f, n]]
+        node = x[b, m, :, n]
+        assert torch.allclose(middle[b, m, t, n], node[frames].mean(0), atol=1e-6)
+        share = (t - frames[0]) / max(frames[-1] - frames[0], 1)
+        assert torch.allclose(line[b, m, t, n], node[frames[0]] * (1 - share) + node[frames[-1]] * share, atol=1e-6)
+        heard = [v for v in near[n] if there[b, m, t, v]]
+        expected = x[b, m, t, heard].mean(0) if heard else node[frames].mean(0)
+        assert torch.allclose(around[b, m, t, n], expected, atol=1e-6)
+
+
+def test_a_baseline_is_a_name_a_function_or_a_tensor():
+    x, valid = batch()
+    assert as_baseline("mean") is mean
+    assert as_baseline(interpolation) is interpolation
+    found = as_baseline(torch.tensor([65.0, 7.0]))(x, valid, None)
+    assert (found[valid] == torch.tensor([65.0, 7.0])).all()
+    assert (found[~valid] == 0).all()
+    with pytest.raises(InputError, match=r"shape \(3,\), which does not broadcast"):
+        as_baseline(torch.zeros(3))(x, valid, None)
+    with pytest.raises(InputError, match="Did you mean 'mean'"):
+        as_baseline("meen")
