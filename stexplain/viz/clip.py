@@ -150,10 +150,12 @@ def evenly(count: int, wanted: int) -> list[int]:
 
 
 def time_text(time: float, unit: str) -> str:
-    """A time as it is read: a frame's number, or seconds.
+    """A time as it is read: a frame's number, seconds, or minutes counted back from the last reading.
 
     Example:
-        >>> time_text(12.0, "frame"), time_text(0.4, "s")
-        ('frame 12', '0.40 s')
+        >>> time_text(12.0, "frame"), time_text(0.4, "s"), time_text(-25.0, "min"), time_text(0.0, "min")
+        ('frame 12', '0.40 s', '25 min before the last reading', 'the last reading')
     """
+    if unit == "min":
+        return f"{-time:g} min before the last reading" if time else "the last reading"
     return f"frame {int(time)}" if unit == "frame" else f"{time:.2f} s"

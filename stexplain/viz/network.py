@@ -1,5 +1,6 @@
 """A graph with a value at every node, at one time or over many."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -9,14 +10,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.errors import InputError
 from stexplain.viz.clip import time_text
+from stexplain.viz.names import ordered
 from stexplain.viz.panel import Panel
-from stexplain.viz.theme import MUTED, colour_scale, layered, literal, magnitude, rows, short, styled, titled
+from stexplain.viz.theme import (
+    CATEGORIES,
+    MUTED,
+    colour_scale,
+    layered,
+    literal,
+    magnitude,
+    rows,
+    short,
+    styled,
+    titled,
+)
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 NAMED = 40
 """Graphs of more nodes are drawn without names; tooltips tell them."""
+SHAPES = ("square", "circle", "diamond", "triangle-up")
+RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
+"""Rings must be told from both ends of the palettes of values."""
 
 
 def network(
@@ -24,12 +40,15 @@ def network(
     values: ArrayLike,
     *,
     time: ArrayLike | None = None,
-    labels: bool | None = None,
+    time_unit: str | None = None,
+    labels: bool | Sequence[str] | None = None,
+    marked: Mapping[str, Sequence[str]] | None = None,
     seed: int = 0,
     width: int = 640,
     height: int = 440,
     unit: str = "importance",
     title: str = "Which nodes matter",
+    subtitle: Sequence[str] | None = None,
 ) -> alt.LayerChart:
     """Draws nodes and edges, nodes as large and as coloured as their value, with a slider where values have a time.
 
@@ -40,16 +59,20 @@ def network(
     Args:
         graph: of N nodes.
         values: ``[N]``, or ``[T, N]`` for a slider that opens at the greatest value; NaN where there is none.
-        time: T frame numbers or seconds, for the text beside the drawing.
-        labels: write the nodes' names; where not given, only for at most 40 nodes.
+        time: T frame numbers or times, for the slider and the text beside the drawing.
+        time_unit: of the times: ``"frame"``, ``"s"``, or ``"min"``, which are counted back from the last reading, such
+            as -55 to 0; where not given, seconds if any of them is no whole number.
+        labels: write the nodes' names, or only these; where not given, all of them for at most 40 nodes.
+        marked: nodes to be ringed, by what they are, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
         seed: of the layout, where it is computed.
         width: in pixels.
         height: in pixels.
         unit: what the values are.
         title: above the figure.
+        subtitle: how to read it, line by line; where not given, what colour and size say.
 
     Raises:
-        InputError: where the values do not fit the graph or the times.
+        InputError: where the values do not fit the graph or the times, or a node to be named or marked is not there.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim not in (1, 2) or array.shape[-1] != len(graph.nodes) or array.size == 0:
@@ -58,7 +81,7 @@ def network(
     names = [str(node) for node in graph.nodes]
     points = _positions(graph, seed)
     panel = Panel.around(points, width=width, height=height)
-    times = np.arange(len(frames)) if time is None else np.asarray(time, dtype=np.float64)
+    times = np.arange(len(frames), dtype=np.float64) if time is None else np.asarray(time, dtype=np.float64)
     if times.shape != (len(frames),):
         raise InputError(f"time has shape {times.shape}; wanted [{len(frames)}], one per frame of values.")
     group = {str(node): str(name) for name, members in (graph.groups or {}).items() for node in members}
@@ -66,13 +89,17 @@ def network(
         {"node": names, "group": [group.get(name, "") for name in names], "x": points[:, 0], "y": points[:, 1]}
     )
     edges = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
-    lines = pd.DataFrame(np.hstack([points[edges[:, 0]], points[edges[:, 1]]]), columns=["x", "y", "x2", "y2"])
+    # Two ways between the same nodes are one line.
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    ends = np.array(short(np.hstack([points[edges[:, 0]], points[edges[:, 1]]]), digits=8)).reshape(-1, 4)
+    lines = pd.DataFrame(ends, columns=["x", "y", "x2", "y2"])
     x = alt.X("x:Q", scale=alt.Scale(domain=panel.right, nice=False, zero=False), axis=None)
     y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
 
-    seconds = bool(np.any(times != np.round(times)))
-    moments = [time_text(float(at), "s" if seconds else "frame") for at in times]
-    data = pd.DataFrame({"frame": range(len(frames)), "moment": moments, "value": [short(row) for row in frames]})
+    kind = time_unit or ("s" if bool(np.any(times != np.round(times))) else "frame")
+    moments = [time_text(float(at), kind) for at in times]
+    stops = _stops(times, kind)
+    data = pd.DataFrame({"frame": stops, "moment": moments, "value": [short(row) for row in frames]})
     over_time = array.ndim == 2
     found = alt.Chart(rows(data))
     if over_time:
@@ -107,12 +134,17 @@ def network(
     )
     links = (
         alt.Chart(rows(lines))
-        .mark_rule(color=MUTED, opacity=0.45, strokeWidth=1.2)
+        .mark_rule(color=MUTED, opacity=0.45, strokeWidth=1.2 if len(names) <= 100 else 0.7)
         .encode(**place, x2="x2:Q", y2="y2:Q")
     )
     layers: list[alt.Chart] = [links, missing, marks]
-    if labels if labels is not None else len(names) <= NAMED:
-        layers.extend(_names(panel, points, names, reach=3 + (largest / 3.1416) ** 0.5))
+    reach = 3 + (largest / 3.1416) ** 0.5
+    if marked:
+        layers.append(_rings(place, nodes, marked, size=3.1416 * (reach + 1.5) ** 2))
+    if labels is None or isinstance(labels, bool):
+        labels = names if labels or (labels is None and len(names) <= NAMED) else []
+    at = [names.index(name) for name in ordered("node", names, labels)]
+    layers.extend(_names(panel, points[at], [names[index] for index in at], reach + (5 if marked else 0)))
     if over_time:
         spot = alt.Chart(rows(data[["frame", "moment"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -121,10 +153,42 @@ def network(
     chart = layered(*layers).properties(width=width, height=height)
     if over_time:
         largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
-        slider = alt.binding_range(min=0, max=max(len(frames) - 1, 1), step=1, name="frame ")
-        chart = chart.add_params(alt.param(name="at", value=largest_at, bind=slider))
+        step = stops[1] - stops[0] if len(stops) > 1 else 1.0
+        name = "minutes " if kind == "min" else "frame "
+        slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
+        chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
     signed = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: more. "
-    return styled(chart, titled(title, signed + "Larger: further from zero."))
+    return styled(chart, titled(title, *([signed + "Larger: further from zero."] if subtitle is None else subtitle)))
+
+
+def _stops(times: NDArray[np.float64], kind: str) -> list[float]:
+    """Where the slider stops: at minutes where they are evenly apart, else at the numbers of the frames."""
+    apart = np.diff(times)
+    if kind == "min" and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
+        return [float(at) for at in times]
+    return [float(at) for at in range(len(times))]
+
+
+def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequence[str]], size: float) -> alt.Chart:
+    found = [
+        nodes.set_index("node").loc[ordered("node", list(nodes["node"]), members)].reset_index().assign(mark=kind)
+        for kind, members in marked.items()
+    ]
+    kinds = list(marked)
+    legend = alt.Legend(title=None, symbolStrokeWidth=2.5, symbolSize=150)
+    shapes = alt.Scale(domain=kinds, range=[*SHAPES[: len(kinds)]])
+    colours = alt.Scale(domain=kinds, range=[*RINGS[: len(kinds)]])
+    ring: alt.Chart = (
+        alt.Chart(rows(pd.concat(found)))
+        .mark_point(filled=False, size=size, strokeWidth=2.5, opacity=1)
+        .encode(
+            **place,
+            shape=alt.Shape("mark:N", scale=shapes, legend=legend),
+            stroke=alt.Stroke("mark:N", scale=colours, legend=legend),
+            tooltip=[alt.Tooltip("node:N"), alt.Tooltip("mark:N", title="is")],
+        )
+    )
+    return ring
 
 
 def _positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:

@@ -1,0 +1,110 @@
+"""What was forecast for a node, beside what came."""
+
+from collections.abc import Mapping
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from stexplain.axes import check_shape
+from stexplain.errors import InputError
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+
+OBSERVED = "observed"
+DASHES = ([1, 0], [6, 3], [2, 3], [8, 3, 2, 3])
+SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
+
+
+def forecast(
+    past: ArrayLike,
+    observed: ArrayLike,
+    forecasts: Mapping[str, ArrayLike],
+    *,
+    minutes: float = 5.0,
+    unit: str = "mph",
+    horizon: int | None = None,
+    title: str = "What was forecast, and what came",
+    note: str = "",
+) -> alt.LayerChart:
+    """Draws the input window of one node, what came after, and what was forecast.
+
+    Args:
+        past: the readings that the model saw, ``[T]``, in `unit`; NaN where there is none.
+        observed: the readings that came, ``[H]``; NaN where there is none.
+        forecasts: one or more, ``[H]`` each, by name, such as those of the model and of persistence; the first is
+            drawn strongest.
+        minutes: from one reading to the next.
+        unit: of the values.
+        horizon: which step is explained, counted from 1; marked.
+        title: above the figure.
+        note: below the title, such as when this was.
+
+    Raises:
+        InputError: where shapes do not fit, or there is no such horizon.
+
+    Example:
+        >>> chart = forecast([60.0, 58.0], [50.0, 40.0], {"model": [52.0, 44.0]})
+        >>> [row["minutes"] for row in chart.layer[1].data.values if row["line"] == "model"]
+        [5.0, 10.0]
+    """
+    before, after = np.asarray(past, np.float64), np.asarray(observed, np.float64)
+    check_shape("past", before.shape, "t")
+    steps = check_shape("observed", after.shape, "h")["h"]
+    if horizon is not None and not 1 <= horizon <= steps:
+        raise InputError(f"there is no horizon {horizon}: the forecast has steps 1 to {steps}.")
+    parts = [
+        pd.DataFrame(
+            {
+                "line": OBSERVED,
+                "minutes": minutes * np.arange(1 - len(before), steps + 1),
+                "value": np.concatenate([before, after]),
+            }
+        )
+    ]
+    for name, values in forecasts.items():
+        ahead = np.asarray(values, np.float64)
+        check_shape(f"forecast {name!r}", ahead.shape, "h", h=steps)
+        parts.append(pd.DataFrame({"line": str(name), "minutes": minutes * np.arange(1, steps + 1), "value": ahead}))
+    table = pd.concat(parts)
+    kinds = [OBSERVED, *map(str, forecasts)]
+    colours = [MUTED, *([CATEGORIES[1], CATEGORIES[0], CATEGORIES[2], CATEGORIES[3]] * len(kinds))[: len(kinds) - 1]]
+    legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, columns=3)
+    colour = alt.Color("line:N", scale=alt.Scale(domain=kinds, range=colours), legend=legend)
+    dash = alt.StrokeDash(
+        "line:N",
+        scale=alt.Scale(domain=kinds, range=[[1, 0], *(DASHES * len(kinds))[: len(kinds) - 1]]),
+        legend=None,
+    )
+    shapes = alt.Scale(domain=kinds, range=[*(SHAPES * len(kinds))[: len(kinds)]])
+    across = "minutes after the last reading that the model saw"
+    x = alt.X(
+        "minutes:Q",
+        title=across,
+        scale=alt.Scale(domain=[minutes * (1 - len(before)), minutes * steps], nice=False),
+    )
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False, padding=12))
+    base = alt.Chart(rows(table))
+    tip = [
+        alt.Tooltip("line:N", title="line"),
+        alt.Tooltip("minutes:Q"),
+        alt.Tooltip("value:Q", title=unit, format=".1f"),
+    ]
+    seen = pd.DataFrame({"from": [minutes * (1 - len(before))], "to": [0.0]})
+    layers = [
+        alt.Chart(rows(seen)).mark_rect(color=MUTED, opacity=0.13).encode(x=alt.X("from:Q", title=across), x2="to:Q"),
+        base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
+        base.mark_point(filled=True, size=36, opacity=1).encode(
+            x=x, y=y, color=colour, shape=alt.Shape("line:N", scale=shapes, legend=legend), tooltip=tip
+        ),
+    ]
+    if horizon is not None:
+        at = alt.Chart(rows(pd.DataFrame({"minutes": [minutes * horizon]})))
+        layers.append(
+            at.mark_rule(strokeDash=[3, 3], color=MUTED, strokeWidth=1.5).encode(x=alt.X("minutes:Q", title=across))
+        )
+    chart = layered(*layers).properties(width=520, height=260)
+    how = "Shaded: what the model saw."
+    if horizon is not None:
+        how += f" Dashed: the forecast that is explained, {minutes * horizon:g} minutes ahead."
+    return styled(chart, titled(title, note, how))

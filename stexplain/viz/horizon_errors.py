@@ -1,0 +1,77 @@
+"""How far off forecasts are, the further ahead, beside baselines."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from stexplain.viz.columns import require
+from stexplain.viz.names import ordered
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+
+MEASURES = {"mae": "MAE", "rmse": "RMSE", "mape": "MAPE"}
+SHAPES = ("circle", "square", "triangle-up", "cross", "diamond")
+DASHES = ([1, 0], [7, 3], [2, 3], [8, 3, 2, 3])
+
+
+def horizon_errors(
+    table: pd.DataFrame,
+    *,
+    minutes: float = 5.0,
+    unit: str = "mph",
+    methods: Sequence[str] | None = None,
+    baselines: Sequence[str] = ("persistence", "historical average"),
+    title: str = "How far off the forecasts are",
+) -> alt.FacetChart:
+    """Draws errors over the horizon: a panel per measure, a line per model, baselines in grey.
+
+    Args:
+        table: columns `method`, `measure` (mae, rmse, mape), `horizon` (steps, from 1) and `value`: mae and rmse in
+            `unit`, mape as a share.
+        minutes: from one step to the next.
+        unit: of mae and rmse.
+        methods: which to draw, in which order; all as they come where not given.
+        baselines: methods that learn nothing of the roads; drawn grey.
+        title: above the figure.
+
+    Raises:
+        InputError: where a column is missing or a method is not in the table.
+    """
+    require(table, ["method", "measure", "horizon", "value"])
+    shown = ordered("method", list(dict.fromkeys(map(str, table["method"]))), methods)
+    shown = [name for name in shown if name not in baselines] + [name for name in shown if name in baselines]
+    table = table[table["method"].astype(str).isin(shown)]
+    table = table.assign(
+        method=table["method"].astype(str),
+        minutes=minutes * table["horizon"].astype(float),
+        panel=[f"{MEASURES.get(str(m), str(m))}, {'%' if m == 'mape' else unit}" for m in table["measure"]],
+        value=[100 * v if m == "mape" else v for m, v in zip(table["measure"], table["value"], strict=True)],
+    )
+    models = [name for name in shown if name not in baselines]
+    colours = [CATEGORIES[models.index(name) % len(CATEGORIES)] if name in models else MUTED for name in shown]
+    dashes = [DASHES[index % len(DASHES)] for index in range(len(shown))]
+    legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, columns=4)
+    colour = alt.Color("method:N", scale=alt.Scale(domain=shown, range=colours), legend=legend)
+    dash = alt.StrokeDash("method:N", scale=alt.Scale(domain=shown, range=dashes), legend=None)
+    shapes = alt.Scale(domain=shown, range=[SHAPES[index % len(SHAPES)] for index in range(len(shown))])
+    x = alt.X("minutes:Q", title="minutes ahead", axis=alt.Axis(tickCount=6))
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=True))
+    base = alt.Chart()
+    tip = [alt.Tooltip("method:N"), alt.Tooltip("minutes:Q"), alt.Tooltip("value:Q", format=".3f")]
+    chart: alt.FacetChart = (
+        layered(
+            base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
+            base.mark_point(filled=True, size=40, opacity=1).encode(
+                x=x, y=y, color=colour, shape=alt.Shape("method:N", scale=shapes, legend=legend), tooltip=tip
+            ),
+        )
+        .properties(width=230, height=200)
+        .facet(
+            data=rows(table),
+            facet=alt.Facet("panel:N", sort=list(dict.fromkeys(table["panel"])), title=None),
+            columns=3,
+        )
+        .resolve_scale(y="independent")
+    )
+    how = "Lower is better. A model that does not lie below the grey lines is not worth explaining."
+    return styled(chart, titled(title, how))
