@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from stexplain.data.ntu_skeleton import read as read_skeleton  # noqa: F401 - given on by __getattr__
     from stexplain.data.samples import Batch as Batch
     from stexplain.data.samples import Sample as Sample
+    from stexplain.data.scaler import Scaler as Scaler
+    from stexplain.data.series import WindowBatch as WindowBatch
+    from stexplain.data.series import WindowedSeries as WindowedSeries
     from stexplain.data.store import Store as Store
     from stexplain.data.store import check as check_store  # noqa: F401 - given on by __getattr__
 
@@ -21,7 +24,10 @@ _NAMES = {
     "Batch": "stexplain.data.samples:Batch",
     "Clips": "stexplain.data.clips:Clips",
     "Sample": "stexplain.data.samples:Sample",
+    "Scaler": "stexplain.data.scaler:Scaler",
     "Store": "stexplain.data.store:Store",
+    "WindowBatch": "stexplain.data.series:WindowBatch",
+    "WindowedSeries": "stexplain.data.series:WindowedSeries",
     "check_store": "stexplain.data.store:check",
     "load_dataset": "stexplain.data.load:load_dataset",
     "read_skeleton": "stexplain.data.ntu_skeleton:read",
