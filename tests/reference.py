@@ -304,3 +304,90 @@ def slow_strided(mask: torch.Tensor, stride: int) -> torch.Tensor:
     """The mask [R, 1, T, 1] of cells: one where any of a cell's frames is one."""
     cells = [mask[:, :, start : start + stride].amax(2, keepdim=True) for start in range(0, mask.shape[2], stride)]
     return torch.cat(cells, 2)
+
+
+def slow_hires_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+    """HiResCAM of one sample and instance by loops: features and slopes ``[T', N, C]``."""
+    frames, nodes, channels = features.shape
+    values, slope = features.tolist(), slopes.tolist()
+    result = np.zeros((frames, nodes))
+    for t in range(frames):
+        for n in range(nodes):
+            result[t, n] = sum(values[t][n][k] * slope[t][n][k] for k in range(channels))
+    return result
+
+
+def slow_layer_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+    """Layer-CAM of one sample and instance by loops: features and slopes ``[T', N, C]``."""
+    frames, nodes, channels = features.shape
+    values, slope = features.tolist(), slopes.tolist()
+    result = np.zeros((frames, nodes))
+    for t in range(frames):
+        for n in range(nodes):
+            result[t, n] = sum(values[t][n][k] * max(slope[t][n][k], 0) for k in range(channels))
+    return result
+
+
+def slow_grad_cam_plus_plus(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+    """Grad-CAM++ of one sample and instance by loops, powers written out; `ok` are the cells to be pooled over."""
+    frames, nodes, channels = features.shape
+    values, slope = features.tolist(), slopes.tolist()
+    cells = [(t, n) for t in range(frames) if ok[t] or not ok.any() for n in range(nodes)]
+    result = np.zeros((frames, nodes))
+    for k in range(channels):
+        total = sum(values[t][n][k] for t, n in cells)
+        weight = 0.0
+        for t, n in cells:
+            g = slope[t][n][k]
+            if g > 0:
+                weight += g**2 / (2 * g**2 + total * g**3) * g
+        for t in range(frames):
+            for n in range(nodes):
+                result[t, n] += weight * values[t][n][k]
+    return result
+
+
+def dense_forecast(
+    state: dict[str, torch.Tensor], matrices: torch.Tensor, x: torch.Tensor, observed: torch.Tensor, blocks: int
+) -> torch.Tensor:
+    """STGCN for forecasting (Yu et al. 2018) from its weights by name, on images [B, C, T, N], by sums over taps.
+
+    Args:
+        state: weights as `STGCNForecaster` names them.
+        matrices: of the graph convolution's terms, ``[K, N, N]``, row = source.
+        x: ``[B, T, N, C]``.
+        observed: ``[B, T, N]``.
+        blocks: how many there are.
+    """
+
+    def gated(name: str, y: torch.Tensor) -> torch.Tensor:
+        weight, bias = state[f"{name}.weight"][:, :, 0], state[f"{name}.bias"]
+        out, kernel = len(weight) // 2, weight.shape[2]
+        cells = y.shape[2] - kernel + 1
+        both = sum(torch.einsum("bctn,oc->botn", y[:, :, j : j + cells], weight[:, :, j]) for j in range(kernel))
+        both = both + bias[:, None, None]
+        latest = y[:, :, kernel - 1 :]
+        if f"{name}.shortcut" in state:
+            latest = torch.einsum("bctn,oc->botn", latest, state[f"{name}.shortcut"])
+        zeros = latest.new_zeros(latest.shape[0], out - latest.shape[1], *latest.shape[2:])
+        return (both[:, :out] + torch.cat([latest, zeros], 1)) / (1 + torch.exp(-both[:, out:]))
+
+    def normed(name: str, y: torch.Tensor) -> torch.Tensor:
+        centred = y - y.mean(1, keepdim=True)
+        scaled = centred / torch.sqrt((centred**2).mean(1, keepdim=True) + 1e-5)
+        return scaled * state[f"{name}.weight"][:, None, None] + state[f"{name}.bias"][:, None, None]
+
+    y = torch.where(observed[..., None], (x - state["mean"]) / state["std"], 0.0)
+    if state["blocks.0.before.weight"].shape[1] > x.shape[3]:
+        y = torch.cat([y, observed[..., None].to(y.dtype)], 3)
+    y = y.permute(0, 3, 1, 2)
+    for i in range(blocks):
+        y = gated(f"blocks.{i}.before", y)
+        y = torch.einsum("bctn,koc,knw->botw", y, state[f"blocks.{i}.spatial.weight"], matrices)
+        y = torch.relu(y + state[f"blocks.{i}.spatial.bias"][:, None, None])
+        y = normed(f"blocks.{i}.norm", gated(f"blocks.{i}.after", y))
+    y = normed("last_norm", gated("last", y))
+    assert y.shape[2] == 1
+    y = torch.relu(torch.einsum("bcn,oc->bon", y[:, :, 0], state["hidden.weight"]) + state["hidden.bias"][:, None])
+    y = torch.einsum("bcn,hc->bhn", y, state["head.weight"]) + state["head.bias"][:, None]
+    return y * state["std"][0] + state["mean"][0]
