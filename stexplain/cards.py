@@ -12,9 +12,9 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from stexplain.errors import CardError, suggest
 
@@ -28,6 +28,23 @@ class Part(BaseModel):
     """A part of a card: unknown fields are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Card(Part):
+    """What every card has: a `name`, and the file that it was read from."""
+
+    name: str
+    _path: Path = PrivateAttr()
+
+    @property
+    def path(self) -> Path:
+        """The file that the card was read from."""
+        return self._path
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the card's file; kept with every result."""
+        return hashlib.sha256(self._path.read_bytes()).hexdigest()
 
 
 class GraphPart(Part):
@@ -79,10 +96,9 @@ class Protocol(Part):
     validation: Selection
 
 
-class DatasetCard(Part):
-    """A dataset: its graph, axes, classes and protocols, its licence, and how to get it."""
+class DatasetCard(Card):
+    """A dataset of recordings: its graph, axes, classes and protocols, its licence, and how to get it."""
 
-    name: str
     title: str
     summary: str
     licence: str
@@ -96,17 +112,6 @@ class DatasetCard(Part):
     axes: AxesPart
     classes: list[ClassPart]
     protocols: dict[str, Protocol]
-    _path: Path = PrivateAttr()
-
-    @property
-    def path(self) -> Path:
-        """The file that the card was read from."""
-        return self._path
-
-    @cached_property
-    def hash(self) -> str:
-        """SHA-256 of the card's file; kept with every result."""
-        return hashlib.sha256(self._path.read_bytes()).hexdigest()
 
     @property
     def class_names(self) -> list[str]:
@@ -131,17 +136,21 @@ class Augment(Part):
 class Recipe(Part):
     """How a model is trained and what it is given.
 
+    A recipe for clips says how they are sampled, by `frames` and `sampling`. One for forecasts says neither: the
+    windows of a series are given as they are.
+
     Attributes:
         summary: one line on what the recipe is for, and its source.
-        frames: T, the number of frames that the model sees.
+        frames: T, the number of frames that the model sees of a clip.
         sampling: `pad` repeats nothing and fills with invalid frames up to `frames` (longer clips are cut at the
             end); `resample` stretches the valid frames linearly to `frames`.
         center: `none`, or `first`: subtract the centre node of the first valid frame of the first instance.
         augment: random changes of training samples.
-        optimizer: `sgd` or `adamw`.
+        optimizer: `sgd`, `adamw` or `rmsprop`.
         rate: the (highest) learning rate.
-        schedule: `step` (times 0.1 at `milestones`), `one-cycle` or `cosine`.
-        select: which epoch's weights are kept: `last`, or `best` on the validation part.
+        schedule: `step` (times `decay` at `milestones`, in epochs), `one-cycle` or `cosine`.
+        select: which epoch's weights are kept: `last`, or `best` on the validation part (by accuracy, or by the error
+            of forecasts).
         patience: epochs without improvement on validation before training stops; none: never stop early.
         hyperparameters: of the model card, overridden for this recipe (such as a smaller width).
     """
@@ -149,44 +158,53 @@ class Recipe(Part):
     summary: str
     epochs: Count
     batch: Count
-    frames: Count
-    sampling: Literal["pad", "resample"]
+    frames: Count | None = None
+    sampling: Literal["pad", "resample"] | None = None
     center: Literal["none", "first"] = "none"
     augment: Augment = Augment()
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     rate: Positive
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = True
     weight_decay: NonNegative = 0.0
     schedule: Literal["step", "one-cycle", "cosine"] = "step"
     milestones: list[Count] = []
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     clip_norm: Positive | None = None
     select: Literal["last", "best"] = "last"
     patience: Count | None = None
     hyperparameters: dict[str, Any] = {}
 
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.frames is None) != (self.sampling is None):
+            raise ValueError("frames and sampling go together: give both (for clips) or neither (for forecasts)")
+        return self
 
-class ModelCard(Part):
+    @property
+    def clip_frames(self) -> int:
+        """`frames`, of a recipe for clips.
+
+        Raises:
+            CardError: of a recipe for forecasts.
+        """
+        if self.frames is None:
+            raise CardError(
+                f"this recipe ({self.summary}) says no `frames` and `sampling`: it is for forecasts, and clips came. "
+                "Take a recipe of a model for clips."
+            )
+        return self.frames
+
+
+class ModelCard(Card):
     """A model: which architecture with which hyperparameters, and the recipes it is trained by."""
 
-    name: str
     title: str
     summary: str
     citation: str
     architecture: str
     hyperparameters: dict[str, Any]
     recipes: dict[str, Recipe]
-    _path: Path = PrivateAttr()
-
-    @property
-    def path(self) -> Path:
-        """The file that the card was read from."""
-        return self._path
-
-    @cached_property
-    def hash(self) -> str:
-        """SHA-256 of the card's file; kept with every result."""
-        return hashlib.sha256(self._path.read_bytes()).hexdigest()
 
     def recipe(self, name: str) -> Recipe:
         """The recipe of this name.
@@ -199,12 +217,12 @@ class ModelCard(Part):
         return self.recipes[name]
 
 
-AnyCard = TypeVar("AnyCard", DatasetCard, ModelCard)
+AnyCard = TypeVar("AnyCard", bound=Card)
 AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
-    """The dataset card of this name, or at this path.
+    """The dataset card of this name, or at this path: of recordings, not of a series (see `series_card`).
 
     Args:
         card: a bundled name, a path to a card's file or folder, or a card, which comes back as it is.
@@ -220,12 +238,32 @@ def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
         ...
         stexplain.errors.CardError: there is no dataset card 'ntuu'. Did you mean 'ntu'? ...
     """
-    return card if isinstance(card, DatasetCard) else _load("datasets", card, DatasetCard)
+    if isinstance(card, DatasetCard):
+        return card
+    if is_series_card(card):
+        raise CardError(
+            f"the card {str(card)!r} is of a series of readings; wanted one of recordings with classes. "
+            "load_dataset reads both; series_card gives this one."
+        )
+    return load_card("datasets", card, DatasetCard)
 
 
 def model_card(card: "str | Path | ModelCard") -> ModelCard:
     """The model card of this name, or at this path; see `dataset_card`."""
-    return card if isinstance(card, ModelCard) else _load("models", card, ModelCard)
+    return card if isinstance(card, ModelCard) else load_card("models", card, ModelCard)
+
+
+def is_series_card(card: "str | Path") -> bool:
+    """Whether the dataset card of this name, or at this path, is of a series: whether it has a part `series`.
+
+    Raises:
+        CardError: where there is none, or it is not TOML.
+
+    Example:
+        >>> is_series_card("ntu")
+        False
+    """
+    return "series" in _values(card_path("datasets", card))
 
 
 def card_names(kind: Literal["datasets", "models"]) -> list[str]:
@@ -238,16 +276,48 @@ def card_names(kind: Literal["datasets", "models"]) -> list[str]:
     return sorted(_known(kind))
 
 
+def card_path(kind: Literal["datasets", "models"], card: "str | Path") -> Path:
+    """The file of the card of this name, or at this path.
+
+    Args:
+        kind: of card.
+        card: a bundled name, or a path to a card's file or folder.
+
+    Raises:
+        CardError: where there is none, with the nearest name.
+
+    Example:
+        >>> card_path("datasets", "ntu").name
+        'card.toml'
+    """
+    known = _known(kind)
+    path = known.get(str(card)) if isinstance(card, str) else None
+    if path is not None:
+        return path
+    given = Path(card).expanduser()
+    path = given / "card.toml" if given.is_dir() else given
+    if path.is_file():
+        return path
+    if given.is_dir():
+        raise CardError(f"the folder {given} holds no card.toml. See the bundled cards for what one says.")
+    raise CardError(
+        f"there is no {kind[:-1]} card {str(card)!r}. {suggest(str(card), known)} "
+        "Or give the path of a card's file or folder."
+    )
+
+
+def load_card(kind: Literal["datasets", "models"], card: "str | Path", model: type[AnyCard]) -> AnyCard:
+    """The card of this name, or at this path, read as one of this class; see `dataset_card`."""
+    path = card_path(kind, card)
+    loaded = read_toml(path, model)
+    loaded._path = path
+    return loaded
+
+
 def read_toml(path: Path, model: type[AnyPart]) -> AnyPart:
     """Reads a TOML file into a `Part`, with an error that names the file, the field, what came and the remedy."""
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CardError(f"{path} could not be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path} is not TOML: {error}.") from error
-    try:
-        return model.model_validate(values)
+        return model.model_validate(_values(path))
     except ValidationError as error:
         raise CardError(f"{path} is not a valid {model.__name__}:\n" + _in_words(error, model)) from None
 
@@ -288,22 +358,13 @@ def _known(kind: str) -> dict[str, Path]:
     return found
 
 
-def _load(kind: Literal["datasets", "models"], card: "str | Path", model: type[AnyCard]) -> AnyCard:
-    known = _known(kind)
-    path = known.get(str(card)) if isinstance(card, str) else None
-    if path is None:
-        given = Path(card).expanduser()
-        path = given / "card.toml" if given.is_dir() else given
-        if not path.is_file():
-            if given.is_dir():
-                raise CardError(f"the folder {given} holds no card.toml. See the bundled cards for what one says.")
-            raise CardError(
-                f"there is no {kind[:-1]} card {str(card)!r}. {suggest(str(card), known)} "
-                "Or give the path of a card's file or folder."
-            )
-    loaded = read_toml(path, model)
-    loaded._path = path
-    return loaded
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise CardError(f"{path} could not be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path} is not TOML: {error}.") from error
 
 
 def _in_words(error: ValidationError, model: type[Part]) -> str:

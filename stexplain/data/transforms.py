@@ -90,9 +90,10 @@ def timeline(rows: Rows, chosen: NDArray[np.int64], recipe: Recipe | None, chang
     frames = rows.frames[chosen]
     if recipe is None:
         return _consecutive(np.zeros_like(frames), frames, int(frames.max(initial=0)))
+    wanted = recipe.clip_frames
     if recipe.sampling == "pad":
         start, length = _cropped(frames, change)
-        return _consecutive(start, length, recipe.frames)
+        return _consecutive(start, length, wanted)
     step = np.arange(int(frames.max(initial=0)))
     there = _valid(rows, chosen, np.where(step < frames[:, None], step, -1), int(rows.instances[chosen].max(initial=1)))
     any_there = there.any(axis=1)
@@ -101,7 +102,7 @@ def timeline(rows: Rows, chosen: NDArray[np.int64], recipe: Recipe | None, chang
     start, length = _cropped(any_there.sum(axis=1), change)
     room = np.maximum(length - 1, 0)[:, None]
     # One frame shows the middle.
-    steps = np.arange(recipe.frames) / (recipe.frames - 1) if recipe.frames > 1 else np.array([0.5])
+    steps = np.arange(wanted) / (wanted - 1) if wanted > 1 else np.array([0.5])
     position = steps * room
     # Rounding may leave a whole number a hair below itself.
     position = np.where(np.abs(position - np.rint(position)) < 1e-9, np.rint(position), position)

@@ -41,7 +41,8 @@ def save_model(
 
     Args:
         folder: where to; made where it is missing.
-        model: with the attributes `graph`, `relations`, `classes`, `class_names` and `hyperparameters` of an `STGCN`.
+        model: with the attributes `graph`, `relations` and `hyperparameters` of an `STGCN` or `STGCNForecaster`;
+            `classes` and `class_names` are kept where it has them.
         card: the model card that it was made from; its name and hash are kept.
         recipe: how it was trained: a recipe, or the name of one of the card's; none: the model's own, where it has one.
         seed: of the training.
@@ -61,7 +62,7 @@ def save_model(
         ['wave', 'nod']
     """
     folder = Path(folder)
-    for name in ("graph", "relations", "classes", "class_names", "hyperparameters"):
+    for name in ("graph", "relations", "hyperparameters"):
         if not hasattr(model, name):
             raise InputError(
                 f"{type(model).__name__} has no attribute {name!r}, without which it cannot be rebuilt. Save its "
@@ -81,8 +82,8 @@ def save_model(
         "format": FORMAT,
         "architecture": f"{type(model).__module__}:{type(model).__qualname__}",
         "hyperparameters": model.hyperparameters,
-        "classes": model.classes,
-        "class_names": model.class_names,
+        "classes": getattr(model, "classes", None),
+        "class_names": getattr(model, "class_names", None),
         "card": None if card is None else {"name": card.name, "hash": card.hash},
         "recipe": None if recipe is None else recipe.model_dump(mode="json"),
         "seed": seed,
@@ -113,13 +114,15 @@ def load_model(
 
     Args:
         card_or_path: a folder that `save_model` wrote; or a model card, its name or the path of its file.
-        classes: for a card, the names of the classes, or how many; for a folder, checked where given.
+        classes: for a card, the names of the classes, or how many, where the model tells classes apart; for a folder,
+            checked where given.
         graph: for a card, the graph; for a folder, checked where given.
         recipe: for a card, a recipe or the name of one: its hyperparameters replace the card's.
         **hyperparameters: for a card, these replace the card's and the recipe's, such as ``width=0.5``.
 
     Returns:
-        The model; `class_names` holds the names of its classes and `recipe` its `Recipe`, where known.
+        The model; `class_names` holds the names of its classes, where it has any, and `recipe` its `Recipe`, where
+        known. A forecaster has its scaler; a fresh one gets it from `fit`.
 
     Raises:
         CardError: where there is no such card or folder, recipe or hyperparameter; with the nearest match.
@@ -130,6 +133,9 @@ def load_model(
         >>> model = load_model("stgcn10", graph=STGraph.from_card("ntu"), classes=60)
         >>> sum(parameter.numel() for parameter in model.parameters())
         3080812
+        >>> roads = STGraph.from_edges(["a", "b"], [("a", "b")])
+        >>> load_model("stgcn-roads", graph=roads, horizon=6).horizon
+        6
     """
     if not isinstance(card_or_path, ModelCard):
         folder = Path(card_or_path).expanduser()
@@ -145,24 +151,35 @@ def load_model(
                 f"{suggest(str(card_or_path), card_names('models'))}"
             )
     card = model_card(card_or_path)
-    if graph is None or classes is None:
-        raise InputError(f"a fresh {card.name} needs graph=... and classes=... (names, or how many).")
+    what = f"model card {card.name!r}"
+    tells = _tells_classes(card.architecture, what)
+    if graph is None or (tells and classes is None):
+        raise InputError(f"a fresh {card.name} needs graph=...{' and classes=... (names, or how many)' * tells}.")
+    if classes is not None and not tells:
+        raise InputError(f"a {card.name} tells no classes apart, and classes came. Leave them out.")
     chosen = card.recipe(recipe) if isinstance(recipe, str) else recipe
     merged = {**card.hyperparameters, **(chosen.hyperparameters if chosen else {}), **hyperparameters}
-    names = None if isinstance(classes, int) else list(classes)
-    count = classes if isinstance(classes, int) else len(classes)
-    model = _build(card.architecture, f"model card {card.name!r}", graph, count, merged)
+    names = None if classes is None or isinstance(classes, int) else list(classes)
+    count = classes if classes is None or isinstance(classes, int) else len(classes)
+    model = _build(card.architecture, what, graph, count, merged)
     _describe(model, names, chosen)
     return model
 
 
-def _build(architecture: str, what: str, graph: STGraph, classes: int, hyperparameters: Mapping[str, Any]) -> nn.Module:
+def _tells_classes(architecture: str, what: str) -> bool:
+    """Whether an architecture is built for a number of classes."""
+    return "classes" in inspect.signature(imported(architecture, what)).parameters
+
+
+def _build(
+    architecture: str, what: str, graph: STGraph, classes: int | None, hyperparameters: Mapping[str, Any]
+) -> nn.Module:
     made = imported(architecture, what)
     known = [name for name in inspect.signature(made).parameters if name not in ("graph", "classes")]
     for name in hyperparameters:
         if name not in known:
             raise CardError(f"{what}: {architecture} has no hyperparameter {name!r}. {suggest(name, known)}")
-    model = made(graph, classes=classes, **hyperparameters)
+    model = made(graph, **hyperparameters) if classes is None else made(graph, classes=classes, **hyperparameters)
     if not isinstance(model, nn.Module):
         raise CardError(f"{what} names {architecture!r}, which makes a {type(model).__name__}; wanted an nn.Module.")
     return model
@@ -170,8 +187,9 @@ def _build(architecture: str, what: str, graph: STGraph, classes: int, hyperpara
 
 def _describe(model: nn.Module, class_names: list[str] | None, recipe: Recipe | None) -> None:
     """Notes what is known of a model beside its weights."""
-    for name, value in (("class_names", class_names), ("recipe", recipe)):
-        object.__setattr__(model, name, value)
+    object.__setattr__(model, "recipe", recipe)
+    if hasattr(model, "classes"):
+        object.__setattr__(model, "class_names", class_names)
 
 
 def _saved(folder: Path, classes: int | Sequence[str] | None, graph: STGraph | None) -> nn.Module:
@@ -187,7 +205,8 @@ def _saved(folder: Path, classes: int | Sequence[str] | None, graph: STGraph | N
         own = STGraph.from_dict(about["graph"])
         relations = Relations(**{field: tuple(values) for field, values in about["relations"].items()})
         recipe = None if about["recipe"] is None else Recipe.model_validate(about["recipe"])
-        hyperparameters, names, count = about["hyperparameters"], about["class_names"], int(about["classes"])
+        hyperparameters, names = about["hyperparameters"], about["class_names"]
+        count = None if about["classes"] is None else int(about["classes"])
         architecture = str(about["architecture"])
         weights = load_file(folder / WEIGHTS)
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
@@ -220,9 +239,11 @@ def _check_graph(folder: Path, own: STGraph, given: STGraph | None) -> None:
     )
 
 
-def _check_classes(folder: Path, count: int, names: list[str] | None, given: int | Sequence[str] | None) -> None:
+def _check_classes(folder: Path, count: int | None, names: list[str] | None, given: int | Sequence[str] | None) -> None:
     if given is None:
         return
+    if count is None:
+        raise InputError(f"the model in {folder} tells no classes apart, and classes came. Leave them out.")
     asked = given if isinstance(given, int) else len(given)
     if asked != count:
         raise InputError(f"the model in {folder} tells {count} classes apart; {asked} were asked for.")

@@ -23,13 +23,13 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
 
     With :math:`S` = epochs x `steps` in all, :math:`s` the step from 0, :math:`e = \lfloor s / steps \rfloor`:
 
-    - ``step``: :math:`r \cdot 0.1^{\#\{m \in milestones: e \ge m\}}`, as ST-GCN was trained (Yan et al. 2018);
+    - ``step``: :math:`r \cdot decay^{\#\{m \in milestones: e \ge m\}}`, as ST-GCN was trained (Yan et al. 2018);
     - ``cosine``: :math:`\frac r 2 (1 + \cos(\pi s / S))` (Loshchilov & Hutter 2017, without restarts);
     - ``one-cycle``: from r / 25 up to r in 30% of the steps, then down to r / 250,000, both along half a cosine (Smith
       & Topin 2018, in the two-phase form that torch's `OneCycleLR` has; momentum stays as it is).
 
     Args:
-        recipe: its `rate`, `schedule`, `milestones` and `epochs` count.
+        recipe: its `rate`, `schedule`, `milestones`, `decay` and `epochs` count.
         step: from 0, over all epochs.
         steps: in one epoch.
 
@@ -44,7 +44,7 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     total = recipe.epochs * steps
     if recipe.schedule == "step":
         passed = sum(step // steps >= milestone for milestone in recipe.milestones)
-        return recipe.rate * 0.1**passed
+        return recipe.rate * recipe.decay**passed
     if recipe.schedule == "cosine":
         return _half_cosine(recipe.rate, 0.0, step / total)
     start = recipe.rate / START
@@ -60,7 +60,10 @@ def _half_cosine(first: float, last: float, share: float) -> float:
 
 
 def make_optimizer(recipe: Recipe, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of a recipe: SGD, or AdamW with the momentum as its first beta.
+    """The optimizer of a recipe: SGD, AdamW with the momentum as its first beta, or RMSProp.
+
+    RMSProp forgets squares of gradients by 0.9 a step, as in the framework that STGCN (Yu et al. 2018) was trained in;
+    torch's own choice is 0.99.
 
     Args:
         recipe: its `optimizer`, `rate`, `momentum`, `nesterov` and `weight_decay` count.
@@ -69,6 +72,10 @@ def make_optimizer(recipe: Recipe, parameters: Iterable[torch.nn.Parameter]) -> 
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(
             parameters, lr=recipe.rate, betas=(recipe.momentum, 0.999), weight_decay=recipe.weight_decay
+        )
+    if recipe.optimizer == "rmsprop":
+        return torch.optim.RMSprop(
+            parameters, lr=recipe.rate, alpha=0.9, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
     return torch.optim.SGD(
         parameters,

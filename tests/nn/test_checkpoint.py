@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from stexplain.cards import model_card
+from stexplain.data.scaler import Scaler
 from stexplain.errors import CardError, DataError, InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.checkpoint import load_model, load_stgcn_checkpoint, save_model
 from stexplain.nn.stgcn import STGCN
+from stexplain.nn.traffic import without_graph
 from tests.nn.released_names import randomise
 from tests.reference import ReleasedSTGCN
 
@@ -236,3 +238,43 @@ def test_refuses_a_graph_of_another_size_and_a_file_that_is_none(tmp_path):
     for path in (tmp_path / "no.pt", tmp_path / "nowhere.pt"):
         with pytest.raises(DataError, match="could not be read"):
             load_stgcn_checkpoint(path)
+
+
+def forecaster(**changes):
+    graph = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("d", "b")])
+    model = load_model("stgcn-roads", graph=graph, recipe="quick", **changes)
+    model.set_scaler(Scaler([54.0], [20.5]))
+    return model.eval()
+
+
+@pytest.mark.parametrize("changes", [{}, {"relations": "random_walk", "horizon": 3}])
+def test_a_saved_forecaster_comes_back_with_its_scaler(tmp_path, changes):
+    model = forecaster(**changes)
+    assert model.hyperparameters["blocks"] == model.recipe.hyperparameters["blocks"]
+    save_model(tmp_path, model, card=model_card("stgcn-roads"), recipe="quick", seed=1)
+    loaded = load_model(tmp_path, graph=model.graph)
+    x = 60 + torch.randn(2, 1, 12, 4, 1)
+    assert torch.equal(loaded(x), model(x))
+    assert loaded.scaler == model.scaler == Scaler([54.0], [20.5])
+    assert loaded.hyperparameters == model.hyperparameters
+    assert loaded.relations.names == model.relations.names
+    assert loaded.recipe == model_card("stgcn-roads").recipe("quick")
+    assert not hasattr(loaded, "class_names")
+    with pytest.raises(InputError, match="tells no classes apart"):
+        load_model(tmp_path, classes=3)
+
+
+def test_a_forecaster_without_its_graph_comes_back_without_it(tmp_path):
+    alone = without_graph(forecaster()).eval()
+    save_model(tmp_path, alone)
+    loaded = load_model(tmp_path)
+    x = 60 + torch.randn(2, 1, 12, 4, 1)
+    assert torch.equal(loaded(x), alone(x))
+    assert loaded.relations.edges == 4
+
+
+def test_a_fresh_forecaster_needs_a_graph_and_no_classes():
+    with pytest.raises(InputError, match=r"a fresh stgcn-roads needs graph=\.\.\.\."):
+        load_model("stgcn-roads")
+    with pytest.raises(InputError, match="tells no classes apart"):
+        load_model("stgcn-roads", graph=NTU, classes=3)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
+from stexplain.errors import CardError
 from stexplain.train.schedules import make_optimizer, rate_at
 from tests.train.standin import recipe
 
@@ -63,3 +64,25 @@ def test_plain_sgd_without_momentum_is_allowed() -> None:
     assert (
         make_optimizer(recipe(momentum=0.0), [torch.nn.Parameter(torch.ones(1))]).param_groups[0]["nesterov"] is False
     )
+
+
+def test_step_falls_by_the_recipe_s_decay() -> None:
+    asked = recipe(schedule="step", epochs=50, milestones=[5, 10], decay=0.7, rate=0.001)
+    assert [rate_at(asked, epoch * 3, 3) for epoch in (4, 5, 10)] == pytest.approx([0.001, 0.0007, 0.00049])
+
+
+def test_rmsprop_takes_its_numbers_from_the_recipe() -> None:
+    # After the first step the mean square is 0.1 g^2: the step is rate * g / (sqrt(0.1) g).
+    weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+    optimizer = make_optimizer(recipe(optimizer="rmsprop", rate=0.1, momentum=0.0), [weight])
+    (weight**2 / 2).sum().backward()
+    optimizer.step()
+    assert weight.item() == pytest.approx(1 - 0.1 / math.sqrt(0.1), abs=1e-6)
+
+
+def test_a_recipe_samples_clips_or_says_nothing_of_them() -> None:
+    with pytest.raises(ValueError, match="frames and sampling go together"):
+        recipe(sampling=None)
+    assert recipe(frames=7).clip_frames == 7
+    with pytest.raises(CardError, match="it is for forecasts, and clips came"):
+        _ = recipe(frames=None, sampling=None).clip_frames
