@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from stexplain.bench.run import bench as bench
     from stexplain.data.load import load_dataset as load_dataset
     from stexplain.explain.cam import CAM as CAM
-    from stexplain.explain.controls import Motion as Motion
     from stexplain.explain.controls import Random as Random
     from stexplain.explain.explanation import Explanation as Explanation
     from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
     from stexplain.explain.gradient import InputGradient as InputGradient
     from stexplain.explain.targets import Class as Class
+    from stexplain.explain.targets import Forecast as Forecast
     from stexplain.explain.targets import Margin as Margin
     from stexplain.explain.targets import Predicted as Predicted
     from stexplain.graph import STGraph as STGraph
@@ -44,11 +44,11 @@ _NAMES = {
     "CAM": "stexplain.explain.cam",
     "InputGradient": "stexplain.explain.gradient",
     "Random": "stexplain.explain.controls",
-    "Motion": "stexplain.explain.controls",
     "Explanation": "stexplain.explain.explanation",
     "Class": "stexplain.explain.targets",
     "Predicted": "stexplain.explain.targets",
     "Margin": "stexplain.explain.targets",
+    "Forecast": "stexplain.explain.targets",
     "bench": "",
     "data": "",
     "metrics": "",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.cards import DatasetCard, Recipe
-from stexplain.data.samples import Batch, Sample, check_finite
+from stexplain.data.samples import Batch, Sample, Sampled, check_finite
 from stexplain.data.store import Rows
 from stexplain.data.transforms import draw, placed, sampled, timeline
 from stexplain.errors import InputError
@@ -140,7 +140,7 @@ class Clips:
     @property
     def frames(self) -> int:
         """T of every clip; without a recipe, of the longest."""
-        return self.recipe.frames if self.recipe else int(self._rows.frames[self._chosen].max(initial=0))
+        return self.recipe.clip_frames if self.recipe else int(self._rows.frames[self._chosen].max(initial=0))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -172,7 +172,7 @@ class Clips:
         row = {str(name): value for name, value in self.table.iloc[number].to_dict().items()}
         return Sample(
             x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
-            truth=None if truth is None else truth[0], fields=row,
+            truth=None if truth is None else truth[0], fields=row, sampled=self._sampled([number]),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -199,6 +199,7 @@ class Clips:
             label=torch.from_numpy(self.labels[picked]),
             ids=tuple(self.ids[number] for number in picked),
             truth=None if truth is None else torch.from_numpy(truth),
+            sampled=self._sampled(picked),
         )
 
     def batches(self, size: int) -> Iterator[Batch]:
@@ -221,6 +222,9 @@ class Clips:
             "recipe": self.recipe, "card": self.card, "chosen": self._chosen,
         }  # fmt: skip
         return Clips(self._rows, self._table, **{**kept, **changes})
+
+    def _sampled(self, picked: Sequence[int] | NDArray[np.int64]) -> Sampled:
+        return Sampled(self.recipe, lambda recipe: self.with_recipe(recipe).batch(picked))
 
     def _picked(self, indices: Sequence[int] | NDArray[Any] | slice) -> NDArray[np.int64]:
         every = np.arange(len(self))

@@ -1,15 +1,33 @@
 """What a dataset gives: one sample, or a batch of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
+from stexplain.cards import Recipe
 from stexplain.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """How a sample or batch of a dataset was sampled, and how to sample it otherwise.
+
+    Attributes:
+        recipe: by which it was sampled; none: it is as recorded.
+        by: a recipe to the same samples, as a batch, sampled by that recipe; none once the samples were sent from one
+            process to another, which leaves the dataset behind.
+    """
+
+    recipe: Recipe | None
+    by: "Callable[[Recipe], Batch] | None"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Sampled, (self.recipe, None)
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,8 @@ class Sample:
         id: what the sample is called in its dataset.
         truth: which cells decide the class, ``[M, T, N]``, bool, where that was planted; else none.
         fields: what the dataset knows about the sample, such as ``{"subject": 3, "camera": 1}``.
+        observed: which single readings are there, ``[M, T, N]``, bool; none: all of the valid frames.
+        sampled: where the sample came from, where it is of a dataset.
 
     Raises:
         InputError: where a shape does not fit, or a valid value is NaN or infinite.
@@ -34,12 +54,15 @@ class Sample:
     id: str = ""
     truth: NDArray[np.bool_] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    observed: NDArray[np.bool_] | None = None
+    sampled: Sampled | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
         check_shape("valid", self.valid.shape, "m t", m=sizes["m"], t=sizes["t"])
-        if self.truth is not None:
-            check_shape("truth", self.truth.shape, "m t n", m=sizes["m"], t=sizes["t"], n=sizes["n"])
+        for name, cells in (("truth", self.truth), ("observed", self.observed)):
+            if cells is not None:
+                check_shape(name, cells.shape, "m t n", m=sizes["m"], t=sizes["t"], n=sizes["n"])
         check_finite("x", self.x, self.id)
 
 
@@ -53,6 +76,8 @@ class Batch:
         label: ``[B]``, int64; -1 where there is none.
         ids: B names.
         truth: ``[B, M, T, N]``, bool, or none.
+        observed: which single readings are there, ``[B, M, T, N]``, bool; none: all of the valid frames.
+        sampled: where the samples came from, where they are of a dataset.
     """
 
     x: torch.Tensor
@@ -60,19 +85,45 @@ class Batch:
     label: torch.Tensor
     ids: tuple[str, ...]
     truth: torch.Tensor | None = None
+    observed: torch.Tensor | None = None
+    sampled: Sampled | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, sample: Sample) -> "Batch":
+        """One sample as a batch.
+
+        Example:
+            >>> Batch.of(Sample(np.zeros((1, 4, 3, 2), np.float32), np.ones((1, 4), bool), id="one")).x.shape
+            torch.Size([1, 1, 4, 3, 2])
+        """
+        return cls(
+            torch.tensor(sample.x)[None],
+            torch.tensor(np.asarray(sample.valid))[None],
+            torch.tensor([sample.label]),
+            (sample.id,),
+            None if sample.truth is None else torch.tensor(sample.truth)[None],
+            None if sample.observed is None else torch.tensor(sample.observed)[None],
+            sample.sampled,
+        )
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
-    def to(self, device: "torch.device | str") -> "Batch":
+    def to(self, device: "torch.device | str") -> Self:
         """The same batch on another device."""
-        truth = None if self.truth is None else self.truth.to(device)
-        return replace(self, x=self.x.to(device), valid=self.valid.to(device), label=self.label.to(device), truth=truth)
+        return self._each(lambda tensor: tensor.to(device))
 
-    def __getitem__(self, index: slice) -> "Batch":
+    def __getitem__(self, index: slice) -> Self:
         """A part of the batch, as a batch."""
-        truth = None if self.truth is None else self.truth[index]
-        return Batch(self.x[index], self.valid[index], self.label[index], self.ids[index], truth)
+        sampled = self.sampled
+        if sampled is not None and (whole := sampled.by) is not None:
+            sampled = replace(sampled, by=lambda recipe: whole(recipe)[index])
+        return replace(self._each(lambda tensor: tensor[index]), ids=self.ids[index], sampled=sampled)
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        values: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        tensors = {name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)}
+        return replace(self, **{**values, **tensors})
 
 
 def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", where: str = "") -> None:

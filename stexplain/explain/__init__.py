@@ -9,6 +9,9 @@ from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
 from stexplain.explain.gradient import InputGradient as InputGradient
 from stexplain.explain.targets import Class as Class
 from stexplain.explain.targets import Custom as Custom
+from stexplain.explain.targets import Forecast as Forecast
 from stexplain.explain.targets import Margin as Margin
+from stexplain.explain.targets import OutputInfo as OutputInfo
+from stexplain.explain.targets import PerSample as PerSample
 from stexplain.explain.targets import Predicted as Predicted
 from stexplain.explain.targets import Target as Target

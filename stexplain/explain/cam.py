@@ -106,15 +106,20 @@ class CAM(LayerExplainer):
                 parts.append(torch.einsum("bmtnc,kc->bkmtn", features, self.weight).cpu().numpy().astype(np.float32))
         return np.concatenate(parts)
 
-    def _cells(self, asked: Asked, scored: Callable[[Any], Scored]) -> tuple[Tensor, Scored]:
+    def _cells(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[tuple[Tensor, Scored]]:
         features, output = self._pooled_features(asked)
-        found = scored(output)
-        if bool((found.classes < 0).any()):
-            raise InputError("CAM is defined for classes: give Class(...), Predicted() or Margin(..., ...) as target.")
-        # The target as weights of classes: exact, as every target that names a class is linear in the logits.
-        logits = output.detach().clone().requires_grad_()
-        (shares,) = torch.autograd.grad(scored(logits).scores.sum(), logits)
-        return torch.einsum("bmtnc,bc->bmtn", features, shares @ self.weight), found
+        found = []
+        for scored in readings:
+            # The target as weights of classes: exact, as every target that names a class is linear in the logits.
+            logits = output.detach().clone().requires_grad_()
+            reading = scored(logits)
+            if bool((reading.classes < 0).any()):
+                raise InputError(
+                    "CAM is defined for classes: give Class(...), Predicted() or Margin(..., ...) as target."
+                )
+            (shares,) = torch.autograd.grad(reading.scores.sum(), logits)
+            found.append((torch.einsum("bmtnc,bc->bmtn", features, shares @ self.weight), reading))
+        return found
 
     def _pooled_features(self, asked: Asked) -> tuple[Tensor, Tensor]:
         with listening(self.layer_name, self.layer, gradient=False) as heard, torch.no_grad():

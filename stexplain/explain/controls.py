@@ -1,8 +1,8 @@
 """Controls that ask no model: what an explainer must beat before it says anything about one."""
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -29,8 +29,38 @@ class Control(Explainer):
         super().__init__(model, inputs=inputs, graph=graph)
         self.model = None
 
-    def __call__(self, x: Signals, *, target: TargetLike | None = None, valid: Any = None) -> Explanation:
+    @overload
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: TargetLike | None = None,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Explanation: ...
+    @overload
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> list[Explanation]: ...
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: TargetLike | Sequence[TargetLike] | None = None,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Explanation | list[Explanation]:
         """Explains samples; see `Explainer`. The target is not used: a control can stand wherever an explainer does."""
+        if isinstance(target, Sequence):
+            return super().__call__(x, target=target, valid=valid)
         return super().__call__(x, target=Predicted() if target is None else target, valid=valid)
 
 

@@ -1,11 +1,13 @@
 """What all explainers share: reading a batch however it is laid out, asking the model, and putting maps together."""
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import torch
@@ -14,10 +16,10 @@ from torch import Tensor, nn
 
 from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.samples import Batch, Sample, check_finite
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 from stexplain.explain.explanation import Explanation, joined
-from stexplain.explain.model_state import differentiable, first_tensor, held, place, takes_valid, unwrapped
-from stexplain.explain.targets import Scored, Target, as_target
+from stexplain.explain.model_state import as_trained, differentiable, first_tensor, held, place, takes, unwrapped
+from stexplain.explain.targets import OutputInfo, Scored, Target, as_target
 from stexplain.graph import STGraph
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
@@ -33,12 +35,18 @@ class Asked:
         valid: ``[B, M, T]``, bool, or none: all frames are valid.
         sizes: of the axes b, m, t, n, c.
         ids: B names; empty strings where there are none.
+        observed: which single readings are there, ``[B, M, T, N]``, bool, or none: all of the valid frames.
+        shared: further arguments of the model's forward, the same for all samples.
+        per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
     """
 
     x: Tensor
     valid: Tensor | None
     sizes: dict[str, int]
     ids: tuple[str, ...]
+    observed: Tensor | None = None
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    per_sample: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def known_valid(self) -> Tensor:
@@ -57,6 +65,7 @@ class Maps:
     cells: Tensor | None = None
     stride: int = 1
     padding_share: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Explainer(ABC):
@@ -93,6 +102,7 @@ class Explainer(ABC):
         self.graph: STGraph | None = graph if graph is not None else told(self.model, "graph", STGraph)
         self.classes = tuple(classes or told(self.model, "class_names", list | tuple) or ())
         self.chunk = chunk
+        self._trained = self.model
         self._holds: list[AbstractContextManager[None]] = []
 
     def __enter__(self) -> Self:
@@ -108,44 +118,109 @@ class Explainer(ABC):
         if self._holds:
             self._holds.pop().__exit__(None, None, None)
 
-    def __call__(self, x: Signals, *, target: TargetLike, valid: Any = None) -> Explanation:
+    @overload
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: TargetLike,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Explanation: ...
+    @overload
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> list[Explanation]: ...
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: TargetLike | Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Explanation | list[Explanation]:
         """Explains samples.
 
         Args:
             x: a `Sample`, a `Batch`, or a tensor in the model's own layout, which goes in untouched (apart from the
-                model's device and floating type).
-            target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, or a function of the output.
+                model's device and floating type). Samples of a dataset that are as recorded are sampled by the
+                model's recipe first, where it has one.
+            target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the
+                output; or a list of them, which share the forward pass.
             valid: which frames of which instance hold a reading, ``[B, M, T]``; default: those of the sample, else
                 all. It is given to the model where its forward takes `valid`.
+            shared: further arguments of the model's forward by name, the same for all samples, such as
+                ``{"edge_index": edges}``.
+            per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
+
+        Returns:
+            An explanation; for a list of targets one for each.
 
         Raises:
             InputError: where a shape, a name or a value does not fit; says what came and what was wanted.
         """
-        goal = as_target(target)
+        if not isinstance(target, Sequence):
+            return self._all(x, [as_target(target)], valid, shared, per_sample)[0]
+        if not target:
+            raise InputError("the list of targets is empty. Give at least one target.")
+        return self._all(x, [as_target(one) for one in target], valid, shared, per_sample)
+
+    def _all(
+        self,
+        x: Signals,
+        goals: Sequence[Target],
+        valid: Any,
+        shared: Mapping[str, Any] | None,
+        per_sample: Mapping[str, Any] | None,
+    ) -> list[Explanation]:
         if self.model is None:
             asked = self._read(x, valid)
-            return self._explanation(asked, self._maps(asked, _unscored), goal)
+            return [self._explanation(asked, self._maps(asked, _unscored), goal) for goal in goals]
         with self._computing():
-            asked = self._read(x, valid)
+            asked = self._read(x, valid, shared, per_sample)
             samples = asked.sizes["b"]
             step = min(self.chunk or samples, samples)
-            done = []
+            done: list[list[Explanation]] = [[] for _ in goals]
             for start in range(0, samples, step):
                 rows = slice(start, min(start + step, samples))
                 part = self._part(asked, rows)
+                readings = [partial(self._scored, goal, rows=rows, samples=samples) for goal in goals]
+                for goal, maps, parts in zip(goals, self._several(part, readings), done, strict=True):
+                    parts.append(self._explanation(part, maps, goal))
+        return [joined(parts) for parts in done]
 
-                def scored(output: Any, rows: slice = rows) -> Scored:
-                    logits = first_tensor(output, "the model")
-                    if logits.ndim == 0 or len(logits) != rows.stop - rows.start:
-                        raise InputError(
-                            f"the model gave an output of shape {tuple(logits.shape)} for {rows.stop - rows.start} "
-                            f"samples laid out as {self.inputs.pattern!r}; wanted the samples first. "
-                            "Is the layout of the input right?"
-                        )
-                    return goal.score(logits, names=self.classes, rows=rows, samples=samples)
+    def _scored(self, goal: Target, output: Any, *, rows: slice, samples: int) -> Scored:
+        """What a target reads from an output for the samples in `rows`."""
+        logits = first_tensor(output, "the model")
+        if logits.ndim == 0 or len(logits) != rows.stop - rows.start:
+            raise InputError(
+                f"the model gave an output of shape {tuple(logits.shape)} for {rows.stop - rows.start} "
+                f"samples laid out as {self.inputs.pattern!r}; wanted the samples first. "
+                "Is the layout of the input right?"
+            )
+        layout = told(self.model, "outputs", str)
+        graph = self.graph
+        info = OutputInfo(
+            classes=self.classes,
+            nodes=() if graph is None else tuple(graph.nodes),
+            groups={} if graph is None else graph.groups,
+            layout=None if layout is None else Layout(layout),
+            rows=rows,
+            samples=samples,
+        )
+        return goal.score(logits, info)
 
-                done.append((part, self._maps(part, scored)))
-        return joined([self._explanation(part, maps, goal) for part, maps in done])
+    def _several(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[Maps]:
+        """The maps of some samples for several targets; a method that can share work between them overrides this."""
+        return [self._maps(asked, scored) for scored in readings]
 
     @abstractmethod
     def _maps(self, asked: Asked, scored: Callable[[Any], Scored]) -> Maps:
@@ -166,24 +241,26 @@ class Explainer(ABC):
     def _output(self, asked: Asked, x: Tensor | None = None) -> Any:
         """What the model gives for the samples, or for other signals `x` in their place."""
         assert self.model is not None
-        signals = asked.x if x is None else x
-        if asked.valid is not None and takes_valid(self.model):
-            return self.model(signals, valid=asked.valid)
-        return self.model(signals)
+        known = {"valid": asked.valid, "observed": asked.observed}
+        told_of = {name: mask for name, mask in known.items() if mask is not None and takes(self.model, name)}
+        return self.model(asked.x if x is None else x, **told_of, **asked.shared, **asked.per_sample)
 
-    def _read(self, x: Signals, valid: Any) -> Asked:
+    def _read(
+        self,
+        x: Signals,
+        valid: Any,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Asked:
         """The samples on the model's device, checked."""
         device, kind = (torch.device("cpu"), torch.float32) if self.model is None else place(self.model)
         ids: tuple[str, ...] = ()
+        observed = None
         if isinstance(x, Sample | Batch):
-            valid = x.valid if valid is None else valid
-            ids = (x.id,) if isinstance(x, Sample) else tuple(x.ids)
-            if isinstance(x, Sample):
-                valid = torch.tensor(np.asarray(valid))
-                valid = valid[None] if valid.ndim == 2 else valid
-                x = self.inputs.from_batch(torch.tensor(x.x)[None])
-            else:
-                x = self.inputs.from_batch(x.x)
+            batch = as_trained(self._trained, x if isinstance(x, Batch) else Batch.of(x))
+            valid = batch.valid if valid is None else valid
+            ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
+            x = self.inputs.from_batch(batch.x)
         elif not isinstance(x, Tensor | np.ndarray):
             raise InputError(f"x is a {type(x).__name__}; wanted a tensor, an array, a Sample or a Batch.")
         # An array is copied: it may be a view of a file.
@@ -201,7 +278,28 @@ class Explainer(ABC):
             if valid.dtype != torch.bool:
                 raise InputError(f"valid is of type {str(valid.dtype).removeprefix('torch.')}; wanted bool.")
         check_finite("x", signals)
-        return Asked(signals, valid, sizes, ids or ("",) * sizes["b"])
+        more = {name: torch.as_tensor(value).to(device) for name, value in (per_sample or {}).items()}
+        for name, value in more.items():
+            if value.ndim == 0 or len(value) != sizes["b"]:
+                raise InputError(
+                    f"per_sample[{name!r}] has shape {tuple(value.shape)}; wanted {sizes['b']} entries along its first "
+                    "axis, one per sample. What is the same for all samples goes into `shared`."
+                )
+        same = {
+            name: value.to(device) if isinstance(value, Tensor) else value for name, value in (shared or {}).items()
+        }
+        self._check_arguments([*more, *same])
+        return Asked(signals, valid, sizes, ids or ("",) * sizes["b"], observed, same, more)
+
+    def _check_arguments(self, names: Sequence[str]) -> None:
+        if self.model is None:
+            return
+        parameters = inspect.signature(self.model.forward).parameters
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return
+        for name in names:
+            if name not in parameters:
+                raise unknown(f"argument of {type(self.model).__name__}.forward", name, parameters)
 
     @property
     def _folds_instances(self) -> bool:
@@ -227,12 +325,15 @@ class Explainer(ABC):
             return asked
         x = self.inputs.from_batch(self.inputs.to_batch(asked.x, **asked.sizes)[rows])
         valid = None if asked.valid is None else asked.valid[rows]
-        return Asked(x, valid, {**asked.sizes, "b": count}, asked.ids[rows])
+        observed = None if asked.observed is None else asked.observed[rows]
+        per_sample = {name: value[rows] for name, value in asked.per_sample.items()}
+        return Asked(x, valid, {**asked.sizes, "b": count}, asked.ids[rows], observed, asked.shared, per_sample)
 
     def _explanation(self, asked: Asked, maps: Maps, goal: Target) -> Explanation:
         valid = asked.known_valid
+        there = valid[..., None] if asked.observed is None else valid[..., None] & asked.observed
         return Explanation(
-            values=_array(torch.where(valid[..., None], maps.values, 0)),
+            values=_array(torch.where(there, maps.values, 0)),
             valid=_array(valid, np.bool_),
             node_names=() if self.graph is None else tuple(self.graph.nodes),
             method=self.method or type(self).__name__,
@@ -246,6 +347,7 @@ class Explainer(ABC):
             stride=maps.stride,
             padding_share=_array(maps.padding_share),
             graph=self.graph,
+            extra={name: _array(value) for name, value in maps.extra.items()},
         )
 
     @property

@@ -1,7 +1,7 @@
 """What an explainer gives: importance over node x time, with all that is needed to read it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,8 @@ class Explanation:
         padding_share: the share of ``|H|`` that lay on padding and absent instances and was set aside, ``[B]``, in
             [0, 1].
         graph: edges, groups and drawing positions of the nodes, where known.
+        extra: further numbers that a method gives for every sample, by name, each ``[B]`` float32, such as
+            ``"convergence_delta"``.
 
     Raises:
         InputError: where shapes do not fit each other.
@@ -73,6 +75,7 @@ class Explanation:
     stride: int = 1
     padding_share: NDArray[np.float32] = _UNSET
     graph: "STGraph | None" = None
+    extra: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fill = object.__setattr__
@@ -103,6 +106,7 @@ class Explanation:
             ("targets", len(self.targets), samples),
             ("score", len(self.score), samples),
             ("padding_share", len(self.padding_share), samples),
+            *((f"extra[{name!r}]", len(numbers), samples) for name, numbers in self.extra.items()),
         ):
             if came != wanted:
                 raise InputError(
@@ -198,6 +202,7 @@ class Explanation:
             self,
             ids=tuple(self.ids[row] for row in rows),
             cells=None if self.cells is None else self.cells[rows],
+            extra={name: numbers[rows] for name, numbers in self.extra.items()},
             **{name: getattr(self, name)[rows] for name in ("values", "valid", "targets", "score", "padding_share")},
         )
 
@@ -232,7 +237,8 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
     arrays = ["values", "valid", "targets", "score", "padding_share", *(["cells"] if first.cells is not None else [])]
     together: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
-    return replace(first, ids=tuple(name for part in parts for name in part.ids), **together)
+    extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
+    return replace(first, ids=tuple(name for part in parts for name in part.ids), extra=extra, **together)
 
 
 def _filled(values: Any, count: int, default: float, kind: Any) -> NDArray[Any]:

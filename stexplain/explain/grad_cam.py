@@ -1,23 +1,19 @@
 """STG-Grad-CAM: what a layer saw, weighted by how much the score depends on each of its channels."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
-from stexplain.errors import InputError, unknown
-from stexplain.explain.cells import cell_valid
-from stexplain.explain.explainer import Asked
-from stexplain.explain.layer_explainer import LayerExplainer
-from stexplain.explain.model_state import listening
-from stexplain.explain.targets import Scored
+from stexplain.errors import unknown
+from stexplain.explain.layer_gradient import LayerGradient
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
-class STGGradCAM(LayerExplainer):
+class STGGradCAM(LayerGradient):
     """STG-Grad-CAM of Das & Ortega, "Gradient-weighted class activation mapping for STGCN" (ICASSP 2022), Eq. 4-5.
 
     With F ``[B, M, T', N, C]`` the output of a layer and y the score of the target (a logit):
@@ -86,30 +82,11 @@ class STGGradCAM(LayerExplainer):
         self.parity = parity
         self.method = "STG-Grad-CAM" if parity is None else f"STG-Grad-CAM ({parity})"
 
-    def _cells(self, asked: Asked, scored: Callable[[Any], Scored]) -> tuple[Tensor, Scored]:
-        with listening(self.layer_name, self.layer, gradient=True) as heard:
-            found = scored(self._output(asked))
-        slope = None
-        if found.scores.requires_grad:
-            # Samples do not mix in eval mode, so the gradient of the sum holds every sample's own.
-            (slope,) = torch.autograd.grad(found.scores.sum(), heard.tensor, allow_unused=True)
-        if slope is None:
-            _ = heard.tensor
-            raise InputError(
-                f"the target does not depend on layer {self.layer_name!r} in a differentiable way. "
-                "Explain a layer that the output goes through."
-            )
-        features, slopes = self._features(heard.tensor.detach(), asked), self._features(slope, asked)
-        return self._weighted(features, slopes, asked), found
-
-    def _weighted(self, features: Tensor, slopes: Tensor, asked: Asked) -> Tensor:
-        channels = features.shape[-1]
+    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
         if self.parity == "das2022":
-            alpha = slopes.mean((1, 2, 3), keepdim=True).expand(-1, asked.sizes["m"], 1, 1, -1)
-            return torch.einsum("bmtnc,bmc->bmtn", features, alpha[:, :, 0, 0] / channels)
-        cells, nodes = features.shape[2:4]
-        ok = cell_valid(asked.known_valid, cells, self._stride(asked.sizes["t"], cells))
-        weight = (ok | ~ok.any(-1, keepdim=True)).to(slopes.dtype)
-        weight = weight / (weight.sum(-1, keepdim=True) * nodes)
+            alpha = slopes.mean((1, 2, 3)) / features.shape[-1]
+            return torch.einsum("bmtnc,bc->bmtn", features, alpha)
+        weight = counted.to(slopes.dtype)
+        weight = weight / (weight.sum(-1, keepdim=True) * features.shape[3])
         alpha = torch.einsum("bmtnc,bmt->bmc", slopes, weight)
         return torch.einsum("bmtnc,bmc->bmtn", features, alpha)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from torch import nn
 
 from stexplain.errors import InputError, unknown
 from stexplain.explain.explainer import Asked, Explainer, Maps, share_aside
+from stexplain.explain.model_state import gradients
 from stexplain.explain.targets import Scored
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class InputGradient(Explainer):
         InputError: where the target does not depend on the input in a differentiable way.
 
     Example:
+        >>> import torch
         >>> from stexplain.explain.targets import Class
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[3.0, 4.0, 0.0, -1.0]]))
@@ -63,17 +64,21 @@ class InputGradient(Explainer):
         self.reduce = reduce
 
     def _maps(self, asked: Asked, scored: Callable[[Any], Scored]) -> Maps:
+        return self._several(asked, [scored])[0]
+
+    def _several(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[Maps]:
         leaf = asked.x.clone().requires_grad_()
         # A copy goes in: the model may work in place.
-        found = scored(self._output(asked, leaf.clone()))
-        slope = None
-        if found.scores.requires_grad:
-            (slope,) = torch.autograd.grad(found.scores.sum(), leaf, allow_unused=True)
-        if slope is None:
-            raise InputError("the target does not depend on the input in a differentiable way.")
-        gradient = self.inputs.to_batch(slope, **asked.sizes)
-        if self.reduce == "sum":
-            values = gradient.sum(-1)
-        else:
-            values = (gradient.clamp(min=0) if self.reduce == "positive" else gradient).norm(dim=-1)
-        return Maps(values, found, padding_share=share_aside(values, asked.known_valid))
+        output = self._output(asked, leaf.clone())
+        found = [scored(output) for scored in readings]
+        maps = []
+        for each, slope in zip(found, gradients([each.scores for each in found], leaf), strict=True):
+            if slope is None:
+                raise InputError("the target does not depend on the input in a differentiable way.")
+            gradient = self.inputs.to_batch(slope, **asked.sizes)
+            if self.reduce == "sum":
+                values = gradient.sum(-1)
+            else:
+                values = (gradient.clamp(min=0) if self.reduce == "positive" else gradient).norm(dim=-1)
+            maps.append(Maps(values, each, padding_share=share_aside(values, asked.known_valid)))
+        return maps

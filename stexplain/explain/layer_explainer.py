@@ -59,14 +59,23 @@ class LayerExplainer(Explainer):
         self.stride = stride
 
     def _maps(self, asked: Asked, scored: Callable[[Any], Scored]) -> Maps:
-        cells, found = self._cells(asked, scored)
-        frames, stride = asked.sizes["t"], self._stride(asked.sizes["t"], cells.shape[2])
-        ok = cell_valid(asked.known_valid, cells.shape[2], stride)
-        return Maps(to_frames(cells, ok, frames, stride), found, cells, stride, share_aside(cells, ok))
+        return self._several(asked, [scored])[0]
+
+    def _several(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[Maps]:
+        found = []
+        for cells, scored in self._cells(asked, readings):
+            frames, stride = asked.sizes["t"], self._stride(asked.sizes["t"], cells.shape[2])
+            ok = cell_valid(asked.known_valid, cells.shape[2], stride)
+            values = to_frames(cells, ok, frames, stride)
+            found.append(Maps(values, scored, cells, stride, share_aside(cells, ok)))
+        return found
 
     @abstractmethod
-    def _cells(self, asked: Asked, scored: Callable[[Any], Scored]) -> tuple[Tensor, Scored]:
-        """The signed map at the layer's resolution, ``[B, M, T', N]``, padding included, and what was scored."""
+    def _cells(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[tuple[Tensor, Scored]]:
+        """For each target the signed map at the layer's resolution, and what was scored.
+
+        Maps are ``[B, M, T', N]``, padding included.
+        """
 
     def _features(self, tensor: Tensor, asked: Asked) -> Tensor:
         """The layer's tensor as ``[B, M, T', N, C]``."""

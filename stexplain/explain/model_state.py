@@ -1,13 +1,16 @@
 """Whatever touches a model: finds its parts, holds it still, listens to a layer, and leaves it as it was."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
 
+from stexplain.cards import Recipe
+from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 
 
@@ -61,9 +64,46 @@ def find_layer(model: nn.Module, layer: "str | nn.Module | None") -> tuple[str, 
     return layer, names[layer]
 
 
-def takes_valid(model: nn.Module) -> bool:
-    """Whether the model's forward has a parameter named `valid`."""
-    return "valid" in inspect.signature(model.forward).parameters
+def takes(model: nn.Module, name: str) -> bool:
+    """Whether the model's forward has a parameter of this name.
+
+    Example:
+        >>> takes(nn.Linear(1, 1), "input"), takes(nn.Linear(1, 1), "valid")
+        (True, False)
+    """
+    return name in inspect.signature(model.forward).parameters
+
+
+def as_trained(model: nn.Module | None, batch: Batch) -> Batch:
+    """The batch as the model's recipe samples it, where the batch is as recorded; else the batch itself.
+
+    Args:
+        model: whose `recipe` says what it was trained on, where it has one.
+        batch: of a dataset, or one's own, which is never changed.
+
+    Raises:
+        InputError: where the batch was sampled by a recipe that differs from the model's, or is as recorded and came
+            from another process without its dataset.
+    """
+    recipe = getattr(model, "recipe", None)
+    if batch.sampled is None or not isinstance(recipe, Recipe):
+        return batch
+    sampled = batch.sampled
+    if sampled.recipe is None and sampled.by is not None:
+        return sampled.by(recipe)
+    differ = ["as recorded"]
+    if sampled.recipe is not None:
+        differ = [
+            f"{name} {getattr(sampled.recipe, name)!r} instead of {getattr(recipe, name)!r}"
+            for name in ("frames", "sampling", "center")
+            if getattr(sampled.recipe, name) != getattr(recipe, name)
+        ]
+    if differ:
+        raise InputError(
+            f"the samples are not sampled as those that the model was trained on: {', '.join(differ)}. "
+            "Give load_dataset(..., recipe=model.recipe), or clips.with_recipe(model.recipe)."
+        )
+    return batch
 
 
 def place(model: nn.Module, otherwise: torch.dtype = torch.float32) -> tuple[torch.device, torch.dtype]:
@@ -128,6 +168,58 @@ def differentiable(device: torch.device) -> Iterator[None]:
     """
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         yield
+
+
+def gradients(scores: Sequence[Tensor], of: Tensor) -> list[Tensor | None]:
+    """The gradients of several scores with respect to one tensor, from one forward pass.
+
+    Samples do not mix in eval mode, so the gradient of a score's sum over the batch holds every sample's own. All
+    backward passes are one where every operator behind the tensor can be batched; an `autograd.Function` of one's own
+    (as a library's operators may be) cannot, and they then follow each other.
+
+    Args:
+        scores: each ``[B]``.
+        of: the tensor.
+
+    Returns:
+        For each score a tensor of the shape of `of`; none where the score does not depend on it in a differentiable
+        way.
+
+    Example:
+        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> [slope.tolist() for slope in gradients([x.square(), 3 * x], x)]
+        [[2.0, 4.0], [3.0, 3.0]]
+    """
+    found: list[Tensor | None] = [None] * len(scores)
+    there = [number for number, score in enumerate(scores) if score.requires_grad]
+    sums = [scores[number].sum() for number in there]
+    if len(sums) > 1 and not _has_own_function(sums):
+        every = torch.stack(sums)
+        one_each = torch.eye(len(sums), dtype=every.dtype, device=every.device)
+        (slopes,) = torch.autograd.grad(every, of, one_each, is_grads_batched=True, allow_unused=True)
+        each = [None] * len(sums) if slopes is None else list(slopes)
+    else:
+        each = [
+            torch.autograd.grad(one, of, retain_graph=number < len(sums) - 1, allow_unused=True)[0]
+            for number, one in enumerate(sums)
+        ]
+    for number, slope in zip(there, each, strict=True):
+        found[number] = slope
+    return found
+
+
+def _has_own_function(outputs: Sequence[Tensor]) -> bool:
+    waiting = [output.grad_fn for output in outputs]
+    seen = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if isinstance(node, BackwardCFunction):
+            return True
+        seen.add(node)
+        waiting += [before for before, _ in node.next_functions]
+    return False
 
 
 class Heard:

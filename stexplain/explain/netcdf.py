@@ -13,6 +13,7 @@ from stexplain.files import written_aside
 from stexplain.graph import STGraph
 
 _FORMAT = 1
+_EXTRA = "extra_"
 
 
 def to_dataset(explanation: Explanation) -> xarray.Dataset:
@@ -26,6 +27,8 @@ def to_dataset(explanation: Explanation) -> xarray.Dataset:
     }
     if explanation.cells is not None:
         variables["cells"] = (("sample", "instance", "cell", "node"), explanation.cells)
+    for name, numbers in explanation.extra.items():
+        variables[_EXTRA + name] = (("sample",), numbers)
     attributes = {
         "format": _FORMAT,
         "method": explanation.method,
@@ -68,6 +71,11 @@ def from_dataset(dataset: xarray.Dataset) -> Explanation:
             stride=int(dataset.attrs["stride"]),
             padding_share=dataset["padding_share"].values,
             graph=None if graph is None else STGraph.from_dict(graph),
+            extra={
+                str(name).removeprefix(_EXTRA): dataset[name].values
+                for name in dataset.data_vars
+                if str(name).startswith(_EXTRA)
+            },
         )
     except (KeyError, ValueError) as error:
         raise DataError(f"this is not an explanation: {error}") from error

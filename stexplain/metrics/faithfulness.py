@@ -1,6 +1,5 @@
 """Faithfulness: what hiding the nodes that an explanation points at does to a model's accuracy."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +12,12 @@ from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explain.explainer import told
-from stexplain.explain.model_state import first_tensor, held, place, takes_valid, unwrapped
+from stexplain.explain.model_state import as_trained, first_tensor, held, place, takes, unwrapped
 from stexplain.graph import STGraph
 from stexplain.metrics.baselines import attenuated
 from stexplain.metrics.baselines import baseline as named_baseline
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
+from stexplain.metrics.items import generator
 
 SETS = ("highlighted", "least", "random")
 """Which nodes are hidden: the most important ones, the least important ones, or as many at random."""
@@ -182,11 +182,11 @@ def masking_curve(
 
         def predicted(x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
             laid_out = inputs.from_batch(x)
-            output = model(laid_out, valid=valid) if takes_valid(model) else model(laid_out)
+            output = model(laid_out, valid=valid) if takes(model, "valid") else model(laid_out)
             return first_tensor(output, "the model").argmax(1)
 
         for batch in batches:
-            moved = batch.to(device)
+            moved = as_trained(model, batch).to(device)
             x, valid = moved.x.to(kind), moved.valid
             check_shape("x", tuple(x.shape), BATCH, n=maps.shape[1])
             first = predicted(x, valid)
@@ -196,7 +196,7 @@ def masking_curve(
             unranked += int((~ranked[classes]).sum())
             ids += batch.ids
             base = towards(x, valid, graph)
-            chosen = _chosen(filled[classes], batch.ids, nodes, seed)
+            chosen = node_masks(filled[classes], batch.ids, nodes, seed)
             for which in SETS:
                 mask = torch.from_numpy(chosen[which]).to(device)
                 rows = [first] + [predicted(attenuated(x, base, mask, m), valid) for m in steps[1:]]
@@ -207,11 +207,17 @@ def masking_curve(
     return MaskingCurve(steps, together, tuple(ids), baseline, nodes, unranked)
 
 
-def _chosen(rows: NDArray[np.float64], ids: Sequence[str], count: int, seed: int) -> dict[str, NDArray[np.bool_]]:
-    """Which nodes of each sample are in each set, ``[B, N]``."""
+def node_masks(rows: NDArray[np.float64], ids: Sequence[str], count: int, seed: int) -> dict[str, NDArray[np.bool_]]:
+    """Which nodes of each sample are in each set of `node_sets`, ``[B, N]``.
+
+    Args:
+        rows: importance of the nodes of each sample, ``[B, N]``.
+        ids: names of the samples; a sample's random set follows from the seed and its name.
+        count: how many nodes are in each set.
+        seed: of the random sets.
+    """
     chosen = {which: np.zeros(rows.shape, np.bool_) for which in SETS}
     for row, (psi, name) in enumerate(zip(rows, ids, strict=True)):
-        digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
-        for which, nodes in node_sets(psi, count, np.random.default_rng(int.from_bytes(digest))).items():
+        for which, nodes in node_sets(psi, count, generator(seed, name)).items():
             chosen[which][row, nodes] = True
     return chosen
