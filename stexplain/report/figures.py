@@ -18,17 +18,23 @@ PLACES = {
 """Section -> how the ids of its figures start; a figure that fits nowhere is shown at the end."""
 
 
-def place(figures: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def place(
+    figures: Sequence[Mapping[str, Any]], places: Mapping[str, tuple[str, ...]] = PLACES
+) -> dict[str, list[Mapping[str, Any]]]:
     """The figures of every section, in the order given.
+
+    Args:
+        figures: as `results.json` lists them.
+        places: section -> how the ids of its figures start.
 
     Example:
         >>> {section: len(found) for section, found in place([{"id": "fig1-throw"}, {"id": "novel"}]).items() if found}
         {'moments': 1, 'more': 1}
     """
-    found: dict[str, list[Mapping[str, Any]]] = {section: [] for section in [*PLACES, "more"]}
+    found: dict[str, list[Mapping[str, Any]]] = {section: [] for section in [*places, "more"]}
     for figure in figures:
         section = next(
-            (name for name, starts in PLACES.items() if str(figure.get("id", "")).startswith(starts)), "more"
+            (name for name, starts in places.items() if str(figure.get("id", "")).startswith(starts)), "more"
         )
         found[section].append(figure)
     return found

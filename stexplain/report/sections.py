@@ -8,7 +8,7 @@ from typing import Any
 from stexplain.report.html import number, paragraph, percent, share, table, text
 from stexplain.report.verdicts import run_label
 
-_OVER = {"nodes": "nodes", "frames": "frames", "cells": "nodes × frames"}
+OVER = {"nodes": "nodes", "frames": "frames", "cells": "nodes × frames"}
 
 
 def accuracy(runs: Mapping[str, Any]) -> str:
@@ -78,8 +78,8 @@ def contrastivity(runs: Mapping[str, Any]) -> str:
     return table(head, body, caption="Contrastivity: 0 = all classes alike, 1 = unrelated maps")
 
 
-def localisation(runs: Mapping[str, Any]) -> str:
-    """Scores against the planted truth, the controls among them."""
+def localisation(runs: Mapping[str, Any], over_words: Mapping[str, str] = OVER) -> str:
+    """Scores against the planted truth, the controls among them; `over_words` names what is found."""
     parts = []
     for name, run in runs.items():
         found = run.get("localisation")
@@ -88,7 +88,7 @@ def localisation(runs: Mapping[str, Any]) -> str:
         body = [
             [
                 method,
-                _OVER.get(over, over),
+                over_words.get(over, over),
                 number(scores.get("auroc")),
                 number(scores.get("ap")),
                 number(scores.get("pointing")),
@@ -116,6 +116,23 @@ def csv_table(path: Path, caption: str) -> str:
     if not lines:
         return paragraph(f"{caption}: {path.name} is empty.")
     return table(lines[0], lines[1:], caption=caption)
+
+
+def csv_tables(folder: Path, results: Mapping[str, Any]) -> str:
+    """All tables that the results name, as they stand."""
+    return "".join(
+        csv_table(folder / _file(entry), _caption(name, entry)) for name, entry in (results.get("tables") or {}).items()
+    )
+
+
+def _file(entry: Any) -> str:
+    return str(entry["file"] if isinstance(entry, Mapping) else entry)
+
+
+def _caption(name: str, entry: Any) -> str:
+    if isinstance(entry, Mapping) and entry.get("title"):
+        return str(entry["title"])
+    return name.replace("table", "Table ", 1) if name.startswith("table") else name
 
 
 def left_out(results: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The top of the report, for a reader who knows neither the method nor the data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stexplain.report.html import items, paragraph, percent, text
@@ -14,14 +14,13 @@ _SHOWN = 3
 def summary(results: Mapping[str, Any]) -> str:
     """What was asked, how accurate the model is, what decided, whether that holds up, and what to keep in mind."""
     runs: Mapping[str, Any] = results.get("runs") or {}
-    parts = [
-        "<div class=card><h3>What was asked</h3>" + _asked(results, runs) + "</div>",
-        "<div class=card><h3>How often the model is right</h3>" + _accuracy(runs) + "</div>",
-        "<div class='card full'><h3>What decided</h3>" + _decided(runs) + "</div>",
-        "<div class='card full'><h3>Does the explanation hold up?</h3>" + _holds(results, runs) + "</div>",
-        "<div class='card full'><h3>To keep in mind</h3>" + items(caveats(results, runs)) + "</div>",
-    ]
-    return '<div class="cards">' + "".join(parts) + "</div>"
+    return cards(
+        _asked(results, runs),
+        ("How often the model is right", _accuracy(runs)),
+        _decided(runs),
+        results.get("verdicts") or verdicts(runs),
+        caveats(results, runs),
+    )
 
 
 def _asked(results: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
@@ -74,8 +73,8 @@ def _decided(runs: Mapping[str, Any]) -> str:
     return paragraph(intro) + f'<ul class="columns">{"".join(rows)}</ul>'
 
 
-def _holds(results: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
-    judged: list[Verdict] = results.get("verdicts") or verdicts(runs)
+def held_up(judged: Sequence[Verdict]) -> str:
+    """The verdicts as a list whose entries say whether they hold."""
     if not judged:
         return paragraph("Nothing was measured that could tell.")
     rows = []
@@ -86,6 +85,26 @@ def _holds(results: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
             f'<span><b class="word">{word}.</b> {text(verdict["text"])}</span></li>'
         )
     return f'<ul class="verdicts">{"".join(rows)}</ul>'
+
+
+def cards(asked: str, right: tuple[str, str], decided: str, judged: Sequence[Verdict], mind: Sequence[str]) -> str:
+    """The cards at the top of a report.
+
+    Args:
+        asked: what was asked, as HTML.
+        right: how good the model is: a heading, and HTML.
+        decided: what decided, as HTML.
+        judged: whether it holds up.
+        mind: what to keep in mind, as plain text.
+    """
+    parts = [
+        f"<div class=card><h3>What was asked</h3>{asked}</div>",
+        f"<div class=card><h3>{text(right[0])}</h3>{right[1]}</div>",
+        f"<div class='card full'><h3>What decided</h3>{decided}</div>",
+        f"<div class='card full'><h3>Does the explanation hold up?</h3>{held_up(judged)}</div>",
+        f"<div class='card full'><h3>To keep in mind</h3>{items(mind)}</div>",
+    ]
+    return '<div class="cards">' + "".join(parts) + "</div>"
 
 
 def caveats(results: Mapping[str, Any], runs: Mapping[str, Any]) -> list[str]:

@@ -68,11 +68,11 @@ def _against_controls(label: str, localisation: Mapping[str, Any]) -> list[Verdi
             ours = localisation[method].get(over, {}).get("auroc")
             theirs = localisation[control].get(over, {}).get("auroc")
             if known(ours) and known(theirs):
-                signs.append(_beyond(ours, theirs))
+                signs.append(beyond(ours, theirs))
                 told.append(f"{words} {ours['value']:.2f} against {theirs['value']:.2f}")
         if not signs:
             continue
-        holds = _all(signs)
+        holds = together(signs)
         says = {True: "is better than", False: "is worse than", None: "cannot be told from"}[holds]
         if holds is None and max(signs) > 0:
             says = "is only in part better than"
@@ -98,13 +98,13 @@ def _masking(label: str, faithfulness: Mapping[str, Any]) -> list[Verdict]:
         if not pairs:
             continue
         # At small masking nothing can differ yet; at the strongest everything may be at chance: any clear gap counts.
-        gaps = [_beyond(other, ours) for _, ours, other in pairs]
+        gaps = [beyond(other, ours) for _, ours, other in pairs]
         signs.append(0 if max(gaps) > 0 > min(gaps) else max(gaps, key=abs))
         at, ours, other = max(pairs, key=lambda pair: abs(pair[2]["value"] - pair[1]["value"]))
         told.append(f"{baseline}: {ours['value']:.0%} against {other['value']:.0%} at masking {at:g}")
     if not signs:
         return []
-    holds = _all(signs)
+    holds = together(signs)
     count = f"{sum(sign > 0 for sign in signs)} of {len(signs)}"
     says = {
         True: "hiding the highlighted nodes costs more accuracy than hiding random ones, whatever they are replaced by",
@@ -119,10 +119,11 @@ def known(score: Any) -> bool:
     return isinstance(score, Mapping) and all(score.get(key) is not None for key in ("value", "low", "high"))
 
 
-def _beyond(ours: Mapping[str, float], theirs: Mapping[str, float]) -> int:
+def beyond(ours: Mapping[str, float], theirs: Mapping[str, float]) -> int:
     """1 where our interval lies above theirs, -1 where below, 0 where they overlap."""
     return int(ours["low"] > theirs["high"]) - int(ours["high"] < theirs["low"])
 
 
-def _all(signs: Sequence[int]) -> bool | None:
+def together(signs: Sequence[int]) -> bool | None:
+    """True where all signs are 1, false where all are -1, else none."""
     return True if min(signs) > 0 else False if max(signs) < 0 else None

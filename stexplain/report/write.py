@@ -1,16 +1,21 @@
 """From a run folder to its report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from stexplain.errors import DataError, suggest
 from stexplain.files import read_json, written_aside
-from stexplain.report import sections
-from stexplain.report.figures import bundle, figure_html, place
-from stexplain.report.html import paragraph, text
-from stexplain.report.summary import summary
+from stexplain.report import forecast, recognition
+from stexplain.report.figures import bundle
+from stexplain.report.html import text
+
+Contents = Callable[[Path, Mapping[str, Any]], list[tuple[str, str, str]]]
+"""From a run folder and its results to sections: key, title, content; content that is empty is left out."""
+CONTENTS: dict[str, Contents] = {"recognition": recognition.contents, "forecast": forecast.contents}
+"""What a report holds, by the kind of experiment."""
 
 
 def write_report(run_folder: Path | str) -> Path:
@@ -27,13 +32,17 @@ def write_report(run_folder: Path | str) -> Path:
         The path of the page.
 
     Raises:
-        DataError: where ``results.json`` or a figure is not readable, or the page cannot be written.
+        DataError: where ``results.json`` or a figure is not readable, or of another kind, or the page cannot be
+            written.
     """
     folder = Path(run_folder)
     results = read_json(folder / "results.json")
+    kind = results.get("kind", "recognition")
+    if kind not in CONTENTS:
+        raise DataError(f"{folder / 'results.json'} is of the kind {kind!r}. {suggest(str(kind), CONTENTS)}")
     parts = [
         (key, title, content)
-        for key, title, content in _contents(folder, results)
+        for key, title, content in CONTENTS[kind](folder, results)
         if content  # a section without anything to say is left out, and so is its entry in the contents
     ]
     page = Template(files("stexplain.report").joinpath("page.html").read_text("utf-8")).substitute(
@@ -50,37 +59,3 @@ def write_report(run_folder: Path | str) -> Path:
     with written_aside(path) as aside:
         aside.write_text(page, "utf-8")
     return path
-
-
-def _contents(folder: Path, results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    runs: Mapping[str, Any] = results.get("runs") or {}
-    placed = place(results.get("figures") or [])
-    drawn = {key: "".join(figure_html(folder, figure) for figure in found) for key, found in placed.items()}
-    missing = paragraph("This run holds no such figure.")
-    tables = "".join(
-        sections.csv_table(folder / _file(entry), _caption(name, entry))
-        for name, entry in (results.get("tables") or {}).items()
-    )
-    return [
-        ("summary", "In short", summary(results)),
-        ("accuracy", "Accuracy", sections.accuracy(runs) + drawn["accuracy"]),
-        ("moments", "When and where: moments of a clip", drawn["moments"] or missing),
-        ("maps", "Which nodes matter for which class", drawn["maps"] or missing),
-        ("masking", "Does hiding what was highlighted hurt?", sections.masking(runs) + drawn["masking"]),
-        ("localisation", "Is the planted truth found?", sections.localisation(runs) + drawn["localisation"]),
-        ("contrastivity", "Do classes differ?", sections.contrastivity(runs)),
-        ("tables", "Tables of the paper, with ours", tables),
-        ("more", "More figures", drawn["more"]),
-        ("left-out", "Data left out", sections.left_out(results)),
-        ("provenance", "Provenance", sections.provenance(results)),
-    ]
-
-
-def _file(entry: Any) -> str:
-    return str(entry["file"] if isinstance(entry, Mapping) else entry)
-
-
-def _caption(name: str, entry: Any) -> str:
-    if isinstance(entry, Mapping) and entry.get("title"):
-        return str(entry["title"])
-    return name.replace("table", "Table ", 1) if name.startswith("table") else name

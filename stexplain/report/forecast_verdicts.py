@@ -1,0 +1,142 @@
+"""Whether a forecaster is worth explaining, and whether its explanations hold up, as numbers and intervals say."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stexplain.report.verdicts import CONTROLS, Verdict, beyond, known, together
+
+BASELINES = ("persistence", "historical average")
+"""Forecasts that learn nothing of the roads; a model that does not beat them is not worth explaining."""
+OVER = {"nodes": "which sensors", "frames": "how long before"}
+
+
+def forecast_verdicts(run: Mapping[str, Any], *, unit: str = "mph", minutes: float = 5.0) -> list[Verdict]:
+    """Judges one run of a ``results.json`` of the kind forecast.
+
+    Something holds only beyond the intervals: a difference whose interval does not reach zero, or two intervals that do
+    not overlap. What is asked: are the forecasts better than persistence and than the historical average; does the
+    model use its graph; does each explainer find the planted cause better than Motion and Random; does replacing what
+    it ranks first move the forecast more than replacing readings at random?
+
+    Args:
+        run: one of the ``runs``.
+        unit: of the forecasts.
+        minutes: from one step of the horizon to the next.
+
+    Example:
+        >>> gain = {"value": 0.5, "low": 0.2, "high": 0.8}
+        >>> run = {"model_title": "STGCN", "differences": {"persistence": {"3": gain}}}
+        >>> forecast_verdicts(run)[0]["text"]
+        'STGCN forecasts better than persistence (its mean error is 0.50 mph lower 15 min ahead).'
+    """
+    name = str(run.get("model_title") or run.get("model") or "the model")
+    differences: Mapping[str, Any] = run.get("differences") or {}
+    found = [_better(name, other, differences.get(other) or {}, unit, minutes) for other in BASELINES]
+    found.append(_graph(name, differences.get("without its graph") or {}, unit, minutes))
+    found += [_finds(method, run["localisation"]) for method in _explainers(run.get("localisation"))]
+    found.append(_moves(run.get("deletion") or {}, unit))
+    return [verdict for verdict in found if verdict is not None]
+
+
+def _better(name: str, other: str, by_horizon: Mapping[str, Any], unit: str, minutes: float) -> Verdict | None:
+    signs, told = _told(by_horizon, unit, minutes)
+    if not signs:
+        return None
+    holds = together(signs)
+    says = {True: "better than", False: "worse than", None: "only in part better than"}[holds]
+    if holds is None and max(signs) <= 0:
+        says = "no better than"
+    return {"text": f"{name} forecasts {says} {other} ({told}).", "holds": holds}
+
+
+def _graph(name: str, by_horizon: Mapping[str, Any], unit: str, minutes: float) -> Verdict | None:
+    signs, told = _told(by_horizon, unit, minutes, more="higher", less="lower")
+    if not signs:
+        return None
+    if min(signs) > 0:
+        return {"text": f"{name} uses its graph: trained without it, {told}.", "holds": True}
+    distrust = "what an explanation says of a sensor's neighbours is to be distrusted"
+    if max(signs) > 0:
+        return {
+            "text": f"{name} gains from its graph at some horizons only: trained without it, {told}. "
+            f"Elsewhere {distrust}.",
+            "holds": None,
+        }
+    return {
+        "text": f"{name} does not gain from its graph: trained without it, {told}. So {distrust}.",
+        "holds": False,
+    }
+
+
+def _told(
+    by_horizon: Mapping[str, Any], unit: str, minutes: float, more: str = "lower", less: str = "higher"
+) -> tuple[list[int], str]:
+    """At each horizon 1 where the difference lies above zero, -1 where below, else 0; and all in words."""
+    signs: list[int] = []
+    words: list[str] = []
+    for step, score in by_horizon.items():
+        if step.isdigit() and known(score):
+            signs.append(beyond(score, {"low": 0.0, "high": 0.0}))
+            way = more if score["value"] >= 0 else less
+            sure = "" if signs[-1] else ", which may be chance"
+            words.append(f"{abs(score['value']):.2f} {unit} {way} {minutes * int(step):g} min ahead{sure}")
+    return signs, f"its mean error is {'; '.join(words)}"
+
+
+def _explainers(localisation: Mapping[str, Any] | None) -> list[str]:
+    return [method for method in localisation or {} if method not in CONTROLS]
+
+
+def _finds(method: str, localisation: Mapping[str, Any]) -> Verdict | None:
+    signs: dict[str, list[int]] = {}
+    told: list[str] = []
+    for over, words in OVER.items():
+        ours = localisation[method].get(over, {}).get("auroc")
+        others = {control: localisation.get(control, {}).get(over, {}).get("auroc") for control in CONTROLS}
+        if not known(ours) or not all(known(score) for score in others.values()):
+            continue
+        for control, theirs in others.items():
+            signs.setdefault(control, []).append(beyond(ours, theirs))
+        against = " and ".join(f"{theirs['value']:.2f}" for theirs in others.values())
+        told.append(f"{words} {ours['value']:.2f} against {against}")
+    if not signs:
+        return None
+    beaten = [control for control, found in signs.items() if together(found) is True]
+    holds = True if len(beaten) == len(signs) else False if _fails(signs) else None
+    if holds:
+        says = f"finds the planted cause better than {' and '.join(signs)}"
+    elif beaten:
+        says = f"finds the planted cause better than {beaten[0]}, but not than {_rest(signs, beaten)}"
+    else:
+        says = f"does not find the planted cause better than {' or '.join(signs)}"
+        if any(max(found) > 0 for found in signs.values()):
+            says += " on every count"
+    return {"text": f"{method} {says} (AUROC against {' and '.join(signs)}: {'; '.join(told)}).", "holds": holds}
+
+
+def _fails(signs: Mapping[str, Sequence[int]]) -> bool:
+    """Whether some control is nowhere beaten."""
+    return any(max(found) <= 0 for found in signs.values())
+
+
+def _rest(signs: Mapping[str, Any], beaten: Sequence[str]) -> str:
+    return " and ".join(control for control in signs if control not in beaten)
+
+
+def _moves(deletion: Mapping[str, Any], unit: str) -> Verdict | None:
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for method, curves in deletion.items():
+        found: Mapping[str, Any] = curves.get("deletion") or {}
+        if method not in CONTROLS and known(found.get("gain")):
+            words = f"{method} {found['explained']['value']:.2f} against {found['random']['value']:.2f}"
+            told[found["gain"]["low"] > 0].append(words)
+    if not any(told.values()):
+        return None
+    holds = True if not told[False] else False if not told[True] else None
+    first = "replacing what is ranked first moves the forecast more than replacing readings at random"
+    says = {
+        True: f"For every explainer, {first} ({'; '.join(told[True])}",
+        False: f"For no explainer, {first} ({'; '.join(told[False])}",
+        None: f"For some explainers only, {first} ({'; '.join(told[True])}; but not {'; '.join(told[False])}",
+    }[holds]
+    return {"text": f"{says}: mean change in {unit} on the way to all replaced).", "holds": holds}
