@@ -6,7 +6,10 @@ from stexplain.explain.controls import Random as Random
 from stexplain.explain.explanation import Explanation as Explanation
 from stexplain.explain.explanation import joined as joined
 from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
+from stexplain.explain.grad_cam_plus_plus import GradCAMPlusPlus as GradCAMPlusPlus
 from stexplain.explain.gradient import InputGradient as InputGradient
+from stexplain.explain.hires_cam import HiResCAM as HiResCAM
+from stexplain.explain.layer_cam import LayerCAM as LayerCAM
 from stexplain.explain.targets import Class as Class
 from stexplain.explain.targets import Custom as Custom
 from stexplain.explain.targets import Forecast as Forecast

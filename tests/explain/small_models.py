@@ -68,6 +68,106 @@ class Recurrent(nn.Module):
         return self.head(hidden.mean(1))
 
 
+class AdaptiveGraph(nn.Module):
+    """x ``[B, C, T, N]``; the adjacency is the model's own, softmax(ReLU(E1 E2^T)); it classifies."""
+
+    def __init__(self, nodes: int = 5, channels: int = 6, classes: int = 4, seed: int = 0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.sending, self.hearing = (nn.Parameter(torch.randn(nodes, 4)) for _ in range(2))
+        self.first = nn.Conv2d(3, channels, (3, 1), padding=(1, 0))
+        self.second = nn.Conv2d(channels, channels, (3, 1), (2, 1), (1, 0))
+        self.shared = nn.LeakyReLU(0.2)
+        self.head = nn.Linear(channels * nodes, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        adjacency = torch.relu(self.sending @ self.hearing.T).softmax(1)
+        x = self.shared(torch.einsum("bctn,wn->bctw", self.first(x), adjacency))
+        x = self.shared(torch.einsum("bctn,wn->bctw", self.second(x), adjacency))
+        return self.head(x.mean(2).flatten(1))
+
+
+class GatedBlock(nn.Module):
+    """A dilated gated convolution over time without padding and one over the graph; passes on a skip too."""
+
+    def __init__(self, channels: int, dilation: int):
+        super().__init__()
+        self.filter = nn.Conv2d(channels, channels, (1, 2), dilation=(1, dilation))
+        self.gate = nn.Conv2d(channels, channels, (1, 2), dilation=(1, dilation))
+        self.skip = nn.Conv2d(channels, 2 * channels, 1)
+        self.mix = nn.Conv2d(2 * channels, channels, 1)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor, supports: list[Tensor]) -> tuple[Tensor, Tensor]:
+        y = torch.tanh(self.filter(x)) * torch.sigmoid(self.gate(x))
+        skip = self.skip(y)
+        y = self.mix(torch.cat([torch.einsum("bcnt,nw->bcwt", y, support) for support in supports], 1))
+        return self.norm(y + x[..., -y.shape[3] :]), skip
+
+
+class WaveNet(nn.Module):
+    """x ``[B, C, N, T]`` with 8 frames to forecasts ``[B, H, N, 1]``, in the way of Graph-WaveNet."""
+
+    def __init__(self, nodes: int = 5, channels: int = 6, horizon: int = 3, seed: int = 0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.register_buffer("road", path_adjacency(nodes).float())
+        self.sending, self.hearing = nn.Parameter(torch.randn(nodes, 4)), nn.Parameter(torch.randn(4, nodes))
+        self.start = nn.Conv2d(2, channels, 1)
+        self.layers = nn.ModuleList(GatedBlock(channels, dilation) for dilation in (1, 2, 4))
+        self.end = nn.Sequential(nn.ReLU(), nn.Conv2d(2 * channels, 8, 1), nn.ReLU(), nn.Conv2d(8, horizon, 1))
+
+    def forward(self, x: Tensor, day: Tensor | None = None) -> Tensor:
+        supports = [self.road, torch.relu(self.sending @ self.hearing).softmax(1)]
+        x = self.start(x if day is None else x + day[:, None, None])
+        skip: Tensor | float = 0.0
+        for layer in self.layers:
+            x, more = layer(x, supports)
+            skip = more if isinstance(skip, float) else more + skip[..., -more.shape[3] :]
+        return self.end(skip)
+
+
+class DiffusionCell(nn.Module):
+    """A gated recurrent unit whose products are diffusion convolutions, both ways, of one step."""
+
+    def __init__(self, adjacency: Tensor, channels: int, hidden: int):
+        super().__init__()
+        self.register_buffer("forth", adjacency.float())
+        self.register_buffer("back", (adjacency.T / adjacency.T.sum(1, keepdim=True)).float())
+        self.gates = nn.Linear(3 * (channels + hidden), 2 * hidden)
+        self.fresh = nn.Linear(3 * (channels + hidden), hidden)
+
+    def _spread(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.forth @ x, self.back @ x], -1)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        reset, keep = torch.sigmoid(self.gates(self._spread(torch.cat([x, hidden], -1)))).chunk(2, -1)
+        fresh = torch.tanh(self.fresh(self._spread(torch.cat([x, reset * hidden], -1))))
+        return keep * hidden + (1 - keep) * fresh
+
+
+class DiffusionRecurrent(nn.Module):
+    """x ``[B, T, N, C]`` to forecasts ``[B, H, N]``: an encoder and a decoder, in the way of DCRNN."""
+
+    def __init__(self, nodes: int = 5, hidden: int = 4, horizon: int = 3, seed: int = 0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.encoder = DiffusionCell(path_adjacency(nodes), 2, hidden)
+        self.decoder = DiffusionCell(path_adjacency(nodes), 1, hidden)
+        self.out = nn.Linear(hidden, 1)
+        self.horizon = horizon
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = x.new_zeros(x.shape[0], x.shape[2], self.out.in_features)
+        for frame in range(x.shape[1]):
+            hidden = self.encoder(x[:, frame], hidden)
+        steps = [x[:, -1, :, :1]]
+        for _ in range(self.horizon):
+            hidden = self.decoder(steps[-1], hidden)
+            steps.append(self.out(hidden))
+        return torch.stack(steps[1:], 1)[..., 0]
+
+
 def signals(*shape: int, seed: int = 0) -> Tensor:
     """Reproducible noise."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
