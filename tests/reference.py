@@ -391,3 +391,27 @@ def dense_forecast(
     y = torch.relu(torch.einsum("bcn,oc->bon", y[:, :, 0], state["hidden.weight"]) + state["hidden.bias"][:, None])
     y = torch.einsum("bcn,hc->bhn", y, state["head.weight"]) + state["head.bias"][:, None]
     return y * state["std"][0] + state["mean"][0]
+
+
+def slow_gini(sizes: NDArray[np.float64]) -> float:
+    """Half the mean absolute difference of all pairs, over the mean: the Gini index by its oldest definition."""
+    pairs = [abs(one - other) for one in sizes for other in sizes]
+    return float(sum(pairs) / (2 * len(sizes) ** 2 * sizes.mean()))
+
+
+def slow_mask_scores(value: NDArray[np.float64], true: NDArray[np.bool_]) -> dict[str, float]:
+    """Crabbé & van der Schaar (2021): the integrals over thresholds by the midpoints of many small intervals."""
+    mask = (value - value.min()) / (value.max() - value.min())
+    thresholds = (np.arange(5_000) + 0.5) / 5_000
+    precision = [true[mask >= threshold].mean() for threshold in thresholds]
+    recall = [(mask[true] >= threshold).mean() for threshold in thresholds]
+    information = entropy = 0.0
+    for one in mask[true]:
+        information -= float(np.log(max(1 - one, 1e-5)))
+        entropy -= sum(float(part * np.log(part)) for part in (one, 1 - one) if part > 0)
+    return {
+        "aup": float(np.mean(precision)),
+        "aur": float(np.mean(recall)),
+        "information": information,
+        "entropy": entropy,
+    }

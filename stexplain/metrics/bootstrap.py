@@ -61,6 +61,41 @@ def interval(values: ArrayLike, *, seed: int = 0, resamples: int = 1000, confide
     return Interval(float(kept.mean()), float(low), float(high))
 
 
+def ratio_interval(
+    numerator: ArrayLike, denominator: ArrayLike, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+) -> Interval:
+    """The ratio of two sums over samples and its percentile bootstrap interval: both are of the same drawn samples.
+
+    Args:
+        numerator: one per sample, ``[n]``.
+        denominator: one per sample, ``[n]``.
+        seed: of the draws.
+        resamples: how many draws; one whose denominator is zero has no ratio and is left out.
+        confidence: in (0, 1).
+
+    Returns:
+        NaN where the denominators sum to zero.
+
+    Raises:
+        InputError: where the two differ in length, or an argument is out of range.
+
+    Example:
+        >>> ratio_interval([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+        Interval(value=0.5, low=0.5, high=0.5)
+    """
+    above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    sizes = check_shape("numerator", above.shape, "b")
+    check_shape("denominator", below.shape, "b", **sizes)
+    if not len(above) or below.sum() == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    draws = []
+    for weights in resampling_weights(len(above), seed=seed, resamples=resamples):
+        total = weights @ below
+        draws.append(np.where(total != 0, weights @ above / np.where(total != 0, total, 1), np.nan))
+    low, high = quantiles(np.concatenate(draws), confidence)
+    return Interval(float(above.sum() / below.sum()), float(low), float(high))
+
+
 def resampling_weights(count: int, *, seed: int, resamples: int) -> "list[NDArray[np.int32]] | Any":
     """How often each of `count` samples is drawn in each resample, in parts ``[some, count]`` that make `resamples`."""
     if resamples < 1:

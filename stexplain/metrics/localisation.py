@@ -7,17 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
-from stexplain.data.samples import check_finite
 from stexplain.errors import InputError
 from stexplain.metrics.bootstrap import Interval, interval
+from stexplain.metrics.items import OVER as OVER
+from stexplain.metrics.items import array, items, readings
 
-OVER = ("nodes", "frames", "cells")
-"""What is to be found: which nodes, which frames, or which nodes at which frames."""
-SCORES = ("auroc", "average_precision", "pointing", "prevalence")
+SCORES = ("auroc", "average_precision", "pointing", "prevalence", "aup", "aur", "information", "entropy")
 """The scores; see `localisation`."""
+
+# The least 1 - m, which keeps the information of the highest cell finite: Crabbé and van der Schaar's own.
+_LEAST = 1e-5
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,23 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
                            where several are highest
         prevalence         the share of cells that are true
 
+    and, with m = (value - min) / (max - min) over the cells of the sample, zero where all are equal, the scores of
+    Crabbé & van der Schaar (ICML 2021) with A the true cells::
+
+        aup                the integral of precision over thresholds tau in (0, 1]: | A and m >= tau | / | m >= tau |
+        aur                the integral of recall: | A and m >= tau | / | A |
+        information        - sum over A of ln(1 - m), 1 - m being at least 1e-5: how much the mask says about A
+        entropy            - sum over A of m ln m + (1 - m) ln(1 - m): how undecided it is about A; 0 for a mask of
+                           zeros and ones
+
+    The integrals are exact: both are constant between two values that follow each other. Information and entropy are
+    sums, and so grow with the number of true cells: compare methods on the same samples.
+
     Args:
         values: importance ``[B, M, T, N]``, or of one sample ``[M, T, N]``; array or tensor. Ranked as it comes: give
             `Explanation.importance`, or `values` where a negative sign shall rank below zero.
         truth: which cells decide the class, bool, of the same shape.
-        valid: ``[B, M, T]`` or ``[M, T]``; default: all.
+        valid: ``[B, M, T]`` or ``[M, T]``, or with N where single readings are missing; default: all.
 
     Raises:
         InputError: where shapes do not fit, or a value is NaN or infinite.
@@ -105,31 +120,16 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
         >>> float(found.scores["cells"]["auroc"][0]), float(found.scores["nodes"]["pointing"][0])
         (1.0, 1.0)
     """
-    value, true = _array(values).astype(np.float64), _array(truth).astype(np.bool_)
-    ok = None if valid is None else _array(valid).astype(np.bool_)
-    if value.ndim == 3:
-        value, true, ok = value[None], true[None], None if ok is None else ok[None]
-    sizes = check_shape("values", value.shape, "b m t n")
-    check_shape("truth", true.shape, "b m t n", **sizes)
-    if ok is None:
-        ok = np.ones(value.shape[:3], np.bool_)
-    check_shape("valid", ok.shape, "b m t", **{axis: sizes[axis] for axis in "bmt"})
-    value = np.where(ok[..., None], value, 0.0)
-    true = true & ok[..., None]
-    check_finite("values", value)
-    samples = len(value)
-    readings = np.maximum(ok.sum((1, 2)), 1)[:, None]
-    instances = np.maximum(ok.sum(1), 1)
-    everywhere = np.broadcast_to(ok[..., None], value.shape).reshape(samples, -1)
-    return Localisation(
-        {
-            "nodes": _scores(
-                value.sum((1, 2)) / readings, _any(true, (1, 2)), np.ones((samples, sizes["n"]), np.bool_)
-            ),
-            "frames": _scores(value.mean(3).sum(1) / instances, _any(true, (1, 3)), _any(ok, 1)),
-            "cells": _scores(value.reshape(samples, -1), true.reshape(samples, -1), everywhere),
-        }
-    )
+    value, ok = readings("values", values, valid)
+    true = array(truth).astype(np.bool_)
+    true = true[None] if true.ndim == 3 else true
+    check_shape("truth", true.shape, "b m t n", **dict(zip("bmtn", value.shape, strict=True)))
+    true = true & ok
+    found = {}
+    for over in OVER:
+        means, usable = items(value, ok, over)
+        found[over] = _scores(means, items(true.astype(np.float64), ok, over)[0] > 0, usable)
+    return Localisation(found)
 
 
 def _scores(value: NDArray[np.float64], true: NDArray[np.bool_], ok: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
@@ -156,14 +156,27 @@ def _scores(value: NDArray[np.float64], true: NDArray[np.bool_], ok: NDArray[np.
 
     highest = ok & (value == np.max(np.where(ok, value, -np.inf), axis=1, keepdims=True))
     pointing = (highest & true).sum(1) / np.maximum(highest.sum(1), 1)
-    found = (auroc, average_precision, pointing, positives / np.maximum(count, 1))
+    found = (auroc, average_precision, pointing, positives / np.maximum(count, 1), *_mask_scores(value, true, ok))
     return {name: np.where(usable, score, np.nan) for name, score in zip(SCORES, found, strict=True)}
 
 
-def _any(values: NDArray[np.bool_], axis: int | tuple[int, ...]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.logical_or.reduce(values, axis=axis)
-    return found
+def _mask_scores(
+    value: NDArray[np.float64], true: NDArray[np.bool_], ok: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], ...]:
+    """Areas under precision and recall, information and entropy of each row of ``[B, L]``, seen as a mask in [0, 1]."""
+    low = np.min(np.where(ok, value, np.inf), axis=1, keepdims=True, initial=np.inf)
+    high = np.max(np.where(ok, value, -np.inf), axis=1, keepdims=True, initial=-np.inf)
+    varies = high > low
+    mask = np.where(ok & varies, value - np.where(varies, low, 0), 0) / np.where(varies, high - low, 1)
 
+    order = np.argsort(np.where(ok, -mask, np.inf), axis=1, kind="stable")
+    ordered, hits = np.take_along_axis(mask, order, 1), np.take_along_axis(true, order, 1).cumsum(1)
+    # Between two neighbouring values the cells above the threshold are the same ones: the integral is a sum of steps.
+    step = ordered - np.concatenate([ordered[:, 1:], np.zeros((len(mask), 1))], axis=1)
+    aup = (step * hits / np.arange(1, mask.shape[1] + 1)).sum(1)
+    aur = (step * hits / np.maximum(true.sum(1), 1)[:, None]).sum(1)
 
-def _array(values: Any) -> NDArray[Any]:
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    rest = np.maximum(1 - mask, _LEAST)
+    information = -(np.log(rest) * true).sum(1)
+    entropy = -((xlogy(mask, mask) + xlogy(1 - mask, 1 - mask)) * true).sum(1)
+    return aup, aur, information, entropy

@@ -6,7 +6,7 @@ import stexplain as stx
 from stexplain.errors import InputError
 from stexplain.explain.controls import Random
 from stexplain.metrics import Localisation, localisation
-from tests.reference import slow_auroc, slow_average_precision
+from tests.reference import slow_auroc, slow_average_precision, slow_mask_scores
 
 
 def planted(samples=6, seed=0, ties=False):
@@ -50,6 +50,66 @@ def test_equals_all_pairs(over, ties):
         assert found["average_precision"][row] == pytest.approx(slow_average_precision(value, true), abs=1e-12)
         assert found["pointing"][row] == pytest.approx(true[value == value.max()].mean())
         assert found["prevalence"][row] == pytest.approx(true.mean())
+
+
+@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("ties", [False, True])
+def test_areas_information_and_entropy_equal_their_definitions(over, ties):
+    values, truth, valid = planted(samples=3, ties=ties)
+    found = localisation(values, truth, valid).scores[over]
+    for row in range(len(values)):
+        expected = slow_mask_scores(*flat(values, truth, valid, over, row))
+        for name in ("aup", "aur"):
+            # The slow integral errs by at most one of its intervals per value.
+            assert found[name][row] == pytest.approx(expected[name], abs=84 / 5_000)
+        for name in ("information", "entropy"):
+            assert found[name][row] == pytest.approx(expected[name], rel=1e-9)
+
+
+def test_a_mask_by_hand():
+    # Min-max: 0, 1/4, 1/2, 1; the true cells are those of 1 and 1/4.
+    found = localisation([[[[2.0, 3.0, 4.0, 6.0]]]], np.array([[[[False, True, False, True]]]])).scores["cells"]
+    # Precision is 1 above 1/2, 1/2 above 1/4, 2/3 above 0; recall 1/2, 1/2 and 1.
+    assert found["aup"] == pytest.approx(0.5 * 1 + 0.25 * 0.5 + 0.25 * 2 / 3)
+    assert found["aur"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.5 + 0.25)
+    assert found["information"] == pytest.approx(-np.log(3 / 4) - np.log(1e-5))
+    assert found["entropy"] == pytest.approx(-np.log(1 / 4) / 4 - 3 / 4 * np.log(3 / 4))
+
+
+def test_masks_that_find_all_and_none():
+    _, truth, valid = planted()
+    truth &= valid[..., None]
+    best = localisation(truth, truth, valid).scores["cells"]
+    assert np.allclose(best["aup"], 1)
+    assert np.allclose(best["aur"], 1)
+    assert np.allclose(best["entropy"], 0)
+    assert np.allclose(best["information"], truth.sum((1, 2, 3)) * -np.log(1e-5))
+    nothing = localisation(np.ones(truth.shape), truth, valid).scores["cells"]
+    for name in ("aup", "aur", "information", "entropy"):
+        assert np.allclose(nothing[name], 0)
+
+
+def test_neither_the_scale_of_a_map_nor_padding_changes_a_score():
+    values, truth, valid = planted()
+    one = localisation(values, truth, valid)
+    two = localisation(
+        np.pad(values * 8 - 16, ((0, 0), (0, 1), (0, 3), (0, 0)), constant_values=99.0),
+        np.pad(truth, ((0, 0), (0, 1), (0, 3), (0, 0))),
+        np.pad(valid, ((0, 0), (0, 1), (0, 3))),
+    )
+    for over, scores in one.scores.items():
+        for score, found in scores.items():
+            assert np.allclose(found, two.scores[over][score], atol=1e-10)
+
+
+def test_single_readings_that_are_missing_take_no_part():
+    values, truth, valid = planted()
+    cells = np.broadcast_to(valid[..., None], values.shape).copy()
+    cells[..., 3] = False
+    one, two = localisation(values, truth, cells), localisation(values[..., :3], truth[..., :3], valid)
+    for over, scores in one.scores.items():
+        for score, found in scores.items():
+            assert np.allclose(found, two.scores[over][score], atol=1e-12, equal_nan=True)
 
 
 def test_a_perfect_a_reversed_and_a_constant_map():
