@@ -11,6 +11,7 @@ from stexplain.errors import suggest
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips as Clips
     from stexplain.data.load import load_dataset as load_dataset
+    from stexplain.data.load_series import load_series as load_series
     from stexplain.data.ntu_skeleton import read as read_skeleton  # noqa: F401 - given on by __getattr__
     from stexplain.data.samples import Batch as Batch
     from stexplain.data.samples import Sample as Sample
@@ -30,6 +31,7 @@ _NAMES = {
     "WindowedSeries": "stexplain.data.series:WindowedSeries",
     "check_store": "stexplain.data.store:check",
     "load_dataset": "stexplain.data.load:load_dataset",
+    "load_series": "stexplain.data.load_series:load_series",
     "read_skeleton": "stexplain.data.ntu_skeleton:read",
 }
 

@@ -4,13 +4,17 @@ A generator may start a pool of processes, and those run the caller's script aga
 without a `__main__` guard, that fails. Called from here, it is this module that runs again, and nothing happens.
 """
 
+import hashlib
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
-from stexplain.cards import DatasetCard, dataset_card, imported
+from stexplain.cards import Card, DatasetCard, dataset_card, imported
 from stexplain.errors import DataError, StexplainError
+from stexplain.version import __version__
 
 
 def generate(card: DatasetCard, out: Path, seed: int) -> None:
@@ -33,6 +37,15 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     if code:
         why = told.read_text("utf-8") if told.is_file() else f"its process ended with {code}; its output says why"
         raise DataError(f"the planted data of {card.name!r} could not be generated: {why}")
+
+
+def made_by(generator: ModuleType, card: Card) -> str:
+    """A short hash over the card, the version and the generator's sources: what planted data depends on."""
+    package = generator.__name__.rpartition(".")[0]
+    used = {getattr(value, "__module__", None) for value in vars(generator).values()}
+    names = {generator.__name__, *(name for name in used if isinstance(name, str) and name.startswith(f"{package}."))}
+    text = card.hash + __version__ + "".join(inspect.getsource(sys.modules[name]) for name in sorted(names))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def main(arguments: list[str]) -> int:

@@ -1,30 +1,92 @@
-"""From a dataset's name to its clips."""
+"""From a dataset's name to its clips, or to the windows of its series."""
 
-import hashlib
-import inspect
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported
+from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported, is_series_card
 from stexplain.data.clips import Clips
-from stexplain.data.generate import generate
+from stexplain.data.generate import generate, made_by
+from stexplain.data.load_series import load_series
 from stexplain.data.prepare import alone, prepare
+from stexplain.data.series import WindowedSeries
 from stexplain.data.store import Store, is_store
 from stexplain.errors import CardError, DataError, InputError, unknown
 from stexplain.files import cache_folder
 from stexplain.graph import STGraph
-from stexplain.version import __version__
+from stexplain.series_card import SeriesCard
 
 PARTS = ("train", "validation", "test", "train+validation")
 
 
+@overload
 def load_dataset(
+    card: DatasetCard,
+    data: Path | str | None = None,
+    split: str | None = None,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+) -> Clips: ...
+
+
+@overload
+def load_dataset(
+    card: SeriesCard, data: Path | str | None = None, split: str | None = None, *, recipe: None = None, seed: int = 0
+) -> WindowedSeries: ...
+
+
+@overload
+def load_dataset(
+    card: str | Path,
+    data: Path | str | None = None,
+    split: str | None = None,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+) -> Any: ...
+
+
+def load_dataset(
+    card: str | Path | DatasetCard | SeriesCard,
+    data: Path | str | None = None,
+    split: str | None = None,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+) -> Clips | WindowedSeries:
+    """The clips of a dataset of recordings, or the windows of a series.
+
+    Args:
+        card: a dataset card: its name, its path, or itself.
+        data: of recordings, a prepared store (`stexplain data prepare`); of a series, the folder of its files as
+            downloaded. None: planted data, which is generated once and kept in the cache folder.
+        split: of recordings, a protocol of the card and a part of it: ``"xsub/train"`` (without the validation part),
+            ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``; of a series ``"train"``,
+            ``"validation"`` or ``"test"``. None: everything.
+        recipe: how clips are sampled; none: as recorded. `Clips.with_recipe` changes it later. A series has none.
+        seed: of planted data.
+
+    Returns:
+        `Clips` (whose classes are those of which the store holds recordings, whatever the split), or a
+        `WindowedSeries` with its graph.
+
+    Raises:
+        InputError: for an unknown protocol or part, a folder that is no store, or a card without planted data.
+        DataError: where the data is broken or holds nothing of the split.
+    """
+    if isinstance(card, SeriesCard) or (not isinstance(card, DatasetCard) and is_series_card(card)):
+        if recipe is not None:
+            raise InputError("a recipe came for a series; recipes sample clips. Leave it out.")
+        return load_series(card, data, split, seed=seed)
+    return load_clips(card, data, split, recipe=recipe, seed=seed)
+
+
+def load_clips(
     card: str | Path | DatasetCard,
     data: Path | str | None = None,
     split: str | None = None,
@@ -32,7 +94,7 @@ def load_dataset(
     recipe: Recipe | None = None,
     seed: int = 0,
 ) -> Clips:
-    """The clips of a dataset.
+    """The clips of a dataset of recordings; see `load_dataset`.
 
     Args:
         card: a dataset card: its name, its path, or itself.
@@ -101,7 +163,7 @@ def planted(card: str | Path | DatasetCard, seed: int = 0) -> Path:
         )
     generator = imported(card.planted, f"the card {card.name!r}")
     home = cache_folder()
-    out = home / f"{card.name}-planted-{_made_by(generator, card)}-seed{seed}"
+    out = home / f"{card.name}-planted-{made_by(generator, card)}-seed{seed}"
     if is_store(out):
         return out
     with alone(home / f".{out.name}.generating") as work:
@@ -113,15 +175,6 @@ def planted(card: str | Path | DatasetCard, seed: int = 0) -> Path:
             prepare(card, raw, out)
         shutil.rmtree(work, ignore_errors=True)
     return out
-
-
-def _made_by(generator: ModuleType, card: DatasetCard) -> str:
-    """A short hash over the card, the version and the generator's sources: what planted data depends on."""
-    package = generator.__name__.rpartition(".")[0]
-    used = {getattr(value, "__module__", None) for value in vars(generator).values()}
-    names = {generator.__name__, *(name for name in used if isinstance(name, str) and name.startswith(f"{package}."))}
-    text = card.hash + __version__ + "".join(inspect.getsource(sys.modules[name]) for name in sorted(names))
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def _parsed(card: DatasetCard, split: str) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """What an STGraph is made of, read from matrices, distances and networkx."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 
 EdgeList = tuple[int, NDArray[np.int64], NDArray[np.float64], bool]
 """N, edges ``[E, 2]``, weights ``[E]``, and whether the edges are directed."""
@@ -83,6 +84,59 @@ def kernel_edges(
         kept = np.triu(kept | kept.T)
     source, target = np.nonzero(kept)
     return len(values), np.stack([source, target], axis=1), weight[source, target], way
+
+
+EARTH = 6_371_008.8
+"""The mean radius of the earth in metres (IUGG)."""
+
+
+def between(coordinates: ArrayLike, geographic: bool) -> NDArray[np.float64]:
+    """The distances between points ``[N, 2]``, ``[N, N]``; see `STGraph.from_coordinates`."""
+    points = np.asarray(coordinates, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise InputError(f"coordinates have shape {points.shape}; wanted [N, 2], a point per node.")
+    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if bad.size:
+        raise InputError(f"the coordinates of node {bad[0]} are {points[bad[0]].tolist()}; wanted finite numbers.")
+    if not geographic:
+        return np.asarray(np.hypot(*(points[:, None] - points).transpose(2, 0, 1)))
+    out = np.flatnonzero((np.abs(points[:, 0]) > 180) | (np.abs(points[:, 1]) > 90))
+    if out.size:
+        raise InputError(
+            f"node {out[0]} lies at longitude {points[out[0], 0]} and latitude {points[out[0], 1]}; wanted degrees, "
+            "the longitude first, in [-180, 180], then the latitude, in [-90, 90]."
+        )
+    longitude, latitude = np.radians(points).T
+    half = np.sin((latitude[:, None] - latitude) / 2) ** 2
+    half += np.cos(latitude)[:, None] * np.cos(latitude) * np.sin((longitude[:, None] - longitude) / 2) ** 2
+    return np.asarray(2 * EARTH * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+
+
+def table_parts(
+    table: Any, nodes: Iterable[str] | None, source: str | None, target: str | None, weight: str | None
+) -> dict[str, Any]:
+    """The nodes, edges and weights of an STGraph from a table of edges; see `STGraph.from_pandas`."""
+    columns = [str(name) for name in table.columns]
+    if len(columns) < 2:
+        raise InputError(
+            f"the table has the columns {columns}; wanted at least two, the source and the target of edges."
+        )
+    for name in (source, target, weight):
+        if name is not None and name not in table.columns:
+            raise unknown("column", name, columns)
+    ends = [table.iloc[:, place] if name is None else table[name] for place, name in enumerate((source, target))]
+    sources, targets = ([str(value) for value in column.tolist()] for column in ends)
+    names = list(dict.fromkeys([*sources, *targets])) if nodes is None else [str(name) for name in nodes]
+    known = set(names)
+    for name in [*sources, *targets]:
+        if name not in known:
+            raise unknown("node (in the table of edges)", name, names)
+    weight = weight or ("weight" if "weight" in table.columns else None)
+    return {
+        "nodes": names,
+        "edges": list(zip(sources, targets, strict=True)),
+        "weight": None if weight is None else table[weight].to_numpy(),
+    }
 
 
 def networkx_parts(graph: Any, weight: str, position: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from stexplain.cards import DatasetCard, dataset_card
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_edges, checked_groups, checked_nodes, checked_positions, checked_weight
 from stexplain.graph.relations import Arcs, Relations, relations_of
-from stexplain.graph.sources import kernel_edges, matrix_edges, networkx_parts
+from stexplain.graph.sources import between, kernel_edges, matrix_edges, networkx_parts, table_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,6 +307,72 @@ class STGraph:
         """
         count, edges, weight, way = kernel_edges(distances, sigma, threshold, nearest, directed)
         return cls(map(str, range(count)) if nodes is None else nodes, edges, weight, directed=way, **rest)
+
+    @classmethod
+    def from_coordinates(
+        cls,
+        coordinates: ArrayLike,
+        nodes: Iterable[str] | None = None,
+        *,
+        nearest: int = 4,
+        geographic: bool = False,
+        sigma: float | None = None,
+        **rest: Any,
+    ) -> "STGraph":
+        """A graph that joins each node to those nearest to it, with the weights of `from_distances`.
+
+        Args:
+            coordinates: ``[N, 2]``, x and y in one unit; or longitude and latitude in degrees. They become the
+                positions.
+            nodes: N names; "0" to "N-1" where none are given.
+            nearest: how many edges into each node are kept.
+            geographic: whether coordinates are longitude and latitude. Distances are then in metres along great
+                circles (haversine formula, earth's mean radius).
+            sigma: of the kernel, in the unit of the distances; see `from_distances`.
+            **rest: `threshold`, `directed`, `groups`, `center`, as of `from_distances`.
+
+        Raises:
+            InputError: where a coordinate is not finite or no longitude and latitude, or as `from_distances`.
+
+        Example:
+            >>> STGraph.from_coordinates([(0, 0), (1, 0), (3, 0)], ["a", "b", "c"], nearest=1).edges.tolist()
+            [[0, 1], [1, 2]]
+        """
+        rest = {"positions": np.asarray(coordinates), **rest}
+        return cls.from_distances(between(coordinates, geographic), nodes, sigma=sigma, nearest=nearest, **rest)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        table: "pd.DataFrame",
+        nodes: Iterable[str] | None = None,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        weight: str | None = None,
+        **rest: Any,
+    ) -> "STGraph":
+        """A graph from a table of edges. Its ids are names, numbers too: the sensor 773869 is the node "773869".
+
+        Args:
+            table: one row per edge.
+            nodes: N names in the order of the data; none: the table's, sources first, in the order of its rows.
+            source: the column of sources; none: the first.
+            target: the column of targets; none: the second.
+            weight: the column of weights; none: ``weight`` where there is one, else ones.
+            **rest: `groups`, `positions`, `center`, `directed`, as of `STGraph`.
+
+        Raises:
+            InputError: as `STGraph`, and for an unknown column or node, with the nearest name.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = pd.DataFrame({"from": [7, 5], "to": [5, 9], "weight": [1.0, 0.5]})
+            >>> STGraph.from_pandas(table, directed=True).nodes
+            ('7', '5', '9')
+        """
+        parts = table_parts(table, nodes, source, target, weight)
+        return cls.from_edges(parts["nodes"], parts["edges"], parts["weight"], **rest)
 
     @classmethod
     def from_networkx(cls, graph: Any, *, weight: str = "weight", position: str = "pos") -> "STGraph":

@@ -1,21 +1,46 @@
 import pytest
 
-from stexplain.cards import card_names, dataset_card
+from stexplain.cards import card_names, dataset_card, imported, is_series_card
+from stexplain.errors import CardError
+from stexplain.series_card import series_card
+
+SERIES = [name for name in card_names("datasets") if is_series_card(name)]
+RECORDINGS = [name for name in card_names("datasets") if name not in SERIES]
 
 
-@pytest.mark.parametrize("name", card_names("datasets"))
+@pytest.mark.parametrize("name", SERIES)
+def test_a_series_card_agrees_with_itself(name):
+    card = series_card(name)
+    assert card.name == name == card.path.parent.name
+    assert callable(imported(card.reader, name).read)
+    if card.planted is not None:
+        assert callable(imported(card.planted, name).generate)
+    assert card.obtain.strip()
+    assert card.licence.strip()
+    with pytest.raises(CardError, match=rf"the card '{name}' is of a series of readings; wanted one of recordings"):
+        dataset_card(name)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
 def test_a_card_agrees_with_itself(name):
     card = dataset_card(name)
     graph = card.graph
     assert len(set(graph.nodes)) == len(graph.nodes)
     assert {node for edge in graph.edges for node in edge} == set(graph.nodes)
     assert set(graph.positions) == set(graph.nodes)
-    assert graph.center in graph.nodes
-    assert sorted(node for nodes in graph.groups.values() for node in nodes) == sorted(graph.nodes)
+    assert graph.center is None or graph.center in graph.nodes
+    assert sorted(node for nodes in graph.groups.values() for node in nodes) in ([], sorted(graph.nodes))
     assert len(set(card.class_names)) == len({entry.id for entry in card.classes}) == len(card.classes)
     for protocol in card.protocols.values():
         inside = protocol.validation.field != protocol.train.field
         assert inside or set(protocol.validation.values) < set(protocol.train.values)
+
+
+def test_a_card_of_recordings_is_no_series_card():
+    with pytest.raises(CardError, match="the card 'ntu' is of recordings with classes"):
+        series_card("ntu")
+    with pytest.raises(CardError, match="Did you mean 'ntu'"):
+        series_card("ntuu")
 
 
 @pytest.mark.parametrize("name", ["ntu", "nw-ucla"])

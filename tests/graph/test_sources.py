@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.graph.sources import between
 from tests import reference
 
 
@@ -158,6 +159,68 @@ def test_from_networkx_refuses_parallel_edges_loops_and_other_things():
     both.add_nodes_from([1, "1"])
     with pytest.raises(InputError, match="node '1' is there twice"):
         STGraph.from_networkx(both)
+
+
+def test_from_coordinates_joins_the_nearest():
+    points = [(0.0, 0.0), (3.0, 4.0), (3.0, 5.0), (9.0, 9.0)]
+    graph = STGraph.from_coordinates(points, "abcd", nearest=1, sigma=5.0)
+    assert graph.edges.tolist() == [[0, 1], [1, 2], [2, 3]]
+    np.testing.assert_allclose(graph.weight, np.exp(-(np.array([5.0, 1.0, np.hypot(6, 4)]) ** 2) / 25))
+    np.testing.assert_array_equal(graph.positions, points)
+    assert len(STGraph.from_coordinates(points, nearest=3).edges) == 6
+    with pytest.raises(InputError, match=r"shape \(4,\); wanted \[N, 2\]"):
+        STGraph.from_coordinates([0, 1, 2, 3])
+    with pytest.raises(InputError, match="node 1 are"):
+        STGraph.from_coordinates([(0, 0), (0, np.nan)])
+
+
+def test_distances_on_the_globe_are_metres():
+    # A degree of a great circle is a 360th of the circumference, at the equator and along every meridian.
+    degree = 2 * np.pi * 6_371_008.8 / 360
+    found = between([(0, 0), (1, 0), (0, 90), (1, 90), (180, 0), (-118, 34), (-118, 35)], geographic=True)
+    np.testing.assert_allclose(found[0, 1], degree)
+    np.testing.assert_allclose(found[0, 2], 90 * degree)
+    np.testing.assert_allclose(found[2, 3], 0, atol=1e-6)
+    np.testing.assert_allclose(found[0, 4], 180 * degree)
+    np.testing.assert_allclose(found[5, 6], degree)
+    np.testing.assert_array_equal(found, found.T)
+    # Nearest in metres: at 60 degrees north a degree of longitude is half a degree of latitude.
+    north = STGraph.from_coordinates(
+        [(10, 60), (11, 60), (10, 60.7)], nearest=1, geographic=True, directed=True, sigma=degree
+    )
+    assert [1, 0] in north.edges.tolist()
+    with pytest.raises(InputError, match="longitude 34.0 and latitude -118.0; wanted degrees, the longitude first"):
+        STGraph.from_coordinates([(34.0, -118.0), (35.0, -118.0)], geographic=True)
+
+
+def test_from_pandas_takes_ids_as_names():
+    table = pd.DataFrame({"from": [7, 5], "to": [5, 9], "cost": [2.0, 0.5]})
+    graph = STGraph.from_pandas(table, [9, 7, 5], weight="cost", directed=True)
+    assert graph == STGraph(["9", "7", "5"], [(1, 2), (2, 0)], [2.0, 0.5], directed=True)
+    assert STGraph.from_pandas(table).weight.tolist() == [1, 1]
+    swapped = STGraph.from_pandas(table, source="to", target="from", directed=True)
+    assert swapped.nodes == ("5", "9", "7")
+    with pytest.raises(InputError, match=r"unknown column 'costs'. Did you mean 'cost'\?"):
+        STGraph.from_pandas(table, weight="costs")
+    with pytest.raises(InputError, match=r"unknown node \(in the table of edges\) '9'"):
+        STGraph.from_pandas(table, ["7", "5"])
+    with pytest.raises(InputError, match="at least two"):
+        STGraph.from_pandas(table[["from"]])
+
+
+def test_the_kernel_is_that_of_dcrnn():
+    # scripts/gen_adj_mx.py of DCRNN: a matrix of infinities, filled by the rows of the distance file (which has a
+    # sensor's distance to itself), normalised by the deviation of all that is finite; below 0.1 nothing is kept.
+    rng = np.random.default_rng(0)
+    rows = [(i, j, 0.0 if i == j else rng.uniform(100, 9000)) for i in range(6) for j in range(6) if rng.random() < 0.7]
+    rows += [(i, i, 0.0) for i in range(6) if (i, i, 0.0) not in rows]
+    matrix = np.full((6, 6), np.inf)
+    for i, j, d in rows:
+        matrix[i, j] = d
+    wanted = np.exp(-np.square(matrix / matrix[~np.isinf(matrix)].flatten().std()))
+    wanted[wanted < 0.1] = 0
+    found = STGraph.from_distances(matrix, directed=True).to_scipy().toarray()
+    np.testing.assert_allclose(found, wanted - np.diag(np.diag(wanted)))
 
 
 REAL = os.environ.get("STEXPLAIN_REAL_DATA")

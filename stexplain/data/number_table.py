@@ -1,0 +1,91 @@
+"""Tables of numbers in CSV files, with errors that name the line."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.errors import DataError
+
+
+def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.DataFrame:
+    r"""Reads a CSV file of numbers; an empty cell is NaN.
+
+    Args:
+        path: of the file.
+        header: whether its first line names the columns.
+        labels: whether its first column is no number but labels the row; it becomes the index, as text.
+
+    Returns:
+        A table of float64, its columns named by text.
+
+    Raises:
+        DataError: where the file cannot be read, is empty, a line has another number of cells than the first, or a
+            cell is no number: names the line and the cell.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "speeds.csv"
+        >>> _ = path.write_text("a,b\n60.5,61\n59,x\n")
+        >>> read_table(path)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: /.../speeds.csv, line 3: column 'b' holds 'x'; wanted a number. ...
+    """
+    try:
+        first = [0] if labels else None
+        table = pd.read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
+    except (OSError, ValueError):  # the slow way says what is wrong
+        table = pd.DataFrame()
+    # A line that is too short is filled up with NaN, as an empty last cell is: the slow way tells them apart.
+    if not table.empty and all(kind.kind in "fiu" for kind in table.dtypes) and not table.iloc[:, -1].isna().any():
+        return table.astype(np.float64).rename(columns=str).set_axis(table.index.astype(str) if labels else table.index)
+    text = read_text_table(path, header=header)
+    if labels:
+        text = text.set_index(text.columns[0])
+    columns: dict[str, NDArray[np.float64]] = {}
+    for name in text.columns:
+        numbers = pd.to_numeric(text[name], errors="coerce").to_numpy(np.float64)
+        bad = np.flatnonzero(np.isnan(numbers) & (text[name] != "").to_numpy() & (text[name] != "nan").to_numpy())
+        if bad.size:
+            line = int(bad[0]) + 1 + header
+            raise DataError(
+                f"{path}, line {line}: column {name!r} holds {text[name].iloc[bad[0]]!r}; wanted a number. "
+                "Leave the cell empty where there is no reading."
+            )
+        columns[name] = numbers
+    return pd.DataFrame(columns, index=text.index)
+
+
+def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
+    """Reads a CSV file as text, cell by cell; see `read_table`."""
+    try:
+        table = pd.read_csv(path, header=0 if header else None, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} could not be read: {error}.") from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path} is empty; wanted a table in CSV. Fetch the file again.") from error
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path} is not a table in CSV: {str(error).strip()}. Fetch the file again.") from error
+    if table.empty:
+        raise DataError(f"{path} holds a header and no row. Fetch the file again.")
+    # A short line is filled up with NaN where an empty cell is ''.
+    short = np.flatnonzero(table.isna().any(axis=1).to_numpy())
+    if short.size:
+        line, cells = int(short[0]) + 1 + header, int(table.iloc[short[0]].notna().sum())
+        raise DataError(
+            f"{path}, line {line}: {cells} cells; wanted {table.shape[1]}, as in the first line. Is the file truncated?"
+        )
+    return table.rename(columns=str)
+
+
+def same_ids(found: list[str], wanted: list[str], what: str, where: Path) -> None:
+    """Refuses ids that are not the same set.
+
+    Raises:
+        DataError: naming the first that is in one of both only.
+    """
+    for name in wanted:
+        if name not in set(found):
+            raise DataError(f"{where} does not have the {what} {name!r}. Do the two files belong to one dataset?")

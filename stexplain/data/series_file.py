@@ -1,0 +1,71 @@
+"""What a reader of series gives: readings on a graph over time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.errors import DataError
+from stexplain.graph import STGraph
+
+
+@dataclass(frozen=True)
+class SeriesFile:
+    """A series as read from its files.
+
+    Attributes:
+        values: ``[T, N, C]`` or ``[T, N]``; a memory map where the format allows one.
+        graph: whose nodes are N, in the order of `values`; with positions where they are known.
+        time: of each frame, or none where the files do not tell.
+        observed: ``[T, N]``, bool; none: only NaN and the card's `missing` tell.
+    """
+
+    values: Any
+    graph: STGraph
+    time: pd.DatetimeIndex | None = None
+    observed: NDArray[np.bool_] | None = None
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """The names of the N nodes."""
+        return self.graph.nodes
+
+
+def found_file(where: Path, names: "str | tuple[str, ...]", what: str, *, companion: bool = True) -> Path:
+    """A file of a folder, by its name or one of several that are usual.
+
+    Args:
+        where: the folder, or a file in it: then the file's own folder is searched.
+        names: what it may be called, with wildcards; the first that is there is taken.
+        what: it is, for the message.
+        companion: whether `where`, being a file, is another file than the one wanted; else it is the one wanted.
+
+    Raises:
+        DataError: naming the folder, what was wanted and what is there.
+    """
+    if where.is_file() and not companion:
+        return where
+    folder = where.parent if where.is_file() else where
+    if not folder.is_dir():
+        raise DataError(f"{where} is not there. Give the folder that holds {what}, or the file.")
+    wanted = (names,) if isinstance(names, str) else names
+    for name in wanted:
+        matches = sorted(folder.glob(name))
+        if len(matches) > 1:
+            listed = ", ".join(path.name for path in matches[:5])
+            raise DataError(
+                f"{folder} holds {len(matches)} files {name} ({listed}); wanted one, {what}. Give the file."
+            )
+        if matches:
+            return matches[0]
+    here = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+    raise DataError(f"{folder} holds no {' or '.join(wanted)}, {what}. It holds: {here}. Put the file there.")
+
+
+def optional_file(where: Path, *names: str) -> Path | None:
+    """A file of a folder that may be missing; see `found_file`."""
+    folder = where.parent if where.is_file() else where
+    return next((folder / name for name in names if (folder / name).is_file()), None)
