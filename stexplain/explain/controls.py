@@ -1,6 +1,5 @@
 """Controls that ask no model: what an explainer must beat before it says anything about one."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from stexplain.explain.draws import own_generator
 from stexplain.explain.explainer import Asked, Explainer, Maps, Signals, TargetLike
 from stexplain.explain.explanation import Explanation
 from stexplain.explain.targets import Predicted, Scored
@@ -102,9 +102,7 @@ class Random(Control):
         values = np.zeros(x.shape[:-1], np.float32)
         for row, name in enumerate(asked.ids):
             read = x[row][valid[row]]
-            source = name.encode() if name else read.tobytes()
-            digest = hashlib.blake2b(source, digest_size=8, salt=self.seed.to_bytes(8, "little", signed=True))
-            values[row][valid[row]] = np.random.default_rng(int.from_bytes(digest.digest())).random(read.shape[:-1])
+            values[row][valid[row]] = own_generator(self.seed, name, read).random(read.shape[:-1])
         return Maps(torch.from_numpy(values))
 
 

@@ -1,0 +1,155 @@
+"""Regions of a sample: a group of nodes of one instance within a window of frames."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+
+Groups = Mapping[str, Sequence[int | str]] | Sequence[Sequence[int | str]]
+
+
+def node_groups(groups: Groups | None, graph: STGraph | None, nodes: int) -> dict[str, list[int]]:
+    """Groups of nodes as indices.
+
+    Args:
+        groups: names or indices of the nodes of each group, named or not; none: every node by itself.
+        graph: which names the nodes, where known.
+        nodes: how many there are, N.
+
+    Raises:
+        InputError: where a node does not exist, or a group is empty.
+
+    Example:
+        >>> node_groups({"arm": ["hand", 0]}, STGraph(["elbow", "hand"], [(0, 1)]), 2)
+        {'arm': [1, 0]}
+        >>> node_groups(None, None, 2)
+        {'0': [0], '1': [1]}
+    """
+    names = [str(index) for index in range(nodes)] if graph is None else list(graph.nodes)
+    if groups is None:
+        return {name: [index] for index, name in enumerate(names)}
+    named = groups if isinstance(groups, Mapping) else {_joined(group, names): group for group in groups}
+    found = {name: [_index(node, graph, nodes) for node in group] for name, group in named.items()}
+    for name, members in found.items():
+        if not members:
+            raise InputError(f"the group {name!r} has no nodes. Leave it out.")
+    if not found:
+        raise InputError("there are no groups of nodes. Give at least one, or none at all for every node by itself.")
+    return found
+
+
+def check_partition(groups: Mapping[str, Sequence[int]], nodes: int) -> None:
+    """Refuses groups that share a node.
+
+    Raises:
+        InputError: naming two groups that do.
+    """
+    owner: dict[int, str] = {}
+    for name, members in groups.items():
+        for node in members:
+            if node in owner:
+                raise InputError(
+                    f"node {node} is in the groups {owner[node]!r} and {name!r}. Give `groups` that share no node, or "
+                    "groups=[[0], [1], ...] for every node by itself."
+                )
+            owner[node] = name
+
+
+class Regions:
+    """Every group of nodes in every window of frames, of each instance by itself: M * G * W of them.
+
+    Windows begin at frames 0, s, 2 s, ... and end with the sample, so that appended frames move none of them.
+
+    Args:
+        groups: G lists of nodes; they may overlap.
+        sizes: of the axes m, t and n.
+        window: frames that a window spans; none: all.
+        stride: frames from one window to the next, s; none: as many as it spans.
+        device: where tensors are.
+
+    Raises:
+        InputError: where the window or the stride is less than one frame.
+
+    Example:
+        >>> regions = Regions([[0], [1, 2]], {"m": 1, "t": 5, "n": 3}, window=4)
+        >>> len(regions)
+        4
+        >>> regions.covered(torch.tensor([[False, False, False, True]])).int().tolist()  # the pair, frames 4 and on
+        [[[[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 1]]]]
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[int]],
+        sizes: Mapping[str, int],
+        *,
+        window: int | None = None,
+        stride: int | None = None,
+        device: "torch.device | str" = "cpu",
+    ):
+        check_window(window, stride)
+        frames = sizes["t"]
+        length = min(window or frames, frames)
+        starts = torch.arange(0, frames, min(stride or length, frames), device=device)
+        frame = torch.arange(frames, device=device)
+        self._spans = ((frame >= starts[:, None]) & (frame < starts[:, None] + length)).float()
+        self._members: Tensor | None = None
+        if list(map(list, groups)) != [[node] for node in range(sizes["n"])]:
+            self._members = torch.zeros(len(groups), sizes["n"], device=device)
+            for number, members in enumerate(groups):
+                self._members[number, list(members)] = 1
+        self.shape = (sizes["m"], len(groups), len(starts))
+
+    def __len__(self) -> int:
+        return int(np.prod(self.shape))
+
+    def on_cells(self, values: Tensor) -> Tensor:
+        """At every cell the sum over the regions that it lies in: ``[B, M * G * W]`` to ``[B, M, T, N]``."""
+        each = values.reshape(-1, *self.shape)
+        over_frames = torch.einsum("bmgw,wt->bmtg", each, self._spans.to(values.dtype))
+        return over_frames if self._members is None else over_frames @ self._members.to(values.dtype)
+
+    def covered(self, chosen: Tensor) -> Tensor:
+        """Which cells lie in a chosen region: ``[B, M * G * W]`` to ``[B, M, T, N]``, bool."""
+        return self.on_cells(chosen.float()) > 0
+
+    def overlap(self) -> Tensor:
+        """How many regions every cell lies in, ``[1, M, T, N]``."""
+        return self.on_cells(torch.ones(1, len(self), device=self._spans.device))
+
+    def readings(self, there: Tensor) -> Tensor:
+        """How many readings every region holds: there ``[B, M, T, N]``, bool, to ``[B, M * G * W]``."""
+        cells = there.float()
+        per_group = cells if self._members is None else cells @ self._members.T
+        return torch.einsum("bmtg,wt->bmgw", per_group, self._spans).flatten(1)
+
+
+def check_window(window: int | None, stride: int | None = None) -> None:
+    """Refuses windows of no frames.
+
+    Raises:
+        InputError: where window or stride is less than one frame.
+    """
+    for name, frames in (("window", window), ("stride", stride)):
+        if frames is not None and frames < 1:
+            raise InputError(f"{name} is {frames}; wanted at least one frame, or none.")
+
+
+def _index(node: int | str, graph: STGraph | None, nodes: int) -> int:
+    if isinstance(node, str):
+        if graph is None:
+            raise InputError(f"no graph names the nodes, so {node!r} cannot be found. Give `graph`, or an index.")
+        return graph.index(node)
+    if not 0 <= node < nodes:
+        raise InputError(f"there is no node {node}: there are {nodes}, counted from 0 to {nodes - 1}.")
+    return int(node)
+
+
+def _joined(group: Sequence[int | str], names: Sequence[str]) -> str:
+    """A name for a group without one: those of its nodes, whichever way it lists them."""
+    known = [names[node] if isinstance(node, int) and 0 <= node < len(names) else str(node) for node in group]
+    return " ".join(sorted(known))
