@@ -3,6 +3,8 @@
 from stexplain.metrics.bootstrap import Interval as Interval
 from stexplain.metrics.bootstrap import interval as interval
 from stexplain.metrics.bootstrap import ratio_interval as ratio_interval
+from stexplain.metrics.compare import compare as compare
+from stexplain.metrics.comparison import Comparison as Comparison
 from stexplain.metrics.complexity import Complexity as Complexity
 from stexplain.metrics.complexity import complexity as complexity
 from stexplain.metrics.complexity import entropy as entropy
@@ -24,5 +26,10 @@ from stexplain.metrics.forecast_masking import forecast_masking_curve as forecas
 from stexplain.metrics.importance import ClassImportance as ClassImportance
 from stexplain.metrics.localisation import Localisation as Localisation
 from stexplain.metrics.localisation import localisation as localisation
+from stexplain.metrics.per_sample import Magnitude as Magnitude
+from stexplain.metrics.per_sample import PerSample as PerSample
+from stexplain.metrics.per_sample import localisation_score as localisation_score
+from stexplain.metrics.permutation import corrected as corrected
+from stexplain.metrics.permutation import sign_flip_test as sign_flip_test
 from stexplain.metrics.robustness import Sensitivity as Sensitivity
 from stexplain.metrics.robustness import sensitivity_max as sensitivity_max

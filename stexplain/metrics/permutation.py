@@ -1,0 +1,111 @@
+"""Paired permutation tests, and their correction where there are many."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stexplain.axes import check_shape
+from stexplain.errors import InputError, unknown
+
+Correction = Literal["holm", "benjamini-hochberg", "none"]
+CORRECTIONS: tuple[Correction, ...] = ("holm", "benjamini-hochberg", "none")
+"""How p values of several tests are corrected, see `corrected`."""
+
+# Sums that differ by rounding alone count as equal: relative to the sum of all sizes.
+_ROUNDING = 1e-12
+# Sign patterns that are held at once; bounds memory, changes no number.
+_AT_ONCE = 2048
+
+
+def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int = 9999) -> NDArray[np.float64]:
+    """The paired permutation test by flipping signs (Fisher 1935): are differences of pairs centred on zero?
+
+    Where two methods do equally well, a pair's difference is as likely to be d as -d. With s one sign per pair::
+
+        p = the share of all sign patterns s with |sum_i s_i d_i| >= |sum_i d_i|          (two-sided)
+
+    All 2^n patterns are gone through where there are at most `permutations` of them, and p is exact; else as many are
+    drawn, and p = (1 + hits) / (1 + permutations), which is never too small (Phipson & Smyth 2010).
+
+    Args:
+        differences: one per pair, ``[n]``, or of several tests over the same samples, ``[n, tests]``; NaN leaves a
+            pair out.
+        seed: of the drawing.
+        permutations: how many patterns at most.
+
+    Returns:
+        p per test, ``[tests]``, in (0, 1]; a single one for ``[n]``. NaN for a test without a pair.
+
+    Raises:
+        InputError: where the shape does not fit or `permutations` is below 1.
+
+    Example:
+        >>> sign_flip_test([1.0, 2.0, 3.0]).tolist()  # only + + + and - - - are as far from zero
+        [0.25]
+    """
+    values = np.asarray(differences, np.float64)
+    values = values[:, None] if values.ndim == 1 else values
+    count = check_shape("differences", values.shape, "b tests")["b"]
+    if permutations < 1:
+        raise InputError(f"permutations is {permutations}; wanted at least 1.")
+    # A pair that is left out adds nothing to any sum, so one set of patterns serves all tests.
+    paired = np.where(np.isnan(values), 0.0, values)
+    least = np.abs(paired.sum(axis=0)) - _ROUNDING * np.abs(paired).sum(axis=0)
+    exact = count < 60 and 2**count <= permutations
+    total = 2**count if exact else permutations
+    random = np.random.default_rng(seed)
+    hits = np.zeros(paired.shape[1], np.int64)
+    for start in range(0, total, _AT_ONCE):
+        size = min(_AT_ONCE, total - start)
+        if exact:
+            flipped = (np.arange(start, start + size)[:, None] >> np.arange(count)) & 1
+        else:
+            flipped = random.integers(0, 2, (size, count), dtype=np.int8)
+        hits += (np.abs((1.0 - 2.0 * flipped) @ paired) >= least).sum(axis=0)
+    p = hits / total if exact else (1 + hits) / (1 + total)
+    return np.where(np.isnan(values).all(axis=0), np.nan, p)
+
+
+def corrected(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float64]:
+    """P values corrected for the number of tests.
+
+    With p_(1) <= ... <= p_(m)::
+
+        holm                p'_(i) = max over j <= i of min(1, (m - j + 1) p_(j)): the chance of a single false
+                            discovery among all tests stays below the level (Holm 1979)
+        benjamini-hochberg  p'_(i) = min over j >= i of min(1, m p_(j) / j): the expected share of false ones among
+                            the discoveries does (Benjamini & Hochberg 1995)
+        none                p' = p
+
+    Args:
+        p: one per test, ``[tests]``; NaN for a test that was not made, which does not count.
+        correction: one of `CORRECTIONS`.
+
+    Raises:
+        InputError: for an unknown correction, or a p outside of [0, 1].
+
+    Example:
+        >>> corrected([0.01, 0.04, 0.03]).tolist()
+        [0.03, 0.06, 0.06]
+        >>> corrected([0.01, 0.04, 0.03], "benjamini-hochberg").tolist()
+        [0.03, 0.04, 0.04]
+    """
+    if correction not in CORRECTIONS:
+        raise unknown("correction", correction, CORRECTIONS)
+    values = np.asarray(p, np.float64)
+    check_shape("p", values.shape, "tests")
+    made = np.flatnonzero(~np.isnan(values))
+    if ((values[made] < 0) | (values[made] > 1)).any():
+        raise InputError("p holds values outside of [0, 1]; wanted the p values of tests.")
+    if correction == "none" or not len(made):
+        return values.copy()
+    order = made[np.argsort(values[made], kind="stable")]
+    ranks = np.arange(1, len(made) + 1)
+    if correction == "holm":
+        steps = np.maximum.accumulate((len(made) - ranks + 1) * values[order])
+    else:
+        steps = np.minimum.accumulate((len(made) * values[order] / ranks)[::-1])[::-1]
+    found = values.copy()
+    found[order] = np.minimum(steps, 1.0)
+    return found
