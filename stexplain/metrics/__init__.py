@@ -27,8 +27,12 @@ from stexplain.metrics.importance import ClassImportance as ClassImportance
 from stexplain.metrics.localisation import Localisation as Localisation
 from stexplain.metrics.localisation import localisation as localisation
 from stexplain.metrics.per_sample import Magnitude as Magnitude
-from stexplain.metrics.per_sample import PerSample as PerSample
+from stexplain.metrics.per_sample import SampleMetric as SampleMetric
+from stexplain.metrics.per_sample import complexity_score as complexity_score
+from stexplain.metrics.per_sample import deletion_score as deletion_score
+from stexplain.metrics.per_sample import fidelity_score as fidelity_score
 from stexplain.metrics.per_sample import localisation_score as localisation_score
+from stexplain.metrics.per_sample import sensitivity_score as sensitivity_score
 from stexplain.metrics.permutation import corrected as corrected
 from stexplain.metrics.permutation import sign_flip_test as sign_flip_test
 from stexplain.metrics.robustness import Sensitivity as Sensitivity

@@ -12,7 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explain.explanation import Explanation
 from stexplain.explain.targets import Predicted
 from stexplain.metrics.comparison import Comparison
-from stexplain.metrics.per_sample import Explains, PerSample
+from stexplain.metrics.per_sample import Explains, SampleMetric
 from stexplain.metrics.permutation import Correction
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
@@ -22,7 +22,7 @@ BATCH = 32
 
 def compare(
     explainers: "Mapping[str, Explains] | Sequence[Explains]",
-    metrics: "Mapping[str, PerSample | PlainMetric] | Sequence[PerSample | PlainMetric]",
+    metrics: "Mapping[str, SampleMetric | PlainMetric] | Sequence[SampleMetric | PlainMetric]",
     data: Any,
     *,
     target: Any = None,
@@ -40,7 +40,7 @@ def compare(
 
     Args:
         explainers: by name, or a list whose names are their `method`.
-        metrics: each gives one number per sample: a `PerSample`, or a function of the explanation and the batch, for
+        metrics: each gives one number per sample: a `SampleMetric`, or a function of the explanation and the batch, for
             which higher is better. By name, or a list.
         data: a `Batch`, anything with `batches(size)` such as `Clips` or `WindowedSeries`, or batches one by one.
         target: what is explained; default: `Predicted()`.
@@ -128,8 +128,8 @@ def _named(explainers: "Mapping[str, Explains] | Sequence[Explains]") -> dict[st
 
 
 def _metrics(
-    metrics: "Mapping[str, PerSample | PlainMetric] | Sequence[PerSample | PlainMetric]",
-) -> list[PerSample]:
+    metrics: "Mapping[str, SampleMetric | PlainMetric] | Sequence[SampleMetric | PlainMetric]",
+) -> list[SampleMetric]:
     pairs = (
         list(metrics.items())
         if isinstance(metrics, Mapping)
@@ -144,15 +144,15 @@ def _metrics(
     return [_metric(name, one) for name, one in pairs]
 
 
-def _metric(name: str, metric: "PerSample | PlainMetric") -> PerSample:
-    if isinstance(metric, PerSample):
-        return PerSample(name, metric.measure, metric.higher_is_better)
+def _metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMetric:
+    if isinstance(metric, SampleMetric):
+        return SampleMetric(name, metric.measure, metric.higher_is_better)
     if not callable(metric):
         raise InputError(
-            f"the metric {name!r} is a {type(metric).__name__}; wanted a PerSample, or a function of the explanation "
-            "and the batch that gives one number per sample."
+            f"the metric {name!r} is a {type(metric).__name__}; wanted a SampleMetric, or a function of the "
+            "explanation and the batch that gives one number per sample."
         )
-    return PerSample(name, lambda _, e, samples: metric(e, samples))
+    return SampleMetric(name, lambda _, e, samples: metric(e, samples))
 
 
 def _batches(data: Any, size: int) -> Iterator[Batch]:

@@ -2,17 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
 from stexplain.axes import check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
+from stexplain.explain.explainer import Explainer
 from stexplain.explain.explanation import Explanation
+from stexplain.metrics.complexity import SCORES as COMPLEXITY
+from stexplain.metrics.complexity import complexity
+from stexplain.metrics.deletion import deletion_curve
+from stexplain.metrics.fidelity import SIDES, fidelity
 from stexplain.metrics.localisation import OVER, SCORES
 from stexplain.metrics.localisation import localisation as localised
+from stexplain.metrics.robustness import sensitivity_max
 
 
 class Explains(Protocol):
@@ -23,7 +30,7 @@ class Explains(Protocol):
 
 
 @dataclass(frozen=True)
-class PerSample:
+class SampleMetric:
     """A metric that gives one number per sample.
 
     Attributes:
@@ -33,7 +40,7 @@ class PerSample:
         higher_is_better: which way is better.
 
     Example:
-        >>> size = PerSample("size", lambda explainer, e, batch: e.importance.sum((1, 2, 3)), higher_is_better=False)
+        >>> size = SampleMetric("size", lambda explainer, e, batch: e.importance.sum((1, 2, 3)), higher_is_better=False)
         >>> size.name
         'size'
     """
@@ -79,12 +86,12 @@ class Magnitude:
         return replace(e, values=np.abs(e.values), cells=cells, method=f"{e.method}, size")
 
 
-def localisation_score(over: str = "cells", score: str = "auroc") -> PerSample:
+def localisation_score(over: str = "cells", score: str = "auroc") -> SampleMetric:
     """A score against planted truth, of `stexplain.metrics.localisation`; the batch must carry it.
 
     Args:
         over: ``"nodes"``, ``"frames"`` or ``"cells"``.
-        score: ``"auroc"``, ``"average_precision"``, ``"pointing"``.
+        score: such as ``"auroc"``, ``"average_precision"``, ``"pointing"``.
 
     Raises:
         InputError: for an unknown name; when called on a batch without truth.
@@ -101,6 +108,105 @@ def localisation_score(over: str = "cells", score: str = "auroc") -> PerSample:
     def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         if batch.truth is None:
             raise InputError("the batch carries no truth to find. Take planted data, or leave localisation out.")
-        return localised(e.importance, batch.truth, batch.valid).scores[over][score]
+        there = batch.valid if batch.observed is None else batch.valid[..., None] & batch.observed
+        return localised(e.importance, batch.truth, there).scores[over][score]
 
-    return PerSample(f"{score.replace('_', ' ')}, {over}", measure)
+    return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=score != "entropy")
+
+
+def complexity_score(score: str = "gini") -> SampleMetric:
+    """On how few cells the importance lies: a score of `stexplain.metrics.complexity`.
+
+    Args:
+        score: ``"gini"``, ``"sparsity"`` (higher is simpler) or ``"entropy"`` (lower is).
+
+    Raises:
+        InputError: for an unknown score.
+
+    Example:
+        >>> complexity_score("entropy").higher_is_better
+        False
+    """
+    if score not in COMPLEXITY:
+        raise unknown("score", score, COMPLEXITY)
+
+    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        return complexity(e.importance, e.valid).scores[score]
+
+    return SampleMetric(score, measure, higher_is_better=score != "entropy")
+
+
+def deletion_score(
+    model: nn.Module, *, kind: Literal["deletion", "insertion"] = "deletion", target: Any = None, **options: Any
+) -> SampleMetric:
+    """How much better the order of the explanation is than random orders, as readings go or come back.
+
+    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for a guess.
+
+    Args:
+        model: which answers; the same for all methods, also for controls that know none.
+        kind: deletion or insertion.
+        target: what is scored; default: `Predicted()`.
+        **options: of `deletion_curve`, such as ``over="nodes"``, ``baseline="mean"``, ``steps=5``.
+
+    Example:
+        >>> deletion_score(nn.Flatten(), kind="insertion").name
+        'insertion gain'
+    """
+
+    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        return deletion_curve(model, batch, e, target=target, kind=kind, **options).areas("gain")
+
+    return SampleMetric(f"{kind} gain", measure)
+
+
+def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **options: Any) -> SampleMetric:
+    """How far the probability of the answer falls without the most important cells, or with only those.
+
+    The mean over shares of `stexplain.metrics.fidelity`; with a `target`, the change of its score.
+
+    Args:
+        model: see `deletion_score`.
+        side: ``"plus"`` (without; higher is better) or ``"minus"`` (with only those; lower is better).
+        **options: of `fidelity`, such as ``share=[0.1]``.
+
+    Raises:
+        InputError: for an unknown side.
+
+    Example:
+        >>> fidelity_score(nn.Flatten(), "minus").higher_is_better
+        False
+    """
+    if side not in SIDES:
+        raise unknown("side", side, SIDES)
+    what = "change" if options.get("target") is not None else "probability"
+
+    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        means: NDArray[np.float64] = fidelity(model, batch, e, **options).scores[side][what].mean(axis=0)
+        return means
+
+    return SampleMetric(f"fidelity {side}", measure, higher_is_better=side == "plus")
+
+
+def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
+    """How far the explanation moves when the signals move a little: `stexplain.metrics.sensitivity_max`.
+
+    Args:
+        target: what is explained; default: `Predicted()`.
+        **options: of `sensitivity_max`, such as ``draws=5``.
+
+    Raises:
+        InputError: (when called) for a method that is no `Explainer`.
+
+    Example:
+        >>> sensitivity_score().name
+        'sensitivity'
+    """
+
+    def measure(explainer: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        whole = explainer.explainer if isinstance(explainer, Magnitude) else explainer
+        if not isinstance(whole, Explainer):
+            raise InputError(f"sensitivity asks the explainer again; {e.method!r} is a {type(whole).__name__}.")
+        return sensitivity_max(whole, batch, target=target, **options).greatest
+
+    return SampleMetric("sensitivity", measure, higher_is_better=False)

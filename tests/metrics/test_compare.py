@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Batch
@@ -13,8 +14,19 @@ from stexplain.explain.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.metrics.compare import compare
 from stexplain.metrics.comparison import Comparison
-from stexplain.metrics.per_sample import Magnitude, PerSample, localisation_score
+from stexplain.metrics.complexity import complexity
+from stexplain.metrics.deletion import deletion_curve
+from stexplain.metrics.per_sample import (
+    Magnitude,
+    SampleMetric,
+    complexity_score,
+    deletion_score,
+    fidelity_score,
+    localisation_score,
+    sensitivity_score,
+)
 from stexplain.metrics.permutation import corrected
+from stexplain.metrics.robustness import sensitivity_max
 
 
 def planted(samples=20, seed=0):
@@ -90,7 +102,7 @@ def test_tests_are_those_of_scipy_corrected_by_hand():
     random = np.random.default_rng(0)
     scores = {name: random.normal(mean, 1, 9) for name, mean in (("a", 0.0), ("b", 1.0), ("c", 0.2))}
     explainers = {name: constant(values) for name, values in scores.items()}
-    signed = PerSample("level", lambda _, e, batch: e.values.mean((1, 2, 3)))
+    signed = SampleMetric("level", lambda _, e, batch: e.values.mean((1, 2, 3)))
     tests = compare(explainers, [signed], planted(9), progress=False).tests()
     assert list(zip(tests["method"], tests["against"], strict=True)) == [("a", "b"), ("a", "c"), ("b", "c")]
     expected = [
@@ -209,3 +221,53 @@ def test_scores_that_do_not_fit():
         Comparison({"m": {"a": np.zeros(3)}}, {"m": True}, ("x", "y"))
     with pytest.raises(InputError, match="unknown axis 'node'. Did you mean 'nodes'"):
         localisation_score("node")
+
+
+class Peak(nn.Module):
+    """Says how high the first channel of node 2 is at frame 4, against nothing."""
+
+    inputs = "b m t n c"
+
+    def forward(self, x):
+        score = 5 * x[:, 0, 4, 2, 0]
+        return torch.stack([score, 0 * score], dim=1)
+
+
+def pointed(frame, node):
+    def explain(batch, *, target):
+        values = np.zeros(batch.x.shape[:-1], np.float32)
+        values[:, :, frame, node] = 1
+        return Explanation(values, batch.valid.numpy(), method=f"{frame},{node}", ids=batch.ids)
+
+    return explain
+
+
+def test_every_ready_made_metric_tells_the_true_cell_from_another():
+    batch = planted(12)
+    batch.x[..., 0] = batch.x[..., 0].abs() + 0.1
+    model = Peak()
+    metrics = [
+        deletion_score(model, steps=4),
+        deletion_score(model, kind="insertion", steps=4),
+        fidelity_score(model, share=[0.1]),
+        fidelity_score(model, "minus", share=[0.1]),
+    ]
+    found = compare({"right": pointed(4, 2), "wrong": pointed(9, 0)}, metrics, batch, progress=False)
+    assert [found.best(metric) for metric in found.metrics] == ["right"] * 4
+    assert set(found.tests()["better"]) == {"right"}
+    curve = deletion_curve(model, batch, pointed(4, 2)(batch, target=None), steps=4)
+    np.testing.assert_allclose(found.scores["deletion gain"]["right"], curve.areas("gain"))
+
+
+def test_complexity_and_sensitivity_are_those_of_their_functions():
+    batch = planted(5)
+    found = compare([Motion()], [complexity_score("entropy"), sensitivity_score(draws=2)], batch, progress=False)
+    e = Motion()(batch)
+    np.testing.assert_allclose(found.scores["entropy"]["motion"], complexity(e.importance, e.valid).scores["entropy"])
+    expected = sensitivity_max(Motion(), batch, draws=2).greatest
+    np.testing.assert_allclose(found.scores["sensitivity"]["motion"], expected)
+    assert not any(found.higher_is_better.values())
+    with pytest.raises(InputError, match="asks the explainer again"):
+        compare({"f": pointed(1, 1)}, [sensitivity_score()], batch, progress=False)
+    with pytest.raises(InputError, match="unknown side 'pluss'. Did you mean 'plus'"):
+        fidelity_score(Peak(), "pluss")
