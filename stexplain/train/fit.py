@@ -16,13 +16,14 @@ from torch import nn
 
 from stexplain.cards import Recipe
 from stexplain.errors import InputError
-from stexplain.train.evaluate import check_classes
 from stexplain.train.loop import Job, Spawned, selected, train_all
 from stexplain.train.schedules import make_optimizer
 from stexplain.train.state import Epoch, load_state
+from stexplain.train.tasks import Classification, Forecasting, task_of
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
+    from stexplain.data.series import WindowedSeries
 
 CHECKPOINT = "training.safetensors"
 
@@ -50,7 +51,7 @@ class History:
             np.float64(2.3)
         """
         frame = pd.DataFrame([asdict(epoch) for epoch in self.epochs], columns=[field.name for field in fields(Epoch)])
-        return frame.astype({"validation_loss": float, "validation_accuracy": float})
+        return frame.astype({"accuracy": float, "validation_loss": float, "validation_accuracy": float})
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON holds it."""
@@ -63,10 +64,10 @@ class History:
 
 def fit(
     model: nn.Module,
-    train: "Clips",
+    train: "Clips | WindowedSeries",
     *,
     recipe: Recipe,
-    validation: "Clips | None" = None,
+    validation: "Clips | WindowedSeries | None" = None,
     out: Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -74,19 +75,29 @@ def fit(
     devices: int = 1,
     save_every: float = 300.0,
 ) -> History:
-    r"""Trains a classifier by a recipe: minimises the mean cross-entropy of its logits.
+    r"""Trains a model by a recipe: a classifier on clips, a forecaster on a series.
+
+    A classifier minimises the mean cross-entropy of its logits. A forecaster minimises the masked mean absolute error,
+
+        sum of |forecast - target| over observed targets / how many these are,
+
+    over all horizons and nodes of a batch, in the unit of the target; a target that is missing has no part in it.
 
     Each epoch goes through all samples in a new order, in ceil(n / batch) batches whose sizes differ by at most one.
-    The model changes in place; afterwards it is in eval mode and has `recipe` and `class_names`, as a loaded one has.
+    The model changes in place; afterwards it is in eval mode and has `recipe` (and a classifier `class_names`), as a
+    loaded one has. A forecaster whose scaler is not set gets that of the training part first.
 
     With `devices` > 1 as many processes are spawned (a script then needs ``if __name__ == "__main__":``). Each
     takes an equal share of every batch, their gradients are averaged, and batch statistics are per process.
 
     Args:
-        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``.
-        train: the training samples. They are given as the recipe samples them, whatever the view says.
+        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``; or a forecaster, which
+            takes x, and `valid` and `observed` where its forward has parameters of these names, and gives
+            ``[B, H, N]`` in the unit of the target (other layouts: its `inputs` and `outputs`).
+        train: the training samples. Clips are given as the recipe samples them, whatever the view says.
         recipe: of a model card, such as ``model_card("stgcn10").recipe("small")``.
-        validation: for early stopping and for selecting the best epoch. Never the test split.
+        validation: for early stopping and for selecting the best epoch (by accuracy, or by the error). Never the test
+            split.
         out: folder for `training.safetensors`, which a later call with the same arguments goes on from; none: nothing
             is kept.
         seed: of order, augmentation and dropout; at least 0. The weights at the start are the caller's.
@@ -99,9 +110,9 @@ def fit(
         What each epoch gave, and which epoch's weights the model has.
 
     Raises:
-        InputError: where a split is empty, labels are out of range, classes or nodes are not the model's, the recipe
-            wants a validation part that was not given, or `out` holds the checkpoint of another training.
-        DataError: where the loss becomes NaN or infinite, or the checkpoint is broken.
+        InputError: where a split is empty, labels are out of range, classes, nodes or sizes are not the model's, the
+            recipe wants a validation part that was not given, or `out` holds the checkpoint of another training.
+        DataError: where the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
     """
     job = _checked(model, train, recipe, validation, out, seed, progress, devices, save_every)
     # Fabric takes seconds to import.
@@ -121,50 +132,41 @@ def fit(
     kept = selected(model, state, recipe)
     model.eval()
     model.recipe = recipe  # type: ignore[assignment]
-    model.class_names = list(train.classes)  # type: ignore[assignment]
+    if isinstance(job.task, Classification):
+        model.class_names = list(job.task.train.classes)  # type: ignore[assignment]
     return History(tuple(state.epochs), kept, state.stopped)
 
 
 def _checked(
     model: nn.Module,
-    train: "Clips",
+    train: "Clips | WindowedSeries",
     recipe: Recipe,
-    validation: "Clips | None",
+    validation: "Clips | WindowedSeries | None",
     out: Path | None,
     seed: int,
     progress: bool,
     devices: int,
     save_every: float,
 ) -> Job:
-    check_classes(model, train, "train")
-    train = train.with_recipe(recipe)
-    if validation is not None:
-        check_classes(model, validation, "validation")
-        validation = validation.with_recipe(recipe)
-        if list(validation.classes) != list(train.classes):
-            raise InputError("validation has other classes than train. Take both from one dataset and protocol.")
-        if shared := set(validation.ids) & set(train.ids):
-            raise InputError(
-                f"validation shares {len(shared)} samples with train, such as {min(shared)!r}. "
-                "Take them from two splits of one protocol."
-            )
-    elif recipe.patience is not None or recipe.select == "best":
+    task = task_of(model, train, validation, recipe)
+    if validation is None and (recipe.patience is not None or recipe.select == "best"):
         asks = "patience" if recipe.patience is not None else 'select = "best"'
         raise InputError(f"the recipe asks for {asks}, which needs a validation part. Give `validation`.")
     if seed < 0 or devices < 1:
         raise InputError(f"seed is {seed} and devices is {devices}; wanted at least 0 and 1.")
     if recipe.batch % devices:
         raise InputError(f"a batch of {recipe.batch} cannot be shared equally by {devices} devices.")
+    if isinstance(task, Forecasting):
+        task.set_scaler(model)
     fingerprint = {
         "recipe": recipe.model_dump(mode="json"),
         "seed": int(seed),
         "devices": int(devices),
         "model": _described(model),
-        "train": _samples(train),
-        "validation": None if validation is None else _samples(validation),
+        **task.fingerprint(),
     }
     path = None if out is None else Path(out) / CHECKPOINT
-    return Job(model, train, validation, recipe, path, int(seed), progress, save_every, fingerprint)
+    return Job(model, task, recipe, path, int(seed), progress, save_every, fingerprint)
 
 
 def _described(model: nn.Module) -> dict[str, Any]:
@@ -176,9 +178,3 @@ def _described(model: nn.Module) -> dict[str, Any]:
         "tensors": hashlib.sha256(repr(tensors).encode()).hexdigest(),
         "graph": str(getattr(graph, "hash", None)),
     }
-
-
-def _samples(clips: "Clips") -> dict[str, Any]:
-    labelled = "\n".join(f"{name}\t{label}" for name, label in zip(clips.ids, clips.labels, strict=True))
-    ids = hashlib.sha256(labelled.encode()).hexdigest()
-    return {"card": getattr(clips.card, "name", None), "count": len(clips), "ids": ids}

@@ -16,19 +16,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError
-from stexplain.train.evaluate import answers, check_logits
 from stexplain.train.schedules import make_optimizer, rate_at
 from stexplain.train.state import Epoch, TrainingState, load_state, save_state
+from stexplain.train.tasks import Measured, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-    from stexplain.data.clips import Clips
 
 ORDER, AUGMENTATION, DROPOUT = 1, 2, 3
 """First words of the seeds, so that no two of these draw the same numbers."""
@@ -41,8 +38,7 @@ class Job:
 
     Attributes:
         model: to train.
-        train: samples, as the recipe samples them.
-        validation: likewise, or none.
+        task: what it is trained for, on what.
         recipe: to train by.
         path: of the checkpoint, or none.
         seed: of everything random.
@@ -52,8 +48,7 @@ class Job:
     """
 
     model: nn.Module
-    train: "Clips"
-    validation: "Clips | None"
+    task: Task
     recipe: Recipe
     path: Path | None
     seed: int
@@ -64,7 +59,7 @@ class Job:
     @property
     def steps(self) -> int:
         """Steps of one epoch."""
-        return -(-len(self.train) // self.recipe.batch)
+        return -(-len(self.task) // self.recipe.batch)
 
 
 def train_all(fabric: "Fabric", job: Job) -> TrainingState:
@@ -129,27 +124,28 @@ def _train_epoch(
             group["lr"] = rate
         torch.manual_seed(_seed(DROPOUT, job.seed, epoch, state.step, fabric.global_rank))
         batch = batch.to(fabric.device)
-        logits = model(batch.x, batch.valid)
-        check_logits(logits, len(batch), job.train.classes)
-        loss = cross_entropy(logits, batch.label)
-        correct = (logits.detach().argmax(1) == batch.label).sum()
+        found = job.task.step(model, batch)
+        loss, count, right = found.loss, found.count, found.right
         # Every process gets the sums of all, so that all of them see a broken loss and stop.
-        sums = torch.stack([loss.detach() * len(batch), correct, torch.full_like(correct, len(batch))]).double()
+        parts = [loss.detach() * count, count, torch.zeros_like(count) if right is None else right]
+        sums = torch.stack([*parts, torch.full_like(count, len(batch))]).double()
         sums = cast(torch.Tensor, fabric.all_reduce(sums, reduce_op="sum"))
-        total, right, count = sums.tolist()
+        total, counted, correct, samples = sums.tolist()
         if not np.isfinite(total):
             raise _broken("the loss is", epoch, state.step, job, rate)
         optimizer.zero_grad()
-        fabric.backward(loss)
+        # The mean of the processes' gradients is that of the batch's mean, however little counts in one of them.
+        fabric.backward(loss * (count * fabric.world_size / max(counted, 1)))
         if recipe.clip_norm is not None:
             fabric.clip_gradients(model, optimizer, max_norm=recipe.clip_norm)
         optimizer.step()
         state.step += 1
-        state.loss, state.correct, state.count = (
+        state.loss, state.count, state.samples = (
             state.loss + total,
-            state.correct + int(right),
-            state.count + int(count),
+            state.count + int(counted),
+            state.samples + int(samples),
         )
+        state.right = None if right is None else (state.right or 0) + int(correct)
         now = time.perf_counter()
         state.seconds = before + now - began
         bar.step(state)
@@ -164,26 +160,23 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
     rate = rate_at(recipe, (epoch + 1) * job.steps - 1, job.steps)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in job.model.parameters()):
         raise _broken("a weight is", epoch, job.steps - 1, job, rate)
+    if not state.count:
+        raise DataError("no target of the training part is observed. Is `missing` right, or the split?")
     began = time.perf_counter()
-    measured: tuple[float, float] | tuple[None, None] = (None, None)
-    if job.validation is not None:
-        # By one process, since batch statistics may differ between them and its weights are the ones that are kept.
-        if fabric.is_global_zero:
-            logits = answers(job.model, job.validation, 64)
-            labels = torch.as_tensor(np.asarray(job.validation.labels, dtype=np.int64))
-            measured = float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean())
-        measured = fabric.broadcast(measured)
+    # By one process, since batch statistics may differ between them and its weights are the ones that are kept.
+    measured: Measured | None = job.task.validate(job.model) if fabric.is_global_zero else None
+    measured = fabric.broadcast(measured)
     record = Epoch(
         epoch=epoch + 1,
-        loss=state.loss / state.count,
-        accuracy=state.correct / state.count,
-        validation_loss=measured[0],
-        validation_accuracy=measured[1],
+        loss=state.mean_loss,
+        accuracy=state.accuracy,
+        validation_loss=None if measured is None else measured.loss,
+        validation_accuracy=None if measured is None else measured.accuracy,
         rate=rate,
         seconds=state.seconds + time.perf_counter() - began,
-        samples_per_second=state.count / state.seconds,
+        samples_per_second=state.samples / state.seconds,
     )
-    if state.finish_epoch(record, recipe.patience) and recipe.select == "best":
+    if state.finish_epoch(record, recipe.patience, job.task.score) and recipe.select == "best":
         state.best_weights = {name: value.detach().clone() for name, value in job.model.state_dict().items()}
     if job.path and fabric.is_global_zero:
         save_state(job.path, state, job.model, optimizer, job.fingerprint)
@@ -191,12 +184,12 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
 
 def _batches(job: Job, epoch: int, done: int, rank: int, processes: int) -> Iterator[Batch]:
     """One process's shares of the batches of an epoch after those that are done; the next is made meanwhile."""
-    order = np.random.default_rng([ORDER, job.seed, epoch]).permutation(len(job.train))
+    order = np.random.default_rng([ORDER, job.seed, epoch]).permutation(len(job.task))
     parts = np.array_split(order, job.steps)
 
     def prepared(step: int) -> Batch:
         generator = np.random.default_rng([AUGMENTATION, job.seed, epoch, step, rank])
-        return job.train.batch(_share(parts[step], rank, processes), generator)
+        return job.task.batch(_share(parts[step], rank, processes), generator)
 
     # A batch in memory is ready in 1% of a step, but one from a cold disk, or for a GPU, is not.
     with ThreadPoolExecutor(1, "batches") as thread:
@@ -238,7 +231,7 @@ class _Bar:
 
     def __init__(self, job: Job, state: TrainingState, wanted: bool) -> None:
         self.shown = wanted and sys.stderr.isatty()
-        self.epochs, self.steps = job.recipe.epochs, job.steps
+        self.epochs, self.steps, self.task = job.recipe.epochs, job.steps, job.task
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -247,7 +240,7 @@ class _Bar:
             console=Console(stderr=True),
             disable=not self.shown,
         )
-        self.task = self.progress.add_task(
+        self.line = self.progress.add_task(
             "", total=self.epochs * self.steps, completed=len(state.epochs) * self.steps + state.step, note=""
         )
 
@@ -262,23 +255,24 @@ class _Bar:
         """Shows where the running epoch stands."""
         epoch = len(state.epochs)
         self.progress.update(
-            self.task,
+            self.line,
             completed=epoch * self.steps + state.step,
             description=f"epoch {epoch + 1}/{self.epochs}",
-            note=f"loss {state.loss / state.count:.3f}  accuracy {state.correct / state.count:.3f}  "
-            f"{state.count / state.seconds:.0f} samples/s",
+            note="  ".join(
+                [*self.task.words(state.mean_loss, state.accuracy), f"{state.samples / state.seconds:.0f} samples/s"]
+            ),
         )
 
     def epoch(self, record: Epoch) -> None:
         """Says in the log what an epoch gave."""
-        validation = "" if record.validation_accuracy is None else f", validation {record.validation_accuracy:.3f}"
+        measured = None
+        if record.validation_loss is not None:
+            measured = Measured(record.validation_loss, record.validation_accuracy)
         log.info(
-            "epoch %d/%d: loss %.4f, accuracy %.3f%s, rate %.3g, %.1f s, %.0f samples/s",
+            "epoch %d/%d: %s, rate %.3g, %.1f s, %.0f samples/s",
             record.epoch,
             self.epochs,
-            record.loss,
-            record.accuracy,
-            validation,
+            ", ".join(self.task.words(record.loss, record.accuracy, measured)),
             record.rate,
             record.seconds,
             record.samples_per_second,

@@ -5,7 +5,7 @@ rename of one file is whole or nothing, which two files or a folder are not. Not
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import nn
 from stexplain.errors import DataError, InputError
 from stexplain.files import written_aside
 
-FORMAT = 1
+FORMAT = 2
 Tensors = dict[str, torch.Tensor]
 
 
@@ -26,10 +26,12 @@ class Epoch:
 
     Attributes:
         epoch: from 1.
-        loss: mean cross-entropy over the training samples, in nats, as seen while training.
-        accuracy: share of training samples that were right while training, with augmentation and dropout, in [0, 1].
-        validation_loss: mean cross-entropy over the validation samples after the epoch, in nats; none without them.
-        validation_accuracy: share right of them, in [0, 1].
+        loss: mean cross-entropy over the training samples, in nats, as seen while training; of forecasts, the mean
+            absolute error over the observed targets, in their unit.
+        accuracy: share of training samples that were right while training, with augmentation and dropout, in [0, 1];
+            none of forecasts.
+        validation_loss: the same as `loss`, over the validation samples after the epoch; none without them.
+        validation_accuracy: share right of them, in [0, 1]; none of forecasts.
         rate: the learning rate of the last step.
         seconds: of wall time, validation included.
         samples_per_second: training samples by wall time, validation left out.
@@ -37,7 +39,7 @@ class Epoch:
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     validation_loss: float | None
     validation_accuracy: float | None
     rate: float
@@ -52,11 +54,12 @@ class TrainingState:
     Attributes:
         epochs: the finished ones.
         step: finished steps of the running epoch.
-        loss: sum of cross-entropy over the running epoch's samples.
-        correct: how many of them were right.
-        count: how many they are.
+        loss: sum of the loss over what counted in the running epoch.
+        count: how much that is: samples, or observed targets.
+        right: how many samples were right; none of forecasts.
+        samples: how many samples were trained on.
         seconds: that the running epoch took until now.
-        best: the epoch (from 1) with the highest validation accuracy, the earliest of equals; none without validation.
+        best: the epoch (from 1) that is the best on validation, the earliest of equals; none without validation.
         stopped: whether training stopped early.
         best_weights: the model's tensors after the best epoch, where the recipe asks for them.
     """
@@ -64,26 +67,39 @@ class TrainingState:
     epochs: list[Epoch] = field(default_factory=list)
     step: int = 0
     loss: float = 0.0
-    correct: int = 0
     count: int = 0
+    right: int | None = None
+    samples: int = 0
     seconds: float = 0.0
     best: int | None = None
     stopped: bool = False
     best_weights: Tensors | None = None
 
-    def finish_epoch(self, epoch: Epoch, patience: int | None) -> bool:
+    @property
+    def mean_loss(self) -> float:
+        """Of the running epoch; zero while nothing counted."""
+        return self.loss / max(self.count, 1)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of the running epoch; none of forecasts."""
+        return None if self.right is None else self.right / max(self.samples, 1)
+
+    def finish_epoch(self, epoch: Epoch, patience: int | None, score: Callable[[Epoch], float | None]) -> bool:
         """Closes the running epoch, and says whether it is the best on validation so far.
 
         Args:
             epoch: what it gave.
             patience: stop when so many epochs in a row were not better than the best one; none: never.
+            score: how good an epoch is on validation, the higher the better; none without validation.
         """
         self.epochs.append(epoch)
-        self.step, self.loss, self.correct, self.count, self.seconds = 0, 0.0, 0, 0, 0.0
-        if epoch.validation_accuracy is None:
+        self.step, self.loss, self.count, self.right, self.samples, self.seconds = 0, 0.0, 0, None, 0, 0.0
+        reached = score(epoch)
+        if reached is None:
             return False
-        best = None if self.best is None else self.epochs[self.best - 1].validation_accuracy
-        if best is None or epoch.validation_accuracy > best:
+        best = None if self.best is None else score(self.epochs[self.best - 1])
+        if best is None or reached > best:
             self.best = epoch.epoch
             return True
         self.stopped = patience is not None and self.best is not None and epoch.epoch - self.best >= patience

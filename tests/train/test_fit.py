@@ -18,7 +18,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
 from stexplain.train import History, evaluate, fit
-from stexplain.train import loop as training_loop
+from stexplain.train import tasks as training_tasks
 from stexplain.train.fit import CHECKPOINT
 from tests.train.standin import Probe, StandInClips, Straight, Unaugmented, recipe
 
@@ -46,7 +46,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, right: list[int]) -> None:
         logits[next(coming) :] *= -1
         return logits
 
-    monkeypatch.setattr(training_loop, "answers", answers)
+    monkeypatch.setattr(training_tasks, "answers", answers)
 
 
 def test_a_few_samples_are_learned_by_heart() -> None:
