@@ -47,10 +47,13 @@ def _root(
 
 @app.command()
 def bench(
-    card: Card,
+    experiment: Annotated[
+        str, typer.Argument(help="ntu, nw-ucla, planted, roads, or a dataset card of your own with an experiment.")
+    ],
+    card: Annotated[str | None, typer.Option(help="Run the experiment on this dataset card instead.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="A prepared store, or the folder of recordings as downloaded. Without: planted data."),
+        typer.Option(help="A prepared store, or the folder of data as downloaded. Without: planted data."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/CARD]")] = None,
     recipe: Annotated[
@@ -65,7 +68,7 @@ def bench(
     json_: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
-    """Run the experiment of a dataset: train, explain, score, report.
+    """Run an experiment: train, explain, score, report.
 
     A run that was stopped goes on from its last finished stage when the same command is given again.
 
@@ -76,11 +79,23 @@ def bench(
       stexplain bench ntu --data DIR --out runs/ntu-real
 
       stexplain bench nw-ucla --data all_sqe --run xview/stgcn10
+
+      stexplain bench planted
+
+      stexplain bench roads --data los-loop --card los-loop
     """
     from stexplain.bench.run import bench as run_bench
 
     folder = run_bench(
-        card, data=data, out=out, recipe=recipe, runs=run, seed=seed, progress=not quiet, command=_command()
+        experiment,
+        card=card,
+        data=data,
+        out=out,
+        recipe=recipe,
+        runs=run,
+        seed=seed,
+        progress=not quiet,
+        command=_command(),
     )
     if json_:
         typer.echo((folder / "results.json").read_text("utf-8"))

@@ -1,6 +1,7 @@
 """What an experiment is: runs, masking and figures, as `experiment.toml` beside the dataset's card."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -73,6 +74,7 @@ class Published(Part):
 class Experiment(Part):
     """An experiment, as its TOML file says it."""
 
+    kind: Literal["recognition"] = "recognition"
     title: str
     question: str
     citation: str
@@ -84,23 +86,22 @@ class Experiment(Part):
     paper_note: str = ""
 
 
-def experiment(card: DatasetCard) -> Experiment:
-    """The experiment beside a dataset's card.
+def experiment(card: DatasetCard, path: Path | None = None) -> Experiment:
+    """The experiment on a dataset.
+
+    Args:
+        card: of the dataset.
+        path: of the `experiment.toml`; default: the one beside the card.
 
     Raises:
-        CardError: where there is none, or it names a protocol, class or node that the card lacks.
+        CardError: where it cannot be read, or names a protocol, class or node that the card lacks.
 
     Example:
         >>> from stexplain.cards import dataset_card
         >>> [run.name for run in experiment(dataset_card("ntu")).runs]
         ['xsub/stgcn10', 'xview/stgcn10', 'xsub/stgcn7']
     """
-    path = card.path.with_name("experiment.toml")
-    if not path.is_file():
-        raise CardError(
-            f"dataset {card.name!r} has no experiment: {path} is missing. Write one beside its card; "
-            "the bundled datasets show what it says."
-        )
+    path = card.path.with_name("experiment.toml") if path is None else path
     found = read_toml(path, Experiment)
     names = {"protocol": card.protocols, "class": card.class_names, "node": card.graph.nodes}
     asked = [("protocol", run.protocol) for run in found.runs]

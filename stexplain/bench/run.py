@@ -1,34 +1,22 @@
-"""A dataset, models, explainers and metrics, from data to a report, in stages that are done once."""
+"""Runs the experiment that lies beside a dataset's card, of whatever kind it is."""
 
-import platform
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from importlib.metadata import version
+import tomllib
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from stexplain.bench.experiment import Experiment, Run, experiment
-from stexplain.bench.figures import Figures, run_figures
-from stexplain.bench.job import Job
-from stexplain.bench.score import explain_run, mask_run
-from stexplain.bench.stages import Stages
-from stexplain.bench.tables import tables
-from stexplain.cards import DatasetCard, dataset_card, model_card
-from stexplain.data.load import planted
-from stexplain.data.prepare import prepare
-from stexplain.data.store import Store, is_store
-from stexplain.errors import InputError, unknown
-from stexplain.files import write_json, written_aside
-from stexplain.report import verdicts, write_report
-from stexplain.version import __version__
+from stexplain.cards import DatasetCard, card_path
+from stexplain.errors import CardError, suggest
 
-PACKAGES = ("torch", "dgl", "numpy", "scipy", "pandas", "altair", "lightning-fabric", "torchmetrics")
+KINDS = ("recognition", "forecast", "comparison")
+"""What an experiment may be: each is a module of this package with a function `run`."""
 
 
 def bench(
-    card: "str | Path | DatasetCard",
+    experiment: "str | Path | DatasetCard",
     *,
+    card: "str | Path | DatasetCard | None" = None,
     data: "str | Path | None" = None,
     out: "str | Path | None" = None,
     recipe: str | None = None,
@@ -37,160 +25,58 @@ def bench(
     progress: bool = True,
     command: str | None = None,
 ) -> Path:
-    """Runs the experiment of a dataset: trains, explains, scores and reports.
+    """Runs an experiment: trains, explains, scores and reports.
 
     A folder holds one run. Where it was stopped, the same call goes on from its last finished stage and ends with the
     same numbers.
 
     Args:
-        card: of the dataset, with an `experiment.toml` beside it.
-        data: a prepared store, or the folder of recordings as downloaded; none: the card's planted data.
+        experiment: the name or path of the dataset card beside which the `experiment.toml` lies.
+        card: of the dataset that it is run on; default: that card. Another one needs its `data`, or planted data.
+        data: what the card's reader or a prepared store holds; none: the card's planted data.
         out: the run folder; default: ``runs/NAME``.
         recipe: of the model cards; default: as the experiment says, for planted or for real data.
-        runs: only these, such as ``["xsub/stgcn10"]``; default: all of the experiment.
+        runs: only these of the experiment; default: all.
         seed: of everything random.
         progress: whether progress bars are shown.
         command: what to note in the results as the command that made them.
 
     Returns:
-        The run folder, with `results.json`, `report.html`, `log.txt`, `tables/`, `figures/`, and a folder per run that
-        holds the weights, maps, class importance and history.
+        The run folder, with `results.json`, `report.html`, `log.txt`, `tables/` and `figures/`.
 
     Raises:
+        CardError: where there is no such card or experiment, or it says something impossible.
         InputError: for unknown names, or a folder that holds a run of something else.
         DataError: for broken data.
     """
-    card = dataset_card(card)
-    asked = experiment(card)
-    chosen = _chosen(asked, runs)
-    if data is None and card.planted is None:
-        raise InputError(
-            f"dataset {card.name!r} has no planted data. Give its recordings, or a prepared store: "
-            f"stexplain bench {card.name} --data DIR\nHow to get them: {card.obtain.strip()}"
-        )
-    folder = Path(out) if out is not None else Path("runs") / card.name
-    name = recipe or (asked.recipes.planted if data is None else asked.recipes.real)
-    for run in chosen:
-        model_card(run.model).recipe(name)  # a name that does not exist is said before hours of work, not after
-    stages = Stages(
-        folder,
-        {
-            "card": card.name,
-            "card_hash": card.hash,
-            "data": None if data is None else str(Path(data).resolve()),
-            "recipe": name,
-            "runs": [run.name for run in chosen],
-            "seed": seed,
-            "version": __version__,
-        },
+    home = experiment.path if isinstance(experiment, DatasetCard) else card_path("datasets", experiment)
+    path = home.with_name("experiment.toml")
+    module = import_module(f"stexplain.bench.{_kind(path, home)}")
+    folder: Path = module.run(
+        path,
+        card=experiment if card is None else card,
+        data=data,
+        out=out,
+        recipe=recipe,
+        runs=runs,
+        seed=seed,
+        progress=progress,
+        command=command,
     )
-    with stages.logged():
-        source = stages("data", partial(_data, card, data, folder, progress))
-        found: dict[str, dict[str, Any]] = {}
-        for run in chosen:
-            job = Job(
-                card=card,
-                store=Path(source["store"]),
-                run=run,
-                model_card=model_card(run.model),
-                recipe_name=name,
-                seed=seed,
-                folder=folder / run.name,
-                progress=progress,
-            )
-            parts = [
-                stages(f"{run.name}/train", job.train),
-                stages(f"{run.name}/explain", partial(explain_run, job, asked.figures.clips)),
-                stages(f"{run.name}/mask", partial(mask_run, job, asked.masking)),
-            ]
-            published = asked.published.get(run.name)
-            paper = None if published is None else published.model_dump()
-            found[run.name] = {
-                **job.about(),
-                **{key: value for part in parts for key, value in part.items()},
-                "paper": paper,
-            }
-        return _finish(stages, card, asked, source, found, seed=seed, command=command)
-
-
-def _chosen(asked: Experiment, runs: Sequence[str] | None) -> list[Run]:
-    names = {run.name: run for run in asked.runs}
-    for name in runs or ():
-        if name not in names:
-            raise unknown("run", name, names)
-    return [names[name] for name in runs or names]
-
-
-def _data(card: DatasetCard, data: "str | Path | None", folder: Path, progress: bool) -> Mapping[str, Any]:
-    """Where the prepared store is: generated, given, or prepared from recordings into the run folder."""
-    if data is None:
-        path = planted(card)
-    elif is_store(Path(data)):
-        path = Path(data)
-    else:
-        path = folder / "store"
-        prepare(card, Path(data), path, progress=progress)
-    store = Store.open(path)
-    return {
-        "store": str(path.resolve()),
-        "planted": store.rows.truth is not None,
-        "clips": len(store.table),
-        "left_out": store.info["left_out"],
-    }
-
-
-def _finish(
-    stages: Stages,
-    card: DatasetCard,
-    asked: Experiment,
-    source: Mapping[str, Any],
-    found: dict[str, dict[str, Any]],
-    *,
-    seed: int,
-    command: str | None,
-) -> Path:
-    folder = stages.folder
-    results: dict[str, Any] = {
-        "title": asked.title,
-        "question": asked.question,
-        "citation": asked.citation,
-        "dataset": {
-            "name": card.name,
-            "title": card.title,
-            "card_hash": card.hash,
-            "planted": source["planted"],
-            "source": source["store"],
-            "clips": source["clips"],
-            "left_out": source["left_out"],
-            "obtain": card.obtain,
-        },
-        "command": command or f"stexplain.bench({card.name!r}, ...)",
-        "seed": seed,
-        "versions": {
-            "stexplain": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
-        "runs": found,
-    }
-    results["verdicts"] = verdicts(found)
-    results["tables"] = {}
-    for name, table in tables(results, asked.masking.baselines).items():
-        path = folder / "tables" / f"{name}.csv"
-        with written_aside(path) as aside:
-            table.to_csv(aside, index=False, float_format="%.4f")
-        results["tables"][name] = path.relative_to(folder).as_posix()
-    results["figures"] = stages("figures", partial(_figures, card, asked, found, folder))["figures"]
-    results["seconds"] = stages.seconds()
-    results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(folder / "results.json", results)
-    write_report(folder)
     return folder
 
 
-def _figures(
-    card: DatasetCard, asked: Experiment, found: Mapping[str, Mapping[str, Any]], folder: Path
-) -> Mapping[str, Any]:
-    figures = Figures(folder)
-    run_figures(figures, card=card, experiment=asked, runs=found, folder=folder)
-    return {"figures": figures.records}
+def _kind(path: Path, card: Path) -> str:
+    try:
+        said: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise CardError(
+            f"the dataset of {card} has no experiment: {path} is missing. Write one beside its card; "
+            "the bundled datasets show what it says."
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path} could not be read as TOML: {error}.") from error
+    kind = str(said.get("kind", KINDS[0]))
+    if kind not in KINDS:
+        raise CardError(f"{path} is of the kind {kind!r}. {suggest(kind, KINDS)}")
+    return kind

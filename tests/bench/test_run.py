@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import stexplain as stx
-from stexplain.bench import run as run_module
+from stexplain.bench import recognition as run_module
 from stexplain.cards import CardError, dataset_card
 from stexplain.errors import InputError
 from stexplain.explain.explanation import Explanation
