@@ -45,7 +45,8 @@ def graph_beside(where: Path, ids: Sequence[str]) -> STGraph:
             weight = "weight" if "weight" in table.columns else None
             if weight:
                 table[weight] = pd.to_numeric(table[weight])
-            return STGraph.from_pandas(table, ids, weight=weight, directed=True, positions=positions)
+            groups = groups_beside(where, ids)
+            return STGraph.from_pandas(table, ids, weight=weight, directed=True, positions=positions, groups=groups)
         return STGraph.from_distances(read_distances(path, ids), ids, directed=True, positions=positions)
     except (InputError, ValueError) as error:
         raise DataError(f"{path}: {error}") from error
@@ -123,6 +124,20 @@ def read_positions(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
         return np.asarray(found.to_numpy().astype(np.float64))
     except ValueError as error:
         raise DataError(f"{path}: {error}; wanted numbers.") from error
+
+
+def groups_beside(where: Path, ids: Sequence[str]) -> dict[str, list[str]]:
+    """The groups of sensors, such as roads, by the column ``group`` of ``sensors.csv``; none where it has none."""
+    path = (where.parent if where.is_file() else where) / PLACES[0]
+    if not path.is_file():
+        return {}
+    table = read_text_table(path)
+    found: dict[str, list[str]] = {}
+    if {"sensor", "group"} <= set(table.columns):
+        for sensor, group in zip(table["sensor"], table["group"], strict=True):
+            if group and sensor in set(ids):
+                found.setdefault(group, []).append(sensor)
+    return found
 
 
 def read_matrix(path: Path, size: int) -> NDArray[np.float64]:
