@@ -217,16 +217,21 @@ class WindowedSeries:
             raise InputError(f"a batch size of {size} came; wanted at least 1.")
         return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
 
+    @property
+    def covered(self) -> NDArray[np.int64]:
+        """The frames that a window reads or predicts, once each and in order."""
+        used = np.zeros(self.frames + 1, np.int64)
+        np.add.at(used, self.starts, 1)
+        np.add.at(used, self.starts + self.window + self.horizon, -1)
+        return np.flatnonzero(np.cumsum(used)[:-1])
+
     def readings(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-        """Every frame that a window reads or predicts, once, in order and in parts.
+        """Every frame of `covered`, in order and in parts.
 
         Yields:
             Values ``[t, N, C]`` (NaN or anything where not observed) and what is observed, ``[t, N, C]``, bool.
         """
-        used = np.zeros(self.frames + 1, np.int64)
-        np.add.at(used, self.starts, 1)
-        np.add.at(used, self.starts + self.window + self.horizon, -1)
-        covered = np.flatnonzero(np.cumsum(used)[:-1])
+        covered = self.covered
         for at in range(0, len(covered), _CHUNK):
             part = covered[at : at + _CHUNK]
             values, there = self._source.readings(part)
