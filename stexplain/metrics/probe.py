@@ -19,7 +19,7 @@ from stexplain.explain.explanation import Explanation
 from stexplain.explain.model_state import as_trained, first_tensor, held, place, takes, unwrapped
 from stexplain.explain.targets import Class, OutputInfo, PerSample, Predicted, Scored, Target
 from stexplain.graph import STGraph
-from stexplain.metrics.items import check_ids, items, ranked, ranks, readings, spread
+from stexplain.metrics.items import array, check_ids, items, ranked, ranks, readings, spread
 
 # Altered samples in one forward pass, where a batch is not larger; bounds memory, changes no number.
 _AT_ONCE = 64
@@ -81,9 +81,10 @@ class Probe:
         if isinstance(explanation, Explanation):
             check_ids("the explanation", explanation.ids, self.batch.ids)
             explanation = explanation.values
-        values, _ = readings("the explanation", explanation, np.ones(ok.shape, np.bool_))
-        check_shape("the explanation", values.shape, "b m t n", **dict(zip("bmtn", ok.shape, strict=True)))
-        value, usable = items(np.where(ok, ranked(values, ranking), 0.0), ok, over)
+        explanation = array(explanation)
+        check_shape("the explanation", explanation.shape, "b m t n", **dict(zip("bmtn", ok.shape, strict=True)))
+        values, _ = readings("the explanation", explanation, ok)
+        value, usable = items(ranked(values, ranking), ok, over)
         first, others = ranks(value, usable, self.batch.ids, seed=seed, repeats=repeats)
         cells = [torch.from_numpy(spread(place, over, ok.shape).copy()).to(device) for place in (first, *others)]
         return cells, torch.from_numpy(usable.sum(1)).to(device)[:, None, None, None]

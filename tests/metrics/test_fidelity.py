@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.errors import InputError
+from stexplain.explain.explanation import Explanation
+from stexplain.explain.targets import Class, Forecast
+from stexplain.metrics import Fidelity, fidelity
+from tests.metrics.small_batches import batch, linear, padded
+
+LINEAR, BATCH = linear(), batch()
+LOGITS = LINEAR(BATCH.x).detach()
+ANSWER = LOGITS.argmax(1)
+MAP = torch.stack([LINEAR.contributions(BATCH.x, int(c))[row] for row, c in enumerate(ANSWER)])
+
+
+def cut(row: int, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sample without its most important cells, and with only those, by loops."""
+    x = BATCH.x[row : row + 1]
+    cells = [tuple(cell) for cell in np.argwhere(np.ones(MAP[row].shape)) if BATCH.valid[row][tuple(cell[:2])]]
+    cells.sort(key=lambda cell: -float(MAP[row][cell]))
+    without, alone = x.clone(), torch.zeros_like(x)
+    for cell in cells[: round(share * len(cells))]:
+        without[0][cell] = 0
+        alone[0][cell] = x[0][cell]
+    return without, alone
+
+
+@pytest.mark.parametrize("focus", ["model", "phenomenon"])
+def test_equals_the_definitions(focus):
+    found = fidelity(LINEAR, BATCH, MAP, focus=focus, share=[0.1, 0.4])
+    for step, share in enumerate(found.share):
+        for row in range(len(BATCH)):
+            of = int(ANSWER[row] if focus == "model" else BATCH.label[row])
+            for side, x in zip(("plus", "minus"), cut(row, share), strict=True):
+                before, after = LOGITS[row], LINEAR(x)[0].detach()
+                probability = before.softmax(0)[of] - after.softmax(0)[of]
+                right = abs(int(before.argmax() == of) - int(after.argmax() == of))
+                assert found.scores[side]["probability"][step, row] == pytest.approx(float(probability), abs=1e-12)
+                assert found.scores[side]["accuracy"][step, row] == right
+    assert found.target == {"model": "the predicted class", "phenomenon": "the label"}[focus]
+
+
+def test_a_target_is_measured_in_its_own_units():
+    found = fidelity(LINEAR, BATCH, MAP, target=Class(ANSWER), share=[0.25])
+    for row in range(len(BATCH)):
+        ordered = np.sort(MAP[row][BATCH.valid[row]].numpy().ravel())[::-1]
+        first = round(0.25 * len(ordered))
+        # Of a linear score, what is replaced by zero takes its contribution with it.
+        assert found.scores["plus"]["change"][0, row] == pytest.approx(abs(ordered[:first].sum()))
+        assert found.scores["minus"]["change"][0, row] == pytest.approx(abs(ordered[first:].sum()))
+
+
+class Roads(nn.Module):
+    outputs = "b t n"
+
+    def forward(self, x):
+        return x[:, 0, -3:, :, 0]
+
+
+def test_forecasts():
+    speeds = torch.arange(24.0).view(1, 1, 6, 4, 1)
+    roads = replace(BATCH, x=speeds, valid=torch.ones(1, 1, 6, dtype=torch.bool), label=-torch.ones(1), ids=("a",))
+    heat = (speeds == 22).double()[..., 0]
+    found = fidelity(Roads(), roads, heat, target=Forecast(2, 3), share=[1 / 24], baseline="mean")
+    # The mean of node 2 is 12: without the last reading, 22 mph, the forecast is 10 mph lower.
+    assert found.interval("plus", "change")[0].value == 10
+    assert found.interval("minus", "change")[0].value == 0
+    with pytest.raises(InputError, match="means nothing"):
+        found.characterization("change")
+    with pytest.raises(InputError, match=r"Give `target`, such as Forecast"):
+        fidelity(Roads(), roads, heat)
+
+
+def test_characterization():
+    def made(plus, minus):
+        scores = {"plus": {"probability": np.array([plus])}, "minus": {"probability": np.array([minus])}}
+        return Fidelity("cells", "zero", np.array([0.1]), scores, ("a",) * len(plus))
+
+    def score(plus, minus, **options):
+        return made([plus], [minus]).characterization(**options)[0].value
+
+    assert score(1, 0) == 1
+    assert score(0, 0) == score(0.5, 1) == score(0, 1) == 0
+    # Harmonic mean of 0.4 and 0.8; then of weight 3/4 and 1/4.
+    assert score(0.4, 0.2) == pytest.approx(2 * 0.4 * 0.8 / 1.2)
+    assert score(0.4, 0.2, weight=0.75) == pytest.approx(1 / (0.75 / 0.4 + 0.25 / 0.8))
+    assert np.isnan(score(-0.1, 0.2))
+    value, low, high = made([0.9, 0.1, 0.5, 0.7], [0.1, 0.2, 0.1, 0.3]).characterization()[0]
+    assert low < value < high
+    assert value == pytest.approx(score(0.55, 0.175))
+
+
+def test_the_right_cells_are_necessary_and_enough():
+    right, wrong = (fidelity(LINEAR, BATCH, sign * MAP, share=[0.3]) for sign in (1, -1))
+    for measure in ("probability", "accuracy"):
+        assert right.interval("plus", measure)[0].value > wrong.interval("plus", measure)[0].value
+        assert right.interval("minus", measure)[0].value < wrong.interval("minus", measure)[0].value
+        assert right.characterization(measure)[0].value > 0.5
+
+
+@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+def test_parts_padding_and_chunks(over):
+    whole = fidelity(LINEAR, BATCH, MAP, over=over)
+    parts = Fidelity.joined([fidelity(LINEAR, BATCH[rows], MAP[rows], over=over) for rows in (slice(2), slice(2, 6))])
+    wide = linear(frames=9)
+    wide.weight.data[:, :6] = LINEAR.weight.data
+    long_map = nn.functional.pad(MAP, (0, 0, 0, 3, 0, 1))
+    others = [
+        parts,
+        fidelity(wide, padded(BATCH), long_map, over=over),
+        fidelity(LINEAR, BATCH, MAP, over=over, chunk=4),
+    ]
+    for other in others:
+        for side, measures in whole.scores.items():
+            for measure, scores in measures.items():
+                assert np.allclose(other.scores[side][measure], scores, atol=1e-12)
+        assert other.ids == whole.ids
+    table = parts.to_frame().set_index(["side", "measure", "share"])
+    assert table.loc[("plus", "accuracy", 0.1), "value"] == whole.interval("plus", "accuracy")[0].value
+    assert len(table) == 2 * 2 * 4
+
+
+def test_wrong_use():
+    explanation = Explanation(MAP.numpy(), BATCH.valid.numpy(), ids=BATCH.ids, method="m")
+    found = fidelity(LINEAR, BATCH, explanation)
+    assert found.method == "m"
+    with pytest.raises(InputError, match="shares between 0 and 1"):
+        fidelity(LINEAR, BATCH, MAP, share=[0.0])
+    with pytest.raises(InputError, match="unknown focus"):
+        fidelity(LINEAR, BATCH, MAP, focus="models")
+    with pytest.raises(InputError, match="wanted classes of the model"):
+        fidelity(LINEAR, replace(BATCH, label=-torch.ones(6, dtype=torch.int64)), MAP, focus="phenomenon")
+    with pytest.raises(InputError, match="Did you mean 'plus'"):
+        found.interval("pluss", "accuracy")
+    with pytest.raises(InputError, match="unknown measure 'change'"):
+        found.interval("plus", "change")
+    with pytest.raises(InputError, match="weight is 1"):
+        found.characterization(weight=1)
+    with pytest.raises(InputError, match="different method"):
+        Fidelity.joined([found, fidelity(LINEAR, BATCH, MAP)])
+    with pytest.raises(InputError, match="different shares"):
+        Fidelity.joined([found, fidelity(LINEAR, BATCH, explanation, share=[0.5])])
