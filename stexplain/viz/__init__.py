@@ -4,6 +4,7 @@ Every function returns a chart that can be changed further, shown in a notebook,
 an interactive page that opens offline, a picture, or the chart's specification.
 """
 
+from stexplain.viz.comparison import comparison as comparison
 from stexplain.viz.confusion import confusion as confusion
 from stexplain.viz.deletion_curves import deletion_curves as deletion_curves
 from stexplain.viz.forecast import forecast as forecast
@@ -18,8 +19,10 @@ from stexplain.viz.road_network import road_network as road_network
 from stexplain.viz.save import save as save
 from stexplain.viz.skeleton import skeleton as skeleton
 from stexplain.viz.timeline import timeline as timeline
+from stexplain.viz.top_nodes import top_nodes as top_nodes
 
 __all__ = [
+    "comparison",
     "confusion",
     "deletion_curves",
     "forecast",
@@ -34,4 +37,5 @@ __all__ = [
     "save",
     "skeleton",
     "timeline",
+    "top_nodes",
 ]
