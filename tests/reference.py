@@ -1,6 +1,8 @@
 """Slow, obvious re-implementations in float64, written from the definitions, that tests compare the package with."""
 
+from collections.abc import Callable
 from fractions import Fraction
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -415,3 +417,52 @@ def slow_mask_scores(value: NDArray[np.float64], true: NDArray[np.bool_]) -> dic
         "information": information,
         "entropy": entropy,
     }
+
+
+def slow_mask_loss(
+    mask: NDArray[np.float64],
+    kept: float,
+    ok: NDArray[np.bool_],
+    edges: NDArray[np.int64],
+    goal: str,
+    *,
+    size: float,
+    smoothness: float,
+    connectedness: float,
+) -> float:
+    """The loss of a learned mask [M, T, N] of one sample, cell by cell."""
+
+    def apart(first: tuple[int, ...], second: tuple[int, ...]) -> float:
+        return float(np.hypot(mask[first] - mask[second], 0.05)) - 0.05
+
+    instances, frames, nodes = mask.shape
+    cells = [mask[cell] for cell in np.ndindex(*mask.shape) if ok[cell]]
+    steps = [
+        apart((m, t, n), (m, t + 1, n))
+        for m, t, n in np.ndindex(instances, frames - 1, nodes)
+        if ok[m, t, n] and ok[m, t + 1, n]
+    ]
+    ends = [
+        apart((m, t, u), (m, t, v))
+        for m, t in np.ndindex(instances, frames)
+        for u, v in edges.tolist()
+        if ok[m, t, u] and ok[m, t, v]
+    ]
+    missed = 1 - kept if goal == "keep" else kept
+    loss = max(0.0, missed) ** 2 + size * sum(cells) / len(cells)
+    return loss + smoothness * sum(steps) / len(steps) + connectedness * sum(ends) / len(ends)
+
+
+def exact_shapley(worth: Callable[[list[int]], float], players: int) -> list[float]:
+    """Shapley values over all orders; `worth` is of which players are in, a zero or one for each."""
+    values = [0.0] * players
+    orders = list(permutations(range(players)))
+    for order in orders:
+        inside = [0] * players
+        before = worth(inside)
+        for player in order:
+            inside[player] = 1
+            after = worth(inside)
+            values[player] += (after - before) / len(orders)
+            before = after
+    return values
