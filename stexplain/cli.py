@@ -135,45 +135,64 @@ def prepare(
 @data_app.command("list")
 def list_(json_: Json = False) -> None:
     """List the dataset cards that are found by name."""
-    from stexplain.cards import card_names, dataset_card
+    from stexplain.cards import DatasetCard, card_names
+    from stexplain.series_card import any_card
 
-    cards = [dataset_card(name) for name in card_names("datasets")]
+    cards = {name: any_card(name) for name in card_names("datasets")}
     if json_:
-        typer.echo(json.dumps([{"name": card.name, "title": card.title, "path": str(card.path)} for card in cards]))
+        found = [{"name": name, "title": card.title, "path": str(card.path)} for name, card in cards.items()]
+        typer.echo(json.dumps(found))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("card", "title", "nodes", "classes", "protocols", box=None, pad_edge=False)
-    for card in cards:
-        table.add_row(
-            card.name, card.title, str(len(card.graph.nodes)), str(len(card.classes)), ", ".join(card.protocols)
-        )
+    table = Table("card", "title", "what it holds", box=None, pad_edge=False)
+    for name, card in cards.items():
+        if isinstance(card, DatasetCard):
+            what = f"{len(card.graph.nodes)} nodes, {len(card.classes)} classes; {', '.join(card.protocols)}"
+        else:
+            series = card.series
+            what = f"a series, a reading each {series.minutes:g} min; {series.window} frames to {series.horizon} ahead"
+        table.add_row(name, card.title, what)
     Console(highlight=False).print(table)
 
 
 @data_app.command("show")
 def show(card: Card, json_: Json = False) -> None:
     """Show what a card says: graph, axes, classes, protocols, licence, and how to get the data."""
-    from stexplain.cards import dataset_card
+    from stexplain.cards import DatasetCard
+    from stexplain.series_card import any_card
 
-    found = dataset_card(card)
+    found = any_card(card)
     if json_:
         typer.echo(json.dumps({**found.model_dump(mode="json"), "path": str(found.path), "hash": found.hash}))
         return
-    typer.echo(f"{found.title} ({found.name})\n{found.summary.strip()}\n")
+    typer.echo(f"{found.title} ({found.path.parent.name})\n{found.summary.strip()}\n")
     typer.echo(f"card       {found.path}")
     typer.echo(f"licence    {found.licence}\nsite       {found.url}\ncite       {found.citation}")
-    typer.echo(
-        f"sample     {found.axes.instances} instances x T frames x {len(found.graph.nodes)} nodes x "
-        f"{', '.join(found.axes.channels)} ({found.axes.unit}), {found.axes.frame_rate:g} frames per second"
-    )
-    typer.echo(f"graph      {len(found.graph.edges)} edges, centre {found.graph.center or 'none'}")
-    for name, nodes in found.graph.groups.items():
-        typer.echo(f"           {name}: {', '.join(nodes)}")
-    typer.echo(f"classes    {len(found.classes)}: {', '.join(found.class_names)}")
-    for name, protocol in found.protocols.items():
-        typer.echo(f"protocol   {name}: {protocol.title}")
+    if isinstance(found, DatasetCard):
+        typer.echo(
+            f"sample     {found.axes.instances} instances x T frames x {len(found.graph.nodes)} nodes x "
+            f"{', '.join(found.axes.channels)} ({found.axes.unit}), {found.axes.frame_rate:g} frames per second"
+        )
+        typer.echo(f"graph      {len(found.graph.edges)} edges, centre {found.graph.center or 'none'}")
+        for name, nodes in found.graph.groups.items():
+            typer.echo(f"           {name}: {', '.join(nodes)}")
+        typer.echo(f"classes    {len(found.classes)}: {', '.join(found.class_names)}")
+        for name, protocol in found.protocols.items():
+            typer.echo(f"protocol   {name}: {protocol.title}")
+    else:
+        series = found.series
+        typer.echo(
+            f"series     {', '.join(series.channels)} ({series.unit}), a reading each {series.minutes:g} minutes"
+        )
+        typer.echo(f"window     {series.window} frames in, {series.target_channel} up to {series.horizon} frames ahead")
+        typer.echo(f"missing    {'NaN' if series.missing is None else f'NaN or {series.missing:g}'}")
+        typer.echo(
+            f"split      by time: the first {series.splits.train:.0%} train, the next {series.splits.validation:.0%} "
+            "validate, the rest test"
+        )
+        typer.echo("graph      comes with the data")
     typer.echo(f"\nHow to get it:\n{found.obtain.strip()}")
 
 

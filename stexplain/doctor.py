@@ -248,12 +248,13 @@ def _cache() -> list[Finding]:
 
 def _cards() -> list[Finding]:
     """Whether every card that is found by its name is valid."""
-    from stexplain.cards import card_names, dataset_card, model_card
+    from stexplain.cards import card_names, model_card
     from stexplain.errors import CardError
+    from stexplain.series_card import any_card
 
     datasets, models = card_names("datasets"), card_names("models")
     broken = []
-    for names, read in ((datasets, dataset_card), (models, model_card)):
+    for names, read in ((datasets, any_card), (models, model_card)):
         for name in names:
             try:
                 read(name)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from stexplain.cards import Card, Count, Part, Positive, dataset_card, is_series_card, load_card
+from stexplain.cards import Card, Count, DatasetCard, Part, Positive, dataset_card, is_series_card, load_card
 from stexplain.errors import CardError, suggest
 
 
@@ -101,3 +101,16 @@ def series_card(card: "str | Path | SeriesCard") -> SeriesCard:
             "load_dataset reads both; dataset_card gives this one."
         )
     return load_card("datasets", card, SeriesCard)
+
+
+def any_card(card: "str | Path") -> DatasetCard | SeriesCard:
+    """The dataset card of this name, or at this path, of either kind.
+
+    Raises:
+        CardError: where there is none, or it says something impossible.
+
+    Example:
+        >>> [type(any_card(name)).__name__ for name in ("ntu", "metr-la")]
+        ['DatasetCard', 'SeriesCard']
+    """
+    return series_card(card) if is_series_card(card) else dataset_card(card)
