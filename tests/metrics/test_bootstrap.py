@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stexplain.errors import InputError
-from stexplain.metrics.bootstrap import interval, quantiles, resampling_weights
+from stexplain.metrics.bootstrap import interval, quantiles, ratio_interval, resampling_weights
 
 
 def test_covers_the_mean_as_often_as_promised():
@@ -52,3 +52,19 @@ def test_wrong_arguments():
         interval([1.0, 2.0], resamples=0)
     with pytest.raises(InputError, match="values has shape"):
         interval([[1.0]])
+
+
+def test_ratio_of_sums():
+    random = np.random.default_rng(0)
+    below = random.uniform(1, 3, 200)
+    above = 0.7 * below + random.normal(0, 0.2, 200)
+    found = ratio_interval(above, below)
+    assert found.value == above.sum() / below.sum()
+    assert found.low < 0.7 < found.high
+    assert found.high - found.low < 0.06
+    # With equal denominators it is the interval of the mean.
+    assert ratio_interval(above, np.full(200, 2.0)) == pytest.approx(interval(above / 2), abs=1e-12)
+    assert np.isnan(ratio_interval([1.0], [0.0])).all()
+    assert np.isnan(ratio_interval([], [])).all()
+    with pytest.raises(InputError, match="denominator has shape"):
+        ratio_interval([1.0, 2.0], [1.0])

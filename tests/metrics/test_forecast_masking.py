@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.data.series import WindowedSeries
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+from stexplain.metrics import faithfulness, forecast_masking_curve
+
+NODES, WINDOW, HORIZON = 5, 6, 3
+
+
+class Upstream(nn.Module):
+    """Miles per hour: node n is forecast to go as node n + 1 went, h frames before the end; the last as itself."""
+
+    outputs = "b t n"
+
+    def __init__(self, graph=None):
+        super().__init__()
+        self.graph = graph
+
+    def forward(self, x, observed=None):
+        last = x[:, 0, -HORIZON:, :, 0].flip(1)
+        return torch.cat([last[:, :, 1:], last[:, :, -1:]], 2)
+
+
+def series(gaps=False):
+    speeds = 60 + np.random.default_rng(0).normal(0, 8, (60, NODES))
+    if gaps:
+        speeds[np.random.default_rng(1).random(speeds.shape) < 0.2] = np.nan
+    return WindowedSeries(speeds, window=WINDOW, horizon=HORIZON)
+
+
+def slow_error(batch, masking, hidden, at, ahead):
+    """Sums of |y' - y| of the observed entries of each sample, with nodes `hidden[b]` moved towards their mean."""
+    x, seen = batch.x.double().numpy().copy(), batch.observed.numpy()
+    sums, counts = [], []
+    for row in range(len(x)):
+        for node in hidden[row]:
+            there = seen[row, 0, :, node]
+            mean = x[row, 0, there, node, 0].mean() if there.any() else 0.0
+            x[row, 0, there, node, 0] = (1 - masking) * x[row, 0, there, node, 0] + masking * mean
+        total, count = 0.0, 0
+        for step in ahead:
+            for node in at:
+                if batch.y_observed[row, step - 1, node]:
+                    forecast = x[row, 0, WINDOW - step, min(node + 1, NODES - 1), 0]
+                    total += abs(forecast - float(batch.y[row, step - 1, node]))
+                    count += 1
+        sums.append(total)
+        counts.append(count)
+    return sums, counts
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize(("at", "horizon"), [(None, None), ([0, 3], 2)])
+def test_equals_loops_over_observed_entries(gaps, at, horizon):
+    batch = next(iter(series(gaps).batches(8)))
+    psi = [0.1, 0.9, 0.3, 0.5, 0.2]
+    found = forecast_masking_curve(Upstream(), [batch], psi, nodes=2, masking=[0.3, 1], at=at, horizon=horizon)
+    assert found.masking.tolist() == [0, 0.3, 1]
+    nodes, ahead = at or range(NODES), [horizon] if horizon else range(1, HORIZON + 1)
+    for which, hidden in (("highlighted", [1, 3]), ("least", [4, 0])):
+        for step, masking in enumerate(found.masking):
+            sums, counts = slow_error(batch, masking, [hidden] * 8, nodes, ahead)
+            assert np.allclose(found.sums[which]["error"][step], sums, rtol=1e-5)
+            assert found.counts.tolist() == counts
+            assert found.curve(which)[step] == pytest.approx(sum(sums) / sum(counts), rel=1e-5)
+    table = found.to_frame().set_index(["set", "measure", "masking"])
+    assert table.loc[("least", "error", 1.0), "value"] == pytest.approx(found.curve("least")[2])
+    assert found.baseline == "mean"
+
+
+def test_hiding_what_a_forecast_reads_changes_it_and_hiding_the_rest_does_not():
+    part = series()
+    # The forecast of node 1 reads node 2 alone.
+    curve = forecast_masking_curve(Upstream(), part.batches(16), np.eye(NODES)[2], nodes=1, at=1, masking=[0.5, 1])
+    change = curve.curve("highlighted", "change")
+    assert change[0] == 0
+    # Attenuation is linear, and so is this model.
+    assert change[1] == pytest.approx(change[2] / 2, rel=1e-5)
+    assert 4 < change[2] < 8
+    assert not curve.curve("least", "change").any()
+    assert 0 < curve.curve("random", "change")[2] < change[2]
+    assert curve.interval("highlighted", "change")[2].low > curve.interval("random", "change")[2].high
+    assert curve.faithfulness("least") == (0, 0, 0)
+    beta = curve.faithfulness("highlighted")
+    assert beta.value == pytest.approx(faithfulness(curve.masking, curve.curve()))
+    assert beta.low < beta.value < beta.high
+
+
+def test_maps_of_each_sample():
+    part = series()
+    sizes = []
+
+    def own(batch):
+        sizes.append(len(batch))
+        rows = np.zeros((len(batch), NODES))
+        # Any node, as long as it follows from the sample.
+        rows[np.arange(len(batch)), (batch.x[:, 0, 0, 0, 0] * 1000).long() % NODES] = 1
+        return rows
+
+    curve = forecast_masking_curve(Upstream(), part.batches(7), own, nodes=1, masking=[1])
+    assert sum(sizes) == len(part)
+    for row, batch in enumerate(part.batches(1)):
+        alone = forecast_masking_curve(Upstream(), [batch], own, nodes=1, masking=[1])
+        for which in curve.sums:
+            for measure, sums in curve.sums[which].items():
+                assert np.allclose(alone.sums[which][measure][:, 0], sums[:, row], atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [None, 5])
+def test_the_cut_into_batches_does_not_matter(chunk):
+    part, psi = series(gaps=True), np.arange(NODES)
+    whole = forecast_masking_curve(Upstream(), part.batches(len(part)), psi, nodes=2)
+    cut = forecast_masking_curve(Upstream(), part.batches(9), psi, nodes=2, chunk=chunk)
+    assert cut.ids == whole.ids
+    for which in whole.sums:
+        for measure in ("error", "change"):
+            assert np.allclose(cut.curve(which, measure), whole.curve(which, measure), atol=1e-12)
+    assert not np.allclose(
+        forecast_masking_curve(Upstream(), part.batches(9), psi, nodes=2, seed=1).curve("random"), whole.curve("random")
+    )
+
+
+def test_nodes_by_name():
+    graph = STGraph(["a", "b", "c", "d", "e"], [(0, 1)])
+    by_name = forecast_masking_curve(Upstream(graph), series().batches(20), np.arange(5.0), nodes=1, at=["b", "e"])
+    by_index = forecast_masking_curve(Upstream(), series().batches(20), np.arange(5.0), nodes=1, at=[1, 4])
+    assert np.array_equal(by_name.curve(), by_index.curve())
+    with pytest.raises(InputError, match="unknown node 'f'"):
+        forecast_masking_curve(Upstream(graph), series().batches(20), np.arange(5.0), nodes=1, at="f")
+
+
+def test_wrong_use():
+    def asked(model=None, psi=(1.0, 2.0, 3.0, 4.0, 5.0), batches=None, **options):
+        batches = series().batches(20) if batches is None else batches
+        return forecast_masking_curve(model or Upstream(), batches, psi, **{"nodes": 1, **options})
+
+    with pytest.raises(InputError, match="n=5"):
+        asked(psi=[1.0, 2.0])
+    with pytest.raises(InputError, match="no horizon 4"):
+        asked(horizon=4)
+    with pytest.raises(InputError, match="no node 5"):
+        asked(at=5)
+    with pytest.raises(InputError, match=r"Set `model.outputs`"):
+        asked(nn.Flatten())
+    with pytest.raises(InputError, match="no batch came"):
+        asked(batches=[])
+    with pytest.raises(InputError, match="unknown set 'most'"):
+        asked().curve("most")
+    with pytest.raises(InputError, match="unknown measure 'mae'"):
+        asked().curve("least", "mae")
