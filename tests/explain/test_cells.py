@@ -43,5 +43,30 @@ def test_fewer_cells_than_frames_of_an_unpadded_layer():
     valid = torch.ones(1, 1, 12, dtype=torch.bool)
     valid[..., 8:] = False
     assert cell_valid(valid, 10, 1)[0, 0].tolist() == [True] * 8 + [False] * 2
-    with pytest.raises(InputError, match="Give `stride`"):
+    with pytest.raises(InputError, match="Give `stride` and `offset`"):
         infer_stride(12, 10)
+
+
+@pytest.mark.parametrize(("stride", "offset", "count", "frames"), [(1, 2, 8, 12), (1, 4, 4, 12), (2, 3, 4, 13)])
+def test_an_offset_moves_the_cells(stride, offset, count, frames):
+    """As if there were cells before and after, of the frames that were lost, each the copy of its neighbour."""
+    cells = signals(2, 1, count, 3, seed=stride).double()
+    ok = torch.ones(2, 1, count, dtype=torch.bool)
+    inside = to_frames(cells, ok, frames - offset, stride)
+    found = to_frames(cells, ok, frames, stride, offset)
+    torch.testing.assert_close(found[:, :, offset:], inside)
+    assert torch.equal(found[:, :, :offset], cells[:, :, :1].expand(-1, -1, offset, -1))
+    assert infer_stride(frames, count, offset) == stride
+
+
+def test_a_ramp_seen_without_padding_comes_back_where_it_was():
+    ramp = torch.arange(2.0, 10.0).view(1, 1, 8, 1)
+    found = to_frames(ramp, torch.ones(1, 1, 8, dtype=torch.bool), 12, 1, 2)
+    assert found.flatten().tolist() == [2, 2, *range(2, 10), 9, 9]
+
+
+def test_every_frame_has_a_cell_with_an_offset():
+    for frame in range(12):
+        valid = torch.zeros(1, 1, 12, dtype=torch.bool)
+        valid[..., frame] = True
+        assert cell_valid(valid, 4, 1, 4)[0, 0].nonzero().flatten().tolist() == [min(max(frame - 4, 0), 3)]
