@@ -6,6 +6,7 @@ an interactive page that opens offline, a picture, or the chart's specification.
 
 from stexplain.viz.comparison import comparison as comparison
 from stexplain.viz.confusion import confusion as confusion
+from stexplain.viz.deletion import deletion as deletion
 from stexplain.viz.deletion_curves import deletion_curves as deletion_curves
 from stexplain.viz.forecast import forecast as forecast
 from stexplain.viz.history import history as history
@@ -24,6 +25,7 @@ from stexplain.viz.top_nodes import top_nodes as top_nodes
 __all__ = [
     "comparison",
     "confusion",
+    "deletion",
     "deletion_curves",
     "forecast",
     "history",
