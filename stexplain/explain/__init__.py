@@ -12,8 +12,12 @@ from stexplain.explain.gradient_shap import GradientSHAP as GradientSHAP
 from stexplain.explain.hires_cam import HiResCAM as HiResCAM
 from stexplain.explain.integrated_gradients import IntegratedGradients as IntegratedGradients
 from stexplain.explain.layer_cam import LayerCAM as LayerCAM
+from stexplain.explain.layer_sweep import LayerSweep as LayerSweep
+from stexplain.explain.layer_sweep import layer_sweep as layer_sweep
 from stexplain.explain.learned_mask import LearnedMask as LearnedMask
 from stexplain.explain.occlusion import Occlusion as Occlusion
+from stexplain.explain.selftest import SelfTest as SelfTest
+from stexplain.explain.selftest import selftest as selftest
 from stexplain.explain.shapley import ShapleyValueSampling as ShapleyValueSampling
 from stexplain.explain.targets import Class as Class
 from stexplain.explain.targets import Custom as Custom

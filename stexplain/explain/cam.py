@@ -1,7 +1,7 @@
 """CAM: the class activation map of networks that end in global average pooling and a linear head."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from stexplain.errors import InputError
 from stexplain.explain.cells import cell_valid
 from stexplain.explain.explainer import Asked, Signals
-from stexplain.explain.layer_explainer import LayerExplainer
-from stexplain.explain.model_state import find_layer, first_tensor, listening
+from stexplain.explain.layer_explainer import LayerExplainer, LayerOptions
+from stexplain.explain.layer_outputs import listening
+from stexplain.explain.model_state import find_layer, first_tensor
 from stexplain.explain.targets import Scored
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 _Pointwise = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -39,6 +37,7 @@ class CAM(LayerExplainer):
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
         stride: see `STGGradCAM`.
+        calls: see `STGGradCAM`.
         head: the linear head, a `Linear` or a convolution of kernel size 1, by name or module; default: the last one
             in the model.
         chunk: see `STGGradCAM`.
@@ -63,27 +62,26 @@ class CAM(LayerExplainer):
         self,
         model: nn.Module,
         *,
-        layer: "str | nn.Module | None" = None,
-        layout: str | None = None,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
-        stride: int | None = None,
         head: "str | nn.Module | None" = None,
-        chunk: int | None = None,
+        **options: Unpack[LayerOptions],
     ):
-        super().__init__(
-            model,
-            layer=layer,
-            layout=layout,
-            inputs=inputs,
-            graph=graph,
-            classes=classes,
-            stride=stride,
-            chunk=chunk,
-        )
+        super().__init__(model, **options)
         assert self.model is not None
-        self.head_name, self.weight, self.bias = _linear(self.model, head)
+        self.head_name, self.head = _linear(self.model, head)
+
+    @property
+    def weight(self) -> Tensor:
+        """The head's weights ``[classes, C]``, as they are now."""
+        weight: Tensor = self.head.weight  # type: ignore[assignment]  # a module's attributes are of any type
+        return weight.detach().flatten(1)
+
+    @property
+    def bias(self) -> Tensor:
+        """The head's biases ``[classes]``, as they are now; zeros where it has none."""
+        if self.head.bias is None:
+            return self.weight.new_zeros(len(self.weight))
+        bias: Tensor = self.head.bias  # type: ignore[assignment]  # a module's attributes are of any type
+        return bias.detach()
 
     def every_class(self, x: Signals, *, valid: Any = None) -> NDArray[np.float32]:
         """The maps of all classes at once, at the layer's resolution: ``[B, classes, M, T', N]``.
@@ -122,9 +120,9 @@ class CAM(LayerExplainer):
         return found
 
     def _pooled_features(self, asked: Asked) -> tuple[Tensor, Tensor]:
-        with listening(self.layer_name, self.layer, gradient=False) as heard, torch.no_grad():
+        with listening({self.layer_name: self.layer}, gradient=False) as heard, torch.no_grad():
             output = first_tensor(self._output(asked), "the model")
-        features = self._features(heard.tensor, asked)
+        features = self._features(heard.calls(self.layer_name), asked)
         self._check_pooling(features, output, asked)
         return features, output
 
@@ -151,8 +149,8 @@ class CAM(LayerExplainer):
             raise InputError(f"{problem}the pooled maps do not give the model's logits. Use STGGradCAM.")
 
 
-def _linear(model: nn.Module, head: "str | nn.Module | None") -> tuple[str, Tensor, Tensor]:
-    """The name, weight ``[classes, C]`` and bias ``[classes]`` of the linear head."""
+def _linear(model: nn.Module, head: "str | nn.Module | None") -> tuple[str, nn.Module]:
+    """The name of the linear head, and the head."""
     if head is None:
         fitting = [name for name, module in model.named_modules() if name and _is_pointwise(module)]
         if not fitting:
@@ -163,9 +161,7 @@ def _linear(model: nn.Module, head: "str | nn.Module | None") -> tuple[str, Tens
     name, module = find_layer(model, head)
     if not _is_pointwise(module) or not isinstance(module, _Pointwise):
         raise InputError(f"the head {name!r} is a {type(module).__name__}; wanted a Linear or a 1x1 convolution.")
-    weight = module.weight.detach().flatten(1)
-    bias = weight.new_zeros(len(weight)) if module.bias is None else module.bias.detach()
-    return name, weight, bias
+    return name, module
 
 
 def _is_pointwise(module: nn.Module) -> bool:

@@ -1,59 +1,22 @@
-"""What all explainers share: reading a batch however it is laid out, asking the model, and putting maps together."""
+"""What all explainers share: they are called on samples and targets, and put maps together."""
 
-import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from stexplain.axes import BATCH, Layout, check_shape
-from stexplain.data.samples import Batch, Sample, check_finite
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError
+from stexplain.explain.asking import Asked as Asked
+from stexplain.explain.asking import Asking
+from stexplain.explain.asking import Signals as Signals
+from stexplain.explain.asking import TargetLike as TargetLike
+from stexplain.explain.asking import told as told
 from stexplain.explain.explanation import Explanation, joined
-from stexplain.explain.model_state import as_trained, differentiable, first_tensor, held, place, takes, unwrapped
-from stexplain.explain.targets import OutputInfo, Scored, Target, as_target
-from stexplain.graph import STGraph
-
-Signals = Tensor | NDArray[Any] | Sample | Batch
-TargetLike = Target | Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Samples to be explained.
-
-    Attributes:
-        x: in the layout of the model's input.
-        valid: ``[B, M, T]``, bool, or none: all frames are valid.
-        sizes: of the axes b, m, t, n, c.
-        ids: B names; empty strings where there are none.
-        observed: which single readings are there, ``[B, M, T, N]``, bool, or none: all of the valid frames.
-        shared: further arguments of the model's forward, the same for all samples.
-        per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
-    """
-
-    x: Tensor
-    valid: Tensor | None
-    sizes: dict[str, int]
-    ids: tuple[str, ...]
-    observed: Tensor | None = None
-    shared: Mapping[str, Any] = field(default_factory=dict)
-    per_sample: Mapping[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def known_valid(self) -> Tensor:
-        """`valid`, or all true, ``[B, M, T]``."""
-        if self.valid is not None:
-            return self.valid
-        return torch.ones([self.sizes[axis] for axis in "bmt"], dtype=torch.bool, device=self.x.device)
+from stexplain.explain.targets import Scored, Target, as_target
 
 
 @dataclass(frozen=True)
@@ -68,7 +31,7 @@ class Maps:
     extra: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Explainer(ABC):
+class Explainer(Asking, ABC):
     """An explainer is called on samples and gives an `Explanation`.
 
     As a context manager it holds the model in eval mode and frozen for as long as the block lasts; a call outside of
@@ -83,40 +46,6 @@ class Explainer(ABC):
     """
 
     method: str = ""
-
-    def __init__(
-        self,
-        model: nn.Module | None,
-        *,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
-        chunk: int | None = None,
-    ):
-        if model is not None and not isinstance(model, nn.Module):
-            raise InputError(f"the model is a {type(model).__name__}; wanted a torch.nn.Module.")
-        if chunk is not None and chunk < 1:
-            raise InputError(f"chunk is {chunk}; wanted at least one sample at a time, or none for all.")
-        self.model = None if model is None else unwrapped(model)
-        self.inputs = Layout(inputs or told(self.model, "inputs", str) or BATCH)
-        self.graph: STGraph | None = graph if graph is not None else told(self.model, "graph", STGraph)
-        self.classes = tuple(classes or told(self.model, "class_names", list | tuple) or ())
-        self.chunk = chunk
-        self._trained = self.model
-        self._holds: list[AbstractContextManager[None]] = []
-
-    def __enter__(self) -> Self:
-        if self.model is not None:
-            hold = held(self.model)
-            hold.__enter__()
-            self._holds.append(hold)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._holds:
-            self._holds.pop().__exit__(None, None, None)
 
     @overload
     def __call__(
@@ -186,37 +115,11 @@ class Explainer(ABC):
             return [self._explanation(asked, self._maps(asked, _unscored), goal) for goal in goals]
         with self._computing():
             asked = self._read(x, valid, shared, per_sample)
-            samples = asked.sizes["b"]
-            step = min(self.chunk or samples, samples)
             done: list[list[Explanation]] = [[] for _ in goals]
-            for start in range(0, samples, step):
-                rows = slice(start, min(start + step, samples))
-                part = self._part(asked, rows)
-                readings = [partial(self._scored, goal, rows=rows, samples=samples) for goal in goals]
+            for part, readings in self._parts(asked, goals):
                 for goal, maps, parts in zip(goals, self._several(part, readings), done, strict=True):
                     parts.append(self._explanation(part, maps, goal))
         return [joined(parts) for parts in done]
-
-    def _scored(self, goal: Target, output: Any, *, rows: slice, samples: int) -> Scored:
-        """What a target reads from an output for the samples in `rows`."""
-        logits = first_tensor(output, "the model")
-        if logits.ndim == 0 or len(logits) != rows.stop - rows.start:
-            raise InputError(
-                f"the model gave an output of shape {tuple(logits.shape)} for {rows.stop - rows.start} "
-                f"samples laid out as {self.inputs.pattern!r}; wanted the samples first. "
-                "Is the layout of the input right?"
-            )
-        layout = told(self.model, "outputs", str)
-        graph = self.graph
-        info = OutputInfo(
-            classes=self.classes,
-            nodes=() if graph is None else tuple(graph.nodes),
-            groups={} if graph is None else graph.groups,
-            layout=None if layout is None else Layout(layout),
-            rows=rows,
-            samples=samples,
-        )
-        return goal.score(logits, info)
 
     def _several(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""
@@ -230,104 +133,6 @@ class Explainer(ABC):
             asked: the samples.
             scored: the target: the model's output to scores.
         """
-
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        assert self.model is not None
-        device, _ = place(self.model)
-        with held(self.model), differentiable(device):
-            yield
-
-    def _output(self, asked: Asked, x: Tensor | None = None) -> Any:
-        """What the model gives for the samples, or for other signals `x` in their place."""
-        assert self.model is not None
-        known = {"valid": asked.valid, "observed": asked.observed}
-        told_of = {name: mask for name, mask in known.items() if mask is not None and takes(self.model, name)}
-        return self.model(asked.x if x is None else x, **told_of, **asked.shared, **asked.per_sample)
-
-    def _read(
-        self,
-        x: Signals,
-        valid: Any,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> Asked:
-        """The samples on the model's device, checked."""
-        device, kind = (torch.device("cpu"), torch.float32) if self.model is None else place(self.model)
-        ids: tuple[str, ...] = ()
-        observed = None
-        if isinstance(x, Sample | Batch):
-            batch = as_trained(self._trained, x if isinstance(x, Batch) else Batch.of(x))
-            valid = batch.valid if valid is None else valid
-            ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
-            x = self.inputs.from_batch(batch.x)
-        elif not isinstance(x, Tensor | np.ndarray):
-            raise InputError(f"x is a {type(x).__name__}; wanted a tensor, an array, a Sample or a Batch.")
-        # An array is copied: it may be a view of a file.
-        signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
-        signals = signals.to(device, kind if signals.is_floating_point() else None)
-        known = {}
-        if valid is not None:
-            valid = torch.as_tensor(valid).to(device)
-            known = {"m": int(valid.shape[1])} if valid.ndim == 3 and self._folds_instances else {}
-        if self.graph is not None:
-            known["n"] = len(self.graph)
-        sizes = self._sizes(signals, known)
-        if valid is not None:
-            check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
-            if valid.dtype != torch.bool:
-                raise InputError(f"valid is of type {str(valid.dtype).removeprefix('torch.')}; wanted bool.")
-        check_finite("x", signals)
-        more = {name: torch.as_tensor(value).to(device) for name, value in (per_sample or {}).items()}
-        for name, value in more.items():
-            if value.ndim == 0 or len(value) != sizes["b"]:
-                raise InputError(
-                    f"per_sample[{name!r}] has shape {tuple(value.shape)}; wanted {sizes['b']} entries along its first "
-                    "axis, one per sample. What is the same for all samples goes into `shared`."
-                )
-        same = {
-            name: value.to(device) if isinstance(value, Tensor) else value for name, value in (shared or {}).items()
-        }
-        self._check_arguments([*more, *same])
-        return Asked(signals, valid, sizes, ids or ("",) * sizes["b"], observed, same, more)
-
-    def _check_arguments(self, names: Sequence[str]) -> None:
-        if self.model is None:
-            return
-        parameters = inspect.signature(self.model.forward).parameters
-        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-            return
-        for name in names:
-            if name not in parameters:
-                raise unknown(f"argument of {type(self.model).__name__}.forward", name, parameters)
-
-    @property
-    def _folds_instances(self) -> bool:
-        """Whether the input's layout folds instances into another axis, so that its shape does not tell them."""
-        return any("m" in part.split(")")[0].split() for part in self.inputs.pattern.split("(")[1:])
-
-    def _sizes(self, x: Tensor, known: dict[str, int]) -> dict[str, int]:
-        if self._folds_instances and "m" not in known:
-            raise InputError(
-                f"the input's layout {self.inputs.pattern!r} does not tell how many instances there are. "
-                "Give `valid` [B, M, T], which does."
-            )
-        sizes = {**dict.fromkeys("bmtnc", 1), **self.inputs.sizes(tuple(x.shape), **known)}
-        if not all(sizes.values()):
-            raise InputError(f"x has shape {tuple(x.shape)}: there is nothing to explain.")
-        if self.graph is not None and sizes["n"] != len(self.graph):
-            raise InputError(f"x has {sizes['n']} nodes and the graph {len(self.graph)}. Give the graph of the model.")
-        return sizes
-
-    def _part(self, asked: Asked, rows: slice) -> Asked:
-        count = rows.stop - rows.start
-        if count == asked.sizes["b"]:
-            return asked
-        x = self.inputs.from_batch(self.inputs.to_batch(asked.x, **asked.sizes)[rows])
-        valid = None if asked.valid is None else asked.valid[rows]
-        observed = None if asked.observed is None else asked.observed[rows]
-        per_sample = {name: value[rows] for name, value in asked.per_sample.items()}
-        return Asked(x, valid, {**asked.sizes, "b": count}, asked.ids[rows], observed, asked.shared, per_sample)
 
     def _explanation(self, asked: Asked, maps: Maps, goal: Target) -> Explanation:
         valid = asked.known_valid
@@ -353,12 +158,6 @@ class Explainer(ABC):
     @property
     def _layer_name(self) -> str:
         return ""
-
-
-def told(model: nn.Module | None, name: str, kind: Any) -> Any:
-    """What a model says about itself; none where it has no such attribute, or means something else by it."""
-    value = getattr(model, name, None)
-    return value if isinstance(value, kind) else None
 
 
 def share_aside(values: Tensor, ok: Tensor) -> Tensor:

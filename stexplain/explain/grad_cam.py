@@ -1,16 +1,13 @@
 """STG-Grad-CAM: what a layer saw, weighted by how much the score depends on each of its channels."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from stexplain.errors import unknown
+from stexplain.explain.layer_explainer import LayerOptions
 from stexplain.explain.layer_gradient import LayerGradient
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 
 class STGGradCAM(LayerGradient):
@@ -36,6 +33,8 @@ class STGGradCAM(LayerGradient):
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
         stride: frames from one cell of the layer to the next; default: as the model says, else ceil(T / T').
+        calls: ``"frames"`` where the layer is a cell that runs once per frame: its outputs, each laid out without t,
+            become the cells, and slopes are total derivatives, through all frames that follow. Default: ``"last"``.
         parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
             channels, as the authors' released code does.
         chunk: how many samples are worked on at a time.
@@ -58,27 +57,12 @@ class STGGradCAM(LayerGradient):
         self,
         model: nn.Module,
         *,
-        layer: "str | nn.Module | None" = None,
-        layout: str | None = None,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
-        stride: int | None = None,
         parity: Literal["das2022"] | None = None,
-        chunk: int | None = None,
+        **options: Unpack[LayerOptions],
     ):
         if parity not in (None, "das2022"):
             raise unknown("parity", parity, ["das2022"])
-        super().__init__(
-            model,
-            layer=layer,
-            layout=layout,
-            inputs=inputs,
-            graph=graph,
-            classes=classes,
-            stride=stride,
-            chunk=chunk,
-        )
+        super().__init__(model, **options)
         self.parity = parity
         self.method = "STG-Grad-CAM" if parity is None else f"STG-Grad-CAM ({parity})"
 

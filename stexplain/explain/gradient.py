@@ -7,7 +7,7 @@ from torch import nn
 
 from stexplain.errors import InputError, unknown
 from stexplain.explain.explainer import Asked, Explainer, Maps, share_aside
-from stexplain.explain.model_state import gradients
+from stexplain.explain.layer_outputs import gradients
 from stexplain.explain.targets import Scored
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class InputGradient(Explainer):
         output = self._output(asked, leaf.clone())
         found = [scored(output) for scored in readings]
         maps = []
-        for each, slope in zip(found, gradients([each.scores for each in found], leaf), strict=True):
+        for each, (slope,) in zip(found, gradients([each.scores for each in found], [leaf]), strict=True):
             if slope is None:
                 raise InputError("the target does not depend on the input in a differentiable way.")
             gradient = self.inputs.to_batch(slope, **asked.sizes)

@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 from stexplain.explain.cells import cell_valid, infer_stride, to_frames
 from stexplain.explain.explainer import Asked, Explainer, Maps, share_aside, told
 from stexplain.explain.model_state import find_layer
@@ -17,18 +18,33 @@ if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
+class LayerOptions(TypedDict, total=False):
+    """What every explainer of a layer takes beside the model, as keyword arguments; see `LayerExplainer`."""
+
+    layer: "str | nn.Module | None"
+    layout: str | None
+    inputs: str | None
+    graph: "STGraph | None"
+    classes: Sequence[str] | None
+    stride: int | None
+    calls: Literal["last", "frames"]
+    chunk: int | None
+
+
 class LayerExplainer(Explainer):
     """An explainer of a layer: makes a map over its cells, and takes that back to frames.
 
     Args:
         model: any module; see `Explainer`.
-        layer: the name or the module; default: the last of `model.blocks`. Where it runs more than once in a forward
-            pass, its last output is meant; where it returns a tuple, the first tensor of it.
+        layer: the name or the module; default: the last of `model.blocks`. Where it returns a tuple, the first tensor
+            of it is meant.
         layout: of that tensor, such as ``"(b m) c t n"``; default: `model.layout`.
         inputs: see `Explainer`.
         graph: see `Explainer`.
         classes: see `Explainer`.
         stride: frames from one cell of the layer to the next; default: `model.stride_at(layer)`, else ceil(T / T').
+        calls: which output is meant of a layer that runs more than once in a forward pass: the ``"last"``, or, as
+            ``"frames"``, those of all calls as cells one after the other: of a cell that runs once per frame.
         chunk: see `Explainer`.
     """
 
@@ -42,6 +58,7 @@ class LayerExplainer(Explainer):
         graph: "STGraph | None" = None,
         classes: Sequence[str] | None = None,
         stride: int | None = None,
+        calls: Literal["last", "frames"] = "last",
         chunk: int | None = None,
     ):
         super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
@@ -56,19 +73,27 @@ class LayerExplainer(Explainer):
                 "'(b m) c t n' for the feature maps of ST-GCN."
             )
         self.layout = Layout(pattern)
+        if calls not in ("last", "frames"):
+            raise unknown("choice of calls", calls, ["last", "frames"])
+        if calls == "frames" and "t" in self.layout.letters:
+            raise InputError(
+                f"the layout {pattern!r} of layer {self.layer_name!r} has an axis t, where calls='frames' makes "
+                "one of the layer's calls. Leave t out of the layout, or calls away."
+            )
         self.stride = stride
+        self.by_frame = calls == "frames"
 
     def _maps(self, asked: Asked, scored: Callable[[Any], Scored]) -> Maps:
         return self._several(asked, [scored])[0]
 
     def _several(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[Maps]:
-        found = []
-        for cells, scored in self._cells(asked, readings):
-            frames, stride = asked.sizes["t"], self._stride(asked.sizes["t"], cells.shape[2])
-            ok = cell_valid(asked.known_valid, cells.shape[2], stride)
-            values = to_frames(cells, ok, frames, stride)
-            found.append(Maps(values, scored, cells, stride, share_aside(cells, ok)))
-        return found
+        return [self._over_frames(asked, *found) for found in self._cells(asked, readings)]
+
+    def _over_frames(self, asked: Asked, cells: Tensor, scored: Scored) -> Maps:
+        """A map over cells ``[B, M, T', N]``, taken back to frames."""
+        frames, stride = asked.sizes["t"], self._stride(asked.sizes["t"], cells.shape[2])
+        ok = cell_valid(asked.known_valid, cells.shape[2], stride)
+        return Maps(to_frames(cells, ok, frames, stride), scored, cells, stride, share_aside(cells, ok))
 
     @abstractmethod
     def _cells(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[tuple[Tensor, Scored]]:
@@ -77,8 +102,8 @@ class LayerExplainer(Explainer):
         Maps are ``[B, M, T', N]``, padding included.
         """
 
-    def _features(self, tensor: Tensor, asked: Asked) -> Tensor:
-        """The layer's tensor as ``[B, M, T', N, C]``."""
+    def _features(self, calls: Sequence[Tensor], asked: Asked) -> Tensor:
+        """What the layer gave in its calls as ``[B, M, T', N, C]``."""
         known = {axis: asked.sizes[axis] for axis in "bmn"}
         for axis, what in (("m", "instances"), ("n", "nodes")):
             if axis not in self.layout.letters and known[axis] > 1:
@@ -86,7 +111,14 @@ class LayerExplainer(Explainer):
                     f"the layout {self.layout.pattern!r} of layer {self.layer_name!r} has no axis for the "
                     f"{known[axis]} {what}. Explain a layer before they are pooled."
                 )
-        return self.layout.to_batch(tensor, **known)
+        if not self.by_frame:
+            return self.layout.to_batch(calls[-1], **known)
+        if len(calls) > asked.sizes["t"]:
+            raise InputError(
+                f"layer {self.layer_name!r} ran {len(calls)} times for {asked.sizes['t']} frames, so its calls are not "
+                "its frames. Explain a cell that runs once per frame, or its last output: calls='last'."
+            )
+        return torch.cat([self.layout.to_batch(call, **known) for call in calls], dim=2)
 
     def _stride(self, frames: int, cells: int) -> int:
         if self.stride is not None:

@@ -1,40 +1,55 @@
 """What the methods share that weigh a layer's features by the slope of the score: one forward pass, one gradient."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from stexplain.errors import InputError
+from stexplain.explain.asking import Asked, Reading
 from stexplain.explain.cells import cell_valid
-from stexplain.explain.explainer import Asked
 from stexplain.explain.layer_explainer import LayerExplainer
-from stexplain.explain.model_state import gradients, listening
+from stexplain.explain.layer_outputs import gradients, listening
 from stexplain.explain.targets import Scored
 
 
 class LayerGradient(LayerExplainer):
     """A method that is one formula over a layer's features F and the slopes g = dy / dF of the score."""
 
-    def _cells(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[tuple[Tensor, Scored]]:
-        with listening(self.layer_name, self.layer, gradient=True) as heard:
+    def _cells(self, asked: Asked, readings: Sequence[Reading]) -> list[tuple[Tensor, Scored]]:
+        return self._cells_at([self], asked, readings)[0]
+
+    def _cells_at(
+        self, layers: Sequence["LayerGradient"], asked: Asked, readings: Sequence[Reading]
+    ) -> list[list[tuple[Tensor, Scored]]]:
+        """For each of several layers of the model, for each target, what `_cells` gives: from one forward pass."""
+        with listening({each.layer_name: each.layer for each in layers}, gradient=True) as heard:
             output = self._output(asked)
+        calls = [heard.calls(each.layer_name)[0 if each.by_frame else -1 :] for each in layers]
         found = [scored(output) for scored in readings]
-        slopes = gradients([each.scores for each in found], heard.tensor)
-        features = self._features(heard.tensor.detach(), asked)
+        every = gradients([each.scores for each in found], [call for of_layer in calls for call in of_layer])
+        maps, start = [], 0
+        for each, of_layer in zip(layers, calls, strict=True):
+            part = slice(start, start + len(of_layer))
+            maps.append(
+                [(each._map_of(of_layer, slopes[part], asked), one) for slopes, one in zip(every, found, strict=True)]
+            )
+            start = part.stop
+        return maps
+
+    def _map_of(self, calls: Sequence[Tensor], slopes: Sequence[Tensor | None], asked: Asked) -> Tensor:
+        if all(slope is None for slope in slopes):
+            raise InputError(
+                f"the target does not depend on layer {self.layer_name!r} in a differentiable way. "
+                "Explain a layer that the output goes through."
+            )
+        features = self._features([call.detach() for call in calls], asked)
+        # A call whose output goes nowhere changes nothing.
+        there = [torch.zeros_like(call) if slope is None else slope for call, slope in zip(calls, slopes, strict=True)]
         ok = cell_valid(asked.known_valid, features.shape[2], self._stride(asked.sizes["t"], features.shape[2]))
         # An absent instance has no valid cell: all of its cells count, for what is told of padding alone.
-        counted = ok | ~ok.any(-1, keepdim=True)
-        cells = []
-        for slope in slopes:
-            if slope is None:
-                raise InputError(
-                    f"the target does not depend on layer {self.layer_name!r} in a differentiable way. "
-                    "Explain a layer that the output goes through."
-                )
-            cells.append(self._weighted(features, self._features(slope, asked), counted))
-        return list(zip(cells, found, strict=True))
+        return self._weighted(features, self._features(there, asked), ok | ~ok.any(-1, keepdim=True))
 
     @abstractmethod
     def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:

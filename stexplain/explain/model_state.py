@@ -1,13 +1,12 @@
-"""Whatever touches a model: finds its parts, holds it still, listens to a layer, and leaves it as it was."""
+"""Whatever touches a model: finds its parts, holds it still, and leaves it as it was."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import BackwardCFunction
 
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
@@ -170,111 +169,6 @@ def differentiable(device: torch.device) -> Iterator[None]:
         yield
 
 
-def gradients(scores: Sequence[Tensor], of: Tensor) -> list[Tensor | None]:
-    """The gradients of several scores with respect to one tensor, from one forward pass.
-
-    Samples do not mix in eval mode, so the gradient of a score's sum over the batch holds every sample's own. All
-    backward passes are one where every operator behind the tensor can be batched; an `autograd.Function` of one's own
-    (as a library's operators may be) cannot, and they then follow each other.
-
-    Args:
-        scores: each ``[B]``.
-        of: the tensor.
-
-    Returns:
-        For each score a tensor of the shape of `of`; none where the score does not depend on it in a differentiable
-        way.
-
-    Example:
-        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> [slope.tolist() for slope in gradients([x.square(), 3 * x], x)]
-        [[2.0, 4.0], [3.0, 3.0]]
-    """
-    found: list[Tensor | None] = [None] * len(scores)
-    there = [number for number, score in enumerate(scores) if score.requires_grad]
-    sums = [scores[number].sum() for number in there]
-    if len(sums) > 1 and not _has_own_function(sums):
-        every = torch.stack(sums)
-        one_each = torch.eye(len(sums), dtype=every.dtype, device=every.device)
-        (slopes,) = torch.autograd.grad(every, of, one_each, is_grads_batched=True, allow_unused=True)
-        each = [None] * len(sums) if slopes is None else list(slopes)
-    else:
-        each = [
-            torch.autograd.grad(one, of, retain_graph=number < len(sums) - 1, allow_unused=True)[0]
-            for number, one in enumerate(sums)
-        ]
-    for number, slope in zip(there, each, strict=True):
-        found[number] = slope
-    return found
-
-
-def _has_own_function(outputs: Sequence[Tensor]) -> bool:
-    waiting = [output.grad_fn for output in outputs]
-    seen = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        if isinstance(node, BackwardCFunction):
-            return True
-        seen.add(node)
-        waiting += [before for before, _ in node.next_functions]
-    return False
-
-
-class Heard:
-    """What a layer gave in the forward pass that was listened to.
-
-    Attributes:
-        name: of the layer.
-    """
-
-    def __init__(self, name: str):
-        self.name = name
-        self._tensor: Tensor | None = None
-
-    @property
-    def tensor(self) -> Tensor:
-        """The output of the layer; of its last call where it was called more than once.
-
-        Raises:
-            InputError: where the layer did not run.
-        """
-        if self._tensor is None:
-            raise InputError(f"the layer {self.name!r} did not run in the model's forward pass. Give one that does.")
-        return self._tensor
-
-
-@contextmanager
-def listening(name: str, layer: nn.Module, *, gradient: bool) -> Iterator[Heard]:
-    """Keeps a layer's output, and with `gradient` lets the graph begin there.
-
-    Where the layer returns a tuple, its first tensor is meant. The kept tensor is a copy, as an in-place operation
-    after the layer would otherwise overwrite it.
-
-    Args:
-        name: of the layer, for messages.
-        layer: to listen to.
-        gradient: whether the kept tensor is the leaf that the rest of the forward pass is differentiated by.
-    """
-    heard = Heard(name)
-
-    def hook(_: nn.Module, __: Any, output: Any) -> Any:
-        tensor = first_tensor(output, f"layer {name!r}")
-        heard._tensor = tensor.detach().clone()
-        if not gradient:
-            return None
-        heard._tensor.requires_grad_()
-        # A leaf must not be changed in place: what goes on through the model is a copy of it.
-        return _replaced(output, tensor, heard._tensor.clone())
-
-    handle = layer.register_forward_hook(hook)
-    try:
-        yield heard
-    finally:
-        handle.remove()
-
-
 def first_tensor(output: Any, what: str) -> Tensor:
     """The tensor, or the first of a tuple or list.
 
@@ -288,12 +182,3 @@ def first_tensor(output: Any, what: str) -> Tensor:
         came = str(found.dtype) if isinstance(found, Tensor) else type(output).__name__
         raise InputError(f"{what} gave {came}; wanted a floating tensor, or a tuple that holds one.")
     return found
-
-
-def _replaced(output: Any, old: Tensor, new: Tensor) -> Any:
-    if isinstance(output, Tensor):
-        return new
-    items = [new if item is old else item for item in output]
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*items)
-    return type(output)(items)
