@@ -1,10 +1,10 @@
 """Tables of numbers in CSV files, with errors that name the line."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from stexplain.errors import DataError
 
@@ -44,18 +44,17 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
     text = read_text_table(path, header=header)
     if labels:
         text = text.set_index(text.columns[0])
-    columns: dict[str, NDArray[np.float64]] = {}
-    for name in text.columns:
-        numbers = pd.to_numeric(text[name], errors="coerce").to_numpy(np.float64)
-        bad = np.flatnonzero(np.isnan(numbers) & (text[name] != "").to_numpy() & (text[name] != "nan").to_numpy())
-        if bad.size:
-            line = int(bad[0]) + 1 + header
-            raise DataError(
-                f"{path}, line {line}: column {name!r} holds {text[name].iloc[bad[0]]!r}; wanted a number. "
-                "Leave the cell empty where there is no reading."
-            )
-        columns[name] = numbers
-    return pd.DataFrame(columns, index=text.index)
+    numbers: pd.DataFrame = text.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    bad = np.argwhere(
+        (numbers.isna() & (text != "") & (text.apply(lambda cells: cells.str.lower()) != "nan")).to_numpy()
+    )
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"{path}, line {row + 1 + header}: column {text.columns[column]!r} holds {text.iloc[row, column]!r}; "
+            "wanted a number. Leave the cell empty where there is no reading."
+        )
+    return numbers
 
 
 def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
@@ -70,13 +69,14 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
         raise DataError(f"{path} is not a table in CSV: {str(error).strip()}. Fetch the file again.") from error
     if table.empty:
         raise DataError(f"{path} holds a header and no row. Fetch the file again.")
-    # A short line is filled up with NaN where an empty cell is ''.
-    short = np.flatnonzero(table.isna().any(axis=1).to_numpy())
-    if short.size:
-        line, cells = int(short[0]) + 1 + header, int(table.iloc[short[0]].notna().sum())
-        raise DataError(
-            f"{path}, line {line}: {cells} cells; wanted {table.shape[1]}, as in the first line. Is the file truncated?"
-        )
+    # pandas fills a short line up as if its last cells were empty.
+    with path.open(newline="", encoding="utf-8") as file:
+        for line, cells in enumerate(csv.reader(file), start=1):
+            if cells and len(cells) != table.shape[1]:
+                raise DataError(
+                    f"{path}, line {line}: {len(cells)} cells; wanted {table.shape[1]}, as in the first line. "
+                    "Is the file truncated?"
+                )
     return table.rename(columns=str)
 
 

@@ -132,11 +132,13 @@ def groups_beside(where: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     if not path.is_file():
         return {}
     table = read_text_table(path)
+    if not {"sensor", "group"} <= set(table.columns):
+        return {}
+    group_of = dict(zip(table["sensor"], table["group"], strict=True))
     found: dict[str, list[str]] = {}
-    if {"sensor", "group"} <= set(table.columns):
-        for sensor, group in zip(table["sensor"], table["group"], strict=True):
-            if group and sensor in set(ids):
-                found.setdefault(group, []).append(sensor)
+    for sensor in ids:
+        if group := group_of.get(sensor):
+            found.setdefault(group, []).append(sensor)
     return found
 
 

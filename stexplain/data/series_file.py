@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
+from stexplain.series_card import SeriesCard
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,10 @@ def optional_file(where: Path, *names: str) -> Path | None:
     """A file of a folder that may be missing; see `found_file`."""
     folder = where.parent if where.is_file() else where
     return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def times_from_start(card: SeriesCard, frames: int) -> pd.DatetimeIndex | None:
+    """The times of so many frames by the card's `start` and `minutes`; none where it gives no start."""
+    if card.series.start is None:
+        return None
+    return pd.date_range(card.series.start, periods=frames, freq=pd.Timedelta(minutes=card.series.minutes))

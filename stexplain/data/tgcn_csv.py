@@ -4,12 +4,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.number_table import read_table
 from stexplain.data.road_graph import PLACES, adjacency_graph, positions_beside, read_matrix, read_positions
-from stexplain.data.series_file import SeriesFile, found_file
+from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError
 from stexplain.series_card import SeriesCard
 
@@ -35,11 +34,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     ids = [str(name) for name in table.columns]
     adjacency = found_file(path, card.files.get("adjacency", "*_adj.csv"), "the adjacency")
     matrix = read_matrix(adjacency, len(ids))
-    time = None
-    if card.series.start is not None:
-        time = pd.date_range(card.series.start, periods=len(table), freq=pd.Timedelta(minutes=card.series.minutes))
     graph = adjacency_graph(adjacency, matrix, ids, ids, _positions(path.parent, ids))
-    return SeriesFile(table.to_numpy(np.float32), graph, time)
+    return SeriesFile(table.to_numpy(np.float32), graph, times_from_start(card, len(table)))
 
 
 def _positions(folder: Path, ids: list[str]) -> NDArray[np.float64] | None:
