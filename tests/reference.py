@@ -466,3 +466,26 @@ def exact_shapley(worth: Callable[[list[int]], float], players: int) -> list[flo
             values[player] += (after - before) / len(orders)
             before = after
     return values
+
+
+def slow_forecast_errors(
+    forecasts: NDArray[np.float64], targets: NDArray[np.float64], observed: NDArray[np.bool_]
+) -> dict[str, list[float]]:
+    """MAE, RMSE and MAPE in percent at each horizon and, last, over all of them, reading by reading; [n, H, N] each."""
+    found: dict[str, list[float]] = {"mae": [], "rmse": [], "mape": []}
+    windows, horizons, nodes = targets.shape
+    for chosen in [*([h] for h in range(horizons)), list(range(horizons))]:
+        absolute, squared, relative = [], [], []
+        for i in range(windows):
+            for h in chosen:
+                for n in range(nodes):
+                    if observed[i, h, n]:
+                        error = abs(forecasts[i, h, n] - targets[i, h, n])
+                        absolute.append(error)
+                        squared.append(error**2)
+                        if abs(targets[i, h, n]) > 5e-5:
+                            relative.append(error / abs(targets[i, h, n]))
+        found["mae"].append(sum(absolute) / len(absolute))
+        found["rmse"].append((sum(squared) / len(squared)) ** 0.5)
+        found["mape"].append(100 * sum(relative) / len(relative))
+    return found

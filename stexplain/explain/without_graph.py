@@ -13,7 +13,10 @@ from stexplain.explain.explainer import Asked, Explainer, Maps
 from stexplain.explain.model_state import unwrapped
 from stexplain.explain.targets import Scored
 from stexplain.explain.temporal_rescaling import wrapped
+from stexplain.nn.gated import ChebyshevConvolution, RelationConvolution
 from stexplain.nn.message_passing import GraphConvolution
+
+_Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 
 
 @contextmanager
@@ -46,10 +49,9 @@ def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterato
     held = [(tensor, tensor.data) for tensor in (_named(inner, name) for name in adjacency)]
     changed = [matrix * torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device) for _, matrix in held]
     for module in () if adjacency else inner.modules():
-        if isinstance(module, GraphConvolution):
-            source, target = module.topology.tensors(module.adjacency.device)
+        if isinstance(module, _Convolution):
             held.append((module.adjacency, module.adjacency.data))
-            changed.append(torch.where(source == target // module.relations, module.adjacency.data, 0))
+            changed.append(torch.where(_own_edges(module), module.adjacency.data, 0))
     if not held:
         raise InputError(
             f"{type(inner).__name__} has no graph convolution of this package. Give `adjacency`, the names of the "
@@ -112,6 +114,14 @@ class GraphAblated(Explainer):
     @property
     def _layer_name(self) -> str:
         return self.explainer._layer_name
+
+
+def _own_edges(module: _Convolution) -> Tensor:
+    """Which edges are of a node to itself, ``[E]``, bool."""
+    source, target = module.topology.tensors(module.adjacency.device)
+    if isinstance(module, GraphConvolution):
+        return source == target // module.relations
+    return source % module.topology.targets == target
 
 
 def _named(model: nn.Module, name: str) -> Tensor:
