@@ -1,0 +1,189 @@
+import re
+import shutil
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from stexplain.bench.check_card import check_card
+from stexplain.cards import card_names, card_path
+from stexplain.errors import CardError
+
+CARD = """
+name = "mine"
+title = "Mine"
+summary = "My recordings"
+licence = "none"
+url = "https://example.org"
+citation = "none"
+obtain = "Record it."
+reader = "stexplain.data.nw_ucla"
+
+[axes]
+channels = ["x", "y", "z"]
+unit = "m"
+frame_rate = 30.0
+
+[graph]
+nodes = ["hip", "knee", "foot"]
+edges = [["hip", "knee"], ["knee", "foot"]]
+
+[[classes]]
+id = 1
+name = "walk"
+
+[[classes]]
+id = 2
+name = "sit"
+
+[protocols.halves]
+title = "Halves"
+train = { field = "subject", values = [1, 2, 3] }
+validation = { field = "subject", values = [3] }
+test = { field = "subject", values = [4] }
+"""
+SERIES = """
+name = "mine"
+title = "Mine"
+summary = "My readings"
+licence = "none"
+url = "https://example.org"
+citation = "none"
+obtain = "Read it."
+reader = "stexplain.data.speeds_csv"
+
+[series]
+channels = ["speed"]
+target_channel = "speed"
+unit = "mph"
+minutes = 5
+"""
+
+
+def write(folder: Path, text: str = CARD, *, experiment: str | None = None) -> Path:
+    """A card in a folder `mine`, and an experiment."""
+    home = folder / "mine"
+    home.mkdir(exist_ok=True)
+    (home / "card.toml").write_text(text)
+    if experiment is not None:
+        (home / "experiment.toml").write_text(textwrap.dedent(experiment))
+    return home
+
+
+def changed(folder: Path, old: str, new: str, text: str = CARD) -> Path:
+    assert old in text
+    return write(folder, text.replace(old, new))
+
+
+@pytest.mark.parametrize("name", card_names("datasets"))
+def test_bundled_cards_have_nothing_to_mend(name):
+    report = check_card(name)
+    assert report.ok, str(report)
+    assert not report.warnings
+
+
+def test_a_card_without_fault(tmp_path):
+    report = check_card(write(tmp_path))
+    assert report.ok
+    assert str(report) == f"{tmp_path / 'mine' / 'card.toml'}: nothing to mend"
+    assert report.to_dict()["ok"] is True
+    assert check_card(write(tmp_path, SERIES)).ok
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('title = "Mine"', 'title = "Mine', "is not TOML"),
+        ('title = "Mine"', 'titel = "Mine"', "titel: there is no such field. Did you mean 'title'?"),
+        ('unit = "m"\n', "", "axes.unit: is missing"),
+        ('["hip", "knee"]', '["hipp", "knee"]', "names the unknown node 'hipp'. Did you mean 'hip'?"),
+        ('"foot"]\n', '"foot", "hip"]\n', "graph.nodes: 'hip' is there 2 times"),
+        ('"knee"], [', '"knee"], ["knee", "hip"], [', "the edge 'hip' - 'knee' is there more than once"),
+        ("id = 2", "id = 1", "classes: the id 1 is there 2 times"),
+        ('"sit"', '"walk"', "classes: the name 'walk' is there 2 times"),
+        ("id = 2", "id = 2\ninstances = 2", "classes: 'sit' has 2 instances; axes.instances is 1"),
+        ("values = [4]", "values = [3, 4]", "protocols.halves: train and test both have the subject 3"),
+        ("values = [3]", "values = [5]", "protocols.halves: validation has the subject 5, which train lacks"),
+        ("values = [3]", "values = [1, 2, 3]", "leaves nothing to train on"),
+        ("stexplain.data.nw_ucla", "stexplain.data.nowhere", "reader: .*cannot be imported"),
+        ("stexplain.data.nw_ucla", "stexplain.data.speeds_csv", "reader: .*has no function 'find'"),
+        ("[axes]", 'planted = "stexplain.data.nw_ucla"\n[axes]', "planted: .*has no function 'generate'"),
+    ],
+)
+def test_each_fault_of_a_card_of_recordings_is_told(tmp_path, old, new, says):
+    report = check_card(changed(tmp_path, old, new))
+    assert not report.ok
+    assert any(re.search(says, text) for text in report.problems), report.problems
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    text = CARD.replace('["hip", "knee"]', '["hipp", "kne"]').replace("id = 2", "id = 1").replace("[4]", "[1]")
+    report = check_card(write(tmp_path, text, experiment="kind = 'reckoning'"))
+    assert len(report.problems) == 5
+    shown = str(report)
+    assert "5 to mend" in shown
+    assert all(text in shown for text in report.problems)
+    two = check_card(write(tmp_path, CARD.replace("unit =", "unite =").replace("url =", "ulr =")))
+    assert len(two.problems) == 4  # two unknown fields, two missing
+
+
+def test_a_graph_in_parts_is_a_warning(tmp_path):
+    report = check_card(changed(tmp_path, ', ["knee", "foot"]', ""))
+    assert report.ok
+    assert "falls into 2 parts" in report.warnings[0]
+    assert "'foot' is outside of the largest" in report.warnings[0]
+
+
+def test_another_folder_name_is_a_warning(tmp_path):
+    report = check_card(changed(tmp_path, 'name = "mine"', 'name = "yours"'))
+    assert report.ok
+    assert "found by the folder's name" in report.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('target_channel = "speed"', 'target_channel = "flow"', "target_channel is 'flow', which is no channel"),
+        ("minutes = 5", "minutes = 5\nsplits = { train = 0.9, validation = 0.1 }", "leave nothing to test"),
+        ("minutes = 5", "minutes = -5", "series.minutes: .*greater than 0"),
+        ("minutes = 5", "minutes = 5\nwindw = 12", "series.windw: there is no such field. Did you mean 'window'"),
+        ("stexplain.data.speeds_csv", "stexplain.data.scaler", "reader: .*has no function 'read'"),
+    ],
+)
+def test_each_fault_of_a_series_card_is_told(tmp_path, old, new, says):
+    report = check_card(changed(tmp_path, old, new, SERIES))
+    assert any(re.search(says, text) for text in report.problems), report.problems
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "says"),
+    [
+        (CARD, "title = 'x", "could not be read as TOML"),
+        (CARD, "kind = 'forecst'", "Did you mean 'forecast'"),
+        (CARD, "kind = 'forecast'", "not for a card of recordings"),
+        (SERIES, "kind = 'comparison'", "not for a card of a series"),
+        (SERIES, "kind = 'forecast'", "title: is missing"),
+        (CARD, "kind = 'recognition'", "runs: is missing"),
+    ],
+)
+def test_each_fault_of_an_experiment_is_told(tmp_path, text, kind, says):
+    report = check_card(write(tmp_path, text, experiment=kind))
+    assert any(entry.startswith("experiment.toml: ") and says in entry for entry in report.problems), report.problems
+
+
+def test_an_experiment_that_names_what_is_not_there(tmp_path):
+    home = tmp_path / "ntu"
+    shutil.copytree(card_path("datasets", "ntu").parent, home)
+    path = home / "experiment.toml"
+    whole = path.read_text()
+    path.write_text(whole.replace('model = "stgcn7"', 'model = "stgcn8"'))
+    assert any("there is no model card 'stgcn8'" in text for text in check_card(home).problems)
+    path.write_text(whole.replace('protocol = "xview"', 'protocol = "xvieww"'))
+    assert any("names the protocol 'xvieww'" in text for text in check_card(home).problems)
+
+
+def test_where_there_is_no_card(tmp_path):
+    with pytest.raises(CardError, match="holds no card.toml"):
+        check_card(tmp_path)
+    with pytest.raises(CardError, match="Did you mean 'ntu'"):
+        check_card("ntuu")
