@@ -3,6 +3,8 @@
 from stexplain.explain.cam import CAM as CAM
 from stexplain.explain.controls import Motion as Motion
 from stexplain.explain.controls import Random as Random
+from stexplain.explain.edge_explanation import EdgeExplanation as EdgeExplanation
+from stexplain.explain.edge_importance import EdgeImportance as EdgeImportance
 from stexplain.explain.explanation import Explanation as Explanation
 from stexplain.explain.explanation import joined as joined
 from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM

@@ -103,10 +103,12 @@ class Asking:
         if self._holds:
             self._holds.pop().__exit__(None, None, None)
 
-    def _parts(self, asked: Asked, goals: Sequence[Target]) -> Iterator[tuple[Asked, list[Reading]]]:
-        """The samples in parts of `chunk`, with what the targets read from the model's output for each."""
+    def _parts(
+        self, asked: Asked, goals: Sequence[Target], chunk: int | None = None
+    ) -> Iterator[tuple[Asked, list[Reading]]]:
+        """The samples in parts of `chunk` (default: the explainer's), and how to read the targets from the output."""
         samples = asked.sizes["b"]
-        step = min(self.chunk or samples, samples)
+        step = min(chunk or self.chunk or samples, samples)
         for start in range(0, samples, step):
             rows = slice(start, min(start + step, samples))
             yield self._part(asked, rows), [partial(self._scored, goal, rows=rows, samples=samples) for goal in goals]

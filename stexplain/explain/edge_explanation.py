@@ -1,0 +1,115 @@
+"""What edge importance gives: a number per sample and edge, with what the edge connects."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.axes import check_shape
+from stexplain.errors import InputError
+
+
+@dataclass(frozen=True, repr=False)
+class EdgeExplanation:
+    """Importance of the edges of every block and relation, for a batch of samples.
+
+    Attributes:
+        values: signed importance, ``[B, E]``, float32, in the units of the score.
+        source: the node that sends, of every edge, ``[E]``.
+        target: the node that hears, of every edge, ``[E]``.
+        relation: the relation that the edge is of, ``[E]``.
+        block: the layer or the tensor that holds the edge's weight, ``[E]``.
+        score: the model's score of the target, ``[B]``, float32.
+        targets: the class that was explained, ``[B]``, int64; -1 where it is none.
+        what: the target in words.
+        ids: the names of the samples.
+        node_names: of all nodes, in their order.
+
+    Raises:
+        InputError: where lengths do not fit each other.
+
+    Example:
+        >>> e = EdgeExplanation(np.array([[1.0, -3.0]]), ("a", "b"), ("b", "a"), ("out", "in"), ("1", "1"))
+        >>> e.table()
+          source target relation block  value
+        0      a      b      out     1    1.0
+        1      b      a       in     1   -3.0
+        >>> e.pairs()
+          source target  value
+        0      a      b   -2.0
+    """
+
+    values: NDArray[np.float32]
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    relation: tuple[str, ...]
+    block: tuple[str, ...]
+    score: NDArray[np.float32] | None = None
+    targets: NDArray[np.int64] | None = None
+    what: str = ""
+    ids: tuple[str, ...] = ()
+    node_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", np.asarray(self.values, np.float32))
+        if self.values.ndim != 2:
+            raise InputError(f"values has shape {self.values.shape}; wanted [samples, edges].")
+        samples, edges = self.values.shape
+        object.__setattr__(self, "ids", tuple(self.ids) or ("",) * samples)
+        names = tuple(self.node_names) or tuple(dict.fromkeys([*self.source, *self.target]))
+        object.__setattr__(self, "node_names", names)
+        for name in ("source", "target", "relation", "block"):
+            if len(getattr(self, name)) != edges:
+                raise InputError(f"{name} has {len(getattr(self, name))} entries for {edges} edges.")
+        for name in ("ids", "score", "targets"):
+            if (value := getattr(self, name)) is not None:
+                check_shape(name, np.shape(value), "b", b=samples)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        pairs = self.pairs()
+        ends = zip(pairs["source"].tolist(), pairs["target"].tolist(), pairs["value"].tolist(), strict=True)
+        top = sorted(((value, a, b) for a, b, value in ends if value > 0 and a != b), reverse=True)[:3]
+        named = ", ".join(f"{a} - {b}" for _, a, b in top) or "none"
+        return (
+            f"<EdgeExplanation of {self.what or 'unknown target'} in {len(self)} samples: {len(self.source)} edges of "
+            f"{len(set(self.block))} blocks; most important: {named}>"
+        )
+
+    def table(self, sample: int | None = None) -> pd.DataFrame:
+        """A row per edge of each block and relation: ``source, target, relation, block, value``.
+
+        Args:
+            sample: whose values are given; default: the sums over all samples.
+
+        Raises:
+            InputError: where there is no such sample.
+        """
+        if sample is not None and not 0 <= sample < len(self):
+            raise InputError(f"there is no sample {sample}: the explanation holds {len(self)}, counted from 0.")
+        columns = {name: getattr(self, name) for name in ("source", "target", "relation", "block")}
+        summed = self.values.sum(0, dtype=np.float64)
+        return pd.DataFrame({**columns, "value": summed if sample is None else self.values[sample].astype(np.float64)})
+
+    def pairs(self, sample: int | None = None) -> pd.DataFrame:
+        """A row per pair of nodes: the sum over blocks, relations and both directions, ``source, target, value``.
+
+        Of each pair the node that comes first in the graph stands first; a node's edge to itself is a pair of its own.
+
+        Args:
+            sample: as for `table`.
+
+        Raises:
+            InputError: where there is no such sample.
+        """
+        table = self.table(sample)
+        place = {name: index for index, name in enumerate(self.node_names)}
+        ends = np.sort([[place[a], place[b]] for a, b in zip(self.source, self.target, strict=True)], axis=1)
+        ends = ends.reshape(-1, 2)
+        sums = table["value"].groupby([ends[:, 0], ends[:, 1]]).sum()
+        first, second = (sums.index.get_level_values(level) for level in (0, 1))
+        names = np.asarray(self.node_names, dtype=object)
+        return pd.DataFrame({"source": names[first], "target": names[second], "value": sums.to_numpy()})
