@@ -205,7 +205,7 @@ def deletion_curve(
     kind: Literal["deletion", "insertion"] = "deletion",
     over: Literal["nodes", "frames", "cells"] = "cells",
     steps: int = 10,
-    baseline: "str | Baseline" = "zero",
+    baseline: "str | Baseline" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     repeats: int = 5,
     probability: bool = False,
@@ -236,7 +236,8 @@ def deletion_curve(
         kind: deletion or insertion.
         over: what is replaced.
         steps: into how many equal shares the way from 0 to 1 is cut.
-        baseline: the name of one in `stexplain.metrics.baselines`, or a function of their kind.
+        baseline: the name of one in `stexplain.metrics.baselines`, or a function of their kind. The mean of each node
+            keeps a sample near those that the model knows; zero seldom does, and then curves say more about that.
         ranking: ``"signed"``: what speaks for the target is important, what speaks against it least; ``"magnitude"``:
             what matters either way, as for gradients, or where a forecast may move up or down.
         repeats: how many random orders.
@@ -244,7 +245,8 @@ def deletion_curve(
         seed: of the random orders, which follow from it and the names of the samples.
         inputs: the layout of the model's input; default: `model.inputs`, else ``"b m t n c"``.
         graph: for the baseline `neighbours` and the names of nodes; default: `model.graph`.
-        chunk: how many altered samples go through the model at a time; default: 64, or the batch where it is larger.
+        chunk: how many altered samples go through the model at a time; default: 64, fewer where they are of more than
+            half a million cells together, and never fewer than the batch.
 
     Raises:
         InputError: where an argument is out of range, or the explanation is of another batch or another class.
@@ -254,7 +256,7 @@ def deletion_curve(
         >>> _ = model[1].weight.data.copy_(torch.tensor([[1.0, 4.0, 3.0, 2.0]]))
         >>> ones = torch.ones(1, 1, 2, 2, 1)
         >>> batch = Batch(ones, torch.ones(1, 1, 2, dtype=bool), torch.tensor([0]), ("a",))
-        >>> curve = deletion_curve(model, batch, [[[[1.0, 4.0], [3.0, 2.0]]]], steps=4)
+        >>> curve = deletion_curve(model, batch, [[[[1.0, 4.0], [3.0, 2.0]]]], steps=4, baseline="zero")
         >>> curve.score[:, 0].tolist()
         [10.0, 6.0, 3.0, 1.0, 0.0]
         >>> curve.area().value

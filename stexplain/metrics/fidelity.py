@@ -154,7 +154,7 @@ def fidelity(
     focus: Literal["model", "phenomenon"] = "model",
     share: Sequence[float] = (0.1, 0.2, 0.3, 0.5),
     over: Literal["nodes", "frames", "cells"] = "cells",
-    baseline: "str | Baseline" = "zero",
+    baseline: "str | Baseline" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     seed: int = 0,
     inputs: str | None = None,
@@ -197,7 +197,7 @@ def fidelity(
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
         >>> batch = Batch(torch.ones(1, 1, 1, 2, 1), torch.ones(1, 1, 1, dtype=bool), torch.tensor([0]), ("a",))
-        >>> found = fidelity(model, batch, [[[[1.0, 0.0]]]], share=[0.5])
+        >>> found = fidelity(model, batch, [[[[1.0, 0.0]]]], share=[0.5], baseline="zero")
         >>> [found.interval(side, "accuracy")[0].value for side in SIDES]
         [1.0, 0.0]
     """

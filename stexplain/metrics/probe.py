@@ -21,8 +21,8 @@ from stexplain.explain.targets import Class, OutputInfo, PerSample, Predicted, S
 from stexplain.graph import STGraph
 from stexplain.metrics.items import array, check_ids, items, ranked, ranks, readings, spread
 
-# Altered samples in one forward pass, where a batch is not larger; bounds memory, changes no number.
-_AT_ONCE = 64
+# Altered samples, and cells of them, in one forward pass where a batch is not larger; bounds memory, changes no number.
+_AT_ONCE, _CELLS = 64, 2**19
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ def probing(
         batch: of a dataset or one's own; as recorded, it is sampled by the model's recipe, where it has one.
         inputs: the layout of the model's input; default: `model.inputs`, else ``"b m t n c"``.
         graph: for baselines that need one, and for the names of nodes; default: `model.graph`.
-        chunk: how many altered samples go through the model at a time; default: 64, or the batch where it is larger.
+        chunk: how many altered samples go through the model at a time; default: 64, fewer where they are of more than
+            half a million cells together, and never fewer than the batch.
 
     Raises:
         InputError: where the batch does not fit, or chunk is below one.
@@ -206,7 +207,7 @@ def probing(
         layout=None if outputs is None else Layout(outputs),
     )
     layout = Layout(inputs or told(model, "inputs", str) or BATCH)
-    at_once = chunk or max(_AT_ONCE, len(x))
+    at_once = chunk or max(len(x), min(_AT_ONCE, _CELLS // max(ok[0].numel(), 1)))
     with held(model), torch.no_grad(), torch.autocast(device.type, enabled=False):
         yield Probe(model, replace(moved, x=x), ok, layout, info, graph, at_once)
 

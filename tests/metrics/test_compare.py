@@ -247,15 +247,15 @@ def test_every_ready_made_metric_tells_the_true_cell_from_another():
     batch.x[..., 0] = batch.x[..., 0].abs() + 0.1
     model = Peak()
     metrics = [
-        deletion_score(model, steps=4),
-        deletion_score(model, kind="insertion", steps=4),
-        fidelity_score(model, share=[0.1]),
-        fidelity_score(model, "minus", share=[0.1]),
+        deletion_score(model, steps=4, baseline="zero"),
+        deletion_score(model, kind="insertion", steps=4, baseline="zero"),
+        fidelity_score(model, share=[0.1], baseline="zero"),
+        fidelity_score(model, "minus", share=[0.1], baseline="zero"),
     ]
     found = compare({"right": pointed(4, 2), "wrong": pointed(9, 0)}, metrics, batch, progress=False)
     assert [found.best(metric) for metric in found.metrics] == ["right"] * 4
     assert set(found.tests()["better"]) == {"right"}
-    curve = deletion_curve(model, batch, pointed(4, 2)(batch, target=None), steps=4)
+    curve = deletion_curve(model, batch, pointed(4, 2)(batch, target=None), steps=4, baseline="zero")
     np.testing.assert_allclose(found.scores["deletion gain"]["right"], curve.areas("gain"))
 
 

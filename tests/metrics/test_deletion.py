@@ -15,12 +15,13 @@ from tests.metrics.small_batches import batch, linear, padded
 
 LINEAR, BATCH = linear(), batch()
 MAP = LINEAR.contributions(BATCH.x)
+ZERO = {"baseline": "zero"}
 
 
 @pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
 @pytest.mark.parametrize("kind", ["deletion", "insertion"])
 def test_a_linear_model_loses_what_its_items_add_in_their_order(over, kind):
-    curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=0)
+    curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=0, **ZERO)
     axes = {"nodes": (0, 1), "frames": (0, 2), "cells": ()}[over]
     for row in range(len(BATCH)):
         added, there = MAP[row].numpy(), np.broadcast_to(BATCH.valid[row].numpy()[..., None], MAP[row].shape)
@@ -63,7 +64,7 @@ def test_areas_by_hand():
 def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
     found = {
         (kind, sign): deletion_curve(
-            LINEAR, BATCH, sign * MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=9
+            LINEAR, BATCH, sign * MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=9, **ZERO
         )
         for kind in ("deletion", "insertion")
         for sign in (1, -1)
@@ -117,13 +118,12 @@ def test_what_was_predicted_at_first_stays_the_target():
     for other in (named, each):
         assert np.allclose(other.score, predicted.score, atol=1e-12)
         assert np.allclose(other.control, predicted.control, atol=1e-12)
-    # Else the score of all-zero signals would be that of class 0 here, as of all classes.
     margin = deletion_curve(LINEAR, BATCH, MAP, target=Margin(2, 1), repeats=0)
     assert np.allclose(margin.full, (LINEAR(BATCH.x)[:, 2] - LINEAR(BATCH.x)[:, 1]).detach())
 
 
 def test_probabilities():
-    curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(2), probability=True, repeats=0)
+    curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(2), probability=True, repeats=0, **ZERO)
     assert np.allclose(curve.full, LINEAR(BATCH.x).softmax(1)[:, 2].detach())
     assert np.allclose(curve.blank, 1 / 3)
     assert curve.target == "the probability of class 2"
@@ -238,3 +238,27 @@ def test_wrong_use():
         DeletionCurve.joined([curve, deletion_curve(LINEAR, BATCH, explanation, target=Class(0), over="nodes")])
     with pytest.raises(InputError, match="no curves"):
         DeletionCurve.joined([])
+
+
+def test_how_many_go_through_the_model_at_a_time():
+    given = []
+
+    class Counting(nn.Module):
+        outputs = "b t n"
+
+        def forward(self, x):
+            given.append(len(x))
+            return x[:, 0, :, :, 0]
+
+    def asked(nodes, **options):
+        given.clear()
+        x = torch.ones(2, 1, 12, nodes, 1)
+        some = replace(BATCH, x=x, valid=torch.ones(2, 1, 12, dtype=torch.bool), label=-torch.ones(2), ids=("a", "b"))
+        deletion_curve(Counting(), some, np.ones(x.shape[:-1]), target=Forecast(0, 1), over="nodes", **options)
+        return max(given)
+
+    assert asked(20) == 64
+    assert asked(20, chunk=7) == 6
+    assert asked(20, chunk=1) == 1
+    # A large graph is not taken 64 times at once.
+    assert asked(8600, steps=4, repeats=0) == 4

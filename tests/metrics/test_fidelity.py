@@ -31,7 +31,7 @@ def cut(row: int, share: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("focus", ["model", "phenomenon"])
 def test_equals_the_definitions(focus):
-    found = fidelity(LINEAR, BATCH, MAP, focus=focus, share=[0.1, 0.4])
+    found = fidelity(LINEAR, BATCH, MAP, focus=focus, share=[0.1, 0.4], baseline="zero")
     for step, share in enumerate(found.share):
         for row in range(len(BATCH)):
             of = int(ANSWER[row] if focus == "model" else BATCH.label[row])
@@ -45,7 +45,7 @@ def test_equals_the_definitions(focus):
 
 
 def test_a_target_is_measured_in_its_own_units():
-    found = fidelity(LINEAR, BATCH, MAP, target=Class(ANSWER), share=[0.25])
+    found = fidelity(LINEAR, BATCH, MAP, target=Class(ANSWER), share=[0.25], baseline="zero")
     for row in range(len(BATCH)):
         ordered = np.sort(MAP[row][BATCH.valid[row]].numpy().ravel())[::-1]
         first = round(0.25 * len(ordered))
@@ -95,7 +95,7 @@ def test_characterization():
 
 
 def test_the_right_cells_are_necessary_and_enough():
-    right, wrong = (fidelity(LINEAR, BATCH, sign * MAP, share=[0.3]) for sign in (1, -1))
+    right, wrong = (fidelity(LINEAR, BATCH, sign * MAP, share=[0.3], baseline="zero") for sign in (1, -1))
     for measure in ("probability", "accuracy"):
         assert right.interval("plus", measure)[0].value > wrong.interval("plus", measure)[0].value
         assert right.interval("minus", measure)[0].value < wrong.interval("minus", measure)[0].value
