@@ -489,3 +489,26 @@ def slow_forecast_errors(
         found["rmse"].append((sum(squared) / len(squared)) ** 0.5)
         found["mape"].append(100 * sum(relative) / len(relative))
     return found
+
+
+def slow_temporal_rescaling(
+    relevance: Callable[[torch.Tensor], NDArray[np.float64]], x: torch.Tensor, valid: NDArray[np.bool_], alpha: float
+) -> NDArray[np.float64]:
+    """Algorithm 1 of Ismail et al. (2020) of one sample [M, T, N, C], reading by reading, zero as baseline."""
+    instances, frames, nodes = x.shape[:-1]
+    first = relevance(x)
+    time = np.zeros(frames)
+    for t in range(frames):
+        if valid[:, t].any():
+            hidden = x.clone()
+            hidden[:, t] = 0
+            time[t] = np.abs(first - relevance(hidden)).sum()
+    read = [t for t in range(frames) if valid[:, t].any()]
+    above = sorted(read, key=lambda t: -time[t])[: len(read) - int(alpha * len(read))]
+    values = np.zeros((instances, frames, nodes))
+    for m, t, n in np.ndindex(*values.shape):
+        if t in above and valid[m, t]:
+            hidden = x.clone()
+            hidden[m, t, n] = 0
+            values[m, t, n] = time[t] * np.abs(first - relevance(hidden)).sum()
+    return values
