@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.errors import InputError
-from stexplain.explain.cells import cell_valid
 from stexplain.explain.explainer import Asked, Signals
 from stexplain.explain.layer_explainer import LayerExplainer, LayerOptions
 from stexplain.explain.layer_outputs import listening
@@ -37,6 +36,7 @@ class CAM(LayerExplainer):
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
         stride: see `STGGradCAM`.
+        offset: see `STGGradCAM`.
         calls: see `STGGradCAM`.
         head: the linear head, a `Linear` or a convolution of kernel size 1, by name or module; default: the last one
             in the model.
@@ -135,7 +135,7 @@ class CAM(LayerExplainer):
             )
         over_nodes = features.mean(3)
         cells = over_nodes.shape[2]
-        ok = cell_valid(asked.known_valid, cells, self._stride(asked.sizes["t"], cells)).to(features.dtype)
+        ok = self._cell_valid(asked, cells).to(features.dtype)
         there = (ok.sum(2) > 0).to(features.dtype)
         row_means = torch.einsum("bmtc,bmt->bmc", over_nodes, ok / ok.sum(2, keepdim=True).clamp(min=1))
         # All cells alike; the valid cells alike; the valid cells of each instance, then the instances present.
