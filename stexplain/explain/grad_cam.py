@@ -33,6 +33,8 @@ class STGGradCAM(LayerGradient):
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
         stride: frames from one cell of the layer to the next; default: as the model says, else ceil(T / T').
+        offset: the frame that the layer's first cell is centred on, of convolutions without padding; default: as the
+            model says, else 0.
         calls: ``"frames"`` where the layer is a cell that runs once per frame: its outputs, each laid out without t,
             become the cells, and slopes are total derivatives, through all frames that follow. Default: ``"last"``.
         parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over

@@ -33,6 +33,7 @@ class GradCAMPlusPlus(LayerGradient):
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
         stride: see `STGGradCAM`.
+        offset: see `STGGradCAM`.
         calls: see `STGGradCAM`.
         chunk: see `STGGradCAM`.
 

@@ -29,6 +29,7 @@ class HiResCAM(LayerGradient):
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
         stride: see `STGGradCAM`.
+        offset: see `STGGradCAM`.
         calls: see `STGGradCAM`.
         chunk: see `STGGradCAM`.
 

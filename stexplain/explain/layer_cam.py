@@ -25,6 +25,7 @@ class LayerCAM(LayerGradient):
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
         stride: see `STGGradCAM`.
+        offset: see `STGGradCAM`.
         calls: see `STGGradCAM`.
         chunk: see `STGGradCAM`.
 

@@ -27,6 +27,7 @@ class LayerOptions(TypedDict, total=False):
     graph: "STGraph | None"
     classes: Sequence[str] | None
     stride: int | None
+    offset: int | None
     calls: Literal["last", "frames"]
     chunk: int | None
 
@@ -43,6 +44,8 @@ class LayerExplainer(Explainer):
         graph: see `Explainer`.
         classes: see `Explainer`.
         stride: frames from one cell of the layer to the next; default: `model.stride_at(layer)`, else ceil(T / T').
+        offset: the frame that the layer's first cell is centred on, of convolutions without padding; default:
+            `model.offset_at(layer)`, else 0.
         calls: which output is meant of a layer that runs more than once in a forward pass: the ``"last"``, or, as
             ``"frames"``, those of all calls as cells one after the other: of a cell that runs once per frame.
         chunk: see `Explainer`.
@@ -58,6 +61,7 @@ class LayerExplainer(Explainer):
         graph: "STGraph | None" = None,
         classes: Sequence[str] | None = None,
         stride: int | None = None,
+        offset: int | None = None,
         calls: Literal["last", "frames"] = "last",
         chunk: int | None = None,
     ):
@@ -65,6 +69,8 @@ class LayerExplainer(Explainer):
         assert self.model is not None
         if stride is not None and stride < 1:
             raise InputError(f"stride is {stride}; wanted at least 1.")
+        if offset is not None and offset < 0:
+            raise InputError(f"offset is {offset}; wanted a frame, from 0.")
         self.layer_name, self.layer = find_layer(self.model, layer)
         pattern = layout or told(self.model, "layout", str)
         if pattern is None:
@@ -80,7 +86,7 @@ class LayerExplainer(Explainer):
                 f"the layout {pattern!r} of layer {self.layer_name!r} has an axis t, where calls='frames' makes "
                 "one of the layer's calls. Leave t out of the layout, or calls away."
             )
-        self.stride = stride
+        self.stride, self.offset = stride, offset
         self.by_frame = calls == "frames"
 
     def _maps(self, asked: Asked, scored: Callable[[Any], Scored]) -> Maps:
@@ -91,9 +97,9 @@ class LayerExplainer(Explainer):
 
     def _over_frames(self, asked: Asked, cells: Tensor, scored: Scored) -> Maps:
         """A map over cells ``[B, M, T', N]``, taken back to frames."""
-        frames, stride = asked.sizes["t"], self._stride(asked.sizes["t"], cells.shape[2])
-        ok = cell_valid(asked.known_valid, cells.shape[2], stride)
-        return Maps(to_frames(cells, ok, frames, stride), scored, cells, stride, share_aside(cells, ok))
+        frames, ok = asked.sizes["t"], self._cell_valid(asked, cells.shape[2])
+        stride, offset = self._places(frames, cells.shape[2])
+        return Maps(to_frames(cells, ok, frames, stride, offset), scored, cells, stride, share_aside(cells, ok))
 
     @abstractmethod
     def _cells(self, asked: Asked, readings: Sequence[Callable[[Any], Scored]]) -> list[tuple[Tensor, Scored]]:
@@ -120,16 +126,25 @@ class LayerExplainer(Explainer):
             )
         return torch.cat([self.layout.to_batch(call, **known) for call in calls], dim=2)
 
-    def _stride(self, frames: int, cells: int) -> int:
-        if self.stride is not None:
-            return self.stride
-        if callable(known := getattr(self.model, "stride_at", None)):
-            try:
-                return int(known(self.layer_name))
-            except InputError:
-                # A model speaks for its blocks; of what is inside them, the sizes tell.
-                pass
-        return infer_stride(frames, cells)
+    def _cell_valid(self, asked: Asked, cells: int) -> Tensor:
+        """Which of so many cells of the layer stand for a valid frame, ``[B, M, T']``, bool."""
+        return cell_valid(asked.known_valid, cells, *self._places(asked.sizes["t"], cells))
+
+    def _places(self, frames: int, cells: int) -> tuple[int, int]:
+        """Stride and offset of the layer's cells: cell i is centred on frame offset + i * stride."""
+        offset = self.offset if self.offset is not None else self._said("offset_at") or 0
+        stride = self.stride or self._said("stride_at")
+        return stride or infer_stride(frames, cells, offset), offset
+
+    def _said(self, name: str) -> int | None:
+        """What the model says of the layer, where it does."""
+        if not callable(known := getattr(self.model, name, None)):
+            return None
+        try:
+            return int(known(self.layer_name))
+        except InputError:
+            # A model speaks for its blocks; of what is inside them, the sizes tell.
+            return None
 
     @property
     def _layer_name(self) -> str:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explain.asking import Asked, Reading
-from stexplain.explain.cells import cell_valid
 from stexplain.explain.layer_explainer import LayerExplainer
 from stexplain.explain.layer_outputs import gradients, listening
 from stexplain.explain.targets import Scored
@@ -47,7 +46,7 @@ class LayerGradient(LayerExplainer):
         features = self._features([call.detach() for call in calls], asked)
         # A call whose output goes nowhere changes nothing.
         there = [torch.zeros_like(call) if slope is None else slope for call, slope in zip(calls, slopes, strict=True)]
-        ok = cell_valid(asked.known_valid, features.shape[2], self._stride(asked.sizes["t"], features.shape[2]))
+        ok = self._cell_valid(asked, features.shape[2])
         # An absent instance has no valid cell: all of its cells count, for what is told of padding alone.
         return self._weighted(features, self._features(there, asked), ok | ~ok.any(-1, keepdim=True))
 

@@ -240,10 +240,10 @@ class STGCNForecaster(nn.Module):
         return forecast * self.std[self.target_channel] + self.mean[self.target_channel]
 
     def stride_at(self, layer: str) -> int:
-        """How many frames apart the cells of a layer's output are: 1 in every block.
+        """How many frames apart the cells of a layer's output are: always 1.
 
         Raises:
-            InputError: where there is no such block; names the nearest.
+            InputError: where there is no such layer; names the nearest.
         """
         self.offset_at(layer)
         return 1
@@ -252,13 +252,16 @@ class STGCNForecaster(nn.Module):
         """The frame that cell 0 of a layer's output stands for: the middle one of those that it sees.
 
         Args:
-            layer: the name of a block, ``"blocks.0"`` for the first.
+            layer: the name of a block, ``"blocks.0"`` for the first, or of its parts: ``"blocks.0.before"``,
+                ``"blocks.0.spatial"``, ``"blocks.0.after"``, ``"blocks.0.norm"``.
 
         Raises:
-            InputError: where there is no such block; names the nearest.
+            InputError: where there is no such layer; names the nearest.
         """
-        shrinking = self.hyperparameters["temporal_kernel"] - 1
-        names = {f"blocks.{i}": (i + 1) * shrinking for i in range(len(self.blocks))}
+        # Each gated convolution takes half of its kernel less one off either end; a block has two.
+        half = (self.hyperparameters["temporal_kernel"] - 1) // 2
+        gates = {"": 2, ".before": 1, ".spatial": 1, ".after": 2, ".norm": 2}
+        names = {f"blocks.{i}{part}": (2 * i + n) * half for i in range(len(self.blocks)) for part, n in gates.items()}
         if layer not in names:
             raise unknown("layer", layer, names)
         return int(names[layer])

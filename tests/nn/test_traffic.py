@@ -185,12 +185,13 @@ def test_how_far_a_sensor_hears():
 def test_cells_see_the_frames_around_the_one_they_stand_for():
     model = small()
     kept = {}
-    for name in ("blocks.0", "blocks.1"):
+    reaches = {"blocks.0": 2, "blocks.0.spatial": 1, "blocks.1.before": 3, "blocks.1": 4}
+    for name in reaches:
         model.get_submodule(name).register_forward_hook(lambda m, a, output, name=name: kept.update({name: output}))
     x = windows()[0].clone().requires_grad_()
     model(x)
-    for name, reach in (("blocks.0", 2), ("blocks.1", 4)):
-        assert kept[name].shape == (NODES, 3, 12 - 2 * reach, model.hyperparameters["blocks"][int(name[-1])][2])
+    for name, reach in reaches.items():
+        assert kept[name].shape[:3] == (NODES, 3, 12 - 2 * reach)
         assert (model.stride_at(name), model.offset_at(name)) == (1, reach)
         for cell in range(12 - 2 * reach):
             # Weighted, as the norm makes the plain sum of a cell's channels a constant.
