@@ -1,6 +1,6 @@
 """Deletion and insertion: what a model says as readings go, the most important first, or come back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -213,6 +213,8 @@ def deletion_curve(
     inputs: str | None = None,
     graph: STGraph | None = None,
     chunk: int | None = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
 ) -> DeletionCurve:
     """Replaces readings step by step, the most important first, and scores what is left.
 
@@ -247,6 +249,9 @@ def deletion_curve(
         graph: for the baseline `neighbours` and the names of nodes; default: `model.graph`.
         chunk: how many altered samples go through the model at a time; default: 64, fewer where they are of more than
             half a million cells together, and never fewer than the batch.
+        shared: further arguments of the model's forward by name, the same for all samples, such as
+            ``{"edge_index": edges}``.
+        per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
 
     Raises:
         InputError: where an argument is out of range, or the explanation is of another batch or another class.
@@ -268,7 +273,8 @@ def deletion_curve(
         raise InputError(f"steps is {steps} and repeats is {repeats}; wanted at least 1 and 0.")
     goal = as_target(Predicted() if target is None else target)
     share = np.linspace(0, 1, steps + 1)
-    with probing(model, batch, inputs=inputs, graph=graph, chunk=chunk) as probe:
+    options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
+    with probing(model, batch, **options, shared=shared, per_sample=per_sample) as probe:
         orders, count = probe.places(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
         fixed, classes = probe.fixed(goal)
         if isinstance(explanation, Explanation):

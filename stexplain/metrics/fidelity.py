@@ -1,6 +1,6 @@
 """Fidelity: whether what an explanation points at is necessary for an answer, and whether it is enough for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -160,6 +160,8 @@ def fidelity(
     inputs: str | None = None,
     graph: STGraph | None = None,
     chunk: int | None = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
 ) -> Fidelity:
     """What becomes of an answer without the most important items, and with only those.
 
@@ -189,6 +191,8 @@ def fidelity(
         inputs: see `deletion_curve`.
         graph: see `deletion_curve`.
         chunk: see `deletion_curve`.
+        shared: see `deletion_curve`.
+        per_sample: see `deletion_curve`.
 
     Raises:
         InputError: where an argument is out of range, or the explanation is of another batch.
@@ -206,7 +210,8 @@ def fidelity(
     shares = np.asarray(share, np.float64)
     if shares.ndim != 1 or not len(shares) or not ((shares > 0) & (shares < 1)).all():
         raise InputError(f"share is {list(share)}; wanted shares between 0 and 1, such as [0.1, 0.2].")
-    with probing(model, batch, inputs=inputs, graph=graph, chunk=chunk) as probe:
+    options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
+    with probing(model, batch, **options, shared=shared, per_sample=per_sample) as probe:
         (order,), count = probe.places(explanation, over=over, ranking=ranking, seed=seed)
         base = probe.towards(baseline)
 

@@ -1,6 +1,6 @@
 """Faithfulness for forecasts: what hiding the nodes that an explanation points at does to a forecast."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,7 @@ def forecast_masking_curve(
     inputs: str | None = None,
     graph: STGraph | None = None,
     chunk: int | None = None,
+    shared: Mapping[str, Any] | None = None,
 ) -> ForecastMaskingCurve:
     """Hides nodes step by step and measures the forecast: the masking of Das & Ortega (Tables 1-2) for a forecaster.
 
@@ -147,6 +148,7 @@ def forecast_masking_curve(
         inputs: see `deletion_curve`.
         graph: see `deletion_curve`.
         chunk: see `deletion_curve`.
+        shared: see `deletion_curve`.
 
     Raises:
         InputError: where an argument is out of range, nothing was observed, or no sample came.
@@ -157,7 +159,7 @@ def forecast_masking_curve(
     ids: list[str] = []
     for batch in batches:
         masks = node_masks(_importance(psi, batch), batch.ids, nodes, seed)
-        with probing(model, batch, inputs=inputs, graph=graph, chunk=chunk) as probe:
+        with probing(model, batch, inputs=inputs, graph=graph, chunk=chunk, shared=shared) as probe:
             ahead, places = _entries(probe, batch, at, horizon)
             found = _forecasts(probe, masks, probe.towards(baseline), steps, ahead, places)
         y, seen = (array(each)[:, ahead][:, :, places] for each in (batch.y, batch.y_observed))

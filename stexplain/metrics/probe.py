@@ -1,6 +1,6 @@
 """What the metrics share that ask a model about altered signals: the model held still, many alterations at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +37,8 @@ class Probe:
         told: what is known of its output.
         graph: of the nodes, where known.
         chunk: how many altered samples go through the model at a time.
+        shared: further arguments of the model's forward, the same for all samples.
+        per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
     """
 
     model: nn.Module
@@ -46,6 +48,8 @@ class Probe:
     told: OutputInfo
     graph: STGraph | None
     chunk: int
+    shared: Mapping[str, Any]
+    per_sample: Mapping[str, Tensor]
 
     def towards(self, baseline: "str | Baseline") -> Tensor:
         """What the baseline makes of the batch, ``[B, M, T, N, C]``; what is not there stays as it is."""
@@ -148,12 +152,12 @@ class Probe:
 
     def _output(self, x: Tensor, rows: slice, times: int) -> Tensor:
         masks = {"valid": self.batch.valid, "observed": self.batch.observed}
+        known = {name: mask for name, mask in masks.items() if mask is not None and takes(self.model, name)}
         given = {
-            name: mask[rows].repeat(times, *[1] * (mask.ndim - 1))
-            for name, mask in masks.items()
-            if mask is not None and takes(self.model, name)
+            name: value[rows].repeat(times, *[1] * (value.ndim - 1))
+            for name, value in {**known, **self.per_sample}.items()
         }
-        output = first_tensor(self.model(self.inputs.from_batch(x), **given), "the model")
+        output = first_tensor(self.model(self.inputs.from_batch(x), **given, **self.shared), "the model")
         if output.ndim == 0 or len(output) != len(x):
             raise InputError(
                 f"the model gave an output of shape {tuple(output.shape)} for {len(x)} samples laid out as "
@@ -170,6 +174,8 @@ def probing(
     inputs: str | None = None,
     graph: STGraph | None = None,
     chunk: int | None = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
 ) -> Iterator[Probe]:
     """Holds a model still and prepares a batch for it; the model is as before afterwards, also after an error.
 
@@ -180,9 +186,12 @@ def probing(
         graph: for baselines that need one, and for the names of nodes; default: `model.graph`.
         chunk: how many altered samples go through the model at a time; default: 64, fewer where they are of more than
             half a million cells together, and never fewer than the batch.
+        shared: further arguments of the model's forward by name, the same for all samples, such as
+            ``{"edge_index": edges}``.
+        per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
 
     Raises:
-        InputError: where the batch does not fit, or chunk is below one.
+        InputError: where the batch or an argument does not fit, or chunk is below one.
     """
     if chunk is not None and chunk < 1:
         raise InputError(f"chunk is {chunk}; wanted at least one sample at a time, or none for the default.")
@@ -207,9 +216,17 @@ def probing(
         layout=None if outputs is None else Layout(outputs),
     )
     layout = Layout(inputs or told(model, "inputs", str) or BATCH)
+    same = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in (shared or {}).items()}
+    each = {name: torch.as_tensor(value).to(device) for name, value in (per_sample or {}).items()}
+    for name, value in each.items():
+        if value.ndim == 0 or len(value) != len(x):
+            raise InputError(
+                f"per_sample[{name!r}] has shape {tuple(value.shape)}; wanted {len(x)} entries along its first axis, "
+                "one per sample. What is the same for all samples goes into `shared`."
+            )
     at_once = chunk or max(len(x), min(_AT_ONCE, _CELLS // max(ok[0].numel(), 1)))
     with held(model), torch.no_grad(), torch.autocast(device.type, enabled=False):
-        yield Probe(model, replace(moved, x=x), ok, layout, info, graph, at_once)
+        yield Probe(model, replace(moved, x=x), ok, layout, info, graph, at_once, same, each)
 
 
 def baseline_name(baseline: "str | Baseline") -> str:

@@ -1,7 +1,8 @@
 """Robustness: how much an explanation moves when the signals move a little."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,6 +69,8 @@ def sensitivity_max(
     relative: bool = True,
     draws: int = 10,
     seed: int = 0,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
 ) -> Sensitivity:
     """The greatest relative change of an explanation under small random changes of the signals.
 
@@ -91,6 +94,8 @@ def sensitivity_max(
             the sample; else it is in the units of the signals.
         draws: how many changes are tried.
         seed: of the changes.
+        shared: see `Explainer`'s call.
+        per_sample: see `Explainer`'s call.
 
     Raises:
         InputError: where an argument is out of range.
@@ -122,8 +127,9 @@ def sensitivity_max(
         for rows, some in zip(signals, ok, strict=True)
     ]
     randoms = [generator(seed, name) for name in batch.ids]
+    more: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
     with explainer:
-        first = explainer(batch, target=goal)
+        first = explainer(batch, target=goal, **more)
         fixed = fixed_target(goal, first.targets)
         whole = first.values.astype(np.float64)
         size = np.sqrt((whole**2).sum((1, 2, 3)))
@@ -133,7 +139,7 @@ def sensitivity_max(
             for row, (random, span) in enumerate(zip(randoms, spans, strict=True)):
                 moved[row][ok[row]] += random.uniform(-1, 1, (int(ok[row].sum()), sizes["c"])) * span
             altered = torch.from_numpy(moved).to(x)
-            shift = explainer(replace(batch, x=altered), target=fixed).values.astype(np.float64) - whole
+            shift = explainer(replace(batch, x=altered), target=fixed, **more).values.astype(np.float64) - whole
             changes[draw] = np.sqrt((shift**2).sum((1, 2, 3)))
     relative_changes = np.where(size > 0, changes / np.where(size > 0, size, 1), np.nan)
     return Sensitivity(relative_changes, batch.ids, explainer.method or type(explainer).__name__)

@@ -187,6 +187,26 @@ def test_readings_that_are_missing_are_never_replaced_nor_counted():
     assert np.isfinite(curve.score).all()
 
 
+@pytest.mark.parametrize("chunk", [None, 4])
+def test_models_of_several_inputs(chunk):
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = LINEAR
+
+        def forward(self, x, scale, gate):
+            return self.linear(x) * scale * gate[:, None]
+
+    gate = torch.arange(1.0, 7.0)
+    more = {"shared": {"scale": torch.tensor(2.0)}, "per_sample": {"gate": gate}, "chunk": chunk}
+    found = deletion_curve(Gated(), BATCH, MAP, target=Class(0), repeats=2, **more)
+    alone = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), repeats=2)
+    assert np.allclose(found.score, alone.score * 2 * gate.numpy(), atol=1e-12)
+    assert np.allclose(found.control, alone.control * 2 * gate.numpy(), atol=1e-12)
+    with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(3,\); wanted 6 entries"):
+        deletion_curve(Gated(), BATCH, MAP, target=Class(0), shared={"scale": 1.0}, per_sample={"gate": gate[:3]})
+
+
 def test_a_constant_map_is_a_guess():
     value, usable = np.zeros((400, 5)), np.ones((400, 5), bool)
     usable[:, 3] = False
