@@ -32,9 +32,9 @@ GAIN = 0.92
 """How much of congestion spreads along a link of weight 1; a ramp has a lower weight."""
 DAYS = 35
 PER_DAY = 288
-_CONGESTIONS_A_DAY = 24
+_CONGESTIONS_A_DAY = 60
 _APART = 48
-_FAULTS_EACH = 5
+_FAULTS_EACH = 3
 _HORIZONS = (3, 6, 9, 12)
 
 
