@@ -1,0 +1,69 @@
+"""Reads signals of sensors, a `.npy` file per recording: ``[T, N, 3]``, float32, as `planted_graph` writes them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from stexplain.cards import DatasetCard
+from stexplain.data.recording import Recording, Source
+from stexplain.errors import DataError
+
+_NAME = re.compile(r"f(?P<fold>\d+)_r(?P<repetition>\d+)_(?P<kind>.+)")
+
+
+def find(root: Path, card: DatasetCard) -> list[Source]:
+    """The recordings under a folder, sorted by id; no file is opened.
+
+    Args:
+        root: a folder; its subfolders are searched too.
+        card: whose class ids (``"B-double"`` ...) give the labels.
+
+    Returns:
+        One source per ``*.npy`` file that is no truth. Where the name is not of the form ``f1_r003_B-double``, or its
+        class is not on the card, the label is -1 and `problem` says why.
+    """
+    labels = {str(entry.id): label for label, entry in enumerate(card.classes)}
+    sources = []
+    for path in sorted(Path(root).rglob("*.npy"), key=lambda path: (path.stem, path)):
+        if path.name.endswith(".truth.npy"):
+            continue
+        match = _NAME.fullmatch(path.stem)
+        if match is None:
+            problem = "the name is not of the form f1_r003_B-double, so fold and class are unknown"
+            sources.append(Source(path.stem, path, -1, {}, problem))
+            continue
+        fields = {name: int(match[name]) for name in ("fold", "repetition")}
+        kind = match["kind"]
+        problem = "" if kind in labels else f"class {kind!r} is not on the card {card.name!r}"
+        sources.append(Source(path.stem, path, labels.get(kind, -1), fields, problem))
+    return sources
+
+
+def read(path: Path) -> Recording:
+    """Reads one recording, of one instance.
+
+    Raises:
+        DataError: where the file is missing, no array of numbers, or not ``[T, N, 3]`` and finite.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "f1_r001_B-double.npy"
+        >>> np.save(path, np.zeros((5, 40, 3), np.float32))
+        >>> read(path).xyz.shape
+        (1, 5, 40, 3)
+    """
+    path = Path(path)
+    try:
+        values = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a .npy array: {error}. Write it by numpy.save, without objects.") from error
+    if not isinstance(values, np.ndarray) or values.ndim != 3 or values.shape[2] != 3 or values.dtype.kind not in "fiu":
+        found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise DataError(f"{path} holds {found}; wanted numbers [T, N, 3].")
+    signals = values.astype(np.float32)
+    if not np.isfinite(signals).all():
+        raise DataError(f"{path}, frame {int(np.argwhere(~np.isfinite(signals))[0, 0])}: not finite.")
+    return Recording(signals[None], (0,))
