@@ -8,13 +8,17 @@ from typing import Any
 
 from stexplain.errors import DataError, suggest
 from stexplain.files import read_json, written_aside
-from stexplain.report import forecast, recognition
+from stexplain.report import comparison, forecast, recognition
 from stexplain.report.figures import bundle
 from stexplain.report.html import text
 
 Contents = Callable[[Path, Mapping[str, Any]], list[tuple[str, str, str]]]
 """From a run folder and its results to sections: key, title, content; content that is empty is left out."""
-CONTENTS: dict[str, Contents] = {"recognition": recognition.contents, "forecast": forecast.contents}
+CONTENTS: dict[str, Contents] = {
+    "recognition": recognition.contents,
+    "forecast": forecast.contents,
+    "comparison": comparison.contents,
+}
 """What a report holds, by the kind of experiment."""
 
 
