@@ -109,7 +109,7 @@ def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.floa
 
 
 def curve_row(stage: int, layer: str, correlation: NDArray[np.float64], random: float) -> dict[str, int | str | float]:
-    """A row of the curve: the mean, lowest and highest correlation over samples, and the level of a random map."""
+    """A row of the curve: the mean, lowest and highest correlation, and the level of a random map."""
     return {
         "stage": stage,
         "layer": layer,

@@ -8,6 +8,7 @@ import pandas as pd
 from torch import nn
 
 from stexplain.errors import InputError, StexplainError
+from stexplain.explain.altered import check_counts
 from stexplain.explain.explainer import Explainer, Signals, TargetLike
 from stexplain.explain.model_state import unwrapped
 from stexplain.explain.rebinding import MakeExplainer
@@ -31,9 +32,9 @@ class SelfTest:
         subject: what was tested on what, in words.
         checks: one per test, with its verdict.
         curve: of the randomisation test, a row per stage: columns `stage` (0: untouched), `layer` (what was randomised
-            last), `correlation` (mean over samples of the rank correlation with the original map), `low` and `high`
-            (the lowest and highest sample), `random` (the correlation of random numbers with it). None where that
-            test was not applicable.
+            last), `correlation` (mean over samples and draws of the rank correlation with the original map), `low` and
+            `high` (the lowest and highest of them), `random` (the correlation of random numbers with it). None where
+            that test was not applicable.
 
     Example:
         >>> print(SelfTest("CAM on STGCN", (Check("the same twice", True, 0.0, 1e-4),), None))
@@ -112,6 +113,7 @@ def selftest(
     permuted: "Callable[[Sequence[int]], nn.Module] | None" = None,
     tolerance: float = 1e-4,
     threshold: float = 0.5,
+    draws: int = 3,
     seed: int = 0,
 ) -> SelfTest:
     """Tests an explainer on a model with some samples.
@@ -145,7 +147,9 @@ def selftest(
         permuted: from an order to the same model with node i in the place of its node ``order[i]``. Not needed for our
             `STGCN`.
         tolerance: up to which maps are the same.
-        threshold: below which the correlation must be when all is randomised.
+        threshold: up to which the correlation may be when all is randomised, as the mean over samples and draws. It
+            need not be zero: edges of the graph and ends of the clip leave their trace in any network.
+        draws: how many times the model is randomised, each another way. One costs an explanation per part of the model.
         seed: of the shuffling and the order of nodes.
 
     Raises:
@@ -159,6 +163,7 @@ def selftest(
         >>> result.passed, result["appended padding"].why
         (True, 'the model takes no `valid`: all that it is given counts')
     """
+    check_counts(draws=draws)
     inside = unwrapped(model)
     before = snapshot(inside)
     own = explainer if isinstance(explainer, Explainer) else explainer(model)
@@ -176,7 +181,7 @@ def selftest(
         shared or {},
         per_sample or {},
         permuted,
-        Limits(tolerance, threshold, seed),
+        Limits(tolerance, threshold, draws, seed),
     )
     checks = [check(subject) for check in CHECKS]
     last, curve = randomised(subject)

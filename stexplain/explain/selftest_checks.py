@@ -147,14 +147,20 @@ def randomised(subject: Subject) -> tuple[Check, pd.DataFrame | None]:
     original = subject.original
     with Random(subject.model, inputs=subject.explainer.inputs.pattern) as random:
         level = float(rank_correlation(original, random(subject.batch)).mean())
-    rows = [curve_row(0, "", rank_correlation(original, original), level)]
-    for layer, other in cascade(subject.model, subject.limits.seed):
-        found = rank_correlation(original, subject.explain(by=subject.on(other)))
-        rows.append(curve_row(len(rows), layer, found, level))
-    curve = pd.DataFrame(rows)
-    if len(rows) == 1:
+    found: list[list[NDArray[np.float64]]] = []
+    layers: list[str] = []
+    for draw in range(subject.limits.draws):
+        for stage, (layer, other) in enumerate(cascade(subject.model, subject.limits.seed + draw)):
+            if draw == 0:
+                layers.append(layer)
+                found.append([])
+            found[stage].append(rank_correlation(original, subject.explain(by=subject.on(other))))
+    if not layers:
         return Check.not_applicable(name, "the model has learned nothing that could be forgotten"), None
-    why = f"rank correlation after {len(rows) - 1} stages; random numbers have {level:.2f}"
+    whole = curve_row(0, "", rank_correlation(original, original), level)
+    rows = [curve_row(stage, layers[stage - 1], np.stack(each), level) for stage, each in enumerate(found, 1)]
+    curve = pd.DataFrame([whole, *rows])
+    why = f"rank correlation after {len(layers)} stages; random numbers have {level:.2f}"
     return Check.of(name, curve["correlation"].iloc[-1], subject.limits.threshold, why), curve
 
 

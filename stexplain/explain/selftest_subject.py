@@ -52,6 +52,7 @@ class Limits:
 
     tolerance: float
     threshold: float
+    draws: int
     seed: int
 
 
