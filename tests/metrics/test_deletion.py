@@ -6,11 +6,15 @@ import torch
 from torch import nn
 
 from stexplain.data.baselines import mean
+from stexplain.data.scaler import Scaler
+from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explain.explanation import Explanation
 from stexplain.explain.targets import Class, Forecast, Margin, PerSample, Predicted
+from stexplain.graph import STGraph
 from stexplain.metrics import DeletionCurve, deletion_curve
 from stexplain.metrics.items import items, ranks
+from stexplain.nn.traffic import STGCNForecaster
 from tests.metrics.small_batches import batch, linear, padded
 
 LINEAR, BATCH = linear(), batch()
@@ -161,6 +165,30 @@ def test_forecasts_fall_in_their_own_units():
         Forecaster(), roads, -heat, target=Forecast(2, 2), baseline="mean", steps=12, repeats=0, ranking="magnitude"
     )
     assert np.array_equal(other.score, curve.score)
+
+
+def test_our_forecaster_is_asked_in_miles_per_hour():
+    speeds = 60 + 8 * np.sin(np.arange(160)[:, None] / 7 + np.arange(5))
+    speeds[np.random.default_rng(1).random(speeds.shape) < 0.1] = np.nan
+    graph = STGraph(["a", "b", "c", "d", "e"], [(0, 1), (1, 2), (2, 3), (3, 4)])
+    series = WindowedSeries(speeds, graph=graph)
+    torch.manual_seed(0)
+    model = STGCNForecaster(graph, blocks=((4, 2, 4), (4, 2, 4)), scaler=Scaler.fit(series)).eval()
+    windows = series.batch(np.arange(3))
+    target = Forecast(["c", "d"], 12)
+    heat = np.random.default_rng(0).random(windows.x.shape[:-1])
+    curve = deletion_curve(model, windows, heat, target=target, steps=5, repeats=1)
+    order = np.argsort(-np.where(windows.observed, heat, -1).reshape(3, -1), axis=1, kind="stable")
+    base = mean(windows.x, windows.observed)
+    for step, share in enumerate(curve.share):
+        x = windows.x.clone().reshape(3, -1)
+        for row in range(3):
+            gone = order[row, : round(share * int(windows.observed[row].sum()))]
+            x[row, gone] = base.reshape(3, -1)[row, gone]
+        with torch.no_grad():
+            forecast = model(x.reshape(windows.x.shape), observed=windows.observed)
+        assert np.allclose(curve.score[step], forecast[:, 11, [2, 3]].sum(1), atol=1e-3)
+    assert (np.abs(curve.full - 120) < 40).all()
 
 
 def test_readings_that_are_missing_are_never_replaced_nor_counted():
