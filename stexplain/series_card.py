@@ -64,7 +64,8 @@ class SeriesCard(Card):
     Attributes:
         reader: an import path, ``"package.module"``, whose `read(path, card)` gives a `SeriesFile`.
         planted: an import path whose `generate(card, out, *, seed)` writes files that the reader reads, or none.
-        files: names of files that the reader looks for, where they differ from its own.
+        files: names of the files, where they differ from what the reader looks for: ``readings``, ``adjacency``,
+            ``distances``.
     """
 
     title: str

@@ -32,7 +32,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         InputError: where h5py is not installed.
     """
     where = Path(where)
-    names = (card.files.get("speeds", "*.h5"), f"{card.name}.csv", f"{card.name.upper()}.csv")
+    names = (card.files.get("readings", "*.h5"), f"{card.name}.csv", f"{card.name.upper()}.csv")
     path = found_file(where, names, "the readings", companion=False)
     if path.suffix.lower() == ".csv":
         return speeds_csv.read(path, card)
@@ -55,7 +55,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         InputError: where h5py is not installed.
     """
     try:
-        import h5py  # type: ignore[import-untyped, unused-ignore]  # it ships no types, and is optional
+        import h5py  # type: ignore[import-not-found, import-untyped, unused-ignore]  # optional, and ships no types
     except ModuleNotFoundError as error:
         raise InputError(f"{path} is HDF5, which needs h5py: pip install 'stexplain[traffic]'.") from error
     try:

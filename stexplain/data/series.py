@@ -383,6 +383,9 @@ def _checked_events(
     wanted = (len(events), series.window, series.nodes)
     if truth is None or truth.shape != wanted:
         raise InputError(f"truth has shape {None if truth is None else truth.shape}; wanted {wanted}.")
+    if series.graph is not None:
+        for name in events["target"]:
+            series.graph.index(str(name))
     if not events["horizon"].between(1, series.horizon).all():
         raise InputError(f"events have horizons up to {events['horizon'].max()}; wanted 1 to {series.horizon}.")
     return events.reset_index(drop=True)

@@ -16,8 +16,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     """Reads the series and its graph.
 
     Args:
-        where: the file, or its folder, in which it is called ``speeds.csv`` or as `files.speeds` of the card says. The
-            graph's file lies beside it, see `graph_beside`.
+        where: the file, or its folder, in which it is called ``speeds.csv`` or as `files.readings` of the card says.
+            The graph's file lies beside it, see `graph_beside`.
         card: of the series.
 
     Returns:
@@ -27,7 +27,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         DataError: where a file is missing or broken: names the line and the cell.
     """
     where = Path(where)
-    path = found_file(where, card.files.get("speeds", "speeds.csv"), "the readings", companion=False)
+    path = found_file(where, card.files.get("readings", "speeds.csv"), "the readings", companion=False)
     table = read_table(path, labels=True)
     table.index = parsed_times(pd.Series(table.index), path)
     table = filled(table, card.series.minutes, path)

@@ -18,7 +18,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
 
     Args:
         where: the folder, or the file of readings in it. Their names end with ``_speed.csv`` and ``_adj.csv``, or are
-            those of `files.speeds` and `files.adjacency` of the card. Positions are taken from DCRNN's
+            those of `files.readings` and `files.adjacency` of the card. Positions are taken from DCRNN's
             ``graph_sensor_locations.csv`` where that lies in the folder, or in one beside it, and knows all sensors.
         card: of the series; `series.start` is the time of the first row, which the files do not tell.
 
@@ -29,7 +29,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         DataError: where a file is missing or broken: names the line and the cell.
     """
     where = Path(where)
-    path = found_file(where, card.files.get("speeds", "*_speed.csv"), "the readings", companion=False)
+    path = found_file(where, card.files.get("readings", "*_speed.csv"), "the readings", companion=False)
     table = read_table(path)
     ids = [str(name) for name in table.columns]
     adjacency = found_file(path, card.files.get("adjacency", "*_adj.csv"), "the adjacency")

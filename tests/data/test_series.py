@@ -320,5 +320,11 @@ def test_events_go_with_their_windows():
         test.events_batch([0])
     with pytest.raises(InputError, match="no planted events"):
         series().events_batch()
+    with pytest.raises(InputError, match=r"unknown node 'd'"):
+        series(graph=graph, events=events.replace("a", "d"), truth=truth)
+    with pytest.raises(InputError, match="no column 'horizon'"):
+        series(graph=graph, events=events.drop(columns="horizon"), truth=truth)
+    with pytest.raises(InputError, match="horizons up to 9; wanted 1 to 3"):
+        series(graph=graph, events=events.assign(horizon=9), truth=truth)
     with pytest.raises(InputError, match=r"truth has shape \(3, 4, 3\); wanted \(3, 5, 3\)"):
         series(window=5, graph=graph, events=events, truth=truth)
