@@ -201,7 +201,7 @@ class WindowedSeries:
             x=torch.from_numpy(x[:, None]),
             valid=torch.ones(len(starts), 1, self.window, dtype=torch.bool),
             label=torch.full((len(starts),), -1, dtype=torch.int64),
-            ids=tuple(self._source.name(start) for start in starts),
+            ids=self._source.names(starts),
             observed=torch.from_numpy(np.ascontiguousarray(observed[:, None])),
             y=torch.from_numpy(np.where(y_observed, y, np.float32(0))),
             y_observed=torch.from_numpy(np.ascontiguousarray(y_observed)),

@@ -68,9 +68,11 @@ class Source:
             return np.full(len(frames), np.datetime64("NaT"), dtype="datetime64[ns]")
         return np.asarray(self.time.to_numpy()[frames].astype("datetime64[ns]"))
 
-    def name(self, frame: int) -> str:
-        """What a window that starts at this frame is called: its time, or the frame's number."""
-        return str(frame) if self.time is None else self.time[frame].isoformat(sep=" ")
+    def names(self, frames: NDArray[np.int64]) -> tuple[str, ...]:
+        """What windows that start at these frames are called: their times to the second, or the frames' numbers."""
+        if self.time is None:
+            return tuple(map(str, frames.tolist()))
+        return tuple(text.replace("T", " ") for text in np.datetime_as_string(self.times(frames), unit="s").tolist())
 
 
 def source_of(
