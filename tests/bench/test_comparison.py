@@ -106,6 +106,7 @@ def test_a_run_goes_on_from_its_last_method(home, finished, monkeypatch, tmp_pat
     folder, store = home
     scored = compared.score_method
     done = []
+    monkeypatch.setattr("stexplain.bench.comparison.comparison_figures", lambda *_: None)  # drawn above, and slow
 
     def killed(job, asked, method, indices):
         if len(done) == 2:

@@ -1,0 +1,164 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from stexplain.cards import dataset_card, model_card
+from stexplain.cli_explain import explain
+from stexplain.data.planted_graph import generate
+from stexplain.data.prepare import prepare
+from stexplain.errors import CardError, InputError
+from stexplain.explain.explanation import Explanation
+from stexplain.graph import STGraph
+from stexplain.nn.checkpoint import load_model, save_model
+
+FOREIGN = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.head = nn.Linear(4, 6)
+
+    def forward(self, x):  # b c t n
+        return self.head(self.conv(x).relu().mean((2, 3)))
+
+def make():
+    return Net()
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A store of planted signals and a model of their graph, of random weights."""
+    root = tmp_path_factory.mktemp("explain")
+    card = dataset_card("planted")
+    generate(card, root / "raw", repetitions=1, progress=False)
+    prepare(card, root / "raw", root / "store", workers=1, progress=False)
+    torch.manual_seed(0)
+    model = load_model("stgcn2", graph=STGraph.from_card(card), classes=card.class_names, recipe="quick")
+    save_model(root / "model", model.eval(), card=model_card("stgcn2"), recipe="quick")
+    return root
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Charts take a second each; one test draws them."""
+    monkeypatch.setattr("stexplain.cli_explain._drawn", lambda *_: {})
+
+
+def run(*arguments, ok=True):
+    app = typer.Typer()
+    app.command()(explain)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if ok:
+        assert result.exit_code == 0, result.output + repr(result.exception)
+        return result.stdout
+    return result
+
+
+def common(home, out):
+    return ["--card", "planted", "--data", home / "store", "--out", out]
+
+
+def test_map_chart_and_summary_are_written(home, tmp_path):
+    out = tmp_path / "out"
+    told = json.loads(run(home / "model", *common(home, out), "--first", 2, "--json"))
+    e = Explanation.load(out / "explanation.nc")
+    assert told["method"] == e.method == "STG-Grad-CAM"
+    assert told["layer"] == "blocks.1"
+    assert [sample["id"] for sample in told["samples"]] == list(e.ids)
+    assert json.loads((out / "summary.json").read_text())["samples"] == told["samples"]
+    classes = dataset_card("planted").class_names
+    for row, sample in enumerate(told["samples"]):
+        assert sample["explained"] == classes[e.targets[row]]
+        assert sample["score"] == pytest.approx(float(e.score[row]))
+        best = e.nodes().iloc[row].nlargest(5)
+        np.testing.assert_allclose([value for _, value in sample["top_nodes"]], best)
+        assert set(sample["files"]) == {"html", "png"}
+        assert all((out / path.split("/")[-1]).stat().st_size > 5000 for path in sample["files"].values())
+
+
+def test_samples_method_and_target_are_chosen(home, tmp_path, undrawn):
+    out = tmp_path / "out"
+    shown = run(
+        home / "model", *common(home, out), "--ids", "f5_r001_C-double", "--method", "InputGradient", "--target",
+        "flutter in D", "--split", "random/test",
+    )  # fmt: skip
+    e = Explanation.load(out / "explanation.nc")
+    assert (e.ids, e.method, e.target) == (("f5_r001_C-double",), "input gradient", "class 'flutter in D'")
+    assert e.targets.tolist() == [5]
+    top = e.nodes().iloc[0].idxmax()
+    assert "f5_r001_C-double  flutter in D  score" in shown
+    assert f"  {top} " in shown
+    assert " s\n" in shown
+    run(home / "model", *common(home, out), "--target", "2")
+    assert Explanation.load(out / "explanation.nc").targets.tolist() == [2]
+
+
+def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, undrawn):
+    (tmp_path / "theirs.py").write_text(FOREIGN)
+    monkeypatch.chdir(tmp_path)
+    options = ["--inputs", "b c t n", "--layout", "b c t n", "--layer", "conv"]
+    told = json.loads(run("theirs:make", *common(home, tmp_path / "out"), *options, "--json"))
+    assert told["layer"] == "conv"
+    assert told["samples"][0]["top_nodes"][0][0].startswith("s")
+    for path, message in (
+        ("theirs:mke", "has no 'mke'. Did you mean 'make'"),
+        ("nowhere.at:all", "'nowhere' cannot be imported"),
+        ("theirs:number", "made a int; wanted a torch.nn.Module"),
+    ):
+        error = run(path, *common(home, tmp_path / "out"), ok=False).exception
+        assert isinstance(error, InputError)
+        assert message in str(error)
+
+
+def test_a_card_is_explained_with_random_weights_and_says_so(home, tmp_path, undrawn):
+    result = run("stgcn2", *common(home, tmp_path / "out"), ok=False)
+    assert result.exit_code == 0, result.output
+    assert "its weights are random" in result.stderr
+    first = Explanation.load(tmp_path / "out" / "explanation.nc")
+    run("stgcn2", *common(home, tmp_path / "out"))
+    np.testing.assert_array_equal(Explanation.load(tmp_path / "out" / "explanation.nc").values, first.values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["--method", "GradCam"], InputError, "unknown method 'GradCam'. Did you mean 'STGGradCAM'"),
+        (["--target", "doubl in B"], InputError, "Did you mean 'double in B'"),
+        (["--target", "forecast:s1"], InputError, "is not forecast:NODE:HORIZON"),
+        (["--ids", "f5_r001_C-doubl"], InputError, "unknown sample 'f5_r001_C-doubl'. Did you mean 'f5_r001_C-double'"),
+        (["--first", "0"], InputError, "wanted at least one sample"),
+        (["--split", "random/tst"], InputError, "Did you mean 'random/test'"),
+        (["--method", "Motion", "--layer", "blocks.0"], InputError, "Motion has no option 'layer'"),
+        (["--card", "plantd"], CardError, "Did you mean 'planted'"),
+    ],
+)
+def test_wrong_use_is_told_with_the_nearest(home, tmp_path, arguments, kind, message):
+    result = run(home / "model", *common(home, tmp_path / "out"), *arguments, ok=False)
+    assert isinstance(result.exception, kind), result.output
+    assert message in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys, typer; from stexplain.cli_explain import explain\n"
+        "app = typer.Typer(rich_markup_mode=None); app.command()(explain)\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'dgl', 'numpy', 'pandas', 'altair', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--method" in done.stdout
+    assert done.stdout.rstrip().endswith("[]")
