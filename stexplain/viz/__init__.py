@@ -16,6 +16,7 @@ from stexplain.viz.lag_map import lag_map as lag_map
 from stexplain.viz.localisation import localisation as localisation
 from stexplain.viz.masking_curves import masking_curves as masking_curves
 from stexplain.viz.network import network as network
+from stexplain.viz.randomisation import randomisation as randomisation
 from stexplain.viz.road_network import road_network as road_network
 from stexplain.viz.save import save as save
 from stexplain.viz.skeleton import skeleton as skeleton
@@ -35,6 +36,7 @@ __all__ = [
     "localisation",
     "masking_curves",
     "network",
+    "randomisation",
     "road_network",
     "save",
     "skeleton",
