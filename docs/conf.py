@@ -1,7 +1,10 @@
 """The documentation's settings; built with `python -m sphinx -W docs docs/_build`."""
 
 import os
+import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 os.environ.setdefault("DGLBACKEND", "pytorch")
 
 from stexplain import __version__
@@ -17,10 +20,25 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+    "charts",
 ]
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "tutorials",
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "image_scrapers": ("charts",),
+    "reset_modules": (),
+    "capture_repr": ("_repr_html_", "__repr__"),
+    "remove_config_comments": True,
+    "show_memory": False,
+    "download_all_examples": False,
+    "plot_gallery": True,
+}
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_ext", "examples", "sg_execution_times.rst"]
 html_theme = "furo"
 html_title = "stexplain"
 autodoc_typehints = "description"

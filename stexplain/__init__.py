@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from stexplain.explain.explanation import Explanation as Explanation
     from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
     from stexplain.explain.gradient import InputGradient as InputGradient
+    from stexplain.explain.selftest import selftest as selftest
     from stexplain.explain.targets import Class as Class
     from stexplain.explain.targets import Forecast as Forecast
     from stexplain.explain.targets import Margin as Margin
     from stexplain.explain.targets import Predicted as Predicted
     from stexplain.graph import STGraph as STGraph
+    from stexplain.metrics.compare import compare as compare
     from stexplain.nn.checkpoint import load_model as load_model
     from stexplain.nn.checkpoint import load_stgcn_checkpoint as load_stgcn_checkpoint
     from stexplain.train import fit as fit
@@ -49,6 +51,8 @@ _NAMES = {
     "Predicted": "stexplain.explain.targets",
     "Margin": "stexplain.explain.targets",
     "Forecast": "stexplain.explain.targets",
+    "selftest": "stexplain.explain.selftest",
+    "compare": "stexplain.metrics.compare",
     "bench": "",
     "data": "",
     "metrics": "",

@@ -1,0 +1,18 @@
+
+// Draws a chart in the colours of the page, and again when the reader turns the lights on or off.
+function stxChart(name, spec) {
+  const draw = () => {
+    const color = getComputedStyle(document.body).color;
+    const text = { labelColor: color, titleColor: color };
+    const config = {
+      background: "transparent", axis: { ...text, domainColor: color, tickColor: color },
+      legend: text, header: text, title: { color: color, subtitleColor: color },
+      view: { stroke: "transparent" }, text: { color: color },
+    };
+    const options = { actions: { export: true, source: false, compiled: false, editor: false }, config: config };
+    return vegaEmbed("#" + name, spec, options);
+  };
+  draw();
+  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["data-theme"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
