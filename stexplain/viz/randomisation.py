@@ -27,7 +27,7 @@ def randomisation(
     Example:
         >>> curve = {"stage": [0, 1], "layer": ["", "head"], "correlation": [1.0, 0.2], "random": [0.0, 0.0]}
         >>> chart = randomisation(pd.DataFrame({**curve, "low": [1.0, 0.1], "high": [1.0, 0.4]}))
-        >>> chart.layer[1].encoding.x.sort
+        >>> [row["layer"] for row in chart.data.values]
         ['untouched', 'head']
     """
     require(table, ["stage", "layer", "correlation", "low", "high", "random"])
