@@ -1,0 +1,201 @@
+"""STGCN for roads at 207, 1,000 and 8,600 nodes: a training step and an explanation, beside the dense formulation.
+
+Roads are drawn at random: sensors in the plane, each linked to its `--degree` nearest. Batches are [4, 1, 12, N, 1].
+The dense formulation has the same layers and sees the same input, but multiplies by dense N x N matrices of the
+Chebyshev terms, in NCHW memory, as published code does; at 8,600 nodes these alone take 0.9 GB.
+
+Each measurement is a process of its own, so that its peak memory is its own: the highest resident memory of the
+process while it runs, imports and data included, and how much of that is above what was resident before the first
+step. Seconds are medians. `--edges` also measures our step at 1,000 nodes for several numbers of neighbours: cost is
+to be linear in edges.
+
+    python benchmarks/nodes.py [--threads 1] [--rounds 5] [--nodes 207 1000 8600] [--edges] [--json FILE]
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from stexplain.data.scaler import Scaler
+from stexplain.explain import STGGradCAM
+from stexplain.explain.targets import Forecast
+from stexplain.graph import STGraph
+from stexplain.nn.traffic import STGCNForecaster
+
+BATCH, WINDOW = 4, 12
+KINDS = ("training step", "inference", "explanation")
+
+
+def roads(nodes: int, degree: int) -> STGraph:
+    from scipy.spatial import cKDTree
+
+    places = np.random.default_rng(0).random((nodes, 2))
+    _, near = cKDTree(places).query(places, degree + 1)
+    pairs = {(min(i, j), max(i, j)) for i, row in enumerate(near.tolist()) for j in row[1:]}
+    return STGraph([str(index) for index in range(nodes)], sorted(pairs))
+
+
+class DenseGate(nn.Module):
+    def __init__(self, channels_in: int, channels_out: int, kernel: int):
+        super().__init__()
+        self.both = nn.Conv2d(channels_in, 2 * channels_out, (kernel, 1))
+        self.kernel, self.out = kernel, channels_out
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        passed, gate = self.both(x).chunk(2, 1)
+        latest = x[:, :, self.kernel - 1 :]
+        latest = F.pad(latest, (0, 0, 0, 0, 0, self.out - latest.shape[1]))
+        return (passed + latest) * torch.sigmoid(gate)
+
+
+class DenseBlock(nn.Module):
+    def __init__(self, terms: torch.Tensor, channels_in: int):
+        super().__init__()
+        self.before, self.after = DenseGate(channels_in, 64, 3), DenseGate(16, 64, 3)
+        self.mix = nn.Parameter(torch.randn(len(terms), 16, 64) / 14)
+        self.bias = nn.Parameter(torch.zeros(16))
+        self.norm = nn.LayerNorm(64)
+        self.terms = terms
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.before(x)
+        heard = torch.einsum("bctn,knw->bkctw", y, self.terms)
+        y = torch.relu(torch.einsum("bkctw,koc->botw", heard, self.mix) + self.bias[:, None, None])
+        return self.norm(self.after(y).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Dense(nn.Module):
+    """The network with dense matrices [K, N, N], on [B, 1, T, N, 1]."""
+
+    inputs, layout, outputs = "b m t n c", "b c t n", "b t n"
+
+    def __init__(self, graph: STGraph):
+        super().__init__()
+        terms = torch.from_numpy(graph.relations("chebyshev", largest=2.0).matrices(len(graph))).float()
+        self.graph = graph
+        self.blocks = nn.ModuleList([DenseBlock(terms, 1), DenseBlock(terms, 64)])
+        self.last, self.norm = DenseGate(64, 64, 4), nn.LayerNorm(64)
+        self.hidden, self.head = nn.Linear(64, 64), nn.Linear(64, 12)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = (x[:, 0] - 55) / 12
+        y = y.permute(0, 3, 1, 2)
+        for block in self.blocks:
+            y = block(y)
+        y = self.norm(self.last(y)[:, :, 0].transpose(1, 2))
+        return self.head(torch.relu(self.hidden(y))).transpose(1, 2) * 12 + 55
+
+    def stride_at(self, layer: str) -> int:
+        return 1
+
+    def offset_at(self, layer: str) -> int:
+        return 2 * (int(layer[-1]) + 1)
+
+
+def resident() -> float:
+    """Highest resident memory of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(which: str, kind: str, nodes: int, degree: int, rounds: int) -> dict[str, Any]:
+    graph = roads(nodes, degree)
+    torch.manual_seed(0)
+    model: nn.Module = STGCNForecaster(graph, scaler=Scaler([55.0], [12.0])) if which == "ours" else Dense(graph)
+    x = 55 + 12 * torch.randn(BATCH, 1, WINDOW, nodes, 1)
+    y = 55 + 12 * torch.randn(BATCH, 12, nodes)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def train() -> None:
+        optimizer.zero_grad()
+        (model(x) - y).abs().mean().backward()
+        optimizer.step()
+
+    def infer() -> None:
+        with torch.inference_mode():
+            model(x)
+
+    def explain() -> None:
+        with STGGradCAM(model) as explainer:
+            explainer(x, target=Forecast(nodes // 2, 6))
+
+    run = {"training step": train, "inference": infer, "explanation": explain}[kind]
+    model.train(kind == "training step")
+    before = resident()
+    seconds = []
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return {
+        "edges": len(graph.edges),
+        "seconds": statistics.median(seconds[1:]),
+        "peak MB": resident(),
+        "extra MB": resident() - before,
+    }
+
+
+def apart(*arguments: object) -> dict[str, Any] | None:
+    """A measurement in a process of its own; none where it could not be done, for want of memory."""
+    child = subprocess.run([sys.executable, __file__, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    return json.loads(child.stdout) if child.returncode == 0 else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--nodes", type=int, nargs="+", default=[207, 1000, 8600])
+    parser.add_argument("--degree", type=int, default=4, help="nearest neighbours that each sensor is linked to")
+    parser.add_argument("--edges", action="store_true", help="also 1,000 nodes with more and more edges")
+    parser.add_argument("--dense-up-to", type=int, default=8600, help="largest number of nodes for the dense one")
+    parser.add_argument("--json", type=Path, help="writes the figures here")
+    parser.add_argument("--one", nargs=2, metavar=("WHICH", "KIND"), help="this measurement alone; prints JSON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.one:
+        which, kind = arguments.one
+        print(json.dumps(measure(which, kind, arguments.nodes[0], arguments.degree, arguments.rounds)))
+        return
+    common = ("--threads", arguments.threads, "--rounds", arguments.rounds)
+    cases = [(nodes, arguments.degree) for nodes in arguments.nodes]
+    cases += [(1000, degree) for degree in (8, 16, 32, 64)] if arguments.edges else []
+    results = []
+    for nodes, degree in cases:
+        for kind in KINDS:
+            row: dict[str, Any] = {"nodes": nodes, "degree": degree, "kind": kind}
+            for which in ("ours", "dense"):
+                if which == "ours" or nodes <= arguments.dense_up_to:
+                    size = ("--nodes", nodes, "--degree", degree)
+                    row[which] = apart(*common, *size, "--one", which, kind)
+            results.append(row)
+            ours, dense = row["ours"], row.get("dense")
+            beside = (
+                f"dense {dense['seconds'] * 1e3:8.0f} ms, peak {dense['peak MB']:6.0f} MB"
+                if dense
+                else "dense: does not fit"
+                if "dense" in row
+                else "dense: not tried"
+            )
+            print(
+                f"N = {nodes:5d}, {ours['edges']:6d} edges, {kind:13s}: ours {ours['seconds'] * 1e3:7.0f} ms, "
+                f"peak {ours['peak MB']:6.0f} MB; {beside}",
+                flush=True,
+            )
+    if arguments.json:
+        about = {"batch": BATCH, "threads": arguments.threads, "torch": torch.__version__}
+        arguments.json.write_text(json.dumps({**about, "results": results}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
