@@ -16,10 +16,14 @@ from stexplain.explain.edge_explanation import EdgeExplanation
 from stexplain.explain.layer_outputs import gradients, listening
 from stexplain.explain.targets import Scored, as_target
 from stexplain.graph import Relations
+from stexplain.nn.gated import ChebyshevConvolution, RelationConvolution
 from stexplain.nn.message_passing import GraphConvolution
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
+
+
+_Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 
 
 class _Edges(NamedTuple):
@@ -48,8 +52,9 @@ class EdgeImportance(Asking):
     Args:
         model: any module; see `STGGradCAM`.
         of: names of parameters, buffers, or arguments in `shared`, that hold edge weights: dense, ``[N, N]`` or
-            ``[K, N, N]``, whose entries that are not zero are the edges; or ``[E]``, with `edges`. Default: the edge
-            importance of all graph convolutions of this package.
+            ``[K, N, N]``, whose entries that are not zero are the edges; or ``[E]``, of a graph convolution of this
+            package (such as ``"blocks.0.spatial.adjacency"`` of a forecaster) or with `edges`. Default: the edge
+            importance of all graph convolutions of this package that learn one.
         ends: which axis of a dense tensor is which: ``"source target"`` (out[w] = sum over v of A[v, w] x[v], as in
             ST-GCN) or ``"target source"`` (A x).
         edges: source and target of the edges of tensors ``[E]``, ``[E, 2]``, int.
@@ -201,9 +206,13 @@ class EdgeImportance(Asking):
         return tensor
 
     def _edges_in(self, tensor: Tensor, name: str, nodes: int) -> _Edges:
+        assert self.model is not None
         if self.edges is not None and tensor.shape == (len(self.edges),):
             source, target = self.edges.to(tensor.device).unbind(1)
             return _Edges((torch.arange(len(source), device=tensor.device),), source, target, torch.zeros_like(source))
+        holder = name.rpartition(".")[0]
+        if self.edges is None and isinstance(layer := dict(self.model.named_modules()).get(holder), _Convolution):
+            return _edges_of(layer)
         if tensor.ndim not in (2, 3) or tensor.shape[-2:] != (nodes, nodes):
             raise InputError(
                 f"{name!r} has shape {tuple(tensor.shape)}; wanted [{nodes}, {nodes}] or "
@@ -214,9 +223,15 @@ class EdgeImportance(Asking):
         return _Edges(entries, source, target, entries[0] if tensor.ndim == 3 else torch.zeros_like(source))
 
 
-def _edges_of(layer: GraphConvolution) -> _Edges:
-    source, target = layer.topology.tensors(layer.importance.device)
-    return _Edges((), source, target // layer.relations, target % layer.relations)
+def _edges_of(layer: _Convolution) -> _Edges:
+    """The edges of a tensor ``[E]`` of one of the package's convolutions."""
+    entries = (torch.arange(len(layer.topology), device=layer.adjacency.device),)
+    source, target = layer.topology.tensors(layer.adjacency.device)
+    if isinstance(layer, RelationConvolution):
+        nodes = layer.topology.targets
+        return _Edges(entries, source % nodes, target, source // nodes)
+    relations = layer.relations if isinstance(layer, GraphConvolution) else 1
+    return _Edges(entries, source, target // relations, target % relations)
 
 
 def _importance_slopes(layer: GraphConvolution, x: Tensor, slopes: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ from torch import nn
 from stexplain.errors import InputError
 from stexplain.explain.edge_explanation import EdgeExplanation
 from stexplain.explain.edge_importance import EdgeImportance
-from stexplain.explain.targets import Class, Custom
+from stexplain.explain.targets import Class, Custom, Forecast
+from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
+from stexplain.nn.traffic import STGCNForecaster
 from tests.explain.small_models import AdaptiveGraph, PlainSTGCN, signals
 from tests.explain.test_layer_gradient import GRAPH, ours, padded
 from tests.reference import ReleasedSTGCN
@@ -185,13 +187,39 @@ def test_buffers_and_arguments_by_name():
     assert sent.requires_grad is False
 
 
+@pytest.mark.parametrize("relations", ["chebyshev", "random_walk"])
+def test_the_adjacency_of_a_forecaster(relations):
+    graph = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d")], directed=relations != "chebyshev")
+    torch.manual_seed(0)
+    known = {"blocks": ((4, 2, 4), (4, 2, 4)), "relations": relations, "dropout": 0.0}
+    model, x = STGCNForecaster(graph, **known).double(), signals(2, 1, 12, 4, 1).double()
+    names = ["blocks.0.spatial.adjacency", "blocks.1.spatial.adjacency"]
+    with EdgeImportance(model, of=names) as explain:
+        e = explain(x, target=Forecast("d", 3))
+    layer = model.get_submodule("blocks.1.spatial")
+    first, start = np.asarray(e.block) == names[1], layer.topology.source
+    assert [e.source[edge] for edge in first.nonzero()[0]] == [graph.nodes[index % 4] for index in start]
+    assert len(set(e.relation)) == (1 if relations == "chebyshev" else max(start) // 4 + 1)
+    model.eval()
+    for edge in (0, 3, len(start) - 1):
+        scores = []
+        for step in (1e-5, -2e-5):
+            layer.adjacency[edge] += step
+            scores.append(model(x)[:, 2, 3].detach())
+        layer.adjacency[edge] += 1e-5
+        expected = (scores[0] - scores[1]) / 2e-5 * layer.adjacency[edge]
+        np.testing.assert_allclose(e.values[:, first][:, edge], expected, rtol=1e-4, atol=1e-8)
+
+
 def test_nothing_is_left_on_the_model():
     model, (x, valid) = with_importance().train(), padded()
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    found = []
     for of in (None, ["blocks.0.spatial.importance"]):
-        edges = None if of is None else np.zeros((13, 2), int)
-        with EdgeImportance(model, of=of, edges=edges) as explain:
-            explain(x, target=Class(1), valid=valid)
+        with EdgeImportance(model, of=of) as explain:
+            found.append(explain(x, target=Class(1), valid=valid))
+    np.testing.assert_allclose(found[0].values[:, :13], found[1].values, rtol=1e-5, atol=1e-8)
+    assert found[0].source[:13] == found[1].source
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
     assert all(
         module.training and not module._forward_hooks and not module._forward_pre_hooks for module in model.modules()
