@@ -4,11 +4,18 @@ import inspect
 
 import pytest
 
-from stexplain.cards import card_names, dataset_card, imported
+from stexplain.cards import card_names, dataset_card, imported, is_series_card
 from stexplain.data.recording import Recording
+from stexplain.data.series_file import SeriesFile
 from stexplain.errors import DataError
+from stexplain.series_card import series_card
+from tests.data.series_cards import small_card
 
-CARDS = card_names("datasets")
+SERIES = [name for name in card_names("datasets") if is_series_card(name)]
+CARDS = [name for name in card_names("datasets") if name not in SERIES]
+# Readers of formats that no bundled card has hold to it too.
+SERIES_READERS = sorted({series_card(name).reader for name in SERIES} | {"stexplain.data.largest"})
+CONTENTS = [b"", b"\x00\xff garbage \n 1 2 3\n", b"1\r\n", b"{}", b"9999999999999999999\r\n"]
 
 
 @pytest.fixture(params=CARDS)
@@ -20,7 +27,7 @@ def test_an_empty_folder_holds_nothing(card, tmp_path):
     assert imported(card.reader, card.name).find(tmp_path, card) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\xff garbage \n 1 2 3\n", b"1\r\n", b"{}", b"9999999999999999999\r\n"])
+@pytest.mark.parametrize("content", CONTENTS)
 def test_a_broken_file_is_named_and_nothing_else_is_raised(card, tmp_path, content):
     path = tmp_path / "broken file.x"
     path.write_bytes(content)
@@ -36,3 +43,32 @@ def test_a_missing_file_is_named(card, tmp_path):
 def test_read_gives_a_recording(card):
     hints = inspect.get_annotations(imported(card.reader, card.name).read, eval_str=True)
     assert hints["return"] is Recording
+
+
+@pytest.fixture(params=SERIES_READERS)
+def reader(request):
+    if request.param == "stexplain.data.metr_la_h5":
+        pytest.importorskip("h5py")
+    return imported(request.param, "the test")
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_a_broken_file_of_a_series_is_named_and_nothing_else_is_raised(reader, tmp_path, content):
+    path = tmp_path / "broken file.x"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="broken file"):
+        reader.read(path, small_card(tmp_path / "card", reader.__name__))
+
+
+def test_a_missing_file_of_a_series_is_named(reader, tmp_path):
+    card = small_card(tmp_path / "card", reader.__name__)
+    with pytest.raises(DataError, match=r"not there is not there. Give the folder that holds the readings"):
+        reader.read(tmp_path / "not there", card)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty holds no .*, the readings. It holds: nothing"):
+        reader.read(tmp_path / "empty", card)
+
+
+def test_read_gives_a_series_file(reader):
+    hints = inspect.get_annotations(reader.read, eval_str=True)
+    assert hints["return"] is SeriesFile
