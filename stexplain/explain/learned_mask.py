@@ -39,8 +39,8 @@ class LearnedMask(Explainer):
         max(0, kept)^2        to destroy         + smoothness * mean over nodes and pairs of frames of |w[t+1] - w[t]|
                                                  + connectedness * mean over edges (u, v) and frames of |w[u] - w[v]|
 
-    over valid cells, pairs and edges, so that padding is no matter. |d| is rounded off at zero, as
-    sqrt(d^2 + 0.05^2) - 0.05, to have a slope everywhere. Where several causes suffice, `keep` may be content with
+    over valid cells, pairs and edges, so that padding is no matter. ``|d|`` is rounded off at zero, as
+    ``sqrt(d^2 + 0.05^2) - 0.05``, to have a slope everywhere. Where several causes suffice, `keep` may be content with
     one, `destroy` must take all: the two belong together.
 
     w is the sigmoid of logits that start from zero, all alike, and go a fixed number of steps of Adam (Kingma & Ba,

@@ -50,10 +50,10 @@ class ForecastEvaluation:
     is not in the interval, which is then too narrow. It is the percentile bootstrap of the ratio of sums over blocks.
 
     Attributes:
-        absolute: sum of |e| over nodes, ``[n, H]``.
+        absolute: sum of ``|e|`` over nodes, ``[n, H]``.
         squared: sum of e^2, ``[n, H]``.
         count: of how many observed targets, ``[n, H]``.
-        relative: sum of |e / y| over targets that are not near zero, ``[n, H]``.
+        relative: sum of ``|e / y|`` over targets that are not near zero, ``[n, H]``.
         relative_count: of how many targets, ``[n, H]``.
         blocks: the block of each window, ``[n]``, from 0.
         block: what a block is, in words.
