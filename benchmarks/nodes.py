@@ -6,8 +6,8 @@ Chebyshev terms, in NCHW memory, as published code does; at 8,600 nodes these al
 
 Each measurement is a process of its own, so that its peak memory is its own: the highest resident memory of the
 process while it runs, imports and data included, and how much of that is above what was resident before the first
-step. Seconds are medians. `--edges` also measures our step at 1,000 nodes for several numbers of neighbours: cost is
-to be linear in edges.
+step. Seconds are medians, those of CPU time in parentheses, which other load disturbs less. `--edges` also measures
+1,000 nodes with more and more neighbours: cost is to be linear in edges.
 
     python benchmarks/nodes.py [--threads 1] [--rounds 5] [--nodes 207 1000 8600] [--edges] [--json FILE]
 """
@@ -132,17 +132,23 @@ def measure(which: str, kind: str, nodes: int, degree: int, rounds: int) -> dict
     run = {"training step": train, "inference": infer, "explanation": explain}[kind]
     model.train(kind == "training step")
     before = resident()
-    seconds = []
+    seconds, busy = [], []
     for _ in range(rounds + 1):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         run()
         seconds.append(time.perf_counter() - began)
+        busy.append(time.process_time() - worked)
     return {
         "edges": len(graph.edges),
         "seconds": statistics.median(seconds[1:]),
+        "CPU seconds": statistics.median(busy[1:]),
         "peak MB": resident(),
         "extra MB": resident() - before,
     }
+
+
+def took(entry: dict[str, Any]) -> str:
+    return f"{entry['seconds'] * 1e3:6.0f} ({entry['CPU seconds'] * 1e3:.0f}) ms"
 
 
 def apart(*arguments: object) -> dict[str, Any] | None:
@@ -181,14 +187,14 @@ def main() -> None:
             results.append(row)
             ours, dense = row["ours"], row.get("dense")
             beside = (
-                f"dense {dense['seconds'] * 1e3:8.0f} ms, peak {dense['peak MB']:6.0f} MB"
+                f"dense {took(dense)}, peak {dense['peak MB']:6.0f} MB"
                 if dense
                 else "dense: does not fit"
                 if "dense" in row
                 else "dense: not tried"
             )
             print(
-                f"N = {nodes:5d}, {ours['edges']:6d} edges, {kind:13s}: ours {ours['seconds'] * 1e3:7.0f} ms, "
+                f"N = {nodes:5d}, {ours['edges']:6d} edges, {kind:13s}: ours {took(ours)}, "
                 f"peak {ours['peak MB']:6.0f} MB; {beside}",
                 flush=True,
             )
