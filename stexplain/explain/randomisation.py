@@ -91,7 +91,8 @@ def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
 def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.float64]:
     """Spearman's correlation of two explanations' magnitudes over the valid cells of each sample, ``[B]``.
 
-    A map that is the same everywhere ranks nothing, and correlates zero with any other.
+    Cells where both are zero are left out: readings that are missing, and what lies beyond what the network sees, are
+    so in any two maps. A map that is the same everywhere ranks nothing, and correlates zero with any other.
 
     Example:
         >>> one = Explanation(np.array([[[[1.0, -2.0], [3.0, 0.0]]]]), np.ones((1, 1, 2), bool))
@@ -101,9 +102,10 @@ def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.floa
     """
     found = np.zeros(len(first))
     for row, valid in enumerate(first.valid):
-        ranks = [rankdata(np.abs(each.values[row][valid]).ravel()) for each in (first, second)]
-        centred = [each - each.mean() for each in ranks]
-        size = np.prod([np.linalg.norm(each) for each in centred])
+        sizes = np.abs([each.values[row][valid].ravel() for each in (first, second)])
+        ranks = rankdata(sizes[:, sizes.any(0)], axis=1)
+        centred = ranks - ranks.mean(1, keepdims=True) if ranks.size else ranks
+        size = np.prod(np.linalg.norm(centred, axis=1))
         found[row] = centred[0] @ centred[1] / size if size > 0 else 0.0
     return found
 

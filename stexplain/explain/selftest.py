@@ -148,7 +148,8 @@ def selftest(
             `STGCN`.
         tolerance: up to which maps are the same.
         threshold: up to which the correlation may be when all is randomised, as the mean over samples and draws. It
-            need not be zero: edges of the graph and ends of the clip leave their trace in any network.
+            need not be zero: the ends of the clip leave their trace in any network, and so does the place of the node
+            in the forecast of one node, for which 0.5 may be strict.
         draws: how many times the model is randomised, each another way. One costs an explanation per part of the model.
         seed: of the shuffling and the order of nodes.
 

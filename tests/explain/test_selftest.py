@@ -1,6 +1,7 @@
 """Every explainer of the package passes its self-test; explainers and models that are broken fail the right test."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from stexplain.explain.controls import Control, Motion, Random
 from stexplain.explain.explainer import Explainer, Maps
 from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.gradient import InputGradient
+from stexplain.explain.integrated_gradients import IntegratedGradients
 from stexplain.explain.learned_mask import LearnedMask
 from stexplain.explain.model_state import unwrapped
 from stexplain.explain.rebinding import rebound, renumbered
 from stexplain.explain.selftest import SelfTestError, selftest
+from stexplain.explain.shapley import ShapleyValueSampling
 from stexplain.explain.targets import Class, Custom, Forecast, Margin, PerSample, Predicted
 from stexplain.explain.temporal_rescaling import TemporalRescaling
 from stexplain.graph import STGraph
@@ -103,8 +106,8 @@ class Added(STGGradCAM):
 
 @pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda kind: kind.__name__)
 def test_every_explainer_passes(kind):
-    make = kind if kind is not LearnedMask else lambda model: LearnedMask(model, steps=10)
-    result = selftest(model(), make, batch(), target=Class(1))
+    quick = {LearnedMask: {"steps": 10}, ShapleyValueSampling: {"orders": 4}, IntegratedGradients: {"steps": 16}}
+    result = selftest(model(), partial(kind, **quick.get(kind, {})), batch(), target=Class(1))
     result.raise_for_failure()
     applicable = {check.name for check in result.checks if check.passed}
     assert {"the same twice", "alone as in the batch", "appended padding", "model left as it was"} <= applicable
