@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from stexplain.cli_explain import explain
 from stexplain.errors import StexplainError
 
 app = typer.Typer(
@@ -17,6 +18,9 @@ app = typer.Typer(
     "  stexplain bench ntu                       the paper's experiment on generated data, a few minutes\n\n"
     "  stexplain data prepare ntu RAW --out DIR  NTU's recordings into a store\n\n"
     "  stexplain bench ntu --data DIR            the paper's experiment on them\n\n"
+    "  stexplain bench planted                   which method finds the truth, on data where it is known\n\n"
+    "  stexplain bench roads                     traffic forecasts, explained\n\n"
+    "  stexplain explain MODEL --card ntu        one sample, one method: map, chart, JSON\n\n"
     "  stexplain doctor                          what is installed, and whether it works",
     no_args_is_help=True,
     add_completion=False,
@@ -198,13 +202,33 @@ def show(card: Card, json_: Json = False) -> None:
 
 @data_app.command("check")
 def check(
-    folder: Annotated[Path, typer.Argument(help="A prepared store.")],
+    folder: Annotated[Path, typer.Argument(help="A prepared store, or the folder of a card of your own.")],
     json_: Json = False,
 ) -> None:
-    """Verify a prepared store: sizes, labels, values and checksums."""
-    from stexplain.data.store import check as run_check
+    """Verify a prepared store (sizes, labels, values, checksums), or say what is wrong with a card of your own.
 
-    _print(run_check(folder), json_)
+    Ends with 1 where something is to be mended.
+
+    Examples:
+
+      stexplain data check stores/ntu
+
+      stexplain data check datasets/mine
+    """
+    if (folder / "card.toml").is_file() or folder.suffix == ".toml":
+        from stexplain.bench.check_card import check_card
+
+        report = check_card(folder)
+        _print(report, json_)
+        if not report.ok:
+            raise typer.Exit(1)
+        return
+    from stexplain.data.store import check as check_store
+
+    _print(check_store(folder), json_)
+
+
+app.command("explain")(explain)
 
 
 @app.command()
