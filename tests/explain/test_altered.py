@@ -6,7 +6,12 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explain.altered import AlteredCopies, Settled, replaced_by
 from stexplain.explain.explainer import Explainer, Maps
+from stexplain.explain.gradient_shap import GradientSHAP
+from stexplain.explain.integrated_gradients import IntegratedGradients
+from stexplain.explain.occlusion import Occlusion
+from stexplain.explain.shapley import ShapleyValueSampling
 from stexplain.explain.targets import Class, Custom, Margin, PerSample, Predicted
+from stexplain.explain.temporal_rescaling import TemporalRescaling
 from tests.explain.small_models import signals
 
 FIRST = torch.tensor([[1.0, 2.0, 0.0], [4.0, 3.0, 1.0]])
@@ -75,6 +80,45 @@ def test_what_comes_with_a_sample_goes_with_its_copies():
         hidden = (valid[..., None] & observed)[last]
         assert (explain.start[..., 0][hidden] == 7).all()
         assert torch.equal(explain.start[..., 0][~hidden], x[last][..., 0][~hidden])
+
+
+METHODS = [GradientSHAP, IntegratedGradients, Occlusion, ShapleyValueSampling, TemporalRescaling]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_no_more_copies_go_through_the_model_at_a_time_than_allowed(method):
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def forward(self, x):
+            self.seen.append(len(x))
+            return x.square().sum((1, 2, 3))
+
+    model = Counting()
+    with method(model, copies=3) as explain:
+        explain(signals(2, 1, 8, 4, 3), target=Class(0))
+    assert max(model.seen) == 6
+    with method(model, copies=3, chunk=1) as explain:
+        model.seen.clear()
+        explain(signals(2, 1, 8, 4, 3), target=Class(0))
+    assert max(model.seen) == 3
+
+
+@pytest.mark.parametrize("method", [GradientSHAP, IntegratedGradients, Occlusion, ShapleyValueSampling])
+def test_methods_give_every_copy_what_came_with_its_sample(method):
+    """On a linear model all of them are the signals times their weight, which came with the sample."""
+    x, valid = signals(2, 1, 3, 4, 1), torch.ones(2, 1, 3, dtype=torch.bool)
+    valid[1, 0, 2] = False
+    observed = signals(2, 1, 3, 4, seed=1) > -0.5
+    batch = Batch(x, valid, torch.zeros(2, dtype=torch.int64), ("a", "b"), observed=observed)
+    scale = torch.tensor([[2.0], [5.0]])
+    options = {GradientSHAP: {"baselines": ["zero"]}, IntegratedGradients: {}}.get(method, {"window": 1})
+    with method(Listening(), **options) as explain:
+        e = explain(batch, target=Class(0), shared={"weight": 10.0}, per_sample={"scale": scale})
+    expected = x[..., 0] * (valid[..., None] & observed) * scale.view(2, 1, 1, 1) * 10
+    torch.testing.assert_close(torch.from_numpy(e.values), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_an_output_of_other_size_is_refused():
