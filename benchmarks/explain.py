@@ -210,7 +210,7 @@ def peak(name: str, batch: int, few: int, threads: int, answer: "multiprocessing
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident()
     run()
-    answer.put(_peak() - before)
+    answer.put(max(0.0, _peak() - before))
 
 
 def _resident() -> float:
