@@ -89,21 +89,53 @@ class Batch:
     sampled: Sampled | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, sample: Sample) -> "Batch":
-        """One sample as a batch.
+    def of(cls, *samples: Sample) -> "Batch":
+        """Samples as a batch; shorter ones, and those of fewer instances, are padded with what is not valid.
+
+        It collates for a `torch.utils.data.DataLoader`: ``collate_fn=lambda samples: Batch.of(*samples)``.
+
+        Raises:
+            InputError: where there are none, or they differ in nodes, channels, or in whether they carry a truth.
 
         Example:
-            >>> Batch.of(Sample(np.zeros((1, 4, 3, 2), np.float32), np.ones((1, 4), bool), id="one")).x.shape
-            torch.Size([1, 1, 4, 3, 2])
+            >>> long = Sample(np.ones((1, 4, 3, 2), np.float32), np.ones((1, 4), bool), id="long")
+            >>> short = Sample(np.ones((1, 2, 3, 2), np.float32), np.ones((1, 2), bool), id="short")
+            >>> batch = Batch.of(long, short)
+            >>> tuple(batch.x.shape), batch.valid[1].tolist(), batch.ids
+            ((2, 1, 4, 3, 2), [[True, True, False, False]], ('long', 'short'))
         """
+        if not samples:
+            raise InputError("no samples came; wanted at least one.")
+        for name, what in (("nodes and channels", lambda s: s.x.shape[2:]), ("truth", lambda s: s.truth is None)):
+            if len({what(sample) for sample in samples}) > 1:
+                raise InputError(
+                    f"the samples differ in {name}, so they cannot be one batch. Take them of one dataset."
+                )
+        instances, frames = (max(sample.x.shape[axis] for sample in samples) for axis in (0, 1))
+
+        def together(arrays: "list[NDArray[Any]]") -> torch.Tensor:
+            out = np.zeros((len(arrays), instances, frames, *arrays[0].shape[2:]), arrays[0].dtype)
+            for row, array in enumerate(arrays):
+                out[row, : array.shape[0], : array.shape[1]] = array
+            return torch.from_numpy(out)
+
+        observed = None
+        if any(sample.observed is not None for sample in samples):
+            nodes = samples[0].x.shape[2]
+            observed = together(
+                [
+                    np.repeat(one.valid[..., None], nodes, -1) if one.observed is None else one.observed
+                    for one in samples
+                ]
+            )
         return cls(
-            torch.tensor(sample.x)[None],
-            torch.tensor(np.asarray(sample.valid))[None],
-            torch.tensor([sample.label]),
-            (sample.id,),
-            None if sample.truth is None else torch.tensor(sample.truth)[None],
-            None if sample.observed is None else torch.tensor(sample.observed)[None],
-            sample.sampled,
+            together([sample.x for sample in samples]),
+            together([np.asarray(sample.valid) for sample in samples]),
+            torch.tensor([sample.label for sample in samples]),
+            tuple(sample.id for sample in samples),
+            None if samples[0].truth is None else together([one.truth for one in samples if one.truth is not None]),
+            observed,
+            _sampled_alike([sample.sampled for sample in samples]),
         )
 
     def __len__(self) -> int:
@@ -124,6 +156,28 @@ class Batch:
         values: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         tensors = {name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)}
         return replace(self, **{**values, **tensors})
+
+
+def _sampled_alike(each: "list[Sampled | None]") -> Sampled | None:
+    """Where the samples of a batch came from; none where not all are of a dataset, or by different recipes."""
+    known = [sampled for sampled in each if sampled is not None]
+    if len(known) < len(each) or any(sampled.recipe != known[0].recipe for sampled in known):
+        return None
+    ways = [sampled.by for sampled in known]
+
+    def by(recipe: Recipe) -> Batch:
+        batches = [way(recipe) for way in ways if way is not None]
+        truth = [batch.truth for batch in batches if batch.truth is not None]
+        return Batch(
+            torch.cat([batch.x for batch in batches]),
+            torch.cat([batch.valid for batch in batches]),
+            torch.cat([batch.label for batch in batches]),
+            tuple(name for batch in batches for name in batch.ids),
+            torch.cat(truth) if truth else None,
+            sampled=Sampled(recipe, by),
+        )
+
+    return Sampled(known[0].recipe, None if None in ways else by)
 
 
 def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", where: str = "") -> None:

@@ -114,3 +114,23 @@ def test_ones_own_samples_go_in_untouched():
     batch = recorded().batch([0])
     mine = replace(batch, sampled=None)
     assert STGGradCAM(trained())(mine, target=Class(0)).values.shape == (1, 1, 11, 5)
+
+
+def test_a_data_loader_gives_what_the_dataset_gives():
+    clips = recorded()
+    loader = torch.utils.data.DataLoader(clips, batch_size=2, collate_fn=lambda samples: Batch.of(*samples))
+    for model in (ours(), trained()):
+        expected = STGGradCAM(model)(clips.batch([0, 1, 2]), target=Class(0))
+        values = [STGGradCAM(model)(batch, target=Class(0)).values for batch in loader]
+        assert [len(part) for part in values] == [2, 1]
+        for part, rows in zip(values, (slice(0, 2), slice(2, 3)), strict=True):
+            frames = part.shape[2]
+            np.testing.assert_allclose(part, expected.values[rows, :, :frames], rtol=1e-5, atol=1e-7)
+
+
+def test_samples_that_are_no_batch():
+    one, other = recorded()[0], Clips.from_arrays([np.ones((1, 5, 5, 2))], graph=GRAPH)[0]
+    with pytest.raises(InputError, match="differ in nodes and channels"):
+        Batch.of(one, other)
+    with pytest.raises(InputError, match="no samples came"):
+        Batch.of()
