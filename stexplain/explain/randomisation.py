@@ -66,7 +66,7 @@ def _parts(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module, bool]
 def shuffled(stage: Stage, random: torch.Generator) -> None:
     """Shuffles the entries of every tensor of a stage, in place.
 
-    What was learned is gone and the scale stays, so that the randomised network neither dies nor explodes.
+    What was learned is gone and the scale stays. It needs not be known how the layer was initialised.
     """
     with torch.no_grad():
         for tensor in stage.tensors:
