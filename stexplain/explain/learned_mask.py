@@ -46,7 +46,7 @@ class LearnedMask(Explainer):
     w is the sigmoid of logits that start from zero, all alike, and go a fixed number of steps of Adam (Kingma & Ba,
     ICLR 2015). Nothing is drawn at random, every sample has its own loss, and Adam works on every logit by itself, so
     a sample gets the same mask alone or in a batch, but for rounding, which steps can enlarge: in float32 masks differ
-    by about 1e-6, by some 1e-4 in a rare sample (in float64 not at all that one could see). A step costs a forward and a backward pass.
+    by about 1e-6, in a rare sample by some 1e-4. A step costs a forward and a backward pass.
 
     Where y(x) and y(b) are equal (to 1e-5 of the larger), the baseline scores as the sample does and nothing is there
     to be kept or destroyed: the mask is zero everywhere, and `kept` NaN. Take another baseline.
