@@ -50,26 +50,34 @@ def errors(runs: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
     for name, run in runs.items():
         body = [
             [
-                method,
+                str(run.get("model_title") or name) if method == "model" else method,
                 ahead(step, dataset),
                 *(_error(found, measure, step) for measure in ("mae", "rmse")),
-                percent(_at(found.get("mape"), step)),
+                _error(found, "mape", step),
                 number((run.get("differences") or {}).get(method, {}).get(str(step))),
             ]
             for method, found in (run.get("errors") or {}).items()
             for step in run.get("horizons") or ()
         ]
-        head = ["forecast by", "ahead", f"MAE, {unit}", f"RMSE, {unit}", "MAPE", "MAE above the model's (95% interval)"]
+        head = [
+            "forecast by",
+            "ahead",
+            f"MAE, {unit}",
+            f"RMSE, {unit}",
+            "MAPE, %",
+            "MAE above the model's (95% interval)",
+        ]
         title = str(run.get("model_title") or name)
         parts.append(table(head, body, caption=f"Errors on the test part: {title}"))
         if run.get("recipe_summary"):
             parts.append(paragraph(f"Recipe {run['recipe']}: {run['recipe_summary']}"))
     if not parts:
         return paragraph("No forecast was evaluated in this run.")
+    drawn = next((str(run["drawn"]) for run in runs.values() if run.get("drawn")), "blocks of time")
     words = paragraph(
         "Errors are over all observed readings of the test part, which lies after the training part in time. "
-        "Persistence repeats the last reading, the historical average is that of the training part at the time of day. "
-        "Intervals are by a bootstrap over blocks of time, as neighbouring windows share readings."
+        "Persistence repeats the last reading, the historical average is that of the training part at that time of the "
+        f"week. Intervals are by a bootstrap over {drawn}, as neighbouring windows share readings."
     )
     return words + "".join(parts)
 
@@ -88,12 +96,12 @@ def events(runs: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
                 event["target"],
                 event.get("start"),
                 ahead(event["horizon"], dataset),
-                *(f"{event[key]:.1f}" for key in ("last", "observed", "forecast", "usual")),
+                *(f"{event[key]:.1f}" for key in ("before", "observed", "forecast", "usual")),
             ]
             for event in found.get("explained") or ()
         ]
         head = ["sensor", "window begins", "ahead"]
-        head += [f"last reading, {unit}", f"came, {unit}", f"forecast, {unit}", f"usual, {unit}"]
+        head += [f"before, {unit}", f"came, {unit}", f"forecast, {unit}", f"usual, {unit}"]
         parts.append(table(head, body[:12], caption=_counted(len(body), 12)))
     return "".join(parts) or paragraph("No slowdown was explained in this run.")
 

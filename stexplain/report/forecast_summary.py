@@ -94,10 +94,7 @@ def _decided(runs: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
         for event in (run.get("events") or {}).get("shown") or ():
             method = str(event["method"])
             when = f", window from {event['start']}" if event.get("start") else ""
-            readings = [
-                f"{reading['node']} {_before(reading['minutes'])} ({reading['value']:+.1f} {unit})"
-                for reading in event["readings"][:_SHOWN]
-            ]
+            readings = [_reading(each, unit, _minutes(dataset)) for each in event["readings"][:_SHOWN]]
             lines.append(
                 f"Sensor {event['target']}{when}: {ahead(event['horizon'], dataset)} ahead the network expects "
                 f"{event['forecast']:.0f} {unit} where {event['usual']:.0f} are usual at that time of day "
@@ -108,8 +105,10 @@ def _decided(runs: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
     return paragraph(f"By {method}, in {unit} of the forecast:") + items(lines)
 
 
-def _before(minutes: float) -> str:
-    return f"{minutes:g} min before the last reading" if minutes else "at the last reading"
+def _reading(each: Mapping[str, Any], unit: str, minutes: float) -> str:
+    ago = minutes * each["frames_before"]
+    when = f"{ago:g} min before the last reading" if ago else "at the last reading"
+    return f"{each['node']} {when} ({each['value']:+.1f} {unit})"
 
 
 def _caveats(runs: Mapping[str, Any], dataset: Mapping[str, Any], judged: list[Verdict]) -> list[str]:

@@ -27,7 +27,7 @@ def horizon_errors(
 
     Args:
         table: columns `method`, `measure` (mae, rmse, mape), `horizon` (steps, from 1) and `value`: mae and rmse in
-            `unit`, mape as a share.
+            `unit`, mape in percent.
         minutes: from one step to the next.
         unit: of mae and rmse.
         methods: which to draw, in which order; all as they come where not given.
@@ -45,7 +45,6 @@ def horizon_errors(
         method=table["method"].astype(str),
         minutes=minutes * table["horizon"].astype(float),
         panel=[f"{MEASURES.get(str(m), str(m))}, {'%' if m == 'mape' else unit}" for m in table["measure"]],
-        value=[100 * v if m == "mape" else v for m, v in zip(table["measure"], table["value"], strict=True)],
     )
     models = [name for name in shown if name not in baselines]
     colours = [CATEGORIES[models.index(name) % len(CATEGORIES)] if name in models else MUTED for name in shown]
