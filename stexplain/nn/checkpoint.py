@@ -73,8 +73,8 @@ def save_model(
             raise InputError(f"the recipe {recipe!r} is a name, but no card came to look it up in. Give `card`.")
         recipe = card.recipe(recipe)
     recipe = recipe or getattr(model, "recipe", None)
-    relations: Relations = model.relations  # type: ignore[assignment]
-    graph: STGraph = model.graph  # type: ignore[assignment]
+    relations: Relations = model.relations  # type: ignore[assignment]  # a module's attributes are typed Tensor or Module; it was checked above
+    graph: STGraph = model.graph  # type: ignore[assignment]  # a module's attributes are typed Tensor or Module; it was checked above
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with written_aside(folder / WEIGHTS) as aside:
         save_file(weights, aside)

@@ -131,9 +131,9 @@ def fit(
             state = load_state(path, model, make_optimizer(recipe, model.parameters()), job.fingerprint)
     kept = selected(model, state, recipe)
     model.eval()
-    model.recipe = recipe  # type: ignore[assignment]
+    model.recipe = recipe  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
     if isinstance(job.task, Classification):
-        model.class_names = list(job.task.train.classes)  # type: ignore[assignment]
+        model.class_names = list(job.task.train.classes)  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
     return History(tuple(state.epochs), kept, state.stopped)
 
 

@@ -64,7 +64,7 @@ class Bands:
 
     def _axis(self, **axis: object) -> alt.Axis:
         quiet = {"domain": False, "ticks": False, "grid": False, "labelPadding": 6, "labelLimit": 260}
-        return alt.Axis(values=self.names, labelOverlap=False, **{**quiet, **axis})  # type: ignore[arg-type]
+        return alt.Axis(values=self.names, labelOverlap=False, **{**quiet, **axis})  # type: ignore[arg-type]  # altair types names one by one; a mapping cannot say which
 
     def above(self, step: int) -> list[alt.Chart]:
         """The names of the groups, above the bands where each group starts."""

@@ -222,5 +222,5 @@ def _names(panel: Panel, points: NDArray[np.float64], names: list[str], reach: f
         table = pd.DataFrame({"node": [names[index] for index in at], "x": points[at, 0], "y": points[at, 1]})
         x = alt.X("x:Q", scale=alt.Scale(domain=panel.right, nice=False, zero=False), axis=None)
         y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
-        charts.append(alt.Chart(rows(table)).mark_text(fontSize=11, **mark).encode(x=x, y=y, text="node:N"))  # type: ignore[arg-type]
+        charts.append(alt.Chart(rows(table)).mark_text(fontSize=11, **mark).encode(x=x, y=y, text="node:N"))  # type: ignore[arg-type]  # altair types names one by one; a mapping cannot say which
     return charts

@@ -140,7 +140,7 @@ def _body(clip: Clip, panel: Panel, only: str | None) -> list[alt.Chart]:
         size=alt.Size("value:Q", scale=alt.Scale(domain=domain, range=SIZES), legend=None),
         color=alt.Color(
             "value:Q",
-            scale=alt.Scale(domain=domain, scheme=SEQUENTIAL),  # type: ignore[arg-type]
+            scale=alt.Scale(domain=domain, scheme=SEQUENTIAL),  # type: ignore[arg-type]  # altair lists the schemes' names; ours is one of them
             legend=alt.Legend(title="importance", format=".2g"),
         ),
         order=alt.Order("value:Q"),
@@ -158,7 +158,7 @@ def _body(clip: Clip, panel: Panel, only: str | None) -> list[alt.Chart]:
         placed = text.transform_calculate(
             node=f"{names}[datum.{side}]", at_x=f"datum.x[datum.{side}]", at_y=f"datum.y[datum.{side}]"
         )
-        words = placed.mark_text(align=align, dx=dx, fontSize=12)  # type: ignore[arg-type]
+        words = placed.mark_text(align=align, dx=dx, fontSize=12)  # type: ignore[arg-type]  # one of altair's words, chosen above
         layers.append(
             words.encode(
                 x=alt.X("at_x:Q", scale=across, axis=None), y=alt.Y("at_y:Q", scale=upward, axis=None), text="node:N"

@@ -83,8 +83,8 @@ def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
     Altair refuses charts that carry a configuration inside another chart; to place finished charts side by side, set
     ``chart.config = alt.Undefined`` first.
     """
-    chart.title = title  # type: ignore[attr-defined]
-    chart.config = alt.Config(  # type: ignore[attr-defined]
+    chart.title = title  # type: ignore[attr-defined]  # every top-level chart has one
+    chart.config = alt.Config(  # type: ignore[attr-defined]  # every top-level chart has one
         font="sans-serif",
         title=alt.TitleConfig(
             anchor="start", fontSize=16, subtitleFontSize=12.5, subtitlePadding=4, offset=12, frame="group"
@@ -124,5 +124,5 @@ def colour_scale(values: ArrayLike) -> alt.Scale:
     """The scale of `magnitude`."""
     domain, scheme = magnitude(values)
     if domain[0] < 0:
-        return alt.Scale(domain=domain, domainMid=0, scheme=scheme)  # type: ignore[arg-type]
-    return alt.Scale(domain=domain, scheme=scheme)  # type: ignore[arg-type]
+        return alt.Scale(domain=domain, domainMid=0, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
+    return alt.Scale(domain=domain, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
