@@ -51,7 +51,7 @@ def top_nodes(
     shown = [name for name in present if name in set(table["group"])]
     heading = title or f"The {len(table)} most important nodes{what}"
     y = alt.Y("node:N", sort=table["node"].tolist(), title=None, axis=alt.Axis(labelLimit=260, ticks=False))
-    x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5, format="~g"))
+    x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
     tip = [alt.Tooltip("rank:Q"), alt.Tooltip("node:N"), alt.Tooltip("group:N")]
     tip += [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high")]
     # More groups than colours cannot be told apart; the tooltip still names them.
