@@ -26,7 +26,7 @@ from stexplain.explain.gradient import InputGradient
 from stexplain.explain.targets import Forecast, PerSample
 from stexplain.files import written_aside
 from stexplain.graph import STGraph
-from stexplain.metrics.bootstrap import interval
+from stexplain.metrics.bootstrap import interval, ratio_interval
 from stexplain.metrics.deletion import KINDS, deletion_curve
 from stexplain.metrics.localisation import OVER, localisation
 from stexplain.train import evaluate_forecast, historical_average, persistence
@@ -80,7 +80,7 @@ def explain_run(job: ForecastJob, experiment: ForecastExperiment) -> Mapping[str
     _write(job, "slowdowns.csv", _named(table, test))
     said = {"rule": chosen.rule, "found": chosen.found, "foreseen": chosen.foreseen}
     if table.empty:
-        empty: dict[str, Any] = {"localisation": None, "deletion": {}, "elsewhere": {}}
+        empty: dict[str, Any] = {"localisation": None, "deletion": {}, "incomplete": {}, "elsewhere": {}}
         return {"events": {**said, "explained": [], "shown": []}, **empty}
     batch = _batch(test, table)
     nodes = [test.graph.nodes[index] if test.graph else index for index in table["node"].tolist()]
@@ -99,6 +99,7 @@ def explain_run(job: ForecastJob, experiment: ForecastExperiment) -> Mapping[str
         },
         "localisation": None if batch.truth is None else _localised(lowering, batch, job.seed),
         "deletion": _deleted(job, experiment, model, batch, goal, lowering),
+        "incomplete": {name: _incomplete(e, job.seed) for name, e in found.items() if "convergence_delta" in e.extra},
         "elsewhere": {name: _elsewhere(e, at, job.seed) for name, e in found.items() if name not in CONTROLS},
     }
 
@@ -211,6 +212,12 @@ def _elsewhere(e: Explanation, at: NDArray[np.int64], seed: int) -> dict[str, fl
     total = size.sum(1)
     share = np.where(total > 0, 1 - own / np.where(total > 0, total, 1), np.nan)
     return interval(share, seed=seed)._asdict()
+
+
+def _incomplete(e: Explanation, seed: int) -> dict[str, float]:
+    """By how much maps miss the change of the forecast that they should sum to, as a share of it over all windows."""
+    delta = e.extra["convergence_delta"].astype(np.float64)
+    return ratio_interval(np.abs(delta), np.abs(e.values.sum((1, 2, 3)) - delta), seed=seed)._asdict()
 
 
 def _named(table: pd.DataFrame, test: WindowedSeries) -> pd.DataFrame:

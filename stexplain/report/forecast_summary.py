@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from stexplain.report.forecast_verdicts import BASELINES, forecast_verdicts
-from stexplain.report.html import items, paragraph
+from stexplain.report.html import items, paragraph, percent
 from stexplain.report.summary import cards, listed
 from stexplain.report.verdicts import Verdict
 
 _SHOWN = 4
 """Readings named per event in the summary."""
+INCOMPLETE = 0.05
+"""The share of a change that a map may miss before the summary says so."""
 
 
 def forecast_summary(results: Mapping[str, Any]) -> str:
@@ -138,6 +140,12 @@ def _caveats(runs: Mapping[str, Any], dataset: Mapping[str, Any], judged: list[V
                 f"Of {found['found']} slowdowns, the network foresaw {found['foreseen']}; only those are explained, as "
                 "a forecast that misses a slowdown cannot be explained by its cause."
             )
+        lines += [
+            f"Maps by {method} miss the change of the forecast that they should sum to by {percent(gap['value'])} of "
+            "it on average: more steps on the way from usual readings would make them more exact."
+            for method, gap in (run.get("incomplete") or {}).items()
+            if gap.get("value") is not None and gap["value"] > INCOMPLETE
+        ]
     lines.append(
         "What a replaced reading becomes changes the result: here, what is usual at that sensor and time of day."
     )

@@ -1,6 +1,6 @@
 """Whether a forecaster is worth explaining, and whether its explanations hold up, as numbers and intervals say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from stexplain.report.verdicts import CONTROLS, Verdict, beyond, known, together
@@ -101,26 +101,20 @@ def _finds(method: str, localisation: Mapping[str, Any]) -> Verdict | None:
         told.append(f"{words} {ours['value']:.2f} against {against}")
     if not signs:
         return None
-    beaten = [control for control, found in signs.items() if together(found) is True]
-    holds = True if len(beaten) == len(signs) else False if _fails(signs) else None
-    if holds:
-        says = f"finds the planted cause better than {' and '.join(signs)}"
-    elif beaten:
-        says = f"finds the planted cause better than {beaten[0]}, but not than {_rest(signs, beaten)}"
-    else:
-        says = f"does not find the planted cause better than {' or '.join(signs)}"
-        if any(max(found) > 0 for found in signs.values()):
-            says += " on every count"
-    return {"text": f"{method} {says} (AUROC against {' and '.join(signs)}: {'; '.join(told)}).", "holds": holds}
-
-
-def _fails(signs: Mapping[str, Sequence[int]]) -> bool:
-    """Whether some control is nowhere beaten."""
-    return any(max(found) <= 0 for found in signs.values())
-
-
-def _rest(signs: Mapping[str, Any], beaten: Sequence[str]) -> str:
-    return " and ".join(control for control in signs if control not in beaten)
+    judged = {control: together(found) for control, found in signs.items()}
+    nowhere = [control for control, found in signs.items() if max(found) <= 0]
+    holds = True if all(judged.values()) else False if nowhere else None
+    ways = {
+        "better than": [control for control, better in judged.items() if better],
+        "only in part better than": [c for c, better in judged.items() if not better and c not in nowhere],
+        "no better than": nowhere,
+    }
+    says = " and ".join(f"{way} {' and '.join(controls)}" for way, controls in ways.items() if controls)
+    against = " and ".join(signs)
+    return {
+        "text": f"{method} finds the planted cause {says} (AUROC against {against}: {'; '.join(told)}).",
+        "holds": holds,
+    }
 
 
 def _moves(deletion: Mapping[str, Any], unit: str) -> Verdict | None:

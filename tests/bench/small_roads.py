@@ -60,12 +60,14 @@ citation = "none"
 architecture = "stexplain.nn.traffic:STGCNForecaster"
 [hyperparameters]
 blocks = [[8, 4, 8], [8, 4, 8]]
+relations = "random_walk"
 [recipes.quick]
 summary = "a few epochs"
-epochs = 6
+epochs = 8
 batch = 16
 optimizer = "adamw"
-rate = 0.02
+rate = 0.01
+clip_norm = 5.0
 schedule = "one-cycle"
 select = "best"
 """

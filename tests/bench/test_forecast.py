@@ -118,7 +118,9 @@ def test_maps_are_in_the_unit_of_the_forecast(finished, result):
     otherwise = model(usual, observed=batch.observed).detach().numpy()[rows, 2, at]
     missed = e.values.sum((1, 2, 3)) - (forecasts - otherwise)
     np.testing.assert_allclose(missed, e.extra["convergence_delta"], atol=1e-3)
-    assert np.abs(missed).mean() < 0.2 * np.abs(forecasts - otherwise).mean()
+    share = np.abs(missed).sum() / np.abs(forecasts - otherwise).sum()
+    assert result["incomplete"]["IntegratedGradients"]["value"] == pytest.approx(share, abs=1e-4)
+    assert share < 0.2
 
 
 def test_a_run_killed_twice_ends_with_the_same_numbers(experiment, tmp_path, monkeypatch, finished):

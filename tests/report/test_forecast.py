@@ -65,6 +65,7 @@ def a_run(**changes):
             "Random": {"deletion": {"explained": score(2.1), "random": score(2.1), "gain": score(0.0)}},
         },
         "elsewhere": {"IntegratedGradients": score(0.4321)},
+        "incomplete": {"IntegratedGradients": score(0.123)},
     }  # fmt: skip
     return {**run, **changes}
 
@@ -106,7 +107,7 @@ def test_numbers_are_those_given(written):
         "Sensor s7, window from 2012-03-05 07:00: 15 min ahead the network expects 31 mph where 58 are usual",
         "s8 10 min before the last reading (-7.3 mph) and s7 at the last reading (-2.0 mph)",
         "Of 31 slowdowns, the network foresaw 24",
-        "1.700 (1.680–1.720)", "7.04", "0.900 (0.880–0.920)", "0.432", "3.1%", "2800",
+        "should sum to by 12.3% of it", "1.700 (1.680–1.720)", "7.04", "0.900 (0.880–0.920)", "0.432", "3.1%", "2800",
         "Taken are falls by 15 mph.", "They rise.", "stexplain bench roads", "sensors × lags",
     ):  # fmt: skip
         assert shown in text, shown
@@ -120,7 +121,7 @@ def test_verdicts_follow_from_the_intervals():
     assert "0.00 mph higher 5 min ahead, which may be chance; 0.20 mph higher 15 min ahead." in texts[2]
     assert texts[3].startswith("IntegratedGradients finds the planted cause better than Motion and Random")
     assert "which sensors 0.90 against 0.70 and 0.50" in texts[3]
-    assert "STGGradCAM finds the planted cause better than Random, but not than Motion" in texts[4]
+    assert "STGGradCAM finds the planted cause better than Random and no better than Motion" in texts[4]
     assert "but not STGGradCAM 2.10 against 2.10" in texts[5]
 
 
