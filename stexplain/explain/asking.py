@@ -141,6 +141,14 @@ class Asking:
         with held(self.model), differentiable(device):
             yield
 
+    def seen(self, batch: Batch) -> Batch:
+        """The batch as the model was trained to see it: what an explanation of it, and a score of that, are about.
+
+        Raises:
+            InputError: where the batch was sampled by a recipe that differs from the model's.
+        """
+        return as_trained(self._trained, batch)
+
     def _output(self, asked: Asked, x: Tensor | None = None, *, swapped: Mapping[str, Tensor] | None = None) -> Any:
         """What the model gives for the samples.
 
@@ -170,7 +178,7 @@ class Asking:
         ids: tuple[str, ...] = ()
         observed = None
         if isinstance(x, Sample | Batch):
-            batch = as_trained(self._trained, x if isinstance(x, Batch) else Batch.of(x))
+            batch = self.seen(x if isinstance(x, Batch) else Batch.of(x))
             valid = batch.valid if valid is None else valid
             ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
             x = self.inputs.from_batch(batch.x)

@@ -12,7 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explain.explanation import Explanation
 from stexplain.explain.targets import Predicted
 from stexplain.metrics.comparison import Comparison
-from stexplain.metrics.per_sample import Explains, SampleMetric
+from stexplain.metrics.per_sample import Explains, SampleMetric, seen_by
 from stexplain.metrics.permutation import Correction
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
@@ -88,12 +88,14 @@ def compare(
         for samples in _batches(data, batch):
             for method, explainer in named.items():
                 bar.update(task, description=f"Comparing: {method}")
+                # Samples as recorded are scored as the model sees them, and so is their truth.
+                seen = seen_by(explainer, samples)
                 started = time.perf_counter()
-                e = explainer(samples, target=goal)
+                e = explainer(seen, target=goal)
                 spent[method] += time.perf_counter() - started
                 words = words or e.target
                 for metric in measured:
-                    found[metric.name][method].append(metric(explainer, e, samples))
+                    found[metric.name][method].append(metric(explainer, e, seen))
                 bar.advance(task)
             ids += samples.ids
     if not ids:

@@ -60,6 +60,12 @@ class SampleMetric:
         return found
 
 
+def seen_by(explainer: Any, batch: Batch) -> Batch:
+    """The batch as an explainer's model was trained to see it; the batch itself where the explainer does not say."""
+    found: Batch = explainer.seen(batch) if hasattr(explainer, "seen") else batch
+    return found
+
+
 class Magnitude:
     """An explainer whose importance is the size of what it gives, whatever its sign.
 
@@ -78,6 +84,10 @@ class Magnitude:
 
     def __init__(self, explainer: Any):
         self.explainer = explainer
+
+    def seen(self, batch: Batch) -> Batch:
+        """See `seen_by`."""
+        return seen_by(self.explainer, batch)
 
     def __call__(self, x: Any, *, target: Any, **options: Any) -> Explanation:
         """The explanation, without signs."""

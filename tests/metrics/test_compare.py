@@ -6,11 +6,14 @@ import torch
 from scipy import stats
 from torch import nn
 
+from stexplain.cards import Augment, model_card
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explain.controls import Motion, Random
 from stexplain.explain.explanation import Explanation
+from stexplain.explain.grad_cam import STGGradCAM
+from stexplain.explain.gradient import InputGradient
 from stexplain.graph import STGraph
 from stexplain.metrics.compare import compare
 from stexplain.metrics.comparison import Comparison
@@ -27,6 +30,7 @@ from stexplain.metrics.per_sample import (
 )
 from stexplain.metrics.permutation import corrected
 from stexplain.metrics.robustness import sensitivity_max
+from stexplain.nn.stgcn import STGCN
 
 
 def planted(samples=20, seed=0):
@@ -271,3 +275,23 @@ def test_complexity_and_sensitivity_are_those_of_their_functions():
         compare({"f": pointed(1, 1)}, [sensitivity_score()], batch, progress=False)
     with pytest.raises(InputError, match="unknown side 'pluss'. Did you mean 'plus'"):
         fidelity_score(Peak(), "pluss")
+
+
+def test_samples_as_recorded_are_scored_as_the_model_sees_them():
+    random = np.random.default_rng(0)
+    graph = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")], center="c")
+    clips = Clips.from_arrays([random.normal(size=(1, frames, 5, 3)) for frames in (11, 14, 9)], graph=graph)
+    recipe = model_card("stgcn7").recipe("quick").model_copy(update={"frames": 8, "augment": Augment()})
+    torch.manual_seed(0)
+    model = STGCN(graph, classes=3, channels=(4, 6), strides=(1, 2))
+    object.__setattr__(model, "recipe", recipe)
+
+    def frames(e, batch):
+        assert e.values.shape == batch.x.shape[:-1]
+        return np.full(len(batch), batch.x.shape[2])
+
+    explainers = [STGGradCAM(model), Motion(model), Magnitude(InputGradient(model))]
+    found = compare(dict(zip("abc", explainers, strict=True)), [frames], clips, progress=False)
+    assert found.to_frame()["value"].tolist() == [8.0, 8.0, 8.0]
+    same = compare([STGGradCAM(model)], [frames], clips.with_recipe(recipe), progress=False)
+    assert same.to_frame()["value"].tolist() == [8.0]
