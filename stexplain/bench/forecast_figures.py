@@ -21,6 +21,9 @@ from stexplain.viz import (
     road_network,
 )
 
+SENSORS = 12
+"""Rows of a lag map; all other sensors are summed in one more."""
+
 
 def errors_table(errors: Mapping[str, Mapping[str, Any]], model: str) -> pd.DataFrame:
     """The errors of a run as rows of ``method, measure, horizon, value``."""
@@ -131,7 +134,15 @@ def _slowdown(figures: Figures, job: ForecastJob, event: Mapping[str, Any], name
         f"{name}c",
         f"Which sensor, how long before: the forecast at {where}",
         f"{when}. Each row is a sensor, each column a reading; the last row holds all that is not shown.",
-        lag_map(e, minutes=part.minutes, unit=part.unit, truth=truth, marked=marked, title=f"The forecast at {where}"),
+        lag_map(
+            e,
+            minutes=part.minutes,
+            unit=part.unit,
+            nodes=SENSORS,
+            truth=truth,
+            marked=marked,
+            title=f"The forecast at {where}",
+        ),
     )
 
 

@@ -165,7 +165,9 @@ def data(dataset: Mapping[str, Any]) -> str:
 
 def _counted(there: int, shown: int) -> str:
     return (
-        f"The {there} explained" if there <= shown else f"{shown} of the {there} explained; all are in the table events"
+        f"The {there} explained"
+        if there <= shown
+        else f"{shown} of the {there} explained; all of them are under Tables"
     )
 
 
