@@ -25,11 +25,8 @@ from torch import nn
 import stexplain as stx
 from stexplain.data import Batch
 
-pipes = nx.Graph()
-pipes.add_edges_from(
-    [("J1", "J2"), ("J2", "J3"), ("J3", "J4"), ("J4", "J5"), ("J5", "J6"), ("J6", "J1"), ("J3", "J7"), ("J7", "J8")]
-    + [("J8", "J9"), ("J9", "J10"), ("J10", "J11"), ("J11", "J12"), ("J12", "J8")]
-)
+joins = "J1-J2 J2-J3 J3-J4 J4-J5 J5-J6 J6-J1 J3-J7 J7-J8 J8-J9 J9-J10 J10-J11 J11-J12 J12-J8"
+pipes = nx.Graph(pair.split("-") for pair in joins.split())
 nx.set_node_attributes(pipes, nx.kamada_kawai_layout(pipes), "pos")
 graph = stx.STGraph.from_networkx(pipes)
 graph
@@ -51,7 +48,9 @@ truth = np.zeros((WINDOWS, 1, FRAMES, len(graph)), bool)
 for window in range(WINDOWS):
     start = window * FRAMES
     at, node = int(random.integers(4, 28)), int(random.integers(0, len(graph)))
-    pressure.iloc[start + at : start + at + 12, node] += random.choice([-1.5, 1.5])  # a jump that means nothing
+    pressure.iloc[start + at : start + at + 12, node] += random.choice(
+        [-1.5, 1.5]
+    )  # a jump that means nothing
     at = int(random.integers(4, 28))
     rows = slice(start + at, start + at + 14)
     if CLASSES[label[window]] == "leak":
@@ -84,7 +83,9 @@ class Watch(nn.Module):
     def __init__(self, adjacency: torch.Tensor, classes: int):
         super().__init__()
         self.first = nn.Sequential(nn.Conv2d(1, 16, (5, 1), padding=(2, 0)), nn.ReLU())
-        self.second = nn.Sequential(nn.Conv2d(16, 16, (5, 1), padding=(2, 0)), nn.ReLU())
+        self.second = nn.Sequential(
+            nn.Conv2d(16, 16, (5, 1), padding=(2, 0)), nn.ReLU()
+        )
         self.head = nn.Linear(16, classes)
         self.register_buffer("step", adjacency / adjacency.sum(1, keepdim=True))
 
@@ -127,7 +128,9 @@ e.nodes().mean().sort_values(ascending=False).head().round(4)
 # %%
 # Drawn on the graph's own layout. Drag the slider through the minutes of one window.
 
-stx.viz.network(graph, e.importance[0, 0], time=e.time, title="Where the model saw this leak")
+stx.viz.network(
+    graph, e.importance[0, 0], time=e.time, title="Where the model saw this leak"
+)
 
 # %%
 # The same over time, and the most important nodes over all leaks, with intervals over windows.
@@ -154,13 +157,20 @@ batch = Batch(
 
 def renumbered(order):
     """The same model with its nodes in another order: only the adjacency knows one."""
-    other = Watch(torch.tensor(nx.to_numpy_array(pipes), dtype=torch.float32), len(CLASSES))
+    other = Watch(
+        torch.tensor(nx.to_numpy_array(pipes), dtype=torch.float32), len(CLASSES)
+    )
     other.load_state_dict(model.state_dict())
     other.step = model.step[order][:, order]
     return other
 
 
-tested = stx.selftest(model, lambda model: stx.STGGradCAM(model, **layer, **about), batch[:20], permuted=renumbered)
+tested = stx.selftest(
+    model,
+    lambda model: stx.STGGradCAM(model, **layer, **about),
+    batch[:20],
+    permuted=renumbered,
+)
 print(tested)
 
 # %%
@@ -178,7 +188,9 @@ faults = Batch(
     batch.x[affected],
     batch.valid[affected],
     batch.label[affected],
-    tuple(name for name, wrong in zip(batch.ids, affected.tolist(), strict=True) if wrong),
+    tuple(
+        name for name, wrong in zip(batch.ids, affected.tolist(), strict=True) if wrong
+    ),
     batch.truth[affected],
 )
 found = stx.compare(
@@ -191,20 +203,32 @@ found = stx.compare(
         Motion(inputs="b c t n", graph=graph),
         stx.Random(inputs="b c t n", graph=graph),
     ],
-    [localisation_score("nodes"), localisation_score("frames"), localisation_score("cells")],
+    [
+        localisation_score("nodes"),
+        localisation_score("frames"),
+        localisation_score("cells"),
+    ],
     faults,
     progress=False,
 )
 found
 
 # %%
-stx.viz.comparison(found.to_frame(), controls=["motion", "random"], reference={"auroc, nodes": 0.5}, columns=3)
+stx.viz.comparison(
+    found.to_frame(),
+    controls=["motion", "random"],
+    reference={"auroc, nodes": 0.5},
+    columns=3,
+)
 
 # %%
 # And how sure is one that Grad-CAM beats the controls?
 
 tests = found.tests(against=["motion", "random"])
-tests.loc[tests["method"] == "STG-Grad-CAM", ["metric", "against", "difference", "low", "high", "p_corrected"]].round(4)
+tests.loc[
+    tests["method"] == "STG-Grad-CAM",
+    ["metric", "against", "difference", "low", "high", "p_corrected"],
+].round(4)
 
 # %%
 # What to read next: :doc:`/limits` says what such maps can and cannot show, :doc:`/own-model` how layouts are written,

@@ -23,7 +23,7 @@ import torch
 
 import stexplain as stx
 from stexplain.cards import model_card
-from stexplain.data import Scaler, WindowedSeries, planted_roads
+from stexplain.data import WindowedSeries, planted_roads
 from stexplain.series_card import series_card
 
 folder = Path(tempfile.mkdtemp())
@@ -41,9 +41,14 @@ speeds.iloc[:4, :6].round(1)
 # time, and no reading is in two of them.
 
 graph = stx.STGraph.from_pandas(
-    edges, nodes=list(speeds.columns), directed=True, positions=sensors.loc[speeds.columns, ["x", "y"]].to_numpy()
+    edges,
+    nodes=list(speeds.columns),
+    directed=True,
+    positions=sensors.loc[speeds.columns, ["x", "y"]].to_numpy(),
 )
-series = WindowedSeries(speeds, graph=graph, window=12, horizon=12, stride=2, unit="mph")
+series = WindowedSeries(
+    speeds, graph=graph, window=12, horizon=12, stride=2, unit="mph"
+)
 train, validation, test = series.split(train=0.6, validation=0.1)
 train
 
@@ -65,22 +70,33 @@ history = stx.fit(model, train, recipe=recipe, validation=validation, progress=F
 # Only a forecaster that beats the two guesses which cost nothing: that all stays as it is now, and that all is as it is
 # usually at this time of day.
 
-from stexplain.train import evaluate_forecast, graph_ablation, historical_average, persistence
+from stexplain.train import (
+    evaluate_forecast,
+    graph_ablation,
+    historical_average,
+    persistence,
+)
 
 errors = {
     "model": evaluate_forecast(model, test),
     "persistence": persistence(train, test),
     "historical average": historical_average(train, test),
 }
-table = pd.concat({name: found.to_frame() for name, found in errors.items()}, names=["forecast"])
+table = pd.concat(
+    {name: found.to_frame() for name, found in errors.items()}, names=["forecast"]
+)
 table.round(2)
 
 # %%
 # And does it use its graph? The same network is trained once more, every sensor hearing only itself. Where the two are as
 # good, an explanation that points at other sensors is of little weight.
 
-ablation = graph_ablation(model, train, test, recipe=recipe, validation=validation, progress=False)
-print(f"Without its graph it errs by {ablation.gain.value:.2f} mph more [{ablation.gain.low:.2f}, {ablation.gain.high:.2f}].")
+ablation = graph_ablation(
+    model, train, test, recipe=recipe, validation=validation, progress=False
+)
+print(
+    f"Without its graph it errs by {ablation.gain.value:.2f} mph more [{ablation.gain.low:.2f}, {ablation.gain.high:.2f}]."
+)
 
 # %%
 # A congestion that it foresaw
@@ -93,11 +109,15 @@ with torch.no_grad():
     forecast = model(batch.x, observed=batch.observed)
 now = batch.x[:, 0, -1, :, 0]
 seen = batch.observed[:, 0, -1] & batch.y_observed[:, STEP - 1]
-fall = torch.where(seen, torch.minimum(now - batch.y[:, STEP - 1], now - forecast[:, STEP - 1]), -1.0)
+fall = torch.where(
+    seen, torch.minimum(now - batch.y[:, STEP - 1], now - forecast[:, STEP - 1]), -1.0
+)
 window, node = divmod(int(fall.argmax()), len(graph))
 sensor = graph.nodes[node]
 one = batch[window : window + 1]
-print(f"{sensor}, {test.time_of(window, 11)}: {now[window, node]:.0f} mph now, {one.y[0, STEP - 1, node]:.0f} mph to come")
+print(
+    f"{sensor}, {test.time_of(window, 11)}: {now[window, node]:.0f} mph now, {one.y[0, STEP - 1, node]:.0f} mph to come"
+)
 
 stx.viz.forecast(
     one.x[0, 0, :, node, 0],
@@ -117,10 +137,14 @@ from stexplain.explain import IntegratedGradients
 
 known = speeds.iloc[train.covered]
 usual = known.groupby(known.index.time).mean()
-ordinary = torch.tensor(usual.loc[[test.time_of(window, step).time() for step in range(12)]].to_numpy())
+ordinary = torch.tensor(
+    usual.loc[[test.time_of(window, step).time() for step in range(12)]].to_numpy()
+)
 explain = IntegratedGradients(model, baseline=ordinary[None, :, :, None])
 e = explain(one, target=stx.Forecast(sensor, STEP))
-print(f"{e.values.sum():.1f} mph in all; left unexplained: {float(e.extra['convergence_delta'][0]):.2f} mph")
+print(
+    f"{e.values.sum():.1f} mph in all; left unexplained: {float(e.extra['convergence_delta'][0]):.2f} mph"
+)
 
 # %%
 # On the map. Blue lowered the forecast; drag the slider through the hour.
@@ -128,7 +152,7 @@ print(f"{e.values.sum():.1f} mph in all; left unexplained: {float(e.extra['conve
 stx.viz.road_network(e, marked={"forecast": [sensor]})
 
 # %%
-# As a table of sensors and lags. The congestion began downstream, and comes up the road:
+# As a table of sensors and lags. The congestion began downstream, and is on its way up the road:
 
 stx.viz.lag_map(e, nodes=12, marked={"forecast": [sensor]})
 
@@ -141,11 +165,20 @@ stx.viz.lag_map(e, nodes=12, marked={"forecast": [sensor]})
 from stexplain.metrics import deletion_curve
 
 curve = deletion_curve(
-    model, one, e, target=stx.Forecast(sensor, STEP), ranking="magnitude", repeats=10, baseline=ordinary[None, :, :, None]
+    model,
+    one,
+    e,
+    target=stx.Forecast(sensor, STEP),
+    ranking="magnitude",
+    repeats=10,
+    baseline=ordinary[None, :, :, None],
 )
 points = curve.to_frame("change")
 stx.viz.deletion_curves(
-    points.assign(method=points["set"].map({"explained": "heaviest first", "random": "Random"}), curve="deletion"),
+    points.assign(
+        method=points["set"].map({"explained": "heaviest first", "random": "Random"}),
+        curve="deletion",
+    ),
     title="How the forecast moves as readings are replaced",
 )
 
