@@ -21,7 +21,7 @@ def as_html(chart: alt.TopLevelMixin) -> str:
 
 
 def thumbnail(block, block_vars, gallery_conf) -> str:
-    """Keeps the last chart of an example as the picture by which the gallery shows it; the page has the chart itself."""
+    """Keeps the last chart of an example as the picture by which the gallery shows it; the page has the chart."""
     chart = block_vars["example_globals"].get("___")
     if isinstance(chart, alt.TopLevelMixin):
         chart.save(next(block_vars["image_path_iterator"]), scale_factor=1.5)
