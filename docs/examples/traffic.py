@@ -173,12 +173,9 @@ curve = deletion_curve(
     repeats=10,
     baseline=ordinary[None, :, :, None],
 )
-points = curve.to_frame("change")
-stx.viz.deletion_curves(
-    points.assign(
-        method=points["set"].map({"explained": "heaviest first", "random": "Random"}),
-        curve="deletion",
-    ),
+stx.viz.deletion(
+    curve.to_frame("change"),
+    score="mph",
     title="How the forecast moves as readings are replaced",
 )
 

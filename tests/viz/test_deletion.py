@@ -53,9 +53,29 @@ def test_chosen_methods_in_their_order(table):
     assert "random order" in shown
 
 
+def test_a_table_of_methods_and_controls_alone():
+    table = pd.DataFrame(
+        [
+            (method, curve, share, share * 3, share * 2, share * 4)
+            for method in ("Random", "STGGradCAM")
+            for curve in ("deletion", "insertion")
+            for share in (0.0, 0.1, 1.0)
+        ],
+        columns=["method", "curve", "share", "value", "low", "high"],
+    )
+    chart = deletion(table, score="mph")
+    found = pd.DataFrame(records(chart, "method", "share"))
+    pd.testing.assert_frame_equal(found[table.columns.tolist()], table, check_dtype=False)
+    shown = words(chart)
+    assert shown.index("STGGradCAM") < shown.index("Random")
+    assert {"deletion", "insertion", "mph"} <= set(shown)
+    assert "#8c8c8c" in colours(chart, "point")
+    drawn(chart)
+
+
 def test_what_does_not_fit(table):
-    with pytest.raises(InputError, match="unknown column 'set'"):
-        deletion(table.drop(columns="set"))
+    with pytest.raises(InputError, match="unknown column 'curve'"):
+        deletion(table.drop(columns="curve"))
     with pytest.raises(InputError, match="unknown method 'Cam'"):
         deletion(table, methods=["Cam"])
     with pytest.raises(InputError, match="several baselines: mean, zero"):

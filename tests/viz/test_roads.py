@@ -5,7 +5,7 @@ import pytest
 from stexplain.errors import InputError
 from stexplain.explain.explanation import Explanation
 from stexplain.graph import STGraph
-from stexplain.viz import deletion_curves, forecast, horizon_errors, lag_map, network, road_network
+from stexplain.viz import forecast, horizon_errors, lag_map, network, road_network
 from tests.viz.drawing import colours, drawn, marks, records, words
 
 
@@ -155,24 +155,3 @@ def test_errors_are_drawn_per_measure_with_baselines_grey():
     drawn(chart)
     with pytest.raises(InputError, match="unknown column 'value'"):
         horizon_errors(table.drop(columns="value"))
-
-
-def test_deletion_curves_hold_what_was_given():
-    table = pd.DataFrame(
-        [
-            (method, curve, share, share * 3, share * 2, share * 4)
-            for method in ("Random", "STGGradCAM")
-            for curve in ("deletion", "insertion")
-            for share in (0.0, 0.1, 1.0)
-        ],
-        columns=["method", "curve", "share", "value", "low", "high"],
-    )
-    chart = deletion_curves(table)
-    found = pd.DataFrame(records(chart, "method", "share"))
-    pd.testing.assert_frame_equal(found[table.columns.tolist()], table, check_dtype=False)
-    shown = words(chart)
-    assert shown.index("STGGradCAM") < shown.index("Random")
-    assert {"deletion", "insertion", "mph"} <= set(shown)
-    drawn(chart)
-    with pytest.raises(InputError, match="unknown method 'Cam'"):
-        deletion_curves(table, methods=["Cam"])
