@@ -26,7 +26,7 @@ class Slowdowns(Part):
 
     horizon: Count = 6
     fall: Positive
-    foreseen: Share = 0.5
+    foreseen: Share = 0.33
     count: Count = 60
     shown: Count = 2
 

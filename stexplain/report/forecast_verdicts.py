@@ -7,6 +7,8 @@ from stexplain.report.verdicts import CONTROLS, Verdict, beyond, known, together
 
 BASELINES = ("persistence", "historical average")
 """Forecasts that learn nothing of the roads; a model that does not beat them is not worth explaining."""
+FEWEST = 10
+"""Of fewer explained slowdowns nothing is said to hold."""
 OVER = {"nodes": "which sensors", "frames": "how long before"}
 
 
@@ -16,7 +18,8 @@ def forecast_verdicts(run: Mapping[str, Any], *, unit: str = "mph", minutes: flo
     Something holds only beyond the intervals: a difference whose interval does not reach zero, or two intervals that do
     not overlap. What is asked: are the forecasts better than persistence and than the historical average; does the
     model use its graph; does each explainer find the planted cause better than Motion and Random; does replacing what
-    it ranks first move the forecast more than replacing readings at random?
+    it ranks first move the forecast more than replacing readings at random? Of fewer than 10 explained slowdowns, the
+    last two are left open.
 
     Args:
         run: one of the ``runs``.
@@ -33,9 +36,17 @@ def forecast_verdicts(run: Mapping[str, Any], *, unit: str = "mph", minutes: flo
     differences: Mapping[str, Any] = run.get("differences") or {}
     found = [_better(name, other, differences.get(other) or {}, unit, minutes) for other in BASELINES]
     found.append(_graph(name, differences.get("without its graph") or {}, unit, minutes))
-    found += [_finds(method, run["localisation"]) for method in _explainers(run.get("localisation"))]
-    found.append(_moves(run.get("deletion") or {}, unit))
+    scored = [_finds(method, run["localisation"]) for method in _explainers(run.get("localisation"))]
+    scored.append(_moves(run.get("deletion") or {}, unit))
+    count = len((run.get("events") or {}).get("explained") or range(FEWEST))
+    found += scored if count >= FEWEST else [_of_few(verdict, count) for verdict in scored if verdict]
     return [verdict for verdict in found if verdict is not None]
+
+
+def _of_few(verdict: Verdict, count: int) -> Verdict:
+    """Intervals of a handful of samples are too narrow, and of one sample nothing at all."""
+    few = f"Only {count} slowdown{'s were' if count > 1 else ' was'} explained, which is too few to tell."
+    return {"text": f"{verdict['text']} {few}", "holds": None}
 
 
 def _better(name: str, other: str, by_horizon: Mapping[str, Any], unit: str, minutes: float) -> Verdict | None:

@@ -42,7 +42,7 @@ def a_run(**changes):
             "explained": [
                 {"target": "s7", "start": "2012-03-05 07:00", "horizon": 3, "before": 61.0, "observed": 24.4,
                  "forecast": 31.2, "usual": 58.0}
-            ],
+            ] * 12,
             "shown": [
                 {"target": "s7", "start": "2012-03-05 07:00", "horizon": 3, "forecast": 31.2, "usual": 58.0,
                  "observed": 24.4, "method": "IntegratedGradients",
@@ -123,6 +123,14 @@ def test_verdicts_follow_from_the_intervals():
     assert "which sensors 0.90 against 0.70 and 0.50" in texts[3]
     assert "STGGradCAM finds the planted cause better than Random and no better than Motion" in texts[4]
     assert "but not STGGradCAM 2.10 against 2.10" in texts[5]
+
+
+def test_of_a_handful_of_slowdowns_nothing_is_said_to_hold():
+    run = a_run()
+    few = {**run["events"], "explained": run["events"]["explained"][:1]}
+    found = forecast_verdicts({**run, "events": few})
+    assert [verdict["holds"] for verdict in found] == [True, True, None, None, None, None]
+    assert found[3]["text"].endswith("Only 1 slowdown was explained, which is too few to tell.")
 
 
 @pytest.mark.parametrize(
