@@ -104,6 +104,33 @@ class ForecastMaskingCurve:
             ]
         )
 
+    @classmethod
+    def joined(cls, parts: "Sequence[ForecastMaskingCurve]") -> "ForecastMaskingCurve":
+        """The curves of several batches as one, exactly as if they had come together.
+
+        Raises:
+            InputError: where there are none, or they are of other masking, baseline or number of nodes.
+        """
+        if not parts:
+            raise InputError("there are no curves to join.")
+        first = parts[0]
+        for part in parts:
+            if not np.array_equal(part.masking, first.masking) or part.nodes != first.nodes:
+                raise InputError("curves of other masking or other numbers of nodes cannot be joined.")
+            if part.baseline != first.baseline:
+                raise InputError(f"curves of the baselines {first.baseline!r} and {part.baseline!r} cannot be joined.")
+        return cls(
+            first.masking,
+            {
+                which: {of: np.concatenate([part.sums[which][of] for part in parts], axis=1) for of in MEASURES}
+                for which in SETS
+            },
+            np.concatenate([part.counts for part in parts]),
+            tuple(name for part in parts for name in part.ids),
+            first.baseline,
+            first.nodes,
+        )
+
     def _sums(self, which: str, measure: str) -> NDArray[np.float64]:
         if which not in SETS:
             raise unknown("set", which, SETS)
@@ -203,7 +230,7 @@ def _entries(
     for step in ahead:
         if not 1 <= step <= steps:
             raise InputError(f"there is no horizon {step}: y has steps 1 to {steps}.")
-    names = list(probe.told.nodes) or [str(index) for index in range(nodes)]
+    names = list(probe.output_info.nodes) or [str(index) for index in range(nodes)]
     places = []
     for node in range(nodes) if at is None else [at] if isinstance(at, int | str) else at:
         if isinstance(node, str) and node not in names:
@@ -224,7 +251,7 @@ def _forecasts(
     places: list[int],
 ) -> dict[str, NDArray[np.float64]]:
     """The forecasts for each node set at each masking, ``[A, B, steps ahead, nodes]``."""
-    layout = probe.told.layout
+    layout = probe.output_info.layout
     if layout is None:
         raise InputError(
             "how the model's output is laid out is not known. Set `model.outputs`, such as 'b t n', where t is the "

@@ -16,16 +16,22 @@ def masking_curves(
     table: pd.DataFrame,
     *,
     baselines: Sequence[str] | None = None,
+    panel: str = "baseline",
+    measure: str = "accuracy",
+    unit: str | None = None,
     chance: float | None = None,
     columns: int = 2,
     title: str = "Accuracy as nodes are hidden",
 ) -> alt.FacetChart:
-    """Draws accuracy against masking, one panel per baseline, one line per set of nodes.
+    """Draws accuracy, or the error of a forecast, against masking: one panel per baseline, one line per set of nodes.
 
     Args:
         table: columns `set` (such as highlighted, least, random), `masking` in [0, 1] (0: untouched, 1: replaced by the
             baseline), `accuracy`, `low`, `high` (its interval) in [0, 1], and `baseline`. Intervals may be NaN.
-        baselines: which to draw, in which order; all as they come where not given.
+        baselines: which panels to draw, in which order; all as they come where not given.
+        panel: the column that has a panel for each of its values.
+        measure: the column that is drawn.
+        unit: of the measure; where not given, it is a share.
         chance: accuracy of guessing, drawn as a line.
         columns: panels per row.
         title: above the figure.
@@ -33,12 +39,12 @@ def masking_curves(
     Raises:
         InputError: where a column is missing or a baseline is not in the table.
     """
-    require(table, ["set", "masking", "accuracy", "low", "high", "baseline"])
-    present = list(dict.fromkeys(map(str, table["baseline"])))
-    shown = ordered("baseline", present, baselines)
-    table = table.assign(baseline=table["baseline"].astype(str), set=table["set"].astype(str))
-    table = table[table["baseline"].isin(shown)]
-    table = table.assign(panel="baseline: " + table["baseline"])
+    require(table, ["set", "masking", measure, "low", "high", panel])
+    present = list(dict.fromkeys(map(str, table[panel])))
+    shown = ordered(panel, present, baselines)
+    table = table.assign(panel=table[panel].astype(str), set=table["set"].astype(str))
+    table = table[table["panel"].isin(shown)]
+    table = table.assign(panel=f"{panel}: " + table["panel"])
     known = [name for name in SETS if name in set(table["set"])]
     others = [name for name in dict.fromkeys(table["set"]) if name not in SETS]
     colours = [SETS[name] for name in known] + list(CATEGORIES[2 : 2 + len(others)])
@@ -50,17 +56,21 @@ def masking_curves(
     )
     shapes = alt.Scale(domain=[*known, *others], range=["circle", "diamond", "square", "triangle-up", "cross"])
     x = alt.X("masking:Q", title="masking (0 = untouched, 1 = gone)", scale=alt.Scale(domain=[0, 1]))
-    y = alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
+    words = measure if unit is None else f"{measure}, {unit}"
+    scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%")
+    if unit is not None:
+        scale, axis = alt.Scale(zero=False, nice=True), alt.Axis(format="~g")
+    y = alt.Y(f"{measure}:Q", title=words, scale=scale, axis=axis)
     tip = [
         alt.Tooltip("set:N", title="nodes hidden"),
         alt.Tooltip("masking:Q"),
-        alt.Tooltip("accuracy:Q", format=".3f"),
+        alt.Tooltip(f"{measure}:Q", format=".3f"),
         alt.Tooltip("low:Q", format=".3f"),
         alt.Tooltip("high:Q", format=".3f"),
     ]
     base = alt.Chart()
     layers = [
-        base.mark_area(opacity=0.18).encode(x=x, y=alt.Y("low:Q", title="accuracy"), y2="high:Q", color=colour),
+        base.mark_area(opacity=0.18).encode(x=x, y=alt.Y("low:Q", title=words), y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour),
         base.mark_point(filled=True, size=55, opacity=1).encode(
             x=x, y=y, color=colour, shape=alt.Shape("set:N", scale=shapes, legend=legend), tooltip=tip
@@ -73,7 +83,7 @@ def masking_curves(
         .properties(width=270, height=200)
         .facet(
             data=rows(table),
-            facet=alt.Facet("panel:N", sort=[f"baseline: {name}" for name in shown], title=None),
+            facet=alt.Facet("panel:N", sort=[f"{panel}: {name}" for name in shown], title=None),
             columns=min(columns, len(shown)),
         )
         .resolve_axis(x="independent")

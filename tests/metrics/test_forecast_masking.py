@@ -152,3 +152,20 @@ def test_wrong_use():
         asked().curve("most")
     with pytest.raises(InputError, match="unknown measure 'mae'"):
         asked().curve("least", "mae")
+
+
+def test_curves_of_parts_are_the_curve_of_the_whole():
+    windows = series(gaps=True)
+    model, psi = Upstream(), [0.1, 0.9, 0.3, 0.5, 0.2]
+    options = {"nodes": 2, "masking": [0.5, 1.0]}
+    whole = forecast_masking_curve(model, windows.batches(10), psi, **options)
+    parts = [forecast_masking_curve(model, [batch], psi, **options) for batch in windows.batches(7)]
+    together = type(whole).joined(parts)
+    assert together.ids == whole.ids
+    for which in ("highlighted", "least", "random"):
+        np.testing.assert_allclose(together.curve(which), whole.curve(which), rtol=1e-6)
+    other = forecast_masking_curve(model, windows.batches(10), psi, nodes=3, masking=[0.5, 1.0])
+    with pytest.raises(InputError, match="other numbers of nodes"):
+        type(whole).joined([whole, other])
+    with pytest.raises(InputError, match="no curves"):
+        type(whole).joined([])

@@ -179,3 +179,18 @@ def test_timeline_in_bins_is_the_mean_of_its_frames(explanation):
 def test_timeline_that_does_not_fit(explanation, options, message):
     with pytest.raises(InputError, match=message):
         timeline(explanation, **options)
+
+
+def test_errors_of_forecasts_are_drawn_in_their_unit_with_a_panel_per_method():
+    table = pd.DataFrame(
+        [
+            {"set": which, "masking": m, "error": 2 + m, "low": 1.5 + m, "high": 2.5 + m, "method": method}
+            for which in ("highlighted", "least", "random")
+            for m in (0.0, 0.5, 1.0)
+            for method in ("one", "other")
+        ]
+    )
+    spec = masking_curves(table, panel="method", measure="error", unit="mph").to_dict()
+    assert spec["facet"]["sort"] == ["method: one", "method: other"]
+    y = spec["spec"]["layer"][1]["encoding"]["y"]
+    assert (y["field"], y["title"]) == ("error", "error, mph")
