@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stexplain.data.baselines import as_baseline
 from stexplain.errors import InputError
-from stexplain.explain.explainer import Asked, Explainer
+from stexplain.explain.asking import Asked, Asking
 from stexplain.explain.model_state import first_tensor
 from stexplain.explain.targets import Scored
 
@@ -89,7 +89,7 @@ class AlteredCopies:
         found: the score of the samples themselves, without a gradient.
     """
 
-    def __init__(self, explainer: Explainer, asked: Asked, scored: Callable[[Any], Scored]):
+    def __init__(self, explainer: Asking, asked: Asked, scored: Callable[[Any], Scored]):
         self._explainer, self._asked = explainer, asked
         self._settled = Settled(scored, asked.sizes["b"])
         self.x = explainer.inputs.to_batch(asked.x, **asked.sizes)
@@ -142,22 +142,22 @@ def cells_there(asked: Asked) -> Tensor:
     return there if asked.observed is None else there & asked.observed
 
 
-def replaced_by(explainer: Explainer, asked: Asked, baseline: Any) -> Tensor:
+def replaced_by(asking: Asking, asked: Asked, baseline: Any) -> Tensor:
     """What hidden readings are replaced by, ``[B, M, T, N, C]``; cells that hold no reading are left as they are.
 
     So padding, which is never evidence, is the same in every altered copy.
 
     Args:
-        explainer: tells layout and graph.
+        asking: an explainer, or whatever else asks a model; tells layout and graph.
         asked: the samples.
         baseline: a name, a function or a tensor; see `stexplain.data.baselines.as_baseline`.
 
     Raises:
         InputError: where there is no such baseline, or it does not fit.
     """
-    x, there = explainer.inputs.to_batch(asked.x, **asked.sizes), cells_there(asked)
+    x, there = asking.inputs.to_batch(asked.x, **asked.sizes), cells_there(asked)
     known = asked.known_valid if asked.observed is None else there
-    return torch.where(there[..., None], as_baseline(baseline)(x, known, explainer.graph), x)
+    return torch.where(there[..., None], as_baseline(baseline)(x, known, asking.graph), x)
 
 
 def repeated(asked: Asked, x: Tensor, copies: int) -> Asked:

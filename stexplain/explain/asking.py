@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -115,24 +115,29 @@ class Asking:
 
     def _scored(self, goal: Target, output: Any, *, rows: slice, samples: int) -> Scored:
         """What a target reads from an output for the samples in `rows`."""
-        logits = first_tensor(output, "the model")
-        if logits.ndim == 0 or len(logits) != rows.stop - rows.start:
-            raise InputError(
-                f"the model gave an output of shape {tuple(logits.shape)} for {rows.stop - rows.start} "
-                f"samples laid out as {self.inputs.pattern!r}; wanted the samples first. "
-                "Is the layout of the input right?"
-            )
+        logits = self._logits(output, rows.stop - rows.start)
+        return goal.score(logits, replace(self.output_info, rows=rows, samples=samples))
+
+    @property
+    def output_info(self) -> OutputInfo:
+        """What is known of the model's output."""
         layout = told(self.model, "outputs", str)
-        graph = self.graph
-        info = OutputInfo(
+        return OutputInfo(
             classes=self.classes,
-            nodes=() if graph is None else tuple(graph.nodes),
-            groups={} if graph is None else graph.groups,
+            nodes=() if self.graph is None else tuple(self.graph.nodes),
+            groups={} if self.graph is None else self.graph.groups,
             layout=None if layout is None else Layout(layout),
-            rows=rows,
-            samples=samples,
         )
-        return goal.score(logits, info)
+
+    def _logits(self, output: Any, samples: int) -> Tensor:
+        """The tensor that the model gave for so many samples."""
+        logits = first_tensor(output, "the model")
+        if logits.ndim == 0 or len(logits) != samples:
+            raise InputError(
+                f"the model gave an output of shape {tuple(logits.shape)} for {samples} samples laid out as "
+                f"{self.inputs.pattern!r}; wanted the samples first. Is the layout of the input right?"
+            )
+        return logits
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

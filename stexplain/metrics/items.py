@@ -1,6 +1,5 @@
 """What is ranked: nodes, frames, or cells of node x frame, and how a ranking goes back to cells."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError, unknown
+from stexplain.explain.draws import own_generator
 
 OVER = ("nodes", "frames", "cells")
 """Over what importance is taken: which nodes, which frames, or which nodes at which frames."""
@@ -153,8 +153,8 @@ def generator(seed: int, name: str) -> np.random.Generator:
         >>> bool(generator(0, "clip 1").random() == generator(0, "clip 1").random())
         True
     """
-    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
-    return np.random.default_rng(int.from_bytes(digest))
+    # The seed goes into the name: a metric's draws are then unrelated to those of an explainer of the same seed.
+    return own_generator(0, f"{seed}:{name}")
 
 
 def array(values: Any) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stexplain.axes import BATCH, Layout, check_shape
-from stexplain.data.baselines import Baseline, as_baseline
-from stexplain.data.samples import Batch, check_finite
+from stexplain.axes import check_shape
+from stexplain.data.baselines import Baseline
+from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explain.explainer import told
+from stexplain.explain.altered import cells_there, repeated, replaced_by
+from stexplain.explain.asking import Asking
 from stexplain.explain.explanation import Explanation
-from stexplain.explain.model_state import as_trained, first_tensor, held, place, takes, unwrapped
-from stexplain.explain.targets import Class, OutputInfo, PerSample, Predicted, Scored, Target
+from stexplain.explain.targets import Class, PerSample, Predicted, Scored, Target
 from stexplain.graph import STGraph
 from stexplain.metrics.items import array, check_ids, items, ranked, ranks, readings, spread
 
@@ -25,37 +25,49 @@ from stexplain.metrics.items import array, check_ids, items, ranked, ranks, read
 _AT_ONCE, _CELLS = 64, 2**19
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(Asking):
     """A model and a batch, ready to be asked about altered signals.
 
+    Args:
+        model: see `probing`.
+        batch: see `probing`.
+        inputs: see `probing`.
+        graph: see `probing`.
+        chunk: see `probing`.
+        shared: see `probing`.
+        per_sample: see `probing`.
+
     Attributes:
-        model: the module itself, held still.
         batch: sampled as the model was trained, on its device and in its floating type.
+        asked: its samples, as the model takes them.
         ok: which readings are there, ``[B, M, T, N]``, bool.
-        inputs: how the model's input is laid out.
-        told: what is known of its output.
-        graph: of the nodes, where known.
-        chunk: how many altered samples go through the model at a time.
-        shared: further arguments of the model's forward, the same for all samples.
-        per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
+        at_once: how many altered samples go through the model at a time.
     """
 
-    model: nn.Module
-    batch: Batch
-    ok: Tensor
-    inputs: Layout
-    told: OutputInfo
-    graph: STGraph | None
-    chunk: int
-    shared: Mapping[str, Any]
-    per_sample: Mapping[str, Tensor]
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Batch,
+        *,
+        inputs: str | None = None,
+        graph: STGraph | None = None,
+        chunk: int | None = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ):
+        super().__init__(model, inputs=inputs, graph=graph, chunk=chunk)
+        if not len(batch):
+            raise InputError("the batch is empty: there is nothing to alter.")
+        seen = self.seen(batch)
+        self.asked = self._read(seen, None, shared, per_sample)
+        x = self.inputs.to_batch(self.asked.x, **self.asked.sizes)
+        self.batch = replace(seen.to(x.device), x=x)
+        self.ok = cells_there(self.asked)
+        self.at_once = chunk or max(len(x), min(_AT_ONCE, _CELLS // max(self.ok[0].numel(), 1)))
 
     def towards(self, baseline: "str | Baseline") -> Tensor:
         """What the baseline makes of the batch, ``[B, M, T, N, C]``; what is not there stays as it is."""
-        batch = self.batch
-        base = as_baseline(baseline)(batch.x, batch.valid if batch.observed is None else self.ok, self.graph)
-        return torch.where(self.ok[..., None], base, batch.x)
+        return replaced_by(self, self.asked, baseline)
 
     def replaced(self, which: Tensor, base: Tensor) -> Tensor:
         """The batch's signals with some readings ``[B, M, T, N]`` replaced by the baseline's."""
@@ -108,17 +120,17 @@ class Probe:
         """
         samples = len(self.batch)
         done: list[Tensor] = []
-        if self.chunk < samples:
-            parts = [slice(start, min(start + self.chunk, samples)) for start in range(0, samples, self.chunk)]
+        if self.at_once < samples:
+            parts = [slice(start, min(start + self.at_once, samples)) for start in range(0, samples, self.at_once)]
             for number in range(count):
                 x = altered(number)
-                done.append(torch.cat([read(self._output(x[rows], rows, 1), rows) for rows in parts]))
+                done.append(torch.cat([read(self._outputs(x[rows], rows, 1), rows) for rows in parts]))
             return _array(torch.stack(done))
-        together = self.chunk // samples
+        together = self.at_once // samples
         whole = slice(0, samples)
         for start in range(0, count, together):
             some = [altered(number) for number in range(start, min(start + together, count))]
-            output = self._output(torch.cat(some), whole, len(some))
+            output = self._outputs(torch.cat(some), whole, len(some))
             done += [read(part, whole) for part in torch.split(output, samples)]
         return _array(torch.stack(done))
 
@@ -131,7 +143,7 @@ class Probe:
                     "[samples, classes]. Leave out `probability`."
                 )
             output = output.softmax(1)
-        return goal.score(output, replace(self.told, rows=rows, samples=len(self.batch)))
+        return self._scored(goal, output, rows=rows, samples=len(self.batch))
 
     def fixed(self, goal: Target) -> tuple[Target, NDArray[np.int64]]:
         """The target as it is for the unaltered samples, and the class it is of: what is predicted is decided once.
@@ -150,20 +162,10 @@ class Probe:
         of: NDArray[np.int64] = torch.cat(classes).cpu().numpy()
         return fixed_target(goal, of), of
 
-    def _output(self, x: Tensor, rows: slice, times: int) -> Tensor:
-        masks = {"valid": self.batch.valid, "observed": self.batch.observed}
-        known = {name: mask for name, mask in masks.items() if mask is not None and takes(self.model, name)}
-        given = {
-            name: value[rows].repeat(times, *[1] * (value.ndim - 1))
-            for name, value in {**known, **self.per_sample}.items()
-        }
-        output = first_tensor(self.model(self.inputs.from_batch(x), **given, **self.shared), "the model")
-        if output.ndim == 0 or len(output) != len(x):
-            raise InputError(
-                f"the model gave an output of shape {tuple(output.shape)} for {len(x)} samples laid out as "
-                f"{self.inputs.pattern!r}; wanted the samples first. Is the layout of the input right?"
-            )
-        return output
+    def _outputs(self, x: Tensor, rows: slice, times: int) -> Tensor:
+        """What the model gives for alterations of some samples, one alteration after the other."""
+        copies = repeated(self._part(self.asked, rows), self.inputs.from_batch(x), times)
+        return self._logits(self._output(copies), len(x))
 
 
 @contextmanager
@@ -193,40 +195,9 @@ def probing(
     Raises:
         InputError: where the batch or an argument does not fit, or chunk is below one.
     """
-    if chunk is not None and chunk < 1:
-        raise InputError(f"chunk is {chunk}; wanted at least one sample at a time, or none for the default.")
-    model = unwrapped(model)
-    graph = graph if graph is not None else told(model, "graph", STGraph)
-    outputs = told(model, "outputs", str)
-    device, kind = place(model)
-    moved = as_trained(model, batch).to(device)
-    x = moved.x.to(kind)
-    sizes = check_shape("x", tuple(x.shape), BATCH, **({} if graph is None else {"n": len(graph)}))
-    if not len(x):
-        raise InputError("the batch is empty: there is nothing to alter.")
-    check_finite("x", x)
-    ok = moved.valid[..., None].expand(*x.shape[:-1])
-    if moved.observed is not None:
-        check_shape("observed", tuple(moved.observed.shape), "b m t n", **sizes)
-        ok = ok & moved.observed
-    info = OutputInfo(
-        classes=tuple(told(model, "class_names", list | tuple) or ()),
-        nodes=() if graph is None else tuple(graph.nodes),
-        groups={} if graph is None else graph.groups,
-        layout=None if outputs is None else Layout(outputs),
-    )
-    layout = Layout(inputs or told(model, "inputs", str) or BATCH)
-    same = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in (shared or {}).items()}
-    each = {name: torch.as_tensor(value).to(device) for name, value in (per_sample or {}).items()}
-    for name, value in each.items():
-        if value.ndim == 0 or len(value) != len(x):
-            raise InputError(
-                f"per_sample[{name!r}] has shape {tuple(value.shape)}; wanted {len(x)} entries along its first axis, "
-                "one per sample. What is the same for all samples goes into `shared`."
-            )
-    at_once = chunk or max(len(x), min(_AT_ONCE, _CELLS // max(ok[0].numel(), 1)))
-    with held(model), torch.no_grad(), torch.autocast(device.type, enabled=False):
-        yield Probe(model, replace(moved, x=x), ok, layout, info, graph, at_once, same, each)
+    probe = Probe(model, batch, inputs=inputs, graph=graph, chunk=chunk, shared=shared, per_sample=per_sample)
+    with probe, torch.no_grad(), torch.autocast(probe.ok.device.type, enabled=False):
+        yield probe
 
 
 def baseline_name(baseline: "str | Baseline") -> str:
