@@ -13,6 +13,7 @@ from stexplain.bench.usual import Usual
 from stexplain.cards import ModelCard, Recipe
 from stexplain.data.load import load_dataset
 from stexplain.data.series import WindowedSeries
+from stexplain.errors import InputError
 from stexplain.files import written_aside
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster, without_graph
@@ -85,7 +86,11 @@ class ForecastJob:
         }
 
     def train(self, *, alone: bool = False) -> Mapping[str, Any]:
-        """Trains the model, or the one without its graph, in the same way from the same seed, and saves it."""
+        """Trains the model, or the one without its graph, in the same way from the same seed, and saves it.
+
+        Raises:
+            InputError: where how to take the model's graph away is not known.
+        """
         folder = self.folder / ALONE if alone else self.folder
         train = self.train_part
         looks = self.recipe.patience is not None or self.recipe.select == "best"
@@ -102,7 +107,11 @@ class ForecastJob:
                 target_channel=train.target_channel,
             )
             if alone:
-                assert isinstance(model, STGCNForecaster)
+                if not isinstance(model, STGCNForecaster):
+                    raise InputError(
+                        f"the model card {self.model_card.name!r} makes a {type(model).__name__}, and how to take its "
+                        "graph away is not known; wanted an STGCNForecaster."
+                    )
                 torch.manual_seed(self.seed)
                 model = without_graph(model)
         history = fit(

@@ -136,8 +136,8 @@ def reach(runs: Mapping[str, Any]) -> str:
     if not body:
         return ""
     words = paragraph(
-        "The share of a map's absolute values that lies at sensors other than the one whose forecast is explained. The "
-        "model without its graph would have 0."
+        "The share of a map's absolute values that lies at sensors other than the one whose forecast is explained. Of "
+        "gradients of the model without its graph it would be 0."
     )
     return words + table(["method", "share elsewhere"], body, caption="Importance at other sensors")
 
