@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported, is_series_card
+from stexplain.data.alone import alone
 from stexplain.data.clips import Clips
 from stexplain.data.generate import generate, made_by
 from stexplain.data.load_series import load_series
-from stexplain.data.prepare import alone, prepare
+from stexplain.data.prepare import prepare
 from stexplain.data.series import WindowedSeries
 from stexplain.data.store import Store, is_store
 from stexplain.errors import CardError, DataError, InputError, unknown

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import imported
+from stexplain.data.alone import alone
 from stexplain.data.generate import made_by
-from stexplain.data.prepare import alone
 from stexplain.data.series import WindowedSeries
 from stexplain.data.series_file import SeriesFile
 from stexplain.errors import DataError, InputError, unknown

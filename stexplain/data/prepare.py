@@ -5,7 +5,6 @@ that are missing; the store itself appears by one rename when everything is in i
 bytes, however often the work was interrupted.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,22 +14,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from stexplain.cards import DatasetCard, dataset_card, imported
+from stexplain.data.alone import alone
+from stexplain.data.merge import merge
 from stexplain.data.recording import KEEP, Keep, Source
-from stexplain.data.shards import Shard, count, read_entries, read_shard, shard_path, write_shard
-from stexplain.data.store import COLUMNS, FORMAT, VERSION, Store, is_store
+from stexplain.data.shards import count, shard_path, write_shard
+from stexplain.data.store import VERSION, Store, is_store
 from stexplain.errors import DataError, InputError, unknown
-from stexplain.files import read_json, sha256, write_json, written_aside
+from stexplain.files import read_json, write_json
 from stexplain.version import __version__
 
 
@@ -117,7 +114,7 @@ def prepare(
                 _clear(folder)
                 write_json(folder / "plan.json", plan)
             _write_shards(folder, plan, workers or len(os.sched_getaffinity(0)), progress)
-            _merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
+            merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
             if out.is_dir():
                 out.rmdir()
             (folder / "store").rename(out)
@@ -130,33 +127,6 @@ def prepare(
     return Summary(
         card.name, str(out), info["found"], info["kept"], info["left_out"], info["rows"], size, seconds, note
     )
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[Path]:
-    """Makes a folder and waits until no other process is in it; the block may remove it at its end.
-
-    Raises:
-        DataError: where it cannot be made.
-    """
-    while True:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / "lock").open("w")
-        except FileNotFoundError:  # removed by the process before us, between the two calls
-            continue
-        except OSError as error:
-            raise DataError(f"{folder} could not be made: {error.strerror}. Is its parent writable?") from error
-        with file:
-            # The system lets go of this lock even where a process is killed.
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                ours = (folder / "lock").stat().st_ino == os.fstat(file.fileno()).st_ino
-            except FileNotFoundError:
-                ours = False
-            if ours:
-                yield folder
-                return
 
 
 def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> tuple[dict[str, Any], str]:
@@ -287,108 +257,3 @@ def _processes(folder: Path, number: int) -> Iterator[list[tuple[subprocess.Pope
             process.terminate()
             process.wait()
             log.close()
-
-
-def _merge(folder: Path, plan: dict[str, Any], command: str) -> None:
-    """Lays the shards end to end in `folder / "store"`."""
-    entries = [entry for number in range(count(plan)) for entry in read_entries(folder, number)]
-    left_out = [_refusal(item) for item in plan["refused"]]
-    first_with: dict[str, str] = {}
-    kept: list[dict[str, Any]] = []
-    for entry in entries:
-        name = plan["sources"][entry["source"]]["id"]
-        if "content" in entry and (twin := first_with.setdefault(entry["content"], name)) != name:
-            entry.update(kind="duplicate", reason=f"exactly the same positions as {twin}, which comes first")
-        if "kind" in entry:
-            left_out.append({"id": name, "kind": entry["kind"], "reason": entry["reason"]})
-        else:
-            kept.append(entry)
-    if not kept:
-        example = min(left_out, key=_by_id)
-        raise DataError(
-            f"none of the {len(left_out)} recordings in {plan['raw']} can be used. The first, {example['id']}: "
-            f"{example['reason']}."
-        )
-    planted = {entry["planted"] for entry in kept}
-    if len(planted) > 1:
-        raise DataError(f"{plan['raw']} has planted truth beside some recordings and not beside others.")
-    keep = {entry["source"] for entry in kept}
-    labels = sorted({plan["sources"][entry["source"]]["label"] for entry in kept})
-    nodes, rows = len(plan["nodes"]), sum(entry["frames"] * entry["instances"] for entry in kept)
-    with written_aside(folder / "store") as store:
-        store.mkdir()
-        index = _index(plan, kept, labels)
-        index.to_csv(store / "index.csv", index=False)
-        left_out.sort(key=_by_id)
-        pd.DataFrame(left_out, columns=["id", "kind", "reason"]).to_csv(store / "left_out.csv", index=False)
-        arrays = {"x": ((rows, nodes, 3), "<f4"), "valid": ((rows,), "|b1")}
-        if planted == {True}:
-            arrays["truth"] = ((rows, nodes), "|b1")
-        for name, (shape, kind) in arrays.items():
-            parts = (part for number in range(count(plan)) for part in _kept(read_shard(folder, number), name, keep))
-            _write_array(store / f"{name}.npy", shape, kind, parts)
-        names = ["index.csv", "left_out.csv", *(f"{name}.npy" for name in arrays)]
-        number_by_kind = Counter(line["kind"] for line in left_out)
-        info = {
-            "format": FORMAT,
-            **{name: plan[name] for name in ("version", "stexplain", "card", "card_hash", "reader", "key")},
-            "command": command,
-            **{name: plan[name] for name in ("keep", "nodes", "channels", "instances")},
-            "classes": [plan["classes"][label] for label in labels],
-            "found": len(kept) + len(left_out),
-            "kept": len(kept),
-            "left_out": dict(sorted(number_by_kind.items())),
-            "rows": rows,
-            "files": {name: {"bytes": (store / name).stat().st_size, "sha256": sha256(store / name)} for name in names},
-        }
-        write_json(store / "store.json", info)
-
-
-def _by_id(line: dict[str, str]) -> str:
-    return line["id"]
-
-
-def _refusal(item: dict[str, Any]) -> dict[str, str]:
-    if item["problem"]:
-        return {"id": item["id"], "kind": "unknown name or class", "reason": item["problem"]}
-    return {"id": item["id"], "kind": "listed as missing", "reason": "named in the list of missing recordings"}
-
-
-def _index(plan: dict[str, Any], kept: list[dict[str, Any]], labels: list[int]) -> pd.DataFrame:
-    sources = [plan["sources"][entry["source"]] for entry in kept]
-    sizes = [entry["frames"] * entry["instances"] for entry in kept]
-    table = pd.DataFrame(
-        {
-            "id": [source["id"] for source in sources],
-            "class": [plan["classes"][source["label"]]["id"] for source in sources],
-            "label": [labels.index(source["label"]) for source in sources],
-            **{name: [entry[name] for entry in kept] for name in ("frames", "instances", "bodies")},
-            "offset": np.cumsum([0, *sizes[:-1]]),
-        },
-        columns=list(COLUMNS),
-    )
-    fields = pd.DataFrame([source["fields"] for source in sources], index=table.index)
-    if clash := set(fields.columns) & set(COLUMNS):
-        raise DataError(
-            f"the reader {plan['reader']} gives a field {clash.pop()!r}, a name that the index uses itself."
-        )
-    return pd.concat([table, fields], axis=1)
-
-
-def _kept(shard: Shard, name: str, keep: set[int]) -> Iterator[NDArray[Any]]:
-    values, at = getattr(shard, name), 0
-    for entry in shard.entries:
-        if "kind" in entry:
-            continue
-        size = entry["frames"] * entry["instances"]
-        if entry["source"] in keep:
-            yield values[at : at + size]
-        at += size
-
-
-def _write_array(path: Path, shape: tuple[int, ...], kind: str, parts: Iterable[NDArray[Any]]) -> None:
-    """A .npy file, written in order: on a full disk a memory map would kill the process, where a write says why."""
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": kind})
-        for part in parts:
-            file.write(np.ascontiguousarray(part, kind).tobytes())

@@ -141,6 +141,12 @@ class Batch:
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
+    @property
+    def there(self) -> torch.Tensor:
+        """Which cells hold a reading, ``[B, M, T, N]``, bool."""
+        there = self.valid[..., None].expand(self.x.shape[:-1])
+        return there if self.observed is None else there & self.observed
+
     def to(self, device: "torch.device | str") -> Self:
         """The same batch on another device."""
         return self._each(lambda tensor: tensor.to(device))

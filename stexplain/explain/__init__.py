@@ -7,6 +7,7 @@ from stexplain.explain.edge_explanation import EdgeExplanation as EdgeExplanatio
 from stexplain.explain.edge_importance import EdgeImportance as EdgeImportance
 from stexplain.explain.explanation import Explanation as Explanation
 from stexplain.explain.explanation import joined as joined
+from stexplain.explain.forecast_target import Forecast as Forecast
 from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
 from stexplain.explain.grad_cam_plus_plus import GradCAMPlusPlus as GradCAMPlusPlus
 from stexplain.explain.gradient import InputGradient as InputGradient
@@ -21,14 +22,13 @@ from stexplain.explain.occlusion import Occlusion as Occlusion
 from stexplain.explain.selftest import SelfTest as SelfTest
 from stexplain.explain.selftest import selftest as selftest
 from stexplain.explain.shapley import ShapleyValueSampling as ShapleyValueSampling
+from stexplain.explain.target import OutputInfo as OutputInfo
+from stexplain.explain.target import Target as Target
 from stexplain.explain.targets import Class as Class
 from stexplain.explain.targets import Custom as Custom
-from stexplain.explain.targets import Forecast as Forecast
 from stexplain.explain.targets import Margin as Margin
-from stexplain.explain.targets import OutputInfo as OutputInfo
 from stexplain.explain.targets import PerSample as PerSample
 from stexplain.explain.targets import Predicted as Predicted
-from stexplain.explain.targets import Target as Target
 from stexplain.explain.temporal_rescaling import TemporalRescaling as TemporalRescaling
 from stexplain.explain.without_graph import GraphAblated as GraphAblated
 from stexplain.explain.without_graph import graph_removed as graph_removed

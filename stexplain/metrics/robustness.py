@@ -118,8 +118,7 @@ def sensitivity_max(
         raise InputError(
             f"radius is {radius}; wanted a number of at least 0, or one for each of {sizes['c']} channels."
         )
-    there = batch.valid[..., None].expand(x.shape[:-1])
-    ok = (there if batch.observed is None else there & batch.observed).cpu().numpy()
+    ok = batch.there.cpu().numpy()
     goal = as_target(Predicted() if target is None else target)
     signals = x.detach().cpu().double().numpy()
     spans = [

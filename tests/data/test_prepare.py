@@ -177,7 +177,7 @@ def test_changed_recordings_are_not_continued_from_old_parts(raw, tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("stexplain.data.prepare._merge", stop)
+        patch.setattr("stexplain.data.prepare.merge", stop)
         with pytest.raises(KeyboardInterrupt):
             prepare("ntu", raw, tmp_path / "store", workers=1, progress=False)
     write_ntu(raw, name(1, 1, 7), {4: body(9, 42)})
