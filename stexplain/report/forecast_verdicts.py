@@ -130,11 +130,9 @@ def _finds(method: str, localisation: Mapping[str, Any]) -> Verdict | None:
 
 def _moves(deletion: Mapping[str, Any], unit: str) -> Verdict | None:
     told: dict[bool, list[str]] = {True: [], False: []}
-    for method, curves in deletion.items():
-        found: Mapping[str, Any] = curves.get("deletion") or {}
-        if method not in CONTROLS and known(found.get("gain")):
-            words = f"{method} {found['explained']['value']:.2f} against {found['random']['value']:.2f}"
-            told[found["gain"]["low"] > 0].append(words)
+    for method, found in _judged(deletion):
+        words = f"{method} {found['explained']['value']:.2f} against {found['random']['value']:.2f}"
+        told[found["gain"]["low"] > 0].append(words)
     if not any(told.values()):
         return None
     holds = True if not told[False] else False if not told[True] else None
@@ -144,4 +142,18 @@ def _moves(deletion: Mapping[str, Any], unit: str) -> Verdict | None:
         False: f"For no explainer, {first} ({'; '.join(told[False])}",
         None: f"For some explainers only, {first} ({'; '.join(told[True])}; but not {'; '.join(told[False])}",
     }[holds]
-    return {"text": f"{says}: mean change in {unit} on the way to all replaced).", "holds": holds}
+    text = f"{says}: mean change in {unit} on the way to all replaced)."
+    motion: Mapping[str, Any] = ((deletion.get("Motion") or {}).get("deletion") or {}).get("explained") or {}
+    if known(motion):
+        above = [name for name, curves in _judged(deletion) if beyond(curves["explained"], motion) > 0]
+        whom = " and ".join(above) if above else "none of them"
+        text += f" Beyond Motion, which asks no model ({motion['value']:.2f}): {whom}."
+        if holds and len(above) < len(told[True]):
+            holds = None
+    return {"text": text, "holds": holds}
+
+
+def _judged(deletion: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The deletion of every explainer that is no control and was measured."""
+    found = [(method, curves.get("deletion") or {}) for method, curves in deletion.items() if method not in CONTROLS]
+    return [(method, curves) for method, curves in found if known(curves.get("gain"))]

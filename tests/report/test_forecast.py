@@ -125,6 +125,23 @@ def test_verdicts_follow_from_the_intervals():
     assert "but not STGGradCAM 2.10 against 2.10" in texts[5]
 
 
+@pytest.mark.parametrize(
+    ("motion", "holds", "says"),
+    [
+        (3.0, True, "which asks no model (3.00): IntegratedGradients."),
+        (5.0, None, "which asks no model (5.00): none of them."),
+    ],
+)
+def test_what_moves_the_forecast_no_more_than_motion_does_is_left_open(motion, holds, says):
+    deletion = {
+        name: {"deletion": {"explained": score(value), "random": score(2.0), "gain": score(value - 2.0)}}
+        for name, value in (("IntegratedGradients", 5.0), ("Motion", motion))
+    }
+    (verdict,) = forecast_verdicts({"deletion": deletion})
+    assert verdict["holds"] is holds
+    assert verdict["text"].endswith(says)
+
+
 def test_of_a_handful_of_slowdowns_nothing_is_said_to_hold():
     run = a_run()
     few = {**run["events"], "explained": run["events"]["explained"][:1]}
