@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 NAMES = {"b": "samples", "m": "instances", "t": "frames", "n": "nodes", "c": "channels"}
 BATCH = "b m t n c"
 """The layout of a batch."""
-SAMPLE = "m t n c"
-"""The layout of a sample."""
-MAP = "b m t n"
-"""The layout of an explanation: a batch without its channels."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 
 def aggregate_dense(
@@ -512,3 +513,10 @@ def slow_temporal_rescaling(
             hidden[m, t, n] = 0
             values[m, t, n] = time[t] * np.abs(first - relevance(hidden)).sum()
     return values
+
+
+def ranked_auroc(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """`slow_auroc` of many values, of any shape: by ranks."""
+    values, truth = values.ravel(), truth.ravel()
+    hits = int(truth.sum())
+    return float((rankdata(values)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits)))

@@ -342,7 +342,7 @@ class WindowedSeries:
         """
         known = self.events
         if self._truth is None or known.empty:
-            raise InputError("this series has no planted events. `load_dataset('roads', split='test')` has some.")
+            raise InputError("this series has no planted events. Take planted data, or the part of it that holds some.")
         chosen = known.index.to_numpy() if isinstance(events, str) else np.asarray(events)
         lost = [number for number in chosen.tolist() if number not in known.index]
         if lost:

@@ -1,7 +1,6 @@
 import networkx as nx
 import numpy as np
 import pytest
-from scipy.stats import rankdata
 
 import stexplain as stx
 from stexplain.cards import GraphPart, dataset_card, model_card
@@ -9,6 +8,7 @@ from stexplain.data.planted_graph import CYCLES, MOTIFS, event, generate, perfor
 from stexplain.data.planted_graph_files import find, read
 from stexplain.data.prepare import prepare
 from stexplain.errors import CardError, DataError, InputError
+from tests.reference import ranked_auroc
 
 CARD = dataset_card("planted")
 KINDS = [str(entry.id) for entry in CARD.classes]
@@ -41,12 +41,6 @@ def unexplained(window, shape):
     shape, window = shape - shape.mean(), window - window.mean()
     power = window @ window
     return 1 - max(window @ shape, 0) ** 2 / (power * (shape @ shape)) if power > 0.25 else 1.0
-
-
-def area(values, truth):
-    values, truth = values.ravel(), truth.ravel()
-    hits = truth.sum()
-    return (rankdata(values)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits))
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +95,8 @@ def test_what_moves_does_not_tell_what_matters(made):
         motion = np.zeros(planted.truth.shape)
         motion[1:] += step
         motion[:-1] += step
-        areas.append(area(motion, planted.truth))
-        energies.append(area(np.linalg.norm(planted.x - planted.x.mean(0), axis=-1), planted.truth))
+        areas.append(ranked_auroc(motion, planted.truth))
+        energies.append(ranked_auroc(np.linalg.norm(planted.x - planted.x.mean(0), axis=-1), planted.truth))
     assert 0.4 < np.mean(areas) < 0.6  # what Motion gives
     assert np.mean(energies) < 0.55
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.stats import rankdata
 
 from stexplain.cards import dataset_card
 from stexplain.data import ntu_skeleton
@@ -8,6 +7,7 @@ from stexplain.data.planted_ntu import ACTIONS, MOVED, generate, perform, record
 from stexplain.data.planted_oracle import oracle
 from stexplain.data.planted_sensor import Body, random_faults, random_ghost, random_place, seen, write_skeleton
 from stexplain.errors import InputError
+from tests.reference import ranked_auroc
 
 CARD = dataset_card("ntu")
 # The joints that carry others: an arm that keeps moving while its trunk does not is no body.
@@ -24,13 +24,6 @@ def recorded(action, subject, camera):
     faults = random_faults(len(performance.xyz), np.random.default_rng([subject, camera]))
     without = faults.apply(seen(performance.background, performance.place, camera))
     return performance, body.xyz, without, truth[0]
-
-
-def area(values, truth):
-    """The area under the ROC curve, by ranks."""
-    values, truth = values.ravel(), truth.ravel()
-    hits = truth.sum()
-    return (rankdata(values)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits))
 
 
 @pytest.fixture(scope="module")
@@ -222,8 +215,8 @@ def test_motion_is_a_weak_guess_of_the_truth():
             _, xyz, _, truth = recorded(action, subject, 1 + subject % 3)
             speed = np.linalg.norm(np.gradient(xyz, axis=0), axis=-1)
             if not truth.any(axis=0).all():
-                over_nodes.append(area(speed.mean(axis=0), truth.any(axis=0)))
-            over_frames.append(area(speed.mean(axis=1), truth.any(axis=1)))
+                over_nodes.append(ranked_auroc(speed.mean(axis=0), truth.any(axis=0)))
+            over_frames.append(ranked_auroc(speed.mean(axis=1), truth.any(axis=1)))
     assert np.mean(over_nodes) < 0.82
     assert np.mean(over_frames) < 0.65
 

@@ -171,3 +171,10 @@ class DiffusionRecurrent(nn.Module):
 def signals(*shape: int, seed: int = 0) -> Tensor:
     """Reproducible noise."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def linear(weight: Tensor) -> nn.Module:
+    """A score that is a weighted sum of the signals."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(weight.numel(), 1))
+    model[1].weight.data.copy_(weight.flatten()[None])
+    return model

@@ -1,65 +1,15 @@
 """What every explainer of the package must hold to; a new one is tested by being there."""
 
-import pkgutil
-from importlib import import_module
-from inspect import isabstract
-
 import numpy as np
 import pytest
 import torch
 
-import stexplain.explain
 from stexplain.data.samples import Batch
 from stexplain.explain.controls import Random
-from stexplain.explain.explainer import Explainer
 from stexplain.explain.explanation import Explanation
 from stexplain.explain.targets import Class
-from stexplain.graph import STGraph
-from stexplain.nn.stgcn import STGCN
-
-for module in pkgutil.iter_modules(stexplain.explain.__path__, "stexplain.explain."):
-    import_module(module.name)
-
-
-def kinds(base=Explainer):
-    """Every explainer that can be made, however deep it is derived."""
-    for kind in base.__subclasses__():
-        if not isabstract(kind) and kind.__module__.startswith("stexplain."):
-            yield kind
-        yield from kinds(kind)
-
-
-EXPLAINERS = sorted(set(kinds()), key=lambda kind: kind.__name__)
-NODES = 6
-
-
-def graph():
-    return STGraph.from_edges(
-        [f"n{index}" for index in range(NODES)],
-        [("n0", "n1"), ("n1", "n2"), ("n2", "n3"), ("n1", "n4"), ("n4", "n5")],
-        center="n1",
-    )
-
-
-def small_model(on=None, seed=0):
-    torch.manual_seed(seed)
-    model = STGCN(on or graph(), classes=4, channels=(6, 8, 8), strides=(1, 2, 1), temporal_kernel=5, dropout=0.5)
-    for module in model.modules():
-        if hasattr(module, "running_mean"):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    return model.double()
-
-
-def batch(frames=12, instances=2, samples=3):
-    random = np.random.default_rng(0)
-    x = torch.from_numpy(random.normal(size=(samples, instances, frames, NODES, 3)))
-    valid = torch.ones(samples, instances, frames, dtype=torch.bool)
-    valid[0, 1] = False
-    valid[1, 0, 9:] = False
-    valid[1, 1, 9:] = False
-    x = x * valid[..., None, None]
-    return Batch(x, valid, torch.zeros(samples, dtype=torch.int64), tuple(f"s{index}" for index in range(samples)))
+from tests.explain.every_explainer import EXPLAINERS
+from tests.explain.our_models import NODES, batch, graph, small_model
 
 
 def assert_same(values, expected):

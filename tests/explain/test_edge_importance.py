@@ -12,13 +12,13 @@ from stexplain.explain.targets import Class, Custom, Forecast
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
 from stexplain.nn.traffic import STGCNForecaster
+from tests.explain.our_models import PATH, lively, padded
 from tests.explain.small_models import AdaptiveGraph, PlainSTGCN, signals
-from tests.explain.test_layer_gradient import GRAPH, ours, padded
 from tests.reference import ReleasedSTGCN
 
 
 def with_importance(padding="masked"):
-    model = ours(padding)
+    model = lively(padding).double()
     for block in model.blocks:
         nn.init.uniform_(block.spatial.importance, 0.2, 1.8)
     return model
@@ -49,8 +49,8 @@ def test_edges_are_those_of_the_relations():
     for name, source, target in zip(model.relations.names, model.relations.source, model.relations.target, strict=True):
         part = of_block[start : start + len(source)]
         assert part["relation"].unique().tolist() == [name]
-        assert part["source"].tolist() == [GRAPH.nodes[index] for index in source]
-        assert part["target"].tolist() == [GRAPH.nodes[index] for index in target]
+        assert part["source"].tolist() == [PATH.nodes[index] for index in source]
+        assert part["target"].tolist() == [PATH.nodes[index] for index in target]
         start += len(source)
     assert start == len(of_block)
 
@@ -74,7 +74,7 @@ def test_finite_differences():
 @pytest.fixture(scope="module")
 def released():
     torch.manual_seed(0)
-    relations = torch.from_numpy(GRAPH.relations("spatial").matrices(5)).double()
+    relations = torch.from_numpy(PATH.relations("spatial").matrices(5)).double()
     model = ReleasedSTGCN(relations, [6, 8], [1, 2], 3, 4, 0.0).double()
     for parameter in model.parameters():
         nn.init.normal_(parameter, 0.0, 0.4)
@@ -87,14 +87,14 @@ def test_of_the_dense_network_by_name(released):
     """The dense parameters' gradients, at entries where the adjacency is not zero."""
     x = signals(3, 3, 9, 5, 2).double()
     names = ["edge_importance.0", "edge_importance.1"]
-    with EdgeImportance(released, of=names, inputs="b c t n m", graph=GRAPH) as explain:
+    with EdgeImportance(released, of=names, inputs="b c t n m", graph=PATH) as explain:
         e = explain(x, target=Class(1))
     table = e.table(sample=2)
     score = released(x[2:3])[0, 1]
     slopes = torch.autograd.grad(score, list(released.edge_importance))
     assert len(table) == 2 * 3 * 25
     for row in table.itertuples():
-        source, target = GRAPH.index(row.source), GRAPH.index(row.target)
+        source, target = PATH.index(row.source), PATH.index(row.target)
         place = int(row.relation), source, target
         number = names.index(row.block)
         expected = (slopes[number][place] * released.edge_importance[number][place]).item()
@@ -105,13 +105,11 @@ def test_of_the_dense_network_by_name(released):
 
 def test_a_released_network_and_ours_made_of_it_give_the_same_pairs(released):
     x = signals(3, 3, 9, 5, 2).double()
-    mine = (
-        STGCN(GRAPH, classes=4, channels=(6, 8), strides=(1, 2), temporal_kernel=3, padding="counted").double().eval()
-    )
+    mine = STGCN(PATH, classes=4, channels=(6, 8), strides=(1, 2), temporal_kernel=3, padding="counted").double().eval()
     copy_of(released, mine)
     torch.testing.assert_close(mine(x.permute(0, 4, 2, 3, 1)), released(x))
     with EdgeImportance(
-        released, of=["edge_importance.0", "edge_importance.1"], inputs="b c t n m", graph=GRAPH
+        released, of=["edge_importance.0", "edge_importance.1"], inputs="b c t n m", graph=PATH
     ) as dense:
         theirs = dense(x, target=Class(1)).pairs()
     with EdgeImportance(mine) as explain:
@@ -244,7 +242,7 @@ def test_what_does_not_fit_is_named():
         explain(x, target=Class(0))
     with pytest.raises(InputError, match=r"\(3,\).*\[E, 2\]"):
         EdgeImportance(AdaptiveGraph(), of="sending", edges=[1, 2, 3])
-    with EdgeImportance(ours()) as explain, pytest.raises(InputError, match="does not depend on any"):
+    with EdgeImportance(lively().double()) as explain, pytest.raises(InputError, match="does not depend on any"):
         explain(padded()[0], target=Custom(lambda output: torch.zeros(len(output))))
     with pytest.raises(InputError, match="source has 1 entries for 2"):
         EdgeExplanation(np.zeros((1, 2)), ("a",), ("b", "b"), ("0", "0"), ("x", "x"))

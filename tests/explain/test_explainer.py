@@ -8,18 +8,10 @@ from stexplain.errors import InputError
 from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.targets import Class, Predicted
 from stexplain.graph import STGraph
-from stexplain.nn.stgcn import STGCN
+from tests.explain.our_models import PATH, named
 from tests.explain.small_models import PlainSTGCN, signals
 
 THEIRS = {"layer": "second", "inputs": "b c t n m", "layout": "(b m) c t n"}
-GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")], center="c")
-
-
-def ours():
-    torch.manual_seed(0)
-    model = STGCN(GRAPH, classes=3, channels=(4, 6), strides=(1, 2))
-    model.class_names = ["throw", "kick", "clap"]
-    return model
 
 
 def state(model):
@@ -94,7 +86,7 @@ def test_train_mode_outside_does_not_reach_the_maps():
     ids=["no_grad", "inference_mode", "autocast"],
 )
 def test_what_is_set_around_changes_nothing(around):
-    model, x = ours(), signals(2, 1, 10, 5, 3)
+    model, x = named(), signals(2, 1, 10, 5, 3)
     expected = STGGradCAM(model)(x, target=Predicted()).values
     with around():
         grad = torch.is_grad_enabled()
@@ -105,14 +97,14 @@ def test_what_is_set_around_changes_nothing(around):
 
 
 def test_wrapped_models_are_unwrapped():
-    model, x = ours().eval(), signals(2, 1, 10, 5, 3)
+    model, x = named().eval(), signals(2, 1, 10, 5, 3)
     expected = STGGradCAM(model)(x, target=Class("kick")).values
     assert np.array_equal(STGGradCAM(nn.DataParallel(model))(x, target=Class("kick")).values, expected)
     assert np.array_equal(STGGradCAM(torch.compile(model, backend="eager"))(x, target=Class("kick")).values, expected)
 
 
 def test_frozen_and_double_models_and_other_types_of_signals():
-    model, x = ours().double().requires_grad_(False), signals(2, 1, 10, 5, 3)
+    model, x = named().double().requires_grad_(False), signals(2, 1, 10, 5, 3)
     e = STGGradCAM(model)(x, target=Class(1))
     assert e.values.dtype == np.float32
     assert np.array_equal(STGGradCAM(model)(x.numpy(), target=Class(1)).values, e.values)
@@ -122,7 +114,7 @@ def test_frozen_and_double_models_and_other_types_of_signals():
 
 
 def test_samples_and_batches_bring_their_names_and_validity():
-    model, x = ours(), signals(2, 1, 10, 5, 3)
+    model, x = named(), signals(2, 1, 10, 5, 3)
     valid = torch.ones(2, 1, 10, dtype=torch.bool)
     valid[1, 0, 6:] = False
     x = x * valid[..., None, None]
@@ -131,7 +123,7 @@ def test_samples_and_batches_bring_their_names_and_validity():
     assert e.ids == ("one", "two")
     assert e.classes == ("throw", "kick", "clap")
     assert e.node_names == tuple("abcde")
-    assert e.graph is GRAPH
+    assert e.graph is PATH
     assert e.layer == "blocks.1"
     assert e.target == "class 'clap'"
     assert np.array_equal(e.values, STGGradCAM(model)(x, target=Class(2), valid=valid).values)
@@ -151,7 +143,7 @@ def test_what_a_foreign_model_calls_graph_is_not_taken_for_ours():
 
 
 def bad(x=None, valid=None, target=None, **options):
-    model = ours()
+    model = named()
     x = signals(2, 1, 10, 5, 3) if x is None else x
     return STGGradCAM(model, **options)(x, target=target or Predicted(), valid=valid)
 

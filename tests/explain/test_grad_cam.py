@@ -7,28 +7,11 @@ from stexplain.errors import InputError
 from stexplain.explain.cam import CAM
 from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.targets import Class, Custom, Margin, Predicted
-from stexplain.graph import STGraph
-from stexplain.nn.stgcn import STGCN
+from tests.explain.our_models import lively
 from tests.explain.small_models import PlainSTGCN, Recurrent, path_adjacency, signals
 from tests.reference import slow_grad_cam, slow_to_frames
 
 THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
-GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")], center="c")
-
-
-def ours(padding="masked", seed=0, graph=GRAPH):
-    torch.manual_seed(seed)
-    model = STGCN(graph, classes=4, channels=(6, 8, 8), strides=(1, 2, 2), padding=padding, temporal_kernel=3)
-    for name, buffer in model.named_buffers():
-        if name.endswith("mean"):
-            buffer.uniform_(-0.3, 0.3)
-    # The init of Yan et al. makes features so small that any two maps would agree.
-    for parameter in model.blocks.parameters():
-        if parameter.ndim > 1:
-            nn.init.normal_(parameter, 0.0, 0.3)
-    nn.init.normal_(model.head.weight)
-    nn.init.normal_(model.head.bias)
-    return model.eval()
 
 
 def full_backward(model, layer, x, number):
@@ -87,7 +70,7 @@ class Turned(nn.Module):
 def test_equals_captum(layer, seed):
     from captum.attr import LayerGradCam
 
-    model, x, target = ours(seed=seed), signals(4, 2, 11, 5, 3), [0, 1, 2, 3]
+    model, x, target = lively(seed=seed), signals(4, 2, 11, 5, 3), [0, 1, 2, 3]
     with STGGradCAM(model, layer=f"blocks.{layer}") as explain:
         e = explain(x, target=Class(target))
     model.blocks[layer] = Turned(model.blocks[layer])
@@ -99,7 +82,7 @@ def test_equals_captum(layer, seed):
 
 @pytest.mark.parametrize("padding", ["masked", "counted"])
 def test_sums_to_the_score_without_its_bias_and_is_cam_over_the_cells(padding):
-    model, x = ours(padding), signals(3, 2, 16, 5, 3)
+    model, x = lively(padding), signals(3, 2, 16, 5, 3)
     target = Class([3, 1, 0])
     with STGGradCAM(model) as explain, CAM(model) as cam:
         e, c = explain(x, target=target), cam(x, target=target)
@@ -121,7 +104,7 @@ def padded_batch():
 
 @pytest.mark.parametrize("padding", ["masked", "counted"])
 def test_sums_to_the_score_with_padding(padding):
-    model = ours(padding)
+    model = lively(padding)
     x, valid = padded_batch()
     with STGGradCAM(model) as explain:
         e = explain(x, target=Class(2), valid=valid)
@@ -138,7 +121,7 @@ def test_sums_to_the_score_with_padding(padding):
 
 
 def test_more_padding_changes_nothing():
-    model = ours()
+    model = lively()
     x, valid = padded_batch()
     longer = torch.cat([x, torch.zeros(3, 2, 9, 5, 3)], dim=2)
     longer = torch.cat([longer, torch.zeros(3, 1, 26, 5, 3)], dim=1)
@@ -155,7 +138,7 @@ def test_more_padding_changes_nothing():
 @pytest.mark.parametrize("chunk", [1, 2, 5, None])
 @pytest.mark.parametrize("layer", ["blocks.0", "blocks.2"])
 def test_a_batch_gives_the_maps_of_its_samples(layer, chunk):
-    model, x = ours(), signals(5, 2, 12, 5, 3)
+    model, x = lively(), signals(5, 2, 12, 5, 3)
     classes = [0, 1, 2, 3, 1]
     with STGGradCAM(model, layer=layer, chunk=chunk) as explain:
         together = explain(x, target=Class(classes))
@@ -166,7 +149,7 @@ def test_a_batch_gives_the_maps_of_its_samples(layer, chunk):
 
 
 def test_chunks_of_a_folded_layout_and_of_valid():
-    model = ours()
+    model = lively()
     x, valid = padded_batch()
     folded = _Folded(model)
     with STGGradCAM(folded, layer="model.blocks.2", layout="n (b m) t c", inputs="(b m) t n c", chunk=2) as explain:
@@ -235,7 +218,7 @@ def test_of_a_layer_that_runs_often_the_last_output_is_meant():
 
 
 def test_margin_is_the_difference_and_custom_scores_are_free():
-    model, x = ours(), signals(2, 1, 12, 5, 3)
+    model, x = lively(), signals(2, 1, 12, 5, 3)
     with STGGradCAM(model) as explain:
         first, second = explain(x, target=Class(1)), explain(x, target=Class(3))
         margin = explain(x, target=Margin(1, 3))

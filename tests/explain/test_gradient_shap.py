@@ -8,9 +8,8 @@ from stexplain.explain.draws import own_generator
 from stexplain.explain.gradient_shap import GradientSHAP
 from stexplain.explain.integrated_gradients import IntegratedGradients
 from stexplain.explain.targets import Class
-from tests.explain.small_models import PlainSTGCN, Recurrent, signals
-from tests.explain.test_contract import batch, small_model
-from tests.explain.test_integrated_gradients import linear
+from tests.explain.our_models import batch, small_model
+from tests.explain.small_models import PlainSTGCN, Recurrent, linear, signals
 
 
 def test_a_linear_model_in_closed_form():

@@ -13,14 +13,8 @@ from stexplain.explain.integrated_gradients import IntegratedGradients
 from stexplain.explain.occlusion import Occlusion
 from stexplain.explain.shapley import ShapleyValueSampling
 from stexplain.explain.targets import Class, Custom, Predicted
-from tests.explain.small_models import PlainSTGCN, Recurrent, signals
-from tests.explain.test_contract import NODES, batch, small_model
-
-
-def linear(weight):
-    model = nn.Sequential(nn.Flatten(), nn.Linear(weight.numel(), 1))
-    model[1].weight.data.copy_(weight.flatten()[None])
-    return model
+from tests.explain.our_models import NODES, batch, small_model
+from tests.explain.small_models import PlainSTGCN, Recurrent, linear, signals
 
 
 def test_a_linear_model_in_closed_form():

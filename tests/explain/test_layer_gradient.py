@@ -11,36 +11,11 @@ from stexplain.explain.grad_cam_plus_plus import GradCAMPlusPlus
 from stexplain.explain.hires_cam import HiResCAM
 from stexplain.explain.layer_cam import LayerCAM
 from stexplain.explain.targets import Class
-from stexplain.graph import STGraph
-from stexplain.nn.stgcn import STGCN
+from tests.explain.our_models import lively, padded
 from tests.explain.small_models import signals
 from tests.reference import slow_grad_cam_plus_plus, slow_hires_cam, slow_layer_cam
 
-GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")], center="c")
 FAMILY = {HiResCAM: slow_hires_cam, LayerCAM: slow_layer_cam, GradCAMPlusPlus: slow_grad_cam_plus_plus}
-
-
-def ours(padding="masked", seed=0):
-    torch.manual_seed(seed)
-    model = STGCN(GRAPH, classes=4, channels=(6, 8, 8), strides=(1, 2, 2), padding=padding, temporal_kernel=3)
-    for name, buffer in model.named_buffers():
-        if name.endswith("mean"):
-            buffer.uniform_(-0.3, 0.3)
-    for parameter in model.blocks.parameters():
-        if parameter.ndim > 1:
-            nn.init.normal_(parameter, 0.0, 0.3)
-    nn.init.normal_(model.head.weight)
-    nn.init.normal_(model.head.bias)
-    return model.double().eval()
-
-
-def padded():
-    x = signals(3, 2, 17, 5, 3).double()
-    valid = torch.ones(3, 2, 17, dtype=torch.bool)
-    valid[0, 0, 10:] = False
-    valid[1, 1, 5:] = False
-    valid[2, 1] = False
-    return x * valid[..., None, None], valid
 
 
 def full_backward(model, block, x, valid, number):
@@ -64,7 +39,7 @@ def full_backward(model, block, x, valid, number):
 @pytest.mark.parametrize("padding", ["masked", "counted"])
 @pytest.mark.parametrize("block", [0, 2])
 def test_equals_loops_over_an_ordinary_backward_pass(kind, padding, block):
-    model, (x, valid) = ours(padding), padded()
+    model, (x, valid) = lively(padding).double(), padded()
     with kind(model, layer=f"blocks.{block}") as explain:
         e = explain(x, target=Class(2), valid=valid)
     features, slopes = full_backward(model, block, x, valid, 2)
@@ -79,7 +54,7 @@ def test_equals_loops_over_an_ordinary_backward_pass(kind, padding, block):
 
 def test_hires_cam_sums_to_what_the_biases_behind_the_layer_leave():
     """Of a piecewise linear y, homogeneous in F and the biases together: y = sum F dy/dF + sum b dy/db (Euler)."""
-    model, (x, valid) = ours(), padded()
+    model, (x, valid) = lively().double(), padded()
     behind = [model.blocks[1], model.blocks[2], model.head]
     biases = [value for part in behind for name, value in part.named_parameters() if name.endswith("bias")]
     for name, buffer in model.named_buffers():
@@ -105,7 +80,7 @@ def test_hires_cam_sums_to_what_the_biases_behind_the_layer_leave():
 
 @pytest.mark.parametrize("padding", ["masked", "counted"])
 def test_at_the_last_block_hires_cam_is_grad_cam(padding):
-    model, (x, valid) = ours(padding), padded()
+    model, (x, valid) = lively(padding).double(), padded()
     with HiResCAM(model) as explain, STGGradCAM(model) as pooled:
         e, other = explain(x, target=Class(0), valid=valid), pooled(x, target=Class(0), valid=valid)
     np.testing.assert_allclose(e.values, other.values, rtol=1e-5, atol=1e-8)
@@ -115,7 +90,7 @@ def test_at_the_last_block_hires_cam_is_grad_cam(padding):
 
 @pytest.mark.parametrize("block", [0, 1, 2])
 def test_layer_cam_is_hires_cam_of_what_speaks_for_the_target(block):
-    model, (x, valid) = ours(), padded()
+    model, (x, valid) = lively().double(), padded()
     with HiResCAM(model, layer=f"blocks.{block}") as explain, LayerCAM(model, layer=f"blocks.{block}") as positive:
         e, other = explain(x, target=Class(0), valid=valid), positive(x, target=Class(0), valid=valid)
     # Features are not negative: what was left out could only subtract.
@@ -134,7 +109,7 @@ def test_hires_cam_equals_captum():
         def forward(self, x, readings=None):
             return self.seen(self.block(x, readings).permute(1, 3, 2, 0)).permute(3, 0, 2, 1).contiguous()
 
-    model, x = ours(), signals(4, 2, 11, 5, 3).double()
+    model, x = lively().double(), signals(4, 2, 11, 5, 3).double()
     with HiResCAM(model, layer="blocks.1") as explain:
         e = explain(x, target=Class([0, 1, 2, 3]))
     model.blocks[1] = Turned(model.blocks[1])
@@ -179,7 +154,7 @@ def test_grad_cam_plus_plus_refuses_negative_features():
 
 @pytest.mark.parametrize("kind", FAMILY, ids=lambda kind: kind.__name__)
 def test_slopes_too_small_for_their_powers_make_no_difference(kind):
-    model, x = ours().float(), signals(2, 1, 12, 5, 3)
+    model, x = lively(), signals(2, 1, 12, 5, 3)
     with kind(model) as explain:
         e = explain(x, target=Class(0))
         small = explain(x, target=lambda output: 1e-20 * output[:, 0])

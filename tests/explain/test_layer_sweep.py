@@ -7,8 +7,8 @@ from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.hires_cam import HiResCAM
 from stexplain.explain.layer_sweep import LayerSweep, layer_sweep
 from stexplain.explain.targets import Class
+from tests.explain.our_models import lively, padded
 from tests.explain.small_models import PlainSTGCN, signals
-from tests.explain.test_layer_gradient import ours, padded
 
 THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
 
@@ -16,7 +16,7 @@ THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
 @pytest.mark.parametrize("method", [STGGradCAM, HiResCAM], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("chunk", [None, 2])
 def test_each_map_is_that_of_the_method_at_that_layer_alone(method, chunk):
-    model, (x, valid) = ours("counted"), padded()
+    model, (x, valid) = lively("counted").double(), padded()
     sweep = layer_sweep(model, x, target=Class([1, 0, 3]), valid=valid, method=method, chunk=chunk)
     assert list(sweep.explanations) == ["blocks.0", "blocks.1", "blocks.2"]
     assert [one.stride for one in sweep] == [1, 2, 4]
@@ -40,7 +40,7 @@ def test_it_takes_one_forward_pass():
 
 
 def test_the_table_compares_with_the_last_layer():
-    model, (x, valid) = ours("counted"), padded()
+    model, (x, valid) = lively("counted").double(), padded()
     sweep = layer_sweep(model, x, target=Class(1), valid=valid)
     table = sweep.table().set_index("layer")
     assert table.loc["blocks.2", ["nodes", "time", "cells"]].tolist() == pytest.approx([1, 1, 1])
@@ -73,7 +73,7 @@ def test_a_constant_map_has_no_correlation():
 
 
 def test_as_an_array_it_has_a_dimension_layer():
-    model, (x, valid) = ours(), padded()
+    model, (x, valid) = lively().double(), padded()
     sweep = layer_sweep(model, x, target=Class(1), valid=valid)
     found = sweep.to_xarray()
     assert found["values"].dims == ("layer", "sample", "instance", "time", "node")

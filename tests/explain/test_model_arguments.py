@@ -14,8 +14,8 @@ from stexplain.explain.controls import Motion
 from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.gradient import InputGradient
 from stexplain.explain.targets import Class
+from tests.explain.our_models import PATH, named
 from tests.explain.small_models import signals
-from tests.explain.test_explainer import GRAPH, ours
 
 
 class Gated(nn.Module):
@@ -73,12 +73,12 @@ RECIPE = model_card("stgcn7").recipe("quick").model_copy(update={"frames": 8})
 def recorded():
     random = np.random.default_rng(0)
     return Clips.from_arrays(
-        [random.normal(size=(1, frames, 5, 3)) for frames in (11, 14, 9)], graph=GRAPH, channels="xyz"
+        [random.normal(size=(1, frames, 5, 3)) for frames in (11, 14, 9)], graph=PATH, channels="xyz"
     )
 
 
 def trained():
-    model = ours()
+    model = named()
     object.__setattr__(model, "recipe", RECIPE)
     return model
 
@@ -107,7 +107,7 @@ def test_samples_that_crossed_processes_leave_their_dataset_behind():
     sample = pickle.loads(pickle.dumps(recorded()[0]))
     with pytest.raises(InputError, match="as recorded.*recipe=model.recipe"):
         STGGradCAM(trained())(sample, target=Class(0))
-    assert len(STGGradCAM(ours())(sample, target=Class(0))) == 1
+    assert len(STGGradCAM(named())(sample, target=Class(0))) == 1
 
 
 def test_ones_own_samples_go_in_untouched():
@@ -119,7 +119,7 @@ def test_ones_own_samples_go_in_untouched():
 def test_a_data_loader_gives_what_the_dataset_gives():
     clips = recorded()
     loader = torch.utils.data.DataLoader(clips, batch_size=2, collate_fn=lambda samples: Batch.of(*samples))
-    for model in (ours(), trained()):
+    for model in (named(), trained()):
         expected = STGGradCAM(model)(clips.batch([0, 1, 2]), target=Class(0))
         values = [STGGradCAM(model)(batch, target=Class(0)).values for batch in loader]
         assert [len(part) for part in values] == [2, 1]
@@ -129,7 +129,7 @@ def test_a_data_loader_gives_what_the_dataset_gives():
 
 
 def test_samples_that_are_no_batch():
-    one, other = recorded()[0], Clips.from_arrays([np.ones((1, 5, 5, 2))], graph=GRAPH)[0]
+    one, other = recorded()[0], Clips.from_arrays([np.ones((1, 5, 5, 2))], graph=PATH)[0]
     with pytest.raises(InputError, match="differ in nodes and channels"):
         Batch.of(one, other)
     with pytest.raises(InputError, match="no samples came"):

@@ -9,9 +9,8 @@ from torch import nn
 from stexplain.errors import InputError
 from stexplain.explain.occlusion import Occlusion
 from stexplain.explain.targets import Class, Custom, Forecast, Predicted
-from tests.explain.small_models import PlainSTGCN, signals
-from tests.explain.test_contract import batch, small_model
-from tests.explain.test_integrated_gradients import linear
+from tests.explain.our_models import batch, small_model
+from tests.explain.small_models import PlainSTGCN, linear, signals
 
 
 def test_a_linear_model_in_closed_form():

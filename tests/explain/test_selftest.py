@@ -24,8 +24,8 @@ from stexplain.explain.targets import Class, Custom, Forecast, Margin, PerSample
 from stexplain.explain.temporal_rescaling import TemporalRescaling
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
+from tests.explain.every_explainer import EXPLAINERS
 from tests.explain.small_models import PlainSTGCN, signals
-from tests.explain.test_contract import EXPLAINERS
 
 GRAPH = STGraph.from_edges("abcd", [("a", "b"), ("b", "c"), ("b", "d")], center="b", groups={"arm": ["a", "b"]})
 

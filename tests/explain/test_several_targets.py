@@ -8,8 +8,8 @@ from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.gradient import InputGradient
 from stexplain.explain.layer_outputs import gradients
 from stexplain.explain.targets import Class, Margin, Predicted
+from tests.explain.our_models import named
 from tests.explain.small_models import signals
-from tests.explain.test_explainer import ours
 
 TARGETS = [Class(0), Predicted(), Margin(2, 1), lambda output: output.square().sum(1)]
 
@@ -32,7 +32,7 @@ class Counted:
     ids=["last", "first", "input", "CAM"],
 )
 def test_several_targets_share_a_forward_pass_and_give_what_each_gives_alone(kind, options, chunk):
-    model, x = ours(), signals(3, 1, 10, 5, 3)
+    model, x = named(), signals(3, 1, 10, 5, 3)
     targets = TARGETS[:3] if kind is CAM else TARGETS
     counted = Counted(model)
     together = kind(model, chunk=chunk, **options)(x, target=targets)
@@ -45,13 +45,13 @@ def test_several_targets_share_a_forward_pass_and_give_what_each_gives_alone(kin
 
 
 def test_one_target_in_a_list_gives_a_list():
-    (e,) = STGGradCAM(ours())(signals(1, 1, 10, 5, 3), target=[Class(0)])
+    (e,) = STGGradCAM(named())(signals(1, 1, 10, 5, 3), target=[Class(0)])
     assert e.target == "class 0"
 
 
 def test_no_target():
     with pytest.raises(InputError, match="list of targets is empty"):
-        STGGradCAM(ours())(signals(1, 1, 10, 5, 3), target=[])
+        STGGradCAM(named())(signals(1, 1, 10, 5, 3), target=[])
 
 
 class Doubled(torch.autograd.Function):

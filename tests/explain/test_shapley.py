@@ -13,9 +13,8 @@ from stexplain.explain.regions import Regions
 from stexplain.explain.shapley import ShapleyValueSampling
 from stexplain.explain.targets import Class, Custom
 from stexplain.graph import STGraph
-from tests.explain.small_models import PlainSTGCN, signals
-from tests.explain.test_contract import NODES, batch, small_model
-from tests.explain.test_integrated_gradients import linear
+from tests.explain.our_models import NODES, batch, small_model
+from tests.explain.small_models import PlainSTGCN, linear, signals
 from tests.reference import exact_shapley
 
 

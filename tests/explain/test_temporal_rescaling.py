@@ -10,8 +10,8 @@ from stexplain.explain.gradient import InputGradient
 from stexplain.explain.targets import Class, Custom, Predicted
 from stexplain.explain.temporal_rescaling import TemporalRescaling
 from stexplain.metrics.localisation import localisation
+from tests.explain.our_models import batch, small_model
 from tests.explain.small_models import Recurrent, signals
-from tests.explain.test_contract import batch, small_model
 from tests.reference import slow_temporal_rescaling
 
 

@@ -10,8 +10,8 @@ from stexplain.explain.gradient import InputGradient
 from stexplain.explain.targets import Class, Forecast, Predicted
 from stexplain.explain.without_graph import GraphAblated, graph_removed
 from stexplain.nn.traffic import STGCNForecaster
+from tests.explain.our_models import NODES, batch, graph, small_model
 from tests.explain.small_models import PlainSTGCN, signals
-from tests.explain.test_contract import NODES, batch, graph, small_model
 
 
 def heard(ask, x, node):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.changing import ChangingGraph
-from tests.graph.test_relations import dense
+from tests.graph.drawn_graphs import dense
 
 WEIGHT = [[1.0, 0.0, 3.0], [0.5, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stexplain.errors import CardError, InputError
 from stexplain.graph import STGraph
 from tests import reference
-from tests.graph.test_relations import dense, graphs
+from tests.graph.drawn_graphs import dense, graphs
 
 BODY = {
     "nodes": ["head", "neck", "left hand", "right hand"],

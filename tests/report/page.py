@@ -34,3 +34,8 @@ class Page(HTMLParser):
     @property
     def text(self):
         return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def score(value, half=0.02):
+    """A score as results hold it."""
+    return {"value": value, "low": value - half, "high": value + half}

@@ -8,11 +8,7 @@ from stexplain.files import write_json
 from stexplain.report import write_report
 from stexplain.report.forecast_verdicts import forecast_verdicts
 from stexplain.viz import horizon_errors, save
-from tests.report.page import Page
-
-
-def score(value, half=0.02):
-    return {"value": value, "low": value - half, "high": value + half}
+from tests.report.page import Page, score
 
 
 def located(value):

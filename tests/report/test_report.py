@@ -8,13 +8,9 @@ from stexplain.errors import DataError
 from stexplain.files import write_json
 from stexplain.report import write_report
 from stexplain.viz import history, save
-from tests.report.page import Page
+from tests.report.page import Page, score
 
 HOSTILE = "</script><script>alert('x')</script> & <b>\"bold\"</b>"
-
-
-def score(value):
-    return {"value": value, "low": value - 0.02, "high": value + 0.02}
 
 
 def a_run(**changes):

@@ -1,10 +1,7 @@
 import pytest
 
 from stexplain.report import verdicts
-
-
-def score(value, half=0.02):
-    return {"value": value, "low": value - half, "high": value + half}
+from tests.report.page import score
 
 
 def located(**auroc):

@@ -119,3 +119,9 @@ def killed_at(call: int) -> Callable[[int], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return kill
+
+
+def assert_same(one: nn.Module, other: nn.Module) -> None:
+    """Equal, bit by bit, in all that is saved."""
+    for (name, a), (_, b) in zip(one.state_dict().items(), other.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name

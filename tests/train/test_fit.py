@@ -20,7 +20,7 @@ from stexplain.nn.stgcn import STGCN
 from stexplain.train import History, evaluate, fit
 from stexplain.train import tasks as training_tasks
 from stexplain.train.fit import CHECKPOINT
-from tests.train.standin import Probe, StandInClips, Straight, Unaugmented, recipe
+from tests.train.standin import Probe, StandInClips, Straight, Unaugmented, assert_same, recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,11 +30,6 @@ def trained(asked: Any, clips: Any = None, *, model: Probe | None = None, **opti
     return model, fit(
         model, StandInClips() if clips is None else clips, recipe=asked, progress=False, accelerator="cpu", **options
     )
-
-
-def assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
-    for (name, a), (_, b) in zip(one.state_dict().items(), other.state_dict().items(), strict=True):
-        assert torch.equal(a, b), name
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, right: list[int]) -> None:

@@ -16,7 +16,7 @@ from stexplain.train import History, evaluate_forecast, fit, graph_ablation
 from stexplain.train.fit import CHECKPOINT
 from stexplain.train.tasks import Forecasting, Measured
 from tests.train.roads import NODES, forecaster, network, recipe, series, speeds
-from tests.train.standin import Probe, StandInClips
+from tests.train.standin import Probe, StandInClips, assert_same
 from tests.train.standin import recipe as clip_recipe
 
 TRAIN, VALIDATION, TEST = series(speeds(260)).split()
@@ -26,11 +26,6 @@ def trained(asked: Any = None, train: Any = None, model: Any = None, **options: 
     model = model or forecaster()
     options = {"progress": False, "accelerator": "cpu", "validation": VALIDATION, **options}
     return model, fit(model, TRAIN if train is None else train, recipe=asked or recipe(), **options)
-
-
-def assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
-    for (name, a), (_, b) in zip(one.state_dict().items(), other.state_dict().items(), strict=True):
-        assert torch.equal(a, b), name
 
 
 def test_a_step_is_that_of_plain_torch() -> None:
