@@ -32,7 +32,9 @@ def explain(
     split: Annotated[
         str | None, typer.Option(help="Such as xsub/test.  [default: the first protocol's test part]")
     ] = None,
-    ids: Annotated[list[str] | None, typer.Option("--ids", help="A sample's id; may be repeated.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--ids", help="A sample's id, or a window's number or start; may be repeated.")
+    ] = None,
     first: Annotated[int, typer.Option(help="Without ids: so many samples from the first on.")] = 1,
     method: Annotated[str, typer.Option(help="A class of stexplain.explain.")] = "STGGradCAM",
     target: Annotated[
@@ -52,6 +54,8 @@ def explain(
 
       stexplain explain runs/ntu/xsub/stgcn10 --card ntu --method InputGradient --target throw
 
+      stexplain explain runs/roads/stgcn-roads --card roads --target "forecast:A west 3:6"
+
       stexplain explain mine.net:make --card ntu --layer l10 --layout "(b m) c t n" --inputs "b c t n m"
     """
     from stexplain.explain.methods import explainer
@@ -61,6 +65,7 @@ def explain(
     network = _model(model, graph, classes, recipe)
     chosen = _chosen(samples, ids or [], first)
     batch: Batch = samples.batch(chosen)
+    _check_target(target, network)
     known: dict[str, Any] = {"layer": layer, "layout": layout, "inputs": inputs}
     known["graph"] = None if hasattr(network, "graph") else graph
     known["classes"] = classes if getattr(network, "class_names", None) is None and classes else None
@@ -69,7 +74,9 @@ def explain(
     with one:
         e = one(batch, target=goal)
     seconds = time.perf_counter() - started
-    summary = _written(e, batch, out, model=model, seconds=seconds)
+    named = target.split(":")[1] if target.startswith("forecast:") else ""
+    marked = {"forecast": [named]} if e.graph is not None and named in e.graph.nodes else {}
+    summary = _written(e, batch, out, model=model, seconds=seconds, marked=marked)
     typer.echo(jsonlib.dumps(summary) if json else _text(summary))
 
 
@@ -87,6 +94,22 @@ def _target(text: str) -> Any:
     return Class(int(text) if text.isdecimal() else text)
 
 
+def _check_target(text: str, network: "nn.Module") -> None:
+    """Refuses a class of a forecaster, and a forecast of a classifier, in the words of the command line."""
+    outputs = getattr(network, "outputs", None)
+    if outputs is not None and not text.startswith("forecast:"):
+        nodes = getattr(getattr(network, "graph", None), "nodes", ["s7"])
+        raise InputError(
+            f"the target is {text!r} and {type(network).__name__} forecasts. Give --target forecast:NODE:HORIZON, such "
+            f"as --target 'forecast:{nodes[0]}:3'."
+        )
+    if outputs is None and text.startswith("forecast:") and getattr(network, "class_names", None):
+        raise InputError(
+            f"the target is {text!r} and {type(network).__name__} tells classes apart. Give --target predicted, or a "
+            "class."
+        )
+
+
 def _dataset(model: str, card: str, data: Path | None, split: str | None) -> tuple[Any, Any, list[str], Any]:
     """The samples as the model was trained to see them, their graph, the classes, and the recipe."""
     from stexplain.data.load import load_dataset
@@ -99,7 +122,7 @@ def _dataset(model: str, card: str, data: Path | None, split: str | None) -> tup
         from stexplain.cards import Recipe
 
         # A forecaster's recipe is of another kind, and its samples are windows already.
-        recipe = Recipe.model_validate(said) if "frames" in said else None
+        recipe = Recipe.model_validate(said) if said.get("frames") else None
     if split is None:
         from stexplain.cards import dataset_card
 
@@ -126,8 +149,9 @@ def _model(model: str, graph: Any, classes: list[str], recipe: Any) -> "nn.Modul
         return load_model(model)
     with random.fork_rng(devices=[]):
         random.manual_seed(0)
-        typer.echo(f"stexplain: {model} is a card: its weights are random, and so is what it looks at.", err=True)
-        return load_model(model, graph=graph, classes=classes)
+        made = load_model(model, graph=graph, classes=classes)
+    typer.echo(f"stexplain: {model} is a card: its weights are random, and so is what it looks at.", err=True)
+    return made
 
 
 def _imported(path: str) -> "nn.Module":
@@ -161,13 +185,26 @@ def _chosen(samples: Any, ids: list[str], first: int) -> list[int]:
         return list(range(min(first, len(samples))))
     names: list[str] | None = getattr(samples, "ids", None)
     if names is None:
-        if odd := [name for name in ids if not name.isdecimal() or int(name) >= len(samples)]:
-            raise InputError(f"there is no window {odd[0]!r}: they are counted from 0 to {len(samples) - 1}.")
-        return [int(name) for name in ids]
+        return [_window(samples, name) for name in ids]
     for name in ids:
         if name not in names:
             raise unknown("sample", name, names)
     return [names.index(name) for name in ids]
+
+
+def _window(series: Any, name: str) -> int:
+    """The index of a window, which is given as such or as the time at which it starts."""
+    if not name.isdecimal():
+        starts = {str(series.time_of(index)): index for index in range(len(series))} if series.time is not None else {}
+        if name in starts:
+            return starts[name]
+    elif int(name) < len(series):
+        return int(name)
+    last = len(series) - 1
+    ends = (
+        "" if series.time is None else f", or named by their start, '{series.time_of(0)}' to '{series.time_of(last)}'"
+    )
+    raise InputError(f"there is no window {name!r}: they are counted from 0 to {last}{ends}.")
 
 
 def _fitting(method: str, known: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +220,9 @@ def _fitting(method: str, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _written(e: "Explanation", batch: "Batch", out: Path, *, model: str, seconds: float) -> dict[str, Any]:
+def _written(
+    e: "Explanation", batch: "Batch", out: Path, *, model: str, seconds: float, marked: dict[str, list[str]]
+) -> dict[str, Any]:
     from stexplain.files import write_json
 
     e.save(out / "explanation.nc")
@@ -191,7 +230,7 @@ def _written(e: "Explanation", batch: "Batch", out: Path, *, model: str, seconds
     found = []
     for row in range(len(e)):
         name = re.sub(r"[^\w.-]", "_", e.ids[row]) or f"sample-{row}"
-        files = _drawn(e[row], batch, row, out / name)
+        files = _drawn(e[row], batch, row, out / name, marked)
         top = nodes.iloc[row].sort_values(ascending=False, kind="stable").head(TOP)
         index = int(e.targets[row])
         found.append(
@@ -218,7 +257,7 @@ def _written(e: "Explanation", batch: "Batch", out: Path, *, model: str, seconds
     return summary
 
 
-def _drawn(e: "Explanation", batch: "Batch", row: int, path: Path) -> dict[str, str]:
+def _drawn(e: "Explanation", batch: "Batch", row: int, path: Path, marked: dict[str, list[str]]) -> dict[str, str]:
     """The chart: on the graph where it is known where its nodes lie, else the most important nodes."""
     from stexplain.viz import network, save, skeleton, top_nodes
 
@@ -232,8 +271,11 @@ def _drawn(e: "Explanation", batch: "Batch", row: int, path: Path) -> dict[str, 
         chart, still = skeleton(e, x=x), skeleton(e, x=x, interactive=False)
     else:
         importance = e.importance[0].max(axis=0)
-        title = f"Which nodes matter, {e.method}"
-        chart, still = network(e.graph, importance, title=title), network(e.graph, importance.mean(axis=0), title=title)
+        said: dict[str, Any] = {
+            "title": f"Which nodes matter for {e.target or 'the model'}, {e.method}",
+            "marked": marked,
+        }
+        chart, still = network(e.graph, importance, **said), network(e.graph, importance.mean(axis=0), **said)
     return {
         ending: str(save(shown, path.with_name(f"{path.name}.{ending}")))
         for ending, shown in (("html", chart), ("png", still))

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import typer
@@ -10,12 +11,15 @@ from typer.testing import CliRunner
 
 from stexplain.cards import dataset_card, model_card
 from stexplain.cli_explain import explain
+from stexplain.data.load import load_dataset
 from stexplain.data.planted_graph import generate
 from stexplain.data.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explain.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.nn.checkpoint import load_model, save_model
+from stexplain.nn.traffic import STGCNForecaster
+from tests.data.series_cards import CARD
 
 FOREIGN = """
 from torch import nn
@@ -149,6 +153,71 @@ def test_wrong_use_is_told_with_the_nearest(home, tmp_path, arguments, kind, mes
     assert isinstance(result.exception, kind), result.output
     assert message in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def roads(tmp_path_factory):
+    """A day of readings of four sensors, its card, and a forecaster of random weights saved with a recipe."""
+    root = tmp_path_factory.mktemp("roads")
+    text = CARD.format(reader="stexplain.data.speeds_csv", channels='"speed"', first='"speed"', more="")
+    (root / "card.toml").write_text(text.replace("window = 3", "window = 12").replace("horizon = 2", "horizon = 3"))
+    sensors = ["s1", "s2", "s3", "s4"]
+    random = np.random.default_rng(0)
+    times = pd.date_range("2024-01-01", periods=288, freq="5min", name="time")
+    (root / "data").mkdir()
+    speeds = pd.DataFrame(60 + 5 * random.normal(size=(288, 4)), index=times, columns=sensors)
+    speeds.to_csv(root / "data" / "speeds.csv")
+    pd.DataFrame({"from": sensors[:-1], "to": sensors[1:]}).to_csv(root / "data" / "edges.csv", index=False)
+    places = pd.DataFrame({"sensor": sensors, "x": [0.0, 1.0, 2.0, 3.0], "y": [0.0, 0.5, 0.0, 0.5]})
+    places.to_csv(root / "data" / "sensors.csv", index=False)
+    torch.manual_seed(0)
+    graph = load_dataset(root / "card.toml", root / "data").graph
+    model = STGCNForecaster(graph, window=12, horizon=3, blocks=[[4, 2, 4]])
+    save_model(root / "model", model.eval(), card=model_card("stgcn-roads"), recipe="quick")
+    return root
+
+
+def on_roads(roads, out):
+    return [roads / "model", "--card", roads / "card.toml", "--data", roads / "data", "--out", out]
+
+
+def test_a_forecast_is_explained_and_its_sensor_ringed(roads, tmp_path):
+    out = tmp_path / "out"
+    options = ["--target", "forecast:s2:3", "--method", "InputGradient", "--split", "test"]
+    told = json.loads(run(*on_roads(roads, out), *options, "--json"))
+    e = Explanation.load(out / "explanation.nc")
+    assert (e.target, e.method, e.values.shape) == ("the forecast of s2 at horizon 3", "input gradient", (1, 1, 12, 4))
+    (sample,) = told["samples"]
+    assert sample["explained"] is None
+    assert sample["score"] == pytest.approx(float(e.score[0]))
+    page = next(out.glob("*.html")).read_text()
+    assert "Which nodes matter for the forecast of s2 at horizon 3, input gradient" in page
+    assert '"forecast"' in page
+
+
+def test_windows_are_named_by_number_or_start(roads, tmp_path, undrawn):
+    options = ["--target", "forecast:s2:1", "--method", "InputGradient", "--split", "test"]
+    first = json.loads(run(*on_roads(roads, tmp_path / "one"), *options, "--ids", "4", "--json"))
+    start = first["samples"][0]["id"]
+    again = json.loads(run(*on_roads(roads, tmp_path / "two"), *options, "--ids", start, "--json"))
+    assert again["samples"][0]["top_nodes"] == first["samples"][0]["top_nodes"]
+    error = run(*on_roads(roads, tmp_path / "three"), *options, "--ids", "yesterday", ok=False).exception
+    assert isinstance(error, InputError)
+    assert "no window 'yesterday'" in str(error)
+    assert "named by their start, '2024-" in str(error)
+
+
+@pytest.mark.parametrize("target", ["predicted", "s2", "3"])
+def test_a_forecaster_has_no_classes(roads, tmp_path, target):
+    error = run(*on_roads(roads, tmp_path / "out"), "--target", target, ok=False).exception
+    assert isinstance(error, InputError)
+    assert "Give --target forecast:NODE:HORIZON, such as --target 'forecast:s1:3'" in str(error)
+
+
+def test_a_classifier_has_no_forecasts(home, tmp_path):
+    error = run(home / "model", *common(home, tmp_path / "out"), "--target", "forecast:s1:3", ok=False).exception
+    assert isinstance(error, InputError)
+    assert "STGCN tells classes apart" in str(error)
 
 
 def test_help_imports_nothing_heavy():

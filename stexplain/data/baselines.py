@@ -7,6 +7,7 @@ Each is a function of a batch x ``[B, M, T, N, C]``, of what holds a reading (fr
 from collections.abc import Callable
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from stexplain.axes import check_shape
@@ -97,12 +98,12 @@ def baseline(name: str) -> Baseline:
     return known[name]
 
 
-def as_baseline(which: "str | Baseline | Tensor") -> Baseline:
+def as_baseline(which: "str | Baseline | Tensor | ArrayLike") -> Baseline:
     """The baseline that a name, a function or a tensor means.
 
     Args:
-        which: the name of a baseline, one's own function, or what every sample is replaced by: a tensor that
-            broadcasts to ``[M, T, N, C]``, such as one number, or one per channel.
+        which: the name of a baseline, one's own function, or what every sample is replaced by: a tensor or
+            array that broadcasts to ``[M, T, N, C]``, such as one number, or one per channel.
 
     Raises:
         InputError: for an unknown name; (when the baseline is called) for a tensor that does not broadcast.
@@ -114,9 +115,9 @@ def as_baseline(which: "str | Baseline | Tensor") -> Baseline:
     """
     if isinstance(which, str):
         return baseline(which)
-    if not isinstance(which, Tensor):
+    if not isinstance(which, Tensor) and callable(which):
         return which
-    given = which
+    given = torch.as_tensor(which)
 
     def constant(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
         try:

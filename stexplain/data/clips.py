@@ -49,6 +49,11 @@ class Clips:
         self.graph = graph
         self.channels = list(channels)
         self.instances = instances
+        if recipe is not None and not isinstance(recipe, Recipe):
+            raise InputError(
+                f"the recipe is {recipe!r}; wanted a Recipe. Give model.recipe, or "
+                f"model_card(NAME).recipe({str(recipe)!r})."
+            )
         self.recipe = recipe
         self.card = card
         self._rows = rows

@@ -181,7 +181,7 @@ def planted(card: str | Path | DatasetCard, seed: int = 0) -> Path:
 def _parsed(card: DatasetCard, split: str) -> tuple[str, str]:
     protocol, _, part = split.partition("/")
     if protocol not in card.protocols:
-        raise unknown("protocol", protocol, card.protocols)
+        raise unknown("split", split, [f"{name}/{one}" for name in card.protocols for one in PARTS])
     if part not in PARTS:
         options = [f"{protocol}/{name}" for name in PARTS]
         raise unknown("split", split, options)

@@ -91,6 +91,11 @@ def source_of(
     if isinstance(values, pd.DataFrame):
         if time is None and isinstance(values.index, pd.DatetimeIndex):
             time = values.index
+        elif time is None and isinstance(next(iter(values.index), 0), str):
+            raise InputError(
+                f"the frame's index is text, such as {values.index[0]!r}. Make times of it: "
+                "frame.index = pd.to_datetime(frame.index); or leave it out: frame.reset_index(drop=True)."
+            )
         values = _in_order(values, graph).to_numpy(copy=False)
     elif not all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__")):
         values = np.asarray(values)
@@ -131,7 +136,14 @@ def checked_time(time: Any, frames: int) -> pd.DatetimeIndex:
     steps = np.diff(index.to_numpy().astype("datetime64[ns]"))
     lengths, counts = np.unique(steps, return_counts=True)
     step = lengths[counts.argmax()]
-    odd = np.flatnonzero((steps != step) | (steps <= np.timedelta64(0, "ns")))
+    odd = np.flatnonzero(steps != step)
+    back = np.flatnonzero(steps <= np.timedelta64(0, "ns"))
+    if back.size:
+        first = back[0] + 1
+        twice = steps[first - 1] == np.timedelta64(0, "ns")
+        before = "as the one before" if twice else f"and the one before at {index[first - 1]}"
+        remedy = "Keep one of each: frame[~frame.index.duplicated()]." if twice else "Sort them: frame.sort_index()."
+        raise InputError(f"frame {first} is at {index[first]}, {before}; wanted times that increase. {remedy}")
     if odd.size:
         minutes = [value / np.timedelta64(1, "m") for value in (steps[odd[0]], step)]
         raise InputError(

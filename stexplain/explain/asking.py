@@ -80,6 +80,11 @@ class Asking:
     ):
         if model is not None and not isinstance(model, nn.Module):
             raise InputError(f"the model is a {type(model).__name__}; wanted a torch.nn.Module.")
+        if graph is not None and not isinstance(graph, STGraph):
+            raise InputError(
+                f"the graph is a {type(graph).__name__}; wanted an STGraph. Make one: STGraph.from_networkx(graph), "
+                "from_edges, from_pandas or from_adjacency."
+            )
         if chunk is not None and chunk < 1:
             raise InputError(f"chunk is {chunk}; wanted at least one sample at a time, or none for all.")
         self.model = None if model is None else unwrapped(model)
@@ -146,13 +151,13 @@ class Asking:
         with held(self.model), differentiable(device):
             yield
 
-    def seen(self, batch: Batch) -> Batch:
-        """The batch as the model was trained to see it: what an explanation of it, and a score of that, are about.
+    def seen(self, samples: Sample | Batch) -> Batch:
+        """The samples as the model was trained to see them: what an explanation of them, and a score of it, are about.
 
         Raises:
-            InputError: where the batch was sampled by a recipe that differs from the model's.
+            InputError: where they were sampled by a recipe that differs from the model's.
         """
-        return as_trained(self._trained, batch)
+        return as_trained(self._trained, Batch.of(samples) if isinstance(samples, Sample) else samples)
 
     def _output(self, asked: Asked, x: Tensor | None = None, *, swapped: Mapping[str, Tensor] | None = None) -> Any:
         """What the model gives for the samples.
@@ -183,15 +188,19 @@ class Asking:
         ids: tuple[str, ...] = ()
         observed = None
         if isinstance(x, Sample | Batch):
-            batch = self.seen(x if isinstance(x, Batch) else Batch.of(x))
+            batch = self.seen(x)
             valid = batch.valid if valid is None else valid
             ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
             x = self.inputs.from_batch(batch.x)
         elif not isinstance(x, Tensor | np.ndarray):
-            raise InputError(f"x is a {type(x).__name__}; wanted a tensor, an array, a Sample or a Batch.")
+            raise InputError(f"x is a {type(x).__name__}; wanted a tensor, an array, a Sample or a Batch.{_meant(x)}")
         # An array is copied: it may be a view of a file.
         signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
-        signals = signals.to(device, kind if signals.is_floating_point() else None)
+        if not signals.is_floating_point():
+            raise InputError(
+                f"x is of type {str(signals.dtype).removeprefix('torch.')}; wanted floating numbers: x.float()."
+            )
+        signals = signals.to(device, kind)
         known = {}
         if valid is not None:
             valid = torch.as_tensor(valid).to(device)
@@ -254,6 +263,15 @@ class Asking:
         observed = None if asked.observed is None else asked.observed[rows]
         per_sample = {name: value[rows] for name, value in asked.per_sample.items()}
         return Asked(x, valid, {**asked.sizes, "b": count}, asked.ids[rows], observed, asked.shared, per_sample)
+
+
+def _meant(x: Any) -> str:
+    """What to give instead of something that holds samples, or is a table of them."""
+    if hasattr(x, "batch"):
+        return " Give some of its samples: .batch(range(8)), or one: [0]."
+    if isinstance(x, list | tuple) and x and all(isinstance(one, Sample) for one in x):
+        return " Give Batch.of(*samples)."
+    return " Give .to_numpy() of a table, and say by `inputs` how it is laid out." if hasattr(x, "to_numpy") else ""
 
 
 def told(model: nn.Module | None, name: str, kind: Any) -> Any:

@@ -36,7 +36,8 @@ def infer_stride(frames: int, cells: int, offset: int = 0) -> int:
     if -(-covered // stride) != cells:
         raise InputError(
             f"no temporal stride makes {cells} cells of {frames} frames{f' from {offset} on' if offset else ''}. Give "
-            "`stride` and `offset`: cell i is taken to be centred on frame offset + i * stride."
+            "`stride` and `offset`: cell i is taken to be centred on frame offset + i * stride. Or is t elsewhere in "
+            "the layout?"
         )
     return stride
 

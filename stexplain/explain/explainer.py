@@ -96,7 +96,7 @@ class Explainer(Asking, ABC):
         Raises:
             InputError: where a shape, a name or a value does not fit; says what came and what was wanted.
         """
-        if not isinstance(target, Sequence):
+        if isinstance(target, str) or not isinstance(target, Sequence):
             return self._all(x, [as_target(target)], valid, shared, per_sample)[0]
         if not target:
             raise InputError("the list of targets is empty. Give at least one target.")

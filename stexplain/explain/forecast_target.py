@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
-from stexplain.explain.target import UNKNOWN, OutputInfo, Scored, Target
+from stexplain.explain.target import UNKNOWN, OutputInfo, Scored, Target, one_or_several
 
 
 class Forecast(Target):
@@ -46,8 +46,9 @@ class Forecast(Target):
         minus: "ArrayLike | Tensor | None" = None,
         layout: str | None = None,
     ):
-        self.node: list[int | str] = [node] if isinstance(node, int | str) else list(node)
-        self.horizon = [horizon] if isinstance(horizon, int) else list(horizon)
+        nodes, steps = one_or_several("node", node, int | str), one_or_several("horizon", horizon, int)
+        self.node: list[int | str] = nodes if isinstance(nodes, list) else [nodes]
+        self.horizon: list[int] = steps if isinstance(steps, list) else [steps]
         self.channel = channel
         self.minus = None if minus is None else torch.as_tensor(np.asarray(minus) if isinstance(minus, list) else minus)
         self.layout = None if layout is None else Layout(layout)
@@ -65,6 +66,11 @@ class Forecast(Target):
     def _sum(self, output: Tensor, told: OutputInfo) -> Tensor:
         layout = self.layout or told.layout
         if layout is None:
+            if told.classes and output.shape[1:] == (len(told.classes),):
+                raise InputError(
+                    f"a forecast was asked of a model that tells {len(told.classes)} classes apart. Give Predicted() "
+                    f"or Class({told.classes[0]!r}) as target."
+                )
             raise InputError(
                 f"how the model's output of shape {tuple(output.shape)} is laid out is not known. Give it, such as "
                 "Forecast(node, horizon, layout='b t n'), where t is the horizon."

@@ -66,7 +66,8 @@ class LayerExplainer(Explainer):
         chunk: int | None = None,
     ):
         super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
-        assert self.model is not None
+        if self.model is None:
+            raise InputError(f"{type(self).__name__} explains a layer of a model, and no model came. Give one.")
         if stride is not None and stride < 1:
             raise InputError(f"stride is {stride}; wanted at least 1.")
         if offset is not None and offset < 0:

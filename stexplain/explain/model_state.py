@@ -88,6 +88,11 @@ def as_trained(model: nn.Module | None, batch: Batch) -> Batch:
     if batch.sampled is None or not isinstance(recipe, Recipe):
         return batch
     sampled = batch.sampled
+    if recipe.frames is None:
+        raise InputError(
+            f"clips came, of {batch.x.shape[3]} nodes, and {type(model).__name__} was trained on windows of a series. "
+            "Give it those: load_dataset of a series' card."
+        )
     if sampled.recipe is None and sampled.by is not None:
         return sampled.by(recipe)
     differ = ["as recorded"]

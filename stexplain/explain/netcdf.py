@@ -102,7 +102,7 @@ def load(path: Path) -> Explanation:
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing.") from error
     except (OSError, TypeError, ValueError, IndexError) as error:
-        raise DataError(f"{path} is not whole, or no netCDF file: {error}") from error
+        raise DataError(f"{path} is not whole, or no netCDF file: {str(error).splitlines()[0]}") from error
     try:
         return from_dataset(dataset)
     except DataError as error:

@@ -1,10 +1,11 @@
 """What a target is: a score per sample, read from the model's output. Scores are logits, never probabilities."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from stexplain.axes import Layout
@@ -86,3 +87,27 @@ class Target(ABC):
 
     def __repr__(self) -> str:
         return f"<target: {self.text()}>"
+
+
+def one_or_several(what: str, given: Any, kind: Any) -> Any:
+    """What was given, or a list of it, in Python's own types.
+
+    Args:
+        what: it is, in words.
+        given: one, or several of them.
+        kind: of each: `int`, or ``int | str``.
+
+    Raises:
+        InputError: where anything is of another kind.
+
+    Example:
+        >>> one_or_several("node", "s7", int | str), one_or_several("horizon", np.arange(1, 3), int)
+        ('s7', [1, 2])
+    """
+    several = not isinstance(given, str) and isinstance(given, Iterable)
+    found = [one.item() if isinstance(one, np.generic) else one for one in (given if several else [given])]
+    for one in found:
+        if isinstance(one, bool) or not isinstance(one, kind):
+            wanted = "a number, counted from 1," if kind is int else "a name or an index,"
+            raise InputError(f"the {what} is {one!r}, a {type(one).__name__}; wanted {wanted} or a list of them.")
+    return found if several else found[0]

@@ -14,6 +14,7 @@ from stexplain.explain.target import UNKNOWN as UNKNOWN
 from stexplain.explain.target import OutputInfo as OutputInfo
 from stexplain.explain.target import Scored as Scored
 from stexplain.explain.target import Target as Target
+from stexplain.explain.target import one_or_several
 
 
 class Class(Target):
@@ -34,7 +35,7 @@ class Class(Target):
     def __init__(self, which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor"):
         if isinstance(which, Tensor | np.ndarray):
             which = which.tolist()
-        self.which: int | str | list[int | str] = which if isinstance(which, int | str) else list(which)
+        self.which: int | str | list[int | str] = one_or_several("class", which, int | str)
 
     def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scored:
         """See `Target.score`."""
@@ -176,6 +177,8 @@ def as_target(target: "Target | Callable[[Tensor], Tensor]") -> Target:
         return target
     if isinstance(target, type):
         raise InputError(f"the target is the type {target.__name__} itself. Make one: {target.__name__}(...).")
+    if isinstance(target, str | int | np.integer):
+        raise InputError(f"the target is {target!r}; wanted a target. Is Class({target!r}) meant?")
     if not callable(target):
         raise InputError(
             f"the target is {target!r}; wanted Class(...), Predicted(), Margin(..., ...), Forecast(..., ...) "

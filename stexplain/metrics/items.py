@@ -168,6 +168,8 @@ def check_ids(what: str, came: Sequence[str], wanted: Sequence[str]) -> None:
     Raises:
         InputError: naming the first that differs; samples without a name are taken as they come.
     """
+    if len(came) != len(wanted):
+        raise InputError(f"{what} is of {len(came)} samples; wanted one of the batch's {len(wanted)}.")
     for row, (ours, theirs) in enumerate(zip(came, wanted, strict=True)):
         if ours and theirs and ours != theirs:
             raise InputError(f"{what} is of sample {ours!r} where the batch has {theirs!r}, at index {row}.")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
+from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Clip:
 def clip_of(
     e: "Explanation",
     *,
-    x: ArrayLike | None,
+    x: ArrayLike | Sample | Batch | None,
     sample: int,
     instance: int | None,
     axes: tuple[int, int],
@@ -117,9 +118,14 @@ def pick(e: "Explanation", *, sample: int, instance: int | None) -> tuple[NDArra
 
 
 def _projected(
-    x: ArrayLike, shape: tuple[int, ...], sample: int, instance: int | None, axes: tuple[int, int]
+    x: ArrayLike | Sample | Batch, shape: tuple[int, ...], sample: int, instance: int | None, axes: tuple[int, int]
 ) -> NDArray[np.float64]:
-    array = np.asarray(x, dtype=np.float64)
+    array = np.asarray(x.x if isinstance(x, Sample | Batch) else x, dtype=np.float64)
+    if array.ndim in (4, 5) and array.shape[-3] != shape[2]:
+        raise InputError(
+            f"x has {array.shape[-3]} frames and the explanation {shape[2]}: the model saw the clip as its recipe "
+            "samples it. Pass what it saw: x=explain.seen(sample)."
+        )
     if array.ndim == 5:
         check_shape("x", array.shape, "b m t n c", b=shape[0])
         array = array[sample]

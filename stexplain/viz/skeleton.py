@@ -14,6 +14,7 @@ from stexplain.viz.panel import Panel
 from stexplain.viz.theme import CATEGORIES, MUTED, SEQUENTIAL, layered, literal, rows, short, styled, titled
 
 if TYPE_CHECKING:
+    from stexplain.data.samples import Batch, Sample
     from stexplain.explain.explanation import Explanation
     from stexplain.graph import STGraph
 
@@ -26,7 +27,7 @@ PAGE = 1200
 def skeleton(
     e: "Explanation",
     *,
-    x: ArrayLike | None = None,
+    x: "ArrayLike | Sample | Batch | None" = None,
     sample: int = 0,
     instance: int | None = None,
     moments: int | Sequence[int] | None = None,
@@ -46,8 +47,9 @@ def skeleton(
 
     Args:
         e: an explanation ``[B, M, T, N]``.
-        x: coordinates of the clip, ``[M, T, N, C]`` or ``[B, M, T, N, C]``, in any unit of length; where not given, the
-            graph's drawing positions stand still.
+        x: coordinates of the clip, ``[M, T, N, C]`` or ``[B, M, T, N, C]``, in any unit of length, or the sample or
+            batch that holds them; where not given, the graph's drawing positions stand still. Of clips as recorded give
+            what the model saw: ``explain.seen(sample)``.
         sample: which sample of the explanation.
         instance: which instance (person) to draw; all where not given.
         moments: the frames to draw side by side, or how many, evenly spread over the valid ones (default 5). Not for

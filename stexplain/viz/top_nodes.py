@@ -44,6 +44,8 @@ def top_nodes(
         names = importance.node_names
         group, present = grouped("node", names, groups or None)
     else:
+        if not isinstance(importance, ClassImportance):
+            raise InputError(f"a {type(importance).__name__} came; wanted an Explanation or a ClassImportance.")
         table, what = _of_class(importance, k, of)
         group, present = grouped("node", importance.nodes, None)
     table["group"] = [group[name] for name in table["node"]]

@@ -48,7 +48,7 @@ def test_the_official_splits(store):
 
 
 def test_wrong_names(store):
-    with pytest.raises(InputError, match=r"unknown protocol 'xsubb'. Did you mean 'xsub'"):
+    with pytest.raises(InputError, match=r"unknown split 'xsubb/test'. Did you mean 'xsub/test'"):
         load_dataset("ntu", store, "xsubb/test")
     with pytest.raises(InputError, match=r"unknown split 'xsub/tests'. Did you mean 'xsub/test'"):
         load_dataset("ntu", store, "xsub/tests")

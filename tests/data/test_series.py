@@ -328,3 +328,24 @@ def test_events_go_with_their_windows():
         series(graph=graph, events=events.assign(horizon=9), truth=truth)
     with pytest.raises(InputError, match=r"truth has shape \(3, 4, 3\); wanted \(3, 5, 3\)"):
         series(window=5, graph=graph, events=events, truth=truth)
+
+
+def test_times_that_do_not_increase_are_told_how_to_be_mended():
+    times = pd.date_range("2012-03-01", periods=20, freq="5min")
+    frame = pd.DataFrame(np.ones((20, 2)), index=times)
+    with pytest.raises(
+        InputError, match=r"frame 1 is at .*wanted times that increase\. Sort them: frame\.sort_index\(\)"
+    ):
+        WindowedSeries(frame.iloc[::-1], window=2, horizon=1)
+    twice = pd.concat([frame.iloc[:4], frame.iloc[3:]])
+    with pytest.raises(
+        InputError, match=r"frame 4 is at .*, as the one before.*frame\[~frame\.index\.duplicated\(\)\]"
+    ):
+        WindowedSeries(twice, window=2, horizon=1)
+    assert len(WindowedSeries(twice[~twice.index.duplicated()], window=2, horizon=1)) == 18
+    text = frame.set_axis(frame.index.astype(str))
+    with pytest.raises(
+        InputError, match=r"index is text, such as '2012-03-01 00:00:00'.*pd\.to_datetime\(frame\.index\)"
+    ):
+        WindowedSeries(text, window=2, horizon=1)
+    assert WindowedSeries(text.reset_index(drop=True), window=2, horizon=1).time is None

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.viz import skeleton
 from tests.viz.conftest import NODES
@@ -130,3 +131,15 @@ def test_calls_that_do_not_fit(explanation, coordinates, options, message):
 def test_without_any_place_for_the_nodes(explanation):
     with pytest.raises(InputError, match="Pass graph="):
         skeleton(replace(explanation, graph=None))
+
+
+def test_a_sample_stands_for_its_coordinates(explanation, coordinates):
+    sample = Sample(coordinates.astype(np.float32), explanation.valid[0])
+    assert bodies(skeleton(explanation, x=sample)) == bodies(skeleton(explanation, x=coordinates.astype(np.float32)))
+    both = Batch.of(sample, sample)
+    assert bodies(skeleton(explanation, x=both)) == bodies(skeleton(explanation, x=sample))
+
+
+def test_a_clip_as_recorded_is_told_what_the_model_saw(explanation, coordinates):
+    with pytest.raises(InputError, match=r"x has 9 frames and the explanation 12.*x=explain\.seen\(sample\)"):
+        skeleton(explanation, x=coordinates[:, :9])
