@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from stexplain.cards import Card, Count, DatasetCard, Part, Positive, dataset_card, is_series_card, load_card
+from stexplain.card_files import Card, Part, load_card
+from stexplain.cards import Count, DatasetCard, Positive, dataset_card, is_series_card
 from stexplain.errors import CardError, suggest
 
 
