@@ -11,6 +11,7 @@ from stexplain.bench.usual import Usual
 from stexplain.data.series import WindowBatch
 from stexplain.explain.model_state import held
 from stexplain.train.asking import Asking
+from stexplain.train.baselines import last_observed
 
 BATCH = 64
 """Windows forecast at a time."""
@@ -31,8 +32,5 @@ def forecaster_of(model: nn.Module) -> Forecaster:
 
 def last_readings(batch: WindowBatch, usual: Usual, channel: int) -> NDArray[np.float64]:
     """The last observed reading of each node, ``[B, N]``; what is usual where the window holds none."""
-    x, there = batch.x[:, 0, ..., channel].numpy().astype(np.float64), batch.observed[:, 0].numpy()
-    last = x.shape[1] - 1 - there[:, ::-1].argmax(1)
-    value = np.take_along_axis(x, last[:, None], 1)[:, 0]
-    found: NDArray[np.float64] = np.where(np.any(there, axis=1), value, usual.ahead(batch, channel)[:, 0])
-    return found
+    found = last_observed(batch, channel).numpy()
+    return np.where(np.isnan(found), usual.ahead(batch, channel)[:, 0], found)

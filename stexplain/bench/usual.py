@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from stexplain.data.series import WindowBatch, WindowedSeries
+from stexplain.train.baselines import sums_by_slot
 
 DAY = np.timedelta64(1, "D")
 
@@ -30,7 +31,7 @@ class Usual:
 
         Example:
             >>> import pandas as pd
-        >>> time = pd.date_range("2024-01-01", periods=8, freq="6h")
+            >>> time = pd.date_range("2024-01-01", periods=8, freq="6h")
             >>> speeds = np.array([60.0, 50.0, 40.0, 30.0, 62.0, 50.0, 40.0, 30.0])[:, None]
             >>> series = WindowedSeries(speeds, window=2, horizon=1, time=time)
             >>> Usual.of(series).mean.ravel().tolist()
@@ -39,16 +40,9 @@ class Usual:
         time = train.time
         step = np.timedelta64(0, "ns") if time is None else (time[1] - time[0]).to_timedelta64()
         slots = 1 if time is None else max(1, int(DAY / step))
-        total = np.zeros((slots, train.nodes, len(train.channels)))
-        count = np.zeros_like(total)
-        frames = _covered(train)
-        at = 0
-        for values, observed in train.readings():
-            part = frames[at : at + len(values)]
-            slot = np.zeros(len(part), np.int64) if time is None else _slots(time.to_numpy()[part], step, slots)
-            np.add.at(total, slot, np.where(observed, values, 0.0))
-            np.add.at(count, slot, observed)
-            at += len(values)
+        covered = train.covered
+        slot = np.zeros(len(covered), np.int64) if time is None else _slots(time.to_numpy()[covered], step, slots)
+        total, count = sums_by_slot(train, slot, slots)
         whole = total.sum(0) / np.maximum(count.sum(0), 1)
         mean = np.where(count > 0, total / np.maximum(count, 1), whole)
         return cls(mean, float(step / np.timedelta64(1, "m")))
@@ -74,9 +68,3 @@ def _slots(times: NDArray[np.datetime64], step: np.timedelta64, slots: int) -> N
     into = times - times.astype("datetime64[D]")
     found: NDArray[np.int64] = (into // step).astype(np.int64) % slots
     return found
-
-
-def _covered(series: WindowedSeries) -> NDArray[np.int64]:
-    """The frames that `WindowedSeries.readings` goes through, in its order."""
-    span = series.starts[:, None] + np.arange(series.window + series.horizon)
-    return np.unique(span)

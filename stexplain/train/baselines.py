@@ -38,14 +38,11 @@ def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int
         array([1., 2.])
     """
     _check_pair(train, series)
-    mean = torch.from_numpy(_node_means(*_sums(train, np.zeros(len(train.covered), np.int64))))
+    mean = torch.from_numpy(_node_means(*_target_sums(train, np.zeros(len(train.covered), np.int64))))
 
     def forecast(windows: "WindowBatch") -> torch.Tensor:
-        x, there = windows.x[:, 0, :, :, series.target_channel].double(), windows.observed[:, 0]
-        frames = torch.arange(1, x.shape[1] + 1)[:, None]
-        last = (there * frames).amax(1)
-        latest = x.gather(1, (last - 1).clamp(min=0)[:, None])[:, 0]
-        return torch.where(last > 0, latest, mean)[:, None].expand(windows.y.shape)
+        latest = last_observed(windows, series.target_channel)
+        return torch.where(latest.isnan(), mean, latest)[:, None].expand(windows.y.shape)
 
     return evaluated(forecast, series, batch=batch)
 
@@ -87,6 +84,44 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
     return evaluated(forecast, series, batch=batch)
 
 
+def last_observed(windows: "WindowBatch", channel: int) -> torch.Tensor:
+    """The last observed reading of each node, ``[B, N]``, float64; NaN where the window holds none.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> series = WindowedSeries(np.array([[1.0, np.nan], [2.0, np.nan], [np.nan, 3.0]]), window=2, horizon=1)
+        >>> last_observed(series.batch([0]), 0).tolist()
+        [[2.0, nan]]
+    """
+    x, there = windows.x[:, 0, :, :, channel].double(), windows.observed[:, 0]
+    frames = torch.arange(1, x.shape[1] + 1)[:, None]
+    last = (there * frames).amax(1)
+    latest = x.gather(1, (last - 1).clamp(min=0)[:, None])[:, 0]
+    return latest.masked_fill(last == 0, torch.nan)
+
+
+def sums_by_slot(train: "WindowedSeries", slot: NDArray[np.int64], slots: int) -> tuple[Floats, Floats]:
+    """Sum and number of the observed readings of each node by slot, such as a time of day.
+
+    Args:
+        train: the series.
+        slot: of each frame that it covers, in [0, slots).
+        slots: how many there are.
+
+    Returns:
+        Both ``[slots, N, C]``.
+    """
+    total = np.zeros((slots, train.nodes, len(train.channels)))
+    count = np.zeros_like(total)
+    at = 0
+    for values, there in train.readings():
+        part = slot[at : at + len(values)]
+        np.add.at(total, part, np.where(there, values, 0.0))
+        np.add.at(count, part, there)
+        at += len(values)
+    return total, count
+
+
 def _check_pair(train: "WindowedSeries", series: "WindowedSeries") -> None:
     for name in ("nodes", "target_channel", "unit"):
         theirs, ours = getattr(train, name), getattr(series, name)
@@ -100,18 +135,9 @@ def _slot(times: NDArray[np.datetime64], step: np.timedelta64) -> NDArray[np.int
     return np.asarray(((times - np.datetime64("1970-01-05", "ns")) % _WEEK) // step, np.int64)
 
 
-def _sums(train: "WindowedSeries", slot: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Sum and number of the observed readings of each node by slot, ``[slots, N]``; `slot` is of each covered frame."""
-    slots = int(slot.max()) + 1
-    total, count = np.zeros((slots, train.nodes)), np.zeros((slots, train.nodes))
-    at = 0
-    for values, there in train.readings():
-        part = slot[at : at + len(values)]
-        seen = there[..., train.target_channel]
-        np.add.at(total, part, np.where(seen, values[..., train.target_channel], 0.0))
-        np.add.at(count, part, seen)
-        at += len(values)
-    return total, count
+def _target_sums(train: "WindowedSeries", slot: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    total, count = sums_by_slot(train, slot, int(slot.max()) + 1)
+    return total[..., train.target_channel], count[..., train.target_channel]
 
 
 def _mean(total: Floats, count: Floats) -> Floats:
@@ -131,7 +157,7 @@ def _usual(train: "WindowedSeries", step: np.timedelta64) -> Floats:
     if _DAY % step:
         raise InputError(f"the series has a frame every {step}, which does not divide a day: no time comes again.")
     slot = _slot(train.time.to_numpy().astype("datetime64[ns]")[train.covered], step)
-    total, count = _sums(train, slot)
+    total, count = _target_sums(train, slot)
     rest = int(_WEEK // step) - len(total)
     total, count = (np.pad(each, ((0, rest), (0, 0))) for each in (total, count))
     days = [each.reshape(7, -1, train.nodes).sum(0) for each in (total, count)]
