@@ -43,6 +43,18 @@ class Deletion(Part):
     repeats: Count = 3
 
 
+class Hiding(Part):
+    """The same for whole sensors: the most important ones, the least, and as many at random go towards what is usual.
+
+    Attributes:
+        nodes: how many sensors are in each set.
+        values: the shares m of the way, without 0, which is always measured.
+    """
+
+    nodes: Count = 3
+    values: list[Share] = Field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
+
+
 class ForecastExperiment(Part):
     """An experiment on forecasters, as its TOML file says it.
 
@@ -51,7 +63,8 @@ class ForecastExperiment(Part):
         recipes: which recipe is used on planted data, and which on real data.
         horizons: at which steps ahead errors are reported.
         slowdowns: which forecasts are explained.
-        deletion: how faithfulness is measured.
+        deletion: how faithfulness is measured, reading by reading.
+        masking: how it is measured, sensor by sensor.
         steps: points of integrated gradients.
     """
 
@@ -64,6 +77,7 @@ class ForecastExperiment(Part):
     horizons: Annotated[list[Count], Field(min_length=1)]
     slowdowns: Slowdowns
     deletion: Deletion = Deletion()
+    masking: Hiding = Hiding()
     steps: Count = 16
 
 

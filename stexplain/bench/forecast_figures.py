@@ -8,6 +8,7 @@ import pandas as pd
 
 from stexplain.bench.figures import Figures, scores_table
 from stexplain.bench.forecast_job import ALONE, ForecastJob
+from stexplain.bench.forecast_masking import masking_table
 from stexplain.bench.forecast_score import MODEL
 from stexplain.bench.forecasts import forecaster_of, last_readings
 from stexplain.explain.explanation import Explanation
@@ -18,6 +19,7 @@ from stexplain.viz import (
     horizon_errors,
     lag_map,
     localisation,
+    masking_curves,
     road_network,
 )
 
@@ -68,6 +70,21 @@ def forecast_figures(figures: Figures, job: ForecastJob, run: Mapping[str, Any])
             "Replacing readings by what is usual",
             "How far the forecast is from that of the unaltered window, mean over the slowdowns that are explained.",
             deletion_curves(pd.read_csv(job.folder / "deletion.csv"), unit=part.unit),
+        )
+    if run["masking"]:
+        figures.add(
+            f"masking-{short}",
+            "Hiding whole sensors",
+            f"Error of the forecasts that are explained, as {run['masked_nodes']} sensors go towards what is usual: "
+            "those that a method ranks first, the last, and as many at random. Bands are 95% bootstrap intervals.",
+            masking_curves(
+                masking_table(run["masking"]),
+                panel="method",
+                measure="error",
+                unit=part.unit,
+                columns=3,
+                title="Error of the forecast as sensors are hidden",
+            ),
         )
     if run["localisation"]:
         figures.add(

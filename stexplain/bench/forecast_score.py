@@ -13,6 +13,7 @@ from torch import nn
 
 from stexplain.bench.forecast_experiment import ForecastExperiment
 from stexplain.bench.forecast_job import ForecastJob
+from stexplain.bench.forecast_masking import masked
 from stexplain.bench.forecasts import Forecaster, forecaster_of
 from stexplain.bench.slowdowns import Chosen, observed_slowdowns, planted_slowdowns
 from stexplain.bench.usual import Usual
@@ -80,7 +81,7 @@ def explain_run(job: ForecastJob, experiment: ForecastExperiment) -> Mapping[str
     _write(job, "slowdowns.csv", _named(table, test))
     said = {"rule": chosen.rule, "found": chosen.found, "foreseen": chosen.foreseen}
     if table.empty:
-        empty: dict[str, Any] = {"localisation": None, "deletion": {}, "incomplete": {}, "elsewhere": {}}
+        empty: dict[str, Any] = {"localisation": None, "deletion": {}, "masking": {}, "incomplete": {}, "elsewhere": {}}
         return {"events": {**said, "explained": [], "shown": []}, **empty}
     batch = _batch(test, table)
     nodes = [test.graph.nodes[index] if test.graph else index for index in table["node"].tolist()]
@@ -99,6 +100,17 @@ def explain_run(job: ForecastJob, experiment: ForecastExperiment) -> Mapping[str
         },
         "localisation": None if batch.truth is None else _localised(lowering, batch, job.seed),
         "deletion": _deleted(job, experiment, model, batch, goal, lowering),
+        "masking": masked(
+            model,
+            batch,
+            table,
+            lowering,
+            usual.window(batch),
+            nodes=min(experiment.masking.nodes, test.nodes),
+            masking=experiment.masking.values,
+            seed=job.seed,
+        ),
+        "masked_nodes": min(experiment.masking.nodes, test.nodes),
         "incomplete": {name: _incomplete(e, job.seed) for name, e in found.items() if "convergence_delta" in e.extra},
         "elsewhere": {name: _elsewhere(e, at, job.seed) for name, e in found.items() if name not in CONTROLS},
     }

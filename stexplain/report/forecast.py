@@ -12,7 +12,7 @@ from stexplain.report.html import number, paragraph, percent, table
 PLACES = {
     "errors": ("errors", "training"),
     "events": ("event",),
-    "deletion": ("deletion",),
+    "deletion": ("deletion", "masking"),
     "localisation": ("localisation",),
 }
 """Section -> how the ids of its figures start."""
@@ -32,7 +32,7 @@ def contents(folder: Path, results: Mapping[str, Any]) -> list[tuple[str, str, s
         (
             "deletion",
             "Does replacing what was highlighted move the forecast?",
-            deletion(runs, dataset) + drawn["deletion"],
+            deletion(runs, dataset) + masking(runs, dataset) + drawn["deletion"],
         ),
         ("localisation", "Is the planted cause found?", sections.localisation(runs, OVER) + drawn["localisation"]),
         ("reach", "How much of it lies at other sensors?", reach(runs)),
@@ -128,6 +128,29 @@ def deletion(runs: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
         "less is better. The gain is how much better the method's order is than one drawn at random."
     )
     return words + "".join(parts)
+
+
+def masking(runs: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
+    """The error of the explained forecasts with whole sensors hidden, beside the least important and random ones."""
+    unit = str(dataset.get("unit") or "")
+    parts = []
+    for name, run in runs.items():
+        body = [
+            [method, *(number(sets[which]["error"][-1]) for which in ("highlighted", "random", "least"))]
+            for method, sets in (run.get("masking") or {}).items()
+        ]
+        if body:
+            first = next(iter(run["masking"].values()))["highlighted"]["error"][0]
+            head = [
+                "method",
+                f"error, {unit}, without those ranked first",
+                "without as many at random",
+                "without the last",
+            ]
+            caption = f"{run.get('model_title') or name}; with all sensors the error is {number(first)} {unit}"
+            parts.append(paragraph(f"And with {run['masked_nodes']} whole sensors set to what is usual:"))
+            parts.append(table(head, body, caption=caption))
+    return "".join(parts)
 
 
 def reach(runs: Mapping[str, Any]) -> str:

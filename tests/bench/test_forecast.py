@@ -60,6 +60,7 @@ def test_a_users_own_series_gives_a_whole_run(finished, result):
     assert results["dataset"]["windows"] == {key: result[key] for key in ("train", "validation", "test")}
     ids = [figure["id"] for figure in results["figures"]]
     assert {"errors-lane-stgcn", "event1a", "event1b", "event1c", "deletion-lane-stgcn"} <= set(ids)
+    assert "masking-lane-stgcn" in ids
     assert "One road, explained" in (finished / "report.html").read_text("utf-8")
     log = (finished / "log.txt").read_text("utf-8")
     assert "lane-stgcn/train-without-graph ended" in log
@@ -79,9 +80,20 @@ def test_integrated_gradients_find_the_sensor_before(result):
     assert found["cells"]["auroc"]["low"] > result["localisation"]["Random"]["cells"]["auroc"]["high"]
     assert result["events"]["foreseen"] > 0
     (shown,) = result["events"]["shown"]
-    assert shown["target"] == "km 4"
-    assert shown["readings"][0]["node"] in ("km 2", "km 3")
+    # Which slowdown is the strongest hangs on the training, which threads alter; what is before it tells, in any case.
+    place = int(shown["target"].removeprefix("km "))
+    assert shown["readings"][0]["node"] in (f"km {place - 1}", f"km {place - 2}")
     assert shown["readings"][0]["value"] < -3
+
+
+def test_hiding_what_is_highlighted_makes_the_forecast_wrong(result):
+    sets = result["masking"]["IntegratedGradients"]
+    assert [curve["masking"] for curve in sets.values()] == [[0.0, 0.25, 0.5, 0.75, 1.0]] * 3
+    last = {which: curve["error"][-1]["value"] for which, curve in sets.items()}
+    untouched = sets["highlighted"]["error"][0]["value"]
+    assert last["highlighted"] > 1.5 * untouched
+    assert last["highlighted"] > max(last["random"], last["least"])
+    assert sets["least"]["change"][0]["value"] == 0.0
 
 
 def test_numbers_are_those_of_the_parts(finished, result):
