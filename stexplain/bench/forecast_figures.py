@@ -13,7 +13,7 @@ from stexplain.bench.forecast_score import MODEL
 from stexplain.bench.forecasts import forecaster_of, last_readings
 from stexplain.explain.explanation import Explanation
 from stexplain.viz import (
-    deletion_curves,
+    deletion,
     forecast,
     history,
     horizon_errors,
@@ -69,7 +69,11 @@ def forecast_figures(figures: Figures, job: ForecastJob, run: Mapping[str, Any])
             f"deletion-{short}",
             "Replacing readings by what is usual",
             "How far the forecast is from that of the unaltered window, mean over the slowdowns that are explained.",
-            deletion_curves(pd.read_csv(job.folder / "deletion.csv"), unit=part.unit),
+            deletion(
+                pd.read_csv(job.folder / "deletion.csv"),
+                score=part.unit,
+                title="How the forecast moves as readings are replaced",
+            ),
         )
     if run["masking"]:
         figures.add(

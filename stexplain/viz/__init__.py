@@ -7,7 +7,6 @@ an interactive page that opens offline, a picture, or the chart's specification.
 from stexplain.viz.comparison import comparison as comparison
 from stexplain.viz.confusion import confusion as confusion
 from stexplain.viz.deletion import deletion as deletion
-from stexplain.viz.deletion_curves import deletion_curves as deletion_curves
 from stexplain.viz.forecast import forecast as forecast
 from stexplain.viz.history import history as history
 from stexplain.viz.horizon_errors import horizon_errors as horizon_errors
@@ -27,7 +26,6 @@ __all__ = [
     "comparison",
     "confusion",
     "deletion",
-    "deletion_curves",
     "forecast",
     "history",
     "horizon_errors",
