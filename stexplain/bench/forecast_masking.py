@@ -9,9 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.data.baselines import Baseline
 from stexplain.data.series import WindowBatch
-from stexplain.graph import STGraph
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
 
@@ -56,7 +54,7 @@ def masked(
                     masking=masking,
                     at=int(node),
                     horizon=int(horizon),
-                    baseline=_usual(normal[row : row + 1]),
+                    baseline=normal[row : row + 1],
                     seed=seed,
                 )
                 for row, (node, horizon) in enumerate(aims)
@@ -84,10 +82,3 @@ def masking_table(found: Mapping[str, Any]) -> pd.DataFrame:
             for m, e in zip(curve["masking"], curve["error"], strict=True)
         ]
     )
-
-
-def _usual(values: torch.Tensor) -> Baseline:
-    def usual(x: torch.Tensor, valid: torch.Tensor, graph: STGraph | None = None) -> torch.Tensor:
-        return values.to(x)
-
-    return usual

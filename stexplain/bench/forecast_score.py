@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -17,7 +16,6 @@ from stexplain.bench.forecast_masking import masked
 from stexplain.bench.forecasts import Forecaster, forecaster_of
 from stexplain.bench.slowdowns import Chosen, observed_slowdowns, planted_slowdowns
 from stexplain.bench.usual import Usual
-from stexplain.data.baselines import Baseline
 from stexplain.data.series import WindowBatch, WindowedSeries
 from stexplain.explain.controls import Motion, Random
 from stexplain.explain.explainer import Explainer
@@ -26,7 +24,6 @@ from stexplain.explain.grad_cam import STGGradCAM
 from stexplain.explain.gradient import InputGradient
 from stexplain.explain.targets import Forecast, PerSample
 from stexplain.files import written_aside
-from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import interval, ratio_interval
 from stexplain.metrics.deletion import KINDS, deletion_curve
 from stexplain.metrics.localisation import OVER, localisation
@@ -145,7 +142,7 @@ def explanations(
     if find_spec("captum") is not None:
         from stexplain.explain.integrated_gradients import IntegratedGradients
 
-        explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=always(normal), steps=steps)
+        explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=normal, steps=steps)
     explainers[CHANGE] = InputGradient(model, reduce="sum")
     explainers["InputGradient"] = InputGradient(model)
     explainers["STGGradCAM"] = STGGradCAM(model)
@@ -157,15 +154,6 @@ def explanations(
     slope = found[CHANGE]
     found[CHANGE] = replace(slope, values=slope.values * away, method="gradient x change")
     return found
-
-
-def always(values: torch.Tensor) -> Baseline:
-    """A baseline that is the same whatever is asked, for one batch."""
-
-    def the_same(x: torch.Tensor, valid: torch.Tensor, graph: STGraph | None = None) -> torch.Tensor:
-        return values.to(x)
-
-    return the_same
 
 
 def lowered(name: str, e: Explanation) -> NDArray[np.float32]:
@@ -206,7 +194,7 @@ def _deleted(
                 kind=kind,  # type: ignore[arg-type]  # of a literal type; KINDS holds its values
                 steps=experiment.deletion.steps,
                 repeats=experiment.deletion.repeats,
-                baseline=always(job.usual.window(batch)),
+                baseline=job.usual.window(batch),
                 seed=job.seed,
             )
             found.setdefault(name, {})[kind] = {

@@ -205,7 +205,7 @@ def deletion_curve(
     kind: Literal["deletion", "insertion"] = "deletion",
     over: Literal["nodes", "frames", "cells"] = "cells",
     steps: int = 10,
-    baseline: "str | Baseline" = "mean",
+    baseline: "str | Baseline | Tensor" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     repeats: int = 5,
     probability: bool = False,
@@ -238,8 +238,9 @@ def deletion_curve(
         kind: deletion or insertion.
         over: what is replaced.
         steps: into how many equal shares the way from 0 to 1 is cut.
-        baseline: the name of one in `stexplain.metrics.baselines`, or a function of their kind. The mean of each node
-            keeps a sample near those that the model knows; zero seldom does, and then curves say more about that.
+        baseline: the name of one in `stexplain.metrics.baselines`, a function of their kind, or values that broadcast
+            to ``[M, T, N, C]`` or are of the batch's shape. The mean of each node keeps a sample near those that the
+            model knows; zero seldom does, and then curves say more about that.
         ranking: ``"signed"``: what speaks for the target is important, what speaks against it least; ``"magnitude"``:
             what matters either way, as for gradients, or where a forecast may move up or down.
         repeats: how many random orders.

@@ -154,7 +154,7 @@ def fidelity(
     focus: Literal["model", "phenomenon"] = "model",
     share: Sequence[float] = (0.1, 0.2, 0.3, 0.5),
     over: Literal["nodes", "frames", "cells"] = "cells",
-    baseline: "str | Baseline" = "mean",
+    baseline: "str | Baseline | Tensor" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     seed: int = 0,
     inputs: str | None = None,

@@ -148,7 +148,7 @@ def forecast_masking_curve(
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     at: "int | str | Sequence[int | str] | None" = None,
     horizon: "int | Sequence[int] | None" = None,
-    baseline: "str | Baseline" = "mean",
+    baseline: "str | Baseline | Tensor" = "mean",
     seed: int = 0,
     inputs: str | None = None,
     graph: STGraph | None = None,
@@ -170,7 +170,7 @@ def forecast_masking_curve(
         masking: the values of m; 0 is put first where it is missing.
         at: the nodes whose forecasts are measured, by name or index; default: all.
         horizon: which steps ahead are measured, counted from 1; default: all.
-        baseline: the name of one in `stexplain.metrics.baselines`, or a function of their kind.
+        baseline: see `deletion_curve`.
         seed: of the random sets, which follow from it and the names of the samples.
         inputs: see `deletion_curve`.
         graph: see `deletion_curve`.

@@ -65,7 +65,7 @@ class Probe(Asking):
         self.ok = cells_there(self.asked)
         self.at_once = chunk or max(len(x), min(_AT_ONCE, _CELLS // max(self.ok[0].numel(), 1)))
 
-    def towards(self, baseline: "str | Baseline") -> Tensor:
+    def towards(self, baseline: "str | Baseline | Tensor") -> Tensor:
         """What the baseline makes of the batch, ``[B, M, T, N, C]``; what is not there stays as it is."""
         return replaced_by(self, self.asked, baseline)
 
@@ -200,14 +200,16 @@ def probing(
         yield probe
 
 
-def baseline_name(baseline: "str | Baseline") -> str:
+def baseline_name(baseline: "str | Baseline | Tensor") -> str:
     """What a baseline is called in results.
 
     Example:
         >>> from stexplain.data.baselines import mean
-        >>> baseline_name("zero"), baseline_name(mean)
-        ('zero', 'mean')
+        >>> baseline_name("zero"), baseline_name(mean), baseline_name(torch.tensor(65.0))
+        ('zero', 'mean', 'given values')
     """
+    if isinstance(baseline, Tensor):
+        return "given values"
     return baseline if isinstance(baseline, str) else getattr(baseline, "__name__", type(baseline).__name__)
 
 

@@ -92,6 +92,9 @@ def test_replaced_by_the_baseline_that_is_named():
     own = deletion_curve(LINEAR, BATCH, MAP, target=Class(1), baseline=mean, repeats=0)
     assert own.baseline == curve.baseline == "mean"
     assert np.array_equal(own.score, curve.score)
+    given = deletion_curve(LINEAR, BATCH, MAP, target=Class(1), baseline=base, repeats=0)
+    assert given.baseline == "given values"
+    assert np.allclose(given.score, curve.score, atol=1e-12)
 
 
 @pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
