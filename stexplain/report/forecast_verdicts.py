@@ -18,8 +18,8 @@ def forecast_verdicts(run: Mapping[str, Any], *, unit: str = "mph", minutes: flo
     Something holds only beyond the intervals: a difference whose interval does not reach zero, or two intervals that do
     not overlap. What is asked: are the forecasts better than persistence and than the historical average; does the
     model use its graph; does each explainer find the planted cause better than Motion and Random; does replacing what
-    it ranks first move the forecast more than replacing readings at random? Of fewer than 10 explained slowdowns, the
-    last two are left open.
+    it ranks first move the forecast more than replacing readings at random; does hiding the sensors that it ranks
+    first cost the forecast more than hiding others? Of fewer than 10 explained slowdowns, the last three are left open.
 
     Args:
         run: one of the ``runs``.
@@ -38,6 +38,7 @@ def forecast_verdicts(run: Mapping[str, Any], *, unit: str = "mph", minutes: flo
     found.append(_graph(name, differences.get("without its graph") or {}, unit, minutes))
     scored = [_finds(method, run["localisation"]) for method in _explainers(run.get("localisation"))]
     scored.append(_moves(run.get("deletion") or {}, unit))
+    scored.append(_hides(run.get("masking") or {}, int(run.get("masked_nodes") or 0), unit))
     count = len((run.get("events") or {}).get("explained") or range(FEWEST))
     found += scored if count >= FEWEST else [_of_few(verdict, count) for verdict in scored if verdict]
     return [verdict for verdict in found if verdict is not None]
@@ -151,6 +152,32 @@ def _moves(deletion: Mapping[str, Any], unit: str) -> Verdict | None:
         if holds and len(above) < len(told[True]):
             holds = None
     return {"text": text, "holds": holds}
+
+
+def _hides(masking: Mapping[str, Any], nodes: int, unit: str) -> Verdict | None:
+    def error(method: str, which: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = masking[method][which]["error"][-1]
+        return found
+
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for method in masking:
+        if method in CONTROLS:
+            continue
+        ours, others = error(method, "highlighted"), [error(method, "random")]
+        others += [error(control, "highlighted") for control in CONTROLS if control in masking]
+        if not all(known(score) for score in (ours, *others)):
+            continue
+        against = " and ".join(f"{score['value']:.2f}" for score in others)
+        told[all(beyond(ours, score) > 0 for score in others)].append(f"{method} {ours['value']:.2f} against {against}")
+    if not any(told.values()):
+        return None
+    holds = True if not told[False] else False if not told[True] else None
+    names = ["as many at random", *(f"those that {control} ranks first" for control in CONTROLS if control in masking)]
+    first = f"hiding the {nodes} sensors that it ranks first costs the forecast more than hiding {' or '.join(names)}"
+    said = "; ".join(told[True] or told[False])
+    lost = f"; but not {'; '.join(told[False])}" if holds is None else ""
+    whom = {True: "For every explainer", False: "For no explainer", None: "For some explainers only"}[holds]
+    return {"text": f"{whom}, {first} ({said}{lost}: error in {unit}).", "holds": holds}
 
 
 def _judged(deletion: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

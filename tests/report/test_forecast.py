@@ -138,6 +138,43 @@ def test_what_moves_the_forecast_no_more_than_motion_does_is_left_open(motion, h
     assert verdict["text"].endswith(says)
 
 
+def hidden(highlighted, random=2.0):
+    return {
+        which: {"masking": [0.0, 1.0], "error": [score(2.0), score(value)], "change": [], "beta": score(0.0)}
+        for which, value in (("highlighted", highlighted), ("least", 2.0), ("random", random))
+    }
+
+
+@pytest.mark.parametrize(
+    ("errors", "holds", "says"),
+    [
+        ({"IntegratedGradients": 9.0, "Motion": 3.0}, True, "For every explainer, hiding the 3 sensors"),
+        (
+            {"IntegratedGradients": 3.0, "Motion": 3.0},
+            False,
+            "IntegratedGradients 3.00 against 2.00 and 3.00: error in mph",
+        ),
+        (
+            {"InputGradient": 9.0, "STGGradCAM": 2.0, "Motion": 3.0},
+            None,
+            "but not STGGradCAM 2.00 against 2.00 and 3.00",
+        ),
+    ],
+)
+def test_what_hiding_sensors_costs_the_forecast(errors, holds, says):
+    run = {"masking": {name: hidden(value) for name, value in errors.items()}, "masked_nodes": 3}
+    (verdict,) = forecast_verdicts(run)
+    assert verdict["holds"] is holds
+    assert says in verdict["text"]
+
+
+def test_hidden_sensors_are_told_beside_the_untouched_error(written):
+    run = a_run(masking={"IntegratedGradients": hidden(9.0)}, masked_nodes=3)
+    text = written(runs={"stgcn-roads": run}).text
+    assert "with all sensors the error is 2.000" in text
+    assert "And with 3 whole sensors set to what is usual" in text
+
+
 def test_of_a_handful_of_slowdowns_nothing_is_said_to_hold():
     run = a_run()
     few = {**run["events"], "explained": run["events"]["explained"][:1]}
