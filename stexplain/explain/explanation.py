@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
+from stexplain.explain.joining import check_alike
 
 if TYPE_CHECKING:
     import xarray
@@ -226,13 +227,8 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
     Raises:
         InputError: where there are none, or they are not of one kind.
     """
-    if not parts:
-        raise InputError("there are no explanations to join.")
+    check_alike("explanations", parts, ["method", "layer", "target", "stride", "node_names", "classes"])
     first = parts[0]
-    for name in ("method", "layer", "target", "stride", "node_names", "classes"):
-        kinds = {getattr(part, name) for part in parts}
-        if len(kinds) > 1:
-            raise InputError(f"explanations of different {name} cannot be joined: {sorted(map(str, kinds))}.")
     if len({part.values.shape[1:] for part in parts}) > 1 or len({part.cells is None for part in parts}) > 1:
         raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
     arrays = ["values", "valid", "targets", "score", "padding_share", *(["cells"] if first.cells is not None else [])]

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from stexplain.axes import Layout
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError
 from stexplain.explain.target import UNKNOWN, OutputInfo, Scored, Target, one_or_several
+from stexplain.graph.checks import node_index
 
 
 class Forecast(Target):
@@ -97,15 +98,6 @@ class Forecast(Target):
 
 def _nodes(node: int | str, told: OutputInfo, count: int) -> list[int]:
     """The indices that a node's name, a group's name or an index means."""
-    if isinstance(node, str):
-        names = list(told.nodes)
-        if node in names:
-            return [names.index(node)]
-        if node in told.groups:
-            return [names.index(name) for name in told.groups[node]]
-        if not names:
-            raise InputError(f"no graph names the nodes, so {node!r} cannot be found. Give `graph`, or an index.")
-        raise unknown("node", node, [*names, *told.groups])
-    if not 0 <= node < count:
-        raise InputError(f"there is no node {node}: the model has {count}, counted from 0 to {count - 1}.")
-    return [node]
+    if isinstance(node, str) and node not in told.nodes and node in told.groups:
+        return [list(told.nodes).index(name) for name in told.groups[node]]
+    return [node_index(node, told.nodes, count, [*told.groups])]

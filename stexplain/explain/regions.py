@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.graph.checks import node_index
 
 Groups = Mapping[str, Sequence[int | str]] | Sequence[Sequence[int | str]]
 
@@ -33,7 +34,8 @@ def node_groups(groups: Groups | None, graph: STGraph | None, nodes: int) -> dic
     if groups is None:
         return {name: [index] for index, name in enumerate(names)}
     named = groups if isinstance(groups, Mapping) else {_joined(group, names): group for group in groups}
-    found = {name: [_index(node, graph, nodes) for node in group] for name, group in named.items()}
+    known = () if graph is None else graph.nodes
+    found = {name: [node_index(node, known, nodes) for node in group] for name, group in named.items()}
     for name, members in found.items():
         if not members:
             raise InputError(f"the group {name!r} has no nodes. Leave it out.")
@@ -137,16 +139,6 @@ def check_window(window: int | None, stride: int | None = None) -> None:
     for name, frames in (("window", window), ("stride", stride)):
         if frames is not None and frames < 1:
             raise InputError(f"{name} is {frames}; wanted at least one frame, or none.")
-
-
-def _index(node: int | str, graph: STGraph | None, nodes: int) -> int:
-    if isinstance(node, str):
-        if graph is None:
-            raise InputError(f"no graph names the nodes, so {node!r} cannot be found. Give `graph`, or an index.")
-        return graph.index(node)
-    if not 0 <= node < nodes:
-        raise InputError(f"there is no node {node}: there are {nodes}, counted from 0 to {nodes - 1}.")
-    return int(node)
 
 
 def _joined(group: Sequence[int | str], names: Sequence[str]) -> str:

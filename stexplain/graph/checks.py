@@ -1,6 +1,6 @@
 """What holds for every STGraph: checked once, when it is made, with a message that names the node, edge or group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,3 +132,30 @@ def checked_positions(
         name = names[int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])]
         raise InputError(f"the position of {name!r} is NaN or infinite; wanted a point (x, y).")
     return frozen(values)
+
+
+def node_index(node: int | str, names: Sequence[str], count: int, others: Sequence[str] = ()) -> int:
+    """The index of a node that is given by its name or index.
+
+    Args:
+        node: name or index.
+        names: of the nodes; none where no graph names them.
+        count: how many there are, N.
+        others: what else may be named, for the message.
+
+    Raises:
+        InputError: where there is no such node, with the nearest name.
+
+    Example:
+        >>> node_index("knee", ["hip", "knee"], 2), node_index(0, [], 2)
+        (1, 0)
+    """
+    if isinstance(node, str):
+        if not names:
+            raise InputError(f"no graph names the nodes, so {node!r} cannot be found. Give `graph`, or an index.")
+        if node not in names:
+            raise unknown("node", node, [*names, *others])
+        return list(names).index(node)
+    if not 0 <= node < count:
+        raise InputError(f"there is no node {node}: there are {count}, counted from 0 to {count - 1}.")
+    return int(node)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from stexplain.errors import InputError
+from stexplain.explain.joining import check_alike
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.items import readings
 
@@ -54,8 +55,7 @@ class Complexity:
         Raises:
             InputError: where there are none.
         """
-        if not parts:
-            raise InputError("there are no scores to join.")
+        check_alike("scores", parts)
         return cls({score: np.concatenate([part.scores[score] for part in parts]) for score in SCORES})
 
 

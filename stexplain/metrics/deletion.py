@@ -15,6 +15,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explain.explainer import TargetLike
 from stexplain.explain.explanation import Explanation
+from stexplain.explain.joining import check_alike
 from stexplain.explain.targets import Predicted, as_target
 from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, ratio_interval
@@ -167,12 +168,7 @@ class DeletionCurve:
         Raises:
             InputError: where there are none, or they are not of one kind.
         """
-        if not parts:
-            raise InputError("there are no curves to join.")
-        for name in ("kind", "over", "baseline", "method", "target"):
-            kinds = sorted({str(getattr(part, name)) for part in parts})
-            if len(kinds) > 1:
-                raise InputError(f"curves of different {name} cannot be joined: {kinds}.")
+        check_alike("curves", parts, ["kind", "over", "baseline", "method", "target"])
         shapes = sorted({part.control.shape[:2] for part in parts})
         if len(shapes) > 1:
             raise InputError(f"curves of different steps and random orders cannot be joined: {shapes}.")

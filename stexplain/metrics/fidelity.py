@@ -15,6 +15,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explain.explainer import TargetLike
 from stexplain.explain.explanation import Explanation
+from stexplain.explain.joining import check_alike
 from stexplain.explain.targets import as_target
 from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
@@ -120,12 +121,7 @@ class Fidelity:
         Raises:
             InputError: where there are none, or they are not of one kind.
         """
-        if not parts:
-            raise InputError("there are no scores to join.")
-        for name in ("over", "baseline", "method", "target"):
-            kinds = sorted({str(getattr(part, name)) for part in parts})
-            if len(kinds) > 1:
-                raise InputError(f"fidelities of different {name} cannot be joined: {kinds}.")
+        check_alike("fidelities", parts, ["over", "baseline", "method", "target"])
         if len({tuple(part.share) for part in parts}) > 1 or len({tuple(part.scores["plus"]) for part in parts}) > 1:
             raise InputError("fidelities of different shares or measures cannot be joined.")
         together = {

@@ -14,7 +14,9 @@ from stexplain.axes import check_shape
 from stexplain.data.baselines import Baseline
 from stexplain.data.series import WindowBatch
 from stexplain.errors import InputError, unknown
+from stexplain.explain.joining import check_alike
 from stexplain.graph import STGraph
+from stexplain.graph.checks import node_index
 from stexplain.metrics.baselines import attenuated
 from stexplain.metrics.bootstrap import Interval, quantiles, ratio_interval, resampling_weights
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
@@ -111,14 +113,8 @@ class ForecastMaskingCurve:
         Raises:
             InputError: where there are none, or they are of other masking, baseline or number of nodes.
         """
-        if not parts:
-            raise InputError("there are no curves to join.")
+        check_alike("curves", parts, ["masking", "nodes", "baseline"])
         first = parts[0]
-        for part in parts:
-            if not np.array_equal(part.masking, first.masking) or part.nodes != first.nodes:
-                raise InputError("curves of other masking or other numbers of nodes cannot be joined.")
-            if part.baseline != first.baseline:
-                raise InputError(f"curves of the baselines {first.baseline!r} and {part.baseline!r} cannot be joined.")
         return cls(
             first.masking,
             {
@@ -231,14 +227,8 @@ def _entries(
         if not 1 <= step <= steps:
             raise InputError(f"there is no horizon {step}: y has steps 1 to {steps}.")
     names = list(probe.output_info.nodes) or [str(index) for index in range(nodes)]
-    places = []
-    for node in range(nodes) if at is None else [at] if isinstance(at, int | str) else at:
-        if isinstance(node, str) and node not in names:
-            raise unknown("node", node, names)
-        index = names.index(node) if isinstance(node, str) else node
-        if not 0 <= index < nodes:
-            raise InputError(f"there is no node {index}: there are {nodes}, counted from 0.")
-        places.append(index)
+    asked = range(nodes) if at is None else [at] if isinstance(at, int | str) else at
+    places = [node_index(node, names, nodes) for node in asked]
     return [step - 1 for step in ahead], places
 
 

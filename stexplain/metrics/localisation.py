@@ -11,7 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
-from stexplain.errors import InputError
+from stexplain.explain.joining import check_alike
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.items import OVER as OVER
 from stexplain.metrics.items import array, items, readings
@@ -68,8 +68,7 @@ class Localisation:
         Raises:
             InputError: where there are none.
         """
-        if not parts:
-            raise InputError("there are no scores to join.")
+        check_alike("scores", parts)
         return cls(
             {
                 over: {score: np.concatenate([part.scores[over][score] for part in parts]) for score in SCORES}

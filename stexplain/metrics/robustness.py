@@ -12,6 +12,7 @@ from stexplain.axes import BATCH, check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explain.explainer import Explainer, TargetLike
+from stexplain.explain.joining import check_alike
 from stexplain.explain.model_state import as_trained
 from stexplain.explain.targets import Predicted, as_target
 from stexplain.metrics.bootstrap import Interval, interval
@@ -51,11 +52,10 @@ class Sensitivity:
         Raises:
             InputError: where there are none, or they are of different methods or numbers of draws.
         """
-        if not parts:
-            raise InputError("there are no sensitivities to join.")
-        kinds = sorted({(part.method, len(part.changes)) for part in parts})
-        if len(kinds) > 1:
-            raise InputError(f"sensitivities of different methods or draws cannot be joined: {kinds}.")
+        check_alike("sensitivities", parts, ["method"])
+        draws = sorted({len(part.changes) for part in parts})
+        if len(draws) > 1:
+            raise InputError(f"sensitivities of different numbers of draws cannot be joined: {draws}.")
         changes = np.concatenate([part.changes for part in parts], axis=1)
         return cls(changes, tuple(name for part in parts for name in part.ids), parts[0].method)
 

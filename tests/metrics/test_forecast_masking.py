@@ -165,7 +165,7 @@ def test_curves_of_parts_are_the_curve_of_the_whole():
     for which in ("highlighted", "least", "random"):
         np.testing.assert_allclose(together.curve(which), whole.curve(which), rtol=1e-6)
     other = forecast_masking_curve(model, windows.batches(10), psi, nodes=3, masking=[0.5, 1.0])
-    with pytest.raises(InputError, match="other numbers of nodes"):
+    with pytest.raises(InputError, match="different nodes cannot be joined: 2, 3"):
         type(whole).joined([whole, other])
     with pytest.raises(InputError, match="no curves"):
         type(whole).joined([])
