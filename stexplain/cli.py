@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from stexplain.cli_explain import explain
-from stexplain.errors import StexplainError
+from stexplain.errors import InputError, StexplainError
 
 app = typer.Typer(
     name="stexplain",
@@ -138,7 +138,12 @@ def prepare(
 
 @data_app.command("list")
 def list_(json_: Json = False) -> None:
-    """List the dataset cards that are found by name."""
+    """List the dataset cards that are found by name.
+
+    Example:
+
+      stexplain data list --json
+    """
     from stexplain.cards import DatasetCard, card_names
     from stexplain.series_card import any_card
 
@@ -163,7 +168,12 @@ def list_(json_: Json = False) -> None:
 
 @data_app.command("show")
 def show(card: Card, json_: Json = False) -> None:
-    """Show what a card says: graph, axes, classes, protocols, licence, and how to get the data."""
+    """Show what a card says: graph, axes, classes, protocols, licence, and how to get the data.
+
+    Example:
+
+      stexplain data show ntu
+    """
     from stexplain.cards import DatasetCard
     from stexplain.series_card import any_card
 
@@ -225,6 +235,8 @@ def check(
         return
     from stexplain.data.store import check as check_store
 
+    if not folder.exists():
+        raise InputError(f"there is no folder {folder}. Give a prepared store, or the folder of a card.")
     _print(check_store(folder), json_)
 
 
@@ -233,7 +245,12 @@ app.command("explain")(explain)
 
 @app.command()
 def doctor(json_: Json = False) -> None:
-    """Print versions, DGL's state, threads, folders and extras; end with 1 where something is broken."""
+    """Print versions, DGL's state, threads, folders and extras; end with 1 where something is broken.
+
+    Example:
+
+      stexplain doctor --json
+    """
     from stexplain.doctor import diagnose
 
     findings = diagnose()

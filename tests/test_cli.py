@@ -94,6 +94,12 @@ def test_a_folder_without_recordings(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+def test_a_folder_that_is_not_there(tmp_path):
+    done = called("data", "check", tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert f"there is no folder {tmp_path / 'nowhere'}" in done.stderr
+
+
 def test_doctor_as_json():
     done = called("doctor", "--json")
     assert done.returncode == 0, done.stdout

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from stexplain.cards import DatasetCard, card_path
+from stexplain.cards import DatasetCard, card_names, card_path
 from stexplain.errors import CardError, suggest
 
 KINDS = ("recognition", "forecast", "comparison")
@@ -66,13 +66,20 @@ def bench(
     return folder
 
 
+def _having() -> list[str]:
+    """The names of the datasets that have an experiment."""
+    return [
+        name for name in card_names("datasets") if card_path("datasets", name).with_name("experiment.toml").is_file()
+    ]
+
+
 def _kind(path: Path, card: Path) -> str:
     try:
         said: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise CardError(
-            f"the dataset of {card} has no experiment: {path} is missing. Write one beside its card; "
-            "the bundled datasets show what it says."
+            f"the dataset of {card} has no experiment: {path} is missing. Write one beside its card, or run another's "
+            f"on it: `stexplain bench NAME --card {card.parent.name} --data DIR`, NAME one of {', '.join(_having())}."
         ) from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{path} could not be read as TOML: {error}.") from error

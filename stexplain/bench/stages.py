@@ -12,6 +12,9 @@ from stexplain.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 60
+"""Letters of a value that a message shows."""
+
 
 class Stages:
     """The stages of a run, kept in its folder.
@@ -42,7 +45,7 @@ class Stages:
         differs = sorted(key for key in {*asked, *before} if before.get(key) != asked.get(key))
         # A run that never finished a stage, for instance because its data was not there, holds nothing to protect.
         if differs and (folder / "stages").exists():
-            what = "; ".join(f"{key} was {before.get(key)!r}, now {asked.get(key)!r}" for key in differs)
+            what = "; ".join(_differs(key, before.get(key), asked.get(key)) for key in differs)
             raise InputError(
                 f"{folder} holds a run of something else: {what}. "
                 "Give another folder with --out, or remove this one to start over."
@@ -101,3 +104,9 @@ class Stages:
 
     def _record(self, name: str) -> Path:
         return self.folder / "stages" / f"{name}.json"
+
+
+def _differs(key: str, before: object, now: object) -> str:
+    """What changed of what was asked; hashes and whole experiments would fill the screen."""
+    shown = max(len(repr(before)), len(repr(now))) <= _SHOWN
+    return f"{key} was {before!r}, now {now!r}" if shown else f"{key} is another"

@@ -331,8 +331,10 @@ def _check_hyperparameters(
 ) -> None:
     if not channels or len(channels) != len(strides):
         raise InputError(f"{len(channels)} channels and {len(strides)} strides came; wanted one of each per block.")
-    if min(classes, channels_in, *channels, *strides) < 1:
-        raise InputError(f"{classes=}, {channels_in=}, {channels=}, {strides=}: each must be at least 1.")
+    if classes < 1:
+        raise InputError(f"classes is {classes}; wanted at least 1. For a series, which has none, take a forecaster.")
+    if min(channels_in, *channels, *strides) < 1:
+        raise InputError(f"{channels_in=}, {channels=}, {strides=}: each must be at least 1.")
     if temporal_kernel < 1 or temporal_kernel % 2 == 0:
         raise InputError(f"temporal_kernel={temporal_kernel}; wanted an odd number, so that a cell has a centre.")
     if not 0 <= dropout < 1 or width <= 0:

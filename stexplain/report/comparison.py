@@ -6,11 +6,11 @@ from typing import Any
 
 from stexplain.report import sections
 from stexplain.report.figures import figure_html, place
-from stexplain.report.html import items, paragraph, share, table
+from stexplain.report.html import items, paragraph, share, table, text
+from stexplain.report.summary import held_up
 
 PLACES = {"compared": ("compared",), "seen": ("seen",)}
 """Section -> how the ids of its figures start."""
-_MARKS = {True: "Holds", False: "Does not hold", None: "In part"}
 
 
 def contents(folder: Path, results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -32,7 +32,6 @@ def contents(folder: Path, results: Mapping[str, Any]) -> list[tuple[str, str, s
 
 def summary(results: Mapping[str, Any]) -> str:
     """What was asked, what came out, and what to keep in mind."""
-    verdicts = [f"{_MARKS[verdict['holds']]}. {verdict['text']}" for verdict in results.get("verdicts") or []]
     controls = " and ".join(results.get("controls") or [])
     notes = [
         f"{controls} know no model: an explanation is worth something only where it beats both.",
@@ -47,9 +46,10 @@ def summary(results: Mapping[str, Any]) -> str:
         f"{method}: {why}" for run in (results.get("runs") or {}).values() for method, why in run["left_out"].items()
     }
     return (
+        "<div class='cards'>"
         f"<div class='card full'><h3>What was asked</h3>{paragraph(str(results.get('question') or ''))}</div>"
-        f"<div class='card full'><h3>What came out</h3>{items(verdicts)}</div>"
-        f"<div class='card full'><h3>To keep in mind</h3>{items([*notes, *sorted(left)])}</div>"
+        f"<div class='card full'><h3>What came out</h3>{held_up(results.get('verdicts') or [])}</div>"
+        f"<div class='card full'><h3>To keep in mind</h3>{items([*notes, *sorted(left)])}</div></div>"
     )
 
 
@@ -111,12 +111,15 @@ def tests(runs: Mapping[str, Any]) -> str:
             if row["metric"].startswith("auroc") and row["p"] is not None
         ]
         head = ["method", "against", "metric", "difference", "p", "p corrected", "better"]
-        parts.append(table(head, body, caption=f"{name}: paired permutation tests, corrected by {run['correction']}"))
-    words = paragraph(
+        whole = table(head, body, caption=f"{name}: paired permutation tests, corrected by {run['correction']}")
+        told = sum(row[-1] != "cannot be told" for row in body)
+        words = f"{name}: {len(body)} tests, of which {told} tell a difference"
+        parts.append(f"<details><summary>{text(words)}</summary>{whole}</details>")
+    intro = paragraph(
         "Two-sided tests by flipping the signs of the differences of pairs: the same clip explained by both methods. "
         "p values are corrected over all tests of a metric."
     )
-    return words + "".join(parts)
+    return intro + "".join(parts)
 
 
 def _mean(row: Mapping[str, Any], best: bool) -> str:

@@ -56,16 +56,19 @@ def comparison(
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds]), legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=[shapes[kind] for kind in kinds]), legend=legend)
     y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=240, grid=True))
-    x = alt.X("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
+    axis = alt.Axis(tickCount=4, format=".3~g")
+    x = alt.X("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=axis)
     tip = [alt.Tooltip("method:N"), *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high"))]
     base = alt.Chart()
     layers = [
-        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=None), x2="high:Q", y=y, color=colour),
+        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=None, axis=axis), x2="high:Q", y=y, color=colour),
         base.mark_point(filled=True, size=46, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tip),
     ]
     if reference:
         dashed = base.transform_filter("isValid(datum.reference)")
-        layers.insert(0, dashed.mark_rule(strokeDash=[4, 3], color=MUTED).encode(x=alt.X("reference:Q", title=None)))
+        layers.insert(
+            0, dashed.mark_rule(strokeDash=[4, 3], color=MUTED).encode(x=alt.X("reference:Q", title=None, axis=axis))
+        )
     chart: alt.FacetChart = (
         layered(*layers)
         .properties(width=190, height=alt.Step(22))

@@ -43,18 +43,17 @@ def history(table: pd.DataFrame, *, kept: int | None = None, title: str = "Train
     if long.empty:
         raise InputError(f"the table has none of {', '.join(CURVES)}; it has {', '.join(map(str, table.columns))}.")
     long = long[long["value"].notna()]
+    shown = [part for part in ("training", "validation") if part in set(long["part"])]
     base = alt.Chart()
     colour = alt.Color(
         "part:N",
-        scale=alt.Scale(domain=["training", "validation"], range=[CATEGORIES[0], CATEGORIES[1]]),
+        scale=alt.Scale(domain=shown, range=list(CATEGORIES[: len(shown)])),
         legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300),
     )
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=True))
     tip = [alt.Tooltip("epoch:Q"), alt.Tooltip("part:N", title="data"), alt.Tooltip("value:Q", format=".4g")]
-    dash = alt.StrokeDash(
-        "part:N", scale=alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 3]]), legend=None
-    )
+    dash = alt.StrokeDash("part:N", scale=alt.Scale(domain=shown, range=[[1, 0], [6, 3]][: len(shown)]), legend=None)
     layers = [
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=28, opacity=1).encode(x=x, y=y, color=colour, tooltip=tip),

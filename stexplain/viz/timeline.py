@@ -16,6 +16,9 @@ from stexplain.viz.theme import MUTED, colour_scale, layered, literal, rows, sho
 if TYPE_CHECKING:
     from stexplain.explain.explanation import Explanation
 
+ALL, MOST = 80, 40
+"""So many nodes are all drawn; of more, the most important ones."""
+
 
 def timeline(
     e: "Explanation",
@@ -34,7 +37,8 @@ def timeline(
         e: an explanation ``[B, M, T, N]``.
         sample: which sample.
         instance: which instance (person).
-        nodes: which nodes to draw and in which order; all, group by group, where not given.
+        nodes: which nodes to draw and in which order; where not given all, group by group, and of more than 80 nodes
+            the 40 most important.
         groups: nodes of each region; the explanation's own where not given.
         signed: the signed values on a diverging palette, not only their positive part.
         bins: longer clips are drawn as so many means of neighbouring frames.
@@ -49,13 +53,17 @@ def timeline(
             raise InputError(f"{name} is {index}; the explanation holds {name}s 0 to {size - 1}.")
     names = ordered("node", e.node_names, None)
     of, order = grouped("node", names, groups if groups is not None else e.node_groups)
-    shown = ordered(
-        "node", names, nodes if nodes is not None else sorted(names, key=lambda name: order.index(of[name]))
-    )
     values = np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance]
     valid = np.asarray(e.valid, dtype=bool)[sample, instance]
     if not valid.any():
         raise InputError(f"sample {sample} has no valid frame of instance {instance}.")
+    drawn = list(names)
+    if len(names) > ALL:
+        weight = np.where(valid[:, None], np.abs(values), 0).mean(axis=0)
+        drawn = [names[index] for index in np.sort(np.argsort(-weight, kind="stable")[:MOST])]
+    shown = ordered(
+        "node", names, nodes if nodes is not None else sorted(drawn, key=lambda name: order.index(of[name]))
+    )
     edges, means = _binned(np.where(valid[:, None], values, np.nan), bins)
     table = pd.DataFrame(
         {
@@ -96,6 +104,8 @@ def timeline(
     lines = [
         "Brighter: more important at that time." if not signed else "Orange speaks for the class, blue against it."
     ]
+    if nodes is None and len(shown) < len(names):
+        lines.append(f"The {len(shown)} most important of {len(names):,} nodes.")
     if len(means) < len(values):
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
     if not valid.all():

@@ -92,6 +92,10 @@ def test_the_folder_holds_tables_figures_and_a_report(finished):
     for words in ("Which method finds the truth?", "STGGradCAM", "paired permutation tests", "find the planted cells"):
         assert words in page
     assert len(found["verdicts"]) == 2
+    assert page.count('<span class="mark"') == 2
+    tests = next(iter(found["runs"].values()))["tests"]
+    asked = sum(row["metric"].startswith("auroc") and row["p"] is not None for row in tests)
+    assert f"<details><summary>graph: {asked} tests, of which " in page
 
 
 def test_the_summary_on_the_terminal_names_every_method(finished, capsys):

@@ -55,5 +55,7 @@ def test_a_wrong_experiment_says_where_and_what(tmp_path, old, new, message):
 def test_a_card_without_an_experiment(tmp_path):
     folder = write_cards(tmp_path)
     (folder / "experiment.toml").unlink()
-    with pytest.raises(CardError, match=r"experiment\.toml is missing"):
+    with pytest.raises(
+        CardError, match=r"experiment\.toml is missing.*another's.*--card \S+ --data DIR`, NAME one of ntu, "
+    ):
         bench(folder)

@@ -7,6 +7,7 @@ import pytest
 
 import stexplain as stx
 from stexplain.bench import recognition as run_module
+from stexplain.bench.stages import Stages
 from stexplain.cards import CardError, dataset_card
 from stexplain.errors import InputError
 from stexplain.explain.explanation import Explanation
@@ -106,6 +107,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(cards, raw, tmp_pat
 def test_another_run_is_not_mixed_in(cards, raw, finished):
     with pytest.raises(InputError, match=r"seed was 0, now 1.*--out"):
         stx.bench("wave", data=raw, out=finished, seed=1, progress=False)
+
+
+def test_what_differs_is_told_in_a_line(tmp_path):
+    folder = tmp_path / "run"
+    Stages(folder, {"card": "wave", "hash": "a" * 64, "seed": 0})("one", lambda: {})
+    with pytest.raises(InputError, match=r"else: card was 'wave', now 'kick'; hash is another\. Give another folder"):
+        Stages(folder, {"card": "kick", "hash": "b" * 64, "seed": 0})
 
 
 def test_a_folder_of_something_else_is_left_alone(cards, raw, tmp_path):

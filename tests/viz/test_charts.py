@@ -1,8 +1,11 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from stexplain.errors import InputError
+from stexplain.explain.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.viz import confusion, history, localisation, masking_curves, network, timeline
 from tests.viz.drawing import colours, drawn, marks, records, words
@@ -194,3 +197,20 @@ def test_errors_of_forecasts_are_drawn_in_their_unit_with_a_panel_per_method():
     assert spec["facet"]["sort"] == ["method: one", "method: other"]
     y = spec["spec"]["layer"][1]["encoding"]["y"]
     assert (y["field"], y["title"]) == ("error", "error, mph")
+
+
+def test_timeline_of_many_nodes_draws_the_most_important():
+    values = np.zeros((1, 1, 3, 100), np.float32)
+    values[..., 90:] = 1
+    e = Explanation(values, np.ones((1, 1, 3), bool))
+    chart = timeline(e)
+    shown = {row["node"] for row in records(chart, "node", "value")}
+    assert len(shown) == 40
+    assert {str(node) for node in range(90, 100)} <= shown
+    assert "The 40 most important of 100 nodes." in " ".join(words(chart))
+    assert {row["node"] for row in records(timeline(e, nodes=["3", "95"]), "node", "value")} == {"3", "95"}
+
+
+def test_history_without_validation_says_nothing_of_it():
+    table = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "validation_loss": [np.nan, np.nan]})
+    assert "validation" not in json.dumps(history(table).to_dict())

@@ -51,3 +51,8 @@ def test_what_does_not_fit(table):
         comparison(table, metrics=["aurc"])
     with pytest.raises(InputError, match="unknown column 'low'"):
         comparison(table.drop(columns="low"))
+
+
+def test_large_numbers_on_the_axis_are_written_out(table):
+    shown = words(comparison(table.assign(value=table["value"] * 50, low=table["low"] * 50, high=table["high"] * 50)))
+    assert not [text for text in shown if "e+" in text]
