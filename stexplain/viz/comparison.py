@@ -56,7 +56,7 @@ def comparison(
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds]), legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=[shapes[kind] for kind in kinds]), legend=legend)
     y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=240, grid=True))
-    axis = alt.Axis(tickCount=4, format=".3~g")
+    axis = alt.Axis(tickCount=4, format=",.6~r")
     x = alt.X("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=axis)
     tip = [alt.Tooltip("method:N"), *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high"))]
     base = alt.Chart()
