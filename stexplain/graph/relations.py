@@ -1,12 +1,11 @@
-"""Relations: the K normalised edge lists of one graph convolution, and the strategies that make them.
+"""Relations: the K normalised edge lists of one graph convolution. `strategies` makes them of a graph.
 
 An edge of a relation goes from source to target as messages flow: out[target] += weight * x[source]. In a matrix the
 row is the source and the column the target. Weights of edges enter every strategy; self loops come from the strategy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import shortest_path
 
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -145,10 +144,10 @@ class Relations:
             each.sum_duplicates()
             each.eliminate_zeros()
             lists.append((name, each.row, each.col, each.data))
-        return _relations(lists)
+        return relations_from(lists)
 
 
-def _relations(lists: Sequence[tuple[str, ArrayLike, ArrayLike, ArrayLike]]) -> Relations:
+def relations_from(lists: Sequence[tuple[str, ArrayLike, ArrayLike, ArrayLike]]) -> Relations:
     """Relations with their edges sorted by source, then target, so that the order of the graph's edges is no matter."""
     columns: list[list[Any]] = [[], [], [], []]
     for name, source, target, weight in lists:
@@ -158,126 +157,6 @@ def _relations(lists: Sequence[tuple[str, ArrayLike, ArrayLike, ArrayLike]]) -> 
             column.append(values)
     names, sources, targets, weights = (tuple(column) for column in columns)
     return Relations(names, sources, targets, weights)
-
-
-def uniform(arcs: Arcs) -> Relations:
-    """One relation: D^-1/2 (A + I) D^-1/2, with the degrees D of A + I (Kipf & Welling 2017; Eq. 1 of Das & Ortega).
-
-    In a directed graph the degree of the source is its outgoing, of the target its incoming weight.
-    """
-    source, target, weight = _with_loops(arcs)
-    out, into = _sums(source, weight, arcs.nodes), _sums(target, weight, arcs.nodes)
-    return _relations([("uniform", source, target, weight / np.sqrt(out[source] * into[target]))])
-
-
-def distance(arcs: Arcs, *, max_hop: int = 1) -> Relations:
-    """One relation per hop distance 0 .. `max_hop`, of A D^-1 (Yan et al. 2018, distance partitioning).
-
-    A holds every pair within `max_hop`, self loops included, and D the sum over what comes in at a target, over all
-    relations together: so the weights into a node sum to one.
-    """
-    lists = [
-        (f"hop {hop}", source, target, weight) for hop, (source, target, weight) in enumerate(_by_hop(arcs, max_hop))
-    ]
-    return _relations(lists)
-
-
-def spatial(arcs: Arcs, *, max_hop: int = 1) -> Relations:
-    """Root, centripetal and centrifugal edges by hop distance to the centre (Yan et al. 2018), of A D^-1.
-
-    The relation ``root`` holds the self loops. ``centripetal`` holds messages that flow towards the centre (the source
-    lies further out than the target) or between nodes that lie equally far, ``centrifugal`` those that flow away from
-    it. Subsets, their order and the normalisation (as for `distance`, over all subsets together) are those of the
-    released code; with `max_hop` above 1 there are two relations for each hop. The distance to the centre ignores
-    direction. Nodes that the centre does not reach lie equally far.
-    """
-    return _by_center(arcs, max_hop, _center_distance(arcs))
-
-
-def spatial_stgcn2018(arcs: Arcs, *, max_hop: int = 1) -> Relations:
-    """`spatial` as ST-GCN's released code computes it: distances above `max_hop` count as equal.
-
-    On the 24 bones of NTU RGB+D its three subsets have 25, 40 and 8 edges where 25, 24 and 24 are meant
-    (https://github.com/open-mmlab/mmskeleton/issues/367).
-    """
-    center = _center_distance(arcs)
-    return _by_center(arcs, max_hop, np.where(center <= max_hop, center, np.inf))
-
-
-def random_walk(arcs: Arcs, *, steps: int = 2) -> Relations:
-    """Diffusion (Li et al. 2018, Eq. 2): the powers 0 .. `steps` of D_O^-1 W, and 1 .. `steps` of D_I^-1 W^T.
-
-    out = sum over k of theta_k (D_O^-1 W)^k x + theta'_k (D_I^-1 W^T)^k x, so that a node hears the weighted mean of
-    where walks of k steps lead to (``forward``) and come from (``backward``). Messages of the former flow against the
-    edges. The step 0 is there once; in an undirected graph both directions are one and only ``forward`` is there.
-    Nodes without edges hear nothing. (The code released with that paper transposes these matrices.)
-    """
-    _count("steps", steps, 0)
-    _no_negative(arcs)
-    weights = arcs.matrix()
-    found: dict[str, Any] = {"self": sp.eye_array(arcs.nodes, format="csr")}
-    ways = {"forward": (weights, arcs.source), "backward": (weights.T, arcs.target)}
-    for name, (matrix, ends) in list(ways.items())[: 2 if arcs.directed else 1]:
-        degree = _sums(ends, arcs.weight, arcs.nodes)
-        inverse = np.divide(1.0, degree, out=np.zeros_like(degree), where=degree > 0)
-        step = sp.diags_array(inverse) @ matrix
-        power = sp.eye_array(arcs.nodes, format="csr")
-        for k in range(1, steps + 1):
-            power = power @ step
-            # Row i of the power says whom node i hears: the transpose has the source in the row.
-            found[f"{name} {k}"] = power.T
-    return Relations.from_matrices(found)
-
-
-def chebyshev(arcs: Arcs, *, order: int = 3, largest: float | None = None) -> Relations:
-    """Chebyshev polynomials T_0 .. T_{order-1} of the scaled Laplacian (Defferrard et al. 2016; Yu et al. 2018).
-
-    T_0 = I, T_1 = L~, T_k = 2 L~ T_{k-1} - T_{k-2}, where L~ = 2 L / largest - I, L = I - D^-1/2 A D^-1/2, and
-    `largest` is the largest eigenvalue of L unless given (2 is a bound, and saves the computation).
-    """
-    _count("order", order, 1)
-    _no_negative(arcs)
-    if arcs.directed:
-        raise InputError("the strategy 'chebyshev' needs an undirected graph. Take it of graph.undirected().")
-    adjacency = arcs.matrix()
-    degree = _sums(arcs.source, arcs.weight, arcs.nodes)
-    root = sp.diags_array(np.divide(1.0, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0))
-    one = sp.eye_array(arcs.nodes, format="csr")
-    laplacian = sp.csr_array(one - root @ adjacency @ root)
-    bound = _largest_eigenvalue(laplacian) if largest is None else float(largest)
-    if not bound > 0:
-        raise InputError(f"largest is {largest}; wanted the largest eigenvalue of the Laplacian, above 0.")
-    scaled = laplacian * (2 / bound) - one
-    terms = [one, scaled]
-    while len(terms) < order:
-        terms.append(2 * (scaled @ terms[-1]) - terms[-2])
-    return Relations.from_matrices({f"T{k}": term for k, term in enumerate(terms[:order])})
-
-
-STRATEGIES: dict[str, Callable[..., Relations]] = {
-    "uniform": uniform,
-    "distance": distance,
-    "spatial": spatial,
-    "spatial-stgcn2018": spatial_stgcn2018,
-    "random_walk": random_walk,
-    "chebyshev": chebyshev,
-}
-
-
-def relations_of(arcs: Arcs, strategy: str, options: Mapping[str, Any]) -> Relations:
-    """The relations of a strategy by its name.
-
-    Raises:
-        InputError: for an unknown strategy or option, or a graph that the strategy does not suit.
-    """
-    if strategy not in STRATEGIES:
-        raise unknown("relation strategy", strategy, STRATEGIES)
-    function = STRATEGIES[strategy]
-    allowed = [name for name in signature(function).parameters if name != "arcs"]
-    for name in options:
-        if name not in allowed:
-            raise unknown(f"option of the relation strategy {strategy!r}", name, allowed)
-    return function(arcs, **options)
 
 
 def over_time(frames: Sequence[Relations]) -> Relations:
@@ -293,79 +172,3 @@ def over_time(frames: Sequence[Relations]) -> Relations:
         lists.append((name, union // width, union % width, weight))
     names, source, target, weights = (tuple(column) for column in zip(*lists, strict=True))
     return Relations(names, source, target, weights)
-
-
-def _with_loops(arcs: Arcs) -> tuple[Ints, Ints, Floats]:
-    """A + I as an edge list."""
-    _no_negative(arcs)
-    own = np.arange(arcs.nodes)
-    return (
-        np.concatenate([own, arcs.source]),
-        np.concatenate([own, arcs.target]),
-        np.concatenate([np.ones(arcs.nodes), arcs.weight]),
-    )
-
-
-def _by_hop(arcs: Arcs, max_hop: int) -> list[tuple[Ints, Ints, Floats]]:
-    """A D^-1 over all pairs within `max_hop`, parted by their hop distance."""
-    _count("max_hop", max_hop, 0)
-    _no_negative(arcs)
-    own = np.arange(arcs.nodes)
-    found = [(own, own, np.ones(arcs.nodes)), (arcs.source, arcs.target, arcs.weight)][: max_hop + 1]
-    if max_hop > 1:
-        if (arcs.weight != 1).any():
-            raise InputError(
-                f"max_hop is {max_hop}, and edges have weights other than 1: pairs that are no neighbours have none. "
-                "Take max_hop=1, or a graph without weights."
-            )
-        hops = arcs.hops()
-        for hop in range(2, max_hop + 1):
-            source, target = np.nonzero(hops == hop)
-            found.append((source, target, np.ones(len(source))))
-    into = sum((_sums(target, weight, arcs.nodes) for _, target, weight in found), np.zeros(arcs.nodes))
-    return [(source, target, weight / into[target]) for source, target, weight in found]
-
-
-def _by_center(arcs: Arcs, max_hop: int, center: Floats) -> Relations:
-    (source, target, weight), *further = _by_hop(arcs, max_hop)
-    lists = [("root", source, target, weight)]
-    for hop, (source, target, weight) in enumerate(further, 1):
-        away = center[source] < center[target]
-        for name, chosen in (("centripetal", ~away), ("centrifugal", away)):
-            label = name if max_hop == 1 else f"{name} {hop}"
-            lists.append((label, source[chosen], target[chosen], weight[chosen]))
-    return _relations(lists)
-
-
-def _center_distance(arcs: Arcs) -> Floats:
-    if arcs.center is None:
-        raise InputError(
-            "spatial relations need a centre, and the graph has none. Give it one: center='name of a node'."
-        )
-    return arcs.hops(directed=False, start=arcs.center)
-
-
-def _sums(ends: Ints, weight: Floats, nodes: int) -> Floats:
-    return np.bincount(ends, weights=weight, minlength=nodes).astype(np.float64)
-
-
-def _largest_eigenvalue(laplacian: "sp.csr_array[np.float64]") -> float:
-    if laplacian.shape[0] <= 1000:
-        return float(np.linalg.eigvalsh(laplacian.toarray())[-1])
-    # A fixed start makes the result the same on every run; a constant one is an eigenvector in regular graphs.
-    start = np.random.default_rng(0).standard_normal(laplacian.shape[0])
-    found = sp.linalg.eigsh(laplacian, k=1, which="LA", v0=start, return_eigenvectors=False)
-    return float(found[0])
-
-
-def _count(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise InputError(f"{name} is {value!r}; wanted a whole number of at least {least}.")
-
-
-def _no_negative(arcs: Arcs) -> None:
-    if (arcs.weight < 0).any():
-        raise InputError(
-            f"an edge has the weight {arcs.weight.min()}, and relations are normalised by sums of weights, at least 0. "
-            "Take absolute values, leave such edges out, or give a strategy of your own as a callable."
-        )

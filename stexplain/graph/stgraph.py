@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from stexplain.cards import DatasetCard, dataset_card
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_edges, checked_groups, checked_nodes, checked_positions, checked_weight
-from stexplain.graph.relations import Arcs, Relations, relations_of
+from stexplain.graph.relations import Arcs, Relations
 from stexplain.graph.sources import between, kernel_edges, matrix_edges, networkx_parts, table_parts
+from stexplain.graph.strategies import relations_of
 
 if TYPE_CHECKING:
     import pandas as pd

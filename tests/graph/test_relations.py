@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from stexplain.dgl_backend import Topology, aggregate
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from stexplain.graph.relations import STRATEGIES, Relations
+from stexplain.graph.relations import Relations
+from stexplain.graph.strategies import STRATEGIES
 from tests import reference
 from tests.graph.drawn_graphs import dense, graphs
 
