@@ -34,6 +34,12 @@ def node_groups(groups: Groups | None, graph: STGraph | None, nodes: int) -> dic
     if groups is None:
         return {name: [index] for index, name in enumerate(names)}
     named = groups if isinstance(groups, Mapping) else {_joined(group, names): group for group in groups}
+    words = [group for group in named.values() if isinstance(group, str)]
+    if words:
+        raise InputError(
+            f"the group {words[0]!r} is a word; wanted the nodes of each group. Give groups=graph.groups for those that "
+            "the graph names, or lists of nodes."
+        )
     known = () if graph is None else graph.nodes
     found = {name: [node_index(node, known, nodes) for node in group] for name, group in named.items()}
     for name, members in found.items():

@@ -126,9 +126,9 @@ def _named(explainers: "Mapping[str, Explains] | Sequence[Explains]") -> dict[st
             raise InputError(f"two explainers are called {twice!r}. Give them as a mapping from names of your own.")
     if not named:
         raise InputError("there are no explainers to compare.")
-    for name, one in named.items():
+    for one in named.values():
         if isinstance(one, type):
-            raise InputError(f"{name!r} is the type {one.__name__} itself. Make one: {one.__name__}(model).")
+            raise InputError(f"an explainer is the type {one.__name__} itself. Make one: {one.__name__}(model).")
     return named
 
 

@@ -9,7 +9,7 @@ import torch
 from stexplain.cards import Recipe
 from stexplain.data.clips import Clips
 from stexplain.errors import InputError
-from stexplain.explain import InputGradient, IntegratedGradients, Random, STGGradCAM
+from stexplain.explain import InputGradient, IntegratedGradients, Occlusion, Random, STGGradCAM
 from stexplain.explain.targets import Class, Forecast, Predicted
 from stexplain.graph import STGraph
 from stexplain.metrics.compare import compare
@@ -134,7 +134,7 @@ def test_an_explanation_of_fewer_samples_than_the_batch(model, clips):
 
 
 def test_a_type_is_no_explainer(clips):
-    with pytest.raises(InputError, match=r"'random' is the type Random itself. Make one: Random\(model\)"):
+    with pytest.raises(InputError, match=r"an explainer is the type Random itself. Make one: Random\(model\)"):
         compare([Random], [localisation_score()], clips.batch([0]))
 
 
@@ -154,3 +154,9 @@ def test_samples_are_given_as_the_model_sees_them(model, clips):
     assert explain(clips[1], target=Predicted()).values.shape == (1, 1, 8, 3)
     seen = explain.seen(clips[1])
     torch.testing.assert_close(seen.x, clips.with_recipe(recipe).batch([1]).x, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("groups", [["arm"], {"arm": "a"}])
+def test_a_group_is_its_nodes(model, clips, groups):
+    with pytest.raises(InputError, match=r"is a word; wanted the nodes of each group\. Give groups=graph\.groups"):
+        Occlusion(model, groups=groups)(clips.batch([0]), target=Predicted())
