@@ -37,8 +37,8 @@ def node_groups(groups: Groups | None, graph: STGraph | None, nodes: int) -> dic
     words = [group for group in named.values() if isinstance(group, str)]
     if words:
         raise InputError(
-            f"the group {words[0]!r} is a word; wanted the nodes of each group. Give groups=graph.groups for those that "
-            "the graph names, or lists of nodes."
+            f"the group {words[0]!r} is a word; wanted the nodes of each group. Give groups=graph.groups for those "
+            "that the graph names, or lists of nodes."
         )
     known = () if graph is None else graph.nodes
     found = {name: [node_index(node, known, nodes) for node in group] for name, group in named.items()}
