@@ -5,7 +5,7 @@ measured in a process of its own for each. Methods of one pass explain a batch [
 many altered copies explain the first samples of it, with the same copies, at the same number of them at a time, as
 captum. Where both are deterministic, their maps must agree before anything is timed. Run:
 
-    python benchmarks/explain.py [--rounds 7] [--only NAME ...] [--json FILE]
+    python benchmarks/explain.py [--rounds 3] [--only NAME ...] [--json FILE]
 """
 
 import argparse
@@ -237,7 +237,7 @@ def in_turn(work: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--few", type=int, default=2, help="samples for methods that ask for many altered copies")
