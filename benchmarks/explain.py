@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stexplain.explain import (
+from stexplain.explainers import (
     CAM,
     Class,
     GradCAMPlusPlus,
@@ -38,7 +38,7 @@ from stexplain.explain import (
     STGGradCAM,
     layer_sweep,
 )
-from stexplain.explain.explainer import Explainer
+from stexplain.explainers.explainer import Explainer
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN, STGCNBlock
 
@@ -68,7 +68,7 @@ class Turned(nn.Module):
         self.block, self.seen, self.stride = block, nn.Identity(), block.stride
 
     def forward(self, x: Tensor, readings: Tensor | None = None) -> Tensor:
-        turned: Tensor = self.seen(self.block(x, readings).permute(1, 3, 2, 0))
+        turned: Tensor = self.preprocess(self.block(x, readings).permute(1, 3, 2, 0))
         return turned.permute(3, 0, 2, 1)
 
 
@@ -125,7 +125,7 @@ def setting(batch: int, few: int) -> dict[str, Callable[[], Any]]:
 
         def run() -> Any:
             e = explain(of, target=target if of is some else Predicted())
-            return e.values if e.cells is None else e.cells
+            return e.values if e.layer_values is None else e.layer_values
 
         return run
 

@@ -28,8 +28,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from stexplain.data.scaler import Scaler
-from stexplain.explain import STGGradCAM
-from stexplain.explain.targets import Forecast
+from stexplain.explainers import STGGradCAM
+from stexplain.explainers.targets import Forecast
 from stexplain.graph import STGraph
 from stexplain.nn.traffic import STGCNForecaster
 

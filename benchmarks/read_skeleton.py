@@ -1,4 +1,4 @@
-"""Reading a `.skeleton` file: ours against two readline-and-float loops, in turn in one process.
+"""ScoreFn a `.skeleton` file: ours against two readline-and-float loops, in turn in one process.
 
     python benchmarks/read_skeleton.py [FILE] [--repeats 20] [--json]
 

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from stexplain import metrics as metrics
     from stexplain import viz as viz
     from stexplain.bench.run import bench as bench
+    from stexplain.checks.selftest import selftest as selftest
     from stexplain.data.load import load_dataset as load_dataset
-    from stexplain.explain.cam import CAM as CAM
-    from stexplain.explain.controls import Random as Random
-    from stexplain.explain.explanation import Explanation as Explanation
-    from stexplain.explain.grad_cam import STGGradCAM as STGGradCAM
-    from stexplain.explain.gradient import InputGradient as InputGradient
-    from stexplain.explain.selftest import selftest as selftest
-    from stexplain.explain.targets import Class as Class
-    from stexplain.explain.targets import Forecast as Forecast
-    from stexplain.explain.targets import Margin as Margin
-    from stexplain.explain.targets import Predicted as Predicted
+    from stexplain.explainers.explanation import Explanation as Explanation
+    from stexplain.explainers.methods.baselines import Random as Random
+    from stexplain.explainers.methods.gradient.input_gradient import InputGradient as InputGradient
+    from stexplain.explainers.methods.layer.cam import CAM as CAM
+    from stexplain.explainers.methods.layer.grad_cam import STGGradCAM as STGGradCAM
+    from stexplain.explainers.targets import Class as Class
+    from stexplain.explainers.targets import Forecast as Forecast
+    from stexplain.explainers.targets import Margin as Margin
+    from stexplain.explainers.targets import Predicted as Predicted
     from stexplain.graph import STGraph as STGraph
-    from stexplain.metrics.compare import compare as compare
+    from stexplain.metrics.comparison.compare import compare as compare
     from stexplain.nn.checkpoint import load_model as load_model
     from stexplain.nn.checkpoint import load_stgcn_checkpoint as load_stgcn_checkpoint
-    from stexplain.train import fit as fit
+    from stexplain.training import fit as fit
 
 # Where each name lives. They are imported when first used, so that `import stexplain` stays light: torch alone takes
 # longer to import than `stexplain --help` may last.
@@ -41,18 +41,18 @@ _NAMES = {
     "load_dataset": "stexplain.data.load",
     "load_model": "stexplain.nn.checkpoint",
     "load_stgcn_checkpoint": "stexplain.nn.checkpoint",
-    "fit": "stexplain.train",
-    "STGGradCAM": "stexplain.explain.grad_cam",
-    "CAM": "stexplain.explain.cam",
-    "InputGradient": "stexplain.explain.gradient",
-    "Random": "stexplain.explain.controls",
-    "Explanation": "stexplain.explain.explanation",
-    "Class": "stexplain.explain.targets",
-    "Predicted": "stexplain.explain.targets",
-    "Margin": "stexplain.explain.targets",
-    "Forecast": "stexplain.explain.targets",
-    "selftest": "stexplain.explain.selftest",
-    "compare": "stexplain.metrics.compare",
+    "fit": "stexplain.training",
+    "STGGradCAM": "stexplain.explainers.methods.layer.grad_cam",
+    "CAM": "stexplain.explainers.methods.layer.cam",
+    "InputGradient": "stexplain.explainers.methods.gradient.input_gradient",
+    "Random": "stexplain.explainers.methods.baselines",
+    "Explanation": "stexplain.explainers.explanation",
+    "Class": "stexplain.explainers.targets",
+    "Predicted": "stexplain.explainers.targets",
+    "Margin": "stexplain.explainers.targets",
+    "Forecast": "stexplain.explainers.targets",
+    "selftest": "stexplain.checks.selftest",
+    "compare": "stexplain.metrics.comparison.compare",
     "bench": "",
     "data": "",
     "metrics": "",

@@ -1,6 +1,6 @@
 """`python -m stexplain` is the command line."""
 
-from stexplain.cli import main
+from stexplain.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ from stexplain.errors import DataError
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a path to write a file or a folder to, and moves it to `path` only when the block ends well.
 
     The temporary path lies beside the final one, so that the move is one rename on one file system. Where the block
@@ -29,8 +29,8 @@ def written_aside(path: Path) -> Iterator[Path]:
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> with written_aside(folder / "a.txt") as aside:
-        ...     _ = aside.write_text("whole")
+        >>> with atomic_write(folder / "a.txt") as temporary:
+        ...     _ = temporary.write_text("whole")
         >>> (folder / "a.txt").read_text()
         'whole'
     """
@@ -40,12 +40,12 @@ def written_aside(path: Path) -> Iterator[Path]:
         holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     except OSError as error:
         raise _explained(path, error) from error
-    aside = holder / path.name
+    temporary = holder / path.name
     try:
-        yield aside
-        if path.is_dir() and aside.is_dir():
+        yield temporary
+        if path.is_dir() and temporary.is_dir():
             path.rename(holder / "replaced")
-        aside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise _explained(path, error) from error
     finally:
@@ -59,8 +59,8 @@ def _explained(path: Path, error: OSError) -> DataError:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Writes a JSON object, whole or not at all; NaN becomes null, as JSON has none."""
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -108,3 +108,32 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("stexplain", appauthor=False)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[Path]:
+    """Makes a folder and waits until no other process is in it; the block may remove it at its end.
+
+    Raises:
+        DataError: where it cannot be made.
+    """
+    import fcntl  # POSIX only; imported here so that the module itself imports everywhere
+
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / "lock").open("w")
+        except FileNotFoundError:  # removed by the process before us, between the two calls
+            continue
+        except OSError as error:
+            raise DataError(f"{folder} could not be made: {error.strerror}. Is its parent writable?") from error
+        with file:
+            # The system lets go of this lock even where a process is killed.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                ours = (folder / "lock").stat().st_ino == os.fstat(file.fileno()).st_ino
+            except FileNotFoundError:
+                ours = False
+            if ours:
+                yield folder
+                return

@@ -180,7 +180,7 @@ print(tested)
 # does not beat them has shown nothing. Differences are tested on the same windows, and corrected for how many tests there
 # are.
 
-from stexplain.explain import HiResCAM, IntegratedGradients, Motion, Occlusion
+from stexplain.explainers import HiResCAM, IntegratedGradients, Motion, Occlusion
 from stexplain.metrics import localisation_score
 
 affected = batch.label > 0
@@ -206,7 +206,7 @@ found = stx.compare(
     [
         localisation_score("nodes"),
         localisation_score("frames"),
-        localisation_score("cells"),
+        localisation_score("positions"),
     ],
     faults,
     progress=False,

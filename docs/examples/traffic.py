@@ -22,9 +22,8 @@ import pandas as pd
 import torch
 
 import stexplain as stx
-from stexplain.cards import model_card
+from stexplain.cards import model_card, series_card
 from stexplain.data import WindowedSeries, planted_roads
-from stexplain.series_card import series_card
 
 folder = Path(tempfile.mkdtemp())
 planted_roads.generate(series_card("roads"), folder)
@@ -70,7 +69,7 @@ history = stx.fit(model, train, recipe=recipe, validation=validation, progress=F
 # Only a forecaster that beats the two guesses which cost nothing: that all stays as it is now, and that all is as it is
 # usually at this time of day.
 
-from stexplain.train import (
+from stexplain.training import (
     evaluate_forecast,
     graph_ablation,
     historical_average,
@@ -133,7 +132,7 @@ stx.viz.forecast(
 # Integrated gradients against what is usual at this time of day: every value is in mph, and they sum to how far the forecast
 # lies from the one that an ordinary day would have had.
 
-from stexplain.explain import IntegratedGradients
+from stexplain.explainers import IntegratedGradients
 
 known = speeds.iloc[train.covered]
 usual = known.groupby(known.index.time).mean()

@@ -13,10 +13,9 @@ from stexplain.bench.comparison_experiment import comparison_experiment
 from stexplain.bench.experiment import experiment
 from stexplain.bench.forecast_experiment import forecast_experiment
 from stexplain.bench.run import KINDS
-from stexplain.cards import DatasetCard, Protocol, card_path, imported, model_card
+from stexplain.cards import DatasetCard, Protocol, SeriesCard, any_card, card_path, imported, model_card
 from stexplain.errors import CardError, StexplainError, suggest
 from stexplain.graph import STGraph
-from stexplain.series_card import SeriesCard, any_card
 
 
 @dataclass(frozen=True)

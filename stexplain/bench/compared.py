@@ -17,11 +17,11 @@ from stexplain.data.clips import Clips
 from stexplain.data.load import load_dataset, planted
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explain.methods import explainer, methods, takes
-from stexplain.explain.targets import Predicted
-from stexplain.metrics.compare import compare
-from stexplain.metrics.comparison import Comparison
-from stexplain.metrics.per_sample import (
+from stexplain.explainers.by_name import explainer, methods, takes
+from stexplain.explainers.targets import Predicted
+from stexplain.metrics.comparison.compare import compare
+from stexplain.metrics.comparison.result import Comparison
+from stexplain.metrics.comparison.scores import (
     Explains,
     Magnitude,
     SampleMetric,
@@ -30,11 +30,11 @@ from stexplain.metrics.per_sample import (
     localisation_score,
 )
 from stexplain.nn.checkpoint import load_model
-from stexplain.train import evaluate
+from stexplain.training import evaluate
 
 BATCH = 20
 """Clips explained at a time."""
-GUESS = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, cells": 0.5, "deletion gain": 0.0}
+GUESS = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, positions": 0.5, "deletion gain": 0.0}
 """What a guess has, where that is known."""
 
 
@@ -158,8 +158,8 @@ def made(job: ComparedJob, asked: ComparisonExperiment, method: str) -> Explains
 
 def measures(job: ComparedJob, asked: ComparisonExperiment) -> list[SampleMetric]:
     """What methods are compared by."""
-    found = [localisation_score(over, "auroc") for over in ("nodes", "frames", "cells")]
-    found += [localisation_score("cells", "average_precision"), localisation_score("cells", "pointing")]
+    found = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
+    found += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
     found.append(deletion_score(job.model, **asked.deletion.model_dump(), seed=job.seed))
     return [*found, complexity_score("gini")]
 

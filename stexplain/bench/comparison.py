@@ -16,7 +16,7 @@ from stexplain.bench.recognition import PACKAGES
 from stexplain.bench.stages import Stages
 from stexplain.cards import DatasetCard, dataset_card, model_card
 from stexplain.errors import InputError, unknown
-from stexplain.files import write_json, written_aside
+from stexplain.files import atomic_write, write_json
 from stexplain.report import write_report
 from stexplain.report.comparison_verdicts import comparison_verdicts
 from stexplain.version import __version__
@@ -166,5 +166,5 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
     if not rows:
         raise InputError(f"there is nothing to write to {path.name}.")
-    with written_aside(path) as aside:
-        pd.DataFrame(rows).to_csv(aside, index=False, float_format="%.5g")
+    with atomic_write(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.5g")

@@ -73,7 +73,7 @@ def comparison_experiment(path: Path) -> ComparisonExperiment:
         >>> [run.name for run in comparison_experiment(path).runs]
         ['graph', 'body']
     """
-    from stexplain.explain.methods import methods
+    from stexplain.explainers.by_name import methods
 
     found = read_toml(path, ComparisonExperiment)
     known = methods()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stexplain.bench.compared import GUESS, ComparedJob, made
 from stexplain.bench.comparison_experiment import ComparisonExperiment
 from stexplain.bench.figures import Figures
-from stexplain.explain.targets import Predicted
+from stexplain.explainers.targets import Predicted
 from stexplain.metrics.localisation import localisation
 from stexplain.report.comparison_verdicts import JUDGED
 from stexplain.viz import comparison, network
@@ -53,7 +53,7 @@ def _one_clip(figures: Figures, job: ComparedJob, asked: ComparisonExperiment, f
     batch = job.batch(found["indices"])
     assert batch.truth is not None
     e = made(job, asked, method)(batch, target=Predicted())
-    area = localisation(e.importance, batch.truth, batch.valid).scores["cells"]["auroc"]
+    area = localisation(e.importance, batch.truth, batch.valid).scores["positions"]["auroc"]
     order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
     row = int(order[int((~np.isnan(area)).sum()) // 2])
     truth: NDArray[np.bool_] = batch.truth[row].numpy()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from stexplain.bench.experiment import Experiment
 from stexplain.cards import DatasetCard
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.viz import confusion, history, importance_map, localisation, masking_curves, save, skeleton
 
 FORMATS = ("json", "html", "png", "svg")

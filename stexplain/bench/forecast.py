@@ -17,14 +17,13 @@ from stexplain.bench.forecast_job import ForecastJob
 from stexplain.bench.forecast_score import evaluate_run, explain_run
 from stexplain.bench.recognition import PACKAGES
 from stexplain.bench.stages import Stages
-from stexplain.cards import model_card
+from stexplain.cards import SeriesCard, model_card, series_card
 from stexplain.data.load import load_dataset
 from stexplain.data.load_series import planted_series
 from stexplain.errors import InputError, unknown
-from stexplain.files import write_json, written_aside
+from stexplain.files import atomic_write, write_json
 from stexplain.report import write_report
 from stexplain.report.forecast_verdicts import forecast_verdicts
-from stexplain.series_card import SeriesCard, series_card
 from stexplain.version import __version__
 
 
@@ -209,8 +208,8 @@ def _tables(folder: Path, found: Mapping[str, Mapping[str, Any]], minutes: float
     listed = {}
     for name, (title, table) in made.items():
         path = folder / "tables" / f"{name}.csv"
-        with written_aside(path) as aside:
-            table.to_csv(aside, index=False, float_format="%.4f")
+        with atomic_write(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.4f")
         listed[name] = {"file": path.relative_to(folder).as_posix(), "title": title}
     return listed
 

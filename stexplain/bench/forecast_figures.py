@@ -11,7 +11,7 @@ from stexplain.bench.forecast_job import ALONE, ForecastJob
 from stexplain.bench.forecast_masking import masking_table
 from stexplain.bench.forecast_score import MODEL
 from stexplain.bench.forecasts import forecaster_of, last_readings
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.viz import (
     deletion,
     forecast,

@@ -9,16 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from stexplain.bench.usual import Usual
-from stexplain.cards import ModelCard, Recipe
+from stexplain.cards import ModelCard, Recipe, SeriesCard
 from stexplain.data.load import load_dataset
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
-from stexplain.files import written_aside
+from stexplain.files import atomic_write
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster, without_graph
-from stexplain.series_card import SeriesCard
-from stexplain.train import fit
+from stexplain.training import fit
+from stexplain.training.historical_average import HistoricalAverage
 
 ALONE = "without-graph"
 """The folder of the same model in which each sensor hears only itself."""
@@ -67,9 +66,9 @@ class ForecastJob:
         return load_dataset(self.card, self.data, "test")
 
     @cached_property
-    def usual(self) -> Usual:
+    def usual(self) -> HistoricalAverage:
         """What is usual in the training part."""
-        return Usual.of(self.train_part)
+        return HistoricalAverage.of(self.train_part)
 
     def model(self, *, alone: bool = False) -> nn.Module:
         """The trained model, or the one without its graph."""
@@ -123,8 +122,8 @@ class ForecastJob:
             seed=self.seed,
             progress=self.progress,
         )
-        with written_aside(folder / "history.csv") as aside:
-            history.to_frame().to_csv(aside, index=False)
+        with atomic_write(folder / "history.csv") as temporary:
+            history.to_frame().to_csv(temporary, index=False)
         save_model(folder, model, card=self.model_card, recipe=self.recipe_name, seed=self.seed)
         return {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),

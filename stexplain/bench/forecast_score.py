@@ -15,20 +15,20 @@ from stexplain.bench.forecast_job import ForecastJob
 from stexplain.bench.forecast_masking import masked
 from stexplain.bench.forecasts import Forecaster, forecaster_of
 from stexplain.bench.slowdowns import Chosen, observed_slowdowns, planted_slowdowns
-from stexplain.bench.usual import Usual
 from stexplain.data.series import WindowBatch, WindowedSeries
-from stexplain.explain.controls import Motion, Random
-from stexplain.explain.explainer import Explainer
-from stexplain.explain.explanation import Explanation
-from stexplain.explain.grad_cam import STGGradCAM
-from stexplain.explain.gradient import InputGradient
-from stexplain.explain.targets import Forecast, PerSample
-from stexplain.files import written_aside
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.targets import Forecast, PerSample
+from stexplain.files import atomic_write
 from stexplain.metrics.bootstrap import interval, ratio_interval
 from stexplain.metrics.deletion import KINDS, deletion_curve
 from stexplain.metrics.localisation import OVER, localisation
-from stexplain.train import evaluate_forecast, historical_average, persistence
-from stexplain.train.forecast import METRICS
+from stexplain.training import evaluate_forecast, historical_average, persistence
+from stexplain.training.forecast import METRICS
+from stexplain.training.historical_average import HistoricalAverage
 
 MODEL, WITHOUT = "model", "without its graph"
 """Names of the forecasts of the model, and of the same model trained without its graph."""
@@ -125,7 +125,7 @@ def _batch(test: WindowedSeries, table: pd.DataFrame) -> WindowBatch:
 
 
 def explanations(
-    model: nn.Module, batch: WindowBatch, goal: PerSample, usual: Usual, *, seed: int, steps: int
+    model: nn.Module, batch: WindowBatch, goal: PerSample, usual: HistoricalAverage, *, seed: int, steps: int
 ) -> dict[str, Explanation]:
     """The explanation of each window by each method; what is usual at each sensor and time of day is the baseline.
 
@@ -140,7 +140,7 @@ def explanations(
     normal = usual.window(batch)
     explainers: dict[str, Explainer] = {}
     if find_spec("captum") is not None:
-        from stexplain.explain.integrated_gradients import IntegratedGradients
+        from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 
         explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=normal, steps=steps)
     explainers[CHANGE] = InputGradient(model, reduce="sum")
@@ -256,5 +256,5 @@ def _shown(
 
 
 def _write(job: ForecastJob, name: str, table: pd.DataFrame) -> None:
-    with written_aside(job.folder / name) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
+    with atomic_write(job.folder / name) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")

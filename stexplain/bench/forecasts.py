@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.bench.usual import Usual
 from stexplain.data.series import WindowBatch
-from stexplain.explain.model_state import held
-from stexplain.train.asking import Asking
-from stexplain.train.baselines import last_observed
+from stexplain.explainers.model.state import frozen_eval
+from stexplain.training.baselines import last_observed
+from stexplain.training.forecaster_call import ForecasterCall
+from stexplain.training.historical_average import HistoricalAverage
 
 BATCH = 64
 """Windows forecast at a time."""
@@ -21,16 +21,16 @@ Forecaster = Callable[[WindowBatch], NDArray[np.float64]]
 
 def forecaster_of(model: nn.Module) -> Forecaster:
     """A model as a function of windows."""
-    asking = Asking.of(model)
+    asking = ForecasterCall.of(model)
 
     def forecast(batch: WindowBatch) -> NDArray[np.float64]:
-        with held(model), torch.no_grad():
+        with frozen_eval(model), torch.no_grad():
             return asking(model, batch).numpy().astype(np.float64)
 
     return forecast
 
 
-def last_readings(batch: WindowBatch, usual: Usual, channel: int) -> NDArray[np.float64]:
+def last_readings(batch: WindowBatch, usual: HistoricalAverage, channel: int) -> NDArray[np.float64]:
     """The last observed reading of each node, ``[B, N]``; what is usual where the window holds none."""
     found = last_observed(batch, channel).numpy()
     return np.where(np.isnan(found), usual.ahead(batch, channel)[:, 0], found)

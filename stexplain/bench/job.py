@@ -12,9 +12,9 @@ from stexplain.bench.experiment import Run
 from stexplain.cards import DatasetCard, ModelCard, Recipe
 from stexplain.data.clips import Clips
 from stexplain.data.load import load_dataset
-from stexplain.files import written_aside
+from stexplain.files import atomic_write
 from stexplain.nn.checkpoint import load_model, save_model
-from stexplain.train import fit
+from stexplain.training import fit
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Job:
             seed=self.seed,
             progress=self.progress,
         )
-        with written_aside(self.folder / "history.csv") as aside:
-            history.to_frame().to_csv(aside, index=False)
+        with atomic_write(self.folder / "history.csv") as temporary:
+            history.to_frame().to_csv(temporary, index=False)
         save_model(self.folder, model, card=self.model_card, recipe=self.recipe_name, seed=self.seed)
         return {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),

@@ -16,10 +16,10 @@ from stexplain.bench.stages import Stages
 from stexplain.bench.tables import tables
 from stexplain.cards import DatasetCard, dataset_card, model_card
 from stexplain.data.load import planted
-from stexplain.data.prepare import prepare
-from stexplain.data.store import Store, is_store
+from stexplain.data.store.prepare import prepare
+from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import InputError, unknown
-from stexplain.files import write_json, written_aside
+from stexplain.files import atomic_write, write_json
 from stexplain.report import verdicts, write_report
 from stexplain.version import __version__
 
@@ -177,8 +177,8 @@ def _finish(
     results["tables"] = {}
     for name, table in tables(results, asked.masking.baselines).items():
         path = folder / "tables" / f"{name}.csv"
-        with written_aside(path) as aside:
-            table.to_csv(aside, index=False, float_format="%.4f")
+        with atomic_write(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.4f")
         results["tables"][name] = path.relative_to(folder).as_posix()
     results["figures"] = stages("figures", partial(_figures, card, asked, found, folder))["figures"]
     results["seconds"] = stages.seconds()

@@ -14,19 +14,19 @@ from stexplain.bench.experiment import Masking
 from stexplain.bench.job import Job
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Batch
-from stexplain.explain.controls import Motion, Random
-from stexplain.explain.explainer import Explainer
-from stexplain.explain.explanation import Explanation, joined
-from stexplain.explain.grad_cam import STGGradCAM
-from stexplain.explain.gradient import InputGradient
-from stexplain.explain.targets import Predicted
-from stexplain.files import written_aside
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.targets import Predicted
+from stexplain.files import atomic_write
 from stexplain.metrics.bootstrap import Interval
 from stexplain.metrics.contrastivity import contrastivity, contrastivity_detail
 from stexplain.metrics.faithfulness import SETS, masking_curve
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.localisation import OVER, Localisation, localisation
-from stexplain.train import evaluate
+from stexplain.training import evaluate
 
 BATCH = 32
 """Clips explained at a time."""
@@ -166,8 +166,8 @@ def _keep_clip(path: Path, model: nn.Module, clips: Clips, name: str, correct: A
     margin = logits[candidates, label] - np.delete(logits[candidates], label, axis=1).max(1)
     sample = clips[int(candidates[margin.argmax()])]
     STGGradCAM(model)(sample, target=Predicted()).save(path.with_suffix(".nc"))
-    with written_aside(path.with_suffix(".npy")) as aside:
-        np.save(aside, sample.x, allow_pickle=False)
+    with atomic_write(path.with_suffix(".npy")) as temporary:
+        np.save(temporary, sample.x, allow_pickle=False)
 
 
 def _localised(found: Mapping[str, Sequence[Localisation]], seed: int) -> dict[str, Any]:
@@ -198,5 +198,5 @@ def _top_nodes(psi: pd.DataFrame, count: int = 5) -> dict[str, list[list[Any]]]:
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:
-    with written_aside(path) as aside:
-        table.to_csv(aside)
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary)

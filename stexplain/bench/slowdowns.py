@@ -8,8 +8,8 @@ import pandas as pd
 
 from stexplain.bench.forecast_experiment import Slowdowns
 from stexplain.bench.forecasts import BATCH, Forecaster, last_readings
-from stexplain.bench.usual import Usual
 from stexplain.data.series import WindowedSeries
+from stexplain.training.historical_average import HistoricalAverage
 
 COLUMNS = ("window", "node", "horizon", "before", "observed", "forecast", "usual", "strength")
 
@@ -33,7 +33,9 @@ class Chosen:
     rule: str
 
 
-def planted_slowdowns(test: WindowedSeries, forecaster: Forecaster, usual: Usual, asked: Slowdowns) -> Chosen:
+def planted_slowdowns(
+    test: WindowedSeries, forecaster: Forecaster, usual: HistoricalAverage, asked: Slowdowns
+) -> Chosen:
     """The planted events of a part that the model foresaw, in the order of time.
 
     Foreseen means that the forecast is below what is usual by at least a share of what the reading was below it.
@@ -73,7 +75,7 @@ def planted_slowdowns(test: WindowedSeries, forecaster: Forecaster, usual: Usual
 
 
 def observed_slowdowns(
-    test: WindowedSeries, forecaster: Forecaster, usual: Usual, asked: Slowdowns, minutes: float
+    test: WindowedSeries, forecaster: Forecaster, usual: HistoricalAverage, asked: Slowdowns, minutes: float
 ) -> Chosen:
     """Falls of what a sensor reads, from the end of a window to the horizon asked for.
 

@@ -26,7 +26,7 @@ def print_summary(folder: Path) -> None:
 def recognition_tables(results: Mapping[str, Any]) -> list[Table]:
     """The accuracy, localisation and faithfulness of every run."""
     table = _table(results["title"], "run")
-    for column in ("right", "AUROC nodes", "frames", "cells", "Motion nodes", "frames", "beta", "contrast"):
+    for column in ("right", "AUROC nodes", "frames", "positions", "Motion nodes", "frames", "beta", "contrast"):
         table.add_column(column, justify="right")
     for name, run in results["runs"].items():
         where = run["localisation"]
@@ -35,7 +35,7 @@ def recognition_tables(results: Mapping[str, Any]) -> list[Table]:
             for method, over in (
                 ("STGGradCAM", "nodes"),
                 ("STGGradCAM", "frames"),
-                ("STGGradCAM", "cells"),
+                ("STGGradCAM", "positions"),
                 ("Motion", "nodes"),
                 ("Motion", "frames"),
             )
@@ -66,13 +66,16 @@ def forecast_tables(results: Mapping[str, Any]) -> list[Table]:
         if not run["deletion"]:
             continue
         methods = _table("", "explanation")
-        for column in ("AUROC sensors", "lags", "cells", f"deletion, {unit}", "random"):
+        for column in ("AUROC sensors", "lags", "positions", f"deletion, {unit}", "random"):
             methods.add_column(column, justify="right")
         for method, curves in run["deletion"].items():
             scores = (run["localisation"] or {}).get(method)
             methods.add_row(
                 method,
-                *(_digits(scores[over]["auroc"]["value"]) if scores else "-" for over in ("nodes", "frames", "cells")),
+                *(
+                    _digits(scores[over]["auroc"]["value"]) if scores else "-"
+                    for over in ("nodes", "frames", "positions")
+                ),
                 *(_digits(curves["deletion"][which]["value"]) for which in ("explained", "random")),
             )
         found.append(methods)

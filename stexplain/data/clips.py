@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from stexplain.axes import check_shape
 from stexplain.cards import DatasetCard, Recipe
 from stexplain.data.samples import Batch, Sample, Sampled, check_finite
-from stexplain.data.store import Rows
+from stexplain.data.store.prepared import Rows
 from stexplain.data.transforms import draw, placed, sampled, timeline
 from stexplain.errors import InputError
 from stexplain.graph import STGraph

@@ -8,18 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, dataset_card, imported, is_series_card
-from stexplain.data.alone import alone
+from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, SeriesCard, dataset_card, imported, is_series_card
 from stexplain.data.clips import Clips
-from stexplain.data.generate import generate, made_by
 from stexplain.data.load_series import load_series
-from stexplain.data.prepare import prepare
+from stexplain.data.planted.generate import generate, made_by
 from stexplain.data.series import WindowedSeries
-from stexplain.data.store import Store, is_store
+from stexplain.data.store.prepare import prepare
+from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import CardError, DataError, InputError, unknown
-from stexplain.files import cache_folder
+from stexplain.files import cache_folder, folder_lock
 from stexplain.graph import STGraph
-from stexplain.series_card import SeriesCard
 
 PARTS = ("train", "validation", "test", "train+validation")
 
@@ -167,7 +165,7 @@ def planted(card: str | Path | DatasetCard, seed: int = 0) -> Path:
     out = home / f"{card.name}-planted-{made_by(generator, card)}-seed{seed}"
     if is_store(out):
         return out
-    with alone(home / f".{out.name}.generating") as work:
+    with folder_lock(home / f".{out.name}.generating") as work:
         # Another process may have made it while this one waited.
         if not is_store(out):
             raw = work / "raw"

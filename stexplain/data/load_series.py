@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.cards import imported
-from stexplain.data.alone import alone
-from stexplain.data.generate import made_by
+from stexplain.cards import SeriesCard, imported, series_card
+from stexplain.data.planted.generate import made_by
 from stexplain.data.series import WindowedSeries
 from stexplain.data.series_file import SeriesFile
 from stexplain.errors import DataError, InputError, unknown
-from stexplain.files import cache_folder
-from stexplain.series_card import SeriesCard, series_card
+from stexplain.files import cache_folder, folder_lock
 
 PARTS = ("train", "validation", "test")
 EVENTS, TRUTH = "events.csv", "truth.npy"
@@ -85,7 +83,7 @@ def planted_series(card: str | Path | SeriesCard, seed: int = 0) -> Path:
     out = home / f"{card.name}-planted-{made_by(generator, card)}-seed{seed}"
     if out.is_dir():
         return out
-    with alone(home / f".{out.name}.generating") as work:
+    with folder_lock(home / f".{out.name}.generating") as work:
         # Another process may have made it while this one waited.
         if not out.is_dir():
             raw = work / "raw"

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.cards import SeriesCard
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
-from stexplain.series_card import SeriesCard
 
 
 @dataclass(frozen=True)

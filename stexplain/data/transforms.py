@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import Augment, Recipe
-from stexplain.data.store import Rows
+from stexplain.data.store.prepared import Rows
 from stexplain.errors import InputError
 
 Floats = NDArray[np.float32]

@@ -625,7 +625,7 @@ class STGraph:
             >>> STGraph("abc", [(0, 1), (1, 2)]).to_dgl().num_edges()
             4
         """
-        from stexplain.dgl_backend import dgl_graph
+        from stexplain.backend.dgl import dgl_graph
 
         arcs = self.arcs()
         positions = {} if self.positions is None else {"position": self.positions}

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from stexplain.data.baselines import Baseline
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
-from stexplain.explain.explainer import TargetLike
-from stexplain.explain.explanation import Explanation
-from stexplain.explain.joining import check_alike
-from stexplain.explain.targets import Predicted, as_target
+from stexplain.explainers.explainer import TargetLike
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joining import check_alike
+from stexplain.explainers.targets import Predicted, as_target
 from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, ratio_interval
 from stexplain.metrics.probe import baseline_name, probing
@@ -125,7 +125,7 @@ class DeletionCurve:
     def to_frame(
         self, of: str = "score", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> pd.DataFrame:
-        """The curves as a table, as `stexplain.viz.deletion` draws it.
+        """The curves as a table, as `stexplain.viz.scores.deletion` draws it.
 
         Args:
             of: one of `MEASURES`.
@@ -199,7 +199,7 @@ def deletion_curve(
     *,
     target: TargetLike | None = None,
     kind: Literal["deletion", "insertion"] = "deletion",
-    over: Literal["nodes", "frames", "cells"] = "cells",
+    over: Literal["nodes", "frames", "positions"] = "positions",
     steps: int = 10,
     baseline: "str | Baseline | Tensor" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",

@@ -11,8 +11,8 @@ from torch import nn
 from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explain.explainer import told
-from stexplain.explain.model_state import as_trained, first_tensor, held, place, takes, unwrapped
+from stexplain.explainers.explainer import model_attribute
+from stexplain.explainers.model.state import apply_recipe, device_and_dtype, first_tensor, frozen_eval, takes, unwrapped
 from stexplain.graph import STGraph
 from stexplain.metrics.baselines import attenuated
 from stexplain.metrics.baselines import baseline as named_baseline
@@ -171,14 +171,14 @@ def masking_curve(
     if not ranked.any():
         raise InputError("psi holds a NaN in every class: there is nothing to choose nodes by.")
     model = unwrapped(model)
-    inputs = Layout(told(model, "inputs", str) or BATCH)
-    graph = graph if graph is not None else told(model, "graph", STGraph)
-    device, kind = place(model)
+    inputs = Layout(model_attribute(model, "inputs", str) or BATCH)
+    graph = graph if graph is not None else model_attribute(model, "graph", STGraph)
+    device, kind = device_and_dtype(model)
     filled = np.where(ranked[:, None], maps, maps[ranked].mean(axis=0))
     correct: dict[str, list[NDArray[np.bool_]]] = {which: [] for which in SETS}
     ids: list[str] = []
     unranked = 0
-    with held(model), torch.no_grad():
+    with frozen_eval(model), torch.no_grad():
 
         def predicted(x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
             laid_out = inputs.from_batch(x)
@@ -186,7 +186,7 @@ def masking_curve(
             return first_tensor(output, "the model").argmax(1)
 
         for batch in batches:
-            moved = as_trained(model, batch).to(device)
+            moved = apply_recipe(model, batch).to(device)
             x, valid = moved.x.to(kind), moved.valid
             check_shape("x", tuple(x.shape), BATCH, n=maps.shape[1])
             first = predicted(x, valid)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from stexplain.data.baselines import Baseline
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
-from stexplain.explain.explainer import TargetLike
-from stexplain.explain.explanation import Explanation
-from stexplain.explain.joining import check_alike
-from stexplain.explain.targets import as_target
+from stexplain.explainers.explainer import TargetLike
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joining import check_alike
+from stexplain.explainers.targets import as_target
 from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
 from stexplain.metrics.probe import Probe, baseline_name, probing
@@ -149,7 +149,7 @@ def fidelity(
     target: TargetLike | None = None,
     focus: Literal["model", "phenomenon"] = "model",
     share: Sequence[float] = (0.1, 0.2, 0.3, 0.5),
-    over: Literal["nodes", "frames", "cells"] = "cells",
+    over: Literal["nodes", "frames", "positions"] = "positions",
     baseline: "str | Baseline | Tensor" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     seed: int = 0,

@@ -14,7 +14,7 @@ from stexplain.axes import check_shape
 from stexplain.data.baselines import Baseline
 from stexplain.data.series import WindowBatch
 from stexplain.errors import InputError, unknown
-from stexplain.explain.joining import check_alike
+from stexplain.explainers.joining import check_alike
 from stexplain.graph import STGraph
 from stexplain.graph.checks import node_index
 from stexplain.metrics.baselines import attenuated

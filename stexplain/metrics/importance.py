@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError, unknown
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.bootstrap import Interval, quantiles
 
 
@@ -166,9 +166,9 @@ class ClassImportance:
     def _sample_means(self, explanation: Explanation) -> NDArray[np.float64]:
         if self.parity is None:
             return explanation.nodes().to_numpy(np.float64)
-        if explanation.cells is None:
+        if explanation.layer_values is None:
             raise InputError("parity='das2022' is about a layer's cells, and the explanation has none.")
-        cells = np.maximum(explanation.cells[:, 0].astype(np.float64), 0)
+        cells = np.maximum(explanation.layer_values[:, 0].astype(np.float64), 0)
         # The released code keeps the first ceil(T' f / T) cells of a clip of f frames: those that begin within it.
         frames: NDArray[np.bool_] = np.logical_or.reduce(explanation.valid, axis=1)
         ok = np.stack(
@@ -180,8 +180,8 @@ class ClassImportance:
 
     @staticmethod
     def _starts(explanation: Explanation) -> range:
-        assert explanation.cells is not None
-        return range(0, explanation.cells.shape[2] * explanation.stride, explanation.stride)
+        assert explanation.layer_values is not None
+        return range(0, explanation.layer_values.shape[2] * explanation.stride, explanation.stride)
 
     def _draws(self, name: str, mean: NDArray[np.float64]) -> NDArray[np.int64]:
         """How often a sample counts in each resample."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError, unknown
-from stexplain.explain.draws import own_generator
+from stexplain.explainers.draws import own_generator
 
-OVER = ("nodes", "frames", "cells")
+OVER = ("nodes", "frames", "positions")
 """Over what importance is taken: which nodes, which frames, or which nodes at which frames."""
 RANKINGS = ("signed", "magnitude")
 """What counts as important: what speaks for the target, or what matters either way."""
@@ -77,7 +77,7 @@ def items(
     """
     if over not in OVER:
         raise unknown("over", over, OVER)
-    if over == "cells":
+    if over == "positions":
         return values.reshape(len(values), -1), ok.reshape(len(ok), -1)
     axes = (1, 2) if over == "nodes" else (1, 3)
     count = ok.sum(axes)

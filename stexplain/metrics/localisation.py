@@ -11,7 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
-from stexplain.explain.joining import check_alike
+from stexplain.explainers.joining import check_alike
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.items import OVER as OVER
 from stexplain.metrics.items import array, items, readings
@@ -116,7 +116,7 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
         >>> truth = np.zeros((1, 1, 4, 3), bool)
         >>> truth[0, 0, 1:3, 2] = True
         >>> found = localisation(truth * 2.0, truth)
-        >>> float(found.scores["cells"]["auroc"][0]), float(found.scores["nodes"]["pointing"][0])
+        >>> float(found.scores["positions"]["auroc"][0]), float(found.scores["nodes"]["pointing"][0])
         (1.0, 1.0)
     """
     value, ok = readings("values", values, valid)

@@ -14,10 +14,10 @@ from stexplain.axes import check_shape
 from stexplain.data.baselines import Baseline
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explain.altered import cells_there, repeated, replaced_by
-from stexplain.explain.asking import Asking
-from stexplain.explain.explanation import Explanation
-from stexplain.explain.targets import Class, PerSample, Predicted, Scored, Target
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.perturb import observed_positions, repeated, with_baseline
+from stexplain.explainers.targets import Class, PerSample, Predicted, Scores, Target
 from stexplain.graph import STGraph
 from stexplain.metrics.items import array, check_ids, items, ranked, ranks, readings, spread
 
@@ -25,7 +25,7 @@ from stexplain.metrics.items import array, check_ids, items, ranked, ranks, read
 _AT_ONCE, _CELLS = 64, 2**19
 
 
-class Probe(Asking):
+class Probe(ModelCaller):
     """A model and a batch, ready to be asked about altered signals.
 
     Args:
@@ -58,16 +58,16 @@ class Probe(Asking):
         super().__init__(model, inputs=inputs, graph=graph, chunk=chunk)
         if not len(batch):
             raise InputError("the batch is empty: there is nothing to alter.")
-        seen = self.seen(batch)
+        seen = self.preprocess(batch)
         self.asked = self._read(seen, None, shared, per_sample)
         x = self.inputs.to_batch(self.asked.x, **self.asked.sizes)
         self.batch = replace(seen.to(x.device), x=x)
-        self.ok = cells_there(self.asked)
+        self.ok = observed_positions(self.asked)
         self.at_once = chunk or max(len(x), min(_AT_ONCE, _CELLS // max(self.ok[0].numel(), 1)))
 
     def towards(self, baseline: "str | Baseline | Tensor") -> Tensor:
         """What the baseline makes of the batch, ``[B, M, T, N, C]``; what is not there stays as it is."""
-        return replaced_by(self, self.asked, baseline)
+        return with_baseline(self, self.asked, baseline)
 
     def replaced(self, which: Tensor, base: Tensor) -> Tensor:
         """The batch's signals with some readings ``[B, M, T, N]`` replaced by the baseline's."""
@@ -134,7 +134,7 @@ class Probe(Asking):
             done += [read(part, whole) for part in torch.split(output, samples)]
         return _array(torch.stack(done))
 
-    def scored(self, goal: Target, output: Tensor, rows: slice, *, probability: bool = False) -> Scored:
+    def scored(self, goal: Target, output: Tensor, rows: slice, *, probability: bool = False) -> Scores:
         """What a target reads from the output for some samples of the batch."""
         if probability:
             if output.ndim != 2:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from stexplain.axes import BATCH, check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explain.explainer import Explainer, TargetLike
-from stexplain.explain.joining import check_alike
-from stexplain.explain.model_state import as_trained
-from stexplain.explain.targets import Predicted, as_target
+from stexplain.explainers.explainer import Explainer, TargetLike
+from stexplain.explainers.joining import check_alike
+from stexplain.explainers.model.state import apply_recipe
+from stexplain.explainers.targets import Predicted, as_target
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.items import generator
 from stexplain.metrics.probe import fixed_target
@@ -101,7 +101,7 @@ def sensitivity_max(
         InputError: where an argument is out of range.
 
     Example:
-        >>> from stexplain.explain.controls import Motion
+        >>> from stexplain.explainers.methods.baselines import Motion
         >>> x = torch.tensor([0.0, 1.0, 0.0, 1.0]).view(1, 1, 4, 1, 1)
         >>> batch = Batch(x, torch.ones(1, 1, 4, dtype=bool), torch.tensor([-1]), ("a",))
         >>> found = sensitivity_max(Motion(), batch, radius=0.01, relative=False)
@@ -110,7 +110,7 @@ def sensitivity_max(
     """
     if draws < 1:
         raise InputError(f"draws is {draws}; wanted at least 1.")
-    batch = replace(as_trained(explainer.model, batch), sampled=None)
+    batch = replace(apply_recipe(explainer.model, batch), sampled=None)
     x = batch.x
     sizes = check_shape("x", tuple(x.shape), BATCH)
     reach = np.atleast_1d(np.asarray(radius, np.float64))

@@ -18,7 +18,7 @@ from torch import nn
 
 from stexplain.cards import ModelCard, Recipe, card_names, imported, model_card
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
-from stexplain.files import read_json, sha256, write_json, written_aside
+from stexplain.files import atomic_write, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.released import load_stgcn_checkpoint
 
@@ -76,8 +76,8 @@ def save_model(
     relations: Relations = model.relations  # type: ignore[assignment]  # a module's attributes are typed Tensor or Module; it was checked above
     graph: STGraph = model.graph  # type: ignore[assignment]  # a module's attributes are typed Tensor or Module; it was checked above
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with written_aside(folder / WEIGHTS) as aside:
-        save_file(weights, aside)
+    with atomic_write(folder / WEIGHTS) as temporary:
+        save_file(weights, temporary)
     about = {
         "format": FORMAT,
         "architecture": f"{type(model).__module__}:{type(model).__qualname__}",

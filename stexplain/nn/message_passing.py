@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stexplain.dgl_backend import Topology, aggregate
+from stexplain.backend.dgl import Topology, aggregate
 from stexplain.graph import Relations
 
 

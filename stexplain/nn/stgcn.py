@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from stexplain.axes import BATCH, check_shape
+from stexplain.backend.dgl import Topology
 from stexplain.cards import Recipe
 from stexplain.data.samples import check_finite
-from stexplain.dgl_backend import Topology
 from stexplain.errors import InputError, unknown
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.message_passing import (

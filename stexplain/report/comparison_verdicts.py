@@ -5,7 +5,7 @@ from typing import Any
 
 from stexplain.report.verdicts import Verdict
 
-JUDGED = "auroc, cells"
+JUDGED = "auroc, positions"
 """The metric that methods are judged by."""
 
 

@@ -16,7 +16,7 @@ PLACES = {
     "localisation": ("localisation",),
 }
 """Section -> how the ids of its figures start."""
-OVER = {"nodes": "sensors", "frames": "lags", "cells": "sensors × lags"}
+OVER = {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"}
 
 
 def contents(folder: Path, results: Mapping[str, Any]) -> list[tuple[str, str, str]]:

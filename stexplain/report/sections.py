@@ -8,7 +8,7 @@ from typing import Any
 from stexplain.report.html import number, paragraph, percent, share, table, text
 from stexplain.report.verdicts import run_label
 
-OVER = {"nodes": "nodes", "frames": "frames", "cells": "nodes × frames"}
+OVER = {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"}
 
 
 def accuracy(runs: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from string import Template
 from typing import Any
 
 from stexplain.errors import DataError, suggest
-from stexplain.files import read_json, written_aside
+from stexplain.files import atomic_write, read_json
 from stexplain.report import comparison, forecast, recognition
 from stexplain.report.figures import bundle
 from stexplain.report.html import text
@@ -60,6 +60,6 @@ def write_report(run_folder: Path | str) -> Path:
         bundle=bundle(),
     )
     path = folder / "report.html"
-    with written_aside(path) as aside:
-        aside.write_text(page, "utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, "utf-8")
     return path

@@ -6,7 +6,7 @@ from pathlib import Path
 import altair as alt
 
 from stexplain.errors import InputError
-from stexplain.files import written_aside
+from stexplain.files import atomic_write
 
 SUFFIXES = (".html", ".png", ".svg", ".json")
 
@@ -31,13 +31,13 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InputError(f"{path.name!r} does not say what to write. End it in one of {', '.join(SUFFIXES)}.")
-    with written_aside(path) as aside:
+    with atomic_write(path) as temporary:
         if kind == ".json":
-            aside.write_text(json.dumps(chart.to_dict(), ensure_ascii=False, separators=(",", ":")), "utf-8")
+            temporary.write_text(json.dumps(chart.to_dict(), ensure_ascii=False, separators=(",", ":")), "utf-8")
         elif kind == ".html":
-            chart.save(str(aside), format="html", inline=True)
+            chart.save(str(temporary), format="html", inline=True)
         elif kind == ".png":
-            chart.save(str(aside), format="png", scale_factor=scale)
+            chart.save(str(temporary), format="png", scale_factor=scale)
         else:
-            chart.save(str(aside), format="svg")
+            chart.save(str(temporary), format="svg")
     return path

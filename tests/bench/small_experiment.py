@@ -13,7 +13,7 @@ licence = "Apache-2.0"
 url = "https://example.org"
 citation = "none"
 obtain = "It is made by a test."
-reader = "stexplain.data.nw_ucla"
+reader = "stexplain.data.readers.nw_ucla"
 [axes]
 channels = ["x", "y", "z"]
 unit = "m"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stexplain.series_card import SeriesCard
+from stexplain.cards import SeriesCard
 
 NODES = [f"km {index}" for index in range(8)]
 LAG = 3
@@ -20,7 +20,7 @@ licence = "Apache-2.0"
 url = "https://example.org"
 citation = "none"
 obtain = "It is made by a test."
-reader = "stexplain.data.speeds_csv"
+reader = "stexplain.data.readers.speeds_csv"
 planted = "tests.bench.small_roads"
 [series]
 channels = ["speed"]

@@ -17,7 +17,7 @@ licence = "none"
 url = "https://example.org"
 citation = "none"
 obtain = "Record it."
-reader = "stexplain.data.nw_ucla"
+reader = "stexplain.data.readers.nw_ucla"
 
 [axes]
 channels = ["x", "y", "z"]
@@ -50,7 +50,7 @@ licence = "none"
 url = "https://example.org"
 citation = "none"
 obtain = "Read it."
-reader = "stexplain.data.speeds_csv"
+reader = "stexplain.data.readers.speeds_csv"
 
 [series]
 channels = ["speed"]
@@ -105,9 +105,9 @@ def test_a_card_without_fault(tmp_path):
         ("values = [4]", "values = [3, 4]", "protocols.halves: train and test both have the subject 3"),
         ("values = [3]", "values = [5]", "protocols.halves: validation has the subject 5, which train lacks"),
         ("values = [3]", "values = [1, 2, 3]", "leaves nothing to train on"),
-        ("stexplain.data.nw_ucla", "stexplain.data.nowhere", "reader: .*cannot be imported"),
-        ("stexplain.data.nw_ucla", "stexplain.data.speeds_csv", "reader: .*has no function 'find'"),
-        ("[axes]", 'planted = "stexplain.data.nw_ucla"\n[axes]', "planted: .*has no function 'generate'"),
+        ("stexplain.data.readers.nw_ucla", "stexplain.data.nowhere", "reader: .*cannot be imported"),
+        ("stexplain.data.readers.nw_ucla", "stexplain.data.readers.speeds_csv", "reader: .*has no function 'find'"),
+        ("[axes]", 'planted = "stexplain.data.readers.nw_ucla"\n[axes]', "planted: .*has no function 'generate'"),
     ],
 )
 def test_each_fault_of_a_card_of_recordings_is_told(tmp_path, old, new, says):
@@ -147,7 +147,7 @@ def test_another_folder_name_is_a_warning(tmp_path):
         ("minutes = 5", "minutes = 5\nsplits = { train = 0.9, validation = 0.1 }", "leave nothing to test"),
         ("minutes = 5", "minutes = -5", "series.minutes: .*greater than 0"),
         ("minutes = 5", "minutes = 5\nwindw = 12", "series.windw: there is no such field. Did you mean 'window'"),
-        ("stexplain.data.speeds_csv", "stexplain.data.scaler", "reader: .*has no function 'read'"),
+        ("stexplain.data.readers.speeds_csv", "stexplain.data.scaler", "reader: .*has no function 'read'"),
     ],
 )
 def test_each_fault_of_a_series_card_is_told(tmp_path, old, new, says):

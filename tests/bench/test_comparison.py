@@ -10,10 +10,10 @@ from stexplain.bench import compared
 from stexplain.bench.compared import compared_methods, comparison_of
 from stexplain.bench.comparison_experiment import comparison_experiment
 from stexplain.cards import dataset_card, model_card
-from stexplain.data.planted_graph import generate
-from stexplain.data.prepare import prepare
+from stexplain.data.planted.graph import generate
+from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
-from stexplain.explain.methods import methods
+from stexplain.explainers.by_name import methods
 
 METHODS = ["InputGradient", "STGGradCAM", "Motion", "Random"]
 EXPERIMENT = """
@@ -70,7 +70,7 @@ def test_every_method_is_scored_on_the_same_clips(finished):
     assert run["methods"] == METHODS
     assert run["clips"] == min(8, round(run["accuracy"]["value"] * run["test"]))
     assert {row["n"] + row["left_out"] for row in run["table"]} == {run["clips"]}
-    assert {"auroc, cells", "deletion gain", "gini"} <= set(run["higher_is_better"])
+    assert {"auroc, positions", "deletion gain", "gini"} <= set(run["higher_is_better"])
     assert all(seconds > 0 for seconds in run["seconds_per_clip"].values())
 
 
@@ -137,8 +137,8 @@ def test_a_run_goes_on_from_its_last_method(home, finished, monkeypatch, tmp_pat
 def test_a_method_without_its_library_is_left_out_and_said(home, tmp_path, monkeypatch):
     folder, _ = home
     asked = comparison_experiment(folder / "experiment.toml")
-    scores = {"auroc, cells": [0.9, 0.8, 0.7], "gini": [0.1, None, 0.3]}
-    one = {"seconds": 0.1, "higher_is_better": {"auroc, cells": True, "gini": True}, "scores": scores}
+    scores = {"auroc, positions": [0.9, 0.8, 0.7], "gini": [0.1, None, 0.3]}
+    one = {"seconds": 0.1, "higher_is_better": {"auroc, positions": True, "gini": True}, "scores": scores}
     other = {**one, "scores": {name: [0.1, 0.2, 0.3] for name in scores}}
     found = comparison_of(
         asked,
@@ -151,7 +151,7 @@ def test_a_method_without_its_library_is_left_out_and_said(home, tmp_path, monke
     assert {row["against"] for row in found["tests"]} == {"Random"}
     means = {(row["metric"], row["method"]): row for row in found["table"]}
     assert means["gini", "STGGradCAM"]["left_out"] == 1
-    assert means["auroc, cells", "STGGradCAM"]["value"] == pytest.approx(0.8)
+    assert means["auroc, positions", "STGGradCAM"]["value"] == pytest.approx(0.8)
 
 
 def test_the_bundled_experiment_compares_every_method_there_is():
@@ -197,6 +197,6 @@ def test_scores_do_not_depend_on_how_clips_are_cut_into_batches(home, finished, 
     )  # fmt: skip
     monkeypatch.setattr(compared, "BATCH", 3)
     again = compared.score_method(job, asked, "STGGradCAM", run["indices"])
-    mean = np.nanmean(again["scores"]["auroc, cells"])
-    (row,) = [row for row in run["table"] if (row["metric"], row["method"]) == ("auroc, cells", "STGGradCAM")]
+    mean = np.nanmean(again["scores"]["auroc, positions"])
+    (row,) = [row for row in run["table"] if (row["metric"], row["method"]) == ("auroc, positions", "STGGradCAM")]
     assert mean == pytest.approx(row["value"], abs=1e-6)

@@ -10,12 +10,11 @@ from stexplain.bench import forecast as forecast_module
 from stexplain.bench.forecast import run
 from stexplain.bench.forecast_experiment import forecast_experiment
 from stexplain.bench.summary import print_summary
-from stexplain.bench.usual import Usual
-from stexplain.cards import CardError, model_card
-from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
+from stexplain.cards import model_card, series_card
+from stexplain.errors import CardError, InputError
+from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
-from stexplain.series_card import series_card
+from stexplain.training.historical_average import HistoricalAverage
 from tests.bench.small_roads import EXPERIMENT, generate, write_cards
 
 
@@ -77,7 +76,7 @@ def test_the_graph_is_what_a_slowdown_is_foreseen_by(result):
 def test_integrated_gradients_find_the_sensor_before(result):
     found = result["localisation"]["IntegratedGradients"]
     assert found["nodes"]["pointing"]["value"] > 0.9
-    assert found["cells"]["auroc"]["low"] > result["localisation"]["Random"]["cells"]["auroc"]["high"]
+    assert found["positions"]["auroc"]["low"] > result["localisation"]["Random"]["positions"]["auroc"]["high"]
     assert result["events"]["foreseen"] > 0
     (shown,) = result["events"]["shown"]
     # Which slowdown is the strongest hangs on the training, which threads alter; what is before it tells, in any case.
@@ -126,7 +125,7 @@ def test_maps_are_in_the_unit_of_the_forecast(finished, result):
     forecasts = model(batch.x, observed=batch.observed).detach().numpy()[rows, 2, at]
     assert [event["forecast"] for event in explained] == pytest.approx(forecasts.tolist(), rel=1e-5)
     # Complete: the map sums to the forecast less that for usual readings, but for the error of the sum that it is.
-    usual = Usual.of(stx.load_dataset("lane", split="train")).window(batch)
+    usual = HistoricalAverage.of(stx.load_dataset("lane", split="train")).window(batch)
     otherwise = model(usual, observed=batch.observed).detach().numpy()[rows, 2, at]
     missed = e.values.sum((1, 2, 3)) - (forecasts - otherwise)
     np.testing.assert_allclose(missed, e.extra["convergence_delta"], atol=1e-3)

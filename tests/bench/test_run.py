@@ -8,9 +8,9 @@ import pytest
 import stexplain as stx
 from stexplain.bench import recognition as run_module
 from stexplain.bench.stages import Stages
-from stexplain.cards import CardError, dataset_card
-from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
+from stexplain.cards import dataset_card
+from stexplain.errors import CardError, InputError
+from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
 from stexplain.metrics.faithfulness import faithfulness
 from tests.bench.small_experiment import write_cards, write_recordings

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stexplain.series_card import SeriesCard, series_card
+from stexplain.cards import SeriesCard, series_card
 
 CARD = """
 name = "small"

@@ -5,7 +5,7 @@ import torch
 from stexplain.data.baselines import BASELINES, as_baseline, interpolation, mean, neighbours
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from tests.explain.small_models import signals
+from tests.explainers.small_models import signals
 
 GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("b", "d")])
 

@@ -1,8 +1,7 @@
 import pytest
 
-from stexplain.cards import card_names, dataset_card, imported, is_series_card
+from stexplain.cards import card_names, dataset_card, imported, is_series_card, series_card
 from stexplain.errors import CardError
-from stexplain.series_card import series_card
 
 SERIES = [name for name in card_names("datasets") if is_series_card(name)]
 RECORDINGS = [name for name in card_names("datasets") if name not in SERIES]

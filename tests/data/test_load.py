@@ -9,7 +9,7 @@ import pytest
 
 from stexplain.cards import dataset_card
 from stexplain.data.load import load_dataset, planted
-from stexplain.data.prepare import prepare
+from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, DataError, InputError
 from stexplain.files import cache_folder
 from tests.data.skeleton_files import body, write_ntu
@@ -102,7 +102,7 @@ def own_card(tmp_path, monkeypatch) -> Path:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "own_generator.py").write_text(textwrap.dedent(GENERATOR))
     monkeypatch.syspath_prepend(tmp_path / "modules")
-    text = dataset_card("ntu").path.read_text().replace("stexplain.data.planted_ntu", "own_generator")
+    text = dataset_card("ntu").path.read_text().replace("stexplain.data.planted.ntu", "own_generator")
     (tmp_path / "card.toml").write_text(text)
     monkeypatch.delitem(sys.modules, "own_generator", raising=False)
     return tmp_path / "card.toml"

@@ -4,17 +4,16 @@ import inspect
 
 import pytest
 
-from stexplain.cards import card_names, dataset_card, imported, is_series_card
+from stexplain.cards import card_names, dataset_card, imported, is_series_card, series_card
 from stexplain.data.recording import Recording
 from stexplain.data.series_file import SeriesFile
 from stexplain.errors import DataError
-from stexplain.series_card import series_card
 from tests.data.series_cards import small_card
 
 SERIES = [name for name in card_names("datasets") if is_series_card(name)]
 CARDS = [name for name in card_names("datasets") if name not in SERIES]
 # Readers of formats that no bundled card has hold to it too.
-SERIES_READERS = sorted({series_card(name).reader for name in SERIES} | {"stexplain.data.largest"})
+SERIES_READERS = sorted({series_card(name).reader for name in SERIES} | {"stexplain.data.readers.largest"})
 CONTENTS = [b"", b"\x00\xff garbage \n 1 2 3\n", b"1\r\n", b"{}", b"9999999999999999999\r\n"]
 
 
@@ -47,7 +46,7 @@ def test_read_gives_a_recording(card):
 
 @pytest.fixture(params=SERIES_READERS)
 def reader(request):
-    if request.param == "stexplain.data.metr_la_h5":
+    if request.param == "stexplain.data.readers.metr_la_h5":
         pytest.importorskip("h5py")
     return imported(request.param, "the test")
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stexplain.cards import Augment, Recipe
-from stexplain.data.store import Rows
+from stexplain.data.store.prepared import Rows
 from stexplain.data.transforms import Draw, draw, placed, sampled, timeline
 from stexplain.errors import InputError
 from tests.reference import slow_resample

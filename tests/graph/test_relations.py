@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stexplain.dgl_backend import Topology, aggregate
+from stexplain.backend.dgl import Topology, aggregate
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.relations import Relations

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.data.samples import Batch
-from tests.explain.small_models import signals
+from tests.explainers.small_models import signals
 
 
 class Linear(nn.Module):

@@ -4,7 +4,7 @@ import torch
 from stexplain.data.baselines import mean
 from stexplain.errors import InputError
 from stexplain.metrics.baselines import attenuated
-from tests.explain.small_models import signals
+from tests.explainers.small_models import signals
 
 
 def test_attenuation_moves_chosen_nodes_only():

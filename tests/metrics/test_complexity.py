@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.metrics import Complexity, complexity, entropy, gini, sparsity
 from tests.reference import slow_gini
 
@@ -16,7 +16,7 @@ def maps(samples=5, seed=0):
     return values, valid
 
 
-@pytest.mark.parametrize("cells", [2, 7, 24])
+@pytest.mark.parametrize("positions", [2, 7, 24])
 def test_closed_forms(cells):
     one, all_alike, half = np.zeros((3, 1, 1, 1, cells))
     one[..., 0] = -3.0

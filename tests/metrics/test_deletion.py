@@ -9,8 +9,8 @@ from stexplain.data.baselines import mean
 from stexplain.data.scaler import Scaler
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
-from stexplain.explain.targets import Class, Forecast, Margin, PerSample, Predicted
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.targets import Class, Forecast, Margin, PerSample, Predicted
 from stexplain.graph import STGraph
 from stexplain.metrics import DeletionCurve, deletion_curve
 from stexplain.metrics.items import items, ranks
@@ -22,11 +22,11 @@ MAP = LINEAR.contributions(BATCH.x)
 ZERO = {"baseline": "zero"}
 
 
-@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 @pytest.mark.parametrize("kind", ["deletion", "insertion"])
 def test_a_linear_model_loses_what_its_items_add_in_their_order(over, kind):
     curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=0, **ZERO)
-    axes = {"nodes": (0, 1), "frames": (0, 2), "cells": ()}[over]
+    axes = {"nodes": (0, 1), "frames": (0, 2), "positions": ()}[over]
     for row in range(len(BATCH)):
         added, there = MAP[row].numpy(), np.broadcast_to(BATCH.valid[row].numpy()[..., None], MAP[row].shape)
         mass = (added * there).sum(axes).ravel()
@@ -45,7 +45,7 @@ def test_a_linear_model_loses_what_its_items_add_in_their_order(over, kind):
 def test_areas_by_hand():
     score = np.array([[4.0, 1.0], [1.0, 1.0], [0.0, -3.0]])
     control = np.array([[[4.0, 1.0], [4.0, 1.0]], [[2.0, 0.0], [4.0, 0.0]], [[0.0, -3.0], [0.0, -3.0]]])
-    curve = DeletionCurve("deletion", "cells", "zero", np.array([0, 0.5, 1]), score, control, ("a", "b"))
+    curve = DeletionCurve("deletion", "positions", "zero", np.array([0, 0.5, 1]), score, control, ("a", "b"))
     assert curve.areas().tolist() == [1.5, 0]
     assert curve.areas("random").tolist() == [2.5, -0.5]
     assert curve.areas("gain").tolist() == [1.0, -0.5]
@@ -64,7 +64,7 @@ def test_areas_by_hand():
     assert table["random"].tolist() == [1, 3 / 4, 0]
 
 
-@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
     found = {
         (kind, sign): deletion_curve(
@@ -97,7 +97,7 @@ def test_replaced_by_the_baseline_that_is_named():
     assert np.allclose(given.score, curve.score, atol=1e-12)
 
 
-@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 def test_neither_the_cut_into_batches_nor_chunks_nor_padding_matter(over):
     options = {"target": Predicted(), "over": over, "steps": 4, "repeats": 3, "baseline": "mean"}
     whole = deletion_curve(LINEAR, BATCH, MAP, **options)
@@ -155,7 +155,7 @@ def test_forecasts_fall_in_their_own_units():
     heat = torch.zeros(2, 1, 4, 3)
     heat[:, :, -1, 2] = 1
     curve = deletion_curve(
-        Forecaster(), roads, heat, target=Forecast(2, 2), baseline="mean", steps=12, over="cells", repeats=4
+        Forecaster(), roads, heat, target=Forecast(2, 2), baseline="mean", steps=12, over="positions", repeats=4
     )
     # The mean of 60, 60, 60 and 25 mph is 51.25: without the reading of congestion, the forecast is 49.25, not 23.
     assert curve.full.tolist() == [23, 23]
@@ -213,7 +213,7 @@ def test_readings_that_are_missing_are_never_replaced_nor_counted():
         assert torch.equal(observed, seen.repeat(len(x) // 6, 1, 1, 1))
         assert not x[~observed].any()
     there = (seen & gaps.valid[..., None]).flatten(1).sum(1)
-    _, usable = items(MAP.numpy(), (seen & gaps.valid[..., None]).numpy(), "cells")
+    _, usable = items(MAP.numpy(), (seen & gaps.valid[..., None]).numpy(), "positions")
     assert usable.sum(1).tolist() == there.tolist()
     assert np.isfinite(curve.score).all()
 

@@ -6,7 +6,7 @@ from torch import nn
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.metrics import faithfulness, masking_curve, node_sets
-from tests.explain.small_models import signals
+from tests.explainers.small_models import signals
 
 
 def test_closed_forms():

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
-from stexplain.explain.targets import Class, Forecast
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.targets import Class, Forecast
 from stexplain.metrics import Fidelity, fidelity
 from tests.metrics.small_batches import batch, linear, padded
 
@@ -78,7 +78,7 @@ def test_forecasts():
 def test_characterization():
     def made(plus, minus):
         scores = {"plus": {"probability": np.array([plus])}, "minus": {"probability": np.array([minus])}}
-        return Fidelity("cells", "zero", np.array([0.1]), scores, ("a",) * len(plus))
+        return Fidelity("positions", "zero", np.array([0.1]), scores, ("a",) * len(plus))
 
     def score(plus, minus, **options):
         return made([plus], [minus]).characterization(**options)[0].value
@@ -102,7 +102,7 @@ def test_the_right_cells_are_necessary_and_enough():
         assert right.characterization(measure)[0].value > 0.5
 
 
-@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 def test_parts_padding_and_chunks(over):
     whole = fidelity(LINEAR, BATCH, MAP, over=over)
     parts = Fidelity.joined([fidelity(LINEAR, BATCH[rows], MAP[rows], over=over) for rows in (slice(2), slice(2, 6))])

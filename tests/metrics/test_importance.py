@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation, joined
+from stexplain.explainers.explanation import Explanation, joined
 from stexplain.metrics import ClassImportance, contrastivity
 
 CLASSES, NODES = ["throw", "kick", "clap"], ["hip", "knee", "hand", "head"]
@@ -18,7 +18,7 @@ def explanations(samples=30, seed=0):
     targets = np.where(random.random(samples) < 0.8, labels, 2)
     ids = tuple(f"clip {seed} {row}" for row in range(samples))
     cells = random.normal(size=(samples, 2, 3, 4))
-    return Explanation(values, valid, tuple(NODES), targets=targets, ids=ids, cells=cells, stride=2), labels
+    return Explanation(values, valid, tuple(NODES), targets=targets, ids=ids, layer_values=cells, stride=2), labels
 
 
 def filled(*parts, **options):
@@ -95,10 +95,10 @@ def test_parity_keeps_the_first_instance_and_the_cells_within_the_clip():
     frames = np.random.default_rng(0).integers(1, 7, 30)
     for row, count in enumerate(frames):
         valid[row, 0, :count] = True
-    e = Explanation(e.values, valid, e.node_names, targets=e.targets, ids=e.ids, cells=e.cells, stride=2)
+    e = Explanation(e.values, valid, e.node_names, targets=e.targets, ids=e.ids, layer_values=e.layer_values, stride=2)
     importance = filled((e, labels), parity="das2022")
     rows = [row for row in range(30) if labels[row] == 0 == e.targets[row]]
-    expected = [np.maximum(e.cells[row, 0, : -(-3 * frames[row] // 6)], 0).mean(axis=0) for row in rows]
+    expected = [np.maximum(e.layer_values[row, 0, : -(-3 * frames[row] // 6)], 0).mean(axis=0) for row in rows]
     assert np.allclose(importance.psi[0], np.mean(expected, axis=0))
 
 

@@ -4,7 +4,7 @@ import torch
 
 import stexplain as stx
 from stexplain.errors import InputError
-from stexplain.explain.controls import Random
+from stexplain.explainers.methods.baselines import Random
 from stexplain.metrics import Localisation, localisation
 from tests.reference import slow_auroc, slow_average_precision, slow_mask_scores
 
@@ -27,7 +27,7 @@ def flat(values, truth, valid, over, row):
     """What is to be ranked, by loops."""
     value, true, ok = values[row], truth[row], valid[row]
     cells = [(m, t, n) for m, t, n in np.ndindex(value.shape) if ok[m, t]]
-    if over == "cells":
+    if over == "positions":
         return np.array([value[cell] for cell in cells]), np.array([true[cell] for cell in cells])
     axis = {"nodes": 2, "frames": 1}[over]
     items = sorted({cell[axis] for cell in cells})
@@ -38,7 +38,7 @@ def flat(values, truth, valid, over, row):
     )
 
 
-@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 @pytest.mark.parametrize("ties", [False, True])
 def test_equals_all_pairs(over, ties):
     values, truth, valid = planted(ties=ties)
@@ -52,7 +52,7 @@ def test_equals_all_pairs(over, ties):
         assert found["prevalence"][row] == pytest.approx(true.mean())
 
 
-@pytest.mark.parametrize("over", ["nodes", "frames", "cells"])
+@pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 @pytest.mark.parametrize("ties", [False, True])
 def test_areas_information_and_entropy_equal_their_definitions(over, ties):
     values, truth, valid = planted(samples=3, ties=ties)
@@ -68,7 +68,7 @@ def test_areas_information_and_entropy_equal_their_definitions(over, ties):
 
 def test_a_mask_by_hand():
     # Min-max: 0, 1/4, 1/2, 1; the true cells are those of 1 and 1/4.
-    found = localisation([[[[2.0, 3.0, 4.0, 6.0]]]], np.array([[[[False, True, False, True]]]])).scores["cells"]
+    found = localisation([[[[2.0, 3.0, 4.0, 6.0]]]], np.array([[[[False, True, False, True]]]])).scores["positions"]
     # Precision is 1 above 1/2, 1/2 above 1/4, 2/3 above 0; recall 1/2, 1/2 and 1.
     assert found["aup"] == pytest.approx(0.5 * 1 + 0.25 * 0.5 + 0.25 * 2 / 3)
     assert found["aur"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.5 + 0.25)
@@ -79,12 +79,12 @@ def test_a_mask_by_hand():
 def test_masks_that_find_all_and_none():
     _, truth, valid = planted()
     truth &= valid[..., None]
-    best = localisation(truth, truth, valid).scores["cells"]
+    best = localisation(truth, truth, valid).scores["positions"]
     assert np.allclose(best["aup"], 1)
     assert np.allclose(best["aur"], 1)
     assert np.allclose(best["entropy"], 0)
     assert np.allclose(best["information"], truth.sum((1, 2, 3)) * -np.log(1e-5))
-    nothing = localisation(np.ones(truth.shape), truth, valid).scores["cells"]
+    nothing = localisation(np.ones(truth.shape), truth, valid).scores["positions"]
     for name in ("aup", "aur", "information", "entropy"):
         assert np.allclose(nothing[name], 0)
 
@@ -116,11 +116,11 @@ def test_a_perfect_a_reversed_and_a_constant_map():
     _, truth, valid = planted()
     truth &= valid[..., None]
     for values, auroc in ((truth, 1.0), (~truth, 0.0), (np.ones(truth.shape), 0.5)):
-        found = localisation(values, truth, valid).scores["cells"]
+        found = localisation(values, truth, valid).scores["positions"]
         assert np.allclose(found["auroc"], auroc)
     assert np.allclose(found["average_precision"], found["prevalence"])
     assert np.allclose(found["pointing"], found["prevalence"])
-    assert np.allclose(localisation(truth, truth, valid).scores["cells"]["average_precision"], 1)
+    assert np.allclose(localisation(truth, truth, valid).scores["positions"]["average_precision"], 1)
 
 
 def test_what_lies_on_padding_does_not_count():
@@ -140,20 +140,20 @@ def test_samples_with_nothing_to_find_are_counted():
     truth[2] = True
     valid[3] = False
     found = localisation(values, truth, valid)
-    assert found.left_out("cells") == 3
-    assert np.isnan(found.scores["cells"]["auroc"][[1, 2, 3]]).all()
+    assert found.left_out("positions") == 3
+    assert np.isnan(found.scores["positions"]["auroc"][[1, 2, 3]]).all()
     table = found.table().set_index(["over", "score"])
-    assert table.loc[("cells", "auroc"), "left_out"] == 3
-    assert table.loc[("cells", "auroc"), "samples"] == 3
+    assert table.loc[("positions", "auroc"), "left_out"] == 3
+    assert table.loc[("positions", "auroc"), "samples"] == 3
     kept = localisation(values[[0, 4, 5]], truth[[0, 4, 5]], valid[[0, 4, 5]])
-    assert kept.interval("cells", "auroc") == found.interval("cells", "auroc")
+    assert kept.interval("positions", "auroc") == found.interval("positions", "auroc")
 
 
 def test_a_guess_is_a_half():
     _, truth, _ = planted(300)
     values = Random(seed=1)(torch.randn(300, 2, 7, 4, 1)).values
     found = localisation(values, truth)
-    for over in ("nodes", "frames", "cells"):
+    for over in ("nodes", "frames", "positions"):
         interval = found.interval(over, "auroc", confidence=0.999)
         assert interval.low < 0.5 < interval.high
         assert interval.high - interval.low < 0.2

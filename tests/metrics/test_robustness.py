@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from stexplain.errors import InputError
-from stexplain.explain.controls import Random
-from stexplain.explain.explainer import Explainer, Maps
-from stexplain.explain.gradient import InputGradient
-from stexplain.explain.targets import Class
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.baselines import Random
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.targets import Class
 from stexplain.metrics import Sensitivity, sensitivity_max
 from tests.metrics.small_batches import batch, linear, padded
 

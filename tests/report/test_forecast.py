@@ -14,7 +14,7 @@ from tests.report.page import Page, score
 def located(value):
     return {
         over: {"auroc": score(value), "ap": score(value / 2), "pointing": score(value / 3)}
-        for over in ("nodes", "frames", "cells")
+        for over in ("nodes", "frames", "positions")
     }
 
 

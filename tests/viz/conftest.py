@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 
 NODES = ("spine", "left hand", "right hand", "left foot", "right foot")

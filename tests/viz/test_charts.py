@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.viz import confusion, history, localisation, masking_curves, network, timeline
 from tests.viz.drawing import colours, drawn, marks, records, words

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from stexplain.errors import InputError
-from stexplain.explain.explanation import Explanation
+from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.viz import forecast, horizon_errors, lag_map, network, road_network
 from tests.viz.drawing import colours, drawn, marks, records, words

@@ -1,0 +1,1 @@
+"""Message passing, and the library that computes it."""

@@ -1,0 +1,32 @@
+"""Cards: TOML files that declare datasets, series and models, for a person to review."""
+
+from stexplain.cards.dataset import AxesPart as AxesPart
+from stexplain.cards.dataset import ClassPart as ClassPart
+from stexplain.cards.dataset import DatasetCard as DatasetCard
+from stexplain.cards.dataset import GraphPart as GraphPart
+from stexplain.cards.dataset import Protocol as Protocol
+from stexplain.cards.dataset import Selection as Selection
+from stexplain.cards.dataset import dataset_card as dataset_card
+from stexplain.cards.dataset import is_series_card as is_series_card
+from stexplain.cards.fields import Count as Count
+from stexplain.cards.fields import NonNegative as NonNegative
+from stexplain.cards.fields import Positive as Positive
+from stexplain.cards.fields import Share as Share
+from stexplain.cards.fields import Value as Value
+from stexplain.cards.files import Card as Card
+from stexplain.cards.files import Part as Part
+from stexplain.cards.files import card_names as card_names
+from stexplain.cards.files import card_path as card_path
+from stexplain.cards.files import card_values as card_values
+from stexplain.cards.files import imported as imported
+from stexplain.cards.files import load_card as load_card
+from stexplain.cards.files import read_toml as read_toml
+from stexplain.cards.model import Augment as Augment
+from stexplain.cards.model import ModelCard as ModelCard
+from stexplain.cards.model import Recipe as Recipe
+from stexplain.cards.model import model_card as model_card
+from stexplain.cards.series import SeriesCard as SeriesCard
+from stexplain.cards.series import SeriesPart as SeriesPart
+from stexplain.cards.series import Splits as Splits
+from stexplain.cards.series import any_card as any_card
+from stexplain.cards.series import series_card as series_card

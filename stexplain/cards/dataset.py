@@ -1,0 +1,121 @@
+"""Cards of datasets of recordings: graph, axes, classes and split protocols, field by field."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from stexplain.cards.fields import Count, Positive, Value
+from stexplain.cards.files import Card, Part, card_path, card_values, load_card
+from stexplain.errors import CardError
+
+
+class GraphPart(Part):
+    """The graph: `nodes` in the order of the data, `edges` as pairs of names, and what drawing needs."""
+
+    nodes: list[str]
+    edges: list[tuple[str, str]]
+    weight: list[float] | None = None
+    directed: bool = False
+    center: str | None = None
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    positions: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+
+class AxesPart(Part):
+    """The axes of a sample: how many `instances`, which `channels`, in what `unit`, frames per second."""
+
+    instances: Count = 1
+    channels: list[str]
+    unit: str
+    frame_rate: Positive
+
+
+class ClassPart(Part):
+    """One class: the `id` by which files name it, its `name`, and how many `instances` (persons) act in it."""
+
+    id: Value
+    name: str
+    instances: Count = 1
+
+
+class Selection(Part):
+    """Recordings whose `field` (such as "subject") has one of `values`."""
+
+    field: str
+    values: list[Value]
+
+
+class Protocol(Part):
+    """How recordings are split: `train` by a field, the rest is the test split.
+
+    `validation` is a part of the training recordings, set aside for early stopping; the test split is never used for
+    that. Where `test` is given, recordings that are in neither are left out.
+    """
+
+    title: str
+    train: Selection
+    test: Selection | None = None
+    validation: Selection
+
+
+class DatasetCard(Card):
+    """A dataset of recordings: its graph, axes, classes and protocols, its licence, and how to get it."""
+
+    title: str
+    summary: str
+    licence: str
+    url: str
+    citation: str
+    obtain: str
+    reader: str
+    planted: str | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+    graph: GraphPart
+    axes: AxesPart
+    classes: list[ClassPart]
+    protocols: dict[str, Protocol]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes; the index in this list is the label."""
+        return [entry.name for entry in self.classes]
+
+
+def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
+    """The dataset card of this name, or at this path: of recordings, not of a series (see `series_card`).
+
+    Args:
+        card: a bundled name, a path to a card's file or folder, or a card, which comes back as it is.
+
+    Raises:
+        CardError: where there is none, or it says something impossible: names the file, the field and the remedy.
+
+    Example:
+        >>> dataset_card("ntu").graph.nodes[20]
+        'spine shoulder'
+        >>> dataset_card("ntuu")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.CardError: there is no dataset card 'ntuu'. Did you mean 'ntu'? ...
+    """
+    if isinstance(card, DatasetCard):
+        return card
+    if is_series_card(card):
+        raise CardError(
+            f"the card {str(card)!r} is of a series of readings; wanted one of recordings with classes. "
+            "load_dataset reads both; series_card gives this one."
+        )
+    return load_card("datasets", card, DatasetCard)
+
+
+def is_series_card(card: "str | Path") -> bool:
+    """Whether the dataset card of this name, or at this path, is of a series: whether it has a part `series`.
+
+    Raises:
+        CardError: where there is none, or it is not TOML.
+
+    Example:
+        >>> is_series_card("ntu")
+        False
+    """
+    return "series" in card_values(card_path("datasets", card))

@@ -1,0 +1,11 @@
+"""Types of values that cards share."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Value = int | str
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,1 @@
+"""Checks of explainers: the self-test, invariances, and randomised weights."""

@@ -1,0 +1,122 @@
+"""The randomisation test: an explanation of a model must change when the model forgets what it learned."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from stexplain.explainers.explanation import Explanation
+
+_STATISTICS = ("running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a model that is randomised at once.
+
+    Attributes:
+        name: of the module; "itself" for what belongs to no submodule.
+        tensors: what it learned: parameters, and the statistics of batch normalisation.
+    """
+
+    name: str
+    tensors: tuple[Tensor, ...]
+
+
+def stages(model: nn.Module) -> list[Stage]:
+    """The parts of a model that learned something, the last first.
+
+    A part is a child of the model, or of a `Sequential` or `ModuleList` in it; parts are taken to run in the order in
+    which they are defined. What belongs to no child, such as an adjacency that is learned, comes at the end.
+
+    Example:
+        >>> [stage.name for stage in stages(nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)))]
+        ['2', '0']
+    """
+    seen: set[int] = set()
+    found: list[Stage] = []
+    for name, module, recurse in reversed([*_parts(model, "")]):
+        tensors: list[Tensor] = [*module.parameters(recurse=recurse)]
+        for inner in module.modules() if recurse else [module]:
+            statistics = (inner._buffers.get(each) for each in _STATISTICS)
+            tensors += [each for each in statistics if each is not None]
+        own = tuple(each for each in tensors if each.is_floating_point() and id(each) not in seen)
+        seen.update(id(each) for each in own)
+        if own:
+            found.append(Stage(name or "itself", own))
+    return found
+
+
+def _parts(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module, bool]]:
+    """Names and modules in the order of definition, and whether their submodules belong to them; owners first."""
+    yield name, module, False
+    for child_name, child in module.named_children():
+        path = f"{name}.{child_name}" if name else child_name
+        if isinstance(child, nn.Sequential | nn.ModuleList | nn.ModuleDict):
+            yield from _parts(child, path)
+        else:
+            yield path, child, True
+
+
+def shuffled(stage: Stage, random: torch.Generator) -> None:
+    """Shuffles the entries of every tensor of a stage, in place.
+
+    What was learned is gone and the scale stays. It needs not be known how the layer was initialised.
+    """
+    with torch.no_grad():
+        for tensor in stage.tensors:
+            order = torch.randperm(tensor.numel(), generator=random).to(tensor.device)
+            tensor.copy_(tensor.flatten()[order].view(tensor.shape))
+
+
+def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
+    """A copy of a model, randomised part by part from the last to the first: the name of each, and the copy after it.
+
+    Args:
+        model: which stays as it is.
+        seed: of the shuffling.
+    """
+    other = deepcopy(model)
+    random = torch.Generator().manual_seed(seed)
+    for stage in stages(other):
+        shuffled(stage, random)
+        yield stage.name, other
+
+
+def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.float64]:
+    """Spearman's correlation of two explanations' magnitudes over the valid cells of each sample, ``[B]``.
+
+    Cells where both are zero are left out: readings that are missing, and what lies beyond what the network sees, are
+    so in any two maps. A map that is the same everywhere ranks nothing, and correlates zero with any other.
+
+    Example:
+        >>> one = Explanation(np.array([[[[1.0, -2.0], [3.0, 0.0]]]]), np.ones((1, 1, 2), bool))
+        >>> other = Explanation(np.array([[[[1.0, 4.0], [9.0, 0.0]]]]), np.ones((1, 1, 2), bool))
+        >>> rank_correlation(one, other).round(6).tolist()
+        [1.0]
+    """
+    found = np.zeros(len(first))
+    for row, valid in enumerate(first.valid):
+        sizes = np.abs([each.values[row][valid].ravel() for each in (first, second)])
+        ranks = rankdata(sizes[:, sizes.any(0)], axis=1)
+        centred = ranks - ranks.mean(1, keepdims=True) if ranks.size else ranks
+        size = np.prod(np.linalg.norm(centred, axis=1))
+        found[row] = centred[0] @ centred[1] / size if size > 0 else 0.0
+    return found
+
+
+def curve_row(stage: int, layer: str, correlation: NDArray[np.float64], random: float) -> dict[str, int | str | float]:
+    """A row of the curve: the mean, lowest and highest correlation, and the level of a random map."""
+    return {
+        "stage": stage,
+        "layer": layer,
+        "correlation": float(correlation.mean()),
+        "low": float(correlation.min()),
+        "high": float(correlation.max()),
+        "random": random,
+    }

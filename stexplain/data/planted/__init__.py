@@ -1,0 +1,1 @@
+"""Generators of synthetic data with ground truth, their counterfactuals and their oracles."""

@@ -1,0 +1,66 @@
+"""Runs a card's generator in a process of its own: `python -m stexplain.data.planted.generate CARD OUT SEED ERROR`.
+
+A generator may start a pool of processes, and those run the caller's script again: in a notebook, or in a script
+without a `__main__` guard, that fails. Called from here, it is this module that runs again, and nothing happens.
+"""
+
+import hashlib
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from stexplain.cards import Card, DatasetCard, dataset_card, imported
+from stexplain.errors import DataError, StexplainError
+from stexplain.version import __version__
+
+
+def generate(card: DatasetCard, out: Path, seed: int) -> None:
+    """Generates planted recordings.
+
+    Args:
+        card: whose `planted` names the generator.
+        out: the folder of recordings to make.
+        seed: of the generator.
+
+    Raises:
+        DataError: where the generator fails; with its own message where it has one.
+    """
+    told = out.with_name(f"{out.name}.error")
+    told.parent.mkdir(parents=True, exist_ok=True)
+    told.unlink(missing_ok=True)
+    command = [sys.executable, "-m", __name__, str(card.path), str(out), str(seed), str(told)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    code = subprocess.run(command, env=environment, check=False).returncode
+    if code:
+        why = told.read_text("utf-8") if told.is_file() else f"its process ended with {code}; its output says why"
+        raise DataError(f"the planted data of {card.name!r} could not be generated: {why}")
+
+
+def made_by(generator: ModuleType, card: Card) -> str:
+    """A short hash over the card, the version and the generator's sources: what planted data depends on."""
+    package = generator.__name__.rpartition(".")[0]
+    used = {getattr(value, "__module__", None) for value in vars(generator).values()}
+    names = {generator.__name__, *(name for name in used if isinstance(name, str) and name.startswith(f"{package}."))}
+    text = card.hash + __version__ + "".join(inspect.getsource(sys.modules[name]) for name in sorted(names))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def main(arguments: list[str]) -> int:
+    """The process: runs the generator, and leaves a message behind where it raises one of ours."""
+    card_path, out, seed, told = arguments
+    try:
+        card = dataset_card(Path(card_path))
+        if card.planted is None:
+            raise DataError(f"the card {card.name!r} names no generator")
+        imported(card.planted, f"the card {card.name!r}").generate(card, Path(out), seed=int(seed))
+    except StexplainError as error:
+        Path(told).write_text(str(error), "utf-8")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,241 @@
+"""Planted recordings of NTU RGB+D's kind: genuine `.skeleton` files, with the cells that decide the class.
+
+A performance is drawn in two parts that know nothing of each other: what the person does anyway (sway, steps,
+distractors), and the action. The same person without the action is the counterfactual. The truth is every cell that
+the action moves: a cell that is false is the same with and without the action, to 2 cm, so it cannot tell the class.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.cards import DatasetCard
+from stexplain.data.planted.actions import ACTIONS, Action, Span
+from stexplain.data.planted.body import Array, Person, random_person, skeleton
+from stexplain.data.planted.distractors import restless
+from stexplain.data.planted.sensor import (
+    VIEWS,
+    Body,
+    Place,
+    body_id,
+    camera_view,
+    random_faults,
+    random_ghost,
+    random_place,
+    write_skeleton,
+)
+from stexplain.errors import InputError, unknown
+from stexplain.files import atomic_write
+
+MOVED = 0.02
+"""A cell is planted where the action moves it by more than this, in metres."""
+_SETUPS = 17
+# Every random stream has its own number, so that adding draws to one leaves the others as they are.
+_PERSON, _BACKGROUND, _ACTION, _SENSOR = range(4)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One performance of one action, before any camera: joints in the room, ``[T, 25, 3]`` in metres.
+
+    Attributes:
+        person: who performs.
+        place: where, and how the cameras stand.
+        background: with the distractors: the counterfactual.
+        xyz: with the distractors and the action.
+        span: the frames of the action.
+    """
+
+    person: Person
+    place: Place
+    background: Array
+    xyz: Array
+    span: Span
+
+
+def generate(
+    card: DatasetCard,
+    out: Path,
+    *,
+    seed: int = 0,
+    actions: Sequence[str] | None = None,
+    subjects: Iterable[int] = range(1, 41),
+    cameras: Iterable[int] = (1, 2, 3),
+    repetitions: int = 1,
+    workers: int | None = None,
+    progress: bool = True,
+) -> int:
+    """Writes a folder of planted recordings and their truth.
+
+    Each recording ``SsssCcccPpppRrrrAaaa.skeleton`` has ``SsssCcccPpppRrrrAaaa.truth.npy`` beside it: bool
+    ``[M, T, N]``, bodies in the order of their first appearance. The bytes depend on the seed and on nothing else.
+
+    Args:
+        card: of the dataset; its classes say which actions there are.
+        out: the folder; it appears when it is whole, and replaces one that was there.
+        seed: of all randomness.
+        actions: ids of classes, such as ``["A007"]``; none: every planted action that the card has.
+        subjects: numbers of the persons, in 1 to 999.
+        cameras: of 1, 2 and 3, which see the person from 0, +45 and -45 degrees.
+        repetitions: how often each person performs each action before each camera, in 1 to 999.
+        workers: processes; none: one per processor.
+        progress: whether a bar is shown.
+
+    Returns:
+        The number of recordings.
+
+    Raises:
+        InputError: where an action is not planted or not on the card, or a number is out of range.
+        DataError: where the disk is full or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.cards import dataset_card
+        >>> folder = Path(tempfile.mkdtemp()) / "planted"
+        >>> generate(dataset_card("ntu"), folder, actions=["A007"], subjects=[1], workers=1, progress=False)
+        3
+        >>> sorted(path.name for path in folder.iterdir())[:2]
+        ['S001C001P001R001A007.skeleton', 'S001C001P001R001A007.truth.npy']
+    """
+    chosen = _chosen(card, actions)
+    persons, views = _numbers("subjects", subjects, 999), _numbers("cameras", cameras, len(VIEWS))
+    _numbers("repetitions", [repetitions], 999)
+    jobs = [
+        (action, subject, repetition)
+        for action in chosen
+        for subject in persons
+        for repetition in range(1, repetitions + 1)
+    ]
+    count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
+    with atomic_write(out) as temporary:
+        temporary.mkdir()
+        parts = [jobs[start : start + 24] for start in range(0, len(jobs), 24)]
+        from rich.progress import Progress
+
+        with Progress(disable=not progress) as bar:
+            task = bar.add_task("Generating planted recordings", total=len(jobs) * len(views))
+            if count == 1:
+                for part in parts:
+                    bar.advance(task, _write_part(temporary, seed, part, views))
+            else:
+                # Spawned, because a fork of a process in which OpenMP has run hangs.
+                with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+                    for done in as_completed(pool.submit(_write_part, temporary, seed, part, views) for part in parts):
+                        bar.advance(task, done.result())
+    return len(jobs) * len(views)
+
+
+def _chosen(card: DatasetCard, actions: Sequence[str] | None) -> list[str]:
+    planted = [str(entry.id) for entry in card.classes if str(entry.id) in ACTIONS]
+    if not planted:
+        raise InputError(
+            f"the card {card.name!r} has none of the planted actions {', '.join(ACTIONS)} among its classes. "
+            "Use a card whose class ids are NTU RGB+D's."
+        )
+    for action in actions or ():
+        if action not in planted:
+            raise unknown("planted action", action, planted)
+    return list(dict.fromkeys(actions)) if actions else planted
+
+
+def _numbers(name: str, values: Iterable[int], most: int) -> list[int]:
+    numbers = list(dict.fromkeys(values))
+    if not numbers or min(numbers) < 1 or max(numbers) > most:
+        raise InputError(f"{name} are {numbers}; wanted at least one, each in 1 to {most}.")
+    return numbers
+
+
+def _write_part(folder: Path, seed: int, jobs: list[tuple[str, int, int]], cameras: list[int]) -> int:
+    for action, subject, repetition in jobs:
+        performance = perform(action, subject, repetition, seed=seed)
+        for camera in cameras:
+            setup = (subject - 1) % _SETUPS + 1
+            name = f"S{setup:03d}C{camera:03d}P{subject:03d}R{repetition:03d}{action}"
+            bodies, truth = record(performance, camera, _rng(seed, _SENSOR, action, subject, repetition, camera))
+            write_skeleton(folder / f"{name}.skeleton", len(performance.xyz), bodies)
+            np.save(folder / f"{name}.truth.npy", truth, allow_pickle=False)
+    return len(jobs) * len(cameras)
+
+
+def _rng(seed: int, stream: int, action: str, subject: int, repetition: int, camera: int = 0) -> np.random.Generator:
+    return np.random.default_rng([seed, stream, int(action[1:]), subject, repetition, camera])
+
+
+def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) -> Performance:
+    """One person performs one action, amid movements that mean nothing.
+
+    Args:
+        action: the id of a planted class, such as ``"A007"``.
+        subject: the person's number: proportions and style depend on it and the seed alone.
+        repetition: which performance.
+        seed: of all randomness.
+
+    Raises:
+        InputError: where the action is not planted.
+
+    Example:
+        >>> throw = perform("A007", subject=1)
+        >>> throw.xyz.shape == throw.background.shape
+        True
+    """
+    if action not in ACTIONS:
+        raise unknown("planted action", action, ACTIONS)
+    person = random_person(np.random.default_rng([seed, _PERSON, subject]))
+    rng = _rng(seed, _BACKGROUND, action, subject, repetition)
+    frames = int(rng.integers(60, 91))
+    place = random_place(rng)
+    pose, busy = restless(person, frames, rng)
+    background = skeleton(person, pose)
+    rng = _rng(seed, _ACTION, action, subject, repetition)
+    span = _when(ACTIONS[action], person, busy, rng)
+    ACTIONS[action].perform(pose, person, span, rng)
+    return Performance(person, place, background, skeleton(person, pose), span)
+
+
+def _when(action: Action, person: Person, busy: NDArray[np.bool_], rng: np.random.Generator) -> Span:
+    """A span that fits into the clip; for actions of the legs, one in which the person can stand."""
+    frames = busy.shape[1]
+    length = min(round(rng.uniform(*action.seconds) * person.tempo * 30), frames - 6)
+    rest = frames - length
+    if action.stays:
+        # A recording ends soon after the last thing that happens.
+        return Span(rest - int(rng.integers(3, min(16, rest))), length)
+    starts = np.arange(2, rest - 1)
+    if action.legs:
+        other = busy[1 - person.side]
+        overlap = np.array([other[start : start + length].sum() for start in starts])
+        starts = starts[overlap == overlap.min()]
+    return Span(int(rng.choice(starts)), length)
+
+
+def record(performance: Performance, camera: int, rng: np.random.Generator) -> tuple[list[Body], NDArray[np.bool_]]:
+    """A performance as one camera records it, and its truth.
+
+    Args:
+        performance: what happens in the room.
+        camera: 1, 2 or 3.
+        rng: of the sensor's faults.
+
+    Returns:
+        The bodies in the order of their first appearance, and which of their cells are planted, ``[M, T, N]``.
+    """
+    frames = len(performance.xyz)
+    faults = random_faults(frames, rng)
+    shown = faults.apply(camera_view(performance.xyz, performance.place, camera))
+    without = faults.apply(camera_view(performance.background, performance.place, camera))
+    moved = np.linalg.norm(shown - without, axis=-1) > MOVED
+    # An arm that passes where it would have been anyway is still acting: from each joint's first frame to its last.
+    began = np.logical_or.accumulate(moved, axis=0)
+    goes_on = np.logical_or.accumulate(moved[::-1], axis=0)[::-1]
+    bodies = [Body(body_id(rng), 0, shown, faults.state)]
+    truth = [began & goes_on]
+    if rng.random() < 0.05:
+        bodies.append(random_ghost(frames, rng))
+        truth.append(np.zeros_like(moved))
+    return bodies, np.stack(truth)

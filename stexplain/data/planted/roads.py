@@ -1,0 +1,255 @@
+"""Makes speeds on a road network in which the cause of every later slowdown is known.
+
+Congestion starts at a sensor and spreads upstream, against the direction of travel: its tail reaches the sensor before
+after 25 to 35 minutes. With q the share of the free speed that is lost to it,
+
+    q[t, n] = starts[t, n] + sum over links n -> m of gain(n, m) * sum over k of TAIL[k] * q[t - k, m],
+    speed[t, n] = free[t, n] * (1 - max(q[t, n], fault[t, n])) + drift[t, n] + noise[t, n].
+
+`free` follows the hour and the day of the week. Faults are distractors: a sensor reports a low speed, as low and as
+long as congestion, begins and ends at once where congestion builds up over a quarter of an hour, and nothing spreads
+from it. The dynamics are linear, so which readings of a window cause a later slowdown is known exactly.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from stexplain.cards import SeriesCard
+from stexplain.data.load_series import EVENTS, TRUTH
+from stexplain.data.planted.roads_network import Network, network
+
+Array = NDArray[np.float64]
+
+TAIL = {5: 0.25, 6: 0.5, 7: 0.25}
+"""How many frames the tail of congestion takes from a sensor to the one before: shares by frames of 5 minutes."""
+GAIN = 0.92
+"""How much of congestion spreads along a link of weight 1; a ramp has a lower weight."""
+DAYS = 35
+PER_DAY = 288
+_CONGESTIONS_A_DAY = 60
+_APART = 48
+_FAULTS_EACH = 3
+_HORIZONS = (3, 6, 9, 12)
+
+
+@dataclass(frozen=True)
+class World:
+    """All that the generator knows, ``[T, N]`` each.
+
+    Attributes:
+        roads: the network.
+        free: the speed without congestion, fault and noise, in mph.
+        starts: what is lost to congestion that starts there.
+        lost: q, what is lost to congestion, wherever it started.
+        fault: what a faulty sensor reports as lost.
+        speed: the readings in mph; NaN where one is missing.
+        begun: the frame, the sensor and the last frame of each congestion's start, ``[congestions, 3]``.
+    """
+
+    roads: Network
+    free: Array
+    starts: Array
+    lost: Array
+    fault: Array
+    speed: Array
+    begun: NDArray[np.int64]
+
+
+def simulate(seed: int = 0, days: int = DAYS) -> World:
+    """The readings of some weeks that begin on a Monday, and all that they are made of.
+
+    Args:
+        seed: of everything random.
+        days: how many.
+
+    Example:
+        >>> world = simulate(days=1)
+        >>> world.speed.shape == (288, len(world.roads.sensors))
+        True
+    """
+    rng = np.random.default_rng(seed)
+    roads = network()
+    shape = (days * PER_DAY, len(roads.sensors))
+    starts, fault, begun = _disturbances(rng, roads, shape, days)
+    lost = spread(starts, roads.gains(GAIN))
+    free = roads.limits * (1 - _rhythm(roads, shape[0]))
+    drift = lfilter([1.0], [1.0, -0.97], rng.normal(0, 0.25, shape), axis=0)
+    speed = free * (1 - np.clip(np.maximum(lost, fault), 0, 0.9)) + drift + rng.normal(0, 1.2, shape)
+    speed = np.where(_missing(rng, shape), np.nan, np.maximum(speed, 1.0).round(2))
+    return World(roads, free, starts, lost, fault, speed, begun)
+
+
+def spread(starts: Array, gains: Array, before: Array | None = None) -> Array:
+    """What is lost to congestion (q of the module's equation), frame by frame.
+
+    Args:
+        starts: ``[..., T, N]``, what is lost to congestion that starts there.
+        gains: ``[N, N]``: what spreads from the sensor of the row to that of the column.
+        before: q of the frames before, ``[..., W, N]``, or nothing.
+
+    Returns:
+        q of the T frames, ``[..., T, N]``.
+    """
+    past = np.zeros((*starts.shape[:-2], max(TAIL), starts.shape[-1])) if before is None else before
+    lost = np.concatenate([past, starts], axis=-2)
+    for t in range(past.shape[-2], lost.shape[-2]):
+        for frames, share in TAIL.items():
+            if t >= frames:
+                lost[..., t, :] += share * lost[..., t - frames, :] @ gains
+    return lost[..., past.shape[-2] :, :]
+
+
+def response(roads: Network, window: int, horizon: int) -> Array:
+    """What each reading of a window adds to q afterwards, ``[window, N (of the reading), horizon, N]``.
+
+    Readings in the window are what they are: one does not change another, only what comes after the window.
+    """
+    count = len(roads.sensors)
+    each = np.eye(window * count).reshape(window, count, window, count)
+    none = np.zeros((window, count, horizon, count))
+    return spread(none, roads.gains(GAIN), before=each)
+
+
+def planted_events(world: World, window: int, horizon: int, seed: int = 0) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Slowdowns that are certain at the end of a window that does not show them yet, and the readings that cause them.
+
+    A target moves freely throughout the window, and at the horizon loses a quarter of its free speed or more to
+    congestion that was under way in the window. The cause is every reading of the window that adds at least a
+    twentieth of it. A faulty sensor reports as deep a slowdown elsewhere in the window.
+
+    Returns:
+        A row per event: ``target``, ``frame`` (the first of the window), ``horizon``, ``origin`` (where the congestion
+        started), ``slowdown`` (in mph); and the cause, ``[events, window, N]``, bool.
+    """
+    rng = np.random.default_rng([seed, 1])
+    adds = response(world.roads, window, horizon)
+    upstream = world.roads.upstream(3)
+    there = ~np.isnan(world.speed) & (world.fault == 0)
+    rows, causes = [], []
+    for start, origin, _ in world.begun.tolist():
+        reached = [upstream[origin][pick] for pick in rng.permutation(len(upstream[origin]))]
+        horizons = [int(h) for h in rng.permutation([h for h in _HORIZONS if h <= horizon])]
+        # Well into the slowdown where that can be, else at its beginning.
+        for late, (target, hops), h in product((5, 3, 2), reached, horizons):
+            first = start + 6 * hops + late - h - window + 1
+            cause = _cause(world, adds, there, target, first, h)
+            if cause is not None:
+                at = first + window - 1 + h
+                slowdown = world.free[at, target] * world.lost[at, target]
+                names = world.roads.sensors
+                rows.append((names[target], first, h, names[origin], round(float(slowdown), 2)))
+                causes.append(cause)
+                break
+    order = np.argsort([row[1] for row in rows], kind="stable")
+    table = pd.DataFrame([rows[i] for i in order], columns=["target", "frame", "horizon", "origin", "slowdown"])
+    return table, np.array([causes[i] for i in order], bool).reshape(-1, window, len(world.roads.sensors))
+
+
+def generate(card: SeriesCard, out: Path, *, seed: int = 0) -> None:
+    """Writes readings, network and planted events, as `stexplain.data.readers.speeds_csv` and `load_series` read them.
+
+    Args:
+        card: whose window and horizon the events are for.
+        out: the folder to make.
+        seed: of everything random.
+    """
+    world = simulate(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    roads = world.roads
+    time = pd.date_range("2024-01-01", periods=len(world.speed), freq="5min", name="time")
+    pd.DataFrame(world.speed, index=time, columns=list(roads.sensors)).to_csv(out / "speeds.csv")
+    links = [(roads.sensors[source], roads.sensors[target], weight) for source, target, weight in roads.links]
+    pd.DataFrame(links, columns=["source", "target", "weight"]).to_csv(out / "edges.csv", index=False)
+    places = pd.DataFrame(roads.positions, columns=["x", "y"])
+    places.insert(0, "sensor", roads.sensors)
+    places["group"] = roads.road
+    places.to_csv(out / "sensors.csv", index=False)
+    events, truth = planted_events(world, card.series.window, card.series.horizon, seed)
+    events.to_csv(out / EVENTS, index=False)
+    np.save(out / TRUTH, truth)
+
+
+def _cause(
+    world: World, adds: Array, there: NDArray[np.bool_], target: int, first: int, horizon: int
+) -> NDArray[np.bool_] | None:
+    """The cells of the window that cause this slowdown, or none where it is no event."""
+    window = len(adds)
+    at = first + window - 1 + horizon
+    if first < 0 or at >= len(world.lost) or not there[at, target]:
+        return None
+    cells = slice(first, first + window)
+    slowed = world.lost[at, target]
+    if slowed < 0.25 or world.lost[cells, target].max() > 0.05 or world.fault[cells, target].any():
+        return None
+    share = adds[:, :, horizon - 1, target] * world.lost[cells]
+    cause = share >= 0.05 * slowed
+    # What starts after the window cannot be foreseen, and small parts from elsewhere would make the truth untrue.
+    if share[cause].sum() < 0.9 * slowed or not there[cells][cause].all():
+        return None
+    begins = np.diff(world.fault[cells], axis=0) > 0.3
+    return cause if begins.any() else None
+
+
+def _disturbances(
+    rng: np.random.Generator, roads: Network, shape: tuple[int, int], days: int
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    starts, fault = np.zeros(shape), np.zeros(shape)
+    taken = np.zeros(shape, bool)
+    reach = roads.upstream(5)
+    begun = []
+    for _ in range(_CONGESTIONS_A_DAY * days):
+        day, hour = rng.integers(days), rng.choice([rng.normal(8, 1.5), rng.normal(17, 2), rng.uniform(5, 22)])
+        frame, sensor = int(day * PER_DAY + np.clip(hour, 0, 23.9) * 12), int(rng.integers(shape[1]))
+        depth, length = rng.uniform(0.4, 0.65), int(rng.integers(10, 20))
+        touched = [sensor, *(target for target, _ in reach[sensor])]
+        # Two that meet would add up to more than a standstill.
+        if taken[frame : frame + _APART, touched].any():
+            continue
+        taken[frame : frame + _APART, touched] = True
+        _add(starts, frame, sensor, depth * _pulse(length, gradual=3))
+        begun.append((frame, sensor, frame + length))
+        others = [other for other in range(shape[1]) if other not in touched]
+        for other in rng.choice(others, _FAULTS_EACH, replace=False):
+            length = int(rng.integers(10, 20))
+            _add(fault, frame + int(rng.integers(-6, 24)), int(other), depth * _pulse(length, gradual=0))
+    return starts, np.minimum(fault, 0.65), np.array(sorted(begun), np.int64).reshape(-1, 3)
+
+
+def _pulse(length: int, gradual: int) -> Array:
+    rise = np.arange(1, gradual + 1) / (gradual + 1)
+    return np.concatenate([rise, np.ones(length - 2 * gradual), rise[::-1]])
+
+
+def _add(field: Array, frame: int, sensor: int, pulse: Array) -> None:
+    inside = slice(max(frame, 0), min(frame + len(pulse), len(field)))
+    field[inside, sensor] += pulse[inside.start - frame : inside.stop - frame]
+
+
+def _rhythm(roads: Network, frames: int) -> Array:
+    """The share of the limit that ordinary traffic takes, by hour and day of week, ``[T, N]``."""
+    hour = (np.arange(frames) % PER_DAY) / 12
+    weekend = (np.arange(frames) // PER_DAY) % 7 >= 5
+
+    def peak(at: float, width: float) -> Array:
+        return np.exp(-(((hour - at) / width) ** 2))
+
+    inbound = 0.22 * peak(8, 1.3) + 0.10 * peak(17.5, 1.6)
+    outbound = 0.10 * peak(8, 1.3) + 0.22 * peak(17.5, 1.6)
+    leisure = 0.08 * peak(14, 3.5)
+    working = np.where(roads.inbound, inbound[:, None], outbound[:, None])
+    return np.asarray(np.where(weekend[:, None], leisure[:, None], working))
+
+
+def _missing(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Single readings that are lost, and sensors that send nothing for up to three hours."""
+    lost = rng.random(shape) < 0.005
+    for _ in range(round(2 * shape[1] * shape[0] / (7 * PER_DAY))):
+        frame, sensor = int(rng.integers(shape[0])), int(rng.integers(shape[1]))
+        lost[frame : frame + int(rng.integers(6, 37)), sensor] = True
+    return lost

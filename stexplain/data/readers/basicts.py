@@ -1,0 +1,61 @@
+"""Reads BasicTS' layout: `data.dat` (float32, [T, N, C]), `desc.json` that tells its shape, and `adj_mx.pkl`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stexplain.cards import SeriesCard
+from stexplain.data.readers.dcrnn_pickle import read_adjacency
+from stexplain.data.readers.road_graph import positions_beside
+from stexplain.data.series_file import SeriesFile, found_file, times_from_start
+from stexplain.errors import DataError, InputError
+from stexplain.files import read_json
+from stexplain.graph import STGraph
+
+
+def read(where: Path, card: SeriesCard) -> SeriesFile:
+    """Reads the series and its graph; the readings stay on disk and are mapped into memory.
+
+    Of the channels the first are taken, as many as the card names: behind them BasicTS keeps time of day and day of
+    week, which `WindowedSeries.with_calendar` makes.
+
+    Args:
+        where: the folder, or ``data.dat`` in it.
+        card: of the series; `series.start` is the time of the first frame, which the files do not tell.
+
+    Returns:
+        Readings ``[T, N, C]``, float32, a memory map.
+
+    Raises:
+        DataError: where a file is missing or broken, or sizes do not fit.
+    """
+    where = Path(where)
+    path = found_file(where, "data.dat", "the readings", companion=False)
+    told = found_file(path, "desc.json", "which tells the shape of the readings")
+    says = read_json(told)
+    shape = says.get("shape")
+    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) and size > 0 for size in shape)):
+        raise DataError(f"{told}: shape is {shape!r}; wanted [T, N, C]. Fetch the file again.")
+    if path.stat().st_size != 4 * int(np.prod(shape)):
+        raise DataError(
+            f"{path} holds {path.stat().st_size} bytes; wanted {4 * int(np.prod(shape))} for {shape} numbers of "
+            f"float32, as {told.name} says. Is it truncated?"
+        )
+    channels = len(card.series.channels)
+    if channels > shape[2]:
+        raise DataError(f"{told} tells of {shape[2]} channels; the card {card.name!r} names {channels}.")
+    minutes = says.get("frequency (minutes)", card.series.minutes)
+    if minutes != card.series.minutes:
+        raise DataError(
+            f"{told} says {minutes} min from frame to frame; the card {card.name!r} {card.series.minutes:g}."
+        )
+    values = np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2]))[..., :channels]
+    adjacency = found_file(path, ("adj_mx.pkl", "adj_*.pkl"), "the adjacency")
+    ids, matrix = read_adjacency(adjacency)
+    if len(ids) != shape[1]:
+        raise DataError(f"{adjacency} is of {len(ids)} sensors; {path.name} holds {shape[1]}.")
+    try:
+        graph = STGraph.from_adjacency(matrix, ids, positions=positions_beside(path, ids))
+    except InputError as error:
+        raise DataError(f"{adjacency}: {error}") from error
+    return SeriesFile(values, graph, times_from_start(card, shape[0]))

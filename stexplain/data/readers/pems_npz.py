@@ -1,0 +1,83 @@
+"""Reads PEMS03, 04, 07 and 08 as ASTGCN's authors published them: `data` [T, N, C] in an npz, and distances in CSV."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.cards import SeriesCard
+from stexplain.data.readers.number_table import read_text_table
+from stexplain.data.readers.road_graph import positions_beside
+from stexplain.data.series_file import SeriesFile, found_file, optional_file, times_from_start
+from stexplain.errors import DataError, InputError
+from stexplain.graph import STGraph
+
+
+def read(where: Path, card: SeriesCard) -> SeriesFile:
+    """Reads the series and its graph.
+
+    The graph has an edge of weight 1 for every pair of the distance file, in its direction, as Guo et al. (2019) take
+    it: the file lists neighbours on the road only. `STGraph.from_distances` weighs them otherwise.
+
+    Args:
+        where: the folder with one ``.npz`` file and ``distance.csv`` (from, to, cost), or the npz file. A file
+            ``{name of the npz}.txt``, as PEMS03 has, lists the ids of the sensors; without, they are numbers from 0.
+        card: of the series; `series.start` is the time of the first frame, which the files do not tell.
+
+    Returns:
+        Readings ``[T, N, C]``, float32.
+
+    Raises:
+        DataError: where a file is missing or broken, or does not fit the card.
+    """
+    where = Path(where)
+    path = found_file(where, card.files.get("readings", "*.npz"), "the readings", companion=False)
+    values = read_arrays(path, "data")["data"]
+    channels = card.series.channels
+    if values.ndim != 3 or values.shape[2] != len(channels):
+        raise DataError(
+            f"{path}: data has shape {values.shape}; wanted [T, N, {len(channels)}] ({', '.join(channels)})."
+        )
+    listed = optional_file(path, f"{path.stem}.txt", f"{path.stem.upper()}.txt")
+    ids = [str(number) for number in range(values.shape[1])] if listed is None else listed.read_text("utf-8").split()
+    if len(ids) != values.shape[1]:
+        raise DataError(f"{listed} lists {len(ids)} sensors; {path.name} holds {values.shape[1]}.")
+    names = (
+        card.files.get("distances", "distance.csv"),
+        "distances.csv",
+        f"{path.stem}.csv",
+        f"{path.stem.upper()}.csv",
+    )
+    links = found_file(path, names, "the distances (from, to, cost)")
+    try:
+        pairs = read_text_table(links).iloc[:, :2].drop_duplicates()
+        pairs = pairs[pairs.iloc[:, 0] != pairs.iloc[:, 1]]
+        graph = STGraph.from_pandas(pairs, ids, directed=True, positions=positions_beside(path, ids))
+    except InputError as error:
+        raise DataError(f"{links}: {error}") from error
+    return SeriesFile(values.astype(np.float32, copy=False), graph, times_from_start(card, len(values)))
+
+
+def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
+    """Arrays of numbers from an npz file; nothing in it is unpickled.
+
+    Raises:
+        DataError: where the file is no npz, lacks an array, or one is of objects.
+    """
+    again = "Fetch the file again."
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            missing = [name for name in names if name not in file]
+            if missing:
+                raise DataError(
+                    f"{path} has no array {missing[0]!r}. It has: {', '.join(file.files) or 'none'}. {again}"
+                )
+            found = {name: file[name] for name in names}
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} could not be read as npz: {error}. {again}") from error
+    for name, values in found.items():
+        if values.dtype.kind not in "fiu":
+            raise DataError(f"{path}: {name} is of type {values.dtype}; wanted numbers. {again}")
+    return found

@@ -1,0 +1,1 @@
+"""The prepared store: recordings read once, in parallel, into memory-mapped shards."""

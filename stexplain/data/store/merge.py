@@ -1,0 +1,129 @@
+"""Lays the shards of a preparation end to end in a store."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.data.store.prepared import COLUMNS, FORMAT
+from stexplain.data.store.shards import Shard, count, read_entries, read_shard
+from stexplain.errors import DataError
+from stexplain.files import atomic_write, sha256, write_json
+
+
+def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
+    """Lays the shards of a plan end to end in `folder / "store"`.
+
+    Args:
+        folder: of the preparation.
+        plan: as it lies in the folder.
+        command: that made the store, to be kept with it.
+
+    Raises:
+        DataError: where no recording can be used, or only some of them come with a planted truth.
+    """
+    entries = [entry for number in range(count(plan)) for entry in read_entries(folder, number)]
+    left_out = [_refusal(item) for item in plan["refused"]]
+    first_with: dict[str, str] = {}
+    kept: list[dict[str, Any]] = []
+    for entry in entries:
+        name = plan["sources"][entry["source"]]["id"]
+        if "content" in entry and (twin := first_with.setdefault(entry["content"], name)) != name:
+            entry.update(kind="duplicate", reason=f"exactly the same positions as {twin}, which comes first")
+        if "kind" in entry:
+            left_out.append({"id": name, "kind": entry["kind"], "reason": entry["reason"]})
+        else:
+            kept.append(entry)
+    if not kept:
+        example = min(left_out, key=_by_id)
+        raise DataError(
+            f"none of the {len(left_out)} recordings in {plan['raw']} can be used. The first, {example['id']}: "
+            f"{example['reason']}."
+        )
+    planted = {entry["planted"] for entry in kept}
+    if len(planted) > 1:
+        raise DataError(f"{plan['raw']} has planted truth beside some recordings and not beside others.")
+    keep = {entry["source"] for entry in kept}
+    labels = sorted({plan["sources"][entry["source"]]["label"] for entry in kept})
+    nodes, rows = len(plan["nodes"]), sum(entry["frames"] * entry["instances"] for entry in kept)
+    with atomic_write(folder / "store") as store:
+        store.mkdir()
+        index = _index(plan, kept, labels)
+        index.to_csv(store / "index.csv", index=False)
+        left_out.sort(key=_by_id)
+        pd.DataFrame(left_out, columns=["id", "kind", "reason"]).to_csv(store / "left_out.csv", index=False)
+        arrays = {"x": ((rows, nodes, 3), "<f4"), "valid": ((rows,), "|b1")}
+        if planted == {True}:
+            arrays["truth"] = ((rows, nodes), "|b1")
+        for name, (shape, kind) in arrays.items():
+            parts = (part for number in range(count(plan)) for part in _kept(read_shard(folder, number), name, keep))
+            _write_array(store / f"{name}.npy", shape, kind, parts)
+        names = ["index.csv", "left_out.csv", *(f"{name}.npy" for name in arrays)]
+        number_by_kind = Counter(line["kind"] for line in left_out)
+        info = {
+            "format": FORMAT,
+            **{name: plan[name] for name in ("version", "stexplain", "card", "card_hash", "reader", "key")},
+            "command": command,
+            **{name: plan[name] for name in ("keep", "nodes", "channels", "instances")},
+            "classes": [plan["classes"][label] for label in labels],
+            "found": len(kept) + len(left_out),
+            "kept": len(kept),
+            "left_out": dict(sorted(number_by_kind.items())),
+            "rows": rows,
+            "files": {name: {"bytes": (store / name).stat().st_size, "sha256": sha256(store / name)} for name in names},
+        }
+        write_json(store / "store.json", info)
+
+
+def _by_id(line: dict[str, str]) -> str:
+    return line["id"]
+
+
+def _refusal(item: dict[str, Any]) -> dict[str, str]:
+    if item["problem"]:
+        return {"id": item["id"], "kind": "unknown name or class", "reason": item["problem"]}
+    return {"id": item["id"], "kind": "listed as missing", "reason": "named in the list of missing recordings"}
+
+
+def _index(plan: dict[str, Any], kept: list[dict[str, Any]], labels: list[int]) -> pd.DataFrame:
+    sources = [plan["sources"][entry["source"]] for entry in kept]
+    sizes = [entry["frames"] * entry["instances"] for entry in kept]
+    table = pd.DataFrame(
+        {
+            "id": [source["id"] for source in sources],
+            "class": [plan["classes"][source["label"]]["id"] for source in sources],
+            "label": [labels.index(source["label"]) for source in sources],
+            **{name: [entry[name] for entry in kept] for name in ("frames", "instances", "bodies")},
+            "offset": np.cumsum([0, *sizes[:-1]]),
+        },
+        columns=list(COLUMNS),
+    )
+    fields = pd.DataFrame([source["fields"] for source in sources], index=table.index)
+    if clash := set(fields.columns) & set(COLUMNS):
+        raise DataError(
+            f"the reader {plan['reader']} gives a field {clash.pop()!r}, a name that the index uses itself."
+        )
+    return pd.concat([table, fields], axis=1)
+
+
+def _kept(shard: Shard, name: str, keep: set[int]) -> Iterator[NDArray[Any]]:
+    values, at = getattr(shard, name), 0
+    for entry in shard.entries:
+        if "kind" in entry:
+            continue
+        size = entry["frames"] * entry["instances"]
+        if entry["source"] in keep:
+            yield values[at : at + size]
+        at += size
+
+
+def _write_array(path: Path, shape: tuple[int, ...], kind: str, parts: Iterable[NDArray[Any]]) -> None:
+    """A .npy file, written in order: on a full disk a memory map would kill the process, where a write says why."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": kind})
+        for part in parts:
+            file.write(np.ascontiguousarray(part, kind).tobytes())

@@ -1,0 +1,258 @@
+"""Reads a dataset's recordings once, in parallel, into a store.
+
+The recordings are divided into shards, each written aside and renamed. A run that was killed goes on with the shards
+that are missing; the store itself appears by one rename when everything is in it. The same recordings give the same
+bytes, however often the work was interrupted.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stexplain.cards import DatasetCard, dataset_card, imported
+from stexplain.data.recording import KEEP, Keep, Source
+from stexplain.data.store.merge import merge
+from stexplain.data.store.prepared import VERSION, Store, is_store
+from stexplain.data.store.shards import count, shard_path, write_shard
+from stexplain.errors import DataError, InputError, unknown
+from stexplain.files import folder_lock, read_json, write_json
+from stexplain.version import __version__
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a preparation came to.
+
+    Attributes:
+        card: the dataset.
+        out: the store.
+        found: recordings that were found.
+        kept: recordings in the store.
+        left_out: how many recordings were left out, by kind; `left_out.csv` in the store names each.
+        rows: instance-frames in the store.
+        bytes: size of the store.
+        seconds: how long it took; 0 where the store was there already.
+        note: what the user should know, or nothing.
+    """
+
+    card: str
+    out: str
+    found: int
+    kept: int
+    left_out: dict[str, int]
+    rows: int
+    bytes: int
+    seconds: float
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.out}: {self.kept:,} of {self.found:,} recordings of {self.card}, {self.rows:,} instance-frames, "
+            f"{self.bytes / 1e6:,.1f} MB, {self.seconds:.1f} s"
+        ]
+        lines += [f"  left out, {kind}: {number:,}" for kind, number in self.left_out.items()]
+        lines += [f"  {self.out}/left_out.csv says which and why"] if self.left_out else []
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+
+def prepare(
+    card: str | Path | DatasetCard,
+    raw: Path,
+    out: Path,
+    *,
+    workers: int | None = None,
+    keep: Keep = "energy",
+    missing: Path | None = None,
+    progress: bool = True,
+) -> Summary:
+    """Prepares a store from a folder of recordings.
+
+    Left out are recordings whose name or class the card does not know, that are listed as missing, that are broken,
+    that hold no body or one frame only, and all but the first (by id) of recordings with exactly equal positions,
+    which would leak from training to test.
+
+    Args:
+        card: of the dataset.
+        raw: the folder of recordings; its subfolders are searched too.
+        out: the store to make. Nothing is there until the store is whole.
+        workers: processes; none: one per processor.
+        keep: which bodies are kept where there are more than the card's instances, see `recording.choose`.
+        missing: a file that names recordings to leave out, one a line. None: the file that the card names, where it
+            lies in `raw`.
+        progress: whether a bar is shown.
+
+    Raises:
+        InputError: where `raw` holds no recordings, or `out` is something else already.
+        DataError: where no recording can be used, or the disk is full.
+    """
+    start = time.monotonic()
+    card, raw, out = dataset_card(card), Path(raw), Path(out)
+    if keep not in KEEP:
+        raise unknown("choice of bodies to keep", keep, KEEP)
+    if workers is not None and workers < 1:
+        raise InputError(f"{workers} workers came; wanted at least 1.")
+    plan, note = _planned(card, raw, keep, missing)
+    with folder_lock(out.with_name(f".{out.name}.preparing")) as folder:
+        if not _there_already(out, plan["key"]):
+            if not (folder / "plan.json").is_file() or read_json(folder / "plan.json").get("key") != plan["key"]:
+                _clear(folder)
+                write_json(folder / "plan.json", plan)
+            _write_shards(folder, plan, workers or len(os.sched_getaffinity(0)), progress)
+            merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
+            if out.is_dir():
+                out.rmdir()
+            (folder / "store").rename(out)
+            seconds = time.monotonic() - start
+        else:
+            seconds = 0.0
+        shutil.rmtree(folder, ignore_errors=True)
+    info = Store.open(out).info
+    size = sum(entry["bytes"] for entry in info["files"].values())
+    return Summary(
+        card.name, str(out), info["found"], info["kept"], info["left_out"], info["rows"], size, seconds, note
+    )
+
+
+def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> tuple[dict[str, Any], str]:
+    """Everything that decides what the store will hold, and a `key` over it."""
+    if not raw.is_dir():
+        raise InputError(f"{raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
+    if is_store(raw):
+        raise InputError(f"{raw} is a prepared store already. Give the folder of recordings as downloaded.")
+    sources: list[Source] = imported(card.reader, f"the card {card.name!r}").find(raw, card)
+    if not sources:
+        raise InputError(
+            f"{raw} holds no recordings that {card.reader} can read. How to get {card.name!r}: {card.obtain.strip()}"
+        )
+    if twice := [name for name, number in Counter(source.id for source in sources).items() if number > 1]:
+        raise InputError(f"{raw} holds the recording {twice[0]!r} more than once. Give a folder with one copy of each.")
+    listed, note = _listed(card, raw, missing)
+    state = [(source.path.stat().st_size, source.path.stat().st_mtime_ns) for source in sources]
+    items = [
+        {
+            "id": source.id,
+            "path": str(source.path.relative_to(raw)),
+            "label": source.label,
+            "fields": dict(source.fields),
+            "problem": source.problem,
+            "listed": source.id in listed,
+        }
+        for source in sources
+    ]
+    plan = {
+        "version": VERSION,
+        "stexplain": __version__,
+        "card": card.name,
+        "card_hash": card.hash,
+        "reader": card.reader,
+        "nodes": card.graph.nodes,
+        "channels": card.axes.channels,
+        "instances": card.axes.instances,
+        "classes": [{"id": entry.id, "name": entry.name} for entry in card.classes],
+        "keep": keep,
+    }
+    refused = [item for item in items if item["problem"] or item["listed"]]
+    read = [item for item in items if not (item["problem"] or item["listed"])]
+    key = hashlib.sha256(json.dumps([plan, items, state], sort_keys=True).encode()).hexdigest()
+    return {**plan, "key": key, "raw": str(raw.resolve()), "refused": refused, "sources": read}, note
+
+
+def _listed(card: DatasetCard, raw: Path, missing: Path | None) -> tuple[set[str], str]:
+    """The recordings that a list says to leave out, and a note where the card names a list that is not there."""
+    named = card.files.get("missing")
+    if missing is None and named is not None:
+        found = [path for path in (raw / named, raw.parent / named) if path.is_file()]
+        if not found:
+            note = f"{named} was not given (--missing), so only recordings without any body are left out as missing."
+            return set(), note
+        missing = found[0]
+    if missing is None:
+        return set(), ""
+    try:
+        lines = Path(missing).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{missing} could not be read: {error}. It should name recordings, one a line.") from error
+    # Prose, such as the heading of NTU's own list, has more than one word a line.
+    names = {Path(line.strip()).stem for line in lines if len(line.split()) == 1}
+    if not names:
+        raise InputError(f"{missing} names no recordings; wanted one name a line.")
+    return names, ""
+
+
+def _there_already(out: Path, key: str) -> bool:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if is_store(out) and read_json(out / "store.json").get("key") == key:
+        return True
+    what = "a store of other recordings, or made in another way" if is_store(out) else "not a store"
+    raise InputError(f"{out} is there already and is {what}. Give another folder, or remove that one first.")
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink()
+
+
+def _write_shards(folder: Path, plan: dict[str, Any], workers: int, progress: bool) -> None:
+    from rich.progress import MofNCompleteColumn, Progress
+
+    wanted = range(count(plan))
+    missing = [number for number in wanted if not shard_path(folder, number).is_file()]
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, disable=not progress, transient=True) as bar:
+        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=len(wanted))
+        bar.update(task, completed=len(wanted) - len(missing))
+        if min(workers, len(missing)) <= 1:
+            for number in missing:
+                write_shard(folder, plan, number)
+                bar.advance(task)
+            return
+        with _processes(folder, min(workers, len(missing))) as running:
+            while any(process.poll() is None for process, _ in running):
+                bar.update(task, completed=sum(shard_path(folder, number).is_file() for number in wanted))
+                time.sleep(0.1)
+                if any(process.poll() not in (None, 0) for process, _ in running):
+                    break
+    if left := [number for number in wanted if not shard_path(folder, number).is_file()]:
+        raise DataError(f"{len(left)} of {len(wanted)} parts were not written. Run the same command again to go on.")
+
+
+@contextmanager
+def _processes(folder: Path, number: int) -> Iterator[list[tuple[subprocess.Popen[bytes], IO[bytes]]]]:
+    """Processes that write shards. They end with the block; what one of them reported as wrong is raised."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    running: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+    try:
+        for first in range(number):
+            log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with its process
+            command = [sys.executable, "-m", "stexplain.data.store.shards", str(folder), str(first), str(number)]
+            running.append((subprocess.Popen(command, stderr=log, env=environment), log))
+        yield running
+        for process, log in running:
+            if process.poll() not in (None, 0):
+                log.seek(0)
+                told = log.read().decode("utf-8", "replace").strip()
+                raise DataError(told or f"A process that reads recordings ended with {process.returncode}.")
+    finally:
+        for process, log in running:
+            process.terminate()
+            process.wait()
+            log.close()

@@ -1,0 +1,252 @@
+"""What an explainer gives: importance over node x time, with all that is needed to read it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.axes import check_shape
+from stexplain.errors import InputError
+from stexplain.explainers.joining import check_alike
+
+if TYPE_CHECKING:
+    import xarray
+
+    from stexplain.graph import STGraph
+
+# Stands for what `__post_init__` fills in from the shape of the values.
+_UNSET: Any = None
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """Importance of every node at every frame, for a batch of samples.
+
+    Attributes:
+        values: signed importance ``[B, M, T, N]``, float32; zero where not valid. Comparable within a sample, and
+            between samples of one model, layer and method.
+        valid: which frames of which instance hold a reading, ``[B, M, T]``, bool.
+        node_names: the names of the nodes; "0", "1", ... where they have none.
+        time: where each frame lies, ``[T]``; frame numbers unless given otherwise.
+        method: the name of the method.
+        target: what was explained, in words.
+        targets: the class that was explained, ``[B]`` int64; -1 where it is none.
+        score: the model's score of the target, ``[B]`` float32; NaN where no model was asked.
+        ids: the names of the samples; empty strings where they have none.
+        classes: the names of the classes, where known.
+        layer: the layer that was explained; empty: the input.
+        layer_values: signed importance at the layer's own resolution, ``[B, M, T', N]`` float32, padding included: it
+            sums to y - b under global average pooling and a linear head. None where the method works on the input.
+        stride: frames from one cell to the next.
+        padding_share: the share of ``|H|`` that lay on padding and absent instances and was set aside, ``[B]``, in
+            [0, 1].
+        graph: edges, groups and drawing positions of the nodes, where known.
+        extra: further numbers that a method gives for every sample, by name, each ``[B]`` float32, such as
+            ``"convergence_delta"``.
+
+    Raises:
+        InputError: where shapes do not fit each other.
+
+    Example:
+        >>> e = Explanation(np.array([[[[1.0, -2.0], [3.0, 0.0]]]]), np.ones((1, 1, 2), bool), ("hip", "hand"))
+        >>> e.importance.tolist()
+        [[[[1.0, 0.0], [3.0, 0.0]]]]
+        >>> e.nodes().to_dict("list")
+        {'hip': [2.0], 'hand': [0.0]}
+        >>> e
+        <Explanation of 1 sample by unnamed method: 1 instance x 2 frames x 2 nodes; most important: hip>
+    """
+
+    values: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    node_names: tuple[str, ...] = ()
+    time: NDArray[np.float64] = _UNSET
+    method: str = "unnamed method"
+    target: str = ""
+    targets: NDArray[np.int64] = _UNSET
+    score: NDArray[np.float32] = _UNSET
+    ids: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    layer: str = ""
+    layer_values: NDArray[np.float32] | None = None
+    stride: int = 1
+    padding_share: NDArray[np.float32] = _UNSET
+    graph: "STGraph | None" = None
+    extra: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fill = object.__setattr__
+        fill(self, "values", np.asarray(self.values, np.float32))
+        fill(self, "valid", np.asarray(self.valid, np.bool_))
+        sizes = check_shape("values", self.values.shape, "b m t n")
+        samples, frames, nodes = sizes["b"], sizes["t"], sizes["n"]
+        check_shape("valid", self.valid.shape, "b m t", b=samples, m=sizes["m"], t=frames)
+        names = self.node_names or tuple(str(index) for index in range(nodes))
+        fill(self, "node_names", tuple(str(name) for name in names))
+        fill(self, "ids", tuple(self.ids) or ("",) * samples)
+        fill(self, "classes", tuple(self.classes))
+        fill(
+            self,
+            "time",
+            np.arange(frames, dtype=np.float64) if self.time is None else np.asarray(self.time, np.float64),
+        )
+        fill(self, "targets", _filled(self.targets, samples, -1, np.int64))
+        fill(self, "score", _filled(self.score, samples, np.nan, np.float32))
+        fill(self, "padding_share", _filled(self.padding_share, samples, 0.0, np.float32))
+        if self.layer_values is not None:
+            fill(self, "layer_values", np.asarray(self.layer_values, np.float32))
+            check_shape("layer_values", self.layer_values.shape, "b m t n", b=samples, m=sizes["m"], n=nodes)
+        for what, came, wanted in (
+            ("node_names", len(self.node_names), nodes),
+            ("ids", len(self.ids), samples),
+            ("time", len(self.time), frames),
+            ("targets", len(self.targets), samples),
+            ("score", len(self.score), samples),
+            ("padding_share", len(self.padding_share), samples),
+            *((f"extra[{name!r}]", len(numbers), samples) for name, numbers in self.extra.items()),
+        ):
+            if came != wanted:
+                raise InputError(
+                    f"{what} has {came} entries; wanted {wanted}, as values have shape {self.values.shape}."
+                )
+
+    @property
+    def importance(self) -> NDArray[np.float32]:
+        """What speaks for the target: ReLU of the values, ``[B, M, T, N]``."""
+        return np.maximum(self.values, 0)
+
+    @property
+    def node_groups(self) -> dict[str, tuple[str, ...]]:
+        """The nodes of each group, such as a body part or a region; empty where no graph names any."""
+        return {} if self.graph is None else {name: tuple(nodes) for name, nodes in self.graph.groups.items()}
+
+    def nodes(self) -> pd.DataFrame:
+        """Importance per node: the mean of ReLU of the values over valid frames and instances.
+
+        Returns:
+            ``[B, N]``, a row per sample and a column per node; zeros for a sample without a valid frame.
+        """
+        weight = self.valid / np.maximum(self.valid.sum((1, 2), keepdims=True), 1)
+        means = np.einsum("bmtn,bmt->bn", self.importance, weight)
+        return pd.DataFrame(
+            means, index=pd.Index(self.ids, name="sample"), columns=pd.Index(self.node_names, name="node")
+        )
+
+    def groups(self) -> pd.DataFrame:
+        """Importance per group: the mean of `nodes` over the nodes of each group, ``[B, groups]``.
+
+        Raises:
+            InputError: where no graph names groups.
+        """
+        if not self.node_groups:
+            raise InputError("the explanation knows no groups of nodes. Give the explainer a graph that has groups.")
+        nodes = self.nodes()
+        return pd.DataFrame({name: nodes[list(of)].mean(axis=1) for name, of in self.node_groups.items()})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row per valid cell: ``sample, instance, frame, time, node, value``; value is signed."""
+        sample, instance, frame = np.nonzero(self.valid)
+        nodes = len(self.node_names)
+        return pd.DataFrame(
+            {
+                "sample": np.asarray(self.ids)[sample].repeat(nodes),
+                "instance": instance.repeat(nodes),
+                "frame": frame.repeat(nodes),
+                "time": self.time[frame].repeat(nodes),
+                "node": np.tile(np.asarray(self.node_names), len(sample)),
+                "value": self.values[sample, instance, frame].ravel(),
+            }
+        )
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """A dataset over the dimensions sample, instance, time, node (and cell), with all else as attributes."""
+        from stexplain.explainers.netcdf import to_dataset
+
+        return to_dataset(self)
+
+    def save(self, path: "str | Path") -> None:
+        """Writes a netCDF file, whole or not at all.
+
+        Raises:
+            DataError: where it cannot be written.
+        """
+        from stexplain.explainers.netcdf import save
+
+        save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: "str | Path") -> "Explanation":
+        """Reads what `save` wrote.
+
+        Raises:
+            DataError: where the file is missing, broken, or no explanation.
+        """
+        from stexplain.explainers.netcdf import load
+
+        return load(Path(path))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, which: "int | slice | NDArray[Any]") -> "Explanation":
+        """Some of the samples, as an explanation."""
+        if isinstance(which, int | np.integer):
+            if not -len(self) <= which < len(self):
+                raise IndexError(f"there is no sample {which}: the explanation holds {len(self)}.")
+            which = np.asarray([which])
+        rows = np.arange(len(self))[which]
+        return replace(
+            self,
+            ids=tuple(self.ids[row] for row in rows),
+            layer_values=None if self.layer_values is None else self.layer_values[rows],
+            extra={name: numbers[rows] for name, numbers in self.extra.items()},
+            **{name: getattr(self, name)[rows] for name in ("values", "valid", "targets", "score", "padding_share")},
+        )
+
+    def __repr__(self) -> str:
+        samples, instances, frames, nodes = self.values.shape
+        mean = self.nodes().mean(axis=0).sort_values(ascending=False, kind="stable")
+        top = ", ".join(str(name) for name in mean.index[:3][mean.to_numpy()[:3] > 0]) or "none"
+        about = f" of {self.target} in" if self.target else " of"
+        where = f" at {self.layer}" if self.layer else ""
+        aside = float(self.padding_share.mean()) if samples else 0.0
+        return (
+            f"<Explanation{about} {_count(samples, 'sample')} by {self.method}{where}: "
+            f"{_count(instances, 'instance')} x {_count(frames, 'frame')} x {_count(nodes, 'node')}; "
+            f"most important: {top}{f'; {aside:.0%} set aside on padding' if aside > 0 else ''}>"
+        )
+
+
+def joined(parts: Sequence[Explanation]) -> Explanation:
+    """Explanations of one method, layer and target, of samples of one size, as one.
+
+    Raises:
+        InputError: where there are none, or they are not of one kind.
+    """
+    check_alike("explanations", parts, ["method", "layer", "target", "stride", "node_names", "classes"])
+    first = parts[0]
+    if len({part.values.shape[1:] for part in parts}) > 1 or len({part.layer_values is None for part in parts}) > 1:
+        raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
+    arrays = [
+        "values",
+        "valid",
+        "targets",
+        "score",
+        "padding_share",
+        *(["layer_values"] if first.layer_values is not None else []),
+    ]
+    together: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
+    return replace(first, ids=tuple(name for part in parts for name in part.ids), extra=extra, **together)
+
+
+def _filled(values: Any, count: int, default: float, kind: Any) -> NDArray[Any]:
+    return np.full(count, default, kind) if values is None else np.asarray(values, kind)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Methods that explain by gradients at the input."""

@@ -1,0 +1,1 @@
+"""Methods that explain by the output of a layer."""

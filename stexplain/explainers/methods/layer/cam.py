@@ -1,0 +1,171 @@
+"""CAM: the class activation map of networks that end in global average pooling and a linear head."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from stexplain.errors import InputError
+from stexplain.explainers.explainer import ModelInput, Signals
+from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer, LayerOptions
+from stexplain.explainers.model.activations import capture_activations
+from stexplain.explainers.model.state import find_layer, first_tensor
+from stexplain.explainers.targets import Scores
+
+_Pointwise = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+
+
+class CAM(LayerExplainer):
+    """The class activation map of Zhou et al., "Learning deep features for discriminative localization" (CVPR 2016).
+
+    With F ``[B, M, T', N, C]`` the layer's output and w the weights of the linear head for class c:
+
+        CAM[b, m, t, n] = sum over k of w[c, k] F[b, m, t, n, k]
+
+    It is defined where the layer is followed by global average pooling and a linear head, which is checked: the pooled
+    map plus bias must be the model's logits. Nothing is differentiated, and all classes cost no more than one.
+
+    Args:
+        model: see `STGGradCAM`.
+        layer: see `STGGradCAM`.
+        layout: see `STGGradCAM`.
+        inputs: see `STGGradCAM`.
+        graph: see `STGGradCAM`.
+        classes: see `STGGradCAM`.
+        stride: see `STGGradCAM`.
+        offset: see `STGGradCAM`.
+        calls: see `STGGradCAM`.
+        head: the linear head, a `Linear` or a convolution of kernel size 1, by name or module; default: the last one
+            in the model.
+        chunk: see `STGGradCAM`.
+
+    Raises:
+        InputError: where the model has no such head, or does more than pooling before it.
+
+    Example:
+        >>> from stexplain.explainers.targets import Predicted
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        >>> with CAM(model, layer="0", layout="b c t n", inputs="b c t n") as explain:
+        ...     e = explain(torch.randn(5, 2, 8, 6), target=Predicted())
+        ...     explain.every_class(torch.randn(5, 2, 8, 6)).shape
+        (5, 3, 1, 8, 6)
+        >>> bias = model[-1].bias.detach().numpy()[e.targets]
+        >>> bool(abs(e.layer_values.mean((1, 2, 3)) + bias - e.score).max() < 1e-5)
+        True
+    """
+
+    method = "CAM"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        head: "str | nn.Module | None" = None,
+        **options: Unpack[LayerOptions],
+    ):
+        super().__init__(model, **options)
+        assert self.model is not None
+        self.head_name, self.head = _linear(self.model, head)
+
+    @property
+    def weight(self) -> Tensor:
+        """The head's weights ``[classes, C]``, as they are now."""
+        weight: Tensor = self.head.weight  # type: ignore[assignment]  # a module's attributes are of any type
+        return weight.detach().flatten(1)
+
+    @property
+    def bias(self) -> Tensor:
+        """The head's biases ``[classes]``, as they are now; zeros where it has none."""
+        if self.head.bias is None:
+            return self.weight.new_zeros(len(self.weight))
+        bias: Tensor = self.head.bias  # type: ignore[assignment]  # a module's attributes are of any type
+        return bias.detach()
+
+    def every_class(self, x: Signals, *, valid: Any = None) -> NDArray[np.float32]:
+        """The maps of all classes at once, at the layer's resolution: ``[B, classes, M, T', N]``.
+
+        Args:
+            x: as when called.
+            valid: as when called.
+
+        Raises:
+            InputError: as when called.
+        """
+        with self._computing():
+            asked = self._read(x, valid)
+            samples = asked.sizes["b"]
+            step = min(self.chunk or samples, samples)
+            parts = []
+            for start in range(0, samples, step):
+                part = self._part(asked, slice(start, min(start + step, samples)))
+                features, _ = self._pooled_features(part)
+                parts.append(torch.einsum("bmtnc,kc->bkmtn", features, self.weight).cpu().numpy().astype(np.float32))
+        return np.concatenate(parts)
+
+    def _cells(self, asked: ModelInput, readings: Sequence[Callable[[Any], Scores]]) -> list[tuple[Tensor, Scores]]:
+        features, output = self._pooled_features(asked)
+        found = []
+        for scored in readings:
+            # The target as weights of classes: exact, as every target that names a class is linear in the logits.
+            logits = output.detach().clone().requires_grad_()
+            reading = scored(logits)
+            if bool((reading.classes < 0).any()):
+                raise InputError(
+                    "CAM is defined for classes: give Class(...), Predicted() or Margin(..., ...) as target."
+                )
+            (shares,) = torch.autograd.grad(reading.scores.sum(), logits)
+            found.append((torch.einsum("bmtnc,bc->bmtn", features, shares @ self.weight), reading))
+        return found
+
+    def _pooled_features(self, asked: ModelInput) -> tuple[Tensor, Tensor]:
+        with capture_activations({self.layer_name: self.layer}, gradient=False) as heard, torch.no_grad():
+            output = first_tensor(self._output(asked), "the model")
+        features = self._features(heard.calls(self.layer_name), asked)
+        self._check_pooling(features, output, asked)
+        return features, output
+
+    def _check_pooling(self, features: Tensor, output: Tensor, asked: ModelInput) -> None:
+        problem = f"CAM needs global average pooling and a linear head behind layer {self.layer_name!r}; "
+        if features.shape[-1] != self.weight.shape[1] or output.shape[1:] != self.weight.shape[:1]:
+            raise InputError(
+                f"{problem}{self.head_name!r} maps {self.weight.shape[1]} channels to {self.weight.shape[0]}, where "
+                f"the layer has {features.shape[-1]} and the output is {tuple(output.shape)}. Use STGGradCAM."
+            )
+        over_nodes = features.mean(3)
+        cells = over_nodes.shape[2]
+        ok = self._position_valid(asked, cells).to(features.dtype)
+        there = (ok.sum(2) > 0).to(features.dtype)
+        row_means = torch.einsum("bmtc,bmt->bmc", over_nodes, ok / ok.sum(2, keepdim=True).clamp(min=1))
+        # All cells alike; the valid cells alike; the valid cells of each instance, then the instances present.
+        pools = [
+            over_nodes.mean((1, 2)),
+            torch.einsum("bmtc,bmt->bc", over_nodes, ok / ok.sum((1, 2), keepdim=True).clamp(min=1)),
+            torch.einsum("bmc,bm->bc", row_means, there / there.sum(1, keepdim=True).clamp(min=1)),
+        ]
+        tolerance = 1e-3 * (float(output.abs().max()) + 1e-6)
+        if not any(float((pool @ self.weight.T + self.bias - output).abs().max()) < tolerance for pool in pools):
+            raise InputError(f"{problem}the pooled maps do not give the model's logits. Use STGGradCAM.")
+
+
+def _linear(model: nn.Module, head: "str | nn.Module | None") -> tuple[str, nn.Module]:
+    """The name of the linear head, and the head."""
+    if head is None:
+        fitting = [name for name, module in model.named_modules() if name and _is_pointwise(module)]
+        if not fitting:
+            raise InputError(
+                f"{type(model).__name__} has no linear layer that could be the head that CAM needs. Use STGGradCAM."
+            )
+        head = fitting[-1]
+    name, module = find_layer(model, head)
+    if not _is_pointwise(module) or not isinstance(module, _Pointwise):
+        raise InputError(f"the head {name!r} is a {type(module).__name__}; wanted a Linear or a 1x1 convolution.")
+    return name, module
+
+
+def _is_pointwise(module: nn.Module) -> bool:
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        return module.groups == 1 and all(size == 1 for size in module.kernel_size)
+    return isinstance(module, nn.Linear)

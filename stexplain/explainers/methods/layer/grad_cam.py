@@ -1,0 +1,78 @@
+"""STG-Grad-CAM: what a layer saw, weighted by how much the score depends on each of its channels."""
+
+from typing import Literal, Unpack
+
+import torch
+from torch import Tensor, nn
+
+from stexplain.errors import unknown
+from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
+from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
+
+
+class STGGradCAM(LayerGradient):
+    """STG-Grad-CAM of Das & Ortega, "Gradient-weighted class activation mapping for STGCN" (ICASSP 2022), Eq. 4-5.
+
+    With F ``[B, M, T', N, C]`` the output of a layer and y the score of the target (a logit):
+
+        alpha[b, m, k] = mean over nodes and valid cells of dy[b] / dF[b, m, t, n, k]        (Eq. 4)
+        H[b, m, t, n]  = sum over k of alpha[b, m, k] F[b, m, t, n, k]                       (Eq. 5, before its ReLU)
+
+    per sample and per instance, so that a batch gives the maps of its samples one by one. The signed H is kept; the
+    ReLU of Eq. 5 is `Explanation.importance`. For an absent instance, which has no valid cell, the mean is over all
+    its cells; it only enters `Explanation.padding_share`.
+
+    Where the layer is followed by global average pooling and a linear head with bias b, H sums to y - b, and equals
+    CAM / (M T' N). Only the part of the network behind the layer is differentiated.
+
+    Args:
+        model: any module. Its forward takes x, and `valid` where it has a parameter of that name.
+        layer: name or module; default: the last of `model.blocks`.
+        layout: of the layer's output, such as ``"(b m) c t n"``; default: `model.layout`.
+        inputs: of the model's input, such as ``"b c t n m"``; default: `model.inputs`.
+        graph: of the nodes; default: `model.graph`.
+        classes: names of the classes; default: `model.class_names`.
+        stride: frames from one cell of the layer to the next; default: as the model says, else ceil(T / T').
+        offset: the frame that the layer's first cell is centred on, of convolutions without padding; default: as the
+            model says, else 0.
+        calls: ``"frames"`` where the layer is a cell that runs once per frame: its outputs, each laid out without t,
+            become the cells, and slopes are total derivatives, through all frames that follow. Default: ``"last"``.
+        parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
+            channels, as the authors' released code does.
+        chunk: how many samples are worked on at a time.
+
+    Raises:
+        InputError: for an unknown layer, a layout that does not fit, an output that does not depend on the layer.
+
+    Example:
+        >>> from stexplain.explainers.targets import Class
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        >>> with STGGradCAM(model, layer="0", layout="b c t n", inputs="b c t n") as explain:
+        ...     e = explain(torch.randn(5, 2, 8, 6), target=Class(1))
+        >>> e.values.shape
+        (5, 1, 8, 6)
+        >>> bool(abs(e.layer_values.sum((1, 2, 3)) + model[-1].bias[1].item() - e.score).max() < 1e-5)
+        True
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        parity: Literal["das2022"] | None = None,
+        **options: Unpack[LayerOptions],
+    ):
+        if parity not in (None, "das2022"):
+            raise unknown("parity", parity, ["das2022"])
+        super().__init__(model, **options)
+        self.parity = parity
+        self.method = "STG-Grad-CAM" if parity is None else f"STG-Grad-CAM ({parity})"
+
+    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
+        if self.parity == "das2022":
+            alpha = slopes.mean((1, 2, 3)) / features.shape[-1]
+            return torch.einsum("bmtnc,bc->bmtn", features, alpha)
+        weight = counted.to(slopes.dtype)
+        weight = weight / (weight.sum(-1, keepdim=True) * features.shape[3])
+        alpha = torch.einsum("bmtnc,bmt->bmc", slopes, weight)
+        return torch.einsum("bmtnc,bmc->bmtn", features, alpha)

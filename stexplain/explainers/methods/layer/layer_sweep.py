@@ -1,0 +1,179 @@
+"""A layer sweep: the maps of one method at several layers, from one forward pass, and how far they agree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import nn
+
+from stexplain.errors import InputError, unknown
+from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
+from stexplain.explainers.model.caller import Signals, TargetLike
+from stexplain.explainers.model.state import unwrapped
+from stexplain.explainers.targets import as_target
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@dataclass(frozen=True, repr=False)
+class LayerSweep:
+    """Explanations of the same samples and target at several layers.
+
+    Attributes:
+        explanations: one for each layer by its name, in the order in which the layers were named.
+
+    Raises:
+        InputError: where there are none, or they are not of the same samples.
+    """
+
+    explanations: Mapping[str, Explanation]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "explanations", MappingProxyType(dict(self.explanations)))
+        if not self.explanations:
+            raise InputError("a layer sweep holds no explanation. Give at least one layer.")
+        shapes = {one.values.shape for one in self.explanations.values()}
+        if len(shapes) > 1:
+            raise InputError(
+                f"explanations of shapes {sorted(shapes)} came for a layer sweep; wanted the same samples."
+            )
+
+    def __len__(self) -> int:
+        return len(self.explanations)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return iter(self.explanations.values())
+
+    def __getitem__(self, layer: str) -> Explanation:
+        """The explanation at a layer."""
+        if layer not in self.explanations:
+            raise unknown("layer of the sweep", layer, self.explanations)
+        return self.explanations[layer]
+
+    def __repr__(self) -> str:
+        first = next(iter(self))
+        return f"<LayerSweep of {len(first)} samples by {first.method} at {', '.join(self.explanations)}>"
+
+    def table(self) -> pd.DataFrame:
+        """How far each layer agrees with the last, a row per layer.
+
+        Columns are `layer`; `stride`, in frames; `nodes`, `time` and `cells`, the Pearson correlation, in [-1, 1], of
+        the importance (ReLU of the values) with that at the last layer, per node (mean over valid frames and
+        instances), per valid frame and instance (mean over nodes), and per valid cell; and `padding_share`, in [0, 1].
+        All are means over samples. A sample whose map is constant at either layer has no correlation and is left out
+        of that mean; where that leaves none, it is NaN.
+        """
+        *_, last = self
+        rows = []
+        for name, one in self.explanations.items():
+            row: dict[str, Any] = {"layer": name, "stride": one.stride}
+            for column, values in _reduced(one).items():
+                pairs = zip(values, _reduced(last)[column], strict=True)
+                row[column] = _mean([_correlation(ours, theirs) for ours, theirs in pairs])
+            rows.append({**row, "padding_share": _mean(one.padding_share.tolist())})
+        return pd.DataFrame(rows)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """The explanations along a further first dimension, layer; without `cells`, whose number differs."""
+        whole = next(iter(self)).to_xarray().drop_vars("positions", errors="ignore")
+        along = {
+            "values": (("layer", "sample", "instance", "time", "node"), np.stack([one.values for one in self])),
+            "padding_share": (("layer", "sample"), np.stack([one.padding_share for one in self])),
+            "stride": (("layer",), np.array([one.stride for one in self])),
+        }
+        whole.attrs = {name: value for name, value in whole.attrs.items() if name not in ("layer", "stride")}
+        return whole.assign(along).assign_coords(layer=list(self.explanations))
+
+
+def layer_sweep(
+    model: nn.Module,
+    x: Signals,
+    *,
+    target: TargetLike,
+    layers: "Sequence[str | nn.Module] | None" = None,
+    method: type[LayerGradient] = STGGradCAM,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> LayerSweep:
+    """Explains samples at several layers, by one forward pass and one backward pass.
+
+    The slope at each layer is the total derivative of the score, so that each map is the one that the method gives at
+    that layer alone.
+
+    Args:
+        model: any module; see `STGGradCAM`.
+        x: see `Explainer.__call__`.
+        target: one target; see `Explainer.__call__`.
+        layers: names or modules; default: all of `model.blocks`.
+        method: `STGGradCAM`, `HiResCAM`, `LayerCAM` or `GradCAMPlusPlus`.
+        valid: see `Explainer.__call__`.
+        shared: see `Explainer.__call__`.
+        per_sample: see `Explainer.__call__`.
+        **options: further arguments of the method, the same for all layers, such as `layout`.
+
+    Raises:
+        InputError: as the method does, and where the model has no blocks and no layers are named.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers.targets import Class
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 6, 3))
+        >>> sweep = layer_sweep(
+        ...     model, torch.randn(5, 2, 8, 6), target=Class(1), layers=["0", "1"], layout="b c t n", inputs="b c t n"
+        ... )
+        >>> sweep
+        <LayerSweep of 5 samples by STG-Grad-CAM at 0, 1>
+        >>> list(sweep.table().columns)
+        ['layer', 'stride', 'nodes', 'time', 'positions', 'padding_share']
+    """
+    goal = as_target(target)
+    explainers = [method(model, layer=layer, **options) for layer in (_blocks(model) if layers is None else layers)]
+    if not explainers:
+        raise InputError("no layers are named to be swept over. Name at least one.")
+    first = explainers[0]
+    done: list[list[Explanation]] = [[] for _ in explainers]
+    with first._computing():
+        for part, readings in first._parts(first._read(x, valid, shared, per_sample), [goal]):
+            found = first._cells_at(explainers, part, readings)
+            for each, (map_of_target,), parts in zip(explainers, found, done, strict=True):
+                parts.append(each._explanation(part, each._over_frames(part, *map_of_target), goal))
+    return LayerSweep({each.layer_name: joined(parts) for each, parts in zip(explainers, done, strict=True)})
+
+
+def _blocks(model: nn.Module) -> list[nn.Module]:
+    inner = unwrapped(model)
+    blocks = getattr(inner, "blocks", None)
+    if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks):
+        raise InputError(f"{type(inner).__name__} has no `blocks` to sweep over. Give `layers`, by name or module.")
+    return list(blocks)
+
+
+def _reduced(one: Explanation) -> dict[str, list[NDArray[Any]]]:
+    """The importance of each sample by node, by valid frame and instance, and by valid cell."""
+    return {
+        "nodes": list(one.nodes().to_numpy()),
+        "time": [row[ok].mean(-1) for row, ok in zip(one.importance, one.valid, strict=True)],
+        "positions": [row[ok].ravel() for row, ok in zip(one.importance, one.valid, strict=True)],
+    }
+
+
+def _correlation(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+    """Pearson's correlation; NaN where one is constant, but for rounding."""
+    pair = np.stack([ours, theirs]).astype(np.float64)
+    if not ours.size or (np.ptp(pair, axis=1) <= 1e-6 * np.abs(pair).max(1)).any():
+        return float("nan")
+    return float(np.asarray(np.corrcoef(pair))[0, 1])
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,0 +1,1 @@
+"""Methods that perturb the input and compare scores."""

@@ -1,0 +1,1 @@
+"""All that touches a model: whatever changes one restores it, also after an error."""

@@ -1,0 +1,259 @@
+"""What a comparison of methods found: a table with intervals, and paired tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError, unknown
+from stexplain.metrics.bootstrap import interval
+from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected, sign_flip_test
+
+LEVEL = 0.05
+"""Corrected p values up to this are called a difference in words."""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Scores of several methods on the same samples.
+
+    Attributes:
+        scores: metric -> method -> one number per sample ``[n]``; NaN where a sample has none.
+        higher_is_better: metric -> which way is better.
+        ids: of the samples, n.
+        seconds: method -> seconds of explaining per sample.
+        target: what was explained, in words.
+        seed: of the bootstrap and of the permutation tests.
+        resamples: of the bootstrap.
+        permutations: of the tests, where there are more than can be gone through.
+        correction: of the tests, see `stexplain.metrics.corrected`.
+        confidence: of the intervals.
+
+    Raises:
+        InputError: where methods or sample counts differ between metrics.
+
+    Example:
+        >>> scores = {"auroc": {"ours": np.linspace(0.7, 0.9, 20), "random": np.linspace(0.4, 0.6, 20)}}
+        >>> found = Comparison(scores, {"auroc": True}, ids=tuple(map(str, range(20))))
+        >>> found.best("auroc")
+        'ours'
+        >>> found.tests()[["method", "against", "n", "better"]].to_dict("records")
+        [{'method': 'ours', 'against': 'random', 'n': 20, 'better': 'ours'}]
+    """
+
+    scores: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    higher_is_better: Mapping[str, bool]
+    ids: tuple[str, ...]
+    seconds: Mapping[str, float] | None = None
+    target: str = ""
+    seed: int = 0
+    resamples: int = 1000
+    permutations: int = 9999
+    correction: Correction = "holm"
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not self.scores or not self.methods:
+            raise InputError("a comparison needs at least one metric and one method.")
+        if self.correction not in CORRECTIONS:
+            raise unknown("correction", self.correction, CORRECTIONS)
+        for metric, by_method in self.scores.items():
+            if tuple(by_method) != self.methods or metric not in self.higher_is_better:
+                raise InputError(f"metric {metric!r} has scores of {list(by_method)}; wanted {list(self.methods)}.")
+            for method, values in by_method.items():
+                if np.shape(values) != (len(self.ids),):
+                    raise InputError(
+                        f"{method} has scores of shape {np.shape(values)} in {metric!r}; wanted one per sample, "
+                        f"[{len(self.ids)}]."
+                    )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return tuple(self.scores)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of the methods."""
+        return tuple(next(iter(self.scores.values())))
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per metric and method: ``metric, method, value, low, high, n, left_out, seconds``.
+
+        `value` is the mean over samples, `low` and `high` its bootstrap interval, `n` how many samples it is of,
+        `left_out` how many had no number, `seconds` the time of explaining per sample (NaN where not taken).
+        """
+        options: dict[str, Any] = {"seed": self.seed, "resamples": self.resamples, "confidence": self.confidence}
+        rows = []
+        for metric, by_method in self.scores.items():
+            for method, values in by_method.items():
+                missing = int(np.isnan(values).sum())
+                rows.append(
+                    {
+                        "metric": metric,
+                        "method": method,
+                        **interval(values, **options)._asdict(),
+                        "n": len(values) - missing,
+                        "left_out": missing,
+                        "seconds": (self.seconds or {}).get(method, np.nan),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def tests(
+        self, against: "str | Sequence[str] | None" = None, *, metrics: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Paired two-sided permutation tests by flipping signs, see `stexplain.metrics.sign_flip_test`.
+
+        Args:
+            against: test every other method against this one, or these, such as the controls; none: all pairs.
+            metrics: only these; none: all.
+
+        Returns:
+            A row per metric and pair: ``metric, method, against, difference, low, high, n, left_out, p, p_corrected,
+            better``. `difference` is the mean of method minus against over the `n` samples that both have a number
+            for; `p_corrected` is corrected over the tests of one metric; `better` is the method that it speaks for at
+            the level of 0.05, or an empty string.
+
+        Raises:
+            InputError: for an unknown method or metric.
+        """
+        pairs = self._pairs(against)
+        tables = [self._tested(self._known("metric", name, self.metrics), pairs) for name in metrics or self.metrics]
+        return pd.concat(tables, ignore_index=True)
+
+    def best(self, metric: str) -> str:
+        """The method with the best mean of a metric; the first of equals.
+
+        Raises:
+            InputError: for an unknown metric, or where no method has a number.
+        """
+        means = self._means(metric)
+        if all(np.isnan(value) for value in means.values()):
+            raise InputError(f"no method has a number in {metric!r}: every sample was left out.")
+        sign = 1 if self.higher_is_better[metric] else -1
+        return max(means, key=lambda method: -np.inf if np.isnan(means[method]) else sign * means[method])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tables and how they were made, in JSON's own types."""
+        return {
+            "methods": list(self.methods),
+            "metrics": {name: {"higher_is_better": self.higher_is_better[name]} for name in self.metrics},
+            "samples": len(self.ids),
+            "target": self.target,
+            "seed": self.seed,
+            "resamples": self.resamples,
+            "permutations": self.permutations,
+            "correction": self.correction,
+            "confidence": self.confidence,
+            "seconds": dict(self.seconds or {}),
+            "table": _records(self.to_frame()),
+            "tests": _records(self.tests()) if len(self.methods) > 1 else [],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([*self._head(), self._wide().to_string(), *self._foot()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table as a notebook shows it."""
+        table = self._wide().to_html(escape=True, border=0)
+        head = "".join(f"<p>{escape(line)}</p>" for line in self._head())
+        return f"<div>{head}{table}<p>{escape(' '.join(self._foot()))}</p></div>"
+
+    def _means(self, metric: str) -> dict[str, float]:
+        by_method = self.scores[self._known("metric", metric, self.metrics)]
+        return {
+            method: float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+            for method, values in by_method.items()
+        }
+
+    def _pairs(self, against: "str | Sequence[str] | None") -> list[tuple[str, str]]:
+        if against is None:
+            return list(combinations(self.methods, 2))
+        references = [against] if isinstance(against, str) else list(against)
+        for name in references:
+            self._known("method", name, self.methods)
+        return [(method, other) for other in references for method in self.methods if method not in references]
+
+    def _tested(self, metric: str, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+        if not pairs:
+            raise InputError("there is no pair of methods to test. Compare at least two.")
+        by_method = self.scores[metric]
+        differences = np.stack([by_method[a] - by_method[b] for a, b in pairs], axis=1)
+        p = sign_flip_test(differences, seed=self.seed, permutations=self.permutations)
+        adjusted = corrected(p, self.correction)
+        rows = []
+        for column, (a, b) in enumerate(pairs):
+            found = interval(
+                differences[:, column], seed=self.seed, resamples=self.resamples, confidence=self.confidence
+            )
+            missing = int(np.isnan(differences[:, column]).sum())
+            ahead = (found.value > 0) == self.higher_is_better[metric]
+            rows.append(
+                {
+                    "metric": metric,
+                    "method": a,
+                    "against": b,
+                    "difference": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "n": len(differences) - missing,
+                    "left_out": missing,
+                    "p": p[column],
+                    "p_corrected": adjusted[column],
+                    "better": (a if ahead else b) if adjusted[column] <= LEVEL else "",
+                }
+            )
+        return pd.DataFrame(rows)
+
+    @staticmethod
+    def _known(kind: str, name: str, names: Sequence[str]) -> str:
+        if name not in names:
+            raise unknown(kind, name, names)
+        return name
+
+    def _wide(self) -> pd.DataFrame:
+        """A row per method and a column per metric, as text; the best of each is starred."""
+        cells = {(row["method"], row["metric"]): _cell(row) for row in _records(self.to_frame())}
+        columns: dict[str, list[str]] = {}
+        for metric in self.metrics:
+            some = any(not np.isnan(value) for value in self._means(metric).values())
+            top = self.best(metric) if some else None
+            arrow = "↑" if self.higher_is_better[metric] else "↓"
+            columns[f"{metric} {arrow}"] = [
+                cells[method, metric] + ("*" if method == top else " ") for method in self.methods
+            ]
+        if self.seconds:
+            columns["s / sample"] = [f"{self.seconds.get(method, float('nan')):.2g}" for method in self.methods]
+        return pd.DataFrame(columns, index=pd.Index(self.methods, name=None))
+
+    def _head(self) -> list[str]:
+        of = f", {self.target} explained" if self.target else ""
+        return [f"{len(self.methods)} methods on {len(self.ids)} samples{of}"]
+
+    def _foot(self) -> list[str]:
+        table = self.to_frame()
+        missing = int(table["left_out"].max())
+        lines = [
+            f"Means with {self.confidence:.0%} bootstrap intervals; * the best mean; "
+            "tests() says which differences are more than chance."
+        ]
+        return [*lines, f"Up to {missing} samples had no number and were left out."] if missing else lines
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return "-"
+    return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -1,0 +1,13 @@
+"""Training by a recipe, and evaluation of what came of it."""
+
+from stexplain.training.ablation import GraphAblation as GraphAblation
+from stexplain.training.ablation import graph_ablation as graph_ablation
+from stexplain.training.baselines import historical_average as historical_average
+from stexplain.training.baselines import persistence as persistence
+from stexplain.training.evaluate import Evaluation as Evaluation
+from stexplain.training.evaluate import evaluate as evaluate
+from stexplain.training.fit import History as History
+from stexplain.training.fit import fit as fit
+from stexplain.training.forecast import ForecastEvaluation as ForecastEvaluation
+from stexplain.training.forecast import evaluate_forecast as evaluate_forecast
+from stexplain.training.state import Epoch as Epoch

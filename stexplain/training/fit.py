@@ -1,0 +1,180 @@
+"""Training by a recipe, and where it stands after a kill.
+
+Everything random is a function of (seed, epoch, step): the order of the samples, their augmentation, dropout. So a
+checkpoint needs no state of any generator, and a run that was killed at any step ends with the same weights, bit by
+bit, as one that was not (on the same machine with the same number of threads and processes).
+"""
+
+import hashlib
+import tempfile
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from torch import nn
+
+from stexplain.cards import Recipe
+from stexplain.errors import InputError
+from stexplain.training.loop import Job, Spawned, selected, train_all
+from stexplain.training.schedules import make_optimizer
+from stexplain.training.state import Epoch, load_state
+from stexplain.training.tasks import Classification, Forecasting, task_of
+
+if TYPE_CHECKING:
+    from stexplain.data.clips import Clips
+    from stexplain.data.series import WindowedSeries
+
+CHECKPOINT = "training.safetensors"
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training gave, epoch by epoch.
+
+    Attributes:
+        epochs: in order.
+        kept: the epoch (from 1) whose weights the model now has.
+        stopped_early: whether `patience` ended it before the recipe's last epoch.
+    """
+
+    epochs: tuple[Epoch, ...]
+    kept: int
+    stopped_early: bool
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per epoch, with the fields of `Epoch` as columns; what was not measured is NaN.
+
+        Example:
+            >>> epoch = Epoch(1, 2.3, 0.1, None, None, 0.1, 7.5, 128.0)
+            >>> History((epoch,), kept=1, stopped_early=False).to_frame().loc[0, "loss"]
+            np.float64(2.3)
+        """
+        frame = pd.DataFrame([asdict(epoch) for epoch in self.epochs], columns=[field.name for field in fields(Epoch)])
+        return frame.astype({"accuracy": float, "validation_loss": float, "validation_accuracy": float})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON holds it."""
+        return {
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "kept": self.kept,
+            "stopped_early": self.stopped_early,
+        }
+
+
+def fit(
+    model: nn.Module,
+    train: "Clips | WindowedSeries",
+    *,
+    recipe: Recipe,
+    validation: "Clips | WindowedSeries | None" = None,
+    out: Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    accelerator: str = "auto",
+    devices: int = 1,
+    save_every: float = 300.0,
+) -> History:
+    r"""Trains a model by a recipe: a classifier on clips, a forecaster on a series.
+
+    A classifier minimises the mean cross-entropy of its logits. A forecaster minimises the masked mean absolute error,
+
+        sum of |forecast - target| over observed targets / how many these are,
+
+    over all horizons and nodes of a batch, in the unit of the target; a target that is missing has no part in it.
+
+    Each epoch goes through all samples in a new order, in ceil(n / batch) batches whose sizes differ by at most one.
+    The model changes in place; afterwards it is in eval mode and has `recipe` (and a classifier `class_names`), as a
+    loaded one has. A forecaster whose scaler is not set gets that of the training part first.
+
+    With `devices` > 1 as many processes are spawned (a script then needs ``if __name__ == "__main__":``). Each
+    takes an equal share of every batch, their gradients are averaged, and batch statistics are per process.
+
+    Args:
+        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``; or a forecaster, which
+            takes x, and `valid` and `observed` where its forward has parameters of these names, and gives
+            ``[B, H, N]`` in the unit of the target (other layouts: its `inputs` and `outputs`).
+        train: the training samples. Clips are given as the recipe samples them, whatever the view says.
+        recipe: of a model card, such as ``model_card("stgcn10").recipe("small")``.
+        validation: for early stopping and for selecting the best epoch (by accuracy, or by the error). Never the test
+            split.
+        out: folder for `training.safetensors`, which a later call with the same arguments goes on from; none: nothing
+            is kept.
+        seed: of order, augmentation and dropout; at least 0. The weights at the start are the caller's.
+        progress: show a bar where standard error is a terminal. One line per epoch goes to the log either way.
+        accelerator: of Lightning Fabric: ``"auto"``, ``"cpu"``, ``"cuda"``.
+        devices: how many processes train, each on its own device (a CPU counts as any number).
+        save_every: seconds between checkpoints within an epoch; there is one after each epoch anyway.
+
+    Returns:
+        What each epoch gave, and which epoch's weights the model has.
+
+    Raises:
+        InputError: where a split is empty, labels are out of range, classes, nodes or sizes are not the model's, the
+            recipe wants a validation part that was not given, or `out` holds the checkpoint of another training.
+        DataError: where the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
+    """
+    job = _checked(model, train, recipe, validation, out, seed, progress, devices, save_every)
+    # Fabric takes seconds to import.
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
+    if devices == 1:
+        device = next(model.parameters()).device
+        state = train_all(fabric, job)
+        model.to(device)
+    else:
+        # The weights come back by the checkpoint: it outlives the processes that wrote it.
+        with tempfile.TemporaryDirectory() as folder:
+            path = job.path or Path(folder) / CHECKPOINT
+            fabric.launch(Spawned(replace(job, path=path)))
+            state = load_state(path, model, make_optimizer(recipe, model.parameters()), job.fingerprint)
+    kept = selected(model, state, recipe)
+    model.eval()
+    model.recipe = recipe  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
+    if isinstance(job.task, Classification):
+        model.class_names = list(job.task.train.classes)  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
+    return History(tuple(state.epochs), kept, state.stopped)
+
+
+def _checked(
+    model: nn.Module,
+    train: "Clips | WindowedSeries",
+    recipe: Recipe,
+    validation: "Clips | WindowedSeries | None",
+    out: Path | None,
+    seed: int,
+    progress: bool,
+    devices: int,
+    save_every: float,
+) -> Job:
+    task = task_of(model, train, validation, recipe)
+    if validation is None and (recipe.patience is not None or recipe.select == "best"):
+        asks = "patience" if recipe.patience is not None else 'select = "best"'
+        raise InputError(f"the recipe asks for {asks}, which needs a validation part. Give `validation`.")
+    if seed < 0 or devices < 1:
+        raise InputError(f"seed is {seed} and devices is {devices}; wanted at least 0 and 1.")
+    if recipe.batch % devices:
+        raise InputError(f"a batch of {recipe.batch} cannot be shared equally by {devices} devices.")
+    if isinstance(task, Forecasting):
+        task.set_scaler(model)
+    fingerprint = {
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": int(seed),
+        "devices": int(devices),
+        "model": _described(model),
+        **task.fingerprint(),
+    }
+    path = None if out is None else Path(out) / CHECKPOINT
+    return Job(model, task, recipe, path, int(seed), progress, save_every, fingerprint)
+
+
+def _described(model: nn.Module) -> dict[str, Any]:
+    tensors = [(name, list(tensor.shape), str(tensor.dtype)) for name, tensor in model.state_dict().items()]
+    graph = getattr(model, "graph", None)
+    return {
+        "class": type(model).__qualname__,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "tensors": hashlib.sha256(repr(tensors).encode()).hexdigest(),
+        "graph": str(getattr(graph, "hash", None)),
+    }

@@ -1,0 +1,301 @@
+"""How well a forecaster does on a part of a series: masked errors, aggregated over the whole part."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from stexplain.errors import DataError, InputError, unknown
+from stexplain.training.forecaster_call import ForecasterCall, check_series
+
+if TYPE_CHECKING:
+    from stexplain.data.series import WindowBatch, WindowedSeries
+
+Floats = NDArray[np.float64]
+Metric = Literal["mae", "rmse", "mape"]
+METRICS: tuple[Metric, ...] = ("mae", "rmse", "mape")
+NEAR_ZERO = 5e-5
+"""Targets of at most this size (in their unit) have no part in MAPE: a percentage of nothing is none."""
+FEWEST_DAYS = 10
+"""From so many days on, the blocks of a bootstrap are days."""
+
+
+class Estimate(NamedTuple):
+    """A number and its 95% interval; NaN where there are fewer than two blocks to draw from."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastEvaluation:
+    """Errors of n windows at H horizons, as sums, so that every number is over the whole part and not per batch.
+
+    With e the error of a forecast and y the target, over the observed targets of all windows and nodes:
+
+        MAE = mean of |e|,  RMSE = sqrt(mean of e^2),  MAPE = 100 mean of |e / y| over |y| > 5e-5
+
+    MAPE leaves targets of zero out as the masked metrics of DCRNN (Li et al., ICLR 2018) do, and those near zero as
+    those of BasicTS (Shao et al. 2024) do.
+
+    Intervals. Windows overlap, and errors of one hour resemble those of the next, so that windows are not independent.
+    They are drawn in blocks (`block` says which): days where there are at least 10 of them, else runs of consecutive
+    windows as long as a window and its horizon, which is short: what lasts longer than a block, such as a bad day,
+    is not in the interval, which is then too narrow. It is the percentile bootstrap of the ratio of sums over blocks.
+
+    Attributes:
+        absolute: sum of ``|e|`` over nodes, ``[n, H]``.
+        squared: sum of e^2, ``[n, H]``.
+        count: of how many observed targets, ``[n, H]``.
+        relative: sum of ``|e / y|`` over targets that are not near zero, ``[n, H]``.
+        relative_count: of how many targets, ``[n, H]``.
+        blocks: the block of each window, ``[n]``, from 0.
+        block: what a block is, in words.
+        unit: of MAE and RMSE. MAPE is in percent.
+        ids: n names of windows.
+    """
+
+    absolute: Floats
+    squared: Floats
+    count: NDArray[np.int64]
+    relative: Floats
+    relative_count: NDArray[np.int64]
+    blocks: NDArray[np.int64]
+    block: str
+    unit: str
+    ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """The number of windows, n."""
+        return len(self.absolute)
+
+    @property
+    def horizons(self) -> int:
+        """H."""
+        return int(self.absolute.shape[1])
+
+    @property
+    def mae(self) -> Floats:
+        """Mean absolute error at each horizon, ``[H]``; NaN where no target is observed."""
+        return self._values("mae")
+
+    @property
+    def rmse(self) -> Floats:
+        """Root mean square error at each horizon, ``[H]``."""
+        return self._values("rmse")
+
+    @property
+    def mape(self) -> Floats:
+        """Mean absolute percentage error at each horizon, ``[H]``, in percent."""
+        return self._values("mape")
+
+    def score(self, metric: Metric = "mae", horizon: int | None = None, *, seed: int = 0) -> Estimate:
+        """A metric at a horizon, with its interval.
+
+        Args:
+            metric: ``"mae"``, ``"rmse"`` or ``"mape"``.
+            horizon: from 1 to H; none: over all horizons together.
+            seed: of the bootstrap's draws.
+
+        Raises:
+            InputError: for another metric or horizon.
+        """
+        total, count = self._sums(metric, horizon)
+        drawn = _metric(metric, _drawn(self.blocks, seed), self.blocks, total, count)
+        return _estimate(float(_ratio(metric, total.sum(), count.sum())), drawn)
+
+    def minus(
+        self, other: "ForecastEvaluation", metric: Metric = "mae", horizon: int | None = None, *, seed: int = 0
+    ) -> Estimate:
+        """By how much this error is above another's on the same windows, with the interval of that difference.
+
+        Blocks are drawn for both alike, so that what is hard for both has no part in the interval.
+
+        Args:
+            other: of the same part of the same series.
+            metric: as for `score`.
+            horizon: as for `score`.
+            seed: of the bootstrap's draws.
+
+        Raises:
+            InputError: where the other is of other windows.
+        """
+        if self.ids != other.ids or self.horizons != other.horizons:
+            raise InputError(
+                f"the two evaluations are of other windows: {len(self)} and {len(other)}, {self.horizons} and "
+                f"{other.horizons} horizons. Evaluate both on one part of a series."
+            )
+        weights = _drawn(self.blocks, seed)
+        ours, theirs = self._sums(metric, horizon), other._sums(metric, horizon)
+        value = _ratio(metric, ours[0].sum(), ours[1].sum()) - _ratio(metric, theirs[0].sum(), theirs[1].sum())
+        drawn = _metric(metric, weights, self.blocks, *ours) - _metric(metric, weights, self.blocks, *theirs)
+        return _estimate(float(value), drawn)
+
+    def to_frame(self, horizons: Sequence[int] = (3, 6, 12), *, seed: int = 0) -> pd.DataFrame:
+        """A row per horizon, and one over all of them: metrics with their intervals.
+
+        Args:
+            horizons: from 1; those beyond H are left out.
+            seed: of the bootstrap's draws.
+
+        Returns:
+            Columns ``horizon`` (a number, or ``"all"``), and for each metric ``mae``, ``mae_low``, ``mae_high``, ...
+        """
+        asked: list[int | None] = [horizon for horizon in horizons if horizon <= self.horizons]
+        rows = []
+        for horizon in [*asked, None]:
+            row: dict[str, object] = {"horizon": "all" if horizon is None else horizon}
+            for metric in METRICS:
+                value, low, high = self.score(metric, horizon, seed=seed)
+                row |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        value, low, high = self.score()
+        return (
+            f"ForecastEvaluation of {len(self)} windows, {self.horizons} horizons: "
+            f"MAE {value:.3f} {self.unit} (95%: {low:.3f} to {high:.3f}, by {self.block})"
+        )
+
+    def _values(self, metric: Metric) -> Floats:
+        total, count = self._sums(metric, slice(None))
+        return _ratio(metric, total.sum(0), count.sum(0))
+
+    def _sums(self, metric: Metric, horizon: int | slice | None) -> tuple[Floats, Floats]:
+        """The sum of a metric and what it is over, for each window: ``[n]``, or ``[n, H]`` for a slice."""
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS)
+        if isinstance(horizon, int) and not 1 <= horizon <= self.horizons:
+            raise InputError(f"horizon is {horizon}; wanted 1 to {self.horizons}, or none for all.")
+        total = {"mae": self.absolute, "rmse": self.squared, "mape": self.relative}[metric]
+        count = self.relative_count if metric == "mape" else self.count
+        if isinstance(horizon, slice):
+            return total, count.astype(np.float64)
+        at = slice(None) if horizon is None else slice(horizon - 1, horizon)
+        return total[:, at].sum(1), count[:, at].sum(1).astype(np.float64)
+
+
+def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
+    """Asks a forecaster about every window of a part of a series, in eval mode.
+
+    Args:
+        model: takes ``x [B, 1, T, N, C]`` in physical units (and `valid` and `observed` where its forward has
+            parameters of these names), gives ``[B, H, N]`` in the target's unit; other layouts: its `inputs` and
+            `outputs`. Its mode comes back as it was.
+        series: the part.
+        batch: windows at a time; the result does not depend on it beyond rounding.
+
+    Raises:
+        InputError: where the part is empty or does not fit the model.
+        DataError: where a forecast is NaN or infinite, or no target is observed.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> class Same(nn.Module):
+        ...     def forward(self, x):
+        ...         return x[:, 0, -1:, :, 0].repeat(1, 2, 1)
+        >>> rising = WindowedSeries(np.arange(40.0)[:, None] + np.zeros(3), window=4, horizon=2)
+        >>> evaluate_forecast(Same(), rising).mae
+        array([1., 2.])
+    """
+    check_series(model, series, "series")
+    asking = ForecasterCall.of(model)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            return evaluated(lambda windows: asking(model, windows.to(device)).cpu(), series, batch=batch)
+    finally:
+        model.train(was_training)
+
+
+def evaluated(
+    forecast: "Callable[[WindowBatch], torch.Tensor]", series: "WindowedSeries", *, batch: int = 64
+) -> ForecastEvaluation:
+    """The errors of any forecast: a function from a batch to ``[B, H, N]`` in the target's unit.
+
+    Raises:
+        InputError: where `batch` is below 1, or the series is empty.
+        DataError: where a forecast of an observed target is NaN or infinite, or no target is observed.
+    """
+    if not len(series):
+        raise InputError("series holds no windows. Is that part of the split long enough for one?")
+    parts = []
+    ids: list[str] = []
+    for windows in series.batches(batch):
+        there = windows.y_observed
+        error = (forecast(windows).double() - windows.y.double()).abs().masked_fill(~there, 0.0)
+        broken = ~torch.isfinite(error).flatten(1).all(1)
+        if broken.any():
+            raise DataError(
+                f"the forecast is NaN or infinite for the window {windows.ids[int(broken.int().argmax())]!r}. Are the "
+                "model's weights broken? Train it again, at a lower rate."
+            )
+        size = windows.y.double().abs()
+        large_enough = there & (size > NEAR_ZERO)
+        shares = torch.where(large_enough, error / size.clamp(min=NEAR_ZERO), 0.0)
+        sums = (error, error**2, there, shares, large_enough)
+        parts.append([each.sum(2).numpy() for each in sums])
+        ids += windows.ids
+    absolute, squared, count, relative, large = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if not count.sum():
+        raise DataError("no target of this part is observed. Is `missing` right, or the split?")
+    blocks, block = time_blocks(series)
+    return ForecastEvaluation(
+        absolute, squared, count, relative, large, blocks=blocks, block=block, unit=series.unit, ids=tuple(ids)
+    )
+
+
+def time_blocks(series: "WindowedSeries") -> tuple[NDArray[np.int64], str]:
+    """The block of each window for a bootstrap, ``[n]``, and what a block is, in words.
+
+    Days (of a window's first frame) where there are at least 10; else runs of consecutive windows as long as a window
+    and its horizon, so that no reading is in two blocks that are not neighbours.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> time_blocks(WindowedSeries(np.zeros((20, 3)), window=4, horizon=2, stride=2))[0]
+        array([0, 0, 0, 1, 1, 1, 2, 2])
+    """
+    if series.time is not None:
+        days = series.time.normalize()[series.starts]
+        names, blocks = np.unique(days.to_numpy(), return_inverse=True)
+        if len(names) >= FEWEST_DAYS:
+            return blocks.astype(np.int64), f"{len(names)} days"
+    length = -(-(series.window + series.horizon) // series.stride)
+    blocks = np.arange(len(series)) // length
+    return blocks, f"{blocks[-1] + 1} blocks of {length} windows"
+
+
+def _drawn(blocks: NDArray[np.int64], seed: int, resamples: int = 1000) -> NDArray[np.int64]:
+    """How often each block is drawn in each resample, ``[resamples, blocks]``; none are drawn of a single block."""
+    count = int(blocks.max()) + 1
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples if count > 1 else 0)
+
+
+def _metric(
+    metric: Metric, weights: NDArray[np.int64], blocks: NDArray[np.int64], total: Floats, count: Floats
+) -> Floats:
+    """The metric of each resample, ``[resamples]``."""
+    totals, counts = (np.bincount(blocks, each, weights.shape[1]).astype(np.float64) for each in (total, count))
+    return _ratio(metric, weights @ totals, weights @ counts)
+
+
+def _ratio(metric: Metric, total: Floats, count: Floats) -> Floats:
+    """The metric from a sum and what it is over; NaN where that is nothing."""
+    mean: Floats = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return np.asarray(np.sqrt(mean) if metric == "rmse" else mean * 100 if metric == "mape" else mean)
+
+
+def _estimate(value: float, drawn: Floats) -> Estimate:
+    some = drawn[~np.isnan(drawn)]
+    low, high = np.quantile(some, [0.025, 0.975]) if len(some) else (np.nan, np.nan)
+    return Estimate(value, float(low), float(high))

@@ -1,0 +1,215 @@
+"""Where a training stands, as one file: enough to go on after a kill as if nothing had happened.
+
+The file is safetensors: model and optimizer tensors by name, the rest as JSON in its header. One file, because a
+rename of one file is whole or nothing, which two files or a folder are not. Nothing in it is executed when read.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stexplain.errors import DataError, InputError
+from stexplain.files import atomic_write
+
+FORMAT = 2
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch gave.
+
+    Attributes:
+        epoch: from 1.
+        loss: mean cross-entropy over the training samples, in nats, as seen while training; of forecasts, the mean
+            absolute error over the observed targets, in their unit.
+        accuracy: share of training samples that were right while training, with augmentation and dropout, in [0, 1];
+            none of forecasts.
+        validation_loss: the same as `loss`, over the validation samples after the epoch; none without them.
+        validation_accuracy: share right of them, in [0, 1]; none of forecasts.
+        rate: the learning rate of the last step.
+        seconds: of wall time, validation included.
+        samples_per_second: training samples by wall time, validation left out.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    rate: float
+    seconds: float
+    samples_per_second: float
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands.
+
+    Attributes:
+        epochs: the finished ones.
+        step: finished steps of the running epoch.
+        loss: sum of the loss over what counted in the running epoch.
+        count: how much that is: samples, or observed targets.
+        right: how many samples were right; none of forecasts.
+        samples: how many samples were trained on.
+        seconds: that the running epoch took until now.
+        best: the epoch (from 1) that is the best on validation, the earliest of equals; none without validation.
+        stopped: whether training stopped early.
+        best_weights: the model's tensors after the best epoch, where the recipe asks for them.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    step: int = 0
+    loss: float = 0.0
+    count: int = 0
+    right: int | None = None
+    samples: int = 0
+    seconds: float = 0.0
+    best: int | None = None
+    stopped: bool = False
+    best_weights: Tensors | None = None
+
+    @property
+    def mean_loss(self) -> float:
+        """Of the running epoch; zero while nothing counted."""
+        return self.loss / max(self.count, 1)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of the running epoch; none of forecasts."""
+        return None if self.right is None else self.right / max(self.samples, 1)
+
+    def finish_epoch(self, epoch: Epoch, patience: int | None, score: Callable[[Epoch], float | None]) -> bool:
+        """Closes the running epoch, and says whether it is the best on validation so far.
+
+        Args:
+            epoch: what it gave.
+            patience: stop when so many epochs in a row were not better than the best one; none: never.
+            score: how good an epoch is on validation, the higher the better; none without validation.
+        """
+        self.epochs.append(epoch)
+        self.step, self.loss, self.count, self.right, self.samples, self.seconds = 0, 0.0, 0, None, 0, 0.0
+        reached = score(epoch)
+        if reached is None:
+            return False
+        best = None if self.best is None else score(self.epochs[self.best - 1])
+        if best is None or reached > best:
+            self.best = epoch.epoch
+            return True
+        self.stopped = patience is not None and self.best is not None and epoch.epoch - self.best >= patience
+        return False
+
+
+def save_state(
+    path: Path,
+    state: TrainingState,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    fingerprint: Mapping[str, Any],
+) -> None:
+    """Writes where a training stands: temporary, then renamed.
+
+    Args:
+        path: of the file.
+        state: of the training.
+        model: its parameters and buffers are kept.
+        optimizer: its state tensors are kept; its learning rate is not, being a function of the step.
+        fingerprint: what the training is of, as JSON.
+
+    Raises:
+        DataError: where it cannot be written.
+    """
+    from safetensors.torch import save
+
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in (state.best_weights or {}).items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items() if value is not None}
+    numbers = {name: value for name, value in vars(state).items() if name not in ("epochs", "best_weights")}
+    header = {
+        "format": FORMAT,
+        "fingerprint": dict(fingerprint),
+        "state": {**numbers, "epochs": [asdict(epoch) for epoch in state.epochs]},
+    }
+    with atomic_write(path) as temporary:
+        # Not `save_file`, whose error for a full disk is none of the system's.
+        temporary.write_bytes(save(_plain(tensors), {"stexplain.training": json.dumps(header, allow_nan=False)}))
+
+
+def load_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: Mapping[str, Any]
+) -> TrainingState:
+    """Reads where a training stands into the model and the optimizer.
+
+    Raises:
+        DataError: where the file is broken.
+        InputError: where it is of another training; names each difference.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    remedy = "Remove it to start over."
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("stexplain.training", "{}"))
+            tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise DataError(f"{path} is not a whole checkpoint of a training: {error}. {remedy}") from error
+    if header.get("format") != FORMAT:
+        raise DataError(
+            f"{path} is format {header.get('format')} of a training's checkpoint; wanted {FORMAT}. {remedy}"
+        )
+    differences = list(_differences("", header["fingerprint"], fingerprint))
+    if differences:
+        raise InputError(
+            f"{path} is the checkpoint of another training: "
+            + "; ".join(f"{key} is {was} there, {now} here" for key, was, now in differences)
+            + ". Give another folder as `out`, or remove the file to start over."
+        )
+    model.load_state_dict(_under("model.", tensors))
+    _load_optimizer(optimizer, _under("optimizer.", tensors))
+    numbers = header["state"]
+    epochs = [Epoch(**epoch) for epoch in numbers.pop("epochs")]
+    return TrainingState(**numbers, epochs=epochs, best_weights=_under("best.", tensors) or None)
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Fills an optimizer's state in the memory layout of its parameters, as its own steps would have left it."""
+    fresh = optimizer.state_dict()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, Tensors] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        parameter = parameters[int(index)]
+        if tensor.shape == parameter.shape:
+            tensor = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": fresh["param_groups"]})
+
+
+def _plain(tensors: Mapping[str, torch.Tensor]) -> Tensors:
+    """Each tensor in memory of its own: safetensors refuses shared and strided ones."""
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
+
+
+def _under(prefix: str, tensors: Tensors) -> Tensors:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _differences(at: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
+    """Where two nested JSON values differ, as (place, was, now)."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        keys = list(dict.fromkeys([*was, *now]))
+        return [
+            found
+            for key in keys
+            for found in _differences(f"{at}.{key}" if at else key, was.get(key, "missing"), now.get(key, "missing"))
+        ]
+    return [] if was == now else [(at, repr(was), repr(now))]

@@ -1,0 +1,226 @@
+"""A graph with a value at every node, at one time or over many."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from stexplain.errors import InputError
+from stexplain.viz.maps.clip import time_text
+from stexplain.viz.names import ordered
+from stexplain.viz.panel import Panel
+from stexplain.viz.theme import (
+    CATEGORIES,
+    MUTED,
+    colour_scale,
+    layered,
+    literal,
+    magnitude,
+    rows,
+    short,
+    styled,
+    titled,
+)
+
+if TYPE_CHECKING:
+    from stexplain.graph import STGraph
+
+NAMED = 40
+"""Graphs of more nodes are drawn without names; tooltips tell them."""
+SHAPES = ("square", "circle", "diamond", "triangle-up")
+RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
+"""Rings must be told from both ends of the palettes of values."""
+
+
+def network(
+    graph: "STGraph",
+    values: ArrayLike,
+    *,
+    time: ArrayLike | None = None,
+    time_unit: str | None = None,
+    labels: bool | Sequence[str] | None = None,
+    marked: Mapping[str, Sequence[str]] | None = None,
+    seed: int = 0,
+    width: int = 640,
+    height: int = 440,
+    unit: str = "importance",
+    title: str = "Which nodes matter",
+    subtitle: Sequence[str] | None = None,
+) -> alt.LayerChart:
+    """Draws nodes and edges, nodes as large and as coloured as their value, with a slider where values have a time.
+
+    Nodes lie at the graph's drawing positions, both axes on one scale; a graph without positions is laid out by
+    networkx's force-directed layout. Negative values get a diverging palette centred on zero, and size is the absolute
+    value. A missing value is a small grey node.
+
+    Args:
+        graph: of N nodes.
+        values: ``[N]``, or ``[T, N]`` for a slider that opens at the greatest value; NaN where there is none.
+        time: T frame numbers or times, for the slider and the text beside the drawing.
+        time_unit: of the times: ``"frame"``, ``"s"``, or ``"min"``, which are counted back from the last reading, such
+            as -55 to 0; where not given, seconds if any of them is no whole number.
+        labels: write the nodes' names, or only these; where not given, all of them for at most 40 nodes.
+        marked: nodes to be ringed, by what they are, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
+        seed: of the layout, where it is computed.
+        width: in pixels.
+        height: in pixels.
+        unit: what the values are.
+        title: above the figure.
+        subtitle: how to read it, line by line; where not given, what colour and size say.
+
+    Raises:
+        InputError: where the values do not fit the graph or the times, or a node to be named or marked is not there.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim not in (1, 2) or array.shape[-1] != len(graph.nodes) or array.size == 0:
+        raise InputError(f"values have shape {array.shape}; wanted [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
+    frames = np.atleast_2d(array)
+    names = [str(node) for node in graph.nodes]
+    points = _positions(graph, seed)
+    panel = Panel.around(points, width=width, height=height)
+    times = np.arange(len(frames), dtype=np.float64) if time is None else np.asarray(time, dtype=np.float64)
+    if times.shape != (len(frames),):
+        raise InputError(f"time has shape {times.shape}; wanted [{len(frames)}], one per frame of values.")
+    group = {str(node): str(name) for name, members in (graph.groups or {}).items() for node in members}
+    nodes = pd.DataFrame(
+        {"node": names, "group": [group.get(name, "") for name in names], "x": points[:, 0], "y": points[:, 1]}
+    )
+    edges = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
+    # Two ways between the same nodes are one line.
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    ends = np.array(short(np.hstack([points[edges[:, 0]], points[edges[:, 1]]]), digits=8)).reshape(-1, 4)
+    lines = pd.DataFrame(ends, columns=["x", "y", "x2", "y2"])
+    x = alt.X("x:Q", scale=alt.Scale(domain=panel.right, nice=False, zero=False), axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
+
+    kind = time_unit or ("s" if bool(np.any(times != np.round(times))) else "frame")
+    moments = [time_text(float(at), kind) for at in times]
+    stops = _stops(times, kind)
+    data = pd.DataFrame({"frame": stops, "moment": moments, "value": [short(row) for row in frames]})
+    over_time = array.ndim == 2
+    found = alt.Chart(rows(data))
+    if over_time:
+        found = found.transform_filter("datum.frame == at")
+    found = (
+        found.transform_calculate(node=literal(names))
+        .transform_flatten(["node", "value"])
+        .transform_lookup("node", from_=alt.LookupData(data=rows(nodes), key="node", fields=["group", "x", "y"]))
+    )
+    domain, _ = magnitude(array)
+    largest = float(np.clip(9000 / len(names), 60, 520))
+    place: dict[str, Any] = {"x": x, "y": y}
+    who = [alt.Tooltip("node:N"), *([alt.Tooltip("group:N")] if group else [])]
+    missing = (
+        found.transform_filter("!isValid(datum.value)")
+        .mark_circle(color=MUTED, size=largest / 12, opacity=0.9)
+        .encode(**place, tooltip=who)
+    )
+    sizes = alt.Scale(domain=[0.0, domain[1]], range=[largest / 12, largest])
+    legend = alt.Legend(title=unit, format=".2g", gradientLength=140)
+    marks = (
+        found.transform_filter("isValid(datum.value)")
+        .transform_calculate(size="abs(datum.value)")
+        .mark_circle(stroke=MUTED, strokeWidth=0.8, opacity=0.95)
+        .encode(
+            **place,
+            size=alt.Size("size:Q", scale=sizes, legend=None),
+            color=alt.Color("value:Q", scale=colour_scale(array), legend=legend),
+            order=alt.Order("size:Q"),
+            tooltip=[*who, alt.Tooltip("value:Q", title=unit, format=".4g")],
+        )
+    )
+    links = (
+        alt.Chart(rows(lines))
+        .mark_rule(color=MUTED, opacity=0.45, strokeWidth=1.2 if len(names) <= 100 else 0.7)
+        .encode(**place, x2="x2:Q", y2="y2:Q")
+    )
+    layers: list[alt.Chart] = [links, missing, marks]
+    reach = 3 + (largest / 3.1416) ** 0.5
+    if marked:
+        layers.append(_rings(place, nodes, marked, size=3.1416 * (reach + 1.5) ** 2))
+    if labels is None or isinstance(labels, bool):
+        labels = names if labels or (labels is None and len(names) <= NAMED) else []
+    at = [names.index(name) for name in ordered("node", names, labels)]
+    layers.extend(_names(panel, points[at], [names[index] for index in at], reach + (5 if marked else 0)))
+    if over_time:
+        spot = alt.Chart(rows(data[["frame", "moment"]])).transform_filter("datum.frame == at")
+        layers.append(
+            spot.mark_text(align="left", baseline="top").encode(x=alt.value(4), y=alt.value(4), text="moment:N")
+        )
+    chart = layered(*layers).properties(width=width, height=height)
+    if over_time:
+        largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
+        step = stops[1] - stops[0] if len(stops) > 1 else 1.0
+        name = "minutes " if kind == "min" else "frame "
+        slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
+        chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
+    signed = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: more. "
+    return styled(chart, titled(title, *([signed + "Larger: further from zero."] if subtitle is None else subtitle)))
+
+
+def _stops(times: NDArray[np.float64], kind: str) -> list[float]:
+    """Where the slider stops: at minutes where they are evenly apart, else at the numbers of the frames."""
+    apart = np.diff(times)
+    if kind == "min" and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
+        return [float(at) for at in times]
+    return [float(at) for at in range(len(times))]
+
+
+def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequence[str]], size: float) -> alt.Chart:
+    found = [
+        nodes.set_index("node").loc[ordered("node", list(nodes["node"]), members)].reset_index().assign(mark=kind)
+        for kind, members in marked.items()
+    ]
+    kinds = list(marked)
+    legend = alt.Legend(title=None, symbolStrokeWidth=2.5, symbolSize=150)
+    shapes = alt.Scale(domain=kinds, range=[*SHAPES[: len(kinds)]])
+    colours = alt.Scale(domain=kinds, range=[*RINGS[: len(kinds)]])
+    ring: alt.Chart = (
+        alt.Chart(rows(pd.concat(found)))
+        .mark_point(filled=False, size=size, strokeWidth=2.5, opacity=1)
+        .encode(
+            **place,
+            shape=alt.Shape("mark:N", scale=shapes, legend=legend),
+            stroke=alt.Stroke("mark:N", scale=colours, legend=legend),
+            tooltip=[alt.Tooltip("node:N"), alt.Tooltip("mark:N", title="is")],
+        )
+    )
+    return ring
+
+
+def _positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:
+    if graph.positions is not None:
+        return np.asarray(graph.positions, dtype=np.float64)
+    import networkx as nx
+
+    # Kamada and Kawai's layout untangles small graphs best, but its cost is cubic in the nodes.
+    plain = nx.Graph()
+    plain.add_nodes_from(range(len(graph.nodes)))
+    plain.add_edges_from(np.asarray(graph.edges).tolist())
+    placed = nx.spring_layout(plain, seed=seed, iterations=100)
+    if len(plain) <= 300 and nx.is_connected(plain):
+        placed = nx.kamada_kawai_layout(plain, pos=placed)
+    return np.array([placed[index] for index in range(len(plain))], dtype=np.float64)
+
+
+def _names(panel: Panel, points: NDArray[np.float64], names: list[str], reach: float) -> list[alt.Chart]:
+    placed = panel.beside(points, names, reach)
+    marks = {
+        "above": {"align": "center", "dy": -reach, "baseline": "middle"},
+        "below": {"align": "center", "dy": reach, "baseline": "middle"},
+        "left": {"align": "right", "dx": -reach, "baseline": "middle"},
+        "right": {"align": "left", "dx": reach, "baseline": "middle"},
+    }
+    charts = []
+    for side, mark in marks.items():
+        at = [index for index, where in placed if where == side]
+        if not at:
+            continue
+        table = pd.DataFrame({"node": [names[index] for index in at], "x": points[at, 0], "y": points[at, 1]})
+        x = alt.X("x:Q", scale=alt.Scale(domain=panel.right, nice=False, zero=False), axis=None)
+        y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
+        charts.append(alt.Chart(rows(table)).mark_text(fontSize=11, **mark).encode(x=x, y=y, text="node:N"))  # type: ignore[arg-type]  # altair types names one by one; a mapping cannot say which
+    return charts

@@ -1,0 +1,129 @@
+"""Which nodes matter when: node x time."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from stexplain.errors import InputError
+from stexplain.viz.bands import Bands
+from stexplain.viz.names import grouped, ordered
+from stexplain.viz.theme import MUTED, colour_scale, layered, literal, rows, short, styled, titled
+
+if TYPE_CHECKING:
+    from stexplain.explainers.explanation import Explanation
+
+ALL, MOST = 80, 40
+"""So many nodes are all drawn; of more, the most important ones."""
+
+
+def timeline(
+    e: "Explanation",
+    *,
+    sample: int = 0,
+    instance: int = 0,
+    nodes: Sequence[str] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    signed: bool = False,
+    bins: int = 150,
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Draws the importance of each node at each time, nodes of one group together.
+
+    Args:
+        e: an explanation ``[B, M, T, N]``.
+        sample: which sample.
+        instance: which instance (person).
+        nodes: which nodes to draw and in which order; where not given all, group by group, and of more than 80 nodes
+            the 40 most important.
+        groups: nodes of each region; the explanation's own where not given.
+        signed: the signed values on a diverging palette, not only their positive part.
+        bins: longer clips are drawn as so many means of neighbouring frames.
+        title: above the figure.
+
+    Raises:
+        InputError: where there is no such sample, instance or node, or it has no valid frame.
+    """
+    shape = np.shape(e.values)
+    for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
+        if not 0 <= index < size:
+            raise InputError(f"{name} is {index}; the explanation holds {name}s 0 to {size - 1}.")
+    names = ordered("node", e.node_names, None)
+    of, order = grouped("node", names, groups if groups is not None else e.node_groups)
+    values = np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance]
+    valid = np.asarray(e.valid, dtype=bool)[sample, instance]
+    if not valid.any():
+        raise InputError(f"sample {sample} has no valid frame of instance {instance}.")
+    drawn = list(names)
+    if len(names) > ALL:
+        weight = np.where(valid[:, None], np.abs(values), 0).mean(axis=0)
+        drawn = [names[index] for index in np.sort(np.argsort(-weight, kind="stable")[:MOST])]
+    shown = ordered(
+        "node", names, nodes if nodes is not None else sorted(drawn, key=lambda name: order.index(of[name]))
+    )
+    edges, means = _binned(np.where(valid[:, None], values, np.nan), bins)
+    table = pd.DataFrame(
+        {
+            "node": shown,
+            "group": [of[name] for name in shown],
+            "value": [short(means[:, names.index(name)]) for name in shown],
+        }
+    )
+    down = Bands(shown, [of[name] for name in shown])
+    # Times are the same for every node: they are written once, in the expression.
+    cells = (
+        alt.Chart(rows(table))
+        .transform_calculate(start=literal(edges[:-1]), end=literal(edges[1:]))
+        .transform_flatten(["value", "start", "end"])
+        .encode(
+            x=alt.X(
+                "start:Q",
+                title="frame",
+                scale=alt.Scale(domain=[edges[0], edges[-1]], nice=False, zero=False),
+                axis=alt.Axis(tickMinStep=1, grid=False),
+            ),
+            x2="end:Q",
+            y=down.y("node"),
+            tooltip=[
+                alt.Tooltip("node:N"),
+                alt.Tooltip("group:N"),
+                alt.Tooltip("start:Q", title="frame"),
+                alt.Tooltip("value:Q", title="importance", format=".4g"),
+            ],
+        )
+    )
+    legend = alt.Legend(title="importance", format=".2g", gradientLength=140, offset=down.room)
+    missing = cells.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25)
+    filled = cells.transform_filter("isValid(datum.value)").mark_rect()
+    filled = filled.encode(color=alt.Color("value:Q", scale=colour_scale(means), legend=legend))
+    width = 520
+    chart = layered(missing, filled, *down.beside(width)).properties(width=width, height=15 * len(down.domain))
+    lines = [
+        "Brighter: more important at that time." if not signed else "Orange speaks for the class, blue against it."
+    ]
+    if nodes is None and len(shown) < len(names):
+        lines.append(f"The {len(shown)} most important of {len(names):,} nodes.")
+    if len(means) < len(values):
+        lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
+    if not valid.all():
+        lines.append("Grey: no reading.")
+    return styled(chart, titled(title or "Which nodes matter when", *lines))
+
+
+def _binned(
+    values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", bins: int
+) -> tuple[list[int], "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"]:
+    if bins < 1:
+        raise InputError(f"bins is {bins}; wanted at least 1.")
+    frames = len(values)
+    count = min(bins, frames)
+    edges = [round(index * frames / count) for index in range(count + 1)]
+    means = np.full((count, values.shape[1]), np.nan)
+    for index, (start, end) in enumerate(pairwise(edges)):
+        part = values[start:end]
+        seen = np.isfinite(part).any(axis=0)
+        means[index, seen] = np.nanmean(part[:, seen], axis=0)
+    return edges, means

@@ -1,0 +1,114 @@
+"""The most important nodes as ranked bars."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from stexplain.errors import InputError, unknown
+from stexplain.explainers.explanation import Explanation
+from stexplain.metrics.bootstrap import interval, quantiles
+from stexplain.metrics.importance import ClassImportance
+from stexplain.viz.names import grouped
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+
+
+def top_nodes(
+    importance: Explanation | ClassImportance,
+    *,
+    k: int = 15,
+    of: str | None = None,
+    seed: int = 0,
+    unit: str = "importance",
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Draws the k nodes of greatest importance, ranked, with their bootstrap intervals over samples.
+
+    Args:
+        importance: an explanation, whose importance per node is averaged over its samples; or the importance per class
+            of Eq. 6. Any number of nodes: those that are not drawn cost nothing.
+        k: how many nodes; all where there are fewer.
+        of: the class, for importance per class; where not given, the mean over the classes that have any.
+        seed: of the bootstrap over the samples of an explanation.
+        unit: below the axis.
+        title: above the figure.
+
+    Raises:
+        InputError: where k is below 1, the class is unknown or has no correctly classified sample.
+    """
+    if k < 1:
+        raise InputError(f"k is {k}; wanted at least one node to draw.")
+    if isinstance(importance, Explanation):
+        table, what, groups = _explained(importance, k, seed)
+        names = importance.node_names
+        group, present = grouped("node", names, groups or None)
+    else:
+        if not isinstance(importance, ClassImportance):
+            raise InputError(f"a {type(importance).__name__} came; wanted an Explanation or a ClassImportance.")
+        table, what = _of_class(importance, k, of)
+        group, present = grouped("node", importance.nodes, None)
+    table["group"] = [group[name] for name in table["node"]]
+    table["rank"] = np.arange(1, len(table) + 1)
+    shown = [name for name in present if name in set(table["group"])]
+    heading = title or f"The {len(table)} most important nodes{what}"
+    y = alt.Y("node:N", sort=table["node"].tolist(), title=None, axis=alt.Axis(labelLimit=260, ticks=False))
+    x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
+    tip = [alt.Tooltip("rank:Q"), alt.Tooltip("node:N"), alt.Tooltip("group:N")]
+    tip += [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high")]
+    # More groups than colours cannot be told apart; the tooltip still names them.
+    coloured = 1 < len(shown) <= len(CATEGORIES)
+    fill = (
+        alt.Color("group:N", scale=alt.Scale(domain=shown, range=list(CATEGORIES[: len(shown)])), title=None)
+        if coloured
+        else alt.value(CATEGORIES[0])
+    )
+    base = alt.Chart()
+    layers = [base.mark_bar(height=alt.RelativeBandSize(band=0.72)).encode(x=x, y=y, color=fill, tooltip=tip)]
+    known = bool(table["low"].notna().any())
+    if known:
+        ends = base.mark_rule(strokeWidth=2, color=MUTED)
+        layers.append(ends.encode(x=alt.X("low:Q", title=unit), x2="high:Q", y=y))
+    chart = layered(*layers, data=rows(table)).properties(width=440, height=alt.Step(20))
+    return styled(chart, titled(heading, "Lines are 95% bootstrap intervals over samples." if known else ""))
+
+
+def _explained(e: Explanation, k: int, seed: int) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]]]:
+    nodes = e.nodes().to_numpy(np.float64)
+    means = nodes.mean(axis=0)
+    found = []
+    for index in np.argsort(-means, kind="stable")[:k]:
+        ends = interval(nodes[:, index], seed=seed) if len(nodes) > 1 else None
+        found.append(
+            {
+                "node": e.node_names[index],
+                "value": float(means[index]),
+                "low": np.nan if ends is None else ends.low,
+                "high": np.nan if ends is None else ends.high,
+            }
+        )
+    what = f" for {e.target}" if e.target else ""
+    return pd.DataFrame(found), f"{what}, {len(nodes)} sample{'' if len(nodes) == 1 else 's'}", dict(e.node_groups)
+
+
+def _of_class(importance: ClassImportance, k: int, of: str | None) -> tuple[pd.DataFrame, str]:
+    psi = importance.psi
+    rows_of = np.flatnonzero(importance.counts > 0)
+    if of is not None:
+        if of not in importance.classes:
+            raise unknown("class", of, importance.classes)
+        rows_of = rows_of[rows_of == importance.classes.index(of)]
+    if not len(rows_of):
+        raise InputError(f"{of or 'every class'!r} has no correctly classified sample, and so no importance to rank.")
+    means = psi[rows_of].mean(axis=0)
+    order = np.argsort(-means, kind="stable")[:k]
+    table = pd.DataFrame({"node": [importance.nodes[index] for index in order], "value": means[order]})
+    table["low"] = table["high"] = np.nan
+    if importance.resamples:
+        draws = importance.draws[:, rows_of][:, :, order]
+        # A class that a resample left empty is no reason to lose the others.
+        there = ~np.isnan(draws)
+        count = there.sum(axis=1)
+        averages = np.where(there, draws, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
+        table["low"], table["high"] = quantiles(averages, 0.95)
+    return table, f" for '{of}'" if of else f", mean over {len(rows_of)} classes"

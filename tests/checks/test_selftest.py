@@ -1,0 +1,268 @@
+"""Every explainer of the package passes its self-test; explainers and models that are broken fail the right test."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.checks.selftest import SelfTestError, selftest
+from stexplain.data.samples import Batch
+from stexplain.errors import InputError
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.baselines import Control, Motion, Random
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask
+from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
+from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
+from stexplain.explainers.model.rebind import renumbered, with_model
+from stexplain.explainers.model.state import unwrapped
+from stexplain.explainers.targets import Class, Custom, Forecast, Margin, PerSample, Predicted
+from stexplain.graph import STGraph
+from stexplain.nn.stgcn import STGCN
+from tests.explainers.every_explainer import EXPLAINERS
+from tests.explainers.small_models import PlainSTGCN, signals
+
+GRAPH = STGraph.from_edges("abcd", [("a", "b"), ("b", "c"), ("b", "d")], center="b", groups={"arm": ["a", "b"]})
+
+
+def model(padding="masked"):
+    """As if trained: all weights differ, edge importance and statistics included."""
+    torch.manual_seed(0)
+    made = STGCN(GRAPH, classes=3, channels=(4, 4), strides=(1, 2), temporal_kernel=3, padding=padding)
+    for name, value in made.state_dict().items():
+        if name.endswith(("running_var", "importance")):
+            value.uniform_(0.5, 1.5)
+        elif value.is_floating_point():
+            value.normal_(0, 0.5)
+    return made.double()
+
+
+def batch(samples=3):
+    valid = torch.ones(samples, 2, 8, dtype=torch.bool)
+    valid[0, 1] = False
+    valid[1, :, 6:] = False
+    x = signals(samples, 2, 8, 4, 3).double() * valid[..., None, None]
+    return Batch(x, valid, torch.zeros(samples, dtype=torch.int64), ("one", "two", "three")[:samples])
+
+
+class Broken(InputGradient):
+    """An explainer whose map is spoilt in one way."""
+
+    def _several(self, asked, readings):
+        return [Maps(self.spoilt(maps.values, asked), maps.scored) for maps in super()._several(asked, readings)]
+
+
+class Mixing(Broken):
+    def spoilt(self, values, asked):
+        return values / values.sum()
+
+
+class Numbered(Broken):
+    def spoilt(self, values, asked):
+        return values * torch.arange(1, values.shape[3] + 1)
+
+
+class Padded(Broken):
+    def spoilt(self, values, asked):
+        return values / values.shape[2]
+
+
+class Wavering(Broken):
+    def spoilt(self, values, asked):
+        return values * torch.rand(values.shape)
+
+
+class Sighted(Broken):
+    """Looks at the signals, not at the model."""
+
+    def spoilt(self, values, asked):
+        return self.inputs.to_batch(asked.x, **asked.sizes).norm(dim=-1)
+
+
+class Hooking(Broken):
+    def spoilt(self, values, asked):
+        self.model.register_forward_hook(lambda *_: None)
+        return values
+
+
+class Thawing(Broken):
+    """Lets a parameter be trained that was not."""
+
+    def spoilt(self, values, asked):
+        next(self.model.parameters()).requires_grad_(True)
+        return values
+
+
+class Added(STGGradCAM):
+    def _several(self, asked, readings):
+        maps = super()._several(asked, readings)
+        return [Maps(each.values, each.scored, each.layer_values + 1, each.stride) for each in maps]
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda kind: kind.__name__)
+def test_every_explainer_passes(kind):
+    quick = {LearnedMask: {"steps": 10}, ShapleyValueSampling: {"orders": 4}, IntegratedGradients: {"steps": 16}}
+    result = selftest(model(), partial(kind, **quick.get(kind, {})), batch(), target=Class(1))
+    result.raise_for_failure()
+    applicable = {check.name for check in result.checks if check.passed}
+    assert {"the same twice", "alone as in the batch", "appended padding", "model left as it was"} <= applicable
+    assert ("randomised model" in applicable) is not issubclass(kind, Control)
+    assert ("renumbered nodes" in applicable) is (kind is not Random)
+    assert ("CAM identity" in applicable) is (kind.__name__ in ("STGGradCAM", "HiResCAM"))
+    complete = ("STGGradCAM", "HiResCAM", "IntegratedGradients", "ShapleyValueSampling")
+    assert ("conservation" in applicable) is (kind.__name__ in complete)
+
+
+@pytest.mark.parametrize(
+    ("broken", "tests"),
+    [
+        (Mixing, {"alone as in the batch", "in chunks"}),
+        (Numbered, {"renumbered nodes"}),
+        (Padded, {"appended padding"}),
+        (Wavering, {"the same twice", "alone as in the batch", "in chunks", "renumbered nodes", "appended padding"}),
+        (Sighted, {"randomised model"}),
+        (Hooking, {"model left as it was"}),
+        (Thawing, {"model left as it was"}),
+        (Added, {"CAM identity", "conservation"}),
+    ],
+)
+def test_a_broken_explainer_fails_the_right_test(broken, tests):
+    result = selftest(model(), broken, batch())
+    assert set(result.failed) == tests
+    assert not result.passed
+    with pytest.raises(SelfTestError, match="failed"):
+        result.raise_for_failure()
+
+
+def test_an_explainer_that_is_given_is_copied_with_its_options_and_its_block():
+    own = model()
+    explain = STGGradCAM(own, layer="blocks.0")
+    with explain:
+        result = selftest(own, explain, batch())
+    assert result.passed
+    assert "at blocks.0" in result.subject
+    assert "behind layer 'blocks.0'" in result["CAM identity"].why
+    other = with_model(TemporalRescaling(explain, alpha=0.2), renumbered(own, [1, 0, 3, 2]))
+    assert other.explainer.layer is unwrapped(other.model).blocks[0]
+    assert (other.alpha, other.graph.nodes) == (0.2, ("b", "a", "d", "c"))
+    with pytest.raises(InputError, match="another model"):
+        selftest(model(), explain, batch())
+    with pytest.raises(InputError, match="wanted an Explainer"):
+        selftest(own, lambda model: model, batch())
+
+
+def test_the_model_is_not_changed():
+    own = model().train()
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    assert selftest(own, InputGradient, batch()).passed
+    for name, value in own.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert all(module.training for module in own.modules())
+
+
+def test_the_curve_goes_from_the_last_layer_to_the_first():
+    result = selftest(model(), InputGradient, batch())
+    assert result.curve["layer"].tolist() == ["", "head", "blocks.1", "blocks.0", "data_norm"]
+    assert result.curve["correlation"][0] == pytest.approx(1)
+    assert (result.curve["low"] <= result.curve["correlation"]).all()
+    assert (result.curve["correlation"] <= result.curve["high"]).all()
+    assert abs(result.curve["random"]).max() < 0.2
+    assert result["randomised model"].value == result.curve["correlation"].iloc[-1]
+    controlled = selftest(model(), Motion, batch())
+    assert controlled.curve is None
+    assert "does not look at the model" in controlled["randomised model"].why
+
+
+def test_models_of_others_are_asked_what_they_can_be_asked():
+    x = signals(2, 3, 9, 5, 2)
+    plain = PlainSTGCN()
+
+    def make(model):
+        return STGGradCAM(model, inputs="b c t n m", layer="squash", layout="(b m) c t n")
+
+    result = selftest(plain, make, x, target=Margin(0, 1), threshold=1)
+    assert result.passed
+    assert result["CAM identity"].passed
+    assert result["conservation"].passed
+    assert "takes no `valid`" in result["appended padding"].why
+    assert "give `permuted`" in result["renumbered nodes"].why
+
+    def permuted(order):
+        other = PlainSTGCN()
+        other.load_state_dict(plain.state_dict())
+        other.adjacency = plain.adjacency[order][:, order]
+        return other
+
+    assert selftest(plain, make, x, permuted=permuted, threshold=1)["renumbered nodes"].passed
+    wrong = selftest(plain, make, x, permuted=lambda order: PlainSTGCN(seed=3), threshold=1)
+    assert "another model" in wrong["renumbered nodes"].why
+
+
+def test_a_model_whose_score_changes_by_padding_is_no_fault_of_the_explainer():
+    assert "score changes" in selftest(model("counted"), InputGradient, batch())["appended padding"].why
+
+    class Fixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(2 * 8 * 4 * 3, 2)
+
+        def forward(self, x, valid=None):
+            return self.head(x.flatten(1))
+
+    assert "no longer samples" in selftest(Fixed().double(), InputGradient, batch())["appended padding"].why
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Predicted(),
+        Class([0, 2, 1]),
+        PerSample([Class(0), Margin(1, 2), Class(2)]),
+        Custom(lambda output: output.square().sum(1)),
+        Forecast(1, 1, minus=torch.tensor([0.1, 0.2, 0.3]), layout="b n"),
+    ],
+    ids=repr,
+)
+def test_targets_are_cut_with_the_samples(target):
+    assert selftest(model(), InputGradient, batch(), target=target)["alone as in the batch"].passed
+
+
+def test_further_arguments_of_the_model_are_passed_on():
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(24, 3)
+
+        def forward(self, x, gate, scale):
+            return self.head((x * gate[:, None, None, None, None]).flatten(1)) * scale
+
+    shared, per_sample = {"scale": 2.0}, {"gate": torch.tensor([1.0, 2.0])}
+    result = selftest(Gated(), InputGradient, signals(2, 1, 4, 3, 2), shared=shared, per_sample=per_sample, threshold=1)
+    assert result["alone as in the batch"].passed
+
+
+def test_the_report():
+    result = selftest(model(), InputGradient, batch(2))
+    text = str(result)
+    assert text.startswith("self-test of input gradient on STGCN, 2 samples: passed\n")
+    assert "not applicable  CAM identity" in text
+    frame = result.to_frame()
+    assert frame.columns.tolist() == ["test", "verdict", "value", "limit", "why"]
+    assert len(frame) == 9
+    assert json.loads(json.dumps(result.to_dict()))["passed"] is True
+    with pytest.raises(KeyError):
+        result["no such test"]
+
+
+def test_a_renumbered_model_gives_the_same_logits():
+    own, order = model().eval(), [2, 0, 3, 1]
+    x = signals(2, 1, 8, 4, 3).double()
+    there = renumbered(own, order)
+    assert np.allclose(there(x[:, :, :, order]).detach(), own(x).detach(), atol=1e-12)
+    assert renumbered(nn.Linear(1, 1), [0]) is None
+    assert isinstance(with_model(Motion(own), there), Explainer)

@@ -1,0 +1,106 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from stexplain.cli import main as cli
+from stexplain.errors import DataError
+from tests.bench.small_experiment import write_cards, write_recordings
+
+
+def called(*arguments, **environment):
+    """Runs the command as a user does, in a process of its own."""
+    import os
+
+    command = [sys.executable, "-m", "stexplain", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from stexplain import cli\n"
+        "try: cli.app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'dgl', 'numpy', 'pandas', 'altair', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("[]")
+
+
+def test_import_is_light():
+    code = "import sys, stexplain; print(sorted({'torch', 'dgl', 'numpy', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_wrong_use_ends_with_2_and_one_message():
+    done = called("data", "show", "ntuu")
+    assert done.returncode == 2
+    assert done.stderr.startswith("stexplain: there is no dataset card 'ntuu'. Did you mean 'ntu'?")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_failure_ends_with_1(monkeypatch, capsys):
+    def broken():
+        raise DataError("the disk is full")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "stexplain: the disk is full\n"
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", stopped)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert "same command again" in capsys.readouterr().err
+
+
+def test_list_and_show_as_json():
+    cards = json.loads(called("data", "list", "--json").stdout)
+    assert {"ntu", "nw-ucla"} <= {card["name"] for card in cards}
+    card = json.loads(called("data", "show", "ntu", "--json").stdout)
+    assert len(card["classes"]) == 60
+    assert len(card["graph"]["edges"]) == 24
+
+
+def test_prepare_check_and_a_store_that_changed(tmp_path):
+    folder, raw = write_cards(tmp_path), write_recordings(tmp_path / "raw")
+    out = tmp_path / "store"
+    done = called("data", "prepare", folder, raw, "--out", out, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kept"] == 72
+    assert "is whole: 72 recordings of 2 classes" in called("data", "check", out).stdout
+    with (out / "x.npy").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\xff")
+    done = called("data", "check", out)
+    assert done.returncode == 1
+    assert "has changed since it was prepared" in done.stderr
+
+
+def test_a_folder_without_recordings(tmp_path):
+    done = called("data", "prepare", "nw-ucla", tmp_path, "--out", tmp_path / "store")
+    assert done.returncode == 2
+    assert str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    done = called("data", "check", tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert f"there is no folder {tmp_path / 'nowhere'}" in done.stderr
+
+
+def test_doctor_as_json():
+    done = called("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    assert {"torch", "dgl"} <= {finding["name"] for finding in json.loads(done.stdout)}

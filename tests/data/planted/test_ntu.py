@@ -1,0 +1,307 @@
+import numpy as np
+import pytest
+
+from stexplain.cards import dataset_card
+from stexplain.data.planted.ntu import ACTIONS, MOVED, generate, perform, record
+from stexplain.data.planted.ntu_oracle import oracle
+from stexplain.data.planted.sensor import Body, camera_view, random_faults, random_ghost, random_place, write_skeleton
+from stexplain.data.readers import ntu_skeleton
+from stexplain.errors import InputError
+from tests.reference import ranked_auroc
+
+CARD = dataset_card("ntu")
+# The joints that carry others: an arm that keeps moving while its trunk does not is no body.
+TRUNK = [0, 1, 20, 4, 8, 12, 16]
+LEFT_ARM, RIGHT_ARM = {5, 6, 7, 21, 22}, {9, 10, 11, 23, 24}
+LEGS = {13, 14, 15, 17, 18, 19}
+
+
+def recorded(action, subject, camera):
+    """A recording with its action and, seen by the same sensor with the same faults, without it."""
+    performance = perform(action, subject)
+    rng = np.random.default_rng([subject, camera])
+    (body, *_), truth = record(performance, camera, rng)
+    faults = random_faults(len(performance.xyz), np.random.default_rng([subject, camera]))
+    without = faults.apply(camera_view(performance.background, performance.place, camera))
+    return performance, body.xyz, without, truth[0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("planted") / "raw"
+    count = generate(CARD, out, actions=["A007", "A008", "A024"], subjects=[1, 18], workers=1, progress=False)
+    assert count == len(list(out.glob("*.skeleton"))) == 3 * 2 * 3
+    return out
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(folder, tmp_path):
+    chosen = {"actions": ["A024", "A008", "A007"], "subjects": [18, 1], "progress": False}
+    generate(CARD, tmp_path / "two", workers=2, **chosen)
+    assert contents(tmp_path / "two") == contents(folder)
+    generate(CARD, tmp_path / "other", workers=1, seed=1, **chosen)
+    other = contents(tmp_path / "other")
+    assert all(other[name] != bytes_ for name, bytes_ in contents(folder).items() if name.endswith(".skeleton"))
+
+
+def test_a_part_of_the_recordings_is_the_same_as_in_the_whole(folder, tmp_path):
+    generate(CARD, tmp_path / "part", actions=["A008"], subjects=[18], cameras=[3], workers=1, progress=False)
+    part = contents(tmp_path / "part")
+    assert sorted(part) == ["S001C003P018R001A008.skeleton", "S001C003P018R001A008.truth.npy"]
+    assert all(contents(folder)[name] == bytes_ for name, bytes_ in part.items())
+
+
+def test_names_carry_class_subject_and_camera_for_the_reader(folder):
+    sources = ntu_skeleton.find(folder, CARD)
+    assert {CARD.classes[source.label].id for source in sources} == {"A007", "A008", "A024"}
+    assert {(source.fields["subject"], source.fields["camera"]) for source in sources} == {
+        (subject, camera) for subject in (1, 18) for camera in (1, 2, 3)
+    }
+
+
+def test_recordings_round_trip_through_the_reader(folder):
+    for source in ntu_skeleton.find(folder, CARD):
+        recording = ntu_skeleton.read(source.path)
+        truth = np.load(source.path.with_suffix(".truth.npy"), allow_pickle=False)
+        assert truth.dtype == bool
+        assert truth.shape == recording.xyz.shape[:3]
+        assert not truth[~recording.valid].any()
+        assert truth.any()
+        assert not truth.all()
+        assert oracle(recording.xyz) == CARD.classes[source.label].id
+
+
+def test_all_twelve_columns_are_read_back_as_written(tmp_path):
+    performance = perform("A010", subject=2)
+    (body, *_), _ = record(performance, 2, np.random.default_rng(0))
+    ghost = random_ghost(len(performance.xyz), np.random.default_rng(1))
+    path = tmp_path / "S002C002P002R001A010.skeleton"
+    write_skeleton(path, len(performance.xyz), [body, ghost])
+    recording = ntu_skeleton.read(path, fields=ntu_skeleton.FIELDS[3:])
+    np.testing.assert_allclose(recording.xyz[0], body.xyz, atol=6e-5)
+    there = slice(ghost.start, ghost.start + len(ghost.xyz))
+    np.testing.assert_allclose(recording.xyz[1, there], ghost.xyz, atol=6e-5)
+    assert np.isnan(recording.xyz[1]).all(axis=(1, 2)).sum() == len(performance.xyz) - len(ghost.xyz)
+    assert recording.body_ids == (body.id, ghost.id)
+    assert all(value > 2**53 for value in recording.body_ids)
+    np.testing.assert_array_equal(recording.fields["tracking"][0], body.state)
+    # A point to the right of the camera lies right in the images, one above lies above.
+    x, y, z = np.moveaxis(body.xyz, -1, 0)
+    np.testing.assert_allclose(recording.fields["depth_x"][0], 366 * x / z + 256, atol=0.01)
+    np.testing.assert_allclose(recording.fields["color_y"][0], -1056 * y / z + 550, atol=0.01)
+    turn = np.stack([recording.fields[f"orientation_{axis}"][0] for axis in "wxyz"], axis=-1)
+    upwards = np.stack(
+        [
+            2 * (turn[..., 1] * turn[..., 2] - turn[..., 0] * turn[..., 3]),
+            1 - 2 * (turn[..., 1] ** 2 + turn[..., 3] ** 2),
+            2 * (turn[..., 2] * turn[..., 3] + turn[..., 0] * turn[..., 1]),
+        ],
+        axis=-1,
+    )
+    for joint, parent in ((5, 4), (9, 8), (13, 12), (18, 17), (20, 1)):
+        bone = body.xyz[:, joint] - body.xyz[:, parent]
+        np.testing.assert_allclose(upwards[:, joint], bone / np.linalg.norm(bone, axis=-1, keepdims=True), atol=5e-4)
+    assert not turn[:, [3, 15, 19, 21, 22, 23, 24]].any()
+
+
+def test_the_text_is_ntus(tmp_path):
+    body = Body(72057594037931101, 0, np.full((2, 25, 3), 2.0), np.full((2, 25), 2))
+    write_skeleton(tmp_path / "a.skeleton", 3, [body])
+    lines = (tmp_path / "a.skeleton").read_bytes().split(b"\r\n")
+    assert lines[0] == b"3"
+    assert lines[1] == b"1"
+    assert lines[2].split()[0] == b"72057594037931101"
+    assert len(lines[2].split()) == 10
+    assert lines[3] == b"25"
+    assert {len(line.split()) for line in lines[4:29]} == {12}
+    assert lines[-2] == b"0"  # the third frame is empty
+    assert lines[-1] == b""
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_planted_cells_decide_what_the_oracle_sees(action):
+    for subject in range(1, 41, 5):
+        for camera in (1, 2, 3):
+            _, xyz, without, truth = recorded(action, subject, camera)
+            planted = truth[..., None]
+            assert oracle(xyz[None]) == action
+            assert oracle(without[None]) is None
+            # Without the planted cells there is no action, however many others are kept.
+            assert oracle(np.where(planted, without, xyz)[None]) is None
+            # Whatever else stands still, or is where it would have been without the action, it is the same action.
+            still = np.where(planted, xyz, np.median(without, axis=0))
+            still[:, TRUNK] = xyz[:, TRUNK]
+            assert oracle(still[None]) == action
+            assert oracle(np.where(planted, xyz, without)[None]) == action
+
+
+def test_cells_that_are_not_planted_are_those_of_the_person_without_the_action():
+    for action in ACTIONS:
+        _, xyz, without, truth = recorded(action, 7, 2)
+        assert np.linalg.norm(xyz - without, axis=-1)[~truth].max() <= MOVED
+
+
+def test_the_truth_is_the_limbs_that_act():
+    def nodes(action, subject=3):
+        performance, _, _, truth = recorded(action, subject, 1)
+        return performance.person.side, set(np.flatnonzero(truth.any(axis=0)))
+
+    for action in ("A001", "A007", "A023", "A031", "A038"):
+        side, found = nodes(action)
+        assert found == (LEFT_ARM, RIGHT_ARM)[side]
+    for action in ("A010", "A022"):
+        assert nodes(action)[1] == LEFT_ARM | RIGHT_ARM
+    side, found = nodes("A024")
+    assert found == ({13, 14, 15}, {17, 18, 19})[side]
+    assert nodes("A035")[1] == {2, 3}
+    assert nodes("A026")[1] == set(range(25))
+    assert set(range(25)) - LEGS <= nodes("A008")[1]
+    assert set(range(25)) - LEGS - nodes("A006")[1] <= {0, 12, 16}
+
+
+def test_the_truth_lasts_from_the_onset_to_the_end():
+    for action in ACTIONS:
+        performance, xyz, _, truth = recorded(action, 11, 1)
+        frames = np.flatnonzero(truth.any(axis=1))
+        span = performance.span
+        assert span.start <= frames[0] <= span.start + 8
+        last = len(xyz) - 1 if action == "A008" else span.start + span.frames - 1
+        # A joint that the sensor loses while it acts is shown late, up to the longest loss.
+        assert last - 8 <= frames[-1] <= last + 12
+
+
+def test_three_cameras_see_one_performance_rotated():
+    performance = perform("A022", subject=9)
+    clean = [camera_view(performance.xyz, performance.place, camera).reshape(-1, 3) for camera in (1, 2, 3)]
+    for other, angle in ((clean[1], 45), (clean[2], -45)):
+        turn, residual = rotation(clean[0], other)
+        assert residual < 1e-9
+        np.testing.assert_allclose(np.degrees(np.arccos((np.trace(turn) - 1) / 2)), abs(angle), atol=1e-6)
+    noisy = [
+        record(performance, camera, np.random.default_rng(camera))[0][0].xyz.reshape(-1, 3) for camera in (1, 2, 3)
+    ]
+    for other, exact in zip(noisy[1:], clean[1:], strict=True):
+        turn, _ = rotation(clean[0], exact)
+        apart = (noisy[0] - clean[0].mean(axis=0)) @ turn.T - (other - exact.mean(axis=0))
+        # The median, because joints that one sensor loses are far from where the other sees them.
+        assert 1e-3 < np.median(np.linalg.norm(apart, axis=-1)) < 0.03
+
+
+def rotation(first, second):
+    """The rotation that best takes one cloud onto another (Kabsch), and what remains, as a root mean square."""
+    a, b = first - first.mean(axis=0), second - second.mean(axis=0)
+    u, _, vt = np.linalg.svd(a.T @ b)
+    turn = vt.T @ np.diag([1, 1, np.sign(np.linalg.det(vt.T @ u.T))]) @ u.T
+    return turn, float(np.sqrt(((a @ turn.T - b) ** 2).sum(axis=1).mean()))
+
+
+def test_distractors_move_as_much_as_the_actions():
+    cause = distraction = 0.0
+    for action in ACTIONS:
+        for subject in range(1, 13):
+            performance = perform(action, subject)
+            cause += (np.diff(performance.xyz - performance.background, axis=0) ** 2).sum()
+            distraction += (np.diff(performance.background, axis=0) ** 2).sum()
+    assert distraction > 1.5 * cause
+
+
+def test_motion_is_a_weak_guess_of_the_truth():
+    over_nodes, over_frames = [], []
+    for action in ACTIONS:
+        for subject in range(1, 13):
+            _, xyz, _, truth = recorded(action, subject, 1 + subject % 3)
+            speed = np.linalg.norm(np.gradient(xyz, axis=0), axis=-1)
+            if not truth.any(axis=0).all():
+                over_nodes.append(ranked_auroc(speed.mean(axis=0), truth.any(axis=0)))
+            over_frames.append(ranked_auroc(speed.mean(axis=1), truth.any(axis=1)))
+    assert np.mean(over_nodes) < 0.82
+    assert np.mean(over_frames) < 0.65
+
+
+def test_nothing_outside_the_truth_tells_the_class():
+    """A classifier that is given everything but the action is at chance; given the action, it is not."""
+    labels, backgrounds, acted = [], [], []
+    for label, action in enumerate(ACTIONS):
+        for subject in range(1, 41):
+            performance = perform(action, subject)
+            labels.append(label)
+            backgrounds.append(summary(performance.background))
+            acted.append(summary(performance.xyz))
+    labels = np.array(labels)
+    first = np.tile(np.arange(1, 41) % 2 == 0, len(ACTIONS))
+    chance, count = 1 / len(ACTIONS), int((~first).sum())
+    bound = chance + 3.1 * np.sqrt(chance * (1 - chance) / count)  # one in a thousand under the null
+    assert nearest(np.array(backgrounds), labels, first) < bound
+    assert nearest(np.array(acted), labels, first) > 0.5
+
+
+def summary(xyz):
+    """Where joints are in each third of the clip, how far they go and how fast, relative to the first frame."""
+    centred = xyz - xyz[0, 20]
+    speed = np.linalg.norm(np.diff(xyz, axis=0), axis=-1)
+    parts = [part.mean(axis=0).ravel() for part in np.array_split(centred, 3)]
+    return np.concatenate([*parts, centred.std(axis=0).ravel(), centred.max(axis=0).ravel(), speed.mean(axis=0)])
+
+
+def nearest(features, labels, train):
+    """The accuracy of the nearest centroid of standardised features."""
+    scaled = (features - features[train].mean(axis=0)) / features[train].std(axis=0)
+    centroids = np.stack([scaled[train & (labels == label)].mean(axis=0) for label in np.unique(labels)])
+    distance = np.linalg.norm(scaled[~train][:, None] - centroids, axis=-1)
+    return float((distance.argmin(axis=1) == labels[~train]).mean())
+
+
+def test_losses_are_marked_and_frozen():
+    faults = random_faults(80, np.random.default_rng(4))
+    lost = faults.state < 2
+    frames, joints = np.nonzero(lost)
+    assert lost.any()
+    assert (faults.since[lost] < frames).all()
+    assert (faults.since[~lost] == np.nonzero(~lost)[0]).all()
+    shown = faults.apply(np.arange(80.0)[:, None, None] * np.ones((1, 25, 3))) - faults.noise
+    np.testing.assert_array_equal(shown[frames, joints, 0], faults.since[lost])
+
+
+def test_places_keep_the_person_before_the_camera():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        for camera in (1, 2, 3):
+            xyz = camera_view(perform("A008", subject=seed + 1).xyz, random_place(rng), camera)
+            assert 1.5 < xyz[..., 2].min() < xyz[..., 2].max() < 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"actions": ["A077"]}, "unknown planted action 'A077'. There are|unknown planted action 'A077'. Did you mean"),
+        ({"actions": ["A002"]}, "unknown planted action 'A002'"),
+        ({"subjects": []}, "subjects are"),
+        ({"subjects": [0]}, "each in 1 to 999"),
+        ({"cameras": [4]}, "each in 1 to 3"),
+        ({"repetitions": 0}, "repetitions are"),
+    ],
+)
+def test_wrong_arguments_are_named(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        generate(CARD, tmp_path / "out", workers=1, progress=False, **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_without_the_actions_is_refused(tmp_path):
+    with pytest.raises(InputError, match="none of the planted actions"):
+        generate(dataset_card("nw-ucla"), tmp_path / "out", workers=1, progress=False)
+
+
+def test_what_fails_midway_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stexplain.data.planted.ntu.write_skeleton", full)
+    from stexplain.errors import DataError
+
+    with pytest.raises(DataError, match="Free some space"):
+        generate(CARD, tmp_path / "out", actions=["A007"], subjects=[1], workers=1, progress=False)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,195 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stexplain.data.load import load_dataset
+from stexplain.data.planted.roads import GAIN, TAIL, planted_events, response, simulate, spread
+from stexplain.data.planted.roads_network import RAMP, network
+from stexplain.data.planted.roads_oracle import oracle
+from stexplain.errors import InputError
+
+WINDOW = HORIZON = 12
+
+
+@pytest.fixture(scope="module")
+def world():
+    return simulate(0)
+
+
+@pytest.fixture(scope="module")
+def planted(world):
+    return planted_events(world, WINDOW, HORIZON)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEXPLAIN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield load_dataset("roads")
+
+
+def auroc(values: np.ndarray, truth: np.ndarray) -> float:
+    """The share of pairs of a true and another cell in which the true one ranks higher; ties count half."""
+    yes, no = values[truth][:, None], values[~truth][None]
+    return float((yes > no).mean() + 0.5 * (yes == no).mean())
+
+
+def test_the_network():
+    roads = network()
+    assert len(roads.sensors) == len(set(roads.sensors)) == 40
+    names = {(roads.sensors[source], roads.sensors[target]): weight for source, target, weight in roads.links}
+    assert names["A east 1", "A east 2"] == 1.0
+    assert names["B north 4", "A west 6"] == RAMP
+    assert len(names) == 8 + 8 + 7 + 7 + 5 + 6
+    # Distances between linked sensors are alike, so one delay for all links is fair.
+    lengths = [np.hypot(*(roads.positions[source] - roads.positions[target])) for source, target, _ in roads.links]
+    assert 3 < min(lengths) < max(lengths) < 8
+    start = roads.sensors.index("A west 7")
+    found = {(roads.sensors[sensor], hops) for sensor, hops in roads.upstream(2)[start]}
+    assert found == {("A west 6", 1), ("A west 5", 2), ("B north 4", 2)}
+
+
+def test_congestion_spreads_upstream_after_its_delay():
+    roads = network()
+    here, before = roads.sensors.index("A east 4"), roads.sensors.index("A east 3")
+    starts = np.zeros((20, 40))
+    starts[2, here] = 0.5
+    lost = spread(starts, roads.gains(GAIN))
+    wanted = np.zeros((20, 40))
+    wanted[2, here] = 0.5
+    for frames, share in TAIL.items():
+        wanted[2 + frames, before] = 0.5 * GAIN * share
+        for more, part in TAIL.items():
+            wanted[2 + frames + more, roads.sensors.index("A east 2")] += 0.5 * GAIN**2 * share * part
+    np.testing.assert_allclose(lost[:17], wanted[:17])
+    assert sum(TAIL.values()) == 1
+
+
+def test_what_a_reading_adds_is_what_the_dynamics_lose_without_it(world):
+    adds = response(world.roads, WINDOW, HORIZON)
+    rng = np.random.default_rng(0)
+    window = rng.uniform(0, 0.6, (WINDOW, 40))
+    none = np.zeros((HORIZON, 40))
+    whole = spread(none, world.roads.gains(GAIN), before=window)
+    np.testing.assert_allclose(np.einsum("wn,wnhm->hm", window, adds), whole, atol=1e-12)
+    for frame, sensor in [(11, 3), (7, 20), (2, 5)]:
+        without = window.copy()
+        without[frame, sensor] = 0
+        left = spread(none, world.roads.gains(GAIN), before=without)
+        np.testing.assert_allclose(whole - left, window[frame, sensor] * adds[frame, sensor], atol=1e-12)
+
+
+def test_the_planted_readings_and_only_they_cause_the_slowdown(world, planted):
+    events, truth = planted
+    assert len(events) > 250
+    vanished, remained = [], []
+    for row, cause in zip(events.itertuples(), truth, strict=True):
+        cells = slice(row.frame, row.frame + WINDOW)
+        readings, free = world.speed[cells], world.free[cells]
+        sensor, at = world.roads.sensors.index(row.target), cells.stop + row.horizon - 1
+
+        def slowdown(readings, first=row.frame, sensor=sensor, at=at, horizon=row.horizon):
+            return world.free[at, sensor] - oracle(world, readings, first, HORIZON)[horizon - 1, sensor]
+
+        foreseen = slowdown(readings)
+        assert foreseen == pytest.approx(row.slowdown, rel=0.3)
+        vanished.append(1 - slowdown(np.where(cause, free, readings)) / foreseen)
+        remained.append(slowdown(np.where(cause, readings, free)) / foreseen)
+    assert min(vanished) > 0.9
+    assert np.mean(vanished) > 0.97
+    assert 0.9 < min(remained) <= max(remained) < 1.05
+
+
+def test_nothing_done_to_readings_from_which_nothing_can_come_changes_the_target(world, planted):
+    events, _ = planted
+    adds = response(world.roads, WINDOW, HORIZON)
+    rng = np.random.default_rng(0)
+    for row in events.iloc[::20].itertuples():
+        sensor = world.roads.sensors.index(row.target)
+        readings = world.speed[row.frame : row.frame + WINDOW]
+        can = adds[:, :, row.horizon - 1, sensor] > 0
+        altered = np.where(can, readings, rng.uniform(1, 70, readings.shape))
+        found = [oracle(world, each, row.frame, HORIZON)[row.horizon - 1, sensor] for each in (readings, altered)]
+        assert found[0] == found[1]
+
+
+def test_a_target_moves_freely_until_the_window_ends(world, planted):
+    events, truth = planted
+    for row, cause in zip(events.itertuples(), truth, strict=True):
+        sensor = world.roads.sensors.index(row.target)
+        assert world.lost[row.frame : row.frame + WINDOW, sensor].max() <= 0.05
+        assert not cause[:, sensor].any()
+        at = row.frame + WINDOW - 1 + row.horizon
+        assert world.lost[at, sensor] >= 0.25
+        assert not np.isnan(world.speed[at, sensor])
+        assert not np.isnan(world.speed[row.frame : row.frame + WINDOW][cause]).any()
+        assert (world.lost[row.frame : row.frame + WINDOW][cause] > 0.02).all()
+    assert set(events["horizon"]) == {3, 6, 9, 12}
+    assert events["frame"].is_monotonic_increasing
+
+
+def test_distractors_are_as_slow_as_causes_and_move_more(world, planted):
+    events, truth = planted
+    speed = pd.DataFrame(world.speed).ffill().bfill().to_numpy()
+    scores = []
+    for row, cause in zip(events.itertuples(), truth, strict=True):
+        cells = speed[row.frame : row.frame + WINDOW]
+        motion = np.abs(np.diff(cells, axis=0, prepend=cells[:1]))
+        scores.append(auroc(motion, cause))
+        faulty = world.fault[row.frame : row.frame + WINDOW] > 0.3
+        assert faulty.any()
+        assert not (faulty & cause).any()
+    assert np.mean(scores) < 0.75  # Motion alone does not find the cause
+    deep = [field[field > 0.1] for field in (world.fault, world.lost)]
+    assert deep[0].mean() > deep[1].mean()
+
+
+def test_a_window_tells_what_comes(world):
+    # In mph at 15, 30 and 60 minutes: persistence knows the last reading, the oracle the rules.
+    errors = {"persistence": [], "oracle": []}
+    speed = pd.DataFrame(world.speed).ffill().to_numpy()
+    for first in range(7000, 10000, 60):
+        after = slice(first + WINDOW, first + WINDOW + HORIZON)
+        there = ~np.isnan(world.speed[after]) & (world.fault[after] == 0)
+        given = {"persistence": speed[[after.start - 1] * HORIZON]}
+        given["oracle"] = oracle(world, world.speed[first : first + WINDOW], first, HORIZON)
+        for name, forecast in given.items():
+            errors[name].append(np.where(there, np.abs(forecast - world.speed[after]), np.nan)[[2, 5, 11]])
+    found = {name: np.nanmean(parts, axis=(0, 2)) for name, parts in errors.items()}
+    assert (found["oracle"] < [1.6, 1.7, 2.0]).all()
+    assert (found["persistence"] > found["oracle"] * [1.3, 1.8, 2.3]).all()
+
+
+def test_a_seed_decides_everything():
+    one, same, other = simulate(3, days=2), simulate(3, days=2), simulate(4, days=2)
+    np.testing.assert_array_equal(one.speed, same.speed)
+    assert not np.array_equal(one.speed, other.speed)
+
+
+def test_the_data_set_is_what_was_simulated(series, world, planted):
+    events, truth = planted
+    assert series.graph.directed
+    assert set(series.graph.groups) == {"A east", "A west", "B north", "B south", "C east"}
+    assert series.graph.nodes == world.roads.sensors
+    np.testing.assert_array_equal(series.graph.positions, world.roads.positions)
+    batch = series.batch([500])
+    wanted = world.speed[500:512]
+    np.testing.assert_allclose(batch.x[0, 0, :, :, 0], np.nan_to_num(wanted), rtol=1e-6)
+    np.testing.assert_array_equal(batch.observed[0, 0], ~np.isnan(wanted))
+    assert 0.01 < np.isnan(world.speed).mean() < 0.05
+    pd.testing.assert_frame_equal(series.events[["target", "frame", "horizon"]], events[["target", "frame", "horizon"]])
+    np.testing.assert_array_equal(series.events_batch().truth[:, 0], truth)
+    assert str(series.time[0]) == "2024-01-01 00:00:00"
+
+
+def test_every_part_has_events(series):
+    counts = [len(part.events) for part in series.split(0.6, 0.1)]
+    assert counts[0] > 80
+    assert counts[2] > 40
+
+
+def test_the_oracle_refuses_what_it_cannot_foresee(world):
+    with pytest.raises(InputError, match="wanted at least 7 frames"):
+        oracle(world, world.speed[:5], 0, 12)
+    with pytest.raises(InputError, match="39 nodes came"):
+        oracle(world, world.speed[:12, :39], 0, 12)

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stexplain.data.load import load_dataset
+from stexplain.data.readers.pems_npz import read
+from stexplain.errors import DataError
+from tests.data.series_cards import small_card
+
+CHANNELS = ("flow", "occupancy", "speed")
+
+
+@pytest.fixture
+def card(tmp_path):
+    return small_card(tmp_path / "card", "stexplain.data.readers.pems_npz", CHANNELS, "start = 2018-01-01T00:00:00")
+
+
+def write(folder: Path, links: str = "from,to,cost\n0,1,310.6\n2,1,330.9\n2,1,330.9\n", **arrays) -> Path:
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "pems04.npz", **(arrays or {"data": np.arange(180.0).reshape(20, 3, 3)}))
+    (folder / "distance.csv").write_text(links)
+    return folder
+
+
+def test_readings_links_and_times(card, tmp_path):
+    found = read(write(tmp_path / "raw"), card)
+    np.testing.assert_array_equal(found.values, np.arange(180.0).reshape(20, 3, 3))
+    assert found.node_names == ("0", "1", "2")
+    assert found.graph.edges.tolist() == [[0, 1], [2, 1]]
+    assert found.graph.weight.tolist() == [1, 1]
+    assert found.graph.directed
+    series = load_dataset(card, tmp_path / "raw")
+    assert series.channels == CHANNELS
+    np.testing.assert_array_equal(series.batch([2]).y[0], found.values[5:7, :, 0])
+    assert str(series.time_of(0)) == "2018-01-01 00:00:00"
+
+
+def test_ids_of_their_own(card, tmp_path):
+    folder = write(tmp_path / "raw", links="from,to,distance\n317842,318711,1.2\n")
+    (folder / "pems04.txt").write_text("317842\n318711\n400001\n")
+    assert read(folder, card).node_names == ("317842", "318711", "400001")
+    (folder / "pems04.txt").write_text("317842\n318711\n")
+    with pytest.raises(DataError, match=r"pems04.txt lists 2 sensors; pems04.npz holds 3"):
+        read(folder, card)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"flow": np.ones((4, 3, 3))}, r"has no array 'data'. It has: flow"),
+        ({"data": np.ones((4, 3))}, r"data has shape \(4, 3\); wanted \[T, N, 3\] \(flow, occupancy, speed\)"),
+        ({"data": np.ones((4, 3, 1))}, r"data has shape \(4, 3, 1\)"),
+        ({"data": np.full((4, 3, 3), "a")}, "wanted numbers"),
+        ({"data": np.array([[None]])}, "could not be read as npz: Object arrays cannot be loaded"),
+    ],
+)
+def test_broken_readings_are_told(card, tmp_path, arrays, says):
+    with pytest.raises(DataError, match=says):
+        read(write(tmp_path / "raw", **arrays), card)
+
+
+def test_broken_companions_are_told(card, tmp_path):
+    folder = write(tmp_path / "raw", links="from,to,cost\n0,7,310.6\n")
+    with pytest.raises(DataError, match=r"distance.csv: unknown node .*'7'"):
+        read(folder, card)
+    (folder / "distance.csv").unlink()
+    with pytest.raises(DataError, match="holds no distance.csv or"):
+        read(folder, card)
+    (folder / "pems04.npz").write_bytes((folder / "pems04.npz").read_bytes()[:100])
+    with pytest.raises(DataError, match="could not be read as npz"):
+        read(folder, card)

@@ -1,0 +1,69 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stexplain.data.readers.road_graph import graph_beside, groups_beside, read_distances, read_positions
+from stexplain.errors import DataError
+
+
+def test_distances_are_infinite_where_no_row_tells(tmp_path):
+    path = tmp_path / "distances.csv"
+    path.write_text("from,to,cost\n7,5,100.5\n5,7,90\n7,9,1\n")
+    found = read_distances(path, ["5", "7"])
+    assert found.tolist() == [[0, 90], [100.5, 0]]
+    assert read_distances(path, ["9", "5", "7"])[0].tolist() == [0, np.inf, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("from,to\n5,7\n", "wanted from, to and distance"),
+        ("from,to,cost\n5,7,far\n", "line 2: 'far' is no distance"),
+        ("from,to,cost\n5,8,1\n", "does not have the sensor '7'"),
+        ("from,to,cost\n5,7,-1\n", r"at \[0, 1\] is -1.0; wanted a distance of at least 0"),
+    ],
+)
+def test_broken_distances_are_told(tmp_path, text, says):
+    (tmp_path / "distances.csv").write_text(text)
+    with pytest.raises(DataError, match=says):
+        graph_beside(tmp_path, ["5", "7"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "index,sensor_id,latitude,longitude\n0,7,34.1,-118.1\n1,5,34.2,-118.2\n",
+        "sensor_id,longitude,latitude\n7,-118.1,34.1\n5,-118.2,34.2\n",
+        "7,34.1,-118.1\n5,34.2,-118.2\n",  # PEMS-BAY's: no header; sensor, latitude, longitude
+        "sensor,x,y\n7,-118.1,34.1\n5,-118.2,34.2\n",
+    ],
+)
+def test_positions_are_longitude_and_latitude_by_id(tmp_path, text):
+    (tmp_path / "places.csv").write_text(text)
+    assert read_positions(tmp_path / "places.csv", ["5", "7"]).tolist() == [[-118.2, 34.2], [-118.1, 34.1]]
+
+
+def test_groups_are_of_the_sensors_asked_for(tmp_path):
+    assert groups_beside(tmp_path, ["5"]) == {}
+    (tmp_path / "sensors.csv").write_text("sensor,x,y,group\n7,0,0,a\n5,1,1,b\n9,2,2,\n3,3,3,a\n")
+    assert groups_beside(tmp_path, ["3", "5", "7", "9"]) == {"a": ["3", "7"], "b": ["5"]}
+    (tmp_path / "sensors.csv").write_text("sensor,x,y\n7,0,0\n")
+    assert groups_beside(tmp_path, ["7"]) == {}
+
+
+REAL = os.environ.get("STEXPLAIN_REAL_DATA")
+
+
+@pytest.mark.skipif(REAL is None, reason="STEXPLAIN_REAL_DATA names no folder of real data")
+def test_the_real_network():
+    folder = Path(REAL or "") / "metr-la-graph"
+    ids = (folder / "graph_sensor_ids.txt").read_text().strip().split(",")
+    graph = graph_beside(folder, ids[::-1])
+    assert graph.nodes == tuple(ids[::-1])
+    assert graph.directed
+    assert len(graph.edges) == 1722 - 207  # what is above 0, without the diagonal
+    assert graph.positions is not None
+    assert graph.positions[-1].tolist() == [-118.31829, 34.15497]
+    assert 0.1 <= graph.weight.min() < graph.weight.max() <= 1

@@ -1,0 +1,22 @@
+"""The explainers of the package: a new one is tested by being there."""
+
+import pkgutil
+from importlib import import_module
+from inspect import isabstract
+
+import stexplain.explainers
+from stexplain.explainers.explainer import Explainer
+
+for module in pkgutil.iter_modules(stexplain.explainers.__path__, "stexplain.explainers."):
+    import_module(module.name)
+
+
+def kinds(base=Explainer):
+    """Every explainer that can be made, however deep it is derived."""
+    for kind in base.__subclasses__():
+        if not isabstract(kind) and kind.__module__.startswith("stexplain."):
+            yield kind
+        yield from kinds(kind)
+
+
+EXPLAINERS = sorted(set(kinds()), key=lambda kind: kind.__name__)

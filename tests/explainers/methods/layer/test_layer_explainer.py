@@ -1,0 +1,52 @@
+import pytest
+from torch import nn
+
+from stexplain.errors import InputError
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.targets import Class
+from tests.explainers.small_models import PlainSTGCN, signals
+
+THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"parity": "das2021"}, "das2022"),
+        ({"layer": "secnd"}, "second"),
+        ({"layer": nn.ReLU()}, "no part of"),
+        ({"layer": None}, "Give `layer`"),
+        ({"layout": None}, "Give `layout`"),
+        ({"layout": "(b m) c t k"}, "'k'"),
+        ({"stride": 0}, "at least 1"),
+        ({"chunk": 0}, "at least one"),
+    ],
+)
+def test_wrong_options_are_named(options, words):
+    with pytest.raises(InputError, match=words.replace("(", r"\(")):
+        STGGradCAM(PlainSTGCN(), **{"layer": "second", **THEIRS, **options})
+
+
+def test_a_layout_that_does_not_fit_the_layer_is_named():
+    with (
+        STGGradCAM(PlainSTGCN(), layer="second", layout="(b m) t c n", inputs="b c t n m") as explain,
+    ):
+        e = explain(signals(1, 3, 24, 5, 2), target=Class(0), valid=None)
+        assert e.values.shape == (1, 2, 24, 5)
+    with (
+        STGGradCAM(PlainSTGCN(), layer="second", layout="(b m) c n t", inputs="b c t n m") as explain,
+        pytest.raises(InputError, match=r"\(2, 6, 6, 5\).*n=5"),
+    ):
+        explain(signals(1, 3, 24, 5, 2), target=Class(0))
+
+
+def test_a_layer_behind_the_pooling_of_instances_is_refused():
+    class Pooling(PlainSTGCN):
+        def forward(self, x):
+            return super().forward(x.mean(-1, keepdim=True))
+
+    with (
+        STGGradCAM(Pooling(), layer="second", layout="b c t n", inputs="b c t n m") as explain,
+        pytest.raises(InputError, match="2 instances"),
+    ):
+        explain(signals(1, 3, 24, 5, 2), target=Class(0))

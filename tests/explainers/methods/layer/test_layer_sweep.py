@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.layer.hires_cam import HiResCAM
+from stexplain.explainers.methods.layer.layer_sweep import LayerSweep, layer_sweep
+from stexplain.explainers.targets import Class
+from tests.explainers.our_models import lively, padded
+from tests.explainers.small_models import PlainSTGCN, signals
+
+THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
+
+
+@pytest.mark.parametrize("method", [STGGradCAM, HiResCAM], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_each_map_is_that_of_the_method_at_that_layer_alone(method, chunk):
+    model, (x, valid) = lively("counted").double(), padded()
+    sweep = layer_sweep(model, x, target=Class([1, 0, 3]), valid=valid, method=method, chunk=chunk)
+    assert list(sweep.explanations) == ["blocks.0", "blocks.1", "blocks.2"]
+    assert [one.stride for one in sweep] == [1, 2, 4]
+    for name, one in sweep.explanations.items():
+        with method(model, layer=name) as explain:
+            alone = explain(x, target=Class([1, 0, 3]), valid=valid)
+        np.testing.assert_allclose(one.values, alone.values, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(one.layer_values, alone.layer_values, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(one.padding_share, alone.padding_share, rtol=1e-5)
+        assert (one.layer, one.method, one.targets.tolist()) == (name, alone.method, [1, 0, 3])
+
+
+def test_it_takes_one_forward_pass():
+    model, calls = PlainSTGCN(), []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    layers = ["second", model.first, "first.norm"]
+    sweep = layer_sweep(model, signals(2, 3, 10, 5, 2), target=Class(0), layers=layers, **THEIRS)
+    assert len(calls) == 1
+    assert list(sweep.explanations) == ["second", "first", "first.norm"]
+    assert all(len(module._forward_hooks) == (module is model) for module in model.modules())
+
+
+def test_the_table_compares_with_the_last_layer():
+    model, (x, valid) = lively("counted").double(), padded()
+    sweep = layer_sweep(model, x, target=Class(1), valid=valid)
+    table = sweep.table().set_index("layer")
+    assert table.loc["blocks.2", ["nodes", "time", "positions"]].tolist() == pytest.approx([1, 1, 1])
+    first, last = sweep["blocks.0"], sweep["blocks.2"]
+    expected = {"nodes": [], "time": [], "positions": []}
+    for row in range(3):
+        ok = valid[row].numpy()
+        a, b = first.importance[row][ok], last.importance[row][ok]
+        expected["nodes"].append(np.corrcoef(a.mean(0), b.mean(0))[0, 1])
+        expected["time"].append(np.corrcoef(a.mean(1), b.mean(1))[0, 1])
+        expected["positions"].append(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+    for name, each in expected.items():
+        assert table.loc["blocks.0", name] == pytest.approx(np.mean(each), abs=1e-5)
+        assert abs(np.mean(each)) < 0.99
+    assert table.loc["blocks.0", "padding_share"] == pytest.approx(first.padding_share.mean())
+    assert table["padding_share"].min() > 0
+
+
+def test_a_constant_map_has_no_correlation():
+    noise = np.abs(signals(2, 1, 4, 3).numpy())
+    flat = noise.copy()
+    flat[0] = 0.1 + 1e-9 * noise[0]
+    valid = np.ones((2, 1, 4), bool)
+    table = LayerSweep({"a": Explanation(flat, valid), "b": Explanation(noise, valid)}).table()
+    # Of the second sample alone.
+    assert table.loc[0, ["nodes", "time", "positions"]].tolist() == pytest.approx([1, 1, 1])
+    flat[1] = 0
+    table = LayerSweep({"a": Explanation(flat, valid), "b": Explanation(noise, valid)}).table()
+    assert table.loc[0, ["nodes", "time", "positions"]].isna().all()
+
+
+def test_as_an_array_it_has_a_dimension_layer():
+    model, (x, valid) = lively().double(), padded()
+    sweep = layer_sweep(model, x, target=Class(1), valid=valid)
+    found = sweep.to_xarray()
+    assert found["values"].dims == ("layer", "sample", "instance", "time", "node")
+    assert found["node"].values.tolist() == list("abcde")
+    assert found["stride"].values.tolist() == [1, 2, 4]
+    for name, one in sweep.explanations.items():
+        np.testing.assert_array_equal(found["values"].sel(layer=name), one.values)
+        np.testing.assert_array_equal(found["padding_share"].sel(layer=name), one.padding_share)
+
+
+def test_what_does_not_fit_is_named():
+    model, x = PlainSTGCN(), signals(2, 3, 10, 5, 2)
+    with pytest.raises(InputError, match="no `blocks` to sweep"):
+        layer_sweep(model, x, target=Class(0), **THEIRS)
+    with pytest.raises(InputError, match="Name at least one"):
+        layer_sweep(model, x, target=Class(0), layers=[], **THEIRS)
+    with pytest.raises(InputError, match="secnd.*second"):
+        layer_sweep(model, x, target=Class(0), layers=["secnd"], **THEIRS)
+    with pytest.raises(InputError, match="no explanation"):
+        LayerSweep({})
+    sweep = layer_sweep(model, x, target=Class(0), layers=["first", "second"], **THEIRS)
+    with pytest.raises(InputError, match="layer of the sweep 'frst'.*first"):
+        sweep["frst"]

@@ -1,0 +1,130 @@
+import pytest
+import torch
+from torch import nn
+
+from stexplain.data.samples import Batch
+from stexplain.errors import InputError
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
+from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.explainers.methods.perturbation.occlusion import Occlusion
+from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
+from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
+from stexplain.explainers.model.perturb import FixedTarget, PerturbedInputs, with_baseline
+from stexplain.explainers.targets import Class, Custom, Margin, PerSample, Predicted
+from tests.explainers.small_models import signals
+
+FIRST = torch.tensor([[1.0, 2.0, 0.0], [4.0, 3.0, 1.0]])
+COPIES = signals(3, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("target", "fixed"),
+    [
+        (Predicted(), [Class(1), Class(0)]),
+        (Class([2, 0]), [Class(2), Class(0)]),
+        (Margin(1, 2), [Margin(1, 2), Margin(1, 2)]),
+        (Custom(lambda y: y.square().sum(1)), [Custom(lambda y: y.square().sum(1))] * 2),
+        (PerSample([Predicted(), lambda y: y.amax(1)]), [Class(1), lambda y: y.amax(1)]),
+    ],
+    ids=["predicted", "class", "margin", "custom", "mixed"],
+)
+def test_copies_are_asked_about_what_the_samples_were(target, fixed):
+    settled = FixedTarget(target.score, 2)
+    torch.testing.assert_close(settled(FIRST).scores, PerSample(fixed)(FIRST))
+    found = settled(COPIES.flatten(0, 1))
+    torch.testing.assert_close(found.scores.view(3, 2), torch.stack([PerSample(fixed)(copy) for copy in COPIES]))
+    assert found.classes.tolist() == PerSample(fixed).score(FIRST).classes.tolist() * 3
+
+
+def test_a_settled_target_is_differentiable_in_the_output():
+    settled = FixedTarget(Predicted().score, 2)
+    settled(FIRST)
+    leaf = COPIES.flatten(0, 1).requires_grad_()
+    (slope,) = torch.autograd.grad(settled(leaf).scores.sum(), leaf)
+    assert torch.equal(slope, torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).repeat(3, 1))
+
+
+class Listening(nn.Module):
+    """Scores that show what came with every sample."""
+
+    def forward(self, x, scale, weight, valid=None, observed=None):
+        there = valid[..., None] & observed
+        return ((x[..., 0] * there).sum((1, 2, 3)) * scale[:, 0] * weight)[:, None]
+
+
+class Altering(Explainer):
+    """Keeps the copies, to be asked about."""
+
+    def _maps(self, asked, scored):
+        copies = PerturbedInputs(self, asked, scored)
+        self.start = with_baseline(self, asked, torch.tensor(7.0))
+        self.scores = copies.scores(torch.cat([copies.x, 2 * copies.x, 3 * copies.x]))
+        return Maps(copies.x.sum(-1), copies.found)
+
+
+def test_what_comes_with_a_sample_goes_with_its_copies():
+    x, valid = signals(2, 1, 4, 3, 1), torch.ones(2, 1, 4, dtype=torch.bool)
+    valid[1, 0, 3] = False
+    observed = signals(2, 1, 4, 3, seed=1) > 0
+    batch = Batch(x, valid, torch.zeros(2, dtype=torch.int64), ("a", "b"), observed=observed)
+    scale = torch.tensor([[2.0], [5.0]])
+    for chunk in (None, 1):
+        with Altering(Listening(), chunk=chunk) as explain:
+            e = explain(batch, target=Class(0), shared={"weight": 10.0}, per_sample={"scale": scale})
+        one = (x[..., 0] * (valid[..., None] & observed)).sum((1, 2, 3)) * scale[:, 0] * 10
+        torch.testing.assert_close(torch.from_numpy(e.score), one)
+        expected = torch.stack([one, 2 * one, 3 * one])
+        torch.testing.assert_close(explain.scores, expected.flatten() if chunk is None else expected[:, 1])
+        last = slice(None) if chunk is None else slice(1, 2)
+        hidden = (valid[..., None] & observed)[last]
+        assert (explain.start[..., 0][hidden] == 7).all()
+        assert torch.equal(explain.start[..., 0][~hidden], x[last][..., 0][~hidden])
+
+
+METHODS = [GradientSHAP, IntegratedGradients, Occlusion, ShapleyValueSampling, TemporalRescaling]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_no_more_copies_go_through_the_model_at_a_time_than_allowed(method):
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def forward(self, x):
+            self.seen.append(len(x))
+            return x.square().sum((1, 2, 3))
+
+    model = Counting()
+    with method(model, copies=3) as explain:
+        explain(signals(2, 1, 8, 4, 3), target=Class(0))
+    assert max(model.seen) == 6
+    with method(model, copies=3, chunk=1) as explain:
+        model.seen.clear()
+        explain(signals(2, 1, 8, 4, 3), target=Class(0))
+    assert max(model.seen) == 3
+
+
+@pytest.mark.parametrize("method", [GradientSHAP, IntegratedGradients, Occlusion, ShapleyValueSampling])
+def test_methods_give_every_copy_what_came_with_its_sample(method):
+    """On a linear model all of them are the signals times their weight, which came with the sample."""
+    x, valid = signals(2, 1, 3, 4, 1), torch.ones(2, 1, 3, dtype=torch.bool)
+    valid[1, 0, 2] = False
+    observed = signals(2, 1, 3, 4, seed=1) > -0.5
+    batch = Batch(x, valid, torch.zeros(2, dtype=torch.int64), ("a", "b"), observed=observed)
+    scale = torch.tensor([[2.0], [5.0]])
+    options = {GradientSHAP: {"baselines": ["zero"]}, IntegratedGradients: {}}.get(method, {"window": 1})
+    with method(Listening(), **options) as explain:
+        e = explain(batch, target=Class(0), shared={"weight": 10.0}, per_sample={"scale": scale})
+    expected = x[..., 0] * (valid[..., None] & observed) * scale.view(2, 1, 1, 1) * 10
+    torch.testing.assert_close(torch.from_numpy(e.values), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_an_output_of_other_size_is_refused():
+    class Pooling(nn.Module):
+        def forward(self, x):
+            return x.mean((0, 1, 2, 3))[None].expand(2, -1) if len(x) == 2 else x.mean((0, 1, 2, 3))[None]
+
+    with Altering(Pooling()) as explain, pytest.raises(InputError, match="wanted the samples first"):
+        explain(signals(2, 1, 4, 3, 1), target=Class(0))

@@ -1,0 +1,150 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stexplain.errors import DataError, InputError
+from stexplain.explainers.explanation import Explanation, joined
+from stexplain.graph import STGraph
+
+GRAPH = STGraph.from_edges(["hip", "knee", "hand"], [("hip", "knee"), ("hip", "hand")], groups={"leg": ["hip", "knee"]})
+
+
+def explanation(samples=3, **options):
+    random = np.random.default_rng(0)
+    valid = random.random((samples, 2, 5)) > 0.3
+    values = random.normal(size=(samples, 2, 5, 3)).astype(np.float32) * valid[..., None]
+    given = {
+        "node_names": GRAPH.nodes,
+        "method": "STG-Grad-CAM",
+        "target": "the predicted class",
+        "targets": np.arange(samples),
+        "score": random.normal(size=samples),
+        "ids": tuple(f"clip {row}" for row in range(samples)),
+        "classes": ("throw", "kick", "écouter"),
+        "layer": "blocks.9",
+        "positions": random.normal(size=(samples, 2, 2, 3)),
+        "stride": 4,
+        "padding_share": random.random(samples),
+        "graph": GRAPH,
+    }
+    return Explanation(values, valid, **{**given, **options})
+
+
+def same(one, other):
+    for name in ("values", "valid", "time", "targets", "score", "padding_share"):
+        assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "score")
+        assert getattr(one, name).dtype == getattr(other, name).dtype
+    for name in ("node_names", "method", "target", "ids", "classes", "layer", "stride"):
+        assert getattr(one, name) == getattr(other, name)
+    assert (one.layer_values is None) == (other.layer_values is None)
+    assert one.layer_values is None or np.array_equal(one.layer_values, other.layer_values)
+    assert (one.graph is None) == (other.graph is None)
+    assert one.graph is None or one.graph.hash == other.graph.hash
+
+
+def test_nodes_are_means_of_the_positive_part_over_what_is_valid():
+    e = explanation()
+    table = e.nodes()
+    for row, node in np.ndindex(3, 3):
+        kept = [max(float(e.values[row, m, t, node]), 0.0) for m in range(2) for t in range(5) if e.valid[row, m, t]]
+        assert np.isclose(table.iloc[row, node], np.mean(kept))
+    assert list(table.index) == ["clip 0", "clip 1", "clip 2"]
+    assert list(table.columns) == ["hip", "knee", "hand"]
+    assert np.allclose(e.groups()["leg"], (table["hip"] + table["knee"]) / 2)
+
+
+def test_nothing_valid_is_nothing_important():
+    e = Explanation(np.ones((1, 1, 2, 3)), np.zeros((1, 1, 2), bool))
+    assert e.nodes().to_numpy().tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_pandas_has_a_row_per_valid_cell():
+    e = explanation()
+    table = e.to_pandas()
+    assert len(table) == e.valid.sum() * 3
+    row = table.iloc[7]
+    sample, node = e.ids.index(row["sample"]), e.node_names.index(row["node"])
+    assert row["value"] == e.values[sample, row["instance"], row["frame"], node]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"positions": None}, {"graph": None, "classes": ()}, {"ids": ("", "", "")}, {"score": None, "targets": None}],
+)
+def test_what_is_saved_comes_back(tmp_path, options):
+    e = explanation(**options)
+    e.save(tmp_path / "e.nc")
+    same(e, Explanation.load(tmp_path / "e.nc"))
+    assert [path.name for path in tmp_path.iterdir()] == ["e.nc"]
+
+
+def test_broken_files_are_told(tmp_path):
+    path = tmp_path / "e.nc"
+    with pytest.raises(DataError, match="is missing"):
+        Explanation.load(path)
+    path.write_bytes(b"no such thing")
+    with pytest.raises(DataError, match=str(path)):
+        Explanation.load(path)
+    explanation().save(path)
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(DataError, match=str(path)):
+        Explanation.load(path)
+    explanation().to_xarray().drop_vars("valid").to_netcdf(path, engine="scipy")
+    with pytest.raises(DataError, match="valid"):
+        Explanation.load(path)
+
+
+def test_xarray_names_its_axes():
+    found = explanation().to_xarray()
+    assert found["values"].dims == ("sample", "instance", "time", "node")
+    assert found["values"].sel(node="hand", sample="clip 1").shape == (2, 5)
+
+
+def test_parts_and_joining_are_inverse():
+    e = explanation()
+    same(e, joined([e[0], e[1:]]))
+    same(e[-1], e[2])
+    assert len(e[np.array([0, 2])]) == 2
+    assert [part.ids[0] for part in e] == ["clip 0", "clip 1", "clip 2"]
+    with pytest.raises(IndexError):
+        e[3]
+
+
+def test_unlike_explanations_are_not_joined():
+    with pytest.raises(InputError, match="method"):
+        joined([explanation(), explanation(method="CAM")])
+    with pytest.raises(InputError, match="no explanations"):
+        joined([])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"node_names": ("a", "b")}, "node_names has 2"),
+        ({"ids": ("a",)}, "ids has 1"),
+        ({"time": np.arange(4)}, "time has 4"),
+        ({"targets": np.arange(2)}, "targets has 2"),
+        ({"positions": np.zeros((3, 2, 2, 4))}, "n=3"),
+    ],
+)
+def test_what_does_not_fit_is_named(wrong, words):
+    with pytest.raises(InputError, match=words):
+        explanation(**wrong)
+    with pytest.raises(InputError, match="valid"):
+        Explanation(np.zeros((1, 1, 2, 3)), np.zeros((1, 2, 1), bool))
+
+
+def test_repr_names_what_matters():
+    values = np.zeros((2, 1, 4, 3))
+    values[..., 2] = 1
+    e = Explanation(values, np.ones((2, 1, 4), bool), GRAPH.nodes, method="CAM", target="class 'throw'", layer="b.1")
+    assert repr(e) == (
+        "<Explanation of class 'throw' in 2 samples by CAM at b.1: 1 instance x 4 frames x 3 nodes; "
+        "most important: hand>"
+    )
+
+
+def test_groups_need_a_graph():
+    assert isinstance(explanation().groups(), pd.DataFrame)
+    with pytest.raises(InputError, match="groups"):
+        explanation(graph=None).groups()

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+import torch
+
+from stexplain.axes import Layout
+from stexplain.errors import InputError
+from stexplain.explainers.targets import (
+    Class,
+    Custom,
+    Forecast,
+    Margin,
+    OutputInfo,
+    PerSample,
+    Predicted,
+    as_target,
+)
+
+OUTPUT = torch.tensor([[1.0, 5.0, 2.0], [7.0, 3.0, 4.0]])
+NAMES = ["throw", "kick", "clap"]
+
+
+@pytest.mark.parametrize(
+    ("target", "scores", "classes"),
+    [
+        (Class(2), [2.0, 4.0], [2, 2]),
+        (Class([1, 0]), [5.0, 7.0], [1, 0]),
+        (Class(np.array([1, 0])), [5.0, 7.0], [1, 0]),
+        (Class(torch.tensor([1, 0])), [5.0, 7.0], [1, 0]),
+        (Class("kick"), [5.0, 3.0], [1, 1]),
+        (Class(["clap", 0]), [2.0, 7.0], [2, 0]),
+        (Predicted(), [5.0, 7.0], [1, 0]),
+        (Margin("kick", 0), [4.0, -4.0], [1, 1]),
+        (Custom(lambda output: output.sum(1)), [8.0, 14.0], [-1, -1]),
+    ],
+)
+def test_scores_and_classes(target, scores, classes):
+    found = target.score(OUTPUT, OutputInfo(classes=tuple(NAMES)))
+    assert found.scores.tolist() == scores
+    assert found.classes.tolist() == classes
+
+
+def test_a_part_of_a_batch_gets_its_own_classes():
+    found = Class([0, 1, 2, 1]).score(OUTPUT, OutputInfo(rows=slice(2, 4), samples=4))
+    assert found.classes.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (Class(3), "no class 3.*0 to 2"),
+        (Class(-1), "no class -1"),
+        (Class("thrw"), "Did you mean 'throw'"),
+        (Class([0]), "1 classes for 2 samples"),
+        (Margin(0, "kik"), "Did you mean 'kick'"),
+        (Custom(lambda output: output), r"gave \(2, 3\).*\(2,\)"),
+        (Custom(lambda output: 1.0), "gave float"),
+    ],
+)
+def test_what_does_not_fit_is_named(target, words):
+    with pytest.raises(InputError, match=words):
+        target.score(OUTPUT, OutputInfo(classes=tuple(NAMES)))
+
+
+def test_a_name_without_names_and_an_output_without_classes():
+    with pytest.raises(InputError, match="names no classes"):
+        Class("throw")(OUTPUT)
+    with pytest.raises(InputError, match=r"\[samples, classes\]"):
+        Predicted()(OUTPUT[None])
+
+
+@pytest.mark.parametrize(("wrong", "words"), [(6, "target is 6"), (Predicted, r"Predicted\(\.\.\.\)")])
+def test_what_is_no_target(wrong, words):
+    with pytest.raises(InputError, match=words):
+        as_target(wrong)
+
+
+# Two samples, two steps ahead, three nodes, two channels; the number tells its place.
+STEPS = torch.arange(24.0).view(2, 2, 3, 2)
+TOLD = OutputInfo(nodes=("a", "b", "c"), groups={"ends": ("a", "c")}, layout=Layout("b t n c"))
+
+
+@pytest.mark.parametrize(
+    ("target", "scores"),
+    [
+        (Forecast("b", 1, 0), [2.0, 14.0]),
+        (Forecast(1, 2, 1), [9.0, 21.0]),
+        (Forecast("ends", 1, 0), [0.0 + 4.0, 12.0 + 16.0]),
+        (Forecast(["b", 2], [1, 2], 0), [2.0 + 4.0 + 8.0 + 10.0, 14.0 + 16.0 + 20.0 + 22.0]),
+        (Forecast("b", 1, 0, minus=[1.0, 2.0]), [1.0, 12.0]),
+        (Forecast("b", 1, 0, minus=STEPS + 5), [-5.0, -5.0]),
+        (PerSample([Forecast("b", 1, 0), Forecast("c", 2, 0)]), [2.0, 22.0]),
+    ],
+)
+def test_forecasts(target, scores):
+    found = target.score(STEPS, TOLD)
+    assert found.scores.tolist() == scores
+    assert found.classes.tolist() == [-1, -1]
+
+
+def test_a_forecast_reads_any_layout():
+    moved = STEPS.permute(0, 3, 2, 1)
+    assert Forecast(1, 2, 1, layout="b c n t")(moved).tolist() == Forecast(1, 2, 1, layout="b t n c")(STEPS).tolist()
+
+
+def test_a_part_of_a_batch_gets_its_own_targets_and_its_own_forecasts_to_compare_with():
+    second = OutputInfo(rows=slice(1, 2), samples=2, layout=TOLD.layout, nodes=TOLD.nodes)
+    assert PerSample([Forecast("b", 1, 0), Forecast("c", 2, 0)]).score(STEPS[1:], second).scores.tolist() == [22.0]
+    assert Forecast("b", 1, 0, minus=[1.0, 2.0]).score(STEPS[1:], second).scores.tolist() == [12.0]
+
+
+@pytest.mark.parametrize(
+    ("target", "told", "words"),
+    [
+        (Forecast("bb", 1, 0), TOLD, "unknown node 'bb'. Did you mean 'b'"),
+        (Forecast(3, 1, 0), TOLD, "no node 3.*0 to 2"),
+        (Forecast("b", 3, 0), TOLD, "no horizon 3.*1 to 2"),
+        (Forecast("b", 0, 0), TOLD, "no horizon 0"),
+        (Forecast("b", 1), TOLD, "2 channels. Say which"),
+        (Forecast("b", 1, 2), TOLD, "no channel 2"),
+        (Forecast(0, 1, 0), OutputInfo(), r"laid out is not known.*b t n"),
+        (Forecast("b", 1, 0), OutputInfo(layout=TOLD.layout), "no graph names the nodes"),
+        (Forecast(0, 1, 0, minus=[1.0]), TOLD, "1 forecasts to compare with for 2 samples"),
+        (PerSample([Predicted()]), OutputInfo(), "1 targets for 2 samples"),
+    ],
+)
+def test_a_forecast_that_does_not_fit_is_named(target, told, words):
+    with pytest.raises(InputError, match=words):
+        target.score(STEPS, told)
+
+
+def test_a_forecast_of_nothing():
+    with pytest.raises(InputError, match="no node or no horizon"):
+        Forecast([], 1)

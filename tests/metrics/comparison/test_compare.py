@@ -1,0 +1,297 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from stexplain.cards import Augment, model_card
+from stexplain.data.clips import Clips
+from stexplain.data.samples import Batch
+from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.graph import STGraph
+from stexplain.metrics.comparison.compare import compare
+from stexplain.metrics.comparison.permutation import corrected
+from stexplain.metrics.comparison.result import Comparison
+from stexplain.metrics.comparison.scores import (
+    Magnitude,
+    SampleMetric,
+    complexity_score,
+    deletion_score,
+    fidelity_score,
+    localisation_score,
+    sensitivity_score,
+)
+from stexplain.metrics.complexity import complexity
+from stexplain.metrics.deletion import deletion_curve
+from stexplain.metrics.robustness import sensitivity_max
+from stexplain.nn.stgcn import STGCN
+
+
+def planted(samples=20, seed=0):
+    """One node of five moves for a while, and the truth says which and when."""
+    random = torch.Generator().manual_seed(seed)
+    x = 0.3 * torch.randn(samples, 1, 12, 5, 3, generator=random)
+    truth = torch.zeros(samples, 1, 12, 5, dtype=torch.bool)
+    for row in range(samples):
+        truth[row, 0, 3:8, row % 5] = True
+    x = x + truth[..., None] * torch.randn(x.shape, generator=random)
+    ids = tuple(f"s{row}" for row in range(samples))
+    return Batch(x, torch.ones(samples, 1, 12, dtype=torch.bool), torch.zeros(samples, dtype=torch.int64), ids, truth)
+
+
+def constant(values, name="given"):
+    """An explainer that gives the same importance to every cell of a sample: values [n]."""
+
+    def explain(batch, *, target):
+        rows = [int(name.removeprefix("s")) for name in batch.ids]
+        maps = np.zeros(batch.x.shape[:-1], np.float32) + np.asarray(values)[rows, None, None, None]
+        return Explanation(maps, batch.valid.numpy(), method=name, ids=batch.ids)
+
+    return explain
+
+
+def level(e, batch):
+    return e.importance.mean((1, 2, 3))
+
+
+def test_a_planted_difference_is_found_and_the_controls_are_told_apart():
+    found = compare({"motion": Motion(), "random": Random()}, [localisation_score()], planted(), progress=False)
+    table = found.to_frame().set_index("method")
+    assert found.best("auroc, positions") == "motion"
+    assert table.loc["motion", "low"] > table.loc["random", "high"]
+    assert table.loc["random", "low"] < 0.5 < table.loc["random", "high"]
+    (test,) = found.tests().to_dict("records")
+    assert test["better"] == "motion"
+    assert test["p_corrected"] < 0.01
+    assert test["difference"] == pytest.approx(table.loc["motion", "value"] - table.loc["random", "value"])
+    assert test["low"] > 0
+
+
+def test_batches_one_by_one_give_what_one_batch_gives():
+    batch = planted(23)
+    parts = [batch[start : start + 5] for start in range(0, 23, 5)]
+    options = {"metrics": [localisation_score("nodes")], "progress": False}
+    whole = compare([Motion(), Random()], data=batch, **options)
+    streamed = compare([Motion(), Random()], data=(part for part in parts), **options)
+    assert streamed.ids == whole.ids
+    for method in whole.methods:
+        np.testing.assert_allclose(
+            streamed.scores["auroc, nodes"][method], whole.scores["auroc, nodes"][method], rtol=1e-12
+        )
+    assert streamed.tests().equals(whole.tests())
+
+
+def test_clips_are_gone_through_in_batches():
+    graph = STGraph.from_edges(list("abcde"), [("a", "b")])
+    clips = Clips.from_arrays(planted(9).x.numpy(), np.zeros(9, int), graph=graph)
+    sizes = []
+
+    def size(e, batch):
+        sizes.append(len(batch))
+        return e.values.sum((1, 2, 3))
+
+    found = compare([Motion(graph=graph)], [size], clips, batch=4, progress=False)
+    assert sizes == [4, 4, 1]
+    assert found.ids == tuple(clips.ids)
+    assert found.metrics == ("size",)
+
+
+def test_tests_are_those_of_scipy_corrected_by_hand():
+    random = np.random.default_rng(0)
+    scores = {name: random.normal(mean, 1, 9) for name, mean in (("a", 0.0), ("b", 1.0), ("c", 0.2))}
+    explainers = {name: constant(values) for name, values in scores.items()}
+    signed = SampleMetric("level", lambda _, e, batch: e.values.mean((1, 2, 3)))
+    tests = compare(explainers, [signed], planted(9), progress=False).tests()
+    assert list(zip(tests["method"], tests["against"], strict=True)) == [("a", "b"), ("a", "c"), ("b", "c")]
+    expected = [
+        stats.permutation_test(
+            (scores[a], scores[b]), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
+        ).pvalue
+        for a, b in (("a", "b"), ("a", "c"), ("b", "c"))
+    ]
+    np.testing.assert_allclose(tests["p"], expected)
+    np.testing.assert_allclose(tests["p_corrected"], corrected(expected))
+
+
+def test_samples_without_a_number_are_left_out_in_pairs_and_counted():
+    a, b = np.arange(10.0) + 1, np.arange(10.0)
+    a[:2], b[1:4] = np.nan, np.nan
+    found = Comparison({"m": {"a": a, "b": b}}, {"m": True}, tuple("0123456789"))
+    table = found.to_frame().set_index("method")
+    assert table["n"].to_dict() == {"a": 8, "b": 7}
+    assert table["left_out"].to_dict() == {"a": 2, "b": 3}
+    (test,) = found.tests().to_dict("records")
+    assert (test["n"], test["left_out"], test["difference"]) == (6, 4, 1.0)
+    assert test["p"] == pytest.approx(2 / 2**6)
+    assert "3 samples had no number" in str(found)
+
+
+def test_lower_is_better_turns_best_and_better():
+    few, many = np.linspace(0, 1, 12), np.linspace(1, 2, 12)
+    up = Comparison({"m": {"few": few, "many": many}}, {"m": True}, tuple(map(str, range(12))))
+    down = Comparison({"m": {"few": few, "many": many}}, {"m": False}, tuple(map(str, range(12))))
+    assert (up.best("m"), up.tests()["better"][0]) == ("many", "many")
+    assert (down.best("m"), down.tests()["better"][0]) == ("few", "few")
+
+
+def test_methods_that_do_equally_well_are_seldom_told_apart():
+    random = np.random.default_rng(7)
+    false = 0
+    for repeat in range(200):
+        scores = {name: random.normal(size=20) for name in "abcd"}
+        found = Comparison(
+            {"m": scores}, {"m": True}, tuple(map(str, range(20))), seed=repeat, resamples=1, permutations=499
+        )
+        false += bool((found.tests()["better"] != "").any())
+    assert false / 200 < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_against_a_reference_only_that_is_tested():
+    scores = {name: np.random.default_rng(number).random(15) for number, name in enumerate(["a", "b", "motion", "rnd"])}
+    found = Comparison({"m": scores, "k": scores}, {"m": True, "k": True}, tuple(map(str, range(15))))
+    pairs = found.tests(["motion", "rnd"], metrics=["k"])
+    assert list(zip(pairs["method"], pairs["against"], strict=True)) == [
+        ("a", "motion"), ("b", "motion"), ("a", "rnd"), ("b", "rnd"),
+    ]  # fmt: skip
+    assert set(pairs["metric"]) == {"k"}
+    np.testing.assert_allclose(pairs["p_corrected"], corrected(pairs["p"].to_numpy()))
+    assert len(found.tests("a")) == 2 * 3
+    with pytest.raises(InputError, match="unknown method 'moton'. Did you mean 'motion'"):
+        found.tests("moton")
+    with pytest.raises(InputError, match="unknown metric"):
+        found.tests(metrics=["z"])
+
+
+def test_magnitude_takes_the_size():
+    values = np.array([-3.0, 2.0, -1.0])
+    found = compare(
+        {"signed": constant(values), "size": Magnitude(constant(values))}, {"level": level}, planted(3), progress=False
+    )
+    np.testing.assert_allclose(found.scores["level"]["signed"], [0, 2, 0])
+    np.testing.assert_allclose(found.scores["level"]["size"], [3, 2, 1])
+
+
+def test_it_is_shown_as_text_html_and_json():
+    found = compare([Motion(), Random()], [localisation_score(), level], planted(6), progress=False)
+    text = str(found)
+    assert "2 methods on 6 samples" in text
+    assert all(word in text for word in ("motion", "random", "auroc, cells ↑", "s / sample", "*"))
+    assert "<table" in found._repr_html_()
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["samples"] == 6
+    assert [row["method"] for row in told["table"]] == ["motion", "random"] * 2
+    assert all(seconds > 0 for seconds in told["seconds"].values())
+    assert len(told["tests"]) == 2
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    options = {"metrics": [localisation_score()], "data": planted(30), "progress": False, "permutations": 500}
+    first, again = (compare([Motion(), Random()], seed=3, **options).to_dict() for _ in range(2))
+    del first["seconds"], again["seconds"]
+    for told in (first, again):
+        for row in told["table"]:
+            del row["seconds"]
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    ("explainers", "metrics", "data", "message"),
+    [
+        ([], [level], planted(2), "no explainers"),
+        ([Motion()], [], planted(2), "no metrics"),
+        ([Motion(), Motion()], [level], planted(2), "two explainers are called 'motion'"),
+        ([Motion()], [level, level], planted(2), "two metrics are called 'level'"),
+        ([Motion()], {"level": 3}, planted(2), "the metric 'level' is a int"),
+        ([Motion()], [level], [], "no samples"),
+        ([Motion()], [level], [torch.zeros(2, 1, 3, 4, 3)], "gave a Tensor; wanted a Batch"),
+        ([Motion()], {"mean": lambda e, batch: e.values.mean()}, planted(2), "'mean' gives has shape"),
+        ([Motion()], [localisation_score()], Batch(*[getattr(planted(2), n) for n in ("x", "valid", "label", "ids")]),
+         "carries no truth"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit(explainers, metrics, data, message):
+    with pytest.raises(InputError, match=message):
+        compare(explainers, metrics, data, progress=False)
+
+
+def test_scores_that_do_not_fit():
+    with pytest.raises(InputError, match=r"wanted one per sample, \[2\]"):
+        Comparison({"m": {"a": np.zeros(3)}}, {"m": True}, ("x", "y"))
+    with pytest.raises(InputError, match="unknown axis 'node'. Did you mean 'nodes'"):
+        localisation_score("node")
+
+
+class Peak(nn.Module):
+    """Says how high the first channel of node 2 is at frame 4, against nothing."""
+
+    inputs = "b m t n c"
+
+    def forward(self, x):
+        score = 5 * x[:, 0, 4, 2, 0]
+        return torch.stack([score, 0 * score], dim=1)
+
+
+def pointed(frame, node):
+    def explain(batch, *, target):
+        values = np.zeros(batch.x.shape[:-1], np.float32)
+        values[:, :, frame, node] = 1
+        return Explanation(values, batch.valid.numpy(), method=f"{frame},{node}", ids=batch.ids)
+
+    return explain
+
+
+def test_every_ready_made_metric_tells_the_true_cell_from_another():
+    batch = planted(12)
+    batch.x[..., 0] = batch.x[..., 0].abs() + 0.1
+    model = Peak()
+    metrics = [
+        deletion_score(model, steps=4, baseline="zero"),
+        deletion_score(model, kind="insertion", steps=4, baseline="zero"),
+        fidelity_score(model, share=[0.1], baseline="zero"),
+        fidelity_score(model, "minus", share=[0.1], baseline="zero"),
+    ]
+    found = compare({"right": pointed(4, 2), "wrong": pointed(9, 0)}, metrics, batch, progress=False)
+    assert [found.best(metric) for metric in found.metrics] == ["right"] * 4
+    assert set(found.tests()["better"]) == {"right"}
+    curve = deletion_curve(model, batch, pointed(4, 2)(batch, target=None), steps=4, baseline="zero")
+    np.testing.assert_allclose(found.scores["deletion gain"]["right"], curve.areas("gain"))
+
+
+def test_complexity_and_sensitivity_are_those_of_their_functions():
+    batch = planted(5)
+    found = compare([Motion()], [complexity_score("entropy"), sensitivity_score(draws=2)], batch, progress=False)
+    e = Motion()(batch)
+    np.testing.assert_allclose(found.scores["entropy"]["motion"], complexity(e.importance, e.valid).scores["entropy"])
+    expected = sensitivity_max(Motion(), batch, draws=2).greatest
+    np.testing.assert_allclose(found.scores["sensitivity"]["motion"], expected)
+    assert not any(found.higher_is_better.values())
+    with pytest.raises(InputError, match="asks the explainer again"):
+        compare({"f": pointed(1, 1)}, [sensitivity_score()], batch, progress=False)
+    with pytest.raises(InputError, match="unknown side 'pluss'. Did you mean 'plus'"):
+        fidelity_score(Peak(), "pluss")
+
+
+def test_samples_as_recorded_are_scored_as_the_model_sees_them():
+    random = np.random.default_rng(0)
+    graph = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")], center="c")
+    clips = Clips.from_arrays([random.normal(size=(1, frames, 5, 3)) for frames in (11, 14, 9)], graph=graph)
+    recipe = model_card("stgcn7").recipe("quick").model_copy(update={"frames": 8, "augment": Augment()})
+    torch.manual_seed(0)
+    model = STGCN(graph, classes=3, channels=(4, 6), strides=(1, 2))
+    object.__setattr__(model, "recipe", recipe)
+
+    def frames(e, batch):
+        assert e.values.shape == batch.x.shape[:-1]
+        return np.full(len(batch), batch.x.shape[2])
+
+    explainers = [STGGradCAM(model), Motion(model), Magnitude(InputGradient(model))]
+    found = compare(dict(zip("abc", explainers, strict=True)), [frames], clips, progress=False)
+    assert found.to_frame()["value"].tolist() == [8.0, 8.0, 8.0]
+    same = compare([STGGradCAM(model)], [frames], clips.with_recipe(recipe), progress=False)
+    assert same.to_frame()["value"].tolist() == [8.0]

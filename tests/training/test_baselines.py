@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.training.baselines import historical_average, persistence
+from tests.training.roads import NODES, series, speeds
+
+
+def test_persistence_of_a_ramp_is_off_by_the_horizon() -> None:
+    ramp = np.arange(200.0)[:, None] * np.array([1.0, -2.0, 0.5, 0.0]) + 500
+    train, _, test = series(ramp).split()
+    found = persistence(train, test)
+    np.testing.assert_allclose(found.mae, np.arange(1, 4) * (1 + 2 + 0.5) / 4, rtol=1e-6)
+    np.testing.assert_allclose(found.rmse, np.arange(1, 4) * np.sqrt((1 + 4 + 0.25) / 4), rtol=1e-6)
+
+
+def test_persistence_keeps_the_last_observed_reading() -> None:
+    values = np.full((60, NODES), 40.0)
+    values[:, 0] = 30.0
+    train = series(values).subset(slice(0, 20))
+    test = values.copy()
+    test[45] = [10.0, 20.0, 20.0, 20.0]
+    test[46:51] = np.nan  # the window of 45 .. 50 has its first frame only
+    test[51:54, 1:] = 25.0
+    test[51:54, 0] = np.nan
+    part = series(test).subset([45])
+    found = persistence(train, part)
+    np.testing.assert_allclose(found.mae, [5.0, 5.0, 5.0])
+    # With nothing observed in the window it is the node's mean over the training part.
+    test[45] = np.nan
+    np.testing.assert_allclose(persistence(train, series(test).subset([45])).mae, [15.0, 15.0, 15.0])
+
+
+def test_the_historical_average_of_what_comes_every_week_is_exact() -> None:
+    random = np.random.default_rng(0)
+    week = random.normal(50, 10, (7 * 24, NODES))
+    values = np.tile(week, (4, 1))
+    train, _, test = series(values, every="h").split()
+    np.testing.assert_allclose(historical_average(train, test).mae, 0, atol=1e-4)
+    # The first and the last day of the week begin at midnight, not at the series' start.
+    shifted = series(values[31:], every="h")
+    train, _, test = shifted.split()
+    np.testing.assert_allclose(historical_average(train, test).mae, 0, atol=1e-4)
+
+
+def test_the_historical_average_is_a_mean_over_training_weeks_only() -> None:
+    week = np.zeros((7 * 24, NODES)) + 50
+    values = np.concatenate([week, week + 4, week + 100])
+    whole = series(values, every="h")
+    train = whole.subset(whole.starts + 9 <= 2 * 7 * 24)
+    test = whole.subset(whole.starts >= 2 * 7 * 24)
+    np.testing.assert_allclose(historical_average(train, test).mae, 98.0, rtol=1e-6)
+    missing = values.copy()
+    missing[:100] = np.nan  # of these hours, only the second week is there
+    train = series(missing, every="h").subset(whole.starts + 9 <= 2 * 7 * 24)
+    found = historical_average(train, test.subset([0]))
+    np.testing.assert_allclose(found.mae, 150 - 54, rtol=1e-6)
+
+
+def test_a_time_of_the_week_that_was_never_seen_is_the_time_of_day_s_mean() -> None:
+    day = np.arange(24.0)[:, None] + np.array([50.0, 60.0, 70.0, 80.0])
+    whole = series(np.tile(day, (6, 1)), every="h")
+    train, test = whole.subset(slice(0, 72)), whole.subset(slice(96, None))  # Monday to Thursday, then Friday
+    np.testing.assert_allclose(historical_average(train, test).mae, 0, atol=1e-5)
+    # A node without any reading: the mean of all.
+    broken = np.tile(day, (6, 1))
+    broken[:, 3] = np.nan
+    mean = np.nanmean(broken[: 72 + 8])
+    train = series(broken, every="h").subset(slice(0, 72))
+    one = series(np.where(np.arange(4) == 3, mean, np.nan) * np.ones((144, 1)), every="h").subset([100])
+    np.testing.assert_allclose(historical_average(train, one).mae, 0, atol=1e-4)
+
+
+def test_both_are_evaluated_on_the_same_targets() -> None:
+    train, _, test = series(speeds(400), every="5min").split()
+    one, other = persistence(train, test, batch=7), historical_average(train, test)
+    np.testing.assert_array_equal(one.count, other.count)
+    assert one.ids == other.ids
+    np.testing.assert_array_equal(one.count.sum(), test.batch(slice(None)).y_observed.sum().item())
+
+
+def test_wrong_calls_are_named() -> None:
+    train, _, test = series(speeds(200)).split()
+    with pytest.raises(InputError, match="needs times"):
+        historical_average(train, test)
+    with pytest.raises(InputError, match="train has nodes 4 and series 3"):
+        persistence(train, series(speeds()[:, :3], graph=None))
+    with pytest.raises(InputError, match="does not divide a day"):
+        historical_average(*series(speeds(200), every="7min").split()[::2])

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binomtest
+from torch import nn
+
+from stexplain.errors import DataError, InputError
+from stexplain.training.evaluate import evaluate, wilson
+from tests.reference import slow_scores
+from tests.training.standin import Probe, StandInClips, recipe
+
+
+@pytest.mark.parametrize("classes", [2, 4, 7])
+def test_scores_equal_a_slow_count(classes: int) -> None:
+    clips = StandInClips(29, classes)
+    random = np.random.default_rng(3)
+    random.shuffle(clips.labels)
+    found = evaluate(Probe(classes, seed=classes), clips, batch=8)  # type: ignore[arg-type]
+    accuracy, top5, confusion = slow_scores(found.logits, clips.labels)
+    assert found.accuracy == pytest.approx(accuracy, rel=1e-6)
+    assert found.top5 == pytest.approx(top5, rel=1e-6)
+    assert np.array_equal(found.confusion, confusion)
+    assert found.correct.mean() == pytest.approx(accuracy)
+    assert np.array_equal(found.labels, clips.labels)
+    assert found.ids == tuple(clips.ids)
+    assert 0 < accuracy < 1
+
+
+def test_loss_of_equal_logits_is_the_log_of_the_number_of_classes() -> None:
+    model = Probe(3)
+    nn.init.zeros_(model.last.weight)
+    nn.init.zeros_(model.last.bias)
+    assert evaluate(model, StandInClips()).loss == pytest.approx(np.log(3), rel=1e-6)  # type: ignore[arg-type]
+
+
+def test_the_batch_size_does_not_matter_and_dropout_is_off() -> None:
+    model = Probe(3).train()
+    one, all_ = (evaluate(model, StandInClips(), batch=size) for size in (1, 100))  # type: ignore[arg-type]
+    np.testing.assert_allclose(one.logits, all_.logits, atol=1e-6)
+    assert model.training
+
+
+def test_the_mode_comes_back_after_an_error() -> None:
+    model = Probe(3).train()
+    model.forward = lambda x, valid: 1 / 0  # type: ignore[method-assign, assignment]
+    with pytest.raises(ZeroDivisionError):
+        evaluate(model, StandInClips())  # type: ignore[arg-type]
+    assert model.training
+
+
+def test_a_model_that_knows_its_recipe_is_given_what_it_was_trained_on() -> None:
+    class Sampled(StandInClips):
+        def with_recipe(self, recipe):  # type: ignore[no-untyped-def]
+            return StandInClips(24, 3, seed=recipe.frames)
+
+    model = Probe(3)
+    plain = evaluate(model, Sampled())  # type: ignore[arg-type]
+    model.recipe = recipe(frames=9)  # type: ignore[assignment]
+    np.testing.assert_allclose(
+        evaluate(model, Sampled()).logits,  # type: ignore[arg-type]
+        evaluate(Probe(3), StandInClips(24, 3, seed=9)).logits,  # type: ignore[arg-type]
+    )
+    assert not np.allclose(plain.logits, evaluate(model, Sampled()).logits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 12), (7, 12), (12, 12), (870, 1000)])
+def test_wilson_is_scipy_s(successes: int, trials: int) -> None:
+    peer = binomtest(successes, trials).proportion_ci(method="wilson")
+    assert wilson(successes, trials) == pytest.approx((peer.low, peer.high), abs=1e-6)
+
+
+def test_broken_weights_are_named() -> None:
+    model = Probe(3)
+    with torch.no_grad():
+        model.last.weight.fill_(float("nan"))
+    with pytest.raises(DataError, match="NaN or infinite for 24 of 24 samples, the first 'clip0'"):
+        evaluate(model, StandInClips())  # type: ignore[arg-type]
+
+
+def test_wrong_calls_are_named() -> None:
+    def asked(model: nn.Module, clips: StandInClips, match: str, **options: int) -> None:
+        with pytest.raises(InputError, match=match):
+            evaluate(model, clips, **options)  # type: ignore[arg-type]
+
+    asked(Probe(3), StandInClips(0), "clips holds no samples")
+    asked(Probe(3), StandInClips(4, 1), "needs at least 2")
+    asked(Probe(4), StandInClips(), "3 classes and the model 4")
+    asked(Probe(3), StandInClips(), "batch is 0", batch=0)
+    outside = StandInClips()
+    outside.labels[5] = -1
+    asked(Probe(3), outside, "1 labels outside 0 to 2, the first -1 of sample 'clip5'")
+    named = Probe(3)
+    named.class_names = ["class 0", "throw", "class 2"]  # type: ignore[assignment]
+    asked(named, StandInClips(), "'throw' is 'class 1' there")
+    placed = Probe(3)
+    placed.graph = StandInClips().graph  # type: ignore[assignment]
+    other = StandInClips()
+    other.graph.nodes = other.graph.nodes[::-1]
+    asked(placed, other, "another graph")
+    untold = Probe(4)
+    del untold.classes
+    asked(untold, StandInClips(), r"shape \(24, 4\) to 24 samples of 3 classes")

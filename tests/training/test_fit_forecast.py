@@ -1,0 +1,202 @@
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stexplain.data.scaler import Scaler
+from stexplain.data.series import WindowedSeries
+from stexplain.errors import DataError, InputError
+from stexplain.nn.checkpoint import load_model, save_model
+from stexplain.nn.traffic import STGCNForecaster
+from stexplain.training import History, evaluate_forecast, fit, graph_ablation
+from stexplain.training.fit import CHECKPOINT
+from stexplain.training.tasks import Forecasting, Measured
+from tests.training.roads import NODES, forecaster, network, recipe, series, speeds
+from tests.training.standin import Probe, StandInClips, assert_same
+from tests.training.standin import recipe as clip_recipe
+
+TRAIN, VALIDATION, TEST = series(speeds(260)).split()
+
+
+def trained(asked: Any = None, train: Any = None, model: Any = None, **options: Any) -> tuple[STGCNForecaster, History]:
+    model = model or forecaster()
+    options = {"progress": False, "accelerator": "cpu", "validation": VALIDATION, **options}
+    return model, fit(model, TRAIN if train is None else train, recipe=asked or recipe(), **options)
+
+
+def test_a_step_is_that_of_plain_torch() -> None:
+    asked = recipe(epochs=4, batch=1000, optimizer="sgd", momentum=0.0, rate=0.01)
+    model, history = trained(asked)
+    peer = forecaster(scaler=Scaler.fit(TRAIN))
+    optimizer = torch.optim.SGD(peer.parameters(), lr=0.01)
+    whole = TRAIN.batch(slice(None))
+    for epoch in history.epochs:
+        error = (peer(whole.x, observed=whole.observed) - whole.y).abs()
+        loss = error[whole.y_observed].mean()
+        assert epoch.loss == pytest.approx(loss.item(), rel=1e-5)
+        assert epoch.accuracy is None
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for (name, a), (_, b) in zip(model.state_dict().items(), peer.state_dict().items(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_training_lowers_the_error_below_that_of_no_forecast() -> None:
+    model, history = trained(recipe(epochs=8, rate=0.02, schedule="one-cycle", select="best"))
+    frame = history.to_frame()
+    assert frame["loss"].iloc[-1] < frame["loss"].iloc[0]
+    assert frame["validation_loss"].iloc[history.kept - 1] == frame["validation_loss"].min()
+    assert frame["accuracy"].isna().all()
+    spread = float(np.nanstd(speeds(260)))
+    assert evaluate_forecast(model, TEST).score().value < spread / 2
+    assert not model.training
+    assert not hasattr(model, "class_names")
+
+
+def test_validation_is_the_error_over_the_whole_part() -> None:
+    model, history = trained()
+    found = evaluate_forecast(model, VALIDATION, batch=5)
+    assert history.epochs[-1].validation_loss == pytest.approx(found.score().value, rel=1e-6)
+
+
+def test_the_scaler_is_of_the_training_part_and_one_that_is_set_stays() -> None:
+    model, _ = trained(recipe(epochs=1))
+    wanted = Scaler.fit(TRAIN)
+    assert model.scaler is not None
+    np.testing.assert_allclose([*model.scaler.mean, *model.scaler.std], [*wanted.mean, *wanted.std], rtol=1e-6)
+    given, _ = trained(recipe(epochs=1), model=forecaster(scaler=Scaler([1.0], [2.0])))
+    assert given.scaler == Scaler([1.0], [2.0])
+
+
+def test_what_a_missing_reading_holds_is_no_matter_to_training() -> None:
+    values = speeds(120, missing=0.0)
+    there = np.random.default_rng(0).random(values.shape) > 0.2
+    options: dict[str, Any] = {"validation": None}
+    one, _ = trained(train=series(values, observed=there), **options)
+    other, _ = trained(train=series(np.where(there, values, -1e6), observed=there), **options)
+    assert_same(one, other)
+
+
+@pytest.mark.parametrize("failing", [2, 9])
+def test_a_training_that_failed_midway_ends_as_one_that_did_not(
+    tmp_path: Path, failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = recipe(select="best", schedule="cosine", optimizer="rmsprop", batch=32)
+    whole, history = trained(asked, model=forecaster(dropout=0.2))
+    original, calls = WindowedSeries.batch, []
+
+    def batch(self: WindowedSeries, indices: Any) -> Any:
+        calls.append(len(indices) if not isinstance(indices, slice) else 0)
+        if calls.count(32) + calls.count(31) + calls.count(30) + calls.count(29) == failing:
+            raise KeyboardInterrupt
+        return original(self, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WindowedSeries, "batch", batch)
+        with pytest.raises(KeyboardInterrupt):
+            trained(asked, model=forecaster(dropout=0.2), out=tmp_path, save_every=0.0)
+    # Other weights at the start: those of the checkpoint count, where one was written.
+    seed = 9 if (tmp_path / CHECKPOINT).is_file() else 0
+    model, resumed = trained(asked, model=forecaster(seed, dropout=0.2), out=tmp_path)
+    assert_same(model, whole)
+    columns = ["epoch", "loss", "validation_loss", "rate"]
+    assert resumed.to_frame()[columns].equals(history.to_frame()[columns])
+    again, read = trained(asked, model=forecaster(5, dropout=0.2), out=tmp_path)
+    assert_same(again, whole)
+    assert read.kept == history.kept
+
+
+def test_another_training_s_checkpoint_is_refused(tmp_path: Path) -> None:
+    trained(recipe(epochs=1), out=tmp_path)
+    with pytest.raises(InputError, match=r"train.starts is .* there"):
+        trained(recipe(epochs=1), TRAIN.subset(slice(10, None)), out=tmp_path)
+
+
+def test_patience_ends_a_training_that_gets_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    coming = iter([5.0, 4.0, 4.5, 4.0, 1.0])
+    monkeypatch.setattr(Forecasting, "validate", lambda self, model: Measured(next(coming), None))
+    _, history = trained(recipe(epochs=5, batch=1000, patience=2, select="best"))
+    assert [epoch.validation_loss for epoch in history.epochs] == [5.0, 4.0, 4.5, 4.0]
+    assert history.stopped_early
+    assert history.kept == 2
+
+
+def test_each_epoch_is_a_line_with_the_error_in_its_unit(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="stexplain.training"):
+        trained(recipe(epochs=2))
+    lines = [record.getMessage() for record in caplog.records if record.name == "stexplain.training"]
+    assert len(lines) == 2
+    assert lines[1].startswith("epoch 2/2: MAE ")
+    assert lines[1].count(" mph, ") == 2
+    assert "accuracy" not in lines[1]
+
+
+def test_a_trained_forecaster_comes_back_from_its_folder(tmp_path: Path) -> None:
+    model, history = trained(recipe(epochs=1))
+    save_model(tmp_path, model)
+    loaded = load_model(tmp_path, graph=network())
+    np.testing.assert_array_equal(evaluate_forecast(loaded, TEST).mae, evaluate_forecast(model, TEST).mae)
+    assert loaded.recipe == recipe(epochs=1)
+    assert json.loads(json.dumps(history.to_dict()))["epochs"][0]["accuracy"] is None
+
+
+def test_two_processes_train_what_one_does_however_unequal_their_shares() -> None:
+    values = speeds(48)
+    values[::2, 1:] = np.nan  # so that much less counts in some windows than in others
+    train = series(values)
+    asked = recipe(epochs=2, batch=10, optimizer="sgd", rate=0.01)
+    one, alone = trained(asked, train, validation=None)
+    two, both = trained(asked, train, validation=None, devices=2)
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-4, atol=1e-6, msg=name)
+    assert [epoch.loss for epoch in both.epochs] == pytest.approx([epoch.loss for epoch in alone.epochs], rel=1e-5)
+
+
+def test_the_ablation_trains_the_same_without_the_graph() -> None:
+    # Each sensor is the one before it, two steps earlier: of no use to who hears only itself.
+    random = np.random.default_rng(0)
+    noise = 50 + 10 * random.normal(size=300)
+    values = np.stack([np.roll(noise, shift) for shift in (0, 3, 6, 6)], 1)
+    train, validation, test = series(values, horizon=2).split()
+    asked = recipe(epochs=10, batch=24, rate=0.03, schedule="one-cycle")
+    model = forecaster(horizon=2, blocks=[[8, 8, 8]])
+    options: dict[str, Any] = {"recipe": asked, "validation": validation, "progress": False}
+    fit(model, train, accelerator="cpu", **options)
+    found = graph_ablation(model, train, test, **options)
+    assert found.model.relations.edges == NODES
+    assert found.uses_graph
+    assert 0 < found.gain.low < found.gain.value < found.gain.high
+    frame = found.to_frame([1, 2])
+    assert frame["horizon"].tolist() == [1, 2, "all"]
+    np.testing.assert_allclose(frame["mae_without"] - frame["mae"], frame["mae_gain"])
+    # Beside itself, nothing is gained.
+    again = graph_ablation(found.model, train, test, seed=1, **{**options, "recipe": recipe(epochs=1)})
+    assert again.with_graph.minus(again.with_graph).value == 0
+    with pytest.raises(InputError, match="how to take its graph away is not known"):
+        graph_ablation(torch.nn.Linear(1, 1), train, test, **options)  # type: ignore[arg-type]
+
+
+def test_wrong_calls_are_named() -> None:
+    def asked(match: str, what: Any = None, kind: type[Exception] = InputError, **options: Any) -> None:
+        with pytest.raises(kind, match=match):
+            trained(what, **options)
+
+    asked("train holds no windows", train=TRAIN.subset(slice(0, 0)))
+    asked("validation shares 23 frames with train", validation=TRAIN.subset(slice(15, 30)), train=TRAIN)
+    asked("asks for patience, which needs a validation part", recipe(patience=2), validation=None)
+    asked("samples clips, 5 frames each, and a series came", clip_recipe())
+    asked("train has window 6 and the model 7", model=forecaster(window=7))
+    asked("no observed reading", train=series(np.full((40, NODES), np.nan)), kind=DataError, validation=None)
+    asked("train is a series and validation a StandInClips", validation=StandInClips())
+    with pytest.raises(InputError, match="validation is a series and train a StandInClips"):
+        fit(Probe(3), StandInClips(), recipe=clip_recipe(), validation=VALIDATION)  # type: ignore[arg-type]
+    gone = speeds(60)
+    gone[6:] = np.nan
+    empty = series(gone).subset([0])
+    asked("no target of the training part is observed", train=empty, kind=DataError, validation=None)
+    asked("validation part holds no observed target", kind=DataError, validation=empty)

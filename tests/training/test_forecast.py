@@ -1,0 +1,155 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.data.scaler import Scaler
+from stexplain.data.series import WindowedSeries
+from stexplain.errors import DataError, InputError
+from stexplain.training.forecast import METRICS, evaluate_forecast, evaluated, time_blocks
+from tests.reference import slow_forecast_errors
+from tests.training.roads import NODES, forecaster, series, speeds
+
+
+class Constant(nn.Module):
+    def __init__(self, value: float = 50.0, horizon: int = 3):
+        super().__init__()
+        self.value, self.ahead = value, horizon
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(x), self.ahead, x.shape[3]), self.value)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64, 1000])
+def test_errors_are_those_of_the_whole_part_and_not_the_mean_of_batches(batch: int) -> None:
+    values = speeds(60)
+    values[:20][np.random.default_rng(1).random((20, NODES)) < 0.7] = np.nan  # so that batches weigh unequally
+    values[30:33, 2] = 0.0
+    part = series(values)
+    model = forecaster(scaler=Scaler([50.0], [9.0])).double()
+    whole = part.batch(slice(None))
+    forecasts = model(whole.x.double(), observed=whole.observed).detach().numpy()
+    slow = slow_forecast_errors(forecasts, whole.y.double().numpy(), whole.y_observed.numpy())
+    found = evaluate_forecast(model, part, batch=batch)
+    assert len(found) == len(part) == 52
+    for metric in METRICS:
+        np.testing.assert_allclose(getattr(found, metric), slow[metric][:3], rtol=1e-10)
+        assert found.score(metric).value == pytest.approx(slow[metric][3], rel=1e-10)
+        assert found.score(metric, 2).value == pytest.approx(slow[metric][1], rel=1e-10)
+    assert found.relative_count.sum() < found.count.sum()
+
+
+def test_what_a_missing_target_holds_is_no_matter() -> None:
+    values = speeds(60, missing=0.0)
+    there = np.random.default_rng(0).random(values.shape) > 0.3
+    one = evaluate_forecast(Constant(), series(values, observed=there))
+    other = evaluate_forecast(Constant(), series(np.where(there, values, 1e6), observed=there))
+    for metric in METRICS:
+        np.testing.assert_array_equal(getattr(one, metric), getattr(other, metric))
+
+
+def test_the_model_s_layouts_are_kept_to() -> None:
+    class Theirs(nn.Module):
+        inputs, outputs = "b c n t", "b n t"
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[:, 0, :, -3:]
+
+    values = speeds(40, missing=0.0)
+    part = series(values)
+    found = evaluate_forecast(Theirs(), part)
+    whole = part.batch(slice(None))
+    np.testing.assert_allclose(
+        found.mae, (whole.x[:, 0, -3:, :, 0] - whole.y).abs().double().mean((0, 2)).numpy(), rtol=1e-6
+    )
+
+
+def test_the_mode_comes_back_also_after_an_error() -> None:
+    model = forecaster(dropout=0.5).train()
+    one, two = evaluate_forecast(model, series()), evaluate_forecast(model, series())
+    np.testing.assert_array_equal(one.mae, two.mae)
+    assert model.training
+    model.forward = lambda x: 1 / 0  # type: ignore[method-assign, assignment]
+    with pytest.raises(ZeroDivisionError):
+        evaluate_forecast(model, series())
+    assert model.training
+
+
+def test_blocks_are_days_where_there_are_enough() -> None:
+    short = series(speeds(9 * 24), every="h")
+    assert time_blocks(short)[1] == "24 blocks of 9 windows"
+    long = series(speeds(12 * 24), every="h")
+    blocks, words = time_blocks(long)
+    assert words == "12 days"
+    assert np.bincount(blocks).tolist() == [24] * 11 + [24 - 8]
+    assert time_blocks(series(speeds(100), stride=4))[0].tolist() == [index // 3 for index in range(23)]
+
+
+def test_intervals_are_those_of_a_slow_bootstrap_over_blocks() -> None:
+    part = series(speeds(150))
+    found = evaluate_forecast(Constant(), part)
+    count = int(found.blocks.max()) + 1
+    random = np.random.default_rng(5)
+    draws = []
+    for _ in range(2000):
+        rows = np.concatenate([np.flatnonzero(found.blocks == block) for block in random.integers(0, count, count)])
+        draws.append(found.absolute[rows, 1].sum() / found.count[rows, 1].sum())
+    value, low, high = found.score("mae", 2)
+    assert value == pytest.approx(found.mae[1])
+    np.testing.assert_allclose([low, high], np.quantile(draws, [0.025, 0.975]), rtol=0.02)
+    assert low < value < high
+
+
+def test_a_paired_difference_knows_what_is_hard_for_both() -> None:
+    # Errors that differ by exactly 1 mph at every reading: the difference is certain, whatever the blocks.
+    part = series(speeds(150) + 100)
+    one, other = evaluate_forecast(Constant(60.0), part), evaluate_forecast(Constant(61.0), part)
+    np.testing.assert_allclose(one.minus(other), [1.0, 1.0, 1.0], rtol=1e-5)
+    assert one.score("mae").high - one.score("mae").low > 0.5
+    np.testing.assert_allclose(other.minus(one, "mae", 2), [-1.0, -1.0, -1.0], rtol=1e-5)
+    with pytest.raises(InputError, match="other windows: 142 and 92"):
+        one.minus(evaluate_forecast(Constant(), series(speeds(100))))
+
+
+def test_one_block_has_no_interval() -> None:
+    value, low, high = evaluate_forecast(Constant(), series(speeds(15))).score()
+    assert np.isfinite(value)
+    assert np.isnan([low, high]).all()
+
+
+def test_the_table_has_a_row_for_each_horizon_that_there_is() -> None:
+    found = evaluate_forecast(Constant(), series())
+    frame = found.to_frame()
+    assert frame["horizon"].tolist() == [3, "all"]
+    assert frame.columns.tolist() == ["horizon", *(f"{m}{end}" for m in METRICS for end in ("", "_low", "_high"))]
+    assert frame.loc[0, "rmse"] == pytest.approx(found.rmse[2])
+    assert "MAE" in repr(found)
+    assert "mph" in repr(found)
+
+
+def test_wrong_calls_are_named() -> None:
+    def asked(match: str, model: Any, part: WindowedSeries, kind: type[Exception] = InputError) -> None:
+        with pytest.raises(kind, match=match):
+            evaluate_forecast(model, part)
+
+    part = series()
+    asked("holds no windows", Constant(), part.subset(slice(0, 0)))
+    asked("horizon 3 and the model 2", forecaster(horizon=2), part)
+    asked("channels_in 1 and the model 2", forecaster(channels_in=2), part)
+    asked("another graph than the model: 3 nodes and 4", forecaster(), series(speeds()[:, :3], graph=None))
+    asked(r"shape \(64, 2, 4\), laid out as 'b t n'; wanted 64 samples, 3 horizons", Constant(horizon=2), part)
+    asked("NaN or infinite for the window '0'", Constant(float("nan")), part, DataError)
+    asked("no target of this part is observed", Constant(), series(np.full((20, NODES), np.nan)), DataError)
+    with pytest.raises(InputError, match="unknown metric"):
+        evaluate_forecast(Constant(), part).score("mse")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="horizon is 4; wanted 1 to 3"):
+        evaluate_forecast(Constant(), part).score("mae", 4)
+
+
+def test_any_function_can_be_evaluated() -> None:
+    part = series(speeds(40))
+    perfect = evaluated(lambda windows: windows.y, part)
+    assert not perfect.mae.any()
+    assert perfect.score().value == 0

@@ -1,0 +1,62 @@
+import json
+
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.metrics.bootstrap import interval
+from stexplain.metrics.importance import ClassImportance
+from stexplain.viz import top_nodes
+from tests.viz.drawing import colours, drawn, marks, records, words
+
+
+def test_the_most_important_nodes_come_first_with_their_intervals(explanation):
+    found = records(top_nodes(explanation, k=3), "node", "value")
+    means = explanation.nodes().mean().sort_values(ascending=False)
+    assert [row["node"] for row in found] == list(means.index[:3])
+    assert [row["value"] for row in found] == pytest.approx(means.to_list()[:3], rel=1e-6)
+    first = interval(explanation.nodes()[found[0]["node"]])
+    assert (found[0]["low"], found[0]["high"]) == pytest.approx((first.low, first.high))
+    assert len(marks(top_nodes(explanation, k=3), "bar")) == 3
+    drawn(top_nodes(explanation))
+
+
+def test_groups_are_coloured(explanation):
+    chart = top_nodes(explanation, k=5)
+    assert {"arms", "legs", "other"} <= set(words(chart))
+    assert len(colours(chart, "bar")) == 3
+
+
+def test_one_sample_has_no_interval(explanation):
+    found = records(top_nodes(explanation[0], k=2), "node", "value")
+    assert found[0]["low"] is None
+    drawn(top_nodes(explanation[0]))
+
+
+def test_importance_of_a_class_is_that_of_psi():
+    values = np.array([[[[1.0, 5.0, 3.0]]], [[[3.0, 5.0, 1.0]]], [[[9.0, 0.0, 0.0]]]])
+    importance = ClassImportance(["throw", "kick", "nod"], ["hand", "foot", "head"])
+    e = Explanation(values, np.ones((3, 1, 1), bool), ("hand", "foot", "head"), ids=("a", "b", "c"))
+    importance.update(e, labels=[0, 0, 1], correct=[True] * 3)
+    found = records(top_nodes(importance, k=2, of="throw"), "node", "value")
+    assert [(row["node"], row["value"]) for row in found] == [("foot", 5.0), ("hand", 2.0)]
+    assert found[1]["low"] <= 2.0 <= found[1]["high"]
+    mean = records(top_nodes(importance, k=1), "node", "value")
+    assert (mean[0]["node"], mean[0]["value"]) == ("hand", 5.5)
+    with pytest.raises(InputError, match="unknown class 'throws'. Did you mean 'throw'"):
+        top_nodes(importance, of="throws")
+    with pytest.raises(InputError, match="'nod' has no correctly classified sample"):
+        top_nodes(importance, of="nod")
+
+
+def test_two_thousand_nodes_stay_small():
+    values = np.random.default_rng(0).random((3, 1, 4, 2000))
+    chart = top_nodes(Explanation(values, np.ones((3, 1, 4), bool)), k=20)
+    assert len(marks(chart, "bar")) == 20
+    assert len(json.dumps(chart.to_dict())) < 20_000
+
+
+def test_no_nodes_is_refused(explanation):
+    with pytest.raises(InputError, match="k is 0"):
+        top_nodes(explanation, k=0)
