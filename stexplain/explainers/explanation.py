@@ -163,7 +163,7 @@ class Explanation:
         )
 
     def to_xarray(self) -> "xarray.Dataset":
-        """A dataset over the dimensions sample, instance, time, node (and cell), with all else as attributes."""
+        """A dataset over the dimensions sample, instance, time, node (and position), with all else as attributes."""
         from stexplain.explainers.netcdf import to_dataset
 
         return to_dataset(self)

@@ -17,7 +17,7 @@ _EXTRA = "extra_"
 
 
 def to_dataset(explanation: Explanation) -> xarray.Dataset:
-    """A dataset over the dimensions sample, instance, time, node (and cell), with all else as attributes."""
+    """A dataset over the dimensions sample, instance, time, node (and position), with all else as attributes."""
     variables: dict[str, Any] = {
         "values": (("sample", "instance", "time", "node"), explanation.values, {"long_name": "signed importance"}),
         "valid": (("sample", "instance", "time"), explanation.valid),
@@ -26,7 +26,7 @@ def to_dataset(explanation: Explanation) -> xarray.Dataset:
         "padding_share": (("sample",), explanation.padding_share),
     }
     if explanation.layer_values is not None:
-        variables["layer_values"] = (("sample", "instance", "cell", "node"), explanation.layer_values)
+        variables["layer_values"] = (("sample", "instance", "position", "node"), explanation.layer_values)
     for name, numbers in explanation.extra.items():
         variables[_EXTRA + name] = (("sample",), numbers)
     attributes = {

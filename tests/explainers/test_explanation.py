@@ -22,7 +22,7 @@ def explanation(samples=3, **options):
         "ids": tuple(f"clip {row}" for row in range(samples)),
         "classes": ("throw", "kick", "écouter"),
         "layer": "blocks.9",
-        "positions": random.normal(size=(samples, 2, 2, 3)),
+        "layer_values": random.normal(size=(samples, 2, 2, 3)),
         "stride": 4,
         "padding_share": random.random(samples),
         "graph": GRAPH,
@@ -69,7 +69,13 @@ def test_pandas_has_a_row_per_valid_cell():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"positions": None}, {"graph": None, "classes": ()}, {"ids": ("", "", "")}, {"score": None, "targets": None}],
+    [
+        {},
+        {"layer_values": None},
+        {"graph": None, "classes": ()},
+        {"ids": ("", "", "")},
+        {"score": None, "targets": None},
+    ],
 )
 def test_what_is_saved_comes_back(tmp_path, options):
     e = explanation(**options)
@@ -124,7 +130,7 @@ def test_unlike_explanations_are_not_joined():
         ({"ids": ("a",)}, "ids has 1"),
         ({"time": np.arange(4)}, "time has 4"),
         ({"targets": np.arange(2)}, "targets has 2"),
-        ({"positions": np.zeros((3, 2, 2, 4))}, "n=3"),
+        ({"layer_values": np.zeros((3, 2, 2, 4))}, "n=3"),
     ],
 )
 def test_what_does_not_fit_is_named(wrong, words):

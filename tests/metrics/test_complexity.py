@@ -17,15 +17,15 @@ def maps(samples=5, seed=0):
 
 
 @pytest.mark.parametrize("positions", [2, 7, 24])
-def test_closed_forms(cells):
-    one, all_alike, half = np.zeros((3, 1, 1, 1, cells))
+def test_closed_forms(positions):
+    one, all_alike, half = np.zeros((3, 1, 1, 1, positions))
     one[..., 0] = -3.0
     all_alike[:] = 0.2
-    half[..., : cells // 2] = 1.0
-    several = np.concatenate([one[None], all_alike[None], half[None]]).reshape(3, 1, 1, cells)
-    assert gini(several) == pytest.approx([1 - 1 / cells, 0, 1 - (cells // 2) / cells])
-    assert entropy(several) == pytest.approx([0, 1, np.log(cells // 2) / np.log(cells)])
-    assert sparsity(several) == pytest.approx([1 - 1 / cells, 0, 1 - (cells // 2) / cells])
+    half[..., : positions // 2] = 1.0
+    several = np.concatenate([one[None], all_alike[None], half[None]]).reshape(3, 1, 1, positions)
+    assert gini(several) == pytest.approx([1 - 1 / positions, 0, 1 - (positions // 2) / positions])
+    assert entropy(several) == pytest.approx([0, 1, np.log(positions // 2) / np.log(positions)])
+    assert sparsity(several) == pytest.approx([1 - 1 / positions, 0, 1 - (positions // 2) / positions])
 
 
 def test_equals_the_definitions():
@@ -77,9 +77,9 @@ def test_a_map_of_zeros_is_left_out():
 
 def test_single_readings_and_explanations():
     values, valid = maps()
-    cells = np.broadcast_to(valid[..., None], values.shape).copy()
-    cells[..., 0] = False
-    assert np.allclose(gini(values, cells), gini(values[..., 1:], valid), atol=1e-12)
+    positions = np.broadcast_to(valid[..., None], values.shape).copy()
+    positions[..., 0] = False
+    assert np.allclose(gini(values, positions), gini(values[..., 1:], valid), atol=1e-12)
     explanation = Explanation(values * valid[..., None], valid)
     assert np.allclose(gini(explanation), gini(explanation.values, valid), atol=0)
 

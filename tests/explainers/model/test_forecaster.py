@@ -32,12 +32,12 @@ def windows(samples=3):
 @pytest.mark.parametrize(
     ("layer", "offset", "positions"), [("blocks.1", 4, 4), ("blocks.0", 2, 8), ("blocks.0.before", 1, 10)]
 )
-def test_grad_cam_lies_where_the_cells_are(layer, offset, cells):
+def test_grad_cam_lies_where_the_positions_are(layer, offset, positions):
     model, batch = forecaster(), windows()
     with STGGradCAM(model, layer=layer) as explain:
         e = explain(batch, target=Forecast("s2", 3))
     assert e.values.shape == (3, 1, 12, NODES)
-    assert e.layer_values.shape == (3, 1, cells, NODES)
+    assert e.layer_values.shape == (3, 1, positions, NODES)
     kept = []
     model.get_submodule(layer).register_forward_hook(lambda module, args, output: kept.append(output))
     answer = model(batch.x.double(), observed=batch.observed)
@@ -46,10 +46,10 @@ def test_grad_cam_lies_where_the_cells_are(layer, offset, cells):
     observed = batch.observed[:, 0].numpy()
     for row in range(3):
         features, slopes = (each[:, row].transpose(0, 1).detach() for each in (kept[0], slope))
-        slow = slow_grad_cam(features, slopes, torch.ones(cells))
+        slow = slow_grad_cam(features, slopes, torch.ones(positions))
         np.testing.assert_allclose(e.layer_values[row, 0], slow, rtol=1e-4, atol=1e-6)
         for frame in range(12):
-            wanted = slow[min(max(frame - offset, 0), cells - 1)] * observed[row, frame]
+            wanted = slow[min(max(frame - offset, 0), positions - 1)] * observed[row, frame]
             np.testing.assert_allclose(e.values[row, 0, frame], wanted, rtol=1e-4, atol=1e-6)
 
 

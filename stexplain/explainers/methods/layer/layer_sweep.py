@@ -81,8 +81,8 @@ class LayerSweep:
         return pd.DataFrame(rows)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """The explanations along a further first dimension, layer; without `cells`, whose number differs."""
-        whole = next(iter(self)).to_xarray().drop_vars("positions", errors="ignore")
+        """The explanations along a further first dimension, layer; without `layer_values`, whose size differs."""
+        whole = next(iter(self)).to_xarray().drop_vars("layer_values", errors="ignore")
         along = {
             "values": (("layer", "sample", "instance", "time", "node"), np.stack([one.values for one in self])),
             "padding_share": (("layer", "sample"), np.stack([one.padding_share for one in self])),
