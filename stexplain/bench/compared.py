@@ -178,7 +178,7 @@ def score_method(
     except InputError as error:
         if not isinstance(error.__cause__, ImportError):
             raise
-        return {"left_out": str(error)}
+        return {"excluded": str(error)}
     found = compare({method: one}, measures(job, asked), parts, progress=job.progress, resamples=1)
     return {
         "seconds": (found.seconds or {})[method],
@@ -209,7 +209,7 @@ def comparison_of(
     return {
         "methods": list(found.methods),
         "higher_is_better": dict(found.higher_is_better),
-        "left_out": {method: one["left_out"] for method, one in scored.items() if "left_out" in one},
+        "excluded": {method: one["excluded"] for method, one in scored.items() if "excluded" in one},
         "best": {metric: found.best(metric) for metric in found.metrics},
         "table": told["table"],
         "tests": found.tests(controls).astype(object).where(lambda table: table.notna(), None).to_dict("records"),

@@ -134,7 +134,7 @@ def _data(card: DatasetCard, data: "str | Path | None", folder: Path, progress: 
         "store": str(path.resolve()),
         "planted": store.rows.truth is not None,
         "clips": len(store.table),
-        "left_out": store.info["left_out"],
+        "excluded": store.info["excluded"],
     }
 
 
@@ -161,7 +161,7 @@ def _finish(
             "planted": source["planted"],
             "source": source["store"],
             "clips": source["clips"],
-            "left_out": source["left_out"],
+            "excluded": source["excluded"],
             "obtain": card.obtain,
         },
         "command": command or f"stexplain.bench({card.name!r}, ...)",

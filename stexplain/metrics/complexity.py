@@ -34,7 +34,7 @@ class Complexity:
         return interval(self.scores[score], seed=seed, resamples=resamples, confidence=confidence)
 
     def to_frame(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
-        """A row per score: ``score, value, low, high, samples, left_out``."""
+        """A row per score: ``score, value, low, high, samples, excluded``."""
         options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
@@ -42,7 +42,7 @@ class Complexity:
                     "score": score,
                     **self.interval(score, **options)._asdict(),
                     "samples": int((~np.isnan(values)).sum()),
-                    "left_out": int(np.isnan(values).sum()),
+                    "excluded": int(np.isnan(values).sum()),
                 }
                 for score, values in self.scores.items()
             ]

@@ -40,12 +40,12 @@ class Localisation:
         """The mean over samples with its bootstrap interval."""
         return interval(self.scores[over][score], seed=seed, resamples=resamples, confidence=confidence)
 
-    def left_out(self, over: str) -> int:
+    def excluded(self, over: str) -> int:
         """How many samples have no score."""
         return int(np.isnan(self.scores[over]["auroc"]).sum())
 
     def table(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
-        """A row per thing to be found and score: ``over, score, value, low, high, samples, left_out``."""
+        """A row per thing to be found and score: ``over, score, value, low, high, samples, excluded``."""
         options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
@@ -53,8 +53,8 @@ class Localisation:
                     "over": over,
                     "score": score,
                     **self.interval(over, score, **options)._asdict(),
-                    "samples": len(values) - self.left_out(over),
-                    "left_out": self.left_out(over),
+                    "samples": len(values) - self.excluded(over),
+                    "excluded": self.excluded(over),
                 }
                 for over, scores in self.scores.items()
                 for score, values in scores.items()

@@ -43,7 +43,7 @@ def summary(results: Mapping[str, Any]) -> str:
     if results.get("size"):
         notes.append(f"Of {', '.join(results['size'])} the size counts, of all others what speaks for the answer.")
     left = {
-        f"{method}: {why}" for run in (results.get("runs") or {}).values() for method, why in run["left_out"].items()
+        f"{method}: {why}" for run in (results.get("runs") or {}).values() for method, why in run["excluded"].items()
     }
     return (
         "<div class='cards'>"

@@ -27,6 +27,6 @@ def contents(folder: Path, results: Mapping[str, Any]) -> list[tuple[str, str, s
         ("contrastivity", "Do classes differ?", sections.contrastivity(runs)),
         ("tables", "Tables of the paper, with ours", tables),
         ("more", "More figures", drawn["more"]),
-        ("left-out", "Data left out", sections.left_out(results)),
+        ("excluded", "Excluded data", sections.excluded(results)),
         ("provenance", "Provenance", sections.provenance(results)),
     ]

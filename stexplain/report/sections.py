@@ -135,11 +135,11 @@ def _caption(name: str, entry: Any) -> str:
     return name.replace("table", "Table ", 1) if name.startswith("table") else name
 
 
-def left_out(results: Mapping[str, Any]) -> str:
+def excluded(results: Mapping[str, Any]) -> str:
     """Which data was not used, and why."""
-    reasons = (results.get("dataset") or {}).get("left_out") or {}
+    reasons = (results.get("dataset") or {}).get("excluded") or {}
     if not reasons:
-        return paragraph("Nothing was left out.")
+        return paragraph("No recording was excluded.")
     return table(["reason", "recordings"], [[reason, _count(count)] for reason, count in reasons.items()], kind="facts")
 
 

@@ -69,7 +69,7 @@ def test_every_method_is_scored_on_the_same_clips(finished):
     run = results(finished)["runs"]["graph"]
     assert run["methods"] == METHODS
     assert run["clips"] == min(8, round(run["accuracy"]["value"] * run["test"]))
-    assert {row["n"] + row["left_out"] for row in run["table"]} == {run["clips"]}
+    assert {row["n"] + row["excluded"] for row in run["table"]} == {run["clips"]}
     assert {"auroc, positions", "deletion gain", "gini"} <= set(run["higher_is_better"])
     assert all(seconds > 0 for seconds in run["seconds_per_clip"].values())
 
@@ -143,14 +143,14 @@ def test_a_method_without_its_library_is_left_out_and_said(home, tmp_path, monke
     found = comparison_of(
         asked,
         {"indices": [4, 5, 6]},
-        {"STGGradCAM": one, "Occlusion": {"left_out": "pip install captum"}, "Random": other},
+        {"STGGradCAM": one, "Occlusion": {"excluded": "pip install captum"}, "Random": other},
         seed=0,
     )
     assert found["methods"] == ["STGGradCAM", "Random"]
-    assert found["left_out"] == {"Occlusion": "pip install captum"}
+    assert found["excluded"] == {"Occlusion": "pip install captum"}
     assert {row["against"] for row in found["tests"]} == {"Random"}
     means = {(row["metric"], row["method"]): row for row in found["table"]}
-    assert means["gini", "STGGradCAM"]["left_out"] == 1
+    assert means["gini", "STGGradCAM"]["excluded"] == 1
     assert means["auroc, positions", "STGGradCAM"]["value"] == pytest.approx(0.8)
 
 

@@ -69,7 +69,7 @@ def test_a_map_of_zeros_is_left_out():
     valid[2] = False
     found = complexity(values, valid)
     table = found.to_frame().set_index("score")
-    assert table["left_out"].tolist() == [2, 2, 2]
+    assert table["excluded"].tolist() == [2, 2, 2]
     assert table["samples"].tolist() == [3, 3, 3]
     kept = complexity(values[[0, 3, 4]], valid[[0, 3, 4]])
     assert kept.interval("gini") == found.interval("gini")

@@ -46,7 +46,7 @@ def results():
         "title": "The experiment",
         "dataset": {
             "name": "ntu", "title": "Bodies", "card_hash": "ab" * 32, "planted": True, "source": "generated",
-            "clips": 3560, "left_out": {"no body in any frame": 3}, "obtain": "Ask for it.",
+            "clips": 3560, "excluded": {"no body in any frame": 3}, "obtain": "Ask for it.",
         },
         "command": "stexplain bench ntu", "seed": 7, "finished": "2024-05-06T07:14:00+00:00",
         "citation": "Das and Ortega 2022",
@@ -142,7 +142,7 @@ def test_hostile_names_stay_text(written, results):
     figure = {"id": HOSTILE, "title": HOSTILE, "caption": HOSTILE, "file": "figures/history.json"}
     page = written(
         title=HOSTILE, command=HOSTILE, runs={HOSTILE: run}, figures=[figure], versions={HOSTILE: HOSTILE},
-        verdicts=[{"text": HOSTILE, "holds": False}], dataset={**results["dataset"], "left_out": {HOSTILE: 1}},
+        verdicts=[{"text": HOSTILE, "holds": False}], dataset={**results["dataset"], "excluded": {HOSTILE: 1}},
     )  # fmt: skip
     parsed = Page(page)
     assert parsed.stack == []
@@ -166,7 +166,7 @@ def test_what_a_run_lacks_is_said(tmp_path):
     text = Page(write_report(tmp_path).read_text("utf-8")).text
     for said in (
         "No accuracy was measured", "No explanation was computed", "Nothing was measured that could tell",
-        "Faithfulness was not measured", "localisation cannot be scored", "Nothing was left out",
+        "Faithfulness was not measured", "localisation cannot be scored", "No recording was excluded",
     ):  # fmt: skip
         assert said in text
 

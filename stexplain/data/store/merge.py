@@ -27,7 +27,7 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         DataError: where no recording can be used, or only some of them come with a planted truth.
     """
     entries = [entry for number in range(count(plan)) for entry in read_entries(folder, number)]
-    left_out = [_refusal(item) for item in plan["refused"]]
+    excluded = [_refusal(item) for item in plan["refused"]]
     first_with: dict[str, str] = {}
     kept: list[dict[str, Any]] = []
     for entry in entries:
@@ -35,13 +35,13 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         if "content" in entry and (twin := first_with.setdefault(entry["content"], name)) != name:
             entry.update(kind="duplicate", reason=f"exactly the same positions as {twin}, which comes first")
         if "kind" in entry:
-            left_out.append({"id": name, "kind": entry["kind"], "reason": entry["reason"]})
+            excluded.append({"id": name, "kind": entry["kind"], "reason": entry["reason"]})
         else:
             kept.append(entry)
     if not kept:
-        example = min(left_out, key=_by_id)
+        example = min(excluded, key=_by_id)
         raise DataError(
-            f"none of the {len(left_out)} recordings in {plan['raw']} can be used. The first, {example['id']}: "
+            f"none of the {len(excluded)} recordings in {plan['raw']} can be used. The first, {example['id']}: "
             f"{example['reason']}."
         )
     planted = {entry["planted"] for entry in kept}
@@ -54,25 +54,25 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         store.mkdir()
         index = _index(plan, kept, labels)
         index.to_csv(store / "index.csv", index=False)
-        left_out.sort(key=_by_id)
-        pd.DataFrame(left_out, columns=["id", "kind", "reason"]).to_csv(store / "left_out.csv", index=False)
+        excluded.sort(key=_by_id)
+        pd.DataFrame(excluded, columns=["id", "kind", "reason"]).to_csv(store / "excluded.csv", index=False)
         arrays = {"x": ((rows, nodes, 3), "<f4"), "valid": ((rows,), "|b1")}
         if planted == {True}:
             arrays["truth"] = ((rows, nodes), "|b1")
         for name, (shape, kind) in arrays.items():
             parts = (part for number in range(count(plan)) for part in _kept(read_shard(folder, number), name, keep))
             _write_array(store / f"{name}.npy", shape, kind, parts)
-        names = ["index.csv", "left_out.csv", *(f"{name}.npy" for name in arrays)]
-        number_by_kind = Counter(line["kind"] for line in left_out)
+        names = ["index.csv", "excluded.csv", *(f"{name}.npy" for name in arrays)]
+        number_by_kind = Counter(line["kind"] for line in excluded)
         info = {
             "format": FORMAT,
             **{name: plan[name] for name in ("version", "stexplain", "card", "card_hash", "reader", "key")},
             "command": command,
             **{name: plan[name] for name in ("keep", "nodes", "channels", "instances")},
             "classes": [plan["classes"][label] for label in labels],
-            "found": len(kept) + len(left_out),
+            "found": len(kept) + len(excluded),
             "kept": len(kept),
-            "left_out": dict(sorted(number_by_kind.items())),
+            "excluded": dict(sorted(number_by_kind.items())),
             "rows": rows,
             "files": {name: {"bytes": (store / name).stat().st_size, "sha256": sha256(store / name)} for name in names},
         }

@@ -39,7 +39,7 @@ class Summary:
         out: the store.
         found: recordings that were found.
         kept: recordings in the store.
-        left_out: how many recordings were left out, by kind; `left_out.csv` in the store names each.
+        excluded: how many recordings were excluded, by kind; `excluded.csv` in the store names each.
         rows: instance-frames in the store.
         bytes: size of the store.
         seconds: how long it took; 0 where the store was there already.
@@ -50,7 +50,7 @@ class Summary:
     out: str
     found: int
     kept: int
-    left_out: dict[str, int]
+    excluded: dict[str, int]
     rows: int
     bytes: int
     seconds: float
@@ -65,8 +65,8 @@ class Summary:
             f"{self.out}: {self.kept:,} of {self.found:,} recordings of {self.card}, {self.rows:,} instance-frames, "
             f"{self.bytes / 1e6:,.1f} MB, {self.seconds:.1f} s"
         ]
-        lines += [f"  left out, {kind}: {number:,}" for kind, number in self.left_out.items()]
-        lines += [f"  {self.out}/left_out.csv says which and why"] if self.left_out else []
+        lines += [f"  excluded, {kind}: {number:,}" for kind, number in self.excluded.items()]
+        lines += [f"  {self.out}/excluded.csv says which and why"] if self.excluded else []
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
 
@@ -124,7 +124,7 @@ def prepare(
     info = Store.open(out).info
     size = sum(entry["bytes"] for entry in info["files"].values())
     return Summary(
-        card.name, str(out), info["found"], info["kept"], info["left_out"], info["rows"], size, seconds, note
+        card.name, str(out), info["found"], info["kept"], info["excluded"], info["rows"], size, seconds, note
     )
 
 

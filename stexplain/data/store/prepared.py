@@ -5,7 +5,7 @@
 - `x.npy`: float32 ``[rows, N, C]``; zero where not valid
 - `valid.npy`: bool ``[rows]``
 - `truth.npy`: bool ``[rows, N]``, where the truth is planted
-- `left_out.csv`: recordings that were left out, and why
+- `excluded.csv`: recordings that were excluded, and why
 
 Recording i has `instances` x `frames` rows from `offset` on, all frames of its first instance first. Nothing is
 pickled, and nothing but the index is read into memory.
@@ -23,7 +23,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.files import read_json, sha256
 
 FORMAT = "stexplain store"
-VERSION = 1
+VERSION = 2
 COLUMNS = ("id", "class", "label", "frames", "instances", "bodies", "offset")
 """The columns of every index; those that follow are the dataset's own fields."""
 

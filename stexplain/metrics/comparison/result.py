@@ -83,10 +83,10 @@ class Comparison:
         return tuple(next(iter(self.scores.values())))
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per metric and method: ``metric, method, value, low, high, n, left_out, seconds``.
+        """A row per metric and method: ``metric, method, value, low, high, n, excluded, seconds``.
 
         `value` is the mean over samples, `low` and `high` its bootstrap interval, `n` how many samples it is of,
-        `left_out` how many had no number, `seconds` the time of explaining per sample (NaN where not taken).
+        `excluded` how many had no number, `seconds` the time of explaining per sample (NaN where not taken).
         """
         options: dict[str, Any] = {"seed": self.seed, "resamples": self.resamples, "confidence": self.confidence}
         rows = []
@@ -99,7 +99,7 @@ class Comparison:
                         "method": method,
                         **interval(values, **options)._asdict(),
                         "n": len(values) - missing,
-                        "left_out": missing,
+                        "excluded": missing,
                         "seconds": (self.seconds or {}).get(method, np.nan),
                     }
                 )
@@ -115,7 +115,7 @@ class Comparison:
             metrics: only these; none: all.
 
         Returns:
-            A row per metric and pair: ``metric, method, against, difference, low, high, n, left_out, p, p_corrected,
+            A row per metric and pair: ``metric, method, against, difference, low, high, n, excluded, p, p_corrected,
             better``. `difference` is the mean of method minus against over the `n` samples that both have a number
             for; `p_corrected` is corrected over the tests of one metric; `better` is the method that it speaks for at
             the level of 0.05, or an empty string.
@@ -205,7 +205,7 @@ class Comparison:
                     "low": found.low,
                     "high": found.high,
                     "n": len(differences) - missing,
-                    "left_out": missing,
+                    "excluded": missing,
                     "p": p[column],
                     "p_corrected": adjusted[column],
                     "better": (a if ahead else b) if adjusted[column] <= LEVEL else "",
@@ -240,7 +240,7 @@ class Comparison:
 
     def _foot(self) -> list[str]:
         table = self.to_frame()
-        missing = int(table["left_out"].max())
+        missing = int(table["excluded"].max())
         lines = [
             f"Means with {self.confidence:.0%} bootstrap intervals; * the best mean; "
             "tests() says which differences are more than chance."

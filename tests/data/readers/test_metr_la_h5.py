@@ -20,10 +20,10 @@ def card(tmp_path):
     return small_card(tmp_path / "card", "stexplain.data.readers.metr_la_h5", more="missing = 0.0")
 
 
-def write(folder: Path, ids=(b"11", b"12", b"13"), frames: int = 20, key: str = "df", left_out=(), **parts) -> Path:
+def write(folder: Path, ids=(b"11", b"12", b"13"), frames: int = 20, key: str = "df", missing=(), **parts) -> Path:
     """The parts of pandas' fixed format, as `DataFrame.to_hdf` of pandas 2 was seen to write them."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = [t for t in range(frames) if t not in left_out]
+    kept = [t for t in range(frames) if t not in missing]
     values = np.arange(3.0 * frames).reshape(frames, 3)[kept]
     content = {
         "axis0": np.array(ids),
@@ -73,7 +73,7 @@ def test_the_graph_may_list_sensors_in_another_order(card, tmp_path):
 
 
 def test_an_hour_that_is_left_out_is_missing(card, tmp_path):
-    found = read(write(tmp_path / "raw", left_out=(7, 8)), card)
+    found = read(write(tmp_path / "raw", missing=(7, 8)), card)
     assert len(found.values) == 20
     assert np.flatnonzero(np.isnan(found.values).all(axis=1)).tolist() == [7, 8]
 

@@ -55,7 +55,7 @@ def store(tmp_path_factory) -> Store:
     out = tmp_path_factory.mktemp("store") / "nw-ucla"
     summary = prepare("nw-ucla", Path(str(REAL)) / "nw-ucla", out, progress=False)
     assert (summary.found, summary.kept) == (1484, 1388)
-    assert summary.left_out == {"duplicate": 95, "one frame": 1}
+    assert summary.excluded == {"duplicate": 95, "one frame": 1}
     return Store.open(out)
 
 

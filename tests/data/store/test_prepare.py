@@ -74,9 +74,9 @@ def test_the_store_holds_what_was_recorded(raw, tmp_path):
     assert str(check(tmp_path / "store")).endswith("is whole: 4 recordings of 2 classes, 25 rows, 0.0 MB.")
 
 
-def test_what_was_left_out_and_why(raw, tmp_path):
+def test_what_was_excluded_and_why(raw, tmp_path):
     summary = prepare("ntu", raw, tmp_path / "store", workers=1, progress=False)
-    with (tmp_path / "store" / "left_out.csv").open() as file:
+    with (tmp_path / "store" / "excluded.csv").open() as file:
         lines = {line["id"]: line for line in csv.DictReader(file)}
     kinds = {key: line["kind"] for key, line in lines.items()}
     assert kinds == {
@@ -90,8 +90,8 @@ def test_what_was_left_out_and_why(raw, tmp_path):
     }
     assert name(3, 3, 7) in lines[name(3, 3, 7, 2)]["reason"]
     assert "line 58: found '1'" in lines[name(1, 8, 7)]["reason"]
-    assert summary.left_out["unknown name or class"] == 2
-    assert "left out, duplicate: 1" in str(summary)
+    assert summary.excluded["unknown name or class"] == 2
+    assert "excluded, duplicate: 1" in str(summary)
     assert json.loads(json.dumps(summary.to_dict()))["kept"] == 4
 
 

@@ -28,7 +28,7 @@ def test_no_file_is_pickled(store):
     for path in store.glob("*.npy"):
         np.load(path, allow_pickle=False)
     assert sorted(path.name for path in store.iterdir()) == [
-        "index.csv", "left_out.csv", "store.json", "valid.npy", "x.npy",
+        "excluded.csv", "index.csv", "store.json", "valid.npy", "x.npy",
     ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_not_a_store(tmp_path):
 def test_another_version(store):
     info = json.loads((store / "store.json").read_text())
     (store / "store.json").write_text(json.dumps({**info, "version": 99}))
-    with pytest.raises(DataError, match="version 99; wanted 'stexplain store', version 1"):
+    with pytest.raises(DataError, match="version 99; wanted 'stexplain store', version 2"):
         Store.open(store)
 
 

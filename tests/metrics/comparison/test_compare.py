@@ -125,9 +125,9 @@ def test_samples_without_a_number_are_left_out_in_pairs_and_counted():
     found = Comparison({"m": {"a": a, "b": b}}, {"m": True}, tuple("0123456789"))
     table = found.to_frame().set_index("method")
     assert table["n"].to_dict() == {"a": 8, "b": 7}
-    assert table["left_out"].to_dict() == {"a": 2, "b": 3}
+    assert table["excluded"].to_dict() == {"a": 2, "b": 3}
     (test,) = found.tests().to_dict("records")
-    assert (test["n"], test["left_out"], test["difference"]) == (6, 4, 1.0)
+    assert (test["n"], test["excluded"], test["difference"]) == (6, 4, 1.0)
     assert test["p"] == pytest.approx(2 / 2**6)
     assert "3 samples had no number" in str(found)
 
