@@ -22,8 +22,8 @@ from stexplain.explainers.targets import Predicted
 from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
+    AbsoluteAttribution,
     Explains,
-    Magnitude,
     SampleMetric,
     complexity_score,
     deletion_score,
@@ -153,7 +153,7 @@ def made(job: ComparedJob, asked: ComparisonExperiment, method: str) -> Explains
     if takes(method, "seed"):
         options.setdefault("seed", job.seed)
     one = explainer(method, job.model, **options)
-    return Magnitude(one) if method in asked.size else one
+    return AbsoluteAttribution(one) if method in asked.size else one
 
 
 def measures(job: ComparedJob, asked: ComparisonExperiment) -> list[SampleMetric]:

@@ -36,7 +36,7 @@ class Masking(Part):
     Attributes:
         nodes: how many nodes are in each set.
         values: the attenuations m of Eq. 7, without 0, which is always measured.
-        baselines: names in `stexplain.metrics.baselines`; the paper's comes first.
+        baselines: names in `stexplain.data.baselines`; the paper's comes first.
         clips: at most so many test clips are masked, drawn at random; none: all.
     """
 

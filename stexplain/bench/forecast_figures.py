@@ -123,7 +123,7 @@ def _slowdown(figures: Figures, job: ForecastJob, event: Mapping[str, Any], name
                 title: forecaster_of(job.model())(batch)[0, :, node],
                 "without its graph": forecaster_of(job.model(alone=True))(batch)[0, :, node],
                 "the last reading": np.full(test.horizon, last_readings(batch, usual, channel)[0, node]),
-                "usual at that time of day": usual.ahead(batch, channel)[0, :, node],
+                "usual at that time of day": usual.in_horizon(batch, channel)[0, :, node],
             },
             minutes=part.minutes,
             unit=part.unit,

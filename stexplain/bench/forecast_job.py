@@ -68,7 +68,7 @@ class ForecastJob:
     @cached_property
     def usual(self) -> HistoricalAverage:
         """What is usual in the training part."""
-        return HistoricalAverage.of(self.train_part)
+        return HistoricalAverage.fit(self.train_part)
 
     def model(self, *, alone: bool = False) -> nn.Module:
         """The trained model, or the one without its graph."""
@@ -127,5 +127,5 @@ class ForecastJob:
         save_model(folder, model, card=self.model_card, recipe=self.recipe_name, seed=self.seed)
         return {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "kept_epoch": history.kept,
+            "kept_epoch": history.selected_epoch,
         }

@@ -102,7 +102,7 @@ def explain_run(job: ForecastJob, experiment: ForecastExperiment) -> Mapping[str
             batch,
             table,
             lowering,
-            usual.window(batch),
+            usual.in_window(batch),
             nodes=min(experiment.masking.nodes, test.nodes),
             masking=experiment.masking.values,
             seed=job.seed,
@@ -137,7 +137,7 @@ def explanations(
         seed: of `Random`.
         steps: points of integrated gradients.
     """
-    normal = usual.window(batch)
+    normal = usual.in_window(batch)
     explainers: dict[str, Explainer] = {}
     if find_spec("captum") is not None:
         from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
@@ -194,7 +194,7 @@ def _deleted(
                 kind=kind,  # type: ignore[arg-type]  # of a literal type; KINDS holds its values
                 steps=experiment.deletion.steps,
                 repeats=experiment.deletion.repeats,
-                baseline=job.usual.window(batch),
+                baseline=job.usual.in_window(batch),
                 seed=job.seed,
             )
             found.setdefault(name, {})[kind] = {

@@ -33,4 +33,4 @@ def forecaster_of(model: nn.Module) -> Forecaster:
 def last_readings(batch: WindowBatch, usual: HistoricalAverage, channel: int) -> NDArray[np.float64]:
     """The last observed reading of each node, ``[B, N]``; what is usual where the window holds none."""
     found = last_observed(batch, channel).numpy()
-    return np.where(np.isnan(found), usual.ahead(batch, channel)[:, 0], found)
+    return np.where(np.isnan(found), usual.in_horizon(batch, channel)[:, 0], found)

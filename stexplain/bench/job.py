@@ -94,5 +94,5 @@ class Job:
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "train": len(train),
             "validation": 0 if validation is None else len(validation),
-            "kept_epoch": history.kept,
+            "kept_epoch": history.selected_epoch,
         }

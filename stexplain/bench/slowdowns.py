@@ -46,7 +46,7 @@ def planted_slowdowns(
     for at in range(0, len(events), BATCH):
         part = events.iloc[at : at + BATCH]
         batch = test.batch(part["window"].to_numpy())
-        found, normal = forecaster(batch), usual.ahead(batch, test.target_channel)
+        found, normal = forecaster(batch), usual.in_horizon(batch, test.target_channel)
         last = last_readings(batch, usual, test.target_channel)
         for row, (number, event) in enumerate(part.iterrows()):
             node, step = nodes[str(event["target"])], int(event["horizon"]) - 1
@@ -93,7 +93,7 @@ def observed_slowdowns(
         window, node = np.nonzero(there & (before - after >= asked.fall))
         if not len(window):
             continue
-        found, normal = forecaster(batch)[:, step], usual.ahead(batch, test.target_channel)[:, step]
+        found, normal = forecaster(batch)[:, step], usual.in_horizon(batch, test.target_channel)[:, step]
         numbers = [at * BATCH + window, node, np.full(len(window), asked.horizon)]
         values = [each[window, node] for each in (before, after, found, normal)]
         tables.append(np.column_stack([*numbers, *values, values[0] - np.maximum(values[1], values[2])]))

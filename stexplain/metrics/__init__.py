@@ -4,10 +4,10 @@ from stexplain.metrics.bootstrap import Interval as Interval
 from stexplain.metrics.bootstrap import interval as interval
 from stexplain.metrics.bootstrap import ratio_interval as ratio_interval
 from stexplain.metrics.comparison.compare import compare as compare
-from stexplain.metrics.comparison.permutation import corrected as corrected
+from stexplain.metrics.comparison.permutation import corrected_p_values as corrected_p_values
 from stexplain.metrics.comparison.permutation import sign_flip_test as sign_flip_test
 from stexplain.metrics.comparison.result import Comparison as Comparison
-from stexplain.metrics.comparison.scores import Magnitude as Magnitude
+from stexplain.metrics.comparison.scores import AbsoluteAttribution as AbsoluteAttribution
 from stexplain.metrics.comparison.scores import SampleMetric as SampleMetric
 from stexplain.metrics.comparison.scores import complexity_score as complexity_score
 from stexplain.metrics.comparison.scores import deletion_score as deletion_score

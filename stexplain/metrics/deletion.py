@@ -234,7 +234,7 @@ def deletion_curve(
         kind: deletion or insertion.
         over: what is replaced.
         steps: into how many equal shares the way from 0 to 1 is cut.
-        baseline: the name of one in `stexplain.metrics.baselines`, a function of their kind, or values that broadcast
+        baseline: the name of one in `stexplain.data.baselines`, a function of their kind, or values that broadcast
             to ``[M, T, N, C]`` or are of the batch's shape. The mean of each node keeps a sample near those that the
             model knows; zero seldom does, and then curves say more about that.
         ranking: ``"signed"``: what speaks for the target is important, what speaks against it least; ``"magnitude"``:

@@ -9,15 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from stexplain.axes import BATCH, Layout, check_shape
+from stexplain.data.baselines import baseline as named_baseline
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import model_attribute
 from stexplain.explainers.model.state import apply_recipe, device_and_dtype, first_tensor, frozen_eval, takes, unwrapped
 from stexplain.graph import STGraph
-from stexplain.metrics.baselines import attenuated
-from stexplain.metrics.baselines import baseline as named_baseline
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
 from stexplain.metrics.items import generator
+from stexplain.metrics.masking import mask_nodes
 
 SETS = ("highlighted", "least", "random")
 """Which nodes are hidden: the most important ones, the least important ones, or as many at random."""
@@ -156,7 +156,7 @@ def masking_curve(
         psi: importance per class and node, ``[classes, N]``; NaN for classes that have none.
         nodes: how many nodes are hidden.
         masking: the values of m; 0 is put first where it is missing.
-        baseline: the name of one in `stexplain.metrics.baselines`.
+        baseline: the name of one in `stexplain.data.baselines`.
         seed: of the random sets.
         graph: for the baseline `neighbours`; default: `model.graph`.
 
@@ -199,7 +199,7 @@ def masking_curve(
             chosen = node_masks(filled[classes], batch.ids, nodes, seed)
             for which in SETS:
                 mask = torch.from_numpy(chosen[which]).to(device)
-                rows = [first] + [predicted(attenuated(x, base, mask, m), valid) for m in steps[1:]]
+                rows = [first] + [predicted(mask_nodes(x, base, mask, m), valid) for m in steps[1:]]
                 correct[which].append((torch.stack(rows) == moved.label).cpu().numpy())
     if not ids:
         raise InputError("no batch came: there is nothing to mask.")

@@ -17,10 +17,10 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.joining import check_alike
 from stexplain.graph import STGraph
 from stexplain.graph.checks import node_index
-from stexplain.metrics.baselines import attenuated
 from stexplain.metrics.bootstrap import Interval, quantiles, ratio_interval, resampling_weights
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
 from stexplain.metrics.items import array
+from stexplain.metrics.masking import mask_nodes
 from stexplain.metrics.probe import Probe, baseline_name, probing
 
 MEASURES = ("error", "change")
@@ -254,7 +254,7 @@ def _forecasts(
         if number == 0:
             return probe.batch.x
         which, step = divmod(number - 1, rest)
-        return attenuated(probe.batch.x, base, chosen[which], float(steps[step + 1]))
+        return mask_nodes(probe.batch.x, base, chosen[which], float(steps[step + 1]))
 
     def read(output: Tensor, rows: slice) -> Tensor:
         values = layout.to_batch(output)

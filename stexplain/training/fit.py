@@ -34,12 +34,12 @@ class History:
 
     Attributes:
         epochs: in order.
-        kept: the epoch (from 1) whose weights the model now has.
+        selected_epoch: the epoch (from 1) whose weights the model now has.
         stopped_early: whether `patience` ended it before the recipe's last epoch.
     """
 
     epochs: tuple[Epoch, ...]
-    kept: int
+    selected_epoch: int
     stopped_early: bool
 
     def to_frame(self) -> pd.DataFrame:
@@ -47,7 +47,7 @@ class History:
 
         Example:
             >>> epoch = Epoch(1, 2.3, 0.1, None, None, 0.1, 7.5, 128.0)
-            >>> History((epoch,), kept=1, stopped_early=False).to_frame().loc[0, "loss"]
+            >>> History((epoch,), selected_epoch=1, stopped_early=False).to_frame().loc[0, "loss"]
             np.float64(2.3)
         """
         frame = pd.DataFrame([asdict(epoch) for epoch in self.epochs], columns=[field.name for field in fields(Epoch)])
@@ -57,7 +57,7 @@ class History:
         """The same as JSON holds it."""
         return {
             "epochs": [asdict(epoch) for epoch in self.epochs],
-            "kept": self.kept,
+            "selected_epoch": self.selected_epoch,
             "stopped_early": self.stopped_early,
         }
 
@@ -129,12 +129,12 @@ def fit(
             path = job.path or Path(folder) / CHECKPOINT
             fabric.launch(Spawned(replace(job, path=path)))
             state = load_state(path, model, make_optimizer(recipe, model.parameters()), job.fingerprint)
-    kept = selected(model, state, recipe)
+    selected_epoch = selected(model, state, recipe)
     model.eval()
     model.recipe = recipe  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
     if isinstance(job.task, Classification):
         model.class_names = list(job.task.train.classes)  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
-    return History(tuple(state.epochs), kept, state.stopped)
+    return History(tuple(state.epochs), selected_epoch, state.stopped)
 
 
 def _checked(

@@ -26,7 +26,7 @@ class HistoricalAverage:
     minutes: float
 
     @classmethod
-    def of(cls, train: WindowedSeries) -> "HistoricalAverage":
+    def fit(cls, train: WindowedSeries) -> "HistoricalAverage":
         """What is usual in a training part.
 
         Example:
@@ -34,7 +34,7 @@ class HistoricalAverage:
             >>> time = pd.date_range("2024-01-01", periods=8, freq="6h")
             >>> speeds = np.array([60.0, 50.0, 40.0, 30.0, 62.0, 50.0, 40.0, 30.0])[:, None]
             >>> series = WindowedSeries(speeds, window=2, horizon=1, time=time)
-            >>> HistoricalAverage.of(series).mean.ravel().tolist()
+            >>> HistoricalAverage.fit(series).mean.ravel().tolist()
             [61.0, 50.0, 40.0, 30.0]
         """
         time = train.time
@@ -47,11 +47,11 @@ class HistoricalAverage:
         mean = np.where(count > 0, total / np.maximum(count, 1), whole)
         return cls(mean, float(step / np.timedelta64(1, "m")))
 
-    def window(self, batch: WindowBatch) -> torch.Tensor:
+    def in_window(self, batch: WindowBatch) -> torch.Tensor:
         """What is usual in the place of the windows' readings, ``[B, 1, T, N, C]``, float32."""
         return torch.from_numpy(self._at(batch, 0, batch.x.shape[2]).astype(np.float32))[:, None]
 
-    def ahead(self, batch: WindowBatch, channel: int) -> NDArray[np.float64]:
+    def in_horizon(self, batch: WindowBatch, channel: int) -> NDArray[np.float64]:
         """What is usual in the place of what follows, ``[B, H, N]``."""
         return self._at(batch, batch.x.shape[2], batch.y.shape[1])[..., channel]
 

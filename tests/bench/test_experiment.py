@@ -7,8 +7,8 @@ import pytest
 from stexplain.bench.experiment import experiment
 from stexplain.bench.run import bench
 from stexplain.cards import card_names, dataset_card, is_series_card, model_card
+from stexplain.data.baselines import baseline
 from stexplain.errors import CardError
-from stexplain.metrics.baselines import baseline
 from tests.bench.small_experiment import write_cards
 
 

@@ -125,7 +125,7 @@ def test_maps_are_in_the_unit_of_the_forecast(finished, result):
     forecasts = model(batch.x, observed=batch.observed).detach().numpy()[rows, 2, at]
     assert [event["forecast"] for event in explained] == pytest.approx(forecasts.tolist(), rel=1e-5)
     # Complete: the map sums to the forecast less that for usual readings, but for the error of the sum that it is.
-    usual = HistoricalAverage.of(stx.load_dataset("lane", split="train")).window(batch)
+    usual = HistoricalAverage.fit(stx.load_dataset("lane", split="train")).window(batch)
     otherwise = model(usual, observed=batch.observed).detach().numpy()[rows, 2, at]
     missed = e.values.sum((1, 2, 3)) - (forecasts - otherwise)
     np.testing.assert_allclose(missed, e.extra["convergence_delta"], atol=1e-3)

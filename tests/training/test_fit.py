@@ -128,7 +128,7 @@ def test_a_training_that_failed_midway_ends_as_one_that_did_not(tmp_path: Path, 
     # Other weights at the start: those of the checkpoint count, where one was written.
     model, resumed = trained(asked, model=Probe(3, seed=0 if failing == 1 else 9), **options)
     assert_same(model, whole)
-    assert resumed.kept == history.kept
+    assert resumed.selected_epoch == history.selected_epoch
     columns = ["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "rate"]
     assert resumed.to_frame()[columns].equals(history.to_frame()[columns])
 
@@ -190,7 +190,7 @@ def test_patience_ends_after_so_many_epochs_without_a_better_one(monkeypatch: py
     # Epoch 2 is the best, 3 is only as good and 4 is worse; what would have come is never seen.
     assert [epoch.validation_accuracy for epoch in history.epochs] == pytest.approx([3 / 9, 6 / 9, 6 / 9, 5 / 9])
     assert history.stopped_early
-    assert history.kept == 4
+    assert history.selected_epoch == 4
 
 
 def test_a_better_epoch_starts_patience_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,10 +204,10 @@ def test_best_selects_the_weights_of_the_best_epoch_and_last_those_of_the_last(m
     held = StandInClips(9, prefix="held")
     scripted(monkeypatch, [1, 7, 3, 7])
     best, history = trained(recipe(select="best"), validation=held)
-    assert history.kept == 2
+    assert history.selected_epoch == 2
     scripted(monkeypatch, [1, 7, 3, 7])
     last, kept = trained(recipe(select="last"), validation=held)
-    assert kept.kept == 4
+    assert kept.selected_epoch == 4
     scripted(monkeypatch, [1, 7])
     two, _ = trained(recipe(epochs=2), validation=held)  # the rate is constant, so its weights are those of epoch 2
     assert_same(best, two)

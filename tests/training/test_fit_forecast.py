@@ -50,7 +50,7 @@ def test_training_lowers_the_error_below_that_of_no_forecast() -> None:
     model, history = trained(recipe(epochs=8, rate=0.02, schedule="one-cycle", select="best"))
     frame = history.to_frame()
     assert frame["loss"].iloc[-1] < frame["loss"].iloc[0]
-    assert frame["validation_loss"].iloc[history.kept - 1] == frame["validation_loss"].min()
+    assert frame["validation_loss"].iloc[history.selected_epoch - 1] == frame["validation_loss"].min()
     assert frame["accuracy"].isna().all()
     spread = float(np.nanstd(speeds(260)))
     assert evaluate_forecast(model, TEST).score().value < spread / 2
@@ -108,7 +108,7 @@ def test_a_training_that_failed_midway_ends_as_one_that_did_not(
     assert resumed.to_frame()[columns].equals(history.to_frame()[columns])
     again, read = trained(asked, model=forecaster(5, dropout=0.2), out=tmp_path)
     assert_same(again, whole)
-    assert read.kept == history.kept
+    assert read.selected_epoch == history.selected_epoch
 
 
 def test_another_training_s_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_patience_ends_a_training_that_gets_no_better(monkeypatch: pytest.Monkey
     _, history = trained(recipe(epochs=5, batch=1000, patience=2, select="best"))
     assert [epoch.validation_loss for epoch in history.epochs] == [5.0, 4.0, 4.5, 4.0]
     assert history.stopped_early
-    assert history.kept == 2
+    assert history.selected_epoch == 2
 
 
 def test_each_epoch_is_a_line_with_the_error_in_its_unit(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from stexplain.errors import InputError, unknown
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 CORRECTIONS: tuple[Correction, ...] = ("holm", "benjamini-hochberg", "none")
-"""How p values of several tests are corrected, see `corrected`."""
+"""How p values of several tests are corrected, see `corrected_p_values`."""
 
 # Sums that differ by rounding alone count as equal: relative to the sum of all sizes.
 _ROUNDING = 1e-12
@@ -67,7 +67,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int =
     return np.where(np.isnan(values).all(axis=0), np.nan, p)
 
 
-def corrected(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float64]:
+def corrected_p_values(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float64]:
     """P values corrected for the number of tests.
 
     With p_(1) <= ... <= p_(m)::
@@ -86,9 +86,9 @@ def corrected(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float
         InputError: for an unknown correction, or a p outside of [0, 1].
 
     Example:
-        >>> corrected([0.01, 0.04, 0.03]).tolist()
+        >>> corrected_p_values([0.01, 0.04, 0.03]).tolist()
         [0.03, 0.06, 0.06]
-        >>> corrected([0.01, 0.04, 0.03], "benjamini-hochberg").tolist()
+        >>> corrected_p_values([0.01, 0.04, 0.03], "benjamini-hochberg").tolist()
         [0.03, 0.04, 0.04]
     """
     if correction not in CORRECTIONS:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
 from stexplain.metrics.bootstrap import interval
-from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected, sign_flip_test
+from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected_p_values, sign_flip_test
 
 LEVEL = 0.05
 """Corrected p values up to this are called a difference in words."""
@@ -31,7 +31,7 @@ class Comparison:
         seed: of the bootstrap and of the permutation tests.
         resamples: of the bootstrap.
         permutations: of the tests, where there are more than can be gone through.
-        correction: of the tests, see `stexplain.metrics.corrected`.
+        correction: of the tests, see `stexplain.metrics.corrected_p_values`.
         confidence: of the intervals.
 
     Raises:
@@ -188,7 +188,7 @@ class Comparison:
         by_method = self.scores[metric]
         differences = np.stack([by_method[a] - by_method[b] for a, b in pairs], axis=1)
         p = sign_flip_test(differences, seed=self.seed, permutations=self.permutations)
-        adjusted = corrected(p, self.correction)
+        adjusted = corrected_p_values(p, self.correction)
         rows = []
         for column, (a, b) in enumerate(pairs):
             found = interval(

@@ -66,7 +66,7 @@ def preprocessed_by(explainer: Any, batch: Batch) -> Batch:
     return found
 
 
-class Magnitude:
+class AbsoluteAttribution:
     """An explainer whose importance is the size of what it gives, whatever its sign.
 
     A gradient says by its size how much a cell matters, where a class activation map says it by what is positive. The
@@ -78,7 +78,7 @@ class Magnitude:
     Example:
         >>> import torch
         >>> from stexplain.explainers.methods.baselines import Motion
-        >>> Magnitude(Motion())(torch.zeros(1, 1, 3, 2, 3), target=None).values.shape
+        >>> AbsoluteAttribution(Motion())(torch.zeros(1, 1, 3, 2, 3), target=None).values.shape
         (1, 1, 3, 2)
     """
 
@@ -93,7 +93,7 @@ class Magnitude:
         """The explanation, without signs."""
         e: Explanation = self.explainer(x, target=target, **options)
         cells = None if e.layer_values is None else np.abs(e.layer_values)
-        return replace(e, values=np.abs(e.values), layer_values=cells, method=f"{e.method}, size")
+        return replace(e, values=np.abs(e.values), layer_values=cells, method=f"{e.method}, absolute")
 
 
 def localisation_score(over: str = "positions", score: str = "auroc") -> SampleMetric:
@@ -213,7 +213,7 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
     """
 
     def measure(explainer: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
-        whole = explainer.explainer if isinstance(explainer, Magnitude) else explainer
+        whole = explainer.explainer if isinstance(explainer, AbsoluteAttribution) else explainer
         if not isinstance(whole, Explainer):
             raise InputError(f"sensitivity asks the explainer again; {e.method!r} is a {type(whole).__name__}.")
         return sensitivity_max(whole, batch, target=target, **options).greatest

@@ -16,10 +16,10 @@ from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.graph import STGraph
 from stexplain.metrics.comparison.compare import compare
-from stexplain.metrics.comparison.permutation import corrected
+from stexplain.metrics.comparison.permutation import corrected_p_values
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
-    Magnitude,
+    AbsoluteAttribution,
     SampleMetric,
     complexity_score,
     deletion_score,
@@ -116,7 +116,7 @@ def test_tests_are_those_of_scipy_corrected_by_hand():
         for a, b in (("a", "b"), ("a", "c"), ("b", "c"))
     ]
     np.testing.assert_allclose(tests["p"], expected)
-    np.testing.assert_allclose(tests["p_corrected"], corrected(expected))
+    np.testing.assert_allclose(tests["p_corrected"], corrected_p_values(expected))
 
 
 def test_samples_without_a_number_are_left_out_in_pairs_and_counted():
@@ -160,7 +160,7 @@ def test_against_a_reference_only_that_is_tested():
         ("a", "motion"), ("b", "motion"), ("a", "rnd"), ("b", "rnd"),
     ]  # fmt: skip
     assert set(pairs["metric"]) == {"k"}
-    np.testing.assert_allclose(pairs["p_corrected"], corrected(pairs["p"].to_numpy()))
+    np.testing.assert_allclose(pairs["p_corrected"], corrected_p_values(pairs["p"].to_numpy()))
     assert len(found.tests("a")) == 2 * 3
     with pytest.raises(InputError, match="unknown method 'moton'. Did you mean 'motion'"):
         found.tests("moton")
@@ -168,20 +168,23 @@ def test_against_a_reference_only_that_is_tested():
         found.tests(metrics=["z"])
 
 
-def test_magnitude_takes_the_size():
+def test_absolute_attribution_drops_the_sign():
     values = np.array([-3.0, 2.0, -1.0])
     found = compare(
-        {"signed": constant(values), "size": Magnitude(constant(values))}, {"level": level}, planted(3), progress=False
+        {"signed": constant(values), "absolute": AbsoluteAttribution(constant(values))},
+        {"level": level},
+        planted(3),
+        progress=False,
     )
     np.testing.assert_allclose(found.scores["level"]["signed"], [0, 2, 0])
-    np.testing.assert_allclose(found.scores["level"]["size"], [3, 2, 1])
+    np.testing.assert_allclose(found.scores["level"]["absolute"], [3, 2, 1])
 
 
 def test_it_is_shown_as_text_html_and_json():
     found = compare([Motion(), Random()], [localisation_score(), level], planted(6), progress=False)
     text = str(found)
     assert "2 methods on 6 samples" in text
-    assert all(word in text for word in ("motion", "random", "auroc, cells ↑", "s / sample", "*"))
+    assert all(word in text for word in ("motion", "random", "auroc, positions ↑", "s / sample", "*"))
     assert "<table" in found._repr_html_()
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["samples"] == 6
@@ -290,7 +293,7 @@ def test_samples_as_recorded_are_scored_as_the_model_sees_them():
         assert e.values.shape == batch.x.shape[:-1]
         return np.full(len(batch), batch.x.shape[2])
 
-    explainers = [STGGradCAM(model), Motion(model), Magnitude(InputGradient(model))]
+    explainers = [STGGradCAM(model), Motion(model), AbsoluteAttribution(InputGradient(model))]
     found = compare(dict(zip("abc", explainers, strict=True)), [frames], clips, progress=False)
     assert found.to_frame()["value"].tolist() == [8.0, 8.0, 8.0]
     same = compare([STGGradCAM(model)], [frames], clips.with_recipe(recipe), progress=False)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from stexplain.errors import InputError
-from stexplain.metrics.comparison.permutation import corrected, sign_flip_test
+from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test
 
 
 def enumerated(differences):
@@ -66,39 +66,39 @@ def test_a_difference_that_is_there_is_found():
 
 def test_holm_of_a_worked_example():
     # Holm (1979): sorted 0.005 0.01 0.03 0.04 times 4 3 2 1, made monotone.
-    np.testing.assert_allclose(corrected([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(corrected_p_values([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
 
 
 def test_benjamini_hochberg_equals_scipy():
     p = np.random.default_rng(0).random(50) ** 2
-    np.testing.assert_allclose(corrected(p, "benjamini-hochberg"), stats.false_discovery_control(p))
+    np.testing.assert_allclose(corrected_p_values(p, "benjamini-hochberg"), stats.false_discovery_control(p))
 
 
 def test_corrections_keep_order_bounds_and_missing_tests():
     p = np.array([0.5, 0.02, np.nan, 0.9, 0.001])
     for name in ("holm", "benjamini-hochberg"):
-        found = corrected(p, name)
+        found = corrected_p_values(p, name)
         there = ~np.isnan(p)
         assert np.isnan(found[2])
-        np.testing.assert_allclose(found[there], corrected(p[there], name))
+        np.testing.assert_allclose(found[there], corrected_p_values(p[there], name))
         assert (found[there] >= p[there]).all()
         assert (found[there] <= 1).all()
-    np.testing.assert_array_equal(corrected(p, "none"), p)
-    assert corrected([0.03]).tolist() == [0.03]
+    np.testing.assert_array_equal(corrected_p_values(p, "none"), p)
+    assert corrected_p_values([0.03]).tolist() == [0.03]
 
 
 def test_holm_holds_the_level_over_all_tests():
     random = np.random.default_rng(5)
     p = sign_flip_test(random.normal(size=(12, 3000)), permutations=4096).reshape(300, 10)
-    false = [(corrected(row) <= 0.05).any() for row in p]
+    false = [(corrected_p_values(row) <= 0.05).any() for row in p]
     assert np.mean(false) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 300)
 
 
 def test_what_does_not_fit():
     with pytest.raises(InputError, match=r"Did you mean 'holm'"):
-        corrected([0.1], "hholm")
+        corrected_p_values([0.1], "hholm")
     with pytest.raises(InputError, match="outside of"):
-        corrected([1.1])
+        corrected_p_values([1.1])
     with pytest.raises(InputError, match="permutations is 0"):
         sign_flip_test([1.0], permutations=0)
     with pytest.raises(InputError, match="wanted"):
