@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stexplain.errors import DataError
+from stexplain.errors import DataError, InputError
 
 
 @contextmanager
@@ -111,11 +111,16 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[Path]:
+def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
     """Makes a folder and waits until no other process is in it; the block may remove it at its end.
+
+    Args:
+        folder: to be locked.
+        wait: whether to wait for another process; else it is an error that one is in it.
 
     Raises:
         DataError: where it cannot be made.
+        InputError: where another process is in it and `wait` is false.
     """
     import fcntl  # POSIX only; imported here so that the module itself imports everywhere
 
@@ -129,7 +134,10 @@ def folder_lock(folder: Path) -> Iterator[Path]:
             raise DataError(f"{folder} could not be made: {error.strerror}. Is its parent writable?") from error
         with file:
             # The system lets go of this lock even where a process is killed.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{folder} is in use by another process. Wait until it ends.") from None
             try:
                 ours = (folder / "lock").stat().st_ino == os.fstat(file.fileno()).st_ino
             except FileNotFoundError:

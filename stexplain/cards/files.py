@@ -8,6 +8,7 @@ too. What a card may say is a class, field by field; anything else is an error t
 import hashlib
 import os
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -95,11 +96,26 @@ def load_card(kind: Literal["datasets", "models"], card: "str | Path", model: ty
 
 
 def read_toml(path: Path, model: type[AnyPart]) -> AnyPart:
-    """Reads a TOML file into a `Part`, with an error that names the file, the field, what came and the remedy."""
+    """Reads a TOML file into a `Part`, with an error that names the file, the field, what it got and the remedy."""
+    return read_part(card_values(path), model, source=path)
+
+
+def read_part(values: Mapping[str, Any], model: type[AnyPart], *, source: object, at: str = "") -> AnyPart:
+    """Checks values as the fields of a `Part`.
+
+    Args:
+        values: field -> value, as TOML gives them.
+        model: the part.
+        source: the file that they come from, for messages.
+        at: where they stand in it, such as ``"stages.faithfulness"``.
+
+    Raises:
+        CardError: a line per wrong field.
+    """
     try:
-        return model.model_validate(card_values(path))
+        return model.model_validate(values)
     except ValidationError as error:
-        raise CardError(f"{path} is not a valid {model.__name__}:\n" + _in_words(error, model)) from None
+        raise CardError(f"{source} is not a valid {model.__name__}:\n" + _in_words(error, model, at)) from None
 
 
 def card_values(path: Path) -> dict[str, Any]:
@@ -152,10 +168,10 @@ def _known(kind: str) -> dict[str, Path]:
     return found
 
 
-def _in_words(error: ValidationError, model: type[Part]) -> str:
+def _in_words(error: ValidationError, model: type[Part], at: str = "") -> str:
     lines = []
     for entry in error.errors():
-        where = ".".join(str(step) for step in entry["loc"])
+        where = ".".join(filter(None, [at, *map(str, entry["loc"])]))
         if entry["type"] == "extra_forbidden":
             fields = _fields_at(model, entry["loc"][:-1])
             lines.append(f"  {where}: there is no such field. {suggest(str(entry['loc'][-1]), fields)}")
