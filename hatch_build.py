@@ -1,7 +1,7 @@
-"""Copies the cards into a wheel.
+"""Copies `datasets/` and `models/`, the bundled cards, into a wheel.
 
-An editable install must not copy them: the copy would go stale while the checkout is edited. There,
-`stexplain.cards` finds the checkout's own folders.
+In an editable install a copy would go stale while the checkout is edited. There `stexplain.cards` finds the folders of
+the checkout itself.
 """
 
 from typing import Any

@@ -1,10 +1,12 @@
-"""The letters of the axes, layouts of other people's tensors, and the one shape check.
+"""The letters that name the axes of a tensor, the layout of tensors that are not in our order, and the shape check.
 
 - b: samples in a batch
-- m: instances, copies of the graph seen in one sample: persons in a clip; 1 for roads
-- t: frames, time steps
-- n: nodes: joints, sensors
-- c: channels: x, y, z; speed, flow; features
+- m: instances, copies of the graph in one sample: the persons in a clip; 1 on a road network
+- t: frames (time steps)
+- n: nodes (joints, sensors)
+- c: channels (x, y, z; speed, flow; features of a layer)
+
+Shapes in docstrings use the same letters as capitals: a batch is ``[B, M, T, N, C]``.
 """
 
 import re
@@ -20,21 +22,21 @@ if TYPE_CHECKING:
 
 NAMES = {"b": "samples", "m": "instances", "t": "frames", "n": "nodes", "c": "channels"}
 BATCH = "b m t n c"
-"""The layout of a batch."""
+"""The layout of a batch. Everything inside the package uses it."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor's axes are laid out, as an einops pattern over the letters b, m, t, n, c.
+    """The order of a tensor's axes, as an einops pattern over the letters b, m, t, n, c.
 
-    Axes in parentheses are folded into one, the last varying fastest. An axis that the pattern leaves out has size
-    one. `Layout` only describes; it never guesses.
+    Axes in parentheses are folded into one, the last varying fastest. An axis that is not in the pattern has size
+    one. A `Layout` describes; it never guesses.
 
     Args:
         pattern: for example ``"(b m) c t n"`` (feature maps of ST-GCN), ``"b c t n m"`` (its input), ``"b t n c"``.
 
     Raises:
-        InputError: where the pattern is not one, or names an unknown or repeated letter.
+        InputError: where the pattern is malformed, or has an unknown or repeated letter.
 
     Example:
         >>> import torch
@@ -47,36 +49,40 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z ()]+", self.pattern):
-            raise InputError(f"layout {self.pattern!r} is not a pattern. Write axes as letters, such as '(b m) c t n'.")
-        opened = 0
+            raise InputError(
+                f"layout {self.pattern!r} is not a pattern; expected letters, spaces and parentheses, such as "
+                "'(b m) c t n'."
+            )
+        # Depth of nesting: einops folds one level only, so any value but 0 and 1 is an error.
+        depth = 0
         for sign in re.sub(r"[^()]", "", self.pattern):
-            opened += 1 if sign == "(" else -1
-            if opened not in (0, 1):
+            depth += 1 if sign == "(" else -1
+            if depth not in (0, 1):
                 break
-        if opened != 0:
+        if depth != 0:
             raise InputError(f"layout {self.pattern!r} has unbalanced or nested parentheses.")
         for letter in self.letters:
             if letter not in NAMES:
                 raise InputError(
-                    f"layout {self.pattern!r} names the axis {letter!r}. The axes are "
+                    f"layout {self.pattern!r} has the unknown axis {letter!r}. The axes are "
                     + ", ".join(f"{key} ({name})" for key, name in NAMES.items())
                     + "; separate them by spaces."
                 )
             if self.letters.count(letter) > 1:
-                raise InputError(f"layout {self.pattern!r} names the axis {letter!r} twice.")
+                raise InputError(f"layout {self.pattern!r} has the axis {letter!r} twice.")
 
     @property
     def letters(self) -> list[str]:
-        """The axes in the order in which the pattern names them."""
+        """The letters in the order of the pattern, without parentheses."""
         return self.pattern.replace("(", " ").replace(")", " ").split()
 
     def sizes(self, shape: "tuple[int, ...]", **known: int) -> dict[str, int]:
-        """What size each axis has in a tensor of this shape.
+        """The size of each axis in a tensor of this shape.
 
         Args:
             shape: of the tensor.
-            **known: sizes of axes that are known beforehand. One size per pair of parentheses may be left to infer.
-                A known axis that the pattern does not name is ignored.
+            **known: sizes that are known beforehand. All but one size in a pair of parentheses must be; the last
+                is inferred. A known axis that is not in the pattern is ignored.
 
         Raises:
             InputError: where the shape does not fit the pattern or the known sizes.
@@ -87,8 +93,8 @@ class Layout:
         """
         groups = re.findall(r"\([^)]*\)|[a-z]+", self.pattern)
         if len(groups) != len(shape):
-            raise self._misfit(shape, known, f"the pattern has {len(groups)} axes and the tensor {len(shape)}")
-        found: dict[str, int] = {}
+            raise self._misfit(shape, known, f"got {len(shape)} dimensions; expected {len(groups)}")
+        sizes: dict[str, int] = {}
         for group, size in zip(groups, shape, strict=True):
             letters = group.strip("()").split()
             missing = [letter for letter in letters if letter not in known]
@@ -96,26 +102,28 @@ class Layout:
             for letter in letters:
                 product *= known.get(letter, 1)
             if len(missing) > 1:
-                raise self._misfit(shape, known, f"the sizes of {group} cannot be told apart: give all but one")
+                raise self._misfit(shape, known, f"the sizes of {group} are ambiguous: give all but one of them")
+            # `product` is the part of this dimension that is known; it is 0 where an axis is empty.
             if missing and product and size % product == 0:
-                found[missing[0]] = size // product
+                sizes[missing[0]] = size // product
             elif missing or product != size:
-                raise self._misfit(shape, known, f"{group} is {size} in the tensor where {product} is wanted")
-            found.update({letter: known[letter] for letter in letters if letter in known})
-        return {letter: found[letter] for letter in self.letters}
+                multiple = "a multiple of " * bool(missing)
+                raise self._misfit(shape, known, f"got {size} for {group}; expected {multiple}{product}")
+            sizes.update({letter: known[letter] for letter in letters if letter in known})
+        return {letter: sizes[letter] for letter in self.letters}
 
     def _misfit(self, shape: "tuple[int, ...]", known: dict[str, int], why: str) -> InputError:
         implied = ", ".join(f"{letter}={known[letter]}" for letter in self.letters if letter in known) or "none known"
         return InputError(
             f"a tensor of shape {tuple(shape)} does not fit the layout {self.pattern!r} ({implied}): {why}. "
-            "Give the layout in which the tensor is laid out."
+            "Give the layout that the tensor has."
         )
 
     def to_batch(self, tensor: "torch.Tensor", **known: int) -> "torch.Tensor":
-        """The tensor with its axes in the order b m t n c; axes that the pattern lacks have size one.
+        """The tensor in the order b m t n c; axes that are not in the pattern get size one.
 
         Args:
-            tensor: laid out as this layout says.
+            tensor: in this layout.
             **known: as for `sizes`.
 
         Raises:
@@ -129,31 +137,31 @@ class Layout:
         """The inverse of `to_batch`: a ``[B, M, T, N, C]`` tensor in this layout.
 
         Raises:
-            InputError: where an axis that the pattern leaves out is not of size one.
+            InputError: where an axis that is not in the pattern has another size than one.
         """
         sizes = parse_shape(tensor, BATCH)
         source = " ".join(letter if letter in self.letters else "1" for letter in BATCH.split())
         try:
             return rearrange(tensor, f"{source} -> {self.pattern}")
         except EinopsError:
-            lost = [f"{key}={size}" for key, size in sizes.items() if key not in self.letters and size != 1]
+            dropped = [f"{key}={size}" for key, size in sizes.items() if key not in self.letters and size != 1]
             raise InputError(
                 f"a batch of shape {tuple(tensor.shape)} cannot be laid out as {self.pattern!r}: "
-                f"the pattern has no room for {', '.join(lost)}. Add the axis, for example '(b m) ...'."
+                f"the pattern has no room for {', '.join(dropped)}. Add the axis, for example '(b m) ...'."
             ) from None
 
 
 def check_shape(name: str, shape: "tuple[int, ...]", pattern: str, **known: int) -> dict[str, int]:
-    """Checks a shape against a pattern of plain letters and returns the sizes.
+    """Checks a shape against a pattern of letters and returns the size of each axis.
 
     Args:
         name: of the argument, for the message.
-        shape: what came.
+        shape: of the argument.
         pattern: such as ``"b m t n c"``.
-        **known: sizes that are fixed; the others may be anything.
+        **known: sizes that are fixed; other axes may have any size.
 
     Raises:
-        InputError: naming the argument, what came and what was wanted.
+        InputError: with the name of the argument, its shape and the expected one.
 
     Example:
         >>> check_shape("x", (2, 1, 50, 25, 3), "b m t n c", n=25)
@@ -161,16 +169,16 @@ def check_shape(name: str, shape: "tuple[int, ...]", pattern: str, **known: int)
         >>> check_shape("x", (2, 1, 50, 20, 3), "b m t n c", n=25)
         Traceback (most recent call last):
         ...
-        stexplain.errors.InputError: x has shape (2, 1, 50, 20, 3); wanted [b, m, t, n=25, c]: 20 nodes came.
+        stexplain.errors.InputError: x has shape (2, 1, 50, 20, 3); expected [b, m, t, n=25, c]: got 20 nodes.
     """
     letters = pattern.split()
-    wanted = "[" + ", ".join(f"{key}={known[key]}" if key in known else key for key in letters) + "]"
+    expected = "[" + ", ".join(f"{key}={known[key]}" if key in known else key for key in letters) + "]"
     if len(shape) != len(letters):
-        raise InputError(f"{name} has shape {tuple(shape)}; wanted {wanted}: {len(shape)} axes came.")
+        raise InputError(f"{name} has shape {tuple(shape)}; expected {expected}: got {len(shape)} dimensions.")
     sizes = dict(zip(letters, (int(size) for size in shape), strict=True))
     for key, size in known.items():
         if key in sizes and sizes[key] != size:
             raise InputError(
-                f"{name} has shape {tuple(shape)}; wanted {wanted}: {sizes[key]} {NAMES.get(key, key)} came."
+                f"{name} has shape {tuple(shape)}; expected {expected}: got {sizes[key]} {NAMES.get(key, key)}."
             )
     return sizes

@@ -1,7 +1,7 @@
-"""What the package raises: a message names what was asked, what came, and the remedy.
+"""The errors that the package raises. A message names the argument, what it got, what it expected, and the remedy.
 
-Two families, because a program that calls us must tell them apart: `InputError` says that the call was wrong (the
-command line ends with 2), `DataError` that a file or a run is broken (it ends with 1).
+There are two families, which a calling program can tell apart: `InputError`, the call was wrong (the command line ends
+with 2), and `DataError`, a file or a run is broken (it ends with 1).
 """
 
 from collections.abc import Iterable
@@ -9,38 +9,38 @@ from difflib import get_close_matches
 
 
 class StexplainError(Exception):
-    """The root of every error raised on purpose by this package.
+    """The base class of the errors of this package.
 
     Attributes:
-        exit_code: what the command line ends with when this error reaches it.
+        exit_code: the exit code of the command line for this error.
     """
 
     exit_code = 1
 
 
 class InputError(StexplainError, ValueError):
-    """An argument, a name or a shape that does not fit. Mend the call."""
+    """An argument, a name or a shape is wrong. Correct the call."""
 
     exit_code = 2
 
 
 class CardError(InputError):
-    """A card that is missing, unreadable or says something impossible."""
+    """A card is missing, unreadable or invalid."""
 
 
 class DataError(StexplainError):
-    """A file, a folder or a run that is broken, truncated or not whole."""
+    """A file, a folder or a run is broken, truncated or incomplete."""
 
 
 def suggest(name: str, options: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest match, or what there is.
+    """The end of a message about an unknown name: the nearest known name, or all of them.
 
     Args:
-        name: what was asked for.
+        name: the unknown name.
         options: the names that exist.
 
     Returns:
-        One sentence, or a sentence and the options where no match is near.
+        One sentence: the nearest name, or up to 20 names where none is near.
 
     Example:
         >>> suggest("xsubb", ["xsub", "xview"])
@@ -49,6 +49,7 @@ def suggest(name: str, options: Iterable[str]) -> str:
         "There are: 'xsub', 'xview'."
     """
     known = sorted({str(option) for option in options})
+    # Exact case first: 'xsub' is nearer to 'Xsubb' than another name that only agrees in lower case.
     near = get_close_matches(name, known, n=1, cutoff=0.6) or get_close_matches(
         name.lower(), [option.lower() for option in known], n=1, cutoff=0.6
     )
@@ -62,11 +63,11 @@ def suggest(name: str, options: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: object, options: Iterable[str]) -> InputError:
-    """The error for a name that does not exist, with the nearest that does.
+    """The error for a name that does not exist, with the nearest one that does.
 
     Args:
-        kind: what the name should be of, such as ``"node"`` or ``"protocol"``.
-        name: what was asked for.
+        kind: what should have this name, such as ``"node"`` or ``"protocol"``.
+        name: the unknown name.
         options: the names that exist.
 
     Example:

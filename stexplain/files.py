@@ -1,5 +1,6 @@
-"""Writing whole files or none: aside first, then renamed."""
+"""Files: atomic writes, JSON, checksums, the cache folder, and a lock on a folder."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,62 +16,65 @@ from stexplain.errors import DataError, InputError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a path to write a file or a folder to, and moves it to `path` only when the block ends well.
+    """Gives a temporary path to write a file or folder to, and renames it to `path` when the block succeeds.
 
-    The temporary path lies beside the final one, so that the move is one rename on one file system. Where the block
-    raises, what was written is removed and `path` is as it was.
+    The temporary path is beside the final one, so that the move is one rename on one file system. Where the block
+    raises, the temporary is removed and `path` stays as it was.
 
     Args:
-        path: where the file or folder shall be. An existing file is replaced; an existing folder too.
+        path: the final file or folder. An existing one is replaced.
 
     Raises:
-        DataError: where the disk is full or the place cannot be written.
+        DataError: where the disk is full or the path is not writable.
 
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with atomic_write(folder / "a.txt") as temporary:
-        ...     _ = temporary.write_text("whole")
+        ...     _ = temporary.write_text("all of it")
         >>> (folder / "a.txt").read_text()
-        'whole'
+        'all of it'
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     except OSError as error:
-        raise _explained(path, error) from error
+        raise _write_error(path, error) from error
     temporary = holder / path.name
     try:
         yield temporary
+        # `replace` overwrites a file but not a folder with entries: move the old folder into the holder first.
         if path.is_dir() and temporary.is_dir():
             path.rename(holder / "replaced")
         temporary.replace(path)
     except OSError as error:
-        raise _explained(path, error) from error
+        raise _write_error(path, error) from error
     finally:
         shutil.rmtree(holder, ignore_errors=True)
 
 
-def _explained(path: Path, error: OSError) -> DataError:
-    remedy = "Free some space, or write to another disk." if error.errno == 28 else "Is the folder there and writable?"
-    return DataError(f"{path} could not be written: {error.strerror or error}. {remedy} Nothing half-written is left.")
+def _write_error(path: Path, error: OSError) -> DataError:
+    full = error.errno == errno.ENOSPC
+    remedy = "Free some space, or write to another disk." if full else "Does the folder exist, and is it writable?"
+    return DataError(f"{path} could not be written: {error.strerror or error}. {remedy} No partial file is left.")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes a JSON object, whole or not at all; NaN becomes null, as JSON has none."""
+    """Writes a JSON object atomically. NaN and infinity become null, as JSON has neither."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's own types: numpy scalars and arrays, paths and NaN have none there."""
+    """The value in JSON types: numpy scalars, arrays, paths, NaN and infinity are converted."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
+    # NaN is the only float that differs from itself.
     if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):
         return None
     if isinstance(value, os.PathLike):
@@ -87,11 +91,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing. Was the run or the preparation finished? Run it again.") from error
+        raise DataError(f"{path} is missing: the run or preparation did not finish. Run it again.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not readable as JSON: {error}. Remove it and run again.") from error
+        raise DataError(f"{path} is not valid JSON: {error}. Remove it and run again.") from error
     if not isinstance(value, dict):
-        raise DataError(f"{path} holds a {type(value).__name__}; wanted a JSON object. Remove it and run again.")
+        raise DataError(f"{path}: got a JSON {type(value).__name__}; expected an object. Remove it and run again.")
     return value
 
 
@@ -102,9 +106,10 @@ def sha256(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Where generated data is kept: `STEXPLAIN_CACHE` where set, else the user's cache folder."""
+    """The folder of generated data: `STEXPLAIN_CACHE` where set, else the user's cache folder."""
     if chosen := os.environ.get("STEXPLAIN_CACHE"):
         return Path(chosen).expanduser()
+    # Imported here: few calls need it, and every import of the package would pay for it.
     from platformdirs import user_cache_path
 
     return user_cache_path("stexplain", appauthor=False)
@@ -112,36 +117,37 @@ def cache_folder() -> Path:
 
 @contextmanager
 def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
-    """Makes a folder and waits until no other process is in it; the block may remove it at its end.
+    """Creates a folder and holds an exclusive lock on it; the block may remove the folder at its end.
 
     Args:
         folder: to be locked.
-        wait: whether to wait for another process; else it is an error that one is in it.
+        wait: whether to wait while another process holds the lock.
 
     Raises:
-        DataError: where it cannot be made.
-        InputError: where another process is in it and `wait` is false.
+        DataError: where the folder cannot be created.
+        InputError: where another process holds the lock and `wait` is false.
     """
-    import fcntl  # POSIX only; imported here so that the module itself imports everywhere
+    import fcntl  # POSIX only; imported here so that this module can be imported on Windows
 
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = (folder / "lock").open("w")
-        except FileNotFoundError:  # removed by the process before us, between the two calls
+        except FileNotFoundError:  # the previous holder removed the folder between the two calls
             continue
         except OSError as error:
-            raise DataError(f"{folder} could not be made: {error.strerror}. Is its parent writable?") from error
+            raise DataError(f"{folder} could not be created: {error.strerror}. Is its parent writable?") from error
         with file:
-            # The system lets go of this lock even where a process is killed.
+            # The system releases this lock even where the process is killed.
             try:
                 fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(f"{folder} is in use by another process. Wait until it ends.") from None
+            # While we waited, the holder may have removed the file: then our lock is on a deleted one, so try again.
             try:
-                ours = (folder / "lock").stat().st_ino == os.fstat(file.fileno()).st_ino
+                current = (folder / "lock").stat().st_ino == os.fstat(file.fileno()).st_ino
             except FileNotFoundError:
-                ours = False
-            if ours:
+                current = False
+            if current:
                 yield folder
                 return

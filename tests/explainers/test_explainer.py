@@ -158,8 +158,8 @@ OTHER_GRAPH = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d
     [
         ({"x": NAN}, r"x holds 1 value.*\(1, 0, 2, 3, 1\)"),
         ({"x": NAN.nan_to_num(nan=torch.inf)}, "NaN or infinite"),
-        ({"x": signals(2, 1, 10, 4, 3)}, r"n.*5 is wanted"),
-        ({"x": signals(2, 10, 5, 3)}, "5 axes"),
+        ({"x": signals(2, 1, 10, 4, 3)}, "got 4 for n; expected 5"),
+        ({"x": signals(2, 10, 5, 3)}, "got 4 dimensions; expected 5"),
         ({"x": signals(0, 1, 10, 5, 3)}, "nothing to explain"),
         ({"x": [1.0]}, "wanted a tensor"),
         ({"valid": torch.ones(2, 1, 9, dtype=torch.bool)}, "t=10"),

@@ -142,7 +142,7 @@ def _widen(folder):
     ("breakage", "message"),
     [
         (lambda folder: (folder / "model.json").unlink(), "model.json is missing"),
-        (lambda folder: (folder / "model.json").write_text("{"), "not readable as JSON"),
+        (lambda folder: (folder / "model.json").write_text("{"), "not valid JSON"),
         (lambda folder: (folder / "model.json").write_text('{"format": 99}'), "format 99"),
         (lambda folder: (folder / "model.safetensors").unlink(), "cut short"),
         (_truncate, "cut short"),

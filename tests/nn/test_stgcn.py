@@ -343,14 +343,14 @@ def test_takes_relations_and_a_graph_of_one_node():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": torch.zeros(2, 1, 8, 5, 3)}, "5 nodes came"),
-        ({"x": torch.zeros(2, 1, 8, 6, 2)}, "2 channels came"),
-        ({"x": torch.zeros(2, 8, 6, 3)}, "4 axes came"),
+        ({"x": torch.zeros(2, 1, 8, 5, 3)}, "got 5 nodes"),
+        ({"x": torch.zeros(2, 1, 8, 6, 2)}, "got 2 channels"),
+        ({"x": torch.zeros(2, 8, 6, 3)}, "got 4 dimensions"),
         ({"x": torch.zeros(2, 1, 0, 6, 3)}, "at least one"),
         ({"x": torch.zeros(2, 1, 8, 6, 3, dtype=torch.float64)}, "Cast one"),
         ({"x": torch.full((2, 1, 8, 6, 3), torch.nan)}, "NaN or infinite"),
         ({"x": torch.full((2, 1, 8, 6, 3), torch.inf)}, "NaN or infinite"),
-        ({"valid": torch.ones(2, 1, 7, dtype=torch.bool)}, "7 frames came"),
+        ({"valid": torch.ones(2, 1, 7, dtype=torch.bool)}, "got 7 frames"),
         ({"valid": torch.ones(2, 1, 8)}, "wanted torch.bool"),
         (
             {"valid": torch.tensor([True, False])[:, None, None].expand(2, 1, 8)},

@@ -269,9 +269,9 @@ def test_impossible_networks_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, x, there: model(x[:, :, :11]), "wanted .*t=12.*: 11 frames came"),
-        (lambda model, x, there: model(x[:, :, :, :6]), "6 nodes came"),
-        (lambda model, x, there: model(torch.cat([x, x], 1)), "2 instances came"),
+        (lambda model, x, there: model(x[:, :, :11]), "expected .*t=12.*: got 11 frames"),
+        (lambda model, x, there: model(x[:, :, :, :6]), "got 6 nodes"),
+        (lambda model, x, there: model(torch.cat([x, x], 1)), "got 2 instances"),
         (lambda model, x, there: model(x.float()), "x is torch.float32 and the model's weights are torch.float64"),
         (lambda model, x, there: model(x, observed=there[..., :6]), "observed has shape"),
         (lambda model, x, there: model(x, observed=there.float()), "observed is torch.float32; wanted torch.bool"),

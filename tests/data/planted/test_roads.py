@@ -191,5 +191,5 @@ def test_every_part_has_events(series):
 def test_the_oracle_refuses_what_it_cannot_foresee(world):
     with pytest.raises(InputError, match="wanted at least 7 frames"):
         oracle(world, world.speed[:5], 0, 12)
-    with pytest.raises(InputError, match="39 nodes came"):
+    with pytest.raises(InputError, match="got 39 nodes"):
         oracle(world, world.speed[:12, :39], 0, 12)

@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_told(card, tmp_path, told, says):
 def test_missing_and_broken_companions(card, tmp_path):
     folder = write(tmp_path / "raw")
     (folder / "desc.json").write_text("{")
-    with pytest.raises(DataError, match="not readable as JSON"):
+    with pytest.raises(DataError, match="not valid JSON"):
         read(folder, card)
     (folder / "desc.json").unlink()
     with pytest.raises(DataError, match="holds no desc.json, which tells the shape"):

@@ -275,7 +275,7 @@ def test_a_full_disk_is_told_and_leaves_no_store(tmp_path):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     told = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert "could not be written" in told.stdout
-    assert "Nothing half-written is left" in told.stdout
+    assert "No partial file is left" in told.stdout
     assert not (tmp_path / "store").exists()
 
 
