@@ -37,7 +37,7 @@ def comparison_figures(
         "answers. Means with 95% bootstrap intervals; the controls know no model.",
         comparison(
             table,
-            controls=asked.controls,
+            baseline_explainers=asked.controls,
             better=better,
             reference={metric: value for metric, value in GUESS.items() if metric in better},
             title=f"Which method finds what was planted? {name}",

@@ -1,7 +1,9 @@
-"""Explanations, scores and graphs as altair charts. Nothing is computed here but the drawing.
+"""Explanations, graphs and scores as altair charts. Nothing is computed here but the drawing.
 
-Every function returns a chart that can be changed further, shown in a notebook, or saved: `save(chart, path)` writes
-an interactive page that opens offline, a picture, or the chart's specification.
+`maps` draws explanations and graphs: nodes, frames, positions. `scores` draws what was measured: accuracy, errors,
+faithfulness, localisation, comparisons of methods. Every function returns an altair chart. Change it further, show it
+in a notebook, or save it: `save(chart, path)` writes an interactive page that opens offline, a picture, or the chart's
+Vega-Lite specification.
 """
 
 from stexplain.viz.maps.importance_map import importance_map as importance_map

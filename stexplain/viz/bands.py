@@ -1,4 +1,4 @@
-"""An axis of names whose groups stand apart, under or beside the names of the groups."""
+"""A categorical axis whose groups are separated by gaps and labelled by name."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from stexplain.viz.theme import rows
 
 @dataclass(frozen=True)
 class Bands:
-    """Names in order, with an empty band between two groups.
+    """The names of a categorical axis, with an empty band between two groups.
 
     A facet per group would repeat every name in every panel, or lose the shared axis.
 
     Attributes:
-        names: to draw, in order.
-        group: of each name.
+        names: the names to draw, in order.
+        group: the group of each name.
     """
 
     names: list[str]
@@ -25,7 +25,7 @@ class Bands:
 
     @property
     def domain(self) -> list[str]:
-        r"""The names with a gap wherever the group changes.
+        r"""The names, with a gap wherever the group changes.
 
         Example:
             >>> Bands(["hand", "foot"], ["arm", "leg"]).domain == ["hand", "\u200b0", "foot"]
@@ -34,47 +34,51 @@ class Bands:
         out: list[str] = []
         for index, name in enumerate(self.names):
             if index and self.group[index] != self.group[index - 1]:
-                out.append(f"\u200b{index - 1}")  # unseen, and no name of a node
+                # A zero-width space: the band exists, has no visible label, and equals no node's name.
+                out.append(f"\u200b{index - 1}")
             out.append(name)
         return out
 
     @property
     def runs(self) -> pd.DataFrame:
-        """Neighbours of one group: columns `group`, `first`, `middle` (names) and `count`; empty without groups."""
-        found: list[dict[str, object]] = []
+        """Neighbours in one group: columns `group`, `first`, `middle` (names) and `count`; no rows without groups."""
+        runs: list[dict[str, object]] = []
+        # Without groups every name is in OTHER; a label "other" over the whole axis would say nothing.
         if set(self.group) == {OTHER}:
             return pd.DataFrame(columns=["group", "first", "middle", "count"])
         start = 0
         for index in range(1, len(self.names) + 1):
             if index == len(self.names) or self.group[index] != self.group[start]:
                 middle = self.names[(start + index - 1) // 2]
-                found.append(
+                runs.append(
                     {"group": self.group[start], "first": self.names[start], "middle": middle, "count": index - start}
                 )
                 start = index
-        return pd.DataFrame(found)
+        return pd.DataFrame(runs)
 
     def x(self, field: str, **axis: object) -> alt.X:
-        """The encoding across."""
+        """The horizontal encoding."""
         return alt.X(f"{field}:N", title=None, scale=alt.Scale(domain=self.domain), axis=self._axis(**axis))
 
     def y(self, field: str, **axis: object) -> alt.Y:
-        """The encoding downwards."""
+        """The vertical encoding, from top to bottom."""
         return alt.Y(f"{field}:N", title=None, scale=alt.Scale(domain=self.domain), axis=self._axis(**axis))
 
     def _axis(self, **axis: object) -> alt.Axis:
+        # `values` leaves out the gaps; Vega would drop labels that it takes to overlap, and every node must be named.
         quiet = {"domain": False, "ticks": False, "grid": False, "labelPadding": 6, "labelLimit": 260}
         return alt.Axis(values=self.names, labelOverlap=False, **{**quiet, **axis})  # type: ignore[arg-type]  # altair types names one by one; a mapping cannot say which
 
     def above(self, step: int) -> list[alt.Chart]:
-        """The names of the groups, above the bands where each group starts."""
-        found = self.runs
-        if found.empty:
+        """The names of the groups, above the first band of each group."""
+        runs = self.runs
+        if runs.empty:
             return []
         charts = []
-        for index, count in enumerate(found["count"].tolist()):
-            # A name may be as wide as its group and the gap after it; the limit is a property of the mark.
-            mark = alt.Chart(rows(found.iloc[[index]])).mark_text(
+        for index, count in enumerate(runs["count"].tolist()):
+            # One chart per group: a name may be as wide as its group and the gap after it, and Vega takes that limit
+            # as a property of the mark, not as an encoding.
+            mark = alt.Chart(rows(runs.iloc[[index]])).mark_text(
                 align="left",
                 baseline="bottom",
                 fontWeight="bold",
@@ -87,13 +91,14 @@ class Bands:
 
     def beside(self, width: int) -> list[alt.Chart]:
         """The names of the groups, to the right of the bands."""
-        found = self.runs
-        if found.empty:
+        runs = self.runs
+        if runs.empty:
             return []
-        mark = alt.Chart(rows(found)).mark_text(align="left", fontWeight="bold", fontSize=12.5)
+        mark = alt.Chart(rows(runs)).mark_text(align="left", fontWeight="bold", fontSize=12.5)
         return [mark.encode(x=alt.value(width + 10), y=self.y("middle"), text="group:N")]
 
     @property
     def room(self) -> int:
-        """The pixels that `beside` takes; a legend has to start after them."""
+        """The width in pixels that `beside` needs; a legend starts after it."""
+        # 7.5 pixels hold one letter of the bold 12.5 point font.
         return 18 + max((int(7.5 * len(str(name))) for name in self.runs["group"]), default=0)

@@ -1,4 +1,4 @@
-"""Which names are drawn, in which order, and in which group: checked once, for every figure."""
+"""The order and the groups of names on an axis, checked the same way for every chart."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,21 +9,22 @@ OTHER = "other"
 
 
 def ordered(kind: str, names: Sequence[str], order: Sequence[str] | None) -> list[str]:
-    """The names to draw, in the order asked for; all of them as they come where none is asked for.
+    """The names to draw, in the given order; without an order all names, unchanged.
 
     Args:
-        kind: what the names are of, for messages, such as ``"node"``.
-        names: what there is.
-        order: what to draw and in which order; it may leave names out.
+        kind: what is named, for messages, such as ``"node"``.
+        names: all names.
+        order: the names to draw, in order; it may leave names out.
 
     Raises:
-        InputError: where the order names something that is not there, or something twice.
+        InputError: where `order` holds an unknown name, or a name stands twice.
 
     Example:
         >>> ordered("node", ["hip", "knee", "head"], ["head", "hip"])
         ['head', 'hip']
     """
     present = [str(name) for name in names]
+    # A name twice would be one band of the axis with two values in it.
     twice = [name for name, count in Counter(present if order is None else map(str, order)).items() if count > 1]
     if twice:
         raise InputError(f"{kind} {twice[0]!r} is named twice. Name each {kind} once.")
@@ -38,22 +39,22 @@ def ordered(kind: str, names: Sequence[str], order: Sequence[str] | None) -> lis
 def grouped(
     kind: str, names: Sequence[str], groups: Mapping[str, Sequence[str]] | None
 ) -> tuple[dict[str, str], list[str]]:
-    """The group of every name, and the groups in the order in which the names come upon them.
+    """The group of each name, and the groups in the order of their first names.
 
     A name in no group belongs to "other"; a name in several, to the first.
 
     Raises:
-        InputError: where a group names something that is not there.
+        InputError: where a group holds an unknown name.
 
     Example:
         >>> grouped("node", ["head", "hip", "tail"], {"trunk": ["hip"], "skull": ["head"]})
         ({'head': 'skull', 'hip': 'trunk', 'tail': 'other'}, ['skull', 'trunk', 'other'])
     """
-    found: dict[str, str] = {}
+    group_of: dict[str, str] = {}
     for group, members in (groups or {}).items():
         for member in members:
             if str(member) not in names:
                 raise unknown(kind, member, names)
-            found.setdefault(str(member), str(group))
-    of = {name: found.get(name, OTHER) for name in names}
-    return of, list(dict.fromkeys(of.values()))
+            group_of.setdefault(str(member), str(group))
+    of_each = {name: group_of.get(name, OTHER) for name in names}
+    return of_each, list(dict.fromkeys(of_each.values()))

@@ -1,4 +1,4 @@
-"""Writing a chart: a page that opens offline, a picture, or its specification."""
+"""Saves a chart as a page that opens offline, a picture, or its specification."""
 
 import json
 from pathlib import Path
@@ -12,29 +12,32 @@ SUFFIXES = (".html", ".png", ".svg", ".json")
 
 
 def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> Path:
-    """Writes a chart in the format that the path's ending names, whole or not at all.
+    """Writes a chart in the format of the path's suffix. The file appears only once it is complete.
 
     Args:
         chart: of this package, or any altair chart.
-        path: ending in ``.html`` (interactive, all scripts inside, no network), ``.png``, ``.svg`` or ``.json``
+        path: with the suffix ``.html`` (interactive, all scripts inside, no network), ``.png``, ``.svg`` or ``.json``
             (Vega-Lite).
-        scale: pixels per pixel of the chart, for ``.png``.
+        scale: resolution of a ``.png``: pixels of the picture per pixel of the chart.
 
     Returns:
         The path.
 
     Raises:
-        InputError: where the ending is another.
+        InputError: where the suffix is another.
         DataError: where the file cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
-        raise InputError(f"{path.name!r} does not say what to write. End it in one of {', '.join(SUFFIXES)}.")
+        raise InputError(
+            f"path got the unsupported format {path.suffix!r}; use {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+        )
     with atomic_write(path) as temporary:
         if kind == ".json":
             temporary.write_text(json.dumps(chart.to_dict(), ensure_ascii=False, separators=(",", ":")), "utf-8")
         elif kind == ".html":
+            # Without `inline` the page loads Vega from the network, and is blank offline.
             chart.save(str(temporary), format="html", inline=True)
         elif kind == ".png":
             chart.save(str(temporary), format="png", scale_factor=scale)

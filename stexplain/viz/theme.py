@@ -1,8 +1,8 @@
-"""How every figure looks: palettes, sizes of text, titles, and data that a chart carries in itself.
+"""The look of every chart (palettes, text sizes, titles), and data embedded in charts.
 
-Colours are told apart by colour-blind readers: Okabe and Ito's set for categories, viridis for magnitudes, blue-orange
-centred on zero for signed values. Text and lines keep Vega's black unless the page that shows the chart says otherwise,
-so that one chart serves a light page, a dark page and paper.
+Colour-blind readers can tell the colours apart: Okabe and Ito's set for categories, viridis for magnitudes, blue-orange
+centred on zero for signed values. Text and lines keep Vega's default colour unless a page overrides it, so that one
+chart serves a light page, a dark page and paper.
 """
 
 import json
@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-# Okabe & Ito (2008), without black, which a dark page swallows, and yellow, which a white one does.
+# Okabe & Ito (2008), without black (invisible on a dark page) and yellow (invisible on a white one).
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MUTED = "#8c8c8c"
-"""For bones, edges, controls and references: told from both black and white."""
+"""Grey for bones, edges, baselines and reference lines: visible on black and on white."""
 SEQUENTIAL = "viridis"
 DIVERGING = "blueorange"
 
@@ -25,24 +25,25 @@ AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
 
 
 def rows(table: pd.DataFrame) -> alt.InlineData:
-    """The table as data inside the chart, in full; NaN becomes null.
+    """Embeds a table in a chart, in full; NaN becomes null.
 
-    Altair refuses a data frame of more than 5,000 rows unless a global switch is set. Data handed over in this form is
-    not counted, and no global state is touched.
+    Altair refuses a data frame of more than 5,000 rows unless a global switch is set. It does not count inline data, so
+    no global state is touched.
 
     Args:
-        table: any number of rows; its columns hold numbers, strings, or lists of them.
+        table: any number of rows; columns of numbers, strings, or lists of them.
 
     Example:
         >>> rows(pd.DataFrame({"a": [1.0, float("nan")]})).values
         [{'a': 1.0}, {'a': None}]
     """
+    # pandas counts decimals, not digits: with its default of 10 an importance of 1e-8 would keep two digits.
     text = table.to_json(orient="records", double_precision=15)
     return alt.InlineData(values=json.loads(text or "[]"))
 
 
 def short(values: ArrayLike, digits: int = 5) -> list[Any]:
-    """Numbers as nested lists, rounded to significant digits: a chart of a clip is several times smaller.
+    """Nested lists of numbers rounded to significant digits, which make the chart of a clip several times smaller.
 
     Example:
         >>> short(np.array([[0.123456789, 1234.56789]]))
@@ -50,6 +51,7 @@ def short(values: ArrayLike, digits: int = 5) -> list[Any]:
     """
     array = np.asarray(values, dtype=np.float64)
     flat = [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in array.ravel()]
+    # dtype object, so that None stays None and is written as null.
     shaped = np.empty(len(flat), dtype=object)
     shaped[:] = flat
     nested: list[Any] = shaped.reshape(array.shape).tolist()
@@ -57,12 +59,12 @@ def short(values: ArrayLike, digits: int = 5) -> list[Any]:
 
 
 def layered(*charts: alt.Chart, data: alt.InlineData | None = None) -> alt.LayerChart:
-    """Charts on top of each other. altair's own `layer` also takes facets, and so cannot say what it returns."""
+    """Charts drawn over each other, with a precise type: `altair.layer` also takes facets and returns a union."""
     return cast(alt.LayerChart, alt.layer(*charts, data=alt.Undefined if data is None else data))
 
 
 def literal(values: Sequence[str | int]) -> str:
-    r"""A list as Vega's expressions write it; names of any kind are safe in it.
+    r"""A list as a literal of Vega's expression language; names with quotes are safe in it.
 
     Example:
         >>> literal(["hip", 'a "b"'])
@@ -72,16 +74,16 @@ def literal(values: Sequence[str | int]) -> str:
 
 
 def titled(text: str, *subtitle: str) -> alt.TitleParams:
-    """A title that says what is seen, above lines that say how to read it."""
+    """A title that says what is drawn, above lines that say how to read it; empty lines are left out."""
     lines = [line for line in subtitle if line]
     return alt.TitleParams(text=text, subtitle=lines) if lines else alt.TitleParams(text=text)
 
 
 def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
-    """The finished chart: title, sizes of text, quiet axes.
+    """The finished chart: with its title, text sizes and quiet axes.
 
-    Altair refuses charts that carry a configuration inside another chart; to place finished charts side by side, set
-    ``chart.config = alt.Undefined`` first.
+    Altair refuses a chart with a configuration inside another chart. Set ``chart.config = alt.Undefined`` before you
+    concatenate finished charts.
     """
     chart.title = title  # type: ignore[attr-defined]  # every top-level chart has one
     chart.config = alt.Config(  # type: ignore[attr-defined]  # every top-level chart has one
@@ -102,9 +104,9 @@ def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
 
 
 def magnitude(values: ArrayLike) -> tuple[list[float], str]:
-    """The colour domain and palette for these values: from zero, or centred on zero where some are negative.
+    """The colour domain and palette for values: from zero, or centred on zero where some are negative.
 
-    NaN is left out. Where nothing but zeros is left, the domain is [0, 1], so that a scale exists.
+    NaN is ignored. Where all values are zero, the domain is [0, 1], so that a scale exists.
 
     Example:
         >>> magnitude([0.0, 2.0])
@@ -121,7 +123,7 @@ def magnitude(values: ArrayLike) -> tuple[list[float], str]:
 
 
 def colour_scale(values: ArrayLike) -> alt.Scale:
-    """The scale of `magnitude`."""
+    """The colour scale for values; see `magnitude`."""
     domain, scheme = magnitude(values)
     if domain[0] < 0:
         return alt.Scale(domain=domain, domainMid=0, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them

@@ -25,7 +25,7 @@ def coordinates() -> np.ndarray:
 
 @pytest.fixture
 def explanation(graph: STGraph) -> Explanation:
-    """Two samples; the second body of the first is absent from frame 8 on, and its values lie there all the same."""
+    """Two samples; the second body of the first is absent from frame 8 on, but has values there."""
     values = np.random.default_rng(4).normal(size=(2, 2, 12, 5)).astype(np.float32)
     valid = np.ones((2, 2, 12), bool)
     valid[0, 1, 8:] = False

@@ -1,4 +1,4 @@
-"""What the tests ask of every chart: that it draws, and what is drawn."""
+"""Helpers that render a chart and return what is drawn."""
 
 from typing import Any
 from xml.etree import ElementTree
@@ -20,7 +20,7 @@ def _elements(chart: alt.TopLevelMixin) -> list[ElementTree.Element]:
 
 
 def words(chart: alt.TopLevelMixin) -> list[str]:
-    """Every text that is drawn, in order."""
+    """Every rendered text, in order."""
     return ["".join(element.itertext()) for element in _elements(chart) if element.tag.endswith("}text")]
 
 
@@ -34,7 +34,7 @@ def colours(chart: alt.TopLevelMixin, kind: str) -> set[str]:
 
 
 def drawn(chart: alt.TopLevelMixin) -> tuple[int, int]:
-    """Draws a chart to PNG and gives its width and height; a blank picture would compress to next to nothing."""
+    """Renders a chart to PNG and returns its width and height; fails on a blank picture, whose file is tiny."""
     png = vl_convert.vegalite_to_png(chart.to_dict())
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = (int.from_bytes(png[start : start + 4]) for start in (16, 20))

@@ -22,11 +22,11 @@ def masked() -> pd.DataFrame:
     return pd.DataFrame(curves, columns=["set", "masking", "accuracy", "low", "high", "baseline"])
 
 
-def test_masking_curves_hold_what_was_given(masked):
+def test_masking_curves_draw_the_given_table(masked):
     chart = masking_curves(masked, chance=0.1)
     found = pd.DataFrame(records(chart, "masking"))
     pd.testing.assert_frame_equal(found[masked.columns.tolist()], masked, check_dtype=False)
-    assert {"baseline: zero", "baseline: mean", "highlighted", "random", "least"} <= set(words(chart))
+    assert {"baseline: zero", "baseline: mean", "highlighted", "random", "least important"} <= set(words(chart))
     drawn(chart)
 
 
@@ -40,7 +40,7 @@ def test_masking_curves_without_intervals(masked):
     drawn(masking_curves(masked.assign(low=np.nan, high=np.nan)))
 
 
-def test_masking_curves_that_do_not_fit(masked):
+def test_masking_curves_reject_wrong_tables(masked):
     with pytest.raises(InputError, match="unknown column 'accuracy'"):
         masking_curves(masked.drop(columns="accuracy"))
     with pytest.raises(InputError, match=r"unknown baseline 'zeros'. Did you mean 'zero'"):
@@ -51,7 +51,7 @@ def test_masking_curves_that_do_not_fit(masked):
 
 def test_confusion_shares_are_of_the_true_class():
     chart = confusion([[3, 1, 0], [0, 0, 0], [2, 0, 2]], ["a", "b", "c"])
-    share = {(row["true"], row["said"]): row["share"] for row in records(chart, "true", "said")}
+    share = {(row["true"], row["predicted"]): row["share"] for row in records(chart, "true", "predicted")}
     assert share["a", "a"] == 0.75
     assert share["c", "a"] == 0.5
     assert share["b", "b"] is None
@@ -75,24 +75,24 @@ def test_confusion_of_sixty_classes_names_them_all():
         ([[1, 2], [0, 1]], ["a", "a"], "named twice"),
     ],
 )
-def test_confusion_that_does_not_fit(matrix, classes, message):
+def test_confusion_rejects_wrong_input(matrix, classes, message):
     with pytest.raises(InputError, match=message):
         confusion(matrix, classes)
 
 
-def test_history_leaves_out_what_was_not_measured():
+def test_history_leaves_out_missing_values():
     table = pd.DataFrame(
         {"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.4], "validation_accuracy": [np.nan, 0.3]}
     )
-    found = records(history(table, kept=2), "epoch", "part")
-    assert [row["value"] for row in found if row["part"] == "validation"] == [0.3]
+    found = records(history(table, kept=2), "epoch", "split")
+    assert [row["value"] for row in found if row["split"] == "validation"] == [0.3]
     assert len(found) == 5
     drawn(history(table, kept=2))
-    with pytest.raises(InputError, match="has none of"):
+    with pytest.raises(InputError, match="expected values in one of"):
         history(table[["epoch"]])
 
 
-def test_localisation_draws_controls_last_and_grey():
+def test_localisation_draws_baseline_explainers_last_and_grey():
     scores = [
         (method, over, "auroc", value, value - 0.05, value + 0.05)
         for method, value in (("Motion", 0.8), ("STGGradCAM", 0.9), ("Random", 0.5))
@@ -147,10 +147,10 @@ def test_network_of_ten_thousand_rows_is_drawn():
     assert len(records(network(graph, np.ones(6000)), "node", "x")) == 6000
 
 
-def test_network_that_does_not_fit(graph):
-    with pytest.raises(InputError, match=r"wanted \[5\] or \[T, 5\]"):
+def test_network_rejects_wrong_shapes(graph):
+    with pytest.raises(InputError, match=r"values got shape .*expected \[5\] or \[T, 5\]"):
         network(graph, [1.0, 2.0])
-    with pytest.raises(InputError, match=r"wanted \[3\]"):
+    with pytest.raises(InputError, match=r"time got shape .*expected \[3\]"):
         network(graph, np.zeros((3, 5)), time=[0.0, 1.0])
 
 
@@ -175,11 +175,11 @@ def test_timeline_in_bins_is_the_mean_of_its_frames(explanation):
     ("options", "message"),
     [
         ({"nodes": ["spin"]}, "unknown node 'spin'. Did you mean 'spine'"),
-        ({"sample": 5}, "sample is 5"),
-        ({"bins": 0}, "bins is 0"),
+        ({"sample": 5}, "sample got 5; expected 0 to 1"),
+        ({"bins": 0}, "bins got 0"),
     ],
 )
-def test_timeline_that_does_not_fit(explanation, options, message):
+def test_timeline_rejects_wrong_arguments(explanation, options, message):
     with pytest.raises(InputError, match=message):
         timeline(explanation, **options)
 
@@ -211,6 +211,6 @@ def test_timeline_of_many_nodes_draws_the_most_important():
     assert {row["node"] for row in records(timeline(e, nodes=["3", "95"]), "node", "value")} == {"3", "95"}
 
 
-def test_history_without_validation_says_nothing_of_it():
+def test_history_without_validation_has_no_legend_for_it():
     table = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "validation_loss": [np.nan, np.nan]})
     assert "validation" not in json.dumps(history(table).to_dict())

@@ -18,7 +18,7 @@ def roads(nodes: int) -> STGraph:
 
 
 def explained(nodes: int, frames: int = 4) -> Explanation:
-    """A reading lowered the forecast at sensor 1, ten minutes before the last one; all else is next to nothing."""
+    """The observation of sensor 1 at lag 10 min lowered the forecast; all other values are almost zero."""
     values = np.random.default_rng(0).normal(size=(1, 1, frames, nodes)) / 100
     values[0, 0, frames - 3, 1] = -3.0
     return Explanation(
@@ -26,12 +26,12 @@ def explained(nodes: int, frames: int = 4) -> Explanation:
     )
 
 
-def test_the_road_network_opens_at_the_lag_that_weighed_most():
+def test_the_road_network_opens_at_the_most_important_lag():
     chart = road_network(explained(6), marked={"forecast": ["s2"], "cause": ["s0", "s1"]})
     (slider,) = chart.to_dict()["params"]
     assert slider["value"] == -10.0
     assert {key: slider["bind"][key] for key in ("min", "max", "step")} == {"min": -15.0, "max": 0.0, "step": 5.0}
-    assert "10 min before the last reading" in words(chart)
+    assert "lag 10 min" in words(chart)
     assert [row["mark"] for row in records(chart, "mark")] == ["forecast", "cause", "cause"]
     assert len(marks(chart, "rule mark")) == 5  # both ways of a road are one line
     assert {"mph", "forecast", "cause", "s0", "s5"} <= set(words(chart))
@@ -62,12 +62,12 @@ def test_degrees_of_longitude_are_shorter_away_from_the_equator():
 
 
 @pytest.mark.parametrize("draw", [road_network, lag_map])
-def test_what_cannot_be_drawn_on_roads(draw):
+def test_road_charts_reject_wrong_arguments(draw):
     e = explained(3)
-    with pytest.raises(InputError, match="sample is 1; the explanation holds samples 0 to 0"):
+    with pytest.raises(InputError, match="sample got 1; expected 0 to 0"):
         draw(e, sample=1)
     two = Explanation(np.zeros((1, 2, 4, 3)), np.ones((1, 2, 4), bool))
-    with pytest.raises(InputError, match="has 2 instances"):
+    with pytest.raises(InputError, match="e got 2 instances; expected 1"):
         draw(two)
     with pytest.raises(InputError, match="unknown node 's9'"):
         draw(e, marked={"cause": ["s9"]})
@@ -75,19 +75,19 @@ def test_what_cannot_be_drawn_on_roads(draw):
 
 def test_the_road_network_needs_a_graph():
     e = Explanation(np.zeros((1, 1, 4, 3)), np.ones((1, 1, 4), bool))
-    with pytest.raises(InputError, match="carries no graph.*Pass graph="):
+    with pytest.raises(InputError, match="has no graph.*Pass graph="):
         road_network(e)
 
 
-def test_the_lag_map_hides_nothing():
+def test_the_lag_map_sums_the_sensors_that_it_does_not_show():
     e = explained(30)
     chart = lag_map(e, nodes=3, marked={"forecast": ["s1"]})
     table = pd.DataFrame(records(chart, "sensor", "lag", "value"))
     assert table["value"].sum() == pytest.approx(float(e.values.sum()), abs=1e-6)
     assert table["sensor"].iloc[0] == "s1 (forecast)"
     assert table["sensor"].unique()[-1] == "27 others, summed"
-    cell = table[(table["sensor"] == "s1 (forecast)") & (table["lag"] == -10)]
-    assert cell["value"].item() == -3.0
+    position = table[(table["sensor"] == "s1 (forecast)") & (table["lag"] == -10)]
+    assert position["value"].item() == -3.0
     assert {"15", "10", "5", "0"} <= set(words(chart))
     drawn(chart)
 
@@ -102,20 +102,20 @@ def test_the_lag_map_frames_the_truth_and_greys_missing_frames():
     assert records(chart, "sensor", "lag") != []
     frames = [row for row in chart.to_dict()["datasets"].values() if row and set(row[0]) == {"sensor", "lag"}]
     assert frames == [[{"sensor": "s1", "lag": -10.0}, {"sensor": "s1", "lag": -5.0}]]
-    said = " ".join(words(chart))
-    assert "2 more of its cells" in said
-    assert "Grey: no reading" in said
+    text = " ".join(words(chart))
+    assert "2 more positions of the ground truth" in text
+    assert "Grey: no observation" in text
     assert "#8c8c8c" in colours(chart, "rect mark")
 
 
-def test_the_lag_map_that_does_not_fit():
-    with pytest.raises(InputError, match="nodes is 0"):
+def test_the_lag_map_rejects_wrong_arguments():
+    with pytest.raises(InputError, match="nodes got 0"):
         lag_map(explained(3), nodes=0)
     with pytest.raises(InputError, match=r"truth has shape \(4, 2\)"):
         lag_map(explained(3), truth=np.zeros((4, 2), bool))
 
 
-def test_a_forecast_is_drawn_beside_what_came():
+def test_a_forecast_is_drawn_beside_the_observed_values():
     chart = forecast(
         [60.0, np.nan, 58.0], [50.0, 40.0], {"model": [52.0, 44.0], "persistence": [58.0, 58.0]}, horizon=2, note="then"
     )
@@ -124,11 +124,11 @@ def test_a_forecast_is_drawn_beside_what_came():
     assert observed["minutes"].tolist() == [-10, -5, 0, 5, 10]
     assert observed["value"].tolist()[-2:] == [50.0, 40.0]
     assert table[table["line"] == "model"]["minutes"].tolist() == [5, 10]
-    said = words(chart)
-    assert {"model", "persistence", "observed", "minutes after the last reading that the model saw"} <= {*said}
-    assert any(word.startswith("then") and "10 minutes ahead" in word for word in said)
+    shown = words(chart)
+    assert {"model", "persistence", "observed", "minutes after the last observation in the window"} <= {*shown}
+    assert any(word.startswith("then") and "10 minutes ahead" in word for word in shown)
     drawn(chart)
-    with pytest.raises(InputError, match="no horizon 3.*steps 1 to 2"):
+    with pytest.raises(InputError, match="horizon got 3; expected a step from 1 to 2"):
         forecast([60.0], [50.0, 40.0], {}, horizon=3)
     with pytest.raises(InputError, match="forecast 'model' has shape"):
         forecast([60.0], [50.0, 40.0], {"model": [1.0]})

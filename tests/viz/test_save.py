@@ -31,6 +31,6 @@ def test_the_specification_is_the_chart(chart, tmp_path):
 
 
 def test_an_unknown_ending_writes_nothing(chart, tmp_path):
-    with pytest.raises(InputError, match=r"End it in one of \.html"):
+    with pytest.raises(InputError, match=r"unsupported format '\.gif'; use \.html"):
         save(chart, tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())

@@ -1,1 +1,1 @@
-"""Charts of explanations and graphs."""
+"""Charts of explanations and graphs: the importance of nodes, frames and positions."""

@@ -1,4 +1,4 @@
-"""One sample of an explanation, as the drawings of a clip need it."""
+"""One sample of an explanation with its coordinates, ready to be drawn."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clip:
-    """What is drawn of one sample.
+    """One sample, ready to be drawn.
 
     Attributes:
         values: importance ``[M, T, N]``, not negative; zero where not valid.
-        valid: ``[M, T]``.
-        points: where the nodes are in the drawing, ``[M, T, N, 2]``: right and up.
+        valid: padding mask ``[M, T]``.
+        points: coordinates of the nodes in the drawing, ``[M, T, N, 2]``: right and up.
         edges: indices of nodes, ``[E, 2]``.
         nodes: N names.
         time: T frame numbers or seconds.
         unit: ``"frame"`` or ``"s"``.
-        target: what is explained, in words.
-        method: what explained it.
-        id: of the sample.
+        target: the explained class or target, in words.
+        method: name of the explainer.
+        id: the sample's id.
         top: the greatest importance in the clip.
     """
 
@@ -59,29 +59,36 @@ def clip_of(
     axes: tuple[int, int],
     graph: "STGraph | None",
 ) -> Clip:
-    """Takes one sample out of an explanation and lays its nodes into the plane; the arguments are those of `skeleton`.
+    """Takes one sample out of an explanation and projects its nodes onto the drawing; arguments as in `skeleton`.
 
     Raises:
-        InputError: where a shape, the sample, the instance or the axes do not fit, or nothing says where nodes are.
+        InputError: where a shape, `sample`, `instance` or `axes` does not match, or the nodes have no coordinates.
     """
     values, valid = pick(e, sample=sample, instance=instance)
     people, frames, count = values.shape
     drawn = graph if graph is not None else e.graph
     if drawn is None:
-        raise InputError("the explanation carries no graph, so its edges are not known. Pass graph=.")
+        raise InputError("the explanation has no graph, so its edges are unknown. Pass graph=.")
+    # Values and edges refer to nodes by index: other names would draw them at the wrong joints.
     if tuple(drawn.nodes) != tuple(e.node_names):
         raise InputError(
-            f"the graph's {len(drawn.nodes)} nodes are not those {len(e.node_names)} explained. Pass the model's graph."
+            f"graph got {len(drawn.nodes)} nodes; expected the {len(e.node_names)} nodes of the explanation, with the "
+            "same names. Pass the model's graph."
         )
     if x is None:
         if drawn.positions is None:
-            raise InputError("neither coordinates nor drawing positions are known. Pass the clip's coordinates as x=.")
+            raise InputError(
+                "the nodes have neither coordinates nor drawing positions. Pass the clip's coordinates as x=."
+            )
         points = np.broadcast_to(np.asarray(drawn.positions, dtype=np.float64), (people, frames, count, 2))
     else:
         points = _projected(x, tuple(np.shape(e.values)), sample, instance, axes)
     if not bool(np.isfinite(points[valid]).all()):
-        raise InputError("the coordinates x hold NaN or infinite values in valid frames. Mark those frames not valid.")
+        raise InputError(
+            "x got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
+        )
     time = np.asarray(e.time, dtype=np.float64)
+    # Whole numbers are frames; anything else is taken as seconds.
     seconds = bool(np.any(time != np.round(time)))
     return Clip(
         values=values,
@@ -98,22 +105,24 @@ def clip_of(
 
 
 def pick(e: "Explanation", *, sample: int, instance: int | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The importance ``[M, T, N]`` of one sample, and its valid frames ``[M, T]``.
+    """The importance ``[M, T, N]`` of one sample, and its padding mask ``[M, T]``.
 
     Raises:
-        InputError: where there is no such sample or instance, or it has no valid frame.
+        InputError: where `sample` or `instance` is out of range, or it has no valid frame.
     """
     samples, people = np.shape(e.values)[:2]
     if not 0 <= sample < samples:
-        raise InputError(f"sample is {sample}; the explanation holds samples 0 to {samples - 1}.")
+        raise InputError(f"sample got {sample}; expected 0 to {samples - 1}.")
     values = np.asarray(e.importance[sample], dtype=np.float64)
     valid = np.asarray(e.valid[sample], dtype=bool)
     if instance is not None:
         if not 0 <= instance < people:
-            raise InputError(f"instance is {instance}; the explanation holds instances 0 to {people - 1}.")
+            raise InputError(f"instance got {instance}; expected 0 to {people - 1}.")
+        # A slice keeps the instance axis.
         values, valid = values[instance : instance + 1], valid[instance : instance + 1]
     if not valid.any():
         raise InputError(f"sample {sample} has no valid frame{'' if instance is None else f' of instance {instance}'}.")
+    # Positions on padding are drawn nowhere, and must not set the colour scale.
     return np.where(valid[..., None], np.nan_to_num(values, nan=0.0), 0.0), valid
 
 
@@ -123,27 +132,29 @@ def _projected(
     array = np.asarray(x.x if isinstance(x, Sample | Batch) else x, dtype=np.float64)
     if array.ndim in (4, 5) and array.shape[-3] != shape[2]:
         raise InputError(
-            f"x has {array.shape[-3]} frames and the explanation {shape[2]}: the model saw the clip as its recipe "
-            "samples it. Pass what it saw: x=explain.preprocess(sample)."
+            f"x got {array.shape[-3]} frames; expected {shape[2]}, as in the explanation: the model's recipe resamples "
+            "clips. Pass the preprocessed clip: x=explain.preprocess(sample)."
         )
     if array.ndim == 5:
         check_shape("x", array.shape, "b m t n c", b=shape[0])
         array = array[sample]
     sizes = check_shape("x", array.shape, "m t n c", m=shape[1], t=shape[2], n=shape[3])
     if max(axes) >= sizes["c"] or min(axes) < 0:
-        raise InputError(f"axes are {axes}, but x has {sizes['c']} channels. Name two of 0 to {sizes['c'] - 1}.")
+        raise InputError(
+            f"axes got {axes}; expected two channels from 0 to {sizes['c'] - 1}, because x has {sizes['c']} channels."
+        )
     array = array if instance is None else array[instance : instance + 1]
     return array[..., list(axes)]
 
 
 def _target(e: "Explanation", sample: int) -> str:
-    """The class explained where it has a name, else the target in words."""
+    """The name of the explained class, or else the target in words."""
     index = int(e.targets[sample])
     return e.classes[index] if 0 <= index < len(e.classes) else e.target
 
 
-def evenly(count: int, wanted: int) -> list[int]:
-    """At most so many indices below `count`, each in the middle of an equal share.
+def evenly(count: int, parts: int) -> list[int]:
+    """At most `parts` indices below `count`, each in the middle of an equal share.
 
     Example:
         >>> evenly(100, 5)
@@ -151,17 +162,17 @@ def evenly(count: int, wanted: int) -> list[int]:
         >>> evenly(2, 5)
         [0, 1]
     """
-    wanted = min(wanted, count)
-    return [int((index + 0.5) * count / wanted) for index in range(wanted)]
+    parts = min(parts, count)
+    return [int((index + 0.5) * count / parts) for index in range(parts)]
 
 
 def time_text(time: float, unit: str) -> str:
-    """A time as it is read: a frame's number, seconds, or minutes counted back from the last reading.
+    """The text of a time: a frame number, seconds, or the lag in minutes (times up to 0, the last observation).
 
     Example:
         >>> time_text(12.0, "frame"), time_text(0.4, "s"), time_text(-25.0, "min"), time_text(0.0, "min")
-        ('frame 12', '0.40 s', '25 min before the last reading', 'the last reading')
+        ('frame 12', '0.40 s', 'lag 25 min', 'lag 0 min (last observation)')
     """
     if unit == "min":
-        return f"{-time:g} min before the last reading" if time else "the last reading"
+        return f"lag {-time:g} min" if time else "lag 0 min (last observation)"
     return f"frame {int(time)}" if unit == "frame" else f"{time:.2f} s"

@@ -1,4 +1,4 @@
-"""Which nodes matter for which class: the heat map of the paper's Figs. 2 to 4."""
+"""Node importance per class: the heat map of Figs. 2 to 4 in Das & Ortega (2022)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,28 +20,28 @@ def importance_map(
     groups: Mapping[str, Sequence[str]] | None = None,
     class_groups: Mapping[str, Sequence[str]] | None = None,
     per_class: bool = True,
-    title: str = "Which nodes matter for which class",
+    title: str = "Node importance per class",
     cell: int = 20,
 ) -> alt.LayerChart:
-    """Draws importance as classes x nodes.
+    """Draws importance as a heat map of classes x nodes.
 
-    With `per_class`, the colour of a cell is its value on the way from the least to the greatest value of its class, as
-    in Das & Ortega (2022), Figs. 2-4; the value itself is in the tooltip. Without, colours compare across classes, and
-    negative values get a diverging palette centred on zero. A missing value is a grey cell, and so is every cell of a
-    class whose values are all the same, because no node then stands out.
+    With `per_class` the values of each class are scaled to [0, 1] (min-max, as in Das & Ortega 2022, Figs. 2-4); the
+    tooltip has the value itself. Without it colours compare across classes, and negative values get a diverging palette
+    centred on zero. A missing value is a grey cell. So is every cell of a class with equal values, where no node stands
+    out.
 
     Args:
-        psi: one row per class (its index names them), one column per node; NaN where a class has no value.
-        nodes: which nodes to draw and in which order; all as they come where not given.
-        classes: which classes to draw and in which order.
-        groups: nodes of each body part or region; drawn apart, under the group's name.
+        psi: one row per class (named by the index), one column per node; NaN where a class has no value.
+        nodes: the nodes to draw, in order; by default all, in the table's order.
+        classes: the classes to draw, in order.
+        groups: nodes of each body part or region; groups are separated and named.
         class_groups: the same for classes.
-        per_class: colour each class on its own scale.
-        title: above the figure.
+        per_class: scale each class on its own.
+        title: above the chart.
         cell: width of a cell in pixels.
 
     Raises:
-        InputError: where the table is empty, or a name is not in it.
+        InputError: where `psi` is empty, or has no such node or class.
 
     Example:
         >>> psi = pd.DataFrame([[0.1, 0.9], [0.8, 0.2]], index=["throw", "kick"], columns=["foot", "hand"])
@@ -50,10 +50,11 @@ def importance_map(
         'LayerChart'
     """
     if psi.empty:
-        raise InputError(f"psi has shape {psi.shape}; wanted at least one class (row) and one node (column).")
+        raise InputError(f"psi got shape {psi.shape}; expected at least one class (row) and one node (column).")
     psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)
     all_nodes, all_classes = ordered("node", list(psi.columns), None), ordered("class", list(psi.index), None)
     shown_nodes, shown_classes = ordered("node", all_nodes, nodes), ordered("class", all_classes, classes)
+    # Groups are checked against all names, also those that are not drawn.
     group_of, _ = grouped("node", all_nodes, groups)
     class_group_of, _ = grouped("class", all_classes, class_groups)
     table = _cells(psi.loc[shown_classes, shown_nodes], per_class)
@@ -62,7 +63,7 @@ def importance_map(
 
     across = Bands(shown_nodes, [group_of[name] for name in shown_nodes])
     down = Bands(shown_classes, [class_group_of[name] for name in shown_classes])
-    # With few classes a square cell looks thin beside the names of the nodes; with many a page must hold them.
+    # Few classes get taller cells, so that the map is not thinner than the nodes' names; many must fit on a page.
     tall = cell if len(shown_classes) > 24 else int(cell * 1.25)
     width = cell * len(across.domain)
     base = alt.Chart(rows(table)).encode(
@@ -76,8 +77,9 @@ def importance_map(
         ],
     )
     scale = colour_scale([0.0, 1.0] if per_class else table["shade"])
-    words = ["within class", "0 = least", "1 = most"] if per_class else "importance"
+    words = ["within class", "0: minimum", "1: maximum"] if per_class else "importance"
     colour = alt.Color("shade:Q", scale=scale, legend=alt.Legend(title=words, gradientLength=140, offset=down.room))
+    # Two layers, because Vega draws nothing for a null colour.
     missing = base.transform_filter("!isValid(datum.shade)").mark_rect(color=MUTED, opacity=0.35)
     filled = base.transform_filter("isValid(datum.shade)").mark_rect(stroke=MUTED, strokeWidth=0.3)
     chart = layered(missing, filled.encode(color=colour), *across.above(cell), *down.beside(width))
@@ -90,9 +92,11 @@ def _cells(psi: pd.DataFrame, per_class: bool) -> pd.DataFrame:
     values = psi.to_numpy(dtype=np.float64)
     shade = values
     if per_class:
+        # Minimum and maximum per class, [K, 1]; nanmin would warn of classes without any value.
         low, high = (np.full((len(values), 1), np.nan) for _ in range(2))
-        whole = np.isfinite(values).any(axis=1)
-        low[whole, 0], high[whole, 0] = np.nanmin(values[whole], axis=1), np.nanmax(values[whole], axis=1)
+        present = np.isfinite(values).any(axis=1)
+        low[present, 0], high[present, 0] = np.nanmin(values[present], axis=1), np.nanmax(values[present], axis=1)
+        # A class with equal values divides zero by zero; `where` then takes NaN.
         with np.errstate(invalid="ignore", divide="ignore"):
             shade = np.where(high > low, (values - low) / (high - low), np.nan)
     return pd.DataFrame(
@@ -106,9 +110,9 @@ def _cells(psi: pd.DataFrame, per_class: bool) -> pd.DataFrame:
 
 
 def _how_to_read(table: pd.DataFrame, per_class: bool) -> list[str]:
-    lines = ["Each row is a class; the brightest cells are the nodes that decide it."]
+    lines = ["Each row is a class; its brightest cells are the nodes that contribute most."]
     if not per_class and bool((table["shade"] < 0).any()):
-        lines = ["Each row is a class; orange speaks for it, blue against it, pale is zero."]
+        lines = ["Each row is a class; orange contributes to it, blue against it, pale is zero."]
     if bool(table["shade"].isna().any()):
         lines.append("Grey: no value" + (", or the same value at every node." if per_class else "."))
     return lines

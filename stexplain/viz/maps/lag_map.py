@@ -1,4 +1,4 @@
-"""Which sensor's readings weighed in a forecast, and how long before: lag x sensor."""
+"""The explanation of a forecast as a heat map: sensor x lag."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -32,55 +32,57 @@ def lag_map(
     marked: Mapping[str, Sequence[str]] | None = None,
     title: str | None = None,
 ) -> alt.LayerChart:
-    """Draws the signed explanation of a forecast as sensors x lags, the weightiest sensors first.
+    """Draws the signed explanation of a forecast as sensors x lags, the most important sensors first.
 
-    The row below them is the sum over all sensors that are left out, so that nothing is hidden.
+    The last row is the sum over all sensors that are not shown, so that the whole explanation is in the chart.
 
     Args:
         e: an explanation ``[B, 1, T, N]``, in `unit`.
-        sample: which sample of it.
-        minutes: from one reading to the next.
+        sample: index of the sample.
+        minutes: minutes between observations.
         unit: of the values.
-        nodes: which sensors in which order, or how many: those whose absolute values sum to most.
-        truth: the cells that are the cause, where known, ``[T, N]``, bool; drawn with a frame.
-        marked: sensors to be told by a word after their name, such as ``{"forecast": ["s7"]}``.
-        title: above the figure; by default what is explained.
+        nodes: the sensors in order, or their number: those with the greatest sum of absolute values.
+        truth: ground truth ``[T, N]``, bool: the positions that caused the event; drawn with a frame.
+        marked: a word after the names of some sensors, such as ``{"forecast": ["s7"]}``.
+        title: above the chart; by default the target.
 
     Raises:
-        InputError: where there is no such sample or node, or the truth is of another shape.
+        InputError: where there is no such sample or node, or `truth` has another shape.
     """
     values = signed(e, sample)
     frames, count = values.shape
     names = list(e.node_names)
     if isinstance(nodes, int):
         if nodes < 1:
-            raise InputError(f"nodes is {nodes}; wanted at least 1.")
+            raise InputError(f"nodes got {nodes}; expected at least 1.")
+        # Absolute values: a sensor that lowers the forecast is as important as one that raises it.
         weight = np.nan_to_num(np.abs(values)).sum(axis=0)
         nodes = [names[index] for index in np.argsort(-weight, kind="stable")[:nodes]]
     shown = ordered("node", names, nodes)
     at = [names.index(name) for name in shown]
-    said = {name: kind for kind, members in (marked or {}).items() for name in ordered("node", names, members)}
-    labels = [f"{name} ({said[name]})" if name in said else name for name in shown]
-    kept = values[:, at]
+    mark_of = {name: kind for kind, members in (marked or {}).items() for name in ordered("node", names, members)}
+    labels = [f"{name} ({mark_of[name]})" if name in mark_of else name for name in shown]
+    drawn = values[:, at]
     others = [index for index in range(count) if index not in set(at)]
     if others:
         labels.append(f"{len(others)} others, summed")
-        # A frame without readings has none of the others either.
+        # nansum turns a frame without observations into 0; keep it missing.
         rest = np.where(np.isnan(values).all(axis=1), np.nan, np.nansum(values[:, others], axis=1))
-        kept = np.column_stack([kept, rest])
+        drawn = np.column_stack([drawn, rest])
+    # The last frame has lag 0; drawing counts earlier frames as negative minutes.
     lags = minutes * np.arange(1 - frames, 1)
     table = pd.DataFrame(
         {
             "sensor": np.repeat(labels, frames),
             "lag": np.tile(lags, len(labels)),
-            "value": kept.T.ravel(),
+            "value": drawn.T.ravel(),
         }
     )
     width = max(40 * frames, 360)
     base = alt.Chart(rows(table)).encode(
         x=alt.X(
             "lag:O",
-            title="minutes before the last reading",
+            title="lag (minutes before the last observation)",
             axis=alt.Axis(labelAngle=0, labelExpr="-datum.value", ticks=False, domain=False),
         ),
         y=alt.Y("sensor:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
@@ -91,30 +93,32 @@ def lag_map(
         ],
     )
     legend = alt.Legend(title=unit, format="+.2~g", gradientLength=140)
+    # Two layers, because Vega draws nothing for a null colour.
     filled = base.transform_filter("isValid(datum.value)").mark_rect(stroke=MUTED, strokeWidth=0.3)
     layers = [
         base.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25),
-        filled.encode(color=alt.Color("value:Q", scale=colour_scale(kept), legend=legend)),
+        filled.encode(color=alt.Color("value:Q", scale=colour_scale(drawn), legend=legend)),
     ]
-    lines = [f"Orange: the reading raised the forecast; blue: lowered it, in {unit}."]
+    lines = [f"Orange: the observation raised the forecast; blue: it lowered it, in {unit}."]
     if truth is not None:
-        cells = np.asarray(truth, dtype=bool)
-        check_shape("truth", cells.shape, "t n", t=frames, n=count)
-        frame, node = np.nonzero(cells[:, at])
+        positions = np.asarray(truth, dtype=bool)
+        check_shape("truth", positions.shape, "t n", t=frames, n=count)
+        frame, node = np.nonzero(positions[:, at])
         cause = pd.DataFrame({"sensor": [labels[index] for index in node], "lag": lags[frame]})
         layers.append(
             alt.Chart(rows(cause))
             .mark_rect(fill=None, stroke=CATEGORIES[2], strokeWidth=2.5)
+            # The same sort as the other layers, or Vega sorts the shared axis by the alphabet.
             .encode(x="lag:O", y=_y(labels))
         )
-        lines.append("Framed in green: the planted cause.")
-        hidden = int(cells[:, others].sum())
-        if hidden:
-            lines.append(f"{hidden} more of its cells are at sensors that are not shown.")
-    if bool(np.isnan(kept).any()):
-        lines.append("Grey: no reading.")
+        lines.append("Framed in green: ground truth.")
+        outside = int(positions[:, others].sum())
+        if outside:
+            lines.append(f"{outside} more positions of the ground truth are at sensors that are not shown.")
+    if bool(np.isnan(drawn).any()):
+        lines.append("Grey: no observation.")
     chart = layered(*layers).properties(width=width, height=CELL * len(labels))
-    return styled(chart, titled(title or f"Which sensor, how long before: {e.target or 'the forecast'}", *lines))
+    return styled(chart, titled(title or f"Contribution of each sensor and lag: {e.target or 'the forecast'}", *lines))
 
 
 def _y(labels: Sequence[str]) -> alt.Y:

@@ -1,4 +1,4 @@
-"""A graph with a value at every node, at one time or over many."""
+"""A graph with a value at each node, at one time or over time."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 NAMED = 40
-"""Graphs of more nodes are drawn without names; tooltips tell them."""
+"""Larger graphs are drawn without names, which are then in tooltips."""
 SHAPES = ("square", "circle", "diamond", "triangle-up")
 RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
-"""Rings must be told from both ends of the palettes of values."""
+"""Colours of rings: distinct from both ends of the value palettes."""
 
 
 def network(
@@ -47,49 +47,50 @@ def network(
     width: int = 640,
     height: int = 440,
     unit: str = "importance",
-    title: str = "Which nodes matter",
+    title: str = "Node importance",
     subtitle: Sequence[str] | None = None,
 ) -> alt.LayerChart:
-    """Draws nodes and edges, nodes as large and as coloured as their value, with a slider where values have a time.
+    """Draws nodes and edges; size and colour of a node are its value. Values over time get a slider.
 
-    Nodes lie at the graph's drawing positions, both axes on one scale; a graph without positions is laid out by
-    networkx's force-directed layout. Negative values get a diverging palette centred on zero, and size is the absolute
+    Nodes lie at the graph's drawing positions, with the same scale on both axes. A graph without positions gets
+    networkx's force-directed layout. Negative values get a diverging palette centred on zero; size is the absolute
     value. A missing value is a small grey node.
 
     Args:
         graph: of N nodes.
-        values: ``[N]``, or ``[T, N]`` for a slider that opens at the greatest value; NaN where there is none.
-        time: T frame numbers or times, for the slider and the text beside the drawing.
-        time_unit: of the times: ``"frame"``, ``"s"``, or ``"min"``, which are counted back from the last reading, such
-            as -55 to 0; where not given, seconds if any of them is no whole number.
-        labels: write the nodes' names, or only these; where not given, all of them for at most 40 nodes.
-        marked: nodes to be ringed, by what they are, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
-        seed: of the layout, where it is computed.
+        values: ``[N]``, or ``[T, N]`` for a slider that opens at the greatest value; NaN where missing.
+        time: T frame numbers or times, for the slider and the text in the drawing.
+        time_unit: ``"frame"``, ``"s"``, or ``"min"`` for lags in minutes up to 0, such as -55 to 0; by default seconds
+            if any time is not a whole number, else frames.
+        labels: whether to write all names, or the names to write; by default all for at most 40 nodes.
+        marked: nodes to draw with a ring, by kind, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
+        seed: of the computed layout.
         width: in pixels.
         height: in pixels.
-        unit: what the values are.
-        title: above the figure.
-        subtitle: how to read it, line by line; where not given, what colour and size say.
+        unit: name or unit of the values.
+        title: above the chart.
+        subtitle: lines that say how to read it; by default the meaning of colour and size.
 
     Raises:
-        InputError: where the values do not fit the graph or the times, or a node to be named or marked is not there.
+        InputError: where the values do not match the graph or the times, or a node in `labels` or `marked` is unknown.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim not in (1, 2) or array.shape[-1] != len(graph.nodes) or array.size == 0:
-        raise InputError(f"values have shape {array.shape}; wanted [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
+        raise InputError(f"values got shape {array.shape}; expected [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
     frames = np.atleast_2d(array)
     names = [str(node) for node in graph.nodes]
     points = _positions(graph, seed)
     panel = Panel.around(points, width=width, height=height)
     times = np.arange(len(frames), dtype=np.float64) if time is None else np.asarray(time, dtype=np.float64)
     if times.shape != (len(frames),):
-        raise InputError(f"time has shape {times.shape}; wanted [{len(frames)}], one per frame of values.")
+        raise InputError(f"time got shape {times.shape}; expected [{len(frames)}], one time per frame of values.")
+    # The tooltip's text; a node in no group has an empty one.
     group = {str(node): str(name) for name, members in (graph.groups or {}).items() for node in members}
     nodes = pd.DataFrame(
         {"node": names, "group": [group.get(name, "") for name in names], "x": points[:, 0], "y": points[:, 1]}
     )
     edges = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
-    # Two ways between the same nodes are one line.
+    # Both directions of an edge are one line.
     edges = np.unique(np.sort(edges, axis=1), axis=0)
     ends = np.array(short(np.hstack([points[edges[:, 0]], points[edges[:, 1]]]), digits=8)).reshape(-1, 4)
     lines = pd.DataFrame(ends, columns=["x", "y", "x2", "y2"])
@@ -97,47 +98,52 @@ def network(
     y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
 
     kind = time_unit or ("s" if bool(np.any(times != np.round(times))) else "frame")
-    moments = [time_text(float(at), kind) for at in times]
+    texts = [time_text(float(at), kind) for at in times]
     stops = _stops(times, kind)
-    data = pd.DataFrame({"frame": stops, "moment": moments, "value": [short(row) for row in frames]})
+    # One row per frame with its N values as a list; Vega unfolds only the frame that the slider selects.
+    data = pd.DataFrame({"frame": stops, "text": texts, "value": [short(row) for row in frames]})
     over_time = array.ndim == 2
-    found = alt.Chart(rows(data))
+    values_now = alt.Chart(rows(data))
     if over_time:
-        found = found.transform_filter("datum.frame == at")
-    found = (
-        found.transform_calculate(node=literal(names))
+        values_now = values_now.transform_filter("datum.frame == at")
+    values_now = (
+        values_now.transform_calculate(node=literal(names))
         .transform_flatten(["node", "value"])
         .transform_lookup("node", from_=alt.LookupData(data=rows(nodes), key="node", fields=["group", "x", "y"]))
     )
     domain, _ = magnitude(array)
+    # Area of the largest node in square pixels: smaller where many nodes share the panel.
     largest = float(np.clip(9000 / len(names), 60, 520))
     place: dict[str, Any] = {"x": x, "y": y}
     who = [alt.Tooltip("node:N"), *([alt.Tooltip("group:N")] if group else [])]
     missing = (
-        found.transform_filter("!isValid(datum.value)")
+        values_now.transform_filter("!isValid(datum.value)")
         .mark_circle(color=MUTED, size=largest / 12, opacity=0.9)
         .encode(**place, tooltip=who)
     )
     sizes = alt.Scale(domain=[0.0, domain[1]], range=[largest / 12, largest])
     legend = alt.Legend(title=unit, format=".2g", gradientLength=140)
     marks = (
-        found.transform_filter("isValid(datum.value)")
+        values_now.transform_filter("isValid(datum.value)")
         .transform_calculate(size="abs(datum.value)")
         .mark_circle(stroke=MUTED, strokeWidth=0.8, opacity=0.95)
         .encode(
             **place,
             size=alt.Size("size:Q", scale=sizes, legend=None),
             color=alt.Color("value:Q", scale=colour_scale(array), legend=legend),
+            # Large nodes last, so that they lie on top.
             order=alt.Order("size:Q"),
             tooltip=[*who, alt.Tooltip("value:Q", title=unit, format=".4g")],
         )
     )
+    # Thinner edges where there are many.
     links = (
         alt.Chart(rows(lines))
         .mark_rule(color=MUTED, opacity=0.45, strokeWidth=1.2 if len(names) <= 100 else 0.7)
         .encode(**place, x2="x2:Q", y2="y2:Q")
     )
     layers: list[alt.Chart] = [links, missing, marks]
+    # From a node's centre to its name: the radius of the largest circle (area = pi r^2) and a gap.
     reach = 3 + (largest / 3.1416) ** 0.5
     if marked:
         layers.append(_rings(place, nodes, marked, size=3.1416 * (reach + 1.5) ** 2))
@@ -146,23 +152,24 @@ def network(
     at = [names.index(name) for name in ordered("node", names, labels)]
     layers.extend(_names(panel, points[at], [names[index] for index in at], reach + (5 if marked else 0)))
     if over_time:
-        spot = alt.Chart(rows(data[["frame", "moment"]])).transform_filter("datum.frame == at")
+        spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
-            spot.mark_text(align="left", baseline="top").encode(x=alt.value(4), y=alt.value(4), text="moment:N")
+            spot.mark_text(align="left", baseline="top").encode(x=alt.value(4), y=alt.value(4), text="text:N")
         )
     chart = layered(*layers).properties(width=width, height=height)
     if over_time:
         largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
+        # A slider needs a positive step and range, also for a single frame.
         step = stops[1] - stops[0] if len(stops) > 1 else 1.0
         name = "minutes " if kind == "min" else "frame "
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
         chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
-    signed = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: more. "
-    return styled(chart, titled(title, *([signed + "Larger: further from zero."] if subtitle is None else subtitle)))
+    how = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: greater value. "
+    return styled(chart, titled(title, *([how + "Larger: further from zero."] if subtitle is None else subtitle)))
 
 
 def _stops(times: NDArray[np.float64], kind: str) -> list[float]:
-    """Where the slider stops: at minutes where they are evenly apart, else at the numbers of the frames."""
+    """The slider's values: minutes where they are evenly spaced, else frame numbers."""
     apart = np.diff(times)
     if kind == "min" and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
         return [float(at) for at in times]
@@ -170,7 +177,7 @@ def _stops(times: NDArray[np.float64], kind: str) -> list[float]:
 
 
 def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequence[str]], size: float) -> alt.Chart:
-    found = [
+    ringed = [
         nodes.set_index("node").loc[ordered("node", list(nodes["node"]), members)].reset_index().assign(mark=kind)
         for kind, members in marked.items()
     ]
@@ -179,13 +186,13 @@ def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequ
     shapes = alt.Scale(domain=kinds, range=[*SHAPES[: len(kinds)]])
     colours = alt.Scale(domain=kinds, range=[*RINGS[: len(kinds)]])
     ring: alt.Chart = (
-        alt.Chart(rows(pd.concat(found)))
+        alt.Chart(rows(pd.concat(ringed)))
         .mark_point(filled=False, size=size, strokeWidth=2.5, opacity=1)
         .encode(
             **place,
             shape=alt.Shape("mark:N", scale=shapes, legend=legend),
             stroke=alt.Stroke("mark:N", scale=colours, legend=legend),
-            tooltip=[alt.Tooltip("node:N"), alt.Tooltip("mark:N", title="is")],
+            tooltip=[alt.Tooltip("node:N"), alt.Tooltip("mark:N", title="kind")],
         )
     )
     return ring
@@ -196,11 +203,11 @@ def _positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:
         return np.asarray(graph.positions, dtype=np.float64)
     import networkx as nx
 
-    # Kamada and Kawai's layout untangles small graphs best, but its cost is cubic in the nodes.
     plain = nx.Graph()
     plain.add_nodes_from(range(len(graph.nodes)))
     plain.add_edges_from(np.asarray(graph.edges).tolist())
     placed = nx.spring_layout(plain, seed=seed, iterations=100)
+    # Kamada and Kawai's layout untangles small graphs best, but its cost is cubic in the number of nodes.
     if len(plain) <= 300 and nx.is_connected(plain):
         placed = nx.kamada_kawai_layout(plain, pos=placed)
     return np.array([placed[index] for index in range(len(plain))], dtype=np.float64)
@@ -214,9 +221,10 @@ def _names(panel: Panel, points: NDArray[np.float64], names: list[str], reach: f
         "left": {"align": "right", "dx": -reach, "baseline": "middle"},
         "right": {"align": "left", "dx": reach, "baseline": "middle"},
     }
+    # One chart per side: Vega takes alignment as a property of the mark, not as an encoding.
     charts = []
     for side, mark in marks.items():
-        at = [index for index, where in placed if where == side]
+        at = [index for index, placed_side in placed if placed_side == side]
         if not at:
             continue
         table = pd.DataFrame({"node": [names[index] for index in at], "x": points[at, 0], "y": points[at, 1]})

@@ -1,4 +1,4 @@
-"""Sensors on their roads, as large and as coloured as their readings weighed in a forecast, lag by lag."""
+"""The explanation of a forecast on the road network, lag by lag."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -30,23 +30,23 @@ def road_network(
 ) -> alt.LayerChart:
     """Draws the signed explanation of a forecast on the road network, with a slider over lags.
 
-    The slider counts minutes back from the last reading that the model saw, and opens where a reading weighed most.
-    Orange readings raised the forecast, blue ones lowered it.
+    The slider counts the lag back from the last observation in the input window, and opens at the observation that
+    contributes most. Orange observations raised the forecast, blue ones lowered it.
 
     Args:
         e: an explanation ``[B, 1, T, N]``, in `unit`.
-        sample: which sample of it.
-        minutes: from one reading to the next.
+        sample: index of the sample.
+        minutes: minutes between observations.
         unit: of the values.
-        marked: sensors to be ringed, see `network`.
-        labels: of more than 40 sensors, so many that weigh most are named, besides those marked and where there is
-            room; all are in tooltips.
-        degrees: whether positions are longitude and latitude: degrees of longitude are then drawn shorter, as they are
-            away from the equator.
-        graph: the roads to draw; the explanation's own where not given.
+        marked: sensors to draw with a ring, see `network`.
+        labels: in a network of more than 40 sensors, the number of most important sensors to name, beside the marked
+            ones and where there is room; tooltips have all names.
+        degrees: whether positions are longitude and latitude; a degree of longitude is then drawn as short as it is at
+            that latitude.
+        graph: the roads to draw; by default the explanation's graph.
         width: in pixels.
-        height: in pixels; as the roads need it where not given, between 240 and 560.
-        title: above the figure; by default what is explained.
+        height: in pixels; by default as the roads need, between 240 and 560.
+        title: above the chart; by default the target.
 
     Raises:
         InputError: where there is no such sample, or no graph.
@@ -54,15 +54,18 @@ def road_network(
     values = signed(e, sample)
     drawn = graph if graph is not None else e.graph
     if drawn is None:
-        raise InputError("the explanation carries no graph, so where its sensors lie is not known. Pass graph=.")
+        raise InputError("the explanation has no graph, so its sensors have no positions. Pass graph=.")
+    # None: `network` names all nodes of a small graph.
     names: list[str] | None = None
     if len(drawn) > NAMED:
         weight = np.nan_to_num(np.abs(values)).max(axis=0)
+        # Marked sensors first: where two names overlap, the earlier one stays.
         first = [name for members in (marked or {}).values() for name in members]
         most = [drawn.nodes[index] for index in np.argsort(-weight, kind="stable")[:labels] if weight[index] > 0]
         names = list(dict.fromkeys([*first, *most]))
     drawn = _flattened(drawn) if degrees else drawn
     if height is None and drawn.positions is not None:
+        # As tall as the roads are at the given width, and 40 pixels for names; the floor avoids a division by zero.
         across, up = np.maximum(np.ptp(drawn.positions, axis=0), 1e-9)
         height = int(np.clip(width * up / across + 40, 240, 560))
     return network(
@@ -75,24 +78,22 @@ def road_network(
         width=width,
         height=height or 440,
         unit=unit,
-        title=title or f"Which readings made {e.target or 'the forecast'}",
-        subtitle=[
-            f"Orange: raised it; blue: lowered it, in {unit}. Larger: by more. Drag the slider through the lags."
-        ],
+        title=title or f"Contributions to {e.target or 'the forecast'}",
+        subtitle=[f"Orange: raised it; blue: lowered it, in {unit}. Larger: by more. The slider sets the lag."],
     )
 
 
 def signed(e: "Explanation", sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
-    """The values ``[T, N]`` of one sample of one instance; NaN in frames that hold no reading.
+    """The values ``[T, N]`` of a sample with one instance; NaN in frames without observations.
 
     Raises:
-        InputError: where there is no such sample, or more than one instance.
+        InputError: where `sample` is out of range, or the explanation has more than one instance.
     """
     samples, instances = np.shape(e.values)[:2]
     if not 0 <= sample < samples:
-        raise InputError(f"sample is {sample}; the explanation holds samples 0 to {samples - 1}.")
+        raise InputError(f"sample got {sample}; expected 0 to {samples - 1}.")
     if instances != 1:
-        raise InputError(f"the explanation has {instances} instances; a road network is there once.")
+        raise InputError(f"e got {instances} instances; expected 1, because a road network has one copy of its graph.")
     valid = np.asarray(e.valid[sample, 0], dtype=bool)
     return np.where(valid[:, None], np.asarray(e.values[sample, 0], dtype=np.float64), np.nan)
 
@@ -102,5 +103,6 @@ def _flattened(graph: "STGraph") -> "STGraph":
 
     if graph.positions is None:
         return graph
+    # On a sphere a degree of longitude is cos(latitude) as long as one of latitude.
     shrunk = np.cos(np.deg2rad(float(graph.positions[:, 1].mean())))
     return STGraph.from_dict({**graph.to_dict(), "positions": (graph.positions * [shrunk, 1.0]).tolist()})

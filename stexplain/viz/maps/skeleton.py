@@ -1,4 +1,4 @@
-"""A skeleton at moments of a clip, its nodes as large as they are important: the paper's Fig. 1."""
+"""A skeleton whose joints are sized by importance, at frames of a clip: Fig. 1 of Das & Ortega (2022)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIZES = [14, 460]
 """Areas of the least and the most important node, in square pixels."""
 PAGE = 1200
-"""Panels side by side fill at most so many pixels, then go on in the next row."""
+"""Greatest width of a row of panels, in pixels; further panels go into the next row."""
 
 
 def skeleton(
@@ -30,7 +30,7 @@ def skeleton(
     x: "ArrayLike | Sample | Batch | None" = None,
     sample: int = 0,
     instance: int | None = None,
-    moments: int | Sequence[int] | None = None,
+    frames: int | Sequence[int] | None = None,
     interactive: bool = True,
     axes: tuple[int, int] = (0, 1),
     labels: int = 3,
@@ -38,72 +38,72 @@ def skeleton(
     height: int = 300,
     title: str | None = None,
 ) -> alt.VConcatChart | alt.FacetChart:
-    """Draws a body, or any graph whose nodes move, with its importance over time.
+    """Draws a skeleton, or any graph whose nodes move, with its importance over time.
 
-    Interactive: one body with a slider over the frames, above the importance of each frame; a click into that curve
-    goes to its frame. It opens at the frame where importance is greatest. Otherwise: the body at several moments side
-    by side, on one scale. Size and colour are the importance (the positive part of the explanation), up to the greatest
-    in the clip. Both axes have the same scale.
+    Interactive: one skeleton with a slider over the frames, above the importance of each frame; a click into that curve
+    selects its frame. The chart opens at the frame of greatest importance. Otherwise: several frames side by side, on
+    one scale. Size and colour are the importance (the positive part of the explanation), relative to the greatest in
+    the clip. Both axes have the same scale.
 
     Args:
         e: an explanation ``[B, M, T, N]``.
         x: coordinates of the clip, ``[M, T, N, C]`` or ``[B, M, T, N, C]``, in any unit of length, or the sample or
-            batch that holds them; where not given, the graph's drawing positions stand still. Of clips as recorded give
-            what the model saw: ``explain.preprocess(sample)``.
-        sample: which sample of the explanation.
-        instance: which instance (person) to draw; all where not given.
-        moments: the frames to draw side by side, or how many, evenly spread over the valid ones (default 5). Not for
-            the interactive form.
-        interactive: slider or side by side.
-        axes: which channels of `x` point to the right and up.
-        labels: how many of the most important nodes of each body are named in the drawing; all are in tooltips.
-        graph: the edges to draw; the explanation's own where not given.
-        height: of a body's panel in pixels.
-        title: above the figure; by default what is explained, and by which method.
+            batch with them; by default the graph's drawing positions, which do not move. For a raw clip pass the
+            preprocessed one: ``explain.preprocess(sample)``.
+        sample: index of the sample.
+        instance: index of the instance (person) to draw; by default all.
+        frames: the frames to draw side by side, or their number, evenly spread over the valid frames (default 5). Not
+            for the interactive chart.
+        interactive: a slider, or frames side by side.
+        axes: the channels of `x` that point to the right and up.
+        labels: number of most important nodes to name in each skeleton; tooltips have all names.
+        graph: the edges to draw; by default the explanation's graph.
+        height: of a panel in pixels.
+        title: above the chart; by default the target.
 
     Raises:
-        InputError: where there are no coordinates and no positions, or shapes, the sample, the instance or a moment do
-            not fit.
+        InputError: where there are neither coordinates nor positions, or a shape, `sample`, `instance` or a frame does
+            not match.
     """
-    if interactive and moments is not None:
-        raise InputError("moments are for the figure side by side: pass interactive=False, or leave moments out.")
+    if interactive and frames is not None:
+        raise InputError("frames is only for frames side by side. Pass interactive=False, or leave frames out.")
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
-    head = title or f"What decided “{clip.target}”" if clip.target else title or "What the model looked at"
+    head = title or (f"Most important nodes for “{clip.target}”" if clip.target else "Most important nodes")
     how = f"Larger and brighter: more important. {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
-    empty = "" if clip.top > 0 else "No node speaks for this class at any time: the importance is zero throughout."
+    empty = "" if clip.top > 0 else "No node contributes to this class: the importance is zero throughout."
     if interactive:
         return styled(_interactive(clip, labels, height), titled(head, how, empty))
-    chart = _side_by_side(clip, _chosen(clip, moments), labels, height)
+    chart = _side_by_side(clip, _chosen(clip, frames), labels, height)
     return styled(chart, titled(head, how, empty))
 
 
-def _chosen(clip: Clip, moments: int | Sequence[int] | None) -> list[int]:
+def _chosen(clip: Clip, frames: int | Sequence[int] | None) -> list[int]:
+    # A frame counts as valid where at least one instance is present.
     valid = np.flatnonzero(clip.valid.any(axis=0))
-    if moments is None or isinstance(moments, int):
-        count = 5 if moments is None else moments
+    if frames is None or isinstance(frames, int):
+        count = 5 if frames is None else frames
         if count < 1:
-            raise InputError(f"moments is {count}; wanted at least 1.")
+            raise InputError(f"frames got {count}; expected at least 1.")
         return [int(valid[index]) for index in evenly(len(valid), count)]
-    for frame in moments:
+    for frame in frames:
         if frame not in valid:
-            raise InputError(
-                f"moment {frame} is no valid frame of the clip; those are {int(valid[0])} to {int(valid[-1])}."
-            )
-    return [int(frame) for frame in moments]
+            raise InputError(f"frames got {frame}; expected valid frames, from {int(valid[0])} to {int(valid[-1])}.")
+    return [int(frame) for frame in frames]
 
 
 def _table(clip: Clip, frames: Sequence[int], panel: Panel, labels: int) -> pd.DataFrame:
-    """One row per frame and body with its nodes as lists: ten times smaller than a row per node."""
+    """One row per frame and instance, with lists over nodes: ten times smaller than one row per node."""
     table = []
     for frame in frames:
         for person in np.flatnonzero(clip.valid[:, frame]):
             points, values = clip.points[person, frame], clip.values[person, frame]
             named = panel.named(points, values, labels, at_least=clip.top / 4)
+            # A name stands on the side of the body that its node is on.
             middle = float(points[:, 0].mean())
             table.append(
                 {
                     "frame": frame,
-                    "moment": time_text(clip.time[frame], clip.unit),
+                    "time": time_text(clip.time[frame], clip.unit),
                     "body": f"instance {person + 1}",
                     "x": short(points[:, 0]),
                     "y": short(points[:, 1]),
@@ -119,6 +119,7 @@ def _body(clip: Clip, panel: Panel, only: str | None) -> list[alt.Chart]:
     across, upward = (alt.Scale(domain=domain, nice=False, zero=False) for domain in (panel.right, panel.up))
     x, y = alt.X("x:Q", scale=across, axis=None), alt.Y("y:Q", scale=upward, axis=None)
     base = alt.Chart() if only is None else alt.Chart().transform_filter(only)
+    # Edges are the same in every row, so they are written once, in the expression, and unfolded by Vega.
     bones = (
         base.transform_calculate(source=literal(clip.edges[:, 0].tolist()), target=literal(clip.edges[:, 1].tolist()))
         .transform_flatten(["source", "target"])
@@ -145,16 +146,17 @@ def _body(clip: Clip, panel: Panel, only: str | None) -> list[alt.Chart]:
             scale=alt.Scale(domain=domain, scheme=SEQUENTIAL),  # type: ignore[arg-type]  # altair lists the schemes' names; ours is one of them
             legend=alt.Legend(title="importance", format=".2g"),
         ),
+        # Important nodes last, so that they lie on top.
         order=alt.Order("value:Q"),
         tooltip=[
             alt.Tooltip("node:N"),
             alt.Tooltip("value:Q", title="importance", format=".4g"),
             alt.Tooltip("body:N", title="body"),
-            alt.Tooltip("moment:N", title="at"),
+            alt.Tooltip("time:N", title="time"),
         ],
     )
     layers: list[alt.Chart] = [bones, marks]
-    # Names point away from the body, where there is room.
+    # Names are written outwards from the body, where there is room.
     for side, align, dx in (("left", "right", -15), ("right", "left", 15)):
         text = base.transform_flatten([side]).transform_filter(f"isValid(datum.{side})")
         placed = text.transform_calculate(
@@ -173,6 +175,7 @@ def _interactive(clip: Clip, labels: int, height: int) -> alt.VConcatChart:
     frames = [int(frame) for frame in np.flatnonzero(clip.valid.any(axis=0))]
     curve = _curve(clip, frames)
     at = frames[int(curve["importance"].to_numpy().argmax())]
+    # One parameter for slider and click. Its name makes the global signal `at_frame`, which the filters read.
     here = alt.selection_point(
         name="at",
         fields=["frame"],
@@ -188,7 +191,7 @@ def _interactive(clip: Clip, labels: int, height: int) -> alt.VConcatChart:
         alt.Chart()
         .transform_filter("datum.frame == at_frame")
         .mark_text(align="left", baseline="top", fontSize=12.5)
-        .encode(x=alt.value(4), y=alt.value(4), text="moment:N")
+        .encode(x=alt.value(4), y=alt.value(4), text="time:N")
     )
     body = layered(
         *_body(clip, panel, "datum.frame == at_frame"), spot, data=rows(_table(clip, frames, panel, labels))
@@ -197,9 +200,9 @@ def _interactive(clip: Clip, labels: int, height: int) -> alt.VConcatChart:
     base = alt.Chart()
     area = base.mark_area(color=CATEGORIES[0], opacity=0.35, line={"color": CATEGORIES[0]}, interpolate="linear")
     y = alt.Y("importance:Q", title="importance", axis=alt.Axis(tickCount=3, format=".2g"))
-    # Wide and unseen: a click need not hit the curve to the pixel.
+    # Wide and almost transparent bars take the clicks: nobody has to hit the curve to the pixel.
     slots = base.mark_bar(opacity=0.001, size=max(2, width / len(frames)), cursor="pointer")
-    tip = [alt.Tooltip("moment:N", title="at"), alt.Tooltip("importance:Q", title="mean over nodes", format=".4g")]
+    tip = [alt.Tooltip("time:N"), alt.Tooltip("importance:Q", title="mean over nodes", format=".4g")]
     timeline = layered(
         area.encode(x=x, y=y),
         base.transform_filter("datum.frame == at_frame").mark_rule(color=CATEGORIES[1], strokeWidth=2).encode(x=x),
@@ -210,22 +213,25 @@ def _interactive(clip: Clip, labels: int, height: int) -> alt.VConcatChart:
 
 
 def _curve(clip: Clip, frames: Sequence[int]) -> pd.DataFrame:
+    # Mean over nodes, then over the instances that are present at the frame.
     valid = clip.valid[:, frames]
     total = np.where(valid, clip.values[:, frames].mean(axis=-1), 0.0).sum(axis=0) / valid.sum(axis=0)
-    moment = [time_text(clip.time[frame], clip.unit) for frame in frames]
-    return pd.DataFrame({"frame": frames, "moment": moment, "importance": total})
+    times = [time_text(clip.time[frame], clip.unit) for frame in frames]
+    return pd.DataFrame({"frame": frames, "time": times, "importance": total})
 
 
 def _side_by_side(clip: Clip, frames: Sequence[int], labels: int, height: int) -> alt.FacetChart:
     points = np.concatenate([clip.points[clip.valid[:, frame], frame].reshape(-1, 2) for frame in frames])
+    # Panels as wide as the bodies need beside two columns of names, within bounds.
     extent = np.maximum(np.ptp(points, axis=0), 1e-9)
     width = int(np.clip(height * extent[0] / extent[1] + 70, 140, 1.3 * height))
+    # -(-a // b) rounds up: as few rows as the page allows, filled evenly.
     lines = -(-len(frames) * width // PAGE)
     panel = Panel.around(points, width=width, height=height)
     order = [time_text(clip.time[frame], clip.unit) for frame in frames]
     body = layered(*_body(clip, panel, None)).properties(width=width, height=height)
     return body.facet(
         data=rows(_table(clip, frames, panel, labels)),
-        facet=alt.Facet("moment:N", sort=order, title=None, header=alt.Header(labelPadding=4)),
+        facet=alt.Facet("time:N", sort=order, title=None, header=alt.Header(labelPadding=4)),
         columns=-(-len(frames) // lines),
     ).properties(spacing=10)

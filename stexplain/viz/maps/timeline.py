@@ -1,4 +1,4 @@
-"""Which nodes matter when: node x time."""
+"""Importance over time as a heat map: node x frame."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
 
 ALL, MOST = 80, 40
-"""So many nodes are all drawn; of more, the most important ones."""
+"""Up to ALL nodes are all drawn; of more, the MOST most important."""
 
 
 def timeline(
@@ -31,35 +31,35 @@ def timeline(
     bins: int = 150,
     title: str | None = None,
 ) -> alt.LayerChart:
-    """Draws the importance of each node at each time, nodes of one group together.
+    """Draws the importance of each node at each frame, with the nodes of a group together.
 
     Args:
         e: an explanation ``[B, M, T, N]``.
-        sample: which sample.
-        instance: which instance (person).
-        nodes: which nodes to draw and in which order; where not given all, group by group, and of more than 80 nodes
-            the 40 most important.
-        groups: nodes of each region; the explanation's own where not given.
-        signed: the signed values on a diverging palette, not only their positive part.
-        bins: longer clips are drawn as so many means of neighbouring frames.
-        title: above the figure.
+        sample: index of the sample.
+        instance: index of the instance (person).
+        nodes: the nodes to draw, in order; by default all, group by group, or the 40 most important of more than 80.
+        groups: nodes of each region; by default the explanation's groups.
+        signed: draw signed values on a diverging palette, not only their positive part.
+        bins: the greatest number of columns; a longer clip is drawn as means over neighbouring frames.
+        title: above the chart.
 
     Raises:
-        InputError: where there is no such sample, instance or node, or it has no valid frame.
+        InputError: where there is no such sample, instance or node, or no valid frame.
     """
     shape = np.shape(e.values)
     for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
         if not 0 <= index < size:
-            raise InputError(f"{name} is {index}; the explanation holds {name}s 0 to {size - 1}.")
+            raise InputError(f"{name} got {index}; expected 0 to {size - 1}.")
     names = ordered("node", e.node_names, None)
     of, order = grouped("node", names, groups if groups is not None else e.node_groups)
     values = np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance]
     valid = np.asarray(e.valid, dtype=bool)[sample, instance]
     if not valid.any():
-        raise InputError(f"sample {sample} has no valid frame of instance {instance}.")
+        raise InputError(f"sample {sample} has no valid frame of instance {instance}. Choose another instance.")
     drawn = list(names)
     if len(names) > ALL:
         weight = np.where(valid[:, None], np.abs(values), 0).mean(axis=0)
+        # Chosen by importance, drawn in the order of the graph.
         drawn = [names[index] for index in np.sort(np.argsort(-weight, kind="stable")[:MOST])]
     shown = ordered(
         "node", names, nodes if nodes is not None else sorted(drawn, key=lambda name: order.index(of[name]))
@@ -73,8 +73,9 @@ def timeline(
         }
     )
     down = Bands(shown, [of[name] for name in shown])
-    # Times are the same for every node: they are written once, in the expression.
-    cells = (
+    # One row per node with its values as a list. Times are the same for all nodes: they are written once, in the
+    # expression.
+    positions = (
         alt.Chart(rows(table))
         .transform_calculate(start=literal(edges[:-1]), end=literal(edges[1:]))
         .transform_flatten(["value", "start", "end"])
@@ -96,34 +97,35 @@ def timeline(
         )
     )
     legend = alt.Legend(title="importance", format=".2g", gradientLength=140, offset=down.room)
-    missing = cells.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25)
-    filled = cells.transform_filter("isValid(datum.value)").mark_rect()
+    # Two layers, because Vega draws nothing for a null colour.
+    missing = positions.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25)
+    filled = positions.transform_filter("isValid(datum.value)").mark_rect()
     filled = filled.encode(color=alt.Color("value:Q", scale=colour_scale(means), legend=legend))
     width = 520
     chart = layered(missing, filled, *down.beside(width)).properties(width=width, height=15 * len(down.domain))
-    lines = [
-        "Brighter: more important at that time." if not signed else "Orange speaks for the class, blue against it."
-    ]
+    lines = ["Brighter: more important." if not signed else "Orange contributes to the target, blue against it."]
     if nodes is None and len(shown) < len(names):
         lines.append(f"The {len(shown)} most important of {len(names):,} nodes.")
     if len(means) < len(values):
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
     if not valid.all():
-        lines.append("Grey: no reading.")
-    return styled(chart, titled(title or "Which nodes matter when", *lines))
+        lines.append("Grey: no data.")
+    return styled(chart, titled(title or "Importance over time", *lines))
 
 
 def _binned(
     values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", bins: int
 ) -> tuple[list[int], "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"]:
     if bins < 1:
-        raise InputError(f"bins is {bins}; wanted at least 1.")
+        raise InputError(f"bins got {bins}; expected at least 1.")
     frames = len(values)
     count = min(bins, frames)
+    # Edges rounded to whole frames: bins differ by at most one frame, and each frame is in one bin.
     edges = [round(index * frames / count) for index in range(count + 1)]
     means = np.full((count, values.shape[1]), np.nan)
     for index, (start, end) in enumerate(pairwise(edges)):
         part = values[start:end]
-        seen = np.isfinite(part).any(axis=0)
-        means[index, seen] = np.nanmean(part[:, seen], axis=0)
+        # A bin without any valid frame stays NaN; nanmean would warn of it.
+        present = np.isfinite(part).any(axis=0)
+        means[index, present] = np.nanmean(part[:, present], axis=0)
     return edges, means

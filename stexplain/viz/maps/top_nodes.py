@@ -23,29 +23,31 @@ def top_nodes(
     unit: str = "importance",
     title: str | None = None,
 ) -> alt.LayerChart:
-    """Draws the k nodes of greatest importance, ranked, with their bootstrap intervals over samples.
+    """Draws the k most important nodes, ranked, with bootstrap intervals over samples.
 
     Args:
-        importance: an explanation, whose importance per node is averaged over its samples; or the importance per class
-            of Eq. 6. Any number of nodes: those that are not drawn cost nothing.
-        k: how many nodes; all where there are fewer.
-        of: the class, for importance per class; where not given, the mean over the classes that have any.
+        importance: an explanation, whose node importance is averaged over its samples; or the class importance of
+            Eq. 6.
+        k: number of nodes; all if there are fewer.
+        of: the class, for class importance; by default the mean over the classes with a value.
         seed: of the bootstrap over the samples of an explanation.
-        unit: below the axis.
-        title: above the figure.
+        unit: title of the axis.
+        title: above the chart.
 
     Raises:
         InputError: where k is below 1, the class is unknown or has no correctly classified sample.
     """
     if k < 1:
-        raise InputError(f"k is {k}; wanted at least one node to draw.")
+        raise InputError(f"k got {k}; expected at least 1.")
     if isinstance(importance, Explanation):
         table, what, groups = _explained(importance, k, seed)
         names = importance.node_names
         group, present = grouped("node", names, groups or None)
     else:
         if not isinstance(importance, ClassImportance):
-            raise InputError(f"a {type(importance).__name__} came; wanted an Explanation or a ClassImportance.")
+            raise InputError(
+                f"importance got {type(importance).__name__}; expected an Explanation or a ClassImportance."
+            )
         table, what = _of_class(importance, k, of)
         group, present = grouped("node", importance.nodes, None)
     table["group"] = [group[name] for name in table["node"]]
@@ -56,7 +58,7 @@ def top_nodes(
     x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
     tip = [alt.Tooltip("rank:Q"), alt.Tooltip("node:N"), alt.Tooltip("group:N")]
     tip += [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high")]
-    # More groups than colours cannot be told apart; the tooltip still names them.
+    # With more groups than colours no group has its own; the tooltip still names it.
     coloured = 1 < len(shown) <= len(CATEGORIES)
     fill = (
         alt.Color("group:N", scale=alt.Scale(domain=shown, range=list(CATEGORIES[: len(shown)])), title=None)
@@ -65,6 +67,7 @@ def top_nodes(
     )
     base = alt.Chart()
     layers = [base.mark_bar(height=alt.RelativeBandSize(band=0.72)).encode(x=x, y=y, color=fill, tooltip=tip)]
+    # A single sample, or class importance without resampling, has no intervals.
     known = bool(table["low"].notna().any())
     if known:
         ends = base.mark_rule(strokeWidth=2, color=MUTED)
@@ -76,10 +79,11 @@ def top_nodes(
 def _explained(e: Explanation, k: int, seed: int) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]]]:
     nodes = e.nodes().to_numpy(np.float64)
     means = nodes.mean(axis=0)
-    found = []
+    ranked = []
+    # A stable sort keeps the graph's order among equal values; intervals are computed for the k drawn nodes alone.
     for index in np.argsort(-means, kind="stable")[:k]:
         ends = interval(nodes[:, index], seed=seed) if len(nodes) > 1 else None
-        found.append(
+        ranked.append(
             {
                 "node": e.node_names[index],
                 "value": float(means[index]),
@@ -88,7 +92,7 @@ def _explained(e: Explanation, k: int, seed: int) -> tuple[pd.DataFrame, str, di
             }
         )
     what = f" for {e.target}" if e.target else ""
-    return pd.DataFrame(found), f"{what}, {len(nodes)} sample{'' if len(nodes) == 1 else 's'}", dict(e.node_groups)
+    return pd.DataFrame(ranked), f"{what}, {len(nodes)} sample{'' if len(nodes) == 1 else 's'}", dict(e.node_groups)
 
 
 def _of_class(importance: ClassImportance, k: int, of: str | None) -> tuple[pd.DataFrame, str]:
@@ -99,16 +103,21 @@ def _of_class(importance: ClassImportance, k: int, of: str | None) -> tuple[pd.D
             raise unknown("class", of, importance.classes)
         rows_of = rows_of[rows_of == importance.classes.index(of)]
     if not len(rows_of):
-        raise InputError(f"{of or 'every class'!r} has no correctly classified sample, and so no importance to rank.")
+        raise InputError(
+            f"class {of!r} has no correctly classified sample, and so no importance. Choose another class."
+            if of is not None
+            else "importance got no class with a correctly classified sample; expected at least one."
+        )
     means = psi[rows_of].mean(axis=0)
     order = np.argsort(-means, kind="stable")[:k]
     table = pd.DataFrame({"node": [importance.nodes[index] for index in order], "value": means[order]})
     table["low"] = table["high"] = np.nan
     if importance.resamples:
+        # [resamples, classes, k nodes]
         draws = importance.draws[:, rows_of][:, :, order]
-        # A class that a resample left empty is no reason to lose the others.
-        there = ~np.isnan(draws)
-        count = there.sum(axis=1)
-        averages = np.where(there, draws, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
+        # A resample may leave a class empty (NaN): average over the classes that it has.
+        present = ~np.isnan(draws)
+        count = present.sum(axis=1)
+        averages = np.where(present, draws, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
         table["low"], table["high"] = quantiles(averages, 0.95)
     return table, f" for '{of}'" if of else f", mean over {len(rows_of)} classes"

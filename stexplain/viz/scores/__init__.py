@@ -1,1 +1,1 @@
-"""Charts of scores, errors and curves."""
+"""Charts of scores: accuracy, forecast errors, faithfulness, localisation, comparisons of methods."""

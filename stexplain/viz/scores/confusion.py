@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""Confusion matrix: true class by predicted class."""
 
 from collections.abc import Sequence
 
@@ -17,48 +17,50 @@ def confusion(
     matrix: ArrayLike,
     classes: Sequence[str],
     *,
-    title: str = "Which class is taken for which",
+    title: str = "Confusion matrix",
     cell: int | None = None,
 ) -> alt.LayerChart:
-    """Draws a confusion matrix: rows are the true classes, columns what the model said.
+    """Draws a confusion matrix: rows are true classes, columns predicted classes.
 
-    The colour is the share of the row, so that rare classes are seen as well; the count is in the tooltip, and in the
-    cell where there are at most 20 classes. A class without samples is a grey row.
+    The colour is the share of the row, so that rare classes are visible too. The tooltip has the count; with at most 20
+    classes the cell shows it as well. A class without samples is a grey row.
 
     Args:
         matrix: counts ``[K, K]``, true class first.
         classes: K names.
-        title: above the figure.
-        cell: width and height of a cell in pixels; chosen by K where not given.
+        title: above the chart.
+        cell: width and height of a cell in pixels; by default 30 for at most 20 classes, else 15.
 
     Raises:
         InputError: where the matrix is not square, has negative entries, or the names are not K different ones.
     """
     counts = np.asarray(matrix, dtype=np.float64)
     names = ordered("class", classes, None)
-    check_shape("matrix", counts.shape, "true said", true=len(names), said=len(names))
+    check_shape("matrix", counts.shape, "true predicted", true=len(names), predicted=len(names))
     if not bool(np.isfinite(counts).all()) or bool((counts < 0).any()):
-        raise InputError("matrix holds negative, NaN or infinite entries; wanted counts.")
+        raise InputError("matrix got negative, NaN or infinite entries; expected counts of samples.")
+    # Row totals [K, 1]; a class without samples keeps NaN, which is drawn grey.
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
     table = pd.DataFrame(
         {
             "true": np.repeat(names, len(names)),
-            "said": np.tile(names, len(names)),
+            "predicted": np.tile(names, len(names)),
             "count": counts.ravel(),
             "share": share.ravel(),
         }
     )
+    # Sixty classes at 15 pixels fit a page of 900 pixels.
     size = cell or (30 if len(names) <= 20 else 15)
     axis = alt.Axis(labelLimit=260, domain=False, ticks=False, labelFontSize=12 if size >= 15 else 10)
     base = alt.Chart(rows(table)).encode(
-        x=alt.X("said:N", sort=names, title="the model said", axis=alt.Axis(**axis.to_dict(), labelAngle=-90)),
+        x=alt.X("predicted:N", sort=names, title="predicted class", axis=alt.Axis(**axis.to_dict(), labelAngle=-90)),
         y=alt.Y("true:N", sort=names, title="true class", axis=axis),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
-            alt.Tooltip("said:N", title="the model said"),
+            alt.Tooltip("predicted:N", title="predicted class"),
             alt.Tooltip("count:Q", title="samples"),
-            alt.Tooltip("share:Q", title="share of the class", format=".1%"),
+            alt.Tooltip("share:Q", title="share of true class", format=".1%"),
         ],
     )
     layers = [
@@ -67,17 +69,20 @@ def confusion(
         .mark_rect(stroke=MUTED, strokeWidth=0.3)
         .encode(
             color=alt.Color(
-                "share:Q", scale=colour_scale([0.0, 1.0]), legend=alt.Legend(title="share of the class", format=".0%")
+                "share:Q", scale=colour_scale([0.0, 1.0]), legend=alt.Legend(title="share of true class", format=".0%")
             )
         ),
     ]
     if len(names) <= 20:
         number = base.transform_filter("datum.count > 0").mark_text(fontSize=11)
+        # Viridis is yellow at its top: white numbers would vanish there.
         colour = alt.condition("datum.share > 0.6", alt.value("black"), alt.value("white"))
         layers.append(number.encode(text=alt.Text("count:Q", format="d"), color=colour))
     chart = layered(*layers).properties(width=alt.Step(size), height=alt.Step(size))
-    right = float(np.trace(counts)) / float(counts.sum()) if counts.sum() else float("nan")
-    said = (
-        f"{right:.1%} of {int(counts.sum())} samples lie on the diagonal." if counts.sum() else "There are no samples."
-    )
-    return styled(chart, titled(title, said))
+    samples = float(counts.sum())
+    summary = "There are no samples."
+    if samples:
+        summary = (
+            f"{float(np.trace(counts)) / samples:.1%} of {int(samples)} samples are classified correctly (diagonal)."
+        )
+    return styled(chart, titled(title, summary))

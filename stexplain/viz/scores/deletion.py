@@ -1,4 +1,4 @@
-"""Does what the model says move early when the readings go that an explanation ranks first?"""
+"""Deletion and insertion curves: the score as positions are masked in the order of importance."""
 
 from collections.abc import Sequence
 
@@ -19,44 +19,47 @@ def deletion(
     *,
     score: str = "score",
     methods: Sequence[str] | None = None,
-    controls: Sequence[str] = ("Motion", "Random"),
-    title: str = "What the model says as readings go, and as they come back",
+    baseline_explainers: Sequence[str] = ("Motion", "Random"),
+    title: str = "Deletion and insertion",
 ) -> alt.FacetChart:
-    """Draws scores against the share of readings replaced: a panel per curve, a line per method.
+    """Draws scores against the share of positions masked: a panel per curve, a line per method.
 
-    The random orders of `DeletionCurve.to_frame`, which are the same for all methods, are one more line.
+    The random orders of `DeletionCurve.to_frame` are the same for all methods, and so are one more line.
 
     Args:
-        table: columns ``method``, ``curve`` (deletion: the most important first; insertion: from the baseline, put back
-            the most important first), ``share`` in [0, 1], ``value, low, high`` (its interval, which may be NaN), such
-            as `DeletionCurve.to_frame` gives for each method. Where there are columns ``over`` (nodes, frames, cells),
-            each has panels of its own; ``set`` (explained or random) tells the random orders.
-        score: what was scored, for the axis, such as ``"probability"`` or ``"mph"``.
-        methods: which to draw, in which order; all as they come where not given.
-        controls: methods that know no model; drawn grey and last, as random orders are.
-        title: above the figure.
+        table: columns ``method``, ``curve`` (deletion: mask the most important positions first; insertion: start from
+            the baseline and restore the most important first), ``share`` in [0, 1], ``value, low, high`` (the interval
+            may be NaN), as `DeletionCurve.to_frame` gives for each method. With a column ``over`` (nodes, frames,
+            positions) each of its values has its own panels; a column ``set`` marks rows of random orders as
+            ``random``.
+        score: the score's name or unit for the axis, such as ``"probability"`` or ``"mph"``.
+        methods: the methods to draw, in order; by default all, in the table's order.
+        baseline_explainers: methods that use no model; drawn last and grey, like random orders.
+        title: above the chart.
 
     Raises:
-        InputError: where a column is missing, a method is not in the table, or the table is of several baselines.
+        InputError: where a column is missing, a method is not in the table, or the table mixes several baselines.
     """
     require(table, ["method", "curve", "share", "value", "low", "high"])
     if "baseline" in table.columns and table["baseline"].nunique() > 1:
         names = sorted(map(str, table["baseline"].unique()))
-        raise InputError(f"the table is of several baselines: {', '.join(names)}. Draw one at a time.")
+        raise InputError(f"table got several baselines: {', '.join(names)}; expected one. Draw one baseline at a time.")
     shown = ordered("method", list(dict.fromkeys(map(str, table["method"]))), methods)
-    explainers = [name for name in shown if name not in controls]
+    explainers = [name for name in shown if name not in baseline_explainers]
     table = _lines(table, shown)
     present = set(table["line"])
     lines = [*explainers, *(name for name in [*shown, RANDOM] if name not in explainers and name in present)]
+    # More methods than colours: colours repeat, shapes still tell the lines apart.
     colours = [CATEGORIES[explainers.index(name) % len(CATEGORIES)] if name in explainers else MUTED for name in lines]
+    # In the table's order; Vega would sort panels by the alphabet.
     panels = list(dict.fromkeys(table["panel"]))
     legend = alt.Legend(title=None, orient="top", symbolOpacity=1, symbolSize=110, columns=3)
     colour = alt.Color("line:N", scale=alt.Scale(domain=lines, range=colours), legend=legend)
     shapes = alt.Scale(domain=lines, range=[SHAPES[index % len(SHAPES)] for index in range(len(lines))])
-    # What decides happens among the first few readings: a square root gives them room.
+    # Curves differ most within the first few percent: a square-root axis gives them room.
     x = alt.X(
         "share:Q",
-        title="share replaced, or put back",
+        title="share of positions masked or restored",
         scale=alt.Scale(type="sqrt", domain=[0, 1]),
         axis=alt.Axis(format=".0%", values=[0, 0.02, 0.1, 0.25, 0.5, 1]),
     )
@@ -85,14 +88,14 @@ def deletion(
         .resolve_axis(x="independent")
     )
     how = (
-        "Deletion replaces the most important readings first; insertion puts them back first.",
-        "A faithful explanation moves the score early. Bands: intervals. Grey: orders that know no model.",
+        "Deletion masks the most important positions first; insertion restores them first.",
+        "A faithful explanation changes the score early. Bands: intervals. Grey: orders that use no model.",
     )
     return styled(chart, titled(title, *how))
 
 
 def _lines(table: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
-    """The rows to draw, and of which line in which panel each is."""
+    """The rows to draw, with the `line` and the `panel` of each."""
     table = table.assign(method=table["method"].astype(str), curve=table["curve"].astype(str))
     table = table[table["method"].isin(shown)]
     table = table.assign(line=table["method"], panel=table["curve"])
@@ -101,6 +104,6 @@ def _lines(table: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
     if "set" in table.columns:
         random = table["set"] == "random"
         table = table.assign(line=table["line"].where(~random, RANDOM))
-        # The random orders of two methods are the same numbers: those of one are drawn.
+        # All methods carry the same random orders: draw those of the first method.
         table = table[~random | (table["method"] == shown[0])]
     return table

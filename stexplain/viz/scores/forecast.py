@@ -1,4 +1,4 @@
-"""What was forecast for a node, beside what came."""
+"""A forecast for one node beside the observed values."""
 
 from collections.abc import Mapping
 
@@ -24,24 +24,23 @@ def forecast(
     minutes: float = 5.0,
     unit: str = "mph",
     horizon: int | None = None,
-    title: str = "What was forecast, and what came",
+    title: str = "Forecast and observed values",
     note: str = "",
 ) -> alt.LayerChart:
-    """Draws the input window of one node, what came after, and what was forecast.
+    """Draws the input window of one node, the values observed after it, and the forecasts.
 
     Args:
-        past: the readings that the model saw, ``[T]``, in `unit`; NaN where there is none.
-        observed: the readings that came, ``[H]``; NaN where there is none.
-        forecasts: one or more, ``[H]`` each, by name, such as those of the model and of persistence; the first is
-            drawn strongest.
-        minutes: from one reading to the next.
+        past: observations in the input window, ``[T]``, in `unit`; NaN where missing.
+        observed: observations after the window, ``[H]``; NaN where missing.
+        forecasts: forecasts ``[H]`` by name, such as those of the model and of persistence; the first has a solid line.
+        minutes: minutes between observations.
         unit: of the values.
-        horizon: which step is explained, counted from 1; marked.
-        title: above the figure.
-        note: below the title, such as when this was.
+        horizon: the step that is explained, from 1; marked in the chart.
+        title: above the chart.
+        note: a line below the title, such as the date.
 
     Raises:
-        InputError: where shapes do not fit, or there is no such horizon.
+        InputError: where shapes do not match, or `horizon` is out of range.
 
     Example:
         >>> chart = forecast([60.0, 58.0], [50.0, 40.0], {"model": [52.0, 44.0]})
@@ -52,11 +51,12 @@ def forecast(
     check_shape("past", before.shape, "t")
     steps = check_shape("observed", after.shape, "h")["h"]
     if horizon is not None and not 1 <= horizon <= steps:
-        raise InputError(f"there is no horizon {horizon}: the forecast has steps 1 to {steps}.")
+        raise InputError(f"horizon got {horizon}; expected a step from 1 to {steps}.")
     parts = [
         pd.DataFrame(
             {
                 "line": OBSERVED,
+                # The last observation of the window is at minute 0.
                 "minutes": minutes * np.arange(1 - len(before), steps + 1),
                 "value": np.concatenate([before, after]),
             }
@@ -68,6 +68,7 @@ def forecast(
         parts.append(pd.DataFrame({"line": str(name), "minutes": minutes * np.arange(1, steps + 1), "value": ahead}))
     table = pd.concat(parts)
     kinds = [OBSERVED, *map(str, forecasts)]
+    # The model, listed first, is orange-red; colours, dashes and shapes repeat from the fifth forecast on.
     colours = [MUTED, *([CATEGORIES[1], CATEGORIES[0], CATEGORIES[2], CATEGORIES[3]] * len(kinds))[: len(kinds) - 1]]
     legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, columns=3)
     colour = alt.Color("line:N", scale=alt.Scale(domain=kinds, range=colours), legend=legend)
@@ -77,12 +78,13 @@ def forecast(
         legend=None,
     )
     shapes = alt.Scale(domain=kinds, range=[*(SHAPES * len(kinds))[: len(kinds)]])
-    across = "minutes after the last reading that the model saw"
+    across = "minutes after the last observation in the window"
     x = alt.X(
         "minutes:Q",
         title=across,
         scale=alt.Scale(domain=[minutes * (1 - len(before)), minutes * steps], nice=False),
     )
+    # Not from zero: speeds between 50 and 65 would be one flat line.
     y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False, padding=12))
     base = alt.Chart(rows(table))
     tip = [
@@ -90,9 +92,10 @@ def forecast(
         alt.Tooltip("minutes:Q"),
         alt.Tooltip("value:Q", title=unit, format=".1f"),
     ]
-    seen = pd.DataFrame({"from": [minutes * (1 - len(before))], "to": [0.0]})
+    window = pd.DataFrame({"from": [minutes * (1 - len(before))], "to": [0.0]})
+    # Every layer repeats the axis title: Vega would otherwise join the titles of layers with commas.
     layers = [
-        alt.Chart(rows(seen)).mark_rect(color=MUTED, opacity=0.13).encode(x=alt.X("from:Q", title=across), x2="to:Q"),
+        alt.Chart(rows(window)).mark_rect(color=MUTED, opacity=0.13).encode(x=alt.X("from:Q", title=across), x2="to:Q"),
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=36, opacity=1).encode(
             x=x, y=y, color=colour, shape=alt.Shape("line:N", scale=shapes, legend=legend), tooltip=tip
@@ -104,7 +107,7 @@ def forecast(
             at.mark_rule(strokeDash=[3, 3], color=MUTED, strokeWidth=1.5).encode(x=alt.X("minutes:Q", title=across))
         )
     chart = layered(*layers).properties(width=520, height=260)
-    how = "Shaded: what the model saw."
+    how = "Shaded: the input window."
     if horizon is not None:
-        how += f" Dashed: the forecast that is explained, {minutes * horizon:g} minutes ahead."
+        how += f" Dashed: the explained forecast, {minutes * horizon:g} minutes ahead."
     return styled(chart, titled(title, note, how))

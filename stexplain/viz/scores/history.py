@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Training history: loss and accuracy over epochs."""
 
 import altair as alt
 import pandas as pd
@@ -7,7 +7,7 @@ from stexplain.errors import InputError
 from stexplain.viz.columns import require
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
-# Column of the table -> measure, part of the data.
+# Column of the table -> measure (a panel), split (a line).
 CURVES = {
     "accuracy": ("accuracy", "training"),
     "validation_accuracy": ("accuracy", "validation"),
@@ -17,43 +17,47 @@ CURVES = {
 
 
 def history(table: pd.DataFrame, *, kept: int | None = None, title: str = "Training") -> alt.FacetChart:
-    """Draws loss and accuracy over epochs, on the training data and on the part set aside for validation.
+    """Draws loss and accuracy over epochs, on the training and the validation split.
 
     Args:
         table: column `epoch` and any of `loss`, `accuracy`, `validation_loss`, `validation_accuracy` (NaN where not
             measured), as `stexplain.training.History.to_frame` gives it.
-        kept: the epoch whose weights were kept, drawn as a line.
-        title: above the figure.
+        kept: the epoch whose weights were kept; drawn as a line.
+        title: above the chart.
 
     Raises:
-        InputError: where there is no epoch or nothing was measured.
+        InputError: where the table has no `epoch`, or none of the measures.
 
     Example:
         >>> table = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "validation_loss": [2.1, 1.5]})
-        >>> [row["part"] for row in history(table).data.values]
+        >>> [row["split"] for row in history(table).data.values]
         ['training', 'training', 'validation', 'validation']
     """
     require(table, ["epoch"])
-    parts = [
-        pd.DataFrame({"epoch": table["epoch"], "measure": measure, "part": part, "value": table[column]})
-        for column, (measure, part) in CURVES.items()
+    curves = [
+        pd.DataFrame({"epoch": table["epoch"], "measure": measure, "split": split, "value": table[column]})
+        for column, (measure, split) in CURVES.items()
         if column in table.columns
     ]
-    long = pd.concat([part for part in parts if bool(part["value"].notna().any())]) if parts else pd.DataFrame()
+    # A column of NaN alone (no validation split) must not reach the legend.
+    measured = [curve for curve in curves if bool(curve["value"].notna().any())]
+    long = pd.concat(measured) if measured else pd.DataFrame()
     if long.empty:
-        raise InputError(f"the table has none of {', '.join(CURVES)}; it has {', '.join(map(str, table.columns))}.")
+        raise InputError(
+            f"table got columns {', '.join(map(str, table.columns))}; expected values in one of {', '.join(CURVES)}."
+        )
     long = long[long["value"].notna()]
-    shown = [part for part in ("training", "validation") if part in set(long["part"])]
+    shown = [split for split in ("training", "validation") if split in set(long["split"])]
     base = alt.Chart()
     colour = alt.Color(
-        "part:N",
+        "split:N",
         scale=alt.Scale(domain=shown, range=list(CATEGORIES[: len(shown)])),
         legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300),
     )
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=True))
-    tip = [alt.Tooltip("epoch:Q"), alt.Tooltip("part:N", title="data"), alt.Tooltip("value:Q", format=".4g")]
-    dash = alt.StrokeDash("part:N", scale=alt.Scale(domain=shown, range=[[1, 0], [6, 3]][: len(shown)]), legend=None)
+    tip = [alt.Tooltip("epoch:Q"), alt.Tooltip("split:N"), alt.Tooltip("value:Q", format=".4g")]
+    dash = alt.StrokeDash("split:N", scale=alt.Scale(domain=shown, range=[[1, 0], [6, 3]][: len(shown)]), legend=None)
     layers = [
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=28, opacity=1).encode(x=x, y=y, color=colour, tooltip=tip),
@@ -64,6 +68,7 @@ def history(table: pd.DataFrame, *, kept: int | None = None, title: str = "Train
         layered(*layers)
         .properties(width=300, height=190)
         .facet(data=rows(long), column=alt.Column("measure:N", title=None, sort=["accuracy", "loss"]))
+        # Loss and accuracy have different units.
         .resolve_scale(y="independent")
     )
-    return styled(chart, titled(title, f"Dotted: epoch {kept}, whose weights were kept." if kept is not None else ""))
+    return styled(chart, titled(title, f"Dotted: epoch {kept}, whose weights are kept." if kept is not None else ""))

@@ -1,4 +1,4 @@
-"""How far off forecasts are, the further ahead, beside baselines."""
+"""Forecast errors by horizon, beside baselines."""
 
 from collections.abc import Sequence
 
@@ -21,24 +21,25 @@ def horizon_errors(
     unit: str = "mph",
     methods: Sequence[str] | None = None,
     baselines: Sequence[str] = ("persistence", "historical average"),
-    title: str = "How far off the forecasts are",
+    title: str = "Forecast error by horizon",
 ) -> alt.FacetChart:
-    """Draws errors over the horizon: a panel per measure, a line per model, baselines in grey.
+    """Draws forecast errors over the horizon: a panel per measure, a line per model, baselines in grey.
 
     Args:
         table: columns `method`, `measure` (mae, rmse, mape), `horizon` (steps, from 1) and `value`: mae and rmse in
             `unit`, mape in percent.
-        minutes: from one step to the next.
+        minutes: minutes per step.
         unit: of mae and rmse.
-        methods: which to draw, in which order; all as they come where not given.
-        baselines: methods that learn nothing of the roads; drawn grey.
-        title: above the figure.
+        methods: the methods to draw, in order; by default all, in the table's order.
+        baselines: forecasts without a trained model; drawn last and grey.
+        title: above the chart.
 
     Raises:
         InputError: where a column is missing or a method is not in the table.
     """
     require(table, ["method", "measure", "horizon", "value"])
     shown = ordered("method", list(dict.fromkeys(map(str, table["method"]))), methods)
+    # Baselines last in the legend, whatever their place in the table.
     shown = [name for name in shown if name not in baselines] + [name for name in shown if name in baselines]
     table = table[table["method"].astype(str).isin(shown)]
     table = table.assign(
@@ -51,9 +52,11 @@ def horizon_errors(
     dashes = [DASHES[index % len(DASHES)] for index in range(len(shown))]
     legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, columns=4)
     colour = alt.Color("method:N", scale=alt.Scale(domain=shown, range=colours), legend=legend)
+    # Points carry the legend; dashes alone are hard to tell apart in it.
     dash = alt.StrokeDash("method:N", scale=alt.Scale(domain=shown, range=dashes), legend=None)
     shapes = alt.Scale(domain=shown, range=[SHAPES[index % len(SHAPES)] for index in range(len(shown))])
     x = alt.X("minutes:Q", title="minutes ahead", axis=alt.Axis(tickCount=6))
+    # From zero: an axis cut off would exaggerate small differences.
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=True))
     base = alt.Chart()
     tip = [alt.Tooltip("method:N"), alt.Tooltip("minutes:Q"), alt.Tooltip("value:Q", format=".3f")]
@@ -72,5 +75,5 @@ def horizon_errors(
         )
         .resolve_scale(y="independent")
     )
-    how = "Lower is better. A model that does not lie below the grey lines is not worth explaining."
+    how = "Lower is better. Explain a model only if its error is below that of the baselines (grey)."
     return styled(chart, titled(title, how))

@@ -1,4 +1,4 @@
-"""Does the explanation find the planted truth, better than controls that know no model?"""
+"""Localisation: scores of explanations against ground truth, beside baseline explainers."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,25 @@ from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
+KINDS = ("explainer", "baseline explainer")
 MEASURES = {"auroc": "AUROC", "ap": "average precision", "pointing": "pointing game"}
 
 
 def localisation(
     table: pd.DataFrame,
     *,
-    controls: Sequence[str] = ("Motion", "Random"),
+    baseline_explainers: Sequence[str] = ("Motion", "Random"),
     methods: Sequence[str] | None = None,
-    title: str = "Does the explanation find what was planted?",
+    title: str = "Localisation against ground truth",
 ) -> alt.FacetChart:
-    """Draws scores with intervals: a row of panels per axis, a panel per measure, a line per method.
+    """Draws scores with intervals: a row of panels per axis, a panel per measure, a row per method.
 
     Args:
-        table: columns `method`, `over` (nodes, frames, cells), `measure` (auroc, ap, pointing), `value`, `low`, `high`
-            in [0, 1].
-        controls: methods that know no model; drawn grey and last.
-        methods: which to draw, in which order; all as they come where not given.
-        title: above the figure.
+        table: columns `method`, `over` (nodes, frames, positions), `measure` (auroc, ap, pointing), and `value`, `low`,
+            `high` in [0, 1].
+        baseline_explainers: methods that use no model; drawn grey and last.
+        methods: the methods to draw, in order; by default all, in the table's order.
+        title: above the chart.
 
     Raises:
         InputError: where a column is missing or a method is not in the table.
@@ -34,22 +35,25 @@ def localisation(
     require(table, ["method", "over", "measure", "value", "low", "high"])
     present = list(dict.fromkeys(map(str, table["method"])))
     shown = ordered("method", present, methods)
-    shown = [name for name in shown if name not in controls] + [name for name in shown if name in controls]
+    explainers = [name for name in shown if name not in baseline_explainers]
+    shown = explainers + [name for name in shown if name in baseline_explainers]
     table = table.assign(
         method=table["method"].astype(str),
         measure=[MEASURES.get(str(name), str(name)) for name in table["measure"]],
         over="over " + table["over"].astype(str),
-        kind=["control" if name in controls else "explainer" for name in table["method"]],
+        kind=[KINDS[1] if name in baseline_explainers else KINDS[0] for name in table["method"]],
     )
     table = table[table["method"].isin(shown)]
     y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=220, grid=True))
+    # Colour and shape share one legend because field, domain and legend are the same.
     legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
     colour = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=["explainer", "control"], range=[CATEGORIES[0], MUTED]),
+        scale=alt.Scale(domain=list(KINDS), range=[CATEGORIES[0], MUTED]),
         legend=legend,
     )
-    shapes = alt.Scale(domain=["explainer", "control"], range=["circle", "diamond"])
+    shapes = alt.Scale(domain=list(KINDS), range=["circle", "diamond"])
+    # The same limits in every panel: an AUROC of 0.6 must not look like one of 0.9.
     x = alt.X(
         "value:Q",
         title=None,
@@ -68,6 +72,7 @@ def localisation(
         .properties(width=190, height=alt.Step(26))
         .facet(
             data=rows(table),
+            # Without `sort`, Vega would order the panels by the alphabet.
             row=alt.Row(
                 "over:N",
                 sort=list(dict.fromkeys(table["over"])),
@@ -76,7 +81,8 @@ def localisation(
             ),
             column=alt.Column("measure:N", sort=list(dict.fromkeys(table["measure"])), title=None),
         )
+        # Numbers below each panel; by default only the lowest row has them.
         .resolve_axis(x="independent")
     )
-    how = "Further right is better; lines are intervals. Controls know no model: an explainer must lie to their right."
+    how = "Further right is better; lines are intervals. An explainer should score higher than the baseline explainers."
     return styled(chart, titled(title, how))

@@ -1,4 +1,4 @@
-"""Does hiding the highlighted nodes hurt the model more than hiding others?"""
+"""Masking curves: accuracy or error as the most important, the least important and random nodes are masked."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,12 @@ from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
-SETS = {"highlighted": CATEGORIES[1], "random": MUTED, "least": CATEGORIES[0]}
+# Set of nodes in the table -> its name in the legend, its colour.
+SETS = {
+    "highlighted": ("highlighted", CATEGORIES[1]),
+    "random": ("random", MUTED),
+    "least": ("least important", CATEGORIES[0]),
+}
 
 
 def masking_curves(
@@ -21,20 +26,20 @@ def masking_curves(
     unit: str | None = None,
     chance: float | None = None,
     columns: int = 2,
-    title: str = "Accuracy as nodes are hidden",
+    title: str = "Faithfulness: accuracy as nodes are masked",
 ) -> alt.FacetChart:
-    """Draws accuracy, or the error of a forecast, against masking: one panel per baseline, one line per set of nodes.
+    """Draws accuracy, or forecast error, against masking: a panel per baseline, a line per set of nodes.
 
     Args:
-        table: columns `set` (such as highlighted, least, random), `masking` in [0, 1] (0: untouched, 1: replaced by the
+        table: columns `set` (such as highlighted, least, random), `masking` in [0, 1] (0: unchanged, 1: replaced by the
             baseline), `accuracy`, `low`, `high` (its interval) in [0, 1], and `baseline`. Intervals may be NaN.
-        baselines: which panels to draw, in which order; all as they come where not given.
-        panel: the column that has a panel for each of its values.
-        measure: the column that is drawn.
-        unit: of the measure; where not given, it is a share.
-        chance: accuracy of guessing, drawn as a line.
+        baselines: the panels to draw, in order; by default all, in the table's order.
+        panel: the column with a panel for each of its values.
+        measure: the column to draw.
+        unit: of the measure; by default it is a share in [0, 1].
+        chance: chance level of the accuracy, drawn as a line.
         columns: panels per row.
-        title: above the figure.
+        title: above the chart.
 
     Raises:
         InputError: where a column is missing or a baseline is not in the table.
@@ -44,25 +49,31 @@ def masking_curves(
     shown = ordered(panel, present, baselines)
     table = table.assign(panel=table[panel].astype(str), set=table["set"].astype(str))
     table = table[table["panel"].isin(shown)]
-    table = table.assign(panel=f"{panel}: " + table["panel"])
+    table = table.assign(
+        panel=f"{panel}: " + table["panel"],
+        line=[SETS[name][0] if name in SETS else name for name in table["set"]],
+    )
+    # The order of SETS, not of the table, so that legend and shapes are the same in every figure.
     known = [name for name in SETS if name in set(table["set"])]
     others = [name for name in dict.fromkeys(table["set"]) if name not in SETS]
-    colours = [SETS[name] for name in known] + list(CATEGORIES[2 : 2 + len(others)])
-    legend = alt.Legend(title="nodes hidden", orient="top", symbolOpacity=1)
+    lines = [*(SETS[name][0] for name in known), *others]
+    colours = [SETS[name][1] for name in known] + list(CATEGORIES[2 : 2 + len(others)])
+    legend = alt.Legend(title="masked nodes", orient="top", symbolOpacity=1)
     colour = alt.Color(
-        "set:N",
-        scale=alt.Scale(domain=[*known, *others], range=colours),
+        "line:N",
+        scale=alt.Scale(domain=lines, range=colours),
         legend=legend,
     )
-    shapes = alt.Scale(domain=[*known, *others], range=["circle", "diamond", "square", "triangle-up", "cross"])
-    x = alt.X("masking:Q", title="masking (0 = untouched, 1 = gone)", scale=alt.Scale(domain=[0, 1]))
+    shapes = alt.Scale(domain=lines, range=["circle", "diamond", "square", "triangle-up", "cross"])
+    x = alt.X("masking:Q", title="masking (0: unchanged, 1: replaced)", scale=alt.Scale(domain=[0, 1]))
     words = measure if unit is None else f"{measure}, {unit}"
+    # A share always has the axis 0 to 1; an error's axis starts near its least value.
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%")
     if unit is not None:
         scale, axis = alt.Scale(zero=False, nice=True), alt.Axis(format="~g")
     y = alt.Y(f"{measure}:Q", title=words, scale=scale, axis=axis)
     tip = [
-        alt.Tooltip("set:N", title="nodes hidden"),
+        alt.Tooltip("line:N", title="masked nodes"),
         alt.Tooltip("masking:Q"),
         alt.Tooltip(f"{measure}:Q", format=".3f"),
         alt.Tooltip("low:Q", format=".3f"),
@@ -73,9 +84,10 @@ def masking_curves(
         base.mark_area(opacity=0.18).encode(x=x, y=alt.Y("low:Q", title=words), y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour),
         base.mark_point(filled=True, size=55, opacity=1).encode(
-            x=x, y=y, color=colour, shape=alt.Shape("set:N", scale=shapes, legend=legend), tooltip=tip
+            x=x, y=y, color=colour, shape=alt.Shape("line:N", scale=shapes, legend=legend), tooltip=tip
         ),
     ]
+    # alt.datum places the rule at a value of the axis, without a row in the data.
     if chance is not None:
         layers.append(base.mark_rule(strokeDash=[2, 3], color=MUTED).encode(y=alt.datum(chance)))
     chart: alt.FacetChart = (
@@ -86,7 +98,10 @@ def masking_curves(
             facet=alt.Facet("panel:N", sort=[f"{panel}: {name}" for name in shown], title=None),
             columns=min(columns, len(shown)),
         )
+        # Numbers below each panel; by default only the lowest row has them.
         .resolve_axis(x="independent")
     )
-    how = "An explanation holds up where hiding the highlighted nodes (orange-red) costs the most."
-    return styled(chart, titled(title, how, "Bands: intervals." + (" Dotted: guessing." if chance is not None else "")))
+    how = "An explanation is faithful where masking the highlighted nodes (orange-red) costs the most."
+    return styled(
+        chart, titled(title, how, "Bands: intervals." + (" Dotted: chance level." if chance is not None else ""))
+    )

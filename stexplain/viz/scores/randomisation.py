@@ -1,4 +1,4 @@
-"""Does the explanation change as the model forgets what it learned?"""
+"""Randomisation test: the explanation as the model's weights are randomised, layer by layer."""
 
 import altair as alt
 import pandas as pd
@@ -7,35 +7,38 @@ from stexplain.errors import InputError
 from stexplain.viz.columns import require
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
-UNTOUCHED = "untouched"
+TRAINED = "trained weights"
 
 
 def randomisation(
-    table: pd.DataFrame, *, threshold: float | None = 0.5, title: str = "The map as the model forgets"
+    table: pd.DataFrame, *, threshold: float | None = 0.5, title: str = "The explanation as the weights are randomised"
 ) -> alt.LayerChart:
-    """Draws the rank correlation with the original map, as the model is randomised from its last layer to the first.
+    """Draws the rank correlation with the original map, as weights are randomised from the last layer to the first.
 
     Args:
-        table: columns `stage` (0: untouched), `layer`, `correlation`, `low`, `high` and `random`, as `SelfTest.curve`
-            holds them; for several methods on one model their curves below each other, with a column `method`.
-        threshold: below which the last stage is to end, drawn as a line; none: not drawn.
-        title: above the figure.
+        table: columns `stage` (0: trained weights), `layer`, `correlation`, `low`, `high` and `random`, as
+            `SelfTest.curve` holds them. For several methods on one model concatenate their curves and add a column
+            `method`.
+        threshold: the curve should end below it; drawn as a line unless None.
+        title: above the chart.
 
     Raises:
-        InputError: where a column is missing, or a stage is of two layers: the curves are of different models.
+        InputError: where a column is missing, or a stage has two layers (curves of different models).
 
     Example:
         >>> curve = {"stage": [0, 1], "layer": ["", "head"], "correlation": [1.0, 0.2], "random": [0.0, 0.0]}
         >>> chart = randomisation(pd.DataFrame({**curve, "low": [1.0, 0.1], "high": [1.0, 0.4]}))
         >>> [row["layer"] for row in chart.data.values]
-        ['untouched', 'head']
+        ['trained weights', 'head']
     """
     require(table, ["stage", "layer", "correlation", "low", "high", "random"])
-    named = [str(layer) or UNTOUCHED for layer in table["layer"]]
+    named = [str(layer) or TRAINED for layer in table["layer"]]
     table = table.assign(layer=named).sort_values("stage", kind="stable")
     layers = table.drop_duplicates(["stage", "layer"])
     if bool(layers["stage"].duplicated().any()):
-        raise InputError("a stage is of two layers: the curves are of different models. Draw one model at a time.")
+        raise InputError(
+            "table got two layers at one stage; expected the curves of one model. Draw one model at a time."
+        )
     several = "method" in table.columns
     table = table.assign(method=table["method"].astype(str) if several else "explainer")
     methods = list(dict.fromkeys(table["method"]))
@@ -56,9 +59,10 @@ def randomisation(
     x = alt.X(
         "layer:N",
         sort=layers["layer"].tolist(),
-        title="randomised so far, from the last layer to the first",
+        title="weights randomised up to this layer, from the last to the first",
         axis=alt.Axis(labelAngle=-40, grid=False),
     )
+    # With several methods no band is drawn, so their `low` needs no room.
     lowest = min(0.0, float(table[["random", "correlation" if len(methods) > 1 else "low"]].min().min()))
     span = alt.Scale(domain=[lowest, 1])
     y = alt.Y("correlation:Q", title="rank correlation with the original map", scale=span)
@@ -71,15 +75,17 @@ def randomisation(
     parts = [
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=50, opacity=1).encode(x=x, y=y, color=colour, tooltip=tip),
+        # One line for random attributions: the mean over methods at each layer.
         base.mark_line(strokeWidth=1.5, color=MUTED).encode(x=x, y=alt.Y("mean(random):Q", scale=span)),
     ]
+    # Bands of several methods would cover each other.
     if len(methods) == 1:
         spread = base.mark_area(opacity=0.18).encode(x=x, y=alt.Y("low:Q", scale=span), y2="high:Q", color=colour)
         parts.insert(0, spread)
     if threshold is not None:
         parts.append(base.mark_rule(strokeDash=[2, 3], color=MUTED).encode(y=alt.datum(threshold)))
     chart = layered(*parts, data=rows(table)).properties(width=max(320, 34 * len(layers)), height=240)
-    how = "An explanation of what the model learned must fall. Grey: random numbers."
-    ends = f"Dotted: below it the curve must end, at {threshold:g}." if threshold is not None else ""
-    band = "Band: lowest and highest of samples and draws." if len(methods) == 1 else ""
+    how = "An explanation that depends on what the model learned must fall. Grey: random attribution."
+    ends = f"Dotted: the curve should end below {threshold:g}." if threshold is not None else ""
+    band = "Band: minimum and maximum over samples and draws." if len(methods) == 1 else ""
     return styled(chart, titled(title, how, " ".join(part for part in (ends, band) if part)))

@@ -18,7 +18,7 @@ def cells(chart, column):
     return {(row["class"], row["node"]): row[column] for row in records(chart, "class", "node")}
 
 
-def test_the_values_are_those_given(psi):
+def test_the_values_are_the_given_ones(psi):
     found = cells(importance_map(psi), "importance")
     assert found == {(name, node): psi.loc[name, node] for name in psi.index for node in psi.columns}
 
@@ -38,7 +38,7 @@ def test_without_scaling_colour_is_the_value(psi):
     assert cells(chart, "shade") == cells(chart, "importance")
 
 
-def test_names_are_drawn_in_the_order_asked_for(psi):
+def test_names_are_drawn_in_the_given_order(psi):
     drawn_words = words(importance_map(psi, nodes=["foot", "spine"], classes=["throw", "sit"]))
     assert drawn_words.index("foot") < drawn_words.index("spine")
     assert drawn_words.index("throw") < drawn_words.index("sit")
@@ -57,7 +57,7 @@ def test_groups_of_classes_are_named(psi):
     assert {"one", "two"} <= set(words(importance_map(psi, class_groups={"one": ["sit"], "two": ["throw"]})))
 
 
-def test_missing_and_constant_classes_are_grey_and_said(psi):
+def test_missing_and_constant_classes_are_grey_and_explained(psi):
     psi.loc["nothing"] = NAN
     psi.loc["flat"] = 2.0
     psi.loc["throw", "hand"] = NAN
@@ -72,7 +72,7 @@ def test_missing_and_constant_classes_are_grey_and_said(psi):
     drawn(chart)
 
 
-def test_nothing_is_grey_where_all_is_known(psi):
+def test_nothing_is_grey_without_missing_values(psi):
     assert "#8c8c8c" not in colours(importance_map(psi), "rect mark")
 
 
@@ -108,7 +108,7 @@ def test_names_that_look_like_code_are_drawn_as_they_are(psi):
         ({"nodes": ["hand", "hand"]}, "node 'hand' is named twice"),
     ],
 )
-def test_names_that_do_not_fit(psi, options, message):
+def test_unknown_names_are_rejected(psi, options, message):
     with pytest.raises(InputError, match=message):
         importance_map(psi, **options)
 

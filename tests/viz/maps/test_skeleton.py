@@ -14,7 +14,7 @@ def bodies(chart):
     return {(row["frame"], row["body"]): row for row in records(chart, "frame", "body", "x")}
 
 
-def test_every_valid_body_is_in_the_chart_where_it_was(explanation, coordinates):
+def test_every_valid_body_is_drawn_at_its_coordinates(explanation, coordinates):
     found = bodies(skeleton(explanation, x=coordinates))
     assert set(found) == {(t, f"instance {m + 1}") for m in range(2) for t in range(12) if explanation.valid[0, m, t]}
     for (frame, body), row in found.items():
@@ -59,8 +59,8 @@ def test_the_curve_is_the_mean_over_nodes_and_valid_bodies(explanation, coordina
     assert curve[3] == pytest.approx(importance[:, 3].mean())
 
 
-def test_moments_side_by_side(explanation, coordinates):
-    chart = skeleton(explanation, x=coordinates, interactive=False, moments=[2, 10])
+def test_frames_side_by_side(explanation, coordinates):
+    chart = skeleton(explanation, x=coordinates, interactive=False, frames=[2, 10])
     assert set(bodies(chart)) == {(2, "instance 1"), (2, "instance 2"), (10, "instance 1")}
     assert {"frame 2", "frame 10"} <= set(words(chart))
     assert len(marks(chart, "circle")) == 3 * 5
@@ -68,14 +68,14 @@ def test_moments_side_by_side(explanation, coordinates):
     drawn(chart)
 
 
-def test_a_number_of_moments_is_spread_evenly(explanation, coordinates):
-    chart = skeleton(explanation, x=coordinates, interactive=False, moments=3)
+def test_a_number_of_frames_is_spread_evenly(explanation, coordinates):
+    chart = skeleton(explanation, x=coordinates, interactive=False, frames=3)
     assert sorted({frame for frame, _ in bodies(chart)}) == [2, 6, 10]
 
 
 def test_both_axes_have_one_scale(explanation, coordinates):
     wide = coordinates * np.array([10.0, 1.0, 1.0], np.float32)
-    spec = skeleton(explanation, x=wide, interactive=False, moments=2).to_dict()["spec"]
+    spec = skeleton(explanation, x=wide, interactive=False, frames=2).to_dict()["spec"]
     x, y = (spec["layer"][1]["encoding"][axis]["scale"]["domain"] for axis in "xy")
     assert (x[1] - x[0]) / spec["width"] == pytest.approx((y[1] - y[0]) / spec["height"], rel=1e-6)
     points = wide[explanation.valid[0]][..., 0]
@@ -93,7 +93,7 @@ def test_the_class_the_method_and_the_clip_are_named(explanation, coordinates):
 def test_the_most_important_nodes_are_named_in_the_drawing(explanation, coordinates):
     values = np.zeros_like(explanation.values)
     values[0, 0, :, 2] = 1.0
-    chart = skeleton(replace(explanation, values=values), x=coordinates, interactive=False, moments=[0])
+    chart = skeleton(replace(explanation, values=values), x=coordinates, interactive=False, frames=[0])
     shown = words(chart)
     assert "right hand" in shown
     assert "left hand" not in shown
@@ -107,28 +107,28 @@ def test_a_map_without_positive_importance_says_so(explanation, coordinates):
 
 def test_times_in_seconds(explanation, coordinates):
     timed = replace(explanation, time=np.arange(12) / 30)
-    assert "0.20 s" in words(skeleton(timed, x=coordinates, interactive=False, moments=[6]))
+    assert "0.20 s" in words(skeleton(timed, x=coordinates, interactive=False, frames=[6]))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sample": 2}, "sample is 2; the explanation holds samples 0 to 1"),
-        ({"instance": 2}, "instance is 2"),
-        ({"interactive": False, "moments": [12]}, "moment 12 is no valid frame"),
-        ({"interactive": False, "moments": 0}, "moments is 0"),
-        ({"moments": 3}, "interactive=False"),
+        ({"sample": 2}, "sample got 2; expected 0 to 1"),
+        ({"instance": 2}, "instance got 2; expected 0 to 1"),
+        ({"interactive": False, "frames": [12]}, "frames got 12; expected valid frames, from 0 to 11"),
+        ({"interactive": False, "frames": 0}, "frames got 0"),
+        ({"frames": 3}, "interactive=False"),
         ({"axes": (0, 3)}, "3 channels"),
         ({"x": np.zeros((2, 12, 4, 3))}, "x has shape"),
         ({"x": np.full((2, 12, 5, 3), np.nan)}, "NaN"),
     ],
 )
-def test_calls_that_do_not_fit(explanation, coordinates, options, message):
+def test_wrong_arguments_are_rejected(explanation, coordinates, options, message):
     with pytest.raises(InputError, match=message):
         skeleton(explanation, **{"x": coordinates, **options})
 
 
-def test_without_any_place_for_the_nodes(explanation):
+def test_an_explanation_without_graph_is_rejected(explanation):
     with pytest.raises(InputError, match="Pass graph="):
         skeleton(replace(explanation, graph=None))
 
@@ -140,6 +140,6 @@ def test_a_sample_stands_for_its_coordinates(explanation, coordinates):
     assert bodies(skeleton(explanation, x=both)) == bodies(skeleton(explanation, x=sample))
 
 
-def test_a_clip_as_recorded_is_told_what_the_model_saw(explanation, coordinates):
-    with pytest.raises(InputError, match=r"x has 9 frames and the explanation 12.*x=explain\.seen\(sample\)"):
+def test_a_raw_clip_is_rejected_with_the_remedy(explanation, coordinates):
+    with pytest.raises(InputError, match=r"x got 9 frames; expected 12.*x=explain\.preprocess\(sample\)"):
         skeleton(explanation, x=coordinates[:, :9])

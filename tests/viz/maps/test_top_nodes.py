@@ -46,7 +46,7 @@ def test_importance_of_a_class_is_that_of_psi():
     assert (mean[0]["node"], mean[0]["value"]) == ("hand", 5.5)
     with pytest.raises(InputError, match="unknown class 'throws'. Did you mean 'throw'"):
         top_nodes(importance, of="throws")
-    with pytest.raises(InputError, match="'nod' has no correctly classified sample"):
+    with pytest.raises(InputError, match="class 'nod' has no correctly classified sample"):
         top_nodes(importance, of="nod")
 
 
@@ -57,6 +57,6 @@ def test_two_thousand_nodes_stay_small():
     assert len(json.dumps(chart.to_dict())) < 20_000
 
 
-def test_no_nodes_is_refused(explanation):
-    with pytest.raises(InputError, match="k is 0"):
+def test_zero_nodes_are_rejected(explanation):
+    with pytest.raises(InputError, match="k got 0"):
         top_nodes(explanation, k=0)

@@ -20,7 +20,9 @@ def table():
 
 
 def test_every_mean_and_interval_is_drawn(table):
-    chart = comparison(table, controls=["motion"], better={"auroc": True, "seconds": False}, reference={"auroc": 0.5})
+    chart = comparison(
+        table, baseline_explainers=["motion"], better={"auroc": True, "seconds": False}, reference={"auroc": 0.5}
+    )
     found = pd.DataFrame(records(chart, "panel", "method"))
     np.testing.assert_allclose(found[["value", "low", "high"]], table[["value", "low", "high"]])
     shown = words(chart)
@@ -38,13 +40,13 @@ def test_methods_and_metrics_are_chosen_and_ordered(table):
     assert shown.index("theirs") < shown.index("ours")
 
 
-def test_a_method_without_a_value_keeps_its_line(table):
+def test_a_method_without_a_value_keeps_its_row(table):
     table.loc[0, ["value", "low", "high"]] = np.nan
     assert "ours" in words(comparison(table, metrics=["auroc"]))
     drawn(comparison(table))
 
 
-def test_what_does_not_fit(table):
+def test_wrong_tables_are_rejected(table):
     with pytest.raises(InputError, match="unknown method 'our'. Did you mean 'ours'"):
         comparison(table, methods=["our"])
     with pytest.raises(InputError, match="unknown metric 'aurc'. Did you mean 'auroc'"):

@@ -12,10 +12,10 @@ SHARE = np.linspace(0, 1, 3)
 
 def curve(method: str, kind: str, over: str = "positions") -> DeletionCurve:
     score = np.array([[1.0, 0.9], [0.4, 0.2], [0.1, 0.0]])
-    control = np.array([[[1.0, 0.9]], [[0.6, 0.5]], [[0.1, 0.0]]])
+    random = np.array([[[1.0, 0.9]], [[0.6, 0.5]], [[0.1, 0.0]]])
     if kind == "insertion":
-        score, control = score[::-1], control[::-1]
-    return DeletionCurve(kind, over, "mean", SHARE, score, control, ("a", "b"), method, "class 1")
+        score, random = score[::-1], random[::-1]
+    return DeletionCurve(kind, over, "mean", SHARE, score, random, ("a", "b"), method, "class 1")
 
 
 @pytest.fixture
@@ -30,18 +30,18 @@ def test_holds_every_curve_and_the_random_order_once(table):
     found = pd.DataFrame(records(chart, "line", "share"))
     assert len(found) == 2 * 2 * 3 + 2 * 3
     of = found.set_index(["panel", "line", "share"])["value"]
-    assert of["deletion of cells", "cam", 0.5] == pytest.approx(0.3)
-    assert of["insertion of cells", "random order", 0.5] == pytest.approx(0.55)
-    assert {"deletion of cells", "insertion of cells", "cam", "gradient", "random order", "probability"} <= set(
+    assert of["deletion of positions", "cam", 0.5] == pytest.approx(0.3)
+    assert of["insertion of positions", "random order", 0.5] == pytest.approx(0.55)
+    assert {"deletion of positions", "insertion of positions", "cam", "gradient", "random order", "probability"} <= set(
         words(chart)
     )
     assert "#8c8c8c" in colours(chart, "point")
     drawn(chart)
 
 
-def test_one_method_without_a_control_and_without_intervals():
-    alone = DeletionCurve("deletion", "nodes", "zero", SHARE, np.ones((3, 1)), np.ones((3, 0, 1)), ("a",), "cam")
-    chart = deletion(alone.to_frame().assign(low=np.nan, high=np.nan))
+def test_one_method_without_random_order_and_intervals():
+    single = DeletionCurve("deletion", "nodes", "zero", SHARE, np.ones((3, 1)), np.ones((3, 0, 1)), ("a",), "cam")
+    chart = deletion(single.to_frame().assign(low=np.nan, high=np.nan))
     assert "random order" not in words(chart)
     drawn(chart)
 
@@ -53,7 +53,7 @@ def test_chosen_methods_in_their_order(table):
     assert "random order" in shown
 
 
-def test_a_table_of_methods_and_controls_alone():
+def test_a_table_without_random_orders():
     table = pd.DataFrame(
         [
             (method, curve, share, share * 3, share * 2, share * 4)
@@ -73,7 +73,7 @@ def test_a_table_of_methods_and_controls_alone():
     drawn(chart)
 
 
-def test_what_does_not_fit(table):
+def test_wrong_tables_are_rejected(table):
     with pytest.raises(InputError, match="unknown column 'curve'"):
         deletion(table.drop(columns="curve"))
     with pytest.raises(InputError, match="unknown method 'Cam'"):

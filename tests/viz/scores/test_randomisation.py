@@ -23,11 +23,15 @@ def curve() -> pd.DataFrame:
 def test_a_curve_holds_what_was_given_in_the_order_of_the_stages(curve):
     chart = randomisation(curve.iloc[::-1])
     found = pd.DataFrame(records(chart, "correlation"))
-    assert found["layer"].tolist() == ["untouched", "head", "blocks.0"]
+    assert found["layer"].tolist() == ["trained weights", "head", "blocks.0"]
     assert found["correlation"].tolist() == [1.0, 0.6, 0.1]
     shown = words(chart)
-    assert [word for word in shown if word in ("untouched", "head", "blocks.0")] == ["untouched", "head", "blocks.0"]
-    assert any("at 0.5" in word for word in shown)
+    assert [word for word in shown if word in ("trained weights", "head", "blocks.0")] == [
+        "trained weights",
+        "head",
+        "blocks.0",
+    ]
+    assert any("below 0.5" in word for word in shown)
     assert any("Band" in word for word in shown)
     drawn(chart)
 
@@ -42,8 +46,8 @@ def test_curves_of_several_methods_on_one_model(curve):
     drawn(chart)
 
 
-def test_what_does_not_fit(curve):
+def test_wrong_tables_are_rejected(curve):
     with pytest.raises(InputError, match="unknown column 'random'"):
         randomisation(curve.drop(columns="random"))
-    with pytest.raises(InputError, match="different models"):
+    with pytest.raises(InputError, match="two layers at one stage; expected the curves of one model"):
         randomisation(pd.concat([curve, curve.assign(layer=["", "fc", "conv"])]))
