@@ -98,7 +98,7 @@ def run_figures(
             f"training-{short}",
             f"Training, {name}",
             f"Recipe {run['recipe']}: {run['recipe_summary']}",
-            history(pd.read_csv(place / "history.csv"), kept=run["kept_epoch"], title=f"Training, {name}"),
+            history(pd.read_csv(place / "history.csv"), selected_epoch=run["kept_epoch"], title=f"Training, {name}"),
         )
         figures.add(
             f"masking-{short}",

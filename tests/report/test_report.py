@@ -61,7 +61,7 @@ def results():
 
 @pytest.fixture
 def chart():
-    return history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]}), kept=2)
+    return history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]}), selected_epoch=2)
 
 
 @pytest.fixture

@@ -84,10 +84,10 @@ def test_history_leaves_out_missing_values():
     table = pd.DataFrame(
         {"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.4], "validation_accuracy": [np.nan, 0.3]}
     )
-    found = records(history(table, kept=2), "epoch", "split")
+    found = records(history(table, selected_epoch=2), "epoch", "split")
     assert [row["value"] for row in found if row["split"] == "validation"] == [0.3]
     assert len(found) == 5
-    drawn(history(table, kept=2))
+    drawn(history(table, selected_epoch=2))
     with pytest.raises(InputError, match="expected values in one of"):
         history(table[["epoch"]])
 

@@ -16,13 +16,13 @@ CURVES = {
 }
 
 
-def history(table: pd.DataFrame, *, kept: int | None = None, title: str = "Training") -> alt.FacetChart:
+def history(table: pd.DataFrame, *, selected_epoch: int | None = None, title: str = "Training") -> alt.FacetChart:
     """Draws loss and accuracy over epochs, on the training and the validation split.
 
     Args:
         table: column `epoch` and any of `loss`, `accuracy`, `validation_loss`, `validation_accuracy` (NaN where not
             measured), as `stexplain.training.History.to_frame` gives it.
-        kept: the epoch whose weights were kept; drawn as a line.
+        selected_epoch: the epoch whose weights were kept, as `History.selected_epoch` gives it; drawn as a line.
         title: above the chart.
 
     Raises:
@@ -62,8 +62,8 @@ def history(table: pd.DataFrame, *, kept: int | None = None, title: str = "Train
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=28, opacity=1).encode(x=x, y=y, color=colour, tooltip=tip),
     ]
-    if kept is not None:
-        layers.append(base.mark_rule(strokeDash=[2, 3], color=MUTED).encode(x=alt.datum(kept)))
+    if selected_epoch is not None:
+        layers.append(base.mark_rule(strokeDash=[2, 3], color=MUTED).encode(x=alt.datum(selected_epoch)))
     chart: alt.FacetChart = (
         layered(*layers)
         .properties(width=300, height=190)
@@ -71,4 +71,7 @@ def history(table: pd.DataFrame, *, kept: int | None = None, title: str = "Train
         # Loss and accuracy have different units.
         .resolve_scale(y="independent")
     )
-    return styled(chart, titled(title, f"Dotted: epoch {kept}, whose weights are kept." if kept is not None else ""))
+    return styled(
+        chart,
+        titled(title, f"Dotted: epoch {selected_epoch}, whose weights are kept." if selected_epoch is not None else ""),
+    )
