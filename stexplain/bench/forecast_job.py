@@ -17,7 +17,7 @@ from stexplain.files import atomic_write
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster, without_graph
 from stexplain.training import fit
-from stexplain.training.historical_average import HistoricalAverage
+from stexplain.training.daily_average import HistoricalAverage
 
 ALONE = "without-graph"
 """The folder of the same model in which each sensor hears only itself."""

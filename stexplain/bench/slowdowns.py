@@ -9,7 +9,7 @@ import pandas as pd
 from stexplain.bench.forecast_experiment import Slowdowns
 from stexplain.bench.forecasts import BATCH, Forecaster, last_readings
 from stexplain.data.series import WindowedSeries
-from stexplain.training.historical_average import HistoricalAverage
+from stexplain.training.daily_average import HistoricalAverage
 
 COLUMNS = ("window", "node", "horizon", "before", "observed", "forecast", "usual", "strength")
 

@@ -14,7 +14,7 @@ from stexplain.cards import model_card, series_card
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
-from stexplain.training.historical_average import HistoricalAverage
+from stexplain.training.daily_average import HistoricalAverage
 from tests.bench.small_roads import EXPERIMENT, generate, write_cards
 
 

@@ -7,7 +7,7 @@ from stexplain.bench.forecasts import last_readings
 from stexplain.bench.slowdowns import observed_slowdowns, planted_slowdowns
 from stexplain.data.series import WindowedSeries
 from stexplain.graph import STGraph
-from stexplain.training.historical_average import HistoricalAverage
+from stexplain.training.daily_average import HistoricalAverage
 
 ASKED = Slowdowns(horizon=3, fall=15.0, foreseen=0.5, count=10, shown=1)
 
