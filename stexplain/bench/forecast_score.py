@@ -27,8 +27,8 @@ from stexplain.metrics.bootstrap import interval, ratio_interval
 from stexplain.metrics.deletion import KINDS, deletion_curve
 from stexplain.metrics.localisation import OVER, localisation
 from stexplain.training import evaluate_forecast, historical_average, persistence
-from stexplain.training.forecast import METRICS
 from stexplain.training.daily_average import HistoricalAverage
+from stexplain.training.forecast import METRICS
 
 MODEL, WITHOUT = "model", "without its graph"
 """Names of the forecasts of the model, and of the same model trained without its graph."""

@@ -10,8 +10,8 @@ from torch import nn
 from stexplain.data.series import WindowBatch
 from stexplain.explainers.model.state import frozen_eval
 from stexplain.training.baselines import last_observed
-from stexplain.training.forecaster_call import ForecasterCall
 from stexplain.training.daily_average import HistoricalAverage
+from stexplain.training.forecaster_call import ForecasterCall
 
 BATCH = 64
 """Windows forecast at a time."""
