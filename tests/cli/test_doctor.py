@@ -6,14 +6,16 @@ import pytest
 import torch
 
 from stexplain.backend import dgl as dgl_backend
-from stexplain.cli import doctor
-from stexplain.cli.doctor import Finding, diagnose
+from stexplain.cli.diagnosis import diagnose as diagnosis
+from stexplain.cli.diagnosis import packages
+from stexplain.cli.diagnosis.diagnose import diagnose
+from stexplain.cli.diagnosis.finding import Finding
 
 
 @pytest.fixture
 def only_dgl(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out the imports of all packages, which take seconds."""
-    monkeypatch.setattr(doctor, "_declared", lambda: ["dgl"])
+    monkeypatch.setattr(packages, "declared_requirements", lambda: ["dgl"])
 
 
 def named(findings: list[Finding], name: str) -> Finding:
@@ -30,33 +32,36 @@ def test_all_is_well_here():
     assert all(not finding.remedy for finding in findings)
     assert named(findings, "torch").value == metadata.version("torch")
     assert "cpu by dgl, cuda by" in named(findings, "messages are passed").value
+    # The wheels of torch and DGL share one libgomp; `docs/decisions` says what two would mean.
+    assert "libgomp" in named(findings, "OpenMP runtimes").value
+    assert "set by" in named(findings, "waiting threads").value
 
 
 @pytest.mark.parametrize(
     ("requirement", "value", "remedy"),
     [
-        ("no-such-package-of-ours>=1", "not installed; wanted no-such-package-of-ours>=1", "pip install"),
-        ("torch<2.0", f"{torch.__version__}; wanted torch<2.0", 'pip install "torch<2.0"'),
-        ("dgl==0.1.3", "wanted dgl==0.1.3", 'pip install "dgl==0.1.3"'),
+        ("no-such-package-of-ours>=1", "not installed; expected no-such-package-of-ours>=1", "pip install"),
+        ("torch<2.0", f"{torch.__version__}; expected torch<2.0", 'pip install "torch<2.0"'),
+        ("dgl==0.1.3", "expected dgl==0.1.3", 'pip install "dgl==0.1.3"'),
     ],
 )
 def test_a_package_that_is_missing_or_of_another_version(monkeypatch, requirement: str, value: str, remedy: str):
-    monkeypatch.setattr(doctor, "_declared", lambda: [requirement])
-    (finding,) = doctor._packages()
+    monkeypatch.setattr(packages, "declared_requirements", lambda: [requirement])
+    (finding,) = packages.check_packages()
     assert not finding.ok
     assert value in finding.value
     assert finding.remedy.startswith(remedy)
 
 
 def test_a_requirement_for_another_python_is_not_looked_at(monkeypatch):
-    monkeypatch.setattr(doctor, "_declared", lambda: ["no-such-package-of-ours; python_version < '3.0'"])
-    assert doctor._packages() == []
+    monkeypatch.setattr(packages, "declared_requirements", lambda: ["no-such-package-of-ours; python_version < '3.0'"])
+    assert packages.check_packages() == []
 
 
 def test_a_package_that_cannot_be_imported(monkeypatch):
-    monkeypatch.setattr(doctor, "_declared", lambda: ["einops"])
+    monkeypatch.setattr(packages, "declared_requirements", lambda: ["einops"])
     monkeypatch.setitem(sys.modules, "einops", None)
-    (finding,) = doctor._packages()
+    (finding,) = packages.check_packages()
     assert not finding.ok
     assert "cannot be imported: ModuleNotFoundError" in finding.value
     assert finding.remedy == 'pip install --force-reinstall "einops"'
@@ -64,8 +69,8 @@ def test_a_package_that_cannot_be_imported(monkeypatch):
 
 def test_extras_may_be_missing_but_not_of_a_version_that_does_not_fit(monkeypatch):
     monkeypatch.setattr(
-        doctor,
-        "_declared",
+        packages,
+        "declared_requirements",
         lambda: [
             "numpy",
             "no-such-package-of-ours; extra == 'captum'",
@@ -73,7 +78,7 @@ def test_extras_may_be_missing_but_not_of_a_version_that_does_not_fit(monkeypatc
             "numpy>1; extra == 'docs'",
         ],
     )
-    captum, dev, docs = (named(doctor._extras(), f"extra {name!r}") for name in ("captum", "dev", "docs"))
+    captum, dev, docs = (named(packages.check_extras(), f"extra {name!r}") for name in ("captum", "dev", "docs"))
     assert captum.ok
     assert captum.value == "without no-such-package-of-ours (optional: pip install 'stexplain[captum]')"
     assert not dev.ok
@@ -82,10 +87,10 @@ def test_extras_may_be_missing_but_not_of_a_version_that_does_not_fit(monkeypatc
 
 
 def test_another_python(monkeypatch):
-    monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.13.1")
-    finding = named(doctor._python(), "python")
+    monkeypatch.setattr(packages.platform, "python_version", lambda: "3.13.1")
+    finding = named(packages.check_python(), "python")
     assert not finding.ok
-    assert finding.value.startswith("3.13.1; wanted ")
+    assert finding.value.startswith("3.13.1; expected ")
     assert "virtual environment" in finding.remedy
 
 
@@ -105,7 +110,7 @@ def test_dgl_that_cannot_be_imported_breaks_no_other_finding(monkeypatch, only_d
 
 def test_another_backend_of_dgl(monkeypatch):
     monkeypatch.setenv("DGLBACKEND", "mxnet")
-    (finding,) = doctor._dgl()
+    (finding,) = diagnosis.check_dgl()
     assert not finding.ok
     assert "mxnet" in finding.value
     assert "Unset DGLBACKEND" in finding.remedy
@@ -115,7 +120,7 @@ def test_another_backend_of_dgl(monkeypatch):
 def test_message_passing_that_is_wrong(monkeypatch, name: str):
     right = dgl_backend.aggregate_torch
     monkeypatch.setattr(dgl_backend, name, lambda topology, x, weight: right(topology, x, weight) * (1 + 1e-9))
-    (finding,) = doctor._message_passing()
+    (finding,) = diagnosis.check_message_passing()
     assert not finding.ok
     assert f"{name} on cpu is off by" in finding.value
     assert "Do not trust" in finding.remedy
@@ -134,16 +139,16 @@ class NanGradient(torch.autograd.Function):
 def test_message_passing_whose_gradient_is_nan_is_wrong(monkeypatch):
     right = dgl_backend.aggregate_torch
     monkeypatch.setattr(dgl_backend, "aggregate", lambda topology, x, w: right(topology, x, NanGradient.apply(w)))
-    (finding,) = doctor._message_passing()
+    (finding,) = diagnosis.check_message_passing()
     assert not finding.ok
 
 
-def test_the_gate_is_told(monkeypatch):
+def test_the_gate_is_reported(monkeypatch):
     from stexplain.backend import graphbolt as graphbolt_gate
 
     stub = graphbolt_gate.GraphboltStub("it has binaries for torch 2.2.1, and torch is 2.13.0")
     monkeypatch.setitem(sys.modules, graphbolt_gate.NAME, stub)
-    finding = named(doctor._dgl(), "gate for dgl.graphbolt")
+    finding = named(diagnosis.check_dgl(), "gate for dgl.graphbolt")
     assert finding.value == "in use: it has binaries for torch 2.2.1, and torch is 2.13.0"
     assert finding.ok
 
@@ -153,7 +158,7 @@ def test_devices_name_who_serves_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Some GPU")
     monkeypatch.setattr(dgl_backend, "dgl_has_cuda", lambda: False)
-    findings = doctor._devices()
+    findings = diagnosis.check_devices()
     assert named(findings, "torch's devices").value == "cpu, cuda (Some GPU)"
     assert named(findings, "DGL's devices").value == "cpu"
     assert named(findings, "messages are passed").value == "cpu by dgl, cuda by torch"
@@ -161,7 +166,7 @@ def test_devices_name_who_serves_cuda(monkeypatch):
 
 def test_a_cache_folder_is_not_made_by_looking(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("STEXPLAIN_CACHE", str(tmp_path / "a" / "b"))
-    (finding,) = doctor._cache()
+    (finding,) = diagnosis.check_cache()
     assert finding.ok
     assert str(tmp_path / "a" / "b") in finding.value
     assert list(tmp_path.iterdir()) == []
@@ -170,7 +175,7 @@ def test_a_cache_folder_is_not_made_by_looking(monkeypatch, tmp_path: Path):
 def test_a_cache_folder_that_cannot_be_written(monkeypatch, tmp_path: Path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("STEXPLAIN_CACHE", str(tmp_path / "file" / "cache"))
-    (finding,) = doctor._cache()
+    (finding,) = diagnosis.check_cache()
     assert not finding.ok
     assert "cannot be written: Not a directory" in finding.value
     assert "STEXPLAIN_CACHE" in finding.remedy
@@ -180,25 +185,25 @@ def test_a_card_that_is_not_valid(monkeypatch, tmp_path: Path):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "mine.toml").write_text("name = 'mine'\n")
     monkeypatch.setenv("STEXPLAIN_CARDS", str(tmp_path))
-    (finding,) = doctor._cards()
+    (finding,) = diagnosis.check_cards()
     assert not finding.ok
     assert "mine.toml is not a valid DatasetCard" in finding.value
 
 
-def test_without_any_card_the_package_is_not_whole(monkeypatch):
+def test_without_any_card_the_package_is_incomplete(monkeypatch):
     from stexplain import cards
 
     monkeypatch.setattr(cards, "card_names", lambda kind: [])
-    (finding,) = doctor._cards()
+    (finding,) = diagnosis.check_cards()
     assert not finding.ok
-    assert "Install it anew" in finding.remedy
+    assert "Install it again" in finding.remedy
 
 
 def test_a_check_that_breaks_is_a_finding(monkeypatch, only_dgl):
     def fail() -> list[str]:
         raise metadata.PackageNotFoundError("stexplain")
 
-    monkeypatch.setattr(doctor, "_declared", fail)
+    monkeypatch.setattr(packages, "declared_requirements", fail)
     finding = named(diagnose(), "packages")
     assert not finding.ok
     assert "PackageNotFoundError" in finding.value

@@ -57,7 +57,7 @@ def home(tmp_path_factory):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Charts take a second each; one test draws them."""
-    monkeypatch.setattr("stexplain.cli.explain._drawn", lambda *_: {})
+    monkeypatch.setattr("stexplain.cli.explain_output.draw_sample", lambda *_: {})
 
 
 def run(*arguments, ok=True):
@@ -76,15 +76,15 @@ def common(home, out):
 
 def test_map_chart_and_summary_are_written(home, tmp_path):
     out = tmp_path / "out"
-    told = json.loads(run(home / "model", *common(home, out), "--first", 2, "--json"))
+    summary = json.loads(run(home / "model", *common(home, out), "--first", 2, "--json"))
     e = Explanation.load(out / "explanation.nc")
-    assert told["method"] == e.method == "STG-Grad-CAM"
-    assert told["layer"] == "blocks.1"
-    assert [sample["id"] for sample in told["samples"]] == list(e.ids)
-    assert json.loads((out / "summary.json").read_text())["samples"] == told["samples"]
+    assert summary["method"] == e.method == "STG-Grad-CAM"
+    assert summary["layer"] == "blocks.1"
+    assert [sample["id"] for sample in summary["samples"]] == list(e.ids)
+    assert json.loads((out / "summary.json").read_text())["samples"] == summary["samples"]
     classes = dataset_card("planted").class_names
-    for row, sample in enumerate(told["samples"]):
-        assert sample["explained"] == classes[e.targets[row]]
+    for row, sample in enumerate(summary["samples"]):
+        assert sample["explained_class"] == classes[e.targets[row]]
         assert sample["score"] == pytest.approx(float(e.score[row]))
         best = e.nodes().iloc[row].nlargest(5)
         np.testing.assert_allclose([value for _, value in sample["top_nodes"]], best)
@@ -113,13 +113,13 @@ def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, und
     (tmp_path / "theirs.py").write_text(FOREIGN)
     monkeypatch.chdir(tmp_path)
     options = ["--inputs", "b c t n", "--layout", "b c t n", "--layer", "conv"]
-    told = json.loads(run("theirs:make", *common(home, tmp_path / "out"), *options, "--json"))
-    assert told["layer"] == "conv"
-    assert told["samples"][0]["top_nodes"][0][0].startswith("s")
+    summary = json.loads(run("theirs:make", *common(home, tmp_path / "out"), *options, "--json"))
+    assert summary["layer"] == "conv"
+    assert summary["samples"][0]["top_nodes"][0][0].startswith("s")
     for path, message in (
         ("theirs:mke", "has no 'mke'. Did you mean 'make'"),
         ("nowhere.at:all", "'nowhere' cannot be imported"),
-        ("theirs:number", "made a int; wanted a torch.nn.Module"),
+        ("theirs:number", "made a int; expected a torch.nn.Module"),
     ):
         error = run(path, *common(home, tmp_path / "out"), ok=False).exception
         assert isinstance(error, InputError)
@@ -140,15 +140,15 @@ def test_a_card_is_explained_with_random_weights_and_says_so(home, tmp_path, und
     [
         (["--method", "GradCam"], InputError, "unknown method 'GradCam'. Did you mean 'STGGradCAM'"),
         (["--target", "doubl in B"], InputError, "Did you mean 'double in B'"),
-        (["--target", "forecast:s1"], InputError, "is not forecast:NODE:HORIZON"),
+        (["--target", "forecast:s1"], InputError, "got 'forecast:s1'; expected forecast:NODE:HORIZON"),
         (["--ids", "f5_r001_C-doubl"], InputError, "unknown sample 'f5_r001_C-doubl'. Did you mean 'f5_r001_C-double'"),
-        (["--first", "0"], InputError, "wanted at least one sample"),
+        (["--first", "0"], InputError, "--first: got 0; expected at least 1"),
         (["--split", "random/tst"], InputError, "Did you mean 'random/test'"),
         (["--method", "Motion", "--layer", "blocks.0"], InputError, "Motion has no option 'layer'"),
         (["--card", "plantd"], CardError, "Did you mean 'planted'"),
     ],
 )
-def test_wrong_use_is_told_with_the_nearest(home, tmp_path, arguments, kind, message):
+def test_wrong_use_is_reported_with_the_nearest(home, tmp_path, arguments, kind, message):
     result = run(home / "model", *common(home, tmp_path / "out"), *arguments, ok=False)
     assert isinstance(result.exception, kind), result.output
     assert message in str(result.exception)
@@ -184,11 +184,11 @@ def on_roads(roads, out):
 def test_a_forecast_is_explained_and_its_sensor_ringed(roads, tmp_path):
     out = tmp_path / "out"
     options = ["--target", "forecast:s2:3", "--method", "InputGradient", "--split", "test"]
-    told = json.loads(run(*on_roads(roads, out), *options, "--json"))
+    summary = json.loads(run(*on_roads(roads, out), *options, "--json"))
     e = Explanation.load(out / "explanation.nc")
     assert (e.target, e.method, e.values.shape) == ("the forecast of s2 at horizon 3", "input gradient", (1, 1, 12, 4))
-    (sample,) = told["samples"]
-    assert sample["explained"] is None
+    (sample,) = summary["samples"]
+    assert sample["explained_class"] is None
     assert sample["score"] == pytest.approx(float(e.score[0]))
     page = next(out.glob("*.html")).read_text()
     assert "Which nodes matter for the forecast of s2 at horizon 3, input gradient" in page
@@ -217,7 +217,7 @@ def test_a_forecaster_has_no_classes(roads, tmp_path, target):
 def test_a_classifier_has_no_forecasts(home, tmp_path):
     error = run(home / "model", *common(home, tmp_path / "out"), "--target", "forecast:s1:3", ok=False).exception
     assert isinstance(error, InputError)
-    assert "STGCN tells classes apart" in str(error)
+    assert "--target: got a forecast, but the model in MODEL is a classifier" in str(error)
 
 
 def test_help_imports_nothing_heavy():

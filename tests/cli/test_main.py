@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from stexplain.cli import main as cli
+from stexplain.cli.openmp import SETTINGS
 from stexplain.errors import DataError
 from tests.bench.small_experiment import write_cards, write_recordings
 
@@ -19,8 +20,8 @@ def called(*arguments, **environment):
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; from stexplain import cli\n"
-        "try: cli.app(['--help'])\n"
+        "import sys; from stexplain.cli.main import app\n"
+        "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'dgl', 'numpy', 'pandas', 'altair', 'pydantic'} & set(sys.modules)))"
     )
@@ -52,7 +53,7 @@ def test_a_failure_ends_with_1(monkeypatch, capsys):
     assert capsys.readouterr().err == "stexplain: the disk is full\n"
 
 
-def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+def test_an_interrupt_says_how_to_resume(monkeypatch, capsys):
     def stopped():
         raise KeyboardInterrupt
 
@@ -60,7 +61,7 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
-    assert "same command again" in capsys.readouterr().err
+    assert "The same command resumes" in capsys.readouterr().err
 
 
 def test_list_and_show_as_json():
@@ -77,7 +78,7 @@ def test_prepare_check_and_a_store_that_changed(tmp_path):
     done = called("data", "prepare", folder, raw, "--out", out, "--json", "--quiet")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["kept"] == 72
-    assert "is whole: 72 recordings of 2 classes" in called("data", "check", out).stdout
+    assert "72 recordings of 2 classes" in called("data", "check", out).stdout
     with (out / "x.npy").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\xff")
@@ -94,13 +95,29 @@ def test_a_folder_without_recordings(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_folder_that_does_not_exist(tmp_path):
     done = called("data", "check", tmp_path / "nowhere")
     assert done.returncode == 2
-    assert f"there is no folder {tmp_path / 'nowhere'}" in done.stderr
+    assert f"FOLDER: got {tmp_path / 'nowhere'}, which does not exist" in done.stderr
 
 
 def test_doctor_as_json():
     done = called("doctor", "--json")
     assert done.returncode == 0, done.stdout
-    assert {"torch", "dgl"} <= {finding["name"] for finding in json.loads(done.stdout)}
+    findings = {finding["name"]: finding["value"] for finding in json.loads(done.stdout)}
+    assert {"torch", "dgl", "waiting threads", "OpenMP runtimes"} <= set(findings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ({}, "passive, idle threads sleep: OMP_WAIT_POLICY=PASSIVE, set by stexplain"),
+        ({"GOMP_SPINCOUNT": "1000"}, "as set: GOMP_SPINCOUNT=1000, set by the environment"),
+    ],
+)
+def test_the_wait_policy_is_set_before_torch_is_loaded(monkeypatch, setting, shown):
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    done = called("doctor", "--json", **setting)
+    findings = {finding["name"]: finding["value"] for finding in json.loads(done.stdout)}
+    assert findings["waiting threads"] == shown

@@ -1,0 +1,71 @@
+"""`stexplain bench`: runs an experiment."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stexplain.cli.options import Data, Json, Quiet, Seed
+
+
+def bench(
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT", help="ntu, nw-ucla, planted, roads, or a dataset card of your own with an experiment."
+        ),
+    ],
+    card: Annotated[str | None, typer.Option(help="Run the experiment on this dataset card instead.")] = None,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/CARD]")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A training recipe of the model cards.  [default: the experiment's own]"),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this run, such as xsub/stgcn10; may be repeated."),
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run an experiment: train, explain, score, report.
+
+    A run that was stopped resumes after its last finished stage when the same command is given again.
+
+    Examples:
+
+      stexplain bench ntu
+
+      stexplain bench ntu --data DIR --out runs/ntu-real
+
+      stexplain bench nw-ucla --data all_sqe --run xview/stgcn10
+
+      stexplain bench planted
+
+      stexplain bench roads --data los-loop --card los-loop
+    """
+    from stexplain.cli.validate.bench import validate_bench
+
+    validate_bench(experiment, card=card, data=data, out=out, recipe=recipe, runs=run)
+    import stexplain.bench
+
+    folder = stexplain.bench(
+        experiment,
+        card=card,
+        data=data,
+        out=out,
+        recipe=recipe,
+        runs=run,
+        seed=seed,
+        progress=not quiet,
+        command=" ".join(["stexplain", *sys.argv[1:]]),
+    )
+    if as_json:
+        typer.echo((folder / "results.json").read_text("utf-8"))
+        return
+    from stexplain.bench.summary import print_summary
+
+    print_summary(folder)

@@ -1,0 +1,163 @@
+"""`stexplain data`: prepare, list, show and check datasets."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stexplain.cli.options import CardArgument, Json, Quiet
+
+if TYPE_CHECKING:
+    from stexplain.cards import DatasetCard, SeriesCard
+
+data_app = typer.Typer(help="Prepare, list, show and check datasets.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@data_app.command("prepare")
+def prepare(
+    card: CardArgument,
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="The folder of recordings as downloaded.")],
+    out: Annotated[Path, typer.Option(help="The store to write.")],
+    missing: Annotated[
+        Path | None,
+        typer.Option(help="A file that names recordings to exclude, one a line, as the dataset's site gives it."),
+    ] = None,
+    keep: Annotated[
+        Literal["energy", "first"],
+        typer.Option(help="Which persons are kept where there are too many: those that move most, or the first."),
+    ] = "energy",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: one per core]")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read recordings once, in parallel, into a memory-mapped store. The same command resumes where it was stopped.
+
+    Example:
+
+      stexplain data prepare ntu nturgb+d_skeletons --out stores/ntu --missing missing.txt
+    """
+    from stexplain.cli.validate.datasets import validate_prepare
+
+    validate_prepare(card, raw, out, missing)
+    from stexplain.data.store.prepare import prepare as prepare_store
+
+    summary = prepare_store(card, raw, out, missing=missing, keep=keep, workers=workers, progress=not quiet)
+    _print(summary, as_json)
+
+
+@data_app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the dataset cards that are found by name.
+
+    Example:
+
+      stexplain data list --json
+    """
+    from stexplain.cards import any_card, card_names
+
+    cards = {name: any_card(name) for name in card_names("datasets")}
+    if as_json:
+        rows = [{"name": name, "title": card.title, "path": str(card.path)} for name, card in cards.items()]
+        typer.echo(json.dumps(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("card", "title", "content", box=None, pad_edge=False)
+    for name, card in cards.items():
+        table.add_row(name, card.title, _content(card))
+    Console(highlight=False).print(table)
+
+
+def _content(card: "DatasetCard | SeriesCard") -> str:
+    from stexplain.cards import DatasetCard
+
+    if isinstance(card, DatasetCard):
+        return f"{len(card.graph.nodes)} nodes, {len(card.classes)} classes; {', '.join(card.protocols)}"
+    series = card.series
+    return f"a series, one frame per {series.minutes:g} min; {series.window} frames in, {series.horizon} ahead"
+
+
+@data_app.command("show")
+def show(card: CardArgument, as_json: Json = False) -> None:
+    """Show what a card says: graph, axes, classes, protocols, licence, and how to get the data.
+
+    Example:
+
+      stexplain data show ntu
+    """
+    from stexplain.cards import DatasetCard, any_card
+
+    shown = any_card(card)
+    if as_json:
+        typer.echo(json.dumps({**shown.model_dump(mode="json"), "path": str(shown.path), "hash": shown.hash}))
+        return
+    typer.echo(f"{shown.title} ({shown.path.parent.name})\n{shown.summary.strip()}\n")
+    typer.echo(f"card       {shown.path}")
+    typer.echo(f"licence    {shown.licence}\nsite       {shown.url}\ncite       {shown.citation}")
+    for line in _recordings_lines(shown) if isinstance(shown, DatasetCard) else _series_lines(shown):
+        typer.echo(line)
+    typer.echo(f"\nHow to get it:\n{shown.obtain.strip()}")
+
+
+def _recordings_lines(card: "DatasetCard") -> list[str]:
+    axes, graph = card.axes, card.graph
+    return [
+        f"sample     {axes.instances} instances x T frames x {len(graph.nodes)} nodes x {', '.join(axes.channels)} "
+        f"({axes.unit}), {axes.frame_rate:g} frames per second",
+        f"graph      {len(graph.edges)} edges, centre {graph.center or 'none'}",
+        *(f"           {name}: {', '.join(nodes)}" for name, nodes in graph.groups.items()),
+        f"classes    {len(card.classes)}: {', '.join(card.class_names)}",
+        *(f"protocol   {name}: {protocol.title}" for name, protocol in card.protocols.items()),
+    ]
+
+
+def _series_lines(card: "SeriesCard") -> list[str]:
+    series, splits = card.series, card.series.splits
+    return [
+        f"series     {', '.join(series.channels)} ({series.unit}), one frame per {series.minutes:g} minutes",
+        f"window     {series.window} frames in, {series.target_channel} up to {series.horizon} frames ahead",
+        f"missing    {'NaN' if series.missing is None else f'NaN or {series.missing:g}'}",
+        f"split      by time: the first {splits.train:.0%} train, the next {splits.validation:.0%} validate, "
+        "the rest test",
+        "graph      comes with the data",
+    ]
+
+
+@data_app.command("check")
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A prepared store, or the folder of a card of your own.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card of your own.
+
+    Ends with 1 where there is a problem.
+
+    Examples:
+
+      stexplain data check stores/ntu
+
+      stexplain data check datasets/mine
+    """
+    from stexplain.cli.validate.datasets import is_card, validate_store_or_card
+
+    validate_store_or_card(folder)
+    if is_card(folder):
+        from stexplain.bench.check_card import check_card
+
+        report = check_card(folder)
+        _print(report, as_json)
+        if not report.ok:
+            raise typer.Exit(1)
+        return
+    from stexplain.data.store.prepared import check as check_store
+
+    _print(check_store(folder), as_json)
+
+
+def _print(result: Any, as_json: bool) -> None:
+    """Prints a result that has `to_dict` and reads well as text."""
+    typer.echo(json.dumps(result.to_dict()) if as_json else str(result))

@@ -1,0 +1,1 @@
+"""What `stexplain doctor` checks."""

@@ -1,0 +1,99 @@
+"""What `stexplain explain` explains: the samples, the model, and the samples that were chosen. Imports torch."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from torch import nn, random
+
+from stexplain.cards import DatasetCard, Recipe, SeriesCard
+from stexplain.cli.validate.explain import is_factory, saved_model
+from stexplain.data.clips import Clips
+from stexplain.data.load import load_dataset
+from stexplain.data.series import WindowedSeries
+from stexplain.errors import InputError, suggest, unknown
+from stexplain.graph import STGraph
+from stexplain.nn.checkpoint import load_model
+
+
+def load_samples(
+    model: str, card: DatasetCard | SeriesCard, data: Path | None, split: str | None
+) -> tuple[Clips | WindowedSeries, STGraph]:
+    """The samples of a split, sampled as the model's recipe says where it is a trained one, and their graph."""
+    if isinstance(card, SeriesCard):
+        series = load_dataset(card, data, split or "test")
+        assert series.graph is not None  # readers of series give one; only a series made in Python may have none
+        return series, series.graph
+    saved = (saved_model(model) or {}).get("recipe")
+    # A forecaster's recipe has no `frames`: it samples no clips.
+    recipe = Recipe.model_validate(saved) if saved and saved.get("frames") else None
+    clips = load_dataset(card, data, split or f"{next(iter(card.protocols))}/test", recipe=recipe)
+    return clips, clips.graph
+
+
+def load_network(model: str, graph: STGraph, classes: list[str]) -> nn.Module:
+    """The model: imported, trained, or a card's with random weights, which is said on stderr."""
+    if is_factory(model):
+        return _imported(model)
+    if saved_model(model) is not None:
+        return load_model(model)
+    # The caller's generator is put back; the seed makes two calls explain the same weights.
+    with random.fork_rng(devices=[]):
+        random.manual_seed(0)
+        network = load_model(model, graph=graph, classes=classes or None)
+    typer.echo(f"stexplain: {model} is a card: its weights are random, and so is its explanation.", err=True)
+    return network
+
+
+def _imported(path: str) -> nn.Module:
+    module, _, name = path.partition(":")
+    # As `python -m` does: a module beside the user is found, although the command lies elsewhere.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        imported = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise InputError(f"MODEL: got {path!r}, but {error.name!r} cannot be imported. Is it installed?") from error
+    if not hasattr(imported, name):
+        raise InputError(f"MODEL: got {path!r}, but {module} has no {name!r}. {suggest(name, dir(imported))}")
+    made = getattr(imported, name)
+    made = made if isinstance(made, nn.Module) else made()
+    if not isinstance(made, nn.Module):
+        raise InputError(f"MODEL: {path} made a {type(made).__name__}; expected a torch.nn.Module.")
+    return made
+
+
+def select_samples(samples: Clips | WindowedSeries, ids: list[str], first: int) -> list[int]:
+    """The indices of the samples of these ids; without ids, of the first ones.
+
+    Raises:
+        InputError: for an id that does not exist.
+    """
+    if not ids:
+        return list(range(min(first, len(samples))))
+    if isinstance(samples, WindowedSeries):
+        return [_window(samples, name) for name in ids]
+    names: list[Any] = list(samples.ids)
+    for name in ids:
+        if name not in names:
+            raise unknown("sample", name, names)
+    return [names.index(name) for name in ids]
+
+
+def _window(series: WindowedSeries, name: str) -> int:
+    """The index of a window, which is given as such or as the time at which it starts."""
+    last = len(series) - 1
+    if name.isdecimal() and int(name) <= last:
+        return int(name)
+    if series.time is None:
+        raise InputError(f"--ids: got {name!r}; windows are counted from 0 to {last}.")
+    if not name.isdecimal():
+        starts = {str(series.time_of(index)): index for index in range(len(series))}
+        if name in starts:
+            return starts[name]
+    raise InputError(
+        f"--ids: there is no window {name!r}: they are counted from 0 to {last}, or named by their start, "
+        f"'{series.time_of(0)}' to '{series.time_of(last)}'."
+    )

@@ -1,0 +1,1 @@
+"""Checks of the options of commands, before anything heavy is imported."""

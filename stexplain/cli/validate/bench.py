@@ -1,0 +1,84 @@
+"""Checks the options of `stexplain bench` before anything heavy is imported."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, card_path, card_values, model_card
+from stexplain.cli.validate.datasets import validate_card, validate_out, validate_recordings
+from stexplain.errors import CardError, suggest, unknown
+
+
+def validate_bench(
+    experiment: str,
+    *,
+    card: str | None,
+    data: Path | None,
+    out: Path | None,
+    recipe: str | None,
+    runs: Sequence[str] | None,
+) -> None:
+    """Checks the options of `stexplain bench`.
+
+    Raises:
+        CardError: where there is no such experiment, dataset card or recipe, or one of them is not valid.
+        InputError: where a run or a protocol does not exist, or a path is not what it should be.
+    """
+    path = _experiment_file(experiment)
+    dataset = validate_card(card or experiment, data)
+    declared = _declared_runs(card_values(path))
+    for name in runs or ():
+        if name not in declared:
+            raise unknown("run", name, declared)
+    for name in runs or declared:
+        _validate_run(declared[name], dataset, recipe)
+    validate_out(out)
+    if isinstance(dataset, DatasetCard):
+        validate_recordings(dataset, data)
+
+
+def _experiment_file(experiment: str) -> Path:
+    """The `experiment.toml` beside the dataset card of this name, or at this path."""
+    names = [*_with_experiment(card_names("datasets"))]
+    try:
+        card = card_path("datasets", experiment)
+    except CardError:
+        if Path(experiment).expanduser().exists():
+            raise  # a folder without a card: its own message says what is missing
+        raise CardError(
+            f"there is no experiment {experiment!r}. {suggest(experiment, names)} "
+            "Or give the path of a folder that holds card.toml and experiment.toml."
+        ) from None
+    path = card.with_name("experiment.toml")
+    if not path.is_file():
+        raise CardError(
+            f"the dataset {experiment!r} has no experiment: {path} is missing. Write one beside its card, or run "
+            f"another one on its data: stexplain bench NAME --card {experiment} --data DIR, with NAME one of "
+            f"{', '.join(names)}."
+        )
+    return path
+
+
+def _with_experiment(names: Iterable[str]) -> Iterable[str]:
+    return (name for name in names if card_path("datasets", name).with_name("experiment.toml").is_file())
+
+
+def _declared_runs(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The runs that an experiment declares, by name; whether the rest of it is valid is checked as it is run."""
+    runs = experiment.get("runs") or [{"model": model} for model in experiment.get("models", [])]
+    # A run without a name of its own is called after its protocol and model, as is its folder.
+    return {
+        str(run.get("name") or "/".join(str(run[key]) for key in ("protocol", "model") if key in run)): run
+        for run in runs
+    }
+
+
+def _validate_run(run: dict[str, Any], dataset: DatasetCard | SeriesCard, recipe: str | None) -> None:
+    # A run may be on a dataset of its own, which `--card` leaves as it is.
+    card = any_card(str(run["card"])) if run.get("card") else dataset
+    protocol = run.get("protocol")
+    if protocol is not None and isinstance(card, DatasetCard) and protocol not in card.protocols:
+        raise unknown(f"protocol of the card {card.name!r}", protocol, card.protocols)
+    name = recipe or run.get("recipe")
+    if "model" in run and name is not None:
+        model_card(run["model"]).recipe(name)
