@@ -2,19 +2,18 @@
 Explain your own graph
 ======================
 
-A graph from networkx, signals from a pandas frame, a small PyTorch model of your own: from there to an explanation, to a
-verdict on whether to trust it, and to a comparison with other methods. It runs in under a minute; copy it and put your
-own graph in place of this one.
+A graph from networkx, signals from a pandas frame and a small PyTorch model: this page goes from there to an explanation,
+a self-test of it, and a comparison with other methods. It runs in under a minute. Copy it and replace the graph by your own.
 
-The story: twelve pressure sensors in a water network. Sometimes a pipe leaks near sensor ``J4``: the pressure there sags
-for a while, and a little at its neighbours. Sometimes the pump at ``J10`` stutters. And at any time some other sensor
-jumps, which means nothing. A model learns to tell *normal*, *leak* and *pump* apart. Which sensors does it look at?
+The example has twelve pressure sensors in a water network. Sometimes a pipe leaks near sensor ``J4``: the pressure there
+drops for a while, and a little at its neighbours. Sometimes the pump at ``J10`` stutters. At any time another sensor may
+jump, independent of the class. A model learns the classes *normal*, *leak* and *pump*. Which sensors does it use?
 """
 
 # %%
 # A graph
 # -------
-# Any networkx graph will do. Names of nodes become text, positions are for drawing, groups are optional.
+# Any networkx graph works. Node names become text, positions are for drawing, groups are optional.
 
 import networkx as nx
 import numpy as np
@@ -34,8 +33,8 @@ graph
 # %%
 # Signals
 # -------
-# A pandas frame with a row per minute and a column per sensor, as a historian exports it, cut into windows of 48
-# minutes. What was planted is known here, so that what the explanation says can be checked.
+# A pandas frame with a row per minute and a column per sensor, cut into windows of 48 minutes. The cause of each class is
+# planted: its positions (sensor and minute) are recorded as ground truth, so that explanations can be checked.
 
 random = np.random.default_rng(0)
 CLASSES = ["normal", "leak", "pump"]
@@ -50,7 +49,7 @@ for window in range(WINDOWS):
     at, node = int(random.integers(4, 28)), int(random.integers(0, len(graph)))
     pressure.iloc[start + at : start + at + 12, node] += random.choice(
         [-1.5, 1.5]
-    )  # a jump that means nothing
+    )  # a distractor: independent of the class
     at = int(random.integers(4, 28))
     rows = slice(start + at, start + at + 14)
     if CLASSES[label[window]] == "leak":
@@ -64,8 +63,8 @@ for window in range(WINDOWS):
 pressure.iloc[:3, :5].round(2)
 
 # %%
-# The arrays that the model takes: ``[samples, channels, frames, nodes]`` here. Yours may be laid out in any way, as long
-# as you can write it down.
+# The model's input is ``[samples, channels, frames, nodes]`` here. Any other layout works too, if you state it as a
+# pattern.
 
 x = torch.tensor(pressure.to_numpy(np.float32)).view(WINDOWS, 1, FRAMES, len(graph))
 y = torch.tensor(label)
@@ -75,8 +74,8 @@ train, test = slice(0, 500), slice(500, WINDOWS)
 # %%
 # A model
 # -------
-# Plain PyTorch: a convolution in time, a step over the pipes, another in time, the mean over all, a linear head. It knows
-# nothing of this toolkit.
+# Plain PyTorch: a temporal convolution, one step of message passing over the pipes, another temporal convolution, global
+# average pooling, a linear head. It does not use this package.
 
 
 class Watch(nn.Module):
@@ -106,12 +105,12 @@ for _ in range(40):
         optimizer.step()
 model.eval()
 accuracy = float((model(x[test]).argmax(1) == y[test]).float().mean())
-print(f"{accuracy:.0%} of the test windows are told right")
+print(f"test accuracy: {accuracy:.0%}")
 
 # %%
 # An explanation
 # --------------
-# Three things are said: which layer, how its tensor is laid out, and how the input is. The model is left as it was.
+# State three facts: the layer, the layout of its tensor, and the layout of the input. The model stays unchanged.
 
 about = {"inputs": "b c t n", "graph": graph, "classes": CLASSES}
 layer = {"layer": "second", "layout": "b c t n"}
@@ -121,19 +120,17 @@ with stx.STGGradCAM(model, **layer, **about) as explain:
 e
 
 # %%
-# Importance per node, a pandas frame. Here the mean over all leaks:
+# Importance per node is a pandas frame. The mean over all leaks:
 
 e.nodes().mean().sort_values(ascending=False).head().round(4)
 
 # %%
-# Drawn on the graph's own layout. Drag the slider through the minutes of one window.
+# Drawn at the graph's positions, with a slider over the minutes of one window.
 
-stx.viz.network(
-    graph, e.importance[0, 0], time=e.time, title="Where the model saw this leak"
-)
+stx.viz.network(graph, e.importance[0, 0], time=e.time, title="Importance for one leak")
 
 # %%
-# The same over time, and the most important nodes over all leaks, with intervals over windows.
+# The same window as a heat map over time. Then the most important nodes over all leaks, with intervals over windows.
 
 stx.viz.timeline(e, sample=0)
 
@@ -141,10 +138,10 @@ stx.viz.timeline(e, sample=0)
 stx.viz.top_nodes(e, k=6)
 
 # %%
-# Is it to be trusted?
-# --------------------
-# `selftest` tries what must hold for any explanation of any model: the same map alone or in a batch, nothing left behind
-# on the model, and, most of all, that the map changes when what the model has learnt is taken away from it.
+# Self-test
+# ---------
+# `selftest` runs checks that any explanation of any model should pass. The map of a sample is the same alone and in a batch.
+# The model is unchanged afterwards. And the map changes as the model's weights are randomised.
 
 batch = Batch(
     x=x[test].permute(0, 2, 3, 1)[:, None],
@@ -156,7 +153,7 @@ batch = Batch(
 
 
 def renumbered(order):
-    """The same model with its nodes in another order: only the adjacency knows one."""
+    """The same model with its nodes in another order: only the adjacency depends on it."""
     other = Watch(
         torch.tensor(nx.to_numpy_array(pipes), dtype=torch.float32), len(CLASSES)
     )
@@ -174,11 +171,11 @@ tested = stx.selftest(
 print(tested)
 
 # %%
-# Which method finds the truth?
-# -----------------------------
-# Where one knows the truth, as here, methods can be scored against it. `Motion` and `Random` know no model: a method that
-# does not beat them has shown nothing. Differences are tested on the same windows, and corrected for how many tests there
-# are.
+# Comparison of methods
+# ---------------------
+# With ground truth, methods can be scored against it. `Motion` (motion energy) and `Random` (random attribution) are
+# baseline explainers: they use no model, and an explainer should score higher. Tests are paired, on the same windows, and
+# corrected for multiple tests.
 
 from stexplain.explainers import HiResCAM, IntegratedGradients, Motion, Occlusion
 from stexplain.metrics import localisation_score
@@ -193,7 +190,7 @@ faults = Batch(
     ),
     batch.truth[affected],
 )
-found = stx.compare(
+result = stx.compare(
     [
         stx.STGGradCAM(model, **layer, **about),
         HiResCAM(model, **layer, **about),
@@ -211,25 +208,25 @@ found = stx.compare(
     faults,
     progress=False,
 )
-found
+result
 
 # %%
 stx.viz.comparison(
-    found.to_frame(),
-    controls=["motion", "random"],
+    result.to_frame(),
+    baseline_explainers=["motion", "random"],
     reference={"auroc, nodes": 0.5},
     columns=3,
 )
 
 # %%
-# And how sure is one that Grad-CAM beats the controls?
+# Is Grad-CAM better than the baseline explainers? Differences with intervals and corrected p values:
 
-tests = found.tests(against=["motion", "random"])
+tests = result.tests(against=["motion", "random"])
 tests.loc[
     tests["method"] == "STG-Grad-CAM",
     ["metric", "against", "difference", "low", "high", "p_corrected"],
 ].round(4)
 
 # %%
-# What to read next: :doc:`/limits` says what such maps can and cannot show, :doc:`/own-model` how layouts are written,
-# and :doc:`/extending` how to add a method, a dataset or a model of your own.
+# Read next: :doc:`/limits` on what such maps can and cannot show, :doc:`/own-model` on layouts, and :doc:`/extending` on
+# how to add a method, a dataset or a model.

@@ -1,19 +1,19 @@
 """
-Traffic: from a CSV pair to an explained congestion
-===================================================
+Traffic: from two CSV files to an explained slowdown
+====================================================
 
-Loop detectors on a road network, a reading of speed every five minutes. A forecaster says how fast traffic will be at
-every detector for the next hour. *Which detectors, when, made it expect a congestion here in half an hour?*
+Loop detectors on a road network measure the speed every five minutes. A forecaster predicts the speed at every detector for
+the next hour. *Which detectors, and when, made it expect a slowdown here in half an hour?*
 
-The roads and readings of this page are generated, so that the cause of every congestion is known and what the
-explanation says can be checked. Your own are a table of readings and a table of edges as well.
+The roads and speeds of this page are synthetic, so that the cause of every slowdown is known and explanations can be
+checked. Your own data are a table of speeds and a table of edges as well.
 """
 
 # %%
 # Two tables
 # ----------
-# Readings, a row per five minutes and a column per sensor, and edges, from one sensor to the next downstream. Some readings
-# are missing: they stay missing, and never become a speed of zero.
+# Speeds: a row per five minutes and a column per sensor. Edges: from one sensor to the next downstream. Some values are
+# missing: they stay missing, and never become a speed of zero.
 
 import tempfile
 from pathlib import Path
@@ -23,10 +23,11 @@ import torch
 
 import stexplain as stx
 from stexplain.cards import model_card, series_card
-from stexplain.data import WindowedSeries, planted_roads
+from stexplain.data import WindowedSeries
+from stexplain.data.planted.roads import generate
 
 folder = Path(tempfile.mkdtemp())
-planted_roads.generate(series_card("roads"), folder)
+generate(series_card("roads"), folder)
 
 speeds = pd.read_csv(folder / "speeds.csv", index_col=0, parse_dates=True)
 edges = pd.read_csv(folder / "edges.csv")
@@ -36,8 +37,8 @@ speeds.iloc[:4, :6].round(1)
 # %%
 # A graph, and windows
 # --------------------
-# An hour is read, an hour is forecast. Nothing is copied: a window is cut when it is asked for. The parts follow each other in
-# time, and no reading is in two of them.
+# The input is one hour, the forecast the next hour. Windows are cut on demand, without a copy. The splits follow each other
+# in time, and no observation is in two of them.
 
 graph = stx.STGraph.from_pandas(
     edges,
@@ -54,8 +55,8 @@ train
 # %%
 # A forecaster
 # ------------
-# The network of Yu, Yin and Zhu (2018), small. It takes mph and gives mph: the scaler, of training readings only, lives
-# inside of it.
+# A small version of the network of Yu, Yin and Zhu (2018). It takes and returns mph: the scaler, fitted on the training
+# split, is part of the model.
 
 card = model_card("stgcn-roads")
 recipe = card.recipe("quick").model_copy(update={"epochs": 5})
@@ -64,10 +65,10 @@ model = stx.load_model(card, graph=graph, recipe=recipe)
 history = stx.fit(model, train, recipe=recipe, validation=validation, progress=False)
 
 # %%
-# Is it worth explaining?
-# -----------------------
-# Only a forecaster that beats the two guesses which cost nothing: that all stays as it is now, and that all is as it is
-# usually at this time of day.
+# Forecast error
+# --------------
+# Explain a forecaster only if its error is below that of two baselines: persistence (the last observation) and the
+# historical average at this time of day.
 
 from stexplain.training import (
     evaluate_forecast,
@@ -87,35 +88,37 @@ table = pd.concat(
 table.round(2)
 
 # %%
-# And does it use its graph? The same network is trained once more, every sensor hearing only itself. Where the two are as
-# good, an explanation that points at other sensors is of little weight.
+# Does it use its graph? The same network is trained again without message passing (identity adjacency). If the two errors
+# are the same, an explanation that highlights other sensors has little weight.
 
 ablation = graph_ablation(
     model, train, test, recipe=recipe, validation=validation, progress=False
 )
 print(
-    f"Without its graph it errs by {ablation.gain.value:.2f} mph more [{ablation.gain.low:.2f}, {ablation.gain.high:.2f}]."
+    f"Without message passing the error is {ablation.gain.value:.2f} mph higher [{ablation.gain.low:.2f}, {ablation.gain.high:.2f}]."
 )
 
 # %%
-# A congestion that it foresaw
-# ----------------------------
-# Of all test windows, the sensor whose speed half an hour later fell most, in what came and in what was forecast.
+# A predicted slowdown
+# --------------------
+# Of all test windows and sensors, take the largest drop of speed within half an hour that is both observed and forecast.
 
 STEP = 6  # half an hour ahead
 batch = test.batch(slice(None))
 with torch.no_grad():
     forecast = model(batch.x, observed=batch.observed)
-now = batch.x[:, 0, -1, :, 0]
-seen = batch.observed[:, 0, -1] & batch.y_observed[:, STEP - 1]
-fall = torch.where(
-    seen, torch.minimum(now - batch.y[:, STEP - 1], now - forecast[:, STEP - 1]), -1.0
+last = batch.x[:, 0, -1, :, 0]
+present = batch.observed[:, 0, -1] & batch.y_observed[:, STEP - 1]
+drop = torch.where(
+    present,
+    torch.minimum(last - batch.y[:, STEP - 1], last - forecast[:, STEP - 1]),
+    -1.0,
 )
-window, node = divmod(int(fall.argmax()), len(graph))
+window, node = divmod(int(drop.argmax()), len(graph))
 sensor = graph.nodes[node]
 one = batch[window : window + 1]
 print(
-    f"{sensor}, {test.time_of(window, 11)}: {now[window, node]:.0f} mph now, {one.y[0, STEP - 1, node]:.0f} mph to come"
+    f"{sensor}, {test.time_of(window, 11)}: {last[window, node]:.0f} mph now, {one.y[0, STEP - 1, node]:.0f} mph half an hour later"
 )
 
 stx.viz.forecast(
@@ -123,43 +126,43 @@ stx.viz.forecast(
     one.y[0, :, node],
     {"model": forecast[window, :, node]},
     horizon=STEP,
-    title=f"What was forecast for {sensor}, and what came",
+    title=f"Forecast and observed speed at {sensor}",
 )
 
 # %%
-# Which readings made it say so?
-# ------------------------------
-# Integrated gradients against what is usual at this time of day: every value is in mph, and they sum to how far the forecast
-# lies from the one that an ordinary day would have had.
+# Contributions to the forecast
+# -----------------------------
+# Integrated gradients with the historical average at this time of day as the baseline. All values are in mph, and they sum to
+# the difference between this forecast and the forecast for the historical average.
 
 from stexplain.explainers import IntegratedGradients
 
 known = speeds.iloc[train.covered]
-usual = known.groupby(known.index.time).mean()
-ordinary = torch.tensor(
-    usual.loc[[test.time_of(window, step).time() for step in range(12)]].to_numpy()
+average = known.groupby(known.index.time).mean()
+baseline = torch.tensor(
+    average.loc[[test.time_of(window, step).time() for step in range(12)]].to_numpy()
 )
-explain = IntegratedGradients(model, baseline=ordinary[None, :, :, None])
+explain = IntegratedGradients(model, baseline=baseline[None, :, :, None])
 e = explain(one, target=stx.Forecast(sensor, STEP))
 print(
-    f"{e.values.sum():.1f} mph in all; left unexplained: {float(e.extra['convergence_delta'][0]):.2f} mph"
+    f"sum of contributions: {e.values.sum():.1f} mph; convergence delta: {float(e.extra['convergence_delta'][0]):.2f} mph"
 )
 
 # %%
-# On the map. Blue lowered the forecast; drag the slider through the hour.
+# On the road network, with a slider over lags. Blue observations lowered the forecast.
 
 stx.viz.road_network(e, marked={"forecast": [sensor]})
 
 # %%
-# As a table of sensors and lags. The congestion began downstream, and is on its way up the road:
+# As a heat map of sensors and lags. The slowdown started downstream and moves upstream:
 
 stx.viz.lag_map(e, nodes=12, marked={"forecast": [sensor]})
 
 # %%
-# Does the model mean it?
-# -----------------------
-# If these readings matter, then putting what is usual in their place must move the forecast, and faster than replacing as
-# many readings at random.
+# Faithfulness
+# ------------
+# If these observations matter, replacing them by the historical average must move the forecast, and faster than replacing
+# the same number at random.
 
 from stexplain.metrics import deletion_curve
 
@@ -170,16 +173,16 @@ curve = deletion_curve(
     target=stx.Forecast(sensor, STEP),
     ranking="magnitude",
     repeats=10,
-    baseline=ordinary[None, :, :, None],
+    baseline=baseline[None, :, :, None],
 )
 stx.viz.deletion(
     curve.to_frame("change"),
     score="mph",
-    title="How the forecast moves as readings are replaced",
+    title="Change of the forecast as observations are masked",
 )
 
 # %%
-# The whole of it, with several congestions, all methods and their scores against the planted causes, is one command::
+# One command does all of this for many slowdowns and all methods, with scores against ground truth::
 #
 #     stexplain bench roads
 #     stexplain bench roads --data DIR --card los-loop
