@@ -1,6 +1,6 @@
 """Graphs whose nodes carry signals over time, and the relations that a convolution over them sums."""
 
-from stexplain.graph.changing import ChangingGraph as ChangingGraph
+from stexplain.graph.dynamic import DynamicGraph as DynamicGraph
 from stexplain.graph.relations import Relations as Relations
 from stexplain.graph.stgraph import STGraph as STGraph
 from stexplain.graph.stgraph import Strategy as Strategy

@@ -1,4 +1,4 @@
-"""What holds for every STGraph: checked once, when it is made, with a message that names the node, edge or group."""
+"""The checks of an STGraph's arguments, done once when it is built. A message names the node, edge or group."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from stexplain.errors import InputError, unknown
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """A copy that cannot be written to."""
+    """A read-only copy."""
     copy = array.copy()
     copy.setflags(write=False)
     return copy
@@ -20,15 +20,13 @@ def checked_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
     """The names of the nodes: at least one, text, unique."""
     names = tuple(nodes)
     if not names:
-        raise InputError("a graph needs at least one node; none came.")
-    seen: set[str] = set()
+        raise InputError("nodes: got none; expected at least one.")
+    seen: set[str] = set()  # a search of the tuple for every name would be quadratic
     for index, name in enumerate(names):
         if not isinstance(name, str) or not name:
-            raise InputError(f"node {index} is called {name!r}; wanted a name, as text that is not empty.")
+            raise InputError(f"node {index}: got the name {name!r}; expected text that is not empty.")
         if name in seen:
-            raise InputError(
-                f"the node {name!r} is there twice, at {names.index(name)} and {index}. Names must be unique."
-            )
+            raise InputError(f"nodes: got {name!r} twice, at {names.index(name)} and {index}; expected unique names.")
         seen.add(name)
     return names
 
@@ -38,33 +36,36 @@ def checked_edges(names: tuple[str, ...], edges: ArrayLike, directed: bool) -> N
     try:
         given = np.asarray(edges)
     except ValueError:
-        raise InputError("edges are not all pairs; wanted [E, 2] indices (source, target).") from None
-    if given.size == 0:
+        raise InputError("edges: got rows of unequal length; expected [E, 2] indices (source, target).") from None
+    if given.size == 0:  # an empty list has neither the shape nor the type of edges
         return frozen(np.zeros((0, 2), dtype=np.int64))
     if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
         raise InputError(
-            f"edges have shape {given.shape} and type {given.dtype}; wanted [E, 2] whole numbers (source, target). "
-            "For edges by the names of nodes use STGraph.from_edges."
+            f"edges has shape {given.shape} and type {given.dtype}; expected [E, 2] integers (source, target). "
+            "For edges by node names use STGraph.from_edges."
         )
     pairs = given.astype(np.int64)
+    # Negative indices are refused: numpy would count them from the end.
     out = np.flatnonzero(((pairs < 0) | (pairs >= len(names))).any(axis=1))
     if out.size:
         raise InputError(
-            f"edge {out[0]} is {tuple(pairs[out[0]].tolist())}; wanted indices from 0 to {len(names) - 1}: "
-            f"the graph has {len(names)} nodes."
+            f"edge {out[0]}: got {tuple(pairs[out[0]].tolist())}; expected indices from 0 to {len(names) - 1}, as the "
+            f"graph has {len(names)} nodes."
         )
     loops = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
     if loops.size:
         raise InputError(
-            f"edge {loops[0]} leads from {names[pairs[loops[0], 0]]!r} to itself. "
-            "Leave self loops out: relations add them where they belong."
+            f"edge {loops[0]}: got a self loop of {names[pairs[loops[0], 0]]!r}. Leave self loops out: relations add "
+            "them where a strategy needs them."
         )
+    # Without a direction, (a, b) and (b, a) are the same edge.
     ends = pairs if directed else np.sort(pairs, axis=1)
+    # `first` gives the index of a repeated edge in the caller's order, for the message.
     _, first, counts = np.unique(ends, axis=0, return_index=True, return_counts=True)
     if (counts > 1).any():
         source, target = pairs[int(first[counts > 1].min())].tolist()
-        way = "" if directed else " (an undirected edge is given once, either way round)"
-        raise InputError(f"the edge {names[source]!r} - {names[target]!r} is there more than once{way}. Give it once.")
+        hint = "" if directed else " (an undirected edge counts in either direction)"
+        raise InputError(f"edges: got {names[source]!r} - {names[target]!r} more than once{hint}. Give it once.")
     return frozen(pairs)
 
 
@@ -73,37 +74,37 @@ def checked_weight(names: tuple[str, ...], edges: NDArray[np.int64], weight: Arr
     try:
         values = np.ones(len(edges)) if weight is None else np.asarray(weight, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"weight is {weight!r}; wanted [{len(edges)}] numbers, one per edge.") from None
+        raise InputError(f"weight: got {weight!r}; expected [{len(edges)}] numbers, one per edge.") from None
     if values.shape != (len(edges),):
         raise InputError(
-            f"weight has shape {values.shape}; wanted [{len(edges)}], one per edge. "
-            "For weights that change over time use ChangingGraph."
+            f"weight has shape {values.shape}; expected [{len(edges)}], one per edge. "
+            "For weights that change over time use DynamicGraph."
         )
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        source, target = edges[bad[0]].tolist()
+    invalid = np.flatnonzero(~np.isfinite(values))
+    if invalid.size:
+        source, target = edges[invalid[0]].tolist()
         raise InputError(
-            f"the edge {names[source]!r} - {names[target]!r} has the weight {values[bad[0]]}; wanted a finite number. "
-            "Leave out edges that are not there."
+            f"weight of the edge {names[source]!r} - {names[target]!r}: got {values[invalid[0]]}; expected a finite "
+            "number. Leave absent edges out."
         )
     return frozen(values)
 
 
 def checked_groups(names: tuple[str, ...], groups: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     """Groups of known nodes, none empty, no node twice in one."""
-    known, found = set(names), {}
+    known, checked = set(names), {}
     for group, members in groups.items():
-        if isinstance(members, str):
-            raise InputError(f"the group {group!r} is {members!r}; wanted a list of names of nodes.")
-        found[str(group)] = tuple(members)
-        if not found[str(group)]:
-            raise InputError(f"the group {group!r} has no nodes. Leave it out.")
-        for node in found[str(group)]:
+        if isinstance(members, str):  # which would be taken for its letters
+            raise InputError(f"group {group!r}: got {members!r}; expected a list of node names.")
+        checked[str(group)] = tuple(members)
+        if not checked[str(group)]:
+            raise InputError(f"group {group!r}: got no nodes. Leave it out.")
+        for node in checked[str(group)]:
             if node not in known:
                 raise unknown(f"node in the group {group!r}:", node, names)
-        if len(set(found[str(group)])) < len(found[str(group)]):
-            raise InputError(f"the group {group!r} names a node twice: {', '.join(found[str(group)])}.")
-    return found
+        if len(set(checked[str(group)])) < len(checked[str(group)]):
+            raise InputError(f"group {group!r}: got a node twice: {', '.join(checked[str(group)])}.")
+    return checked
 
 
 def checked_positions(
@@ -120,28 +121,29 @@ def checked_positions(
         missing = [name for name in names if name not in positions]
         if missing:
             shown = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
-            raise InputError(f"positions of {shown} are missing. Give those of all {len(names)} nodes, or none.")
+            raise InputError(f"positions: {shown} missing. Give those of all {len(names)} nodes, or none.")
+        # From here on as an array, in the order of the nodes.
         positions = [np.asarray(positions[name], dtype=np.float64) for name in names]
     try:
         values = np.asarray(positions, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"positions are not all pairs of numbers; wanted [{len(names)}, 2].") from None
+        raise InputError(f"positions: got rows that are not pairs of numbers; expected [{len(names)}, 2].") from None
     if values.shape != (len(names), 2):
-        raise InputError(f"positions have shape {values.shape}; wanted [{len(names)}, 2], a point (x, y) per node.")
+        raise InputError(f"positions has shape {values.shape}; expected [{len(names)}, 2], a point (x, y) per node.")
     if not np.isfinite(values).all():
         name = names[int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])]
-        raise InputError(f"the position of {name!r} is NaN or infinite; wanted a point (x, y).")
+        raise InputError(f"position of {name!r}: got NaN or infinity; expected a point (x, y).")
     return frozen(values)
 
 
 def node_index(node: int | str, names: Sequence[str], count: int, others: Sequence[str] = ()) -> int:
-    """The index of a node that is given by its name or index.
+    """The index of a node, from its name or its index.
 
     Args:
         node: name or index.
-        names: of the nodes; none where no graph names them.
-        count: how many there are, N.
-        others: what else may be named, for the message.
+        names: of the nodes; empty where there is no graph.
+        count: the number of nodes, N.
+        others: other names that the caller accepts, for the message.
 
     Raises:
         InputError: where there is no such node, with the nearest name.
@@ -152,10 +154,10 @@ def node_index(node: int | str, names: Sequence[str], count: int, others: Sequen
     """
     if isinstance(node, str):
         if not names:
-            raise InputError(f"no graph names the nodes, so {node!r} cannot be found. Give `graph`, or an index.")
+            raise InputError(f"node: got the name {node!r}, but no graph is known. Give `graph`, or an index.")
         if node not in names:
             raise unknown("node", node, [*names, *others])
         return list(names).index(node)
     if not 0 <= node < count:
-        raise InputError(f"there is no node {node}: there are {count}, counted from 0 to {count - 1}.")
+        raise InputError(f"node: got index {node}; expected 0 to {count - 1}.")
     return int(node)

@@ -98,7 +98,7 @@ def test_a_card_without_fault(tmp_path):
         ('unit = "m"\n', "", "axes.unit: is missing"),
         ('["hip", "knee"]', '["hipp", "knee"]', "names the unknown node 'hipp'. Did you mean 'hip'?"),
         ('"foot"]\n', '"foot", "hip"]\n', "graph.nodes: 'hip' is there 2 times"),
-        ('"knee"], [', '"knee"], ["knee", "hip"], [', "the edge 'hip' - 'knee' is there more than once"),
+        ('"knee"], [', '"knee"], ["knee", "hip"], [', "got 'hip' - 'knee' more than once"),
         ("id = 2", "id = 1", "classes: the id 1 is there 2 times"),
         ('"sit"', '"walk"', "classes: the name 'walk' is there 2 times"),
         ("id = 2", "id = 2\ninstances = 2", "classes: 'sit' has 2 instances; axes.instances is 1"),

@@ -9,16 +9,16 @@ from tests import reference
 
 @st.composite
 def graphs(draw: st.DrawFn, directed: bool | None = None, weighted: bool = True) -> STGraph:
-    """Any graph of up to 8 nodes: with and without a direction, connected or not."""
+    """Any graph of up to 8 nodes: directed or not, connected or not."""
     nodes = draw(st.integers(1, 8))
-    way = draw(st.booleans()) if directed is None else directed
-    pairs = [(s, t) for s in range(nodes) for t in range(nodes) if (s != t if way else s < t)]
+    directed = draw(st.booleans()) if directed is None else directed
+    pairs = [(s, t) for s in range(nodes) for t in range(nodes) if (s != t if directed else s < t)]
     edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
     weight = [draw(st.floats(0.01, 10)) for _ in edges] if weighted else None
     names = [f"n{index}" for index in range(nodes)]
-    return STGraph(names, edges, weight, center=names[draw(st.integers(0, nodes - 1))], directed=way)
+    return STGraph(names, edges, weight, center=names[draw(st.integers(0, nodes - 1))], directed=directed)
 
 
 def dense(graph: STGraph) -> np.ndarray:
-    """Its adjacency, ``[N, N]``."""
+    """The adjacency, ``[N, N]``."""
     return reference.dense_adjacency(len(graph), graph.edges, graph.weight, graph.directed)

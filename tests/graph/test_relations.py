@@ -13,8 +13,8 @@ from tests import reference
 from tests.graph.drawn_graphs import dense, graphs
 
 
-def assert_equal(relations: Relations, wanted: list[np.ndarray]) -> None:
-    np.testing.assert_allclose(relations.matrices(len(wanted[0])), np.stack(wanted), rtol=0, atol=1e-12)
+def assert_equal(relations: Relations, expected: list[np.ndarray]) -> None:
+    np.testing.assert_allclose(relations.matrices(len(expected[0])), np.stack(expected), rtol=0, atol=1e-12)
 
 
 @settings(deadline=None)
@@ -25,20 +25,20 @@ def test_uniform_is_the_symmetric_normalisation(graph: STGraph):
 
 @settings(deadline=None)
 @given(graphs(directed=True))
-def test_uniform_in_a_directed_graph_divides_by_what_leaves_and_what_arrives(graph: STGraph):
+def test_uniform_in_a_directed_graph_divides_by_outgoing_and_incoming_weights(graph: STGraph):
     own = dense(graph) + np.eye(len(graph))
-    wanted = own / np.sqrt(np.outer(own.sum(axis=1), own.sum(axis=0)))
-    assert_equal(graph.relations("uniform"), [wanted])
+    expected = own / np.sqrt(np.outer(own.sum(axis=1), own.sum(axis=0)))
+    assert_equal(graph.relations("uniform"), [expected])
 
 
 @settings(deadline=None)
 @given(graphs(weighted=False), st.integers(0, 3))
-def test_distance_and_spatial_are_those_of_the_paper(graph: STGraph, max_hop: int):
+def test_distance_and_spatial_equal_the_paper(graph: STGraph, max_hop: int):
     center = graph.index(graph.center or "")
     assert_equal(graph.relations("distance", max_hop=max_hop), reference.hop_relations(dense(graph), max_hop))
     for strategy, truncate in (("spatial", False), ("spatial-stgcn2018", True)):
-        wanted = reference.spatial_relations(dense(graph), center, max_hop, truncate)
-        assert_equal(graph.relations(strategy, max_hop=max_hop), wanted)
+        expected = reference.spatial_relations(dense(graph), center, max_hop, truncate)
+        assert_equal(graph.relations(strategy, max_hop=max_hop), expected)
 
 
 @settings(deadline=None)
@@ -51,17 +51,17 @@ def test_weights_enter_distance_and_spatial(graph: STGraph):
 
 @settings(deadline=None)
 @given(graphs(), st.integers(0, 3))
-def test_random_walk_is_that_of_the_paper(graph: STGraph, steps: int):
-    wanted = reference.walk_relations(dense(graph), steps, graph.directed)
-    assert_equal(graph.relations("random_walk", steps=steps), wanted)
+def test_random_walk_equals_the_paper(graph: STGraph, steps: int):
+    expected = reference.walk_relations(dense(graph), steps, graph.directed)
+    assert_equal(graph.relations("random_walk", steps=steps), expected)
 
 
 @settings(deadline=None)
 @given(graphs(directed=False), st.integers(1, 5))
 def test_chebyshev_is_the_cosine_over_the_spectrum(graph: STGraph, order: int):
-    wanted = reference.chebyshev_relations(dense(graph), order)
+    expected = reference.chebyshev_relations(dense(graph), order)
     got = graph.relations("chebyshev", order=order).matrices(len(graph))
-    np.testing.assert_allclose(got, np.stack(wanted), rtol=0, atol=1e-6)  # arccos loses half of the digits at 1
+    np.testing.assert_allclose(got, np.stack(expected), rtol=0, atol=1e-6)  # arccos loses half of the digits at 1
 
 
 def test_chebyshev_terms_of_two_nodes_by_hand():
@@ -74,10 +74,10 @@ def test_chebyshev_of_a_large_graph_takes_the_sparse_eigenvalue():
     # A ring of even length is bipartite: its largest eigenvalue is exactly 2.
     ring = STGraph(map(str, range(1002)), [(node, (node + 1) % 1002) for node in range(1002)])
     exact = ring.relations("chebyshev", order=2, largest=2.0)
-    found = ring.relations("chebyshev", order=2)
-    near = {(s, t): w for s, t, w in zip(exact.source[1], exact.target[1], exact.weight[1], strict=True)}
-    for s, t, w in zip(found.source[1], found.target[1], found.weight[1], strict=True):
-        assert abs(near.get((s, t), 0.0) - w) < 1e-8
+    ours = ring.relations("chebyshev", order=2)
+    by_edge = {(s, t): w for s, t, w in zip(exact.source[1], exact.target[1], exact.weight[1], strict=True)}
+    for s, t, w in zip(ours.source[1], ours.target[1], ours.weight[1], strict=True):
+        assert abs(by_edge.get((s, t), 0.0) - w) < 1e-8
 
 
 def test_the_skeleton_of_ntu_has_25_24_24_edges_and_25_40_8_as_released():
@@ -88,7 +88,7 @@ def test_the_skeleton_of_ntu_has_25_24_24_edges_and_25_40_8_as_released():
         assert tuple(map(len, relations.source)) == counts
         assert relations.edges == 73
         assert relations.names == ("root", "centripetal", "centrifugal")
-        # Normalised over all subsets together: what comes in at a node sums to one.
+        # Normalised over all subsets together: the weights into a node sum to one.
         np.testing.assert_allclose(relations.matrices(25).sum(axis=(0, 1)), np.ones(25), atol=1e-12)
     np.testing.assert_allclose(
         graph.relations("spatial").matrices(25).sum(axis=0),
@@ -102,7 +102,7 @@ def test_centripetal_messages_flow_towards_the_centre():
     np.testing.assert_allclose(np.diag(root), [1 / 2, 1 / 3, 1 / 2])
     assert {(s, t) for s, t in np.argwhere(centripetal).tolist()} == {(1, 0), (2, 1)}
     assert {(s, t) for s, t in np.argwhere(centrifugal).tolist()} == {(0, 1), (1, 2)}
-    assert centripetal[2, 1] == pytest.approx(1 / 3)  # into the knee come hip, knee and foot
+    assert centripetal[2, 1] == pytest.approx(1 / 3)  # hip, knee and foot send to the knee
     assert centripetal[1, 0] == pytest.approx(1 / 2)
 
 
@@ -113,7 +113,7 @@ def test_nodes_that_the_centre_does_not_reach_are_equally_far():
 
 
 def test_random_walks_of_a_directed_path_by_hand():
-    # a -> b -> c: a hears b over 'forward', c hears b over 'backward'.
+    # a -> b -> c: a receives from b by 'forward', c from b by 'backward'.
     relations = STGraph("abc", [(0, 1), (1, 2)], [5.0, 2.0], directed=True).relations("random_walk", steps=1)
     assert relations.names == ("self", "forward 1", "backward 1")
     _, forward, backward = relations.matrices(3)
@@ -122,7 +122,7 @@ def test_random_walks_of_a_directed_path_by_hand():
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
-def test_relations_move_with_the_nodes(strategy: str):
+def test_relations_are_permutation_equivariant(strategy: str):
     graph = STGraph.from_card("ntu")
     order = np.random.default_rng(0).permutation(25)
     moved = graph.permute(order.tolist()).relations(strategy).matrices(25)
@@ -130,7 +130,7 @@ def test_relations_move_with_the_nodes(strategy: str):
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
-def test_the_order_and_way_round_of_edges_is_no_matter(strategy: str):
+def test_relations_do_not_depend_on_the_order_and_direction_of_undirected_edges(strategy: str):
     graph = STGraph.from_card("ntu")
     order = np.random.default_rng(0).permutation(24)
     turned = STGraph(graph.nodes, graph.edges[order][:, ::-1], center=graph.center)
@@ -152,7 +152,7 @@ def test_message_passing_over_relations_is_the_product_with_their_matrices(strat
         torch.testing.assert_close(out, torch.tensor(matrix).t() @ x, rtol=0, atol=1e-12)
 
 
-def test_a_strategy_of_ones_own():
+def test_an_own_strategy():
     graph = STGraph("abc", [(0, 1), (1, 2)], [0.5, 2.0])
     scaled = graph.relations(lambda graph, factor: {"scaled": factor * graph.to_scipy()}, factor=3.0)
     assert scaled.names == ("scaled",)
@@ -162,35 +162,35 @@ def test_a_strategy_of_ones_own():
     assert graph.relations(lambda graph: ready) is ready
 
 
-def test_a_strategy_of_ones_own_that_does_not_fit_is_refused():
+def test_an_own_strategy_with_a_wrong_result_is_refused():
     graph = STGraph("abc", [(0, 1)])
-    with pytest.raises(InputError, match="gave edges of node 3; the graph has 3 nodes"):
+    with pytest.raises(InputError, match="got edges of node 3; the graph has 3 nodes"):
         graph.relations(lambda graph: [np.ones((4, 4))])
-    with pytest.raises(InputError, match=r"gave csr_array; wanted .* \[matrix\]"):
+    with pytest.raises(InputError, match=r"returns csr_array; expected .* \[matrix\]"):
         graph.relations(lambda graph: graph.to_scipy())
-    with pytest.raises(InputError, match=r"one shape \[N, N\]; came \(2, 3\)"):
+    with pytest.raises(InputError, match=r"got shapes \(2, 3\); expected matrices of one shape \[N, N\]"):
         graph.relations(lambda graph: [np.ones((2, 3))])
-    with pytest.raises(InputError, match="came none"):
+    with pytest.raises(InputError, match="got shapes none"):
         graph.relations(lambda graph: [])
     with pytest.raises(InputError, match=r"relation '0' has weights that are NaN"):
         graph.relations(lambda graph: [np.full((3, 3), np.nan)])
 
 
-def test_wrong_calls_say_what_was_wanted():
+def test_wrong_calls_name_the_argument():
     graph = STGraph("abc", [(0, 1)])
     with pytest.raises(InputError, match=r"unknown relation strategy 'spatal'. Did you mean 'spatial'\?"):
         graph.relations("spatal")
     with pytest.raises(InputError, match=r"unknown option of the relation strategy 'spatial' 'max_hops'. .*'max_hop'"):
         graph.relations("spatial", max_hops=2)
-    with pytest.raises(InputError, match="need a centre"):
+    with pytest.raises(InputError, match="without a centre"):
         graph.relations("spatial")
-    with pytest.raises(InputError, match="max_hop is -1"):
+    with pytest.raises(InputError, match="max_hop: got -1"):
         graph.relations("distance", max_hop=-1)
-    with pytest.raises(InputError, match="order is 0; wanted a whole number of at least 1"):
+    with pytest.raises(InputError, match="order: got 0; expected an integer of at least 1"):
         graph.relations("chebyshev", order=0)
-    with pytest.raises(InputError, match="largest is 0"):
+    with pytest.raises(InputError, match="largest: got 0"):
         graph.relations("chebyshev", largest=0)
-    with pytest.raises(InputError, match=r"undirected graph. Take it of graph.undirected\(\)"):
+    with pytest.raises(InputError, match=r"got a directed graph; expected an undirected one. Use graph.undirected\(\)"):
         STGraph("ab", [(0, 1)], directed=True).relations("chebyshev")
     with pytest.raises(InputError, match="weights other than 1"):
         STGraph("ab", [(0, 1)], [0.5]).relations("distance", max_hop=2)
@@ -198,15 +198,15 @@ def test_wrong_calls_say_what_was_wanted():
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_negative_weights_cannot_be_normalised(strategy: str):
-    with pytest.raises(InputError, match=r"an edge has the weight -1.0"):
+    with pytest.raises(InputError, match="weight: got -1.0; expected at least 0"):
         STGraph("ab", [(0, 1)], [-1.0], center="a").relations(strategy)
 
 
-def test_relations_are_immutable_and_whole():
+def test_relations_are_immutable_and_complete():
     relations = STGraph("ab", [(0, 1)]).relations("uniform")
     with pytest.raises(ValueError, match="read-only"):
         relations.weight[0][0] = 1
-    with pytest.raises(InputError, match="1 names, 2 sources"):
+    with pytest.raises(InputError, match="got 1 names, 2 sources"):
         Relations(("a",), (np.zeros(1, np.int64),) * 2, (), ())
-    with pytest.raises(InputError, match=r"relation 'a' has \(2,\) sources"):
+    with pytest.raises(InputError, match=r"relation 'a': got \(2,\) sources"):
         Relations(("a",), (np.zeros(2, np.int64),), (np.zeros(2, np.int64),), (np.zeros(3),))

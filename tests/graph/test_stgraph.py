@@ -43,20 +43,20 @@ def test_lookups(body: STGraph):
     assert repr(STGraph(["a"], [], directed=True)) == "STGraph(1 node, 0 edges, directed)"
 
 
-def test_nothing_of_it_can_be_changed(body: STGraph):
+def test_it_is_immutable(body: STGraph):
     for array in (body.edges, body.weight, body.positions):
         assert array is not None
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 9
-    with pytest.raises(AttributeError, match="does not change"):
+    with pytest.raises(AttributeError, match="is immutable"):
         body.center = "head"
-    with pytest.raises(AttributeError, match="does not change"):
+    with pytest.raises(AttributeError, match="is immutable"):
         del body.center
     with pytest.raises(TypeError):
         body.groups["new"] = ("head",)  # type: ignore[index]
 
 
-def test_shares_no_memory_with_what_it_was_made_of():
+def test_shares_no_memory_with_its_arguments():
     edges, weight, groups = np.array([[0, 1]]), np.array([2.0]), {"g": ["a"]}
     graph = STGraph("ab", edges, weight, groups=groups)
     edges[:], weight[:] = 0, 0
@@ -65,40 +65,40 @@ def test_shares_no_memory_with_what_it_was_made_of():
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
-        ({"nodes": []}, "at least one node; none came"),
-        ({"nodes": ["a", "b", "a", "c"]}, "node 'a' is there twice, at 0 and 2"),
-        ({"nodes": ["a", 1, "b", "c"]}, "node 1 is called 1; wanted a name"),
-        ({"nodes": ["a", "", "b", "c"]}, "node 1 is called ''"),
-        ({"edges": [(0, 1), (1, 4)]}, r"edge 1 is \(1, 4\); wanted indices from 0 to 3"),
-        ({"edges": [(0, -1)]}, r"edge 0 is \(0, -1\)"),
-        ({"edges": [(0, 1), (2, 2)]}, "edge 1 leads from 'left hand' to itself"),
-        ({"edges": [(0, 1), (2, 1), (1, 0)]}, r"'head' - 'neck' is there more than once \(an undirected edge"),
-        ({"edges": [(0, 1), (0, 1)], "directed": True}, r"'head' - 'neck' is there more than once\. Give"),
-        ({"edges": [(0.0, 1.0)]}, r"type float64; wanted \[E, 2\] whole numbers"),
+        ({"nodes": []}, "nodes: got none"),
+        ({"nodes": ["a", "b", "a", "c"]}, "got 'a' twice, at 0 and 2"),
+        ({"nodes": ["a", 1, "b", "c"]}, "node 1: got the name 1; expected text"),
+        ({"nodes": ["a", "", "b", "c"]}, "node 1: got the name ''"),
+        ({"edges": [(0, 1), (1, 4)]}, r"edge 1: got \(1, 4\); expected indices from 0 to 3"),
+        ({"edges": [(0, -1)]}, r"edge 0: got \(0, -1\)"),
+        ({"edges": [(0, 1), (2, 2)]}, "edge 1: got a self loop of 'left hand'"),
+        ({"edges": [(0, 1), (2, 1), (1, 0)]}, r"'head' - 'neck' more than once \(an undirected edge"),
+        ({"edges": [(0, 1), (0, 1)], "directed": True}, r"'head' - 'neck' more than once\. Give"),
+        ({"edges": [(0.0, 1.0)]}, r"type float64; expected \[E, 2\] integers"),
         ({"edges": [("head", "neck")]}, "use STGraph.from_edges"),
-        ({"edges": [(0, 1), (1,)]}, "not all pairs"),
+        ({"edges": [(0, 1), (1,)]}, "rows of unequal length"),
         ({"edges": [0, 1]}, r"shape \(2,\)"),
-        ({"weight": [1.0, 2.0]}, r"weight has shape \(2,\); wanted \[3\]"),
-        ({"weight": np.ones((5, 3))}, "use ChangingGraph"),
-        ({"weight": [1.0, np.nan, 1.0]}, "edge 'left hand' - 'neck' has the weight nan"),
-        ({"weight": [1.0, 1.0, np.inf]}, "edge 'right hand' - 'neck' has the weight inf"),
-        ({"weight": "heavy"}, "weight is 'heavy'"),
+        ({"weight": [1.0, 2.0]}, r"weight has shape \(2,\); expected \[3\]"),
+        ({"weight": np.ones((5, 3))}, "use DynamicGraph"),
+        ({"weight": [1.0, np.nan, 1.0]}, "weight of the edge 'left hand' - 'neck': got nan"),
+        ({"weight": [1.0, 1.0, np.inf]}, "weight of the edge 'right hand' - 'neck': got inf"),
+        ({"weight": "heavy"}, "weight: got 'heavy'"),
         ({"groups": {"arms": ["left hnd"]}}, r"node in the group 'arms': 'left hnd'. Did you mean 'left hand'\?"),
-        ({"groups": {"arms": []}}, "group 'arms' has no nodes"),
-        ({"groups": {"arms": "head"}}, "wanted a list of names"),
-        ({"groups": {"arms": ["head", "head"]}}, "names a node twice"),
+        ({"groups": {"arms": []}}, "group 'arms': got no nodes"),
+        ({"groups": {"arms": "head"}}, "expected a list of node names"),
+        ({"groups": {"arms": ["head", "head"]}}, "got a node twice"),
         ({"center": "nek"}, r"unknown node \(as the centre\) 'nek'. Did you mean 'neck'\?"),
-        ({"positions": {"head": (0, 0)}}, "positions of 'neck', 'left hand', 'right hand' are missing"),
+        ({"positions": {"head": (0, 0)}}, "positions: 'neck', 'left hand', 'right hand' missing"),
         ({"positions": {**BODY["positions"], "tail": (0, 0)}}, r"unknown node \(in positions\) 'tail'"),
-        ({"positions": np.zeros((4, 3))}, r"positions have shape \(4, 3\); wanted \[4, 2\]"),
-        ({"positions": [(0, 0), (0, 0), (np.nan, 0), (0, 0)]}, "position of 'left hand' is NaN"),
-        ({"positions": [(0, 0), (0,), (0, 0), (0, 0)]}, "not all pairs of numbers"),
+        ({"positions": np.zeros((4, 3))}, r"positions has shape \(4, 3\); expected \[4, 2\]"),
+        ({"positions": [(0, 0), (0, 0), (np.nan, 0), (0, 0)]}, "position of 'left hand': got NaN"),
+        ({"positions": [(0, 0), (0,), (0, 0), (0, 0)]}, "rows that are not pairs of numbers"),
     ],
 )
-def test_what_is_no_graph_is_refused(change: dict, says: str):
-    with pytest.raises(InputError, match=says):
+def test_wrong_arguments_are_refused(change: dict, message: str):
+    with pytest.raises(InputError, match=message):
         STGraph(**{**BODY, **change})
 
 
@@ -109,12 +109,12 @@ def test_a_directed_graph_may_have_edges_both_ways_and_any_graph_may_be_disconne
     assert len(STGraph("abc", []).edges) == 0
 
 
-def test_equal_graphs_are_equal_whatever_the_order_of_their_edges(body: STGraph):
-    turned = STGraph(**{**BODY, "edges": [(1, 3), (0, 1), (1, 2)], "weight": [0.25, 1.0, 0.5]})
-    assert turned == body
-    assert hash(turned) == hash(body)
-    assert turned.hash == body.hash
-    assert len({turned, body}) == 1
+def test_equality_ignores_the_order_of_edges(body: STGraph):
+    reordered = STGraph(**{**BODY, "edges": [(1, 3), (0, 1), (1, 2)], "weight": [0.25, 1.0, 0.5]})
+    assert reordered == body
+    assert hash(reordered) == hash(body)
+    assert reordered.hash == body.hash
+    assert len({reordered, body}) == 1
     assert body != "body"
 
 
@@ -130,7 +130,7 @@ def test_equal_graphs_are_equal_whatever_the_order_of_their_edges(body: STGraph)
         {"directed": True},
     ],
 )
-def test_every_part_of_it_is_in_the_hash(body: STGraph, change: dict):
+def test_every_field_is_in_the_hash(body: STGraph, change: dict):
     other = STGraph(**{**BODY, **change})
     assert other != body
     assert other.hash != body.hash
@@ -153,7 +153,7 @@ def test_dictionaries_pickles_and_copies_give_the_same_graph(graph: STGraph):
         assert twin.weight.tolist() == graph.weight.tolist()
 
 
-def test_a_dictionary_that_is_no_graph_is_refused(body: STGraph):
+def test_a_wrong_dictionary_is_refused(body: STGraph):
     values = body.to_dict()
     with pytest.raises(InputError, match=r"unknown field of a graph 'weights'. Did you mean 'weight'\?"):
         STGraph.from_dict({**values, "weights": 1})
@@ -184,7 +184,7 @@ def test_permuting_keeps_groups_center_and_positions(body: STGraph):
         body.permute([0, 1, 2, 2])
 
 
-def test_a_part_of_it(body: STGraph):
+def test_a_subgraph(body: STGraph):
     part = body.subgraph(["right hand", 1])
     assert part == STGraph(
         ["right hand", "neck"],
@@ -198,13 +198,13 @@ def test_a_part_of_it(body: STGraph):
     assert "arms" not in body.subgraph(["head"]).groups
     with pytest.raises(InputError, match="unknown node 'tail'"):
         body.subgraph(["tail"])
-    with pytest.raises(InputError, match="node 7 is out of range"):
+    with pytest.raises(InputError, match="nodes: got index 7; expected 0 to 3"):
         body.subgraph([7])
-    with pytest.raises(InputError, match="'head' is there twice"):
+    with pytest.raises(InputError, match="got 'head' twice"):
         body.subgraph(["head", 0])
 
 
-def test_without_directions_the_larger_weight_stays():
+def test_undirected_takes_the_larger_of_two_opposite_weights():
     graph = STGraph("abc", [(1, 0), (0, 1), (1, 2)], [3.0, 1.0, -2.0], directed=True).undirected()
     assert graph == STGraph("abc", [(0, 1), (1, 2)], [3.0, -2.0])
     assert graph.undirected() == graph
@@ -229,8 +229,8 @@ def test_the_product_graph_is_the_sum_of_kronecker_products(graph: STGraph, fram
     product = graph.unroll(frames, temporal_weight=0.5)
     chain = np.diag(np.full(frames - 1, 0.5), 1)
     chain = chain if graph.directed else chain + chain.T
-    wanted = np.kron(np.eye(frames), dense(graph)) + np.kron(chain, np.eye(len(graph)))
-    np.testing.assert_array_equal(product.to_scipy().toarray(), wanted)
+    expected = np.kron(np.eye(frames), dense(graph)) + np.kron(chain, np.eye(len(graph)))
+    np.testing.assert_array_equal(product.to_scipy().toarray(), expected)
     assert len(product.edges) == frames * len(graph.edges) + (frames - 1) * len(graph)
     assert product.nodes[-1] == f"{graph.nodes[-1]}@{frames - 1}"
 
@@ -241,7 +241,7 @@ def test_the_product_graph_keeps_groups_and_names_unique(body: STGraph):
     assert product.edges[9:12].tolist() == [[0, 4], [1, 5], [2, 6]]
     assert len(STGraph(["a", "a@0"], []).unroll(2)) == 4
     for wrong in (0, 2.0):
-        with pytest.raises(InputError, match="frames is"):
+        with pytest.raises(InputError, match="frames: got"):
             body.unroll(wrong)  # type: ignore[arg-type]
 
 
@@ -251,7 +251,7 @@ def test_a_round_trip_through_networkx_gives_the_same_graph(graph: STGraph):
     assert STGraph.from_networkx(graph.to_networkx()) == graph
 
 
-def test_networkx_keeps_all_that_the_graph_knows(body: STGraph):
+def test_networkx_keeps_every_field(body: STGraph):
     assert STGraph.from_networkx(body.to_networkx()) == body
     assert body.to_networkx().nodes["neck"]["pos"] == (0.0, 1.0)
 
@@ -268,16 +268,16 @@ def test_a_round_trip_through_scipy_and_a_dense_matrix_gives_the_same_edges(grap
 
 @settings(deadline=None)
 @given(graphs())
-def test_dgl_gets_the_same_edges(graph: STGraph):
-    made = graph.to_dgl()
-    assert made.num_nodes() == len(graph)
+def test_to_dgl_has_the_same_edges(graph: STGraph):
+    exported = graph.to_dgl()
+    assert exported.num_nodes() == len(graph)
     matrix = np.zeros((len(graph), len(graph)))
-    source, target = (ends.numpy() for ends in made.edges())
-    np.add.at(matrix, (source, target), made.edata["weight"].numpy())
+    source, target = (ends.numpy() for ends in exported.edges())
+    np.add.at(matrix, (source, target), exported.edata["weight"].numpy())
     np.testing.assert_array_equal(matrix, dense(graph))
 
 
-def test_dgl_gets_positions(body: STGraph):
+def test_to_dgl_has_positions(body: STGraph):
     assert body.to_dgl().ndata["position"].tolist() == [[0, 2], [0, 1], [-1, 0], [1, 0]]
     assert "position" not in STGraph("ab", []).to_dgl().ndata
 
@@ -290,7 +290,7 @@ def test_the_graph_of_a_card(tmp_path):
         STGraph.from_card("ntuu")
 
 
-def test_a_card_whose_graph_is_none_is_named():
+def test_an_invalid_graph_of_a_card_names_the_card():
     from stexplain.cards import dataset_card
 
     card = dataset_card("ntu")

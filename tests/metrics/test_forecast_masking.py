@@ -142,7 +142,7 @@ def test_wrong_use():
         asked(psi=[1.0, 2.0])
     with pytest.raises(InputError, match="no horizon 4"):
         asked(horizon=4)
-    with pytest.raises(InputError, match="no node 5"):
+    with pytest.raises(InputError, match="node: got index 5"):
         asked(at=5)
     with pytest.raises(InputError, match=r"Set `model.outputs`"):
         asked(nn.Flatten())

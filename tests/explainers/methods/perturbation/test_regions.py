@@ -40,8 +40,8 @@ def test_groups_by_name_and_index():
     assert node_groups(None, graph, 3) == {"a": [0], "b": [1], "c": [2]}
     for groups, known, message in (
         ([["d"]], graph, "unknown node 'd'"),
-        ([["a"]], None, "no graph names the nodes"),
-        ([[3]], None, "there is no node 3"),
+        ([["a"]], None, "no graph is known"),
+        ([[3]], None, "node: got index 3; expected 0 to"),
         ({"none": []}, None, "'none' has no nodes"),
         ([], None, "no groups of nodes"),
     ):

@@ -9,27 +9,27 @@ import scipy.sparse as sp
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from stexplain.graph.sources import between
+from stexplain.graph.edge_lists import pairwise_distances
 from tests import reference
 
 
 def test_from_edges_takes_names_indices_and_tables():
-    wanted = STGraph("abc", [(0, 1), (2, 1)], [1.0, 0.5], center="a")
-    assert STGraph.from_edges("abc", [("a", "b"), ("c", "b")], [1.0, 0.5], center="a") == wanted
-    assert STGraph.from_edges("abc", [(0, 1), (2, 1)], [1.0, 0.5], center="a") == wanted
-    assert STGraph.from_edges("abc", np.array([[0, 1], [2, 1]]), [1.0, 0.5], center="a") == wanted
+    expected = STGraph("abc", [(0, 1), (2, 1)], [1.0, 0.5], center="a")
+    assert STGraph.from_edges("abc", [("a", "b"), ("c", "b")], [1.0, 0.5], center="a") == expected
+    assert STGraph.from_edges("abc", [(0, 1), (2, 1)], [1.0, 0.5], center="a") == expected
+    assert STGraph.from_edges("abc", np.array([[0, 1], [2, 1]]), [1.0, 0.5], center="a") == expected
     table = pd.DataFrame({"from": ["a", "c"], "to": ["b", "b"], "weight": [1.0, 0.5]})
-    assert STGraph.from_edges("abc", table, center="a") == wanted
+    assert STGraph.from_edges("abc", table, center="a") == expected
     assert STGraph.from_edges("abc", table, [2, 2]).weight.tolist() == [2, 2]
     assert STGraph.from_edges("abc", table[["from", "to"]]).weight.tolist() == [1, 1]
 
 
-def test_from_edges_refuses_what_is_no_edge():
+def test_from_edges_refuses_wrong_edges():
     with pytest.raises(InputError, match=r"unknown node 'shoulde'. Did you mean 'shoulder'\?"):
         STGraph.from_edges(["shoulder", "hip"], [("shoulde", "hip")])
-    with pytest.raises(InputError, match=r"edge \('a', 'b', 'c'\) has 3 ends"):
+    with pytest.raises(InputError, match=r"edges: got \('a', 'b', 'c'\) with 3 ends"):
         STGraph.from_edges("abc", [("a", "b", "c")])
-    with pytest.raises(InputError, match=r"edge 0 is \(0, 5\)"):
+    with pytest.raises(InputError, match=r"edge 0: got \(0, 5\)"):
         STGraph.from_edges("abc", [(0, 5)])
 
 
@@ -39,35 +39,35 @@ def test_from_adjacency_takes_dense_and_sparse_matrices(kind):
     assert graph == STGraph("012", [(0, 1), (1, 2)], [0.5, 2.0])
 
 
-def test_from_adjacency_finds_the_direction_from_symmetry():
-    one_way = [[0, 1], [0, 0]]
-    assert STGraph.from_adjacency(one_way).directed
+def test_from_adjacency_is_directed_where_the_matrix_is_not_symmetric():
+    asymmetric = [[0, 1], [0, 0]]
+    assert STGraph.from_adjacency(asymmetric).directed
     assert not STGraph.from_adjacency([[0, 1], [1, 0]]).directed
     both = STGraph.from_adjacency([[0, 1], [1, 0]], "ab", directed=True)
     assert both == STGraph("ab", [(0, 1), (1, 0)], directed=True)
     with pytest.raises(InputError, match=r"not symmetric: \[0, 1\] is 1.0 and \[1, 0\] is 0.0"):
-        STGraph.from_adjacency(one_way, directed=False)
+        STGraph.from_adjacency(asymmetric, directed=False)
 
 
-def test_from_adjacency_takes_boolean_and_whole_numbers_and_adds_duplicates_up():
+def test_from_adjacency_takes_booleans_and_integers_and_sums_duplicates():
     assert STGraph.from_adjacency(np.array([[False, True], [True, False]])).weight.tolist() == [1.0]
     twice = sp.coo_array(([1, 2, 3], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
     assert STGraph.from_adjacency(twice, "ab") == STGraph("ab", [(0, 1)], [3.0])
 
 
-def test_from_adjacency_refuses_what_is_no_adjacency():
-    with pytest.raises(InputError, match=r"shape \(2, 3\); wanted \[N, N\]"):
+def test_from_adjacency_refuses_wrong_matrices():
+    with pytest.raises(InputError, match=r"matrix has shape \(2, 3\); expected \[N, N\]"):
         STGraph.from_adjacency(np.ones((2, 3)))
-    with pytest.raises(InputError, match=r"at \[0, 1\] is nan; wanted a finite number"):
+    with pytest.raises(InputError, match=r"matrix at \[0, 1\]: got nan; expected a finite number"):
         STGraph.from_adjacency([[0, np.nan], [0, 0]])
-    with pytest.raises(InputError, match="is a str of no numbers"):
+    with pytest.raises(InputError, match="got a str without numbers"):
         STGraph.from_adjacency("ab")
-    with pytest.raises(InputError, match=r"there twice"):
+    with pytest.raises(InputError, match=r"got 'a' twice"):
         STGraph.from_adjacency(np.ones((2, 2)), ["a", "a"])
 
 
 def test_from_distances_is_the_gaussian_kernel():
-    # As DCRNN: sigma is the standard deviation of all finite distances, weights below 0.1 are left out.
+    # As DCRNN: sigma is the standard deviation of all finite distances, weights below 0.1 are dropped.
     distances = np.array([[0.0, 1.0, np.inf], [2.0, 0.0, 6.0], [1.5, np.inf, 0.0]])
     sigma = np.std([0, 1, 2, 0, 6, 1.5, 0])
     graph = STGraph.from_distances(distances, "abc")
@@ -93,7 +93,7 @@ def test_nearest_nodes():
     assert not graph.directed
     directed = STGraph.from_distances(distances, "abcd", sigma=10.0, nearest=1, directed=True)
     assert {tuple(edge) for edge in directed.edges.tolist()} == {(1, 0), (0, 1), (1, 2), (2, 3)}
-    # Far from everything under a threshold, a node keeps no edge although it has a nearest node.
+    # Under a threshold, a distant node has no edge although it has a nearest node.
     near = STGraph.from_distances(distances, "abcd", sigma=1.0, nearest=2, threshold=0.1)
     assert near.edges.tolist() == [[0, 1]]
     assert len(STGraph.from_distances(distances, "abcd", nearest=99).edges) == 6
@@ -106,22 +106,22 @@ def test_equal_distances_take_the_first_nodes():
 
 
 @pytest.mark.parametrize(
-    ("distances", "options", "says"),
+    ("distances", "options", "message"),
     [
         (np.ones((2, 3)), {}, r"shape \(2, 3\)"),
-        ([[0, -1], [1, 0]], {}, r"at \[0, 1\] is -1.0; wanted a distance of at least 0"),
-        ([[0, np.nan], [1, 0]], {}, "is nan"),
-        ([[0, 1], [1, 0]], {"threshold": 1.5}, r"threshold is 1.5; wanted a weight in \[0, 1\]"),
-        ([[0, 1], [1, 0]], {"nearest": 0}, "nearest is 0"),
-        ([[0, 1], [1, 0]], {"sigma": 0.0}, "sigma is 0.0"),
-        ([[0, 1], [1, 0]], {"sigma": np.nan}, "sigma is nan"),
-        ([[1, 1], [1, 1]], {}, "sigma would be 0.0: the finite distances are all the same"),
-        (np.full((2, 2), np.inf), {}, "sigma would be 0.0"),
+        ([[0, -1], [1, 0]], {}, r"distances at \[0, 1\]: got -1.0; expected at least 0"),
+        ([[0, np.nan], [1, 0]], {}, "got nan"),
+        ([[0, 1], [1, 0]], {"threshold": 1.5}, r"threshold: got 1.5; expected a weight in \[0, 1\]"),
+        ([[0, 1], [1, 0]], {"nearest": 0}, "nearest: got 0"),
+        ([[0, 1], [1, 0]], {"sigma": 0.0}, "sigma: got 0.0"),
+        ([[0, 1], [1, 0]], {"sigma": np.nan}, "sigma: got nan"),
+        ([[1, 1], [1, 1]], {}, "sigma: got 0.0, as the finite distances are all the same"),
+        (np.full((2, 2), np.inf), {}, "sigma: got 0.0"),
         ([[0, 1], [2, 0]], {"directed": False}, "not symmetric"),
     ],
 )
-def test_from_distances_refuses_what_has_no_kernel(distances, options: dict, says: str):
-    with pytest.raises(InputError, match=says):
+def test_from_distances_refuses_wrong_arguments(distances, options: dict, message: str):
+    with pytest.raises(InputError, match=message):
         STGraph.from_distances(distances, **options)
 
 
@@ -131,7 +131,7 @@ def test_from_networkx_takes_attributes_and_order():
     graph.add_node(5, pos=(1.0, 1.0))
     graph.add_edge(5, 7, weight=2.0)
     graph.add_edge(7, 5)
-    wanted = STGraph(
+    expected = STGraph(
         ["7", "5"],
         [(1, 0), (0, 1)],
         [2.0, 1.0],
@@ -140,24 +140,24 @@ def test_from_networkx_takes_attributes_and_order():
         center="7",
         directed=True,
     )
-    assert STGraph.from_networkx(graph) == wanted
+    assert STGraph.from_networkx(graph) == expected
     assert STGraph.from_networkx(nx.path_graph(3), weight="length").weight.tolist() == [1, 1]
 
 
 def test_from_networkx_refuses_parallel_edges_loops_and_other_things():
     with pytest.raises(InputError, match="more than once"):
         STGraph.from_networkx(nx.MultiGraph([(0, 1), (0, 1)]))
-    with pytest.raises(InputError, match="leads from '0' to itself"):
+    with pytest.raises(InputError, match="got a self loop of '0'"):
         STGraph.from_networkx(nx.Graph([(0, 0)]))
-    with pytest.raises(InputError, match="a dict came; wanted a networkx"):
+    with pytest.raises(InputError, match="graph: got a dict; expected a networkx"):
         STGraph.from_networkx({})
     partly = nx.path_graph(2)
     partly.nodes[0]["pos"] = (0, 0)
-    with pytest.raises(InputError, match="positions of '1' are missing"):
+    with pytest.raises(InputError, match="positions: '1' missing"):
         STGraph.from_networkx(partly)
     both = nx.Graph()
     both.add_nodes_from([1, "1"])
-    with pytest.raises(InputError, match="node '1' is there twice"):
+    with pytest.raises(InputError, match="got '1' twice"):
         STGraph.from_networkx(both)
 
 
@@ -168,28 +168,28 @@ def test_from_coordinates_joins_the_nearest():
     np.testing.assert_allclose(graph.weight, np.exp(-(np.array([5.0, 1.0, np.hypot(6, 4)]) ** 2) / 25))
     np.testing.assert_array_equal(graph.positions, points)
     assert len(STGraph.from_coordinates(points, nearest=3).edges) == 6
-    with pytest.raises(InputError, match=r"shape \(4,\); wanted \[N, 2\]"):
+    with pytest.raises(InputError, match=r"coordinates has shape \(4,\); expected \[N, 2\]"):
         STGraph.from_coordinates([0, 1, 2, 3])
-    with pytest.raises(InputError, match="node 1 are"):
+    with pytest.raises(InputError, match=r"coordinates of node 1: got \[0.0, nan\]"):
         STGraph.from_coordinates([(0, 0), (0, np.nan)])
 
 
 def test_distances_on_the_globe_are_metres():
     # A degree of a great circle is a 360th of the circumference, at the equator and along every meridian.
     degree = 2 * np.pi * 6_371_008.8 / 360
-    found = between([(0, 0), (1, 0), (0, 90), (1, 90), (180, 0), (-118, 34), (-118, 35)], geographic=True)
-    np.testing.assert_allclose(found[0, 1], degree)
-    np.testing.assert_allclose(found[0, 2], 90 * degree)
-    np.testing.assert_allclose(found[2, 3], 0, atol=1e-6)
-    np.testing.assert_allclose(found[0, 4], 180 * degree)
-    np.testing.assert_allclose(found[5, 6], degree)
-    np.testing.assert_array_equal(found, found.T)
+    metres = pairwise_distances([(0, 0), (1, 0), (0, 90), (1, 90), (180, 0), (-118, 34), (-118, 35)], geographic=True)
+    np.testing.assert_allclose(metres[0, 1], degree)
+    np.testing.assert_allclose(metres[0, 2], 90 * degree)
+    np.testing.assert_allclose(metres[2, 3], 0, atol=1e-6)
+    np.testing.assert_allclose(metres[0, 4], 180 * degree)
+    np.testing.assert_allclose(metres[5, 6], degree)
+    np.testing.assert_array_equal(metres, metres.T)
     # Nearest in metres: at 60 degrees north a degree of longitude is half a degree of latitude.
     north = STGraph.from_coordinates(
         [(10, 60), (11, 60), (10, 60.7)], nearest=1, geographic=True, directed=True, sigma=degree
     )
     assert [1, 0] in north.edges.tolist()
-    with pytest.raises(InputError, match="longitude 34.0 and latitude -118.0; wanted degrees, the longitude first"):
+    with pytest.raises(InputError, match="got longitude 34.0 and latitude -118.0; expected degrees, the"):
         STGraph.from_coordinates([(34.0, -118.0), (35.0, -118.0)], geographic=True)
 
 
@@ -210,17 +210,18 @@ def test_from_pandas_takes_ids_as_names():
 
 def test_the_kernel_is_that_of_dcrnn():
     # scripts/gen_adj_mx.py of DCRNN: a matrix of infinities, filled by the rows of the distance file (which has a
-    # sensor's distance to itself), normalised by the deviation of all that is finite; below 0.1 nothing is kept.
+    # sensor's distance to itself), normalised by the standard deviation of all finite entries; weights below 0.1 are
+    # dropped.
     rng = np.random.default_rng(0)
     rows = [(i, j, 0.0 if i == j else rng.uniform(100, 9000)) for i in range(6) for j in range(6) if rng.random() < 0.7]
     rows += [(i, i, 0.0) for i in range(6) if (i, i, 0.0) not in rows]
     matrix = np.full((6, 6), np.inf)
     for i, j, d in rows:
         matrix[i, j] = d
-    wanted = np.exp(-np.square(matrix / matrix[~np.isinf(matrix)].flatten().std()))
-    wanted[wanted < 0.1] = 0
-    found = STGraph.from_distances(matrix, directed=True).to_scipy().toarray()
-    np.testing.assert_allclose(found, wanted - np.diag(np.diag(wanted)))
+    expected = np.exp(-np.square(matrix / matrix[~np.isinf(matrix)].flatten().std()))
+    expected[expected < 0.1] = 0
+    ours = STGraph.from_distances(matrix, directed=True).to_scipy().toarray()
+    np.testing.assert_allclose(ours, expected - np.diag(np.diag(expected)))
 
 
 REAL = os.environ.get("STEXPLAIN_REAL_DATA")
@@ -236,7 +237,7 @@ def test_a_real_road_network():
     assert 2 * len(graph.edges) == np.count_nonzero(off)
     np.testing.assert_array_equal(graph.to_scipy().toarray(), off)
     np.testing.assert_allclose(graph.relations("uniform").matrices(207)[0], reference.uniform_relations(off)[0])
-    wanted = np.stack(reference.walk_relations(off, 2, directed=False))
-    np.testing.assert_allclose(graph.relations("random_walk").matrices(207), wanted, atol=1e-12)
-    wanted = np.stack(reference.chebyshev_relations(off, 3))
-    np.testing.assert_allclose(graph.relations("chebyshev").matrices(207), wanted, atol=1e-6)
+    expected = np.stack(reference.walk_relations(off, 2, directed=False))
+    np.testing.assert_allclose(graph.relations("random_walk").matrices(207), expected, atol=1e-12)
+    expected = np.stack(reference.chebyshev_relations(off, 3))
+    np.testing.assert_allclose(graph.relations("chebyshev").matrices(207), expected, atol=1e-6)
