@@ -14,7 +14,8 @@ from stexplain.bench.experiment import Run
 from stexplain.bench.job import Job
 from stexplain.cards import DatasetCard, ModelCard, Recipe
 from stexplain.data.clips import Clips
-from stexplain.data.load import load_dataset, planted
+from stexplain.data.load import load_dataset
+from stexplain.data.planted.cache import planted_store
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import explainer, methods, takes
@@ -78,7 +79,7 @@ class ComparedJob:
 
     def source(self) -> Mapping[str, Any]:
         """Where the store lies; planted data is generated where it is not in the cache."""
-        folder = planted(self.card) if self.data is None else self.data
+        folder = planted_store(self.card) if self.data is None else self.data
         return {"source": str(folder.resolve())}
 
     def train(self) -> Mapping[str, Any]:
@@ -86,7 +87,7 @@ class ComparedJob:
         cards = {**self.model_card.recipes, self.asked.recipe: self.recipe}
         job = Job(
             card=self.card,
-            store=planted(self.card) if self.data is None else self.data,
+            store=planted_store(self.card) if self.data is None else self.data,
             run=Run(protocol=self.asked.protocol, model=self.asked.model),
             model_card=self.model_card.model_copy(update={"recipes": cards}),
             recipe_name=self.asked.recipe,

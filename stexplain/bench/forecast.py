@@ -19,7 +19,7 @@ from stexplain.bench.recognition import PACKAGES
 from stexplain.bench.stages import Stages
 from stexplain.cards import SeriesCard, model_card, series_card
 from stexplain.data.load import load_dataset
-from stexplain.data.load_series import planted_series
+from stexplain.data.planted.cache import planted_series
 from stexplain.errors import InputError, unknown
 from stexplain.files import atomic_write, write_json
 from stexplain.report import write_report
@@ -119,7 +119,7 @@ def _data(card: SeriesCard, data: "str | Path | None") -> Mapping[str, Any]:
     """What the series holds; a planted one is generated where it is not in the cache."""
     series = load_dataset(card, data)
     readings = there = 0
-    for _, observed in series.readings():
+    for _, observed in series.observations():
         readings += observed.size
         there += int(observed.sum())
     time = series.time

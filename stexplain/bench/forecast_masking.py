@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.data.series import WindowBatch
+from stexplain.data.windows import WindowBatch
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
 

@@ -15,7 +15,8 @@ from stexplain.bench.forecast_job import ForecastJob
 from stexplain.bench.forecast_masking import masked
 from stexplain.bench.forecasts import Forecaster, forecaster_of
 from stexplain.bench.slowdowns import Chosen, observed_slowdowns, planted_slowdowns
-from stexplain.data.series import WindowBatch, WindowedSeries
+from stexplain.data.series import WindowedSeries
+from stexplain.data.windows import WindowBatch
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines import Motion, Random

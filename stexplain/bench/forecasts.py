@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.data.series import WindowBatch
+from stexplain.data.windows import WindowBatch
 from stexplain.explainers.model.state import frozen_eval
 from stexplain.training.baselines import last_observed
 from stexplain.training.daily_average import HistoricalAverage

@@ -15,7 +15,7 @@ from stexplain.bench.score import explain_run, mask_run
 from stexplain.bench.stages import Stages
 from stexplain.bench.tables import tables
 from stexplain.cards import DatasetCard, dataset_card, model_card
-from stexplain.data.load import planted
+from stexplain.data.planted.cache import planted_store
 from stexplain.data.store.prepare import prepare
 from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import InputError, unknown
@@ -123,7 +123,7 @@ def _chosen(asked: Experiment, runs: Sequence[str] | None) -> list[Run]:
 def _data(card: DatasetCard, data: "str | Path | None", folder: Path, progress: bool) -> Mapping[str, Any]:
     """Where the prepared store is: generated, given, or prepared from recordings into the run folder."""
     if data is None:
-        path = planted(card)
+        path = planted_store(card)
     elif is_store(Path(data)):
         path = Path(data)
     else:

@@ -153,7 +153,7 @@ def check(
         if not report.ok:
             raise typer.Exit(1)
         return
-    from stexplain.data.store.prepared import check as check_store
+    from stexplain.data.store.prepared import check_store
 
     _print(check_store(folder), as_json)
 

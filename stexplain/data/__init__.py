@@ -1,4 +1,4 @@
-"""Samples, splits, readers of files, planted generators and the prepared store.
+"""Samples and batches, datasets that give them, readers of files, planted generators and the prepared store.
 
 Names are imported when first used: the processes that read recordings need no torch.
 """
@@ -10,32 +10,43 @@ from stexplain.errors import suggest
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips as Clips
+    from stexplain.data.load import load_clips as load_clips
     from stexplain.data.load import load_dataset as load_dataset
-    from stexplain.data.load_series import load_series as load_series
+    from stexplain.data.load import load_series as load_series
     from stexplain.data.readers.ntu_skeleton import read as read_skeleton  # noqa: F401 - given on by __getattr__
+    from stexplain.data.recording import Recording as Recording
     from stexplain.data.samples import Batch as Batch
     from stexplain.data.samples import Sample as Sample
     from stexplain.data.scaler import Scaler as Scaler
-    from stexplain.data.series import WindowBatch as WindowBatch
     from stexplain.data.series import WindowedSeries as WindowedSeries
+    from stexplain.data.series_file import SeriesFile as SeriesFile
     from stexplain.data.store.prepared import Store as Store
-    from stexplain.data.store.prepared import check as check_store  # noqa: F401 - given on by __getattr__
+    from stexplain.data.store.prepared import check_store as check_store
+    from stexplain.data.windows import WindowBatch as WindowBatch
 
+# No name here is that of a submodule: Python would put the submodule in its place once anything imports it.
 _NAMES = {
     "Batch": "stexplain.data.samples:Batch",
     "Clips": "stexplain.data.clips:Clips",
+    "Recording": "stexplain.data.recording:Recording",
     "Sample": "stexplain.data.samples:Sample",
     "Scaler": "stexplain.data.scaler:Scaler",
+    "SeriesFile": "stexplain.data.series_file:SeriesFile",
     "Store": "stexplain.data.store.prepared:Store",
-    "WindowBatch": "stexplain.data.series:WindowBatch",
+    "WindowBatch": "stexplain.data.windows:WindowBatch",
     "WindowedSeries": "stexplain.data.series:WindowedSeries",
-    "check_store": "stexplain.data.store.prepared:check",
+    "check_store": "stexplain.data.store.prepared:check_store",
+    "load_clips": "stexplain.data.load:load_clips",
     "load_dataset": "stexplain.data.load:load_dataset",
-    "load_series": "stexplain.data.load_series:load_series",
+    "load_series": "stexplain.data.load:load_series",
     "read_skeleton": "stexplain.data.readers.ntu_skeleton:read",
 }
 
 __all__ = [*_NAMES]
+
+
+def __dir__() -> list[str]:
+    return sorted(_NAMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
-"""What a hidden reading is replaced by. Zero is a body position after centring, so every result names its baseline.
+"""Baselines: what a masked value is replaced by. Zero is a body position after centring, so every result names its own.
 
-Each is a function of a batch x ``[B, M, T, N, C]``, of what holds a reading (frames ``[B, M, T]`` or single cells
-``[B, M, T, N]``, bool) and of the graph, and gives a tensor of x's shape. What holds no reading stays zero.
+Each is a function of a batch x ``[B, M, T, N, C]``, of a mask of what was observed (frames ``[B, M, T]``, as `valid`,
+or positions ``[B, M, T, N]``, as `Batch.present`) and of the graph, and gives a tensor of x's shape. What was not
+observed stays zero.
 """
 
 from collections.abc import Callable
@@ -18,60 +19,65 @@ Baseline = Callable[[Tensor, Tensor, STGraph | None], Tensor]
 
 
 def zero(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
-    """Zero everywhere: the paper's. After centring it is the place of the centre."""
+    """Zero everywhere: the paper's. After centring it is the position of the centre node."""
     return torch.zeros_like(x)
 
 
 def mean(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
-    """Each node's mean over the readings of its sample and instance: the node without its motion.
+    """Each node's mean over the observed frames of its sample and instance: the node without its motion.
 
     Example:
         >>> x = torch.tensor([1.0, 3.0, 0.0]).view(1, 1, 3, 1, 1)
         >>> mean(x, torch.tensor([[[True, True, False]]])).flatten().tolist()
         [2.0, 2.0, 0.0]
     """
-    weight = _cells(valid).to(x.dtype)
-    middle = (x * weight).sum(2, keepdim=True) / weight.sum(2, keepdim=True).clamp(min=1)
-    return middle * weight
+    weight = _mask(valid).to(x.dtype)
+    # Axis 2 is time. A node that was never observed has the sum 0, and any divisor above 0 gives its 0.
+    average = (x * weight).sum(2, keepdim=True) / weight.sum(2, keepdim=True).clamp(min=1)
+    return average * weight
 
 
 def interpolation(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
-    """The straight line in time from each node's first reading to its last: start and end kept, gesture gone.
+    """The straight line in time from each node's first observation to its last: start and end kept, gesture gone.
 
     Example:
         >>> x = torch.tensor([1.0, 9.0, 3.0, 0.0]).view(1, 1, 4, 1, 1)
         >>> interpolation(x, torch.tensor([[[True, True, True, False]]])).flatten().tolist()
         [1.0, 2.0, 3.0, 0.0]
     """
-    cells = _cells(valid)
+    mask = _mask(valid)
     frames = torch.arange(x.shape[2], device=x.device)[:, None, None]
-    first = cells.to(torch.uint8).argmax(2, keepdim=True)
-    last = x.shape[2] - 1 - cells.flip(2).to(torch.uint8).argmax(2, keepdim=True)
+    # argmax gives the first of equal values: the first true from the front, and from the back after the flip.
+    first = mask.to(torch.uint8).argmax(2, keepdim=True)
+    last = x.shape[2] - 1 - mask.flip(2).to(torch.uint8).argmax(2, keepdim=True)
+    # One observation alone has no line; the divisor 1 leaves it as it is.
     share = ((frames - first) / (last - first).clamp(min=1)).to(x.dtype)
     begin, end = _frame(x, first), _frame(x, last)
-    return (begin + (end - begin) * share) * cells
+    return (begin + (end - begin) * share) * mask
 
 
 def neighbours(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     """The mean of each node's neighbours in the graph, frame by frame; a node without any gets its own mean in time.
 
-    Where single cells hold no reading, it is the mean of those neighbours that do hold one.
+    Where single values are missing, it is the mean over the neighbours that were observed.
 
     Raises:
-        InputError: where there is no graph, or one of other size.
+        InputError: where there is no graph, or one of another size.
     """
     if graph is None:
         raise InputError("the baseline 'neighbours' needs the graph. Give `graph`.")
     check_shape("x", tuple(x.shape), "b m t n c", n=len(graph))
     adjacency = torch.zeros(len(graph), len(graph), dtype=x.dtype, device=x.device)
     source, target = torch.as_tensor(graph.edges.copy(), device=x.device).T.long()
+    # Both ways, and no self loops: a neighbour is one whatever the edge's direction.
     adjacency[target, source] = 1
     adjacency[source, target] = 1
     adjacency.fill_diagonal_(0)
-    there = _cells(valid).expand(*x.shape[:4], 1).to(x.dtype)
-    heard = torch.einsum("wn,bmtnc->bmtwc", adjacency, there)
-    around = torch.einsum("wn,bmtnc->bmtwc", adjacency, x * there) / heard.clamp(min=1)
-    return torch.where(heard == 0, mean(x, valid), around) * _cells(valid)
+    present = _mask(valid).expand(*x.shape[:4], 1).to(x.dtype)
+    # How many neighbours of each node were observed at each frame, [B, M, T, N, 1].
+    count = torch.einsum("wn,bmtnc->bmtwc", adjacency, present)
+    average = torch.einsum("wn,bmtnc->bmtwc", adjacency, x * present) / count.clamp(min=1)
+    return torch.where(count == 0, mean(x, valid), average) * _mask(valid)
 
 
 BASELINES: tuple[Baseline, ...] = (zero, mean, interpolation, neighbours)
@@ -102,8 +108,8 @@ def as_baseline(which: "str | Baseline | Tensor | ArrayLike") -> Baseline:
     """The baseline that a name, a function or a tensor means.
 
     Args:
-        which: the name of a baseline, one's own function, or what every sample is replaced by: a tensor or
-            array that broadcasts to ``[M, T, N, C]``, such as one number, or one per channel.
+        which: the name of a baseline, one's own function, or the values themselves: a tensor or array that
+            broadcasts to ``[M, T, N, C]``, such as one number, or one per channel.
 
     Raises:
         InputError: for an unknown name; (when the baseline is called) for a tensor that does not broadcast.
@@ -119,20 +125,21 @@ def as_baseline(which: "str | Baseline | Tensor | ArrayLike") -> Baseline:
         return which
     given = torch.as_tensor(which)
 
+    # Checked when called: only then is the shape of a sample known.
     def constant(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
         try:
-            return given.to(x).expand(x.shape) * _cells(valid)
+            return given.to(x).expand(x.shape) * _mask(valid)
         except RuntimeError:
             raise InputError(
-                f"the baseline has shape {tuple(given.shape)}, which does not broadcast to that of a sample, "
+                f"baseline: got shape {tuple(given.shape)}; expected one that broadcasts to a sample, "
                 f"[m, t, n, c] = {tuple(x.shape[1:])}."
             ) from None
 
     return constant
 
 
-def _cells(valid: Tensor) -> Tensor:
-    """What holds a reading, as ``[B, M, T, 1 or N, 1]``."""
+def _mask(valid: Tensor) -> Tensor:
+    """A mask of frames or positions with axes for nodes and channels, ``[B, M, T, 1 or N, 1]``."""
     return valid[..., None, None] if valid.ndim == 3 else valid[..., None]
 
 

@@ -1,4 +1,4 @@
-"""Clips: recordings seen through a recipe's sampling, as samples and batches."""
+"""Clips: recordings sampled by a recipe to one length, as samples and batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -11,15 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.cards import DatasetCard, Recipe
-from stexplain.data.samples import Batch, Sample, Sampled, check_finite
+from stexplain.data.indices import picked_indices
+from stexplain.data.samples import Batch, Sample, Sampling, check_finite
 from stexplain.data.store.prepared import Rows
-from stexplain.data.transforms import draw, placed, sampled, timeline
+from stexplain.data.transforms import center_and_augment, draw_augmentation, plan_frames, read_frames
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
 
 class Clips:
-    """Recordings of a dataset, sampled to one length. Nothing is read before a sample or a batch is asked for.
+    """Recordings of a dataset, sampled to one length. Values are read when a sample or a batch is taken.
 
     Made by `load_dataset`, or by `Clips.from_arrays`.
 
@@ -28,7 +29,7 @@ class Clips:
         graph: of every clip.
         channels: names of the channels.
         instances: M of every clip.
-        recipe: which sampling, centring and augmentation; none: clips as recorded, each at its own length.
+        recipe: which sampling, centring and augmentation; none: raw clips, each at its own length.
         card: of the dataset; none for a user's own arrays.
     """
 
@@ -51,13 +52,14 @@ class Clips:
         self.instances = instances
         if recipe is not None and not isinstance(recipe, Recipe):
             raise InputError(
-                f"the recipe is {recipe!r}; wanted a Recipe. Give model.recipe, or "
+                f"recipe: got {recipe!r}; expected a Recipe. Give model.recipe, or "
                 f"model_card(NAME).recipe({str(recipe)!r})."
             )
         self.recipe = recipe
         self.card = card
         self._rows = rows
         self._table = table
+        # Numbers of recordings: a subset shares rows and table with the whole.
         self._chosen = np.arange(len(table)) if chosen is None else chosen
         self._center = None if graph.center is None else graph.index(graph.center)
         self._vertical = self._horizontal_channels()
@@ -100,31 +102,35 @@ class Clips:
         """
         values = [np.asarray(item, np.float32) for item in x]
         if not values:
-            raise InputError("no clips came; wanted at least one array [M, T, N, C].")
-        there = (
+            raise InputError("x: got no clips; expected at least one array [M, T, N, C].")
+        masks = (
             [np.ones(value.shape[:2], bool) for value in values]
             if valid is None
             else [np.asarray(item, bool) for item in valid]
         )
-        known = {"labels": labels, "valid": valid, "ids": ids, **(fields or {})}
-        for name, column in known.items():
+        columns = {"labels": labels, "valid": valid, "ids": ids, **(fields or {})}
+        for name, column in columns.items():
             if column is not None and len(column) != len(values):
-                raise InputError(f"{len(column)} {name} came for {len(values)} clips; wanted one each.")
+                raise InputError(f"{name}: got {len(column)} for {len(values)} clips; expected one each.")
         count = values[0].shape[-1]
-        for number, (value, mask) in enumerate(zip(values, there, strict=True)):
+        for number, (value, mask) in enumerate(zip(values, masks, strict=True)):
             sizes = check_shape(f"x[{number}]", value.shape, "m t n c", n=len(graph), c=count)
             check_shape(f"valid[{number}]", mask.shape, "m t", m=sizes["m"], t=sizes["t"])
+            # NaN on padding is common in users' arrays and harmless: it becomes zero below.
             check_finite(f"x[{number}]", value[mask])
         label = np.full(len(values), -1) if labels is None else np.asarray(labels, np.int64)
         names = list(classes) or [f"class {number}" for number in range(int(label.max()) + 1)]
         if label.max(initial=-1) >= len(names) or label.min(initial=0) < -1:
-            raise InputError(f"labels lie in {label.min()} to {label.max()}; wanted 0 to {len(names) - 1}, or -1.")
+            raise InputError(
+                f"labels: got {label.min()} to {label.max()}; expected 0 to {len(names) - 1}, or -1 for none."
+            )
         instances = np.array([value.shape[0] for value in values], np.int64)
         frames = np.array([value.shape[1] for value in values], np.int64)
         rows = Rows(
+            # [M, T, N, C] -> [M * T, N, C] each, end to end, as a prepared store has them.
             np.concatenate([np.where(m[:, :, None, None], v, 0).reshape(-1, *v.shape[2:])
-                            for v, m in zip(values, there, strict=True)]),
-            np.concatenate([mask.reshape(-1) for mask in there]), None,
+                            for v, m in zip(values, masks, strict=True)]),
+            np.concatenate([mask.reshape(-1) for mask in masks]), None,
             np.cumsum([0, *(instances * frames)[:-1]]), instances, frames,
         )  # fmt: skip
         table = pd.DataFrame(
@@ -139,7 +145,7 @@ class Clips:
 
     def __repr__(self) -> str:
         what = self.card.name if self.card is not None else "arrays"
-        how = f"{self.recipe.sampling} to {self.recipe.frames} frames" if self.recipe else "as recorded"
+        how = f"{self.recipe.sampling} to {self.recipe.frames} frames" if self.recipe else "raw"
         return f"Clips({len(self)} of {what}, {len(self.classes)} classes, {how})"
 
     @property
@@ -149,7 +155,8 @@ class Clips:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """What is known of each clip: id, label, frames as recorded, and the dataset's fields."""
+        """A row per clip: id, label, raw frames, and the dataset's fields."""
+        # The offset is a place in the store, which says nothing about the clip.
         return self._table.iloc[self._chosen].drop(columns="offset", errors="ignore").reset_index(drop=True)
 
     @cached_property
@@ -164,20 +171,21 @@ class Clips:
 
     @property
     def planted(self) -> bool:
-        """Whether batches carry a planted truth."""
+        """Whether batches carry a ground truth, `truth`."""
         return self._rows.truth is not None
 
     def __getitem__(self, index: int) -> Sample:
-        """One clip, not augmented. Without a recipe it has the length that it was recorded in."""
+        """One clip, not augmented. Without a recipe it has the length of its recording."""
         size = len(self)
         if not -size <= index < size:
+            # IndexError, not one of ours: Python's iteration and PyTorch's samplers end by it.
             raise IndexError(f"clip {index} of {size}")
         number = int(index) % size
         x, valid, truth = self._arrays(self._chosen[[number]], None)
         row = {str(name): value for name, value in self.table.iloc[number].to_dict().items()}
         return Sample(
             x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
-            truth=None if truth is None else truth[0], fields=row, sampled=self._sampled([number]),
+            truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -195,7 +203,7 @@ class Clips:
         Raises:
             InputError: where an index is out of range, or the recipe cannot be applied to these clips.
         """
-        picked = self._picked(indices)
+        picked = picked_indices(indices, len(self), "clips")
         chosen = self._chosen[picked]
         x, valid, truth = self._arrays(chosen, generator)
         return Batch(
@@ -204,21 +212,21 @@ class Clips:
             label=torch.from_numpy(self.labels[picked]),
             ids=tuple(self.ids[number] for number in picked),
             truth=None if truth is None else torch.from_numpy(truth),
-            sampled=self._sampled(picked),
+            sampling=self._sampling(picked),
         )
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All clips in order, in batches of `size`; the last may be smaller."""
         if size < 1:
-            raise InputError(f"a batch size of {size} came; wanted at least 1.")
+            raise InputError(f"size: got a batch size of {size}; expected at least 1.")
         return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
 
     def subset(self, indices: Sequence[int] | NDArray[Any] | slice) -> "Clips":
         """The clips of these indices (or of a bool mask), in this order."""
-        return self._with(chosen=self._chosen[self._picked(indices)])
+        return self._with(chosen=self._chosen[picked_indices(indices, len(self), "clips")])
 
     def with_recipe(self, recipe: Recipe | None) -> "Clips":
-        """The same clips in another sampling."""
+        """The same clips, sampled by another recipe."""
         return self._with(recipe=recipe)
 
     def _with(self, **changes: Any) -> "Clips":
@@ -228,42 +236,35 @@ class Clips:
         }  # fmt: skip
         return Clips(self._rows, self._table, **{**kept, **changes})
 
-    def _sampled(self, picked: Sequence[int] | NDArray[np.int64]) -> Sampled:
-        return Sampled(self.recipe, lambda recipe: self.with_recipe(recipe).batch(picked))
-
-    def _picked(self, indices: Sequence[int] | NDArray[Any] | slice) -> NDArray[np.int64]:
-        every = np.arange(len(self))
-        if isinstance(indices, slice):
-            return every[indices]
-        picked = np.asarray(indices)
-        if picked.size == 0:
-            return every[:0]
-        if picked.dtype != bool and not np.issubdtype(picked.dtype, np.integer):
-            raise InputError(f"indices of type {picked.dtype} came; wanted integers, a bool mask or a slice.")
-        try:
-            return np.asarray(every[picked.reshape(-1)])
-        except IndexError as error:
-            raise InputError(f"{error}. There are {len(self)} clips.") from None
+    def _sampling(self, picked: Sequence[int] | NDArray[np.int64]) -> Sampling:
+        return Sampling(self.recipe, lambda recipe: self.with_recipe(recipe).batch(picked))
 
     def _arrays(
         self, chosen: NDArray[np.int64], generator: np.random.Generator | None
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None]:
+        """Values ``[B, M, T, N, C]``, padding mask ``[B, M, T]`` and ground truth ``[B, M, T, N]`` of recordings."""
         recipe = self.recipe
-        change = None if generator is None or recipe is None else draw(recipe.augment, len(chosen), generator)
-        plan = timeline(self._rows, chosen, recipe, change)
-        x, valid, truth = sampled(self._rows, chosen, self.instances, plan)
+        augmentation = None
+        if generator is not None and recipe is not None:
+            augmentation = draw_augmentation(recipe.augment, len(chosen), generator)
+        plan = plan_frames(self._rows, chosen, recipe, augmentation)
+        x, valid, truth = read_frames(self._rows, chosen, self.instances, plan)
         if recipe is None:
             return x, valid, truth
+        # Refused also without a generator: a recipe that cannot be trained by should not evaluate either.
         if recipe.augment.rotate and self._vertical is None:
             raise InputError(
-                f"the recipe turns clips about the vertical, but the channels are {', '.join(self.channels)}; wanted "
-                "x, y (up) and z among them. Set `rotate` to 0."
+                f"recipe: it rotates clips about the vertical; got channels {', '.join(self.channels)}; expected x, y "
+                "(up) and z among them. Set `rotate` to 0."
             )
         remove = recipe.center == "first"
-        x = placed(x, valid, center=self._center, remove=remove, vertical=self._vertical, change=change)
+        x = center_and_augment(
+            x, valid, center=self._center, remove=remove, vertical=self._vertical, augmentation=augmentation
+        )
         return x, valid, truth
 
     def _horizontal_channels(self) -> tuple[int, int] | None:
+        # A rotation about the vertical needs to know which channel is up; only these names say so.
         if {"x", "y", "z"} <= set(self.channels):
             return self.channels.index("x"), self.channels.index("z")
         return None

@@ -1,25 +1,22 @@
-"""From a dataset's name to its clips, or to the windows of its series."""
+"""From the name of a dataset to its clips, or to the windows of its series."""
 
-import shutil
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from stexplain.cards import DatasetCard, Protocol, Recipe, Selection, SeriesCard, dataset_card, imported, is_series_card
+from stexplain.cards import DatasetCard, Recipe, SeriesCard, dataset_card, imported, is_series_card, series_card
 from stexplain.data.clips import Clips
-from stexplain.data.load_series import load_series
-from stexplain.data.planted.generate import generate, made_by
+from stexplain.data.planted.cache import planted_series, planted_store
 from stexplain.data.series import WindowedSeries
-from stexplain.data.store.prepare import prepare
+from stexplain.data.series_file import EVENTS, TRUTH, SeriesFile
+from stexplain.data.splits import parse_split, protocol_mask
 from stexplain.data.store.prepared import Store, is_store
-from stexplain.errors import CardError, DataError, InputError, unknown
-from stexplain.files import cache_folder, folder_lock
+from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 
-PARTS = ("train", "validation", "test", "train+validation")
+SERIES_PARTS = ("train", "validation", "test")
 
 
 @overload
@@ -67,7 +64,7 @@ def load_dataset(
         split: of recordings, a protocol of the card and a part of it: ``"xsub/train"`` (without the validation part),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``; of a series ``"train"``,
             ``"validation"`` or ``"test"``. None: everything.
-        recipe: how clips are sampled; none: as recorded. `Clips.with_recipe` changes it later. A series has none.
+        recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later. A series has none.
         seed: of planted data.
 
     Returns:
@@ -80,7 +77,7 @@ def load_dataset(
     """
     if isinstance(card, SeriesCard) or (not isinstance(card, DatasetCard) and is_series_card(card)):
         if recipe is not None:
-            raise InputError("a recipe came for a series; recipes sample clips. Leave it out.")
+            raise InputError("got a recipe for a series; recipes sample clips. Leave `recipe` out.")
         return load_series(card, data, split, seed=seed)
     return load_clips(card, data, split, recipe=recipe, seed=seed)
 
@@ -101,7 +98,7 @@ def load_clips(
             cache folder.
         split: a protocol of the card and a part of it: ``"xsub/train"`` (without the validation part),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``. None: all clips.
-        recipe: how clips are sampled; none: as recorded. `Clips.with_recipe` changes it later.
+        recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later.
         seed: of planted data.
 
     Returns:
@@ -112,9 +109,9 @@ def load_clips(
         DataError: where the store is broken or holds no clip of the split.
     """
     card = dataset_card(card)
-    # A misspelt split is told before minutes of generating.
-    wanted = None if split is None else _parsed(card, split)
-    folder = planted(card, seed) if data is None else Path(data)
+    # Before anything is read or generated: a misspelt split must not cost minutes.
+    requested = None if split is None else parse_split(card, split)
+    folder = planted_store(card, seed) if data is None else Path(data)
     if data is not None:
         _check_folder(folder, card)
     store = Store.open(folder)
@@ -129,82 +126,87 @@ def load_clips(
         recipe=recipe,
         card=card,
     )
-    if wanted is None:
+    if requested is None:
         return clips
-    chosen = np.flatnonzero(_part(store.table, card, *wanted))
+    chosen = np.flatnonzero(protocol_mask(store.table, card, *requested))
     if not len(chosen):
         raise DataError(
-            f"{folder} holds no recordings of {split!r} ({card.protocols[wanted[0]].title}). "
+            f"{folder} holds no recordings of {split!r} ({card.protocols[requested[0]].title}). "
             f"It holds {len(store.table)} of other parts: was only a part of the dataset prepared?"
         )
     return clips.subset(chosen)
 
 
-def planted(card: str | Path | DatasetCard, seed: int = 0) -> Path:
-    """The store of a card's planted data; generated and prepared where it is not in the cache yet.
+def load_series(
+    card: str | Path | SeriesCard, data: Path | str | None = None, split: str | None = None, *, seed: int = 0
+) -> WindowedSeries:
+    """The windows of a series, with its graph.
 
     Args:
-        card: whose `planted` names a generator.
-        seed: of the generator.
-
-    Returns:
-        The folder. One that was made by another version of the generator is not taken.
+        card: a series card: its name, its path, or itself.
+        data: the folder of its files as downloaded, or the file of values in it. None: planted data, which is
+            generated once and kept in the cache folder.
+        split: ``"train"``, ``"validation"`` or ``"test"``, by the card's shares of time; none: everything.
+        seed: of planted data.
 
     Raises:
-        InputError: where the card has no planted data.
-        DataError: where the disk is full.
+        InputError: for an unknown part, a missing folder, or a card without planted data.
+        DataError: where a file is missing or broken, or does not fit the card.
     """
-    card = dataset_card(card)
-    if card.planted is None:
-        raise InputError(
-            f"the card {card.name!r} has no planted data, so it wants a store: load_dataset({card.name!r}, data=DIR). "
-            f"How to get the recordings: {card.obtain.strip()}"
+    card = series_card(card)
+    if split is not None and split not in SERIES_PARTS:
+        raise unknown("split", split, SERIES_PARTS)
+    folder = planted_series(card, seed) if data is None else Path(data)
+    if not folder.exists():
+        raise InputError(f"there is no folder {folder}. How to get {card.name!r}: {card.obtain.strip()}")
+    file = _read_series(folder, card)
+    declared = card.series
+    # Events are looked for in planted data only: a user's folder may hold an events.csv of another meaning.
+    events = _planted_events(folder) if data is None else {}
+    try:
+        series = WindowedSeries(
+            file.values,
+            window=declared.window,
+            horizon=declared.horizon,
+            graph=file.graph,
+            time=file.time,
+            observed=file.observed,
+            missing=declared.missing,
+            channels=declared.channels,
+            target_channel=declared.channels.index(declared.target_channel),
+            unit=declared.unit,
+            **events,
         )
-    generator = imported(card.planted, f"the card {card.name!r}")
-    home = cache_folder()
-    out = home / f"{card.name}-planted-{made_by(generator, card)}-seed{seed}"
-    if is_store(out):
-        return out
-    with folder_lock(home / f".{out.name}.generating") as work:
-        # Another process may have made it while this one waited.
-        if not is_store(out):
-            raw = work / "raw"
-            shutil.rmtree(raw, ignore_errors=True)
-            generate(card, raw, seed)
-            prepare(card, raw, out)
-        shutil.rmtree(work, ignore_errors=True)
-    return out
+        if split is None:
+            return series
+        parts = series.split(declared.splits.train, declared.splits.validation)
+    except InputError as error:
+        # What the user gave is a folder, so the message names the folder and the card, not an array.
+        raise DataError(f"{folder} does not fit the card {card.name!r}: {error}") from error
+    return parts[SERIES_PARTS.index(split)]
 
 
-def _parsed(card: DatasetCard, split: str) -> tuple[str, str]:
-    protocol, _, part = split.partition("/")
-    if protocol not in card.protocols:
-        raise unknown("split", split, [f"{name}/{one}" for name in card.protocols for one in PARTS])
-    if part not in PARTS:
-        options = [f"{protocol}/{name}" for name in PARTS]
-        raise unknown("split", split, options)
-    return protocol, part
+def _read_series(folder: Path, card: SeriesCard) -> SeriesFile:
+    file: SeriesFile = imported(card.reader, f"the card {card.name!r}").read(folder, card)
+    time, minutes = file.time, card.series.minutes
+    # The first step is enough to tell a wrong dataset; `WindowedSeries` checks that all steps are equal.
+    if time is not None and len(time) > 1 and time[1] - time[0] != pd.Timedelta(minutes=minutes):
+        raise DataError(
+            f"{folder}: the second frame is {time[1] - time[0]} after the first; the card {card.name!r} says "
+            f"{minutes:g} min. Is it this dataset?"
+        )
+    return file
 
 
-def _part(table: pd.DataFrame, card: DatasetCard, name: str, part: str) -> NDArray[np.bool_]:
-    protocol: Protocol = card.protocols[name]
-
-    def selected(selection: Selection) -> NDArray[np.bool_]:
-        if selection.field not in table.columns:
-            raise CardError(
-                f"protocol {name!r} of the card {card.name!r} splits by {selection.field!r}, which the recordings do "
-                f"not have. They have: {', '.join(map(str, table.columns))}."
-            )
-        return np.asarray(table[selection.field].isin(selection.values).to_numpy(), bool)
-
-    train = selected(protocol.train)
-    validation = train & selected(protocol.validation)
-    test = ~train if protocol.test is None else selected(protocol.test) & ~train
-    parts = {"train": train & ~validation, "validation": validation, "test": test, "train+validation": train}
-    return parts[part]
+def _planted_events(folder: Path) -> dict[str, Any]:
+    """Events and their ground truth, as `WindowedSeries` takes them; nothing where the folder has none."""
+    if not (folder / EVENTS).is_file():
+        return {}
+    return {"events": pd.read_csv(folder / EVENTS), "truth": np.load(folder / TRUTH, allow_pickle=False)}
 
 
 def _check_folder(folder: Path, card: DatasetCard) -> None:
+    """Refuses a folder that is no store, and tells raw recordings from anything else."""
     if is_store(folder):
         return
     if not folder.is_dir():
@@ -221,18 +223,20 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
 
 
 def _check_card(store: Store, card: DatasetCard) -> None:
+    """Refuses a store whose nodes, channels or classes are not those of the card."""
     unlisted = {entry["id"] for entry in store.info["classes"]} - {entry.id for entry in card.classes}
-    differ = [
-        f"{what}: {len(found)} in the store, {len(wanted)} on the card, or in another order"
-        for what, found, wanted in (
+    differences = [
+        f"{what}: {len(stored)} in the store, {len(declared)} on the card, or in another order"
+        for what, stored, declared in (
             ("nodes", store.info["nodes"], card.graph.nodes),
             ("channels", store.info["channels"], card.axes.channels),
         )
-        if found != wanted
+        if stored != declared
     ]
-    differ += [f"classes: {sorted(map(str, unlisted))[0]!r} is not on the card"] if unlisted else []
-    if differ:
+    # The other way round is fine: a store may hold recordings of some of the card's classes.
+    differences += [f"classes: {sorted(map(str, unlisted))[0]!r} is not on the card"] if unlisted else []
+    if differences:
         raise InputError(
             f"{store.path} was prepared with the card {store.info['card']!r} and does not fit {card.name!r} "
-            f"({'; '.join(differ)}). Load it with its own card, or prepare the recordings again."
+            f"({'; '.join(differences)}). Load it with its own card, or prepare the recordings again."
         )

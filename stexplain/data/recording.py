@@ -1,4 +1,4 @@
-"""What a reader gives: where recordings lie, and what is in one."""
+"""What a reader of recordings gives: where recordings lie, and what is in one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from stexplain.errors import unknown
 
 Keep = Literal["energy", "first"]
 KEEP: tuple[Keep, ...] = ("energy", "first")
-"""How the bodies to keep are chosen, see `choose`."""
+"""How the bodies to keep are chosen, see `choose_bodies`."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file that holds one recording, told from its name alone.
+class RecordingFile:
+    """A file that holds one recording, and what its name says; the file itself is not opened.
 
     Attributes:
         id: what the recording is called in its dataset.
         path: of the file.
         label: the class, as an index into the card's classes; -1 where it is not known.
         fields: what the name says, such as ``{"subject": 3, "camera": 1}``.
-        problem: why the recording cannot be used, in words; empty where it can.
+        problem: why the recording cannot be used, as text; empty where it can.
     """
 
     id: str
@@ -39,10 +39,10 @@ class Recording:
     """The bodies of one recording.
 
     Attributes:
-        xyz: positions ``[M, T, N, 3]`` in metres, float32; NaN where a body is not there. M counts all bodies, in the
+        xyz: positions ``[M, T, N, 3]`` in metres, float32; NaN where a body is absent. M counts all bodies, in the
             order in which they first appear.
-        body_ids: M ids by which the source tells the bodies apart.
-        fields: further columns that were asked for, each ``[M, T, N]``, float32, NaN where a body is not there.
+        body_ids: M ids by which the file tells the bodies apart.
+        fields: further columns that were requested, each ``[M, T, N]``, float32, NaN where a body is absent.
     """
 
     xyz: NDArray[np.float32]
@@ -51,15 +51,15 @@ class Recording:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """Where a body is there: ``[M, T]``."""
+        """The padding mask, ``[M, T]``: true where a body is present."""
         return np.asarray(~np.isnan(self.xyz).any(axis=(2, 3)))
 
 
-def energy(recording: Recording) -> NDArray[np.float64]:
+def motion_energy(recording: Recording) -> NDArray[np.float64]:
     """How much each body moves: ``[M]``, in metres.
 
-    The sum over the axes of the standard deviation over all joints and valid frames together, by which 2s-AGCN's
-    preparation (Shi et al., CVPR 2019) tells persons from phantoms, such as chairs.
+    The sum over the axes of the standard deviation over all joints and valid frames together. 2s-AGCN's preparation
+    (Shi et al., CVPR 2019) tells persons from false detections, such as chairs, by it.
 
     Args:
         recording: with at least one valid frame per body; a body without any has energy 0.
@@ -67,15 +67,17 @@ def energy(recording: Recording) -> NDArray[np.float64]:
     Example:
         >>> still, moving = np.zeros((1, 2, 1, 3), np.float32), np.array([0.0, 2.0], np.float32)
         >>> xyz = np.concatenate([still, still + moving[None, :, None, None]])
-        >>> energy(Recording(xyz, (7, 8)))
+        >>> motion_energy(Recording(xyz, (7, 8)))
         array([0., 3.])
     """
     valid = recording.valid
-    values = [body[there].reshape(-1, 3) for body, there in zip(recording.xyz, valid, strict=True)]
+    # Per body, all joints of all its valid frames in one list of points, [T' * N, 3].
+    values = [body[frames].reshape(-1, 3) for body, frames in zip(recording.xyz, valid, strict=True)]
+    # In float64: the variance of a still body in float32 would be rounding alone.
     return np.array([float(v.std(axis=0, dtype=np.float64).sum()) if len(v) else 0.0 for v in values])
 
 
-def choose(recording: Recording, instances: int, keep: Keep = "energy") -> list[int]:
+def choose_bodies(recording: Recording, instances: int, keep: Keep = "energy") -> list[int]:
     """Which bodies to keep, in the order in which to keep them.
 
     Args:
@@ -92,11 +94,12 @@ def choose(recording: Recording, instances: int, keep: Keep = "energy") -> list[
     Example:
         >>> still, moving = np.zeros((1, 2, 1, 3), np.float32), np.array([0.0, 2.0], np.float32)
         >>> xyz = np.concatenate([still, still + moving[None, :, None, None]])
-        >>> choose(Recording(xyz, (7, 8)), 1), choose(Recording(xyz, (7, 8)), 1, "first")
+        >>> choose_bodies(Recording(xyz, (7, 8)), 1), choose_bodies(Recording(xyz, (7, 8)), 1, "first")
         ([1], [0])
     """
     if keep not in KEEP:
         raise unknown("choice of bodies to keep", keep, KEEP)
     bodies = len(recording.body_ids)
-    order = np.argsort(-energy(recording), kind="stable").tolist() if keep == "energy" else list(range(bodies))
+    # Stable, so that the choice does not depend on the platform where two bodies move alike.
+    order = np.argsort(-motion_energy(recording), kind="stable").tolist() if keep == "energy" else list(range(bodies))
     return [int(body) for body in order[:instances]]

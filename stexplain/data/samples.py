@@ -1,4 +1,14 @@
-"""What a dataset gives: one sample, or a batch of them."""
+"""What a dataset gives: one sample, or a batch of them.
+
+Two masks travel with the signals, and mean the same everywhere in the package:
+
+- `valid`, the **padding mask**, ``[M, T]`` of a sample and ``[B, M, T]`` of a batch: true where a frame of an instance
+  exists. False are frames that pad a shorter sample and instances that are absent.
+- `observed`, the **missing-value mask**, ``[M, T, N]`` or ``[B, M, T, N]``: true where the value of a node at a frame
+  was observed. None: everything in the valid frames was.
+
+Signals are zero where either mask is false, and such positions are never evidence. `Batch.present` joins the two.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,20 +24,21 @@ from stexplain.errors import InputError
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """How a sample or batch of a dataset was sampled, and how to sample it otherwise.
+class Sampling:
+    """How a sample or batch of a dataset was sampled, and how to sample it by another recipe.
 
     Attributes:
-        recipe: by which it was sampled; none: it is as recorded.
-        by: a recipe to the same samples, as a batch, sampled by that recipe; none once the samples were sent from one
-            process to another, which leaves the dataset behind.
+        recipe: by which it was sampled; none: it is raw.
+        resample: from a recipe to the same samples, as a batch, sampled by that recipe; none once the samples were
+            sent from one process to another, which leaves the dataset behind.
     """
 
     recipe: Recipe | None
-    by: "Callable[[Recipe], Batch] | None"
+    resample: "Callable[[Recipe], Batch] | None"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sampled, (self.recipe, None)
+        # `resample` closes over the whole dataset: pickling it would copy that to every worker process.
+        return Sampling, (self.recipe, None)
 
 
 @dataclass(frozen=True)
@@ -36,16 +47,16 @@ class Sample:
 
     Attributes:
         x: signals ``[M, T, N, C]``, float32; zero where `valid` is false.
-        valid: which frames of which instance hold a reading, ``[M, T]``, bool.
+        valid: the padding mask, ``[M, T]``, bool; see the module.
         label: the class, as an index into the class names; -1 where there is none.
         id: what the sample is called in its dataset.
-        truth: which cells decide the class, ``[M, T, N]``, bool, where that was planted; else none.
+        truth: which positions decide the class, ``[M, T, N]``, bool, where the dataset has that ground truth; or none.
         fields: what the dataset knows about the sample, such as ``{"subject": 3, "camera": 1}``.
-        observed: which single readings are there, ``[M, T, N]``, bool; none: all of the valid frames.
-        sampled: where the sample came from, where it is of a dataset.
+        observed: the missing-value mask, ``[M, T, N]``, bool, or none; see the module.
+        sampling: how the sample was drawn, where it is of a dataset.
 
     Raises:
-        InputError: where a shape does not fit, or a valid value is NaN or infinite.
+        InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
     """
 
     x: NDArray[np.float32]
@@ -55,14 +66,14 @@ class Sample:
     truth: NDArray[np.bool_] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     observed: NDArray[np.bool_] | None = None
-    sampled: Sampled | None = field(default=None, repr=False, compare=False)
+    sampling: Sampling | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
         check_shape("valid", self.valid.shape, "m t", m=sizes["m"], t=sizes["t"])
-        for name, cells in (("truth", self.truth), ("observed", self.observed)):
-            if cells is not None:
-                check_shape(name, cells.shape, "m t n", m=sizes["m"], t=sizes["t"], n=sizes["n"])
+        for name, mask in (("truth", self.truth), ("observed", self.observed)):
+            if mask is not None:
+                check_shape(name, mask.shape, "m t n", m=sizes["m"], t=sizes["t"], n=sizes["n"])
         check_finite("x", self.x, self.id)
 
 
@@ -72,12 +83,12 @@ class Batch:
 
     Attributes:
         x: ``[B, M, T, N, C]``, float32; zero where `valid` is false.
-        valid: ``[B, M, T]``, bool.
+        valid: the padding mask, ``[B, M, T]``, bool; see the module.
         label: ``[B]``, int64; -1 where there is none.
         ids: B names.
-        truth: ``[B, M, T, N]``, bool, or none.
-        observed: which single readings are there, ``[B, M, T, N]``, bool; none: all of the valid frames.
-        sampled: where the samples came from, where they are of a dataset.
+        truth: which positions decide the class, ``[B, M, T, N]``, bool, or none.
+        observed: the missing-value mask, ``[B, M, T, N]``, bool, or none; see the module.
+        sampling: how the samples were drawn, where they are of a dataset.
     """
 
     x: torch.Tensor
@@ -86,7 +97,7 @@ class Batch:
     ids: tuple[str, ...]
     truth: torch.Tensor | None = None
     observed: torch.Tensor | None = None
-    sampled: Sampled | None = field(default=None, repr=False, compare=False)
+    sampling: Sampling | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, *samples: Sample) -> "Batch":
@@ -105,47 +116,49 @@ class Batch:
             ((2, 1, 4, 3, 2), [[True, True, False, False]], ('long', 'short'))
         """
         if not samples:
-            raise InputError("no samples came; wanted at least one.")
-        for name, what in (("nodes and channels", lambda s: s.x.shape[2:]), ("truth", lambda s: s.truth is None)):
-            if len({what(sample) for sample in samples}) > 1:
+            raise InputError("got no samples; expected at least one.")
+        for name, key in (("nodes and channels", lambda s: s.x.shape[2:]), ("truth", lambda s: s.truth is None)):
+            if len({key(sample) for sample in samples}) > 1:
                 raise InputError(
-                    f"the samples differ in {name}, so they cannot be one batch. Take them of one dataset."
+                    f"the samples differ in {name}, so they cannot be one batch. Take samples of one dataset."
                 )
         instances, frames = (max(sample.x.shape[axis] for sample in samples) for axis in (0, 1))
 
-        def together(arrays: "list[NDArray[Any]]") -> torch.Tensor:
+        def stacked(arrays: "list[NDArray[Any]]") -> torch.Tensor:
+            # Zero (false, for masks) is the padding: what no sample fills stays invalid.
             out = np.zeros((len(arrays), instances, frames, *arrays[0].shape[2:]), arrays[0].dtype)
             for row, array in enumerate(arrays):
                 out[row, : array.shape[0], : array.shape[1]] = array
             return torch.from_numpy(out)
 
         observed = None
+        # One sample with missing values gives all a mask; where a sample has none, its valid frames are observed.
         if any(sample.observed is not None for sample in samples):
             nodes = samples[0].x.shape[2]
-            observed = together(
+            observed = stacked(
                 [
                     np.repeat(one.valid[..., None], nodes, -1) if one.observed is None else one.observed
                     for one in samples
                 ]
             )
         return cls(
-            together([sample.x for sample in samples]),
-            together([np.asarray(sample.valid) for sample in samples]),
+            stacked([sample.x for sample in samples]),
+            stacked([np.asarray(sample.valid) for sample in samples]),
             torch.tensor([sample.label for sample in samples]),
             tuple(sample.id for sample in samples),
-            None if samples[0].truth is None else together([one.truth for one in samples if one.truth is not None]),
+            None if samples[0].truth is None else stacked([one.truth for one in samples if one.truth is not None]),
             observed,
-            _sampled_alike([sample.sampled for sample in samples]),
+            _common_sampling([sample.sampling for sample in samples]),
         )
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
     @property
-    def there(self) -> torch.Tensor:
-        """Which cells hold a reading, ``[B, M, T, N]``, bool."""
-        there = self.valid[..., None].expand(self.x.shape[:-1])
-        return there if self.observed is None else there & self.observed
+    def present(self) -> torch.Tensor:
+        """Which positions hold an observed value: `valid` and `observed` together, ``[B, M, T, N]``, bool."""
+        valid = self.valid[..., None].expand(self.x.shape[:-1])
+        return valid if self.observed is None else valid & self.observed
 
     def to(self, device: "torch.device | str") -> Self:
         """The same batch on another device."""
@@ -153,46 +166,49 @@ class Batch:
 
     def __getitem__(self, index: slice) -> Self:
         """A part of the batch, as a batch."""
-        sampled = self.sampled
-        if sampled is not None and (whole := sampled.by) is not None:
-            sampled = replace(sampled, by=lambda recipe: whole(recipe)[index])
-        return replace(self._each(lambda tensor: tensor[index]), ids=self.ids[index], sampled=sampled)
+        sampling = self.sampling
+        if sampling is not None and (whole := sampling.resample) is not None:
+            # Resampling the whole batch and cutting again keeps the samples in the order of this part.
+            sampling = replace(sampling, resample=lambda recipe: whole(recipe)[index])
+        return replace(self._each(lambda tensor: tensor[index]), ids=self.ids[index], sampling=sampling)
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        """The batch with every tensor changed, those that a subclass adds too."""
         values: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         tensors = {name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)}
         return replace(self, **{**values, **tensors})
 
 
-def _sampled_alike(each: "list[Sampled | None]") -> Sampled | None:
-    """Where the samples of a batch came from; none where not all are of a dataset, or by different recipes."""
-    known = [sampled for sampled in each if sampled is not None]
-    if len(known) < len(each) or any(sampled.recipe != known[0].recipe for sampled in known):
+def _common_sampling(each: "list[Sampling | None]") -> Sampling | None:
+    """How the samples of a batch were drawn; none where not all are of a dataset, or by different recipes."""
+    known = [sampling for sampling in each if sampling is not None]
+    if len(known) < len(each) or any(sampling.recipe != known[0].recipe for sampling in known):
         return None
-    ways = [sampled.by for sampled in known]
+    resamplers = [sampling.resample for sampling in known]
 
-    def by(recipe: Recipe) -> Batch:
-        batches = [way(recipe) for way in ways if way is not None]
+    def resample(recipe: Recipe) -> Batch:
+        batches = [one(recipe) for one in resamplers if one is not None]
         truth = [batch.truth for batch in batches if batch.truth is not None]
+        # A recipe gives every clip one length, so batches of one sample concatenate without padding.
         return Batch(
             torch.cat([batch.x for batch in batches]),
             torch.cat([batch.valid for batch in batches]),
             torch.cat([batch.label for batch in batches]),
             tuple(name for batch in batches for name in batch.ids),
             torch.cat(truth) if truth else None,
-            sampled=Sampled(recipe, by),
+            sampling=Sampling(recipe, resample),
         )
 
-    return Sampled(known[0].recipe, None if None in ways else by)
+    return Sampling(known[0].recipe, None if None in resamplers else resample)
 
 
-def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", where: str = "") -> None:
+def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", sample: str = "") -> None:
     """Refuses NaN and infinite values, and says where the first one is.
 
     Args:
         name: of the argument, for the message.
         values: an array or tensor.
-        where: the name of the sample, for the message.
+        sample: the name of the sample, for the message.
 
     Raises:
         InputError: naming the place and the remedy.
@@ -210,10 +226,11 @@ def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", where: str = 
         values = values.detach().cpu().numpy()
     bad = ~np.isfinite(values)
     count = int(bad.sum())
+    # An overflow of the sum alone, of finite values, comes out here as zero bad values.
     if count:
         first = tuple(int(axis) for axis in np.argwhere(bad)[0])
         raise InputError(
-            f"{name}{f' of sample {where!r}' if where else ''} holds {count} value{'s' if count > 1 else ''} that "
+            f"{name}{f' of sample {sample!r}' if sample else ''} holds {count} value{'s' if count > 1 else ''} that "
             f"{'are' if count > 1 else 'is'} NaN or infinite, the first at index {first}. "
-            "Mark missing readings in `valid` and set them to zero."
+            "Mark missing values in `valid` or `observed` and set them to zero."
         )

@@ -1,52 +1,32 @@
-"""Long series of readings on a graph, seen as windows: what a forecaster reads, and what it shall predict."""
+"""Long series of values on a graph, seen as windows: what a forecaster reads, and what it is to predict."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from stexplain.data.samples import Batch, Sample, check_finite
-from stexplain.data.series_source import Source, source_of
+from stexplain.data.events import chosen_events, series_events
+from stexplain.data.indices import picked_indices
+from stexplain.data.samples import Sample, check_finite
+from stexplain.data.series_source import SeriesSource, as_series_source
+from stexplain.data.splits import chronological_masks
+from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
 CALENDAR = ("time of day", "day of week")
 """The channels that `WindowedSeries.with_calendar` adds: a share of the day in [0, 1), and Monday = 0 to Sunday = 6."""
 
+# Frames read at a time when all are needed: some MB, of a series that may not fit into memory.
 _CHUNK = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class WindowBatch(Batch):
-    """Windows of a series, stacked: what a forecaster reads, and what follows.
-
-    Attributes:
-        x: ``[B, 1, T, N, C]``, float32, in the channels' own units; zero where not observed.
-        valid: ``[B, 1, T]``, bool; all true: what is missing is single readings, see `observed`.
-        label: ``[B]``, -1: windows have no class.
-        observed: ``[B, 1, T, N]``, bool: the readings of `x` that are there.
-        y: ``[B, H, N]``, float32: the target channel after the window, in its own unit; zero where not observed.
-        y_observed: ``[B, H, N]``, bool.
-        start: the time of each window's first frame, ``[B]``, datetime64; NaT where the series has no times.
-        truth: ``[B, 1, T, N]``, bool: the planted cause of an event, or none.
-    """
-
-    observed: torch.Tensor
-    y: torch.Tensor
-    y_observed: torch.Tensor
-    start: NDArray[np.datetime64]
-
-    def __getitem__(self, index: slice) -> Self:
-        """A part of the batch, as a batch."""
-        return replace(super().__getitem__(index), start=self.start[index])
-
-
 class WindowedSeries:
-    """A series of readings at N nodes, cut lazily into windows: the series is never copied, a batch is one gather.
+    """A series of values at N nodes, cut lazily into windows: the series is never copied, a batch is one gather.
 
     Window i reads the frames ``starts[i]`` to ``starts[i] + window - 1`` and predicts the `horizon` frames after.
 
@@ -58,14 +38,14 @@ class WindowedSeries:
         stride: frames from one window to the next.
         graph: whose nodes are N, in the order of the data. The columns of a frame may come in another order.
         time: of each frame, ``[T]``: evenly spaced and increasing.
-        observed: ``[T, N]``, bool, which readings are there, besides those that are NaN or `missing`.
-        missing: a value that means that there is no reading, such as 0.0 in METR-LA; none: only NaN does.
+        observed: the missing-value mask, ``[T, N]``, bool; values that are NaN or `missing` are false besides.
+        missing: a value that stands for a missing one, such as 0.0 in METR-LA; none: only NaN does.
         channels: names of the C channels.
         target_channel: the index of the channel that is predicted.
         unit: of the target channel.
-        events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of the
-            window that is asked about) and ``horizon`` (in [1, H]: how many frames after the window).
-        truth: which cells of that window cause the event, ``[events, window, N]``, bool.
+        events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
+            window) and ``horizon`` (in [1, H]: how many frames after the window).
+        truth: which positions of that window cause the event, ``[events, window, N]``, bool.
 
     Attributes:
         window, horizon, stride, graph, time, channels, target_channel, unit: as given.
@@ -102,16 +82,16 @@ class WindowedSeries:
     ) -> None:
         for name, size in (("window", window), ("horizon", horizon), ("stride", stride)):
             if size < 1:
-                raise InputError(f"{name} is {size}; wanted at least 1 frame.")
-        self._source: Source = source_of(values, graph, time, observed, missing, tuple(channels))
+                raise InputError(f"{name}: got {size}; expected at least 1 frame.")
+        self._source: SeriesSource = as_series_source(values, graph, time, observed, missing, tuple(channels))
         if not 0 <= target_channel < len(channels):
             raise InputError(
-                f"target_channel is {target_channel}; wanted 0 to {len(channels) - 1}, an index of {channels}."
+                f"target_channel: got {target_channel}; expected 0 to {len(channels) - 1}, an index of {channels}."
             )
         frames = self._source.frames
         if frames < window + horizon:
             raise InputError(
-                f"the series has {frames} frames; wanted at least {window + horizon}: a window of {window} and a "
+                f"values: got {frames} frames; expected at least {window + horizon}, for a window of {window} and a "
                 f"horizon of {horizon}."
             )
         self.window = window
@@ -122,8 +102,9 @@ class WindowedSeries:
         self.unit = unit
         self.starts: NDArray[np.int64] = np.arange(0, frames - window - horizon + 1, stride)
         self._calendar = False
-        self._events = _checked_events(events, truth, self)
-        self._truth = truth
+        self._events = series_events(
+            events, truth, window=window, horizon=horizon, nodes=self._source.nodes, graph=graph
+        )
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -183,21 +164,22 @@ class WindowedSeries:
         """The windows of these indices (or of a bool mask), as a batch.
 
         Raises:
-            InputError: where an index is out of range, or a reading is infinite.
+            InputError: where an index is out of range, or a value is infinite.
         """
-        starts = self.starts[self._picked(indices)]
-        span = starts[:, None] + np.arange(self.window + self.horizon)
-        values, there = self._source.readings(span)
+        starts = self.starts[picked_indices(indices, len(self), "windows")]
+        # Frame numbers [B, window + horizon]: one gather reads input and target of all windows.
+        frames = starts[:, None] + np.arange(self.window + self.horizon)
+        values, present = self._source.read(frames)
         x, y = values[:, : self.window], values[:, self.window :, :, self.target_channel]
-        observed = np.asarray(there[:, : self.window].all(axis=-1))
+        # One mask serves all channels of x, so a position counts where none of its channels is missing.
+        observed = np.asarray(present[:, : self.window].all(axis=-1))
         x = np.where(observed[..., None], x, np.float32(0))
         if self._calendar:
-            daily = np.broadcast_to(
-                self.calendar[span[:, : self.window]][:, :, None, :], (*x.shape[:-1], len(CALENDAR))
-            )
-            x = np.concatenate([x, daily], axis=-1)
-        y_observed = there[:, self.window :, :, self.target_channel]
+            # After the masking: the calendar is known also where the sensors are silent.
+            x = np.concatenate([x, self._calendar_channels(frames[:, : self.window], x)], axis=-1)
+        y_observed = present[:, self.window :, :, self.target_channel]
         batch = WindowBatch(
+            # One instance: [B, T, N, C] -> [B, 1, T, N, C].
             x=torch.from_numpy(x[:, None]),
             valid=torch.ones(len(starts), 1, self.window, dtype=torch.bool),
             label=torch.full((len(starts),), -1, dtype=torch.int64),
@@ -214,32 +196,37 @@ class WindowedSeries:
     def batches(self, size: int) -> Iterator[WindowBatch]:
         """All windows in order, in batches of `size`; the last may be smaller."""
         if size < 1:
-            raise InputError(f"a batch size of {size} came; wanted at least 1.")
+            raise InputError(f"size: got a batch size of {size}; expected at least 1.")
         return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
 
     @property
     def covered(self) -> NDArray[np.int64]:
         """The frames that a window reads or predicts, once each and in order."""
-        used = np.zeros(self.frames + 1, np.int64)
-        np.add.at(used, self.starts, 1)
-        np.add.at(used, self.starts + self.window + self.horizon, -1)
-        return np.flatnonzero(np.cumsum(used)[:-1])
+        # +1 where a window begins, -1 after it ends: the running sum counts the windows over each frame.
+        change = np.zeros(self.frames + 1, np.int64)
+        np.add.at(change, self.starts, 1)
+        np.add.at(change, self.starts + self.window + self.horizon, -1)
+        return np.flatnonzero(np.cumsum(change)[:-1])
 
-    def readings(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-        """Every frame of `covered`, in order and in parts.
+    def observations(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        """The values of every frame of `covered`, in order and in parts.
 
         Yields:
-            Values ``[t, N, C]`` (NaN or anything where not observed) and what is observed, ``[t, N, C]``, bool.
+            Values ``[t, N, C]`` (anything, also NaN, where not observed) and their missing-value mask, bool.
         """
         covered = self.covered
         for at in range(0, len(covered), _CHUNK):
-            part = covered[at : at + _CHUNK]
-            values, there = self._source.readings(part)
+            frames = covered[at : at + _CHUNK]
+            values, observed = self._source.read(frames)
             if self._calendar:
-                daily = np.broadcast_to(self.calendar[part][:, None, :], (*values.shape[:-1], len(CALENDAR)))
+                daily = self._calendar_channels(frames, values)
                 values = np.concatenate([values, daily], axis=-1)
-                there = np.concatenate([there, np.ones(daily.shape, bool)], axis=-1)
-            yield values, there
+                observed = np.concatenate([observed, np.ones(daily.shape, bool)], axis=-1)
+            yield values, observed
+
+    def _calendar_channels(self, frames: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The calendar of frames ``[...]``, the same for all nodes of values ``[..., N, C]``: ``[..., N, 2]``."""
+        return np.broadcast_to(self.calendar[frames][..., None, :], (*values.shape[:-1], len(CALENDAR)))
 
     def time_of(self, index: int, step: int = 0) -> pd.Timestamp:
         """The time of a frame of a window.
@@ -255,8 +242,9 @@ class WindowedSeries:
         if self.time is None:
             raise InputError("this series has no times. Give `time`, or a frame whose index is one of times.")
         if not 0 <= step < self.window + self.horizon:
-            raise InputError(f"step is {step}; wanted 0 to {self.window + self.horizon - 1}.")
-        return self.time[int(self.starts[self._picked([index])[0]]) + step]
+            raise InputError(f"step: got {step}; expected 0 to {self.window + self.horizon - 1}.")
+        window = int(picked_indices([index], len(self), "windows")[0])
+        return self.time[int(self.starts[window]) + step]
 
     def split(
         self, train: float = 0.7, validation: float = 0.1
@@ -264,7 +252,7 @@ class WindowedSeries:
         """Training, validation and test part, in the order of time.
 
         The frames that the windows span are cut in three, and a window belongs to a part where all that it reads and
-        predicts lies in it: windows across a cut are left out, so that no reading is in two parts.
+        predicts lies in it: windows across a cut are excluded, so that no value is in two parts.
 
         Args:
             train: share of the frames, in (0, 1).
@@ -273,38 +261,18 @@ class WindowedSeries:
         Raises:
             InputError: where shares are out of range, or a part of a share above 0 has no window.
         """
-        if not (0 < train < 1 and 0 <= validation < 1 and train + validation < 1):
-            raise InputError(
-                f"shares of {train} and {validation} came; wanted positive shares that leave a rest to test."
-            )
         span = self.window + self.horizon
-        first, last = (int(self.starts.min()), int(self.starts.max()) + span) if len(self) else (0, 0)
-        cuts = [first, *(first + round(share * (last - first)) for share in (train, train + validation)), last]
-        parts = []
-        for name, share, low, high in zip(
-            ("training", "validation", "test"),
-            (train, validation, 1 - train - validation),
-            cuts,
-            cuts[1:],
-            strict=False,
-        ):
-            inside = (self.starts >= low) & (self.starts + span <= high)
-            if share and not inside.any():
-                raise InputError(
-                    f"the {name} part would be frames {low} to {high - 1}, which hold no window of {span} frames. "
-                    "Give it a larger share, or a shorter window or horizon."
-                )
-            parts.append(self.subset(inside))
+        parts = [self.subset(inside) for inside in chronological_masks(self.starts, span, train, validation)]
         return parts[0], parts[1], parts[2]
 
     def subset(self, indices: Sequence[int] | NDArray[Any] | slice) -> "WindowedSeries":
         """The windows of these indices (or of a bool mask), in this order, of the same series."""
-        return self._with(starts=self.starts[self._picked(indices)])
+        return self._with(starts=self.starts[picked_indices(indices, len(self), "windows")])
 
     def with_calendar(self, on: bool = True) -> "WindowedSeries":
         """The same windows with time of day and day of week as further channels of `x`, or without.
 
-        The two are known also where no reading was observed, and are not predicted.
+        The two are known also where nothing was observed, and are not predicted.
 
         Raises:
             InputError: where the series has no times.
@@ -317,22 +285,19 @@ class WindowedSeries:
 
     @property
     def planted(self) -> bool:
-        """Whether the series has events with a planted cause."""
-        return self._truth is not None
+        """Whether the series has events whose cause is known."""
+        return self._events.truth is not None
 
     @property
     def events(self) -> pd.DataFrame:
         """The planted events whose window is in this series: ``target``, ``window`` (its index), ``horizon``, ...
 
-        The index is the event's number in the whole series. Where nothing was planted there are no rows.
+        The index is the event's number in the whole series. A series without events gives no rows.
         """
-        place = {int(start): index for index, start in enumerate(self.starts)}
-        window = self._events["frame"].map(place)
-        found = self._events[window.notna()]
-        return found.assign(window=window[window.notna()].astype(np.int64))
+        return self._events.within(self.starts)
 
     def events_batch(self, events: "Sequence[int] | NDArray[Any] | Literal['all']" = "all") -> WindowBatch:
-        """The windows of planted events, with the cells that cause them as `truth`.
+        """The windows of planted events, with the positions that cause them as `truth`.
 
         Args:
             events: numbers in the index of `events`, or all of this series.
@@ -341,51 +306,15 @@ class WindowedSeries:
             InputError: where the series has no such event.
         """
         known = self.events
-        if self._truth is None or known.empty:
-            raise InputError("this series has no planted events. Take planted data, or the part of it that holds some.")
-        chosen = known.index.to_numpy() if isinstance(events, str) else np.asarray(events)
-        lost = [number for number in chosen.tolist() if number not in known.index]
-        if lost:
-            raise InputError(f"there is no event {lost[0]} in this part. There are: {known.index.tolist()[:20]} ...")
+        truth = self._events.truth
+        if truth is None or known.empty:
+            raise InputError("this series has no planted events. Use planted data, or the part of it that holds some.")
+        chosen = chosen_events(known, events)
         batch = self.batch(known.loc[chosen, "window"].to_numpy(np.int64))
-        return replace(batch, truth=torch.from_numpy(self._truth[chosen][:, None]))
+        return replace(batch, truth=torch.from_numpy(truth[chosen][:, None]))
 
     def _with(self, **changes: Any) -> "WindowedSeries":
+        # Past __init__: the source is checked once, and parts of a series share it.
         other = object.__new__(WindowedSeries)
         other.__dict__.update(self.__dict__, **changes)
         return other
-
-    def _picked(self, indices: Sequence[int] | NDArray[Any] | slice) -> NDArray[np.int64]:
-        every = np.arange(len(self))
-        if isinstance(indices, slice):
-            return every[indices]
-        picked = np.asarray(indices)
-        if picked.size == 0:
-            return every[:0]
-        if picked.dtype != bool and not np.issubdtype(picked.dtype, np.integer):
-            raise InputError(f"indices of type {picked.dtype} came; wanted integers, a bool mask or a slice.")
-        try:
-            return np.asarray(every[picked.reshape(-1)])
-        except IndexError as error:
-            raise InputError(f"{error}. There are {len(self)} windows.") from None
-
-
-def _checked_events(
-    events: pd.DataFrame | None, truth: NDArray[np.bool_] | None, series: WindowedSeries
-) -> pd.DataFrame:
-    if events is None:
-        if truth is not None:
-            raise InputError("truth came without events; wanted both, a row of events for each truth.")
-        return pd.DataFrame({"target": [], "frame": pd.Series([], dtype=np.int64), "horizon": []})
-    missing = [name for name in ("target", "frame", "horizon") if name not in events.columns]
-    if missing:
-        raise InputError(f"events have no column {missing[0]!r}. They have: {', '.join(map(str, events.columns))}.")
-    wanted = (len(events), series.window, series.nodes)
-    if truth is None or truth.shape != wanted:
-        raise InputError(f"truth has shape {None if truth is None else truth.shape}; wanted {wanted}.")
-    if series.graph is not None:
-        for name in events["target"]:
-            series.graph.index(str(name))
-    if not events["horizon"].between(1, series.horizon).all():
-        raise InputError(f"events have horizons up to {events['horizon'].max()}; wanted 1 to {series.horizon}.")
-    return events.reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""What a reader of series gives: readings on a graph over time."""
+"""What a reader of series gives: values on a graph over time; and how readers find files and times."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,9 @@ from stexplain.cards import SeriesCard
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
 
+EVENTS, TRUTH = "events.csv", "truth.npy"
+"""What a generator of planted series writes beside the values: its events and their ground truth."""
+
 
 @dataclass(frozen=True)
 class SeriesFile:
@@ -20,8 +23,8 @@ class SeriesFile:
     Attributes:
         values: ``[T, N, C]`` or ``[T, N]``; a memory map where the format allows one.
         graph: whose nodes are N, in the order of `values`; with positions where they are known.
-        time: of each frame, or none where the files do not tell.
-        observed: ``[T, N]``, bool; none: only NaN and the card's `missing` tell.
+        time: of each frame, or none where the files do not have it.
+        observed: the missing-value mask, ``[T, N]``, bool; none: NaN and the card's `missing` alone mark it.
     """
 
     values: Any
@@ -36,34 +39,35 @@ class SeriesFile:
 
 
 def found_file(where: Path, names: "str | tuple[str, ...]", what: str, *, companion: bool = True) -> Path:
-    """A file of a folder, by its name or one of several that are usual.
+    """A file of a folder, by one of the names that its publishers give it.
 
     Args:
         where: the folder, or a file in it: then the file's own folder is searched.
-        names: what it may be called, with wildcards; the first that is there is taken.
+        names: what it may be called, with wildcards; the first that exists is taken.
         what: it is, for the message.
-        companion: whether `where`, being a file, is another file than the one wanted; else it is the one wanted.
+        companion: whether `where`, being a file, is another file than the one looked for; else it is that file.
 
     Raises:
-        DataError: naming the folder, what was wanted and what is there.
+        DataError: naming the folder, the names looked for and what the folder holds.
     """
     if where.is_file() and not companion:
         return where
     folder = where.parent if where.is_file() else where
     if not folder.is_dir():
         raise DataError(f"{where} is not there. Give the folder that holds {what}, or the file.")
-    wanted = (names,) if isinstance(names, str) else names
-    for name in wanted:
+    patterns = (names,) if isinstance(names, str) else names
+    for name in patterns:
         matches = sorted(folder.glob(name))
         if len(matches) > 1:
+            # Taking the first could pair the values of one district with the graph of another.
             listed = ", ".join(path.name for path in matches[:5])
             raise DataError(
-                f"{folder} holds {len(matches)} files {name} ({listed}); wanted one, {what}. Give the file."
+                f"{folder}: got {len(matches)} files {name} ({listed}); expected one, {what}. Give the file."
             )
         if matches:
             return matches[0]
     here = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-    raise DataError(f"{folder} holds no {' or '.join(wanted)}, {what}. It holds: {here}. Put the file there.")
+    raise DataError(f"{folder} holds no {' or '.join(patterns)}, {what}. It holds: {here}. Put the file there.")
 
 
 def optional_file(where: Path, *names: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Where the readings of a series lie: an array, a memory map, a frame or a zarr array, and which are there."""
+"""Where the values of a series lie: an array, a memory map, a DataFrame or a zarr array, and which are observed."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +13,13 @@ from stexplain.graph import STGraph
 
 
 @dataclass(frozen=True)
-class Source:
-    """The readings of a whole series; nothing is read before `readings` asks for frames.
+class SeriesSource:
+    """The values of a whole series; nothing is read before `read` is called.
 
     Attributes:
-        values: ``[T, N, C]`` or ``[T, N]``, whatever can be indexed by frames.
-        observed: ``[T, N]``, bool, or none.
-        missing: the value that means that there is no reading, or none.
+        values: ``[T, N, C]`` or ``[T, N]``, anything that can be indexed by frames.
+        observed: the missing-value mask, ``[T, N]``, bool, or none.
+        missing: the value that stands for a missing one, or none.
         channels: their names.
         time: of each frame, or none.
     """
@@ -45,22 +45,24 @@ class Source:
         """See `WindowedSeries.calendar`."""
         if self.time is None:
             raise InputError(
-                "this series has no times, so no calendar. Give `time`, or a frame with an index of times."
+                "this series has no times, so no calendar. Give `time`, or a DataFrame with an index of times."
             )
         day = (self.time - self.time.normalize()) / pd.Timedelta(days=1)
         return np.stack([day, self.time.day_of_week], axis=1).astype(np.float32)
 
-    def readings(self, frames: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Values and what is observed of these frames, ``[..., N, C]`` each."""
-        found = _rows(self.values, frames)
-        if found.ndim == frames.ndim + 1:
-            found = found[..., None]
-        there = ~np.isnan(found)
+    def read(self, frames: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values of these frames and their missing-value mask, ``[..., N, C]`` each."""
+        values = _take_frames(self.values, frames)
+        # A series of one channel may come as [T, N].
+        if values.ndim == frames.ndim + 1:
+            values = values[..., None]
+        observed = ~np.isnan(values)
         if self.missing is not None:
-            there &= found != self.missing
+            # Compared before the cast: `missing` is exact in the type of the file only.
+            observed &= values != self.missing
         if self.observed is not None:
-            there &= _rows(self.observed, frames).astype(bool, copy=False)[..., None]
-        return found.astype(np.float32, copy=False), there
+            observed &= _take_frames(self.observed, frames).astype(bool, copy=False)[..., None]
+        return values.astype(np.float32, copy=False), observed
 
     def times(self, frames: NDArray[np.int64]) -> NDArray[np.datetime64]:
         """The times of these frames; NaT where there are none."""
@@ -75,14 +77,14 @@ class Source:
         return tuple(text.replace("T", " ") for text in np.datetime_as_string(self.times(frames), unit="s").tolist())
 
 
-def source_of(
+def as_series_source(
     values: Any,
     graph: STGraph | None,
     time: pd.DatetimeIndex | None,
     observed: Any,
     missing: float | None,
     channels: tuple[str, ...],
-) -> Source:
+) -> SeriesSource:
     """The source of what a user gives; see `WindowedSeries`.
 
     Raises:
@@ -92,90 +94,97 @@ def source_of(
         if time is None and isinstance(values.index, pd.DatetimeIndex):
             time = values.index
         elif time is None and isinstance(next(iter(values.index), 0), str):
+            # Text sorts wrongly and has no spacing: a guess at its format could shift every window.
             raise InputError(
-                f"the frame's index is text, such as {values.index[0]!r}. Make times of it: "
-                "frame.index = pd.to_datetime(frame.index); or leave it out: frame.reset_index(drop=True)."
+                f"values: got a DataFrame whose index is text, such as {values.index[0]!r}; expected times. Convert "
+                "it: df.index = pd.to_datetime(df.index); or drop it: df.reset_index(drop=True)."
             )
-        values = _in_order(values, graph).to_numpy(copy=False)
+        values = _in_node_order(values, graph).to_numpy(copy=False)
     elif not all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__")):
+        # Memory maps and zarr arrays have all three, and are left where they lie.
         values = np.asarray(values)
     if np.dtype(values.dtype).kind not in "fiu":
-        raise InputError(f"values are of type {values.dtype}; wanted numbers. NaN stands for what is missing.")
+        raise InputError(f"values: got type {values.dtype}; expected numbers. Use NaN for what is missing.")
     shape = tuple(int(size) for size in values.shape)
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != len(channels)):
         raise InputError(
-            f"values have shape {shape} and {len(channels)} channel{'s' * (len(channels) != 1)} "
-            f"({', '.join(channels)}); wanted [T, N, {len(channels)}]{' or [T, N]' * (len(channels) == 1)}."
+            f"values: got shape {shape} and {len(channels)} channel{'s' * (len(channels) != 1)} "
+            f"({', '.join(channels)}); expected [T, N, {len(channels)}]{' or [T, N]' * (len(channels) == 1)}."
         )
     if len(shape) == 2 and len(channels) != 1:
-        raise InputError(f"values have shape {shape}, one channel; {len(channels)} channels are named: {channels}.")
+        raise InputError(f"values: got shape {shape}, one channel; expected {len(channels)} channels: {channels}.")
     if graph is not None and len(graph) != shape[1]:
-        raise InputError(f"values have shape {shape}: {shape[1]} nodes; the graph has {len(graph)}.")
+        raise InputError(f"values: got shape {shape}, {shape[1]} nodes; expected {len(graph)}, as the graph has.")
     if observed is not None and tuple(observed.shape) != shape[:2]:
-        raise InputError(f"observed has shape {tuple(observed.shape)}; wanted {shape[:2]}, one per frame and node.")
-    return Source(values, observed, missing, channels, None if time is None else checked_time(time, shape[0]))
+        raise InputError(f"observed: got shape {tuple(observed.shape)}; expected {shape[:2]}, one per frame and node.")
+    return SeriesSource(values, observed, missing, channels, None if time is None else even_times(time, shape[0]))
 
 
-def checked_time(time: Any, frames: int) -> pd.DatetimeIndex:
+def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
     """Times of so many frames: one each, increasing, evenly spaced.
 
     Raises:
         InputError: naming the first gap and the remedy.
 
     Example:
-        >>> checked_time(["2012-03-01 00:00", "2012-03-01 00:05", "2012-03-01 00:15"], 3)
+        >>> even_times(["2012-03-01 00:00", "2012-03-01 00:05", "2012-03-01 00:15"], 3)
         Traceback (most recent call last):
         ...
-        stexplain.errors.InputError: frame 2 is at 2012-03-01 00:15:00, 10 min after the one before; wanted 5 min. ...
+        stexplain.errors.InputError: time: frame 2 is at 2012-03-01 00:15:00, 10 min after the one before; expected ...
     """
     index = pd.DatetimeIndex(time)
     if len(index) != frames:
-        raise InputError(f"{len(index)} times came for {frames} frames; wanted one each.")
+        raise InputError(f"time: got {len(index)} times for {frames} frames; expected one each.")
     if frames < 2:
         return index
     steps = np.diff(index.to_numpy().astype("datetime64[ns]"))
     lengths, counts = np.unique(steps, return_counts=True)
+    # The most frequent step is the series' own; what differs from it is a gap, also where that comes first.
     step = lengths[counts.argmax()]
-    odd = np.flatnonzero(steps != step)
-    back = np.flatnonzero(steps <= np.timedelta64(0, "ns"))
-    if back.size:
-        first = back[0] + 1
+    gaps = np.flatnonzero(steps != step)
+    backward = np.flatnonzero(steps <= np.timedelta64(0, "ns"))
+    # Before the gaps: times out of order make gaps too, and have another remedy.
+    if backward.size:
+        first = backward[0] + 1
         twice = steps[first - 1] == np.timedelta64(0, "ns")
         before = "as the one before" if twice else f"and the one before at {index[first - 1]}"
-        remedy = "Keep one of each: frame[~frame.index.duplicated()]." if twice else "Sort them: frame.sort_index()."
-        raise InputError(f"frame {first} is at {index[first]}, {before}; wanted times that increase. {remedy}")
-    if odd.size:
-        minutes = [value / np.timedelta64(1, "m") for value in (steps[odd[0]], step)]
+        remedy = "Keep one of each: df[~df.index.duplicated()]." if twice else "Sort them: df.sort_index()."
+        raise InputError(f"time: frame {first} is at {index[first]}, {before}; expected times that increase. {remedy}")
+    if gaps.size:
+        minutes = [value / np.timedelta64(1, "m") for value in (steps[gaps[0]], step)]
         raise InputError(
-            f"frame {odd[0] + 1} is at {index[odd[0] + 1]}, {minutes[0]:g} min after the one before; wanted "
-            f"{minutes[1]:g} min. Put the missing times in as frames of NaN: frame.asfreq('{minutes[1]:g}min')."
+            f"time: frame {gaps[0] + 1} is at {index[gaps[0] + 1]}, {minutes[0]:g} min after the one before; expected "
+            f"{minutes[1]:g} min. Insert the missing times as frames of NaN: df.asfreq('{minutes[1]:g}min')."
         )
     return index
 
 
-def _in_order(frame: pd.DataFrame, graph: STGraph | None) -> pd.DataFrame:
-    """The frame with its columns in the order of the graph's nodes."""
-    names = [str(name) for name in frame.columns]
+def _in_node_order(table: pd.DataFrame, graph: STGraph | None) -> pd.DataFrame:
+    """The DataFrame with its columns in the order of the graph's nodes."""
+    names = [str(name) for name in table.columns]
     if graph is None or names == list(graph.nodes):
-        return frame
+        return table
     if len(set(names)) < len(names):
-        raise InputError(f"a column is there twice: {next(name for name in names if names.count(name) > 1)!r}.")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"values: got the column {twice!r} twice; expected one column per node.")
     for name in names:
         if name not in set(graph.nodes):
-            raise unknown("node (a column of the frame)", name, graph.nodes)
-    place = {name: number for number, name in enumerate(names)}
+            raise unknown("node (a column of the DataFrame)", name, graph.nodes)
+    column = {name: number for number, name in enumerate(names)}
     for node in graph.nodes:
-        if node not in place:
+        if node not in column:
             raise InputError(
-                f"the node {node!r} of the graph has no column in the frame. Take graph.subgraph(columns)."
+                f"the node {node!r} of the graph has no column in the DataFrame. Use graph.subgraph(columns)."
             )
-    return frame.iloc[:, [place[node] for node in graph.nodes]]
+    return table.iloc[:, [column[node] for node in graph.nodes]]
 
 
-def _rows(values: Any, frames: NDArray[np.int64]) -> NDArray[Any]:
+def _take_frames(values: Any, frames: NDArray[np.int64]) -> NDArray[Any]:
     """``values[frames]``; of an array that is read in blocks (zarr, HDF5), each frame once and in order."""
     if isinstance(values, np.ndarray):
         return np.asarray(values[frames])
-    once, place = np.unique(frames, return_inverse=True)
+    # Windows overlap: without this a block on disk would be read once per window.
+    once, position = np.unique(frames, return_inverse=True)
+    # Of zarr's ways to index, `oindex` takes integers along one axis.
     read = values.oindex[once] if hasattr(values, "oindex") else values[once]
-    return np.asarray(read)[place.reshape(frames.shape)]
+    return np.asarray(read)[position.reshape(frames.shape)]

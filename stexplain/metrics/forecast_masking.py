@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stexplain.axes import check_shape
 from stexplain.data.baselines import Baseline
-from stexplain.data.series import WindowBatch
+from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.joining import check_alike
 from stexplain.graph import STGraph

@@ -110,7 +110,7 @@ def sensitivity_max(
     """
     if draws < 1:
         raise InputError(f"draws is {draws}; wanted at least 1.")
-    batch = replace(apply_recipe(explainer.model, batch), sampled=None)
+    batch = replace(apply_recipe(explainer.model, batch), sampling=None)
     x = batch.x
     sizes = check_shape("x", tuple(x.shape), BATCH)
     reach = np.atleast_1d(np.asarray(radius, np.float64))
@@ -118,7 +118,7 @@ def sensitivity_max(
         raise InputError(
             f"radius is {radius}; wanted a number of at least 0, or one for each of {sizes['c']} channels."
         )
-    ok = batch.there.cpu().numpy()
+    ok = batch.present.cpu().numpy()
     goal = as_target(Predicted() if target is None else target)
     signals = x.detach().cpu().double().numpy()
     spans = [

@@ -10,7 +10,8 @@ from stexplain.errors import InputError
 from stexplain.training.forecast import ForecastEvaluation, evaluated
 
 if TYPE_CHECKING:
-    from stexplain.data.series import WindowBatch, WindowedSeries
+    from stexplain.data.series import WindowedSeries
+    from stexplain.data.windows import WindowBatch
 
 Floats = NDArray[np.float64]
 _DAY, _WEEK = np.timedelta64(1, "D"), np.timedelta64(7, "D")
@@ -114,7 +115,7 @@ def sums_by_slot(train: "WindowedSeries", slot: NDArray[np.int64], slots: int) -
     total = np.zeros((slots, train.nodes, len(train.channels)))
     count = np.zeros_like(total)
     at = 0
-    for values, there in train.readings():
+    for values, there in train.observations():
         part = slot[at : at + len(values)]
         np.add.at(total, part, np.where(there, values, 0.0))
         np.add.at(count, part, there)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stexplain.data.series import WindowBatch, WindowedSeries
+from stexplain.data.series import WindowedSeries
+from stexplain.data.windows import WindowBatch
 from stexplain.training.baselines import sums_by_slot
 
 DAY = np.timedelta64(1, "D")

@@ -14,7 +14,8 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 
 if TYPE_CHECKING:
-    from stexplain.data.series import WindowBatch, WindowedSeries
+    from stexplain.data.series import WindowedSeries
+    from stexplain.data.windows import WindowBatch
 
 Floats = NDArray[np.float64]
 Metric = Literal["mae", "rmse", "mape"]

@@ -11,7 +11,8 @@ from stexplain.axes import BATCH, Layout
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
-    from stexplain.data.series import WindowBatch, WindowedSeries
+    from stexplain.data.series import WindowedSeries
+    from stexplain.data.windows import WindowBatch
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from stexplain.training.state import Epoch
 if TYPE_CHECKING:
     from stexplain.cards import Recipe
     from stexplain.data.clips import Clips
-    from stexplain.data.series import WindowBatch, WindowedSeries
+    from stexplain.data.series import WindowedSeries
+    from stexplain.data.windows import WindowBatch
 
 VALIDATION_BATCH = 64
 

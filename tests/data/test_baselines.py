@@ -92,7 +92,7 @@ def test_a_baseline_is_a_name_a_function_or_a_tensor():
     found = as_baseline(torch.tensor([65.0, 7.0]))(x, valid, None)
     assert (found[valid] == torch.tensor([65.0, 7.0])).all()
     assert (found[~valid] == 0).all()
-    with pytest.raises(InputError, match=r"shape \(3,\), which does not broadcast"):
+    with pytest.raises(InputError, match=r"baseline: got shape \(3,\); expected one that broadcasts"):
         as_baseline(torch.zeros(3))(x, valid, None)
     with pytest.raises(InputError, match="Did you mean 'mean'"):
         as_baseline("meen")

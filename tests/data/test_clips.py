@@ -90,19 +90,19 @@ def test_what_does_not_fit(clips, graph):
     x = [np.ones((1, 4, 3, 3))]
     for call, told in (
         (lambda: clips.batch([5]), "There are 5 clips"),
-        (lambda: clips.batch([0.5]), "wanted integers"),
-        (lambda: clips.batches(0), "wanted at least 1"),
-        (lambda: Clips.from_arrays([], graph=graph), "no clips came"),
+        (lambda: clips.batch([0.5]), "expected integers"),
+        (lambda: clips.batches(0), "expected at least 1"),
+        (lambda: Clips.from_arrays([], graph=graph), "got no clips"),
         (lambda: Clips.from_arrays([np.ones((1, 4, 2, 3))], graph=graph), "got 2 nodes"),
         (lambda: Clips.from_arrays([*x, np.ones((1, 4, 3, 2))], graph=graph), "got 2 channels"),
-        (lambda: Clips.from_arrays(x, [0, 1], graph=graph), "2 labels came for 1 clips"),
-        (lambda: Clips.from_arrays(x, [2], graph=graph, classes=["a", "b"]), "wanted 0 to 1"),
+        (lambda: Clips.from_arrays(x, [0, 1], graph=graph), "labels: got 2 for 1 clips"),
+        (lambda: Clips.from_arrays(x, [2], graph=graph, classes=["a", "b"]), "expected 0 to 1"),
         (lambda: Clips.from_arrays([x[0] * np.nan], graph=graph), "NaN or infinite"),
     ):
         with pytest.raises(InputError, match=told):
             call()
     turning = Clips.from_arrays(x, graph=graph, recipe=recipe(augment=Augment(rotate=5)))
-    with pytest.raises(InputError, match="channels are channel 0, channel 1, channel 2"):
+    with pytest.raises(InputError, match="got channels channel 0, channel 1, channel 2"):
         turning.batch([0], np.random.default_rng(0))
     with pytest.raises(IndexError):
         clips[5]

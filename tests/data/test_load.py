@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stexplain.cards import dataset_card
-from stexplain.data.load import load_dataset, planted
+from stexplain.data.load import load_dataset
+from stexplain.data.planted.cache import planted_store
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, DataError, InputError
 from stexplain.files import cache_folder
@@ -120,7 +121,7 @@ def test_planted_data_is_generated_once(own_card, tmp_path):
     assert not np.array_equal(load_dataset(own_card, split="xsub/test", seed=1)[0].x, first)
     assert calls.read_text().count("called") == 2
     assert len(list(cache_folder().glob("*planted*"))) == 2
-    info = json.loads((planted(own_card) / "store.json").read_text())
+    info = json.loads((planted_store(own_card) / "store.json").read_text())
     assert info["kept"] == 40
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from stexplain.cards import model_card
-from stexplain.data.load import load_dataset
-from stexplain.data.load_series import load_series, planted_series
+from stexplain.data.load import load_dataset, load_series
+from stexplain.data.planted.cache import planted_series
 from stexplain.errors import CardError, DataError, InputError
 from tests.data.series_cards import small_card
 
@@ -79,13 +79,13 @@ def test_readings_that_do_not_fit_the_card(card, tmp_path):
         load_dataset(card, folder)
     (folder / "minutes").unlink()
     card.write_text(card.read_text().replace('channels = ["speed"]', 'channels = ["speed", "flow"]'))
-    with pytest.raises(DataError, match=r"does not fit the card 'small': values have shape \(60, 2\)"):
+    with pytest.raises(DataError, match=r"does not fit the card 'small': values: got shape \(60, 2\)"):
         load_dataset(card, folder)
 
 
 def test_a_recipe_is_not_for_a_series(card):
     recipe = model_card("stgcn10").recipe("quick")
-    with pytest.raises(InputError, match="a recipe came for a series"):
+    with pytest.raises(InputError, match="got a recipe for a series"):
         load_dataset(card, recipe=recipe)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stexplain.data.recording import Recording, choose, energy
+from stexplain.data.recording import Recording, choose_bodies, motion_energy
 from stexplain.errors import InputError
 
 
@@ -18,19 +18,19 @@ def test_energy_is_the_spread_over_valid_frames_summed_over_axes():
     for body in recording.xyz.astype(float):
         points = [point for frame in body for point in frame if not np.isnan(point).any()]
         wanted.append(sum(np.std([point[axis] for point in points]) for axis in range(3)))
-    np.testing.assert_allclose(energy(recording), wanted, rtol=1e-6)
+    np.testing.assert_allclose(motion_energy(recording), wanted, rtol=1e-6)
 
 
 def test_choices():
     recording = three_bodies()
-    assert choose(recording, 2) == [2, 0]
-    assert choose(recording, 5) == [2, 0, 1]
-    assert choose(recording, 2, "first") == [0, 1]
+    assert choose_bodies(recording, 2) == [2, 0]
+    assert choose_bodies(recording, 5) == [2, 0, 1]
+    assert choose_bodies(recording, 2, "first") == [0, 1]
     with pytest.raises(InputError, match="Did you mean 'first'"):
-        choose(recording, 2, "frist")  # type: ignore[arg-type]
+        choose_bodies(recording, 2, "frist")  # type: ignore[arg-type]
 
 
 def test_equal_energies_stay_in_order_and_a_body_never_valid_comes_last():
     xyz = np.tile(np.random.default_rng(0).normal(size=(1, 4, 2, 3)).astype(np.float32), (3, 1, 1, 1))
     xyz[0] = np.nan
-    assert choose(Recording(xyz, (1, 2, 3)), 3) == [1, 2, 0]
+    assert choose_bodies(Recording(xyz, (1, 2, 3)), 3) == [1, 2, 0]

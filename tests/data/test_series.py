@@ -12,7 +12,7 @@ from stexplain.graph import STGraph
 
 
 def series(frames: int = 60, nodes: int = 3, **options) -> WindowedSeries:
-    """Reading t of node n is 10 t + n, so that each value tells where it came from."""
+    """The value of node n at frame t is 10 t + n, so each value says where it is from."""
     values = 10.0 * np.arange(frames)[:, None] + np.arange(nodes)
     return WindowedSeries(values, **{"window": 4, "horizon": 3, **options})
 
@@ -91,10 +91,10 @@ def test_parts_of_parts_and_strides_share_no_reading():
     assert all(max(a) < min(b) for a, b in pairwise(parts))
 
 
-def test_a_part_without_a_window_is_told():
+def test_a_part_without_a_window_is_refused():
     with pytest.raises(InputError, match=r"the validation part would be frames 42 to 47, which hold no window of 7"):
         series().split(0.7, 0.1)
-    with pytest.raises(InputError, match="leave a rest"):
+    with pytest.raises(InputError, match=r"expected train in \(0, 1\), .* a rest above 0"):
         series().split(0.9, 0.1)
 
 
@@ -189,7 +189,7 @@ def test_only_the_frames_asked_for_are_read():
     assert values.read == list(range(10, 19))
 
 
-def test_a_frame_gives_times_and_takes_the_order_of_the_graph():
+def test_a_data_frame_gives_times_and_its_columns_follow_the_graph():
     time = pd.date_range("2012-03-01", periods=30, freq="5min")
     frame = pd.DataFrame(np.tile([1.0, 2.0, 3.0], (30, 1)), index=time, columns=[30, 10, 20])
     graph = STGraph(["10", "20", "30"], [(0, 1)])
@@ -199,7 +199,7 @@ def test_a_frame_gives_times_and_takes_the_order_of_the_graph():
     assert windows.time_of(2) == pd.Timestamp("2012-03-01 00:10")
     assert windows.time_of(2, 4) == pd.Timestamp("2012-03-01 00:30")
     assert windows.batch([2]).start[0] == np.datetime64("2012-03-01T00:10")
-    with pytest.raises(InputError, match=r"unknown node \(a column of the frame\) '40'"):
+    with pytest.raises(InputError, match=r"unknown node \(a column of the DataFrame\) '40'"):
         WindowedSeries(frame.rename(columns={30: 40}), graph=graph)
     with pytest.raises(InputError, match="node '30' of the graph has no column"):
         WindowedSeries(frame[[10, 20]], graph=graph)
@@ -234,7 +234,7 @@ def test_a_scaler_knows_training_windows_only():
     assert Scaler.fit(train) == first
 
 
-def test_a_scaler_counts_each_reading_once_over_many_parts(monkeypatch):
+def test_a_scaler_counts_each_value_once_over_many_parts(monkeypatch):
     values = np.random.default_rng(2).normal(1000, 0.5, (300, 2, 2)) * [1, 3]
     windows = WindowedSeries(values, window=4, horizon=3, stride=2, channels=("flow", "speed"))
     whole = Scaler.fit(windows)
@@ -247,10 +247,10 @@ def test_a_scaler_counts_each_reading_once_over_many_parts(monkeypatch):
 
 
 def test_a_scaler_of_nothing_or_of_a_constant():
-    with pytest.raises(DataError, match="no observed reading of 'speed'"):
+    with pytest.raises(DataError, match="no observed value of 'speed'"):
         Scaler.fit(WindowedSeries(np.zeros((30, 2)), window=4, horizon=3, missing=0.0))
     assert Scaler.fit(WindowedSeries(np.full((30, 2), 7.0), window=4, horizon=3)) == Scaler([7.0], [1.0])
-    with pytest.raises(InputError, match="1 means and 2 deviations"):
+    with pytest.raises(InputError, match="got 1 values of mean and 2 of std"):
         Scaler([1.0], [1.0, 2.0])
     with pytest.raises(InputError, match="std above 0"):
         Scaler([1.0], [0.0])
@@ -259,16 +259,20 @@ def test_a_scaler_of_nothing_or_of_a_constant():
 @pytest.mark.parametrize(
     ("values", "options", "says"),
     [
-        (np.ones((30, 2, 2)), {}, r"shape \(30, 2, 2\) and 1 channel \(speed\); wanted \[T, N, 1\] or \[T, N\]"),
-        (np.ones((30, 2)), {"channels": ("flow", "speed")}, "2 channels are named"),
-        (np.ones((10, 2)), {}, "has 10 frames; wanted at least 24"),
-        (np.ones((30, 2)), {"graph": STGraph("abc", [])}, "2 nodes; the graph has 3"),
-        (np.ones((30, 2)), {"observed": np.ones((30, 3), bool)}, r"observed has shape \(30, 3\)"),
-        (np.ones((30, 2)), {"time": pd.date_range("2012", periods=29, freq="5min")}, "29 times came for 30 frames"),
-        (np.ones((30, 2)), {"target_channel": 1}, "target_channel is 1; wanted 0 to 0"),
-        (np.ones((30, 2)), {"stride": 0}, "stride is 0"),
-        (np.full((30, 2), "a"), {}, "wanted numbers"),
-        (np.ones((30, 2)), {"truth": np.ones((1, 12, 2), bool)}, "truth came without events"),
+        (np.ones((30, 2, 2)), {}, r"shape \(30, 2, 2\) and 1 channel \(speed\); expected \[T, N, 1\] or \[T, N\]"),
+        (np.ones((30, 2)), {"channels": ("flow", "speed")}, "expected 2 channels"),
+        (np.ones((10, 2)), {}, "values: got 10 frames; expected at least 24"),
+        (np.ones((30, 2)), {"graph": STGraph("abc", [])}, "2 nodes; expected 3, as the graph has"),
+        (np.ones((30, 2)), {"observed": np.ones((30, 3), bool)}, r"observed: got shape \(30, 3\)"),
+        (
+            np.ones((30, 2)),
+            {"time": pd.date_range("2012", periods=29, freq="5min")},
+            "time: got 29 times for 30 frames",
+        ),
+        (np.ones((30, 2)), {"target_channel": 1}, "target_channel: got 1; expected 0 to 0"),
+        (np.ones((30, 2)), {"stride": 0}, "stride: got 0"),
+        (np.full((30, 2), "a"), {}, "expected numbers"),
+        (np.ones((30, 2)), {"truth": np.ones((1, 12, 2), bool)}, "got truth without events"),
     ],
 )
 def test_what_does_not_fit_is_refused(values, options, says):
@@ -294,9 +298,9 @@ def test_infinite_readings_are_refused():
 def test_indices_out_of_range():
     with pytest.raises(InputError, match="There are 54 windows"):
         series().batch([99])
-    with pytest.raises(InputError, match="wanted integers"):
+    with pytest.raises(InputError, match="expected integers"):
         series().batch([0.5])
-    with pytest.raises(InputError, match="step is 7; wanted 0 to 6"):
+    with pytest.raises(InputError, match="step: got 7; expected 0 to 6"):
         series(time=pd.date_range("2012", periods=60, freq="5min")).time_of(0, 7)
 
 
@@ -324,28 +328,24 @@ def test_events_go_with_their_windows():
         series(graph=graph, events=events.replace("a", "d"), truth=truth)
     with pytest.raises(InputError, match="no column 'horizon'"):
         series(graph=graph, events=events.drop(columns="horizon"), truth=truth)
-    with pytest.raises(InputError, match="horizons up to 9; wanted 1 to 3"):
+    with pytest.raises(InputError, match="events: got a horizon of 9; expected 1 to 3"):
         series(graph=graph, events=events.assign(horizon=9), truth=truth)
-    with pytest.raises(InputError, match=r"truth has shape \(3, 4, 3\); wanted \(3, 5, 3\)"):
+    with pytest.raises(InputError, match=r"truth: got shape \(3, 4, 3\); expected \(3, 5, 3\)"):
         series(window=5, graph=graph, events=events, truth=truth)
 
 
-def test_times_that_do_not_increase_are_told_how_to_be_mended():
+def test_the_remedy_for_times_that_do_not_increase_is_named():
     times = pd.date_range("2012-03-01", periods=20, freq="5min")
     frame = pd.DataFrame(np.ones((20, 2)), index=times)
     with pytest.raises(
-        InputError, match=r"frame 1 is at .*wanted times that increase\. Sort them: frame\.sort_index\(\)"
+        InputError, match=r"frame 1 is at .*expected times that increase\. Sort them: df\.sort_index\(\)"
     ):
         WindowedSeries(frame.iloc[::-1], window=2, horizon=1)
     twice = pd.concat([frame.iloc[:4], frame.iloc[3:]])
-    with pytest.raises(
-        InputError, match=r"frame 4 is at .*, as the one before.*frame\[~frame\.index\.duplicated\(\)\]"
-    ):
+    with pytest.raises(InputError, match=r"frame 4 is at .*, as the one before.*df\[~df\.index\.duplicated\(\)\]"):
         WindowedSeries(twice, window=2, horizon=1)
     assert len(WindowedSeries(twice[~twice.index.duplicated()], window=2, horizon=1)) == 18
     text = frame.set_axis(frame.index.astype(str))
-    with pytest.raises(
-        InputError, match=r"index is text, such as '2012-03-01 00:00:00'.*pd\.to_datetime\(frame\.index\)"
-    ):
+    with pytest.raises(InputError, match=r"index is text, such as '2012-03-01 00:00:00'.*pd\.to_datetime\(df\.index\)"):
         WindowedSeries(text, window=2, horizon=1)
     assert WindowedSeries(text.reset_index(drop=True), window=2, horizon=1).time is None

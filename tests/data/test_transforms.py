@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stexplain.cards import Augment, Recipe
 from stexplain.data.store.prepared import Rows
-from stexplain.data.transforms import Draw, draw, placed, sampled, timeline
+from stexplain.data.transforms import Augmentation, center_and_augment, draw_augmentation, plan_frames, read_frames
 from stexplain.errors import InputError
 from tests.reference import slow_resample
 
@@ -40,7 +40,7 @@ def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
     clips = random_clips(seed)
     rows = rows_of(clips)
     chosen = np.random.default_rng(seed).permutation(len(clips))
-    x, valid, _ = sampled(rows, chosen, instances, timeline(rows, chosen, recipe(frames)))
+    x, valid, _ = read_frames(rows, chosen, instances, plan_frames(rows, chosen, recipe(frames)))
     assert x.shape == (len(clips), instances, frames, 3, 3)
     assert x.dtype == np.float32
     for row, number in enumerate(chosen):
@@ -56,14 +56,14 @@ def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
 def test_a_straight_line_stays_one():
     line = np.arange(7.0)[None, :, None, None] * np.ones((1, 7, 2, 3))
     rows = rows_of([line])
-    x, _, _ = sampled(rows, np.array([0]), 1, timeline(rows, np.array([0]), recipe(25)))
+    x, _, _ = read_frames(rows, np.array([0]), 1, plan_frames(rows, np.array([0]), recipe(25)))
     np.testing.assert_allclose(x[0, 0, :, 0, 0], np.linspace(0, 6, 25), atol=1e-6)
 
 
 def test_resampling_to_the_own_length_changes_nothing():
     clip = np.random.default_rng(0).normal(size=(2, 9, 3, 3)).astype(np.float32)
     rows = rows_of([clip])
-    x, valid, _ = sampled(rows, np.array([0]), 2, timeline(rows, np.array([0]), recipe(9)))
+    x, valid, _ = read_frames(rows, np.array([0]), 2, plan_frames(rows, np.array([0]), recipe(9)))
     np.testing.assert_array_equal(x[0], clip)
     assert valid.all()
 
@@ -72,7 +72,7 @@ def test_padding_and_cutting():
     clips = random_clips(3)
     rows = rows_of(clips)
     chosen = np.arange(len(clips))
-    x, valid, _ = sampled(rows, chosen, 2, timeline(rows, chosen, recipe(6, "pad")))
+    x, valid, _ = read_frames(rows, chosen, 2, plan_frames(rows, chosen, recipe(6, "pad")))
     for row, clip in enumerate(clips):
         part = clip[:2, :6]
         wanted = np.zeros((2, 6, 3, 3), np.float32)
@@ -88,10 +88,10 @@ def test_a_clip_is_the_same_in_any_batch(sampling):
     clips = random_clips(4)
     rows = rows_of(clips)
     how = recipe(7, sampling)
-    together = sampled(rows, np.arange(5), 2, timeline(rows, np.arange(5), how))
+    together = read_frames(rows, np.arange(5), 2, plan_frames(rows, np.arange(5), how))
     for number in range(5):
         one = np.array([number])
-        alone = sampled(rows, one, 2, timeline(rows, one, how))
+        alone = read_frames(rows, one, 2, plan_frames(rows, one, how))
         np.testing.assert_array_equal(alone[0][0], together[0][number])
         np.testing.assert_array_equal(alone[1][0], together[1][number])
 
@@ -102,16 +102,16 @@ def test_truth_is_that_of_the_nearest_frame():
     rows = rows_of([clip], [truth])
     one = np.array([0])
     for frames in (4, 11, 30):
-        _, _, got = sampled(rows, one, 2, timeline(rows, one, recipe(frames)))
+        _, _, got = read_frames(rows, one, 2, plan_frames(rows, one, recipe(frames)))
         for t in range(frames):
             nearest = int(t * 10 / (frames - 1) + 0.5)
             np.testing.assert_array_equal(got[0, 0, t], truth[0, nearest])
         assert not got[0, 1].any()
 
 
-def change(**values) -> Draw:
+def change(**values) -> Augmentation:
     still = {"share": [1.0], "place": [0.0], "angle": [0.0], "scale": [1.0]}
-    return Draw(**{key: np.array(value) for key, value in {**still, **values}.items()})
+    return Augmentation(**{key: np.array(value) for key, value in {**still, **values}.items()})
 
 
 @pytest.mark.parametrize(("place", "first"), [(0.0, 0), (0.5, 3), (0.999, 5)])
@@ -120,9 +120,9 @@ def test_a_crop_keeps_its_share(place, first):
     rows = rows_of([line])
     one = np.array([0])
     cropped = change(share=[0.5], place=[place])
-    x, valid, _ = sampled(rows, one, 1, timeline(rows, one, recipe(5), cropped))
+    x, valid, _ = read_frames(rows, one, 1, plan_frames(rows, one, recipe(5), cropped))
     np.testing.assert_allclose(x[0, 0, :, 0, 0], np.arange(first, first + 5), atol=1e-6)
-    x, valid, _ = sampled(rows, one, 1, timeline(rows, one, recipe(8, "pad"), cropped))
+    x, valid, _ = read_frames(rows, one, 1, plan_frames(rows, one, recipe(8, "pad"), cropped))
     np.testing.assert_allclose(x[0, 0, :5, 0, 0], np.arange(first, first + 5), atol=1e-6)
     assert valid[0, 0].tolist() == [True] * 5 + [False] * 3
 
@@ -130,7 +130,7 @@ def test_a_crop_keeps_its_share(place, first):
 def test_a_recording_without_a_valid_frame_stays_empty():
     rows = rows_of([np.full((1, 4, 2, 3), np.nan), np.ones((1, 3, 2, 3))])
     both = np.arange(2)
-    x, valid, _ = sampled(rows, both, 1, timeline(rows, both, recipe(6)))
+    x, valid, _ = read_frames(rows, both, 1, plan_frames(rows, both, recipe(6)))
     assert not valid[0].any()
     assert not x[0].any()
     assert valid[1].all()
@@ -143,7 +143,7 @@ def test_centring_subtracts_the_first_valid_frame_of_the_first_instance():
     valid[0, 0, :2] = False
     valid[1, 0] = False
     x[~valid] = 0
-    centred = placed(x, valid, center=1, remove=True)
+    centred = center_and_augment(x, valid, center=1, remove=True)
     np.testing.assert_allclose(centred[0][valid[0]], (x[0] - x[0, 0, 2, 1])[valid[0]], atol=1e-6)
     np.testing.assert_allclose(centred[1][valid[1]], (x[1] - x[1, 1, 0, 1])[valid[1]], atol=1e-6)
     assert not centred[~valid].any()
@@ -152,8 +152,8 @@ def test_centring_subtracts_the_first_valid_frame_of_the_first_instance():
 def test_turning_is_a_rotation_about_the_vertical_through_the_centre():
     x = np.random.default_rng(0).normal(size=(2, 1, 3, 4, 3)).astype(np.float32)
     valid = np.ones((2, 1, 3), bool)
-    turn = Draw(np.ones(2), np.zeros(2), np.deg2rad([90.0, 30.0]), np.ones(2))
-    turned = placed(x, valid, center=2, remove=False, vertical=(0, 2), change=turn)
+    turn = Augmentation(np.ones(2), np.zeros(2), np.deg2rad([90.0, 30.0]), np.ones(2))
+    turned = center_and_augment(x, valid, center=2, remove=False, vertical=(0, 2), augmentation=turn)
     pivot = x[:, 0, 0, 2]
     np.testing.assert_allclose(turned[:, 0, 0, 2], pivot, atol=1e-6)
     np.testing.assert_allclose(turned[..., 1], x[..., 1], atol=1e-6)  # heights stay
@@ -167,21 +167,21 @@ def test_turning_is_a_rotation_about_the_vertical_through_the_centre():
 def test_scaling_is_about_the_centre():
     x = np.random.default_rng(0).normal(size=(1, 1, 3, 4, 3)).astype(np.float32)
     valid = np.ones((1, 1, 3), bool)
-    grown = placed(x, valid, center=0, remove=True, change=change(scale=[1.1]))
+    grown = center_and_augment(x, valid, center=0, remove=True, augmentation=change(scale=[1.1]))
     np.testing.assert_allclose(grown, 1.1 * (x - x[0, 0, 0, 0]), atol=1e-6)
-    with pytest.raises(InputError, match="want a centre node"):
-        placed(x, valid, center=None, remove=True)
+    with pytest.raises(InputError, match="need a centre node"):
+        center_and_augment(x, valid, center=None, remove=True)
 
 
 def test_draws_stay_in_range_and_do_not_depend_on_each_other():
     augment = Augment(crop=0.6, rotate=20.0, scale=0.2)
-    one = draw(augment, 1000, np.random.default_rng(0))
+    one = draw_augmentation(augment, 1000, np.random.default_rng(0))
     assert 0.6 <= one.share.min() < 0.65
     assert 0.95 < one.share.max() <= 1
     assert 0.3 < abs(one.angle).max() <= np.deg2rad(20)
     assert abs(one.angle.mean()) < 0.03
     assert 0.8 <= one.scale.min() < 0.82
     assert 1.18 < one.scale.max() <= 1.2
-    other = draw(Augment(scale=0.2), 1000, np.random.default_rng(0))
+    other = draw_augmentation(Augment(scale=0.2), 1000, np.random.default_rng(0))
     np.testing.assert_array_equal(other.scale, one.scale)
     assert not other.angle.any()

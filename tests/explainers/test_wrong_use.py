@@ -112,7 +112,7 @@ def test_clips_into_a_forecaster(forecaster, clips):
 
 def test_a_recipe_is_not_its_name(clips):
     with pytest.raises(
-        InputError, match=r"the recipe is 'quick'; wanted a Recipe.*model_card\(NAME\)\.recipe\('quick'\)"
+        InputError, match=r"recipe: got 'quick'; expected a Recipe.*model_card\(NAME\)\.recipe\('quick'\)"
     ):
         clips.with_recipe("quick")
 

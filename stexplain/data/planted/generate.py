@@ -39,7 +39,7 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
         raise DataError(f"the planted data of {card.name!r} could not be generated: {why}")
 
 
-def made_by(generator: ModuleType, card: Card) -> str:
+def generator_hash(generator: ModuleType, card: Card) -> str:
     """A short hash over the card, the version and the generator's sources: what planted data depends on."""
     package = generator.__name__.rpartition(".")[0]
     used = {getattr(value, "__module__", None) for value in vars(generator).values()}

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from stexplain.cards import SeriesCard
-from stexplain.data.load_series import EVENTS, TRUTH
 from stexplain.data.planted.roads_network import Network, network
+from stexplain.data.series_file import EVENTS, TRUTH
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.cards import DatasetCard
-from stexplain.data.recording import Recording, Source
+from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError, unknown
 
 FIELDS = (
@@ -40,7 +40,7 @@ class _Doubt(Exception):
     """The fast parse met something that it will not judge."""
 
 
-def find(root: Path, card: DatasetCard) -> list[Source]:
+def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     """The recordings under a folder, sorted by id; no file is opened.
 
     Args:
@@ -57,12 +57,12 @@ def find(root: Path, card: DatasetCard) -> list[Source]:
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form S001C001P001R001A001, so class, subject and camera are unknown"
-            sources.append(Source(path.stem, path, -1, {}, problem))
+            sources.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         action = match["action"]
         fields = {name: int(match[name]) for name in ("setup", "camera", "subject", "replication")}
         problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
-        sources.append(Source(path.stem, path, labels.get(action, -1), fields, problem))
+        sources.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
     return sources
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from stexplain.cards import DatasetCard
-from stexplain.data.recording import Recording, Source
+from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError
 
 JOINTS = 20
 _NAME = re.compile(r"(?P<action>a\d{2})_s(?P<subject>\d{2})_e(?P<episode>\d{2})_v(?P<view>\d{2})")
 
 
-def find(root: Path, card: DatasetCard) -> list[Source]:
+def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     """The recordings under a folder, sorted by id; no file is opened.
 
     Args:
@@ -35,12 +35,12 @@ def find(root: Path, card: DatasetCard) -> list[Source]:
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form a01_s02_e03_v01, so class, subject and view are unknown"
-            sources.append(Source(path.stem, path, -1, {}, problem))
+            sources.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         fields = {name: int(match[name]) for name in ("subject", "episode", "view")}
         action = match["action"]
         problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
-        sources.append(Source(path.stem, path, labels.get(action, -1), fields, problem))
+        sources.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
     return sources
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from stexplain.cards import DatasetCard
-from stexplain.data.recording import Recording, Source
+from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError
 
 _NAME = re.compile(r"f(?P<fold>\d+)_r(?P<repetition>\d+)_(?P<kind>.+)")
 
 
-def find(root: Path, card: DatasetCard) -> list[Source]:
+def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     """The recordings under a folder, sorted by id; no file is opened.
 
     Args:
@@ -31,12 +31,12 @@ def find(root: Path, card: DatasetCard) -> list[Source]:
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form f1_r003_B-double, so fold and class are unknown"
-            sources.append(Source(path.stem, path, -1, {}, problem))
+            sources.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         fields = {name: int(match[name]) for name in ("fold", "repetition")}
         kind = match["kind"]
         problem = "" if kind in labels else f"class {kind!r} is not on the card {card.name!r}"
-        sources.append(Source(path.stem, path, labels.get(kind, -1), fields, problem))
+        sources.append(RecordingFile(path.stem, path, labels.get(kind, -1), fields, problem))
     return sources
 
 

@@ -72,7 +72,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> "Store":
-        """Opens a store. Sizes are compared, contents are not: see `check` for those.
+        """Opens a store. Sizes are compared, contents are not: see `check_store` for those.
 
         Raises:
             InputError: where the folder is no store.
@@ -129,7 +129,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Checked:
-    """What `check` verified."""
+    """What `check_store` verified."""
 
     path: str
     recordings: int
@@ -154,7 +154,7 @@ def is_store(path: Path) -> bool:
     return (Path(path) / "store.json").is_file()
 
 
-def check(path: Path) -> Checked:
+def check_store(path: Path) -> Checked:
     """Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
 
     Raises:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import imported
-from stexplain.data.recording import Recording, choose
+from stexplain.data.recording import Recording, choose_bodies
 from stexplain.errors import DataError, StexplainError
 from stexplain.files import atomic_write, read_json
 
@@ -89,7 +89,7 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         except DataError as error:
             entry.update(kind="broken", reason=str(error))
             continue
-        kept = choose(recording, plan["instances"], plan["keep"])
+        kept = choose_bodies(recording, plan["instances"], plan["keep"])
         there = recording.valid[kept]
         seen = int(there.any(axis=0).sum())
         if not seen:

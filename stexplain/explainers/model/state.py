@@ -85,22 +85,22 @@ def apply_recipe(model: nn.Module | None, batch: Batch) -> Batch:
             from another process without its dataset.
     """
     recipe = getattr(model, "recipe", None)
-    if batch.sampled is None or not isinstance(recipe, Recipe):
+    if batch.sampling is None or not isinstance(recipe, Recipe):
         return batch
-    sampled = batch.sampled
+    sampling = batch.sampling
     if recipe.frames is None:
         raise InputError(
             f"clips came, of {batch.x.shape[3]} nodes, and {type(model).__name__} was trained on windows of a series. "
             "Give it those: load_dataset of a series' card."
         )
-    if sampled.recipe is None and sampled.by is not None:
-        return sampled.by(recipe)
+    if sampling.recipe is None and sampling.resample is not None:
+        return sampling.resample(recipe)
     differ = ["as recorded"]
-    if sampled.recipe is not None:
+    if sampling.recipe is not None:
         differ = [
-            f"{name} {getattr(sampled.recipe, name)!r} instead of {getattr(recipe, name)!r}"
+            f"{name} {getattr(sampling.recipe, name)!r} instead of {getattr(recipe, name)!r}"
             for name in ("frames", "sampling", "center")
-            if getattr(sampled.recipe, name) != getattr(recipe, name)
+            if getattr(sampling.recipe, name) != getattr(recipe, name)
         ]
     if differ:
         raise InputError(

@@ -118,7 +118,7 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
     def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         if batch.truth is None:
             raise InputError("the batch carries no truth to find. Take planted data, or leave localisation out.")
-        return localised(e.importance, batch.truth, batch.there).scores[over][score]
+        return localised(e.importance, batch.truth, batch.present).scores[over][score]
 
     return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=score != "entropy")
 

@@ -140,7 +140,7 @@ def test_a_missing_companion_is_told(card, tmp_path):
     (tmp_path / "raw" / "distances_b.csv").write_text("")
     write(tmp_path / "raw")
     (tmp_path / "raw" / "edges.csv").unlink()
-    with pytest.raises(DataError, match=r"holds 2 files distances_\*.csv"):
+    with pytest.raises(DataError, match=r"got 2 files distances_\*.csv"):
         read(tmp_path / "raw", card)
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from stexplain.cards import dataset_card
 from stexplain.data.readers.ntu_skeleton import read
-from stexplain.data.recording import choose
+from stexplain.data.recording import choose_bodies
 from stexplain.data.store import shards
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import Store, check
+from stexplain.data.store.prepared import Store, check_store
 from stexplain.errors import DataError, InputError
 from stexplain.files import sha256
 from tests.data.skeleton_files import body, text_of, write_ntu
@@ -63,7 +63,7 @@ def test_the_store_holds_what_was_recorded(raw, tmp_path):
     for row, path in enumerate([raw / f"{name(1, 1, 7)}.skeleton", raw / f"{name(1, 2, 50)}.skeleton",
                                 raw / "deeper" / f"{name(2, 1, 7)}.skeleton"]):  # fmt: skip
         recording = read(path)
-        wanted = recording.xyz[choose(recording, 2)]
+        wanted = recording.xyz[choose_bodies(recording, 2)]
         start = store.rows.offset[row]
         size = store.rows.instances[row] * store.rows.frames[row]
         got = store.rows.x[start : start + size].reshape(wanted.shape)
@@ -71,7 +71,7 @@ def test_the_store_holds_what_was_recorded(raw, tmp_path):
         np.testing.assert_array_equal(valid, ~np.isnan(wanted[:, :, 0, 0]))
         np.testing.assert_array_equal(got, np.nan_to_num(wanted))
     assert store.rows.truth is None
-    assert str(check(tmp_path / "store")).endswith("is whole: 4 recordings of 2 classes, 25 rows, 0.0 MB.")
+    assert str(check_store(tmp_path / "store")).endswith("is whole: 4 recordings of 2 classes, 25 rows, 0.0 MB.")
 
 
 def test_what_was_excluded_and_why(raw, tmp_path):
@@ -169,7 +169,7 @@ def test_a_killed_run_leaves_no_store_and_is_continued(tmp_path):
     prepare("ntu", raw, store, workers=1, progress=False)
     prepare("ntu", raw, tmp_path / "whole", workers=1, progress=False)
     assert contents(store) == contents(tmp_path / "whole")
-    check(store)
+    check_store(store)
 
 
 def test_changed_recordings_are_not_continued_from_old_parts(raw, tmp_path, monkeypatch):

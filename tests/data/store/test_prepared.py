@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import Store, check
+from stexplain.data.store.prepared import Store, check_store
 from stexplain.errors import DataError, InputError
 from tests.data.skeleton_files import body, write_ntu
 
@@ -77,13 +77,13 @@ def test_an_index_that_contradicts_itself(store):
 
 
 def test_check_finds_one_changed_bit(store):
-    assert check(store).recordings == 3
+    assert check_store(store).recordings == 3
     data = bytearray((store / "x.npy").read_bytes())
     data[-1] ^= 1
     (store / "x.npy").write_bytes(data)
     Store.open(store)
     with pytest.raises(DataError, match="has changed since it was prepared"):
-        check(store)
+        check_store(store)
 
 
 def test_garbage_instead_of_an_array(store):

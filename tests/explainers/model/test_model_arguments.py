@@ -112,7 +112,7 @@ def test_samples_that_crossed_processes_leave_their_dataset_behind():
 
 def test_ones_own_samples_go_in_untouched():
     batch = recorded().batch([0])
-    mine = replace(batch, sampled=None)
+    mine = replace(batch, sampling=None)
     assert STGGradCAM(trained())(mine, target=Class(0)).values.shape == (1, 1, 11, 5)
 
 
@@ -132,5 +132,5 @@ def test_samples_that_are_no_batch():
     one, other = recorded()[0], Clips.from_arrays([np.ones((1, 5, 5, 2))], graph=PATH)[0]
     with pytest.raises(InputError, match="differ in nodes and channels"):
         Batch.of(one, other)
-    with pytest.raises(InputError, match="no samples came"):
+    with pytest.raises(InputError, match="got no samples"):
         Batch.of()

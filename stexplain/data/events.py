@@ -1,0 +1,89 @@
+"""Events of a planted series: what happens after a window, and which positions of the window cause it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+
+COLUMNS = ("target", "frame", "horizon")
+
+
+@dataclass(frozen=True)
+class SeriesEvents:
+    """The events of a whole series and their ground truth; a series without any has an empty table.
+
+    Attributes:
+        table: a row per event: ``target`` (a node), ``frame`` (the first of its window), ``horizon``, and more.
+        truth: which positions of the window cause the event, ``[events, window, N]``, bool, or none.
+    """
+
+    table: pd.DataFrame
+    truth: NDArray[np.bool_] | None
+
+    def within(self, starts: NDArray[np.int64]) -> pd.DataFrame:
+        """The events whose window is among these, with its index as the column ``window``.
+
+        Args:
+            starts: the first frame of each window, ``[n]``.
+        """
+        window_at = {int(start): index for index, start in enumerate(starts)}
+        window = self.table["frame"].map(window_at)
+        # The row's number in the whole series stays its index: `truth` is addressed by it.
+        inside = self.table[window.notna()]
+        return inside.assign(window=window[window.notna()].astype(np.int64))
+
+
+def series_events(
+    table: pd.DataFrame | None,
+    truth: NDArray[np.bool_] | None,
+    *,
+    window: int,
+    horizon: int,
+    nodes: int,
+    graph: STGraph | None,
+) -> SeriesEvents:
+    """Checks events and their ground truth against the series that they are of.
+
+    Raises:
+        InputError: where a column is missing, a node or horizon is unknown, or the truth has another shape.
+    """
+    if table is None:
+        if truth is not None:
+            raise InputError("got truth without events; expected both, a row of events for each truth.")
+        return SeriesEvents(pd.DataFrame({"target": [], "frame": pd.Series([], dtype=np.int64), "horizon": []}), None)
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise InputError(f"events have no column {missing[0]!r}. They have: {', '.join(map(str, table.columns))}.")
+    shape = (len(table), window, nodes)
+    if truth is None or truth.shape != shape:
+        raise InputError(
+            f"truth: got shape {None if truth is None else truth.shape}; expected {shape}, [events, window, N]."
+        )
+    if graph is not None:
+        for name in table["target"]:
+            # Raises, with the nearest name, where the graph has no such node.
+            graph.index(str(name))
+    if not table["horizon"].between(1, horizon).all():
+        raise InputError(f"events: got a horizon of {table['horizon'].max()}; expected 1 to {horizon}.")
+    return SeriesEvents(table.reset_index(drop=True), truth)
+
+
+def chosen_events(
+    known: pd.DataFrame, events: "Sequence[int] | NDArray[np.int64] | Literal['all']"
+) -> NDArray[np.int64]:
+    """The numbers of events that a user asks for, each checked to be in a table.
+
+    Raises:
+        InputError: where the table has no such event.
+    """
+    chosen = known.index.to_numpy() if isinstance(events, str) else np.asarray(events)
+    absent = [number for number in chosen.tolist() if number not in known.index]
+    if absent:
+        raise InputError(f"there is no event {absent[0]} in this part. There are: {known.index.tolist()[:20]} ...")
+    return np.asarray(chosen)

@@ -1,0 +1,90 @@
+"""Which samples belong to training, validation and test: by a card's protocol, or in the order of time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.cards import DatasetCard, Protocol, Selection
+from stexplain.errors import CardError, InputError, unknown
+
+PARTS = ("train", "validation", "test", "train+validation")
+"""The parts of a protocol; `train` is without the validation part."""
+
+
+def parse_split(card: DatasetCard, split: str) -> tuple[str, str]:
+    """Protocol and part of a split such as ``"xsub/train"``.
+
+    Raises:
+        InputError: where the card has no such protocol, or there is no such part; names the nearest.
+    """
+    protocol, _, part = split.partition("/")
+    if protocol not in card.protocols:
+        raise unknown("split", split, [f"{name}/{one}" for name in card.protocols for one in PARTS])
+    if part not in PARTS:
+        raise unknown("split", split, [f"{protocol}/{name}" for name in PARTS])
+    return protocol, part
+
+
+def protocol_mask(table: pd.DataFrame, card: DatasetCard, protocol: str, part: str) -> NDArray[np.bool_]:
+    """Which recordings of a table belong to a part of a protocol, ``[n]``, bool.
+
+    Args:
+        table: of recordings, with the fields that the protocol splits by.
+        card: that declares the protocol.
+        protocol: its name.
+        part: one of `PARTS`.
+
+    Raises:
+        CardError: where the recordings lack a field that the protocol splits by.
+    """
+    declared: Protocol = card.protocols[protocol]
+
+    def selected(selection: Selection) -> NDArray[np.bool_]:
+        if selection.field not in table.columns:
+            raise CardError(
+                f"protocol {protocol!r} of the card {card.name!r} splits by {selection.field!r}, which the recordings "
+                f"do not have. They have: {', '.join(map(str, table.columns))}."
+            )
+        return np.asarray(table[selection.field].isin(selection.values).to_numpy(), bool)
+
+    train = selected(declared.train)
+    # The validation part is held out of the training part: protocols of the papers name train and test only.
+    validation = train & selected(declared.validation)
+    test = ~train if declared.test is None else selected(declared.test) & ~train
+    masks = {"train": train & ~validation, "validation": validation, "test": test, "train+validation": train}
+    return masks[part]
+
+
+def chronological_masks(
+    starts: NDArray[np.int64], span: int, train: float, validation: float
+) -> Iterator[NDArray[np.bool_]]:
+    """Which windows lie in the training, validation and test part of a series, three masks ``[n]``, bool.
+
+    Args:
+        starts: the first frame of each window, ``[n]``.
+        span: frames that a window covers, its horizon included.
+        train: share of the frames, in (0, 1).
+        validation: share of the frames, in [0, 1); the rest is for testing.
+
+    Raises:
+        InputError: where shares are out of range, or a part of a share above 0 has no window.
+    """
+    if not (0 < train < 1 and 0 <= validation < 1 and train + validation < 1):
+        raise InputError(
+            f"got train {train} and validation {validation}; expected train in (0, 1), validation in [0, 1) and a "
+            "rest above 0 for the test part."
+        )
+    first, last = (int(starts.min()), int(starts.max()) + span) if len(starts) else (0, 0)
+    cuts = [first, *(first + round(share * (last - first)) for share in (train, train + validation)), last]
+    shares = {"training": train, "validation": validation, "test": 1 - train - validation}
+    for (name, share), low, high in zip(shares.items(), cuts[:-1], cuts[1:], strict=True):
+        # A window across a cut is in no part, so that no value is seen in training and scored in testing.
+        inside = (starts >= low) & (starts + span <= high)
+        if share and not inside.any():
+            raise InputError(
+                f"the {name} part would be frames {low} to {high - 1}, which hold no window of {span} frames. "
+                "Give it a larger share, or a shorter window or horizon."
+            )
+        yield inside

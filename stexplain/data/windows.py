@@ -1,0 +1,36 @@
+"""Windows of a series, stacked: what a forecaster reads, and what follows."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stexplain.data.samples import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowBatch(Batch):
+    """Windows of a series as a batch; H is the horizon. The masks are those of `stexplain.data.samples`.
+
+    Attributes:
+        x: ``[B, 1, T, N, C]``, float32, in the channels' own units; zero where not observed.
+        valid: ``[B, 1, T]``, bool; all true: windows are never padded, see `observed`.
+        label: ``[B]``, -1: windows have no class.
+        observed: ``[B, 1, T, N]``, bool: the missing-value mask of `x`.
+        y: ``[B, H, N]``, float32: the target channel after the window, in its own unit; zero where not observed.
+        y_observed: ``[B, H, N]``, bool: the missing-value mask of `y`.
+        start: the time of each window's first frame, ``[B]``, datetime64; NaT where the series has no times.
+        truth: ``[B, 1, T, N]``, bool: which positions cause an event, or none.
+    """
+
+    observed: torch.Tensor
+    y: torch.Tensor
+    y_observed: torch.Tensor
+    start: NDArray[np.datetime64]
+
+    def __getitem__(self, index: slice) -> Self:
+        """A part of the batch, as a batch."""
+        # `Batch` cuts tensors and names; times are no tensor, since torch has no dates.
+        return replace(super().__getitem__(index), start=self.start[index])
