@@ -24,7 +24,7 @@ from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
     AbsoluteAttribution,
-    Explains,
+    ExplainerLike,
     SampleMetric,
     complexity_score,
     deletion_score,
@@ -146,7 +146,7 @@ def compared_methods(asked: ComparisonExperiment) -> list[str]:
     return [name for name in names if name not in asked.controls] + [name for name in asked.controls if name in names]
 
 
-def made(job: ComparedJob, asked: ComparisonExperiment, method: str) -> Explains:
+def made(job: ComparedJob, asked: ComparisonExperiment, method: str) -> ExplainerLike:
     """A method as the experiment wants it."""
     options = dict(asked.options.get(method, {}))
     if options.get("groups") == "graph":

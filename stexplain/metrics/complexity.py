@@ -1,4 +1,4 @@
-"""Complexity: on how few cells an explanation lies."""
+"""Complexity: on how few positions an explanation concentrates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from scipy.special import xlogy
 
 from stexplain.errors import InputError
 from stexplain.explainers.joining import check_alike
+from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.bootstrap import Interval, interval
-from stexplain.metrics.items import readings
 
 SCORES = ("sparsity", "gini", "entropy")
 """The scores; see `complexity`."""
@@ -23,8 +23,8 @@ class Complexity:
     """Scores per sample.
 
     Attributes:
-        scores: for each of `SCORES` one number per sample, ``[n]``; NaN for a sample whose map is zero throughout,
-            which is left out.
+        scores: for each of `SCORES` one number per sample, ``[n]``; NaN for a sample whose map is zero
+            everywhere, which is excluded.
     """
 
     scores: dict[str, NDArray[np.float64]]
@@ -53,28 +53,28 @@ class Complexity:
         """Scores of several batches as one.
 
         Raises:
-            InputError: where there are none.
+            InputError: if there are none.
         """
         check_alike("scores", parts)
         return cls({score: np.concatenate([part.scores[score] for part in parts]) for score in SCORES})
 
 
 def complexity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> Complexity:
-    """All of them: see `sparsity`, `gini` and `entropy`.
+    """Sparsity, Gini index and entropy of a map; see `sparsity`, `gini` and `entropy`.
 
     Args:
-        values: importance ``[B, M, T, N]``, or of one sample ``[M, T, N]``: array, tensor or `Explanation`. Its size
-            counts and not its sign: give `Explanation.importance` for what speaks for the target alone.
-        valid: ``[B, M, T]``, or ``[B, M, T, N]`` where single readings are missing; default: those of the explanation,
-            else all.
+        values: importance ``[B, M, T, N]``, or of one sample ``[M, T, N]``: array, tensor or `Explanation`. Its
+            absolute value counts: give `Explanation.importance` for evidence for the target alone.
+        valid: ``[B, M, T]``, or ``[B, M, T, N]`` where single observations are missing; default: those of the
+            explanation, else all.
         threshold: see `sparsity`.
 
     Raises:
-        InputError: where a shape does not fit, a value is NaN or infinite, or the threshold is out of range.
+        InputError: if a shape does not fit, a value is NaN or infinite, or the threshold is out of range.
 
     Example:
-        >>> found = complexity([[[[4.0, 0.0], [0.0, 0.0]]]])
-        >>> {name: float(values[0]) for name, values in found.scores.items()}
+        >>> result = complexity([[[[4.0, 0.0], [0.0, 0.0]]]])
+        >>> {name: float(values[0]) for name, values in result.scores.items()}
         {'sparsity': 0.75, 'gini': 0.75, 'entropy': 0.0}
     """
     scores = (sparsity(values, valid, threshold=threshold), gini(values, valid), entropy(values, valid))
@@ -82,12 +82,12 @@ def complexity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> Co
 
 
 def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDArray[np.float64]:
-    """The share of valid cells whose ``|value|`` is below a share of the sample's greatest.
+    """The share of valid positions whose ``|value|`` is below a threshold, relative to the sample's maximum.
 
         sparsity = | { i : |v_i| < threshold max |v| } | / L
 
-    Pope et al. (CVPR 2019) count what is left of a map that is scaled to [0, 1] and thresholded at 0.01; this is what
-    is not left.
+    Pope et al. (CVPR 2019) scale a map to [0, 1], threshold it at 0.01 and count the positions above; this counts those
+    below.
 
     Args:
         values: see `complexity`.
@@ -95,22 +95,22 @@ def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDAr
         threshold: in (0, 1].
 
     Returns:
-        ``[B]``, in [0, 1); NaN for a map that is zero throughout.
+        ``[B]``, in [0, 1); NaN for a map that is zero everywhere.
 
     Example:
         >>> sparsity([[[[8.0, 0.0, -2.0, 4.0]]]], threshold=0.5).tolist()
         [0.5]
     """
     if not 0 < threshold <= 1:
-        raise InputError(f"threshold is {threshold}; wanted a share of the greatest value, in (0, 1].")
-    size, ok = _sizes(values, valid)
-    greatest = size.max(axis=1, keepdims=True, initial=0.0)
-    below = (ok & (size < threshold * greatest)).sum(1) / np.maximum(ok.sum(1), 1)
-    return np.where(greatest[:, 0] > 0, below, np.nan)
+        raise InputError(f"threshold: got {threshold}; expected a share of the maximum, in (0, 1].")
+    size, mask = _sizes(values, valid)
+    maximum = size.max(axis=1, keepdims=True, initial=0.0)
+    below = (mask & (size < threshold * maximum)).sum(1) / np.maximum(mask.sum(1), 1)
+    return np.where(maximum[:, 0] > 0, below, np.nan)
 
 
 def gini(values: Any, valid: Any = None) -> NDArray[np.float64]:
-    """The Gini index of ``|value|`` over valid cells (Hurley & Rickard, IEEE Trans. Information Theory 2009).
+    """The Gini index of ``|value|`` over valid positions (Hurley & Rickard, IEEE Trans. Information Theory 2009).
 
         G = 1 - 2 sum over k = 1 .. L of  c_k / sum(c)  (L - k + 1/2) / L       with c = |v| in ascending order
 
@@ -119,23 +119,24 @@ def gini(values: Any, valid: Any = None) -> NDArray[np.float64]:
         valid: see `complexity`.
 
     Returns:
-        ``[B]``, from 0 (all cells alike) to 1 - 1/L (a single cell); NaN for a map that is zero throughout.
+        ``[B]``, from 0 (all positions alike) to 1 - 1/L (a single position); NaN for a map that is zero everywhere.
 
     Example:
         >>> gini([[[[1.0, 1.0], [1.0, 1.0]]]]).tolist()
         [0.0]
     """
-    size, ok = _sizes(values, valid)
-    # What is not valid is zero and comes first in ascending order, where it adds nothing: k counts from the end.
+    size, mask = _sizes(values, valid)
+    # Invalid positions are zero and sort last in descending order, where they add nothing. With k counted from the end,
+    # L - k + 1/2 is the rank from 0 plus 1/2, whatever the number of valid positions.
     ordered = np.sort(size, axis=1)[:, ::-1]
     from_the_end = np.arange(size.shape[1]) + 0.5
-    total, count = size.sum(1), np.maximum(ok.sum(1), 1)
-    found = 1 - 2 * (ordered * from_the_end).sum(1) / (np.where(total > 0, total, 1) * count)
-    return np.where(total > 0, found, np.nan)
+    total, count = size.sum(1), np.maximum(mask.sum(1), 1)
+    index = 1 - 2 * (ordered * from_the_end).sum(1) / (np.where(total > 0, total, 1) * count)
+    return np.where(total > 0, index, np.nan)
 
 
 def entropy(values: Any, valid: Any = None) -> NDArray[np.float64]:
-    """The Shannon entropy of ``|value|`` over valid cells, as a share of the greatest possible.
+    """The Shannon entropy of ``|value|`` over valid positions, divided by its maximum.
 
         H = - sum of p_i ln p_i / ln L        with p = |v| / sum |v|
 
@@ -146,20 +147,22 @@ def entropy(values: Any, valid: Any = None) -> NDArray[np.float64]:
         valid: see `complexity`.
 
     Returns:
-        ``[B]``, from 0 (a single cell) to 1 (all alike); NaN for a map that is zero throughout or has one cell.
+        ``[B]``, from 0 (a single position) to 1 (all alike); NaN for a map that is zero everywhere or has one position.
 
     Example:
         >>> entropy([[[[1.0, -1.0, 0.0, 0.0]]]]).tolist()
         [0.5]
     """
-    size, ok = _sizes(values, valid)
-    total, count = size.sum(1), ok.sum(1)
+    size, mask = _sizes(values, valid)
+    total, count = size.sum(1), mask.sum(1)
     share = size / np.where(total > 0, total, 1)[:, None]
-    found = -xlogy(share, share).sum(1) / np.log(np.maximum(count, 2))
-    return np.where((total > 0) & (count > 1), np.maximum(found, 0.0), np.nan)
+    # xlogy(0, 0) is 0, as the limit of p ln p is.
+    relative = -xlogy(share, share).sum(1) / np.log(np.maximum(count, 2))
+    # Clipped at zero: a share that rounds to just above 1 would make it negative.
+    return np.where((total > 0) & (count > 1), np.maximum(relative, 0.0), np.nan)
 
 
 def _sizes(values: Any, valid: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """``|values|`` and which are there, ``[B, L]`` each; what is not there is zero."""
-    value, ok = readings("values", values, valid)
-    return np.abs(value).reshape(len(value), -1), ok.reshape(len(ok), -1)
+    """``|values|``, zero where not valid, and the mask of valid positions, ``[B, L]`` each."""
+    importance, mask = valid_importance("values", values, valid)
+    return np.abs(importance).reshape(len(importance), -1), mask.reshape(len(mask), -1)

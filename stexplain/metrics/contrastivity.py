@@ -1,4 +1,4 @@
-"""Contrastivity: how differently a model looks at its classes."""
+"""Contrastivity: how much the node importance differs between classes."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from stexplain.errors import InputError
 
 @dataclass(frozen=True)
 class Contrastivity:
-    """Contrastivity and what it is made of.
+    """Contrastivity with the correlations that it is computed from.
 
     Attributes:
-        value: 1 - the mean correlation over pairs of classes, in [0, 2]; NaN where fewer than two classes have a map.
-        correlation: Pearson's, ``[classes, classes]``; NaN for classes left out.
+        value: 1 - the mean correlation over pairs of classes, in [0, 2]; NaN if fewer than two classes have a map.
+        correlation: Pearson's, ``[classes, classes]``; NaN for excluded classes.
         used: classes whose maps vary.
-        constant: classes left out because their map is the same at all nodes, and so has no correlation.
-        missing: classes left out because they have no map (NaN).
+        constant: classes excluded because their map is the same at all nodes, which has no correlation.
+        missing: classes excluded because they have no map (NaN).
     """
 
     value: float
@@ -36,13 +36,13 @@ def contrastivity(psi: ArrayLike) -> float:
         1 - 2 / (C (C - 1)) * sum over classes i < j of corr(psi[i], psi[j])
 
     Args:
-        psi: importance per class and node, ``[classes, N]``. Its scale per class does not matter.
+        psi: class importance, ``[classes, N]``, as of Eq. 6. Its scale per class does not matter.
 
     Returns:
-        0 where all classes look at nodes alike, 1 where their maps are unrelated; in [0, 2].
+        0 if all classes rely on the same nodes, 1 if their maps are unrelated; in [0, 2].
 
     Raises:
-        InputError: where psi is not classes x nodes, or holds infinite values.
+        InputError: if psi is not classes x nodes, or holds infinite values.
 
     Example:
         >>> contrastivity([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]])
@@ -54,7 +54,7 @@ def contrastivity(psi: ArrayLike) -> float:
 
 
 def contrastivity_detail(psi: ArrayLike) -> Contrastivity:
-    """The same with all that it is made of; see `contrastivity`.
+    """Contrastivity with its correlations and the excluded classes; see `contrastivity`.
 
     Example:
         >>> contrastivity_detail([[1.0, 2.0], [2.0, 1.0], [5.0, 5.0]]).constant
@@ -63,18 +63,21 @@ def contrastivity_detail(psi: ArrayLike) -> Contrastivity:
     maps = np.asarray(psi, np.float64)
     check_shape("psi", maps.shape, "k n")
     if np.isinf(maps).any():
-        raise InputError("psi holds infinite values.")
+        raise InputError("psi: got infinite values; expected finite class importance, or NaN for a class without any.")
     missing = np.isnan(maps).any(axis=1)
-    shift = maps - maps.mean(axis=1, keepdims=True)
-    size = np.sqrt((shift**2).sum(axis=1))
-    # A constant map's deviations are rounding errors of its own size.
-    constant = ~missing & (size <= 1e-12 * np.abs(maps).max(axis=1, initial=0.0) * np.sqrt(maps.shape[1]))
+    deviation = maps - maps.mean(axis=1, keepdims=True)
+    norm = np.sqrt((deviation**2).sum(axis=1))
+    # The mean of equal numbers may be off by a rounding error, so a constant map is compared with its own magnitude.
+    constant = ~missing & (norm <= 1e-12 * np.abs(maps).max(axis=1, initial=0.0) * np.sqrt(maps.shape[1]))
     used = ~(missing | constant)
-    unit = shift[used] / size[used, None]
+    # Rows of zero mean and unit norm: their products are Pearson's correlations.
+    unit = deviation[used] / norm[used, None]
     among = np.clip(unit @ unit.T, -1.0, 1.0)
     correlation = np.full((len(maps), len(maps)), np.nan)
     correlation[np.ix_(used, used)] = among
     count = int(used.sum())
+    # Above the diagonal stands every pair of classes once.
     pairs = among[np.triu_indices(count, 1)]
+    # Rounded, so that maps that are equal up to scale give exactly 0.
     value = round(1.0 - float(pairs.mean()), 12) if count > 1 else np.nan
     return Contrastivity(value, correlation, count, int(constant.sum()), int(missing.sum()))

@@ -1,4 +1,4 @@
-"""Deletion and insertion: what a model says as readings go, the most important first, or come back."""
+"""Deletion and insertion curves: the score as positions are masked, or revealed, the most important first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,30 +19,30 @@ from stexplain.explainers.joining import check_alike
 from stexplain.explainers.targets import Predicted, as_target
 from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, ratio_interval
-from stexplain.metrics.probe import baseline_name, probing
+from stexplain.metrics.masked_model import baseline_name, frozen_masked_model
 
 KINDS = ("deletion", "insertion")
-"""Readings are replaced, the most important first; or all are replaced and come back, the most important first."""
+"""Deletion masks the most important first; insertion starts with all masked and reveals the most important first."""
 SETS = ("explained", "random", "gain")
-"""The order of the explanation, orders drawn at random, and how much better the first is than the second."""
+"""The order of the explanation, random orders, and the gain of the first over the second."""
 MEASURES = ("score", "normalised", "change")
-"""The score; the score between all replaced (0) and nothing replaced (1); how far the score has moved."""
+"""The score; the score scaled to 0 with all masked and 1 with nothing masked; the absolute change of the score."""
 
 
 @dataclass(frozen=True)
 class DeletionCurve:
-    """Scores of samples against the share of their items that is replaced, or for insertion, that is left.
+    """Scores of samples against the share of nodes, frames or positions that is masked, or for insertion, revealed.
 
     Attributes:
         kind: one of `KINDS`.
-        over: what is replaced: nodes, frames or cells.
-        baseline: by what it is replaced.
-        share: of the items of each sample, ``[A]``, from 0 to 1; rounded to whole items.
+        over: what is masked: nodes, frames or positions.
+        baseline: the name of the baseline that replaces masked values.
+        share: of the nodes, frames or positions of each sample, ``[A]``, from 0 to 1; rounded to whole ones.
         score: of each sample in the order of the explanation, ``[A, n]``, in the units of the target.
-        control: in orders drawn at random, ``[A, repeats, n]``.
+        random: in orders drawn at random, ``[A, repeats, n]``.
         ids: the names of the samples, n of them.
-        method: the name of the method that made the explanation; empty where values were given.
-        target: what was scored, in words.
+        method: the name of the explainer; empty if values were given.
+        target: the target that was scored, in words.
     """
 
     kind: str
@@ -50,44 +50,47 @@ class DeletionCurve:
     baseline: str
     share: NDArray[np.float64]
     score: NDArray[np.float64]
-    control: NDArray[np.float64]
+    random: NDArray[np.float64]
     ids: tuple[str, ...]
     method: str = ""
     target: str = ""
 
     @property
-    def full(self) -> NDArray[np.float64]:
-        """The score with nothing replaced, ``[n]``."""
+    def unmasked(self) -> NDArray[np.float64]:
+        """The score with nothing masked, ``[n]``."""
         row: NDArray[np.float64] = self.score[0 if self.kind == "deletion" else -1]
         return row
 
     @property
-    def blank(self) -> NDArray[np.float64]:
-        """The score with all replaced, ``[n]``."""
+    def all_masked(self) -> NDArray[np.float64]:
+        """The score with everything masked, ``[n]``."""
         row: NDArray[np.float64] = self.score[-1 if self.kind == "deletion" else 0]
         return row
 
     @property
     def drop(self) -> NDArray[np.float64]:
-        """How far the score has fallen, ``[A, n]``, in the units of the target; negative where it has risen."""
-        return self.full - self.score
+        """The fall of the score, ``[A, n]``, in the units of the target; negative if it rises."""
+        return self.unmasked - self.score
 
-    def areas(self, which: str = "explained", of: str = "score") -> NDArray[np.float64]:
+    def areas(self, which: str = "explained", measure: str = "score") -> NDArray[np.float64]:
         """The area under each sample's curve over share, by the trapezoidal rule, ``[n]``.
 
         Args:
             which: one of `SETS`. ``"random"``: the mean over the random orders. ``"gain"``: the difference of the two,
-                positive where the explanation is better, which for deletion is the lower score and for insertion the
-                higher one; for ``"change"`` the other way round.
-            of: ``"score"``, or ``"change"``, the distance of the score from that of the unaltered sample.
+                positive if the explanation is better: for deletion the lower score is, for insertion the higher one,
+                and for ``"change"`` the other way round.
+            measure: ``"score"``, or ``"change"``, the distance from the score of the unmasked sample.
 
         Raises:
-            InputError: for another name.
+            InputError: for an unknown name.
         """
         if which == "gain":
-            difference = self.areas("explained", of) - self.areas("random", of)
-            return difference if (self.kind == "insertion") == (of == "score") else -difference
-        curve = self._curve(which, of)
+            difference = self.areas("explained", measure) - self.areas("random", measure)
+            # A good order keeps a deletion curve low and an insertion curve high; for changes it is the other way
+            # round.
+            higher_is_better = (self.kind == "insertion") == (measure == "score")
+            return difference if higher_is_better else -difference
+        curve = self._curve(which, measure)
         width = np.diff(self.share)[:, None]
         total: NDArray[np.float64] = (width * (curve[1:] + curve[:-1]) / 2).sum(axis=0)
         return total
@@ -95,7 +98,7 @@ class DeletionCurve:
     def area(
         self,
         which: str = "explained",
-        of: str = "score",
+        measure: str = "score",
         *,
         seed: int = 0,
         resamples: int = 1000,
@@ -103,32 +106,33 @@ class DeletionCurve:
     ) -> Interval:
         """The mean area over samples with its bootstrap interval.
 
-        A normalised area is (mean area - mean blank) / (mean full - mean blank): normalised over all samples and not
-        each by itself, as a sample whose score hardly moves would outweigh all others.
+        A normalised area is (mean area - mean all_masked) / (mean unmasked - mean all_masked). It is normalised over
+        all samples together: normalised one by one, a sample whose score hardly moves would outweigh all others.
 
         Args:
             which: see `areas`.
-            of: one of `MEASURES`.
+            measure: one of `MEASURES`.
             seed: of the draws.
             resamples: how many draws.
             confidence: in (0, 1).
 
         Raises:
-            InputError: for another name.
+            InputError: for an unknown name.
         """
         options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
-        if of != "normalised":
-            return interval(self.areas(which, of), **options)
-        floor = 0.0 if which == "gain" else self.blank
-        return ratio_interval(self.areas(which, "score") - floor, self.full - self.blank, **options)
+        if measure != "normalised":
+            return interval(self.areas(which, measure), **options)
+        # A gain is a difference of two areas, in which the floor cancels out.
+        floor = 0.0 if which == "gain" else self.all_masked
+        return ratio_interval(self.areas(which, "score") - floor, self.unmasked - self.all_masked, **options)
 
     def to_frame(
-        self, of: str = "score", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+        self, measure: str = "score", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> pd.DataFrame:
         """The curves as a table, as `stexplain.viz.scores.deletion` draws it.
 
         Args:
-            of: one of `MEASURES`.
+            measure: one of `MEASURES`.
             seed: of the draws.
             resamples: how many draws.
             confidence: in (0, 1).
@@ -139,12 +143,13 @@ class DeletionCurve:
         """
         options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
         rows = []
-        for which in SETS[: 2 if self.control.shape[1] else 1]:
-            curve = self._curve(which, "score" if of == "normalised" else of)
+        # Without random orders there is only the explanation's curve.
+        for which in SETS[: 2 if self.random.shape[1] else 1]:
+            curve = self._curve(which, "score" if measure == "normalised" else measure)
             for share, row in zip(self.share, curve, strict=True):
-                found = (
-                    ratio_interval(row - self.blank, self.full - self.blank, **options)
-                    if of == "normalised"
+                estimate = (
+                    ratio_interval(row - self.all_masked, self.unmasked - self.all_masked, **options)
+                    if measure == "normalised"
                     else interval(row, **options)
                 )
                 rows.append(
@@ -155,7 +160,7 @@ class DeletionCurve:
                         "baseline": self.baseline,
                         "set": which,
                         "share": float(share),
-                        **found._asdict(),
+                        **estimate._asdict(),
                         "samples": len(row),
                     }
                 )
@@ -166,29 +171,30 @@ class DeletionCurve:
         """Curves of several batches as one.
 
         Raises:
-            InputError: where there are none, or they are not of one kind.
+            InputError: if there are none, or they differ in kind, baseline, method or target.
         """
         check_alike("curves", parts, ["kind", "over", "baseline", "method", "target"])
-        shapes = sorted({part.control.shape[:2] for part in parts})
+        shapes = sorted({part.random.shape[:2] for part in parts})
         if len(shapes) > 1:
-            raise InputError(f"curves of different steps and random orders cannot be joined: {shapes}.")
+            raise InputError(f"curves of different steps and random orders cannot be joined: got {shapes}.")
         return replace(
             parts[0],
             score=np.concatenate([part.score for part in parts], axis=1),
-            control=np.concatenate([part.control for part in parts], axis=2),
+            random=np.concatenate([part.random for part in parts], axis=2),
             ids=tuple(name for part in parts for name in part.ids),
         )
 
-    def _curve(self, which: str, of: str) -> NDArray[np.float64]:
+    def _curve(self, which: str, measure: str) -> NDArray[np.float64]:
         """The curve of every sample, ``[A, n]``."""
         if which not in SETS:
             raise unknown("set", which, SETS)
-        if of not in MEASURES:
-            raise unknown("measure", of, MEASURES)
-        if which == "random" and not self.control.shape[1]:
-            raise InputError("there is no random order to compare with. Give `repeats`.")
-        curves = self.score[:, None] if which == "explained" else self.control
-        means: NDArray[np.float64] = (np.abs(curves - self.full) if of == "change" else curves).mean(axis=1)
+        if measure not in MEASURES:
+            raise unknown("measure", measure, MEASURES)
+        if which == "random" and not self.random.shape[1]:
+            raise InputError("this curve has no random orders to compare with. Give `repeats`, such as 5.")
+        # [A, orders, n]: an order of the explanation, or `repeats` random ones, which are averaged.
+        curves = self.score[:, None] if which == "explained" else self.random
+        means: NDArray[np.float64] = (np.abs(curves - self.unmasked) if measure == "change" else curves).mean(axis=1)
         return means
 
 
@@ -212,46 +218,46 @@ def deletion_curve(
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
 ) -> DeletionCurve:
-    """Replaces readings step by step, the most important first, and scores what is left.
+    """Masks nodes, frames or positions step by step, the most important first, and scores the masked sample.
 
-    Deletion (Samek et al., IEEE TNNLS 2017; Petsiuk et al., BMVC 2018): at share s of the L items of a sample, the
-    round(s L) most important ones are replaced by the baseline; a faithful explanation lets the score fall early, so
-    that the area is small. Insertion (Petsiuk et al.): all but those are replaced; the score rises early and the area
-    is large. Beside it, the same numbers of items in `repeats` orders drawn at random: an area says little by itself,
-    as replaced readings are unlike any that the model was trained on; how far it differs from the random one does.
+    Deletion (Samek et al., IEEE TNNLS 2017; Petsiuk et al., BMVC 2018): at share s of a sample's L nodes, frames or
+    positions, the round(s L) most important ones are replaced by the baseline. Under a faithful explanation the score
+    falls early and the area is small. Insertion (Petsiuk et al.): all but those are replaced; the score rises early and
+    the area is large. The same shares are masked in `repeats` random orders. An area means little by itself, because
+    masked samples are unlike any that the model was trained on; its difference from the random area is informative.
 
-    An item is a node in all frames and instances, a frame of all nodes and instances, or a cell of both; its importance
-    is the mean over its readings. Equals are put in an order drawn at random.
+    A node is masked in all frames and instances, a frame in all nodes and instances; its importance is the mean over
+    its valid positions. Ties are broken at random.
 
-    Batches are put together by `DeletionCurve.joined`, and how samples are cut into batches or padded changes nothing.
+    `DeletionCurve.joined` joins batches; how samples are batched or padded does not change the result.
 
     Args:
-        model: any module; see `stexplain.metrics.probe.probing`.
-        batch: what was explained.
+        model: any module; see `stexplain.metrics.masked_model.frozen_masked_model`.
+        batch: the samples that were explained.
         explanation: an `Explanation` of the batch, or values ``[B, M, T, N]``.
-        target: what is scored; default: `Predicted()`, that is the class predicted for the unaltered sample, at every
+        target: the target that is scored; default: `Predicted()`, the class predicted for the unmasked sample, at every
             step. A `Forecast` is scored in the units of the model's output.
         kind: deletion or insertion.
-        over: what is replaced.
-        steps: into how many equal shares the way from 0 to 1 is cut.
+        over: what is ranked and masked.
+        steps: the number of equal steps of the share from 0 to 1.
         baseline: the name of one in `stexplain.data.baselines`, a function of their kind, or values that broadcast
-            to ``[M, T, N, C]`` or are of the batch's shape. The mean of each node keeps a sample near those that the
-            model knows; zero seldom does, and then curves say more about that.
-        ranking: ``"signed"``: what speaks for the target is important, what speaks against it least; ``"magnitude"``:
-            what matters either way, as for gradients, or where a forecast may move up or down.
+            to ``[M, T, N, C]`` or have the batch's shape. The mean of each node keeps a sample close to the training
+            data; zero seldom does, and a curve then measures that rather than the explanation.
+        ranking: ``"signed"``: evidence for the target is the most important, evidence against it the least;
+            ``"magnitude"``: the absolute value counts, as for gradients, or forecasts that may move up or down.
         repeats: how many random orders.
-        probability: whether the softmax of the model's output is scored; for classes.
-        seed: of the random orders, which follow from it and the names of the samples.
+        probability: score the softmax of the model's output, for classes.
+        seed: of the random orders, which depend on it and the names of the samples.
         inputs: the layout of the model's input; default: `model.inputs`, else ``"b m t n c"``.
         graph: for the baseline `neighbours` and the names of nodes; default: `model.graph`.
-        chunk: how many altered samples go through the model at a time; default: 64, fewer where they are of more than
-            half a million cells together, and never fewer than the batch.
+        chunk: how many masked samples one forward pass takes; default: 64, fewer if they have more than half a million
+            positions in all, and never fewer than the batch.
         shared: further arguments of the model's forward by name, the same for all samples, such as
             ``{"edge_index": edges}``.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
 
     Raises:
-        InputError: where an argument is out of range, or the explanation is of another batch or another class.
+        InputError: if an argument is out of range, or the explanation is of another batch or another class.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
@@ -267,42 +273,44 @@ def deletion_curve(
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     if steps < 1 or repeats < 0:
-        raise InputError(f"steps is {steps} and repeats is {repeats}; wanted at least 1 and 0.")
-    goal = as_target(Predicted() if target is None else target)
+        raise InputError(f"steps, repeats: got {steps} and {repeats}; expected at least 1 and 0.")
+    target = as_target(Predicted() if target is None else target)
     share = np.linspace(0, 1, steps + 1)
     options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
-    with probing(model, batch, **options, shared=shared, per_sample=per_sample) as probe:
-        orders, count = probe.places(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
-        fixed, classes = probe.fixed(goal)
+    with frozen_masked_model(model, batch, **options, shared=shared, per_sample=per_sample) as masked:
+        ranks, count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
+        fixed, classes = masked.fix_target(target)
         if isinstance(explanation, Explanation):
             _check_classes(explanation, classes)
-        base = probe.towards(baseline)
-        # Ends are the same in every order.
-        asked = [(0, 0), (0, steps)] + [(order, step) for order in range(len(orders)) for step in range(1, steps)]
+        base = masked.baseline_values(baseline)
+        # Nothing masked and all masked are the same in every order: the model is evaluated on them once.
+        runs = [(0, 0), (0, steps)] + [(order, step) for order in range(len(ranks)) for step in range(1, steps)]
 
-        def altered(number: int) -> Tensor:
-            order, step = asked[number]
-            first = orders[order] < torch.round(count.double() * (step / steps))
-            return probe.replaced(first if kind == "deletion" else ~first, base)
+        def perturbed(index: int) -> Tensor:
+            order, step = runs[index]
+            most_important = ranks[order] < torch.round(count.double() * (step / steps))
+            return masked.masked(most_important if kind == "deletion" else ~most_important, base)
 
         def read(output: Tensor, rows: slice) -> Tensor:
-            return probe.scored(fixed, output, rows, probability=probability).scores
+            return masked.scores(fixed, output, rows, probability=probability).scores
 
-        found = probe.answers(altered, len(asked), read)
-        ids = probe.batch.ids
-    every = np.empty((steps + 1, len(orders), len(ids)))
-    every[[0, steps]] = found[:2, None]
-    every[1:-1] = found[2:].reshape(len(orders), steps - 1, -1).swapaxes(0, 1)
+        scores = masked.evaluate(perturbed, len(runs), read)
+        ids = masked.batch.ids
+    curves = np.empty((steps + 1, len(ranks), len(ids)))
+    curves[[0, steps]] = scores[:2, None]
+    # The other runs go order by order, step by step: [orders * (steps - 1), B] -> [steps - 1, orders, B].
+    curves[1:-1] = scores[2:].reshape(len(ranks), steps - 1, -1).swapaxes(0, 1)
     method = explanation.method if isinstance(explanation, Explanation) else ""
-    text = f"the probability of {goal.text()}" if probability else goal.text()
-    return DeletionCurve(kind, over, baseline_name(baseline), share, every[:, 0], every[:, 1:], ids, method, text)
+    text = f"the probability of {target.text()}" if probability else target.text()
+    return DeletionCurve(kind, over, baseline_name(baseline), share, curves[:, 0], curves[:, 1:], ids, method, text)
 
 
 def _check_classes(explanation: Explanation, classes: NDArray[np.int64]) -> None:
-    other = (explanation.targets >= 0) & (classes >= 0) & (explanation.targets != classes)
-    if other.any():
-        row = int(other.argmax())
+    # -1 marks a target that is no class; there is nothing to compare then.
+    differs = (explanation.targets >= 0) & (classes >= 0) & (explanation.targets != classes)
+    if differs.any():
+        row = int(differs.argmax())
         raise InputError(
-            f"sample {row} was explained for class {explanation.targets[row]} and would be scored for class "
-            f"{classes[row]}. Give the target that was explained."
+            f"target: got class {classes[row]} for sample {row}, which was explained for class "
+            f"{explanation.targets[row]}; expected the same class. Give the target that was explained."
         )

@@ -1,4 +1,4 @@
-"""Faithfulness: what hiding the nodes that an explanation points at does to a model's accuracy."""
+"""Faithfulness: how much accuracy a classifier loses when the nodes that an explanation highlights are masked."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from stexplain.errors import InputError
 from stexplain.explainers.explainer import model_attribute
 from stexplain.explainers.model.state import apply_recipe, device_and_dtype, first_tensor, frozen_eval, takes, unwrapped
 from stexplain.graph import STGraph
+from stexplain.metrics.arrays import sample_generator
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
-from stexplain.metrics.items import generator
 from stexplain.metrics.masking import mask_nodes
 
 SETS = ("highlighted", "least", "random")
-"""Which nodes are hidden: the most important ones, the least important ones, or as many at random."""
+"""The masked nodes: the most important ones, the least important ones, or as many at random."""
 
 
 def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
-    """How much accuracy is lost as the highlighted nodes are hidden: Das & Ortega (ICASSP 2022), Eq. 7.
+    """The loss of accuracy as the highlighted nodes are masked: Das & Ortega (ICASSP 2022), Eq. 7.
 
         beta = sum over i of m_i |a_0 - a_i| / a_0
 
@@ -33,10 +33,10 @@ def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
         accuracy: a_i at each masking, in [0, 1] or in percent; a_0 unmasked.
 
     Returns:
-        0 where nothing is lost; at most the sum of all m_i.
+        0 if nothing is lost; at most the sum of all m_i.
 
     Raises:
-        InputError: where the two differ in length, masking does not begin at 0, or a_0 is 0.
+        InputError: if the two differ in length, masking does not begin at 0, or a_0 is 0.
 
     Example:
         >>> faithfulness([0.0, 0.5, 1.0], [0.8, 0.8, 0.2])
@@ -45,39 +45,42 @@ def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
     m, a = np.asarray(masking, np.float64), np.asarray(accuracy, np.float64)
     check_shape("masking", m.shape, "i")
     if a.shape != m.shape or not len(m):
-        raise InputError(f"masking has shape {m.shape} and accuracy {a.shape}; wanted one accuracy for each masking.")
+        raise InputError(f"accuracy: got shape {a.shape}; expected {m.shape}, one accuracy for each masking.")
     if m[0] != 0 or (m < 0).any() or (m > 1).any():
-        raise InputError(f"masking is {m.tolist()}; wanted shares in [0, 1], 0 first.")
+        raise InputError(f"masking: got {m.tolist()}; expected shares in [0, 1], 0 first.")
     if not a[0] > 0:
-        raise InputError(f"accuracy without masking is {a[0]}; Eq. 7 divides by it.")
+        raise InputError(f"accuracy: got {a[0]} without masking; expected more than 0, because Eq. 7 divides by it.")
+    # Rounded, so that decimal inputs such as 0.8 - 0.2 give their decimal result.
     return round(float((m * np.abs(a[0] - a)).sum() / a[0]), 12)
 
 
-def node_sets(psi: ArrayLike, count: int, random: np.random.Generator) -> dict[str, NDArray[np.int64]]:
-    """Three sets of nodes of one size, by the importance of each node.
+def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Three sets of nodes of one size: the most important, the least important and a random one.
 
     Args:
-        psi: importance of every node, ``[N]``; of equals, the lower index counts as the more important.
+        importance: of every node, ``[N]``; of equals, the lower index counts as the more important.
         count: how many nodes are in each set.
         random: draws the random set.
 
     Returns:
-        Indices of nodes, for each name in `SETS`.
+        Node indices for each name in `SETS`.
 
     Raises:
-        InputError: where psi is not one number per node, or count is not between 1 and N.
+        InputError: if importance is not one number per node, or count is not between 1 and N.
 
     Example:
         >>> sets = node_sets([0.1, 0.9, 0.5], 1, np.random.default_rng(0))
         >>> sets["highlighted"].tolist(), sets["least"].tolist()
         ([1], [0])
     """
-    row = np.asarray(psi, np.float64)
-    check_shape("psi", row.shape, "n")
+    row = np.asarray(importance, np.float64)
+    check_shape("importance", row.shape, "n")
     if np.isnan(row).any():
-        raise InputError("psi holds NaN: the class has no importance to order nodes by.")
+        raise InputError(
+            "importance: got NaN; expected a number per node. The class may have no correctly classified sample."
+        )
     if not 1 <= count <= len(row):
-        raise InputError(f"{count} nodes were asked for; wanted between 1 and {len(row)}.")
+        raise InputError(f"count: got {count}; expected between 1 and {len(row)} nodes.")
     order = np.argsort(-row, kind="stable")
     return {
         "highlighted": order[:count],
@@ -92,11 +95,11 @@ class MaskingCurve:
 
     Attributes:
         masking: m, ``[A]``, the first being 0.
-        correct: whether each sample is still right, for each name in `SETS`: ``[A, n]``, bool.
+        correct: whether each sample is classified correctly, for each name in `SETS`: ``[A, n]``, bool.
         ids: the names of the samples, n of them.
-        baseline: what nodes are moved towards.
-        nodes: how many are in each set.
-        unranked: samples whose predicted class has no importance of its own; they use the mean over classes.
+        baseline: the name of the baseline that nodes are moved towards.
+        nodes: how many nodes each set has.
+        unranked: how many samples have a predicted class without importance; they use the mean over classes.
     """
 
     masking: NDArray[np.float64]
@@ -107,14 +110,14 @@ class MaskingCurve:
     unranked: int
 
     def accuracy(self, which: str = "highlighted") -> NDArray[np.float64]:
-        """The share of samples that are right at each masking, ``[A]``."""
+        """The share of correctly classified samples at each masking, ``[A]``."""
         means: NDArray[np.float64] = self.correct[which].mean(axis=1)
         return means
 
     def accuracy_interval(
         self, which: str = "highlighted", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> list[Interval]:
-        """The same with bootstrap intervals over samples."""
+        """The accuracy at each masking with its bootstrap interval over samples."""
         options = {"seed": seed, "resamples": resamples}
         return [interval(row.astype(float), confidence=confidence, **options) for row in self.correct[which]]
 
@@ -122,13 +125,14 @@ class MaskingCurve:
         self, which: str = "highlighted", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> Interval:
         """Eq. 7 with its bootstrap interval over samples; see `faithfulness`."""
-        right = self.correct[which].astype(np.float64)
-        beta = faithfulness(self.masking, right.mean(axis=1))
+        correct = self.correct[which].astype(np.float64)
+        beta = faithfulness(self.masking, correct.mean(axis=1))
         draws = []
-        for weights in resampling_weights(right.shape[1], seed=seed, resamples=resamples):
-            a = weights @ right.T / right.shape[1]
+        for weights in resampling_weights(correct.shape[1], seed=seed, resamples=resamples):
+            # [resamples, A]: the accuracy of every resample at every masking.
+            a = weights @ correct.T / correct.shape[1]
             lost = (self.masking * np.abs(a[:, :1] - a)).sum(axis=1)
-            # A resample that holds no sample the model gets right has no beta.
+            # A resample without a correctly classified sample has no beta.
             draws.append(np.where(a[:, 0] > 0, lost / np.where(a[:, 0] > 0, a[:, 0], 1), np.nan))
         low, high = quantiles(np.concatenate(draws), confidence)
         return Interval(beta, float(low), float(high))
@@ -137,7 +141,7 @@ class MaskingCurve:
 def masking_curve(
     model: nn.Module,
     batches: Iterable[Batch],
-    psi: ArrayLike,
+    class_importance: ArrayLike,
     *,
     nodes: int,
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
@@ -145,35 +149,37 @@ def masking_curve(
     seed: int = 0,
     graph: STGraph | None = None,
 ) -> MaskingCurve:
-    """Hides nodes step by step and counts how many samples stay right (Das & Ortega, Tables 1-2).
+    """Masks nodes step by step and counts how many samples stay correctly classified (Das & Ortega, Tables 1-2).
 
-    The nodes are chosen by psi of the class that the model predicts for the unmasked sample. They are attenuated in
-    all frames and instances, ``x -> (1 - m) x + m baseline``. A sample's random set depends on the seed and its name.
+    The nodes are chosen by the class importance (Eq. 6) of the class that the model predicts for the unmasked sample.
+    They are masked in all frames and instances, ``x -> (1 - m) x + m baseline``. A sample's random set depends on the
+    seed and its name.
 
     Args:
         model: any classifier; its input laid out as `model.inputs` says, else ``"b m t n c"``.
         batches: labelled batches; gone through once.
-        psi: importance per class and node, ``[classes, N]``; NaN for classes that have none.
-        nodes: how many nodes are hidden.
-        masking: the values of m; 0 is put first where it is missing.
+        class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes that have none.
+        nodes: how many nodes are masked.
+        masking: the values of m; 0 is put first if it is missing.
         baseline: the name of one in `stexplain.data.baselines`.
         seed: of the random sets.
         graph: for the baseline `neighbours`; default: `model.graph`.
 
     Raises:
-        InputError: where an argument is out of range, or no sample came.
+        InputError: if an argument is out of range, or `batches` is empty.
     """
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
-    towards = named_baseline(baseline)
-    maps = np.asarray(psi, np.float64)
-    check_shape("psi", maps.shape, "k n")
+    baseline_values = named_baseline(baseline)
+    maps = np.asarray(class_importance, np.float64)
+    check_shape("class_importance", maps.shape, "k n")
     ranked: NDArray[np.bool_] = np.logical_and.reduce(~np.isnan(maps), axis=1)
     if not ranked.any():
-        raise InputError("psi holds a NaN in every class: there is nothing to choose nodes by.")
+        raise InputError("class_importance: got NaN in every class; expected at least one class to choose nodes by.")
     model = unwrapped(model)
     inputs = Layout(model_attribute(model, "inputs", str) or BATCH)
     graph = graph if graph is not None else model_attribute(model, "graph", STGraph)
-    device, kind = device_and_dtype(model)
+    device, dtype = device_and_dtype(model)
+    # A class without importance (never predicted correctly) takes the mean over the other classes.
     filled = np.where(ranked[:, None], maps, maps[ranked].mean(axis=0))
     correct: dict[str, list[NDArray[np.bool_]]] = {which: [] for which in SETS}
     ids: list[str] = []
@@ -181,43 +187,49 @@ def masking_curve(
     with frozen_eval(model), torch.no_grad():
 
         def predicted(x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-            laid_out = inputs.from_batch(x)
-            output = model(laid_out, valid=valid) if takes(model, "valid") else model(laid_out)
+            model_input = inputs.from_batch(x)
+            output = model(model_input, valid=valid) if takes(model, "valid") else model(model_input)
             return first_tensor(output, "the model").argmax(1)
 
         for batch in batches:
-            moved = apply_recipe(model, batch).to(device)
-            x, valid = moved.x.to(kind), moved.valid
+            samples = apply_recipe(model, batch).to(device)
+            x, valid = samples.x.to(dtype), samples.valid
             check_shape("x", tuple(x.shape), BATCH, n=maps.shape[1])
-            first = predicted(x, valid)
-            classes = first.cpu().numpy()
+            unmasked = predicted(x, valid)
+            classes = unmasked.cpu().numpy()
             if len(classes) and classes.max() >= len(maps):
-                raise InputError(f"psi has {len(maps)} classes and the model predicts class {classes.max()}.")
+                raise InputError(
+                    f"class_importance: got {len(maps)} classes and the model predicts class {classes.max()}; "
+                    "expected a row for each of the model's classes."
+                )
             unranked += int((~ranked[classes]).sum())
             ids += batch.ids
-            base = towards(x, valid, graph)
-            chosen = node_masks(filled[classes], batch.ids, nodes, seed)
+            values = baseline_values(x, valid, graph)
+            masks = node_masks(filled[classes], batch.ids, nodes, seed)
             for which in SETS:
-                mask = torch.from_numpy(chosen[which]).to(device)
-                rows = [first] + [predicted(mask_nodes(x, base, mask, m), valid) for m in steps[1:]]
-                correct[which].append((torch.stack(rows) == moved.label).cpu().numpy())
+                mask = torch.from_numpy(masks[which]).to(device)
+                # m = 0 is the unmasked sample, which is the same for all sets.
+                rows = [unmasked] + [predicted(mask_nodes(x, values, mask, m), valid) for m in steps[1:]]
+                correct[which].append((torch.stack(rows) == samples.label).cpu().numpy())
     if not ids:
-        raise InputError("no batch came: there is nothing to mask.")
-    together = {which: np.concatenate(parts, axis=1) for which, parts in correct.items()}
-    return MaskingCurve(steps, together, tuple(ids), baseline, nodes, unranked)
+        raise InputError("batches: got none; expected at least one batch.")
+    joined = {which: np.concatenate(parts, axis=1) for which, parts in correct.items()}
+    return MaskingCurve(steps, joined, tuple(ids), baseline, nodes, unranked)
 
 
-def node_masks(rows: NDArray[np.float64], ids: Sequence[str], count: int, seed: int) -> dict[str, NDArray[np.bool_]]:
-    """Which nodes of each sample are in each set of `node_sets`, ``[B, N]``.
+def node_masks(
+    importance: NDArray[np.float64], ids: Sequence[str], count: int, seed: int
+) -> dict[str, NDArray[np.bool_]]:
+    """The sets of `node_sets` for each sample, as masks ``[B, N]``.
 
     Args:
-        rows: importance of the nodes of each sample, ``[B, N]``.
-        ids: names of the samples; a sample's random set follows from the seed and its name.
-        count: how many nodes are in each set.
+        importance: of the nodes of each sample, ``[B, N]``.
+        ids: names of the samples; a sample's random set depends on the seed and its name.
+        count: how many nodes each set has.
         seed: of the random sets.
     """
-    chosen = {which: np.zeros(rows.shape, np.bool_) for which in SETS}
-    for row, (psi, name) in enumerate(zip(rows, ids, strict=True)):
-        for which, nodes in node_sets(psi, count, generator(seed, name)).items():
-            chosen[which][row, nodes] = True
-    return chosen
+    masks = {which: np.zeros(importance.shape, np.bool_) for which in SETS}
+    for row, (values, name) in enumerate(zip(importance, ids, strict=True)):
+        for which, nodes in node_sets(values, count, sample_generator(seed, name)).items():
+            masks[which][row, nodes] = True
+    return masks

@@ -1,6 +1,6 @@
-"""Fidelity: whether what an explanation points at is necessary for an answer, and whether it is enough for it."""
+"""Fidelity: whether the most important nodes, frames or positions are necessary, and sufficient, for a prediction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,25 +19,25 @@ from stexplain.explainers.joining import check_alike
 from stexplain.explainers.targets import as_target
 from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
-from stexplain.metrics.probe import Probe, baseline_name, probing
+from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
 
 SIDES = ("plus", "minus")
-"""What is replaced: the most important items, or all but those."""
+"""What is masked: the most important nodes, frames or positions (plus), or all but those (minus)."""
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How answers change without the most important items (plus), and with only those (minus).
+    """How predictions change without the most important nodes, frames or positions (plus), and with only those (minus).
 
     Attributes:
-        over: what is replaced: nodes, frames or cells.
-        baseline: by what it is replaced.
-        share: of the items of each sample that count as the most important, ``[S]``.
+        over: what is masked: nodes, frames or positions.
+        baseline: the name of the baseline that replaces masked values.
+        share: the share of each sample that counts as the most important, ``[S]``.
         scores: for each of `SIDES` and each measure (``"probability"`` and ``"accuracy"``, or ``"change"``), a number
             per share and sample, ``[S, n]``.
         ids: the names of the samples.
-        method: the name of the method; empty where values were given.
-        target: what was asked about, in words.
+        method: the name of the explainer; empty if values were given.
+        target: the target whose score is compared, in words.
     """
 
     over: str
@@ -54,7 +54,7 @@ class Fidelity:
         """The mean over samples with its bootstrap interval, for each share.
 
         Raises:
-            InputError: for a side or a measure that is not there.
+            InputError: for an unknown side or measure.
         """
         rows = self._scores(side, measure)
         return [interval(row, seed=seed, resamples=resamples, confidence=confidence) for row in rows]
@@ -78,28 +78,32 @@ class Fidelity:
             measure: ``"probability"`` or ``"accuracy"``.
             weight: of fid+, in (0, 1).
             seed: of the draws.
-            resamples: how many draws of samples; fid+ and fid- are of the same ones.
+            resamples: how many draws of samples; fid+ and fid- use the same ones.
             confidence: in (0, 1).
 
         Returns:
-            In [0, 1], the greater the better; 0 where fid+ is 0 or fid- is 1; NaN where fid+ is below 0, which
-            only probabilities can be: the answer then became surer without what is said to make it.
+            In [0, 1], higher is better; 0 if fid+ is 0 or fid- is 1; NaN if fid+ is below 0, which only a probability
+            can be: the prediction then became more certain without its most important part.
 
         Raises:
-            InputError: for changes of a forecast, which have no greatest value, or a weight out of range.
+            InputError: for changes of a forecast, which are not bounded by 1, or a weight out of range.
         """
         if measure == "change":
-            raise InputError("a change has no greatest value, so 1 - fid- means nothing. Look at plus and minus apart.")
+            raise InputError(
+                "measure: got 'change'; expected 'probability' or 'accuracy', because a change is not bounded by 1 and "
+                "1 - fid- means nothing for it. Read plus and minus separately."
+            )
         if not 0 < weight < 1:
-            raise InputError(f"weight is {weight}; wanted a share between 0 and 1.")
-        found = []
+            raise InputError(f"weight: got {weight}; expected a share between 0 and 1.")
+        intervals = []
         for plus, minus in zip(self._scores("plus", measure), self._scores("minus", measure), strict=True):
             value = _characterization(plus.mean()[None], minus.mean()[None], weight)[0]
+            # One set of resamples for both sides, as the same samples give both numbers.
             weighted = list(resampling_weights(len(plus), seed=seed, resamples=resamples))
             draws = [_characterization(w @ plus / len(plus), w @ minus / len(plus), weight) for w in weighted]
             low, high = quantiles(np.concatenate(draws), confidence)
-            found.append(Interval(float(value), float(low), float(high)))
-        return found
+            intervals.append(Interval(float(value), float(low), float(high)))
+        return intervals
 
     def to_frame(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
         """A row per side, measure and share: ``method, over, baseline, side, measure, share, value, low, high``."""
@@ -107,10 +111,10 @@ class Fidelity:
         about = {"method": self.method, "over": self.over, "baseline": self.baseline}
         return pd.DataFrame(
             [
-                {**about, "side": side, "measure": measure, "share": float(share), **found._asdict()}
+                {**about, "side": side, "measure": measure, "share": float(share), **estimate._asdict()}
                 for side, measures in self.scores.items()
                 for measure in measures
-                for share, found in zip(self.share, self.interval(side, measure, **options), strict=True)
+                for share, estimate in zip(self.share, self.interval(side, measure, **options), strict=True)
             ]
         )
 
@@ -119,19 +123,19 @@ class Fidelity:
         """Scores of several batches as one.
 
         Raises:
-            InputError: where there are none, or they are not of one kind.
+            InputError: if there are none, or they differ in baseline, method, target, shares or measures.
         """
         check_alike("fidelities", parts, ["over", "baseline", "method", "target"])
         if len({tuple(part.share) for part in parts}) > 1 or len({tuple(part.scores["plus"]) for part in parts}) > 1:
             raise InputError("fidelities of different shares or measures cannot be joined.")
-        together = {
+        joined = {
             side: {
                 measure: np.concatenate([part.scores[side][measure] for part in parts], axis=1)
                 for measure in parts[0].scores[side]
             }
             for side in SIDES
         }
-        return replace(parts[0], scores=together, ids=tuple(name for part in parts for name in part.ids))
+        return replace(parts[0], scores=joined, ids=tuple(name for part in parts for name in part.ids))
 
     def _scores(self, side: str, measure: str) -> NDArray[np.float64]:
         if side not in self.scores:
@@ -159,31 +163,32 @@ def fidelity(
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
 ) -> Fidelity:
-    """What becomes of an answer without the most important items, and with only those.
+    """How a prediction changes without the most important nodes, frames or positions, and with only those.
 
     Fidelity is due to Pope et al. (CVPR 2019); its two sides as Amara et al. (LoG 2022, GraphFramEx) define them. With
-    p the softmax of the model's output, y' its answer, S the most important items and G all::
+    p the softmax of the model's output, y' its predicted class, S the most important part and G the whole sample::
 
         fid+ probability = p(G)_c - p(G without S)_c           fid- probability = p(G)_c - p(S alone)_c
         fid+ accuracy    = | 1[y'(G) = c] - 1[y'(G without S) = c] |     and the same for fid- with S alone
 
-    c is the answer for the unaltered sample where the focus is on the model, and the sample's label where it is on the
-    phenomenon. High fid+ means that S is necessary, low fid- that it is sufficient. What is left out is replaced by a
-    baseline. For a target, such as a `Forecast`, the change in the units of the model's output is measured instead::
+    c is the class predicted for the unmasked sample if the focus is on the model, the sample's label if it is on the
+    phenomenon. High fid+ means that S is necessary, low fid- that it is sufficient. Masked values are replaced by a
+    baseline. For a target, such as a `Forecast`, the change is measured in the units of the model's output instead::
 
         fid+ change = | score(G) - score(G without S) |        fid- change = | score(G) - score(S alone) |
 
     Args:
         model: see `deletion_curve`.
-        batch: what was explained.
+        batch: the samples that were explained.
         explanation: an `Explanation` of the batch, or values ``[B, M, T, N]``.
-        target: what is scored where it is no class; default: none, the model's classes are asked about.
-        focus: whether the model's answer or the label is asked about; does not matter where there is a target.
-        share: how many items count as the most important: of each sample's, each in (0, 1), rounded to whole items.
+        target: what is scored if it is not a class; default: none, the model's classes are compared.
+        focus: the class: that predicted by the model, or the label (phenomenon); not used with a target.
+        share: shares of each sample that count as the most important, each in (0, 1), rounded to whole nodes, frames or
+            positions.
         over: see `deletion_curve`.
         baseline: see `deletion_curve`.
         ranking: see `deletion_curve`.
-        seed: of the order of equals.
+        seed: breaks ties.
         inputs: see `deletion_curve`.
         graph: see `deletion_curve`.
         chunk: see `deletion_curve`.
@@ -191,76 +196,82 @@ def fidelity(
         per_sample: see `deletion_curve`.
 
     Raises:
-        InputError: where an argument is out of range, or the explanation is of another batch.
+        InputError: if an argument is out of range, or the explanation is of another batch.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
         >>> batch = Batch(torch.ones(1, 1, 1, 2, 1), torch.ones(1, 1, 1, dtype=bool), torch.tensor([0]), ("a",))
-        >>> found = fidelity(model, batch, [[[[1.0, 0.0]]]], share=[0.5], baseline="zero")
-        >>> [found.interval(side, "accuracy")[0].value for side in SIDES]
+        >>> result = fidelity(model, batch, [[[[1.0, 0.0]]]], share=[0.5], baseline="zero")
+        >>> [result.interval(side, "accuracy")[0].value for side in SIDES]
         [1.0, 0.0]
     """
     if focus not in ("model", "phenomenon"):
         raise unknown("focus", focus, ["model", "phenomenon"])
     shares = np.asarray(share, np.float64)
     if shares.ndim != 1 or not len(shares) or not ((shares > 0) & (shares < 1)).all():
-        raise InputError(f"share is {list(share)}; wanted shares between 0 and 1, such as [0.1, 0.2].")
+        raise InputError(f"share: got {list(share)}; expected shares between 0 and 1, such as [0.1, 0.2].")
     options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
-    with probing(model, batch, **options, shared=shared, per_sample=per_sample) as probe:
-        (order,), count = probe.places(explanation, over=over, ranking=ranking, seed=seed)
-        base = probe.towards(baseline)
+    with frozen_masked_model(model, batch, **options, shared=shared, per_sample=per_sample) as masked:
+        (rank,), count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed)
+        base = masked.baseline_values(baseline)
 
-        def altered(number: int) -> Tensor:
-            if number == 0:
-                return probe.batch.x
-            side, step = divmod(number - 1, len(shares))
-            first = order < torch.round(count.double() * shares[step])
-            return probe.replaced(first if side == 0 else ~first, base)
+        # Copy 0 is the unmasked sample; then come all shares of plus, and all shares of minus.
+        def perturbed(index: int) -> Tensor:
+            if index == 0:
+                return masked.batch.x
+            side, step = divmod(index - 1, len(shares))
+            most_important = rank < torch.round(count.double() * shares[step])
+            return masked.masked(most_important if side == 0 else ~most_important, base)
 
-        times = 1 + 2 * len(shares)
+        copies = 1 + 2 * len(shares)
         if target is None:
-            measured = _classes(probe, altered, times, focus)
+            changes = _class_changes(masked, perturbed, copies, focus)
             text = "the predicted class" if focus == "model" else "the label"
         else:
-            goal = as_target(target)
-            fixed, _ = probe.fixed(goal)
-            scores = probe.answers(altered, times, lambda output, rows: probe.scored(fixed, output, rows).scores)
-            measured, text = {"change": np.abs(scores[0] - scores[1:])}, goal.text()
-        ids = probe.batch.ids
+            target = as_target(target)
+            fixed, _ = masked.fix_target(target)
+            scores = masked.evaluate(perturbed, copies, lambda output, rows: masked.scores(fixed, output, rows).scores)
+            changes, text = {"change": np.abs(scores[0] - scores[1:])}, target.text()
+        ids = masked.batch.ids
     sides = {
-        side: {measure: rows[number * len(shares) : (number + 1) * len(shares)] for measure, rows in measured.items()}
-        for number, side in enumerate(SIDES)
+        side: {measure: rows[index * len(shares) : (index + 1) * len(shares)] for measure, rows in changes.items()}
+        for index, side in enumerate(SIDES)
     }
     method = explanation.method if isinstance(explanation, Explanation) else ""
     return Fidelity(over, baseline_name(baseline), shares, sides, ids, method, text)
 
 
-def _classes(probe: Probe, altered: Any, times: int, focus: str) -> dict[str, NDArray[np.float64]]:
-    """By how much the probability and the rightness of the class fall, ``[times - 1, B]`` each."""
+def _class_changes(
+    masked: MaskedModel, perturbed: Callable[[int], Tensor], copies: int, focus: str
+) -> dict[str, NDArray[np.float64]]:
+    """How far the class's probability falls, and whether the prediction changes, ``[copies - 1, B]`` each."""
 
     def read(output: Tensor, rows: slice) -> Tensor:
         if output.ndim != 2:
             raise InputError(
-                f"the model's output has shape {tuple(output.shape)}; a class is read from [samples, classes]. "
-                "Give `target`, such as Forecast(node, horizon)."
+                f"the model's output: got shape {tuple(output.shape)}; expected [samples, classes]. Give `target`, "
+                "such as Forecast(node, horizon)."
             )
         return output.softmax(1)
 
-    found = probe.answers(altered, times, read)
-    label = probe.batch.label.cpu().numpy()
-    if focus == "phenomenon" and not ((label >= 0) & (label < found.shape[2])).all():
-        raise InputError(f"labels are {label.tolist()}; wanted classes of the model, 0 to {found.shape[2] - 1}.")
-    answer = found.argmax(2)
-    of = answer[0] if focus == "model" else label
-    probability = np.take_along_axis(found, of[None, :, None], 2)[..., 0]
-    right = (answer == of).astype(np.float64)
-    return {"probability": probability[0] - probability[1:], "accuracy": np.abs(right[0] - right[1:])}
+    probabilities = masked.evaluate(perturbed, copies, read)
+    label = masked.batch.label.cpu().numpy()
+    if focus == "phenomenon" and not ((label >= 0) & (label < probabilities.shape[2])).all():
+        raise InputError(
+            f"batch.label: got {label.tolist()}; expected classes of the model, 0 to {probabilities.shape[2] - 1}."
+        )
+    predicted = probabilities.argmax(2)
+    classes = predicted[0] if focus == "model" else label
+    # [copies, B, classes] -> [copies, B]: the probability of each sample's own class.
+    probability = np.take_along_axis(probabilities, classes[None, :, None], 2)[..., 0]
+    correct = (predicted == classes).astype(np.float64)
+    return {"probability": probability[0] - probability[1:], "accuracy": np.abs(correct[0] - correct[1:])}
 
 
 def _characterization(plus: NDArray[np.float64], minus: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
-    enough = 1 - minus
-    below = weight * enough + (1 - weight) * plus
-    # The same as the harmonic mean, without dividing by a fid+ of zero.
-    found = np.where(below > 0, plus * enough / np.where(below > 0, below, 1), 0.0)
-    return np.where((plus < 0) | (enough < 0), np.nan, found)
+    sufficient = 1 - minus
+    denominator = weight * sufficient + (1 - weight) * plus
+    # The harmonic mean with both fractions cleared, so that nothing is divided by a fid+ of zero.
+    value = np.where(denominator > 0, plus * sufficient / np.where(denominator > 0, denominator, 1), 0.0)
+    return np.where((plus < 0) | (sufficient < 0), np.nan, value)

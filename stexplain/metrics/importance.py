@@ -1,4 +1,4 @@
-"""Class importance: which nodes decide each class, over all samples that the model gets right."""
+"""Class importance: the mean importance of every node for every class, over correctly classified samples (Eq. 6)."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,17 +20,17 @@ class ClassImportance:
         psi[c, n] = mean over correctly classified samples of class c
                     of the mean over valid frames and instances of ReLU(H[m, t, n])
 
-    Explanations are added batch by batch, in constant memory, and parts made elsewhere are merged; neither the order
-    nor the parts change the result beyond float64's rounding. Intervals are by a Poisson bootstrap: in each resample
-    a sample counts as often as a Poisson(1) draw says that depends on the seed and the sample's name alone.
+    Explanations are added batch by batch in constant memory, and importances of other shards can be merged; neither
+    order nor shards change the result beyond float64 rounding. Intervals come from a Poisson bootstrap: a sample's
+    weight in each resample is a Poisson(1) draw that depends on the seed and the sample's name alone.
 
     Args:
         classes: names of the classes; the index is the label.
         nodes: names of the nodes.
         seed: of the bootstrap.
-        resamples: of the bootstrap; 0: none. They take ``resamples x classes x N x 8`` bytes.
-        parity: ``"das2022"``: the first instance only, and the mean over the layer's cells instead of over frames, as
-            the authors' released code does.
+        resamples: of the bootstrap; 0 for none. They take ``resamples x classes x N x 8`` bytes.
+        parity: ``"das2022"``: the first instance only, and the mean over the layer's positions instead of over frames,
+            as in the authors' released code.
 
     Example:
         >>> importance = ClassImportance(["throw", "kick"], ["hand", "foot"])
@@ -54,76 +54,79 @@ class ClassImportance:
         if parity not in (None, "das2022"):
             raise unknown("parity", parity, ["das2022"])
         if resamples < 0:
-            raise InputError(f"resamples is {resamples}; wanted 0 or more.")
+            raise InputError(f"resamples: got {resamples}; expected 0 or more.")
         self.classes, self.nodes = tuple(classes), tuple(nodes)
         self.seed, self.resamples, self.parity = seed, resamples, parity
         self.counts: NDArray[np.int64] = np.zeros(len(self.classes), np.int64)
         self._sums = np.zeros((len(self.classes), len(self.nodes)))
-        self._drawn_counts = np.zeros((resamples, len(self.classes)))
-        self._drawn_sums = np.zeros((resamples, *self._sums.shape))
+        self._resampled_counts = np.zeros((resamples, len(self.classes)))
+        self._resampled_sums = np.zeros((resamples, *self._sums.shape))
 
     def update(self, explanation: Explanation, labels: ArrayLike, correct: ArrayLike | None = None) -> None:
-        """Adds the samples of an explanation that were classified correctly.
+        """Adds the correctly classified samples of an explanation.
 
         Args:
             explanation: of the class that each sample belongs to; `Predicted()` is, for correct samples.
             labels: the class of every sample, ``[B]``.
-            correct: whether the model got it right, ``[B]``; default: where the explained class is the label.
+            correct: whether the model classified each sample correctly, ``[B]``; default: if the explained class is the
+                label.
 
         Raises:
-            InputError: where shapes, nodes or labels do not fit, or a correct sample was explained for another class.
+            InputError: if shapes, nodes or labels do not fit, or a correct sample was explained for another class.
         """
         label = np.asarray(labels, np.int64)
         check_shape("labels", label.shape, "b", b=len(explanation))
         if len(label) and not (label.min() >= 0 and label.max() < len(self.classes)):
             raise InputError(
-                f"labels reach from {label.min()} to {label.max()}; there are {len(self.classes)} classes."
+                f"labels: got {label.min()} to {label.max()}; expected 0 to {len(self.classes) - 1}, as there are "
+                f"{len(self.classes)} classes."
             )
         if explanation.values.shape[-1] != len(self.nodes):
-            raise InputError(f"the explanation has {explanation.values.shape[-1]} nodes, not {len(self.nodes)}.")
+            raise InputError(f"explanation: got {explanation.values.shape[-1]} nodes; expected {len(self.nodes)}.")
         if correct is None and (explanation.targets < 0).any():
-            raise InputError("the explanation is of no class, so `correct` must be given.")
-        right = explanation.targets == label if correct is None else np.asarray(correct, np.bool_)
-        check_shape("correct", right.shape, "b", b=len(explanation))
-        other = right & (explanation.targets >= 0) & (explanation.targets != label)
+            raise InputError("correct: got None for an explanation of no class; expected a mask [B]. Give `correct`.")
+        counted = explanation.targets == label if correct is None else np.asarray(correct, np.bool_)
+        check_shape("correct", counted.shape, "b", b=len(explanation))
+        other = counted & (explanation.targets >= 0) & (explanation.targets != label)
         if other.any():
             raise InputError(
-                f"{int(other.sum())} correct samples were explained for a class that is not theirs, the first being "
-                f"number {int(other.argmax())}. Explain Predicted(), or the label."
+                f"explanation: got {int(other.sum())} correct samples explained for a class that is not their label, "
+                f"the first at index {int(other.argmax())}; expected the label. Explain Predicted(), or the label."
             )
         means = self._sample_means(explanation)
-        for number in np.unique(label[right]):
-            rows = np.flatnonzero(right & (label == number))
-            self.counts[number] += len(rows)
-            self._sums[number] += means[rows].sum(axis=0)
+        for index in np.unique(label[counted]):
+            rows = np.flatnonzero(counted & (label == index))
+            self.counts[index] += len(rows)
+            self._sums[index] += means[rows].sum(axis=0)
             if self.resamples:
-                drawn = np.stack([self._draws(explanation.ids[row], means[row]) for row in rows])
-                self._drawn_counts[:, number] += drawn.sum(axis=0)
-                self._drawn_sums[:, number] += drawn.T @ means[rows]
+                # [samples, resamples]: sums and counts of every resample are kept, so that shards can be merged.
+                weights = np.stack([self._resample_weights(explanation.ids[row], means[row]) for row in rows])
+                self._resampled_counts[:, index] += weights.sum(axis=0)
+                self._resampled_sums[:, index] += weights.T @ means[rows]
 
     def merge(self, other: "ClassImportance") -> None:
-        """Adds all that another one of the same kind has seen.
+        """Adds the samples of another class importance, such as of another shard.
 
         Raises:
-            InputError: where it is of other classes, nodes, seed, resamples or parity.
+            InputError: if it has other classes, nodes, seed, resamples or parity.
         """
         for name in ("classes", "nodes", "seed", "resamples", "parity"):
             if getattr(self, name) != getattr(other, name):
                 raise InputError(f"class importances of different {name} cannot be merged.")
         self.counts += other.counts
         self._sums += other._sums
-        self._drawn_counts += other._drawn_counts
-        self._drawn_sums += other._drawn_sums
+        self._resampled_counts += other._resampled_counts
+        self._resampled_sums += other._resampled_sums
 
     @property
     def psi(self) -> NDArray[np.float64]:
-        """Importance ``[classes, N]``; NaN for a class without a correctly classified sample."""
+        """Class importance, psi of Eq. 6, ``[classes, N]``; NaN for a class without a correctly classified sample."""
         return _means(self._sums, self.counts)
 
     @property
     def draws(self) -> NDArray[np.float64]:
         """`psi` in each resample, ``[resamples, classes, N]``."""
-        return _means(self._drawn_sums, self._drawn_counts)
+        return _means(self._resampled_sums, self._resampled_counts)
 
     @overload
     def interval(self, statistic: None = None, *, confidence: float = 0.95) -> NDArray[np.float64]: ...
@@ -132,20 +135,22 @@ class ClassImportance:
     def interval(
         self, statistic: Callable[[NDArray[np.float64]], float] | None = None, *, confidence: float = 0.95
     ) -> "NDArray[np.float64] | Interval":
-        """The bootstrap interval over samples, of psi or of a number made of it, such as contrastivity.
+        """The bootstrap interval over samples, of psi or of a statistic of it, such as contrastivity.
 
         Args:
-            statistic: psi ``[classes, N]`` to a number; none: psi itself.
+            statistic: from psi ``[classes, N]`` to a number; none: psi itself.
             confidence: in (0, 1).
 
         Returns:
             The ends ``[2, classes, N]``, or, for a statistic, its value and ends.
 
         Raises:
-            InputError: where no resamples were asked for at the start.
+            InputError: if `resamples` is 0.
         """
         if not self.resamples:
-            raise InputError("there are no resamples to make an interval of. Give `resamples`.")
+            raise InputError(
+                "resamples: got 0; expected at least 1 for an interval. Give `resamples` to ClassImportance."
+            )
         if statistic is None:
             return quantiles(self.draws, confidence)
         low, high = quantiles(np.array([statistic(draw) for draw in self.draws]), confidence)
@@ -158,7 +163,7 @@ class ClassImportance:
         )
 
     def display(self) -> pd.DataFrame:
-        """The table with each class stretched to [0, 1], for figures only; zeros where a class is constant."""
+        """The table with each class scaled to [0, 1] by min-max, for figures only; zeros if a class is constant."""
         table = self.table()
         low, high = table.min(axis=1), table.max(axis=1)
         return table.sub(low, axis=0).div((high - low).where(high > low, 1.0), axis=0)
@@ -167,29 +172,36 @@ class ClassImportance:
         if self.parity is None:
             return explanation.nodes().to_numpy(np.float64)
         if explanation.layer_values is None:
-            raise InputError("parity='das2022' is about a layer's cells, and the explanation has none.")
-        cells = np.maximum(explanation.layer_values[:, 0].astype(np.float64), 0)
-        # The released code keeps the first ceil(T' f / T) cells of a clip of f frames: those that begin within it.
+            raise InputError(
+                "parity: got 'das2022' for an explanation without a layer's values; expected one of a layer."
+            )
+        # [B, T', N]: the first instance only.
+        maps = np.maximum(explanation.layer_values[:, 0].astype(np.float64), 0)
+        # The released code keeps the first ceil(T' f / T) positions of a clip of f frames: those that start within it.
         frames: NDArray[np.bool_] = np.logical_or.reduce(explanation.valid, axis=1)
-        ok = np.stack(
+        within = np.stack(
             [frames[:, start : start + explanation.stride].any(axis=1) for start in self._starts(explanation)]
         )
-        weight = ok.T / np.maximum(ok.T.sum(axis=1, keepdims=True), 1)
-        means: NDArray[np.float64] = np.einsum("btn,bt->bn", cells, weight)
+        weight = within.T / np.maximum(within.T.sum(axis=1, keepdims=True), 1)
+        means: NDArray[np.float64] = np.einsum("btn,bt->bn", maps, weight)
         return means
 
     @staticmethod
     def _starts(explanation: Explanation) -> range:
+        """The first frame of each of the layer's T' positions in time."""
         assert explanation.layer_values is not None
         return range(0, explanation.layer_values.shape[2] * explanation.stride, explanation.stride)
 
-    def _draws(self, name: str, mean: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How often a sample counts in each resample."""
-        what = name.encode() if name else mean.astype(np.float32).tobytes()
-        digest = hashlib.blake2b(f"{self.seed}:".encode() + what, digest_size=8).digest()
+    def _resample_weights(self, name: str, mean: NDArray[np.float64]) -> NDArray[np.int64]:
+        """How often a sample counts in each resample, ``[resamples]``."""
+        # A sample without a name is told by its importance. The hash, unlike Python's own, is the same in every
+        # process.
+        key = name.encode() if name else mean.astype(np.float32).tobytes()
+        digest = hashlib.blake2b(f"{self.seed}:".encode() + key, digest_size=8).digest()
         return np.random.default_rng(int.from_bytes(digest)).poisson(1.0, self.resamples)
 
 
 def _means(sums: NDArray[np.float64], counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    # NaN times anything is NaN: a class without samples has no mean.
     means: NDArray[np.float64] = np.where(counts > 0, 1.0, np.nan)[..., None] * sums / np.maximum(counts, 1)[..., None]
     return means

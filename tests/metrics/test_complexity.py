@@ -88,7 +88,7 @@ def test_wrong_use():
     values, valid = maps()
     with pytest.raises(InputError, match="valid has shape"):
         gini(values, valid[:, :1])
-    with pytest.raises(InputError, match=r"threshold is 0; wanted"):
+    with pytest.raises(InputError, match=r"threshold: got 0; expected"):
         sparsity(values, valid, threshold=0)
     with pytest.raises(InputError, match="no scores to join"):
         Complexity.joined([])

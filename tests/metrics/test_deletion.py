@@ -13,7 +13,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.targets import Class, Forecast, Margin, PerSample, Predicted
 from stexplain.graph import STGraph
 from stexplain.metrics import DeletionCurve, deletion_curve
-from stexplain.metrics.items import items, ranks
+from stexplain.metrics.ranking import aggregate, ranks
 from stexplain.nn.traffic import STGCNForecaster
 from tests.metrics.small_batches import batch, linear, padded
 
@@ -37,9 +37,9 @@ def test_a_linear_model_loses_what_its_items_add_in_their_order(over, kind):
         steps = np.round(np.linspace(0, 1, 8) * len(mass)).astype(int)
         expected = mass.sum() - gone[steps] if kind == "deletion" else gone[steps]
         assert np.allclose(curve.score[:, row], expected, atol=1e-12)
-    ends = curve.full if kind == "deletion" else curve.blank
+    ends = curve.unmasked if kind == "deletion" else curve.all_masked
     assert np.array_equal(curve.score[0], ends)
-    assert np.allclose(curve.drop, curve.full - curve.score)
+    assert np.allclose(curve.drop, curve.unmasked - curve.score)
 
 
 def test_areas_by_hand():
@@ -49,16 +49,16 @@ def test_areas_by_hand():
     assert curve.areas().tolist() == [1.5, 0]
     assert curve.areas("random").tolist() == [2.5, -0.5]
     assert curve.areas("gain").tolist() == [1.0, -0.5]
-    assert curve.areas(of="change").tolist() == [2.5, 1.0]
+    assert curve.areas(measure="change").tolist() == [2.5, 1.0]
     assert curve.areas("gain", "change").tolist() == [1.0, -0.5]
     assert curve.area().value == 0.75
     # (0.75 - -1.5) / (2.5 - -1.5), and for the control (1 + 1.5) / 4.
-    assert curve.area(of="normalised").value == 2.25 / 4
+    assert curve.area(measure="normalised").value == 2.25 / 4
     assert curve.area("random", "normalised").value == 2.5 / 4
     assert curve.area("gain", "normalised").value == 0.25 / 4
     insertion = replace(curve, kind="insertion")
     assert insertion.areas("gain").tolist() == [-1.0, 0.5]
-    assert insertion.full.tolist() == [0, -3]
+    assert insertion.unmasked.tolist() == [0, -3]
     table = curve.to_frame("normalised").set_index(["set", "share"])["value"]
     assert table["explained"].tolist() == [1, 2.5 / 4, 0]
     assert table["random"].tolist() == [1, 3 / 4, 0]
@@ -75,7 +75,7 @@ def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
     }
     for kind in ("deletion", "insertion"):
         right, wrong = found[kind, 1], found[kind, -1]
-        assert np.array_equal(right.control, wrong.control)
+        assert np.array_equal(right.random, wrong.random)
         assert right.area("gain").low > 0 > wrong.area("gain").high
         # Nodes and frames are ranked by their mean, which is not what a frame of two instances adds.
         single = slice(1, None)
@@ -88,7 +88,7 @@ def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
 def test_replaced_by_the_baseline_that_is_named():
     curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(1), baseline="mean", repeats=0)
     base = mean(BATCH.x, BATCH.valid)
-    assert np.allclose(curve.blank, LINEAR(base)[:, 1].detach())
+    assert np.allclose(curve.all_masked, LINEAR(base)[:, 1].detach())
     own = deletion_curve(LINEAR, BATCH, MAP, target=Class(1), baseline=mean, repeats=0)
     assert own.baseline == curve.baseline == "mean"
     assert np.array_equal(own.score, curve.score)
@@ -111,10 +111,10 @@ def test_neither_the_cut_into_batches_nor_chunks_nor_padding_matter(over):
     others += [deletion_curve(LINEAR, BATCH, MAP, chunk=chunk, **options) for chunk in (1, 4, 13)]
     for other in others:
         assert np.allclose(other.score, whole.score, atol=1e-12)
-        assert np.allclose(other.control, whole.control, atol=1e-12)
+        assert np.allclose(other.random, whole.random, atol=1e-12)
         assert other.ids == whole.ids
     assert parts.area("gain") == pytest.approx(whole.area("gain"), abs=1e-12)
-    assert not np.allclose(deletion_curve(LINEAR, BATCH, MAP, seed=1, **options).control, whole.control)
+    assert not np.allclose(deletion_curve(LINEAR, BATCH, MAP, seed=1, **options).random, whole.random)
 
 
 def test_what_was_predicted_at_first_stays_the_target():
@@ -124,15 +124,15 @@ def test_what_was_predicted_at_first_stays_the_target():
     each = deletion_curve(LINEAR, BATCH, MAP, target=PerSample([Predicted()] * 6), repeats=1, chunk=4)
     for other in (named, each):
         assert np.allclose(other.score, predicted.score, atol=1e-12)
-        assert np.allclose(other.control, predicted.control, atol=1e-12)
+        assert np.allclose(other.random, predicted.random, atol=1e-12)
     margin = deletion_curve(LINEAR, BATCH, MAP, target=Margin(2, 1), repeats=0)
-    assert np.allclose(margin.full, (LINEAR(BATCH.x)[:, 2] - LINEAR(BATCH.x)[:, 1]).detach())
+    assert np.allclose(margin.unmasked, (LINEAR(BATCH.x)[:, 2] - LINEAR(BATCH.x)[:, 1]).detach())
 
 
 def test_probabilities():
     curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(2), probability=True, repeats=0, **ZERO)
-    assert np.allclose(curve.full, LINEAR(BATCH.x).softmax(1)[:, 2].detach())
-    assert np.allclose(curve.blank, 1 / 3)
+    assert np.allclose(curve.unmasked, LINEAR(BATCH.x).softmax(1)[:, 2].detach())
+    assert np.allclose(curve.all_masked, 1 / 3)
     assert curve.target == "the probability of class 2"
     with pytest.raises(InputError, match="Leave out `probability`"):
         deletion_curve(Forecaster(), BATCH, MAP, target=Forecast(0, 1), probability=True)
@@ -158,9 +158,9 @@ def test_forecasts_fall_in_their_own_units():
         Forecaster(), roads, heat, target=Forecast(2, 2), baseline="mean", steps=12, over="positions", repeats=4
     )
     # The mean of 60, 60, 60 and 25 mph is 51.25: without the reading of congestion, the forecast is 49.25, not 23.
-    assert curve.full.tolist() == [23, 23]
+    assert curve.unmasked.tolist() == [23, 23]
     assert curve.drop[1:].ravel() == pytest.approx([-26.25] * 24)
-    assert curve.areas(of="change") == pytest.approx(26.25 * (1 - 1 / 24))
+    assert curve.areas(measure="change") == pytest.approx(26.25 * (1 - 1 / 24))
     assert curve.area("gain", "change").value > 0
     assert curve.target == "the forecast of 2 at horizon 2"
     # Where only how much it matters is known and not which way, magnitude ranks it first as well.
@@ -191,7 +191,7 @@ def test_our_forecaster_is_asked_in_miles_per_hour():
         with torch.no_grad():
             forecast = model(x.reshape(windows.x.shape), observed=windows.observed)
         assert np.allclose(curve.score[step], forecast[:, 11, [2, 3]].sum(1), atol=1e-3)
-    assert (np.abs(curve.full - 120) < 40).all()
+    assert (np.abs(curve.unmasked - 120) < 40).all()
 
 
 def test_readings_that_are_missing_are_never_replaced_nor_counted():
@@ -213,7 +213,7 @@ def test_readings_that_are_missing_are_never_replaced_nor_counted():
         assert torch.equal(observed, seen.repeat(len(x) // 6, 1, 1, 1))
         assert not x[~observed].any()
     there = (seen & gaps.valid[..., None]).flatten(1).sum(1)
-    _, usable = items(MAP.numpy(), (seen & gaps.valid[..., None]).numpy(), "positions")
+    _, usable = aggregate(MAP.numpy(), (seen & gaps.valid[..., None]).numpy(), "positions")
     assert usable.sum(1).tolist() == there.tolist()
     assert np.isfinite(curve.score).all()
 
@@ -233,7 +233,7 @@ def test_models_of_several_inputs(chunk):
     found = deletion_curve(Gated(), BATCH, MAP, target=Class(0), repeats=2, **more)
     alone = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), repeats=2)
     assert np.allclose(found.score, alone.score * 2 * gate.numpy(), atol=1e-12)
-    assert np.allclose(found.control, alone.control * 2 * gate.numpy(), atol=1e-12)
+    assert np.allclose(found.random, alone.random * 2 * gate.numpy(), atol=1e-12)
     with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(3,\); wanted 6 entries"):
         deletion_curve(Gated(), BATCH, MAP, target=Class(0), shared={"scale": 1.0}, per_sample={"gate": gate[:3]})
 
@@ -265,9 +265,9 @@ def test_wrong_use():
     explanation = Explanation(MAP.numpy(), BATCH.valid.numpy(), ids=BATCH.ids, targets=np.zeros(6, int), method="m")
     curve = deletion_curve(LINEAR, BATCH, explanation, target=Class(0), repeats=0)
     assert curve.method == "m"
-    with pytest.raises(InputError, match="explained for class 0 and would be scored for class 1"):
+    with pytest.raises(InputError, match="got class 1 for sample 0, which was explained for class 0"):
         deletion_curve(LINEAR, BATCH, explanation, target=Class(1))
-    with pytest.raises(InputError, match="'clip 1' where the batch has 'clip 0'"):
+    with pytest.raises(InputError, match="got sample 'clip 1' at index 0; expected 'clip 0'"):
         deletion_curve(LINEAR, BATCH[:5], explanation[1:], target=Class(0))
     with pytest.raises(InputError, match="the explanation has shape"):
         deletion_curve(LINEAR, BATCH, MAP[:3])
@@ -279,12 +279,12 @@ def test_wrong_use():
         deletion_curve(LINEAR, BATCH, MAP, ranking="abs")
     with pytest.raises(InputError, match="chunk is 0"):
         deletion_curve(LINEAR, BATCH, MAP, chunk=0)
-    with pytest.raises(InputError, match="steps is 0"):
+    with pytest.raises(InputError, match="steps, repeats: got 0"):
         deletion_curve(LINEAR, BATCH, MAP, steps=0)
     with pytest.raises(InputError, match="Give `repeats`"):
         curve.area("gain")
     with pytest.raises(InputError, match="unknown measure 'scores'"):
-        curve.area(of="scores")
+        curve.area(measure="scores")
     with pytest.raises(InputError, match="different over"):
         DeletionCurve.joined([curve, deletion_curve(LINEAR, BATCH, explanation, target=Class(0), over="nodes")])
     with pytest.raises(InputError, match="no curves"):

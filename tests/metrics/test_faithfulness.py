@@ -110,9 +110,9 @@ def test_a_class_without_importance_uses_the_mean_of_the_others():
 def test_wrong_use():
     with pytest.raises(InputError, match="n=3"):
         masking_curve(Loudest(), batches(), [[1.0, 2, 3]] * 2, nodes=1)
-    with pytest.raises(InputError, match="1 classes and the model predicts class 1"):
+    with pytest.raises(InputError, match="got 1 classes and the model predicts class 1"):
         masking_curve(Loudest(), batches(), PSI[:1], nodes=1)
-    with pytest.raises(InputError, match="no batch"):
+    with pytest.raises(InputError, match="batches: got none"):
         masking_curve(Loudest(), [], PSI, nodes=1)
     with pytest.raises(InputError, match="NaN in every class"):
         masking_curve(Loudest(), batches(), [[np.nan] * 4] * 2, nodes=1)

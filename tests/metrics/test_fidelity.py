@@ -132,13 +132,13 @@ def test_wrong_use():
         fidelity(LINEAR, BATCH, MAP, share=[0.0])
     with pytest.raises(InputError, match="unknown focus"):
         fidelity(LINEAR, BATCH, MAP, focus="models")
-    with pytest.raises(InputError, match="wanted classes of the model"):
+    with pytest.raises(InputError, match="expected classes of the model"):
         fidelity(LINEAR, replace(BATCH, label=-torch.ones(6, dtype=torch.int64)), MAP, focus="phenomenon")
     with pytest.raises(InputError, match="Did you mean 'plus'"):
         found.interval("pluss", "accuracy")
     with pytest.raises(InputError, match="unknown measure 'change'"):
         found.interval("plus", "change")
-    with pytest.raises(InputError, match="weight is 1"):
+    with pytest.raises(InputError, match="weight: got 1"):
         found.characterization(weight=1)
     with pytest.raises(InputError, match="different method"):
         Fidelity.joined([found, fidelity(LINEAR, BATCH, MAP)])

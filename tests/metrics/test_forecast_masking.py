@@ -140,13 +140,13 @@ def test_wrong_use():
 
     with pytest.raises(InputError, match="n=5"):
         asked(psi=[1.0, 2.0])
-    with pytest.raises(InputError, match="no horizon 4"):
+    with pytest.raises(InputError, match="horizon: got 4; expected 1 to 3"):
         asked(horizon=4)
     with pytest.raises(InputError, match="node: got index 5"):
         asked(at=5)
     with pytest.raises(InputError, match=r"Set `model.outputs`"):
         asked(nn.Flatten())
-    with pytest.raises(InputError, match="no batch came"):
+    with pytest.raises(InputError, match="batches: got none"):
         asked(batches=[])
     with pytest.raises(InputError, match="unknown set 'most'"):
         asked().curve("most")

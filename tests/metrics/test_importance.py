@@ -106,7 +106,7 @@ def test_controls_need_to_be_told_what_is_correct():
     e, labels = explanations()
     control = Explanation(e.values, e.valid, e.node_names, ids=e.ids)
     importance = ClassImportance(CLASSES, NODES)
-    with pytest.raises(InputError, match="`correct` must be given"):
+    with pytest.raises(InputError, match="Give `correct`"):
         importance.update(control, labels)
     importance.update(control, labels, e.targets == labels)
     assert np.allclose(importance.psi, filled((e, labels)).psi, equal_nan=True)
@@ -114,11 +114,11 @@ def test_controls_need_to_be_told_what_is_correct():
 
 def test_wrong_use():
     e, labels = explanations()
-    with pytest.raises(InputError, match="not theirs"):
+    with pytest.raises(InputError, match="not their label"):
         ClassImportance(CLASSES, NODES).update(e, labels, np.ones(30, bool))
     with pytest.raises(InputError, match="there are 2 classes"):
         ClassImportance(CLASSES[:2], NODES).update(e, labels + 1)
-    with pytest.raises(InputError, match="4 nodes, not 3"):
+    with pytest.raises(InputError, match="got 4 nodes; expected 3"):
         ClassImportance(CLASSES, NODES[:3]).update(e, labels)
     with pytest.raises(InputError, match="b=30"):
         ClassImportance(CLASSES, NODES).update(e, labels[:3])

@@ -142,7 +142,7 @@ def test_samples_with_nothing_to_find_are_counted():
     found = localisation(values, truth, valid)
     assert found.excluded("positions") == 3
     assert np.isnan(found.scores["positions"]["auroc"][[1, 2, 3]]).all()
-    table = found.table().set_index(["over", "score"])
+    table = found.to_frame().set_index(["over", "score"])
     assert table.loc[("positions", "auroc"), "excluded"] == 3
     assert table.loc[("positions", "auroc"), "samples"] == 3
     kept = localisation(values[[0, 4, 5]], truth[[0, 4, 5]], valid[[0, 4, 5]])

@@ -46,7 +46,7 @@ def test_equals_the_changes_that_were_made():
             size = np.linalg.norm(first[row, ..., 0])
             # Maps are float32.
             assert found.changes[draw, row] == pytest.approx(np.linalg.norm(shift[row, ..., 0]) / size, rel=1e-6)
-    assert np.array_equal(found.greatest, found.changes.max(0))
+    assert np.array_equal(found.maximum, found.changes.max(0))
     assert found.method == "readings"
 
 
@@ -55,7 +55,7 @@ def test_a_share_of_each_channel_is_free_of_units():
     inches = replace(BATCH, x=BATCH.x * torch.tensor([39.37, 1.0]))
     two = sensitivity_max(Readings(linear()), inches, radius=0.1)
     assert np.allclose(one.changes, two.changes, rtol=1e-5)
-    assert (one.greatest < 0.1).all()
+    assert (one.maximum < 0.1).all()
     # Twice the radius moves a linear map twice as far.
     assert np.allclose(sensitivity_max(Readings(linear()), BATCH, radius=0.2).changes, 2 * one.changes, rtol=1e-4)
 
@@ -66,8 +66,8 @@ def test_a_map_that_does_not_move_and_one_that_is_zero():
     none = replace(BATCH, x=BATCH.x.clone())
     none.x[2] = 0
     found = sensitivity_max(Readings(linear()), none)
-    assert np.isnan(found.greatest).tolist() == [False, False, True, False, False, False]
-    assert found.interval().value == pytest.approx(np.nanmean(found.greatest))
+    assert np.isnan(found.maximum).tolist() == [False, False, True, False, False, False]
+    assert found.interval().value == pytest.approx(np.nanmean(found.maximum))
 
 
 def test_what_was_predicted_at_first_stays_the_target():
@@ -111,7 +111,7 @@ def test_a_steeper_model_is_more_sensitive():
 
 
 def test_wrong_use():
-    with pytest.raises(InputError, match="draws is 0"):
+    with pytest.raises(InputError, match="draws: got 0; expected at least 1"):
         sensitivity_max(Readings(linear()), BATCH, draws=0)
     for wrong in (-0.1, [0.1, 0.1, 0.1]):
         with pytest.raises(InputError, match="one for each of 2 channels"):

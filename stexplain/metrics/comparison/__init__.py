@@ -1,1 +1,4 @@
-"""Comparing methods on the same samples: scores per sample, paired tests, and the table of both."""
+"""Comparison of explainers on the same samples: scores per sample, paired permutation tests, and the table of both.
+
+What users need of it is exported by `stexplain.metrics`.
+"""

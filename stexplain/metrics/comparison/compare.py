@@ -1,4 +1,4 @@
-"""Compares explainers: the same samples, the same metrics, and tests of what differs."""
+"""Compares explainers on the same samples by the same metrics, with tests of their differences."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.targets import Predicted
 from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
-from stexplain.metrics.comparison.scores import Explains, SampleMetric, preprocessed_by
+from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, preprocessed_by
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
 BATCH = 32
-"""Samples explained at a time, where the data is not batches already."""
+"""Samples explained at a time, if the data is not batched already."""
 
 
 def compare(
-    explainers: "Mapping[str, Explains] | Sequence[Explains]",
+    explainers: "Mapping[str, ExplainerLike] | Sequence[ExplainerLike]",
     metrics: "Mapping[str, SampleMetric | PlainMetric] | Sequence[SampleMetric | PlainMetric]",
     data: Any,
     *,
@@ -36,28 +36,28 @@ def compare(
 ) -> Comparison:
     """Explains the same samples by several methods and scores every explanation.
 
-    Batches are gone through once and let go; what is kept is one number per sample, method and metric.
+    Batches are gone through once and not kept; the result holds one number per sample, method and metric.
 
     Args:
-        explainers: by name, or a list whose names are their `method`.
+        explainers: by name, or as a list, named by their `method`.
         metrics: each gives one number per sample: a `SampleMetric`, or a function of the explanation and the batch, for
-            which higher is better. By name, or a list.
+            which higher is better. By name, or as a list.
         data: a `Batch`, anything with `batches(size)` such as `Clips` or `WindowedSeries`, or batches one by one.
-        target: what is explained; default: `Predicted()`.
+        target: the target; default: `Predicted()`.
         seed: of bootstrap and permutation tests.
         resamples: of the bootstrap.
-        permutations: of the tests; as many samples as allow it are tested exactly.
+        permutations: of the tests; with fewer sign patterns than that, the test is exact.
         correction: ``"holm"``, ``"benjamini-hochberg"`` or ``"none"``.
         confidence: of the intervals.
-        batch: samples at a time, where the data is not batches already.
-        progress: whether a bar is shown.
+        batch: samples at a time, if the data is not batched already.
+        progress: whether to show a progress bar.
 
     Returns:
-        The table and its tests. The time of explaining is taken on the wall, per sample; the first batch includes what
-        a method does once.
+        The table and its tests. Seconds per sample are wall time of explaining; the first batch includes a method's
+        one-time work.
 
     Raises:
-        InputError: where there is nothing to compare, a name comes twice, or a metric gives no number per sample.
+        InputError: if there is nothing to compare, a name occurs twice, or a metric gives no number per sample.
 
     Example:
         >>> import torch
@@ -68,19 +68,19 @@ def compare(
         >>> truth = (x != 0).any(-1)
         >>> label, ids = torch.zeros(6, dtype=torch.int64), tuple("abcdef")
         >>> samples = Batch(x, torch.ones(6, 1, 8, dtype=torch.bool), label, ids, truth)
-        >>> found = compare([Motion(), Random()], [localisation_score()], samples, progress=False)
-        >>> found.best("auroc, positions"), found.tests()["better"].tolist()
+        >>> comparison = compare([Motion(), Random()], [localisation_score()], samples, progress=False)
+        >>> comparison.best("auroc, positions"), comparison.tests()["better"].tolist()
         ('motion', ['motion'])
     """
-    named = _named(explainers)
-    measured = _metrics(metrics)
-    goal = Predicted() if target is None else target
-    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {
-        metric.name: {method: [] for method in named} for metric in measured
+    named = _named_explainers(explainers)
+    sample_metrics = _sample_metrics(metrics)
+    target = Predicted() if target is None else target
+    scores: dict[str, dict[str, list[NDArray[np.float64]]]] = {
+        metric.name: {method: [] for method in named} for metric in sample_metrics
     }
-    spent = dict.fromkeys(named, 0.0)
+    seconds = dict.fromkeys(named, 0.0)
     ids: list[str] = []
-    words = ""
+    target_text = ""
     from rich.progress import Progress
 
     with Progress(disable=not progress, transient=True) as bar:
@@ -88,24 +88,25 @@ def compare(
         for samples in _batches(data, batch):
             for method, explainer in named.items():
                 bar.update(task, description=f"Comparing: {method}")
-                # Samples as recorded are scored as the model sees them, and so is their truth.
-                seen = preprocessed_by(explainer, samples)
+                # Raw samples are scored after the model's preprocessing, which their ground truth follows too.
+                preprocessed = preprocessed_by(explainer, samples)
                 started = time.perf_counter()
-                e = explainer(seen, target=goal)
-                spent[method] += time.perf_counter() - started
-                words = words or e.target
-                for metric in measured:
-                    found[metric.name][method].append(metric(explainer, e, seen))
+                e = explainer(preprocessed, target=target)
+                seconds[method] += time.perf_counter() - started
+                # Baseline explainers may have no target; the first text that there is serves all methods.
+                target_text = target_text or e.target
+                for metric in sample_metrics:
+                    scores[metric.name][method].append(metric(explainer, e, preprocessed))
                 bar.advance(task)
             ids += samples.ids
     if not ids:
-        raise InputError("the data holds no samples to compare methods on.")
+        raise InputError("data: got no samples; expected at least one to compare methods on.")
     return Comparison(
-        {metric: {method: np.concatenate(parts) for method, parts in by.items()} for metric, by in found.items()},
-        {metric.name: metric.higher_is_better for metric in measured},
+        {metric: {method: np.concatenate(parts) for method, parts in by.items()} for metric, by in scores.items()},
+        {metric.name: metric.higher_is_better for metric in sample_metrics},
         tuple(ids),
-        {method: seconds / len(ids) for method, seconds in spent.items()},
-        target=words,
+        {method: spent / len(ids) for method, spent in seconds.items()},
+        target=target_text,
         seed=seed,
         resamples=resamples,
         permutations=permutations,
@@ -114,7 +115,7 @@ def compare(
     )
 
 
-def _named(explainers: "Mapping[str, Explains] | Sequence[Explains]") -> dict[str, Explains]:
+def _named_explainers(explainers: "Mapping[str, ExplainerLike] | Sequence[ExplainerLike]") -> dict[str, ExplainerLike]:
     if isinstance(explainers, Mapping):
         named = {str(name): explainer for name, explainer in explainers.items()}
     else:
@@ -122,17 +123,21 @@ def _named(explainers: "Mapping[str, Explains] | Sequence[Explains]") -> dict[st
         named = dict(listed)
         if len(named) < len(listed):
             names = [name for name, _ in listed]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(f"two explainers are called {twice!r}. Give them as a mapping from names of your own.")
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise InputError(
+                f"explainers: got two named {repeated!r}; expected unique names. Give a mapping from names."
+            )
     if not named:
-        raise InputError("there are no explainers to compare.")
+        raise InputError("explainers: got none; expected at least one.")
     for one in named.values():
         if isinstance(one, type):
-            raise InputError(f"an explainer is the type {one.__name__} itself. Make one: {one.__name__}(model).")
+            raise InputError(
+                f"explainers: got the class {one.__name__}; expected an instance, such as {one.__name__}(model)."
+            )
     return named
 
 
-def _metrics(
+def _sample_metrics(
     metrics: "Mapping[str, SampleMetric | PlainMetric] | Sequence[SampleMetric | PlainMetric]",
 ) -> list[SampleMetric]:
     pairs = (
@@ -142,40 +147,41 @@ def _metrics(
     )
     names = [name for name, _ in pairs]
     if not names:
-        raise InputError("there are no metrics to compare by.")
+        raise InputError("metrics: got none; expected at least one.")
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"two metrics are called {name!r}. Give them as a mapping from names of your own.")
-    return [_metric(name, one) for name, one in pairs]
+            raise InputError(f"metrics: got two named {name!r}; expected unique names. Give a mapping from names.")
+    return [_sample_metric(name, one) for name, one in pairs]
 
 
-def _metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMetric:
+def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMetric:
     if isinstance(metric, SampleMetric):
         return SampleMetric(name, metric.measure, metric.higher_is_better)
     if not callable(metric):
         raise InputError(
-            f"the metric {name!r} is a {type(metric).__name__}; wanted a SampleMetric, or a function of the "
-            "explanation and the batch that gives one number per sample."
+            f"metrics: got a {type(metric).__name__} as {name!r}; expected a SampleMetric, or a function of the "
+            "explanation and the batch that returns one number per sample."
         )
     return SampleMetric(name, lambda _, e, samples: metric(e, samples))
 
 
 def _batches(data: Any, size: int) -> Iterator[Batch]:
-    """The batches of whatever holds samples. A batch stays whole: a target may name one class for each sample."""
+    """The batches of the data. A given batch is not split, because a target may list one class per sample."""
     if isinstance(data, Batch):
         yield data
         return
-    whole: Iterable[Any] = data.batches(size) if hasattr(data, "batches") else data
-    for samples in whole:
+    batches: Iterable[Any] = data.batches(size) if hasattr(data, "batches") else data
+    for samples in batches:
         if not isinstance(samples, Batch):
             raise InputError(
-                f"the data gave a {type(samples).__name__}; wanted a Batch. Give a Batch, Clips, a WindowedSeries, or "
+                f"data: got a {type(samples).__name__}; expected a Batch. Give a Batch, Clips, a WindowedSeries, or "
                 "an iterable of batches."
             )
         yield samples
 
 
 def _steps(data: Any, size: int, methods: int) -> int | None:
+    """The number of steps of the progress bar; none if the number of batches is unknown."""
     if isinstance(data, Batch):
         return methods
     if not hasattr(data, "__len__"):

@@ -1,4 +1,4 @@
-"""Paired permutation tests, and their correction where there are many."""
+"""Paired permutation tests, and their correction for multiple tests."""
 
 from typing import Literal
 
@@ -10,35 +10,35 @@ from stexplain.errors import InputError, unknown
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 CORRECTIONS: tuple[Correction, ...] = ("holm", "benjamini-hochberg", "none")
-"""How p values of several tests are corrected, see `corrected_p_values`."""
+"""Corrections for multiple tests, see `corrected_p_values`."""
 
-# Sums that differ by rounding alone count as equal: relative to the sum of all sizes.
+# Sums that differ by rounding alone count as equal; relative to the sum of absolute differences.
 _ROUNDING = 1e-12
-# Sign patterns that are held at once; bounds memory, changes no number.
-_AT_ONCE = 2048
+# Sign patterns per block. This bounds memory and changes no number.
+_BLOCK = 2048
 
 
 def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int = 9999) -> NDArray[np.float64]:
     """The paired permutation test by flipping signs (Fisher 1935): are differences of pairs centred on zero?
 
-    Where two methods do equally well, a pair's difference is as likely to be d as -d. With s one sign per pair::
+    If two methods do equally well, a pair's difference is as likely to be d as -d. With s one sign per pair::
 
         p = the share of all sign patterns s with |sum_i s_i d_i| >= |sum_i d_i|          (two-sided)
 
-    All 2^n patterns are gone through where there are at most `permutations` of them, and p is exact; else as many are
-    drawn, and p = (1 + hits) / (1 + permutations), which is never too small (Phipson & Smyth 2010).
+    If there are at most `permutations` sign patterns, all 2^n are used and p is exact; else `permutations` are drawn,
+    and p = (1 + hits) / (1 + permutations), which is never too small (Phipson & Smyth 2010).
 
     Args:
-        differences: one per pair, ``[n]``, or of several tests over the same samples, ``[n, tests]``; NaN leaves a
-            pair out.
-        seed: of the drawing.
-        permutations: how many patterns at most.
+        differences: one per pair, ``[n]``, or of several tests over the same samples, ``[n, tests]``; NaN excludes a
+            pair.
+        seed: of the draws.
+        permutations: the largest number of patterns.
 
     Returns:
         p per test, ``[tests]``, in (0, 1]; a single one for ``[n]``. NaN for a test without a pair.
 
     Raises:
-        InputError: where the shape does not fit or `permutations` is below 1.
+        InputError: if the shape does not fit or `permutations` is below 1.
 
     Example:
         >>> sign_flip_test([1.0, 2.0, 3.0]).tolist()  # only + + + and - - - are as far from zero
@@ -48,38 +48,40 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int =
     values = values[:, None] if values.ndim == 1 else values
     count = check_shape("differences", values.shape, "b tests")["b"]
     if permutations < 1:
-        raise InputError(f"permutations is {permutations}; wanted at least 1.")
-    # A pair that is left out adds nothing to any sum, so one set of patterns serves all tests.
+        raise InputError(f"permutations: got {permutations}; expected at least 1.")
+    # An excluded pair adds nothing to any sum, so one set of sign patterns serves all tests.
     paired = np.where(np.isnan(values), 0.0, values)
-    least = np.abs(paired.sum(axis=0)) - _ROUNDING * np.abs(paired).sum(axis=0)
+    threshold = np.abs(paired.sum(axis=0)) - _ROUNDING * np.abs(paired).sum(axis=0)
+    # Below 60, because 2^63 would overflow the pattern numbers.
     exact = count < 60 and 2**count <= permutations
     total = 2**count if exact else permutations
     random = np.random.default_rng(seed)
     hits = np.zeros(paired.shape[1], np.int64)
-    for start in range(0, total, _AT_ONCE):
-        size = min(_AT_ONCE, total - start)
+    for start in range(0, total, _BLOCK):
+        size = min(_BLOCK, total - start)
         if exact:
+            # Bit i of a pattern's number is the sign of pair i.
             flipped = (np.arange(start, start + size)[:, None] >> np.arange(count)) & 1
         else:
             flipped = random.integers(0, 2, (size, count), dtype=np.int8)
-        hits += (np.abs((1.0 - 2.0 * flipped) @ paired) >= least).sum(axis=0)
+        hits += (np.abs((1.0 - 2.0 * flipped) @ paired) >= threshold).sum(axis=0)
     p = hits / total if exact else (1 + hits) / (1 + total)
     return np.where(np.isnan(values).all(axis=0), np.nan, p)
 
 
 def corrected_p_values(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float64]:
-    """P values corrected for the number of tests.
+    """P values corrected for multiple tests.
 
     With p_(1) <= ... <= p_(m)::
 
-        holm                p'_(i) = max over j <= i of min(1, (m - j + 1) p_(j)): the chance of a single false
-                            discovery among all tests stays below the level (Holm 1979)
+        holm                p'_(i) = max over j <= i of min(1, (m - j + 1) p_(j)): the probability of any
+                            false discovery stays below the level (Holm 1979)
         benjamini-hochberg  p'_(i) = min over j >= i of min(1, m p_(j) / j): the expected share of false ones among
                             the discoveries does (Benjamini & Hochberg 1995)
         none                p' = p
 
     Args:
-        p: one per test, ``[tests]``; NaN for a test that was not made, which does not count.
+        p: one per test, ``[tests]``; NaN for a test that was not made and does not count.
         correction: one of `CORRECTIONS`.
 
     Raises:
@@ -97,15 +99,16 @@ def corrected_p_values(p: ArrayLike, correction: Correction = "holm") -> NDArray
     check_shape("p", values.shape, "tests")
     made = np.flatnonzero(~np.isnan(values))
     if ((values[made] < 0) | (values[made] > 1)).any():
-        raise InputError("p holds values outside of [0, 1]; wanted the p values of tests.")
+        raise InputError("p: got values outside of [0, 1]; expected p values.")
     if correction == "none" or not len(made):
         return values.copy()
     order = made[np.argsort(values[made], kind="stable")]
     ranks = np.arange(1, len(made) + 1)
+    # The running maximum and minimum keep the corrected values in the order of the p values.
     if correction == "holm":
         steps = np.maximum.accumulate((len(made) - ranks + 1) * values[order])
     else:
         steps = np.minimum.accumulate((len(made) * values[order] / ranks)[::-1])[::-1]
-    found = values.copy()
-    found[order] = np.minimum(steps, 1.0)
-    return found
+    result = values.copy()
+    result[order] = np.minimum(steps, 1.0)
+    return result

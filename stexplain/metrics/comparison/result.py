@@ -1,4 +1,4 @@
-"""What a comparison of methods found: a table with intervals, and paired tests."""
+"""The result of a comparison of methods: a table with intervals, and paired tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stexplain.metrics.bootstrap import interval
 from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected_p_values, sign_flip_test
 
 LEVEL = 0.05
-"""Corrected p values up to this are called a difference in words."""
+"""Significance level of the corrected p values."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,26 +23,26 @@ class Comparison:
     """Scores of several methods on the same samples.
 
     Attributes:
-        scores: metric -> method -> one number per sample ``[n]``; NaN where a sample has none.
-        higher_is_better: metric -> which way is better.
+        scores: metric -> method -> one number per sample ``[n]``; NaN if a sample has none.
+        higher_is_better: metric -> whether a higher number is better.
         ids: of the samples, n.
         seconds: method -> seconds of explaining per sample.
-        target: what was explained, in words.
+        target: the target that was explained, in words.
         seed: of the bootstrap and of the permutation tests.
         resamples: of the bootstrap.
-        permutations: of the tests, where there are more than can be gone through.
+        permutations: of the tests; with fewer sign patterns than that, the test is exact.
         correction: of the tests, see `stexplain.metrics.corrected_p_values`.
         confidence: of the intervals.
 
     Raises:
-        InputError: where methods or sample counts differ between metrics.
+        InputError: if methods or sample counts differ between metrics.
 
     Example:
         >>> scores = {"auroc": {"ours": np.linspace(0.7, 0.9, 20), "random": np.linspace(0.4, 0.6, 20)}}
-        >>> found = Comparison(scores, {"auroc": True}, ids=tuple(map(str, range(20))))
-        >>> found.best("auroc")
+        >>> comparison = Comparison(scores, {"auroc": True}, ids=tuple(map(str, range(20))))
+        >>> comparison.best("auroc")
         'ours'
-        >>> found.tests()[["method", "against", "n", "better"]].to_dict("records")
+        >>> comparison.tests()[["method", "against", "n", "better"]].to_dict("records")
         [{'method': 'ours', 'against': 'random', 'n': 20, 'better': 'ours'}]
     """
 
@@ -59,17 +59,20 @@ class Comparison:
 
     def __post_init__(self) -> None:
         if not self.scores or not self.methods:
-            raise InputError("a comparison needs at least one metric and one method.")
+            raise InputError("scores: got no metric or no method; expected at least one of each.")
         if self.correction not in CORRECTIONS:
             raise unknown("correction", self.correction, CORRECTIONS)
         for metric, by_method in self.scores.items():
             if tuple(by_method) != self.methods or metric not in self.higher_is_better:
-                raise InputError(f"metric {metric!r} has scores of {list(by_method)}; wanted {list(self.methods)}.")
+                raise InputError(
+                    f"scores: got the methods {list(by_method)} for metric {metric!r}; expected {list(self.methods)}, "
+                    "as for the first metric, and the metric in `higher_is_better`."
+                )
             for method, values in by_method.items():
                 if np.shape(values) != (len(self.ids),):
                     raise InputError(
-                        f"{method} has scores of shape {np.shape(values)} in {metric!r}; wanted one per sample, "
-                        f"[{len(self.ids)}]."
+                        f"scores: got shape {np.shape(values)} for method {method!r} and metric {metric!r}; expected "
+                        f"one per sample, [{len(self.ids)}]."
                     )
 
     @property
@@ -85,8 +88,8 @@ class Comparison:
     def to_frame(self) -> pd.DataFrame:
         """A row per metric and method: ``metric, method, value, low, high, n, excluded, seconds``.
 
-        `value` is the mean over samples, `low` and `high` its bootstrap interval, `n` how many samples it is of,
-        `excluded` how many had no number, `seconds` the time of explaining per sample (NaN where not taken).
+        `value` is the mean over samples, `low` and `high` its bootstrap interval, `n` the number of its samples,
+        `excluded` the number of samples without a score, `seconds` the time of explaining per sample (NaN if unknown).
         """
         options: dict[str, Any] = {"seed": self.seed, "resamples": self.resamples, "confidence": self.confidence}
         rows = []
@@ -111,36 +114,41 @@ class Comparison:
         """Paired two-sided permutation tests by flipping signs, see `stexplain.metrics.sign_flip_test`.
 
         Args:
-            against: test every other method against this one, or these, such as the controls; none: all pairs.
+            against: test every other method against this one, or these, such as random attribution; none: all pairs.
             metrics: only these; none: all.
 
         Returns:
             A row per metric and pair: ``metric, method, against, difference, low, high, n, excluded, p, p_corrected,
-            better``. `difference` is the mean of method minus against over the `n` samples that both have a number
-            for; `p_corrected` is corrected over the tests of one metric; `better` is the method that it speaks for at
+            better``. `difference` is the mean of method minus against over the `n` samples that both have a score
+            for; `p_corrected` is corrected over the tests of one metric; `better` is the method that is better at
             the level of 0.05, or an empty string.
 
         Raises:
             InputError: for an unknown method or metric.
         """
         pairs = self._pairs(against)
-        tables = [self._tested(self._known("metric", name, self.metrics), pairs) for name in metrics or self.metrics]
+        tables = [
+            self._test_pairs(self._known("metric", name, self.metrics), pairs) for name in metrics or self.metrics
+        ]
         return pd.concat(tables, ignore_index=True)
 
     def best(self, metric: str) -> str:
         """The method with the best mean of a metric; the first of equals.
 
         Raises:
-            InputError: for an unknown metric, or where no method has a number.
+            InputError: for an unknown metric, or if no method has a score.
         """
         means = self._means(metric)
         if all(np.isnan(value) for value in means.values()):
-            raise InputError(f"no method has a number in {metric!r}: every sample was left out.")
+            raise InputError(
+                f"metric {metric!r}: got no score from any method; expected at least one sample with a score."
+            )
+        # max, with the sign turned for metrics of which less is better; a method without a score never wins.
         sign = 1 if self.higher_is_better[metric] else -1
         return max(means, key=lambda method: -np.inf if np.isnan(means[method]) else sign * means[method])
 
     def to_dict(self) -> dict[str, Any]:
-        """The tables and how they were made, in JSON's own types."""
+        """The tables and the options of the tests, in JSON's own types."""
         return {
             "methods": list(self.methods),
             "metrics": {name: {"higher_is_better": self.higher_is_better[name]} for name in self.metrics},
@@ -169,6 +177,7 @@ class Comparison:
 
     def _means(self, metric: str) -> dict[str, float]:
         by_method = self.scores[self._known("metric", metric, self.metrics)]
+        # nanmean warns about all-NaN input; such a method has no mean.
         return {
             method: float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
             for method, values in by_method.items()
@@ -177,38 +186,40 @@ class Comparison:
     def _pairs(self, against: "str | Sequence[str] | None") -> list[tuple[str, str]]:
         if against is None:
             return list(combinations(self.methods, 2))
+        # Every reference is compared with the other methods only, never with another reference.
         references = [against] if isinstance(against, str) else list(against)
         for name in references:
             self._known("method", name, self.methods)
         return [(method, other) for other in references for method in self.methods if method not in references]
 
-    def _tested(self, metric: str, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    def _test_pairs(self, metric: str, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
         if not pairs:
-            raise InputError("there is no pair of methods to test. Compare at least two.")
+            raise InputError("tests: got no pair of methods; expected at least two methods. Compare more than one.")
         by_method = self.scores[metric]
         differences = np.stack([by_method[a] - by_method[b] for a, b in pairs], axis=1)
+        # All pairs of a metric are one family of tests, whose p values are corrected together.
         p = sign_flip_test(differences, seed=self.seed, permutations=self.permutations)
         adjusted = corrected_p_values(p, self.correction)
         rows = []
         for column, (a, b) in enumerate(pairs):
-            found = interval(
+            difference = interval(
                 differences[:, column], seed=self.seed, resamples=self.resamples, confidence=self.confidence
             )
             missing = int(np.isnan(differences[:, column]).sum())
-            ahead = (found.value > 0) == self.higher_is_better[metric]
+            first_is_better = (difference.value > 0) == self.higher_is_better[metric]
             rows.append(
                 {
                     "metric": metric,
                     "method": a,
                     "against": b,
-                    "difference": found.value,
-                    "low": found.low,
-                    "high": found.high,
+                    "difference": difference.value,
+                    "low": difference.low,
+                    "high": difference.high,
                     "n": len(differences) - missing,
                     "excluded": missing,
                     "p": p[column],
                     "p_corrected": adjusted[column],
-                    "better": (a if ahead else b) if adjusted[column] <= LEVEL else "",
+                    "better": (a if first_is_better else b) if adjusted[column] <= LEVEL else "",
                 }
             )
         return pd.DataFrame(rows)
@@ -220,40 +231,41 @@ class Comparison:
         return name
 
     def _wide(self) -> pd.DataFrame:
-        """A row per method and a column per metric, as text; the best of each is starred."""
-        cells = {(row["method"], row["metric"]): _cell(row) for row in _records(self.to_frame())}
+        """A row per method and a column per metric, as text; a star marks the best."""
+        texts = {(row["method"], row["metric"]): _value_text(row) for row in _records(self.to_frame())}
         columns: dict[str, list[str]] = {}
         for metric in self.metrics:
-            some = any(not np.isnan(value) for value in self._means(metric).values())
-            top = self.best(metric) if some else None
+            scored = any(not np.isnan(value) for value in self._means(metric).values())
+            best = self.best(metric) if scored else None
             arrow = "↑" if self.higher_is_better[metric] else "↓"
             columns[f"{metric} {arrow}"] = [
-                cells[method, metric] + ("*" if method == top else " ") for method in self.methods
+                texts[method, metric] + ("*" if method == best else " ") for method in self.methods
             ]
         if self.seconds:
             columns["s / sample"] = [f"{self.seconds.get(method, float('nan')):.2g}" for method in self.methods]
         return pd.DataFrame(columns, index=pd.Index(self.methods, name=None))
 
     def _head(self) -> list[str]:
-        of = f", {self.target} explained" if self.target else ""
-        return [f"{len(self.methods)} methods on {len(self.ids)} samples{of}"]
+        target = f", target: {self.target}" if self.target else ""
+        return [f"{len(self.methods)} methods on {len(self.ids)} samples{target}"]
 
     def _foot(self) -> list[str]:
         table = self.to_frame()
         missing = int(table["excluded"].max())
         lines = [
-            f"Means with {self.confidence:.0%} bootstrap intervals; * the best mean; "
-            "tests() says which differences are more than chance."
+            f"Means with {self.confidence:.0%} bootstrap intervals; * best mean; tests() gives the significance of "
+            "differences."
         ]
-        return [*lines, f"Up to {missing} samples had no number and were left out."] if missing else lines
+        return [*lines, f"Up to {missing} samples had no score and were excluded."] if missing else lines
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def _value_text(row: Mapping[str, Any]) -> str:
     if row["value"] is None:
         return "-"
     return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    # JSON has no NaN; a plain None takes its place.
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]

@@ -1,4 +1,4 @@
-"""One number per sample: what `compare` compares methods by."""
+"""Metrics that give one number per sample, by which `compare` compares explainers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from stexplain.metrics.complexity import complexity
 from stexplain.metrics.deletion import deletion_curve
 from stexplain.metrics.fidelity import SIDES, fidelity
 from stexplain.metrics.localisation import OVER, SCORES
-from stexplain.metrics.localisation import localisation as localised
+from stexplain.metrics.localisation import localisation as localise
 from stexplain.metrics.robustness import sensitivity_max
 
 
-class Explains(Protocol):
-    """Whatever explains a batch: an `Explainer`, or a function of the same call."""
+class ExplainerLike(Protocol):
+    """Explains a batch: an `Explainer`, or a function with the same call."""
 
     def __call__(self, x: Batch, *, target: Any) -> Explanation:
         """The explanation of a batch."""
@@ -34,10 +34,10 @@ class SampleMetric:
     """A metric that gives one number per sample.
 
     Attributes:
-        name: in tables.
-        measure: called as ``measure(explainer, explanation, batch)``; gives ``[B]``, NaN for a sample that has no
-            such number and is left out.
-        higher_is_better: which way is better.
+        name: of the metric in tables.
+        measure: called as ``measure(explainer, explanation, batch)``; returns ``[B]``, NaN for a sample that is
+            excluded because it has no such number.
+        higher_is_better: whether a higher number is better.
 
     Example:
         >>> size = SampleMetric("size", lambda explainer, e, batch: e.importance.sum((1, 2, 3)), higher_is_better=False)
@@ -49,31 +49,32 @@ class SampleMetric:
     measure: Callable[[Any, Explanation, Batch], ArrayLike]
     higher_is_better: bool = True
 
-    def __call__(self, explainer: Explains, explanation: Explanation, batch: Batch) -> NDArray[np.float64]:
+    def __call__(self, explainer: ExplainerLike, explanation: Explanation, batch: Batch) -> NDArray[np.float64]:
         """The numbers, ``[B]``.
 
         Raises:
-            InputError: where `measure` gives anything else.
+            InputError: if `measure` does not return ``[B]``.
         """
-        found = np.asarray(self.measure(explainer, explanation, batch), np.float64)
-        check_shape(f"what the metric {self.name!r} gives", found.shape, "b", b=len(explanation))
-        return found
+        numbers = np.asarray(self.measure(explainer, explanation, batch), np.float64)
+        check_shape(f"the result of metric {self.name!r}", numbers.shape, "b", b=len(explanation))
+        return numbers
 
 
 def preprocessed_by(explainer: Any, batch: Batch) -> Batch:
-    """The batch as an explainer's model was trained to see it; the batch itself where the explainer does not say."""
-    found: Batch = explainer.preprocess(batch) if hasattr(explainer, "preprocess") else batch
-    return found
+    """The batch preprocessed by the training recipe of an explainer's model; the batch itself if there is none."""
+    preprocessed: Batch = explainer.preprocess(batch) if hasattr(explainer, "preprocess") else batch
+    return preprocessed
 
 
 class AbsoluteAttribution:
-    """An explainer whose importance is the size of what it gives, whatever its sign.
+    """An explainer that returns the absolute values of another one's attribution.
 
-    A gradient says by its size how much a cell matters, where a class activation map says it by what is positive. The
-    comparison looks at `Explanation.importance`, the positive part; this makes the other reading a method of its own.
+    The size of a gradient tells how much a position matters, while a class activation map tells it by its positive
+    part. Metrics score `Explanation.importance`, the positive part; wrapped in this, an explainer is scored by its
+    absolute values, as a method of its own.
 
     Args:
-        explainer: whose values are taken.
+        explainer: whose attribution is taken.
 
     Example:
         >>> import torch
@@ -90,41 +91,44 @@ class AbsoluteAttribution:
         return preprocessed_by(self.explainer, batch)
 
     def __call__(self, x: Any, *, target: Any, **options: Any) -> Explanation:
-        """The explanation, without signs."""
+        """The explanation with absolute values."""
         e: Explanation = self.explainer(x, target=target, **options)
-        cells = None if e.layer_values is None else np.abs(e.layer_values)
-        return replace(e, values=np.abs(e.values), layer_values=cells, method=f"{e.method}, absolute")
+        layer_values = None if e.layer_values is None else np.abs(e.layer_values)
+        return replace(e, values=np.abs(e.values), layer_values=layer_values, method=f"{e.method}, absolute")
 
 
 def localisation_score(over: str = "positions", score: str = "auroc") -> SampleMetric:
-    """A score against planted truth, of `stexplain.metrics.localisation`; the batch must carry it.
+    """A score of `stexplain.metrics.localisation` against the batch's ground truth.
 
     Args:
         over: ``"nodes"``, ``"frames"`` or ``"positions"``.
         score: such as ``"auroc"``, ``"average_precision"``, ``"pointing"``.
 
     Raises:
-        InputError: for an unknown name; when called on a batch without truth.
+        InputError: for an unknown name; when called, for a batch without ground truth.
 
     Example:
         >>> localisation_score("nodes").name
         'auroc, nodes'
     """
     if over not in OVER:
-        raise unknown("axis", over, OVER)
+        raise unknown("over", over, OVER)
     if score not in SCORES:
         raise unknown("score", score, SCORES)
 
-    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+    def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         if batch.truth is None:
-            raise InputError("the batch carries no truth to find. Take planted data, or leave localisation out.")
-        return localised(e.importance, batch.truth, batch.present).scores[over][score]
+            raise InputError(
+                "batch.truth: got None; expected ground truth. Use a dataset with ground truth, such as planted-ntu, "
+                "or leave localisation out."
+            )
+        return localise(e.importance, batch.truth, batch.present).scores[over][score]
 
     return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=score != "entropy")
 
 
 def complexity_score(score: str = "gini") -> SampleMetric:
-    """On how few cells the importance lies: a score of `stexplain.metrics.complexity`.
+    """A score of `stexplain.metrics.complexity`: on how few positions the importance concentrates.
 
     Args:
         score: ``"gini"``, ``"sparsity"`` (higher is simpler) or ``"entropy"`` (lower is).
@@ -139,7 +143,7 @@ def complexity_score(score: str = "gini") -> SampleMetric:
     if score not in COMPLEXITY:
         raise unknown("score", score, COMPLEXITY)
 
-    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+    def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         return complexity(e.importance, e.valid).scores[score]
 
     return SampleMetric(score, measure, higher_is_better=score != "entropy")
@@ -148,14 +152,14 @@ def complexity_score(score: str = "gini") -> SampleMetric:
 def deletion_score(
     model: nn.Module, *, kind: Literal["deletion", "insertion"] = "deletion", target: Any = None, **options: Any
 ) -> SampleMetric:
-    """How much better the order of the explanation is than random orders, as readings go or come back.
+    """How much better the order of the explanation is than random orders, as positions are masked or revealed.
 
-    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for a guess.
+    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for random attribution.
 
     Args:
-        model: which answers; the same for all methods, also for controls that know none.
+        model: whose score is measured; the same for all methods, also for baseline explainers that use no model.
         kind: deletion or insertion.
-        target: what is scored; default: `Predicted()`.
+        target: the target that is scored; default: `Predicted()`.
         **options: of `deletion_curve`, such as ``over="nodes"``, ``baseline="mean"``, ``steps=5``.
 
     Example:
@@ -163,14 +167,14 @@ def deletion_score(
         'insertion gain'
     """
 
-    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+    def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         return deletion_curve(model, batch, e, target=target, kind=kind, **options).areas("gain")
 
     return SampleMetric(f"{kind} gain", measure)
 
 
 def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **options: Any) -> SampleMetric:
-    """How far the probability of the answer falls without the most important cells, or with only those.
+    """How far the probability of the prediction falls without the most important positions, or with only those.
 
     The mean over shares of `stexplain.metrics.fidelity`; with a `target`, the change of its score.
 
@@ -188,34 +192,39 @@ def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **
     """
     if side not in SIDES:
         raise unknown("side", side, SIDES)
-    what = "change" if options.get("target") is not None else "probability"
+    # With a target there is no class whose probability could be read.
+    measured = "change" if options.get("target") is not None else "probability"
 
-    def measure(_: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
-        means: NDArray[np.float64] = fidelity(model, batch, e, **options).scores[side][what].mean(axis=0)
+    def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        means: NDArray[np.float64] = fidelity(model, batch, e, **options).scores[side][measured].mean(axis=0)
         return means
 
     return SampleMetric(f"fidelity {side}", measure, higher_is_better=side == "plus")
 
 
 def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
-    """How far the explanation moves when the signals move a little: `stexplain.metrics.sensitivity_max`.
+    """How much the explanation changes under small changes of the signals: `stexplain.metrics.sensitivity_max`.
 
     Args:
-        target: what is explained; default: `Predicted()`.
+        target: the target; default: `Predicted()`.
         **options: of `sensitivity_max`, such as ``draws=5``.
 
     Raises:
-        InputError: (when called) for a method that is no `Explainer`.
+        InputError: when called, for a method that is no `Explainer`.
 
     Example:
         >>> sensitivity_score().name
         'sensitivity'
     """
 
-    def measure(explainer: Explains, e: Explanation, batch: Batch) -> NDArray[np.float64]:
-        whole = explainer.explainer if isinstance(explainer, AbsoluteAttribution) else explainer
-        if not isinstance(whole, Explainer):
-            raise InputError(f"sensitivity asks the explainer again; {e.method!r} is a {type(whole).__name__}.")
-        return sensitivity_max(whole, batch, target=target, **options).greatest
+    def measure(explainer: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        # The sign does not matter to how far a map moves: the wrapped explainer is measured.
+        inner = explainer.explainer if isinstance(explainer, AbsoluteAttribution) else explainer
+        if not isinstance(inner, Explainer):
+            raise InputError(
+                f"sensitivity: got a {type(inner).__name__} as the method {e.method!r}; expected an Explainer, which "
+                "can explain the perturbed samples."
+            )
+        return sensitivity_max(inner, batch, target=target, **options).maximum
 
     return SampleMetric("sensitivity", measure, higher_is_better=False)

@@ -129,7 +129,7 @@ def test_samples_without_a_number_are_left_out_in_pairs_and_counted():
     (test,) = found.tests().to_dict("records")
     assert (test["n"], test["excluded"], test["difference"]) == (6, 4, 1.0)
     assert test["p"] == pytest.approx(2 / 2**6)
-    assert "3 samples had no number" in str(found)
+    assert "3 samples had no score" in str(found)
 
 
 def test_lower_is_better_turns_best_and_better():
@@ -206,16 +206,16 @@ def test_the_same_seed_gives_the_same_numbers():
 @pytest.mark.parametrize(
     ("explainers", "metrics", "data", "message"),
     [
-        ([], [level], planted(2), "no explainers"),
-        ([Motion()], [], planted(2), "no metrics"),
-        ([Motion(), Motion()], [level], planted(2), "two explainers are called 'motion'"),
-        ([Motion()], [level, level], planted(2), "two metrics are called 'level'"),
-        ([Motion()], {"level": 3}, planted(2), "the metric 'level' is a int"),
-        ([Motion()], [level], [], "no samples"),
-        ([Motion()], [level], [torch.zeros(2, 1, 3, 4, 3)], "gave a Tensor; wanted a Batch"),
-        ([Motion()], {"mean": lambda e, batch: e.values.mean()}, planted(2), "'mean' gives has shape"),
+        ([], [level], planted(2), "explainers: got none"),
+        ([Motion()], [], planted(2), "metrics: got none"),
+        ([Motion(), Motion()], [level], planted(2), "got two named 'motion'"),
+        ([Motion()], [level, level], planted(2), "got two named 'level'"),
+        ([Motion()], {"level": 3}, planted(2), "got a int as 'level'; expected a SampleMetric"),
+        ([Motion()], [level], [], "got no samples"),
+        ([Motion()], [level], [torch.zeros(2, 1, 3, 4, 3)], "got a Tensor; expected a Batch"),
+        ([Motion()], {"mean": lambda e, batch: e.values.mean()}, planted(2), "metric 'mean' has shape"),
         ([Motion()], [localisation_score()], Batch(*[getattr(planted(2), n) for n in ("x", "valid", "label", "ids")]),
-         "carries no truth"),
+         "expected ground truth"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit(explainers, metrics, data, message):
@@ -224,9 +224,9 @@ def test_what_does_not_fit(explainers, metrics, data, message):
 
 
 def test_scores_that_do_not_fit():
-    with pytest.raises(InputError, match=r"wanted one per sample, \[2\]"):
+    with pytest.raises(InputError, match=r"expected one per sample, \[2\]"):
         Comparison({"m": {"a": np.zeros(3)}}, {"m": True}, ("x", "y"))
-    with pytest.raises(InputError, match="unknown axis 'node'. Did you mean 'nodes'"):
+    with pytest.raises(InputError, match="unknown over 'node'. Did you mean 'nodes'"):
         localisation_score("node")
 
 
@@ -271,10 +271,10 @@ def test_complexity_and_sensitivity_are_those_of_their_functions():
     found = compare([Motion()], [complexity_score("entropy"), sensitivity_score(draws=2)], batch, progress=False)
     e = Motion()(batch)
     np.testing.assert_allclose(found.scores["entropy"]["motion"], complexity(e.importance, e.valid).scores["entropy"])
-    expected = sensitivity_max(Motion(), batch, draws=2).greatest
+    expected = sensitivity_max(Motion(), batch, draws=2).maximum
     np.testing.assert_allclose(found.scores["sensitivity"]["motion"], expected)
     assert not any(found.higher_is_better.values())
-    with pytest.raises(InputError, match="asks the explainer again"):
+    with pytest.raises(InputError, match="expected an Explainer"):
         compare({"f": pointed(1, 1)}, [sensitivity_score()], batch, progress=False)
     with pytest.raises(InputError, match="unknown side 'pluss'. Did you mean 'plus'"):
         fidelity_score(Peak(), "pluss")

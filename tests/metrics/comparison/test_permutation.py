@@ -99,7 +99,7 @@ def test_what_does_not_fit():
         corrected_p_values([0.1], "hholm")
     with pytest.raises(InputError, match="outside of"):
         corrected_p_values([1.1])
-    with pytest.raises(InputError, match="permutations is 0"):
+    with pytest.raises(InputError, match="permutations: got 0"):
         sign_flip_test([1.0], permutations=0)
     with pytest.raises(InputError, match="got 3 dimensions"):
         sign_flip_test(np.zeros((2, 2, 2)))
