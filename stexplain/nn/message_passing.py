@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stexplain.backend.dgl import Topology, aggregate
+from stexplain.backend.aggregation import aggregate
+from stexplain.backend.topology import Topology
 from stexplain.graph import Relations
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from stexplain.axes import BATCH, check_shape
-from stexplain.backend.dgl import Topology
+from stexplain.backend.topology import Topology
 from stexplain.cards import Recipe
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError, unknown

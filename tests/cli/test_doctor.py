@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stexplain.backend import aggregation
 from stexplain.backend import dgl as dgl_backend
 from stexplain.cli.diagnosis import diagnose as diagnosis
 from stexplain.cli.diagnosis import packages
@@ -27,7 +28,7 @@ def test_all_is_well_here():
     assert [finding for finding in findings if not finding.ok] == []
     names = [finding.name for finding in findings]
     assert len(set(names)) == len(names)
-    for name in ("python", "torch", "dgl", "altair", "DGL", "gate for dgl.graphbolt", "DGL's devices", "cards"):
+    for name in ("python", "torch", "dgl", "altair", "DGL", "GraphBolt stub", "DGL's devices", "cards"):
         assert named(findings, name).value
     assert all(not finding.remedy for finding in findings)
     assert named(findings, "torch").value == metadata.version("torch")
@@ -98,7 +99,7 @@ def test_dgl_that_cannot_be_imported_breaks_no_other_finding(monkeypatch, only_d
     def fail():
         raise OSError("libdgl.so: cannot open shared object file")
 
-    monkeypatch.setattr(dgl_backend, "_dgl", fail)
+    monkeypatch.setattr(dgl_backend, "import_dgl", fail)
     findings = diagnose()
     broken = named(findings, "DGL")
     assert not broken.ok
@@ -118,8 +119,8 @@ def test_another_backend_of_dgl(monkeypatch):
 
 @pytest.mark.parametrize("name", ["aggregate", "aggregate_torch"])
 def test_message_passing_that_is_wrong(monkeypatch, name: str):
-    right = dgl_backend.aggregate_torch
-    monkeypatch.setattr(dgl_backend, name, lambda topology, x, weight: right(topology, x, weight) * (1 + 1e-9))
+    right = aggregation.aggregate_torch
+    monkeypatch.setattr(aggregation, name, lambda topology, x, weight: right(topology, x, weight) * (1 + 1e-9))
     (finding,) = diagnosis.check_message_passing()
     assert not finding.ok
     assert f"{name} on cpu is off by" in finding.value
@@ -137,18 +138,18 @@ class NanGradient(torch.autograd.Function):
 
 
 def test_message_passing_whose_gradient_is_nan_is_wrong(monkeypatch):
-    right = dgl_backend.aggregate_torch
-    monkeypatch.setattr(dgl_backend, "aggregate", lambda topology, x, w: right(topology, x, NanGradient.apply(w)))
+    right = aggregation.aggregate_torch
+    monkeypatch.setattr(aggregation, "aggregate", lambda topology, x, w: right(topology, x, NanGradient.apply(w)))
     (finding,) = diagnosis.check_message_passing()
     assert not finding.ok
 
 
-def test_the_gate_is_reported(monkeypatch):
-    from stexplain.backend import graphbolt as graphbolt_gate
+def test_the_graphbolt_stub_is_reported(monkeypatch):
+    from stexplain.backend import graphbolt_stub
 
-    stub = graphbolt_gate.GraphboltStub("it has binaries for torch 2.2.1, and torch is 2.13.0")
-    monkeypatch.setitem(sys.modules, graphbolt_gate.NAME, stub)
-    finding = named(diagnosis.check_dgl(), "gate for dgl.graphbolt")
+    stub = graphbolt_stub.GraphboltStub("it has binaries for torch 2.2.1, and torch is 2.13.0")
+    monkeypatch.setitem(sys.modules, graphbolt_stub.NAME, stub)
+    finding = named(diagnosis.check_dgl(), "GraphBolt stub")
     assert finding.value == "in use: it has binaries for torch 2.2.1, and torch is 2.13.0"
     assert finding.ok
 

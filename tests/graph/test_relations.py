@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stexplain.backend.dgl import Topology, aggregate
+from stexplain.backend.aggregation import aggregate
+from stexplain.backend.topology import Topology
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.relations import Relations

@@ -55,29 +55,30 @@ def diagnose() -> list[Finding]:
 
 
 def check_dgl() -> list[Finding]:
-    """Whether DGL can be imported, and whether the gate answers for GraphBolt."""
+    """Whether DGL can be imported, and whether the stub stands in for GraphBolt."""
     backend = os.environ.get("DGLBACKEND", "pytorch")
     if backend != "pytorch":
         remedy = "Unset DGLBACKEND, or set it to pytorch."
         return [Finding("DGL", f"DGLBACKEND is {backend!r}; expected 'pytorch'", False, remedy)]
     from stexplain.backend.dgl import dgl_version
-    from stexplain.backend.graphbolt import gate_state
+    from stexplain.backend.graphbolt_stub import stub_state
 
     try:
         version = dgl_version()
     except Exception as error:  # DGL's import loads binaries and may raise anything
         remedy = "Install the DGL that belongs to this Python: see the finding 'dgl', or pip install --force-reinstall."
         return [Finding("DGL", f"cannot be imported: {error_text(error)}", False, remedy)]
-    gate = gate_state()
-    value = f"{'in use' if gate.in_use else 'not in use'}: {gate.reason}"
-    return [Finding("DGL", f"{version} works"), Finding("gate for dgl.graphbolt", value)]
+    stub = stub_state()
+    value = f"{'in use' if stub.in_use else 'not in use'}: {stub.reason}"
+    return [Finding("DGL", f"{version} works"), Finding("GraphBolt stub", value)]
 
 
 def check_devices() -> list[Finding]:
     """The devices that torch and DGL have, and which implementation passes messages on each."""
     import torch
 
-    from stexplain.backend.dgl import dgl_has_cuda, implementation
+    from stexplain.backend.aggregation import implementation
+    from stexplain.backend.dgl import dgl_has_cuda
 
     cuda = torch.cuda.is_available()
     gpus = [f"cuda ({torch.cuda.get_device_name(index)})" for index in range(torch.cuda.device_count())] if cuda else []
@@ -93,10 +94,11 @@ def check_message_passing() -> list[Finding]:
     """Both implementations against numbers known beforehand, forward and backward, on every device."""
     import torch
 
-    from stexplain.backend import dgl as dgl_backend
+    from stexplain.backend import aggregation
+    from stexplain.backend.topology import Topology
 
     # Edges 0->0, 1->0, 1->1, 2->2; target 3 gets no message. The numbers below are this case by hand.
-    topology = dgl_backend.Topology([0, 1, 1, 2], [0, 0, 1, 2], sources=3, targets=4)
+    topology = Topology([0, 1, 1, 2], [0, 0, 1, 2], sources=3, targets=4)
     expected = [
         [[2.5, 4.0], [6.0, 8.0], [-5.0, -6.0], [0.0, 0.0]],  # sum of weight * x over the edges into each target
         [[1.0, 1.0], [2.5, 2.5], [-1.0, -1.0]],  # gradient of the total by x: sum of the weights of edges out
@@ -104,7 +106,7 @@ def check_message_passing() -> list[Finding]:
     ]
     largest, failures = 0.0, []
     for device in ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]:
-        for name, function in (("aggregate", dgl_backend.aggregate), ("aggregate_torch", dgl_backend.aggregate_torch)):
+        for name, function in (("aggregate", aggregation.aggregate), ("aggregate_torch", aggregation.aggregate_torch)):
             x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=torch.float64, device=device).requires_grad_()
             weight = torch.tensor([1.0, 0.5, 2.0, -1.0], dtype=torch.float64, device=device).requires_grad_()
             out = function(topology, x, weight)

@@ -41,7 +41,7 @@ def check_packages() -> list[Finding]:
     findings = []
     for requirement in _requirements(""):
         finding = _installed(requirement)
-        # DGL is checked by itself, as its import may need the gate.
+        # DGL is checked by itself, as its import may need the GraphBolt stub.
         if finding.ok and requirement.name != "dgl":
             for module in filter(str.isidentifier, modules.get(_canonical(requirement.name), [])):
                 if failure := _import_failure(module):

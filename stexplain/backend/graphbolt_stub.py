@@ -1,9 +1,9 @@
-"""Answers for `dgl.graphbolt` where the real one cannot load, so that the rest of DGL can be imported.
+"""A stub for `dgl.graphbolt` where the real one cannot be loaded, so that the rest of DGL can be imported.
 
-DGL 2.1.0 loads at import a GraphBolt binary that was built for torch up to 2.2.1 only. Message passing needs nothing
-of it. While `open_gate` is active, the import of the single name ``dgl.graphbolt`` is tried as ever; only where that
-fails does an empty module stand in, whose missing names raise AttributeError. With a pair of versions that fit, and
-with a DGL that has no GraphBolt, nothing changes.
+DGL 2.1.0 loads at import a GraphBolt binary that was built for torch up to 2.2.1 only. Message passing does not need
+it. Inside `graphbolt_or_stub` the import of the single name ``dgl.graphbolt`` is tried as usual; only where that fails,
+an empty module takes its place, whose missing names raise AttributeError. With matching versions, and with a DGL that
+has no GraphBolt, nothing changes.
 """
 
 import sys
@@ -20,12 +20,12 @@ NAME = "dgl.graphbolt"
 
 
 @dataclass(frozen=True)
-class GateState:
-    """What became of `dgl.graphbolt` in this process.
+class StubState:
+    """Whether the stub is in the place of `dgl.graphbolt` in this process.
 
     Attributes:
-        in_use: whether the stub answers for it.
-        reason: why, in words.
+        in_use: whether it is.
+        reason: why, as a phrase.
     """
 
     in_use: bool
@@ -33,23 +33,24 @@ class GateState:
 
 
 class GraphboltStub(ModuleType):
-    """Stands in for `dgl.graphbolt`: has no names, and says why when one is asked for.
+    """The stub: a module without names. The error for a missing name says why GraphBolt cannot be loaded.
 
-    The error is AttributeError, never ImportError: pickle, inspect and doctest probe every loaded module for names
-    and expect just that.
+    The error is AttributeError, never ImportError: pickle, inspect and doctest probe every loaded module for names,
+    and handle only AttributeError.
     """
 
     def __init__(self, reason: str):
-        super().__init__(NAME, "Stands in for GraphBolt, which cannot load.")
+        super().__init__(NAME, "A stub for GraphBolt, which cannot be loaded.")
         self.__path__: list[str] = []  # so that `import dgl.graphbolt.x` finds nothing rather than half a package
         self._reason = reason
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{NAME} has no {name!r}: GraphBolt cannot load: {self.__dict__.get('_reason')}")
+        # By __dict__: reading self._reason before it is set would come back here without end.
+        raise AttributeError(f"{NAME} has no {name!r}: GraphBolt cannot be loaded: {self.__dict__.get('_reason')}")
 
 
-class _TryFirst(Loader):
-    """Runs the real module; where that cannot load, puts the stub in its place."""
+class _RealOrStub(Loader):
+    """Loads the real module; where that fails, puts the stub in its place."""
 
     def __init__(self, real: Loader, folders: Sequence[str]):
         self.real = real
@@ -59,7 +60,7 @@ class _TryFirst(Loader):
         return self.real.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        # Known beforehand, so that half of the package and of torchdata need not be loaded to find out.
+        # Checked beforehand: a failing import would first load half of the package, and torchdata.
         reason = _no_binary(self.folders)
         if reason is None:
             try:
@@ -68,7 +69,7 @@ class _TryFirst(Loader):
             except (ImportError, OSError, AttributeError, RuntimeError) as error:
                 message = next(iter(str(error).splitlines()), "")
                 reason = f"it fails with {type(error).__name__}: {message}"
-        # What the real package loaded before it failed would be half of it.
+        # Modules that were loaded before the failure: half a package must not stay.
         for loaded in [key for key in sys.modules if key.startswith(f"{NAME}.")]:
             del sys.modules[loaded]
         stub = GraphboltStub(reason)
@@ -77,10 +78,11 @@ class _TryFirst(Loader):
 
 
 def _no_binary(folders: Sequence[str]) -> str | None:
-    """Why GraphBolt has no binary for this torch; none where it has one, or keeps them elsewhere."""
-    import torch
+    """Why GraphBolt has no binary for this torch; none where it has one, or has no binaries in these folders."""
+    import torch  # here, as this module must be importable before torch
 
     binaries = [file.stem for folder in folders for file in Path(folder).glob("libgraphbolt_pytorch_*")]
+    # Files are named libgraphbolt_pytorch_2.2.1.so: one per version of torch.
     built_for = sorted({stem.removeprefix("libgraphbolt_pytorch_") for stem in binaries})
     version = torch.__version__.split("+")[0]
     if not built_for or version in built_for:
@@ -89,7 +91,7 @@ def _no_binary(folders: Sequence[str]) -> str | None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds `dgl.graphbolt` where it is, and has it loaded by `_TryFirst`; leaves every other name alone."""
+    """Finds `dgl.graphbolt` as usual, and gives it the loader `_RealOrStub`; ignores every other name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -98,42 +100,42 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _TryFirst(spec.loader, spec.submodule_search_locations or [])
+            spec.loader = _RealOrStub(spec.loader, spec.submodule_search_locations or [])
         return spec
 
 
 @contextmanager
-def open_gate() -> Iterator[None]:
-    """While active, an import of `dgl.graphbolt` that fails gives the stub instead.
+def graphbolt_or_stub() -> Iterator[None]:
+    """Inside the block, a failing import of `dgl.graphbolt` gives the stub instead.
 
-    Import DGL inside; afterwards the import system is as it was.
+    Import DGL in it; afterwards the import system is as before.
 
     Example:
-        >>> with open_gate():
-        ...     import json  # any other import is as ever
+        >>> with graphbolt_or_stub():
+        ...     import json  # other imports do not change
         >>> any(type(finder).__name__ == "_Finder" for finder in sys.meta_path)
         False
     """
     finder = _Finder()
-    sys.meta_path.insert(0, finder)
+    sys.meta_path.insert(0, finder)  # before Python's own finder, which would find the real one
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
 
 
-def gate_state() -> GateState:
-    """Whether the stub answers for `dgl.graphbolt` in this process, and why.
+def stub_state() -> StubState:
+    """Whether the stub is in use in this process, and why.
 
     Example:
-        >>> gate_state().in_use in (True, False)
+        >>> stub_state().in_use in (True, False)
         True
     """
     module = sys.modules.get(NAME)
     if isinstance(module, GraphboltStub):
-        return GateState(True, module._reason)
+        return StubState(True, module._reason)
     if module is not None:
-        return GateState(False, "GraphBolt itself is loaded")
+        return StubState(False, "GraphBolt itself is loaded")
     if "dgl" in sys.modules:
-        return GateState(False, "this DGL loads no GraphBolt at import")
-    return GateState(False, "DGL is not imported yet")
+        return StubState(False, "this DGL loads no GraphBolt at import")
+    return StubState(False, "DGL is not imported yet")

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stexplain.backend import dgl as dgl_backend
-from stexplain.backend.dgl import Topology, aggregate, aggregate_torch, dgl_graph, implementation
+from stexplain.backend.aggregation import aggregate, aggregate_torch, implementation
+from stexplain.backend.dgl import dgl_graph, topology_graph
+from stexplain.backend.topology import Topology
 from stexplain.errors import InputError
 from tests.reference import aggregate_dense
 
@@ -30,9 +32,9 @@ def random_input(topology: Topology, width: int = 3, dtype: torch.dtype = torch.
 def test_both_implementations_equal_the_dense_sum(seed: int, sources: int, targets: int, edges: int, width: int):
     topology = random_topology(seed, sources, targets, edges)
     x, weight = random_input(topology, width)
-    wanted = aggregate_dense(topology.source, topology.target, topology.targets, x, weight)
+    expected = aggregate_dense(topology.source, topology.target, topology.targets, x, weight)
     for function in (aggregate, aggregate_torch):
-        torch.testing.assert_close(function(topology, x, weight), wanted, rtol=0, atol=1e-12)
+        torch.testing.assert_close(function(topology, x, weight), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("function", [aggregate, aggregate_torch])
@@ -89,13 +91,13 @@ def test_features_need_not_be_contiguous():
 def test_one_graph_serves_every_width_and_survives_pickle_and_copy():
     topology = random_topology(5)
     x, weight = random_input(topology, 6)
-    wanted = aggregate(topology, x, weight)
-    torch.testing.assert_close(aggregate(topology, x[:, :2], weight), wanted[:, :2])
-    assert topology.graph() is topology.graph("cpu")
-    assert topology.graph().idtype == torch.int32
-    assert set(topology.graph().formats()["created"]) == {"coo", "csr", "csc"}
+    expected = aggregate(topology, x, weight)
+    torch.testing.assert_close(aggregate(topology, x[:, :2], weight), expected[:, :2])
+    assert topology_graph(topology) is topology_graph(topology, "cpu")
+    assert topology_graph(topology).idtype == torch.int32
+    assert set(topology_graph(topology).formats()["created"]) == {"coo", "csr", "csc"}
     for twin in (pickle.loads(pickle.dumps(topology)), copy.deepcopy(topology), copy.copy(topology)):
-        torch.testing.assert_close(aggregate(twin, x, weight), wanted)
+        torch.testing.assert_close(aggregate(twin, x, weight), expected)
     assert len(pickle.dumps(topology)) < 2000  # indices only, no graph
 
 
@@ -108,7 +110,7 @@ def test_is_immutable_and_does_not_share_memory_with_its_arguments():
         topology.source[0] = 1
 
 
-def test_a_compiler_gets_the_torch_implementation_in_one_graph():
+def test_torch_compile_traces_the_torch_implementation_in_one_graph():
     topology = random_topology(6)
     x, weight = random_input(topology)
     compiled = torch.compile(lambda a, b: aggregate(topology, a, b), backend="eager", fullgraph=True)
@@ -125,7 +127,7 @@ def test_vmap_over_the_torch_implementation():
     torch.testing.assert_close(out[1], 2 * aggregate(topology, x, weight))
 
 
-def test_implementation_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_implementation_by_device_and_type(monkeypatch: pytest.MonkeyPatch):
     assert implementation() == "dgl"
     assert implementation("cpu", torch.float16) == "torch"
     monkeypatch.setattr(dgl_backend, "dgl_has_cuda", lambda: False)
@@ -135,7 +137,7 @@ def test_implementation_is_named(monkeypatch: pytest.MonkeyPatch):
     assert implementation("meta") == "torch"
 
 
-def test_a_device_without_dgl_goes_through_torch():
+def test_a_device_without_dgl_uses_torch():
     topology = random_topology(7)
     out = aggregate(topology, torch.zeros(5, 3, device="meta"), torch.zeros(12, device="meta"))
     assert out.device.type == "meta"
@@ -163,31 +165,31 @@ def test_graph_with_data():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        (([0, 5], [0, 0], 5, 1), "source holds 0 to 5; wanted indices from 0 to 4"),
-        (([0], [-1], 5, 1), "target holds -1 to -1"),
+        (([0, 5], [0, 0], 5, 1), "source: got indices from 0 to 5; expected 0 to 4"),
+        (([0], [-1], 5, 1), "target: got indices from -1 to -1"),
         (([0, 1], [0], 5, 1), "2 sources and 1 targets"),
-        (([0.5], [0], 5, 1), "type float64; wanted integers"),
+        (([0.5], [0], 5, 1), "type float64; expected integers"),
         (([[0]], [0], 5, 1), r"shape \(1, 1\)"),
         (([0], [0], 2**31, 1), "int32"),
     ],
 )
-def test_a_wrong_topology_is_refused(arguments, says: str):
-    with pytest.raises(InputError, match=says):
+def test_a_wrong_topology_is_refused(arguments, message: str):
+    with pytest.raises(InputError, match=message):
         Topology(*arguments)
 
 
 def test_wrong_tensors_are_refused():
     topology = random_topology(9)
     x, weight = random_input(topology)
-    with pytest.raises(InputError, match=r"x has shape \(4, 3\).*wanted \[5 sources, D\]"):
+    with pytest.raises(InputError, match=r"x has shape \(4, 3\).*expected \[5 sources, D\]"):
         aggregate(topology, x[:4], weight)
     with pytest.raises(InputError, match=r"x has shape \(5, 3, 1\)"):
         aggregate(topology, x[..., None], weight)
     with pytest.raises(InputError, match=r"type torch.int64"):
         aggregate(topology, x.long(), weight)
-    with pytest.raises(InputError, match=r"weight has shape \(12, 1\).*wanted \[12 edges\]"):
+    with pytest.raises(InputError, match=r"weight has shape \(12, 1\).*expected \[12 edges\]"):
         aggregate_torch(topology, x, weight[:, None])
-    with pytest.raises(InputError, match="on meta; wanted"):
+    with pytest.raises(InputError, match="on meta; expected"):
         aggregate(topology, x, weight.to("meta"))
