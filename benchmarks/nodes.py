@@ -7,7 +7,7 @@ Chebyshev terms, in NCHW memory, as published code does; at 8,600 nodes these al
 Each measurement is a process of its own, so that its peak memory is its own: the highest resident memory of the
 process while it runs, imports and data included, and how much of that is above what was resident before the first
 step. Seconds are medians, those of CPU time in parentheses, which other load disturbs less. `--edges` also measures
-1,000 nodes with more and more neighbours: cost is to be linear in edges.
+1,000 nodes with more and more neighbours: the cost should be linear in edges.
 
     python benchmarks/nodes.py [--threads 1] [--rounds 5] [--nodes 207 1000 8600] [--edges] [--json FILE]
 """
@@ -40,8 +40,8 @@ KINDS = ("training step", "inference", "explanation")
 def roads(nodes: int, degree: int) -> STGraph:
     from scipy.spatial import cKDTree
 
-    places = np.random.default_rng(0).random((nodes, 2))
-    _, near = cKDTree(places).query(places, degree + 1)
+    positions = np.random.default_rng(0).random((nodes, 2))
+    _, near = cKDTree(positions).query(positions, degree + 1)  # each is its own nearest
     pairs = {(min(i, j), max(i, j)) for i, row in enumerate(near.tolist()) for j in row[1:]}
     return STGraph([str(index) for index in range(nodes)], sorted(pairs))
 
@@ -49,14 +49,15 @@ def roads(nodes: int, degree: int) -> STGraph:
 class DenseGate(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, kernel: int):
         super().__init__()
-        self.both = nn.Conv2d(channels_in, 2 * channels_out, (kernel, 1))
+        self.conv = nn.Conv2d(channels_in, 2 * channels_out, (kernel, 1))
         self.kernel, self.out = kernel, channels_out
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        passed, gate = self.both(x).chunk(2, 1)
+        linear, gate = self.conv(x).chunk(2, 1)
+        # The residual of a convolution without padding: the last frame of each window, channels filled up with zeros.
         latest = x[:, :, self.kernel - 1 :]
         latest = F.pad(latest, (0, 0, 0, 0, 0, self.out - latest.shape[1]))
-        return (passed + latest) * torch.sigmoid(gate)
+        return (linear + latest) * torch.sigmoid(gate)
 
 
 class DenseBlock(nn.Module):
@@ -70,8 +71,8 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.before(x)
-        heard = torch.einsum("bctn,knw->bkctw", y, self.terms)
-        y = torch.relu(torch.einsum("bkctw,koc->botw", heard, self.mix) + self.bias[:, None, None])
+        messages = torch.einsum("bctn,knw->bkctw", y, self.terms)  # K dense products of N x N
+        y = torch.relu(torch.einsum("bkctw,koc->botw", messages, self.mix) + self.bias[:, None, None])
         return self.norm(self.after(y).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -89,7 +90,7 @@ class Dense(nn.Module):
         self.hidden, self.head = nn.Linear(64, 64), nn.Linear(64, 12)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = (x[:, 0] - 55) / 12
+        y = (x[:, 0] - 55) / 12  # miles per hour, scaled as the other model's scaler does
         y = y.permute(0, 3, 1, 2)
         for block in self.blocks:
             y = block(y)
@@ -132,27 +133,28 @@ def measure(which: str, kind: str, nodes: int, degree: int, rounds: int) -> dict
     run = {"training step": train, "inference": infer, "explanation": explain}[kind]
     model.train(kind == "training step")
     before = resident()
-    seconds, busy = [], []
+    seconds, cpu_seconds = [], []
     for _ in range(rounds + 1):
-        began, worked = time.perf_counter(), time.process_time()
+        start, cpu_start = time.perf_counter(), time.process_time()
         run()
-        seconds.append(time.perf_counter() - began)
-        busy.append(time.process_time() - worked)
+        seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
     return {
         "edges": len(graph.edges),
+        # The first round allocates memory and builds the graph's topology.
         "seconds": statistics.median(seconds[1:]),
-        "CPU seconds": statistics.median(busy[1:]),
+        "CPU seconds": statistics.median(cpu_seconds[1:]),
         "peak MB": resident(),
         "extra MB": resident() - before,
     }
 
 
-def took(entry: dict[str, Any]) -> str:
+def duration(entry: dict[str, Any]) -> str:
     return f"{entry['seconds'] * 1e3:6.0f} ({entry['CPU seconds'] * 1e3:.0f}) ms"
 
 
-def apart(*arguments: object) -> dict[str, Any] | None:
-    """A measurement in a process of its own; none where it could not be done, for want of memory."""
+def in_own_process(*arguments: object) -> dict[str, Any] | None:
+    """A measurement in a process of its own; none where it failed, for lack of memory."""
     child = subprocess.run([sys.executable, __file__, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     return json.loads(child.stdout) if child.returncode == 0 else None
 
@@ -183,18 +185,18 @@ def main() -> None:
             for which in ("ours", "dense"):
                 if which == "ours" or nodes <= arguments.dense_up_to:
                     size = ("--nodes", nodes, "--degree", degree)
-                    row[which] = apart(*common, *size, "--one", which, kind)
+                    row[which] = in_own_process(*common, *size, "--one", which, kind)
             results.append(row)
             ours, dense = row["ours"], row.get("dense")
             beside = (
-                f"dense {took(dense)}, peak {dense['peak MB']:6.0f} MB"
+                f"dense {duration(dense)}, peak {dense['peak MB']:6.0f} MB"
                 if dense
                 else "dense: does not fit"
                 if "dense" in row
                 else "dense: not tried"
             )
             print(
-                f"N = {nodes:5d}, {ours['edges']:6d} edges, {kind:13s}: ours {took(ours)}, "
+                f"N = {nodes:5d}, {ours['edges']:6d} edges, {kind:13s}: ours {duration(ours)}, "
                 f"peak {ours['peak MB']:6.0f} MB; {beside}",
                 flush=True,
             )

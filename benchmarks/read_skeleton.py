@@ -1,10 +1,10 @@
-"""ScoreFn a `.skeleton` file: ours against two readline-and-float loops, in turn in one process.
+"""Reading a `.skeleton` file: ours against two readline-and-float loops, in turn in one process.
 
     python benchmarks/read_skeleton.py [FILE] [--repeats 20] [--json]
 
-Without a file, one of 100 frames and one body is generated. Each way keeps all twelve fields of every joint; ours
-checks each of them. The first loop makes a dict per joint and then an array of x, y and z, as the preparation that
-came with ST-GCN and was handed on to its successors; the second is the leanest that readline and float() allow.
+Without a file, one of 100 frames and one body is generated. Each parser keeps all twelve fields of every joint; ours
+checks each of them. The first loop makes a dict per joint and then an array of x, y and z, as the preparation script of
+ST-GCN and its successors does; the second is the leanest that readline and float() allow.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stexplain.data import ntu_skeleton
+from stexplain.data.readers import ntu_skeleton
 
 
 def loop_of_dicts(path: Path) -> np.ndarray:
@@ -62,12 +62,13 @@ def loop_of_lists(path: Path) -> dict[int, np.ndarray]:
 def generated(folder: Path, frames: int = 100) -> Path:
     """A file of one body with values as long as genuine ones (some 280 KB)."""
     numbers = np.random.default_rng(0).normal(size=(frames, ntu_skeleton.JOINTS, len(ntu_skeleton.FIELDS)))
-    numbers[:, :, 3:7] = numbers[:, :, 3:7] * 50 + 500
+    numbers[:, :, 3:7] = numbers[:, :, 3:7] * 50 + 500  # coordinates in the depth and colour images, in pixels
     lines = [str(frames)]
     for frame in numbers:
         lines += ["1", "72057594037931101 0 1 1 1 1 0 0.02764709 0.05745083 2", str(ntu_skeleton.JOINTS)]
         lines += [" ".join(f"{value:.7g}" for value in joint[:11]) + " 2" for joint in frame]
     path = folder / "generated.skeleton"
+    # Genuine files end their lines as Windows does.
     path.write_bytes("\r\n".join([*lines, ""]).encode())
     return path
 
@@ -80,30 +81,31 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = options.file or generated(Path(folder))
-        ways = {
+        parsers = {
             "loop of dicts": lambda: loop_of_dicts(path),
             "loop of lists": lambda: loop_of_lists(path),
             "read": lambda: ntu_skeleton.read(path),
             "read, all fields": lambda: ntu_skeleton.read(path, ntu_skeleton.FIELDS),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
+        times: dict[str, list[float]] = {name: [] for name in parsers}
         for _ in range(options.repeats):
-            for name, way in ways.items():
-                # Some in a row, as files are read one after the other: the first after another way finds cold caches.
+            for name, parse in parsers.items():
+                # Some in a row, as files are read: the first after another parser finds cold caches.
                 for _ in range(5):
                     start = time.perf_counter()
-                    way()
+                    parse()
                     times[name].append(time.perf_counter() - start)
         size = path.stat().st_size
     medians = {name: statistics.median(values) for name, values in times.items()}
-    ours = [name for name in ways if name.startswith("read")]
+    ours = [name for name in parsers if name.startswith("read")]
     result = {
         "file": path.name,
         "bytes": size,
         "repeats": 5 * options.repeats,
         "milliseconds": {name: round(1e3 * value, 3) for name, value in medians.items()},
         "ratio": {
-            name: {loop: round(medians[loop] / medians[name], 2) for loop in ways if loop not in ours} for name in ours
+            name: {loop: round(medians[loop] / medians[name], 2) for loop in parsers if loop not in ours}
+            for name in ours
         },
     }
     if options.json:

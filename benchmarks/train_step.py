@@ -41,7 +41,7 @@ KEEP_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MA
 
 
 class DenseBlock(nn.Module):
-    """A block of the network as its authors wrote it down: 1x1 convolution, einsum with the dense adjacency."""
+    """A block of the network as its authors implemented it: 1x1 convolution, einsum with the dense adjacency."""
 
     def __init__(self, channels_in: int, channels_out: int, adjacency: torch.Tensor, stride: int, first: bool):
         super().__init__()
@@ -89,6 +89,7 @@ class Dense(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, channels, frames, nodes, instances = x.shape
+        # The released code's order: normalise each node's channels over time, then [(b m), c, t, n].
         x = x.permute(0, 4, 3, 1, 2).contiguous().view(batch * instances, nodes * channels, frames)
         x = self.data_norm(x).view(batch, instances, nodes, channels, frames)
         x = x.permute(0, 1, 3, 4, 2).contiguous().view(batch * instances, channels, frames, nodes)
@@ -108,6 +109,7 @@ def copy_parameters(ours: STGCN, dense: Dense) -> None:
         copy_norm(ours.data_norm, dense.data_norm)
         for ours_block, block in zip(ours.blocks, dense.blocks, strict=True):
             out, channels, relations, _ = ours_block.spatial.weight.shape
+            # Ours is [out, C, K, 1]; the dense one has a block of outputs per relation.
             block.mix.weight.copy_(
                 ours_block.spatial.weight.permute(2, 0, 1, 3).reshape(relations * out, channels, 1, 1)
             )
@@ -131,26 +133,27 @@ def resident() -> int:
 
 def peak_extra(run: Callable[[], object]) -> float:
     """The highest resident memory while `run` runs less that before, in MB, sampled every half millisecond."""
+    # Freed memory that is still resident would hide what the run takes.
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = highest = resident()
-    over = threading.Event()
+    finished = threading.Event()
 
     def watch() -> None:
         nonlocal highest
-        while not over.wait(0.0005):
+        while not finished.wait(0.0005):
             highest = max(highest, resident())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     run()
-    over.set()
+    finished.set()
     watcher.join()
     return (highest - before) / 1e6
 
 
 def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds on the clock and of CPU of every run, in turn, after two rounds that are not counted."""
+    """Seconds on the clock and of CPU time of every run, in turn, after two rounds that are not counted."""
     seconds: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in runs} for kind in ("clock", "cpu")}
     for i in range(rounds + 2):
         for name, run in runs.items():
@@ -178,7 +181,7 @@ def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
     ours.eval()
     dense.eval()
     with torch.no_grad():
-        apart = float((ours(x) - dense(theirs)).abs().max() / dense(theirs).abs().max())
+        difference = float((ours(x) - dense(theirs)).abs().max() / dense(theirs).abs().max())
 
     def step(model: nn.Module, x: torch.Tensor, optimizer: torch.optim.Optimizer) -> Callable[[], object]:
         def run() -> None:
@@ -211,7 +214,7 @@ def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
         how: [a / b for a, b in zip(values["ours"], values["dense"], strict=True)] for how, values in seconds.items()
     }
     return {
-        "largest relative difference of logits": apart,
+        "largest relative difference of logits": difference,
         "seconds": {name: statistics.median(values) for name, values in seconds["clock"].items()},
         "ratio": statistics.median(ratios["clock"]),
         "ratio, middle half": statistics.quantiles(ratios["clock"], n=4)[::2],
@@ -233,7 +236,7 @@ def main() -> None:
         print(json.dumps(measure(arguments.one, arguments.shape, arguments.rounds)))
         return
     results: dict[str, dict[str, Any]] = {}
-    for name, setting in {"allocator as it comes": {}, "allocator keeps pages": KEEP_PAGES}.items():
+    for name, setting in {"default allocator": {}, "allocator keeps pages": KEEP_PAGES}.items():
         results[name] = {}
         print(name)
         for kind in KINDS:
@@ -244,16 +247,16 @@ def main() -> None:
             )
             entry = results[name][kind] = json.loads(child.stdout)
             low, high = entry["ratio, middle half"]
-            took, memory, differ = (
+            seconds, memory, difference = (
                 entry["seconds"],
                 entry["peak extra MB"],
                 entry["largest relative difference of logits"],
             )
             print(
-                f"  {kind:14s} ours {took['ours'] * 1e3:6.0f} ms, dense {took['dense'] * 1e3:6.0f} ms, "
+                f"  {kind:14s} ours {seconds['ours'] * 1e3:6.0f} ms, dense {seconds['dense'] * 1e3:6.0f} ms, "
                 f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}), of CPU time {entry['ratio of CPU time']:.2f}; "
                 f"peak extra memory {memory['ours']:.0f} of {memory['dense']:.0f} MB; "
-                f"logits differ by at most {differ:.0e}, relative",
+                f"logits differ by at most {difference:.0e}, relative",
                 flush=True,
             )
     if arguments.json:
