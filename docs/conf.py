@@ -1,4 +1,4 @@
-"""The documentation's settings; built with `python -m sphinx -W docs docs/_build`."""
+"""Settings of the documentation; build it with `python -m sphinx -W docs docs/_build`."""
 
 import os
 import sys
@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "charts",
+    "reference",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -44,13 +45,13 @@ html_title = "stexplain"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
-# Two spellings of one attribute (a dataclass field and its line in "Attributes") are one thing.
+# A dataclass field and its line in "Attributes" are the same attribute: without this, autodoc warns of a duplicate.
 napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]
 
 
 def literal_equations(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Shows an indented paragraph of a docstring as it stands: it is an equation, not a quotation."""
+    """Shows an indented paragraph of a docstring literally: it is an equation, not a quotation."""
     shown: list[str] = []
     for line in lines:
         before = next((text for text in reversed(shown) if text.strip()), "")
@@ -62,5 +63,5 @@ def literal_equations(app: object, what: str, name: str, obj: object, options: o
 
 
 def setup(app) -> None:  # type: ignore[no-untyped-def]
-    # Before napoleon, which has the usual priority of 500.
+    # Before napoleon, which has the default priority of 500.
     app.connect("autodoc-process-docstring", literal_equations, priority=400)
