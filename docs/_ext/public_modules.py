@@ -21,9 +21,16 @@ def exported() -> dict[str, str]:
     return names
 
 
-def modules(name: str, *, everything: bool = False) -> list[str]:
-    """The modules at and below `name` that define a public name, or all of them."""
-    path = getattr(import_module(name), "__path__", None)
-    below = [] if path is None else [found.name for found in pkgutil.walk_packages(path, f"{name}.") if not found.ispkg]
+def modules(names: str, *, everything: bool = False, left_out: str = "") -> list[str]:
+    """The modules at and below `names` (separated by spaces) that define a public name, or all; without `left_out`."""
     public = set(exported().values())
-    return [module for module in ([name] if path is None else below) if everything or path is None or module in public]
+    found = []
+    for name in names.split():
+        path = getattr(import_module(name), "__path__", None)
+        if path is None:  # a module, not a package
+            found.append(name)
+            continue
+        below = [entry.name for entry in pkgutil.walk_packages(path, f"{name}.") if not entry.ispkg]
+        found += [module for module in below if everything or module in public]
+    skipped = tuple(f"{package}." for package in left_out.split())
+    return [module for module in dict.fromkeys(found) if not (skipped and module.startswith(skipped))]
