@@ -13,7 +13,7 @@ from stexplain.bench.comparison_experiment import comparison_experiment
 from stexplain.bench.experiment import experiment
 from stexplain.bench.forecast_experiment import forecast_experiment
 from stexplain.bench.run import KINDS
-from stexplain.cards import DatasetCard, Protocol, SeriesCard, any_card, card_path, imported, model_card
+from stexplain.cards import DatasetCard, Protocol, SeriesCard, any_card, card_path, import_object, model_card
 from stexplain.errors import CardError, StexplainError, suggest
 from stexplain.graph import STGraph
 
@@ -169,7 +169,7 @@ def _protocol(protocol: Protocol) -> Iterator[str]:
 
 def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tuple[str, ...]) -> Iterator[str]:
     try:
-        module = imported(path, f"the card {card.name!r}")
+        module = import_object(path, f"the card {card.name!r}")
     except StexplainError as error:
         yield f"{field}: {error}"
         return

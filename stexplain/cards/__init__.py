@@ -1,4 +1,4 @@
-"""Cards: TOML files that declare datasets, series and models, for a person to review."""
+"""Cards: TOML files that declare datasets, series and models; found by name or path, read and validated."""
 
 from stexplain.cards.dataset import AxesPart as AxesPart
 from stexplain.cards.dataset import ClassPart as ClassPart
@@ -13,18 +13,18 @@ from stexplain.cards.fields import NonNegative as NonNegative
 from stexplain.cards.fields import Positive as Positive
 from stexplain.cards.fields import Share as Share
 from stexplain.cards.fields import Value as Value
-from stexplain.cards.files import Card as Card
-from stexplain.cards.files import Part as Part
 from stexplain.cards.files import card_names as card_names
 from stexplain.cards.files import card_path as card_path
 from stexplain.cards.files import card_values as card_values
-from stexplain.cards.files import imported as imported
 from stexplain.cards.files import load_card as load_card
 from stexplain.cards.files import read_toml as read_toml
+from stexplain.cards.imports import import_object as import_object
 from stexplain.cards.model import Augment as Augment
 from stexplain.cards.model import ModelCard as ModelCard
 from stexplain.cards.model import Recipe as Recipe
 from stexplain.cards.model import model_card as model_card
+from stexplain.cards.part import Card as Card
+from stexplain.cards.part import Part as Part
 from stexplain.cards.series import SeriesCard as SeriesCard
 from stexplain.cards.series import SeriesPart as SeriesPart
 from stexplain.cards.series import Splits as Splits

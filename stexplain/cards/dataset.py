@@ -5,12 +5,13 @@ from pathlib import Path
 from pydantic import Field
 
 from stexplain.cards.fields import Count, Positive, Value
-from stexplain.cards.files import Card, Part, card_path, card_values, load_card
+from stexplain.cards.files import card_path, card_values, load_card
+from stexplain.cards.part import Card, Part
 from stexplain.errors import CardError
 
 
 class GraphPart(Part):
-    """The graph: `nodes` in the order of the data, `edges` as pairs of names, and what drawing needs."""
+    """The graph: `nodes` in the order of the data, `edges` as pairs of names, groups and positions for drawing."""
 
     nodes: list[str]
     edges: list[tuple[str, str]]
@@ -22,7 +23,7 @@ class GraphPart(Part):
 
 
 class AxesPart(Part):
-    """The axes of a sample: how many `instances`, which `channels`, in what `unit`, frames per second."""
+    """The axes of a sample: number of `instances`, names of `channels`, their `unit`, frames per second."""
 
     instances: Count = 1
     channels: list[str]
@@ -31,7 +32,7 @@ class AxesPart(Part):
 
 
 class ClassPart(Part):
-    """One class: the `id` by which files name it, its `name`, and how many `instances` (persons) act in it."""
+    """One class: its `id` in the files, its `name`, and the number of `instances` (persons) in it."""
 
     id: Value
     name: str
@@ -46,10 +47,10 @@ class Selection(Part):
 
 
 class Protocol(Part):
-    """How recordings are split: `train` by a field, the rest is the test split.
+    """A split protocol: `train` selects the training recordings by a field, the rest is the test split.
 
-    `validation` is a part of the training recordings, set aside for early stopping; the test split is never used for
-    that. Where `test` is given, recordings that are in neither are left out.
+    `validation` selects the part of the training recordings that is held out for early stopping; the test split is
+    never used for that. Where `test` is given, recordings in neither are excluded.
     """
 
     title: str
@@ -59,7 +60,7 @@ class Protocol(Part):
 
 
 class DatasetCard(Card):
-    """A dataset of recordings: its graph, axes, classes and protocols, its licence, and how to get it."""
+    """A dataset of recordings: graph, axes, classes, protocols, licence, and how to obtain it."""
 
     title: str
     summary: str
@@ -85,10 +86,10 @@ def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
     """The dataset card of this name, or at this path: of recordings, not of a series (see `series_card`).
 
     Args:
-        card: a bundled name, a path to a card's file or folder, or a card, which comes back as it is.
+        card: a bundled name, a path to a card's file or folder, or a card, which is returned unchanged.
 
     Raises:
-        CardError: where there is none, or it says something impossible: names the file, the field and the remedy.
+        CardError: where there is none, or it is invalid; with the file, the field and the remedy.
 
     Example:
         >>> dataset_card("ntu").graph.nodes[20]
@@ -102,14 +103,14 @@ def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
         return card
     if is_series_card(card):
         raise CardError(
-            f"the card {str(card)!r} is of a series of readings; wanted one of recordings with classes. "
-            "load_dataset reads both; series_card gives this one."
+            f"card: got {str(card)!r}, a series; expected a dataset of recordings with classes. load_dataset reads "
+            "both; series_card reads this one."
         )
     return load_card("datasets", card, DatasetCard)
 
 
 def is_series_card(card: "str | Path") -> bool:
-    """Whether the dataset card of this name, or at this path, is of a series: whether it has a part `series`.
+    """Whether the dataset card of this name, or at this path, is of a series: whether it has a table [series].
 
     Raises:
         CardError: where there is none, or it is not TOML.

@@ -1,4 +1,4 @@
-"""Types of values that cards share."""
+"""The types of values that several cards use."""
 
 from typing import Annotated
 

@@ -6,16 +6,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from stexplain.cards.fields import Count, NonNegative, Positive
-from stexplain.cards.files import Card, Part, load_card
+from stexplain.cards.files import load_card
+from stexplain.cards.part import Card, Part
 from stexplain.errors import CardError, suggest
 
 
 class Augment(Part):
-    """Random changes of training samples. Each is off at its default.
+    """Random augmentation of training samples. Each is off by default.
 
     Attributes:
-        crop: the shortest share of the frames that a random crop keeps, in (0, 1]; 1 keeps all.
-        rotate: the largest angle about the vertical axis, in degrees, either way.
+        crop: the smallest share of the frames in a random crop, in (0, 1]; 1: no crop.
+        rotate: the largest angle about the vertical axis, in degrees, in both directions.
         scale: the largest relative change of size, such as 0.1 for 0.9 to 1.1.
     """
 
@@ -25,25 +26,25 @@ class Augment(Part):
 
 
 class Recipe(Part):
-    """How a model is trained and what it is given.
+    """A training recipe: preprocessing, optimiser and schedule.
 
-    A recipe for clips says how they are sampled, by `frames` and `sampling`. One for forecasts says neither: the
-    windows of a series are given as they are.
+    A recipe for clips has `frames` and `sampling`. One for forecasts has neither: the windows of a series have the
+    length that the model takes.
 
     Attributes:
-        summary: one line on what the recipe is for, and its source.
-        frames: T, the number of frames that the model sees of a clip.
-        sampling: `pad` repeats nothing and fills with invalid frames up to `frames` (longer clips are cut at the
-            end); `resample` stretches the valid frames linearly to `frames`.
+        summary: one line: what the recipe is for, and its source.
+        frames: T, the number of input frames per clip.
+        sampling: `pad` appends invalid frames up to `frames` (longer clips are cut at the end); `resample`
+            interpolates the valid frames linearly to `frames`.
         center: `none`, or `first`: subtract the centre node of the first valid frame of the first instance.
-        augment: random changes of training samples.
+        augment: random augmentation of training samples.
         optimizer: `sgd`, `adamw` or `rmsprop`.
         rate: the (highest) learning rate.
         schedule: `step` (times `decay` at `milestones`, in epochs), `one-cycle` or `cosine`.
-        select: which epoch's weights are kept: `last`, or `best` on the validation part (by accuracy, or by the error
-            of forecasts).
-        patience: epochs without improvement on validation before training stops; none: never stop early.
-        hyperparameters: of the model card, overridden for this recipe (such as a smaller width).
+        select: the epoch whose weights are used: `last`, or `best` on the validation split (by accuracy, or by the
+            error of forecasts).
+        patience: epochs without improvement on the validation split before training stops; none: no early stopping.
+        hyperparameters: replace those of the model card for this recipe (such as a smaller width).
     """
 
     summary: str
@@ -69,26 +70,26 @@ class Recipe(Part):
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
         if (self.frames is None) != (self.sampling is None):
-            raise ValueError("frames and sampling go together: give both (for clips) or neither (for forecasts)")
+            raise ValueError("got only one of frames and sampling; expected both (clips) or neither (forecasts)")
         return self
 
     @property
     def clip_frames(self) -> int:
-        """`frames`, of a recipe for clips.
+        """`frames` of a recipe for clips.
 
         Raises:
-            CardError: of a recipe for forecasts.
+            CardError: where the recipe is for forecasts.
         """
         if self.frames is None:
             raise CardError(
-                f"this recipe ({self.summary}) says no `frames` and `sampling`: it is for forecasts, and clips came. "
-                "Take a recipe of a model for clips."
+                f"recipe: got one for forecasts, without `frames` and `sampling` ({self.summary}); expected one for "
+                "clips. Use a recipe of a model for clips."
             )
         return self.frames
 
 
 class ModelCard(Card):
-    """A model: which architecture with which hyperparameters, and the recipes it is trained by."""
+    """A model: its architecture, hyperparameters and training recipes."""
 
     title: str
     summary: str

@@ -1,4 +1,4 @@
-"""Cards of series: long readings on a graph that come with their graph, such as loop detectors on a road network."""
+"""Cards of series: one long multivariate time series on a graph, such as loop detectors on a road network."""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,12 +8,13 @@ from pydantic import Field, model_validator
 
 from stexplain.cards.dataset import DatasetCard, dataset_card, is_series_card
 from stexplain.cards.fields import Count, Positive
-from stexplain.cards.files import Card, Part, load_card
+from stexplain.cards.files import load_card
+from stexplain.cards.part import Card, Part
 from stexplain.errors import CardError, suggest
 
 
 class Splits(Part):
-    """Shares of the time that train and validate, in the order of time; the rest tests."""
+    """The shares of time of the training and the validation split, in the order of time; the rest is the test split."""
 
     train: Annotated[float, Field(gt=0, lt=1)] = 0.7
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -21,23 +22,26 @@ class Splits(Part):
     @model_validator(mode="after")
     def _rest(self) -> "Splits":
         if self.train + self.validation >= 1:
-            raise ValueError("train and validation leave nothing to test")
+            raise ValueError(
+                f"got train {self.train} and validation {self.validation}; expected a sum below 1, so that a "
+                "test split is left"
+            )
         return self
 
 
 class SeriesPart(Part):
-    """The series.
+    """The table [series].
 
     Attributes:
         channels: names of the C channels.
-        target_channel: the name of the one that is predicted.
+        target_channel: the name of the channel to forecast.
         unit: of the target channel.
-        minutes: from one frame to the next.
-        start: the time of the first frame, where the files do not tell.
-        window: how many frames a forecaster reads.
-        horizon: how many frames it predicts.
-        missing: a value that means that there is no reading; none: only NaN does.
-        splits: how time is split.
+        minutes: time between two frames.
+        start: the time of the first frame, where the files do not hold it.
+        window: number of input frames of a forecaster.
+        horizon: number of frames that it forecasts.
+        missing: the value that marks a missing observation; none: only NaN does.
+        splits: the shares of the splits.
     """
 
     channels: Annotated[list[str], Field(min_length=1)]
@@ -54,19 +58,19 @@ class SeriesPart(Part):
     def _known(self) -> "SeriesPart":
         if self.target_channel not in self.channels:
             raise ValueError(
-                f"target_channel is {self.target_channel!r}, which is no channel. "
+                f"got target_channel {self.target_channel!r}; expected one of the channels. "
                 + suggest(self.target_channel, self.channels)
             )
         return self
 
 
 class SeriesCard(Card):
-    """A series: its channels and splits, its licence, and how to get it. The graph comes with the data.
+    """A series: channels, splits, licence, and how to obtain it. The graph is in the data's own files.
 
     Attributes:
-        reader: an import path, ``"package.module"``, whose `read(path, card)` gives a `SeriesFile`.
+        reader: an import path, ``"package.module"``, whose `read(path, card)` returns a `SeriesFile`.
         planted: an import path whose `generate(card, out, *, seed)` writes files that the reader reads, or none.
-        files: names of the files, where they differ from what the reader looks for: ``readings``, ``adjacency``,
+        files: names of the files, where they differ from the reader's defaults: ``readings``, ``adjacency``,
             ``distances``.
     """
 
@@ -86,10 +90,10 @@ def series_card(card: "str | Path | SeriesCard") -> SeriesCard:
     """The series card of this name, or at this path.
 
     Args:
-        card: a bundled name, a path to a card's file or folder, or a card, which comes back as it is.
+        card: a bundled name, a path to a card's file or folder, or a card, which is returned unchanged.
 
     Raises:
-        CardError: where there is none, it says something impossible, or it is of recordings.
+        CardError: where there is none, it is invalid, or it is of recordings.
 
     Example:
         >>> series_card("metr-la").series.missing
@@ -98,10 +102,10 @@ def series_card(card: "str | Path | SeriesCard") -> SeriesCard:
     if isinstance(card, SeriesCard):
         return card
     if not is_series_card(card):
-        dataset_card(card)  # says what is wrong with a card that is of neither kind
+        dataset_card(card)  # raises for a card of neither kind, with its wrong fields
         raise CardError(
-            f"the card {str(card)!r} is of recordings with classes; wanted one of a series, with a part [series]. "
-            "load_dataset reads both; dataset_card gives this one."
+            f"card: got {str(card)!r}, a dataset of recordings with classes; expected a series, with a table [series]. "
+            "load_dataset reads both; dataset_card reads this one."
         )
     return load_card("datasets", card, SeriesCard)
 
@@ -110,7 +114,7 @@ def any_card(card: "str | Path") -> DatasetCard | SeriesCard:
     """The dataset card of this name, or at this path, of either kind.
 
     Raises:
-        CardError: where there is none, or it says something impossible.
+        CardError: where there is none, or it is invalid.
 
     Example:
         >>> [type(any_card(name)).__name__ for name in ("ntu", "metr-la")]

@@ -6,7 +6,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
-from stexplain.cards import DatasetCard, Recipe, SeriesCard, dataset_card, imported, is_series_card, series_card
+from stexplain.cards import DatasetCard, Recipe, SeriesCard, dataset_card, import_object, is_series_card, series_card
 from stexplain.data.clips import Clips
 from stexplain.data.planted.cache import planted_series, planted_store
 from stexplain.data.series import WindowedSeries
@@ -187,7 +187,7 @@ def load_series(
 
 
 def _read_series(folder: Path, card: SeriesCard) -> SeriesFile:
-    file: SeriesFile = imported(card.reader, f"the card {card.name!r}").read(folder, card)
+    file: SeriesFile = import_object(card.reader, f"the card {card.name!r}").read(folder, card)
     time, minutes = file.time, card.series.minutes
     # The first step is enough to tell a wrong dataset; `WindowedSeries` checks that all steps are equal.
     if time is not None and len(time) > 1 and time[1] - time[0] != pd.Timedelta(minutes=minutes):
@@ -211,7 +211,7 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a store that `stexplain data prepare` made.")
-    if imported(card.reader, f"the card {card.name!r}").find(folder, card):
+    if import_object(card.reader, f"the card {card.name!r}").find(folder, card):
         raise InputError(
             f"{folder} holds recordings as downloaded, not a prepared store. Prepare them once, then give DIR:\n"
             f"  stexplain data prepare {card.name} {folder} --out DIR"

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from stexplain.cards import ModelCard, Recipe, card_names, imported, model_card
+from stexplain.cards import ModelCard, Recipe, card_names, import_object, model_card
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
 from stexplain.files import atomic_write, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
@@ -168,13 +168,13 @@ def load_model(
 
 def _tells_classes(architecture: str, what: str) -> bool:
     """Whether an architecture is built for a number of classes."""
-    return "classes" in inspect.signature(imported(architecture, what)).parameters
+    return "classes" in inspect.signature(import_object(architecture, what)).parameters
 
 
 def _build(
     architecture: str, what: str, graph: STGraph, classes: int | None, hyperparameters: Mapping[str, Any]
 ) -> nn.Module:
-    made = imported(architecture, what)
+    made = import_object(architecture, what)
     known = [name for name in inspect.signature(made).parameters if name not in ("graph", "classes")]
     for name in hyperparameters:
         if name not in known:

@@ -95,7 +95,7 @@ def test_a_card_without_fault(tmp_path):
     [
         ('title = "Mine"', 'title = "Mine', "is not TOML"),
         ('title = "Mine"', 'titel = "Mine"', "titel: there is no such field. Did you mean 'title'?"),
-        ('unit = "m"\n', "", "axes.unit: is missing"),
+        ('unit = "m"\n', "", "axes.unit: required, but missing"),
         ('["hip", "knee"]', '["hipp", "knee"]', "names the unknown node 'hipp'. Did you mean 'hip'?"),
         ('"foot"]\n', '"foot", "hip"]\n', "graph.nodes: 'hip' is there 2 times"),
         ('"knee"], [', '"knee"], ["knee", "hip"], [', "got 'hip' - 'knee' more than once"),
@@ -143,8 +143,16 @@ def test_another_folder_name_is_a_warning(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('target_channel = "speed"', 'target_channel = "flow"', "target_channel is 'flow', which is no channel"),
-        ("minutes = 5", "minutes = 5\nsplits = { train = 0.9, validation = 0.1 }", "leave nothing to test"),
+        (
+            'target_channel = "speed"',
+            'target_channel = "flow"',
+            "got target_channel 'flow'; expected one of the channels",
+        ),
+        (
+            "minutes = 5",
+            "minutes = 5\nsplits = { train = 0.9, validation = 0.1 }",
+            "got train 0.9 and validation 0.1; expected a sum below 1",
+        ),
         ("minutes = 5", "minutes = -5", "series.minutes: .*greater than 0"),
         ("minutes = 5", "minutes = 5\nwindw = 12", "series.windw: there is no such field. Did you mean 'window'"),
         ("stexplain.data.readers.speeds_csv", "stexplain.data.scaler", "reader: .*has no function 'read'"),
@@ -162,8 +170,8 @@ def test_each_fault_of_a_series_card_is_told(tmp_path, old, new, says):
         (CARD, "kind = 'forecst'", "Did you mean 'forecast'"),
         (CARD, "kind = 'forecast'", "not for a card of recordings"),
         (SERIES, "kind = 'comparison'", "not for a card of a series"),
-        (SERIES, "kind = 'forecast'", "title: is missing"),
-        (CARD, "kind = 'recognition'", "runs: is missing"),
+        (SERIES, "kind = 'forecast'", "title: required, but missing"),
+        (CARD, "kind = 'recognition'", "runs: required, but missing"),
     ],
 )
 def test_each_fault_of_an_experiment_is_told(tmp_path, text, kind, says):

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from stexplain.cards import card_names, dataset_card, imported, is_series_card, series_card
+from stexplain.cards import card_names, dataset_card, import_object, is_series_card, series_card
 from stexplain.data.recording import Recording
 from stexplain.data.series_file import SeriesFile
 from stexplain.errors import DataError
@@ -23,7 +23,7 @@ def card(request):
 
 
 def test_an_empty_folder_holds_nothing(card, tmp_path):
-    assert imported(card.reader, card.name).find(tmp_path, card) == []
+    assert import_object(card.reader, card.name).find(tmp_path, card) == []
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -31,16 +31,16 @@ def test_a_broken_file_is_named_and_nothing_else_is_raised(card, tmp_path, conte
     path = tmp_path / "broken file.x"
     path.write_bytes(content)
     with pytest.raises(DataError, match="broken file"):
-        imported(card.reader, card.name).read(path)
+        import_object(card.reader, card.name).read(path)
 
 
 def test_a_missing_file_is_named(card, tmp_path):
     with pytest.raises(DataError, match="not there"):
-        imported(card.reader, card.name).read(tmp_path / "not there")
+        import_object(card.reader, card.name).read(tmp_path / "not there")
 
 
 def test_read_gives_a_recording(card):
-    hints = inspect.get_annotations(imported(card.reader, card.name).read, eval_str=True)
+    hints = inspect.get_annotations(import_object(card.reader, card.name).read, eval_str=True)
     assert hints["return"] is Recording
 
 
@@ -48,7 +48,7 @@ def test_read_gives_a_recording(card):
 def reader(request):
     if request.param == "stexplain.data.readers.metr_la_h5":
         pytest.importorskip("h5py")
-    return imported(request.param, "the test")
+    return import_object(request.param, "the test")
 
 
 @pytest.mark.parametrize("content", CONTENTS)

@@ -81,8 +81,8 @@ def test_rmsprop_takes_its_numbers_from_the_recipe() -> None:
 
 
 def test_a_recipe_samples_clips_or_says_nothing_of_them() -> None:
-    with pytest.raises(ValueError, match="frames and sampling go together"):
+    with pytest.raises(ValueError, match="got only one of frames and sampling"):
         recipe(sampling=None)
     assert recipe(frames=7).clip_frames == 7
-    with pytest.raises(CardError, match="it is for forecasts, and clips came"):
+    with pytest.raises(CardError, match="got one for forecasts"):
         _ = recipe(frames=None, sampling=None).clip_frames

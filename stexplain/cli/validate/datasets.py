@@ -63,12 +63,12 @@ def validate_recordings(card: DatasetCard, data: Path | None) -> None:
     Raises:
         InputError: where it is neither.
     """
-    from stexplain.cards import imported
+    from stexplain.cards import import_object
 
     if data is None or is_store(data):
         return
     # Readers import numpy and pandas, no torch; they list names here and open no file.
-    if not data.is_dir() or not imported(card.reader, f"the card {card.name!r}").find(data, card):
+    if not data.is_dir() or not import_object(card.reader, f"the card {card.name!r}").find(data, card):
         raise InputError(
             f"--data: got {data}, which is neither a prepared store nor a folder of recordings of {card.name!r}. "
             f"How to get them: {card.obtain.strip()}"

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from stexplain.cards import Card, DatasetCard, dataset_card, imported
+from stexplain.cards import Card, DatasetCard, dataset_card, import_object
 from stexplain.errors import DataError, StexplainError
 from stexplain.version import __version__
 
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
         card = dataset_card(Path(card_path))
         if card.planted is None:
             raise DataError(f"the card {card.name!r} names no generator")
-        imported(card.planted, f"the card {card.name!r}").generate(card, Path(out), seed=int(seed))
+        import_object(card.planted, f"the card {card.name!r}").generate(card, Path(out), seed=int(seed))
     except StexplainError as error:
         Path(told).write_text(str(error), "utf-8")
         return error.exit_code

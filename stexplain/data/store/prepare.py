@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from stexplain.cards import DatasetCard, dataset_card, imported
+from stexplain.cards import DatasetCard, dataset_card, import_object
 from stexplain.data.recording import KEEP, Keep, RecordingFile
 from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import VERSION, Store, is_store
@@ -134,7 +134,7 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         raise InputError(f"{raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
     if is_store(raw):
         raise InputError(f"{raw} is a prepared store already. Give the folder of recordings as downloaded.")
-    sources: list[RecordingFile] = imported(card.reader, f"the card {card.name!r}").find(raw, card)
+    sources: list[RecordingFile] = import_object(card.reader, f"the card {card.name!r}").find(raw, card)
     if not sources:
         raise InputError(
             f"{raw} holds no recordings that {card.reader} can read. How to get {card.name!r}: {card.obtain.strip()}"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stexplain.cards import imported
+from stexplain.cards import import_object
 from stexplain.data.recording import Recording, choose_bodies
 from stexplain.errors import DataError, StexplainError
 from stexplain.files import atomic_write, read_json
@@ -72,7 +72,7 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
     Raises:
         DataError: where the disk is full. A broken recording is no error: it is left out, and its entry says why.
     """
-    reader = imported(plan["reader"], f"the card {plan['card']!r}")
+    reader = import_object(plan["reader"], f"the card {plan['card']!r}")
     nodes = len(plan["nodes"])
     entries: list[dict[str, Any]] = []
     x = [np.zeros((0, nodes, 3), np.float32)]
