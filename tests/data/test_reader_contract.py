@@ -61,10 +61,10 @@ def test_a_broken_file_of_a_series_is_named_and_nothing_else_is_raised(reader, t
 
 def test_a_missing_file_of_a_series_is_named(reader, tmp_path):
     card = small_card(tmp_path / "card", reader.__name__)
-    with pytest.raises(DataError, match=r"not there is not there. Give the folder that holds the readings"):
+    with pytest.raises(DataError, match=r"not there is not there. Give the folder that holds the values"):
         reader.read(tmp_path / "not there", card)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty holds no .*, the readings. It holds: nothing"):
+    with pytest.raises(DataError, match=r"empty holds no .*, the values. It holds: nothing"):
         reader.read(tmp_path / "empty", card)
 
 

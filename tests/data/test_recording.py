@@ -14,11 +14,11 @@ def three_bodies() -> Recording:
 
 def test_energy_is_the_spread_over_valid_frames_summed_over_axes():
     recording = three_bodies()
-    wanted = []
+    expected = []
     for body in recording.xyz.astype(float):
         points = [point for frame in body for point in frame if not np.isnan(point).any()]
-        wanted.append(sum(np.std([point[axis] for point in points]) for axis in range(3)))
-    np.testing.assert_allclose(motion_energy(recording), wanted, rtol=1e-6)
+        expected.append(sum(np.std([point[axis] for point in points]) for axis in range(3)))
+    np.testing.assert_allclose(motion_energy(recording), expected, rtol=1e-6)
 
 
 def test_choices():

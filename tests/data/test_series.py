@@ -28,8 +28,8 @@ def test_a_window_reads_its_frames_and_predicts_the_next():
     windows = series(stride=2)
     assert len(windows) == 27
     batch = windows.batch([0, 5])
-    wanted = 10.0 * np.arange(10, 14)[:, None] + np.arange(3)
-    np.testing.assert_array_equal(batch.x[1, 0, :, :, 0], wanted)
+    expected = 10.0 * np.arange(10, 14)[:, None] + np.arange(3)
+    np.testing.assert_array_equal(batch.x[1, 0, :, :, 0], expected)
     np.testing.assert_array_equal(batch.y[1], 10.0 * np.arange(14, 17)[:, None] + np.arange(3))
     assert batch.x.dtype == batch.y.dtype == torch.float32
     assert batch.x.shape == (2, 1, 4, 3, 1)
@@ -139,7 +139,7 @@ def test_the_target_is_its_channel_and_one_channel_needs_no_axis():
 def test_whatever_holds_the_readings_gives_the_same_windows(kind, tmp_path):
     values = np.random.default_rng(0).uniform(1, 70, (50, 3))
     values[4, 1] = np.nan
-    wanted = WindowedSeries(values, window=4, horizon=3).batch([7, 0, 3])
+    expected = WindowedSeries(values, window=4, horizon=3).batch([7, 0, 3])
     given: object = values
     if kind == "frame":
         given = pd.DataFrame(values)
@@ -155,7 +155,7 @@ def test_whatever_holds_the_readings_gives_the_same_windows(kind, tmp_path):
         given = file.create_dataset("speed", data=values)
     found = WindowedSeries(given, window=4, horizon=3).batch([7, 0, 3])
     for name in ("x", "y", "observed", "y_observed"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_the_series_is_not_copied():

@@ -45,10 +45,10 @@ def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
     assert x.dtype == np.float32
     for row, number in enumerate(chosen):
         clip = clips[number]
-        wanted, there = slow_resample(np.nan_to_num(clip), ~np.isnan(clip[:, :, 0, 0]), frames)
-        wanted, there = wanted[:instances], there[:instances]
+        expected, there = slow_resample(np.nan_to_num(clip), ~np.isnan(clip[:, :, 0, 0]), frames)
+        expected, there = expected[:instances], there[:instances]
         np.testing.assert_array_equal(valid[row, : len(there)], there)
-        np.testing.assert_allclose(x[row, : len(there)], wanted, atol=1e-5)
+        np.testing.assert_allclose(x[row, : len(there)], expected, atol=1e-5)
         assert not valid[row, len(there) :].any()
         assert not x[row, len(there) :].any()
 
@@ -75,9 +75,9 @@ def test_padding_and_cutting():
     x, valid, _ = read_frames(rows, chosen, 2, plan_frames(rows, chosen, recipe(6, "pad")))
     for row, clip in enumerate(clips):
         part = clip[:2, :6]
-        wanted = np.zeros((2, 6, 3, 3), np.float32)
-        wanted[: part.shape[0], : part.shape[1]] = np.nan_to_num(part)
-        np.testing.assert_array_equal(x[row], wanted)
+        expected = np.zeros((2, 6, 3, 3), np.float32)
+        expected[: part.shape[0], : part.shape[1]] = np.nan_to_num(part)
+        np.testing.assert_array_equal(x[row], expected)
         there = np.zeros((2, 6), bool)
         there[: part.shape[0], : part.shape[1]] = ~np.isnan(part[:, :, 0, 0])
         np.testing.assert_array_equal(valid[row], there)

@@ -1,7 +1,7 @@
 """Runs a card's generator in a process of its own: `python -m stexplain.data.planted.generate CARD OUT SEED ERROR`.
 
-A generator may start a pool of processes, and those run the caller's script again: in a notebook, or in a script
-without a `__main__` guard, that fails. Called from here, it is this module that runs again, and nothing happens.
+A generator may start a pool of processes, and each of those imports the main module again: in a notebook, or in a
+script without a `__main__` guard, that fails. Started from here, the main module is this one, which is guarded.
 """
 
 import hashlib
@@ -28,19 +28,22 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     Raises:
         DataError: where the generator fails; with its own message where it has one.
     """
-    told = out.with_name(f"{out.name}.error")
-    told.parent.mkdir(parents=True, exist_ok=True)
-    told.unlink(missing_ok=True)
-    command = [sys.executable, "-m", __name__, str(card.path), str(out), str(seed), str(told)]
+    # A file carries the message back: standard error belongs to the progress bar, which the user shall see.
+    message = out.with_name(f"{out.name}.error")
+    message.parent.mkdir(parents=True, exist_ok=True)
+    message.unlink(missing_ok=True)
+    command = [sys.executable, "-m", __name__, str(card.path), str(out), str(seed), str(message)]
+    # The caller's search path, so that its own generators and an uninstalled package are found from any folder.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     code = subprocess.run(command, env=environment, check=False).returncode
     if code:
-        why = told.read_text("utf-8") if told.is_file() else f"its process ended with {code}; its output says why"
-        raise DataError(f"the planted data of {card.name!r} could not be generated: {why}")
+        reason = message.read_text("utf-8") if message.is_file() else f"its process ended with {code}; see its output"
+        raise DataError(f"the planted data of {card.name!r} could not be generated: {reason}")
 
 
 def generator_hash(generator: ModuleType, card: Card) -> str:
     """A short hash over the card, the version and the generator's sources: what planted data depends on."""
+    # Beside the generator's own source, that of each module of its package whose names it uses.
     package = generator.__name__.rpartition(".")[0]
     used = {getattr(value, "__module__", None) for value in vars(generator).values()}
     names = {generator.__name__, *(name for name in used if isinstance(name, str) and name.startswith(f"{package}."))}
@@ -49,15 +52,15 @@ def generator_hash(generator: ModuleType, card: Card) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """The process: runs the generator, and leaves a message behind where it raises one of ours."""
-    card_path, out, seed, told = arguments
+    """The process: runs the generator, and writes the message of an error of this package to the file ERROR."""
+    card_path, out, seed, message = arguments
     try:
         card = dataset_card(Path(card_path))
         if card.planted is None:
             raise DataError(f"the card {card.name!r} names no generator")
         import_object(card.planted, f"the card {card.name!r}").generate(card, Path(out), seed=int(seed))
     except StexplainError as error:
-        Path(told).write_text(str(error), "utf-8")
+        Path(message).write_text(str(error), "utf-8")
         return error.exit_code
     return 0
 

@@ -83,7 +83,7 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
         ['f1_r001_B-double.npy', 'f1_r001_B-double.truth.npy']
     """
     if repetitions < 1:
-        raise InputError(f"repetitions is {repetitions}; wanted at least 1.")
+        raise InputError(f"repetitions is {repetitions}; expected at least 1.")
     from rich.progress import track
 
     jobs = [

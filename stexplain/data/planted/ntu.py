@@ -147,7 +147,7 @@ def _chosen(card: DatasetCard, actions: Sequence[str] | None) -> list[str]:
 def _numbers(name: str, values: Iterable[int], most: int) -> list[int]:
     numbers = list(dict.fromkeys(values))
     if not numbers or min(numbers) < 1 or max(numbers) > most:
-        raise InputError(f"{name} are {numbers}; wanted at least one, each in 1 to {most}.")
+        raise InputError(f"{name} are {numbers}; expected at least one, each in 1 to {most}.")
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""The road network of planted roads: two highways that cross, both carriageways of each, and a road beside."""
+"""The road network of the planted roads: two highways that cross, both carriageways of each, and a parallel road."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPACING = 5.0
-"""From a sensor to the next, in km."""
+"""Distance from a sensor to the next, in km."""
 RAMP = 0.6
 """The weight of a link that leaves one road for another; along a road it is 1."""
 
@@ -35,10 +35,11 @@ class Network:
 
     def gains(self, gain: float) -> NDArray[np.float64]:
         """What spreads from the sensor of the row to that of the column: upstream, the gain times a link's weight."""
-        found = np.zeros((len(self.sensors), len(self.sensors)))
+        matrix = np.zeros((len(self.sensors), len(self.sensors)))
+        # Congestion spreads against the direction of travel, so source and target change places.
         for source, target, weight in self.links:
-            found[target, source] = gain * weight
-        return found
+            matrix[target, source] = gain * weight
+        return matrix
 
     def upstream(self, hops: int) -> Sequence[Sequence[tuple[int, int]]]:
         """For each sensor those that lie up to so many links before it, each with how many."""
@@ -49,15 +50,17 @@ class Network:
         before: dict[int, list[int]] = {number: [] for number in range(len(self.sensors))}
         for source, target, _ in self.links:
             before[target].append(source)
-        found: list[list[list[tuple[int, int]]]] = []
-        near = [{number: 0} for number in before]
+        by_hops: list[list[list[tuple[int, int]]]] = []
+        distances = [{number: 0} for number in before]
+        # Breadth first, for all sensors together; five hops are the most that a generator asks for.
         for hops in range(1, 6):
-            for reached in near:
+            for reached in distances:
                 for sensor in [sensor for sensor, at in reached.items() if at == hops - 1]:
                     for other in before[sensor]:
+                        # Only the first visit counts: that is the shortest way.
                         reached.setdefault(other, hops)
-            found.append([[(sensor, at) for sensor, at in reached.items() if at] for reached in near])
-        return found
+            by_hops.append([[(sensor, at) for sensor, at in reached.items() if at] for reached in distances])
+        return by_hops
 
 
 def network() -> Network:
@@ -68,7 +71,7 @@ def network() -> Network:
         >>> len(roads.sensors), sorted(set(roads.road))
         (40, ['A east', 'A west', 'B north', 'B south', 'C east'])
     """
-    # Name, sensors, where the first lies, which way it leads, speed limit, whether its morning peak is the higher one.
+    # Name, sensors, position of the first, direction, speed limit, whether its morning peak is the higher one.
     plan = [
         ("A east", 9, (-20.0, -0.6), (1, 0), 65.0, True),
         ("A west", 9, (20.0, 0.6), (-1, 0), 65.0, False),
@@ -96,11 +99,11 @@ def network() -> Network:
         ("C east 6", "A east 8"),
     ]
     links += [(source, target, RAMP) for source, target in ramps]
-    place = {name: number for number, name in enumerate(sensors)}
+    index = {name: number for number, name in enumerate(sensors)}
     return Network(
         tuple(sensors),
         tuple(road),
-        tuple((place[source], place[target], weight) for source, target, weight in links),
+        tuple((index[source], index[target], weight) for source, target, weight in links),
         np.array(positions),
         np.array(limits),
         np.array(inbound),

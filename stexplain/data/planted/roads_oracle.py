@@ -1,7 +1,7 @@
 """Forecasts planted roads by the rules that made them: no training.
 
-The oracle verifies the planted truth: with the planted readings of a window put back to the free speed it foresees no
-slowdown, and with all others put back the same one.
+The oracle verifies the ground truth: with the causing values of a window set back to the free speed it forecasts no
+slowdown, and with all other values set back the same slowdown.
 """
 
 import numpy as np
@@ -11,18 +11,19 @@ from stexplain.axes import check_shape
 from stexplain.data.planted.roads import GAIN, TAIL, Array, World, spread
 from stexplain.errors import InputError
 
+# Below this share of the free speed a loss is noise or drift (a few standard deviations), not congestion.
 _NO_CONGESTION = 0.08
 
 
-def oracle(world: World, readings: NDArray[np.floating], first: int, horizon: int) -> Array:
-    """What the readings of a window lead to, by the dynamics of `spread`.
+def oracle(world: World, speeds: NDArray[np.floating], first: int, horizon: int) -> Array:
+    """What the speeds of a window lead to, by the dynamics of `spread`.
 
-    What a reading says is how much of the free speed is lost. A faulty sensor says nothing, and a missing reading
-    neither: there the generator's own state is taken. Congestion that begins after the window is not foreseen.
+    A speed says how much of the free speed is lost. That of a faulty sensor says nothing, and neither does a missing
+    one: there the generator's own state is used. Congestion that begins after the window is not forecast.
 
     Args:
-        world: the generator's knowledge of free speeds, faults, and of starts that are under way.
-        readings: ``[W, N]`` in mph, as recorded or altered; NaN where one is missing.
+        world: the generator's knowledge of free speeds, faults, and of congestion that is starting.
+        speeds: ``[W, N]`` in mph, original or perturbed; NaN where one is missing.
         first: the frame of the first of them.
         horizon: how many frames to forecast.
 
@@ -38,22 +39,23 @@ def oracle(world: World, readings: NDArray[np.floating], first: int, horizon: in
         >>> oracle(world, world.speed[100:112], 100, 12).shape
         (12, 40)
     """
-    sizes = check_shape("readings", readings.shape, "t n", n=world.speed.shape[1])
-    if sizes["t"] < max(TAIL) or first < 0 or first + sizes["t"] + horizon > len(world.speed):
+    window = check_shape("speeds", speeds.shape, "t n", n=world.speed.shape[1])["t"]
+    if window < max(TAIL) or first < 0 or first + window + horizon > len(world.speed):
         raise InputError(
-            f"{sizes['t']} frames from {first} on and a horizon of {horizon} came; wanted at least {max(TAIL)} frames, "
-            f"and all of it within the {len(world.speed)} of the world."
+            f"speeds: got {window} frames from {first} on and a horizon of {horizon}; expected at least {max(TAIL)} "
+            f"frames, and all of them within the {len(world.speed)} of the world."
         )
-    window, after = slice(first, first + sizes["t"]), slice(first + sizes["t"], first + sizes["t"] + horizon)
-    lost = 1 - np.asarray(readings, np.float64) / world.free[window]
-    unknown = np.isnan(lost) | (world.fault[window] > 0)
-    lost = np.where(unknown, world.lost[window], np.where(lost < _NO_CONGESTION, 0, lost))
-    ahead = spread(_under_way(world, after), world.roads.gains(GAIN), before=lost)
+    read, after = slice(first, first + window), slice(first + window, first + window + horizon)
+    lost = 1 - np.asarray(speeds, np.float64) / world.free[read]
+    unknown = np.isnan(lost) | (world.fault[read] > 0)
+    lost = np.where(unknown, world.lost[read], np.where(lost < _NO_CONGESTION, 0, lost))
+    ahead = spread(_still_starting(world, after), world.roads.gains(GAIN), before=lost)
+    # Nobody stands still entirely: the generator clips at the same share.
     return np.asarray(world.free[after] * (1 - np.clip(ahead, 0, 0.9)))
 
 
-def _under_way(world: World, after: slice) -> Array:
-    """What starts that began before these frames still add in them."""
+def _still_starting(world: World, after: slice) -> Array:
+    """What congestion that began before these frames, and is still building up, adds in them, ``[horizon, N]``."""
     known = np.zeros_like(world.starts[after])
     for begin, sensor, end in world.begun.tolist():
         if begin < after.start <= end:

@@ -1,4 +1,4 @@
-"""Reads BasicTS' layout: `data.dat` (float32, [T, N, C]), `desc.json` that tells its shape, and `adj_mx.pkl`."""
+"""Reads BasicTS' layout: `data.dat` (float32, [T, N, C]), `desc.json` with its shape, and `adj_mx.pkl`."""
 
 from pathlib import Path
 
@@ -14,41 +14,46 @@ from stexplain.graph import STGraph
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
-    """Reads the series and its graph; the readings stay on disk and are mapped into memory.
+    """Reads the series and its graph; the values stay on disk and are mapped into memory.
 
-    Of the channels the first are taken, as many as the card names: behind them BasicTS keeps time of day and day of
-    week, which `WindowedSeries.with_calendar` makes.
+    The first channels are taken, as many as the card names: after them BasicTS stores time of day and day of week,
+    which `WindowedSeries.with_calendar` computes.
 
     Args:
         where: the folder, or ``data.dat`` in it.
-        card: of the series; `series.start` is the time of the first frame, which the files do not tell.
+        card: of the series; `series.start` is the time of the first frame, which the files do not have.
 
     Returns:
-        Readings ``[T, N, C]``, float32, a memory map.
+        Values ``[T, N, C]``, float32, a memory map.
 
     Raises:
         DataError: where a file is missing or broken, or sizes do not fit.
     """
     where = Path(where)
-    path = found_file(where, "data.dat", "the readings", companion=False)
-    told = found_file(path, "desc.json", "which tells the shape of the readings")
-    says = read_json(told)
-    shape = says.get("shape")
+    path = found_file(where, "data.dat", "the values", companion=False)
+    description_path = found_file(path, "desc.json", "which gives the shape of the values")
+    description = read_json(description_path)
+    shape = description.get("shape")
     if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) and size > 0 for size in shape)):
-        raise DataError(f"{told}: shape is {shape!r}; wanted [T, N, C]. Fetch the file again.")
+        raise DataError(f"{description_path}: shape is {shape!r}; expected [T, N, C]. Fetch the file again.")
+    # A memory map of a truncated file would fail only when its last frames are read, by a signal that kills.
     if path.stat().st_size != 4 * int(np.prod(shape)):
         raise DataError(
-            f"{path} holds {path.stat().st_size} bytes; wanted {4 * int(np.prod(shape))} for {shape} numbers of "
-            f"float32, as {told.name} says. Is it truncated?"
+            f"{path} holds {path.stat().st_size} bytes; expected {4 * int(np.prod(shape))} for {shape} numbers of "
+            f"float32, as {description_path.name} says. Is it truncated?"
         )
     channels = len(card.series.channels)
     if channels > shape[2]:
-        raise DataError(f"{told} tells of {shape[2]} channels; the card {card.name!r} names {channels}.")
-    minutes = says.get("frequency (minutes)", card.series.minutes)
+        raise DataError(
+            f"{description_path} has {shape[2]} channels; expected {channels}, as the card {card.name!r} names."
+        )
+    minutes = description.get("frequency (minutes)", card.series.minutes)
     if minutes != card.series.minutes:
         raise DataError(
-            f"{told} says {minutes} min from frame to frame; the card {card.name!r} {card.series.minutes:g}."
+            f"{description_path} says {minutes} min from frame to frame; expected {card.series.minutes:g}, as the card "
+            f"{card.name!r} says."
         )
+    # A view of the map: the calendar channels are cut off without reading the file.
     values = np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2]))[..., :channels]
     adjacency = found_file(path, ("adj_mx.pkl", "adj_*.pkl"), "the adjacency")
     ids, matrix = read_adjacency(adjacency)

@@ -1,7 +1,7 @@
 """Reads DCRNN's `adj_mx.pkl`: ids, id -> index, adjacency. Nothing but that can be in such a file.
 
-A pickle is a program. The reader runs one in which every name is forbidden but those of which an array of numbers is
-made, and those are ours: they cannot be called with anything else.
+A pickle is a program. The reader runs it with every name forbidden except the few that build an array of numbers, and
+for those it substitutes functions of its own, which can do nothing else.
 """
 
 import io
@@ -32,12 +32,13 @@ def read_adjacency(path: Path) -> tuple[list[str], NDArray[np.float64]]:
         matrix: Any = value
     elif isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[1], dict):
         places, matrix = value[1], value[2]
+        # By the map, which numbers the rows; nothing promises that the list of ids has the same order.
         ids = sorted(places, key=lambda name: int(places[name]))
     else:
-        raise DataError(f"{path} holds a {type(value).__name__}; wanted (ids, id -> index, matrix). Fetch it again.")
+        raise DataError(f"{path} holds a {type(value).__name__}; expected (ids, id -> index, matrix). Fetch it again.")
     if not (isinstance(matrix, np.ndarray) and matrix.dtype.kind in "fiu" and matrix.shape == (len(ids), len(ids))):
         shape = getattr(matrix, "shape", type(matrix).__name__)
-        raise DataError(f"{path}: the adjacency is {shape}; wanted numbers [{len(ids)}, {len(ids)}]. Fetch it again.")
+        raise DataError(f"{path}: the adjacency is {shape}; expected numbers [{len(ids)}, {len(ids)}]. Fetch it again.")
     return [str(name) for name in ids], matrix.astype(np.float64)
 
 
@@ -55,7 +56,7 @@ def _unpickled(path: Path) -> Any:
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> NDArray[Any]:
-    """An empty array, which the pickle's next step fills; whatever was asked for."""
+    """An empty array, which the pickle's next step fills; the arguments are ignored."""
     return np.empty(0, "b")
 
 
@@ -65,20 +66,22 @@ def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]
 
 def _dtype(name: Any, align: Any = False, copy: Any = False) -> np.dtype[Any]:
     found: np.dtype[Any] = np.dtype(name, False, True)  # a copy, since the pickle's next step sets its byte order
+    # Numbers only: an array of objects could hold anything.
     if found.kind not in "fiub":
-        raise ValueError(f"an array of {name!r}; wanted numbers")
+        raise ValueError(f"an array of {name!r}; expected numbers")
     return found
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     """How Python 3 writes the bytes of an array for Python 2."""
     if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"text in {encoding!r}; wanted latin1")
+        raise ValueError(f"text in {encoding!r}; expected latin1")
     return text.encode("latin1")
 
 
-# A pickle may name numpy.ndarray, and not call it: what stands for it cannot be called.
+# Pickles name numpy.ndarray as an argument and never call it: its substitute cannot be called.
 _ALLOWED: dict[tuple[str, str], Any] = {("numpy", "ndarray"): object(), ("numpy", "dtype"): _dtype}
+# NumPy 2 moved its core to `numpy._core`; files of both are about.
 for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
     _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _frombuffer

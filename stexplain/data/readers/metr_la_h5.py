@@ -1,4 +1,4 @@
-"""Reads METR-LA's and PEMS-BAY's HDF5: a pandas frame in the fixed format, speeds by time and sensor."""
+"""Reads METR-LA's and PEMS-BAY's HDF5: a pandas DataFrame in the fixed format, speeds by time and sensor."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from stexplain.data.readers.road_graph import graph_beside
 from stexplain.data.series_file import SeriesFile, found_file
 from stexplain.errors import DataError, InputError
 
+# The datasets of one block of a DataFrame: columns, rows, and names and values of the block.
 _PARTS = ("axis0", "axis1", "block0_items", "block0_values")
 
 
@@ -25,15 +26,15 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         card: of the series.
 
     Returns:
-        Readings ``[T, N]``, float32. Times that the file leaves out are frames of NaN.
+        Values ``[T, N]``, float32. Times that the file omits are frames of NaN.
 
     Raises:
         DataError: where a file is missing or broken.
         InputError: where h5py is not installed.
     """
     where = Path(where)
-    names = (card.files.get("readings", "*.h5"), f"{card.name}.csv", f"{card.name.upper()}.csv")
-    path = found_file(where, names, "the readings", companion=False)
+    names = (card.files.get("values", "*.h5"), f"{card.name}.csv", f"{card.name.upper()}.csv")
+    path = found_file(where, names, "the values", companion=False)
     if path.suffix.lower() == ".csv":
         return speeds_csv.read(path, card)
     table = speeds_csv.filled(read_frame(path), card.series.minutes, path)
@@ -42,16 +43,16 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """A frame of one block that pandas wrote with `to_hdf` in the fixed format; read without PyTables.
+    """A DataFrame of one block that pandas wrote with `to_hdf` in the fixed format; read without PyTables.
 
     Args:
-        path: of the HDF5 file, with one frame.
+        path: of the HDF5 file, with one DataFrame.
 
     Returns:
-        Numbers by time; columns are named by text.
+        Numbers, indexed by time; the names of columns are text.
 
     Raises:
-        DataError: where the file is no HDF5, or holds no such frame.
+        DataError: where the file is no HDF5, or holds no such DataFrame.
         InputError: where h5py is not installed.
     """
     try:
@@ -63,23 +64,25 @@ def read_frame(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise DataError(f"{path} could not be read as HDF5: {error}. Fetch the file again.") from error
     with file:
-        frames = [group for group in file.values() if all(name in group for name in _PARTS)]
-        if len(frames) != 1:
+        # METR-LA calls its group `df`, PEMS-BAY `speed`: found by what is in it, not by name.
+        tables = [group for group in file.values() if all(name in group for name in _PARTS)]
+        if len(tables) != 1:
             raise DataError(
-                f"{path} holds {len(frames)} frames of pandas' fixed format with one block (groups: "
-                f"{', '.join(file) or 'none'}); wanted one, as DCRNN's files have. Fetch the file again."
+                f"{path} holds {len(tables)} DataFrames of pandas' fixed format with one block (groups: "
+                f"{', '.join(file) or 'none'}); expected one, as DCRNN's files have. Fetch the file again."
             )
-        frame = frames[0]
+        table = tables[0]
         try:
-            values = np.asarray(frame["block0_values"][()])
-            columns, items = (_names(frame[name][()]) for name in ("axis0", "block0_items"))
-            time = _times(frame["axis1"])
+            values = np.asarray(table["block0_values"][()])
+            columns, items = (_names(table[name][()]) for name in ("axis0", "block0_items"))
+            time = _times(table["axis1"])
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path} is damaged: {error}. Fetch the file again.") from error
     if values.shape != (len(time), len(columns)) or sorted(items) != sorted(columns):
         raise DataError(
             f"{path} holds values {values.shape} for {len(time)} times and {len(columns)} sensors. Fetch it again."
         )
+    # A block may list its columns in another order than the DataFrame.
     return pd.DataFrame(values, index=time, columns=items)[columns]
 
 
@@ -90,7 +93,8 @@ def _names(values: Any) -> list[str]:
 def _times(axis: Any) -> pd.DatetimeIndex:
     """Times as pandas keeps them: whole numbers since 1970, in nanoseconds unless the axis says otherwise."""
     kind = axis.attrs.get("kind", b"datetime64")
-    said = kind.decode() if isinstance(kind, bytes) else str(kind)
-    if not said.startswith("datetime64"):
-        raise ValueError(f"the rows are labelled by {said}; wanted times")
-    return pd.DatetimeIndex(np.asarray(axis[()]).astype(said if "[" in said else "datetime64[ns]"))
+    label = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if not label.startswith("datetime64"):
+        raise ValueError(f"the rows are labelled by {label}; expected times")
+    # Where the unit is not written, pandas means nanoseconds.
+    return pd.DatetimeIndex(np.asarray(axis[()]).astype(label if "[" in label else "datetime64[ns]"))

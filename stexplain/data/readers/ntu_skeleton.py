@@ -3,9 +3,9 @@
 A file is text: the number of frames; per frame the number of bodies; per body a line of ten values that starts with
 the body's id, the number of joints (25), and one line of twelve values per joint (`FIELDS`).
 
-Speed matters, for there are 56,880 files of some 280 KB. The numbers go through pandas' C parser in one call, and
-every count and every field is verified on the way. Whatever that parse refuses is read again line by line, which is
-slow and says which line is wrong.
+Speed matters: there are 56,880 files of some 280 KB. The numbers go through pandas' C parser in one call, and every
+count and every field is verified on the way. A file that this parse refuses is read again line by line, which is slow
+and says which line is wrong.
 """
 
 import csv
@@ -31,13 +31,14 @@ quaternion, and tracking state (0 not tracked, 1 inferred, 2 tracked)."""
 JOINTS = 25
 BODY_FIELDS = 10
 
+# A body's line is padded to the width of a joint's, so that one table holds both.
 _PAD = (len(FIELDS) - BODY_FIELDS) * b"0 "
 _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<replication>\d{3})(?P<action>A\d{3})")
 _NUMERIC = b"0123456789+-.eE \r\n"
 
 
-class _Doubt(Exception):
-    """The fast parse met something that it will not judge."""
+class _Refused(Exception):
+    """The fast parse met something unusual, which may or may not be an error."""
 
 
 def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
@@ -48,22 +49,23 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
         card: whose class ids (``"A001"`` ...) give the labels.
 
     Returns:
-        One source per ``*.skeleton`` file. Where the name is not of the form ``S001C001P001R001A001``, or its action
+        One entry per ``*.skeleton`` file. Where the name is not of the form ``S001C001P001R001A001``, or its action
         is no class of the card, the label is -1 and `problem` says why.
     """
     labels = {entry.id: label for label, entry in enumerate(card.classes)}
-    sources = []
+    files = []
+    # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
     for path in sorted(Path(root).rglob("*.skeleton"), key=lambda path: (path.stem, path)):
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form S001C001P001R001A001, so class, subject and camera are unknown"
-            sources.append(RecordingFile(path.stem, path, -1, {}, problem))
+            files.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         action = match["action"]
         fields = {name: int(match[name]) for name in ("setup", "camera", "subject", "replication")}
         problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
-        sources.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
-    return sources
+        files.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
+    return files
 
 
 def read(path: Path, fields: Sequence[str] = ()) -> Recording:
@@ -74,10 +76,10 @@ def read(path: Path, fields: Sequence[str] = ()) -> Recording:
         fields: names of `FIELDS` to keep beside x, y and z.
 
     Returns:
-        Bodies in the order in which they first appear, told apart by id. Frames without a body stay, as NaN.
+        Bodies in the order in which they first appear, distinguished by id. Frames without a body stay, as NaN.
 
     Raises:
-        DataError: where the file is missing, truncated or corrupt: names the line, what was found and what was wanted.
+        DataError: where the file is missing, truncated or corrupt: names the line, what it has and what was expected.
         InputError: where a field is unknown.
 
     Example:
@@ -98,15 +100,15 @@ def read(path: Path, fields: Sequence[str] = ()) -> Recording:
         raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
     try:
         return _assemble(*_parse_fast(data), fields)
-    except _Doubt:
+    except _Refused:
         return _assemble(*_parse_strictly(data, path), fields)
 
 
 def _parse_fast(data: bytes) -> tuple[int, NDArray[np.intp], list[int], NDArray[np.float32]]:
-    """Frames, the frame and id of each body seen, and the values ``[seen, joints, fields]``; or `_Doubt`."""
+    """Frames, the frame and id of each body seen, and the values ``[seen, joints, fields]``; or `_Refused`."""
     # Without other characters, no word, quote or NaN can mislead the C parser.
     if data.translate(None, _NUMERIC):
-        raise _Doubt
+        raise _Refused
     lines = data.rstrip().split(b"\n")
     frame_of: list[int] = []
     ids: list[int] = []
@@ -118,11 +120,11 @@ def _parse_fast(data: bytes) -> tuple[int, NDArray[np.intp], list[int], NDArray[
             bodies = int(lines[at])
             at += 1
             if not 0 <= bodies <= len(lines) - at:
-                raise _Doubt
+                raise _Refused
             for _ in range(bodies):
                 head = lines[at]
                 if int(lines[at + 1]) != JOINTS:
-                    raise _Doubt
+                    raise _Refused
                 frame_of.append(frame)
                 # As int, for ids exceed what a float holds exactly.
                 ids.append(int(head.split(b" ", 1)[0]))
@@ -131,14 +133,14 @@ def _parse_fast(data: bytes) -> tuple[int, NDArray[np.intp], list[int], NDArray[
                 rows += lines[at + 2 : at + 2 + JOINTS]
                 at += 2 + JOINTS
     except (ValueError, IndexError):
-        raise _Doubt from None
+        raise _Refused from None
     if (
         frames < 0
         or at != len(lines)
         or len(set(zip(frame_of, ids, strict=True))) != len(ids)
         or min(ids, default=0) < 0
     ):
-        raise _Doubt
+        raise _Refused
     if not rows:
         return frames, np.zeros(0, np.intp), [], np.zeros((0, JOINTS, len(FIELDS)), np.float32)
     try:
@@ -147,14 +149,16 @@ def _parse_fast(data: bytes) -> tuple[int, NDArray[np.intp], list[int], NDArray[
             dtype=np.float64, na_filter=False, quoting=csv.QUOTE_NONE, skip_blank_lines=False, low_memory=False,
         )  # fmt: skip
     except ValueError:  # which pandas' ParserError is
-        raise _Doubt from None
+        raise _Refused from None
     # A carriage return within a line splits it in two for the C parser.
     if len(table) != len(rows):
-        raise _Doubt
+        raise _Refused
+    # Too large for float32 becomes infinite, which the next check refuses.
     with np.errstate(over="ignore"):
+        # [bodies seen, 1 + joints, fields]; the padded line of the body goes.
         values = table.to_numpy().astype(np.float32).reshape(-1, 1 + JOINTS, len(FIELDS))[:, 1:]
     if not np.isfinite(values[:, :, :3]).all():
-        raise _Doubt
+        raise _Refused
     return frames, np.array(frame_of, np.intp), ids, values
 
 
@@ -163,40 +167,40 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
     lines = data.rstrip().split(b"\n")
     at = 0
 
-    def take(wanted: str) -> list[bytes]:
+    def next_line(expected: str) -> list[bytes]:
         nonlocal at
         if at >= len(lines) or (at == 0 and not data.strip()):
-            raise DataError(f"{path} ends at line {at}; wanted {wanted}. Is it truncated? Fetch the file again.")
+            raise DataError(f"{path} ends at line {at}; expected {expected}. Is it truncated? Fetch the file again.")
         at += 1
         return lines[at - 1].split()
 
-    def wrong(wanted: str) -> DataError:
+    def wrong(expected: str) -> DataError:
         found = lines[at - 1].decode("utf-8", "replace").strip()
         shown = repr(found[:60] + "..." if len(found) > 60 else found) if found else "an empty line"
-        return DataError(f"{path}, line {at}: found {shown}; wanted {wanted}. Fetch the file again.")
+        return DataError(f"{path}, line {at}: found {shown}; expected {expected}. Fetch the file again.")
 
     def count(what: str, lines_each: int) -> int:
-        found = take(wanted := f"the number of {what}")
+        found = next_line(expected := f"the number of {what}")
         try:
             number = int(found[0]) if len(found) == 1 else -1
         except ValueError:
             number = -1
         if number < 0:
-            raise wrong(wanted)
-        # Before anything of that size is made: a shifted file puts a body's id of 17 digits here.
+            raise wrong(expected)
+        # Before anything of that size is allocated: a shifted file has a body's id of 17 digits here.
         if number * lines_each > len(lines) - at:
             left = len(lines) - at
-            raise wrong(f"{wanted}, at most {left // lines_each}, for {left} lines follow (is it truncated?)")
+            raise wrong(f"{expected}, at most {left // lines_each}, since {left} lines follow (is it truncated?)")
         return number
 
-    def floats(found: list[bytes], wanted: str, finite: int) -> list[float]:
+    def floats(found: list[bytes], expected: str, finite: int) -> list[float]:
         try:
-            # float() takes an underscore between digits, which is no number in such a file.
+            # float() accepts an underscore between digits, which is no number in such a file.
             numbers = [float(value) for value in found if b"_" not in value]
         except ValueError:
             numbers = []
         if len(numbers) != len(found) or not np.isfinite(np.array(numbers[:finite], np.float32)).all():
-            raise wrong(wanted)
+            raise wrong(expected)
         return numbers
 
     frame_of: list[int] = []
@@ -209,7 +213,7 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
         for frame in range(frames):
             seen: set[int] = set()
             for _ in range(count(f"bodies in frame {frame + 1} of {frames}", 2 + JOINTS)):
-                head = take(body)
+                head = next_line(body)
                 if len(head) != BODY_FIELDS or not re.fullmatch(rb"\d{1,20}", head[0]):
                     raise wrong(body)
                 floats(head, body, 0)
@@ -218,12 +222,12 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
                 seen.add(int(head[0]))
                 ids.append(int(head[0]))
                 frame_of.append(frame)
-                if take(f"{JOINTS}, the number of joints") != [b"%d" % JOINTS]:
+                if next_line(f"{JOINTS}, the number of joints") != [b"%d" % JOINTS]:
                     raise wrong(f"{JOINTS}, the number of joints")
                 for _ in range(JOINTS):
-                    values = take(joint)
+                    values = next_line(joint)
                     if len(values) != len(FIELDS):
-                        raise wrong(f"{joint}; {len(values)} came")
+                        raise wrong(f"{joint}; got {len(values)}")
                     rows.append(floats(values, joint, 3))
         if at < len(lines):
             at += 1
@@ -235,14 +239,16 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
 def _assemble(
     frames: int, frame_of: NDArray[np.intp], ids: list[int], values: NDArray[np.float32], fields: Sequence[str]
 ) -> Recording:
+    # A dict keeps the order of insertion, so bodies are in the order of their first frame.
     body_ids = tuple(dict.fromkeys(ids))
-    place = {body: index for index, body in enumerate(body_ids)}
-    body_of = np.array([place[body] for body in ids], np.intp)
+    index = {body: number for number, body in enumerate(body_ids)}
+    body_of = np.array([index[body] for body in ids], np.intp)
 
-    def spread(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    def by_body(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        # [bodies seen, ...] -> [M, T, ...]; NaN where a body is absent.
         out = np.full((len(body_ids), frames, *columns.shape[1:]), np.nan, np.float32)
         out[body_of, frame_of] = columns
         return out
 
-    extra = {name: spread(values[:, :, FIELDS.index(name)]) for name in fields}
-    return Recording(spread(values[:, :, :3]), body_ids, extra)
+    extra = {name: by_body(values[:, :, FIELDS.index(name)]) for name in fields}
+    return Recording(by_body(values[:, :, :3]), body_ids, extra)

@@ -15,7 +15,7 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
     Args:
         path: of the file.
         header: whether its first line names the columns.
-        labels: whether its first column is no number but labels the row; it becomes the index, as text.
+        labels: whether its first column labels the rows; it becomes the index, as text.
 
     Returns:
         A table of float64, its columns named by text.
@@ -31,20 +31,21 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
         >>> read_table(path)
         Traceback (most recent call last):
         ...
-        stexplain.errors.DataError: /.../speeds.csv, line 3: column 'b' holds 'x'; wanted a number. ...
+        stexplain.errors.DataError: /.../speeds.csv, line 3: column 'b' holds 'x'; expected a number. ...
     """
     try:
         first = [0] if labels else None
         table = pd.read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
-    except (OSError, ValueError):  # the slow way says what is wrong
+    except (OSError, ValueError):  # the slow way below says what is wrong
         table = pd.DataFrame()
-    # A line that is too short is filled up with NaN, as an empty last cell is: the slow way tells them apart.
+    # pandas fills a short line with NaN, which looks like an empty last cell: the slow way distinguishes the two.
     if not table.empty and all(kind.kind in "fiu" for kind in table.dtypes) and not table.iloc[:, -1].isna().any():
         return table.astype(np.float64).rename(columns=str).set_axis(table.index.astype(str) if labels else table.index)
     text = read_text_table(path, header=header)
     if labels:
         text = text.set_index(text.columns[0])
     numbers: pd.DataFrame = text.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    # Not a number, and neither empty nor written as NaN.
     bad = np.argwhere(
         (numbers.isna() & (text != "") & (text.apply(lambda cells: cells.str.lower()) != "nan")).to_numpy()
     )
@@ -52,7 +53,7 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
         row, column = bad[0]
         raise DataError(
             f"{path}, line {row + 1 + header}: column {text.columns[column]!r} holds {text.iloc[row, column]!r}; "
-            "wanted a number. Leave the cell empty where there is no reading."
+            "expected a number. Leave the cell empty where a value is missing."
         )
     return numbers
 
@@ -64,28 +65,34 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} could not be read: {error}.") from error
     except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty; wanted a table in CSV. Fetch the file again.") from error
+        raise DataError(f"{path} is empty; expected a table in CSV. Fetch the file again.") from error
     except pd.errors.ParserError as error:
         raise DataError(f"{path} is not a table in CSV: {str(error).strip()}. Fetch the file again.") from error
     if table.empty:
         raise DataError(f"{path} holds a header and no row. Fetch the file again.")
-    # pandas fills a short line up as if its last cells were empty.
+    # pandas fills a short line as if its last cells were empty, so lines are counted a second time.
     with path.open(newline="", encoding="utf-8") as file:
         for line, cells in enumerate(csv.reader(file), start=1):
             if cells and len(cells) != table.shape[1]:
                 raise DataError(
-                    f"{path}, line {line}: {len(cells)} cells; wanted {table.shape[1]}, as in the first line. "
+                    f"{path}, line {line}: {len(cells)} cells; expected {table.shape[1]}, as in the first line. "
                     "Is the file truncated?"
                 )
     return table.rename(columns=str)
 
 
-def same_ids(found: list[str], wanted: list[str], what: str, where: Path) -> None:
-    """Refuses ids that are not the same set.
+def require_ids(ids: list[str], required: list[str], what: str, where: Path) -> None:
+    """Refuses ids that lack one that is required; further ones are allowed.
+
+    Args:
+        ids: that a file has.
+        required: that it must have.
+        what: an id names, for the message, such as ``"sensor"``.
+        where: the file.
 
     Raises:
-        DataError: naming the first that is in one of both only.
+        DataError: naming the first that is missing.
     """
-    for name in wanted:
-        if name not in set(found):
+    for name in required:
+        if name not in set(ids):
             raise DataError(f"{where} does not have the {what} {name!r}. Do the two files belong to one dataset?")

@@ -26,22 +26,23 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
         card: whose class ids (``"a01"`` ...) give the labels.
 
     Returns:
-        One source per file whose name begins like ``a01_s02``. Where the name does not go on ``_e03_v01``, or its
+        One entry per file whose name begins like ``a01_s02``. Where it does not continue with ``_e03_v01``, or its
         action is no class of the card, the label is -1 and `problem` says why.
     """
     labels = {entry.id: label for label, entry in enumerate(card.classes)}
-    sources = []
+    files = []
+    # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
     for path in sorted(Path(root).rglob("a[0-9]*_s[0-9]*.json"), key=lambda path: (path.stem, path)):
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form a01_s02_e03_v01, so class, subject and view are unknown"
-            sources.append(RecordingFile(path.stem, path, -1, {}, problem))
+            files.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         fields = {name: int(match[name]) for name in ("subject", "episode", "view")}
         action = match["action"]
         problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
-        sources.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
-    return sources
+        files.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
+    return files
 
 
 def read(path: Path) -> Recording:
@@ -65,23 +66,25 @@ def read(path: Path) -> Recording:
     except ValueError as error:  # which json's and Unicode's errors are
         raise DataError(f"{path} is not JSON: {error}. Is it truncated? {again}") from error
     if not isinstance(value, dict) or not isinstance(value.get("skeletons"), list):
-        raise DataError(f"{path} has no list 'skeletons'; wanted frames x {JOINTS} joints x 3. {again}")
+        raise DataError(f"{path} has no list 'skeletons'; expected frames x {JOINTS} joints x 3. {again}")
     skeletons = value["skeletons"]
+    # An empty recording is no error of the reader: preparation excludes it and says so.
     if not skeletons:
         return Recording(np.zeros((1, 0, JOINTS, 3), np.float32), (0,))
     try:
         xyz = np.array(skeletons, np.float32)
     except (TypeError, ValueError):
+        # Ragged or not numbers: the shape below does not fit, and `_wrong` names the frame.
         xyz = np.zeros(0, np.float32)
     if xyz.shape != (len(skeletons), JOINTS, 3):
-        raise DataError(f"{path}, {_wrong(skeletons)}; wanted [{JOINTS}, 3] numbers in every frame. {again}")
+        raise DataError(f"{path}, {_wrong(skeletons)}; expected [{JOINTS}, 3] numbers in every frame. {again}")
     if not np.isfinite(xyz).all():
         raise DataError(f"{path}, frame {int(np.argwhere(~np.isfinite(xyz))[0, 0])}: not finite. {again}")
     return Recording(xyz[None], (0,))
 
 
 def _wrong(skeletons: list[Any]) -> str:
-    """The first frame that is not joints x 3 numbers, in words."""
+    """The first frame that is not joints x 3 numbers, for a message."""
     for frame, joints in enumerate(skeletons):
         try:
             found = f"found shape {list(np.array(joints, np.float32).shape)}"

@@ -18,32 +18,33 @@ from stexplain.graph import STGraph
 def read(where: Path, card: SeriesCard) -> SeriesFile:
     """Reads the series and its graph.
 
-    The graph has an edge of weight 1 for every pair of the distance file, in its direction, as Guo et al. (2019) take
-    it: the file lists neighbours on the road only. `STGraph.from_distances` weighs them otherwise.
+    The graph has an edge of weight 1 for every pair of the distance file, in its direction, as Guo et al. (2019) have
+    it: the file lists neighbours on the road only. `STGraph.from_distances` would weight them by distance.
 
     Args:
         where: the folder with one ``.npz`` file and ``distance.csv`` (from, to, cost), or the npz file. A file
             ``{name of the npz}.txt``, as PEMS03 has, lists the ids of the sensors; without, they are numbers from 0.
-        card: of the series; `series.start` is the time of the first frame, which the files do not tell.
+        card: of the series; `series.start` is the time of the first frame, which the files do not have.
 
     Returns:
-        Readings ``[T, N, C]``, float32.
+        Values ``[T, N, C]``, float32.
 
     Raises:
         DataError: where a file is missing or broken, or does not fit the card.
     """
     where = Path(where)
-    path = found_file(where, card.files.get("readings", "*.npz"), "the readings", companion=False)
+    path = found_file(where, card.files.get("values", "*.npz"), "the values", companion=False)
     values = read_arrays(path, "data")["data"]
     channels = card.series.channels
     if values.ndim != 3 or values.shape[2] != len(channels):
         raise DataError(
-            f"{path}: data has shape {values.shape}; wanted [T, N, {len(channels)}] ({', '.join(channels)})."
+            f"{path}: data has shape {values.shape}; expected [T, N, {len(channels)}] ({', '.join(channels)})."
         )
+    # Of the four, only PEMS03 numbers its sensors by id; the others' distance files use rows.
     listed = optional_file(path, f"{path.stem}.txt", f"{path.stem.upper()}.txt")
     ids = [str(number) for number in range(values.shape[1])] if listed is None else listed.read_text("utf-8").split()
     if len(ids) != values.shape[1]:
-        raise DataError(f"{listed} lists {len(ids)} sensors; {path.name} holds {values.shape[1]}.")
+        raise DataError(f"{listed} lists {len(ids)} sensors; expected {values.shape[1]}, as {path.name} holds.")
     names = (
         card.files.get("distances", "distance.csv"),
         "distances.csv",
@@ -53,6 +54,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     links = found_file(path, names, "the distances (from, to, cost)")
     try:
         pairs = read_text_table(links).iloc[:, :2].drop_duplicates()
+        # No sensor is its own neighbour here: relations add self loops themselves.
         pairs = pairs[pairs.iloc[:, 0] != pairs.iloc[:, 1]]
         graph = STGraph.from_pandas(pairs, ids, directed=True, positions=positions_beside(path, ids))
     except InputError as error:
@@ -61,7 +63,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
 
 
 def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
-    """Arrays of numbers from an npz file; nothing in it is unpickled.
+    """Arrays of numbers from an npz file; nothing is unpickled.
 
     Raises:
         DataError: where the file is no npz, lacks an array, or one is of objects.
@@ -75,9 +77,10 @@ def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
                     f"{path} has no array {missing[0]!r}. It has: {', '.join(file.files) or 'none'}. {again}"
                 )
             found = {name: file[name] for name in names}
+    # What numpy and zipfile raise, by the place where an archive is damaged.
     except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} could not be read as npz: {error}. {again}") from error
     for name, values in found.items():
         if values.dtype.kind not in "fiu":
-            raise DataError(f"{path}: {name} is of type {values.dtype}; wanted numbers. {again}")
+            raise DataError(f"{path}: {name} is of type {values.dtype}; expected numbers. {again}")
     return found

@@ -1,4 +1,4 @@
-"""Reads signals of sensors, a `.npy` file per recording: ``[T, N, 3]``, float32, as `planted_graph` writes them."""
+"""Reads signals of sensors, a `.npy` file per recording: ``[T, N, 3]``, float32, as `planted.graph` writes them."""
 
 import re
 from pathlib import Path
@@ -20,24 +20,26 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
         card: whose class ids (``"B-double"`` ...) give the labels.
 
     Returns:
-        One source per ``*.npy`` file that is no truth. Where the name is not of the form ``f1_r003_B-double``, or its
-        class is not on the card, the label is -1 and `problem` says why.
+        One entry per ``*.npy`` file that is no ground truth. Where the name is not of the form ``f1_r003_B-double``, or
+        its class is not on the card, the label is -1 and `problem` says why.
     """
     labels = {str(entry.id): label for label, entry in enumerate(card.classes)}
-    sources = []
+    files = []
+    # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
     for path in sorted(Path(root).rglob("*.npy"), key=lambda path: (path.stem, path)):
+        # Ground truth lies beside each recording, and preparation finds it there.
         if path.name.endswith(".truth.npy"):
             continue
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form f1_r003_B-double, so fold and class are unknown"
-            sources.append(RecordingFile(path.stem, path, -1, {}, problem))
+            files.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         fields = {name: int(match[name]) for name in ("fold", "repetition")}
         kind = match["kind"]
         problem = "" if kind in labels else f"class {kind!r} is not on the card {card.name!r}"
-        sources.append(RecordingFile(path.stem, path, labels.get(kind, -1), fields, problem))
-    return sources
+        files.append(RecordingFile(path.stem, path, labels.get(kind, -1), fields, problem))
+    return files
 
 
 def read(path: Path) -> Recording:
@@ -62,8 +64,10 @@ def read(path: Path) -> Recording:
         raise DataError(f"{path} is not a .npy array: {error}. Write it by numpy.save, without objects.") from error
     if not isinstance(values, np.ndarray) or values.ndim != 3 or values.shape[2] != 3 or values.dtype.kind not in "fiu":
         found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise DataError(f"{path} holds {found}; wanted numbers [T, N, 3].")
+        raise DataError(f"{path} holds {found}; expected numbers [T, N, 3].")
     signals = values.astype(np.float32)
+    # After the cast: a float64 may be finite and too large for float32.
     if not np.isfinite(signals).all():
         raise DataError(f"{path}, frame {int(np.argwhere(~np.isfinite(signals))[0, 0])}: not finite.")
+    # One instance: [T, N, 3] -> [1, T, N, 3].
     return Recording(signals[None], (0,))

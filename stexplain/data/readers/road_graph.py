@@ -1,4 +1,4 @@
-"""The graph of a road network from the files that lie beside its readings."""
+"""The graph of a road network, from the files beside its values."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.readers import dcrnn_pickle
-from stexplain.data.readers.number_table import read_table, read_text_table, same_ids
+from stexplain.data.readers.number_table import read_table, read_text_table, require_ids
 from stexplain.data.series_file import found_file
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
@@ -22,13 +22,13 @@ PLACES = ("sensors.csv", "graph_sensor_locations.csv", "graph_sensor_locations*.
 def graph_beside(where: Path, ids: Sequence[str]) -> STGraph:
     """The graph of the sensors in this order, from a file of the folder.
 
-    Looked for, in this order: ``adj_mx.pkl`` (DCRNN's), ``edges.csv`` (source, target and, where there is one, weight)
+    Files searched, in order: ``adj_mx.pkl`` (DCRNN's), ``edges.csv`` (source, target and, where there is one, weight)
     and ``distances.csv`` (from, to, distance along the road: DCRNN's Gaussian kernel with threshold 0.1). Positions
     are those of ``sensors.csv`` or ``graph_sensor_locations.csv``.
 
     Args:
         where: the folder, or a file in it.
-        ids: of the sensors, in the order of the readings.
+        ids: of the sensors, in the order of the values.
 
     Raises:
         DataError: where there is none of these files, or one of them lacks a sensor.
@@ -44,6 +44,7 @@ def graph_beside(where: Path, ids: Sequence[str]) -> STGraph:
             table = read_text_table(path)
             weight = "weight" if "weight" in table.columns else None
             if weight:
+                # The table is read as text, so that ids such as 007 survive.
                 table[weight] = pd.to_numeric(table[weight])
             groups = groups_beside(where, ids)
             return STGraph.from_pandas(table, ids, weight=weight, directed=True, positions=positions, groups=groups)
@@ -60,9 +61,10 @@ def adjacency_graph(
     positions: NDArray[np.float64] | None,
 ) -> STGraph:
     """The graph of an adjacency matrix whose rows are `names`, with its nodes in the order of `ids`."""
-    same_ids(list(names), list(ids), "sensor", path)
-    place = {name: number for number, name in enumerate(names)}
-    order = [place[name] for name in ids]
+    require_ids(list(names), list(ids), "sensor", path)
+    row = {name: number for number, name in enumerate(names)}
+    order = [row[name] for name in ids]
+    # Rows and columns both; sensors that are not among `ids` fall out.
     return STGraph.from_adjacency(matrix[np.ix_(order, order)], ids, positions=positions)
 
 
@@ -70,28 +72,32 @@ def read_distances(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
     """Distances ``[N, N]`` from a CSV file with the columns from, to and distance (whatever they are called).
 
     A pair that is not in the file is infinitely far; a sensor is at 0 from itself. Sensors that are not among `ids`
-    are passed over, since DCRNN's files hold all of a district.
+    are ignored, since DCRNN's files hold all of a district.
     """
     table = read_text_table(path)
     if table.shape[1] < 3:
-        raise DataError(f"{path} has the columns {list(table.columns)}; wanted from, to and distance. Fetch it again.")
-    place = {name: number for number, name in enumerate(ids)}
-    source, target = (table.iloc[:, column].map(place) for column in (0, 1))
-    kept = (source.notna() & target.notna()).to_numpy()
+        raise DataError(
+            f"{path} has the columns {list(table.columns)}; expected from, to and distance. Fetch it again."
+        )
+    row = {name: number for number, name in enumerate(ids)}
+    # NaN where a sensor is not among `ids`.
+    source, target = (table.iloc[:, column].map(row) for column in (0, 1))
+    known_pairs = (source.notna() & target.notna()).to_numpy()
     known = set(table.iloc[:, 0]) | set(table.iloc[:, 1])
-    same_ids(list(known), list(ids), "sensor", path)
+    require_ids(list(known), list(ids), "sensor", path)
     cost = pd.to_numeric(table.iloc[:, 2], errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero(np.isnan(cost))
     if bad.size:
-        raise DataError(f"{path}, line {bad[0] + 2}: {table.iloc[bad[0], 2]!r} is no distance; wanted a number.")
+        raise DataError(f"{path}, line {bad[0] + 2}: {table.iloc[bad[0], 2]!r} is no distance; expected a number.")
+    # exp(-inf) = 0: a pair without a distance gets no edge from the Gaussian kernel.
     distances = np.full((len(ids), len(ids)), np.inf)
     np.fill_diagonal(distances, 0)
-    distances[source[kept].to_numpy(np.int64), target[kept].to_numpy(np.int64)] = cost[kept]
+    distances[source[known_pairs].to_numpy(np.int64), target[known_pairs].to_numpy(np.int64)] = cost[known_pairs]
     return distances
 
 
 def positions_beside(where: Path, ids: Sequence[str]) -> NDArray[np.float64] | None:
-    """Where the sensors lie, ``[N, 2]``: longitude and latitude, or x and y; none where no file tells.
+    """Where the sensors lie, ``[N, 2]``: longitude and latitude, or x and y; none where no file has them.
 
     Raises:
         DataError: where the file lacks a sensor or a column.
@@ -110,20 +116,23 @@ def read_positions(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
     ``y``; or it has no header and its columns are sensor, latitude and longitude, as PEMS-BAY's has.
     """
     table = read_text_table(path)
+    # Without a header pandas took the first sensor for one: read again.
     if table.shape[1] == 3 and not {"latitude", "x"} & set(table.columns):
         table = read_text_table(path, header=False).set_axis(["sensor_id", "latitude", "longitude"], axis=1)
     name = next((column for column in ("sensor_id", "sensor") if column in table.columns), None)
     pair = next((pair for pair in (("longitude", "latitude"), ("x", "y")) if set(pair) <= set(table.columns)), None)
     if name is None or pair is None:
         raise DataError(
-            f"{path} has the columns {list(table.columns)}; wanted sensor_id, latitude and longitude, or sensor, x, y."
+            f"{path} has the columns {list(table.columns)}; expected sensor_id, latitude and longitude, or sensor, "
+            "x, y."
         )
-    same_ids(table[name].tolist(), list(ids), "sensor", path)
+    require_ids(table[name].tolist(), list(ids), "sensor", path)
+    # The list may repeat a sensor and has its own order; `loc` gives that of `ids`.
     found = table.drop_duplicates(name).set_index(name)[list(pair)].loc[list(ids)]
     try:
         return np.asarray(found.to_numpy().astype(np.float64))
     except ValueError as error:
-        raise DataError(f"{path}: {error}; wanted numbers.") from error
+        raise DataError(f"{path}: {error}; expected numbers.") from error
 
 
 def groups_beside(where: Path, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -135,11 +144,11 @@ def groups_beside(where: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     if not {"sensor", "group"} <= set(table.columns):
         return {}
     group_of = dict(zip(table["sensor"], table["group"], strict=True))
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for sensor in ids:
         if group := group_of.get(sensor):
-            found.setdefault(group, []).append(sensor)
-    return found
+            groups.setdefault(group, []).append(sensor)
+    return groups
 
 
 def read_matrix(path: Path, size: int) -> NDArray[np.float64]:
@@ -151,7 +160,7 @@ def read_matrix(path: Path, size: int) -> NDArray[np.float64]:
     matrix = read_table(path, header=False).to_numpy()
     if matrix.shape != (size, size):
         raise DataError(
-            f"{path} holds {matrix.shape[0]} x {matrix.shape[1]} numbers; wanted {size} x {size}, one row and one "
-            "column per sensor of the readings."
+            f"{path} holds {matrix.shape[0]} x {matrix.shape[1]} numbers; expected {size} x {size}, one row and one "
+            "column per sensor of the values."
         )
     return np.asarray(matrix)

@@ -16,18 +16,18 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     """Reads the series and its graph.
 
     Args:
-        where: the file, or its folder, in which it is called ``speeds.csv`` or as `files.readings` of the card says.
+        where: the file, or its folder, in which it is called ``speeds.csv`` or as `files.values` of the card says.
             The graph's file lies beside it, see `graph_beside`.
         card: of the series.
 
     Returns:
-        Readings ``[T, N]``, float32; NaN where a cell is empty. Times that the file leaves out are frames of NaN.
+        Values ``[T, N]``, float32; NaN where a cell is empty. Times that the file omits are frames of NaN.
 
     Raises:
         DataError: where a file is missing or broken: names the line and the cell.
     """
     where = Path(where)
-    path = found_file(where, card.files.get("readings", "speeds.csv"), "the readings", companion=False)
+    path = found_file(where, card.files.get("values", "speeds.csv"), "the values", companion=False)
     table = read_table(path, labels=True)
     table.index = parsed_times(pd.Series(table.index), path)
     table = filled(table, card.series.minutes, path)
@@ -41,31 +41,33 @@ def parsed_times(text: "pd.Series[str]", path: Path) -> pd.DatetimeIndex:
     Raises:
         DataError: naming the first line whose first cell is no time.
     """
+    # One format for all rows: guessing it per row could swap day and month halfway through a file.
     found = pd.to_datetime(text, errors="coerce", format="ISO8601")
     bad = np.flatnonzero(found.isna().to_numpy())
     if bad.size:
         raise DataError(
-            f"{path}, line {bad[0] + 2}: the first cell is {text.iloc[bad[0]]!r}; wanted a time such as "
+            f"{path}, line {bad[0] + 2}: the first cell is {text.iloc[bad[0]]!r}; expected a time such as "
             "2012-03-01 00:05:00. The first column holds times, the others one sensor each."
         )
     return pd.DatetimeIndex(found)
 
 
 def filled(table: pd.DataFrame, minutes: float, path: Path) -> pd.DataFrame:
-    """The table with a row of NaN for every time that it leaves out, such as the hour that summer time takes.
+    """The table with a row of NaN for every time that it omits, such as the hour that summer time skips.
 
     Raises:
-        DataError: where a time is there twice, or is no multiple of `minutes` after the first.
+        DataError: where a time occurs twice, or is no multiple of `minutes` after the first.
     """
     index = pd.DatetimeIndex(table.index)
     twice = index[index.duplicated()]
     if len(twice):
         raise DataError(f"{path} has the time {twice[0]} twice. Keep one of the two rows.")
-    whole = pd.date_range(index.min(), index.max(), freq=pd.Timedelta(minutes=minutes))
-    odd = index[~index.isin(whole)]
+    every = pd.date_range(index.min(), index.max(), freq=pd.Timedelta(minutes=minutes))
+    # Reindexing would drop such rows without a word.
+    odd = index[~index.isin(every)]
     if len(odd):
         raise DataError(
             f"{path} has a row at {odd[0]}, which is no multiple of {minutes:g} min after {index.min()}. "
             "Is `minutes` of the card right?"
         )
-    return table if len(whole) == len(index) and index.is_monotonic_increasing else table.reindex(whole)
+    return table if len(every) == len(index) and index.is_monotonic_increasing else table.reindex(every)

@@ -17,19 +17,19 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     """Reads the series and its graph.
 
     Args:
-        where: the folder, or the file of readings in it. Their names end with ``_speed.csv`` and ``_adj.csv``, or are
-            those of `files.readings` and `files.adjacency` of the card. Positions are taken from DCRNN's
+        where: the folder, or the file of values in it. Their names end with ``_speed.csv`` and ``_adj.csv``, or are
+            those of `files.values` and `files.adjacency` of the card. Positions are taken from DCRNN's
             ``graph_sensor_locations.csv`` where that lies in the folder, or in one beside it, and knows all sensors.
-        card: of the series; `series.start` is the time of the first row, which the files do not tell.
+        card: of the series; `series.start` is the time of the first row, which the files do not have.
 
     Returns:
-        Readings ``[T, N]``, float32.
+        Values ``[T, N]``, float32.
 
     Raises:
         DataError: where a file is missing or broken: names the line and the cell.
     """
     where = Path(where)
-    path = found_file(where, card.files.get("readings", "*_speed.csv"), "the readings", companion=False)
+    path = found_file(where, card.files.get("values", "*_speed.csv"), "the values", companion=False)
     table = read_table(path)
     ids = [str(name) for name in table.columns]
     adjacency = found_file(path, card.files.get("adjacency", "*_adj.csv"), "the adjacency")
@@ -39,6 +39,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
 
 
 def _positions(folder: Path, ids: list[str]) -> NDArray[np.float64] | None:
+    """Positions of the sensors from this folder, or from DCRNN's file in one beside it; T-GCN's files have none."""
     if (found := positions_beside(folder, ids)) is not None:
         return found
     for path in sorted(folder.resolve().parent.glob(f"*/{PLACES[1]}")):

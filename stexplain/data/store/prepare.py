@@ -105,7 +105,7 @@ def prepare(
     if keep not in KEEP:
         raise unknown("choice of bodies to keep", keep, KEEP)
     if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers came; wanted at least 1.")
+        raise InputError(f"{workers} workers came; expected at least 1.")
     plan, note = _planned(card, raw, keep, missing)
     with folder_lock(out.with_name(f".{out.name}.preparing")) as folder:
         if not _there_already(out, plan["key"]):
@@ -190,7 +190,7 @@ def _listed(card: DatasetCard, raw: Path, missing: Path | None) -> tuple[set[str
     # Prose, such as the heading of NTU's own list, has more than one word a line.
     names = {Path(line.strip()).stem for line in lines if len(line.split()) == 1}
     if not names:
-        raise InputError(f"{missing} names no recordings; wanted one name a line.")
+        raise InputError(f"{missing} names no recordings; expected one name a line.")
     return names, ""
 
 
@@ -214,12 +214,12 @@ def _clear(folder: Path) -> None:
 def _write_shards(folder: Path, plan: dict[str, Any], workers: int, progress: bool) -> None:
     from rich.progress import MofNCompleteColumn, Progress
 
-    wanted = range(count(plan))
-    missing = [number for number in wanted if not shard_path(folder, number).is_file()]
+    expected = range(count(plan))
+    missing = [number for number in expected if not shard_path(folder, number).is_file()]
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, disable=not progress, transient=True) as bar:
-        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=len(wanted))
-        bar.update(task, completed=len(wanted) - len(missing))
+        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=len(expected))
+        bar.update(task, completed=len(expected) - len(missing))
         if min(workers, len(missing)) <= 1:
             for number in missing:
                 write_shard(folder, plan, number)
@@ -227,12 +227,12 @@ def _write_shards(folder: Path, plan: dict[str, Any], workers: int, progress: bo
             return
         with _processes(folder, min(workers, len(missing))) as running:
             while any(process.poll() is None for process, _ in running):
-                bar.update(task, completed=sum(shard_path(folder, number).is_file() for number in wanted))
+                bar.update(task, completed=sum(shard_path(folder, number).is_file() for number in expected))
                 time.sleep(0.1)
                 if any(process.poll() not in (None, 0) for process, _ in running):
                     break
-    if left := [number for number in wanted if not shard_path(folder, number).is_file()]:
-        raise DataError(f"{len(left)} of {len(wanted)} parts were not written. Run the same command again to go on.")
+    if left := [number for number in expected if not shard_path(folder, number).is_file()]:
+        raise DataError(f"{len(left)} of {len(expected)} parts were not written. Run the same command again to go on.")
 
 
 @contextmanager

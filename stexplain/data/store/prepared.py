@@ -87,7 +87,7 @@ class Store:
         info = read_json(path / "store.json")
         if info.get("format") != FORMAT or info.get("version") != VERSION:
             raise DataError(
-                f"{path / 'store.json'} says format {info.get('format')!r}, version {info.get('version')!r}; wanted "
+                f"{path / 'store.json'} says format {info.get('format')!r}, version {info.get('version')!r}; expected "
                 f"{FORMAT!r}, version {VERSION}. Prepare the recordings again with this version."
             )
         for name, entry in info["files"].items():
@@ -95,7 +95,7 @@ class Store:
             if size != entry["bytes"]:
                 found = "is missing" if size is None else f"has {size} bytes"
                 raise DataError(
-                    f"{path / name} {found}; wanted {entry['bytes']} bytes. The store is not whole: prepare it again."
+                    f"{path / name} {found}; expected {entry['bytes']} bytes. The store is not whole: prepare it again."
                 )
         texts = {"id": str, "class": str}
         table = pd.read_csv(path / "index.csv", dtype=texts, keep_default_na=False)
@@ -121,9 +121,9 @@ class Store:
                     f"{self.path / name} is {array.dtype} {array.shape}; its index wants {kind} {shape}. "
                     "The files are not of one store: prepare it again."
                 )
-        wanted = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else sizes
+        expected = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else sizes
         labels = self.table["label"].to_numpy(np.int64)
-        if not np.array_equal(rows.offset, wanted) or ((labels < 0) | (labels >= len(self.info["classes"]))).any():
+        if not np.array_equal(rows.offset, expected) or ((labels < 0) | (labels >= len(self.info["classes"]))).any():
             raise DataError(f"{self.path / 'index.csv'} contradicts itself in offsets or labels. Prepare it again.")
 
 
@@ -165,7 +165,7 @@ def check_store(path: Path) -> Checked:
     for name, entry in store.info["files"].items():
         if (found := sha256(store.path / name)) != entry["sha256"]:
             raise DataError(
-                f"{store.path / name} has changed since it was prepared: its SHA-256 is {found}; wanted "
+                f"{store.path / name} has changed since it was prepared: its SHA-256 is {found}; expected "
                 f"{entry['sha256']}. Prepare it again."
             )
     rows, step = store.rows, 1 << 16

@@ -132,7 +132,7 @@ def _truth(path: Path, recording: Recording) -> NDArray[np.bool_] | None:
     except (OSError, ValueError) as error:
         raise DataError(f"{beside} is not readable as an array: {error}.") from error
     if truth.dtype != np.bool_ or truth.shape != recording.xyz.shape[:3]:
-        raise DataError(f"{beside} is {truth.dtype} {truth.shape}; wanted bool {recording.xyz.shape[:3]}.")
+        raise DataError(f"{beside} is {truth.dtype} {truth.shape}; expected bool {recording.xyz.shape[:3]}.")
     return np.asarray(truth)
 
 

@@ -160,7 +160,7 @@ def test_what_does_not_fit(tmp_path):
     with pytest.raises(InputError, match="repetitions is 0"):
         generate(CARD, tmp_path / "raw", repetitions=0, progress=False)
     np.save(tmp_path / "f1_r001_B-double.npy", np.zeros((4, 40)))
-    with pytest.raises(DataError, match=r"holds float64 \(4, 40\); wanted numbers \[T, N, 3\]"):
+    with pytest.raises(DataError, match=r"holds float64 \(4, 40\); expected numbers \[T, N, 3\]"):
         read(tmp_path / "f1_r001_B-double.npy")
     np.save(tmp_path / "f1_r001_B-double.npy", np.full((4, 40, 3), np.nan))
     with pytest.raises(DataError, match="frame 0: not finite"):

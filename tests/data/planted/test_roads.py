@@ -55,13 +55,13 @@ def test_congestion_spreads_upstream_after_its_delay():
     starts = np.zeros((20, 40))
     starts[2, here] = 0.5
     lost = spread(starts, roads.gains(GAIN))
-    wanted = np.zeros((20, 40))
-    wanted[2, here] = 0.5
+    expected = np.zeros((20, 40))
+    expected[2, here] = 0.5
     for frames, share in TAIL.items():
-        wanted[2 + frames, before] = 0.5 * GAIN * share
+        expected[2 + frames, before] = 0.5 * GAIN * share
         for more, part in TAIL.items():
-            wanted[2 + frames + more, roads.sensors.index("A east 2")] += 0.5 * GAIN**2 * share * part
-    np.testing.assert_allclose(lost[:17], wanted[:17])
+            expected[2 + frames + more, roads.sensors.index("A east 2")] += 0.5 * GAIN**2 * share * part
+    np.testing.assert_allclose(lost[:17], expected[:17])
     assert sum(TAIL.values()) == 1
 
 
@@ -173,9 +173,9 @@ def test_the_data_set_is_what_was_simulated(series, world, planted):
     assert series.graph.nodes == world.roads.sensors
     np.testing.assert_array_equal(series.graph.positions, world.roads.positions)
     batch = series.batch([500])
-    wanted = world.speed[500:512]
-    np.testing.assert_allclose(batch.x[0, 0, :, :, 0], np.nan_to_num(wanted), rtol=1e-6)
-    np.testing.assert_array_equal(batch.observed[0, 0], ~np.isnan(wanted))
+    expected = world.speed[500:512]
+    np.testing.assert_allclose(batch.x[0, 0, :, :, 0], np.nan_to_num(expected), rtol=1e-6)
+    np.testing.assert_array_equal(batch.observed[0, 0], ~np.isnan(expected))
     assert 0.01 < np.isnan(world.speed).mean() < 0.05
     pd.testing.assert_frame_equal(series.events[["target", "frame", "horizon"]], events[["target", "frame", "horizon"]])
     np.testing.assert_array_equal(series.events_batch().truth[:, 0], truth)
@@ -189,7 +189,7 @@ def test_every_part_has_events(series):
 
 
 def test_the_oracle_refuses_what_it_cannot_foresee(world):
-    with pytest.raises(InputError, match="wanted at least 7 frames"):
+    with pytest.raises(InputError, match="expected at least 7 frames, and all"):
         oracle(world, world.speed[:5], 0, 12)
     with pytest.raises(InputError, match="got 39 nodes"):
         oracle(world, world.speed[:12, :39], 0, 12)

@@ -44,14 +44,14 @@ def test_readings_stay_on_disk(card, tmp_path, triple):
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        ({"shape": [40, 4, 4]}, r"data.dat holds 1920 bytes; wanted 2560 for \[40, 4, 4\]"),
-        ({"shape": [40, 4]}, r"shape is \[40, 4\]; wanted \[T, N, C\]"),
+        ({"shape": [40, 4, 4]}, r"data.dat holds 1920 bytes; expected 2560 for \[40, 4, 4\]"),
+        ({"shape": [40, 4]}, r"shape is \[40, 4\]; expected \[T, N, C\]"),
         ({"shape": None}, "shape is None"),
-        ({"frequency (minutes)": 60}, "says 60 min from frame to frame; the card 'small' 5"),
+        ({"frequency (minutes)": 60}, "says 60 min from frame to frame; expected 5, as the card 'small'"),
         ({"nodes": 3}, "adj_mx.pkl is of 3 sensors; data.dat holds 4"),
     ],
 )
-def test_what_does_not_fit_is_told(card, tmp_path, told, says):
+def test_what_does_not_fit_is_named(card, tmp_path, told, says):
     with pytest.raises(DataError, match=says):
         read(write(tmp_path / "raw", **told), card)
 
@@ -62,8 +62,8 @@ def test_missing_and_broken_companions(card, tmp_path):
     with pytest.raises(DataError, match="not valid JSON"):
         read(folder, card)
     (folder / "desc.json").unlink()
-    with pytest.raises(DataError, match="holds no desc.json, which tells the shape"):
+    with pytest.raises(DataError, match="holds no desc.json, which gives the shape"):
         read(folder, card)
     many = small_card(tmp_path / "many", "stexplain.data.readers.basicts", ("a", "b", "c", "d"))
-    with pytest.raises(DataError, match="tells of 3 channels; the card 'small' names 4"):
+    with pytest.raises(DataError, match="has 3 channels; expected 4, as the card 'small' names"):
         read(write(tmp_path / "other"), many)

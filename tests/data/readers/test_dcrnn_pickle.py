@@ -89,7 +89,7 @@ def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
     with pytest.raises(DataError, match="no pickle of an adjacency"):
         read_adjacency(tmp_path / "a.pkl")
     objects = np.array([["a", None], [1, 2]], dtype=object)
-    with pytest.raises(DataError, match="wanted numbers"):
+    with pytest.raises(DataError, match="expected numbers"):
         read_adjacency(write(tmp_path / "b.pkl", (["a", "b"], {"a": 0, "b": 1}, objects)))
 
 
@@ -97,7 +97,7 @@ def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
     ("value", "says"),
     [
         ({"a": 1}, "holds a dict"),
-        ((IDS, {"30": 0}, MATRIX), r"is \(3, 3\); wanted numbers \[1, 1\]"),
+        ((IDS, {"30": 0}, MATRIX), r"is \(3, 3\); expected numbers \[1, 1\]"),
         ((IDS, {"30": 0}, "matrix"), "is str"),
         ((1, 2), "holds a tuple"),
     ],

@@ -40,12 +40,12 @@ def test_flow_comes_back_in_its_own_unit(card, tmp_path):
     assert len(load_dataset(card, tmp_path / "sd" / "2019")) == 36
 
 
-def test_what_does_not_fit_is_told(card, tmp_path):
-    with pytest.raises(DataError, match=r"sd_rn_adj.npy has shape \(2, 2\); wanted \[3, 3\]"):
+def test_what_does_not_fit_is_named(card, tmp_path):
+    with pytest.raises(DataError, match=r"sd_rn_adj.npy has shape \(2, 2\); expected \[3, 3\]"):
         read(write(tmp_path / "a" / "2019", adjacency=np.eye(2)), card)
     with pytest.raises(DataError, match=r"idx_test.npy names the frame 37; his.npz holds 30"):
         read(write(tmp_path / "b" / "2019", frames=30), card)
-    with pytest.raises(DataError, match="wanted numbers"):
+    with pytest.raises(DataError, match="expected numbers"):
         read(write(tmp_path / "c" / "2019", adjacency=np.full((3, 3), "a")), card)
     with pytest.raises(DataError, match=r"mean \(3,\)"):
         read(write(tmp_path / "d" / "2019", mean=np.ones(3)), card)

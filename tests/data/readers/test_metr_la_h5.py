@@ -86,7 +86,7 @@ def test_other_units_of_time(card, tmp_path):
     assert str(read_frame(folder / "metr-la.h5").index[1]) == "2012-03-01 00:05:00"
     with h5py.File(folder / "metr-la.h5", "a") as file:
         file["df/axis1"].attrs["kind"] = np.bytes_(b"integer")
-    with pytest.raises(DataError, match="labelled by integer; wanted times"):
+    with pytest.raises(DataError, match="labelled by integer; expected times"):
         read_frame(folder / "metr-la.h5")
 
 
@@ -106,12 +106,12 @@ def test_a_csv_of_the_same(card, tmp_path):
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"block0_values": None}, "holds 0 frames of pandas' fixed format"),
+        ({"block0_values": None}, "holds 0 DataFrames of pandas' fixed format"),
         ({"block0_values": np.ones((20, 2))}, r"values \(20, 2\) for 20 times and 3 sensors"),
         ({"block0_items": np.array([b"11", b"12", b"14"])}, "Fetch it again"),
     ],
 )
-def test_broken_frames_are_told(card, tmp_path, parts, says):
+def test_broken_frames_are_named(card, tmp_path, parts, says):
     with pytest.raises(DataError, match=says):
         read(write(tmp_path / "raw", **parts), card)
 

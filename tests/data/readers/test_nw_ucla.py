@@ -23,7 +23,7 @@ def test_round_trip(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("{", "is not JSON"),
         ("[]", "no list 'skeletons'"),
@@ -34,10 +34,10 @@ def test_round_trip(tmp_path):
         (json.dumps({"skeletons": [[[0, 1, 2]] * 20, [[0, float("nan"), 2]] * 20]}), "frame 1: not finite"),
     ],
 )
-def test_broken_files(tmp_path, text, wanted):
+def test_broken_files(tmp_path, text, expected):
     path = tmp_path / "a01_s01_e00_v01.json"
     path.write_text(text)
-    with pytest.raises(DataError, match=wanted):
+    with pytest.raises(DataError, match=expected):
         read(path)
 
 

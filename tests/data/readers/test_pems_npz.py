@@ -41,7 +41,7 @@ def test_ids_of_their_own(card, tmp_path):
     (folder / "pems04.txt").write_text("317842\n318711\n400001\n")
     assert read(folder, card).node_names == ("317842", "318711", "400001")
     (folder / "pems04.txt").write_text("317842\n318711\n")
-    with pytest.raises(DataError, match=r"pems04.txt lists 2 sensors; pems04.npz holds 3"):
+    with pytest.raises(DataError, match=r"pems04.txt lists 2 sensors; expected 3, as pems04.npz holds"):
         read(folder, card)
 
 
@@ -49,18 +49,18 @@ def test_ids_of_their_own(card, tmp_path):
     ("arrays", "says"),
     [
         ({"flow": np.ones((4, 3, 3))}, r"has no array 'data'. It has: flow"),
-        ({"data": np.ones((4, 3))}, r"data has shape \(4, 3\); wanted \[T, N, 3\] \(flow, occupancy, speed\)"),
+        ({"data": np.ones((4, 3))}, r"data has shape \(4, 3\); expected \[T, N, 3\] \(flow, occupancy, speed\)"),
         ({"data": np.ones((4, 3, 1))}, r"data has shape \(4, 3, 1\)"),
-        ({"data": np.full((4, 3, 3), "a")}, "wanted numbers"),
+        ({"data": np.full((4, 3, 3), "a")}, "expected numbers"),
         ({"data": np.array([[None]])}, "could not be read as npz: Object arrays cannot be loaded"),
     ],
 )
-def test_broken_readings_are_told(card, tmp_path, arrays, says):
+def test_broken_readings_are_named(card, tmp_path, arrays, says):
     with pytest.raises(DataError, match=says):
         read(write(tmp_path / "raw", **arrays), card)
 
 
-def test_broken_companions_are_told(card, tmp_path):
+def test_broken_companions_are_named(card, tmp_path):
     folder = write(tmp_path / "raw", links="from,to,cost\n0,7,310.6\n")
     with pytest.raises(DataError, match=r"distance.csv: unknown node .*'7'"):
         read(folder, card)

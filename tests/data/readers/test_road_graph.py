@@ -19,13 +19,13 @@ def test_distances_are_infinite_where_no_row_tells(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("from,to\n5,7\n", "wanted from, to and distance"),
+        ("from,to\n5,7\n", "expected from, to and distance"),
         ("from,to,cost\n5,7,far\n", "line 2: 'far' is no distance"),
         ("from,to,cost\n5,8,1\n", "does not have the sensor '7'"),
-        ("from,to,cost\n5,7,-1\n", r"at \[0, 1\] is -1.0; wanted a distance of at least 0"),
+        ("from,to,cost\n5,7,-1\n", r"distances at \[0, 1\]: got -1.0; expected at least 0"),
     ],
 )
-def test_broken_distances_are_told(tmp_path, text, says):
+def test_broken_distances_are_named(tmp_path, text, says):
     (tmp_path / "distances.csv").write_text(text)
     with pytest.raises(DataError, match=says):
         graph_beside(tmp_path, ["5", "7"])

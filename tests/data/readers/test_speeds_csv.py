@@ -95,9 +95,9 @@ def test_missing_cells_and_times_are_missing_readings(card, tmp_path):
             lambda lines: [*lines[:3], lines[3].replace(",6.0", ",fast"), *lines[4:]],
             r"line 4: column '11' holds 'fast'",
         ),
-        (lambda lines: [*lines[:-1], lines[-1].rsplit(",", 1)[0]], r"line 31: 3 cells; wanted 4.*truncated"),
+        (lambda lines: [*lines[:-1], lines[-1].rsplit(",", 1)[0]], r"line 31: 3 cells; expected 4.*truncated"),
         (lambda lines: [*lines[:3], lines[3] + ",7", *lines[4:]], "not a table in CSV"),
-        (lambda lines: [*lines[:2], "noon,1,2,3", *lines[3:]], "line 3: the first cell is 'noon'; wanted a time"),
+        (lambda lines: [*lines[:2], "noon,1,2,3", *lines[3:]], "line 3: the first cell is 'noon'; expected a time"),
         (lambda lines: [*lines, lines[-1]], "has the time 2012-03-01 02:25:00 twice"),
         (lambda lines: [*lines, "2012-03-01 02:31:00,1,2,3"], "02:31:00, which is no multiple of 5 min"),
         (lambda lines: lines[:1], "holds a header and no row"),
@@ -118,23 +118,23 @@ def test_broken_readings_are_told_by_line(card, tmp_path, change, says):
         ({"edges.csv": "source,target\n11,14\n"}, "edges.csv: unknown node .*'14'"),
         ({"edges.csv": "source,target,weight\n11,12,heavy\n"}, "edges.csv: .*heavy"),
         ({"sensors.csv": "sensor,x,y\n11,1,2\n12,1,2\n"}, "sensors.csv does not have the sensor '13'"),
-        ({"sensors.csv": "name,x,y,z\n11,1,2,3\n"}, r"wanted sensor_id, latitude and longitude"),
+        ({"sensors.csv": "name,x,y,z\n11,1,2,3\n"}, r"expected sensor_id, latitude and longitude"),
         ({"sensors.csv": "sensor,x,y\n11,1,2\n12,1,2\n13,here,2\n"}, "sensors.csv: .*'here'"),
     ],
 )
-def test_broken_companions_are_told(card, tmp_path, files, says):
+def test_broken_companions_are_named(card, tmp_path, files, says):
     write(tmp_path / "raw", **files)
     with pytest.raises(DataError, match=says):
         read(tmp_path / "raw", card)
 
 
-def test_a_missing_companion_is_told(card, tmp_path):
+def test_a_missing_companion_is_named(card, tmp_path):
     write(tmp_path / "raw")
     (tmp_path / "raw" / "edges.csv").unlink()
     with pytest.raises(DataError, match=r"holds no adj_mx.pkl or .*edges.csv.*It holds: speeds.csv"):
         read(tmp_path / "raw", card)
     (tmp_path / "raw" / "speeds.csv").unlink()
-    with pytest.raises(DataError, match=r"holds no speeds.csv, the readings. It holds: nothing"):
+    with pytest.raises(DataError, match=r"holds no speeds.csv, the values. It holds: nothing"):
         read(tmp_path / "raw", card)
     (tmp_path / "raw" / "distances_a.csv").write_text("")
     (tmp_path / "raw" / "distances_b.csv").write_text("")

@@ -63,18 +63,18 @@ def test_places_come_from_dcrnns_file_here_or_beside(card, tmp_path, where):
 @pytest.mark.parametrize(
     ("speeds", "adjacency", "says"),
     [
-        (SPEEDS, "1,0\n0,1\n", r"los_adj.csv holds 2 x 2 numbers; wanted 3 x 3"),
+        (SPEEDS, "1,0\n0,1\n", r"los_adj.csv holds 2 x 2 numbers; expected 3 x 3"),
         (SPEEDS, ADJACENCY.replace("0.25", "near"), "los_adj.csv, line 2: column '2' holds 'near'"),
         (SPEEDS.replace("\n7,7.5,0", "\n7,?,0"), ADJACENCY, "los_speed.csv, line 9: column '12' holds"),
         ("", ADJACENCY, "los_speed.csv is empty"),
     ],
 )
-def test_broken_files_are_told(card, tmp_path, speeds, adjacency, says):
+def test_broken_files_are_named(card, tmp_path, speeds, adjacency, says):
     with pytest.raises(DataError, match=says):
         read(write(tmp_path / "raw", speeds, adjacency), card)
 
 
-def test_a_missing_file_is_told(card, tmp_path):
+def test_a_missing_file_is_named(card, tmp_path):
     (write(tmp_path / "raw") / "los_adj.csv").unlink()
     with pytest.raises(DataError, match=r"holds no \*_adj.csv, the adjacency. It holds: los_speed.csv"):
         read(tmp_path / "raw", card)

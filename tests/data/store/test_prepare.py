@@ -63,13 +63,13 @@ def test_the_store_holds_what_was_recorded(raw, tmp_path):
     for row, path in enumerate([raw / f"{name(1, 1, 7)}.skeleton", raw / f"{name(1, 2, 50)}.skeleton",
                                 raw / "deeper" / f"{name(2, 1, 7)}.skeleton"]):  # fmt: skip
         recording = read(path)
-        wanted = recording.xyz[choose_bodies(recording, 2)]
+        expected = recording.xyz[choose_bodies(recording, 2)]
         start = store.rows.offset[row]
         size = store.rows.instances[row] * store.rows.frames[row]
-        got = store.rows.x[start : start + size].reshape(wanted.shape)
-        valid = store.rows.valid[start : start + size].reshape(wanted.shape[:2])
-        np.testing.assert_array_equal(valid, ~np.isnan(wanted[:, :, 0, 0]))
-        np.testing.assert_array_equal(got, np.nan_to_num(wanted))
+        got = store.rows.x[start : start + size].reshape(expected.shape)
+        valid = store.rows.valid[start : start + size].reshape(expected.shape[:2])
+        np.testing.assert_array_equal(valid, ~np.isnan(expected[:, :, 0, 0]))
+        np.testing.assert_array_equal(got, np.nan_to_num(expected))
     assert store.rows.truth is None
     assert str(check_store(tmp_path / "store")).endswith("is whole: 4 recordings of 2 classes, 25 rows, 0.0 MB.")
 
@@ -199,8 +199,8 @@ def test_a_second_run_finds_the_store(raw, tmp_path):
 def test_keep_first(raw, tmp_path):
     prepare("ntu", raw, tmp_path / "store", workers=1, keep="first", progress=False)
     store = Store.open(tmp_path / "store")
-    wanted = read(raw / "deeper" / f"{name(2, 1, 7)}.skeleton").xyz[:2]
-    np.testing.assert_array_equal(store.rows.x[store.rows.offset[2] :][:12].reshape(wanted.shape), wanted)
+    expected = read(raw / "deeper" / f"{name(2, 1, 7)}.skeleton").xyz[:2]
+    np.testing.assert_array_equal(store.rows.x[store.rows.offset[2] :][:12].reshape(expected.shape), expected)
 
 
 def test_planted_truth_follows_its_body(tmp_path):
@@ -215,7 +215,7 @@ def test_planted_truth_follows_its_body(tmp_path):
     np.testing.assert_array_equal(stored[1, :3], truth[2, :3])
     assert not stored[1, 3].any()
     np.save(path.with_suffix(".truth.npy"), truth[:2])
-    with pytest.raises(DataError, match=r"bool \(2, 4, 25\); wanted bool \(3, 4, 25\)"):
+    with pytest.raises(DataError, match=r"bool \(2, 4, 25\); expected bool \(3, 4, 25\)"):
         prepare("ntu", tmp_path / "raw", tmp_path / "other", workers=1, progress=False)
 
 
@@ -258,7 +258,7 @@ def test_no_usable_recording(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_a_full_disk_is_told_and_leaves_no_store(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_no_store(tmp_path):
     """A limit on file sizes stands for the disk: writing fails in the same way, in the middle of a file."""
     raw = many(tmp_path / "raw", 20)
     code = f"""

@@ -40,14 +40,14 @@ def test_not_a_store(tmp_path):
 def test_another_version(store):
     info = json.loads((store / "store.json").read_text())
     (store / "store.json").write_text(json.dumps({**info, "version": 99}))
-    with pytest.raises(DataError, match="version 99; wanted 'stexplain store', version 2"):
+    with pytest.raises(DataError, match="version 99; expected 'stexplain store', version 2"):
         Store.open(store)
 
 
 def test_a_half_written_store(store):
     x = store / "x.npy"
     x.write_bytes(x.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"x.npy has \d+ bytes; wanted"):
+    with pytest.raises(DataError, match=r"x.npy has \d+ bytes; expected"):
         Store.open(store)
     x.unlink()
     with pytest.raises(DataError, match=r"x.npy is missing"):
