@@ -13,15 +13,15 @@ from stexplain.checks.randomisation import cascade, curve_row, rank_correlation
 from stexplain.checks.subject import Check, Subject, asked, difference, same_score, scored
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.baselines import Control, Random
+from stexplain.explainers.methods.baselines import BaselineExplainer, Random
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.cam import CAM
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.hires_cam import HiResCAM
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
+from stexplain.explainers.model.inspection import takes
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-from stexplain.explainers.model.rebind import in_chunks, renumbered
-from stexplain.explainers.model.state import takes
+from stexplain.explainers.rebind import in_chunks, renumbered
 
 _PADDING = 5
 _COMPLETE = 0.05
@@ -89,8 +89,8 @@ def appended_padding(subject: Subject) -> Check:
     if subject.explainer.model is not None:
         explainer = subject.explainer
         try:
-            with explainer._computing(), torch.no_grad():
-                explainer._output(explainer._read(longer, None, subject.shared, subject.per_sample))
+            with explainer._model_frozen(), torch.no_grad():
+                explainer._forward(explainer._prepare(longer, None, subject.shared, subject.per_sample))
         except (InputError, RuntimeError) as error:
             # A model of fixed length is none whose explainer can be blamed; the verdict says what it said.
             return Check.not_applicable(name, f"the model takes no longer samples: {str(error).splitlines()[0]}")
@@ -118,12 +118,12 @@ def conservation(subject: Subject) -> Check:
     name = "conservation"
     explainer = subject.explainer
     if isinstance(explainer, IntegratedGradients | ShapleyValueSampling):
-        with explainer._computing():
+        with explainer._model_frozen():
             samples = asked(subject)
             copies = PerturbedInputs(explainer, samples, scored(subject))
             with torch.no_grad():
                 bottom = copies.scores(with_baseline(explainer, samples, explainer.baseline))
-        expected = (copies.found.scores - bottom).detach().cpu().numpy()
+        expected = (copies.scores_of_samples.scores - bottom).detach().cpu().numpy()
         total = subject.original.values.astype(np.float64).sum((1, 2, 3))
         size = np.abs(subject.original.values).sum((1, 2, 3))
         value = float((np.abs(total - expected) / np.maximum(size, 1e-30)).max())
@@ -142,7 +142,7 @@ def conservation(subject: Subject) -> Check:
 def randomised(subject: Subject) -> tuple[Check, pd.DataFrame | None]:
     """The map of a model that forgot what it learned has lost its correlation with the original; and the curve."""
     name = "randomised model"
-    if isinstance(subject.explainer, Control):
+    if isinstance(subject.explainer, BaselineExplainer):
         return Check.not_applicable(name, "a control does not look at the model"), None
     original = subject.original
     with Random(subject.model, inputs=subject.explainer.inputs.pattern) as random:

@@ -11,10 +11,12 @@ from stexplain.checks.invariances import CHECKS, randomised
 from stexplain.checks.model_state import left_as_it_was, snapshot
 from stexplain.checks.subject import Check, Limits, Subject
 from stexplain.errors import InputError, StexplainError
-from stexplain.explainers.explainer import Explainer, Signals, TargetLike
-from stexplain.explainers.model.perturb import check_counts
-from stexplain.explainers.model.rebind import MakeExplainer
-from stexplain.explainers.model.state import unwrapped
+from stexplain.explainers.arguments import check_counts
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.model.inspection import unwrapped
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.rebind import MakeExplainer
+from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 
 _WORDS = {True: "passed", False: "failed", None: "not applicable"}
@@ -170,7 +172,7 @@ def selftest(
     own = explainer if isinstance(explainer, Explainer) else explainer(model)
     if not isinstance(own, Explainer):
         raise InputError(f"the explainer is a {type(own).__name__}; wanted an Explainer, or what makes one of a model.")
-    if own._trained is not None and own._trained is not inside:
+    if own._recipe_model is not None and own._recipe_model is not inside:
         raise InputError("the explainer is of another model. Give the explainer's own, or the class of the explainer.")
     subject = Subject.read(
         inside,
@@ -188,6 +190,6 @@ def selftest(
     last, curve = randomised(subject)
     checks += [last, left_as_it_was(subject, before)]
     count = len(subject.batch)
-    where = f" at {own._layer_name}" if own._layer_name else ""
+    where = f" at {own.layer_name}" if own.layer_name else ""
     named = f"{own.method or type(own).__name__}{where} on {type(inside).__name__}"
     return SelfTest(f"{named}, {count} sample{'' if count == 1 else 's'}", tuple(checks), curve)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.data.samples import Batch
-from stexplain.explainers.explainer import Explainer, ModelInput, Signals, TargetLike
+from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.model.rebind import MakeExplainer, with_model
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.rebind import MakeExplainer, with_model
+from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Class, Forecast, PerSample, Predicted, Scores, Target, as_target
 
 
@@ -100,7 +102,7 @@ class Subject:
     ) -> "Subject":
         """Reads the samples and explains them; the class predicted for them is the one explained from here on."""
         goal = as_target(target)
-        asked = explainer._read(x, valid)
+        asked = explainer._prepare(x, valid)
         signals = explainer.inputs.to_batch(asked.x, **asked.sizes)
         samples = len(signals)
         labels = torch.full((samples,), -1)
@@ -159,10 +161,10 @@ def same_score(subject: Subject, other: Explanation) -> bool:
 
 def asked(subject: Subject) -> ModelInput:
     """The batch, as a method is asked."""
-    return subject.explainer._read(subject.batch, None, subject.shared, subject.per_sample)
+    return subject.explainer._prepare(subject.batch, None, subject.shared, subject.per_sample)
 
 
 def scored(subject: Subject) -> Callable[[Any], Scores]:
     """The target, as a method is asked."""
     count = len(subject.batch)
-    return lambda output: subject.explainer._scored(subject.goal, output, rows=slice(0, count), samples=count)
+    return lambda output: subject.explainer._score(subject.goal, output, rows=slice(0, count), samples=count)

@@ -1,28 +1,47 @@
-"""All methods by their class names: whatever lists them derives its list from here."""
+"""All methods by their class names. Whatever lists methods derives its list from here."""
 
 import inspect
-from importlib import import_module
 from typing import Any
 
 from torch import nn
 
 from stexplain.errors import InputError, suggest, unknown
+from stexplain.explainers import methods as exported
 from stexplain.explainers.explainer import Explainer
 
 
 def methods() -> dict[str, type[Explainer]]:
-    """Every explainer that `stexplain.explainers` offers, by class name, sorted.
+    """Every explainer of the package, by class name, sorted.
 
     Example:
         >>> {"STGGradCAM", "Motion"} <= set(methods())
         True
     """
-    offered = vars(import_module("stexplain.explainers"))
     return {
         name: value
-        for name, value in sorted(offered.items())
+        for name, value in sorted(vars(exported).items())
         if inspect.isclass(value) and issubclass(value, Explainer) and not inspect.isabstract(value)
     }
+
+
+def method_class(name: str) -> type[Explainer]:
+    """The explainer class of a name.
+
+    Raises:
+        InputError: where there is none; with the nearest name that exists.
+
+    Example:
+        >>> method_class("GradCam")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: unknown method 'GradCam'. Did you mean 'STGGradCAM'?
+    """
+    known = methods()
+    if name in known:
+        return known[name]
+    if inspect.isclass(getattr(exported, name, None)):
+        raise InputError(f"method is {name!r}, whose result is not an Explanation. Use it by itself: {name}(model).")
+    raise unknown("method", name, known)
 
 
 def explainer(name: str, model: nn.Module, **options: Any) -> Explainer:
@@ -31,8 +50,7 @@ def explainer(name: str, model: nn.Module, **options: Any) -> Explainer:
     Args:
         name: such as ``"STGGradCAM"``.
         model: to be explained.
-        **options: of the class. Those that are none are left out. A method that wraps another takes the other's name as
-            `around`, and passes the options on that are not its own.
+        **options: of the class, see `of_class`. Those that are none are left out.
 
     Raises:
         InputError: where there is no such method or option; with the nearest that exists.
@@ -40,25 +58,39 @@ def explainer(name: str, model: nn.Module, **options: Any) -> Explainer:
     Example:
         >>> explainer("Random", nn.Flatten(), seed=3).seed
         3
-        >>> explainer("GradCam", nn.Flatten())
+    """
+    return of_class(method_class(name), model, **{key: value for key, value in options.items() if value is not None})
+
+
+def of_class(kind: type[Explainer], model: nn.Module, **options: Any) -> Explainer:
+    """The explainer of a class, one's own too.
+
+    Args:
+        kind: a class of explainers.
+        model: to be explained.
+        **options: of the class. A class that wraps another explainer takes the other's name as `around`, and passes on
+            the options that are not its own.
+
+    Raises:
+        InputError: where there is no such option; with the nearest that exists.
+
+    Example:
+        >>> of_class(methods()["Random"], nn.Flatten(), sede=3)
         Traceback (most recent call last):
         ...
-        stexplain.errors.InputError: unknown method 'GradCam'. Did you mean 'STGGradCAM'?
+        stexplain.errors.InputError: Random has no option 'sede'. Did you mean 'seed'?
     """
-    known = methods()
-    if name not in known:
-        raise unknown("method", name, known)
-    given = {key: value for key, value in options.items() if value is not None}
-    parameters = _parameters(known[name])
+    parameters = _parameters(kind)
     if "model" in parameters:
-        _check(name, given, parameters)
-        return known[name](model, **given)
-    around = str(given.pop("around", "InputGradient"))
-    own = {key: value for key, value in given.items() if key in parameters}
-    inner = explainer(around, model, **{key: value for key, value in given.items() if key not in parameters})
-    wrapper: Any = known[name]
-    wrapped: Explainer = wrapper(inner, **own)
-    return wrapped
+        _check_options(kind.__name__, options, [name for name in parameters if name != "model"])
+        return kind(model, **options)
+    # A wrapper, such as GraphAblated, takes an explainer in place of the model.
+    around = str(options.pop("around", "InputGradient"))
+    own = {key: value for key, value in options.items() if key in parameters}
+    inner_options = {key: value for key, value in options.items() if key not in parameters}
+    wrapper: Any = kind
+    wrapping: Explainer = wrapper(of_class(method_class(around), model, **inner_options), **own)
+    return wrapping
 
 
 def takes(name: str, option: str) -> bool:
@@ -72,18 +104,19 @@ def takes(name: str, option: str) -> bool:
 
 
 def _parameters(kind: type[Explainer]) -> list[str]:
-    """The names of what its constructor takes, those included that it hands on as ``**options`` to its base."""
-    found: dict[str, None] = {}
+    """The names of the constructor's parameters, with those that it passes on as ``**options`` to its base."""
+    names: dict[str, None] = {}
     for base in kind.__mro__:
         if "__init__" in vars(base):
             parameters = inspect.signature(base).parameters.values()
-            found |= dict.fromkeys(one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
+            names |= dict.fromkeys(one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
+            # A constructor without **options passes nothing on.
             if all(one.kind is not one.VAR_KEYWORD for one in parameters):
                 break
-    return list(found)
+    return list(names)
 
 
-def _check(name: str, given: dict[str, Any], parameters: list[str]) -> None:
+def _check_options(name: str, given: dict[str, Any], parameters: list[str]) -> None:
     for option in given:
         if option not in parameters:
-            raise InputError(f"{name} has no option {option!r}. {suggest(option, parameters[1:])}")
+            raise InputError(f"{name} has no option {option!r}. {suggest(option, parameters)}")

@@ -1,4 +1,4 @@
-"""What edge importance gives: a number per sample and edge, with what the edge connects."""
+"""The result of edge importance: a number per sample and edge, with the nodes that the edge connects."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ class EdgeExplanation:
 
     Attributes:
         values: signed importance, ``[B, E]``, float32, in the units of the score.
-        source: the node that sends, of every edge, ``[E]``.
-        target: the node that hears, of every edge, ``[E]``.
-        relation: the relation that the edge is of, ``[E]``.
-        block: the layer or the tensor that holds the edge's weight, ``[E]``.
+        source: the node that sends messages over each edge, ``[E]``.
+        target: the node that receives them, ``[E]``.
+        relation: of each edge, ``[E]``.
+        block: the layer or the tensor that holds the weight of each edge, ``[E]``.
         score: the model's score of the target, ``[B]``, float32.
         targets: the class that was explained, ``[B]``, int64; -1 where it is none.
-        what: the target in words.
+        explained: the target in words.
         ids: the names of the samples.
         node_names: of all nodes, in their order.
 
@@ -47,21 +47,22 @@ class EdgeExplanation:
     block: tuple[str, ...]
     score: NDArray[np.float32] | None = None
     targets: NDArray[np.int64] | None = None
-    what: str = ""
+    explained: str = ""
     ids: tuple[str, ...] = ()
     node_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        # The class is frozen: fields are filled in by object's own setter.
         object.__setattr__(self, "values", np.asarray(self.values, np.float32))
         if self.values.ndim != 2:
-            raise InputError(f"values has shape {self.values.shape}; wanted [samples, edges].")
+            raise InputError(f"values has shape {self.values.shape}; expected [samples, edges].")
         samples, edges = self.values.shape
         object.__setattr__(self, "ids", tuple(self.ids) or ("",) * samples)
         names = tuple(self.node_names) or tuple(dict.fromkeys([*self.source, *self.target]))
         object.__setattr__(self, "node_names", names)
         for name in ("source", "target", "relation", "block"):
             if len(getattr(self, name)) != edges:
-                raise InputError(f"{name} has {len(getattr(self, name))} entries for {edges} edges.")
+                raise InputError(f"{name} has {len(getattr(self, name))} entries; expected {edges}, one per edge.")
         for name in ("ids", "score", "targets"):
             if (value := getattr(self, name)) is not None:
                 check_shape(name, np.shape(value), "b", b=samples)
@@ -72,11 +73,12 @@ class EdgeExplanation:
     def __repr__(self) -> str:
         pairs = self.pairs()
         ends = zip(pairs["source"].tolist(), pairs["target"].tolist(), pairs["value"].tolist(), strict=True)
+        # Without self loops, which say nothing about how nodes are connected.
         top = sorted(((value, a, b) for a, b, value in ends if value > 0 and a != b), reverse=True)[:3]
         named = ", ".join(f"{a} - {b}" for _, a, b in top) or "none"
         return (
-            f"<EdgeExplanation of {self.what or 'unknown target'} in {len(self)} samples: {len(self.source)} edges of "
-            f"{len(set(self.block))} blocks; most important: {named}>"
+            f"<EdgeExplanation of {self.explained or 'unknown target'} in {len(self)} samples: "
+            f"{len(self.source)} edges of {len(set(self.block))} blocks; most important: {named}>"
         )
 
     def table(self, sample: int | None = None) -> pd.DataFrame:
@@ -89,7 +91,7 @@ class EdgeExplanation:
             InputError: where there is no such sample.
         """
         if sample is not None and not 0 <= sample < len(self):
-            raise InputError(f"there is no sample {sample}: the explanation holds {len(self)}, counted from 0.")
+            raise InputError(f"sample: got {sample}; expected 0 to {len(self) - 1}.")
         columns = {name: getattr(self, name) for name in ("source", "target", "relation", "block")}
         summed = self.values.sum(0, dtype=np.float64)
         return pd.DataFrame({**columns, "value": summed if sample is None else self.values[sample].astype(np.float64)})
@@ -97,7 +99,7 @@ class EdgeExplanation:
     def pairs(self, sample: int | None = None) -> pd.DataFrame:
         """A row per pair of nodes: the sum over blocks, relations and both directions, ``source, target, value``.
 
-        Of each pair the node that comes first in the graph stands first; a node's edge to itself is a pair of its own.
+        The node of each pair that comes first in the graph is its source here; a self loop is a pair of its own.
 
         Args:
             sample: as for `table`.
@@ -106,8 +108,9 @@ class EdgeExplanation:
             InputError: where there is no such sample.
         """
         table = self.table(sample)
-        place = {name: index for index, name in enumerate(self.node_names)}
-        ends = np.sort([[place[a], place[b]] for a, b in zip(self.source, self.target, strict=True)], axis=1)
+        index = {name: number for number, name in enumerate(self.node_names)}
+        # Sorting both ends makes one pair of both directions. The reshape is for no edges at all.
+        ends = np.sort([[index[a], index[b]] for a, b in zip(self.source, self.target, strict=True)], axis=1)
         ends = ends.reshape(-1, 2)
         sums = table["value"].groupby([ends[:, 0], ends[:, 1]]).sum()
         first, second = (sums.index.get_level_values(level) for level in (0, 1))

@@ -1,7 +1,7 @@
-"""What all explainers share: they are called on samples and targets, and put maps together."""
+"""What all explainers share: they are called on samples and targets, and make explanations of their maps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -11,20 +11,22 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation, joined
-from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.caller import ModelInput as ModelInput
-from stexplain.explainers.model.caller import Signals as Signals
-from stexplain.explainers.model.caller import TargetLike as TargetLike
-from stexplain.explainers.model.caller import model_attribute as model_attribute
-from stexplain.explainers.targets import Scores, Target, as_target
+from stexplain.explainers.model.caller import ModelCaller, ScoreFn
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.target import Scores, Target, TargetLike
+from stexplain.explainers.targets import as_target
 
 
 @dataclass(frozen=True)
 class Maps:
-    """What a method makes of some samples: see the attributes of `Explanation` of the same names."""
+    """What a method computes for some samples: see the attributes of `Explanation` of the same names.
+
+    Attributes:
+        scores: of the target; none where the method calls no model.
+    """
 
     values: Tensor
-    scored: Scores | None = None
+    scores: Scores | None = None
     layer_values: Tensor | None = None
     stride: int = 1
     padding_share: Tensor | None = None
@@ -34,11 +36,11 @@ class Maps:
 class Explainer(ModelCaller, ABC):
     """An explainer is called on samples and gives an `Explanation`.
 
-    As a context manager it holds the model in eval mode and frozen for as long as the block lasts; a call outside of
-    one does the same for itself. Nothing about the model is changed afterwards, also after an error.
+    As a context manager it keeps the model frozen and in eval mode for the length of the block; a call outside of a
+    block does so for itself. Nothing about the model is changed afterwards, also after an error.
 
     Args:
-        model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is asked.
+        model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is called.
         inputs: the layout of its input, such as ``"b c t n m"``; default: `model.inputs`, else ``"b m t n c"``.
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
@@ -46,6 +48,9 @@ class Explainer(ModelCaller, ABC):
     """
 
     method: str = ""
+    """The name of the method, in words."""
+    layer_name: str = ""
+    """The name of the explained layer; empty: the input is explained."""
 
     @overload
     def __call__(
@@ -80,12 +85,12 @@ class Explainer(ModelCaller, ABC):
 
         Args:
             x: a `Sample`, a `Batch`, or a tensor in the model's own layout, which goes in untouched (apart from the
-                model's device and floating type). Samples of a dataset that are as recorded are sampled by the
-                model's recipe first, where it has one.
+                model's device and floating type). Raw samples of a dataset are first sampled by the model's recipe,
+                where it has one.
             target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the
                 output; or a list of them, which share the forward pass.
-            valid: which frames of which instance hold a reading, ``[B, M, T]``; default: those of the sample, else
-                all. It is given to the model where its forward takes `valid`.
+            valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``; default: that of
+                the sample, else all. It is given to the model where its forward takes `valid`.
             shared: further arguments of the model's forward by name, the same for all samples, such as
                 ``{"edge_index": edges}``.
             per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
@@ -94,60 +99,65 @@ class Explainer(ModelCaller, ABC):
             An explanation; for a list of targets one for each.
 
         Raises:
-            InputError: where a shape, a name or a value does not fit; says what came and what was wanted.
+            InputError: where a shape, a name or a value does not fit; names the argument and what was expected.
         """
         if isinstance(target, str) or not isinstance(target, Sequence):
-            return self._all(x, [as_target(target)], valid, shared, per_sample)[0]
+            return self._explain(x, [as_target(target)], valid, shared, per_sample)[0]
         if not target:
-            raise InputError("the list of targets is empty. Give at least one target.")
-        return self._all(x, [as_target(one) for one in target], valid, shared, per_sample)
+            raise InputError("target: got an empty list; expected at least one target.")
+        return self._explain(x, [as_target(one) for one in target], valid, shared, per_sample)
 
-    def _all(
+    def _explain(
         self,
         x: Signals,
-        goals: Sequence[Target],
+        targets: Sequence[Target],
         valid: Any,
         shared: Mapping[str, Any] | None,
         per_sample: Mapping[str, Any] | None,
     ) -> list[Explanation]:
+        """An explanation for each target."""
+        # A baseline explainer: further arguments of a model's forward are of no use to it, and not checked.
         if self.model is None:
-            asked = self._read(x, valid)
-            return [self._explanation(asked, self._maps(asked, _unscored), goal) for goal in goals]
-        with self._computing():
-            asked = self._read(x, valid, shared, per_sample)
-            done: list[list[Explanation]] = [[] for _ in goals]
-            for part, readings in self._parts(asked, goals):
-                for goal, maps, parts in zip(goals, self._several(part, readings), done, strict=True):
-                    parts.append(self._explanation(part, maps, goal))
-        return [joined(parts) for parts in done]
+            model_input = self._prepare(x, valid)
+            return [self._explanation(model_input, self._maps(model_input, _no_scores), target) for target in targets]
+        with self._model_frozen():
+            model_input = self._prepare(x, valid, shared, per_sample)
+            by_target: list[list[Explanation]] = [[] for _ in targets]
+            for chunk, score_fns in self._chunks(model_input, targets):
+                maps_by_target = self._maps_of_targets(chunk, score_fns)
+                for target, maps, parts in zip(targets, maps_by_target, by_target, strict=True):
+                    parts.append(self._explanation(chunk, maps, target))
+        return [joined(parts) for parts in by_target]
 
-    def _several(self, asked: ModelInput, readings: Sequence[Callable[[Any], Scores]]) -> list[Maps]:
+    def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""
-        return [self._maps(asked, scored) for scored in readings]
+        return [self._maps(model_input, score_fn) for score_fn in score_fns]
 
     @abstractmethod
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        """The maps of some samples.
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        """The maps of some samples for one target.
 
         Args:
-            asked: the samples.
-            scored: the target: the model's output to scores.
+            model_input: the samples.
+            score_fn: from the model's output to the target's scores.
         """
 
-    def _explanation(self, asked: ModelInput, maps: Maps, goal: Target) -> Explanation:
-        valid = asked.known_valid
-        there = valid[..., None] if asked.observed is None else valid[..., None] & asked.observed
+    def _explanation(self, model_input: ModelInput, maps: Maps, target: Target) -> Explanation:
+        """The maps as an explanation; zero where there is no observation."""
+        valid = model_input.known_valid
+        # [B, M, T, 1] where nothing is missing: it broadcasts over nodes.
+        present = valid[..., None] if model_input.observed is None else valid[..., None] & model_input.observed
         return Explanation(
-            values=_array(torch.where(there, maps.values, 0)),
+            values=_array(torch.where(present, maps.values, 0)),
             valid=_array(valid, np.bool_),
             node_names=() if self.graph is None else tuple(self.graph.nodes),
             method=self.method or type(self).__name__,
-            target=goal.text() if maps.scored is not None else "",
-            targets=_array(None if maps.scored is None else maps.scored.classes, np.int64),
-            score=_array(None if maps.scored is None else maps.scored.scores),
-            ids=asked.ids,
+            target=target.text() if maps.scores is not None else "",
+            targets=_array(None if maps.scores is None else maps.scores.classes, np.int64),
+            score=_array(None if maps.scores is None else maps.scores.scores),
+            ids=model_input.ids,
             classes=self.classes,
-            layer=self._layer_name,
+            layer=self.layer_name,
             layer_values=_array(maps.layer_values),
             stride=maps.stride,
             padding_share=_array(maps.padding_share),
@@ -155,21 +165,18 @@ class Explainer(ModelCaller, ABC):
             extra={name: _array(value) for name, value in maps.extra.items()},
         )
 
-    @property
-    def _layer_name(self) -> str:
-        return ""
 
-
-def padding_share_of(values: Tensor, ok: Tensor) -> Tensor:
-    """The share of ``|H|`` that lies where `ok` is false: values ``[B, M, T, N]``, ok ``[B, M, T]``, to ``[B]``."""
+def padding_share_of(values: Tensor, valid: Tensor) -> Tensor:
+    """The share of ``|H|`` that lies on padding: values ``[B, M, T, N]``, valid ``[B, M, T]``, to ``[B]``."""
     size = values.detach().abs().sum(-1)
     total = size.sum((1, 2))
-    return torch.where(ok, 0, size).sum((1, 2)) / torch.where(total > 0, total, 1)
+    # A map of zeros has no share on padding, rather than NaN.
+    return torch.where(valid, 0, size).sum((1, 2)) / torch.where(total > 0, total, 1)
 
 
-def _unscored(_: Any) -> Scores:
-    raise AssertionError("a control asks no model")
+def _no_scores(_: Any) -> Scores:
+    raise AssertionError("a baseline explainer calls no model")
 
 
-def _array(tensor: Tensor | None, kind: Any = np.float32) -> Any:
-    return None if tensor is None else tensor.detach().cpu().numpy().astype(kind)
+def _array(tensor: Tensor | None, dtype: Any = np.float32) -> Any:
+    return None if tensor is None else tensor.detach().cpu().numpy().astype(dtype)

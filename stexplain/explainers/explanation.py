@@ -1,7 +1,7 @@
-"""What an explainer gives: importance over node x time, with all that is needed to read it."""
+"""The result of an explainer: importance over node x time, with all that is needed to interpret it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
-from stexplain.errors import InputError
+from stexplain.errors import DataError, InputError
 from stexplain.explainers.joining import check_alike
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stexplain.graph import STGraph
 
-# Stands for what `__post_init__` fills in from the shape of the values.
+# A default that `__post_init__` replaces, as it depends on the shape of the values.
 _UNSET: Any = None
 
 
@@ -29,23 +29,22 @@ class Explanation:
     Attributes:
         values: signed importance ``[B, M, T, N]``, float32; zero where not valid. Comparable within a sample, and
             between samples of one model, layer and method.
-        valid: which frames of which instance hold a reading, ``[B, M, T]``, bool.
+        valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``, bool.
         node_names: the names of the nodes; "0", "1", ... where they have none.
-        time: where each frame lies, ``[T]``; frame numbers unless given otherwise.
+        time: of each frame, ``[T]``; frame numbers unless given otherwise.
         method: the name of the method.
         target: what was explained, in words.
         targets: the class that was explained, ``[B]`` int64; -1 where it is none.
-        score: the model's score of the target, ``[B]`` float32; NaN where no model was asked.
+        score: the model's score of the target, ``[B]`` float32; NaN where no model was model_input.
         ids: the names of the samples; empty strings where they have none.
         classes: the names of the classes, where known.
         layer: the layer that was explained; empty: the input.
         layer_values: signed importance at the layer's own resolution, ``[B, M, T', N]`` float32, padding included: it
             sums to y - b under global average pooling and a linear head. None where the method works on the input.
-        stride: frames from one cell to the next.
-        padding_share: the share of ``|H|`` that lay on padding and absent instances and was set aside, ``[B]``, in
-            [0, 1].
+        stride: frames from one position of the layer to the next.
+        padding_share: the share of ``|H|`` on padding and absent instances, which was excluded, ``[B]``, in [0, 1].
         graph: edges, groups and drawing positions of the nodes, where known.
-        extra: further numbers that a method gives for every sample, by name, each ``[B]`` float32, such as
+        extra: further numbers of a method, one per sample, by name, each ``[B]`` float32, such as
             ``"convergence_delta"``.
 
     Raises:
@@ -79,6 +78,7 @@ class Explanation:
     extra: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # The class is frozen: fields are filled in by object's own setter.
         fill = object.__setattr__
         fill(self, "values", np.asarray(self.values, np.float32))
         fill(self, "valid", np.asarray(self.valid, np.bool_))
@@ -100,28 +100,28 @@ class Explanation:
         if self.layer_values is not None:
             fill(self, "layer_values", np.asarray(self.layer_values, np.float32))
             check_shape("layer_values", self.layer_values.shape, "b m t n", b=samples, m=sizes["m"], n=nodes)
-        for what, came, wanted in (
+        for name, got, expected in (
             ("node_names", len(self.node_names), nodes),
             ("ids", len(self.ids), samples),
             ("time", len(self.time), frames),
             ("targets", len(self.targets), samples),
             ("score", len(self.score), samples),
             ("padding_share", len(self.padding_share), samples),
-            *((f"extra[{name!r}]", len(numbers), samples) for name, numbers in self.extra.items()),
+            *((f"extra[{key!r}]", len(numbers), samples) for key, numbers in self.extra.items()),
         ):
-            if came != wanted:
+            if got != expected:
                 raise InputError(
-                    f"{what} has {came} entries; wanted {wanted}, as values have shape {self.values.shape}."
+                    f"{name} has {got} entries; expected {expected}, as values has shape {self.values.shape}."
                 )
 
     @property
     def importance(self) -> NDArray[np.float32]:
-        """What speaks for the target: ReLU of the values, ``[B, M, T, N]``."""
+        """Positive evidence for the target: ReLU of the values, ``[B, M, T, N]``."""
         return np.maximum(self.values, 0)
 
     @property
     def node_groups(self) -> dict[str, tuple[str, ...]]:
-        """The nodes of each group, such as a body part or a region; empty where no graph names any."""
+        """The nodes of each group, such as a body part or a region; empty where the graph has none."""
         return {} if self.graph is None else {name: tuple(nodes) for name, nodes in self.graph.groups.items()}
 
     def nodes(self) -> pd.DataFrame:
@@ -130,6 +130,7 @@ class Explanation:
         Returns:
             ``[B, N]``, a row per sample and a column per node; zeros for a sample without a valid frame.
         """
+        # At least one: a sample without a valid frame gets zeros rather than NaN.
         weight = self.valid / np.maximum(self.valid.sum((1, 2), keepdims=True), 1)
         means = np.einsum("bmtn,bmt->bn", self.importance, weight)
         return pd.DataFrame(
@@ -140,16 +141,17 @@ class Explanation:
         """Importance per group: the mean of `nodes` over the nodes of each group, ``[B, groups]``.
 
         Raises:
-            InputError: where no graph names groups.
+            InputError: where the graph has no groups.
         """
         if not self.node_groups:
-            raise InputError("the explanation knows no groups of nodes. Give the explainer a graph that has groups.")
+            raise InputError("the explanation has no groups of nodes. Give the explainer a graph that has groups.")
         nodes = self.nodes()
         return pd.DataFrame({name: nodes[list(of)].mean(axis=1) for name, of in self.node_groups.items()})
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row per valid cell: ``sample, instance, frame, time, node, value``; value is signed."""
+        """A row per valid position: ``sample, instance, frame, time, node, value``; value is signed."""
         sample, instance, frame = np.nonzero(self.valid)
+        # np.nonzero lists valid frames; each has a row per node.
         nodes = len(self.node_names)
         return pd.DataFrame(
             {
@@ -166,28 +168,37 @@ class Explanation:
         """A dataset over the dimensions sample, instance, time, node (and position), with all else as attributes."""
         from stexplain.explainers.netcdf import to_dataset
 
-        return to_dataset(self)
+        return to_dataset(self._fields())
 
     def save(self, path: "str | Path") -> None:
-        """Writes a netCDF file, whole or not at all.
+        """Writes a netCDF file, completely or not at all.
 
         Raises:
             DataError: where it cannot be written.
         """
         from stexplain.explainers.netcdf import save
 
-        save(self, Path(path))
+        save(self._fields(), Path(path))
 
     @classmethod
     def load(cls, path: "str | Path") -> "Explanation":
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
-            DataError: where the file is missing, broken, or no explanation.
+            DataError: where the file is missing, broken, or not an explanation.
         """
         from stexplain.explainers.netcdf import load
 
-        return load(Path(path))
+        path = Path(path)
+        loaded = load(path)
+        try:
+            return cls(**loaded)
+        except ValueError as error:
+            raise DataError(f"{path}: this is not an explanation: {error}") from error
+
+    def _fields(self) -> dict[str, Any]:
+        """The fields by name, each as it is (`dataclasses.asdict` would copy arrays, and take the graph apart)."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __len__(self) -> int:
         return len(self.values)
@@ -196,7 +207,8 @@ class Explanation:
         """Some of the samples, as an explanation."""
         if isinstance(which, int | np.integer):
             if not -len(self) <= which < len(self):
-                raise IndexError(f"there is no sample {which}: the explanation holds {len(self)}.")
+                raise IndexError(f"there is no sample {which}: the explanation has {len(self)}.")
+            # A single sample is an explanation of one: the batch axis stays.
             which = np.asarray([which])
         rows = np.arange(len(self))[which]
         return replace(
@@ -213,11 +225,11 @@ class Explanation:
         top = ", ".join(str(name) for name in mean.index[:3][mean.to_numpy()[:3] > 0]) or "none"
         about = f" of {self.target} in" if self.target else " of"
         where = f" at {self.layer}" if self.layer else ""
-        aside = float(self.padding_share.mean()) if samples else 0.0
+        excluded = float(self.padding_share.mean()) if samples else 0.0
         return (
             f"<Explanation{about} {_count(samples, 'sample')} by {self.method}{where}: "
             f"{_count(instances, 'instance')} x {_count(frames, 'frame')} x {_count(nodes, 'node')}; "
-            f"most important: {top}{f'; {aside:.0%} set aside on padding' if aside > 0 else ''}>"
+            f"most important: {top}{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}>"
         )
 
 
@@ -239,14 +251,15 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         "padding_share",
         *(["layer_values"] if first.layer_values is not None else []),
     ]
-    together: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    concatenated: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    # `time` and `graph` are taken from the first: parts have one size, and one model.
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
-    return replace(first, ids=tuple(name for part in parts for name in part.ids), extra=extra, **together)
+    return replace(first, ids=tuple(name for part in parts for name in part.ids), extra=extra, **concatenated)
 
 
-def _filled(values: Any, count: int, default: float, kind: Any) -> NDArray[Any]:
-    return np.full(count, default, kind) if values is None else np.asarray(values, kind)
+def _filled(values: Any, count: int, default: float, dtype: Any) -> NDArray[Any]:
+    return np.full(count, default, dtype) if values is None else np.asarray(values, dtype)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""A forecast as what is explained: of a node, or of several, at a horizon."""
+"""The forecast target: the forecast of a node, or of several, at a horizon."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ class Forecast(Target):
 
         y[b] = sum over the nodes and horizons named of output[b, horizon, node, channel]  (- minus[b], where given)
 
-    In the units of the output, so that an explanation that is complete is in these units too.
+    In the units of the output; an explanation that is complete is in these units too.
 
     Args:
         node: a name, an index, the name of a group (its nodes are summed), or a list of any of them.
         horizon: which step ahead, counted from 1, or a list of them.
         channel: which channel of the output; may be left out where there is one.
-        minus: a forecast to be compared with, such as that of a baseline: ``[B]``, or an output of the model's shape,
+        minus: a forecast to compare with, such as that of a baseline: ``[B]``, or an output of the model's shape,
             of which the same entries are summed. The score is the difference.
         layout: how the output is laid out, over b, t (the horizon), n and c, such as ``"b t n"`` or ``"b c n t"``;
             default: `model.outputs`.
@@ -54,38 +54,41 @@ class Forecast(Target):
         self.minus = None if minus is None else torch.as_tensor(np.asarray(minus) if isinstance(minus, list) else minus)
         self.layout = None if layout is None else Layout(layout)
         if not self.node or not self.horizon:
-            raise InputError("a forecast of no node or no horizon was asked for. Name at least one of each.")
+            raise InputError("node or horizon is an empty list; expected at least one of each.")
 
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        scores = self._sum(output, told)
+        scores = self._sum(output, info)
         if self.minus is not None:
-            other = told.part(self.minus, output, "forecasts to compare with").to(output)
-            scores = scores - (other if other.ndim == 1 else self._sum(other, told))
+            # [B] is a score already; an output of the model's shape is summed as the model's own.
+            other = info.entries_of_rows(self.minus, output, "forecasts to compare with").to(output)
+            scores = scores - (other if other.ndim == 1 else self._sum(other, info))
+        # No class: -1.
         return Scores(scores, torch.full((len(output),), -1, device=output.device))
 
-    def _sum(self, output: Tensor, told: OutputInfo) -> Tensor:
-        layout = self.layout or told.layout
+    def _sum(self, output: Tensor, info: OutputInfo) -> Tensor:
+        layout = self.layout or info.layout
         if layout is None:
-            if told.classes and output.shape[1:] == (len(told.classes),):
+            if info.classes and output.shape[1:] == (len(info.classes),):
                 raise InputError(
-                    f"a forecast was asked of a model that tells {len(told.classes)} classes apart. Give Predicted() "
-                    f"or Class({told.classes[0]!r}) as target."
+                    f"target is a forecast; expected a class, as the model has {len(info.classes)} classes. "
+                    f"Give Predicted() or Class({info.classes[0]!r})."
                 )
             raise InputError(
-                f"how the model's output of shape {tuple(output.shape)} is laid out is not known. Give it, such as "
+                f"the layout of the model's output of shape {tuple(output.shape)} is not known. Give it, such as "
                 "Forecast(node, horizon, layout='b t n'), where t is the horizon."
             )
-        values = layout.to_batch(output)[:, 0]
+        values = layout.to_batch(output)[:, 0]  # [B, horizons, N, C]: a forecast has one instance
         steps, nodes, channels = values.shape[1:]
         for step in self.horizon:
             if not 1 <= step <= steps:
-                raise InputError(f"there is no horizon {step}: the model forecasts steps 1 to {steps}.")
+                raise InputError(f"horizon: got {step}; expected 1 to {steps}, the steps that the model forecasts.")
         if self.channel is None and channels > 1:
-            raise InputError(f"the model forecasts {channels} channels. Say which: Forecast(node, horizon, channel).")
+            raise InputError(f"the model forecasts {channels} channels. Give one: Forecast(node, horizon, channel).")
         if not 0 <= (self.channel or 0) < channels:
-            raise InputError(f"there is no channel {self.channel}: the output has {channels}, counted from 0.")
-        chosen = [index for node in self.node for index in _nodes(node, told, nodes)]
+            raise InputError(f"channel: got {self.channel}; expected 0 to {channels - 1}, the channels of the output.")
+        chosen = [index for node in self.node for index in _nodes(node, info, nodes)]
+        # By two steps of indexing: lists in one would pair horizons with nodes.
         return values[:, [step - 1 for step in self.horizon]][:, :, chosen, self.channel or 0].sum((1, 2))
 
     def text(self) -> str:
@@ -96,8 +99,9 @@ class Forecast(Target):
         return f"the forecast of {nodes} at horizon {steps}{channel}{'' if self.minus is None else ', minus another'}"
 
 
-def _nodes(node: int | str, told: OutputInfo, count: int) -> list[int]:
-    """The indices that a node's name, a group's name or an index means."""
-    if isinstance(node, str) and node not in told.nodes and node in told.groups:
-        return [list(told.nodes).index(name) for name in told.groups[node]]
-    return [node_index(node, told.nodes, count, [*told.groups])]
+def _nodes(node: int | str, info: OutputInfo, count: int) -> list[int]:
+    """The indices of a node by its name or index, or of the nodes of a group."""
+    # A node goes before a group of the same name.
+    if isinstance(node, str) and node not in info.nodes and node in info.groups:
+        return [list(info.nodes).index(name) for name in info.groups[node]]
+    return [node_index(node, info.nodes, count, [*info.groups])]

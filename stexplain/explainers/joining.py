@@ -1,4 +1,4 @@
-"""What holds wherever results of several batches become one."""
+"""A check for wherever the results of several batches become one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from stexplain.errors import InputError
 
 
-def check_alike(what: str, parts: Sequence[Any], names: Sequence[str] = ()) -> None:
-    """Refuses to join nothing, or what differs in an attribute.
+def check_alike(noun: str, parts: Sequence[Any], names: Sequence[str] = ()) -> None:
+    """Refuses to join nothing, or parts that differ in an attribute.
 
     Args:
-        what: the parts are, for messages.
+        noun: what the parts are, for messages.
         parts: to be joined.
         names: of the attributes that must be the same.
 
@@ -24,10 +24,11 @@ def check_alike(what: str, parts: Sequence[Any], names: Sequence[str] = ()) -> N
         stexplain.errors.InputError: numbers of different imag cannot be joined: 2.0, 3.0. Join those of one kind.
     """
     if not parts:
-        raise InputError(f"there are no {what} to join. Give at least one.")
+        raise InputError(f"there are no {noun} to join. Give at least one.")
     for name in names:
+        # Compared as text: attributes may be tuples, numbers or words.
         kinds = sorted({str(getattr(part, name)) for part in parts})
         if len(kinds) > 1:
             raise InputError(
-                f"{what} of different {name} cannot be joined: {', '.join(kinds)}. Join those of one kind."
+                f"{noun} of different {name} cannot be joined: {', '.join(kinds)}. Join those of one kind."
             )

@@ -1,7 +1,7 @@
-"""What a target is: a score per sample, read from the model's output. Scores are logits, never probabilities."""
+"""What a target is: a score per sample, computed from the model's output. Scores are logits, never probabilities."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,14 +14,14 @@ from stexplain.errors import InputError
 
 @dataclass(frozen=True)
 class OutputInfo:
-    """What is known of a model's output, for a target to read it by.
+    """What is known of a model's output, which a target needs to compute its scores.
 
     Attributes:
         classes: the names of the classes.
         nodes: the names of the nodes.
         groups: the nodes of each group.
         layout: of the output of a forecaster, over b, t (the horizon), n and c; none: not known.
-        rows: which samples of the batch the output is of, where a batch is worked through in parts; none: all.
+        rows: which samples of the batch the output is of, where a batch is worked through in chunks; none: all.
         samples: how many the whole batch has; none: as many as the output.
     """
 
@@ -32,18 +32,23 @@ class OutputInfo:
     rows: slice | None = None
     samples: int | None = None
 
-    def part(self, what: Sequence[Any] | Tensor, output: Tensor, name: str) -> Any:
-        """Of something that has an entry per sample of the batch, the entries of the samples in `rows`.
+    def entries_of_rows(self, per_sample: Sequence[Any] | Tensor, output: Tensor, noun: str) -> Any:
+        """The entries of the samples in `rows`, of something that has one per sample of the batch.
+
+        Args:
+            per_sample: an entry per sample of the whole batch.
+            output: of the model, for the samples in `rows`.
+            noun: what the entries are, for the message.
 
         Raises:
             InputError: where it has not one entry per sample.
         """
         samples = len(output) if self.samples is None else self.samples
-        if len(what) != samples:
+        if len(per_sample) != samples:
             raise InputError(
-                f"the target names {len(what)} {name} for {samples} samples. Name one, or one for every sample."
+                f"the target has {len(per_sample)} {noun} for {samples} samples. Give one, or one for every sample."
             )
-        return what[self.rows or slice(None)]
+        return per_sample[self.rows or slice(None)]
 
 
 UNKNOWN = OutputInfo()
@@ -51,7 +56,7 @@ UNKNOWN = OutputInfo()
 
 
 class Scores(NamedTuple):
-    """What a target reads from an output.
+    """The scores of a target.
 
     Attributes:
         scores: ``[B]``, differentiable in the output.
@@ -66,12 +71,12 @@ class Target(ABC):
     """A score per sample. Called on an output, such as ``[B, classes]``, it gives scores ``[B]``."""
 
     @abstractmethod
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """The scores and which class each is of.
 
         Args:
             output: of the model.
-            told: what is known of it.
+            info: what is known of it.
 
         Raises:
             InputError: where the target does not fit the output.
@@ -79,7 +84,7 @@ class Target(ABC):
 
     @abstractmethod
     def text(self) -> str:
-        """The target in words, as it stands in an explanation."""
+        """The target in words, for an explanation."""
 
     def __call__(self, output: Tensor) -> Tensor:
         """The scores alone."""
@@ -89,11 +94,15 @@ class Target(ABC):
         return f"<target: {self.text()}>"
 
 
-def one_or_several(what: str, given: Any, kind: Any) -> Any:
+TargetLike = Target | Callable[[Tensor], Tensor]
+"""A target, or a function of the output, which `as_target` makes one of."""
+
+
+def one_or_several(name: str, given: Any, kind: Any) -> Any:
     """What was given, or a list of it, in Python's own types.
 
     Args:
-        what: it is, in words.
+        name: of the argument, for the message.
         given: one, or several of them.
         kind: of each: `int`, or ``int | str``.
 
@@ -104,10 +113,12 @@ def one_or_several(what: str, given: Any, kind: Any) -> Any:
         >>> one_or_several("node", "s7", int | str), one_or_several("horizon", np.arange(1, 3), int)
         ('s7', [1, 2])
     """
+    # A string is iterable, but one name.
     several = not isinstance(given, str) and isinstance(given, Iterable)
-    found = [one.item() if isinstance(one, np.generic) else one for one in (given if several else [given])]
-    for one in found:
-        if isinstance(one, bool) or not isinstance(one, kind):
-            wanted = "a number, counted from 1," if kind is int else "a name or an index,"
-            raise InputError(f"the {what} is {one!r}, a {type(one).__name__}; wanted {wanted} or a list of them.")
-    return found if several else found[0]
+    values = [one.item() if isinstance(one, np.generic) else one for one in (given if several else [given])]
+    for value in values:
+        # bool is a subclass of int, and no index.
+        if isinstance(value, bool) or not isinstance(value, kind):
+            expected = "a number, counted from 1," if kind is int else "a name or an index,"
+            raise InputError(f"{name}: got {value!r}, a {type(value).__name__}; expected {expected} or a list of them.")
+    return values if several else values[0]

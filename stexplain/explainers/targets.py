@@ -1,4 +1,4 @@
-"""What can be explained: classes, forecasts (see `forecast_target`), one's own scores, or another for every sample."""
+"""The targets of an explanation: classes, margins, forecasts (see `forecast_target`), custom scores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,17 +33,18 @@ class Class(Target):
     """
 
     def __init__(self, which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor"):
+        # Python's own numbers: labels often come as a tensor.
         if isinstance(which, Tensor | np.ndarray):
             which = which.tolist()
         self.which: int | str | list[int | str] = one_or_several("class", which, int | str)
 
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
         count = _class_count(output)
         if isinstance(self.which, list):
-            chosen = [_index(one, told.classes, count) for one in told.part(self.which, output, "classes")]
+            chosen = [_index(one, info.classes, count) for one in info.entries_of_rows(self.which, output, "classes")]
         else:
-            chosen = [_index(self.which, told.classes, count)] * len(output)
+            chosen = [_index(self.which, info.classes, count)] * len(output)
         classes = torch.tensor(chosen, dtype=torch.int64, device=output.device)
         return Scores(output.gather(1, classes[:, None])[:, 0], classes)
 
@@ -60,9 +61,10 @@ class Predicted(Target):
         [2.0, 4.0]
     """
 
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
         _class_count(output)
+        # Differentiable in the largest logit alone.
         best = output.max(dim=1)
         return Scores(best.values, best.indices)
 
@@ -72,10 +74,10 @@ class Predicted(Target):
 
 
 class Margin(Target):
-    """How far one class is ahead of another: the difference of their logits.
+    """The margin of one class over another: the difference of their logits.
 
     Args:
-        ahead: the class whose logit counts, an index or a name; the explanation is listed under it.
+        ahead: the class whose logit is counted positive, an index or a name; the explanation is of this class.
         behind: the class whose logit is subtracted.
 
     Raises:
@@ -90,10 +92,10 @@ class Margin(Target):
         self.ahead = ahead
         self.behind = behind
 
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        ahead = Class(self.ahead).score(output, told)
-        behind = Class(self.behind).score(output, told)
+        ahead = Class(self.ahead).score(output, info)
+        behind = Class(self.behind).score(output, info)
         return Scores(ahead.scores - behind.scores, ahead.classes)
 
     def text(self) -> str:
@@ -118,16 +120,17 @@ class PerSample(Target):
     def __init__(self, targets: Sequence["Target | Callable[[Tensor], Tensor]"]):
         self.targets = [as_target(target) for target in targets]
 
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        targets: list[Target] = told.part(self.targets, output, "targets")
-        start = 0 if told.rows is None else told.rows.start
+        targets: list[Target] = info.entries_of_rows(self.targets, output, "targets")
+        start = 0 if info.rows is None else info.rows.start
         samples = len(self.targets)
-        found = []
+        scores = []
         for row, target in enumerate(targets):
-            one = replace(told, rows=slice(start + row, start + row + 1), samples=samples)
-            found.append(target.score(output[row : row + 1], one))
-        return Scores(torch.cat([each.scores for each in found]), torch.cat([each.classes for each in found]))
+            # To a target of its own, each sample is one row of the whole batch.
+            one = replace(info, rows=slice(start + row, start + row + 1), samples=samples)
+            scores.append(target.score(output[row : row + 1], one))
+        return Scores(torch.cat([each.scores for each in scores]), torch.cat([each.classes for each in scores]))
 
     def text(self) -> str:
         """See `Target.text`."""
@@ -135,13 +138,13 @@ class PerSample(Target):
 
 
 class Custom(Target):
-    """A score of one's own.
+    """A custom score: a function of the model's output.
 
     Args:
         function: the model's output to scores ``[B]``, differentiable, every sample by itself.
 
     Raises:
-        InputError: (when called) where the function gives anything but one score per sample.
+        InputError: (when called) where the function does not return one score per sample.
 
     Example:
         >>> Custom(lambda output: output.square().sum(1))(torch.tensor([[1.0, 3.0]])).tolist()
@@ -151,14 +154,14 @@ class Custom(Target):
     def __init__(self, function: Callable[[Tensor], Tensor]):
         self.function = function
 
-    def score(self, output: Tensor, told: OutputInfo = UNKNOWN) -> Scores:
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
         scores = self.function(output)
         if not isinstance(scores, Tensor) or scores.shape != output.shape[:1]:
-            came = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+            got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
             raise InputError(
-                f"the target {self.text()} gave {came} for an output of shape {tuple(output.shape)}; "
-                f"wanted one score per sample, ({len(output)},)."
+                f"target {self.text()} returned {got} for an output of shape {tuple(output.shape)}; "
+                f"expected one score per sample, ({len(output)},)."
             )
         return Scores(scores, torch.full((len(output),), -1, device=output.device))
 
@@ -168,7 +171,7 @@ class Custom(Target):
 
 
 def as_target(target: "Target | Callable[[Tensor], Tensor]") -> Target:
-    """The target, or the one made of a function.
+    """The target itself, or a `Custom` target of a function.
 
     Raises:
         InputError: where it is neither.
@@ -176,30 +179,33 @@ def as_target(target: "Target | Callable[[Tensor], Tensor]") -> Target:
     if isinstance(target, Target):
         return target
     if isinstance(target, type):
-        raise InputError(f"the target is the type {target.__name__} itself. Make one: {target.__name__}(...).")
+        raise InputError(f"target: got the class {target.__name__}; expected an instance: {target.__name__}(...).")
+    # Not taken for Class(target): a node's index or name is often meant.
     if isinstance(target, str | int | np.integer):
-        raise InputError(f"the target is {target!r}; wanted a target. Is Class({target!r}) meant?")
+        raise InputError(f"target: got {target!r}; expected a target, such as Class({target!r}).")
     if not callable(target):
         raise InputError(
-            f"the target is {target!r}; wanted Class(...), Predicted(), Margin(..., ...), Forecast(..., ...) "
+            f"target: got {target!r}; expected Class(...), Predicted(), Margin(..., ...), Forecast(..., ...) "
             "or a function of the output."
         )
     return Custom(target)
 
 
 def _class_count(output: Tensor) -> int:
+    """The number of classes of an output, checked to be ``[samples, classes]``."""
     if output.ndim != 2:
         raise InputError(
-            f"the model's output has shape {tuple(output.shape)}; a class is read from [samples, classes]. "
+            f"the model's output has shape {tuple(output.shape)}; a class target expects [samples, classes]. "
             "Give Forecast(node, horizon), or a function of the output, as target."
         )
     return int(output.shape[1])
 
 
 def _index(which: int | str, names: Sequence[str], count: int) -> int:
+    """The index of a class by its name or index, checked to exist."""
     if isinstance(which, str):
         if not names:
-            raise InputError(f"the model names no classes, so {which!r} cannot be found. Give `classes`, or an index.")
+            raise InputError(f"class {which!r} is unknown: the model has no class names. Give `classes`, or an index.")
         if which not in names:
             raise unknown("class", which, names)
         return list(names).index(which)

@@ -16,7 +16,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.perturb import observed_positions, repeated, with_baseline
+from stexplain.explainers.model.perturb import with_baseline
 from stexplain.explainers.targets import Class, PerSample, Predicted, Scores, Target
 from stexplain.graph import STGraph
 from stexplain.metrics.arrays import as_array, check_sample_ids, valid_importance
@@ -61,10 +61,10 @@ class MaskedModel(ModelCaller):
         if not len(batch):
             raise InputError("batch: got no samples; expected at least one.")
         preprocessed = self.preprocess(batch)
-        self.model_input = self._read(preprocessed, None, shared, per_sample)
+        self.model_input = self._prepare(preprocessed, None, shared, per_sample)
         x = self.inputs.to_batch(self.model_input.x, **self.model_input.sizes)
         self.batch = replace(preprocessed.to(x.device), x=x)
-        self.observed = observed_positions(self.model_input)
+        self.observed = self.model_input.observed_positions
         positions = max(self.observed[0].numel(), 1)
         self.samples_per_pass = chunk or max(len(x), min(_MAX_SAMPLES, _MAX_POSITIONS // positions))
 
@@ -152,7 +152,7 @@ class MaskedModel(ModelCaller):
                     "Leave out `probability`."
                 )
             output = output.softmax(1)
-        return self._scored(target, output, rows=rows, samples=len(self.batch))
+        return self._score(target, output, rows=rows, samples=len(self.batch))
 
     def fix_target(self, target: Target) -> tuple[Target, NDArray[np.int64]]:
         """The target with the classes predicted for the unmasked samples, which are then scored under any masking.
@@ -173,8 +173,8 @@ class MaskedModel(ModelCaller):
 
     def _outputs(self, x: Tensor, rows: slice, copies: int) -> Tensor:
         """The model's output for several copies of some samples, one copy after the other."""
-        model_input = repeated(self._part(self.model_input, rows), self.inputs.from_batch(x), copies)
-        return self._logits(self._output(model_input), len(x))
+        model_input = self.model_input.rows(rows, self.inputs).repeated(self.inputs.from_batch(x), copies)
+        return self._output_tensor(self._forward(model_input), len(x))
 
 
 @contextmanager

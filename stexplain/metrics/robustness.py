@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from stexplain.axes import BATCH, check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers.explainer import Explainer, TargetLike
+from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.joining import check_alike
-from stexplain.explainers.model.state import apply_recipe
+from stexplain.explainers.model.recipe import apply_recipe
+from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
 from stexplain.metrics.arrays import sample_generator
 from stexplain.metrics.bootstrap import Interval, interval

@@ -88,13 +88,13 @@ def test_the_model_is_left_as_it_was(kind, training):
     model = small_model().train(training)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     next(model.parameters()).requires_grad_(False)
-    asked = [parameter.requires_grad for parameter in model.parameters()]
+    flags = [parameter.requires_grad for parameter in model.parameters()]
     explained(kind, model, batch())
     with pytest.raises(ZeroDivisionError), kind(model):
         _ = 1 / 0
     assert model.training is training
     assert all(module.training is training for module in model.modules())
-    assert [parameter.requires_grad for parameter in model.parameters()] == asked
+    assert [parameter.requires_grad for parameter in model.parameters()] == flags
     assert all(parameter.grad is None for parameter in model.parameters())
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
     assert not any(getattr(module, name) for module in model.modules() for name in hooks)

@@ -161,13 +161,13 @@ OTHER_GRAPH = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d
         ({"x": signals(2, 1, 10, 4, 3)}, "got 4 for n; expected 5"),
         ({"x": signals(2, 10, 5, 3)}, "got 4 dimensions; expected 5"),
         ({"x": signals(0, 1, 10, 5, 3)}, "nothing to explain"),
-        ({"x": [1.0]}, "wanted a tensor"),
+        ({"x": [1.0]}, "x: got a list; expected a tensor"),
         ({"valid": torch.ones(2, 1, 9, dtype=torch.bool)}, "t=10"),
         ({"valid": torch.ones(2, 10, dtype=torch.bool)}, "valid has shape"),
-        ({"valid": torch.ones(2, 1, 10)}, "float32; wanted bool"),
+        ({"valid": torch.ones(2, 1, 10)}, "float32; expected bool"),
         ({"target": Class("kik")}, "Did you mean 'kick'"),
         ({"target": Class(3)}, "no class 3"),
-        ({"target": 3}, "target is 3"),
+        ({"target": 3}, "target: got 3"),
         ({"graph": OTHER_GRAPH}, "4"),
         ({"layer": "blocks.7"}, "unknown layer 'blocks.7'"),
         ({"inputs": "b m t n c x"}, "'x'"),
@@ -193,5 +193,5 @@ def test_folded_instances_need_valid():
 
 
 def test_no_module_is_refused():
-    with pytest.raises(InputError, match=r"wanted a torch\.nn\.Module"):
+    with pytest.raises(InputError, match=r"expected a torch\.nn\.Module"):
         STGGradCAM(lambda x: x)

@@ -52,8 +52,8 @@ def test_a_part_of_a_batch_gets_its_own_classes():
         (Class("thrw"), "Did you mean 'throw'"),
         (Class([0]), "1 classes for 2 samples"),
         (Margin(0, "kik"), "Did you mean 'kick'"),
-        (Custom(lambda output: output), r"gave \(2, 3\).*\(2,\)"),
-        (Custom(lambda output: 1.0), "gave float"),
+        (Custom(lambda output: output), r"returned \(2, 3\).*\(2,\)"),
+        (Custom(lambda output: 1.0), "returned float"),
     ],
 )
 def test_what_does_not_fit_is_named(target, words):
@@ -62,13 +62,13 @@ def test_what_does_not_fit_is_named(target, words):
 
 
 def test_a_name_without_names_and_an_output_without_classes():
-    with pytest.raises(InputError, match="names no classes"):
+    with pytest.raises(InputError, match="has no class names"):
         Class("throw")(OUTPUT)
     with pytest.raises(InputError, match=r"\[samples, classes\]"):
         Predicted()(OUTPUT[None])
 
 
-@pytest.mark.parametrize(("wrong", "words"), [(6, "target is 6"), (Predicted, r"Predicted\(\.\.\.\)")])
+@pytest.mark.parametrize(("wrong", "words"), [(6, "target: got 6"), (Predicted, r"Predicted\(\.\.\.\)")])
 def test_what_is_no_target(wrong, words):
     with pytest.raises(InputError, match=words):
         as_target(wrong)
@@ -109,25 +109,25 @@ def test_a_part_of_a_batch_gets_its_own_targets_and_its_own_forecasts_to_compare
 
 
 @pytest.mark.parametrize(
-    ("target", "told", "words"),
+    ("target", "info", "words"),
     [
         (Forecast("bb", 1, 0), TOLD, "unknown node 'bb'. Did you mean 'b'"),
         (Forecast(3, 1, 0), TOLD, "node: got index 3; expected 0 to 2"),
-        (Forecast("b", 3, 0), TOLD, "no horizon 3.*1 to 2"),
-        (Forecast("b", 0, 0), TOLD, "no horizon 0"),
-        (Forecast("b", 1), TOLD, "2 channels. Say which"),
-        (Forecast("b", 1, 2), TOLD, "no channel 2"),
-        (Forecast(0, 1, 0), OutputInfo(), r"laid out is not known.*b t n"),
+        (Forecast("b", 3, 0), TOLD, "horizon: got 3; expected 1 to 2"),
+        (Forecast("b", 0, 0), TOLD, "horizon: got 0"),
+        (Forecast("b", 1), TOLD, "2 channels. Give one"),
+        (Forecast("b", 1, 2), TOLD, "channel: got 2"),
+        (Forecast(0, 1, 0), OutputInfo(), r"layout of the model's output .* is not known.*b t n"),
         (Forecast("b", 1, 0), OutputInfo(layout=TOLD.layout), "no graph is known"),
         (Forecast(0, 1, 0, minus=[1.0]), TOLD, "1 forecasts to compare with for 2 samples"),
         (PerSample([Predicted()]), OutputInfo(), "1 targets for 2 samples"),
     ],
 )
-def test_a_forecast_that_does_not_fit_is_named(target, told, words):
+def test_a_forecast_that_does_not_fit_is_named(target, info, words):
     with pytest.raises(InputError, match=words):
-        target.score(STEPS, told)
+        target.score(STEPS, info)
 
 
 def test_a_forecast_of_nothing():
-    with pytest.raises(InputError, match="no node or no horizon"):
+    with pytest.raises(InputError, match="node or horizon is an empty list"):
         Forecast([], 1)

@@ -1,4 +1,4 @@
-"""What a wrong call is told: what came, what was wanted, and what to give instead."""
+"""The errors of wrong calls: what the argument got, what it expected, and what to give instead."""
 
 import networkx as nx
 import numpy as np
@@ -45,9 +45,9 @@ def clips():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("wave", r"the target is 'wave'.*Is Class\('wave'\) meant"),
-        (1, r"Is Class\(1\) meant"),
-        (Forecast("a", 3), r"tells 2 classes apart. Give Predicted\(\) or Class\('wave'\)"),
+        ("wave", r"target: got 'wave'.*such as Class\('wave'\)"),
+        (1, r"target: got 1; expected a target, such as Class\(1\)"),
+        (Forecast("a", 3), r"the model has 2 classes. Give Predicted\(\) or Class\('wave'\)"),
     ],
 )
 def test_what_is_no_target_of_a_classifier(model, clips, target, message):
@@ -58,12 +58,12 @@ def test_what_is_no_target_of_a_classifier(model, clips, target, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Class(2.0), "class is 2.0, a float; wanted a name or an index"),
-        (lambda: Class(None), "class is None"),
-        (lambda: Class([0, True]), "class is True"),
-        (lambda: Forecast("a", "3"), "horizon is '3', a str; wanted a number, counted from 1"),
-        (lambda: Forecast("a", 1.5), "horizon is 1.5"),
-        (lambda: Forecast(None, 1), "node is None"),
+        (lambda: Class(2.0), "class: got 2.0, a float; expected a name or an index"),
+        (lambda: Class(None), "class: got None"),
+        (lambda: Class([0, True]), "class: got True"),
+        (lambda: Forecast("a", "3"), "horizon: got '3', a str; expected a number, counted from 1"),
+        (lambda: Forecast("a", 1.5), "horizon: got 1.5"),
+        (lambda: Forecast(None, 1), "node: got None"),
     ],
 )
 def test_targets_of_another_kind(make, message):
@@ -73,8 +73,8 @@ def test_targets_of_another_kind(make, message):
 
 def test_numbers_of_numpy_and_pandas_are_numbers():
     output = torch.arange(12.0).view(1, 3, 4)
-    asked = Forecast(np.int64(2), np.arange(1, 3), layout="b t n")
-    assert asked(output).tolist() == Forecast(2, [1, 2], layout="b t n")(output).tolist() == [8.0]
+    forecast = Forecast(np.int64(2), np.arange(1, 3), layout="b t n")
+    assert forecast(output).tolist() == Forecast(2, [1, 2], layout="b t n")(output).tolist() == [8.0]
     logits = torch.tensor([[1.0, 2.0], [4.0, 3.0]])
     assert Class(np.int64(1))(logits).tolist() == [2.0, 3.0]
     assert Class(pd.Series([1, 0]))(logits).tolist() == Class(np.array([1, 0]))(logits).tolist() == [2.0, 4.0]
@@ -82,23 +82,23 @@ def test_numbers_of_numpy_and_pandas_are_numbers():
 
 def test_what_holds_samples_is_no_sample(model, clips):
     explain = STGGradCAM(model)
-    with pytest.raises(InputError, match=r"x is a Clips.*Give some of its samples: \.batch\(range\(8\)\)"):
+    with pytest.raises(InputError, match=r"x: got a Clips.*Give some of its samples: \.batch\(range\(8\)\)"):
         explain(clips, target=Predicted())
-    with pytest.raises(InputError, match=r"x is a list.*Batch\.of\(\*samples\)"):
+    with pytest.raises(InputError, match=r"x: got a list.*Batch\.of\(\*samples\)"):
         explain([clips[0], clips[1]], target=Predicted())
-    with pytest.raises(InputError, match=r"x is a DataFrame.*\.to_numpy\(\)"):
+    with pytest.raises(InputError, match=r"x: got a DataFrame.*\.to_numpy\(\)"):
         explain(pd.DataFrame([[1.0]]), target=Predicted())
-    with pytest.raises(InputError, match=r"x is of type int64; wanted floating numbers: x\.float\(\)"):
+    with pytest.raises(InputError, match=r"x: got type int64; expected a floating type. Use x\.float\(\)"):
         explain(torch.ones(1, 1, 10, 3, 3, dtype=torch.int64), target=Predicted())
 
 
 def test_a_graph_of_networkx_is_to_be_made_ours(model):
-    with pytest.raises(InputError, match=r"the graph is a Graph; wanted an STGraph.*from_networkx"):
+    with pytest.raises(InputError, match=r"graph: got a Graph; expected an STGraph.*from_networkx"):
         STGGradCAM(model, graph=nx.path_graph(3))
 
 
 def test_a_layer_needs_a_model():
-    with pytest.raises(InputError, match="STGGradCAM explains a layer of a model, and no model came"):
+    with pytest.raises(InputError, match="model: got None; expected one, as STGGradCAM explains a layer"):
         STGGradCAM(None)
 
 
@@ -106,7 +106,7 @@ def test_clips_into_a_forecaster(forecaster, clips):
     forecaster.recipe = Recipe(
         summary="for forecasts", epochs=1, batch=2, optimizer="adamw", rate=0.01, schedule="step"
     )
-    with pytest.raises(InputError, match="clips came, of 3 nodes, and STGCNForecaster was trained on windows"):
+    with pytest.raises(InputError, match="x holds clips of 3 nodes; expected windows of a series.*STGCNForecaster was"):
         InputGradient(forecaster)(clips[0], target=Forecast("a", 1))
 
 
@@ -129,12 +129,14 @@ def test_an_array_is_a_baseline_like_a_tensor(model, clips):
 def test_an_explanation_of_fewer_samples_than_the_batch(model, clips):
     batch = clips.subset([0]).batch([0, 0])
     e = STGGradCAM(model)(batch, target=Predicted())
-    with pytest.raises(InputError, match="the explanation is of 1 samples; wanted one of the batch's 2"):
+    with pytest.raises(InputError, match="the explanation: got 1 samples; expected the batch's 2"):
         deletion_curve(model, batch, e[0], target=Predicted())
 
 
 def test_a_type_is_no_explainer(clips):
-    with pytest.raises(InputError, match=r"an explainer is the type Random itself. Make one: Random\(model\)"):
+    with pytest.raises(
+        InputError, match=r"explainers: got the class Random; expected an instance, such as Random\(model\)"
+    ):
         compare([Random], [localisation_score()], clips.batch([0]))
 
 
@@ -158,5 +160,7 @@ def test_samples_are_given_as_the_model_sees_them(model, clips):
 
 @pytest.mark.parametrize("groups", [["arm"], {"arm": "a"}])
 def test_a_group_is_its_nodes(model, clips, groups):
-    with pytest.raises(InputError, match=r"is a word; wanted the nodes of each group\. Give groups=graph\.groups"):
+    with pytest.raises(
+        InputError, match=r"the string .*; expected the nodes of each group\. Give groups=graph\.groups"
+    ):
         Occlusion(model, groups=groups)(clips.batch([0]), target=Predicted())

@@ -234,7 +234,7 @@ def test_models_of_several_inputs(chunk):
     alone = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), repeats=2)
     assert np.allclose(found.score, alone.score * 2 * gate.numpy(), atol=1e-12)
     assert np.allclose(found.random, alone.random * 2 * gate.numpy(), atol=1e-12)
-    with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(3,\); wanted 6 entries"):
+    with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(3,\); expected 6 entries"):
         deletion_curve(Gated(), BATCH, MAP, target=Class(0), shared={"scale": 1.0}, per_sample={"gate": gate[:3]})
 
 
@@ -277,7 +277,7 @@ def test_wrong_use():
         deletion_curve(LINEAR, BATCH, MAP, kind="delete")
     with pytest.raises(InputError, match="unknown ranking"):
         deletion_curve(LINEAR, BATCH, MAP, ranking="abs")
-    with pytest.raises(InputError, match="chunk is 0"):
+    with pytest.raises(InputError, match="chunk: got 0"):
         deletion_curve(LINEAR, BATCH, MAP, chunk=0)
     with pytest.raises(InputError, match="steps, repeats: got 0"):
         deletion_curve(LINEAR, BATCH, MAP, steps=0)

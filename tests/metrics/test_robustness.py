@@ -23,7 +23,7 @@ class Readings(Explainer):
 
     def _maps(self, asked, scored):
         x = self.inputs.to_batch(asked.x, **asked.sizes)[..., 0]
-        return Maps(x, scored(self._output(asked)))
+        return Maps(x, scored(self._forward(asked)))
 
 
 def test_equals_the_changes_that_were_made():
@@ -76,7 +76,7 @@ def test_what_was_predicted_at_first_stays_the_target():
     class Listening(Readings):
         def _maps(self, asked_, scored):
             maps = super()._maps(asked_, scored)
-            asked.append(maps.scored.classes)
+            asked.append(maps.scores.classes)
             return maps
 
     model = linear()

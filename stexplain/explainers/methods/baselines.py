@@ -1,6 +1,6 @@
-"""Controls that ask no model: what an explainer must beat before it says anything about one."""
+"""Baseline explainers, which call no model: what a method must beat before its maps say anything about a model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -8,25 +8,29 @@ import torch
 from torch import nn
 
 from stexplain.explainers.draws import own_generator
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput, Signals, TargetLike
+from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.targets import Predicted, Scores
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.target import TargetLike
+from stexplain.explainers.targets import Predicted
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
-class Control(Explainer):
-    """An explainer that looks at the signals alone.
+class BaselineExplainer(Explainer):
+    """An explainer that uses the signals alone.
 
     Args:
-        model: only tells the layout of the input and the graph, where it is given.
+        model: used only for the layout of the input, the graph and the recipe, where it is given.
         inputs: the layout of the signals; default: `model.inputs`, else ``"b m t n c"``.
         graph: of the nodes; default: `model.graph`.
     """
 
     def __init__(self, model: nn.Module | None = None, *, inputs: str | None = None, graph: "STGraph | None" = None):
         super().__init__(model, inputs=inputs, graph=graph)
+        # Whatever calls a model asks `self.model` first. Its recipe is still applied to raw samples.
         self.model = None
 
     @overload
@@ -58,23 +62,23 @@ class Control(Explainer):
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
     ) -> Explanation | list[Explanation]:
-        """Explains samples; see `Explainer`. The target is not used: a control can stand wherever an explainer does."""
+        """Explains samples; see `Explainer`. The target is not used, so that a baseline can replace any explainer."""
         if isinstance(target, Sequence):
             return super().__call__(x, target=target, valid=valid)
         return super().__call__(x, target=Predicted() if target is None else target, valid=valid)
 
 
-class Random(Control):
-    """Uniform random numbers in [0, 1): the importance that knows nothing.
+class Random(BaselineExplainer):
+    """Random attribution: uniform random numbers in [0, 1).
 
     A sample's numbers follow from the seed and the sample alone (from its name, or from its signals where it has
-    none), so that they are the same in every batch and under any padding.
+    none), so they are the same in every batch and under any padding.
 
     Args:
-        model: see `Control`.
-        seed: of the numbers.
-        inputs: see `Control`.
-        graph: see `Control`.
+        model: see `BaselineExplainer`.
+        seed: of the random numbers.
+        inputs: see `BaselineExplainer`.
+        graph: see `BaselineExplainer`.
 
     Example:
         >>> x = torch.randn(2, 1, 10, 5, 3)
@@ -96,27 +100,30 @@ class Random(Control):
         super().__init__(model, inputs=inputs, graph=graph)
         self.seed = seed
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        x = self.inputs.to_batch(asked.x, **asked.sizes).cpu().numpy()
-        valid = asked.known_valid.cpu().numpy()
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes).cpu().numpy()
+        valid = model_input.known_valid.cpu().numpy()
         values = np.zeros(x.shape[:-1], np.float32)
-        for row, name in enumerate(asked.ids):
-            read = x[row][valid[row]]
-            values[row][valid[row]] = own_generator(self.seed, name, read).random(read.shape[:-1])
+        for row, name in enumerate(model_input.ids):
+            # Numbers are drawn for valid frames only: padding must not shift them.
+            observations = x[row][valid[row]]
+            values[row][valid[row]] = own_generator(self.seed, name, observations).random(observations.shape[:-1])
         return Maps(torch.from_numpy(values))
 
 
-class Motion(Control):
-    """How much each node moves at each frame: the mean Euclidean distance to the frames before and after.
+class Motion(BaselineExplainer):
+    """Motion energy: how far each node moves at each frame, the mean distance to the frames before and after.
+
+    On series, such as the speeds of roads, it is the temporal change. With || . || the Euclidean norm over channels:
 
         motion[b, m, t, n] = mean of || x[t] - x[t - 1] || and || x[t + 1] - x[t] ||
 
     over those neighbouring frames that are valid; zero where there is none. In units of the signals per frame.
 
     Args:
-        model: see `Control`.
-        inputs: see `Control`.
-        graph: see `Control`.
+        model: see `BaselineExplainer`.
+        inputs: see `BaselineExplainer`.
+        graph: see `BaselineExplainer`.
 
     Example:
         >>> Motion()(torch.tensor([0.0, 1.0, 1.0]).view(1, 1, 3, 1, 1)).values.flatten().tolist()
@@ -125,12 +132,13 @@ class Motion(Control):
 
     method = "motion"
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        x = self.inputs.to_batch(asked.x, **asked.sizes)
-        valid = asked.known_valid
-        both = valid[:, :, 1:] & valid[:, :, :-1]
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+        valid = model_input.known_valid
+        both = valid[:, :, 1:] & valid[:, :, :-1]  # of two frames in a row
         step = (x[:, :, 1:] - x[:, :, :-1]).norm(dim=-1) * both[..., None]
         total, count = torch.zeros(x.shape[:-1], dtype=x.dtype), torch.zeros(valid.shape)
+        # Each step belongs to both of its frames.
         total[:, :, 1:] += step
         total[:, :, :-1] += step
         count[:, :, 1:] += both

@@ -1,7 +1,7 @@
 """Edge importance: which edges of a graph convolution the score rests on, as gradient x learned edge weight."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.edge_explanation import EdgeExplanation
-from stexplain.explainers.model.activations import capture_activations, gradients
-from stexplain.explainers.model.caller import ModelCaller, ModelInput, ScoreFn, Signals, TargetLike, model_attribute
-from stexplain.explainers.targets import Scores, as_target
+from stexplain.explainers.model.activations import capture_activations, capture_inputs
+from stexplain.explainers.model.caller import ModelCaller, ScoreFn
+from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.model.inspection import model_attribute
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.target import Scores, TargetLike
+from stexplain.explainers.targets import as_target
 from stexplain.graph import Relations
 from stexplain.nn.gated import ChebyshevConvolution, RelationConvolution
 from stexplain.nn.message_passing import GraphConvolution
@@ -27,7 +31,7 @@ _Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 
 
 class _Edges(NamedTuple):
-    """Where the edges of one tensor of weights lie: its entries, and the source, target and relation of each."""
+    """The edges of one tensor of weights: which entries they are, and the source, target and relation of each."""
 
     entries: tuple[Tensor, ...]
     source: Tensor
@@ -42,12 +46,12 @@ class EdgeImportance(ModelCaller):
 
         I[b, l, k, e] = dy[b] / dQ[l, k, e]  Q[l, k, e]      of edge e in block l and relation k
 
-    What y changes by, to first order, when an edge's weight goes to zero, taken negatively. Where y is homogeneous of
+    It is what y loses, to first order, when an edge's weight goes to zero. Where y is homogeneous of
     degree one in a block's Q (no biases behind it and no path around it), the block's I sum to y.
 
-    Values are per sample. For the graph convolutions of this package they follow from what arrives at each of them and
-    the slope of the score behind it, for all samples by one forward and one backward pass. For other tensors, named by
-    `of`, samples are worked through one at a time: as many passes as samples, each of one sample.
+    Values are per sample. For the graph convolutions of this package they follow from the input of each and the
+    gradient of the score at its output, for all samples by one forward and one backward pass. For other tensors, named
+    by `of`, samples are explained one at a time: as many passes as samples.
 
     Args:
         model: any module; see `STGGradCAM`.
@@ -58,7 +62,7 @@ class EdgeImportance(ModelCaller):
         ends: which axis of a dense tensor is which: ``"source target"`` (out[w] = sum over v of A[v, w] x[v], as in
             ST-GCN) or ``"target source"`` (A x).
         edges: source and target of the edges of tensors ``[E]``, ``[E, 2]``, int.
-        layout: of what enters and leaves the package's graph convolutions; default: `model.layout`.
+        layout: of the input and output of the package's graph convolutions; default: `model.layout`.
         inputs: see `STGGradCAM`.
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
@@ -99,8 +103,9 @@ class EdgeImportance(ModelCaller):
         self.ends = ends
         self.edges = None if edges is None else torch.as_tensor(np.asarray(edges), dtype=torch.int64)
         if self.edges is not None and (self.edges.ndim != 2 or self.edges.shape[1] != 2):
-            raise InputError(f"edges has shape {tuple(self.edges.shape)}; wanted [E, 2]: source and target of each.")
+            raise InputError(f"edges has shape {tuple(self.edges.shape)}; expected [E, 2]: source and target of each.")
         assert self.model is not None
+        # Only this kind learns an importance Q of its edges.
         self._convolutions = {
             name: module for name, module in self.model.named_modules() if isinstance(module, GraphConvolution)
         }
@@ -126,96 +131,107 @@ class EdgeImportance(ModelCaller):
         Raises:
             InputError: where a shape, a name or a value does not fit, or the target does not depend on the weights.
         """
-        goal = as_target(target)
+        one_target = as_target(target)
         values, scores, classes = [], [], []
-        with self._computing():
-            asked = self._read(x, valid, shared, per_sample)
-            for part, (reading,) in self._parts(asked, [goal], chunk=1 if self.of else None):
-                found, scored = (self._of_named if self.of else self._of_ours)(part, reading)
-                values.append(found)
-                scores.append(scored.scores.detach())
-                classes.append(scored.classes)
+        with self._model_frozen():
+            model_input = self._prepare(x, valid, shared, per_sample)
+            # Gradients at a named tensor are sums over the samples that share it: one sample at a time.
+            for chunk, (score_fn,) in self._chunks(model_input, [one_target], chunk=1 if self.of else None):
+                explain = self._explain_named if self.of else self._explain_convolutions
+                chunk_values, chunk_scores = explain(chunk, score_fn)
+                values.append(chunk_values)
+                scores.append(chunk_scores.scores.detach())
+                classes.append(chunk_scores.classes)
+            nodes = model_input.sizes["n"]
             if self.of:
-                where = {name: self._edges_in(self._tensor(name, asked), name, asked.sizes["n"]) for name in self.of}
+                edges = {name: self._edges_in(self._tensor(name, model_input), name, nodes) for name in self.of}
             else:
-                where = {name: _edges_of(layer) for name, layer in self._convolutions.items()}
-        names = tuple(map(str, range(asked.sizes["n"]))) if self.graph is None else self.graph.nodes
+                edges = {name: _edges_of(layer) for name, layer in self._convolutions.items()}
+        names = tuple(map(str, range(nodes))) if self.graph is None else self.graph.nodes
         relations = None if self.of else model_attribute(self.model, "relations", Relations)
         return EdgeExplanation(
             values=torch.cat(values).cpu().numpy(),
-            source=tuple(names[index] for each in where.values() for index in each.source.tolist()),
-            target=tuple(names[index] for each in where.values() for index in each.target.tolist()),
+            source=tuple(names[index] for of_tensor in edges.values() for index in of_tensor.source.tolist()),
+            target=tuple(names[index] for of_tensor in edges.values() for index in of_tensor.target.tolist()),
             relation=tuple(
                 str(index) if relations is None else relations.names[index]
-                for each in where.values()
-                for index in each.relation.tolist()
+                for of_tensor in edges.values()
+                for index in of_tensor.relation.tolist()
             ),
-            block=tuple(name for name, each in where.items() for _ in each.source),
+            block=tuple(name for name, of_tensor in edges.items() for _ in of_tensor.source),
             score=torch.cat(scores).cpu().numpy().astype(np.float32),
             targets=torch.cat(classes).cpu().numpy(),
-            what=goal.text(),
-            ids=asked.ids,
+            explained=one_target.text(),
+            ids=model_input.ids,
             node_names=names,
         )
 
-    def _of_ours(self, asked: ModelInput, reading: ScoreFn) -> tuple[Tensor, Scores]:
-        """Of the package's convolutions, for all samples at once: ``[B, E]``."""
-        with capture_activations(self._convolutions, gradient=True) as heard, _arriving(self._convolutions) as arrived:
-            scored = reading(self._output(asked))
-        outputs = {name: heard.calls(name) for name in self._convolutions}
-        (slopes,) = gradients([scored.scores], [one for calls in outputs.values() for one in calls])
-        if all(slope is None for slope in slopes):
+    def _explain_convolutions(self, model_input: ModelInput, score_fn: ScoreFn) -> tuple[Tensor, Scores]:
+        """Values ``[B, E]`` of the package's convolutions, for all samples at once."""
+        with (
+            capture_activations(self._convolutions, gradient=True) as activations,
+            capture_inputs(self._convolutions) as inputs,
+        ):
+            scores = score_fn(self._forward(model_input))
+        outputs = {name: activations.calls(name) for name in self._convolutions}
+        (at_outputs,) = gradients([scores.scores], [output for calls in outputs.values() for output in calls])
+        if all(gradient is None for gradient in at_outputs):
             raise InputError("the target does not depend on any graph convolution in a differentiable way.")
-        known = {axis: asked.sizes[axis] for axis in "bmn"}
-        each, parts = iter(slopes), []
+        known = {axis: model_input.sizes[axis] for axis in "bmn"}
+        next_gradient, parts = iter(at_outputs), []
         for name, layer in self._convolutions.items():
-            total = asked.x.new_zeros(asked.sizes["b"], len(layer.topology))
-            for x in arrived[name]:
-                slope = next(each)
-                if slope is not None:
-                    total += _importance_slopes(
-                        layer, self.layout.to_batch(x, **known), self.layout.to_batch(slope, **known)
+            total = model_input.x.new_zeros(model_input.sizes["b"], len(layer.topology))
+            # A layer may run more than once: dy / dQ is the sum over its calls.
+            for x in inputs[name]:
+                gradient = next(next_gradient)
+                if gradient is not None:
+                    total += _importance_gradients(
+                        layer, self.layout.to_batch(x, **known), self.layout.to_batch(gradient, **known)
                     )
             parts.append(total * layer.importance.detach())
-        return torch.cat(parts, 1), scored
+        return torch.cat(parts, 1), scores
 
-    def _of_named(self, asked: ModelInput, reading: ScoreFn) -> tuple[Tensor, Scores]:
-        """Of tensors by name, for one sample: ``[1, E]``."""
-        leaves = {name: self._tensor(name, asked).detach().clone().requires_grad_() for name in self.of}
-        mine = {name: leaf for name, leaf in leaves.items() if name not in asked.shared}
-        given = {**asked.shared, **{name: leaf for name, leaf in leaves.items() if name in asked.shared}}
-        part = ModelInput(asked.x, asked.valid, asked.sizes, asked.ids, asked.observed, given, asked.per_sample)
-        scored = reading(self._output(part, swapped=mine))
-        (slopes,) = gradients([scored.scores], list(leaves.values()))
+    def _explain_named(self, model_input: ModelInput, score_fn: ScoreFn) -> tuple[Tensor, Scores]:
+        """Values ``[1, E]`` of the tensors named by `of`, for one sample."""
+        # The model is frozen, so copies take the place of its tensors, and gradients are taken at them.
+        leaves = {name: self._tensor(name, model_input).detach().clone().requires_grad_() for name in self.of}
+        substitutes = {name: leaf for name, leaf in leaves.items() if name not in model_input.shared}
+        arguments = {name: leaf for name, leaf in leaves.items() if name in model_input.shared}
+        with_leaves = replace(model_input, shared={**model_input.shared, **arguments})
+        scores = score_fn(self._forward(with_leaves, substitutes=substitutes))
+        (at_leaves,) = gradients([scores.scores], list(leaves.values()))
         values = []
-        for (name, leaf), slope in zip(leaves.items(), slopes, strict=True):
-            if slope is None:
+        for (name, leaf), gradient in zip(leaves.items(), at_leaves, strict=True):
+            if gradient is None:
                 raise InputError(f"the target does not depend on {name!r} in a differentiable way.")
-            where = self._edges_in(leaf.detach(), name, asked.sizes["n"])
-            values.append((slope * leaf.detach())[where.entries])
-        return torch.cat(values)[None], scored
+            edges = self._edges_in(leaf.detach(), name, model_input.sizes["n"])
+            values.append((gradient * leaf.detach())[edges.entries])
+        return torch.cat(values)[None], scores
 
-    def _tensor(self, name: str, asked: ModelInput) -> Tensor:
+    def _tensor(self, name: str, model_input: ModelInput) -> Tensor:
+        """The parameter, buffer or shared argument of a name."""
         assert self.model is not None
-        named = {**dict(self.model.named_buffers()), **dict(self.model.named_parameters()), **asked.shared}
+        named = {**dict(self.model.named_buffers()), **dict(self.model.named_parameters()), **model_input.shared}
         if name not in named:
             raise unknown("parameter, buffer or shared argument", name, named)
         tensor = named[name]
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            raise InputError(f"{name!r} is no floating tensor; wanted edge weights.")
+            raise InputError(f"of: {name!r} is not a floating tensor; expected edge weights.")
         return tensor
 
     def _edges_in(self, tensor: Tensor, name: str, nodes: int) -> _Edges:
+        """Which edges a named tensor of weights holds."""
         assert self.model is not None
         if self.edges is not None and tensor.shape == (len(self.edges),):
             source, target = self.edges.to(tensor.device).unbind(1)
             return _Edges((torch.arange(len(source), device=tensor.device),), source, target, torch.zeros_like(source))
+        # A tensor [E] of one of the package's convolutions: the module that holds it knows its edges.
         holder = name.rpartition(".")[0]
         if self.edges is None and isinstance(layer := dict(self.model.named_modules()).get(holder), _Convolution):
             return _edges_of(layer)
         if tensor.ndim not in (2, 3) or tensor.shape[-2:] != (nodes, nodes):
             raise InputError(
-                f"{name!r} has shape {tuple(tensor.shape)}; wanted [{nodes}, {nodes}] or "
+                f"of: {name!r} has shape {tuple(tensor.shape)}; expected [{nodes}, {nodes}] or "
                 f"[relations, {nodes}, {nodes}], or [E] together with `edges` [E, 2]."
             )
         entries = tensor.nonzero(as_tuple=True)
@@ -227,6 +243,8 @@ def _edges_of(layer: _Convolution) -> _Edges:
     """The edges of a tensor ``[E]`` of one of the package's convolutions."""
     entries = (torch.arange(len(layer.topology), device=layer.adjacency.device),)
     source, target = layer.topology.tensors(layer.adjacency.device)
+    # Relations are part of the topology's node numbers: a source is relation * N + node in a RelationConvolution, a
+    # target is node * K + relation in a GraphConvolution.
     if isinstance(layer, RelationConvolution):
         nodes = layer.topology.targets
         return _Edges(entries, source % nodes, target, source // nodes)
@@ -234,43 +252,29 @@ def _edges_of(layer: _Convolution) -> _Edges:
     return _Edges(entries, source, target // relations, target % relations)
 
 
-def _importance_slopes(layer: GraphConvolution, x: Tensor, slopes: Tensor) -> Tensor:
-    """The slopes dy / dQ of a graph convolution, for each sample by itself.
+def _importance_gradients(layer: GraphConvolution, x: Tensor, at_output: Tensor) -> Tensor:
+    """The gradients dy / dQ of a graph convolution, for each sample by itself.
 
-    As y[n] = sum over e = (v -> n) of a[e] Q[e] (W_k x[v] + b_k), with g the slope of the score at the output:
+    As y[n] = sum over e = (v -> n) of a[e] Q[e] (W_k x[v] + b_k), with g the gradient of the score at the output:
 
         dy / dQ[e] = a[e] sum over instances and frames of  g[n] . (W_k x[v] + b_k)
 
     Args:
         layer: the convolution.
-        x: what arrived, ``[B, M, T, N, C]``.
-        slopes: g, ``[B, M, T, N, C']``.
+        x: its input, ``[B, M, T, N, C]``.
+        at_output: g, ``[B, M, T, N, C']``.
 
     Returns:
         ``[B, E]``.
     """
     source, node, relation = _edges_of(layer)[1:]
-    found = x.new_empty(len(x), len(source))
+    at_importance = x.new_empty(len(x), len(source))
     for k in range(layer.relations):
-        back = torch.einsum("bmtno,oc->bmtnc", slopes, layer.weight[:, :, k, 0])
-        bias = torch.einsum("bmtno,o->bn", slopes, layer.bias[:, k])
+        # g . W_k x = (W_k^T g) . x: mixing channels once per node rather than once per edge.
+        at_input = torch.einsum("bmtno,oc->bmtnc", at_output, layer.weight[:, :, k, 0])
+        bias = torch.einsum("bmtno,o->bn", at_output, layer.bias[:, k])
         # As many edges at a time as there are nodes: no more memory than the features themselves take.
         for part in torch.split((relation == k).nonzero()[:, 0], x.shape[3]):
-            met = torch.einsum("bmtec,bmtec->be", x[:, :, :, source[part]], back[:, :, :, node[part]])
-            found[:, part] = met + bias[:, node[part]]
-    return found * layer.adjacency.to(found.dtype)
-
-
-@contextmanager
-def _arriving(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tensor]]]:
-    """Keeps what enters layers, call by call: copies, as the layer or what follows may work in place."""
-    kept: dict[str, list[Tensor]] = {name: [] for name in layers}
-    handles = [
-        layer.register_forward_pre_hook(lambda _, given, name=name: kept[name].append(given[0].detach().clone()))
-        for name, layer in layers.items()
-    ]
-    try:
-        yield kept
-    finally:
-        for handle in handles:
-            handle.remove()
+            products = torch.einsum("bmtec,bmtec->be", x[:, :, :, source[part]], at_input[:, :, :, node[part]])
+            at_importance[:, part] = products + bias[:, node[part]]
+    return at_importance * layer.adjacency.to(at_importance.dtype)

@@ -1,18 +1,20 @@
-"""The control that takes a model's graph away: what is left of an explanation when no node hears of another."""
+"""Graph ablation: what is left of an explanation when no message passes between nodes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput
-from stexplain.explainers.methods.perturbation.temporal_rescaling import wrapped
-from stexplain.explainers.model.perturb import FixedTarget
-from stexplain.explainers.model.state import unwrapped
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.as_explainer import as_explainer
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.fixed_target import FixedTarget
+from stexplain.explainers.model.inspection import unwrapped
+from stexplain.explainers.model.model_input import ModelInput
 from stexplain.nn.gated import ChebyshevConvolution, RelationConvolution
 from stexplain.nn.message_passing import GraphConvolution
 
@@ -21,18 +23,18 @@ _Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 
 @contextmanager
 def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterator[None]:
-    """Takes a model's graph away for as long as the block lasts: every edge from one node to another weighs nothing.
+    """Removes a model's graph for the length of the block: every edge between two different nodes has weight zero.
 
-    What a node sends to itself stays as it is, and nothing is normalised anew. All is as before afterwards, also on
-    error. What a graph adds to accuracy is then seen by evaluating the model inside of the block and outside.
+    Self loops stay as they are, and nothing is normalised anew. Afterwards all is as before, also on error. Evaluating
+    the model inside of the block and outside shows what the graph contributes to accuracy.
 
     Args:
-        model: with graph convolutions of this package, or
+        model: any whose adjacency can be found: one with graph convolutions of this package, or another together with
         adjacency: the names of its buffers, parameters or attributes that hold an adjacency ``[..., N, N]``, such as
-            ``["adjacency"]`` or ``["blocks.0.A"]``. A matrix that the forward pass makes anew has no such name.
+            ``["adjacency"]`` or ``["blocks.0.A"]``. A matrix that the forward pass computes has no such name.
 
     Raises:
-        InputError: where the model has no graph that is known of, or a name is of no square matrix.
+        InputError: where the model's graph cannot be found, or a name is not of a square matrix.
 
     Example:
         >>> from stexplain.graph import STGraph
@@ -46,39 +48,41 @@ def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterato
         7
     """
     inner = unwrapped(model)
-    held = [(tensor, tensor.data) for tensor in (_named(inner, name) for name in adjacency)]
-    changed = [matrix * torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device) for _, matrix in held]
+    saved = [(tensor, tensor.data) for tensor in (_adjacency(inner, name) for name in adjacency)]
+    ablated = [matrix * torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device) for _, matrix in saved]
     for module in () if adjacency else inner.modules():
         if isinstance(module, _Convolution):
-            held.append((module.adjacency, module.adjacency.data))
-            changed.append(torch.where(_own_edges(module), module.adjacency.data, 0))
-    if not held:
+            # Edge weights [E] of a sparse adjacency.
+            saved.append((module.adjacency, module.adjacency.data))
+            ablated.append(torch.where(_self_loops(module), module.adjacency.data, 0))
+    if not saved:
         raise InputError(
             f"{type(inner).__name__} has no graph convolution of this package. Give `adjacency`, the names of the "
             "buffers that hold its adjacency."
         )
     try:
-        for (tensor, _), matrix in zip(held, changed, strict=True):
+        # By `.data`: the tensor stays the same object, whoever else holds it, and autograd does not notice.
+        for (tensor, _), matrix in zip(saved, ablated, strict=True):
             tensor.data = matrix
         yield
     finally:
-        for tensor, matrix in held:
+        for tensor, matrix in saved:
             tensor.data = matrix
 
 
 class GraphAblated(Explainer):
-    """An explainer's map of the model with its graph taken away: a control.
+    """An explainer's map of the model without message passing: the graph ablation of an explanation.
 
-    Where it is like the map of the whole model, the graph adds nothing to the explanation, and often to the model.
-    The class explained is that of the whole model, so that the two are of the same. The score is that without the
-    graph; the whole model's is ``extra["score_with_graph"]``, ``[B]``.
+    Where it is like the map of the whole model, the graph contributes nothing to the explanation, and often nothing to
+    the model. The class explained is the one chosen with the graph, so both maps are of the same. The score is that
+    without the graph; the score with it is ``extra["score_with_graph"]``, ``[B]``.
 
     Args:
-        explainer: any that asks a model; where a model is given, its `InputGradient`.
+        explainer: any that calls a model; where a model is given, its `InputGradient`.
         adjacency: see `graph_removed`.
 
     Raises:
-        InputError: where the explainer asks no model; (when called) where the model has no graph that is known of.
+        InputError: where the explainer calls no model; (when called) where the model's graph cannot be found.
 
     Example:
         >>> from stexplain.explainers.targets import Predicted
@@ -91,54 +95,53 @@ class GraphAblated(Explainer):
     """
 
     def __init__(self, explainer: Explainer | nn.Module, *, adjacency: Sequence[str] = ()):
-        inner = wrapped(explainer)
+        inner = as_explainer(explainer)
         if inner.model is None:
-            raise InputError(f"{inner.method} asks no model, so that there is no graph to take away.")
+            raise InputError(f"explainer {inner.method!r} calls no model; expected one of a model with a graph.")
         super().__init__(
             inner.model, inputs=inner.inputs.pattern, graph=inner.graph, classes=inner.classes, chunk=inner.chunk
         )
         self.explainer = inner
         self.adjacency = tuple(adjacency)
         self.method = f"{inner.method}, without the graph"
+        self.layer_name = inner.layer_name
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         assert self.model is not None
-        settled = FixedTarget(scored, asked.sizes["b"])
+        fixed_target = FixedTarget(score_fn, model_input.sizes["b"])
+        # The first call fixes the classes: with the graph.
         with torch.no_grad():
-            whole = settled(self._output(asked, asked.x.clone()))
+            with_graph = fixed_target(self._forward(model_input, model_input.x.clone()))
         with graph_removed(self.model, adjacency=self.adjacency):
-            maps = self.explainer._maps(asked, settled)
-        extra = {**maps.extra, "score_with_graph": whole.scores}
-        return Maps(maps.values, maps.scored, maps.layer_values, maps.stride, maps.padding_share, extra)
-
-    @property
-    def _layer_name(self) -> str:
-        return self.explainer._layer_name
+            maps = self.explainer._maps(model_input, fixed_target)
+        return replace(maps, extra={**maps.extra, "score_with_graph": with_graph.scores})
 
 
-def _own_edges(module: _Convolution) -> Tensor:
-    """Which edges are of a node to itself, ``[E]``, bool."""
+def _self_loops(module: _Convolution) -> Tensor:
+    """Which edges are self loops, ``[E]``, bool."""
     source, target = module.topology.tensors(module.adjacency.device)
+    # A target of GraphConvolution is node * K + relation; a source of the others is relation * N + node.
     if isinstance(module, GraphConvolution):
         return source == target // module.relations
     return source % module.topology.targets == target
 
 
-def _named(model: nn.Module, name: str) -> Tensor:
+def _adjacency(model: nn.Module, name: str) -> Tensor:
     """The buffer, parameter or attribute of a dotted name.
 
     Raises:
-        InputError: where there is none, or it is no square matrix.
+        InputError: where there is none, or it is not a square matrix.
     """
     known = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    found: Any = known.get(name)
-    if found is None:
-        found = model
+    value: Any = known.get(name)
+    if value is None:
+        # A plain attribute, which torch does not list.
+        value = model
         for part in name.split("."):
-            found = getattr(found, part, None)
-    if found is None:
+            value = getattr(value, part, None)
+    if value is None:
         raise unknown("adjacency", name, known)
-    if not isinstance(found, Tensor) or found.ndim < 2 or found.shape[-1] != found.shape[-2] or found.is_sparse:
-        came = f"of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        raise InputError(f"{name!r} is {came}; wanted a dense adjacency [..., N, N].")
-    return found
+    if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[-1] != value.shape[-2] or value.is_sparse:
+        got = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise InputError(f"adjacency {name!r}: got {got}; expected a dense matrix [..., N, N].")
+    return value

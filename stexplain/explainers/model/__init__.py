@@ -1,1 +1,1 @@
-"""All that touches a model: whatever changes one restores it, also after an error."""
+"""All that touches a model. Whatever changes a model restores it, also after an error."""

@@ -1,19 +1,17 @@
-"""What layers give in a forward pass, and the slopes of scores there."""
+"""Capturing what layers return, and what enters them, in a forward pass."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.autograd.function import BackwardCFunction
 
 from stexplain.errors import InputError
-from stexplain.explainers.model.state import first_tensor
+from stexplain.explainers.model.inspection import first_tensor
 
 
 class Activations:
-    """What some layers gave in the forward pass that was listened to."""
+    """The outputs of some layers in a captured forward pass."""
 
     def __init__(self, names: Sequence[str]):
         self._calls: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -25,7 +23,7 @@ class Activations:
             InputError: where the layer did not run.
         """
         if not self._calls[name]:
-            raise InputError(f"the layer {name!r} did not run in the model's forward pass. Give one that does.")
+            raise InputError(f"layer {name!r} did not run in the model's forward pass. Give one that does.")
         return self._calls[name]
 
     def last(self, name: str) -> Tensor:
@@ -39,97 +37,72 @@ class Activations:
 
 @contextmanager
 def capture_activations(layers: Mapping[str, nn.Module], *, gradient: bool) -> Iterator[Activations]:
-    """Keeps what layers give, and with `gradient` lets the graph begin there.
+    """Captures the outputs of layers; with `gradient` the graph begins at them.
 
-    An output that depends on none kept before becomes a leaf, and the rest of the forward pass is differentiated by
-    it. One that does, of a layer behind or of a later call, stays in the graph: the gradient with respect to each is
-    the total derivative, through all that comes after it.
+    An output that depends on none captured before becomes a leaf, and the rest of the forward pass is differentiated
+    with respect to it. One that does, of a later layer or call, stays in the graph: the gradient with respect to each
+    is the total derivative, through all that comes after it.
 
-    Where a layer returns a tuple, its first tensor is meant. An operation in place after the layer changes nothing
-    that is kept.
+    Where a layer returns a tuple, its first tensor is captured. An operation in place after the layer does not change
+    what is captured.
 
     Args:
-        layers: by name, the names being for messages.
-        gradient: whether scores are to be differentiated with respect to what is kept.
+        layers: by name; the names are for messages.
+        gradient: whether scores are to be differentiated with respect to the activations.
     """
-    heard = Activations(list(layers))
+    activations = Activations(list(layers))
 
     def hook_of(name: str) -> Any:
         def hook(_: nn.Module, __: Any, output: Any) -> Any:
             tensor = first_tensor(output, f"layer {name!r}")
             if not gradient:
-                heard._calls[name].append(tensor.detach().clone())
+                activations._calls[name].append(tensor.detach().clone())
                 return None
-            kept = tensor if tensor.requires_grad else tensor.detach().clone().requires_grad_()
-            heard._calls[name].append(kept)
-            # Neither a leaf nor what is kept may be changed in place: what goes on through the model is a copy.
-            return _replaced(output, tensor, kept.clone())
+            # Parameters are frozen: only an output behind a captured one requires a gradient.
+            captured = tensor if tensor.requires_grad else tensor.detach().clone().requires_grad_()
+            activations._calls[name].append(captured)
+            # A copy goes on through the model: neither a leaf nor a captured tensor may be changed in place.
+            return _replaced(output, tensor, captured.clone())
 
         return hook
 
+    # Forward hooks, not full backward hooks: those raise before an operation in place, such as an in-place ReLU.
     handles = [layer.register_forward_hook(hook_of(name)) for name, layer in layers.items()]
     try:
-        yield heard
+        yield activations
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def capture_inputs(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tensor]]]:
+    """Captures the first argument of layers, call by call, without a gradient.
+
+    Args:
+        layers: by name.
+    """
+    inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
+    # Copies, as the layer or what follows may work in place. `name=name` binds the name of this layer, not the last.
+    handles = [
+        layer.register_forward_pre_hook(
+            lambda _, arguments, name=name: inputs[name].append(arguments[0].detach().clone())
+        )
+        for name, layer in layers.items()
+    ]
+    try:
+        yield inputs
     finally:
         for handle in handles:
             handle.remove()
 
 
 def _replaced(output: Any, old: Tensor, new: Tensor) -> Any:
-    """The output with `new` wherever `old` stands in it, in tuples of tuples too: a cell may give (h, (h, c))."""
+    """The output with `new` in place of `old`, in tuples of tuples too: a recurrent cell may return (h, (h, c))."""
     if output is old:
         return new
     if not isinstance(output, tuple | list):
         return output
     items = [_replaced(item, old, new) for item in output]
+    # Named tuples take their items one by one.
     return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)
-
-
-def gradients(scores: Sequence[Tensor], of: Sequence[Tensor]) -> list[list[Tensor | None]]:
-    """The gradients of several scores with respect to several tensors, from one forward pass.
-
-    Samples do not mix in eval mode, so the gradient of a score's sum over the batch holds every sample's own. All
-    backward passes are one where every operator behind the tensors can be batched; an `autograd.Function` of one's
-    own (as a library's operators may be) cannot, and they then follow each other.
-
-    Args:
-        scores: each ``[B]``.
-        of: the tensors.
-
-    Returns:
-        For each score, for each tensor, one of its shape; none where the score does not depend on it in a
-        differentiable way.
-
-    Example:
-        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> [slope.tolist() for (slope,) in gradients([x.square(), 3 * x], [x])]
-        [[2.0, 4.0], [3.0, 3.0]]
-    """
-    found: list[list[Tensor | None]] = [[None] * len(of) for _ in scores]
-    there = [number for number, score in enumerate(scores) if score.requires_grad]
-    sums = [scores[number].sum() for number in there]
-    if len(sums) > 1 and not _has_own_function(sums):
-        every = torch.stack(sums)
-        one_each = torch.eye(len(sums), dtype=every.dtype, device=every.device)
-        slopes = torch.autograd.grad(every, of, one_each, is_grads_batched=True, allow_unused=True)
-        for row, number in enumerate(there):
-            found[number] = [None if slope is None else slope[row] for slope in slopes]
-        return found
-    for row, number in enumerate(there):
-        again = row < len(sums) - 1
-        found[number] = list(torch.autograd.grad(sums[row], of, retain_graph=again, allow_unused=True))
-    return found
-
-
-def _has_own_function(outputs: Sequence[Tensor]) -> bool:
-    waiting = [output.grad_fn for output in outputs]
-    seen = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        if isinstance(node, BackwardCFunction):
-            return True
-        seen.add(node)
-        waiting += [before for before, _ in node.next_functions]
-    return False

@@ -1,8 +1,8 @@
-"""Time inside a network and outside it: which frames a cell stands for, and the way back from cells to frames.
+"""Time inside a network and outside of it: which frames a layer's positions stand for, and the way back to frames.
 
-Cell i of a layer with temporal stride s is centred on frame o + i * s. The offset o is 0 where convolutions have odd
-kernels and symmetric padding. Without padding, T shrinks, and o is half of what was lost: a cell stands for the frame
-in the middle of those that it sees. (Resampling as images are resampled, without aligned corners, would put it at
+Position i of a layer with temporal stride s is centred on frame o + i * s. The offset o is 0 where convolutions have
+odd kernels and symmetric padding. Without padding, T shrinks, and o is half of what was lost: a position stands for
+the frame in the middle of those that it sees. (Resampling as of images, without aligned corners, would centre it on
 (i + 1/2) s - 1/2.)
 """
 
@@ -12,16 +12,16 @@ from torch import Tensor
 from stexplain.errors import InputError
 
 
-def infer_stride(frames: int, cells: int, offset: int = 0) -> int:
-    """The temporal stride of a layer that makes this many cells out of this many frames: ``ceil((T - 2 o) / T')``.
+def infer_stride(frames: int, positions: int, offset: int = 0) -> int:
+    """The temporal stride of a layer that has so many positions for so many frames: ``ceil((T - 2 o) / T')``.
 
     Args:
         frames: T.
-        cells: T'.
-        offset: o, the frame that cell 0 is centred on; as many frames are left out at the end.
+        positions: T'.
+        offset: o, the frame that position 0 is centred on; as many frames are left out at the end.
 
     Raises:
-        InputError: where no stride does, as with convolutions that are not padded.
+        InputError: where no stride fits, as with convolutions that are not padded.
 
     Example:
         >>> infer_stride(150, 38), infer_stride(12, 10, offset=1)
@@ -29,28 +29,29 @@ def infer_stride(frames: int, cells: int, offset: int = 0) -> int:
         >>> infer_stride(12, 10)
         Traceback (most recent call last):
         ...
-        stexplain.errors.InputError: no temporal stride makes 10 cells of 12 frames. Give `stride` and `offset`: ...
+        stexplain.errors.InputError: no temporal stride makes 10 positions of 12 frames. Give `stride` and `offset`: ...
     """
     covered = max(frames - 2 * offset, 1)
-    stride = -(-covered // cells)
-    if -(-covered // stride) != cells:
+    # Twice the division that rounds up: the stride must also give back the number of positions.
+    stride = -(-covered // positions)
+    if -(-covered // stride) != positions:
+        start = f" from frame {offset} on" if offset else ""
         raise InputError(
-            f"no temporal stride makes {cells} cells of {frames} frames{f' from {offset} on' if offset else ''}. Give "
-            "`stride` and `offset`: cell i is taken to be centred on frame offset + i * stride. Or is t elsewhere in "
-            "the layout?"
+            f"no temporal stride makes {positions} positions of {frames} frames{start}. Give `stride` and `offset`: "
+            "position i is centred on frame offset + i * stride. Or is t elsewhere in the layout?"
         )
     return stride
 
 
-def position_valid(valid: Tensor, cells: int, stride: int, offset: int = 0) -> Tensor:
-    """Which cells stand for a valid frame: cell i does, of frames o + i s to o + i s + s - 1, where one is valid.
+def position_valid(valid: Tensor, positions: int, stride: int, offset: int = 0) -> Tensor:
+    """Which positions stand for a valid frame: i does where one of the frames o + i s to o + i s + s - 1 is valid.
 
-    The first cell also stands for the frames before its own, and the last for those after: so no valid frame is
-    without a cell. Padding at the end adds none.
+    The first position also stands for the frames before its own, and the last for those after: so no valid frame is
+    without a position. Padding at the end adds none.
 
     Args:
         valid: ``[B, M, T]``, bool.
-        cells: T'.
+        positions: T'.
         stride: s.
         offset: o.
 
@@ -63,20 +64,22 @@ def position_valid(valid: Tensor, cells: int, stride: int, offset: int = 0) -> T
         >>> position_valid(torch.tensor([[[True, False, False, False, True]]]), 3, 1, offset=1)
         tensor([[[ True, False,  True]]])
     """
-    cell = (torch.arange(valid.shape[-1], device=valid.device) - offset).div(stride, rounding_mode="floor")
-    found = torch.zeros(*valid.shape[:-1], cells, dtype=torch.int64, device=valid.device)
-    return found.index_add(-1, cell.clamp(0, cells - 1), valid.to(torch.int64)) > 0
+    # Floor, not truncation: a frame before the offset belongs to a position below zero, which is clamped to the first.
+    position = (torch.arange(valid.shape[-1], device=valid.device) - offset).div(stride, rounding_mode="floor")
+    # index_add has no version for bool: count the valid frames of each position.
+    valid_frames = torch.zeros(*valid.shape[:-1], positions, dtype=torch.int64, device=valid.device)
+    return valid_frames.index_add(-1, position.clamp(0, positions - 1), valid.to(torch.int64)) > 0
 
 
-def to_frames(cells: Tensor, cell_ok: Tensor, frames: int, stride: int, offset: int = 0) -> Tensor:
-    """Cells back to frames, linearly at (t - o) / s, and constant before the first cell and beyond the last.
+def to_frames(layer_values: Tensor, valid_positions: Tensor, frames: int, stride: int, offset: int = 0) -> Tensor:
+    """A map over a layer's positions back on frames, linearly at (t - o) / s, and constant beyond both ends.
 
-    Only cells that stand for valid frames take part: a frame between a valid and a padded cell takes the valid one's
-    value, so that padding changes nothing. A frame with no valid cell beside it gets zero.
+    Only positions that stand for valid frames take part: a frame between a valid and a padded position takes the valid
+    one's value, so that padding changes nothing. A frame with no valid position beside it gets zero.
 
     Args:
-        cells: ``[B, M, T', N]``.
-        cell_ok: ``[B, M, T']``, bool.
+        layer_values: ``[B, M, T', N]``.
+        valid_positions: ``[B, M, T']``, bool.
         frames: T.
         stride: s.
         offset: o.
@@ -91,15 +94,21 @@ def to_frames(cells: Tensor, cell_ok: Tensor, frames: int, stride: int, offset: 
         >>> to_frames(*two, 5, 1, offset=1).flatten()
         tensor([3., 3., 5., 5., 5.])
     """
-    kept = cells * cell_ok[..., None]
-    if stride == 1 and offset == 0 and cells.shape[2] == frames:
-        return kept
-    place = ((torch.arange(frames, device=cells.device, dtype=cells.dtype) - offset) / stride).clamp(min=0)
-    before = place.floor().long().clamp(max=cells.shape[2] - 1)
-    after = (before + 1).clamp(max=cells.shape[2] - 1)
+    masked = layer_values * valid_positions[..., None]
+    # Nothing to interpolate, and bit by bit the layer's own values.
+    if stride == 1 and offset == 0 and layer_values.shape[2] == frames:
+        return masked
+    count = layer_values.shape[2]
+    place = ((torch.arange(frames, device=layer_values.device, dtype=layer_values.dtype) - offset) / stride).clamp(
+        min=0
+    )
+    before = place.floor().long().clamp(max=count - 1)
+    after = (before + 1).clamp(max=count - 1)
+    # Beyond the last position `before` and `after` are the same, whatever the share.
     share = (place - before).clamp(max=1)
-    ok = cell_ok.to(cells.dtype)
-    weight_before, weight_after = ok[..., before] * (1 - share), ok[..., after] * share
+    weight = valid_positions.to(layer_values.dtype)
+    weight_before, weight_after = weight[..., before] * (1 - share), weight[..., after] * share
     total = weight_before + weight_after
-    mixed = kept[:, :, before] * weight_before[..., None] + kept[:, :, after] * weight_after[..., None]
+    mixed = masked[:, :, before] * weight_before[..., None] + masked[:, :, after] * weight_after[..., None]
+    # Weights of a frame beside a padded position sum to less than one, and to zero beside two of them.
     return mixed / torch.where(total > 0, total, 1)[..., None]

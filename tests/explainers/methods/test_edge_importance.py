@@ -33,7 +33,9 @@ def test_equals_a_backward_pass_for_every_sample(padding, chunk):
     weights = [block.spatial.importance for block in model.blocks]
     for row, number in enumerate([1, 0, 3]):
         score = model(x[row : row + 1], valid=valid[row : row + 1])[0, number]
-        expected = [slope * weight for slope, weight in zip(torch.autograd.grad(score, weights), weights, strict=True)]
+        expected = [
+            gradient * weight for gradient, weight in zip(torch.autograd.grad(score, weights), weights, strict=True)
+        ]
         np.testing.assert_allclose(e.values[row], torch.cat(expected).detach(), rtol=1e-5, atol=1e-8)
         assert e.score[row] == pytest.approx(score.item(), rel=1e-5)
     assert e.targets.tolist() == [1, 0, 3]
@@ -91,13 +93,13 @@ def test_of_the_dense_network_by_name(released):
         e = explain(x, target=Class(1))
     table = e.table(sample=2)
     score = released(x[2:3])[0, 1]
-    slopes = torch.autograd.grad(score, list(released.edge_importance))
+    gradients = torch.autograd.grad(score, list(released.edge_importance))
     assert len(table) == 2 * 3 * 25
     for row in table.itertuples():
         source, target = PATH.index(row.source), PATH.index(row.target)
         place = int(row.relation), source, target
         number = names.index(row.block)
-        expected = (slopes[number][place] * released.edge_importance[number][place]).item()
+        expected = (gradients[number][place] * released.edge_importance[number][place]).item()
         assert row.value == pytest.approx(expected, rel=1e-5, abs=1e-8)
         if released.A[place] == 0:
             assert row.value == 0
@@ -165,12 +167,12 @@ def test_buffers_and_arguments_by_name():
         e = explain(x, target=Class(1))
     adjacency = model.adjacency.clone().requires_grad_()
     score = torch.func.functional_call(model, {"adjacency": adjacency}, (x[1:],))[0, 1]
-    (slope,) = torch.autograd.grad(score, adjacency)
+    (gradient,) = torch.autograd.grad(score, adjacency)
     table = e.table(sample=1)
     assert len(table) == 13
     for row in table.itertuples():
         place = int(row.target), int(row.source)
-        assert row.value == pytest.approx((slope[place] * adjacency[place]).item(), rel=1e-5, abs=1e-8)
+        assert row.value == pytest.approx((gradient[place] * adjacency[place]).item(), rel=1e-5, abs=1e-8)
 
     class Weighted(nn.Module):
         def forward(self, x, weight):
@@ -244,7 +246,7 @@ def test_what_does_not_fit_is_named():
         EdgeImportance(AdaptiveGraph(), of="sending", edges=[1, 2, 3])
     with EdgeImportance(lively().double()) as explain, pytest.raises(InputError, match="does not depend on any"):
         explain(padded()[0], target=Custom(lambda output: torch.zeros(len(output))))
-    with pytest.raises(InputError, match="source has 1 entries for 2"):
+    with pytest.raises(InputError, match="source has 1 entries; expected 2"):
         EdgeExplanation(np.zeros((1, 2)), ("a",), ("b", "b"), ("0", "0"), ("x", "x"))
-    with pytest.raises(InputError, match="no sample 1"):
+    with pytest.raises(InputError, match="sample: got 1; expected 0 to 0"):
         EdgeExplanation(np.zeros((1, 1)), ("a",), ("b",), ("0",), ("x",)).table(1)

@@ -145,10 +145,10 @@ def test_wrong_use():
     for model, names, message in (
         (PlainSTGCN(), [], "has no graph convolution of this package. Give `adjacency`"),
         (PlainSTGCN(), ["adjacenzy"], "Did you mean 'adjacency'"),
-        (PlainSTGCN(), ["fcn.bias"], r"of shape \(4,\); wanted a dense adjacency"),
-        (PlainSTGCN(), ["fcn"], "a Conv2d; wanted a dense"),
+        (PlainSTGCN(), ["fcn.bias"], r"of shape \(4,\); expected a dense matrix"),
+        (PlainSTGCN(), ["fcn"], "a Conv2d; expected a dense"),
     ):
         with pytest.raises(InputError, match=message), graph_removed(model, adjacency=names):
             pass
-    with pytest.raises(InputError, match="asks no model"):
+    with pytest.raises(InputError, match="calls no model"):
         GraphAblated(Motion())

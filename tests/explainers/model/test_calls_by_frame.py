@@ -37,11 +37,11 @@ def test_slopes_go_through_all_frames_that_follow(kind):
     model, x = DiffusionRecurrent().double(), signals(3, 6, 5, 2).double()
     with kind(model, **CELL) as explain:
         e = explain(x, target=TARGET)
-    features, slopes = unrolled(model, x, TARGET)
+    features, gradients = unrolled(model, x, TARGET)
     expected = {
-        STGGradCAM: features * slopes.mean((1, 2), keepdim=True),
-        HiResCAM: features * slopes,
-        LayerCAM: features * slopes.clamp(min=0),
+        STGGradCAM: features * gradients.mean((1, 2), keepdim=True),
+        HiResCAM: features * gradients,
+        LayerCAM: features * gradients.clamp(min=0),
     }[kind].sum(-1)
     assert e.layer_values.shape == (3, 1, 6, 5)
     np.testing.assert_allclose(e.layer_values[:, 0], expected, rtol=1e-5, atol=1e-9)

@@ -42,11 +42,11 @@ def test_grad_cam_lies_where_the_positions_are(layer, offset, positions):
     model.get_submodule(layer).register_forward_hook(lambda module, args, output: kept.append(output))
     answer = model(batch.x.double(), observed=batch.observed)
     np.testing.assert_allclose(e.score, answer[:, 2, 2].detach(), rtol=1e-6)
-    (slope,) = torch.autograd.grad(answer[:, 2, 2].sum(), kept[0])
+    (gradient,) = torch.autograd.grad(answer[:, 2, 2].sum(), kept[0])
     observed = batch.observed[:, 0].numpy()
     for row in range(3):
-        features, slopes = (each[:, row].transpose(0, 1).detach() for each in (kept[0], slope))
-        slow = slow_grad_cam(features, slopes, torch.ones(positions))
+        features, gradients = (each[:, row].transpose(0, 1).detach() for each in (kept[0], gradient))
+        slow = slow_grad_cam(features, gradients, torch.ones(positions))
         np.testing.assert_allclose(e.layer_values[row, 0], slow, rtol=1e-4, atol=1e-6)
         for frame in range(12):
             wanted = slow[min(max(frame - offset, 0), positions - 1)] * observed[row, frame]
@@ -77,5 +77,5 @@ def test_a_foreign_network_without_padding_is_told_its_offset():
     np.testing.assert_allclose(e.values[:, :, 1:11], e.layer_values, rtol=1e-6)
     with pytest.raises(InputError, match="Give `stride` and `offset`"), STGGradCAM(model, **options) as explain:
         explain(x, target=first)
-    with pytest.raises(InputError, match="offset is -1"):
+    with pytest.raises(InputError, match="offset: got -1"):
         STGGradCAM(model, offset=-1, **options)

@@ -87,14 +87,14 @@ def case(request):
 def trained(model, x, shared):
     """The model after a few steps, so that weights and statistics are not those of an initialisation."""
     torch.manual_seed(1)
-    goal, weights = torch.randn_like(model(x, **shared)), list(model.parameters())
+    target, weights = torch.randn_like(model(x, **shared)), list(model.parameters())
     for _ in range(8):
-        loss = nn.functional.mse_loss(model(x, **shared), goal)
-        slopes = torch.autograd.grad(loss, weights, allow_unused=True)
+        loss = nn.functional.mse_loss(model(x, **shared), target)
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         with torch.no_grad():
-            for weight, slope in zip(weights, slopes, strict=True):
-                if slope is not None:
-                    weight -= 0.03 * slope
+            for weight, gradient in zip(weights, gradients, strict=True):
+                if gradient is not None:
+                    weight -= 0.03 * gradient
     return model
 
 

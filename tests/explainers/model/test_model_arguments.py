@@ -48,7 +48,7 @@ def test_further_inputs_reach_the_model_and_are_cut_with_the_samples(chunk):
 
 def test_further_inputs_that_do_not_fit_are_named():
     explain, x = InputGradient(Gated(), inputs="b t n c"), signals(3, 6, 4, 2)
-    with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(2, 1\); wanted 3 entries.*`shared`"):
+    with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(2, 1\); expected 3 entries.*`shared`"):
         explain(x, target=Class(0), shared={"adjacency": ADJACENCY}, per_sample={"gate": GATE[:2]})
     with pytest.raises(InputError, match="argument of Gated.forward 'adjacencies'. Did you mean 'adjacency'"):
         explain(x, target=Class(0), shared={"adjacencies": ADJACENCY})
@@ -105,7 +105,7 @@ def test_samples_of_another_recipe_are_refused():
 
 def test_samples_that_crossed_processes_leave_their_dataset_behind():
     sample = pickle.loads(pickle.dumps(recorded()[0]))
-    with pytest.raises(InputError, match="as recorded.*recipe=model.recipe"):
+    with pytest.raises(InputError, match="raw.*recipe=model.recipe"):
         STGGradCAM(trained())(sample, target=Class(0))
     assert len(STGGradCAM(named())(sample, target=Class(0))) == 1
 

@@ -10,7 +10,8 @@ from stexplain.explainers.methods.gradient.integrated_gradients import Integrate
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
-from stexplain.explainers.model.perturb import FixedTarget, PerturbedInputs, with_baseline
+from stexplain.explainers.model.fixed_target import FixedTarget
+from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.targets import Class, Custom, Margin, PerSample, Predicted
 from tests.explainers.small_models import signals
 
@@ -41,8 +42,8 @@ def test_a_settled_target_is_differentiable_in_the_output():
     settled = FixedTarget(Predicted().score, 2)
     settled(FIRST)
     leaf = COPIES.flatten(0, 1).requires_grad_()
-    (slope,) = torch.autograd.grad(settled(leaf).scores.sum(), leaf)
-    assert torch.equal(slope, torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).repeat(3, 1))
+    (gradient,) = torch.autograd.grad(settled(leaf).scores.sum(), leaf)
+    assert torch.equal(gradient, torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).repeat(3, 1))
 
 
 class Listening(nn.Module):
@@ -56,11 +57,11 @@ class Listening(nn.Module):
 class Altering(Explainer):
     """Keeps the copies, to be asked about."""
 
-    def _maps(self, asked, scored):
-        copies = PerturbedInputs(self, asked, scored)
-        self.start = with_baseline(self, asked, torch.tensor(7.0))
+    def _maps(self, model_input, scored):
+        copies = PerturbedInputs(self, model_input, scored)
+        self.start = with_baseline(self, model_input, torch.tensor(7.0))
         self.scores = copies.scores(torch.cat([copies.x, 2 * copies.x, 3 * copies.x]))
-        return Maps(copies.x.sum(-1), copies.found)
+        return Maps(copies.x.sum(-1), copies.scores_of_samples)
 
 
 def test_what_comes_with_a_sample_goes_with_its_copies():
@@ -126,5 +127,5 @@ def test_an_output_of_other_size_is_refused():
         def forward(self, x):
             return x.mean((0, 1, 2, 3))[None].expand(2, -1) if len(x) == 2 else x.mean((0, 1, 2, 3))[None]
 
-    with Altering(Pooling()) as explain, pytest.raises(InputError, match="wanted the samples first"):
+    with Altering(Pooling()) as explain, pytest.raises(InputError, match="expected the samples along its first axis"):
         explain(signals(2, 1, 4, 3, 1), target=Class(0))

@@ -6,7 +6,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.cam import CAM
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
-from stexplain.explainers.model.activations import gradients
+from stexplain.explainers.model.gradients import gradients
 from stexplain.explainers.targets import Class, Margin, Predicted
 from tests.explainers.our_models import named
 from tests.explainers.small_models import signals
@@ -50,7 +50,7 @@ def test_one_target_in_a_list_gives_a_list():
 
 
 def test_no_target():
-    with pytest.raises(InputError, match="list of targets is empty"):
+    with pytest.raises(InputError, match="target: got an empty list"):
         STGGradCAM(named())(signals(1, 1, 10, 5, 3), target=[])
 
 
@@ -62,15 +62,15 @@ class Doubled(torch.autograd.Function):
         return 2 * x
 
     @staticmethod
-    def backward(ctx, slope):
-        return 2 * slope
+    def backward(ctx, gradient):
+        return 2 * gradient
 
 
 @pytest.mark.parametrize("through", [lambda x: 2 * x, Doubled.apply], ids=["batched", "one by one"])
 def test_gradients_of_several_scores(through):
     x = signals(4, 3).requires_grad_()
     y = through(x)
-    found = [slope for (slope,) in gradients([y.sum(1), y.square().sum(1), x.detach().sum(1), y[:, 0]], [x])]
+    found = [gradient for (gradient,) in gradients([y.sum(1), y.square().sum(1), x.detach().sum(1), y[:, 0]], [x])]
     torch.testing.assert_close(found[0], torch.full((4, 3), 2.0))
     torch.testing.assert_close(found[1], 8 * x.detach())
     assert found[2] is None

@@ -1,1 +1,1 @@
-"""Methods that explain by gradients at the input."""
+"""Methods that explain by gradients with respect to the input."""

@@ -1,7 +1,7 @@
 """Gradient SHAP: integrated gradients from baselines drawn at random, at points drawn at random."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.draws import own_generator
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput
-from stexplain.explainers.model.perturb import PerturbedInputs, check_counts, with_baseline
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -75,46 +77,53 @@ class GradientSHAP(Explainer):
         super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
         check_counts(draws=draws, copies=copies)
         if isinstance(baselines, str) or not len(baselines):
-            raise InputError(f"baselines are {baselines!r}; wanted a list of at least one.")
+            raise InputError(f"baselines: got {baselines!r}; expected a list of at least one.")
         if noise < 0:
-            raise InputError(f"noise is {noise}; wanted a standard deviation, zero or above.")
+            raise InputError(f"noise: got {noise}; expected a standard deviation of zero or more.")
         self.baselines = list(baselines)
         self.draws = draws
         self.noise = noise
         self.seed = seed
         self.copies = copies
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        copies = PerturbedInputs(self, asked, scored)
-        x, rows = copies.x, range(asked.sizes["b"])
-        starts = torch.stack([with_baseline(self, asked, baseline) for baseline in self.baselines])
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        perturbed = PerturbedInputs(self, model_input, score_fn)
+        x = perturbed.x
+        baselines = torch.stack([with_baseline(self, model_input, baseline) for baseline in self.baselines])
+        # A generator per sample, all draws of which come in one order: a sample's map does not depend on its batch.
+        valid = model_input.known_valid
         generators = [
-            own_generator(self.seed, asked.ids[row], x[row][asked.known_valid[row]].cpu().numpy()) for row in rows
+            own_generator(self.seed, name, x[row][valid[row]].cpu().numpy()) for row, name in enumerate(model_input.ids)
         ]
-        which = torch.tensor(np.array([each.integers(len(starts), size=self.draws) for each in generators]).T)
+        # Both [draws, B]: the index of x', and u.
+        chosen = torch.tensor(np.array([each.integers(len(baselines), size=self.draws) for each in generators]).T)
         share = torch.tensor(np.array([each.random(self.draws) for each in generators]).T).to(x)
-        total, spent = torch.zeros_like(x), x.new_zeros(len(x))
+        total, baseline_scores = torch.zeros_like(x), x.new_zeros(len(x))
         for first in range(0, self.draws, self.copies):
             part = slice(first, min(first + self.copies, self.draws))
-            start = starts[which[part].to(x.device), torch.arange(len(x), device=x.device)]
-            way = x - start
+            start = baselines[chosen[part].to(x.device), torch.arange(len(x), device=x.device)]  # [K, B, M, T, N, C]
+            difference = x - start
             if self.noise:
-                way = way + torch.stack([self._noise(generators, asked, copies.there) for _ in range(len(way))])
-            point = start + share[part].view(-1, len(x), 1, 1, 1, 1) * way
+                noise = [self._noise(generators, model_input, perturbed.present) for _ in range(len(difference))]
+                difference = difference + torch.stack(noise)
+            point = start + share[part].view(-1, len(x), 1, 1, 1, 1) * difference
             leaf = point.flatten(0, 1).requires_grad_()
-            (slope,) = torch.autograd.grad(copies.differentiable_scores(leaf).sum(), leaf)
-            total += (slope.view(way.shape) * way).sum(0)
+            (gradient,) = torch.autograd.grad(perturbed.differentiable_scores(leaf).sum(), leaf)
+            total += (gradient.view(difference.shape) * difference).sum(0)
             with torch.no_grad():
-                spent += copies.scores(start.flatten(0, 1)).view(len(way), -1).sum(0)
+                baseline_scores += perturbed.scores(start.flatten(0, 1)).view(len(difference), -1).sum(0)
         values = (total / self.draws).sum(-1)
-        delta = values.sum((1, 2, 3)) - (copies.found.scores - spent / self.draws)
-        return Maps(values, copies.found, extra={"convergence_delta": delta})
+        # Complete in expectation: what is missing shows whether there are enough draws.
+        delta = values.sum((1, 2, 3)) - (perturbed.scores_of_samples.scores - baseline_scores / self.draws)
+        return Maps(values, perturbed.scores_of_samples, extra={"convergence_delta": delta})
 
-    def _noise(self, generators: Sequence[np.random.Generator], asked: ModelInput, there: Tensor) -> Tensor:
-        """Noise on the readings, ``[B, M, T, N, C]``; as many numbers are drawn for a sample however it is padded."""
-        noise = torch.zeros(*there.shape, asked.sizes["c"], dtype=asked.x.dtype, device=asked.x.device)
+    def _noise(self, generators: Sequence[np.random.Generator], model_input: ModelInput, present: Tensor) -> Tensor:
+        """Noise on the observations, ``[B, M, T, N, C]``."""
+        channels = model_input.sizes["c"]
+        noise = torch.zeros(*present.shape, channels, dtype=model_input.x.dtype, device=model_input.x.device)
         for row, generator in enumerate(generators):
-            cells = there[row]
-            drawn = generator.normal(scale=self.noise, size=(int(cells.sum()), asked.sizes["c"]))
-            noise[row][cells] = torch.from_numpy(drawn).to(noise)
+            # As many numbers as there are observations: padding must not shift the draws that follow.
+            mask = present[row]
+            drawn = generator.normal(scale=self.noise, size=(int(mask.sum()), channels))
+            noise[row][mask] = torch.from_numpy(drawn).to(noise)
         return noise

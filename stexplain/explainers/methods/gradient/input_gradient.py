@@ -1,14 +1,15 @@
-"""Gradient maps: how much the score changes with each reading of the input."""
+"""Input gradients: how much the score changes with each observation."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from torch import nn
 
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput, padding_share_of
-from stexplain.explainers.model.activations import gradients
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.model.model_input import ModelInput
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -21,7 +22,7 @@ class InputGradient(Explainer):
 
         ``"norm"``      || g ||       the Euclidean norm: not negative, and the same whichever way the axes of
                                       coordinates are turned; the default
-        ``"positive"``  || ReLU(g) || as Pope et al. write it: only directions in which the score rises count, so it
+        ``"positive"``  || ReLU(g) || as in Pope et al.: only directions in which the score rises count, so it
                                       depends on which way the axes point
         ``"sum"``       sum of g      signed: how the score changes when all channels rise together
 
@@ -63,22 +64,24 @@ class InputGradient(Explainer):
         super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
         self.reduce = reduce
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        return self._several(asked, [scored])[0]
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        return self._maps_of_targets(model_input, [score_fn])[0]
 
-    def _several(self, asked: ModelInput, readings: Sequence[Callable[[Any], Scores]]) -> list[Maps]:
-        leaf = asked.x.clone().requires_grad_()
-        # A copy goes in: the model may work in place.
-        output = self._output(asked, leaf.clone())
-        found = [scored(output) for scored in readings]
+    def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
+        leaf = model_input.x.clone().requires_grad_()
+        # A copy goes in: the model may work in place, which a leaf does not allow.
+        output = self._forward(model_input, leaf.clone())
+        scores = [score_fn(output) for score_fn in score_fns]
         maps = []
-        for each, (slope,) in zip(found, gradients([each.scores for each in found], [leaf]), strict=True):
-            if slope is None:
+        by_target = gradients([each.scores for each in scores], [leaf])
+        for of_target, (gradient,) in zip(scores, by_target, strict=True):
+            if gradient is None:
                 raise InputError("the target does not depend on the input in a differentiable way.")
-            gradient = self.inputs.to_batch(slope, **asked.sizes)
+            per_channel = self.inputs.to_batch(gradient, **model_input.sizes)  # [B, M, T, N, C]
             if self.reduce == "sum":
-                values = gradient.sum(-1)
+                values = per_channel.sum(-1)
             else:
-                values = (gradient.clamp(min=0) if self.reduce == "positive" else gradient).norm(dim=-1)
-            maps.append(Maps(values, each, padding_share=padding_share_of(values, asked.known_valid)))
+                values = (per_channel.clamp(min=0) if self.reduce == "positive" else per_channel).norm(dim=-1)
+            # A model without a mask may depend on padding: how much is reported, and the map is zero there.
+            maps.append(Maps(values, of_target, padding_share=padding_share_of(values, model_input.known_valid)))
         return maps

@@ -1,15 +1,17 @@
-"""Integrated gradients: what every reading adds on the straight way from a baseline to the sample."""
+"""Integrated gradients: what every observation contributes on the straight line from a baseline to the sample."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput
-from stexplain.explainers.methods.gradient.through_captum import captum_attr
-from stexplain.explainers.model.perturb import PerturbedInputs, check_counts, with_baseline
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.arguments import check_counts
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.captum_bridge import captum_attr
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -23,8 +25,8 @@ class IntegratedGradients(Explainer):
         IG[b, m, t, n] = sum over c of (x - x')[c]  *  integral over u from 0 to 1 of  dy/dx[c] at x' + u (x - x')
 
     in the units of the score. The integral is a Gauss-Legendre sum of `steps` terms. Complete: values sum to
-    y(x) - y(x'); by how much they miss it is ``extra["convergence_delta"]``, ``[B]``. Cells without a reading are the
-    same in x and x'.
+    y(x) - y(x'); by how much they miss it is ``extra["convergence_delta"]``, ``[B]``. Positions without an observation
+    are the same in x and x'.
 
     Args:
         model: see `STGGradCAM`.
@@ -34,7 +36,7 @@ class IntegratedGradients(Explainer):
         baseline: x': a name in `stexplain.data.baselines`, one's own function, or a tensor that broadcasts to
             ``[M, T, N, C]``.
         steps: terms of the sum.
-        copies: how many points of the way go through the model at a time; memory grows with them.
+        copies: how many points of the line go through the model at a time; memory grows with them.
         chunk: see `STGGradCAM`.
 
     Raises:
@@ -70,16 +72,18 @@ class IntegratedGradients(Explainer):
         self.copies = copies
         self._captum = captum_attr("IntegratedGradients")
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        copies = PerturbedInputs(self, asked, scored)
-        start = with_baseline(self, asked, self.baseline)
-        found: Tensor = self._captum.IntegratedGradients(copies.differentiable_scores).attribute(
-            copies.x,
-            baselines=start,
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        perturbed = PerturbedInputs(self, model_input, score_fn)
+        baseline = with_baseline(self, model_input, self.baseline)
+        per_channel: Tensor = self._captum.IntegratedGradients(perturbed.differentiable_scores).attribute(
+            perturbed.x,
+            baselines=baseline,
             n_steps=self.steps,
             method="gausslegendre",
-            internal_batch_size=self.copies * len(copies.x),
+            # captum counts points of single samples: so many copies of the whole batch go in at a time.
+            internal_batch_size=self.copies * len(perturbed.x),
         )
-        values = found.sum(-1)
-        delta = values.sum((1, 2, 3)) - (copies.found.scores - copies.scores(start))
-        return Maps(values, copies.found, extra={"convergence_delta": delta})
+        values = per_channel.sum(-1)
+        # Complete but for the sum's error: what is missing shows whether there are enough steps.
+        delta = values.sum((1, 2, 3)) - (perturbed.scores_of_samples.scores - perturbed.scores(baseline))
+        return Maps(values, perturbed.scores_of_samples, extra={"convergence_delta": delta})

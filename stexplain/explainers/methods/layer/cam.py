@@ -1,6 +1,6 @@
 """CAM: the class activation map of networks that end in global average pooling and a linear head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.errors import InputError
-from stexplain.explainers.explainer import ModelInput, Signals
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer, LayerOptions
 from stexplain.explainers.model.activations import capture_activations
-from stexplain.explainers.model.state import find_layer, first_tensor
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.inspection import first_tensor
+from stexplain.explainers.model.layers import find_layer
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.target import Scores
 
 _Pointwise = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -79,6 +81,7 @@ class CAM(LayerExplainer):
     @property
     def bias(self) -> Tensor:
         """The head's biases ``[classes]``, as they are now; zeros where it has none."""
+        # Read at every call, not stored: the head may be trained between two explanations.
         if self.head.bias is None:
             return self.weight.new_zeros(len(self.weight))
         bias: Tensor = self.head.bias  # type: ignore[assignment]  # a module's attributes are of any type
@@ -94,40 +97,39 @@ class CAM(LayerExplainer):
         Raises:
             InputError: as when called.
         """
-        with self._computing():
-            asked = self._read(x, valid)
-            samples = asked.sizes["b"]
-            step = min(self.chunk or samples, samples)
+        with self._model_frozen():
+            model_input = self._prepare(x, valid)
             parts = []
-            for start in range(0, samples, step):
-                part = self._part(asked, slice(start, min(start + step, samples)))
-                features, _ = self._pooled_features(part)
+            # Without targets: every chunk's features give the maps of all classes.
+            for chunk, _ in self._chunks(model_input, []):
+                features, _ = self._pooled_features(chunk)
                 parts.append(torch.einsum("bmtnc,kc->bkmtn", features, self.weight).cpu().numpy().astype(np.float32))
         return np.concatenate(parts)
 
-    def _cells(self, asked: ModelInput, readings: Sequence[Callable[[Any], Scores]]) -> list[tuple[Tensor, Scores]]:
-        features, output = self._pooled_features(asked)
-        found = []
-        for scored in readings:
-            # The target as weights of classes: exact, as every target that names a class is linear in the logits.
+    def _layer_maps(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[tuple[Tensor, Scores]]:
+        features, output = self._pooled_features(model_input)
+        maps = []
+        for score_fn in score_fns:
+            # The target as weights of classes: exact, as every target that names classes is linear in the logits.
             logits = output.detach().clone().requires_grad_()
-            reading = scored(logits)
-            if bool((reading.classes < 0).any()):
-                raise InputError(
-                    "CAM is defined for classes: give Class(...), Predicted() or Margin(..., ...) as target."
-                )
-            (shares,) = torch.autograd.grad(reading.scores.sum(), logits)
-            found.append((torch.einsum("bmtnc,bc->bmtn", features, shares @ self.weight), reading))
-        return found
+            scores = score_fn(logits)
+            if bool((scores.classes < 0).any()):
+                raise InputError("target names no class; CAM expects Class(...), Predicted() or Margin(..., ...).")
+            (class_weights,) = torch.autograd.grad(scores.scores.sum(), logits)
+            maps.append((torch.einsum("bmtnc,bc->bmtn", features, class_weights @ self.weight), scores))
+        return maps
 
-    def _pooled_features(self, asked: ModelInput) -> tuple[Tensor, Tensor]:
-        with capture_activations({self.layer_name: self.layer}, gradient=False) as heard, torch.no_grad():
-            output = first_tensor(self._output(asked), "the model")
-        features = self._features(heard.calls(self.layer_name), asked)
-        self._check_pooling(features, output, asked)
+    def _pooled_features(self, model_input: ModelInput) -> tuple[Tensor, Tensor]:
+        """The layer's features ``[B, M, T', N, C]``, checked to be pooled into the logits, and the logits."""
+        layers = {self.layer_name: self.layer}
+        with capture_activations(layers, gradient=False) as activations, torch.no_grad():
+            output = first_tensor(self._forward(model_input), "the model")
+        features = self._features(activations.calls(self.layer_name), model_input)
+        self._check_pooling(features, output, model_input)
         return features, output
 
-    def _check_pooling(self, features: Tensor, output: Tensor, asked: ModelInput) -> None:
+    def _check_pooling(self, features: Tensor, output: Tensor, model_input: ModelInput) -> None:
+        """Refuses a model whose logits are not the pooled features through the head."""
         problem = f"CAM needs global average pooling and a linear head behind layer {self.layer_name!r}; "
         if features.shape[-1] != self.weight.shape[1] or output.shape[1:] != self.weight.shape[:1]:
             raise InputError(
@@ -135,16 +137,17 @@ class CAM(LayerExplainer):
                 f"the layer has {features.shape[-1]} and the output is {tuple(output.shape)}. Use STGGradCAM."
             )
         over_nodes = features.mean(3)
-        cells = over_nodes.shape[2]
-        ok = self._position_valid(asked, cells).to(features.dtype)
-        there = (ok.sum(2) > 0).to(features.dtype)
-        row_means = torch.einsum("bmtc,bmt->bmc", over_nodes, ok / ok.sum(2, keepdim=True).clamp(min=1))
-        # All cells alike; the valid cells alike; the valid cells of each instance, then the instances present.
+        valid = self._position_valid(model_input, over_nodes.shape[2]).to(features.dtype)
+        present = (valid.sum(2) > 0).to(features.dtype)  # instances with a valid position, [B, M]
+        instance_means = torch.einsum("bmtc,bmt->bmc", over_nodes, valid / valid.sum(2, keepdim=True).clamp(min=1))
+        # Models pool in three ways: over all positions, padding included; over the valid ones; or over the valid ones
+        # of each instance, then over the instances present.
         pools = [
             over_nodes.mean((1, 2)),
-            torch.einsum("bmtc,bmt->bc", over_nodes, ok / ok.sum((1, 2), keepdim=True).clamp(min=1)),
-            torch.einsum("bmc,bm->bc", row_means, there / there.sum(1, keepdim=True).clamp(min=1)),
+            torch.einsum("bmtc,bmt->bc", over_nodes, valid / valid.sum((1, 2), keepdim=True).clamp(min=1)),
+            torch.einsum("bmc,bm->bc", instance_means, present / present.sum(1, keepdim=True).clamp(min=1)),
         ]
+        # Relative to the largest logit: float32 sums over thousands of positions differ in the last digits.
         tolerance = 1e-3 * (float(output.abs().max()) + 1e-6)
         if not any(float((pool @ self.weight.T + self.bias - output).abs().max()) < tolerance for pool in pools):
             raise InputError(f"{problem}the pooled maps do not give the model's logits. Use STGGradCAM.")
@@ -153,19 +156,21 @@ class CAM(LayerExplainer):
 def _linear(model: nn.Module, head: "str | nn.Module | None") -> tuple[str, nn.Module]:
     """The name of the linear head, and the head."""
     if head is None:
-        fitting = [name for name, module in model.named_modules() if name and _is_pointwise(module)]
-        if not fitting:
+        candidates = [name for name, module in model.named_modules() if name and _is_pointwise(module)]
+        if not candidates:
             raise InputError(
                 f"{type(model).__name__} has no linear layer that could be the head that CAM needs. Use STGGradCAM."
             )
-        head = fitting[-1]
+        # Modules are listed in the order in which they were defined: the head comes last.
+        head = candidates[-1]
     name, module = find_layer(model, head)
     if not _is_pointwise(module) or not isinstance(module, _Pointwise):
-        raise InputError(f"the head {name!r} is a {type(module).__name__}; wanted a Linear or a 1x1 convolution.")
+        raise InputError(f"head {name!r}: got a {type(module).__name__}; expected a Linear or a 1x1 convolution.")
     return name, module
 
 
 def _is_pointwise(module: nn.Module) -> bool:
+    """Whether a module is a linear map of channels: a Linear, or a convolution of kernel size 1 without groups."""
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         return module.groups == 1 and all(size == 1 for size in module.kernel_size)
     return isinstance(module, nn.Linear)

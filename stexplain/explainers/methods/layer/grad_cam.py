@@ -1,4 +1,4 @@
-"""STG-Grad-CAM: what a layer saw, weighted by how much the score depends on each of its channels."""
+"""STG-Grad-CAM: the feature maps of a layer, weighted by how much the score depends on each channel."""
 
 from typing import Literal, Unpack
 
@@ -15,12 +15,12 @@ class STGGradCAM(LayerGradient):
 
     With F ``[B, M, T', N, C]`` the output of a layer and y the score of the target (a logit):
 
-        alpha[b, m, k] = mean over nodes and valid cells of dy[b] / dF[b, m, t, n, k]        (Eq. 4)
+        alpha[b, m, k] = mean over nodes and valid positions of dy[b] / dF[b, m, t, n, k]    (Eq. 4)
         H[b, m, t, n]  = sum over k of alpha[b, m, k] F[b, m, t, n, k]                       (Eq. 5, before its ReLU)
 
     per sample and per instance, so that a batch gives the maps of its samples one by one. The signed H is kept; the
-    ReLU of Eq. 5 is `Explanation.importance`. For an absent instance, which has no valid cell, the mean is over all
-    its cells; it only enters `Explanation.padding_share`.
+    ReLU of Eq. 5 is `Explanation.importance`. For an absent instance, which has no valid position, the mean is over
+    all its positions; it only enters `Explanation.padding_share`.
 
     Where the layer is followed by global average pooling and a linear head with bias b, H sums to y - b, and equals
     CAM / (M T' N). Only the part of the network behind the layer is differentiated.
@@ -32,11 +32,12 @@ class STGGradCAM(LayerGradient):
         inputs: of the model's input, such as ``"b c t n m"``; default: `model.inputs`.
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
-        stride: frames from one cell of the layer to the next; default: as the model says, else ceil(T / T').
-        offset: the frame that the layer's first cell is centred on, of convolutions without padding; default: as the
-            model says, else 0.
-        calls: ``"frames"`` where the layer is a cell that runs once per frame: its outputs, each laid out without t,
-            become the cells, and slopes are total derivatives, through all frames that follow. Default: ``"last"``.
+        stride: frames from one position of the layer to the next; default: that of the model, else ceil(T / T').
+        offset: the frame that the layer's first position is centred on, of convolutions without padding; default: that
+            of the model, else 0.
+        calls: ``"frames"`` where the layer is a recurrent cell that runs once per frame: its outputs, each laid out
+            without t, become the positions, and gradients are total derivatives, through all frames that follow.
+            Default: ``"last"``.
         parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
             channels, as the authors' released code does.
         chunk: how many samples are worked on at a time.
@@ -68,11 +69,13 @@ class STGGradCAM(LayerGradient):
         self.parity = parity
         self.method = "STG-Grad-CAM" if parity is None else f"STG-Grad-CAM ({parity})"
 
-    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
+    def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
         if self.parity == "das2022":
-            alpha = slopes.mean((1, 2, 3)) / features.shape[-1]
+            # Dividing alpha by C makes the sum over channels of Eq. 5 their mean.
+            alpha = gradients.mean((1, 2, 3)) / features.shape[-1]
             return torch.einsum("bmtnc,bc->bmtn", features, alpha)
-        weight = counted.to(slopes.dtype)
+        # A mean over nodes and pooled positions, as a weighted sum: each weighs 1 / (their number * N).
+        weight = pooled.to(gradients.dtype)
         weight = weight / (weight.sum(-1, keepdim=True) * features.shape[3])
-        alpha = torch.einsum("bmtnc,bmt->bmc", slopes, weight)
+        alpha = torch.einsum("bmtnc,bmt->bmc", gradients, weight)
         return torch.einsum("bmtnc,bmc->bmtn", features, alpha)

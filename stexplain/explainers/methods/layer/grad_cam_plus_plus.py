@@ -1,4 +1,4 @@
-"""Grad-CAM++: channels weighted by slopes that count more where few cells see the channel."""
+"""Grad-CAM++: channels weighted by gradients that count more where a channel is active at few positions."""
 
 import torch
 from torch import Tensor
@@ -11,19 +11,19 @@ class GradCAMPlusPlus(LayerGradient):
     """Grad-CAM++ of Chattopadhay et al., "Grad-CAM++: improved visual explanations" (WACV 2018), Eq. 5, 11 and 19.
 
     With F ``[B, M, T', N, C]`` the output of a layer, y the score of the target, g = dy / dF, and S the sum of F over
-    the nodes and valid cells of a sample and instance, per channel:
+    the nodes and valid positions of a sample and instance, per channel:
 
         alpha[b, m, t, n, k] = g^2 / (2 g^2 + S[b, m, k] g^3)                     0 where g is 0
-        w[b, m, k]           = sum over nodes and valid cells of alpha ReLU(g)
+        w[b, m, k]           = sum over nodes and valid positions of alpha ReLU(g)
         H[b, m, t, n]        = sum over k of w[b, m, k] F[b, m, t, n, k]
 
     This is the closed form that the paper gives (Eq. 19) for Y = exp(y) where y is piecewise linear in F: the
-    derivatives of exp(y) of first, second and third order along one cell are then exp(y) times g, g^2 and g^3. Two
-    things are as follows: exp(y), a factor of the whole map of a sample, is left out, as it only overflows; and where
-    y is not piecewise linear behind the layer (a softmax, a gate), the closed form is an approximation.
+    derivatives of exp(y) of first, second and third order along one position are then exp(y) times g, g^2 and g^3.
+    exp(y), a factor of the whole map of a sample, is left out, as it only overflows. Where y is not piecewise linear
+    behind the layer (a softmax, a gate), the closed form is an approximation.
 
     It is derived for features that are not negative, as behind a ReLU: alpha is then in [0, 1/2]. Where features are
-    negative the denominator may vanish, and the method is refused.
+    negative the denominator may vanish, so the method refuses them.
 
     Args:
         model: see `STGGradCAM`.
@@ -52,15 +52,15 @@ class GradCAMPlusPlus(LayerGradient):
 
     method = "Grad-CAM++"
 
-    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
+    def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
         if bool((features < 0).any()):
             raise InputError(
-                f"Grad-CAM++ is defined for features that are not negative, and layer {self.layer_name!r} gives "
-                f"{float(features.min()):.3g}. Explain the layer behind its ReLU, or use HiResCAM or LayerCAM."
+                f"layer {self.layer_name!r} has features down to {float(features.min()):.3g}; Grad-CAM++ expects "
+                "features that are not negative. Explain the layer behind its ReLU, or use HiResCAM or LayerCAM."
             )
-        share = counted.to(features.dtype)
-        total = torch.einsum("bmtnc,bmt->bmc", features, share)[:, :, None, None]
-        # g^2 cancels: powers of the small slopes of late layers would leave the range of float32.
-        rising = slopes.clamp(min=0)
+        share = pooled.to(features.dtype)
+        total = torch.einsum("bmtnc,bmt->bmc", features, share)[:, :, None, None]  # S, [B, M, 1, 1, C]
+        # g^2 cancels: powers of the small gradients of late layers would leave the range of float32.
+        rising = gradients.clamp(min=0)
         weight = torch.einsum("bmtnc,bmt->bmc", rising / (2 + total * rising), share)
         return torch.einsum("bmtnc,bmc->bmtn", features, weight)

@@ -1,4 +1,4 @@
-"""HiResCAM: what each cell of a layer adds to the score."""
+"""HiResCAM: what each position of a layer contributes to the score."""
 
 import torch
 from torch import Tensor
@@ -13,13 +13,13 @@ class HiResCAM(LayerGradient):
 
         H[b, m, t, n] = sum over k of dy[b] / dF[b, m, t, n, k] F[b, m, t, n, k]
 
-    Gradients are not pooled, so a cell only gets what it adds itself, and a map of an early layer keeps its sense of
-    time and place, which pooling takes from STG-Grad-CAM there. Under global average pooling and a linear head, the
-    two are equal.
+    Gradients are not pooled, so a position only gets what it contributes itself, and the map of an early layer keeps
+    its resolution in time and space, which STG-Grad-CAM loses there by pooling. Under global average pooling and a
+    linear head, the two are equal.
 
     Where the network behind the layer is piecewise linear (ReLU, convolutions, batch norm in eval mode, pooling), H
-    sums to y less what the biases behind the layer add, ``y - sum over biases b of b dy/db``: to y itself where there
-    are none, to y - b where a head with bias b is all that follows.
+    sums to y less what the biases behind the layer contribute, ``y - sum over biases b of b dy/db``: to y itself where
+    there are none, to y - b where a head with bias b is all that follows.
 
     Args:
         model: see `STGGradCAM`.
@@ -48,5 +48,6 @@ class HiResCAM(LayerGradient):
 
     method = "HiResCAM"
 
-    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
-        return torch.einsum("bmtnc,bmtnc->bmtn", features, slopes)
+    def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
+        # Gradient x activation per position; `pooled` is not needed.
+        return torch.einsum("bmtnc,bmtnc->bmtn", features, gradients)

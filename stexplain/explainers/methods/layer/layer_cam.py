@@ -1,4 +1,4 @@
-"""Layer-CAM: what each cell of a layer adds to the score where the score rises with it."""
+"""Layer-CAM: what each position of a layer contributes to the score where the score rises with it."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ class LayerCAM(LayerGradient):
 
         H[b, m, t, n] = sum over k of ReLU(dy[b] / dF[b, m, t, n, k]) F[b, m, t, n, k]
 
-    before the ReLU of their Eq. 6, which is `Explanation.importance`. A channel that speaks against the target is left
+    before the ReLU of their Eq. 6, which is `Explanation.importance`. A channel with a negative gradient is left
     out where `HiResCAM` subtracts it: the map shows all evidence for the target and none against it, and does not sum
     to the score. Where F is not negative, neither is H.
 
@@ -44,5 +44,6 @@ class LayerCAM(LayerGradient):
 
     method = "Layer-CAM"
 
-    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
-        return torch.einsum("bmtnc,bmtnc->bmtn", features, slopes.clamp(min=0))
+    def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
+        # The clamp is what sets it apart from HiResCAM; `pooled` is not needed.
+        return torch.einsum("bmtnc,bmtnc->bmtn", features, gradients.clamp(min=0))

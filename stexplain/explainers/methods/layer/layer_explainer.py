@@ -1,18 +1,21 @@
-"""What the methods share that explain a layer's output."""
+"""What the methods share that explain the output of a layer."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput, model_attribute, padding_share_of
+from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.inspection import model_attribute
+from stexplain.explainers.model.layers import find_layer
+from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.positions import infer_stride, position_valid, to_frames
-from stexplain.explainers.model.state import find_layer
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.target import Scores
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -33,21 +36,22 @@ class LayerOptions(TypedDict, total=False):
 
 
 class LayerExplainer(Explainer):
-    """An explainer of a layer: makes a map over its cells, and takes that back to frames.
+    """An explainer of a layer: its map over the layer's positions is interpolated to frames.
 
     Args:
         model: any module; see `Explainer`.
-        layer: the name or the module; default: the last of `model.blocks`. Where it returns a tuple, the first tensor
-            of it is meant.
+        layer: the name or the module; default: the last of `model.blocks`. Where it returns a tuple, its first tensor
+            is meant.
         layout: of that tensor, such as ``"(b m) c t n"``; default: `model.layout`.
         inputs: see `Explainer`.
         graph: see `Explainer`.
         classes: see `Explainer`.
-        stride: frames from one cell of the layer to the next; default: `model.stride_at(layer)`, else ceil(T / T').
-        offset: the frame that the layer's first cell is centred on, of convolutions without padding; default:
+        stride: frames from one position of the layer to the next; default: `model.stride_at(layer)`, else ceil(T / T').
+        offset: the frame that the layer's first position is centred on, of convolutions without padding; default:
             `model.offset_at(layer)`, else 0.
         calls: which output is meant of a layer that runs more than once in a forward pass: the ``"last"``, or, as
-            ``"frames"``, those of all calls as cells one after the other: of a cell that runs once per frame.
+            ``"frames"``, those of all calls as positions one after the other: for a recurrent cell that runs once per
+            frame.
         chunk: see `Explainer`.
     """
 
@@ -67,16 +71,16 @@ class LayerExplainer(Explainer):
     ):
         super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
         if self.model is None:
-            raise InputError(f"{type(self).__name__} explains a layer of a model, and no model came. Give one.")
+            raise InputError(f"model: got None; expected one, as {type(self).__name__} explains a layer of it.")
         if stride is not None and stride < 1:
-            raise InputError(f"stride is {stride}; wanted at least 1.")
+            raise InputError(f"stride: got {stride}; expected at least 1.")
         if offset is not None and offset < 0:
-            raise InputError(f"offset is {offset}; wanted a frame, from 0.")
+            raise InputError(f"offset: got {offset}; expected a frame, counted from 0.")
         self.layer_name, self.layer = find_layer(self.model, layer)
         pattern = layout or model_attribute(self.model, "layout", str)
         if pattern is None:
             raise InputError(
-                f"how the output of layer {self.layer_name!r} is laid out is not known. Give `layout`, such as "
+                f"the layout of the output of layer {self.layer_name!r} is not known. Give `layout`, such as "
                 "'(b m) c t n' for the feature maps of ST-GCN."
             )
         self.layout = Layout(pattern)
@@ -84,69 +88,73 @@ class LayerExplainer(Explainer):
             raise unknown("choice of calls", calls, ["last", "frames"])
         if calls == "frames" and "t" in self.layout.letters:
             raise InputError(
-                f"the layout {pattern!r} of layer {self.layer_name!r} has an axis t, where calls='frames' makes "
-                "one of the layer's calls. Leave t out of the layout, or calls away."
+                f"layout {pattern!r} of layer {self.layer_name!r} has an axis t, which calls='frames' makes of the "
+                "layer's calls. Leave t out of `layout`, or leave `calls` out."
             )
         self.stride, self.offset = stride, offset
         self.by_frame = calls == "frames"
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        return self._several(asked, [scored])[0]
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        return self._maps_of_targets(model_input, [score_fn])[0]
 
-    def _several(self, asked: ModelInput, readings: Sequence[Callable[[Any], Scores]]) -> list[Maps]:
-        return [self._over_frames(asked, *found) for found in self._cells(asked, readings)]
+    def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
+        layer_maps = self._layer_maps(model_input, score_fns)
+        return [self._on_frames(model_input, layer_values, scores) for layer_values, scores in layer_maps]
 
-    def _over_frames(self, asked: ModelInput, cells: Tensor, scored: Scores) -> Maps:
-        """A map over cells ``[B, M, T', N]``, taken back to frames."""
-        frames, ok = asked.sizes["t"], self._position_valid(asked, cells.shape[2])
-        stride, offset = self._places(frames, cells.shape[2])
-        return Maps(to_frames(cells, ok, frames, stride, offset), scored, cells, stride, padding_share_of(cells, ok))
+    def _on_frames(self, model_input: ModelInput, layer_values: Tensor, scores: Scores) -> Maps:
+        """A map over the layer's positions ``[B, M, T', N]``, and the same on frames."""
+        frames, positions = model_input.sizes["t"], layer_values.shape[2]
+        valid = self._position_valid(model_input, positions)
+        stride, offset = self._stride_and_offset(frames, positions)
+        values = to_frames(layer_values, valid, frames, stride, offset)
+        return Maps(values, scores, layer_values, stride, padding_share_of(layer_values, valid))
 
     @abstractmethod
-    def _cells(self, asked: ModelInput, readings: Sequence[Callable[[Any], Scores]]) -> list[tuple[Tensor, Scores]]:
-        """For each target the signed map at the layer's resolution, and what was scored.
+    def _layer_maps(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[tuple[Tensor, Scores]]:
+        """For each target the signed map at the layer's resolution, and the scores.
 
         Maps are ``[B, M, T', N]``, padding included.
         """
 
-    def _features(self, calls: Sequence[Tensor], asked: ModelInput) -> Tensor:
-        """What the layer gave in its calls as ``[B, M, T', N, C]``."""
-        known = {axis: asked.sizes[axis] for axis in "bmn"}
-        for axis, what in (("m", "instances"), ("n", "nodes")):
+    def _features(self, calls: Sequence[Tensor], model_input: ModelInput) -> Tensor:
+        """The layer's outputs as ``[B, M, T', N, C]``."""
+        # t and c are left to infer: a layer has its own number of positions and channels.
+        known = {axis: model_input.sizes[axis] for axis in "bmn"}
+        for axis, noun in (("m", "instances"), ("n", "nodes")):
             if axis not in self.layout.letters and known[axis] > 1:
                 raise InputError(
-                    f"the layout {self.layout.pattern!r} of layer {self.layer_name!r} has no axis for the "
-                    f"{known[axis]} {what}. Explain a layer before they are pooled."
+                    f"layout {self.layout.pattern!r} of layer {self.layer_name!r} has no axis for the "
+                    f"{known[axis]} {noun}. Explain a layer before they are pooled."
                 )
         if not self.by_frame:
             return self.layout.to_batch(calls[-1], **known)
-        if len(calls) > asked.sizes["t"]:
+        # Each call makes a position; a decoder that calls the same cell again would make too many.
+        if len(calls) > model_input.sizes["t"]:
             raise InputError(
-                f"layer {self.layer_name!r} ran {len(calls)} times for {asked.sizes['t']} frames, so its calls are not "
-                "its frames. Explain a cell that runs once per frame, or its last output: calls='last'."
+                f"layer {self.layer_name!r} ran {len(calls)} times for {model_input.sizes['t']} frames; "
+                "calls='frames' expects at most one call per frame. Explain a cell that runs once per frame, or its "
+                "last output: calls='last'."
             )
         return torch.cat([self.layout.to_batch(call, **known) for call in calls], dim=2)
 
-    def _position_valid(self, asked: ModelInput, cells: int) -> Tensor:
-        """Which of so many cells of the layer stand for a valid frame, ``[B, M, T']``, bool."""
-        return position_valid(asked.known_valid, cells, *self._places(asked.sizes["t"], cells))
+    def _position_valid(self, model_input: ModelInput, positions: int) -> Tensor:
+        """Which of so many positions of the layer stand for a valid frame, ``[B, M, T']``, bool."""
+        stride, offset = self._stride_and_offset(model_input.sizes["t"], positions)
+        return position_valid(model_input.known_valid, positions, stride, offset)
 
-    def _places(self, frames: int, cells: int) -> tuple[int, int]:
-        """Stride and offset of the layer's cells: cell i is centred on frame offset + i * stride."""
-        offset = self.offset if self.offset is not None else self._said("offset_at") or 0
-        stride = self.stride or self._said("stride_at")
-        return stride or infer_stride(frames, cells, offset), offset
+    def _stride_and_offset(self, frames: int, positions: int) -> tuple[int, int]:
+        """Stride and offset of the layer's positions: i is centred on frame offset + i * stride."""
+        # An offset of 0 is a choice, a stride of 0 is none.
+        offset = self.offset if self.offset is not None else self._from_model("offset_at") or 0
+        stride = self.stride or self._from_model("stride_at")
+        return stride or infer_stride(frames, positions, offset), offset
 
-    def _said(self, name: str) -> int | None:
-        """What the model says of the layer, where it does."""
-        if not callable(known := getattr(self.model, name, None)):
+    def _from_model(self, name: str) -> int | None:
+        """The layer's `stride_at` or `offset_at` by the model's own method of that name, where it has one."""
+        if not callable(method := getattr(self.model, name, None)):
             return None
         try:
-            return int(known(self.layer_name))
+            return int(method(self.layer_name))
         except InputError:
-            # A model speaks for its blocks; of what is inside them, the sizes tell.
+            # A model knows its blocks; for a layer inside of one, the sizes decide.
             return None
-
-    @property
-    def _layer_name(self) -> str:
-        return self.layer_name

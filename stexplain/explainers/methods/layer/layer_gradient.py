@@ -1,4 +1,4 @@
-"""What the methods share that weigh a layer's features by the slope of the score: one forward pass, one gradient."""
+"""What the methods share that weight a layer's features by gradients: one forward pass, one backward pass."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,56 +8,69 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer
-from stexplain.explainers.model.activations import capture_activations, gradients
-from stexplain.explainers.model.caller import ModelInput, ScoreFn
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.model.activations import capture_activations
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.target import Scores
 
 
 class LayerGradient(LayerExplainer):
-    """A method that is one formula over a layer's features F and the slopes g = dy / dF of the score."""
+    """A method that is one formula over a layer's features F and the gradients g = dy / dF of the score."""
 
-    def _cells(self, asked: ModelInput, readings: Sequence[ScoreFn]) -> list[tuple[Tensor, Scores]]:
-        return self._cells_at([self], asked, readings)[0]
+    def _layer_maps(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[tuple[Tensor, Scores]]:
+        return self._maps_at([self], model_input, score_fns)[0]
 
-    def _cells_at(
-        self, layers: Sequence["LayerGradient"], asked: ModelInput, readings: Sequence[ScoreFn]
+    def _maps_at(
+        self, explainers: Sequence["LayerGradient"], model_input: ModelInput, score_fns: Sequence[ScoreFn]
     ) -> list[list[tuple[Tensor, Scores]]]:
-        """For each of several layers of the model, for each target, what `_cells` gives: from one forward pass."""
-        with capture_activations({each.layer_name: each.layer for each in layers}, gradient=True) as heard:
-            output = self._output(asked)
-        calls = [heard.calls(each.layer_name)[0 if each.by_frame else -1 :] for each in layers]
-        found = [scored(output) for scored in readings]
-        every = gradients([each.scores for each in found], [call for of_layer in calls for call in of_layer])
+        """For each explainer of one of the model's layers, for each target, its layer map: from one forward pass."""
+        layers = {each.layer_name: each.layer for each in explainers}
+        with capture_activations(layers, gradient=True) as activations:
+            output = self._forward(model_input)
+        # All calls where calls are frames, else the last one alone.
+        calls = [activations.calls(each.layer_name)[0 if each.by_frame else -1 :] for each in explainers]
+        scores = [score_fn(output) for score_fn in score_fns]
+        all_calls = [call for of_layer in calls for call in of_layer]
+        by_target = gradients([each.scores for each in scores], all_calls)
         maps, start = [], 0
-        for each, of_layer in zip(layers, calls, strict=True):
+        for each, of_layer in zip(explainers, calls, strict=True):
+            # The gradients at this layer's calls, among those of all layers.
             part = slice(start, start + len(of_layer))
             maps.append(
-                [(each._map_of(of_layer, slopes[part], asked), one) for slopes, one in zip(every, found, strict=True)]
+                [
+                    (each._map_of(of_layer, at_calls[part], model_input), of_target)
+                    for at_calls, of_target in zip(by_target, scores, strict=True)
+                ]
             )
             start = part.stop
         return maps
 
-    def _map_of(self, calls: Sequence[Tensor], slopes: Sequence[Tensor | None], asked: ModelInput) -> Tensor:
-        if all(slope is None for slope in slopes):
+    def _map_of(self, calls: Sequence[Tensor], at_calls: Sequence[Tensor | None], model_input: ModelInput) -> Tensor:
+        """The layer map from the outputs of the layer's calls and the gradients there."""
+        if all(gradient is None for gradient in at_calls):
             raise InputError(
                 f"the target does not depend on layer {self.layer_name!r} in a differentiable way. "
                 "Explain a layer that the output goes through."
             )
-        features = self._features([call.detach() for call in calls], asked)
-        # A call whose output goes nowhere changes nothing.
-        there = [torch.zeros_like(call) if slope is None else slope for call, slope in zip(calls, slopes, strict=True)]
-        ok = self._position_valid(asked, features.shape[2])
-        # An absent instance has no valid cell: all of its cells count, for what is told of padding alone.
-        return self._weighted(features, self._features(there, asked), ok | ~ok.any(-1, keepdim=True))
+        features = self._features([call.detach() for call in calls], model_input)
+        # No gradient means that nothing uses the output of a call: its gradient is zero.
+        filled = [
+            torch.zeros_like(call) if gradient is None else gradient
+            for call, gradient in zip(calls, at_calls, strict=True)
+        ]
+        valid = self._position_valid(model_input, features.shape[2])
+        # An absent instance has no valid position: all of its positions are pooled, for its share on padding alone.
+        return self._weighted(features, self._features(filled, model_input), valid | ~valid.any(-1, keepdim=True))
 
     @abstractmethod
-    def _weighted(self, features: Tensor, slopes: Tensor, counted: Tensor) -> Tensor:
+    def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
         """The method's formula.
 
         Args:
             features: F, ``[B, M, T', N, C]``.
-            slopes: dy / dF, of the same shape.
-            counted: the cells over which the method may pool, ``[B, M, T']``, bool: the valid ones; all, for an
+            gradients: dy / dF, of the same shape.
+            pooled: the positions over which the method may pool, ``[B, M, T']``, bool: the valid ones; all, for an
                 instance that has none.
 
         Returns:

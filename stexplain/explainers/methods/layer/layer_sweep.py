@@ -1,4 +1,4 @@
-"""A layer sweep: the maps of one method at several layers, from one forward pass, and how far they agree."""
+"""A layer sweep: the maps of one method at several layers, from one forward pass, and how well they agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation, joined
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
-from stexplain.explainers.model.caller import Signals, TargetLike
-from stexplain.explainers.model.state import unwrapped
+from stexplain.explainers.model.inspection import unwrapped
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ class LayerSweep:
     def __post_init__(self) -> None:
         object.__setattr__(self, "explanations", MappingProxyType(dict(self.explanations)))
         if not self.explanations:
-            raise InputError("a layer sweep holds no explanation. Give at least one layer.")
+            raise InputError("explanations: got none; expected at least one layer.")
         shapes = {one.values.shape for one in self.explanations.values()}
         if len(shapes) > 1:
             raise InputError(
-                f"explanations of shapes {sorted(shapes)} came for a layer sweep; wanted the same samples."
+                f"explanations have shapes {sorted(shapes)}; expected one shape, of the same samples at every layer."
             )
 
     def __len__(self) -> int:
@@ -62,13 +63,13 @@ class LayerSweep:
         return f"<LayerSweep of {len(first)} samples by {first.method} at {', '.join(self.explanations)}>"
 
     def table(self) -> pd.DataFrame:
-        """How far each layer agrees with the last, a row per layer.
+        """How well each layer agrees with the last, a row per layer.
 
-        Columns are `layer`; `stride`, in frames; `nodes`, `time` and `cells`, the Pearson correlation, in [-1, 1], of
-        the importance (ReLU of the values) with that at the last layer, per node (mean over valid frames and
-        instances), per valid frame and instance (mean over nodes), and per valid cell; and `padding_share`, in [0, 1].
-        All are means over samples. A sample whose map is constant at either layer has no correlation and is left out
-        of that mean; where that leaves none, it is NaN.
+        Columns are `layer`; `stride`, in frames; `nodes`, `time` and `positions`, the Pearson correlation, in [-1, 1],
+        of the importance (ReLU of the values) with that at the last layer, per node (mean over valid frames and
+        instances), per valid frame and instance (mean over nodes), and per valid position; and `padding_share`, in
+        [0, 1]. All are means over samples. A sample whose map is constant at either layer has no correlation and is
+        excluded from that mean; where that leaves none, it is NaN.
         """
         *_, last = self
         rows = []
@@ -76,12 +77,13 @@ class LayerSweep:
             row: dict[str, Any] = {"layer": name, "stride": one.stride}
             for column, values in _reduced(one).items():
                 pairs = zip(values, _reduced(last)[column], strict=True)
-                row[column] = _mean([_correlation(ours, theirs) for ours, theirs in pairs])
+                row[column] = _mean([_correlation(here, at_last) for here, at_last in pairs])
             rows.append({**row, "padding_share": _mean(one.padding_share.tolist())})
         return pd.DataFrame(rows)
 
     def to_xarray(self) -> "xarray.Dataset":
         """The explanations along a further first dimension, layer; without `layer_values`, whose size differs."""
+        # All but the maps is the same at every layer: taken from the first.
         whole = next(iter(self)).to_xarray().drop_vars("layer_values", errors="ignore")
         along = {
             "values": (("layer", "sample", "instance", "time", "node"), np.stack([one.values for one in self])),
@@ -106,7 +108,7 @@ def layer_sweep(
 ) -> LayerSweep:
     """Explains samples at several layers, by one forward pass and one backward pass.
 
-    The slope at each layer is the total derivative of the score, so that each map is the one that the method gives at
+    The gradient at each layer is the total derivative of the score, so each map is the one that the method gives at
     that layer alone.
 
     Args:
@@ -135,18 +137,20 @@ def layer_sweep(
         >>> list(sweep.table().columns)
         ['layer', 'stride', 'nodes', 'time', 'positions', 'padding_share']
     """
-    goal = as_target(target)
+    one_target = as_target(target)
     explainers = [method(model, layer=layer, **options) for layer in (_blocks(model) if layers is None else layers)]
     if not explainers:
-        raise InputError("no layers are named to be swept over. Name at least one.")
+        raise InputError("layers: got none; expected at least one layer.")
     first = explainers[0]
-    done: list[list[Explanation]] = [[] for _ in explainers]
-    with first._computing():
-        for part, readings in first._parts(first._read(x, valid, shared, per_sample), [goal]):
-            found = first._cells_at(explainers, part, readings)
-            for each, (map_of_target,), parts in zip(explainers, found, done, strict=True):
-                parts.append(each._explanation(part, each._over_frames(part, *map_of_target), goal))
-    return LayerSweep({each.layer_name: joined(parts) for each, parts in zip(explainers, done, strict=True)})
+    by_layer: list[list[Explanation]] = [[] for _ in explainers]
+    # All explainers share the model: the first prepares the samples and runs the model for all of them.
+    with first._model_frozen():
+        for chunk, score_fns in first._chunks(first._prepare(x, valid, shared, per_sample), [one_target]):
+            layer_maps = first._maps_at(explainers, chunk, score_fns)
+            for each, ((layer_values, scores),), parts in zip(explainers, layer_maps, by_layer, strict=True):
+                maps = each._on_frames(chunk, layer_values, scores)
+                parts.append(each._explanation(chunk, maps, one_target))
+    return LayerSweep({each.layer_name: joined(parts) for each, parts in zip(explainers, by_layer, strict=True)})
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
@@ -158,18 +162,19 @@ def _blocks(model: nn.Module) -> list[nn.Module]:
 
 
 def _reduced(one: Explanation) -> dict[str, list[NDArray[Any]]]:
-    """The importance of each sample by node, by valid frame and instance, and by valid cell."""
+    """The importance of each sample by node, by valid frame and instance, and by valid position."""
     return {
         "nodes": list(one.nodes().to_numpy()),
-        "time": [row[ok].mean(-1) for row, ok in zip(one.importance, one.valid, strict=True)],
-        "positions": [row[ok].ravel() for row, ok in zip(one.importance, one.valid, strict=True)],
+        "time": [row[valid].mean(-1) for row, valid in zip(one.importance, one.valid, strict=True)],
+        "positions": [row[valid].ravel() for row, valid in zip(one.importance, one.valid, strict=True)],
     }
 
 
-def _correlation(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Pearson's correlation; NaN where one is constant, but for rounding."""
-    pair = np.stack([ours, theirs]).astype(np.float64)
-    if not ours.size or (np.ptp(pair, axis=1) <= 1e-6 * np.abs(pair).max(1)).any():
+    pair = np.stack([a, b]).astype(np.float64)
+    # A map that is constant but for float32's rounding would correlate at random.
+    if not a.size or (np.ptp(pair, axis=1) <= 1e-6 * np.abs(pair).max(1)).any():
         return float("nan")
     return float(np.asarray(np.corrcoef(pair))[0, 1])
 

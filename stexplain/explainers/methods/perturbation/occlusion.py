@@ -1,16 +1,19 @@
-"""Occlusion: how much the score falls when a group of nodes is hidden for a while."""
+"""Occlusion: how much the score drops when a group of nodes is masked within a window of frames."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput
-from stexplain.explainers.methods.gradient.through_captum import captum_attr, hidden_scores
-from stexplain.explainers.methods.perturbation.regions import Groups, Regions, check_window, node_groups
-from stexplain.explainers.model.perturb import PerturbedInputs, check_counts, with_baseline
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.arguments import check_counts, check_window
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.captum_bridge import captum_attr
+from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
+from stexplain.explainers.methods.perturbation.regions import Groups, Regions, node_groups
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -19,25 +22,25 @@ if TYPE_CHECKING:
 class Occlusion(Explainer):
     """Occlusion of Zeiler & Fergus, "Visualizing and understanding convolutional networks" (ECCV 2014), by captum.
 
-    A region is a group of nodes of one instance within a window of frames. With x' the sample whose readings in
-    region r are replaced by the baseline's, and y the score of the target:
+    A region is a group of nodes of one instance within a window of frames. With x' the sample whose
+    observations in region r are masked by the baseline, and y the score of the target:
 
-        values[b, m, t, n] = mean over the regions r that hold the cell of  y(x) - y(x')
+        values[b, m, t, n] = mean over the regions r that hold the position of  y(x) - y(x')
 
-    in the units of the score. A cell has the whole fall of its regions, as is usual, so values do not sum to anything;
-    one in no region has zero. It costs M * G * W forward passes of a sample, for G groups and W windows.
+    in the units of the score. A position has the whole drop of its regions, as is common, so values do not sum to the
+    score; one in no region has zero. It costs M * G * W forward passes of a sample, for G groups and W windows.
 
     Args:
         model: see `STGGradCAM`.
         inputs: see `STGGradCAM`.
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
-        groups: nodes that are hidden together, by name or index, such as ``graph.groups``; they may overlap. Default:
+        groups: nodes that are masked together, by name or index, such as ``graph.groups``; they may overlap. Default:
             every node by itself.
-        window: frames that are hidden together; none: all.
+        window: frames that are masked together; none: all.
         stride: frames from one window to the next; default: as many as it spans.
         baseline: see `IntegratedGradients`.
-        copies: how many regions are hidden in one forward pass; memory grows with them.
+        copies: how many regions are masked in one forward pass; memory grows with them.
         chunk: see `STGGradCAM`.
 
     Raises:
@@ -78,18 +81,19 @@ class Occlusion(Explainer):
         self.copies = copies
         self._captum = captum_attr("Occlusion")
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        copies = PerturbedInputs(self, asked, scored)
-        groups = node_groups(self.groups, self.graph, asked.sizes["n"])
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        perturbed = PerturbedInputs(self, model_input, score_fn)
+        groups = node_groups(self.groups, self.graph, model_input.sizes["n"])
         regions = Regions(
-            list(groups.values()), asked.sizes, window=self.window, stride=self.stride, device=copies.x.device
+            list(groups.values()), model_input.sizes, window=self.window, stride=self.stride, device=perturbed.x.device
         )
-        # Hiding a region without a reading in any sample is asking the same twice.
-        players = regions.readings(copies.there).any(0).nonzero()[:, 0]
-        start = with_baseline(self, asked, self.baseline)
-        fall = copies.x.new_zeros(len(copies.x), len(regions))
+        # Masking a region without an observation in any sample changes nothing: a forward pass saved.
+        players = regions.observation_counts(perturbed.present).any(0).nonzero()[:, 0]
+        baseline = with_baseline(self, model_input, self.baseline)
+        drop = perturbed.x.new_zeros(len(perturbed.x), len(regions))
         if len(players):
-            captum = self._captum.FeatureAblation(hidden_scores(copies, start, regions, players))
-            shown = copies.x.new_ones(len(copies.x), len(players))
-            fall[:, players] = captum.attribute(shown, baselines=0, perturbations_per_eval=self.copies)
-        return Maps(regions.on_cells(fall) / regions.overlap().clamp(min=1), copies.found)
+            captum = self._captum.FeatureAblation(masked_scores(perturbed, baseline, regions, players))
+            # FeatureAblation switches one region off at a time; the signals' own layout is of no concern to it.
+            shown = perturbed.x.new_ones(len(perturbed.x), len(players))
+            drop[:, players] = captum.attribute(shown, baselines=0, perturbations_per_eval=self.copies)
+        return Maps(regions.to_positions(drop) / regions.overlap().clamp(min=1), perturbed.scores_of_samples)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_window
 from stexplain.graph import STGraph
 from stexplain.graph.checks import node_index
 
@@ -33,21 +34,22 @@ def node_groups(groups: Groups | None, graph: STGraph | None, nodes: int) -> dic
     names = [str(index) for index in range(nodes)] if graph is None else list(graph.nodes)
     if groups is None:
         return {name: [index] for index, name in enumerate(names)}
-    named = groups if isinstance(groups, Mapping) else {_joined(group, names): group for group in groups}
-    words = [group for group in named.values() if isinstance(group, str)]
-    if words:
+    named = groups if isinstance(groups, Mapping) else {_group_name(group, names): group for group in groups}
+    # A string is a sequence too: of letters, none of which is a node.
+    strings = [group for group in named.values() if isinstance(group, str)]
+    if strings:
         raise InputError(
-            f"the group {words[0]!r} is a word; wanted the nodes of each group. Give groups=graph.groups for those "
-            "that the graph names, or lists of nodes."
+            f"groups holds the string {strings[0]!r}; expected the nodes of each group. Give groups=graph.groups for "
+            "the groups of the graph, or lists of nodes."
         )
     known = () if graph is None else graph.nodes
-    found = {name: [node_index(node, known, nodes) for node in group] for name, group in named.items()}
-    for name, members in found.items():
+    members_of = {name: [node_index(node, known, nodes) for node in group] for name, group in named.items()}
+    for name, members in members_of.items():
         if not members:
-            raise InputError(f"the group {name!r} has no nodes. Leave it out.")
-    if not found:
-        raise InputError("there are no groups of nodes. Give at least one, or none at all for every node by itself.")
-    return found
+            raise InputError(f"group {name!r} has no nodes. Leave it out.")
+    if not members_of:
+        raise InputError("groups: got none; expected at least one group, or None for every node by itself.")
+    return members_of
 
 
 def check_partition(groups: Mapping[str, Sequence[int]], nodes: int) -> None:
@@ -70,14 +72,14 @@ def check_partition(groups: Mapping[str, Sequence[int]], nodes: int) -> None:
 class Regions:
     """Every group of nodes in every window of frames, of each instance by itself: M * G * W of them.
 
-    Windows begin at frames 0, s, 2 s, ... and end with the sample, so that appended frames move none of them.
+    Windows begin at frames 0, s, 2 s, ... and end with the sample, so appended frames move none of them.
 
     Args:
         groups: G lists of nodes; they may overlap.
         sizes: of the axes m, t and n.
         window: frames that a window spans; none: all.
         stride: frames from one window to the next, s; none: as many as it spans.
-        device: where tensors are.
+        device: of the tensors.
 
     Raises:
         InputError: where the window or the stride is less than one frame.
@@ -104,7 +106,9 @@ class Regions:
         length = min(window or frames, frames)
         starts = torch.arange(0, frames, min(stride or length, frames), device=device)
         frame = torch.arange(frames, device=device)
+        # Which frames each window spans, [W, T].
         self._spans = ((frame >= starts[:, None]) & (frame < starts[:, None] + length)).float()
+        # Which nodes each group holds, [G, N]; none where every node is its own group, which saves the product.
         self._members: Tensor | None = None
         if list(map(list, groups)) != [[node] for node in range(sizes["n"])]:
             self._members = torch.zeros(len(groups), sizes["n"], device=device)
@@ -115,39 +119,28 @@ class Regions:
     def __len__(self) -> int:
         return int(np.prod(self.shape))
 
-    def on_cells(self, values: Tensor) -> Tensor:
-        """At every cell the sum over the regions that it lies in: ``[B, M * G * W]`` to ``[B, M, T, N]``."""
+    def to_positions(self, values: Tensor) -> Tensor:
+        """At every position the sum over the regions that it lies in: ``[B, M * G * W]`` to ``[B, M, T, N]``."""
         each = values.reshape(-1, *self.shape)
         over_frames = torch.einsum("bmgw,wt->bmtg", each, self._spans.to(values.dtype))
         return over_frames if self._members is None else over_frames @ self._members.to(values.dtype)
 
     def covered(self, chosen: Tensor) -> Tensor:
-        """Which cells lie in a chosen region: ``[B, M * G * W]`` to ``[B, M, T, N]``, bool."""
-        return self.on_cells(chosen.float()) > 0
+        """Which positions lie in a chosen region: ``[B, M * G * W]`` to ``[B, M, T, N]``, bool."""
+        return self.to_positions(chosen.float()) > 0
 
     def overlap(self) -> Tensor:
-        """How many regions every cell lies in, ``[1, M, T, N]``."""
-        return self.on_cells(torch.ones(1, len(self), device=self._spans.device))
+        """How many regions every position lies in, ``[1, M, T, N]``."""
+        return self.to_positions(torch.ones(1, len(self), device=self._spans.device))
 
-    def readings(self, there: Tensor) -> Tensor:
-        """How many readings every region holds: there ``[B, M, T, N]``, bool, to ``[B, M * G * W]``."""
-        cells = there.float()
-        per_group = cells if self._members is None else cells @ self._members.T
+    def observation_counts(self, present: Tensor) -> Tensor:
+        """How many observations every region holds: present ``[B, M, T, N]``, bool, to ``[B, M * G * W]``."""
+        counts = present.float()
+        per_group = counts if self._members is None else counts @ self._members.T
         return torch.einsum("bmtg,wt->bmgw", per_group, self._spans).flatten(1)
 
 
-def check_window(window: int | None, stride: int | None = None) -> None:
-    """Refuses windows of no frames.
-
-    Raises:
-        InputError: where window or stride is less than one frame.
-    """
-    for name, frames in (("window", window), ("stride", stride)):
-        if frames is not None and frames < 1:
-            raise InputError(f"{name} is {frames}; wanted at least one frame, or none.")
-
-
-def _joined(group: Sequence[int | str], names: Sequence[str]) -> str:
-    """A name for a group without one: those of its nodes, whichever way it lists them."""
+def _group_name(group: Sequence[int | str], names: Sequence[str]) -> str:
+    """A name for a group without one, made of its nodes' names; the same in whichever order they are listed."""
     known = [names[node] if isinstance(node, int) and 0 <= node < len(names) else str(node) for node in group]
     return " ".join(sorted(known))

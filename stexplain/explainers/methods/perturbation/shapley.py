@@ -1,24 +1,21 @@
-"""Shapley values: what groups of nodes add to the score, whichever come before them."""
+"""Shapley values: what groups of nodes contribute to the score, averaged over orders in which they are shown."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
+from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.draws import own_generator
-from stexplain.explainers.explainer import Explainer, Maps, ModelInput
-from stexplain.explainers.methods.gradient.through_captum import captum_attr, hidden_scores
-from stexplain.explainers.methods.perturbation.regions import (
-    Groups,
-    Regions,
-    check_partition,
-    check_window,
-    node_groups,
-)
-from stexplain.explainers.model.perturb import PerturbedInputs, check_counts, with_baseline
-from stexplain.explainers.targets import Scores
+from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.captum_bridge import captum_attr
+from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
+from stexplain.explainers.methods.perturbation.regions import Groups, Regions, check_partition, node_groups
+from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -28,16 +25,16 @@ class ShapleyValueSampling(Explainer):
     """Shapley values by sampling orders, by captum.
 
     After Castro et al., "Polynomial calculation of the Shapley value based on sampling" (Computers & Operations
-    Research 2009). A player is a group of nodes of one instance (within a window of frames). All begin hidden behind
-    the baseline x' and are shown one after the other; with y the score of the target and S the players shown before
+    Research 2009). A player is a group of nodes of one instance (within a window of frames). All are masked by the
+    baseline x' at first, and shown one after the other; with y the score of the target and S the players shown before
     player p:
 
         phi[p] = mean over orders of  y(S and p shown) - y(S shown)
 
     in the units of the score. Players' values sum to y(x) - y(x') with any number of orders. A player's value is
-    spread evenly over its readings, so that the map has the usual shape and sums to the same. Orders follow from the
-    seed and the players' names alone: they are the same for every sample, and players who hold no reading change
-    nothing. It costs as many forward passes of a sample as there are orders times players.
+    spread evenly over its observations, so the map has the shape of any other and sums to the same. Orders follow from
+    the seed and the players' names alone: they are the same for every sample, and players without an observation
+    change nothing. It costs as many forward passes of a sample as there are orders times players.
 
     Args:
         model: see `STGGradCAM`.
@@ -93,40 +90,44 @@ class ShapleyValueSampling(Explainer):
         self.copies = copies
         self._captum = captum_attr("ShapleyValueSampling")
 
-    def _maps(self, asked: ModelInput, scored: Callable[[Any], Scores]) -> Maps:
-        copies = PerturbedInputs(self, asked, scored)
-        groups = self._partition(asked.sizes["n"])
-        regions = Regions(list(groups.values()), asked.sizes, window=self.window, device=copies.x.device)
-        readings = regions.readings(copies.there)
-        players = readings.any(0).nonzero()[:, 0]
-        start = with_baseline(self, asked, self.baseline)
-        captum = self._captum.ShapleyValueSampling(hidden_scores(copies, start, regions, players))
+    def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        perturbed = PerturbedInputs(self, model_input, score_fn)
+        groups = self._partition(model_input.sizes["n"])
+        regions = Regions(list(groups.values()), model_input.sizes, window=self.window, device=perturbed.x.device)
+        counts = regions.observation_counts(perturbed.present)
+        # A region without an observation in any sample is no player: it could only add zero.
+        players = counts.any(0).nonzero()[:, 0]
+        baseline = with_baseline(self, model_input, self.baseline)
+        captum = self._captum.ShapleyValueSampling(masked_scores(perturbed, baseline, regions, players))
+        # captum draws orders from torch's global generator, which depends on what ran before.
         captum.permutation_generator = self._orders(list(groups), regions, players)
-        added = copies.x.new_zeros(len(copies.x), len(regions))
+        contributions = perturbed.x.new_zeros(len(perturbed.x), len(regions))
         if len(players):
-            added[:, players] = captum.attribute(
-                copies.x.new_ones(len(copies.x), len(players)),
+            contributions[:, players] = captum.attribute(
+                perturbed.x.new_ones(len(perturbed.x), len(players)),
                 baselines=0,
                 n_samples=self.orders,
                 perturbations_per_eval=self.copies,
-            ).to(added)
-        return Maps(regions.on_cells(added / readings.clamp(min=1)) * copies.there, copies.found)
+            ).to(contributions)
+        spread = regions.to_positions(contributions / counts.clamp(min=1))
+        return Maps(spread * perturbed.present, perturbed.scores_of_samples)
 
     def _partition(self, nodes: int) -> dict[str, list[int]]:
-        """The groups, and every node that is in none by itself."""
-        wanted = self.groups
-        if wanted is None and self.graph is not None and self.graph.groups:
-            wanted = self.graph.groups
-        groups = node_groups(wanted, self.graph, nodes)
+        """The groups, and every node that is in none as a group of its own."""
+        requested = self.groups
+        if requested is None and self.graph is not None and self.graph.groups:
+            requested = self.graph.groups
+        groups = node_groups(requested, self.graph, nodes)
         check_partition(groups, nodes)
         grouped = {node for members in groups.values() for node in members}
-        alone = node_groups(None, self.graph, nodes)
-        return groups | {f"node {name}": of for name, of in alone.items() if of[0] not in grouped}
+        single = node_groups(None, self.graph, nodes)
+        # "node" before the name: a group may have the name of a node.
+        return groups | {f"node {name}": members for name, members in single.items() if members[0] not in grouped}
 
     def _orders(
         self, names: Sequence[str], regions: Regions, players: Tensor
     ) -> Callable[[int, int], Iterator[list[int]]]:
-        """What draws captum's orders: every player draws a number of its own for each, and they line up by it.
+        """A generator of captum's orders: every player draws a number for each, and players are sorted by it.
 
         The order of some players is then the same whoever else plays, and however they are numbered.
         """

@@ -79,10 +79,10 @@ def test_noise_is_of_its_size_and_never_on_padding():
 
 def test_wrong_use():
     for wrong, message in (
-        ({"draws": 0}, "draws is 0"),
-        ({"baselines": "zero"}, "wanted a list"),
-        ({"baselines": []}, "wanted a list"),
-        ({"noise": -1.0}, "noise is -1.0"),
+        ({"draws": 0}, "draws: got 0"),
+        ({"baselines": "zero"}, "baselines: got 'zero'; expected a list"),
+        ({"baselines": []}, r"baselines: got \[\]; expected a list"),
+        ({"noise": -1.0}, "noise: got -1.0"),
     ):
         with pytest.raises(InputError, match=message):
             GradientSHAP(PlainSTGCN(), **wrong)

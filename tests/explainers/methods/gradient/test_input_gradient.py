@@ -11,7 +11,7 @@ from tests.explainers.small_models import PlainSTGCN, signals
 
 def test_equals_finite_differences():
     model, x, classes = PlainSTGCN(nodes=3).double().eval(), signals(2, 3, 5, 3, 2).double(), [1, 3]
-    slopes = np.zeros(x.shape)
+    gradients = np.zeros(x.shape)
     step = 1e-6
     with torch.no_grad():
         for index in np.ndindex(*x.shape):
@@ -20,12 +20,12 @@ def test_equals_finite_differences():
             behind[index] -= step
             number = classes[index[0]]
             difference = model(ahead)[index[0], number] - model(behind)[index[0], number]
-            slopes[index] = difference.item() / (2 * step)
-    slopes = slopes.transpose(0, 4, 2, 3, 1)
+            gradients[index] = difference.item() / (2 * step)
+    gradients = gradients.transpose(0, 4, 2, 3, 1)
     for reduce, expected in (
-        ("norm", np.sqrt((slopes**2).sum(-1))),
-        ("positive", np.sqrt((np.maximum(slopes, 0) ** 2).sum(-1))),
-        ("sum", slopes.sum(-1)),
+        ("norm", np.sqrt((gradients**2).sum(-1))),
+        ("positive", np.sqrt((np.maximum(gradients, 0) ** 2).sum(-1))),
+        ("sum", gradients.sum(-1)),
     ):
         for chunk in (None, 1):
             with InputGradient(model, inputs="b c t n m", reduce=reduce, chunk=chunk) as explain:

@@ -119,7 +119,7 @@ def test_without_captum_the_message_names_the_extra(monkeypatch):
 
 def test_wrong_use():
     for wrong in ({"steps": 0}, {"copies": 0}):
-        with pytest.raises(InputError, match="wanted at least 1"):
+        with pytest.raises(InputError, match="expected at least 1"):
             IntegratedGradients(PlainSTGCN(), **wrong)
     x = signals(1, 3, 6, 5, 1)
     constant = Custom(lambda output: output.detach()[:, 0])

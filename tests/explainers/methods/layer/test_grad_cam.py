@@ -39,11 +39,11 @@ def test_equals_full_backward_by_loops(layer):
     with STGGradCAM(model, layer=layer, **THEIRS) as explain:
         e = explain(x, target=Class(classes))
     for row, number in enumerate(classes):
-        features, slopes = full_backward(model, layer, x[row : row + 1].double(), number)
+        features, gradients = full_backward(model, layer, x[row : row + 1].double(), number)
         for person in range(2):
             cells = slow_grad_cam(
                 features[person].permute(1, 2, 0),
-                slopes[person].permute(1, 2, 0),
+                gradients[person].permute(1, 2, 0),
                 torch.ones(features.shape[2], dtype=torch.bool),
             )
             assert np.allclose(e.layer_values[row, person], cells, atol=1e-6, rtol=1e-5)
@@ -185,8 +185,8 @@ def test_parity_with_the_released_code():
     with STGGradCAM(model, layer="first", parity="das2022", **THEIRS) as explain:
         e = explain(x, target=Class([1, 3]))
     for row, number in enumerate([1, 3]):
-        features, slopes = full_backward(model, "first", x[row : row + 1].double(), number)
-        alpha = slopes.mean((0, 2, 3))
+        features, gradients = full_backward(model, "first", x[row : row + 1].double(), number)
+        alpha = gradients.mean((0, 2, 3))
         expected = (features * alpha[None, :, None, None]).mean(1)
         assert np.allclose(e.layer_values[row], expected.numpy(), atol=1e-7)
     assert e.method == "STG-Grad-CAM (das2022)"
@@ -211,8 +211,8 @@ def test_of_a_layer_that_runs_often_the_last_output_is_meant():
     for frame in range(7):
         last = model.cell(torch.cat([x[:, frame].double(), hidden], dim=-1))
         hidden = torch.tanh(last)
-    slopes = model.head.weight[2] * (1 - hidden**2) / 4
-    expected = (slopes.mean(1, keepdim=True) * last).sum(-1).detach().numpy()
+    gradients = model.head.weight[2] * (1 - hidden**2) / 4
+    expected = (gradients.mean(1, keepdim=True) * last).sum(-1).detach().numpy()
     assert np.allclose(e.layer_values[:, 0, 0], expected, atol=1e-6)
     assert np.allclose(e.values[:, 0], expected[:, None], atol=1e-6)
 

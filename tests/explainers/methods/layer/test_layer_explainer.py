@@ -14,7 +14,7 @@ THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
     [
         ({"parity": "das2021"}, "das2022"),
         ({"layer": "secnd"}, "second"),
-        ({"layer": nn.ReLU()}, "no part of"),
+        ({"layer": nn.ReLU()}, "not part of"),
         ({"layer": None}, "Give `layer`"),
         ({"layout": None}, "Give `layout`"),
         ({"layout": "(b m) c t k"}, "'k'"),

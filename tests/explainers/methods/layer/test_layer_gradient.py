@@ -42,13 +42,13 @@ def test_equals_loops_over_an_ordinary_backward_pass(kind, padding, block):
     model, (x, valid) = lively(padding).double(), padded()
     with kind(model, layer=f"blocks.{block}") as explain:
         e = explain(x, target=Class(2), valid=valid)
-    features, slopes = full_backward(model, block, x, valid, 2)
+    features, gradients = full_backward(model, block, x, valid, 2)
     stride = [1, 2, 4][block]
     ok = nn.functional.pad(valid, (0, -17 % stride)).reshape(3, 2, -1, stride).any(-1)
     assert np.abs(e.layer_values).max() > 1e-3
     for row in range(3):
         for instance in range(2):
-            cells = FAMILY[kind](features[row, instance], slopes[row, instance], ok[row, instance])
+            cells = FAMILY[kind](features[row, instance], gradients[row, instance], ok[row, instance])
             np.testing.assert_allclose(e.layer_values[row, instance], cells, rtol=1e-5, atol=1e-8)
 
 
@@ -66,8 +66,10 @@ def test_hires_cam_sums_to_what_the_biases_behind_the_layer_leave():
         e = explain(x, target=Class(1), valid=valid)
     left = []
     for score in model(x, valid=valid)[:, 1]:
-        slopes = torch.autograd.grad(score, biases, retain_graph=True)
-        left.append(sum(float((bias * slope).sum().detach()) for bias, slope in zip(biases, slopes, strict=True)))
+        gradients = torch.autograd.grad(score, biases, retain_graph=True)
+        left.append(
+            sum(float((bias * gradient).sum().detach()) for bias, gradient in zip(biases, gradients, strict=True))
+        )
     assert np.abs(left).min() > 0.05
     np.testing.assert_allclose(e.layer_values.sum((1, 2, 3)), e.score - left, rtol=1e-5, atol=1e-6)
     for bias in biases:
@@ -151,7 +153,7 @@ def test_grad_cam_plus_plus_is_the_paper_with_the_derivatives_of_the_exponential
 def test_grad_cam_plus_plus_refuses_negative_features():
     model = nn.Sequential(nn.Tanh(), nn.Flatten(), nn.Linear(12, 2))
     with GradCAMPlusPlus(model, layer="0", layout="b t n c", inputs="b t n c") as explain:
-        with pytest.raises(InputError, match="layer '0' gives -0.*behind its ReLU"):
+        with pytest.raises(InputError, match="layer '0' has features down to -0.*behind its ReLU"):
             explain(signals(1, 2, 3, 2), target=Class(0))
         explain(signals(1, 2, 3, 2).abs(), target=Class(0))
 
@@ -163,7 +165,7 @@ def test_slopes_too_small_for_their_powers_make_no_difference(kind):
         e = explain(x, target=Class(0))
         small = explain(x, target=lambda output: 1e-20 * output[:, 0])
     if kind is GradCAMPlusPlus:
-        # Not homogeneous: the smaller the slopes, the closer alpha is to 1/2.
+        # Not homogeneous: the smaller the gradients, the closer alpha is to 1/2.
         assert np.isfinite(small.layer_values).all()
         assert small.layer_values.max() > 0
     else:

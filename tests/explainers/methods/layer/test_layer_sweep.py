@@ -88,11 +88,11 @@ def test_what_does_not_fit_is_named():
     model, x = PlainSTGCN(), signals(2, 3, 10, 5, 2)
     with pytest.raises(InputError, match="no `blocks` to sweep"):
         layer_sweep(model, x, target=Class(0), **THEIRS)
-    with pytest.raises(InputError, match="Name at least one"):
+    with pytest.raises(InputError, match="layers: got none"):
         layer_sweep(model, x, target=Class(0), layers=[], **THEIRS)
     with pytest.raises(InputError, match="secnd.*second"):
         layer_sweep(model, x, target=Class(0), layers=["secnd"], **THEIRS)
-    with pytest.raises(InputError, match="no explanation"):
+    with pytest.raises(InputError, match="explanations: got none"):
         LayerSweep({})
     sweep = layer_sweep(model, x, target=Class(0), layers=["first", "second"], **THEIRS)
     with pytest.raises(InputError, match="layer of the sweep 'frst'.*first"):

@@ -172,7 +172,7 @@ def test_wrong_use():
         ({"goal": "kep"}, "Did you mean 'keep'"),
         ({"size": 0}, "size=0"),
         ({"smoothness": -1}, "smoothness=-1"),
-        ({"steps": 0}, "steps is 0"),
+        ({"steps": 0}, "steps: got 0"),
         ({"connectedness": 1}, "needs the graph"),
     ):
         with pytest.raises(InputError, match=message):

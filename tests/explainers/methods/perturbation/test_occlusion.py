@@ -105,9 +105,9 @@ def test_a_sample_without_a_reading():
 
 def test_wrong_use():
     for wrong, message in (
-        ({"window": 0}, "window is 0"),
-        ({"stride": 0}, "stride is 0"),
-        ({"copies": 0}, "copies is 0"),
+        ({"window": 0}, "window: got 0"),
+        ({"stride": 0}, "stride: got 0"),
+        ({"copies": 0}, "copies: got 0"),
     ):
         with pytest.raises(InputError, match=message):
             Occlusion(PlainSTGCN(), **wrong)

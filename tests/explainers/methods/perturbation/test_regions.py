@@ -26,11 +26,13 @@ def test_by_loops(groups, window, stride):
                 total[:, m, t, n] += values[:, number]
                 overlap[:, m, t, n] += 1
                 readings[:, number] += there[:, m, t, n]
-    torch.testing.assert_close(regions.on_cells(values), total)
+    torch.testing.assert_close(regions.to_positions(values), total)
     torch.testing.assert_close(regions.overlap(), overlap)
-    torch.testing.assert_close(regions.readings(there), readings)
+    torch.testing.assert_close(regions.observation_counts(there), readings)
     one = torch.eye(len(regions), dtype=torch.bool)
-    assert torch.equal(regions.covered(one), torch.stack([regions.on_cells(row[None])[0] > 0 for row in one.float()]))
+    assert torch.equal(
+        regions.covered(one), torch.stack([regions.to_positions(row[None])[0] > 0 for row in one.float()])
+    )
 
 
 def test_groups_by_name_and_index():
@@ -43,7 +45,7 @@ def test_groups_by_name_and_index():
         ([["a"]], None, "no graph is known"),
         ([[3]], None, "node: got index 3; expected 0 to"),
         ({"none": []}, None, "'none' has no nodes"),
-        ([], None, "no groups of nodes"),
+        ([], None, "groups: got none"),
     ):
         with pytest.raises(InputError, match=message):
             node_groups(groups, known, 3)
@@ -51,7 +53,7 @@ def test_groups_by_name_and_index():
 
 def test_wrong_use():
     for wrong in ({"window": 0}, {"stride": 0}):
-        with pytest.raises(InputError, match="is 0; wanted at least one frame"):
+        with pytest.raises(InputError, match="got 0; expected at least one frame"):
             Regions(GROUPS, SIZES, **wrong)
     with pytest.raises(InputError, match="node 1 is in the groups 'left' and 'right'"):
         check_partition({"left": [0, 1], "right": [1, 3]}, 4)

@@ -159,6 +159,7 @@ def test_the_graphs_groups_play_where_it_names_any():
 
 
 def test_wrong_use():
-    for wrong, message in (({"orders": 0}, "orders is 0"), ({"window": -1}, "window is -1"), ({"copies": 0}, "copies")):
+    cases = (({"orders": 0}, "orders: got 0"), ({"window": -1}, "window: got -1"), ({"copies": 0}, "copies"))
+    for wrong, message in cases:
         with pytest.raises(InputError, match=message):
             ShapleyValueSampling(PlainSTGCN(), **wrong)

@@ -108,8 +108,9 @@ def test_a_target_of_ones_own():
 
 
 def test_wrong_use():
-    for wrong, message in (({"alpha": 1.0}, "alpha is 1.0"), ({"window": 0}, "window is 0"), ({"copies": 0}, "copies")):
+    cases = (({"alpha": 1.0}, "alpha: got 1.0"), ({"window": 0}, "window: got 0"), ({"copies": 0}, "copies"))
+    for wrong, message in cases:
         with pytest.raises(InputError, match=message):
             TemporalRescaling(Recurrent(), **wrong)
-    with pytest.raises(InputError, match="a str came; wanted an explainer"):
+    with pytest.raises(InputError, match="explainer: got a str; expected an explainer"):
         TemporalRescaling("gradient")

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stexplain.explainers.explainer import Explainer, model_attribute
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.model.inspection import model_attribute
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
 
@@ -21,7 +22,7 @@ def with_model(explainer: Explainer, model: nn.Module) -> Explainer:
     Layers and wrapped explainers follow. Options that name nodes by index stay as they are: name nodes by name.
 
     Args:
-        explainer: whose model has the modules of `model`, in the same order.
+        explainer: its model has the modules of `model`, in the same order.
         model: the other.
 
     Example:
@@ -30,25 +31,28 @@ def with_model(explainer: Explainer, model: nn.Module) -> Explainer:
         >>> with_model(InputGradient(one, reduce="sum"), other).reduce
         'sum'
     """
+    # deepcopy takes what `memo` holds for an id in place of a copy: so each module becomes its counterpart.
     memo: dict[int, Any] = {}
-    if explainer._trained is not None:
-        pairs = zip(explainer._trained.modules(), model.modules(), strict=True)
-        memo = {id(here): there for here, there in pairs}
+    if explainer._recipe_model is not None:
+        pairs = zip(explainer._recipe_model.modules(), model.modules(), strict=True)
+        memo = {id(module): counterpart for module, counterpart in pairs}
     graph = model_attribute(model, "graph", STGraph)
-    _keep(explainer, graph, memo)
+    _memoise(explainer, graph, memo)
     return deepcopy(explainer, memo)
 
 
-def _keep(explainer: Explainer, graph: STGraph | None, memo: dict[int, Any]) -> None:
-    """Enters what a copy of an explainer shall hold in the place of what cannot, or shall not, be copied."""
-    memo[id(explainer._holds)] = []
+def _memoise(explainer: Explainer, graph: STGraph | None, memo: dict[int, Any]) -> None:
+    """Enters into `memo` what replaces the parts of an explainer that cannot, or must not, be copied."""
+    # The copy is in no `with` block yet.
+    memo[id(explainer._frozen_blocks)] = []
     if explainer.graph is not None and graph is not None:
         memo[id(explainer.graph)] = graph
     for value in vars(explainer).values():
         if isinstance(value, ModuleType):
+            # Python modules, such as captum.attr, cannot be copied.
             memo[id(value)] = value
         elif isinstance(value, Explainer):
-            _keep(value, graph, memo)
+            _memoise(value, graph, memo)
 
 
 def renumbered(model: nn.Module, order: Sequence[int]) -> nn.Module | None:
@@ -65,13 +69,15 @@ def renumbered(model: nn.Module, order: Sequence[int]) -> nn.Module | None:
         >>> torch.allclose(renumbered(model, [2, 0, 1])(x[..., [2, 0, 1], :]), model(x), atol=1e-5)
         True
     """
+    # "given" relations are a checkpoint's own adjacency, which does not follow from the graph.
     if type(model) is not STGCN or model.hyperparameters["relations"] == "given":
         return None
     other = STGCN(model.graph.permute(order), classes=model.classes, **model.hyperparameters)
     state = dict(model.state_dict())
-    edges = _same_edges(model, other, order)
+    edges = _corresponding_edges(model, other, order)
     for name, value in state.items():
         if name.startswith("data_norm.") and value.ndim:
+            # The data batch norm has a channel per node and input channel, [N * C], node by node.
             state[name] = value.view(len(order), -1)[list(order)].flatten()
         elif name.endswith(".importance"):
             state[name] = value[edges]
@@ -81,17 +87,18 @@ def renumbered(model: nn.Module, order: Sequence[int]) -> nn.Module | None:
     return other.to(first.device, first.dtype).train(model.training)
 
 
-def _same_edges(model: STGCN, other: STGCN, order: Sequence[int]) -> Tensor:
-    """For every edge of the renumbered model's relations, which edge of the model's it is, ``[E]``."""
-    here: dict[tuple[int, int, int], int] = {}
+def _corresponding_edges(model: STGCN, other: STGCN, order: Sequence[int]) -> Tensor:
+    """For every edge of the renumbered model's relations, the index of that edge in the model's, ``[E]``."""
+    index: dict[tuple[int, int, int], int] = {}
     for k, (sources, targets) in enumerate(zip(model.relations.source, model.relations.target, strict=True)):
         for source, target in zip(sources.tolist(), targets.tolist(), strict=True):
-            here[k, source, target] = len(here)
-    there = other.relations
+            # Edges are numbered relation by relation, as the importance [E] lists them.
+            index[k, source, target] = len(index)
+    relations = other.relations
     return torch.tensor(
         [
-            here[k, order[source], order[target]]
-            for k, (sources, targets) in enumerate(zip(there.source, there.target, strict=True))
+            index[k, order[source], order[target]]
+            for k, (sources, targets) in enumerate(zip(relations.source, relations.target, strict=True))
             for source, target in zip(sources.tolist(), targets.tolist(), strict=True)
         ]
     )
@@ -100,6 +107,7 @@ def _same_edges(model: STGCN, other: STGCN, order: Sequence[int]) -> Tensor:
 def in_chunks(explainer: Explainer, chunk: int | None) -> Explainer:
     """The same explainer, on the same model, that works on so many samples at a time."""
     other = copy(explainer)
-    other._holds = []
+    # A shallow copy would share the stack of open blocks.
+    other._frozen_blocks = []
     other.chunk = chunk
     return other

@@ -1,0 +1,37 @@
+"""Checks of arguments that several methods share."""
+
+from stexplain.errors import InputError
+
+
+def check_counts(**counts: int) -> None:
+    """Refuses counts below one.
+
+    Raises:
+        InputError: naming the argument.
+
+    Example:
+        >>> check_counts(steps=0)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: steps: got 0; expected at least 1.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name}: got {count}; expected at least 1.")
+
+
+def check_window(window: int | None, stride: int | None = None) -> None:
+    """Refuses windows of no frames.
+
+    Raises:
+        InputError: where window or stride is less than one frame.
+
+    Example:
+        >>> check_window(0)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: window: got 0; expected at least one frame, or none for all.
+    """
+    for name, frames, none in (("window", window, "for all"), ("stride", stride, "for the length of the window")):
+        if frames is not None and frames < 1:
+            raise InputError(f"{name}: got {frames}; expected at least one frame, or none {none}.")

@@ -1,0 +1,61 @@
+"""The gradients of several scores with respect to several tensors, from one forward pass."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+
+
+def gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[Tensor | None]]:
+    """The gradients of several scores with respect to several tensors.
+
+    Samples do not mix in eval mode, so the gradient of a score's sum over the batch holds every sample's own. All
+    backward passes are one where every operator behind the tensors can be batched; a custom `autograd.Function` (as a
+    library's operators may be) cannot, and they then follow each other.
+
+    Args:
+        scores: each ``[B]``.
+        tensors: which the scores were computed from.
+
+    Returns:
+        For each score, for each tensor, a gradient of the tensor's shape; none where the score does not depend on it
+        in a differentiable way.
+
+    Example:
+        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> [gradient.tolist() for (gradient,) in gradients([x.square(), 3 * x], [x])]
+        [[2.0, 4.0], [3.0, 3.0]]
+    """
+    by_score: list[list[Tensor | None]] = [[None] * len(tensors) for _ in scores]
+    numbers = [number for number, score in enumerate(scores) if score.requires_grad]
+    sums = [scores[number].sum() for number in numbers]
+    if len(sums) > 1 and not _has_custom_function(sums):
+        stacked = torch.stack(sums)
+        # Row i of the identity picks score i: one batched backward pass in place of as many as there are scores.
+        one_hot = torch.eye(len(sums), dtype=stacked.dtype, device=stacked.device)
+        batched = torch.autograd.grad(stacked, tensors, one_hot, is_grads_batched=True, allow_unused=True)
+        for row, number in enumerate(numbers):
+            by_score[number] = [None if gradient is None else gradient[row] for gradient in batched]
+        return by_score
+    for row, number in enumerate(numbers):
+        # The graph is needed again for every score but the last.
+        retain = row < len(sums) - 1
+        by_score[number] = list(torch.autograd.grad(sums[row], tensors, retain_graph=retain, allow_unused=True))
+    return by_score
+
+
+def _has_custom_function(outputs: Sequence[Tensor]) -> bool:
+    """Whether the graph behind the outputs holds a custom `autograd.Function`, which vmap cannot batch."""
+    waiting = [output.grad_fn for output in outputs]
+    visited = set()
+    # A walk by a list, not by recursion: a recurrent network's graph is deeper than Python's stack.
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in visited:
+            continue
+        if isinstance(node, BackwardCFunction):
+            return True
+        visited.add(node)
+        waiting += [before for before, _ in node.next_functions]
+    return False

@@ -1,0 +1,146 @@
+"""Samples as a model gets them: in its layout, on its device, with their masks and further arguments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stexplain.axes import Layout
+from stexplain.data.samples import Batch, Sample
+from stexplain.errors import InputError
+
+Signals = Tensor | NDArray[Any] | Sample | Batch
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """Samples to be explained.
+
+    Attributes:
+        x: in the layout of the model's input.
+        valid: the padding mask, ``[B, M, T]``, bool, or none: all frames are valid.
+        sizes: of the axes b, m, t, n, c.
+        ids: B names; empty strings where there are none.
+        observed: the missing-value mask, ``[B, M, T, N]``, bool, or none: all of the valid frames are observed.
+        shared: further arguments of the model's forward, the same for all samples.
+        per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
+    """
+
+    x: Tensor
+    valid: Tensor | None
+    sizes: dict[str, int]
+    ids: tuple[str, ...]
+    observed: Tensor | None = None
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    per_sample: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def known_valid(self) -> Tensor:
+        """`valid`, or all true, ``[B, M, T]``."""
+        if self.valid is not None:
+            return self.valid
+        return torch.ones([self.sizes[axis] for axis in "bmt"], dtype=torch.bool, device=self.x.device)
+
+    @property
+    def observed_positions(self) -> Tensor:
+        """Which positions hold an observation, ``[B, M, T, N]``, bool: valid and not missing."""
+        present = self.known_valid[..., None].expand(*self.known_valid.shape, self.sizes["n"])
+        return present if self.observed is None else present & self.observed
+
+    def rows(self, rows: slice, layout: Layout) -> "ModelInput":
+        """Some of the samples.
+
+        Args:
+            rows: which, with start and stop.
+            layout: of the model's input.
+        """
+        count = rows.stop - rows.start
+        if count == self.sizes["b"]:
+            return self
+        # By way of [B, M, T, N, C]: the batch axis of the model's layout may be folded with another, or not be first.
+        return replace(
+            self,
+            x=layout.from_batch(layout.to_batch(self.x, **self.sizes)[rows]),
+            valid=None if self.valid is None else self.valid[rows],
+            sizes={**self.sizes, "b": count},
+            ids=self.ids[rows],
+            observed=None if self.observed is None else self.observed[rows],
+            per_sample={name: value[rows] for name, value in self.per_sample.items()},
+        )
+
+    def repeated(self, x: Tensor, copies: int) -> "ModelInput":
+        """Copies of the samples, one whole batch after the other, with other signals.
+
+        Args:
+            x: the signals of all copies, in the model's layout.
+            copies: how many, K.
+        """
+
+        def repeat(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.repeat(copies, *[1] * (tensor.ndim - 1))
+
+        return replace(
+            self,
+            x=x,
+            valid=repeat(self.valid),
+            observed=repeat(self.observed),
+            sizes={**self.sizes, "b": self.sizes["b"] * copies},
+            ids=self.ids * copies,
+            per_sample={name: value.repeat(copies, *[1] * (value.ndim - 1)) for name, value in self.per_sample.items()},
+        )
+
+
+def as_tensor(x: Any) -> Tensor:
+    """Signals as a tensor that shares no gradient, and no memory with a file, with what the caller gave.
+
+    Raises:
+        InputError: where x is no tensor or array, or not of floating type.
+
+    Example:
+        >>> as_tensor(np.ones(2))
+        tensor([1., 1.], dtype=torch.float64)
+    """
+    if not isinstance(x, Tensor | np.ndarray):
+        raise InputError(
+            f"x: got a {type(x).__name__}; expected a tensor, an array, a Sample or a Batch.{_conversion_hint(x)}"
+        )
+    # An array is copied: it may be a read-only view of a file.
+    signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
+    if not signals.is_floating_point():
+        raise InputError(
+            f"x: got type {str(signals.dtype).removeprefix('torch.')}; expected a floating type. Use x.float()."
+        )
+    return signals
+
+
+def check_per_sample(per_sample: Mapping[str, Tensor], samples: int) -> None:
+    """Refuses arguments without one entry per sample.
+
+    Raises:
+        InputError: naming the argument and its shape.
+
+    Example:
+        >>> check_per_sample({"day": torch.zeros(3)}, 2)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: per_sample['day'] has shape (3,); expected 2 entries along its first axis, ...
+    """
+    for name, value in per_sample.items():
+        if value.ndim == 0 or len(value) != samples:
+            raise InputError(
+                f"per_sample[{name!r}] has shape {tuple(value.shape)}; expected {samples} entries along its first "
+                "axis, one per sample. Arguments that are the same for all samples go into `shared`."
+            )
+
+
+def _conversion_hint(x: Any) -> str:
+    """How to get samples from something that holds them, or is a table of them."""
+    if hasattr(x, "batch"):
+        return " Give some of its samples: .batch(range(8)), or one: [0]."
+    if isinstance(x, list | tuple) and x and all(isinstance(one, Sample) for one in x):
+        return " Give Batch.of(*samples)."
+    return " Give .to_numpy() of a table, and its layout by `inputs`." if hasattr(x, "to_numpy") else ""
