@@ -49,6 +49,7 @@ def bench(
     """
     from stexplain.cli.validate.bench import validate_bench
 
+    # Before the import below, which takes seconds: a misspelt name is reported at once.
     validate_bench(experiment, card=card, data=data, out=out, recipe=recipe, runs=run)
     import stexplain.bench
 
@@ -61,9 +62,11 @@ def bench(
         runs=run,
         seed=seed,
         progress=not quiet,
+        # As typed, for the report: what to type to get the same numbers.
         command=" ".join(["stexplain", *sys.argv[1:]]),
     )
     if as_json:
+        # The file as it is: numbers are rounded nowhere on the way.
         typer.echo((folder / "results.json").read_text("utf-8"))
         return
     from stexplain.bench.summary import print_summary

@@ -11,6 +11,7 @@ from stexplain.cli.options import CardArgument, Json, Quiet
 if TYPE_CHECKING:
     from stexplain.cards import DatasetCard, SeriesCard
 
+# As a group of its own, so that `stexplain data` alone prints the help of its commands.
 data_app = typer.Typer(help="Prepare, list, show and check datasets.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -23,6 +24,7 @@ def prepare(
         Path | None,
         typer.Option(help="A file that names recordings to exclude, one a line, as the dataset's site gives it."),
     ] = None,
+    # `stexplain.data.recording.Keep` is the same type, but its module imports numpy.
     keep: Annotated[
         Literal["energy", "first"],
         typer.Option(help="Which persons are kept where there are too many: those that move most, or the first."),
@@ -46,6 +48,7 @@ def prepare(
     _print(summary, as_json)
 
 
+# The underscore keeps the name of the type free in this module.
 @data_app.command("list")
 def list_(as_json: Json = False) -> None:
     """List the dataset cards that are found by name.
@@ -91,6 +94,7 @@ def show(card: CardArgument, as_json: Json = False) -> None:
 
     shown = any_card(card)
     if as_json:
+        # Path and hash are of the file, not in it.
         typer.echo(json.dumps({**shown.model_dump(mode="json"), "path": str(shown.path), "hash": shown.hash}))
         return
     typer.echo(f"{shown.title} ({shown.path.parent.name})\n{shown.summary.strip()}\n")
@@ -145,6 +149,7 @@ def check(
     from stexplain.cli.validate.datasets import is_card, validate_store_or_card
 
     validate_store_or_card(folder)
+    # A card that breaks is a report of problems; a store that breaks is an error, at the first one.
     if is_card(folder):
         from stexplain.bench.check_card import check_card
 

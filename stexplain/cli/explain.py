@@ -76,6 +76,7 @@ def explain(
     options["classes"] = classes if getattr(network, "class_names", None) is None and classes else None
     nodes = list(getattr(network, "graph", graph).nodes)
     target_object = make_target(parsed, nodes, getattr(network, "class_names", None) or classes)
+    # The method alone is timed: loading and drawing take longer than it does.
     started = time.perf_counter()
     with explainer(method, network, **_accepted(method, options)) as explain_batch:
         explanation = explain_batch(batch, target=target_object)

@@ -59,7 +59,7 @@ def _imported(path: str) -> nn.Module:
     if not hasattr(imported, name):
         raise InputError(f"MODEL: got {path!r}, but {module} has no {name!r}. {suggest(name, dir(imported))}")
     made = getattr(imported, name)
-    made = made if isinstance(made, nn.Module) else made()
+    made = made if isinstance(made, nn.Module) else made()  # a module itself, or a function or class that makes one
     if not isinstance(made, nn.Module):
         raise InputError(f"MODEL: {path} made a {type(made).__name__}; expected a torch.nn.Module.")
     return made

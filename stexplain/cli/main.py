@@ -29,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+# The order of the help.
 app.command()(bench)
 app.add_typer(data_app, name="data")
 app.command()(explain)

@@ -95,6 +95,7 @@ MISTAKES = [
     ([*EXPLAIN, "--split", "xsubb/test"], "unknown split 'xsubb/test'. Did you mean 'xsub/test'?"),
     (["explain", "stgcn-roads", "--card", "roads", "--split", "tst"], "unknown split 'tst'. Did you mean 'test'?"),
     ([*EXPLAIN, "--method", "GradCam"], "unknown method 'GradCam'. Did you mean 'STGGradCAM'?"),
+    ([*EXPLAIN, "--method", "EdgeImportance"], "unknown method 'EdgeImportance'"),
     ([*EXPLAIN, "--target", "forecast:s1"], "--target: got 'forecast:s1'; expected forecast:NODE:HORIZON"),
     ([*EXPLAIN, "--target", "forecast:s1:0"], "--target: got 'forecast:s1:0'; expected forecast:NODE:HORIZON"),
     ([*EXPLAIN, "--target", ""], "--target: got nothing"),
@@ -164,10 +165,10 @@ def test_nothing_was_written(reports, folder):
 
 
 def test_names_that_are_known_without_torch_are_those_that_exist():
-    from stexplain.data.load import PARTS
+    from stexplain.data.splits import PARTS
     from stexplain.explainers.by_name import methods
 
-    assert set(methods()) <= set(method_names())
+    assert method_names() == list(methods())
     assert SPLIT_PARTS == PARTS
 
 

@@ -22,6 +22,7 @@ def validate_out(out: Path | None) -> None:
     if out is None:
         return
     out = out.expanduser()
+    # The nearest folder above that exists is where the first new one would be made.
     existing = next(path for path in [out, *out.absolute().parents] if path.exists())
     if not existing.is_dir():
         raise InputError(f"--out: got {out}, but {existing} is a file; expected a folder. Give another path.")
@@ -86,7 +87,7 @@ def validate_split(card: DatasetCard | SeriesCard, split: str | None) -> None:
     if isinstance(card, DatasetCard):
         splits = [f"{protocol}/{part}" for protocol in card.protocols for part in SPLIT_PARTS]
     else:
-        splits = list(SPLIT_PARTS[:3])
+        splits = list(SPLIT_PARTS[:3])  # time is split in one way, so a series has no protocols
     if split not in splits:
         raise unknown("split", split, splits)
 
@@ -99,6 +100,7 @@ def validate_prepare(card: str, raw: Path, out: Path, missing: Path | None) -> N
         InputError: where the card is of a series, or a path is not what it should be.
     """
     found = any_card(card)
+    # A series is read from its files each time: it fits into memory as it is.
     if isinstance(found, SeriesCard):
         raise InputError(
             f"CARD: got {card!r}, the card of a series; expected one of recordings. The files of a series need no "

@@ -34,18 +34,19 @@ def validate_explain(
         CardError: where there is no such dataset card or model, or one of them is not valid.
         InputError: where a name does not exist, a number is out of range, or a path is not what it should be.
     """
+    # In the order of the help, so that of several mistakes the first there is reported.
+    validate_model(model)
     dataset = validate_card(card, data)
     if isinstance(dataset, DatasetCard):
         validate_store(dataset, data)
     validate_split(dataset, split)
-    if method not in (names := method_names()):
-        raise unknown("method", method, names)
     if not ids and first < 1:
         raise InputError(f"--first: got {first}; expected at least 1.")
-    validate_out(out)
-    validate_model(model)
+    if method not in (names := method_names()):
+        raise unknown("method", method, names)
     if not is_factory(model):  # a model of one's own may have other classes than the dataset
         validate_target(target, saved_model(model), dataset)
+    validate_out(out)
     return dataset
 
 
@@ -75,6 +76,7 @@ def validate_model(model: str) -> None:
         beside = Path.cwd() / top
         if not (beside.is_dir() or beside.with_suffix(".py").is_file() or find_spec(top)):
             raise InputError(f"MODEL: got {model!r}, but {top!r} cannot be imported. Is it installed?")
+    # A folder comes before a card of the same name, as `load_model` decides.
     elif folder.is_dir() and not any((folder / name).is_file() for name in ("model.json", "card.toml")):
         raise CardError(f"MODEL: got {folder}, which holds neither model.json (a trained model) nor card.toml.")
     elif not folder.exists() and model not in (names := card_names("models")):

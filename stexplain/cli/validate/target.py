@@ -36,6 +36,7 @@ def parse_target(text: str) -> ParsedTarget:
     if text == "predicted":
         return ParsedTarget("predicted")
     if text.partition(":")[0] == "forecast":
+        # Names with a colon would need quoting; no dataset has one.
         parts = text.split(":")
         if len(parts) != 3 or not parts[1] or not parts[2].isdecimal() or int(parts[2]) < 1:
             raise InputError(f"--target: got {text!r}; expected forecast:NODE:HORIZON, such as forecast:s7:3.")
@@ -60,6 +61,7 @@ def validate_target(target: ParsedTarget, saved: dict[str, Any] | None, dataset:
         return
     if saved is not None and target.kind == "forecast":
         raise forecast_of_classifier("the model in MODEL")
+    # A store may hold fewer classes than its card; a trained model knows which it had.
     names = (saved or {}).get("class_names") or (dataset.class_names if isinstance(dataset, DatasetCard) else [])
     if target.kind == "class" and names:
         _validate_name("class", target.name, names)
@@ -84,6 +86,7 @@ def _validate_forecast(target: ParsedTarget, nodes: list[str], horizon: int | No
 
 def class_of_forecaster(model: str, nodes: list[str]) -> InputError:
     """The error for the target of a forecaster that is no forecast."""
+    # A node that exists: the message can be copied.
     example = f"forecast:{nodes[0] if nodes else 's7'}:3"
     return InputError(
         f"--target: got a class, but {model} is a forecaster. Give --target forecast:NODE:HORIZON, such as "
