@@ -1,4 +1,4 @@
-"""Training by a recipe, and evaluation of what came of it."""
+"""Training by a recipe, evaluation on a split, and baseline forecasts."""
 
 from stexplain.training.ablation import GraphAblation as GraphAblation
 from stexplain.training.ablation import graph_ablation as graph_ablation

@@ -1,4 +1,4 @@
-"""What the graph is worth to a forecaster: the same one, trained in the same way, in which no sensor hears another."""
+"""Graph ablation: a forecaster against the same one without message passing, trained in the same way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class GraphAblation:
-    """A forecaster beside the same one without its graph, on the same windows.
+    """A forecaster and the same one without message passing (identity adjacency), on the same windows.
 
     Attributes:
-        with_graph: what the forecaster does.
-        without_graph: what the one without does.
-        model: the one without, trained.
+        with_graph: the forecaster's errors.
+        without_graph: the errors without message passing.
+        model: the trained model without message passing.
         history: of its training.
     """
 
@@ -36,33 +36,35 @@ class GraphAblation:
 
     @property
     def gain(self) -> Estimate:
-        """By how much the graph lowers MAE over all horizons, in the target's unit; below 0: it raises it."""
+        """How much the graph lowers the MAE over all horizons, in the target's unit; negative if it raises it."""
         return self.without_graph.minus(self.with_graph)
 
     @property
     def uses_graph(self) -> bool:
         """Whether the interval of `gain` lies above zero.
 
-        Where it does not, what an explanation says of other sensors than the target is of little weight: STGCN is
-        known to lose little without its graph (https://github.com/hazdzz/STGCN/issues/32).
+        If it does not, an explanation's importance of other sensors than the target means little: STGCN is known to
+        lose little without its graph (https://github.com/hazdzz/STGCN/issues/32).
         """
         return self.gain.low > 0
 
     def to_frame(self, horizons: Sequence[int] = (3, 6, 12)) -> pd.DataFrame:
-        """A row per horizon, and one over all: ``mae``, ``mae_without``, ``mae_gain``, ``mae_gain_low``, ... by metric.
+        """A row per horizon, and one over all: ``mae``, ``mae_without_graph``, ``mae_gain``, ``mae_gain_low``, ...
+
+        The same columns follow for each metric of `stexplain.training.forecast.METRICS`.
 
         Args:
-            horizons: from 1; those beyond H are left out.
+            horizons: from 1; those beyond H are dropped.
         """
-        asked: list[int | None] = [horizon for horizon in horizons if horizon <= self.with_graph.horizons]
+        requested: list[int | None] = [horizon for horizon in horizons if horizon <= self.with_graph.horizons]
         rows = []
-        for horizon in [*asked, None]:
+        for horizon in [*requested, None]:
             row: dict[str, object] = {"horizon": "all" if horizon is None else horizon}
             for metric in METRICS:
                 gain = self.without_graph.minus(self.with_graph, metric, horizon)
                 row |= {
                     metric: self.with_graph.score(metric, horizon).value,
-                    f"{metric}_without": self.without_graph.score(metric, horizon).value,
+                    f"{metric}_without_graph": self.without_graph.score(metric, horizon).value,
                     f"{metric}_gain": gain.value,
                     f"{metric}_gain_low": gain.low,
                     f"{metric}_gain_high": gain.high,
@@ -84,29 +86,30 @@ def graph_ablation(
 ) -> GraphAblation:
     """Trains `without_graph(model)` as the model was trained, and evaluates both on the same windows.
 
-    The interval is over windows, for these two trainings; how much trainings differ by their seed is not in it.
+    The interval is over windows for these two trainings; it does not include how trainings differ by their seed.
 
     Args:
-        model: trained.
-        train: what it was trained on.
-        test: what both are evaluated on.
-        recipe: that it was trained by.
-        validation: as it was trained with.
+        model: the trained forecaster.
+        train: its training split.
+        test: the split that both are evaluated on.
+        recipe: its training recipe.
+        validation: its validation split.
         out: folder for the checkpoint of the training, as of `fit`.
-        seed: of the weights at the start and of the training.
+        seed: of the initial weights and of the training.
         progress: as of `fit`.
 
     Raises:
-        InputError: where the model is no `STGCNForecaster`, and as of `fit` and `evaluate_forecast`.
+        InputError: if the model is no `STGCNForecaster`, and as of `fit` and `evaluate_forecast`.
         DataError: as of `fit` and `evaluate_forecast`.
     """
     if not isinstance(model, STGCNForecaster):
         raise InputError(
-            f"the model is a {type(model).__name__}, and how to take its graph away is not known; wanted an "
-            "STGCNForecaster. For another, train one without its graph and use ForecastEvaluation.minus."
+            f"model: got a {type(model).__name__}; expected an STGCNForecaster, whose message passing can be removed. "
+            "For another model, train one without its graph and use ForecastEvaluation.minus."
         )
+    # A fork, so that seeding the new weights does not reset the caller's random numbers.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        alone = without_graph(model)
-    history = fit(alone, train, recipe=recipe, validation=validation, out=out, seed=seed, progress=progress)
-    return GraphAblation(evaluate_forecast(model, test), evaluate_forecast(alone, test), alone, history)
+        ablated = without_graph(model)
+    history = fit(ablated, train, recipe=recipe, validation=validation, out=out, seed=seed, progress=progress)
+    return GraphAblation(evaluate_forecast(model, test), evaluate_forecast(ablated, test), ablated, history)

@@ -1,4 +1,4 @@
-"""Forecasts that need no network. A forecaster that does not beat them is not worth explaining."""
+"""Baseline forecasts without a network. A forecaster that does not beat them is not worth explaining."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError
-from stexplain.training.forecast import ForecastEvaluation, evaluated
+from stexplain.training.forecast import ForecastEvaluation, forecast_errors
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
@@ -18,18 +18,18 @@ _DAY, _WEEK = np.timedelta64(1, "D"), np.timedelta64(7, "D")
 
 
 def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
-    """Everything stays as it is: at all horizons, each node's last observed reading of the window.
+    """Persistence: forecasts each node's last observed value of the window at all horizons.
 
-    A node without one in the window is forecast by its mean over the training part.
+    A node without an observation in the window is forecast by its mean over the training split.
 
     Args:
-        train: the training part.
-        series: the part to be evaluated on.
+        train: the training split.
+        series: the split to evaluate on.
         batch: windows at a time.
 
     Raises:
-        InputError: where the two do not have the same nodes and target, or `series` is empty.
-        DataError: where no target is observed.
+        InputError: if the two differ in nodes or target, or `series` is empty.
+        DataError: if no target is observed.
 
     Example:
         >>> from stexplain.data.series import WindowedSeries
@@ -45,23 +45,23 @@ def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int
         latest = last_observed(windows, series.target_channel)
         return torch.where(latest.isnan(), mean, latest)[:, None].expand(windows.y.shape)
 
-    return evaluated(forecast, series, batch=batch)
+    return forecast_errors(forecast, series, batch=batch)
 
 
 def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
-    """As it usually is: each node's mean over the training part at that time of day and day of the week.
+    """Historical average: each node's mean over the training split at that time of day and day of the week.
 
-    Where the training part has no observed reading of a node at that time of that day, it is the node's mean at that
-    time of day; where there is none either, the node's mean.
+    If the training split has no observation of a node at that time of that day, its mean at that time of day is taken;
+    if there is none either, its mean over all times.
 
     Args:
-        train: the training part.
-        series: the part to be evaluated on.
+        train: the training split.
+        series: the split to evaluate on.
         batch: windows at a time.
 
     Raises:
-        InputError: where the two do not have the same nodes and target, or no times, or `series` is empty.
-        DataError: where no target is observed.
+        InputError: if the two differ in nodes or target, have no times, or `series` is empty.
+        DataError: if no target is observed.
 
     Example:
         >>> from stexplain.data.series import WindowedSeries
@@ -74,19 +74,20 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
     """
     _check_pair(train, series)
     if train.time is None or series.time is None or len(train.time) < 2:
-        raise InputError("the historical average needs times, and the series has none. Give `time`.")
+        raise InputError("series: got no times; expected them for the historical average. Give `time` to the series.")
     step = (train.time[1] - train.time[0]).to_timedelta64()
-    usual = torch.from_numpy(_usual(train, step))
-    ahead = (series.window + np.arange(series.horizon)) * step
+    average = torch.from_numpy(_weekly_average(train, step))
+    # The frames to forecast follow the window: offsets from the window's start.
+    offsets = (series.window + np.arange(series.horizon)) * step
 
     def forecast(windows: "WindowBatch") -> torch.Tensor:
-        return usual[torch.from_numpy(_slot(windows.start[:, None] + ahead, step))]
+        return average[torch.from_numpy(_slot(windows.start[:, None] + offsets, step))]
 
-    return evaluated(forecast, series, batch=batch)
+    return forecast_errors(forecast, series, batch=batch)
 
 
 def last_observed(windows: "WindowBatch", channel: int) -> torch.Tensor:
-    """The last observed reading of each node, ``[B, N]``, float64; NaN where the window holds none.
+    """The last observed value of each node, ``[B, N]``, float64; NaN if the window has none.
 
     Example:
         >>> from stexplain.data.series import WindowedSeries
@@ -94,44 +95,49 @@ def last_observed(windows: "WindowBatch", channel: int) -> torch.Tensor:
         >>> last_observed(series.batch([0]), 0).tolist()
         [[2.0, nan]]
     """
-    x, there = windows.x[:, 0, :, :, channel].double(), windows.observed[:, 0]
+    x, observed = windows.x[:, 0, :, :, channel].double(), windows.observed[:, 0]
+    # Frames count from 1 here, so that 0 means that none is observed.
     frames = torch.arange(1, x.shape[1] + 1)[:, None]
-    last = (there * frames).amax(1)
+    last = (observed * frames).amax(1)
     latest = x.gather(1, (last - 1).clamp(min=0)[:, None])[:, 0]
     return latest.masked_fill(last == 0, torch.nan)
 
 
 def sums_by_slot(train: "WindowedSeries", slot: NDArray[np.int64], slots: int) -> tuple[Floats, Floats]:
-    """Sum and number of the observed readings of each node by slot, such as a time of day.
+    """Sum and number of each node's observed values by slot, such as a time of day.
 
     Args:
         train: the series.
-        slot: of each frame that it covers, in [0, slots).
-        slots: how many there are.
+        slot: of each frame that the series covers, in [0, slots).
+        slots: how many slots.
 
     Returns:
         Both ``[slots, N, C]``.
     """
     total = np.zeros((slots, train.nodes, len(train.channels)))
     count = np.zeros_like(total)
-    at = 0
-    for values, there in train.observations():
-        part = slot[at : at + len(values)]
-        np.add.at(total, part, np.where(there, values, 0.0))
-        np.add.at(count, part, there)
-        at += len(values)
+    start = 0
+    for values, observed in train.observations():
+        part = slot[start : start + len(values)]
+        # np.add.at, because a slot may occur many times in a part; += would count it once.
+        np.add.at(total, part, np.where(observed, values, 0.0))
+        np.add.at(count, part, observed)
+        start += len(values)
     return total, count
 
 
 def _check_pair(train: "WindowedSeries", series: "WindowedSeries") -> None:
     for name in ("nodes", "target_channel", "unit"):
-        theirs, ours = getattr(train, name), getattr(series, name)
-        if theirs != ours:
-            raise InputError(f"train has {name} {theirs!r} and series {ours!r}. Take both from one split.")
+        of_train, of_series = getattr(train, name), getattr(series, name)
+        if of_train != of_series:
+            raise InputError(
+                f"train has {name} {of_train!r} and series {of_series!r}; expected the same. Take both from one "
+                "WindowedSeries.split."
+            )
 
 
 def _slot(times: NDArray[np.datetime64], step: np.timedelta64) -> NDArray[np.int64]:
-    """The place of each time in a week that starts on Monday, in steps."""
+    """The slot of each time in its week, from Monday 00:00, in steps."""
     # 1970-01-05 was a Monday.
     return np.asarray(((times - np.datetime64("1970-01-05", "ns")) % _WEEK) // step, np.int64)
 
@@ -142,27 +148,32 @@ def _target_sums(train: "WindowedSeries", slot: NDArray[np.int64]) -> tuple[Floa
 
 
 def _mean(total: Floats, count: Floats) -> Floats:
-    found: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return found
+    mean: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def _node_means(total: Floats, count: Floats) -> Floats:
-    """The mean of each node, ``[N]``; of a node without readings, that of all."""
+    """The mean of each node, ``[N]``; for a node without observations, the mean over all nodes."""
     means = _mean(total.sum(0), count.sum(0))
     return np.where(np.isnan(means), total.sum() / max(count.sum(), 1.0), means)
 
 
-def _usual(train: "WindowedSeries", step: np.timedelta64) -> Floats:
-    """The mean of each node at each slot of the week, ``[slots, N]``, filled where there is no reading."""
+def _weekly_average(train: "WindowedSeries", step: np.timedelta64) -> Floats:
+    """The mean of each node at each slot of the week, ``[slots, N]``, filled in where nothing is observed."""
     assert train.time is not None
     if _DAY % step:
-        raise InputError(f"the series has a frame every {step}, which does not divide a day: no time comes again.")
+        raise InputError(
+            f"train: got a frame every {step}, which does not divide a day; expected a step that does, so that every "
+            "day has the same times. Resample the series."
+        )
     slot = _slot(train.time.to_numpy().astype("datetime64[ns]")[train.covered], step)
     total, count = _target_sums(train, slot)
+    # The sums end at the last slot that occurs; pad them to a whole week.
     rest = int(_WEEK // step) - len(total)
     total, count = (np.pad(each, ((0, rest), (0, 0))) for each in (total, count))
-    days = [each.reshape(7, -1, train.nodes).sum(0) for each in (total, count)]
-    usual = _mean(total, count)
-    for otherwise in (np.tile(_mean(*days), (7, 1)), _node_means(total, count)):
-        usual = np.where(np.isnan(usual), otherwise, usual)
-    return usual
+    # [slots of the week, N] -> [7, slots of a day, N], summed over the days of the week.
+    by_day = [each.reshape(7, -1, train.nodes).sum(0) for each in (total, count)]
+    average = _mean(total, count)
+    for fallback in (np.tile(_mean(*by_day), (7, 1)), _node_means(total, count)):
+        average = np.where(np.isnan(average), fallback, average)
+    return average

@@ -1,4 +1,4 @@
-"""What is usual at each sensor at each time of day: what a slowdown is a departure from."""
+"""The historical average of each node at each time of day, from which events such as slowdowns deviate."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class HistoricalAverage:
-    """The mean of the observed training readings of each node at each time of day.
+    """The mean of each node's observed training values at each time of day.
 
     Attributes:
-        mean: ``[slots, N, C]``; where a node has no reading at a time of day, its mean over all times.
-        minutes: from one frame to the next; a day has ``slots`` of them. Zero where the series has no times: there is
-            one slot then.
+        mean: ``[slots, N, C]``; a node without an observation at a time of day has its mean over all times there.
+        minutes: from one frame to the next; a day has ``slots`` of them. Zero if the series has no times: there is then
+            one slot.
     """
 
     mean: NDArray[np.float64]
@@ -28,7 +28,7 @@ class HistoricalAverage:
 
     @classmethod
     def fit(cls, train: WindowedSeries) -> "HistoricalAverage":
-        """What is usual in a training part.
+        """Computes the average of a training split.
 
         Example:
             >>> import pandas as pd
@@ -40,32 +40,36 @@ class HistoricalAverage:
         """
         time = train.time
         step = np.timedelta64(0, "ns") if time is None else (time[1] - time[0]).to_timedelta64()
+        # A series without times, or with less than one frame a day, has a single slot: one mean for all times.
         slots = 1 if time is None else max(1, int(DAY / step))
         covered = train.covered
         slot = np.zeros(len(covered), np.int64) if time is None else _slots(time.to_numpy()[covered], step, slots)
         total, count = sums_by_slot(train, slot, slots)
-        whole = total.sum(0) / np.maximum(count.sum(0), 1)
-        mean = np.where(count > 0, total / np.maximum(count, 1), whole)
+        over_all_times = total.sum(0) / np.maximum(count.sum(0), 1)
+        mean = np.where(count > 0, total / np.maximum(count, 1), over_all_times)
         return cls(mean, float(step / np.timedelta64(1, "m")))
 
     def in_window(self, batch: WindowBatch) -> torch.Tensor:
-        """What is usual in the place of the windows' readings, ``[B, 1, T, N, C]``, float32."""
+        """The average at the frames of the windows, ``[B, 1, T, N, C]``, float32."""
         return torch.from_numpy(self._at(batch, 0, batch.x.shape[2]).astype(np.float32))[:, None]
 
     def in_horizon(self, batch: WindowBatch, channel: int) -> NDArray[np.float64]:
-        """What is usual in the place of what follows, ``[B, H, N]``."""
+        """The average of a channel at the frames to be forecast, ``[B, H, N]``."""
         return self._at(batch, batch.x.shape[2], batch.y.shape[1])[..., channel]
 
     def _at(self, batch: WindowBatch, first: int, count: int) -> NDArray[np.float64]:
         if len(self.mean) == 1:
             return np.broadcast_to(self.mean[0], (len(batch), count, *self.mean.shape[1:]))
+        # Whole nanoseconds: times are datetime64[ns], and `minutes` may be a fraction.
         step = np.timedelta64(round(self.minutes * 60e9), "ns")
         times = batch.start[:, None] + step * np.arange(first, first + count)
-        found: NDArray[np.float64] = self.mean[_slots(times, step, len(self.mean))]
-        return found
+        averages: NDArray[np.float64] = self.mean[_slots(times, step, len(self.mean))]
+        return averages
 
 
 def _slots(times: NDArray[np.datetime64], step: np.timedelta64, slots: int) -> NDArray[np.int64]:
-    into = times - times.astype("datetime64[D]")
-    found: NDArray[np.int64] = (into // step).astype(np.int64) % slots
-    return found
+    """The slot of each time in its day, from 0."""
+    # Rounded down to its day, so that the difference is the time since midnight.
+    since_midnight = times - times.astype("datetime64[D]")
+    slot: NDArray[np.int64] = (since_midnight // step).astype(np.int64) % slots
+    return slot

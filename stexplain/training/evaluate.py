@@ -1,4 +1,4 @@
-"""How well a classifier does on a split, aggregated over the whole split."""
+"""Evaluation of a classifier over a whole split: accuracy, top-5 accuracy, loss and confusion matrix."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,14 +18,14 @@ TOP = 5
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a classifier answers on n samples of K classes.
+    """A classifier's results on n samples of K classes.
 
     Attributes:
         accuracy: share of samples whose highest logit is at their label, in [0, 1].
-        interval: of the accuracy, 95%: Wilson's score interval, which takes the samples for independent.
+        interval: of the accuracy, 95%: Wilson's score interval, which assumes independent samples.
         top5: share of samples whose label is among the five highest logits (all of them where K < 5), in [0, 1].
         loss: mean cross-entropy, in nats.
-        confusion: ``[K, K]``, int64, samples by label (row) and answer (column).
+        confusion: ``[K, K]``, int64, samples by label (row) and predicted class (column).
         logits: ``[n, K]``, float32.
         labels: ``[n]``, int64.
         ids: n names of samples.
@@ -49,7 +49,7 @@ class Evaluation:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether the answer is the label, ``[n]``."""
+        """Whether the predicted class is the label, ``[n]``."""
         return np.equal(self.predicted, self.labels)
 
     def __repr__(self) -> str:
@@ -61,31 +61,32 @@ class Evaluation:
 
 
 def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation:
-    """Asks a model about every sample of a split, in eval mode.
+    """Evaluates a classifier on every sample of a split, in eval mode.
 
-    A model that knows its recipe (one that was trained or loaded by this package) is given the samples as the recipe
-    samples them; any other gets them as they are.
+    A model with a recipe (trained or loaded by this package) gets the samples preprocessed by it; any other model gets
+    them as they are.
 
     Args:
-        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``. Its mode comes
-            back as it was.
+        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``. Its mode
+            is restored.
         clips: the split.
         batch: samples at a time; the result does not depend on it beyond rounding.
 
     Raises:
-        InputError: where the split is empty, a label is out of range, or the classes are not the model's.
-        DataError: where a logit is NaN or infinite.
+        InputError: if the split is empty, a label is out of range, or the classes are not the model's.
+        DataError: if a logit is NaN or infinite.
     """
     from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
     check_classes(model, clips, "clips")
     if batch < 1:
-        raise InputError(f"batch is {batch}; wanted at least 1 sample at a time.")
+        raise InputError(f"batch: got {batch}; expected at least 1 sample at a time.")
     recipe = getattr(model, "recipe", None)
     if recipe is not None:
         clips = clips.with_recipe(recipe)
-    logits, labels = answers(model, clips, batch), torch.as_tensor(np.asarray(clips.labels, dtype=np.int64))
+    logits, labels = predict_logits(model, clips, batch), torch.as_tensor(np.asarray(clips.labels, dtype=np.int64))
     classes = len(clips.classes)
+    # With fewer than five classes all of them are in the top five, which torchmetrics refuses to count.
     top = multiclass_accuracy(logits, labels, classes, average="micro", top_k=min(TOP, classes))
     confusion = multiclass_confusion_matrix(logits, labels, classes)
     return Evaluation(
@@ -101,46 +102,46 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
     )
 
 
-def answers(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor:
+def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor:
     """The logits of a model for every sample of a split in order, ``[n, K]`` float32, from eval mode and on the CPU.
 
     Args:
-        model: its mode comes back as it was.
-        clips: given as they are.
+        model: its mode is restored.
+        clips: given to the model as they are.
         batch: samples at a time.
 
     Raises:
-        InputError: where an answer is not one logit per sample and class.
-        DataError: where a logit is NaN or infinite.
+        InputError: if the output is not one logit per sample and class.
+        DataError: if a logit is NaN or infinite.
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    found: list[torch.Tensor] = []
+    parts: list[torch.Tensor] = []
     was_training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            for part in clips.batches(batch):
-                logits = model(part.x.to(device), part.valid.to(device)).float().cpu()
-                check_logits(logits, len(part), clips.classes)
-                found.append(logits)
+            for samples in clips.batches(batch):
+                logits = model(samples.x.to(device), samples.valid.to(device)).float().cpu()
+                check_logits(logits, len(samples), clips.classes)
+                parts.append(logits)
     finally:
         model.train(was_training)
-    logits = torch.cat(found)
+    logits = torch.cat(parts)
     broken = ~torch.isfinite(logits).all(1)
     if broken.any():
         raise DataError(
             f"the model's logits are NaN or infinite for {int(broken.sum())} of {len(logits)} samples, the first "
-            f"{clips.ids[int(broken.int().argmax())]!r}. Its weights are broken: train it again, at a lower rate, or "
+            f"{clips.ids[int(broken.int().argmax())]!r}. Its weights are broken: train it again at a lower rate, or "
             "load another checkpoint."
         )
     return logits
 
 
 def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a share (1927); unlike p +- z s it stays in [0, 1] and is right at 0 and 1.
+    """Wilson's score interval of a share (1927); unlike p +- z s it stays in [0, 1] and is valid at 0 and 1.
 
     Args:
-        successes: k, out of
+        successes: k of n.
         trials: n, at least 1.
         z: of the normal distribution; the default gives 95%.
 
@@ -155,47 +156,53 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
 
 
 def check_classes(model: nn.Module, clips: "Clips", name: str) -> None:
-    """Refuses an empty split, labels out of range, and classes or nodes that are not the model's.
+    """Refuses an empty split, labels out of range, and classes or nodes that differ from the model's.
 
     Args:
-        model: its `class_names`, `classes` and `graph` are compared where it has them.
+        model: its `class_names`, `classes` and `graph` are compared if it has them.
         clips: the split.
         name: of the argument, for the message.
 
     Raises:
-        InputError: naming what came and what was wanted.
+        InputError: with what it got and expected.
     """
     classes, labels = list(clips.classes), np.asarray(clips.labels)
     if not len(clips):
-        raise InputError(f"{name} holds no samples. Does the split exist, and did `stexplain data prepare` keep any?")
-    if len(classes) < 2:
-        raise InputError(f"{name} has {len(classes)} class; a classifier needs at least 2.")
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
-    if wrong.size:
-        first = int(wrong[0])
         raise InputError(
-            f"{name} holds {wrong.size} labels outside 0 to {len(classes) - 1}, the first {int(labels[first])} of "
+            f"{name}: got no samples; expected at least one. Does the split exist, and did `stexplain data prepare` "
+            "keep any?"
+        )
+    if len(classes) < 2:
+        raise InputError(f"{name}: got {len(classes)} class; expected at least 2.")
+    outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if outside.size:
+        first = int(outside[0])
+        raise InputError(
+            f"{name}: got {outside.size} labels outside 0 to {len(classes) - 1}, the first {int(labels[first])} of "
             f"sample {clips.ids[first]!r}. Does the card list every class of the data?"
         )
     count, names = getattr(model, "classes", None), getattr(model, "class_names", None)
     if isinstance(count, int) and count != len(classes):
-        raise InputError(f"{name} has {len(classes)} classes and the model {count}. Build the model with the data's.")
+        raise InputError(
+            f"{name}: got {len(classes)} classes; expected the model's {count}. Build the model with the data's "
+            "classes."
+        )
     if names is not None and list(names) != classes:
         differs = next((pair for pair in zip(names, classes, strict=False) if pair[0] != pair[1]), None)
-        what = f"the model's {differs[0]!r} is {differs[1]!r} there" if differs else f"{len(names)} and {len(classes)}"
-        raise InputError(f"{name} has other classes than the model: {what}. Train on this data, or load its model.")
+        what = f"{differs[1]!r} in the place of {differs[0]!r}" if differs else f"{len(classes)} for {len(names)}"
+        raise InputError(f"{name}: got {what}; expected the model's classes. Train on this data, or load its model.")
     nodes = getattr(getattr(model, "graph", None), "nodes", None)
     if nodes is not None and tuple(nodes) != tuple(clips.graph.nodes):
         raise InputError(
-            f"{name} is on another graph than the model: {len(clips.graph.nodes)} nodes and {len(nodes)}, or in "
-            "another order. Build the model with the data's graph."
+            f"{name}: got a graph of {len(clips.graph.nodes)} nodes; expected the model's {len(nodes)} nodes in their "
+            "order. Build the model with the data's graph."
         )
 
 
 def check_logits(logits: torch.Tensor, samples: int, classes: list[str]) -> None:
-    """Refuses an answer that is not one logit per sample and class."""
+    """Refuses an output that is not one logit per sample and class."""
     if tuple(logits.shape) != (samples, len(classes)):
         raise InputError(
-            f"the model answered with shape {tuple(logits.shape)} to {samples} samples of {len(classes)} classes; "
-            f"wanted {(samples, len(classes))}. Build the model with as many classes as the data has."
+            f"the model's output: got shape {tuple(logits.shape)}; expected {(samples, len(classes))} for {samples} "
+            f"samples of {len(classes)} classes. Build the model with as many classes as the data has."
         )

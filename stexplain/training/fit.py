@@ -1,8 +1,8 @@
-"""Training by a recipe, and where it stands after a kill.
+"""Training by a recipe, with checkpoints from which a killed run resumes.
 
 Everything random is a function of (seed, epoch, step): the order of the samples, their augmentation, dropout. So a
-checkpoint needs no state of any generator, and a run that was killed at any step ends with the same weights, bit by
-bit, as one that was not (on the same machine with the same number of threads and processes).
+checkpoint needs no generator state, and a run that was killed at any step ends with the same weights, bit by bit, as
+one that was not (on the same machine with the same number of threads and processes).
 """
 
 import hashlib
@@ -30,12 +30,12 @@ CHECKPOINT = "training.safetensors"
 
 @dataclass(frozen=True)
 class History:
-    """What a training gave, epoch by epoch.
+    """The history of a training, epoch by epoch.
 
     Attributes:
         epochs: in order.
         selected_epoch: the epoch (from 1) whose weights the model now has.
-        stopped_early: whether `patience` ended it before the recipe's last epoch.
+        stopped_early: whether `patience` ended the training before the recipe's last epoch.
     """
 
     epochs: tuple[Epoch, ...]
@@ -43,7 +43,7 @@ class History:
     stopped_early: bool
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per epoch, with the fields of `Epoch` as columns; what was not measured is NaN.
+        """One row per epoch, with the fields of `Epoch` as columns; NaN for values that were not measured.
 
         Example:
             >>> epoch = Epoch(1, 2.3, 0.1, None, None, 0.1, 7.5, 128.0)
@@ -54,7 +54,7 @@ class History:
         return frame.astype({"accuracy": float, "validation_loss": float, "validation_accuracy": float})
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON holds it."""
+        """The history in JSON's own types."""
         return {
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "selected_epoch": self.selected_epoch,
@@ -79,43 +79,43 @@ def fit(
 
     A classifier minimises the mean cross-entropy of its logits. A forecaster minimises the masked mean absolute error,
 
-        sum of |forecast - target| over observed targets / how many these are,
+        sum of |forecast - target| over observed targets / their number,
 
-    over all horizons and nodes of a batch, in the unit of the target; a target that is missing has no part in it.
+    over all horizons and nodes of a batch, in the unit of the target; missing targets do not count.
 
     Each epoch goes through all samples in a new order, in ceil(n / batch) batches whose sizes differ by at most one.
-    The model changes in place; afterwards it is in eval mode and has `recipe` (and a classifier `class_names`), as a
-    loaded one has. A forecaster whose scaler is not set gets that of the training part first.
+    The model is trained in place; afterwards it is in eval mode and has `recipe` (and a classifier `class_names`), like
+    a loaded model. A forecaster whose scaler is not set gets that of the training split first.
 
-    With `devices` > 1 as many processes are spawned (a script then needs ``if __name__ == "__main__":``). Each
+    With `devices` > 1, one process per device is spawned (a script then needs ``if __name__ == "__main__":``). Each
     takes an equal share of every batch, their gradients are averaged, and batch statistics are per process.
 
     Args:
         model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``; or a forecaster, which
             takes x, and `valid` and `observed` where its forward has parameters of these names, and gives
             ``[B, H, N]`` in the unit of the target (other layouts: its `inputs` and `outputs`).
-        train: the training samples. Clips are given as the recipe samples them, whatever the view says.
+        train: the training samples. Clips are preprocessed by the recipe, whatever recipe they had.
         recipe: of a model card, such as ``model_card("stgcn10").recipe("small")``.
         validation: for early stopping and for selecting the best epoch (by accuracy, or by the error). Never the test
             split.
-        out: folder for `training.safetensors`, which a later call with the same arguments goes on from; none: nothing
-            is kept.
-        seed: of order, augmentation and dropout; at least 0. The weights at the start are the caller's.
-        progress: show a bar where standard error is a terminal. One line per epoch goes to the log either way.
+        out: folder for `training.safetensors`, from which a later call with the same arguments resumes; none: no
+            checkpoint is written.
+        seed: of order, augmentation and dropout; at least 0. The initial weights are the caller's.
+        progress: show a progress bar if standard error is a terminal. One line per epoch goes to the log either way.
         accelerator: of Lightning Fabric: ``"auto"``, ``"cpu"``, ``"cuda"``.
         devices: how many processes train, each on its own device (a CPU counts as any number).
         save_every: seconds between checkpoints within an epoch; there is one after each epoch anyway.
 
     Returns:
-        What each epoch gave, and which epoch's weights the model has.
+        The history, with the epoch whose weights the model has.
 
     Raises:
-        InputError: where a split is empty, labels are out of range, classes, nodes or sizes are not the model's, the
-            recipe wants a validation part that was not given, or `out` holds the checkpoint of another training.
-        DataError: where the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
+        InputError: if a split is empty, labels are out of range, classes, nodes or sizes are not the model's, the
+            recipe needs a validation split that was not given, or `out` holds the checkpoint of another training.
+        DataError: if the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
     """
-    job = _checked(model, train, recipe, validation, out, seed, progress, devices, save_every)
-    # Fabric takes seconds to import.
+    job = _checked_job(model, train, recipe, validation, out, seed, progress, devices, save_every)
+    # Imported here, because Fabric takes seconds to import.
     from lightning_fabric import Fabric
 
     fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
@@ -124,7 +124,7 @@ def fit(
         state = train_all(fabric, job)
         model.to(device)
     else:
-        # The weights come back by the checkpoint: it outlives the processes that wrote it.
+        # The weights return through the checkpoint, because the spawned processes train copies of the model.
         with tempfile.TemporaryDirectory() as folder:
             path = job.path or Path(folder) / CHECKPOINT
             fabric.launch(Spawned(replace(job, path=path)))
@@ -137,7 +137,7 @@ def fit(
     return History(tuple(state.epochs), selected_epoch, state.stopped)
 
 
-def _checked(
+def _checked_job(
     model: nn.Module,
     train: "Clips | WindowedSeries",
     recipe: Recipe,
@@ -150,26 +150,27 @@ def _checked(
 ) -> Job:
     task = task_of(model, train, validation, recipe)
     if validation is None and (recipe.patience is not None or recipe.select == "best"):
-        asks = "patience" if recipe.patience is not None else 'select = "best"'
-        raise InputError(f"the recipe asks for {asks}, which needs a validation part. Give `validation`.")
+        option = "patience" if recipe.patience is not None else 'select = "best"'
+        raise InputError(f"validation: got None; expected a split, because the recipe has {option}. Give `validation`.")
     if seed < 0 or devices < 1:
-        raise InputError(f"seed is {seed} and devices is {devices}; wanted at least 0 and 1.")
+        raise InputError(f"seed, devices: got {seed} and {devices}; expected at least 0 and 1.")
     if recipe.batch % devices:
-        raise InputError(f"a batch of {recipe.batch} cannot be shared equally by {devices} devices.")
+        raise InputError(f"devices: got {devices}; expected a divisor of the recipe's batch of {recipe.batch}.")
     if isinstance(task, Forecasting):
         task.set_scaler(model)
     fingerprint = {
         "recipe": recipe.model_dump(mode="json"),
         "seed": int(seed),
         "devices": int(devices),
-        "model": _described(model),
+        "model": _model_fingerprint(model),
         **task.fingerprint(),
     }
     path = None if out is None else Path(out) / CHECKPOINT
     return Job(model, task, recipe, path, int(seed), progress, save_every, fingerprint)
 
 
-def _described(model: nn.Module) -> dict[str, Any]:
+def _model_fingerprint(model: nn.Module) -> dict[str, Any]:
+    """Class, size, tensor shapes and graph of the model, as JSON; not its weights, which training changes."""
     tensors = [(name, list(tensor.shape), str(tensor.dtype)) for name, tensor in model.state_dict().items()]
     graph = getattr(model, "graph", None)
     return {

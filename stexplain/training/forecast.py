@@ -1,4 +1,4 @@
-"""How well a forecaster does on a part of a series: masked errors, aggregated over the whole part."""
+"""Evaluation of a forecaster over a split of a series: masked MAE, RMSE and MAPE, with block-bootstrap intervals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ Floats = NDArray[np.float64]
 Metric = Literal["mae", "rmse", "mape"]
 METRICS: tuple[Metric, ...] = ("mae", "rmse", "mape")
 NEAR_ZERO = 5e-5
-"""Targets of at most this size (in their unit) have no part in MAPE: a percentage of nothing is none."""
+"""Targets of at most this absolute value (in their unit) do not count in MAPE, which would divide by them."""
 FEWEST_DAYS = 10
-"""From so many days on, the blocks of a bootstrap are days."""
+"""With at least this many days, the blocks of the bootstrap are days."""
 
 
 class Estimate(NamedTuple):
-    """A number and its 95% interval; NaN where there are fewer than two blocks to draw from."""
+    """A number and its 95% interval; NaN if there are fewer than two blocks to resample."""
 
     value: float
     low: float
@@ -36,28 +36,28 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ForecastEvaluation:
-    """Errors of n windows at H horizons, as sums, so that every number is over the whole part and not per batch.
+    """Errors of n windows at H horizons, as sums, so that every metric is over the whole split and not per batch.
 
     With e the error of a forecast and y the target, over the observed targets of all windows and nodes:
 
         MAE = mean of |e|,  RMSE = sqrt(mean of e^2),  MAPE = 100 mean of |e / y| over |y| > 5e-5
 
-    MAPE leaves targets of zero out as the masked metrics of DCRNN (Li et al., ICLR 2018) do, and those near zero as
-    those of BasicTS (Shao et al. 2024) do.
+    MAPE excludes targets of zero, as the masked metrics of DCRNN (Li et al., ICLR 2018) do, and those near zero, as
+    BasicTS (Shao et al. 2024) does.
 
-    Intervals. Windows overlap, and errors of one hour resemble those of the next, so that windows are not independent.
-    They are drawn in blocks (`block` says which): days where there are at least 10 of them, else runs of consecutive
-    windows as long as a window and its horizon, which is short: what lasts longer than a block, such as a bad day,
-    is not in the interval, which is then too narrow. It is the percentile bootstrap of the ratio of sums over blocks.
+    Intervals are percentile block-bootstrap intervals of the ratio of sums. Windows overlap, and errors of one hour
+    resemble those of the next, so windows are not independent and are resampled in blocks (see `block`): days if there
+    are at least 10 of them, else runs of consecutive windows as long as a window and its horizon. Such runs are short:
+    an effect that lasts longer, such as a bad day, is not covered and the interval is too narrow.
 
     Attributes:
         absolute: sum of ``|e|`` over nodes, ``[n, H]``.
         squared: sum of e^2, ``[n, H]``.
-        count: of how many observed targets, ``[n, H]``.
+        count: number of observed targets, ``[n, H]``.
         relative: sum of ``|e / y|`` over targets that are not near zero, ``[n, H]``.
-        relative_count: of how many targets, ``[n, H]``.
+        relative_count: number of these targets, ``[n, H]``.
         blocks: the block of each window, ``[n]``, from 0.
-        block: what a block is, in words.
+        block: the description of the blocks.
         unit: of MAE and RMSE. MAPE is in percent.
         ids: n names of windows.
     """
@@ -83,7 +83,7 @@ class ForecastEvaluation:
 
     @property
     def mae(self) -> Floats:
-        """Mean absolute error at each horizon, ``[H]``; NaN where no target is observed."""
+        """Mean absolute error at each horizon, ``[H]``; NaN if no target is observed."""
         return self._values("mae")
 
     @property
@@ -101,56 +101,56 @@ class ForecastEvaluation:
 
         Args:
             metric: ``"mae"``, ``"rmse"`` or ``"mape"``.
-            horizon: from 1 to H; none: over all horizons together.
+            horizon: from 1 to H; none: all horizons together.
             seed: of the bootstrap's draws.
 
         Raises:
             InputError: for another metric or horizon.
         """
         total, count = self._sums(metric, horizon)
-        drawn = _metric(metric, _drawn(self.blocks, seed), self.blocks, total, count)
+        drawn = _resampled(metric, _block_weights(self.blocks, seed), self.blocks, total, count)
         return _estimate(float(_ratio(metric, total.sum(), count.sum())), drawn)
 
     def minus(
         self, other: "ForecastEvaluation", metric: Metric = "mae", horizon: int | None = None, *, seed: int = 0
     ) -> Estimate:
-        """By how much this error is above another's on the same windows, with the interval of that difference.
+        """The difference of this error and another's on the same windows, with its interval.
 
-        Blocks are drawn for both alike, so that what is hard for both has no part in the interval.
+        Both use the same resamples, so that windows that are hard for both do not widen the interval.
 
         Args:
-            other: of the same part of the same series.
+            other: of the same split of the same series.
             metric: as for `score`.
             horizon: as for `score`.
             seed: of the bootstrap's draws.
 
         Raises:
-            InputError: where the other is of other windows.
+            InputError: if the other is of other windows.
         """
         if self.ids != other.ids or self.horizons != other.horizons:
             raise InputError(
-                f"the two evaluations are of other windows: {len(self)} and {len(other)}, {self.horizons} and "
-                f"{other.horizons} horizons. Evaluate both on one part of a series."
+                f"other: got an evaluation of other windows: {len(self)} and {len(other)} windows, {self.horizons} and "
+                f"{other.horizons} horizons; expected the same. Evaluate both on one split of a series."
             )
-        weights = _drawn(self.blocks, seed)
-        ours, theirs = self._sums(metric, horizon), other._sums(metric, horizon)
-        value = _ratio(metric, ours[0].sum(), ours[1].sum()) - _ratio(metric, theirs[0].sum(), theirs[1].sum())
-        drawn = _metric(metric, weights, self.blocks, *ours) - _metric(metric, weights, self.blocks, *theirs)
+        weights = _block_weights(self.blocks, seed)
+        one, two = self._sums(metric, horizon), other._sums(metric, horizon)
+        value = _ratio(metric, one[0].sum(), one[1].sum()) - _ratio(metric, two[0].sum(), two[1].sum())
+        drawn = _resampled(metric, weights, self.blocks, *one) - _resampled(metric, weights, self.blocks, *two)
         return _estimate(float(value), drawn)
 
     def to_frame(self, horizons: Sequence[int] = (3, 6, 12), *, seed: int = 0) -> pd.DataFrame:
         """A row per horizon, and one over all of them: metrics with their intervals.
 
         Args:
-            horizons: from 1; those beyond H are left out.
+            horizons: from 1; those beyond H are dropped.
             seed: of the bootstrap's draws.
 
         Returns:
             Columns ``horizon`` (a number, or ``"all"``), and for each metric ``mae``, ``mae_low``, ``mae_high``, ...
         """
-        asked: list[int | None] = [horizon for horizon in horizons if horizon <= self.horizons]
+        requested: list[int | None] = [horizon for horizon in horizons if horizon <= self.horizons]
         rows = []
-        for horizon in [*asked, None]:
+        for horizon in [*requested, None]:
             row: dict[str, object] = {"horizon": "all" if horizon is None else horizon}
             for metric in METRICS:
                 value, low, high = self.score(metric, horizon, seed=seed)
@@ -170,11 +170,11 @@ class ForecastEvaluation:
         return _ratio(metric, total.sum(0), count.sum(0))
 
     def _sums(self, metric: Metric, horizon: int | slice | None) -> tuple[Floats, Floats]:
-        """The sum of a metric and what it is over, for each window: ``[n]``, or ``[n, H]`` for a slice."""
+        """The sum of a metric's terms and their number for each window: ``[n]``, or ``[n, H]`` for a slice."""
         if metric not in METRICS:
             raise unknown("metric", metric, METRICS)
         if isinstance(horizon, int) and not 1 <= horizon <= self.horizons:
-            raise InputError(f"horizon is {horizon}; wanted 1 to {self.horizons}, or none for all.")
+            raise InputError(f"horizon: got {horizon}; expected 1 to {self.horizons}, or None for all.")
         total = {"mae": self.absolute, "rmse": self.squared, "mape": self.relative}[metric]
         count = self.relative_count if metric == "mape" else self.count
         if isinstance(horizon, slice):
@@ -184,18 +184,18 @@ class ForecastEvaluation:
 
 
 def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
-    """Asks a forecaster about every window of a part of a series, in eval mode.
+    """Evaluates a forecaster on every window of a split of a series, in eval mode.
 
     Args:
         model: takes ``x [B, 1, T, N, C]`` in physical units (and `valid` and `observed` where its forward has
             parameters of these names), gives ``[B, H, N]`` in the target's unit; other layouts: its `inputs` and
-            `outputs`. Its mode comes back as it was.
-        series: the part.
+            `outputs`. Its mode is restored.
+        series: the split.
         batch: windows at a time; the result does not depend on it beyond rounding.
 
     Raises:
-        InputError: where the part is empty or does not fit the model.
-        DataError: where a forecast is NaN or infinite, or no target is observed.
+        InputError: if the split is empty or does not fit the model.
+        DataError: if a forecast is NaN or infinite, or no target is observed.
 
     Example:
         >>> from stexplain.data.series import WindowedSeries
@@ -207,33 +207,36 @@ def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int 
         array([1., 2.])
     """
     check_series(model, series, "series")
-    asking = ForecasterCall.of(model)
+    call = ForecasterCall.of(model)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     was_training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            return evaluated(lambda windows: asking(model, windows.to(device)).cpu(), series, batch=batch)
+            return forecast_errors(lambda windows: call(model, windows.to(device)).cpu(), series, batch=batch)
     finally:
         model.train(was_training)
 
 
-def evaluated(
+def forecast_errors(
     forecast: "Callable[[WindowBatch], torch.Tensor]", series: "WindowedSeries", *, batch: int = 64
 ) -> ForecastEvaluation:
-    """The errors of any forecast: a function from a batch to ``[B, H, N]`` in the target's unit.
+    """The errors of any forecast, given as a function from a batch to ``[B, H, N]`` in the target's unit.
 
     Raises:
-        InputError: where `batch` is below 1, or the series is empty.
-        DataError: where a forecast of an observed target is NaN or infinite, or no target is observed.
+        InputError: if `batch` is below 1, or the series is empty.
+        DataError: if a forecast of an observed target is NaN or infinite, or no target is observed.
     """
     if not len(series):
-        raise InputError("series holds no windows. Is that part of the split long enough for one?")
+        raise InputError(
+            "series: got no windows; expected at least one. Is that part of the split long enough for one?"
+        )
     parts = []
     ids: list[str] = []
     for windows in series.batches(batch):
-        there = windows.y_observed
-        error = (forecast(windows).double() - windows.y.double()).abs().masked_fill(~there, 0.0)
+        observed = windows.y_observed
+        # Missing targets are filled with anything, NaN included: they are masked before a sum could see them.
+        error = (forecast(windows).double() - windows.y.double()).abs().masked_fill(~observed, 0.0)
         broken = ~torch.isfinite(error).flatten(1).all(1)
         if broken.any():
             raise DataError(
@@ -241,14 +244,15 @@ def evaluated(
                 "model's weights broken? Train it again, at a lower rate."
             )
         size = windows.y.double().abs()
-        large_enough = there & (size > NEAR_ZERO)
-        shares = torch.where(large_enough, error / size.clamp(min=NEAR_ZERO), 0.0)
-        sums = (error, error**2, there, shares, large_enough)
+        large_enough = observed & (size > NEAR_ZERO)
+        relative_error = torch.where(large_enough, error / size.clamp(min=NEAR_ZERO), 0.0)
+        sums = (error, error**2, observed, relative_error, large_enough)
+        # Summed over nodes: [B, H, N] -> [B, H].
         parts.append([each.sum(2).numpy() for each in sums])
         ids += windows.ids
     absolute, squared, count, relative, large = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not count.sum():
-        raise DataError("no target of this part is observed. Is `missing` right, or the split?")
+        raise DataError("series: got no observed target; expected at least one. Is `missing` right, or the split?")
     blocks, block = time_blocks(series)
     return ForecastEvaluation(
         absolute, squared, count, relative, large, blocks=blocks, block=block, unit=series.unit, ids=tuple(ids)
@@ -256,10 +260,10 @@ def evaluated(
 
 
 def time_blocks(series: "WindowedSeries") -> tuple[NDArray[np.int64], str]:
-    """The block of each window for a bootstrap, ``[n]``, and what a block is, in words.
+    """The block of each window for a block bootstrap, ``[n]``, and a description of the blocks.
 
-    Days (of a window's first frame) where there are at least 10; else runs of consecutive windows as long as a window
-    and its horizon, so that no reading is in two blocks that are not neighbours.
+    Days (of a window's first frame) if there are at least 10; else runs of consecutive windows as long as a window and
+    its horizon, so that only neighbouring blocks share an observed value.
 
     Example:
         >>> from stexplain.data.series import WindowedSeries
@@ -271,32 +275,35 @@ def time_blocks(series: "WindowedSeries") -> tuple[NDArray[np.int64], str]:
         names, blocks = np.unique(days.to_numpy(), return_inverse=True)
         if len(names) >= FEWEST_DAYS:
             return blocks.astype(np.int64), f"{len(names)} days"
+    # Rounded up: windows start every `stride` frames.
     length = -(-(series.window + series.horizon) // series.stride)
     blocks = np.arange(len(series)) // length
     return blocks, f"{blocks[-1] + 1} blocks of {length} windows"
 
 
-def _drawn(blocks: NDArray[np.int64], seed: int, resamples: int = 1000) -> NDArray[np.int64]:
-    """How often each block is drawn in each resample, ``[resamples, blocks]``; none are drawn of a single block."""
+def _block_weights(blocks: NDArray[np.int64], seed: int, resamples: int = 1000) -> NDArray[np.int64]:
+    """How often each resample draws each block, ``[resamples, blocks]``; a single block is not resampled."""
     count = int(blocks.max()) + 1
+    # Drawing `count` blocks with replacement gives multinomial counts.
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples if count > 1 else 0)
 
 
-def _metric(
+def _resampled(
     metric: Metric, weights: NDArray[np.int64], blocks: NDArray[np.int64], total: Floats, count: Floats
 ) -> Floats:
     """The metric of each resample, ``[resamples]``."""
+    # [n] -> [blocks]: sums over the windows of each block.
     totals, counts = (np.bincount(blocks, each, weights.shape[1]).astype(np.float64) for each in (total, count))
     return _ratio(metric, weights @ totals, weights @ counts)
 
 
 def _ratio(metric: Metric, total: Floats, count: Floats) -> Floats:
-    """The metric from a sum and what it is over; NaN where that is nothing."""
+    """The metric from the sum of its terms and their number; NaN if there are none."""
     mean: Floats = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
     return np.asarray(np.sqrt(mean) if metric == "rmse" else mean * 100 if metric == "mape" else mean)
 
 
 def _estimate(value: float, drawn: Floats) -> Estimate:
-    some = drawn[~np.isnan(drawn)]
-    low, high = np.quantile(some, [0.025, 0.975]) if len(some) else (np.nan, np.nan)
+    present = drawn[~np.isnan(drawn)]
+    low, high = np.quantile(present, [0.025, 0.975]) if len(present) else (np.nan, np.nan)
     return Estimate(value, float(low), float(high))

@@ -1,4 +1,4 @@
-"""How a forecaster is asked: the batch in its layout, the masks that it takes, and its answer as ``[B, H, N]``."""
+"""Calling a forecaster: the batch in its layout, the masks that it takes, and its output as ``[B, H, N]``."""
 
 import inspect
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ForecasterCall:
-    """How a forecaster is asked.
+    """How a forecaster is called.
 
     Attributes:
         inputs: the layout of its input.
-        outputs: the layout of its answer, with the horizons as t.
+        outputs: the layout of its output, with the horizons as t.
         masks: which of `valid` and `observed` its forward takes.
     """
 
@@ -31,7 +31,7 @@ class ForecasterCall:
 
     @classmethod
     def of(cls, model: nn.Module) -> "ForecasterCall":
-        """As the model's `inputs` and `outputs` say (``"b m t n c"`` and ``"b t n"`` where it says nothing)."""
+        """Reads the model's `inputs` and `outputs`; default: ``"b m t n c"`` and ``"b t n"``."""
         taken = inspect.signature(model.forward).parameters
         masks = tuple(name for name in ("valid", "observed") if name in taken)
         return cls(
@@ -42,50 +42,55 @@ class ForecasterCall:
         """The forecast for a batch, ``[B, H, N]``.
 
         Args:
-            model: the one that this was made of, or a wrapper of it.
+            model: the model that this was made for, or a wrapper of it.
             batch: on the model's device.
 
         Raises:
-            InputError: where the answer is not of the shape of the targets.
+            InputError: if the output does not have the shape of the targets.
         """
-        kind = next((entry.dtype for entry in model.parameters() if entry.is_floating_point()), batch.x.dtype)
-        x = self.inputs.from_batch(batch.x.to(kind))
-        answer = model(x, **{name: getattr(batch, name) for name in self.masks})
+        # Models may be in float64; the batch follows the first floating parameter.
+        dtype = next((entry.dtype for entry in model.parameters() if entry.is_floating_point()), batch.x.dtype)
+        x = self.inputs.from_batch(batch.x.to(dtype))
+        output = model(x, **{name: getattr(batch, name) for name in self.masks})
         samples, horizons, nodes = batch.y.shape
-        if not isinstance(answer, torch.Tensor):
-            raise InputError(f"the model answered with a {type(answer).__name__}; wanted one tensor.")
-        found = self.outputs.to_batch(answer, b=samples, n=nodes)
-        if found.shape != (samples, 1, horizons, nodes, 1):
+        if not isinstance(output, torch.Tensor):
+            raise InputError(f"the model's output: got a {type(output).__name__}; expected one tensor.")
+        forecast = self.outputs.to_batch(output, b=samples, n=nodes)
+        if forecast.shape != (samples, 1, horizons, nodes, 1):
             raise InputError(
-                f"the model answered with shape {tuple(answer.shape)}, laid out as {self.outputs.pattern!r}; wanted "
+                f"the model's output: got shape {tuple(output.shape)} in layout {self.outputs.pattern!r}; expected "
                 f"{samples} samples, {horizons} horizons and {nodes} nodes. Build it for the series' horizon."
             )
-        return found[:, 0, :, :, 0]
+        # [B, 1, H, N, 1] -> [B, H, N]
+        return forecast[:, 0, :, :, 0]
 
 
-def _model_attribute(model: nn.Module, name: str, otherwise: str) -> str:
+def _model_attribute(model: nn.Module, name: str, default: str) -> str:
     value = getattr(model, name, None)
-    return value if isinstance(value, str) else otherwise
+    return value if isinstance(value, str) else default
 
 
 def check_series(model: nn.Module, series: "WindowedSeries", name: str) -> None:
-    """Refuses an empty part, and nodes, window, horizon or channels that are not the model's.
+    """Refuses an empty split, and nodes, window, horizon or channels that differ from the model's.
 
     Args:
-        model: its `graph`, `window`, `horizon`, `channels_in` and `target_channel` are compared where it has them.
-        series: the part.
+        model: its `graph`, `window`, `horizon`, `channels_in` and `target_channel` are compared if it has them.
+        series: the split.
         name: of the argument, for the message.
 
     Raises:
-        InputError: naming what came and what was wanted.
+        InputError: with what it got and expected.
     """
     if not len(series):
-        raise InputError(f"{name} holds no windows. Is that part of the split long enough for one?")
-    nodes = getattr(getattr(model, "graph", None), "nodes", None)
-    theirs = None if series.graph is None else series.graph.nodes
-    if nodes is not None and (len(nodes) != series.nodes or (theirs is not None and tuple(nodes) != tuple(theirs))):
         raise InputError(
-            f"{name} is on another graph than the model: {series.nodes} nodes and {len(nodes)}, or in another order. "
+            f"{name}: got no windows; expected at least one. Is that part of the split long enough for one?"
+        )
+    nodes = getattr(getattr(model, "graph", None), "nodes", None)
+    names = None if series.graph is None else series.graph.nodes
+    # Same names in another order would attach every number to another node.
+    if nodes is not None and (len(nodes) != series.nodes or (names is not None and tuple(nodes) != tuple(names))):
+        raise InputError(
+            f"{name}: got a graph of {series.nodes} nodes; expected the model's {len(nodes)} nodes in their order. "
             "Build the model with the data's graph."
         )
     sizes: dict[str, Any] = {
@@ -97,4 +102,6 @@ def check_series(model: nn.Module, series: "WindowedSeries", name: str) -> None:
     for field, size in sizes.items():
         own = getattr(model, field, None)
         if isinstance(own, int) and own != size:
-            raise InputError(f"{name} has {field} {size} and the model {own}. Build the model for this series.")
+            raise InputError(
+                f"{name}: got {field} {size}; expected the model's {own}. Build the model for this series."
+            )

@@ -1,4 +1,4 @@
-"""The loop of a training: epochs, steps, and what is kept on the way."""
+"""The training loop: epochs, steps, checkpoints and the progress bar."""
 
 import copy
 import logging
@@ -22,29 +22,29 @@ from stexplain.data.samples import Batch
 from stexplain.errors import DataError
 from stexplain.training.schedules import make_optimizer, rate_at
 from stexplain.training.state import Epoch, TrainingState, load_state, save_state
-from stexplain.training.tasks import Measured, Task
+from stexplain.training.tasks import Task, Validation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 ORDER, AUGMENTATION, DROPOUT = 1, 2, 3
-"""First words of the seeds, so that no two of these draw the same numbers."""
+"""The first entries of the seeds, so that the three never draw the same numbers."""
 log = logging.getLogger("stexplain.training")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What each process of a training needs to know.
+    """The training that each process runs.
 
     Attributes:
         model: to train.
-        task: what it is trained for, on what.
-        recipe: to train by.
+        task: the loss and the data.
+        recipe: the training recipe.
         path: of the checkpoint, or none.
         seed: of everything random.
-        progress: show a bar where standard error is a terminal.
+        progress: show a progress bar if standard error is a terminal.
         save_every: seconds between checkpoints within an epoch.
-        fingerprint: what tells this training from others, as JSON.
+        fingerprint: what distinguishes this training from others, as JSON.
     """
 
     model: nn.Module
@@ -58,16 +58,16 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Steps of one epoch."""
+        """Steps of one epoch, ceil(n / batch)."""
         return -(-len(self.task) // self.recipe.batch)
 
 
 def train_all(fabric: "Fabric", job: Job) -> TrainingState:
-    """Trains until the recipe's last epoch or until patience ends, from the checkpoint where there is one.
+    """Trains until the recipe's last epoch or until patience ends, from the checkpoint if there is one.
 
     Args:
         fabric: launched.
-        job: whose model changes in place; its weights are those of the last epoch.
+        job: its model is trained in place and ends with the weights of the last epoch.
     """
     model, recipe = job.model, job.recipe
     wrapped, optimizer = fabric.setup(model, make_optimizer(recipe, model.parameters()))
@@ -75,7 +75,8 @@ def train_all(fabric: "Fabric", job: Job) -> TrainingState:
     if job.path and job.path.is_file():
         state = load_state(job.path, model, optimizer, job.fingerprint)
         if len(state.epochs) < recipe.epochs and not state.stopped:
-            log.info("going on from %s at epoch %d, step %d", job.path, len(state.epochs) + 1, state.step + 1)
+            log.info("resuming from %s at epoch %d, step %d", job.path, len(state.epochs) + 1, state.step + 1)
+    # Dropout seeds the global generators: a fork gives the caller's state back afterwards.
     cuda = [fabric.device.index or 0] if fabric.device.type == "cuda" else []
     with torch.random.fork_rng(cuda), _Bar(job, state, job.progress and fabric.is_global_zero) as bar:
         while len(state.epochs) < recipe.epochs and not state.stopped:
@@ -87,13 +88,13 @@ def train_all(fabric: "Fabric", job: Job) -> TrainingState:
 
 
 class Spawned:
-    """`train_all` for a spawned process: trains a copy of the model, whose memory came shared by all of them."""
+    """`train_all` for a spawned process: trains a copy of the model, whose memory all processes share."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
 
     def __call__(self, fabric: "Fabric") -> None:
-        """Trains; what it gave is in the checkpoint."""
+        """Trains; the result is in the checkpoint."""
         train_all(fabric, replace(self.job, model=copy.deepcopy(self.job.model)))
 
 
@@ -113,7 +114,7 @@ def _train_epoch(
     state: TrainingState,
     bar: "_Bar",
 ) -> None:
-    """The steps of one epoch that are still to do."""
+    """Runs the remaining steps of one epoch."""
     epoch, recipe = len(state.epochs), job.recipe
     model.train()
     began = saved = time.perf_counter()
@@ -124,17 +125,18 @@ def _train_epoch(
             group["lr"] = rate
         torch.manual_seed(_seed(DROPOUT, job.seed, epoch, state.step, fabric.global_rank))
         batch = batch.to(fabric.device)
-        found = job.task.step(model, batch)
-        loss, count, right = found.loss, found.count, found.right
+        step = job.task.step(model, batch)
+        loss, count, correct = step.loss, step.count, step.correct
         # Every process gets the sums of all, so that all of them see a broken loss and stop.
-        parts = [loss.detach() * count, count, torch.zeros_like(count) if right is None else right]
+        parts = [loss.detach() * count, count, torch.zeros_like(count) if correct is None else correct]
         sums = torch.stack([*parts, torch.full_like(count, len(batch))]).double()
         sums = cast(torch.Tensor, fabric.all_reduce(sums, reduce_op="sum"))
-        total, counted, correct, samples = sums.tolist()
+        total, counted, correct_count, samples = sums.tolist()
         if not np.isfinite(total):
             raise _broken("the loss is", epoch, state.step, job, rate)
         optimizer.zero_grad()
-        # The mean of the processes' gradients is that of the batch's mean, however little counts in one of them.
+        # DDP averages the gradients over processes: these weights turn that average into the mean over the whole batch,
+        # even if few targets are observed in one of the shares.
         fabric.backward(loss * (count * fabric.world_size / max(counted, 1)))
         if recipe.clip_norm is not None:
             fabric.clip_gradients(model, optimizer, max_norm=recipe.clip_norm)
@@ -145,7 +147,7 @@ def _train_epoch(
             state.count + int(counted),
             state.samples + int(samples),
         )
-        state.right = None if right is None else (state.right or 0) + int(correct)
+        state.correct = None if correct is None else (state.correct or 0) + int(correct_count)
         now = time.perf_counter()
         state.seconds = before + now - began
         bar.step(state)
@@ -155,23 +157,23 @@ def _train_epoch(
 
 
 def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
-    """Measures on validation, and keeps what the epoch gave."""
+    """Validates, and records the epoch."""
     epoch, recipe = len(state.epochs), job.recipe
     rate = rate_at(recipe, (epoch + 1) * job.steps - 1, job.steps)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in job.model.parameters()):
         raise _broken("a weight is", epoch, job.steps - 1, job, rate)
     if not state.count:
-        raise DataError("no target of the training part is observed. Is `missing` right, or the split?")
+        raise DataError("train: got no observed target; expected at least one. Is `missing` right, or the split?")
     began = time.perf_counter()
-    # By one process, since batch statistics may differ between them and its weights are the ones that are kept.
-    measured: Measured | None = job.task.validate(job.model) if fabric.is_global_zero else None
-    measured = fabric.broadcast(measured)
+    # By one process: batch statistics may differ between them, and its weights are those that are saved.
+    validation: Validation | None = job.task.validate(job.model) if fabric.is_global_zero else None
+    validation = fabric.broadcast(validation)
     record = Epoch(
         epoch=epoch + 1,
         loss=state.mean_loss,
         accuracy=state.accuracy,
-        validation_loss=None if measured is None else measured.loss,
-        validation_accuracy=None if measured is None else measured.accuracy,
+        validation_loss=None if validation is None else validation.loss,
+        validation_accuracy=None if validation is None else validation.accuracy,
         rate=rate,
         seconds=state.seconds + time.perf_counter() - began,
         samples_per_second=state.samples / state.seconds,
@@ -183,7 +185,7 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
 
 
 def _batches(job: Job, epoch: int, done: int, rank: int, processes: int) -> Iterator[Batch]:
-    """One process's shares of the batches of an epoch after those that are done; the next is made meanwhile."""
+    """One process's shares of an epoch's remaining batches; a thread prepares the next one in the background."""
     order = np.random.default_rng([ORDER, job.seed, epoch]).permutation(len(job.task))
     parts = np.array_split(order, job.steps)
 
@@ -191,19 +193,19 @@ def _batches(job: Job, epoch: int, done: int, rank: int, processes: int) -> Iter
         generator = np.random.default_rng([AUGMENTATION, job.seed, epoch, step, rank])
         return job.task.batch(_share(parts[step], rank, processes), generator)
 
-    # A batch in memory is ready in 1% of a step, but one from a cold disk, or for a GPU, is not.
+    # A batch from memory takes 1% of a step, but one from a cold disk, or for a GPU, takes longer.
     with ThreadPoolExecutor(1, "batches") as thread:
-        coming = thread.submit(prepared, done) if done < job.steps else None
+        upcoming = thread.submit(prepared, done) if done < job.steps else None
         for step in range(done, job.steps):
-            batch = coming.result() if coming else prepared(step)
-            coming = thread.submit(prepared, step + 1) if step + 1 < job.steps else None
+            batch = upcoming.result() if upcoming else prepared(step)
+            upcoming = thread.submit(prepared, step + 1) if step + 1 < job.steps else None
             yield batch
 
 
 def _share(indices: NDArray[np.int64], rank: int, processes: int) -> NDArray[np.int64]:
-    """A process's part of a batch. All parts are of one size, so that the mean of their gradients is the batch's.
+    """A process's share of a batch. All shares have one size, so that the mean of their gradients is the batch's.
 
-    Where a batch cannot be shared equally, its first samples are used twice.
+    If a batch cannot be shared equally, its first samples are used twice.
 
     Example:
         >>> [_share(np.array([7, 8, 9]), rank, 2).tolist() for rank in (0, 1)]
@@ -213,24 +215,25 @@ def _share(indices: NDArray[np.int64], rank: int, processes: int) -> NDArray[np.
     return np.resize(indices, size)[rank::processes]
 
 
-def _seed(*words: int) -> int:
-    """One number from several, for generators that take one."""
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def _seed(*numbers: int) -> int:
+    """One seed from several numbers, for generators that take a single one."""
+    # Shifted by one bit: torch takes signed 64-bit seeds.
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _broken(what: str, epoch: int, step: int, job: Job, rate: float) -> DataError:
     return DataError(
         f"{what} NaN or infinite in epoch {epoch + 1}, step {step + 1} of {job.steps}, at rate {rate:.3g}. "
         f"Train at a lower rate than {job.recipe.rate:g}, or set clip_norm in the recipe"
-        + (f"; {job.path} is from before." if job.path and job.path.is_file() else ".")
+        + (f"; {job.path} holds the state before that." if job.path and job.path.is_file() else ".")
     )
 
 
 class _Bar:
-    """A progress bar where standard error is a terminal, and a line in the log for each epoch."""
+    """A progress bar if standard error is a terminal, and a line in the log for each epoch."""
 
-    def __init__(self, job: Job, state: TrainingState, wanted: bool) -> None:
-        self.shown = wanted and sys.stderr.isatty()
+    def __init__(self, job: Job, state: TrainingState, enabled: bool) -> None:
+        self.shown = enabled and sys.stderr.isatty()
         self.epochs, self.steps, self.task = job.recipe.epochs, job.steps, job.task
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -252,27 +255,27 @@ class _Bar:
         self.progress.stop()
 
     def step(self, state: TrainingState) -> None:
-        """Shows where the running epoch stands."""
+        """Shows the progress of the running epoch."""
         epoch = len(state.epochs)
         self.progress.update(
             self.line,
             completed=epoch * self.steps + state.step,
             description=f"epoch {epoch + 1}/{self.epochs}",
             note="  ".join(
-                [*self.task.words(state.mean_loss, state.accuracy), f"{state.samples / state.seconds:.0f} samples/s"]
+                [*self.task.summary(state.mean_loss, state.accuracy), f"{state.samples / state.seconds:.0f} samples/s"]
             ),
         )
 
     def epoch(self, record: Epoch) -> None:
-        """Says in the log what an epoch gave."""
-        measured = None
+        """Logs an epoch."""
+        validation = None
         if record.validation_loss is not None:
-            measured = Measured(record.validation_loss, record.validation_accuracy)
+            validation = Validation(record.validation_loss, record.validation_accuracy)
         log.info(
             "epoch %d/%d: %s, rate %.3g, %.1f s, %.0f samples/s",
             record.epoch,
             self.epochs,
-            ", ".join(self.task.words(record.loss, record.accuracy, measured)),
+            ", ".join(self.task.summary(record.loss, record.accuracy, validation)),
             record.rate,
             record.seconds,
             record.samples_per_second,

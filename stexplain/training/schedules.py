@@ -1,6 +1,6 @@
 """The optimizer of a recipe, and its learning rate as a function of the step.
 
-A rate that is a function of the step keeps no state, so that a resumed run has nothing to restore but its place.
+A rate that is a function of the step has no state, so that a resumed run needs only its step.
 """
 
 import math
@@ -29,7 +29,7 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
       & Topin 2018, in the two-phase form that torch's `OneCycleLR` has; momentum stays as it is).
 
     Args:
-        recipe: its `rate`, `schedule`, `milestones`, `decay` and `epochs` count.
+        recipe: its `rate`, `schedule`, `milestones`, `decay` and `epochs` are used.
         step: from 0, over all epochs.
         steps: in one epoch.
 
@@ -43,12 +43,13 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     """
     total = recipe.epochs * steps
     if recipe.schedule == "step":
+        # Each milestone that was reached multiplies the rate by `decay` once.
         passed = sum(step // steps >= milestone for milestone in recipe.milestones)
         return recipe.rate * recipe.decay**passed
     if recipe.schedule == "cosine":
         return _half_cosine(recipe.rate, 0.0, step / total)
     start = recipe.rate / START
-    # Fewer than four steps in all leave no room to rise.
+    # With fewer than four steps in all there is no room to rise: `top` is 0.
     top, last = max(RISE * total - 1, 0.0), total - 1
     if step < top:
         return _half_cosine(start, recipe.rate, step / top)
@@ -62,11 +63,11 @@ def _half_cosine(first: float, last: float, share: float) -> float:
 def make_optimizer(recipe: Recipe, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer of a recipe: SGD, AdamW with the momentum as its first beta, or RMSProp.
 
-    RMSProp forgets squares of gradients by 0.9 a step, as in the framework that STGCN (Yu et al. 2018) was trained in;
-    torch's own choice is 0.99.
+    RMSProp's decay of squared gradients is 0.9, as in TensorFlow, in which STGCN (Yu et al. 2018) was trained; torch's
+    default is 0.99.
 
     Args:
-        recipe: its `optimizer`, `rate`, `momentum`, `nesterov` and `weight_decay` count.
+        recipe: its `optimizer`, `rate`, `momentum`, `nesterov` and `weight_decay` are used.
         parameters: of the model.
     """
     if recipe.optimizer == "adamw":
@@ -81,6 +82,7 @@ def make_optimizer(recipe: Recipe, parameters: Iterable[torch.nn.Parameter]) -> 
         parameters,
         lr=recipe.rate,
         momentum=recipe.momentum,
+        # torch refuses Nesterov without momentum.
         nesterov=recipe.nesterov and recipe.momentum > 0,
         weight_decay=recipe.weight_decay,
     )

@@ -1,7 +1,7 @@
-"""Where a training stands, as one file: enough to go on after a kill as if nothing had happened.
+"""The state of a training as one checkpoint file, from which a killed training resumes.
 
-The file is safetensors: model and optimizer tensors by name, the rest as JSON in its header. One file, because a
-rename of one file is whole or nothing, which two files or a folder are not. Nothing in it is executed when read.
+The file is safetensors: model and optimizer tensors by name, the rest as JSON in its header. It is one file, because
+renaming one file is atomic, unlike two files or a folder. Reading it executes nothing.
 """
 
 import json
@@ -16,25 +16,25 @@ from torch import nn
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write
 
-FORMAT = 2
+FORMAT = 3
 Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch gave.
+    """The results of an epoch.
 
     Attributes:
         epoch: from 1.
-        loss: mean cross-entropy over the training samples, in nats, as seen while training; of forecasts, the mean
+        loss: mean cross-entropy over the training samples, in nats, as seen while training; for forecasts, the mean
             absolute error over the observed targets, in their unit.
-        accuracy: share of training samples that were right while training, with augmentation and dropout, in [0, 1];
-            none of forecasts.
+        accuracy: share of training samples classified correctly while training, with augmentation and dropout, in
+            [0, 1]; none for forecasts.
         validation_loss: the same as `loss`, over the validation samples after the epoch; none without them.
-        validation_accuracy: share right of them, in [0, 1]; none of forecasts.
+        validation_accuracy: share of them classified correctly, in [0, 1]; none for forecasts.
         rate: the learning rate of the last step.
         seconds: of wall time, validation included.
-        samples_per_second: training samples by wall time, validation left out.
+        samples_per_second: training samples by wall time, without validation.
     """
 
     epoch: int
@@ -49,26 +49,26 @@ class Epoch:
 
 @dataclass
 class TrainingState:
-    """Where a training stands.
+    """The state of a training.
 
     Attributes:
         epochs: the finished ones.
         step: finished steps of the running epoch.
-        loss: sum of the loss over what counted in the running epoch.
-        count: how much that is: samples, or observed targets.
-        right: how many samples were right; none of forecasts.
+        loss: sum of the loss over the running epoch's samples, or observed targets.
+        count: how many these are.
+        correct: how many samples were classified correctly; none for forecasts.
         samples: how many samples were trained on.
-        seconds: that the running epoch took until now.
+        seconds: wall time of the running epoch so far.
         best: the epoch (from 1) that is the best on validation, the earliest of equals; none without validation.
         stopped: whether training stopped early.
-        best_weights: the model's tensors after the best epoch, where the recipe asks for them.
+        best_weights: the model's tensors after the best epoch, if the recipe selects it.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
     step: int = 0
     loss: float = 0.0
     count: int = 0
-    right: int | None = None
+    correct: int | None = None
     samples: int = 0
     seconds: float = 0.0
     best: int | None = None
@@ -77,29 +77,30 @@ class TrainingState:
 
     @property
     def mean_loss(self) -> float:
-        """Of the running epoch; zero while nothing counted."""
+        """Mean loss of the running epoch; zero before its first step."""
         return self.loss / max(self.count, 1)
 
     @property
     def accuracy(self) -> float | None:
-        """Of the running epoch; none of forecasts."""
-        return None if self.right is None else self.right / max(self.samples, 1)
+        """Accuracy of the running epoch; none for forecasts."""
+        return None if self.correct is None else self.correct / max(self.samples, 1)
 
     def finish_epoch(self, epoch: Epoch, patience: int | None, score: Callable[[Epoch], float | None]) -> bool:
-        """Closes the running epoch, and says whether it is the best on validation so far.
+        """Closes the running epoch, and returns whether it is the best on validation so far.
 
         Args:
-            epoch: what it gave.
-            patience: stop when so many epochs in a row were not better than the best one; none: never.
+            epoch: its results.
+            patience: stop after so many epochs in a row without a better one; none: never.
             score: how good an epoch is on validation, the higher the better; none without validation.
         """
         self.epochs.append(epoch)
-        self.step, self.loss, self.count, self.right, self.samples, self.seconds = 0, 0.0, 0, None, 0, 0.0
-        reached = score(epoch)
-        if reached is None:
+        self.step, self.loss, self.count, self.correct, self.samples, self.seconds = 0, 0.0, 0, None, 0, 0.0
+        value = score(epoch)
+        if value is None:
             return False
         best = None if self.best is None else score(self.epochs[self.best - 1])
-        if best is None or reached > best:
+        # Strictly better: of equal epochs the earliest is the best.
+        if best is None or value > best:
             self.best = epoch.epoch
             return True
         self.stopped = patience is not None and self.best is not None and epoch.epoch - self.best >= patience
@@ -113,17 +114,17 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     fingerprint: Mapping[str, Any],
 ) -> None:
-    """Writes where a training stands: temporary, then renamed.
+    """Writes the state of a training: to a temporary file, which is then renamed.
 
     Args:
         path: of the file.
         state: of the training.
-        model: its parameters and buffers are kept.
-        optimizer: its state tensors are kept; its learning rate is not, being a function of the step.
-        fingerprint: what the training is of, as JSON.
+        model: its parameters and buffers are saved.
+        optimizer: its state tensors are saved; its learning rate is a function of the step and is not saved.
+        fingerprint: what distinguishes the training from others, as JSON.
 
     Raises:
-        DataError: where it cannot be written.
+        DataError: if the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -148,8 +149,8 @@ def load_state(
     """Reads where a training stands into the model and the optimizer.
 
     Raises:
-        DataError: where the file is broken.
-        InputError: where it is of another training; names each difference.
+        DataError: if the file is broken.
+        InputError: if it is of another training; names each difference.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -159,16 +160,14 @@ def load_state(
             header = json.loads((file.metadata() or {}).get("stexplain.training", "{}"))
             tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is not a whole checkpoint of a training: {error}. {remedy}") from error
+        raise DataError(f"{path} is not a complete training checkpoint: {error}. {remedy}") from error
     if header.get("format") != FORMAT:
-        raise DataError(
-            f"{path} is format {header.get('format')} of a training's checkpoint; wanted {FORMAT}. {remedy}"
-        )
+        raise DataError(f"{path}: got training checkpoint format {header.get('format')}; expected {FORMAT}. {remedy}")
     differences = list(_differences("", header["fingerprint"], fingerprint))
     if differences:
         raise InputError(
             f"{path} is the checkpoint of another training: "
-            + "; ".join(f"{key} is {was} there, {now} here" for key, was, now in differences)
+            + "; ".join(f"{key} is {saved} there, {now} here" for key, saved, now in differences)
             + ". Give another folder as `out`, or remove the file to start over."
         )
     model.load_state_dict(_under("model.", tensors))
@@ -179,13 +178,14 @@ def load_state(
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Fills an optimizer's state in the memory layout of its parameters, as its own steps would have left it."""
+    """Restores an optimizer's state in the memory layout of its parameters, as its own steps would have left it."""
     fresh = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, Tensors] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
         parameter = parameters[int(index)]
+        # Another memory layout would change the order of sums, and so the last bits of the weights.
         if tensor.shape == parameter.shape:
             tensor = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
         state.setdefault(int(index), {})[name] = tensor
@@ -193,23 +193,27 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
 
 
 def _plain(tensors: Mapping[str, torch.Tensor]) -> Tensors:
-    """Each tensor in memory of its own: safetensors refuses shared and strided ones."""
+    """Contiguous copies of the tensors, because safetensors refuses shared and strided memory."""
     return {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
 
 
 def _under(prefix: str, tensors: Tensors) -> Tensors:
+    """The tensors whose names have a prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _differences(at: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
-    """Where two nested JSON values differ, as (place, was, now)."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        keys = list(dict.fromkeys([*was, *now]))
+def _differences(key: str, saved: Any, now: Any) -> list[tuple[str, Any, Any]]:
+    """The differences of two nested JSON values, as (key, saved, now)."""
+    if isinstance(saved, Mapping) and isinstance(now, Mapping):
+        # dict.fromkeys keeps the order of the keys, where a set would not.
+        names = list(dict.fromkeys([*saved, *now]))
         return [
-            found
-            for key in keys
-            for found in _differences(f"{at}.{key}" if at else key, was.get(key, "missing"), now.get(key, "missing"))
+            difference
+            for name in names
+            for difference in _differences(
+                f"{key}.{name}" if key else name, saved.get(name, "missing"), now.get(name, "missing")
+            )
         ]
-    return [] if was == now else [(at, repr(was), repr(now))]
+    return [] if saved == now else [(key, repr(saved), repr(now))]

@@ -1,4 +1,4 @@
-"""What is trained for: classes by cross-entropy, or forecasts by their absolute error. The loop is the same."""
+"""Training tasks: classification by cross-entropy, forecasting by absolute error. The training loop is the same."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from stexplain.data.samples import Batch
 from stexplain.data.scaler import Scaler
 from stexplain.errors import DataError, InputError
-from stexplain.training.evaluate import answers, check_classes, check_logits
+from stexplain.training.evaluate import check_classes, check_logits, predict_logits
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 from stexplain.training.state import Epoch
 
@@ -28,69 +28,69 @@ VALIDATION_BATCH = 64
 
 @dataclass(frozen=True)
 class Step:
-    """What a batch gave.
+    """The result of a training step.
 
     Attributes:
-        loss: the mean over what counts, to be differentiated.
-        count: how much counts, a number as a tensor: samples, or observed targets.
-        right: how many samples were right; none where that means nothing.
+        loss: the mean over samples, or observed targets, to be differentiated.
+        count: how many these are, a number as a tensor.
+        correct: how many samples were classified correctly; none for forecasts.
     """
 
     loss: torch.Tensor
     count: torch.Tensor
-    right: torch.Tensor | None
+    correct: torch.Tensor | None
 
 
-class Measured(NamedTuple):
-    """What the validation part gave: mean loss, and the share that was right, where that means something."""
+class Validation(NamedTuple):
+    """The result on the validation split: mean loss, and the accuracy of a classifier."""
 
     loss: float
     accuracy: float | None
 
 
 class Task(Protocol):
-    """What a training loop asks of what it trains for."""
+    """The data, loss and validation of a training, as the training loop uses them."""
 
     def __len__(self) -> int:
-        """How many training samples there are."""
+        """The number of training samples."""
         ...
 
     def batch(self, indices: NDArray[np.int64], generator: np.random.Generator) -> Batch:
-        """Training samples, with random changes."""
+        """Training samples, augmented."""
         ...
 
     def step(self, model: nn.Module, batch: Any) -> Step:
-        """Asks the model about a batch."""
+        """The loss of the model on a batch."""
         ...
 
-    def validate(self, model: nn.Module) -> Measured | None:
-        """Measures on the validation part, where there is one, in eval mode."""
+    def validate(self, model: nn.Module) -> Validation | None:
+        """Evaluates on the validation split, if there is one, in eval mode."""
         ...
 
     def score(self, epoch: Epoch) -> float | None:
-        """How good an epoch is on validation; the higher, the better."""
+        """The validation score of an epoch; higher is better."""
         ...
 
-    def words(self, loss: float, accuracy: float | None, validation: Measured | None = None) -> list[str]:
-        """These numbers in words, for a person who watches."""
+    def summary(self, loss: float, accuracy: float | None, validation: Validation | None = None) -> list[str]:
+        """These numbers as text, for the progress bar and the log."""
         ...
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this data from other, as JSON."""
+        """What distinguishes this data from other data, as JSON."""
         ...
 
 
 class Classification:
-    """Classes, by mean cross-entropy; the better epoch has the higher accuracy.
+    """Classification by mean cross-entropy; the better epoch has the higher accuracy.
 
     Args:
         model: to be trained.
-        train: the training samples; given as the recipe samples them.
-        validation: likewise, or none.
+        train: the training split, preprocessed by the recipe.
+        validation: the validation split, or none.
         recipe: of the training.
 
     Raises:
-        InputError: where a part is empty, classes do not fit, or the parts share samples.
+        InputError: if a split is empty, classes do not fit, or the splits share samples.
     """
 
     def __init__(self, model: nn.Module, train: "Clips", validation: "Clips | None", recipe: "Recipe"):
@@ -101,11 +101,14 @@ class Classification:
             check_classes(model, validation, "validation")
             self.validation = validation.with_recipe(recipe)
             if list(validation.classes) != list(train.classes):
-                raise InputError("validation has other classes than train. Take both from one dataset and protocol.")
+                raise InputError(
+                    "validation: got other classes than train; expected the same. Take both from one dataset and "
+                    "protocol."
+                )
             if shared := set(validation.ids) & set(train.ids):
                 raise InputError(
-                    f"validation shares {len(shared)} samples with train, such as {min(shared)!r}. "
-                    "Take them from two splits of one protocol."
+                    f"validation: got {len(shared)} samples of train, such as {min(shared)!r}; expected none. Take two "
+                    "splits of one protocol."
                 )
 
     def __len__(self) -> int:
@@ -116,28 +119,28 @@ class Classification:
         return self.train.batch(indices, generator)
 
     def step(self, model: nn.Module, batch: Batch) -> Step:
-        """Mean cross-entropy, and how many were right."""
+        """Mean cross-entropy, and the number of correct predictions."""
         logits = model(batch.x, batch.valid)
         check_logits(logits, len(batch), self.train.classes)
-        right = (logits.detach().argmax(1) == batch.label).sum()
-        return Step(cross_entropy(logits, batch.label), torch.full_like(right, len(batch)), right)
+        correct = (logits.detach().argmax(1) == batch.label).sum()
+        return Step(cross_entropy(logits, batch.label), torch.full_like(correct, len(batch)), correct)
 
-    def validate(self, model: nn.Module) -> Measured | None:
+    def validate(self, model: nn.Module) -> Validation | None:
         """Mean cross-entropy and accuracy."""
         if self.validation is None:
             return None
-        logits = answers(model, self.validation, VALIDATION_BATCH)
+        logits = predict_logits(model, self.validation, VALIDATION_BATCH)
         labels = torch.as_tensor(np.asarray(self.validation.labels, dtype=np.int64))
-        return Measured(float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean()))
+        return Validation(float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean()))
 
     def score(self, epoch: Epoch) -> float | None:
         """The accuracy on validation."""
         return epoch.validation_accuracy
 
-    def words(self, loss: float, accuracy: float | None, validation: Measured | None = None) -> list[str]:
-        """Loss and accuracy, and accuracy on validation."""
-        said = [f"loss {loss:.4f}", f"accuracy {accuracy:.3f}"]
-        return said if validation is None else [*said, f"validation {validation.accuracy:.3f}"]
+    def summary(self, loss: float, accuracy: float | None, validation: Validation | None = None) -> list[str]:
+        """Loss and accuracy, and validation accuracy."""
+        parts = [f"loss {loss:.4f}", f"accuracy {accuracy:.3f}"]
+        return parts if validation is None else [*parts, f"validation {validation.accuracy:.3f}"]
 
     def fingerprint(self) -> dict[str, Any]:
         """Names and labels of the samples."""
@@ -148,16 +151,16 @@ class Classification:
 
 
 class Forecasting:
-    """Forecasts, by their mean absolute error over observed targets; the better epoch has the lower one.
+    """Forecasting by mean absolute error over observed targets; the better epoch has the lower error.
 
     Args:
         model: to be trained.
-        train: the training part.
-        validation: a later part, or none.
+        train: the training split.
+        validation: a later split, or none.
         recipe: of the training.
 
     Raises:
-        InputError: where a part is empty, does not fit the model, the parts share frames, or the recipe is for clips.
+        InputError: if a split is empty or does not fit the model, the splits share frames, or the recipe is for clips.
     """
 
     def __init__(
@@ -165,35 +168,37 @@ class Forecasting:
     ):
         if recipe.frames is not None:
             raise InputError(
-                f"this recipe ({recipe.summary}) samples clips, {recipe.frames} frames each, and a series came. Take a "
-                "recipe without `frames` and `sampling`, of a model for forecasts."
+                f"recipe: got one that samples clips of {recipe.frames} frames ({recipe.summary}) for a series; "
+                "expected a recipe without `frames` and `sampling`, of a forecaster."
             )
         check_series(model, train, "train")
         if validation is not None:
             check_series(model, validation, "validation")
             _check_apart(train, validation)
         self.train, self.validation = train, validation
-        self.asking = ForecasterCall.of(model)
+        self.call = ForecasterCall.of(model)
 
     def __len__(self) -> int:
         return len(self.train)
 
     def set_scaler(self, model: nn.Module) -> None:
-        """Gives a model that can be told a scaler, and has none yet, that of the training part."""
-        if getattr(model, "scaler", self) is None and callable(tell := getattr(model, "set_scaler", None)):
-            tell(Scaler.fit(self.train))
+        """Fits a scaler to the training split for a model that takes one and has none yet."""
+        # The default `self` tells a model without the attribute from one whose scaler is not set.
+        if getattr(model, "scaler", self) is None and callable(set_scaler := getattr(model, "set_scaler", None)):
+            set_scaler(Scaler.fit(self.train))
 
     def batch(self, indices: NDArray[np.int64], generator: np.random.Generator) -> "WindowBatch":
-        """Training windows; nothing about them is random."""
+        """Training windows; they are not augmented."""
         return self.train.batch(indices)
 
     def step(self, model: nn.Module, batch: "WindowBatch") -> Step:
         """Mean absolute error over the observed targets."""
-        total, count = _absolute(self.asking(model, batch), batch)
+        total, count = _absolute(self.call(model, batch), batch)
+        # A batch may have no observed target at all: its loss is then 0.
         return Step(total / count.clamp(min=1), count, None)
 
-    def validate(self, model: nn.Module) -> Measured | None:
-        """Mean absolute error over the observed targets of the whole part."""
+    def validate(self, model: nn.Module) -> Validation | None:
+        """Mean absolute error over the observed targets of the whole split."""
         if self.validation is None:
             return None
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
@@ -203,26 +208,28 @@ class Forecasting:
         try:
             with torch.inference_mode():
                 for batch in self.validation.batches(VALIDATION_BATCH):
-                    moved = batch.to(device)
-                    sums = _absolute(self.asking(model, moved).double(), moved)
-                    total, count = total + float(sums[0]), count + float(sums[1])
+                    windows = batch.to(device)
+                    error, observed = _absolute(self.call(model, windows).double(), windows)
+                    total, count = total + float(error), count + float(observed)
         finally:
             model.train(was_training)
         if not count:
-            raise DataError("the validation part holds no observed target. Is `missing` right, or the split?")
-        return Measured(total / count, None)
+            raise DataError(
+                "validation: got no observed target; expected at least one. Is `missing` right, or the split?"
+            )
+        return Validation(total / count, None)
 
     def score(self, epoch: Epoch) -> float | None:
-        """The error on validation, negative."""
+        """The negative validation error."""
         return None if epoch.validation_loss is None else -epoch.validation_loss
 
-    def words(self, loss: float, accuracy: float | None, validation: Measured | None = None) -> list[str]:
-        """The error, and that on validation, in the target's unit."""
-        said = [f"MAE {loss:.3f} {self.train.unit}"]
-        return said if validation is None else [*said, f"validation {validation.loss:.3f} {self.train.unit}"]
+    def summary(self, loss: float, accuracy: float | None, validation: Validation | None = None) -> list[str]:
+        """Error and validation error, in the target's unit."""
+        parts = [f"MAE {loss:.3f} {self.train.unit}"]
+        return parts if validation is None else [*parts, f"validation {validation.loss:.3f} {self.train.unit}"]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Sizes of the parts, and what their first and last windows hold."""
+        """Sizes of the splits, and the data of their first and last windows."""
         return {
             name: None if part is None else _windows(part)
             for name, part in (("train", self.train), ("validation", self.validation))
@@ -230,18 +237,20 @@ class Forecasting:
 
 
 def _absolute(forecast: torch.Tensor, batch: "WindowBatch") -> tuple[torch.Tensor, torch.Tensor]:
-    """The sum of absolute errors over the observed targets, and how many these are."""
+    """The sum of absolute errors over the observed targets, and their number."""
     error = (forecast - batch.y).abs().masked_fill(~batch.y_observed, 0.0)
     return error.sum(), batch.y_observed.sum()
 
 
 def _check_apart(train: "WindowedSeries", validation: "WindowedSeries") -> None:
-    """Refuses parts of one series that share frames."""
+    """Refuses splits of one series that share frames."""
     if train._source is not validation._source:
         return
     shared = np.intersect1d(train.covered, validation.covered)
     if shared.size:
-        raise InputError(f"validation shares {shared.size} frames with train. Take both from `WindowedSeries.split`.")
+        raise InputError(
+            f"validation: got {shared.size} frames of train; expected none. Take both from `WindowedSeries.split`."
+        )
 
 
 def _samples(clips: "Clips") -> dict[str, Any]:
@@ -250,6 +259,7 @@ def _samples(clips: "Clips") -> dict[str, Any]:
 
 
 def _windows(series: "WindowedSeries") -> dict[str, Any]:
+    # The first and last window stand for all: hashing a whole series would take longer than an epoch.
     ends = series.batch([0, len(series) - 1])
     return {
         "count": len(series),
@@ -257,7 +267,7 @@ def _windows(series: "WindowedSeries") -> dict[str, Any]:
         "horizon": series.horizon,
         "starts": _hash(series.starts.tobytes()),
         "channels": list(series.channels),
-        "readings": _hash(*(part.numpy().tobytes() for part in (ends.x, ends.y, ends.observed, ends.y_observed))),
+        "observations": _hash(*(part.numpy().tobytes() for part in (ends.x, ends.y, ends.observed, ends.y_observed))),
     }
 
 
@@ -268,17 +278,17 @@ def _hash(*parts: bytes) -> str:
 def task_of(
     model: nn.Module, train: "Clips | WindowedSeries", validation: "Clips | WindowedSeries | None", recipe: "Recipe"
 ) -> "Classification | Forecasting":
-    """What to train for on this data: a series is forecast, clips are told apart.
+    """The task for the data: a series is forecast, clips are classified.
 
     Raises:
-        InputError: where the parts are of two kinds, or do not fit the model.
+        InputError: if the splits are of two kinds, or do not fit the model.
     """
     from stexplain.data.series import WindowedSeries
 
     if isinstance(train, WindowedSeries):
         if validation is not None and not isinstance(validation, WindowedSeries):
-            raise InputError(f"train is a series and validation a {type(validation).__name__}; wanted a series.")
+            raise InputError(f"validation: got a {type(validation).__name__}; expected a series, as train is one.")
         return Forecasting(model, train, validation, recipe)
     if isinstance(validation, WindowedSeries):
-        raise InputError(f"validation is a series and train a {type(train).__name__}; wanted two of one kind.")
+        raise InputError(f"validation: got a series; expected a {type(train).__name__}, as train is one.")
     return Classification(model, train, validation, recipe)

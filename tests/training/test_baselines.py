@@ -81,7 +81,7 @@ def test_both_are_evaluated_on_the_same_targets() -> None:
 
 def test_wrong_calls_are_named() -> None:
     train, _, test = series(speeds(200)).split()
-    with pytest.raises(InputError, match="needs times"):
+    with pytest.raises(InputError, match="got no times"):
         historical_average(train, test)
     with pytest.raises(InputError, match="train has nodes 4 and series 3"):
         persistence(train, series(speeds()[:, :3], graph=None))

@@ -82,21 +82,21 @@ def test_wrong_calls_are_named() -> None:
         with pytest.raises(InputError, match=match):
             evaluate(model, clips, **options)  # type: ignore[arg-type]
 
-    asked(Probe(3), StandInClips(0), "clips holds no samples")
-    asked(Probe(3), StandInClips(4, 1), "needs at least 2")
-    asked(Probe(4), StandInClips(), "3 classes and the model 4")
-    asked(Probe(3), StandInClips(), "batch is 0", batch=0)
+    asked(Probe(3), StandInClips(0), "clips: got no samples")
+    asked(Probe(3), StandInClips(4, 1), "got 1 class; expected at least 2")
+    asked(Probe(4), StandInClips(), "got 3 classes; expected the model's 4")
+    asked(Probe(3), StandInClips(), "batch: got 0", batch=0)
     outside = StandInClips()
     outside.labels[5] = -1
     asked(Probe(3), outside, "1 labels outside 0 to 2, the first -1 of sample 'clip5'")
     named = Probe(3)
     named.class_names = ["class 0", "throw", "class 2"]  # type: ignore[assignment]
-    asked(named, StandInClips(), "'throw' is 'class 1' there")
+    asked(named, StandInClips(), "got 'class 1' in the place of 'throw'")
     placed = Probe(3)
     placed.graph = StandInClips().graph  # type: ignore[assignment]
     other = StandInClips()
     other.graph.nodes = other.graph.nodes[::-1]
-    asked(placed, other, "another graph")
+    asked(placed, other, "got a graph of .* in their order")
     untold = Probe(4)
     del untold.classes
-    asked(untold, StandInClips(), r"shape \(24, 4\) to 24 samples of 3 classes")
+    asked(untold, StandInClips(), r"got shape \(24, 4\); expected \(24, 3\) for 24 samples of 3 classes")

@@ -22,7 +22,7 @@ from stexplain.training import tasks as training_tasks
 from stexplain.training.fit import CHECKPOINT
 from tests.training.standin import Probe, StandInClips, Straight, Unaugmented, assert_same, recipe
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def trained(asked: Any, clips: Any = None, *, model: Probe | None = None, **options: Any) -> tuple[Probe, History]:
@@ -32,16 +32,16 @@ def trained(asked: Any, clips: Any = None, *, model: Probe | None = None, **opti
     )
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, right: list[int]) -> None:
-    """Makes validation find, after each epoch, so many of its samples right."""
-    coming = iter(right)
+def scripted(monkeypatch: pytest.MonkeyPatch, correct: list[int]) -> None:
+    """Makes validation count, after each epoch, so many of its samples as correct."""
+    counts = iter(correct)
 
-    def answers(model: torch.nn.Module, clips: Any, batch: int) -> torch.Tensor:
+    def predict_logits(model: torch.nn.Module, clips: Any, batch: int) -> torch.Tensor:
         logits = torch.nn.functional.one_hot(torch.as_tensor(clips.labels), 3).float()
-        logits[next(coming) :] *= -1
+        logits[next(counts) :] *= -1
         return logits
 
-    monkeypatch.setattr(training_tasks, "answers", answers)
+    monkeypatch.setattr(training_tasks, "predict_logits", predict_logits)
 
 
 def test_a_few_samples_are_learned_by_heart() -> None:
@@ -180,7 +180,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path: Path, content: bytes | str) ->
         path.write_bytes(path.read_bytes()[:-10])
     else:
         path.write_bytes(content)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"not a whole checkpoint.*Remove it"):
+    with pytest.raises(DataError, match=r"not a complete training checkpoint.*Remove it"):
         trained(recipe(), out=tmp_path)
 
 
@@ -247,14 +247,14 @@ def test_wrong_calls_are_named() -> None:
         with pytest.raises(InputError, match=match):
             trained(what or recipe(), clips, **options)
 
-    asked("train holds no samples", StandInClips(0))
-    asked("validation holds no samples", validation=StandInClips(0))
-    asked("4 classes and the model 3", StandInClips(classes=4))
-    asked("validation shares 9 samples with train, such as 'clip0'", validation=StandInClips(9))
-    asked("asks for patience, which needs a validation part", what=recipe(patience=3))
-    asked('asks for select = "best", which needs', what=recipe(select="best"))
-    asked("seed is -1", seed=-1)
-    asked("a batch of 8 cannot be shared equally by 3 devices", devices=3)
+    asked("train: got no samples", StandInClips(0))
+    asked("validation: got no samples", validation=StandInClips(0))
+    asked("got 4 classes; expected the model's 3", StandInClips(classes=4))
+    asked("validation: got 9 samples of train, such as 'clip0'", validation=StandInClips(9))
+    asked("validation: got None; expected a split, because the recipe has patience", what=recipe(patience=3))
+    asked('the recipe has select = "best"', what=recipe(select="best"))
+    asked("seed, devices: got -1", seed=-1)
+    asked("devices: got 3; expected a divisor of the recipe's batch of 8", devices=3)
     outside = StandInClips()
     outside.labels[:2] = 3
     asked("2 labels outside 0 to 2, the first 3 of sample 'clip0'", outside)

@@ -14,7 +14,7 @@ from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster
 from stexplain.training import History, evaluate_forecast, fit, graph_ablation
 from stexplain.training.fit import CHECKPOINT
-from stexplain.training.tasks import Forecasting, Measured
+from stexplain.training.tasks import Forecasting, Validation
 from tests.training.roads import NODES, forecaster, network, recipe, series, speeds
 from tests.training.standin import Probe, StandInClips, assert_same
 from tests.training.standin import recipe as clip_recipe
@@ -118,8 +118,8 @@ def test_another_training_s_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_patience_ends_a_training_that_gets_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    coming = iter([5.0, 4.0, 4.5, 4.0, 1.0])
-    monkeypatch.setattr(Forecasting, "validate", lambda self, model: Measured(next(coming), None))
+    losses = iter([5.0, 4.0, 4.5, 4.0, 1.0])
+    monkeypatch.setattr(Forecasting, "validate", lambda self, model: Validation(next(losses), None))
     _, history = trained(recipe(epochs=5, batch=1000, patience=2, select="best"))
     assert [epoch.validation_loss for epoch in history.epochs] == [5.0, 4.0, 4.5, 4.0]
     assert history.stopped_early
@@ -173,11 +173,11 @@ def test_the_ablation_trains_the_same_without_the_graph() -> None:
     assert 0 < found.gain.low < found.gain.value < found.gain.high
     frame = found.to_frame([1, 2])
     assert frame["horizon"].tolist() == [1, 2, "all"]
-    np.testing.assert_allclose(frame["mae_without"] - frame["mae"], frame["mae_gain"])
+    np.testing.assert_allclose(frame["mae_without_graph"] - frame["mae"], frame["mae_gain"])
     # Beside itself, nothing is gained.
     again = graph_ablation(found.model, train, test, seed=1, **{**options, "recipe": recipe(epochs=1)})
     assert again.with_graph.minus(again.with_graph).value == 0
-    with pytest.raises(InputError, match="how to take its graph away is not known"):
+    with pytest.raises(InputError, match="expected an STGCNForecaster"):
         graph_ablation(torch.nn.Linear(1, 1), train, test, **options)  # type: ignore[arg-type]
 
 
@@ -186,17 +186,17 @@ def test_wrong_calls_are_named() -> None:
         with pytest.raises(kind, match=match):
             trained(what, **options)
 
-    asked("train holds no windows", train=TRAIN.subset(slice(0, 0)))
-    asked("validation shares 23 frames with train", validation=TRAIN.subset(slice(15, 30)), train=TRAIN)
-    asked("asks for patience, which needs a validation part", recipe(patience=2), validation=None)
-    asked("samples clips, 5 frames each, and a series came", clip_recipe())
-    asked("train has window 6 and the model 7", model=forecaster(window=7))
-    asked("no observed reading", train=series(np.full((40, NODES), np.nan)), kind=DataError, validation=None)
-    asked("train is a series and validation a StandInClips", validation=StandInClips())
-    with pytest.raises(InputError, match="validation is a series and train a StandInClips"):
+    asked("train: got no windows", train=TRAIN.subset(slice(0, 0)))
+    asked("validation: got 23 frames of train", validation=TRAIN.subset(slice(15, 30)), train=TRAIN)
+    asked("expected a split, because the recipe has patience", recipe(patience=2), validation=None)
+    asked("got one that samples clips of 5 frames", clip_recipe())
+    asked("train: got window 6; expected the model's 7", model=forecaster(window=7))
+    asked("no observed value of 'speed'", train=series(np.full((40, NODES), np.nan)), kind=DataError, validation=None)
+    asked("validation: got a StandInClips; expected a series", validation=StandInClips())
+    with pytest.raises(InputError, match="validation: got a series; expected a StandInClips"):
         fit(Probe(3), StandInClips(), recipe=clip_recipe(), validation=VALIDATION)  # type: ignore[arg-type]
     gone = speeds(60)
     gone[6:] = np.nan
     empty = series(gone).subset([0])
-    asked("no target of the training part is observed", train=empty, kind=DataError, validation=None)
-    asked("validation part holds no observed target", kind=DataError, validation=empty)
+    asked("train: got no observed target", train=empty, kind=DataError, validation=None)
+    asked("validation: got no observed target", kind=DataError, validation=empty)

@@ -8,7 +8,7 @@ from torch import nn
 from stexplain.data.scaler import Scaler
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import DataError, InputError
-from stexplain.training.forecast import METRICS, evaluate_forecast, evaluated, time_blocks
+from stexplain.training.forecast import METRICS, evaluate_forecast, forecast_errors, time_blocks
 from tests.reference import slow_forecast_errors
 from tests.training.roads import NODES, forecaster, series, speeds
 
@@ -109,7 +109,7 @@ def test_a_paired_difference_knows_what_is_hard_for_both() -> None:
     np.testing.assert_allclose(one.minus(other), [1.0, 1.0, 1.0], rtol=1e-5)
     assert one.score("mae").high - one.score("mae").low > 0.5
     np.testing.assert_allclose(other.minus(one, "mae", 2), [-1.0, -1.0, -1.0], rtol=1e-5)
-    with pytest.raises(InputError, match="other windows: 142 and 92"):
+    with pytest.raises(InputError, match="of other windows: 142 and 92"):
         one.minus(evaluate_forecast(Constant(), series(speeds(100))))
 
 
@@ -135,21 +135,21 @@ def test_wrong_calls_are_named() -> None:
             evaluate_forecast(model, part)
 
     part = series()
-    asked("holds no windows", Constant(), part.subset(slice(0, 0)))
-    asked("horizon 3 and the model 2", forecaster(horizon=2), part)
-    asked("channels_in 1 and the model 2", forecaster(channels_in=2), part)
-    asked("another graph than the model: 3 nodes and 4", forecaster(), series(speeds()[:, :3], graph=None))
-    asked(r"shape \(64, 2, 4\), laid out as 'b t n'; wanted 64 samples, 3 horizons", Constant(horizon=2), part)
+    asked("series: got no windows", Constant(), part.subset(slice(0, 0)))
+    asked("got horizon 3; expected the model's 2", forecaster(horizon=2), part)
+    asked("got channels_in 1; expected the model's 2", forecaster(channels_in=2), part)
+    asked("got a graph of 3 nodes; expected the model's 4 nodes", forecaster(), series(speeds()[:, :3], graph=None))
+    asked(r"got shape \(64, 2, 4\) in layout 'b t n'; expected 64 samples, 3 horizons", Constant(horizon=2), part)
     asked("NaN or infinite for the window '0'", Constant(float("nan")), part, DataError)
-    asked("no target of this part is observed", Constant(), series(np.full((20, NODES), np.nan)), DataError)
+    asked("series: got no observed target", Constant(), series(np.full((20, NODES), np.nan)), DataError)
     with pytest.raises(InputError, match="unknown metric"):
         evaluate_forecast(Constant(), part).score("mse")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="horizon is 4; wanted 1 to 3"):
+    with pytest.raises(InputError, match="horizon: got 4; expected 1 to 3"):
         evaluate_forecast(Constant(), part).score("mae", 4)
 
 
 def test_any_function_can_be_evaluated() -> None:
     part = series(speeds(40))
-    perfect = evaluated(lambda windows: windows.y, part)
+    perfect = forecast_errors(lambda windows: windows.y, part)
     assert not perfect.mae.any()
     assert perfect.score().value == 0
