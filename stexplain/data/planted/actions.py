@@ -29,6 +29,7 @@ class Span:
         return np.linspace(0.0, 1.0, self.frames)
 
 
+# The paths below are (outward, up, forward) of the trunk in arm lengths, from the shoulder, at phases of the span.
 Perform = Callable[[Pose, Person, Span, np.random.Generator], None]
 
 
@@ -37,9 +38,9 @@ class Action:
     """One action of the dataset and how it is performed.
 
     Attributes:
-        seconds: shortest and longest duration for a person of common tempo.
+        seconds: shortest and longest duration for a person of average tempo.
         perform: changes a pose within a span.
-        stays: whether the pose that `perform` leaves at the end of its span stays, as in sitting down.
+        stays: whether the pose at the end of the span stays, as in sitting down.
         legs: whether the action needs the other leg to stand on.
     """
 
@@ -52,17 +53,19 @@ class Action:
 def _path(span: Span, *points: tuple[float, Point]) -> Array:
     """A smooth path ``[frames, 3]`` through points at phases."""
     times, places = zip(*points, strict=True)
+    # Monotone between points: a plain cubic spline would overshoot them.
     return np.asarray(PchipInterpolator(times, np.array(places, dtype=float))(span.phase))
 
 
 def _wave(span: Span, first: float, last: float, cycles: float) -> Array:
     """A sine of so many cycles between two phases, nothing outside, ``[frames, 1]``."""
+    # The power 0.25 is an envelope: almost flat, and zero without a jump at both ends.
     inside = np.clip((span.phase - first) / (last - first), 0.0, 1.0)
     return (np.sin(2 * np.pi * cycles * inside) * np.sin(np.pi * inside) ** 0.25)[:, None]
 
 
 def _take_arm(pose: Pose, side: int, span: Span, path: Array, elbow: Point) -> None:
-    """Moves an arm along a path, whatever else it was about to do."""
+    """Moves an arm along a path; what it did before is blended out."""
     weight = fade(span, 0.18)
     frames = span.slice
     pose.wrists[side, frames] = (1 - weight) * pose.wrists[side, frames] + weight * path
@@ -70,6 +73,7 @@ def _take_arm(pose: Pose, side: int, span: Span, path: Array, elbow: Point) -> N
 
 
 def _take_leg(pose: Pose, side: int, span: Span, path: Array) -> None:
+    """Moves a leg along a path; what it did before is blended out."""
     weight = fade(span, 0.15)
     frames = span.slice
     pose.ankles[side, frames] = (1 - weight) * pose.ankles[side, frames] + weight * path
@@ -77,18 +81,20 @@ def _take_leg(pose: Pose, side: int, span: Span, path: Array) -> None:
 
 def fade(span: Span, share: float) -> Array:
     """The weight of a movement: 0 at both ends of its span, 1 between, with ramps of a share of it, ``[frames, 1]``."""
+    # A smooth step: no jump in speed, which would give the action's ends away.
     ramp = np.clip(np.minimum(span.phase, 1 - span.phase) / share, 0.0, 1.0)
     weight: Array = ramp * ramp * (3 - 2 * ramp)
     return weight[:, None]
 
 
 def _further(path: Array, person: Person, rng: np.random.Generator) -> Array:
-    """The path as far from the hanging arm as this person moves."""
+    """The path, with this person's amplitude: scaled about the hanging arm, a little different each time."""
     further: Array = HANGING + person.amplitude * rng.uniform(0.95, 1.05) * (path - HANGING)
     return further
 
 
 def _drink(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
+    # The glass is tilted one and a half times, so the hand rises at the mouth.
     tilt = 0.10 * np.maximum(_wave(span, 0.36, 0.70, 1.5), 0.0) * [0.0, 1.0, 0.2]
     mouth = (-0.10, 0.10, 0.42)
     path = _path(span, (0, HANGING), (0.15, (0.05, -0.60, 0.50)), (0.34, mouth), (0.72, mouth), (1, HANGING))
@@ -111,6 +117,7 @@ def _throw(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> 
 
 
 def _wave_hand(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
+    # Hand above the shoulder and aside, so that it is neither a salute nor a throw.
     raised = (0.55, 0.38, 0.25)
     path = _path(span, (0, HANGING), (0.12, (0.60, -0.50, 0.30)), (0.26, raised), (0.80, raised), (1, HANGING))
     swing = _wave(span, 0.22, 0.84, rng.choice([1.5, 2.0, 2.5])) * [0.28, 0.05, 0.0]
@@ -118,6 +125,7 @@ def _wave_hand(pose: Pose, person: Person, span: Span, rng: np.random.Generator)
 
 
 def _point(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
+    # Almost straight ahead, in a direction of its own each time.
     outward, up = rng.uniform(-0.05, 0.35), rng.uniform(-0.05, 0.15)
     far = (outward, up, 0.95)
     path = _path(span, (0, HANGING), (0.12, (0.15, -0.65, 0.55)), (0.30, far), (0.75, far), (1, HANGING))
@@ -159,6 +167,7 @@ def _cheer(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> 
 
 def _pick_up(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
     down = 0.5 - 0.5 * np.cos(2 * np.pi * np.clip(1.12 * span.phase - 0.06, 0, 1))
+    # The power keeps the body down longer than a cosine would.
     low = down[:, None] ** 0.7 * rng.uniform(0.92, 1.05)
     _bow(pose, span.slice, np.deg2rad(82) * low[:, 0])
     pose.pelvis[span.slice] += low * [0.0, -0.30 * person.leg, -0.24]
@@ -168,6 +177,7 @@ def _pick_up(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -
 
 
 def _kick(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
+    # Back first, then forward: outward, up, forward in leg lengths.
     far = person.amplitude * rng.uniform(0.92, 1.06)
     path = far * _path(
         span,
@@ -184,8 +194,10 @@ def _kick(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> N
 
 def _hop(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
     hops, height = int(rng.integers(3, 5)), 0.21 * person.amplitude * rng.uniform(0.9, 1.1)
+    # Within each hop, the first and last fifth are on the floor.
     cycle = np.clip((span.phase - 0.14) / 0.72, 0.0, 1.0) * hops % 1.0
     air = np.clip((cycle - 0.2) / 0.6, 0.0, 1.0)
+    # A parabola, as bodies fly, of the height in metres.
     rise = height * 4 * air * (1 - air)
     crouch = np.minimum(fade(span, 0.14)[:, 0], 1) * 0.05 * (0.5 + 0.5 * np.cos(2 * np.pi * cycle))
     flight = np.stack([0 * rise, rise / person.leg, 0 * rise], axis=-1)
@@ -204,6 +216,7 @@ def _nod(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> No
 
 def _sit(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
     """Lowers the body onto a chair about as high as the shank; it stays there."""
+    # To the end of the clip, not of the span: the phase stays 1 after it.
     frames = slice(span.start, None)
     phase = np.clip(np.arange(len(pose.pelvis) - span.start) / (span.frames - 1), 0.0, 1.0)
     down = phase * phase * (3 - 2 * phase)
@@ -218,13 +231,14 @@ def _bow(pose: Pose, frames: slice, angle: Array) -> None:
     pose.trunk[frames, 0] += angle
     sine, cosine = np.sin(angle), np.cos(angle)
     for part in (pose.wrists, pose.elbows):
+        # Copies, since both are rotated in place.
         up, forward = part[:, frames, 1].copy(), part[:, frames, 2].copy()
         part[:, frames, 1] = cosine * up + sine * forward
         part[:, frames, 2] = cosine * forward - sine * up
 
 
 def _carried(pose: Pose, person: Person, side: int, span: Span) -> Array:
-    """How far the steps of the body have carried a foot's place to stand, in leg lengths."""
+    """How far steps of the body have moved where a foot stands, in leg lengths, ``[frames, 3]``."""
     carried = pose.pelvis[span.slice] / person.leg * [1.0 if side == RIGHT else -1.0, 0.0, 1.0]
     return np.asarray(carried)
 

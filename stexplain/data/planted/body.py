@@ -14,12 +14,14 @@ Array = NDArray[np.float64]
 LEFT, RIGHT = 0, 1
 JOINTS = 25
 SPINE_BASE, SPINE_MID, NECK, HEAD, SPINE_SHOULDER = 0, 1, 2, 3, 20
-# Of each side, left then right: from the trunk outwards.
+# Of each side, left then right: from the trunk outwards (shoulder, elbow, wrist, hand, tip, thumb; hip to foot).
 ARMS = ((4, 5, 6, 7, 21, 22), (8, 9, 10, 11, 23, 24))
 LEGS = ((12, 13, 14, 15), (16, 17, 18, 19))
-# The joint that each joint hangs on; the root hangs on itself.
+# The joint that each joint is attached to; the root is attached to itself.
 PARENT = np.array([0, 0, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11])
+# A wrist with the arm hanging, relative to the shoulder: outward, up, forward, in arm lengths.
 HANGING = np.array([0.14, -0.97, 0.06])
+# Elbows point outward and back.
 _ELBOW_BACK = np.array([0.3, 0.0, -1.0])
 
 
@@ -32,8 +34,8 @@ class Person:
         shoulder: half the width of the shoulders; then `upper_arm`, `forearm`, `hand`, `tip`, `thumb`.
         hip: half the width of the hips; then `thigh`, `shank`, `foot`.
         ankle: height of the ankle over the floor; `stance`: half the distance of the feet.
-        tempo: frames that a movement takes, relative to the common person.
-        amplitude: how far a movement goes, relative to the common person.
+        tempo: frames that a movement takes, relative to the average person.
+        amplitude: how far a movement goes, relative to the average person.
         side: the preferred side, `LEFT` or `RIGHT`.
         elbows: how far the arms hang from the trunk, in arm lengths.
     """
@@ -75,7 +77,7 @@ class Person:
         return self.ankle + 0.97 * self.leg
 
 
-# Lengths of a common adult's segments as shares of the height, rounded from anthropometric tables.
+# Lengths of an average adult's segments as shares of the height, rounded from anthropometric tables.
 _SHARES = {
     "low_spine": 0.165,
     "high_spine": 0.130,
@@ -117,7 +119,7 @@ def random_person(rng: np.random.Generator) -> Person:
 
 @dataclass
 class Pose:
-    """What the joints do over T frames, as channels that movements add to.
+    """How a body is posed over T frames, as channels that movements add to.
 
     Attributes:
         pelvis: where the spine base is relative to standing, (right, up, forward) in metres, ``[T, 3]``.
@@ -125,7 +127,7 @@ class Pose:
         head: the same for the head, relative to the trunk, ``[T, 3]``.
         wrists: of left and right, relative to the shoulder, (outward, up, forward) of the trunk, in arm lengths,
             ``[2, T, 3]``.
-        elbows: the side to which the elbows point, in the same axes, ``[2, T, 3]``.
+        elbows: the direction in which the elbows point, in the same axes, ``[2, T, 3]``.
         ankles: of left and right, relative to standing, (outward, up, forward), in leg lengths, ``[2, T, 3]``.
     """
 
@@ -144,6 +146,7 @@ class Pose:
 def standing(person: Person, frames: int) -> Pose:
     """The pose of standing still with the arms hanging."""
     wrists = np.tile(HANGING, (2, frames, 1))
+    # Axis 0 of a channel is outward, on either side.
     wrists[..., 0] += person.elbows
     return Pose(
         pelvis=np.zeros((frames, 3)),
@@ -156,7 +159,7 @@ def standing(person: Person, frames: int) -> Pose:
 
 
 def skeleton(person: Person, pose: Pose) -> Array:
-    """Where the joints are: forward kinematics of the trunk, two-bone inverse kinematics of the limbs.
+    """The positions of the joints: forward kinematics of the trunk, two-bone inverse kinematics of the limbs.
 
     Args:
         person: whose bones.
@@ -174,6 +177,7 @@ def skeleton(person: Person, pose: Pose) -> Array:
     frames = len(pose.pelvis)
     xyz = np.empty((frames, JOINTS, 3))
     xyz[:, SPINE_BASE] = _world(pose.pelvis, 1.0) + np.array([0.0, person.hip_height, 0.0])
+    # Half of the bend at the spine's base and half at its middle.
     low = _turn(pose.trunk / 2)
     chest = low @ low
     skull = chest @ _turn(pose.head)
@@ -185,16 +189,19 @@ def skeleton(person: Person, pose: Pose) -> Array:
     for side, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
         shoulder, elbow, wrist, hand, tip, thumb = ARMS[side]
         xyz[:, shoulder] = xyz[:, SPINE_SHOULDER] + chest @ np.array([sign * person.shoulder, -0.02, 0.0])
+        # Where the wrist shall be, in the axes of the trunk: a bow takes the arms with it.
         reach = xyz[:, shoulder] + person.arm * _rotated(chest, _world(pose.wrists[side], sign))
         hint = _rotated(chest, _world(pose.elbows[side], sign))
         xyz[:, elbow], xyz[:, wrist] = _two_bones(xyz[:, shoulder], reach, hint, person.upper_arm, person.forearm)
         along = (xyz[:, wrist] - xyz[:, elbow]) / person.forearm
+        # The thumb stands off the hand at 60 degrees, in the plane of the bent elbow.
         across = _unit((hint * along).sum(-1, keepdims=True) * along - hint)
         xyz[:, hand] = xyz[:, wrist] + person.hand * along
         xyz[:, tip] = xyz[:, hand] + person.tip * along
         xyz[:, thumb] = xyz[:, hand] + person.thumb * (0.5 * along + 0.75**0.5 * across)
         hip, knee, ankle, foot = LEGS[side]
         xyz[:, hip] = xyz[:, SPINE_BASE] + [sign * person.hip, -0.03, 0.0]
+        # Feet are given in the room, not in the trunk's axes: they stand still while the body sways.
         stand = np.array([sign * person.stance, person.ankle, 0.0])
         forward = np.array([0.15 * sign, 0.0, -1.0])
         xyz[:, knee], xyz[:, ankle] = _two_bones(
@@ -205,6 +212,7 @@ def skeleton(person: Person, pose: Pose) -> Array:
             person.shank,
         )
         shin = (xyz[:, ankle] - xyz[:, knee]) / person.shank
+        # Forward, mostly at a right angle to the shin, and a little down.
         toes = _unit(forward - 0.8 * (shin @ forward)[:, None] * shin + [0.0, -0.15, 0.0])
         xyz[:, foot] = xyz[:, ankle] + person.foot * toes
     return xyz
@@ -222,6 +230,7 @@ def _turn(angles: Array) -> Array:
 
 
 def _about(axis: int, angle: Array) -> Array:
+    """Rotations ``[T, 3, 3]`` about a coordinate axis, right-handed."""
     first, second = (axis + 1) % 3, (axis + 2) % 3
     matrix = np.zeros((*angle.shape, 3, 3))
     matrix[..., axis, axis] = 1.0
@@ -247,8 +256,10 @@ def _two_bones(root: Array, target: Array, hint: Array, first: float, second: fl
     straight = target - root
     distance = np.linalg.norm(straight, axis=-1, keepdims=True)
     along = straight / np.maximum(distance, 1e-9)
+    # Never fully stretched nor folded: at both ends the angle of the joint is undefined.
     distance = np.clip(distance, 1.2 * abs(first - second) + 0.05, 0.999 * (first + second))
     cosine = (first**2 + distance**2 - second**2) / (2 * first * distance)
+    # The hint without its part along the line from root to target.
     aside = _unit(hint - (hint * along).sum(-1, keepdims=True) * along)
     middle = root + first * (cosine * along + np.sqrt(1 - cosine**2) * aside)
     return middle, root + distance * along

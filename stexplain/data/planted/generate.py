@@ -28,7 +28,7 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     Raises:
         DataError: where the generator fails; with its own message where it has one.
     """
-    # A file carries the message back: standard error belongs to the progress bar, which the user shall see.
+    # A file carries the message back: standard error belongs to the progress bar, which the user is to see.
     message = out.with_name(f"{out.name}.error")
     message.parent.mkdir(parents=True, exist_ok=True)
     message.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
-"""A signal planted on any graph whose nodes fall into groups: which group acts, how, and when.
+"""A signal planted on any graph whose nodes fall into groups: the class says which group acts, and how.
 
-Every group of sensors shows one event after another, each up and down over some time: a `swell` once, a `double` twice,
-a `flutter` four times, each time so much less high that all three travel the same way. Everything swells all the time,
-but for one event: the cause, a double or a flutter in one group. So where and when something moves tells nothing. The
-same recording with a swell in its place is the counterfactual, and the truth is every cell of that one event, from the
-first frame in which the two differ to the last: all events begin and end alike. Each group shows mostly in one of the
-three channels.
+Every group of sensors shows one event after another, each a rise and fall over some frames: a `swell` once, a `double`
+twice, a `flutter` four times, with heights such that all three travel the same distance. All events are swells, except
+one: the cause, a double or a flutter in one group. So where and when something moves says nothing about the class. The
+same recording with a swell in its place is the counterfactual. The ground truth is every position of that one event,
+from the first frame in which the two differ to the last: all events begin and end alike. Each group appears mostly in
+one of the three channels.
 
-On top lie noise of each sensor (autoregressive in time) and a drift that neighbours share (smooth on the graph).
+Added are noise of each sensor (autoregressive in time) and a drift that neighbours share (smooth on the graph).
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,17 @@ from stexplain.errors import CardError, InputError, unknown
 from stexplain.files import atomic_write
 
 CYCLES: Mapping[str, int] = {"swell": 1, "double": 2, "flutter": 4}
-"""How often each event goes up and down."""
+"""How often each event rises and falls."""
 MOTIFS = ("double", "flutter")
-"""Events that a class may name; a swell means nothing."""
+"""Events that a class may name; a swell is background."""
 FOLDS = 5
+# Shortest and longest, in frames: a recording, an event, a pause between two events.
 _FRAMES, _EVENT, _PAUSE = (44, 52), (14, 17), (1, 4)
+# Standard deviations, of events that are about 1 high.
 _NOISE, _DRIFT = 0.1, 0.2
+# How strongly an event appears in each channel; rolled by group, so that every group has its own main channel.
 _MIX = (2.0, 0.5, 0.5)
+# Where cause and swell differ by less than this, half the noise, the frame is not counted as ground truth.
 _DIFFERS = 0.05
 # Every random stream has its own number, so that adding draws to one leaves the others as they are.
 _EVENTS, _CAUSE, _NUISANCE = range(3)
@@ -39,12 +43,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Planted:
-    """One recording before it is written.
+    """One recording, its counterfactual and its ground truth.
 
     Attributes:
         x: with the cause, ``[T, N, 3]``.
         background: with a swell in its place, ``[T, N, 3]``: the counterfactual.
-        truth: the cells of the cause, ``[T, N]``, bool; the two are equal in all others.
+        truth: the positions of the cause, ``[T, N]``, bool; `x` and `background` are equal at all others.
     """
 
     x: Array
@@ -53,14 +57,14 @@ class Planted:
 
 
 def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 24, progress: bool = True) -> int:
-    """Writes a folder of planted recordings and their truth.
+    """Writes a folder of planted recordings and their ground truth.
 
     Each ``f1_r003_B-double.npy`` has ``f1_r003_B-double.truth.npy`` beside it, bool ``[1, T, N]``. The bytes depend on
     the card's graph and classes and on the seed.
 
     Args:
-        card: its groups are the places; its class ids are GROUP-MOTIF, such as ``"B-double"``.
-        out: the folder; it appears when it is whole, and replaces one that was there.
+        card: its groups are where events happen; its class ids are GROUP-MOTIF, such as ``"B-double"``.
+        out: the folder; it appears when it is complete, and replaces an older one.
         seed: of all randomness.
         repetitions: recordings of each class in each of five folds.
         progress: whether a bar is shown.
@@ -83,7 +87,7 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
         ['f1_r001_B-double.npy', 'f1_r001_B-double.truth.npy']
     """
     if repetitions < 1:
-        raise InputError(f"repetitions is {repetitions}; expected at least 1.")
+        raise InputError(f"repetitions: got {repetitions}; expected at least 1.")
     from rich.progress import track
 
     jobs = [
@@ -122,11 +126,11 @@ def perform(card: DatasetCard, kind: str, fold: int = 1, repetition: int = 1, *,
         >>> made.x.shape == made.background.shape == (*made.truth.shape, 3)
         True
     """
-    places = {str(entry.id): place(card, str(entry.id)) for entry in card.classes}
-    if kind not in places:
-        raise unknown("class", kind, places)
-    group, motif = places[kind]
-    number = list(places).index(kind)
+    classes = {str(entry.id): group_and_motif(card, str(entry.id)) for entry in card.classes}
+    if kind not in classes:
+        raise unknown("class", kind, classes)
+    group, motif = classes[kind]
+    number = list(classes).index(kind)
     streams = [np.random.default_rng([seed, stream, number, fold, repetition]) for stream in range(3)]
     frames = int(streams[_EVENTS].integers(*_FRAMES, endpoint=True))
     index = {node: position for position, node in enumerate(card.graph.nodes)}
@@ -135,23 +139,26 @@ def perform(card: DatasetCard, kind: str, fold: int = 1, repetition: int = 1, *,
     for turn, (name, nodes) in enumerate(card.graph.groups.items()):
         members = [index[node] for node in nodes]
         spans = _spans(frames, streams[_EVENTS])
+        # The cause lies entirely within the recording, with a frame on either side.
         whole = [i for i, (start, length) in enumerate(spans) if start >= 1 and start + length < frames]
         cause = int(streams[_CAUSE].choice(whole)) if name == group else None
         for i, (start, length) in enumerate(spans):
             size = _sizes(len(members), streams[_EVENTS]) * np.roll(_MIX, turn)
             swell = shape = event(length, "swell")
             if i == cause:
-                told = np.flatnonzero(np.abs(event(length, motif) - swell) > _DIFFERS)
-                span = slice(told[0], told[-1] + 1)
+                different = np.flatnonzero(np.abs(event(length, motif) - swell) > _DIFFERS)
+                span = slice(different[0], different[-1] + 1)
+                # Outside this span the cause is the swell to the bit, so that truth and difference agree.
                 shape = swell.copy()
                 shape[span] = event(length, motif)[span]
                 truth[start : start + length][span, members] = True
+            # [length, 1, 1] times [members, 3]: the shape over time, at each node and channel in its own size.
             _add(background, start, members, swell[:, None, None] * size)
             _add(x, start, members, shape[:, None, None] * size)
     return Planted(x, background, truth)
 
 
-def place(card: DatasetCard, kind: str) -> tuple[str, str]:
+def group_and_motif(card: DatasetCard, kind: str) -> tuple[str, str]:
     """The group and the motif that a class id names.
 
     Raises:
@@ -159,7 +166,7 @@ def place(card: DatasetCard, kind: str) -> tuple[str, str]:
 
     Example:
         >>> from stexplain.cards import dataset_card
-        >>> place(dataset_card("planted"), "B-double")
+        >>> group_and_motif(dataset_card("planted"), "B-double")
         ('B', 'double')
     """
     group, _, motif = kind.rpartition("-")
@@ -182,13 +189,16 @@ def event(length: int, kind: str) -> Array:
         >>> event(7, "double").tolist()
         [0.25, 0.5, 0.25, 0.0, 0.25, 0.5, 0.25]
     """
+    # A triangle wave in [0, 1], sampled from the frame before the event to the frame after.
     phase = CYCLES[kind] * np.arange(length + 2) / (length + 1) % 1
     shape = 1 - np.abs(2 * phase - 1)
+    # Normalised by the distance travelled: no kind of event has more motion than another.
     return np.asarray(2 * shape / np.abs(np.diff(shape)).sum())[1:-1]
 
 
 def _spans(frames: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Starts and lengths of events, one after another, over all frames; the first and last may reach beyond them."""
+    # From before the first frame, so that a recording begins in the middle of events.
     spans, at = [], -int(rng.integers(0, _EVENT[1]))
     while at < frames:
         length = int(rng.integers(*_EVENT, endpoint=True))
@@ -203,6 +213,7 @@ def _sizes(nodes: int, rng: np.random.Generator) -> Array:
 
 
 def _add(signals: Array, start: int, members: list[int], values: Array) -> None:
+    """Adds values ``[length, members, 3]`` from a frame on, as far as it lies within the recording."""
     first, last = max(start, 0), min(start + len(values), len(signals))
     if first < last:
         signals[first:last, members] += values[first - start : last - start]
@@ -216,6 +227,7 @@ def _nuisance(card: DatasetCard, frames: int, rng: np.random.Generator) -> Array
         i, j = nodes.index(a), nodes.index(b)
         laplacian[[i, j], [j, i]] -= 1
         laplacian[[i, j], [i, j]] += 1
+    # (I + 2 L)^-1 is a low-pass filter on the graph; rows of unit norm keep the variance equal at all nodes.
     smooth = np.linalg.inv(np.eye(len(nodes)) + 2 * laplacian)
     smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
     drift = smooth @ _autoregressive(frames, len(nodes), 0.97, rng)
@@ -225,5 +237,6 @@ def _nuisance(card: DatasetCard, frames: int, rng: np.random.Generator) -> Array
 def _autoregressive(frames: int, nodes: int, memory: float, rng: np.random.Generator) -> Array:
     """Noise of unit variance whose value depends on the one before, ``[T, N, 3]``; begins in its stationary state."""
     drive = rng.standard_normal((frames, nodes, 3)) * np.sqrt(1 - memory**2)
+    # The first value alone has the full variance: no transient at the beginning of a recording.
     drive[0] /= np.sqrt(1 - memory**2)
     return np.asarray(lfilter([1.0], [1.0, -memory], drive, axis=0))

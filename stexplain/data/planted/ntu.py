@@ -1,8 +1,8 @@
-"""Planted recordings of NTU RGB+D's kind: genuine `.skeleton` files, with the cells that decide the class.
+"""Planted recordings of NTU RGB+D's kind: genuine `.skeleton` files, with the positions that decide the class.
 
-A performance is drawn in two parts that know nothing of each other: what the person does anyway (sway, steps,
-distractors), and the action. The same person without the action is the counterfactual. The truth is every cell that
-the action moves: a cell that is false is the same with and without the action, to 2 cm, so it cannot tell the class.
+A performance is drawn in two independent parts: background motion (sway, steps, distractors), and the action. The same
+person without the action is the counterfactual. The ground truth is every position (joint and frame) that the action
+moves: where it is false, the joint is the same with and without the action, to 2 cm, so it cannot tell the class.
 """
 
 import os
@@ -19,7 +19,7 @@ from stexplain.cards import DatasetCard
 from stexplain.data.planted.actions import ACTIONS, Action, Span
 from stexplain.data.planted.body import Array, Person, random_person, skeleton
 from stexplain.data.planted.distractors import restless
-from stexplain.data.planted.sensor import (
+from stexplain.data.planted.kinect import (
     VIEWS,
     Body,
     Place,
@@ -34,7 +34,8 @@ from stexplain.errors import InputError, unknown
 from stexplain.files import atomic_write
 
 MOVED = 0.02
-"""A cell is planted where the action moves it by more than this, in metres."""
+"""A position is ground truth where the action moves the joint by more than this, in metres."""
+# NTU RGB+D has 17 setups; they are assigned in turn, so that file names look like its own.
 _SETUPS = 17
 # Every random stream has its own number, so that adding draws to one leaves the others as they are.
 _PERSON, _BACKGROUND, _ACTION, _SENSOR = range(4)
@@ -46,8 +47,8 @@ class Performance:
 
     Attributes:
         person: who performs.
-        place: where, and how the cameras stand.
-        background: with the distractors: the counterfactual.
+        place: where the person stands, and how the cameras are mounted.
+        background: with the distractors only: the counterfactual.
         xyz: with the distractors and the action.
         span: the frames of the action.
     """
@@ -71,14 +72,14 @@ def generate(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Writes a folder of planted recordings and their truth.
+    """Writes a folder of planted recordings and their ground truth.
 
     Each recording ``SsssCcccPpppRrrrAaaa.skeleton`` has ``SsssCcccPpppRrrrAaaa.truth.npy`` beside it: bool
     ``[M, T, N]``, bodies in the order of their first appearance. The bytes depend on the seed and on nothing else.
 
     Args:
         card: of the dataset; its classes say which actions there are.
-        out: the folder; it appears when it is whole, and replaces one that was there.
+        out: the folder; it appears when it is complete, and replaces an older one.
         seed: of all randomness.
         actions: ids of classes, such as ``["A007"]``; none: every planted action that the card has.
         subjects: numbers of the persons, in 1 to 999.
@@ -115,6 +116,7 @@ def generate(
     count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
     with atomic_write(out) as temporary:
         temporary.mkdir()
+        # Enough work per task to hide the cost of sending it, and still a bar that moves.
         parts = [jobs[start : start + 24] for start in range(0, len(jobs), 24)]
         from rich.progress import Progress
 
@@ -132,6 +134,7 @@ def generate(
 
 
 def _chosen(card: DatasetCard, actions: Sequence[str] | None) -> list[str]:
+    """The actions to generate, in the order of the request, else of the card."""
     planted = [str(entry.id) for entry in card.classes if str(entry.id) in ACTIONS]
     if not planted:
         raise InputError(
@@ -145,14 +148,16 @@ def _chosen(card: DatasetCard, actions: Sequence[str] | None) -> list[str]:
 
 
 def _numbers(name: str, values: Iterable[int], most: int) -> list[int]:
+    """Numbers without duplicates, each in 1 to `most`."""
     numbers = list(dict.fromkeys(values))
     if not numbers or min(numbers) < 1 or max(numbers) > most:
-        raise InputError(f"{name} are {numbers}; expected at least one, each in 1 to {most}.")
+        raise InputError(f"{name}: got {numbers}; expected at least one, each in 1 to {most}.")
     return numbers
 
 
 def _write_part(folder: Path, seed: int, jobs: list[tuple[str, int, int]], cameras: list[int]) -> int:
     for action, subject, repetition in jobs:
+        # Performed once and seen by all cameras, as in the recording room.
         performance = perform(action, subject, repetition, seed=seed)
         for camera in cameras:
             setup = (subject - 1) % _SETUPS + 1
@@ -164,11 +169,12 @@ def _write_part(folder: Path, seed: int, jobs: list[tuple[str, int, int]], camer
 
 
 def _rng(seed: int, stream: int, action: str, subject: int, repetition: int, camera: int = 0) -> np.random.Generator:
+    """Randomness that depends on what is drawn and not on the order or the process in which it is drawn."""
     return np.random.default_rng([seed, stream, int(action[1:]), subject, repetition, camera])
 
 
 def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) -> Performance:
-    """One person performs one action, amid movements that mean nothing.
+    """One person performs one action, amid distractors.
 
     Args:
         action: the id of a planted class, such as ``"A007"``.
@@ -191,6 +197,7 @@ def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) ->
     frames = int(rng.integers(60, 91))
     place = random_place(rng)
     pose, busy = restless(person, frames, rng)
+    # Computed first: `perform` changes the pose in place.
     background = skeleton(person, pose)
     rng = _rng(seed, _ACTION, action, subject, repetition)
     span = _when(ACTIONS[action], person, busy, rng)
@@ -201,13 +208,15 @@ def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) ->
 def _when(action: Action, person: Person, busy: NDArray[np.bool_], rng: np.random.Generator) -> Span:
     """A span that fits into the clip; for actions of the legs, one in which the person can stand."""
     frames = busy.shape[1]
+    # At 30 frames a second, as the Kinect has them.
     length = min(round(rng.uniform(*action.seconds) * person.tempo * 30), frames - 6)
     rest = frames - length
     if action.stays:
-        # A recording ends soon after the last thing that happens.
+        # Sitting stays, so it comes last: the recording ends soon after it.
         return Span(rest - int(rng.integers(3, min(16, rest))), length)
     starts = np.arange(2, rest - 1)
     if action.legs:
+        # The starts during which the standing leg moves least.
         other = busy[1 - person.side]
         overlap = np.array([other[start : start + length].sum() for start in starts])
         starts = starts[overlap == overlap.min()]
@@ -215,7 +224,7 @@ def _when(action: Action, person: Person, busy: NDArray[np.bool_], rng: np.rando
 
 
 def record(performance: Performance, camera: int, rng: np.random.Generator) -> tuple[list[Body], NDArray[np.bool_]]:
-    """A performance as one camera records it, and its truth.
+    """A performance as one camera records it, and its ground truth.
 
     Args:
         performance: what happens in the room.
@@ -223,18 +232,20 @@ def record(performance: Performance, camera: int, rng: np.random.Generator) -> t
         rng: of the sensor's faults.
 
     Returns:
-        The bodies in the order of their first appearance, and which of their cells are planted, ``[M, T, N]``.
+        The bodies in the order of their first appearance, and their ground truth, ``[M, T, N]``.
     """
     frames = len(performance.xyz)
     faults = random_faults(frames, rng)
     shown = faults.apply(camera_view(performance.xyz, performance.place, camera))
     without = faults.apply(camera_view(performance.background, performance.place, camera))
+    # The same faults on both: they differ by the action alone.
     moved = np.linalg.norm(shown - without, axis=-1) > MOVED
     # An arm that passes where it would have been anyway is still acting: from each joint's first frame to its last.
-    began = np.logical_or.accumulate(moved, axis=0)
-    goes_on = np.logical_or.accumulate(moved[::-1], axis=0)[::-1]
+    started = np.logical_or.accumulate(moved, axis=0)
+    not_ended = np.logical_or.accumulate(moved[::-1], axis=0)[::-1]
     bodies = [Body(body_id(rng), 0, shown, faults.state)]
-    truth = [began & goes_on]
+    truth = [started & not_ended]
+    # In one recording of twenty a false detection appears as a second body.
     if rng.random() < 0.05:
         bodies.append(random_ghost(frames, rng))
         truth.append(np.zeros_like(moved))

@@ -1,7 +1,7 @@
-"""Tells a planted action from a skeleton by rules about bodies: no training, no knowledge of how it was made.
+"""Recognises a planted action in a skeleton by rules about bodies: no training, no knowledge of the generator.
 
-The oracle verifies the planted truth: where it names another action, or none, after the planted cells were replaced,
-and the same action after any others were, the truth is the cells that decide.
+The oracle verifies the ground truth. If it names another action, or none, after the true positions were replaced, and
+the same action after any others were, then those positions decide.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from stexplain.data.planted.body import ARMS, HEAD, JOINTS, LEFT, LEGS, NECK, RI
 def oracle(xyz: NDArray[np.floating]) -> str | None:
     """Which action a recording shows, or none.
 
-    Lengths are in units of the person's own: of an arm for hands, of a leg for feet and hips.
+    Lengths are relative to the person: to an arm for hands, to a leg for feet and hips.
 
     Args:
         xyz: joints ``[M, T, 25, 3]`` in a camera's coordinates, in metres (x right, y up, z away); NaN where a body
-            is not there. The body that is there longest acts.
+            is absent. The body that is present longest is judged.
 
     Returns:
-        The id of the action, such as ``"A007"``; none where no planted action is seen.
+        The id of the action, such as ``"A007"``; none where no planted action is recognised.
 
     Raises:
         InputError: where the shape does not fit.
@@ -36,50 +36,62 @@ def oracle(xyz: NDArray[np.floating]) -> str | None:
         ('A007', None)
     """
     check_shape("xyz", xyz.shape, "m t n c", n=JOINTS, c=3)
-    there = ~np.isnan(xyz).any(axis=(2, 3))
-    acting = int(there.sum(axis=1).argmax())
-    body = np.asarray(xyz[acting][there[acting]], dtype=np.float64)
-    return next(_seen(median_filter(body, size=(5, 1, 1), mode="nearest")), None)
+    valid = ~np.isnan(xyz).any(axis=(2, 3))
+    longest = int(valid.sum(axis=1).argmax())
+    body = np.asarray(xyz[longest][valid[longest]], dtype=np.float64)
+    # A median over 5 frames removes jumps of single joints and keeps where movements begin and end.
+    return next(_recognised(median_filter(body, size=(5, 1, 1), mode="nearest")), None)
 
 
-def _seen(body: Array) -> Iterator[str]:
-    """The actions that are seen, the most telling first: a body that sits cannot be judged by its steps."""
+def _recognised(body: Array) -> Iterator[str]:
+    """The actions that are recognised, the most certain first: a body that sits cannot be judged by its steps.
+
+    Each threshold lies between an action and the distractors that come closest to it.
+    """
     axes = _axes(body)
     leg = _length(body, LEGS[LEFT][:3])
     height = body[:, SPINE_BASE, 1] / leg
     feet = body[:, [LEGS[side][2] for side in (LEFT, RIGHT)]]
+    # Sitting down: the hips end lower than they began.
     if np.median(height[:5]) - np.median(height[-5:]) > 0.25:
         yield "A008"
     trunk = body[:, SPINE_SHOULDER] - body[:, SPINE_BASE]
+    # Picking up: the trunk bends far forward (sine of the angle).
     bow: Array = trunk @ axes[2] / np.linalg.norm(trunk, axis=-1)
     if _lasts(bow > 0.75, 4):
         yield "A006"
+    # Hopping: the hips rise from their usual height at least twice.
     rise = height - np.quantile(height, 0.15)
     if np.count_nonzero(np.diff((rise > 0.12).astype(int)) == 1) >= 2:
         yield "A026"
+    # Kicking: a foot is in front of the hips and off the floor at once.
     floor = np.quantile(feet[..., 1], 0.1, axis=0).max()
     ahead = ((feet - body[:, [SPINE_BASE]]) @ axes[2]) / leg
     if _lasts((ahead > 0.45).any(axis=1) & ((feet[..., 1] - floor).max(axis=1) / leg > 0.2), 3):
         yield "A024"
-    yield from _arms_seen(body)
+    yield from _arm_actions(body)
+    # Nodding last: arms and trunk move the head too, so what is left after the bow counts.
     skull = (body[:, HEAD] - body[:, SPINE_SHOULDER]) / _length(body, (SPINE_SHOULDER, NECK, HEAD))
     nod: Array = skull @ axes[2] - bow
     if _lasts(nod > 0.45, 3):
         yield "A035"
 
 
-def _arms_seen(body: Array) -> Iterator[str]:
-    """Actions of raised arms, told by where the hands go, in arm lengths."""
+def _arm_actions(body: Array) -> Iterator[str]:
+    """Actions of raised arms, distinguished by where the hands go, in arm lengths."""
     reach = [_hand(body, side) for side in (LEFT, RIGHT)]
+    # Distractors keep the hands below the elbows.
     raised = np.stack([hand[:, 1] > -0.38 for hand in reach])
     both = raised.all(axis=0)
     if _lasts(both, 12):
+        # Cheering up goes above the shoulders, clapping does not.
         high = np.stack([hand[:, 1] for hand in reach])[:, both].mean(axis=1)
         yield "A022" if high.min() > 0.2 else "A010"
         return
     for hand, up in zip(reach, raised, strict=True):
         if not _lasts(up, 8):
             continue
+        # A throw comes from behind, pointing reaches far, waving is aside; else brow (salute) or mouth (drink).
         outward, upward, forward = hand[up].T
         if np.ptp(forward) > 0.8 and np.median(forward) < 0.1:
             yield "A007"
@@ -93,6 +105,7 @@ def _arms_seen(body: Array) -> Iterator[str]:
 
 def _axes(body: Array) -> Array:
     """The person's right, up and forward over the clip, ``[3, 3]``: from hips and shoulders, level."""
+    # Hips and shoulders together, since either twists alone.
     pairs = ((ARMS, 0), (LEGS, 0))
     across = np.mean([body[:, limbs[RIGHT][k]] - body[:, limbs[LEFT][k]] for limbs, k in pairs], axis=0)
     right = np.median(across, axis=0) * [1.0, 0.0, 1.0]
@@ -126,7 +139,7 @@ def _length(body: Array, chain: tuple[int, ...]) -> float:
 
 
 def _lasts(holds: ArrayLike, frames: int) -> bool:
-    """Whether something holds during so many frames in a row."""
+    """Whether a condition holds during so many frames in a row."""
     longest = run = 0
     for value in np.atleast_1d(holds):
         run = run + 1 if value else 0

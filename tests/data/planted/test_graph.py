@@ -4,7 +4,7 @@ import pytest
 
 import stexplain as stx
 from stexplain.cards import GraphPart, dataset_card, model_card
-from stexplain.data.planted.graph import CYCLES, MOTIFS, event, generate, perform, place
+from stexplain.data.planted.graph import CYCLES, MOTIFS, event, generate, group_and_motif, perform
 from stexplain.data.readers.planted_graph import find, read
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, DataError, InputError
@@ -21,7 +21,7 @@ def oracle(x):
     Every window of each group's mean, in its strongest channel, is compared with the three shapes of an event.
     """
     best, found = 0.0, None
-    for name in sorted({place(CARD, kind)[0] for kind in KINDS}):
+    for name in sorted({group_and_motif(CARD, kind)[0] for kind in KINDS}):
         signal = x[:, GROUPS[name]].mean(axis=1)
         signal = signal[:, np.argmax(signal.std(axis=0))]
         for length in range(14, 18):
@@ -63,7 +63,7 @@ def test_recording_and_counterfactual_differ_in_the_planted_cells_alone(made):
         assert not (planted.x != planted.background)[~planted.truth].any()
         differs = (planted.x != planted.background).any(axis=-1)
         assert differs[planted.truth].mean() > 0.8  # two shapes cross here and there
-        assert set(np.flatnonzero(planted.truth.any(0))) == set(GROUPS[place(CARD, kind)[0]])
+        assert set(np.flatnonzero(planted.truth.any(0))) == set(GROUPS[group_and_motif(CARD, kind)[0]])
         frames = np.flatnonzero(planted.truth.any(1))
         assert 6 <= len(frames) <= 15
         assert np.ptp(frames) == len(frames) - 1
@@ -82,7 +82,7 @@ def test_altering_planted_cells_changes_the_class_and_altering_others_does_not(m
     for kind, planted in seen:
         # All other groups are of another recording, and what the group does before and after is half as high.
         altered = np.resize(other, planted.x.shape)
-        acting = GROUPS[place(CARD, kind)[0]]
+        acting = GROUPS[group_and_motif(CARD, kind)[0]]
         altered[:, acting] = planted.x[:, acting] * np.where(planted.truth[:, acting, None], 1, 0.5)
         kept += oracle(altered) == kind
     assert kept / len(seen) >= 0.85

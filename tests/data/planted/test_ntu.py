@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from stexplain.cards import dataset_card
+from stexplain.data.planted.kinect import Body, camera_view, random_faults, random_ghost, random_place, write_skeleton
 from stexplain.data.planted.ntu import ACTIONS, MOVED, generate, perform, record
 from stexplain.data.planted.ntu_oracle import oracle
-from stexplain.data.planted.sensor import Body, camera_view, random_faults, random_ghost, random_place, write_skeleton
 from stexplain.data.readers import ntu_skeleton
 from stexplain.errors import InputError
 from tests.reference import ranked_auroc
