@@ -1,4 +1,4 @@
-"""The tests of a self-test, one function each."""
+"""The checks of a self-test, one function each: invariances, exact sums, and parameter randomisation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from stexplain.checks.randomisation import cascade, curve_row, rank_correlation
-from stexplain.checks.subject import Check, Subject, asked, difference, same_score, scored
+from stexplain.checks.subject import Check, Subject, difference, model_input, same_score, score_fn
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines import BaselineExplainer, Random
@@ -23,63 +23,67 @@ from stexplain.explainers.model.inspection import takes
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.rebind import in_chunks, renumbered
 
+# How many frames are appended: no multiple of the usual strides 2 and 4.
 _PADDING = 5
+# Integrated gradients and sampled Shapley values approximate their sums, so their limit is wider than the tolerance.
 _COMPLETE = 0.05
 
 
-def the_same_twice(subject: Subject) -> Check:
-    """Two calls give one map."""
+def deterministic(subject: Subject) -> Check:
+    """Two calls give the same map."""
     again = subject.explain().values
-    return Check.of("the same twice", difference(subject.original.values, again), subject.limits.tolerance)
+    return Check.of("deterministic", difference(subject.original.values, again), subject.limits.tolerance)
 
 
-def alone_as_in_the_batch(subject: Subject) -> Check:
-    """Every sample by itself gets the map that it gets among the others."""
+def batch_independence(subject: Subject) -> Check:
+    """Every sample by itself gets the map that it gets in the batch."""
     rows = [subject.explain(rows=slice(row, row + 1)).values for row in range(len(subject.batch))]
     value = difference(subject.original.values, np.concatenate(rows))
-    why = "there is one sample only: give more" if len(rows) == 1 else ""
-    return Check.of("alone as in the batch", value, subject.limits.tolerance, why)
+    why = "got one sample only; give more" if len(rows) == 1 else ""
+    return Check.of("batch independence", value, subject.limits.tolerance, why)
 
 
-def in_chunks_as_at_once(subject: Subject) -> Check:
-    """Samples that are worked on one at a time get the map of those worked on at once."""
-    name = "in chunks"
+def chunk_independence(subject: Subject) -> Check:
+    """Samples that are explained in chunks of one get the same map as in one chunk."""
+    name = "chunk independence"
     if subject.explainer.model is None:
-        return Check.not_applicable(name, "a control asks no model, and works on all samples at once")
+        return Check.not_applicable(name, "a baseline explainer uses no model, and explains all samples at once")
     at_once, one_by_one = (in_chunks(subject.explainer, chunk) for chunk in (None, 1))
     values = [subject.explain(by=each).values for each in (at_once, one_by_one)]
     return Check.of(name, difference(values[0], values[1]), subject.limits.tolerance)
 
 
-def renumbered_nodes(subject: Subject) -> Check:
-    """A model over the renumbered graph gives the renumbered map."""
-    name = "renumbered nodes"
+def node_permutation(subject: Subject) -> Check:
+    """A model over the permuted graph gives the permuted map."""
+    name = "node permutation"
     if isinstance(subject.explainer, Random):
-        return Check.not_applicable(name, "random numbers belong to places, not to nodes")
+        return Check.not_applicable(name, "random attribution is drawn by position, not by node")
     batch = subject.batch
     order = np.random.default_rng(subject.limits.seed).permutation(batch.x.shape[3]).tolist()
     other = subject.permuted(order) if subject.permuted is not None else renumbered(subject.model, order)
     if other is None:
         return Check.not_applicable(
-            name, f"how to renumber a {type(subject.model).__name__} is not known: give `permuted`"
+            name, f"how to permute the nodes of a {type(subject.model).__name__} is unknown: give `permuted`"
         )
     observed = None if batch.observed is None else batch.observed[..., order]
-    moved = replace(batch, x=batch.x[:, :, :, order], observed=observed)
-    there = subject.explain(by=subject.on(other), batch=moved)
-    if not same_score(subject, there):
-        return Check.not_applicable(name, "the renumbered model scores otherwise: it is another model")
-    value = difference(subject.original.values[..., order], there.values)
+    permuted = replace(batch, x=batch.x[:, :, :, order], observed=observed)
+    explanation = subject.explain(by=subject.explainer_for(other), batch=permuted)
+    if not same_score(subject, explanation):
+        return Check.not_applicable(name, "the permuted model gives other scores: it is another model")
+    value = difference(subject.original.values[..., order], explanation.values)
     return Check.of(name, value, subject.limits.tolerance)
 
 
-def appended_padding(subject: Subject) -> Check:
-    """Frames and instances without a reading, put behind the sample, change nothing."""
-    name = "appended padding"
+def padding_invariance(subject: Subject) -> Check:
+    """Appended frames and instances without an observation do not change the map."""
+    name = "padding invariance"
     if not takes(subject.model, "valid"):
-        return Check.not_applicable(name, "the model takes no `valid`: all that it is given counts")
+        return Check.not_applicable(name, "the model takes no `valid`: padding counts as data")
     batch = subject.batch
     instances, frames = batch.valid.shape[1:]
+    # A layout without instances has no place for another one.
     more = 1 if "m" in subject.explainer.inputs.letters else 0
+    # F.pad lists the axes from the last: of x these are C, N, T, M.
     longer = replace(
         batch,
         x=F.pad(batch.x, (0, 0, 0, 0, 0, _PADDING, 0, more)),
@@ -92,94 +96,96 @@ def appended_padding(subject: Subject) -> Check:
             with explainer._model_frozen(), torch.no_grad():
                 explainer._forward(explainer._prepare(longer, None, subject.shared, subject.per_sample))
         except (InputError, RuntimeError) as error:
-            # A model of fixed length is none whose explainer can be blamed; the verdict says what it said.
+            # A model of fixed length is not the explainer's fault; the verdict quotes its message.
             return Check.not_applicable(name, f"the model takes no longer samples: {str(error).splitlines()[0]}")
-    found = subject.explain(batch=longer)
-    if not same_score(subject, found):
-        return Check.not_applicable(name, "the model's own score changes by padding")
-    value = difference(subject.original.values, found.values[:, :instances, :frames])
+    explanation = subject.explain(batch=longer)
+    if not same_score(subject, explanation):
+        return Check.not_applicable(name, "the model's own score changes with padding")
+    value = difference(subject.original.values, explanation.values[:, :instances, :frames])
     return Check.of(name, value, subject.limits.tolerance)
 
 
 def cam_identity(subject: Subject) -> Check:
     """Under global average pooling and a linear head, STG-Grad-CAM is CAM / (M T' N)."""
     name = "CAM identity"
-    if (found := _cam(subject)) is None:
+    if (cam_result := _cam(subject)) is None:
         return Check.not_applicable(name, "it holds for STG-Grad-CAM and HiResCAM")
-    if isinstance(found, str):
-        return Check.not_applicable(name, found)
-    cam, cells, _ = found
+    if isinstance(cam_result, str):
+        return Check.not_applicable(name, cam_result)
+    cam, explanation, _ = cam_result
     expected = cam / np.prod(cam.shape[1:])
-    return Check.of(name, difference(expected, cells.layer_values), subject.limits.tolerance)  # type: ignore[arg-type]  # a layer's explanation has cells
+    return Check.of(name, difference(expected, explanation.layer_values), subject.limits.tolerance)  # type: ignore[arg-type]  # a layer's explanation has layer_values
 
 
-def conservation(subject: Subject) -> Check:
-    """The map sums to the score less that of the head's bias, or less that of the baseline."""
-    name = "conservation"
+def completeness(subject: Subject) -> Check:
+    """The map sums to the score minus the head's bias, or minus the baseline's score."""
+    name = "completeness"
     explainer = subject.explainer
     if isinstance(explainer, IntegratedGradients | ShapleyValueSampling):
         with explainer._model_frozen():
-            samples = asked(subject)
-            copies = PerturbedInputs(explainer, samples, scored(subject))
+            samples = model_input(subject)
+            copies = PerturbedInputs(explainer, samples, score_fn(subject))
             with torch.no_grad():
-                bottom = copies.scores(with_baseline(explainer, samples, explainer.baseline))
-        expected = (copies.scores_of_samples.scores - bottom).detach().cpu().numpy()
+                baseline = copies.scores(with_baseline(explainer, samples, explainer.baseline))
+        expected = (copies.scores_of_samples.scores - baseline).detach().cpu().numpy()
         total = subject.original.values.astype(np.float64).sum((1, 2, 3))
         size = np.abs(subject.original.values).sum((1, 2, 3))
+        # 1e-30 keeps a map of zeros from dividing zero by zero.
         value = float((np.abs(total - expected) / np.maximum(size, 1e-30)).max())
-        return Check.of(name, value, _COMPLETE, "of y(x) - y(baseline), as a share of the sum of magnitudes")
-    if (found := _cam(subject)) is None:
+        return Check.of(name, value, _COMPLETE, "of y(x) - y(baseline), relative to the sum of absolute values")
+    if (cam_result := _cam(subject)) is None:
         return Check.not_applicable(name, f"{explainer.method or type(explainer).__name__} does not sum to the score")
-    if isinstance(found, str):
-        return Check.not_applicable(name, found)
-    _, cells, bias = found
-    assert cells.layer_values is not None
-    total = cells.layer_values.astype(np.float64).sum((1, 2, 3)) + bias
-    size = np.maximum(np.abs(cells.layer_values).sum((1, 2, 3)), 1e-30)
-    return Check.of(name, float((np.abs(total - cells.score) / size).max()), subject.limits.tolerance, "of y - b")
+    if isinstance(cam_result, str):
+        return Check.not_applicable(name, cam_result)
+    _, explanation, bias = cam_result
+    assert explanation.layer_values is not None
+    total = explanation.layer_values.astype(np.float64).sum((1, 2, 3)) + bias
+    size = np.maximum(np.abs(explanation.layer_values).sum((1, 2, 3)), 1e-30)
+    return Check.of(name, float((np.abs(total - explanation.score) / size).max()), subject.limits.tolerance, "of y - b")
 
 
-def randomised(subject: Subject) -> tuple[Check, pd.DataFrame | None]:
-    """The map of a model that forgot what it learned has lost its correlation with the original; and the curve."""
-    name = "randomised model"
+def parameter_randomisation(subject: Subject) -> tuple[Check, pd.DataFrame | None]:
+    """The map of a parameter randomisation has lost its rank correlation with the original; also returns the curve."""
+    name = "parameter randomisation"
     if isinstance(subject.explainer, BaselineExplainer):
-        return Check.not_applicable(name, "a control does not look at the model"), None
+        return Check.not_applicable(name, "a baseline explainer does not use the model"), None
     original = subject.original
+    # The level that any two maps without relation have on these samples.
     with Random(subject.model, inputs=subject.explainer.inputs.pattern) as random:
         level = float(rank_correlation(original, random(subject.batch)).mean())
-    found: list[list[NDArray[np.float64]]] = []
+    correlations: list[list[NDArray[np.float64]]] = []
     layers: list[str] = []
     for draw in range(subject.limits.draws):
         for stage, (layer, other) in enumerate(cascade(subject.model, subject.limits.seed + draw)):
             if draw == 0:
                 layers.append(layer)
-                found.append([])
-            found[stage].append(rank_correlation(original, subject.explain(by=subject.on(other))))
+                correlations.append([])
+            correlations[stage].append(rank_correlation(original, subject.explain(by=subject.explainer_for(other))))
     if not layers:
-        return Check.not_applicable(name, "the model has learned nothing that could be forgotten"), None
-    whole = curve_row(0, "", rank_correlation(original, original), level)
-    rows = [curve_row(stage, layers[stage - 1], np.stack(each), level) for stage, each in enumerate(found, 1)]
-    curve = pd.DataFrame([whole, *rows])
-    why = f"rank correlation after {len(layers)} stages; random numbers have {level:.2f}"
+        return Check.not_applicable(name, "the model has no weights to randomise"), None
+    trained = curve_row(0, "", rank_correlation(original, original), level)
+    rows = [curve_row(stage, layers[stage - 1], np.stack(each), level) for stage, each in enumerate(correlations, 1)]
+    curve = pd.DataFrame([trained, *rows])
+    why = f"rank correlation after {len(layers)} stages; random attribution has {level:.2f}"
     return Check.of(name, curve["correlation"].iloc[-1], subject.limits.threshold, why), curve
 
 
 CHECKS: tuple[Callable[[Subject], Check], ...] = (
-    the_same_twice,
-    alone_as_in_the_batch,
-    in_chunks_as_at_once,
-    renumbered_nodes,
-    appended_padding,
+    deterministic,
+    batch_independence,
+    chunk_independence,
+    node_permutation,
+    padding_invariance,
     cam_identity,
-    conservation,
+    completeness,
 )
-"""All but the two that are asked last."""
+"""All checks but the two that run last, parameter randomisation and whether the model was restored."""
 
 
 def _cam(subject: Subject) -> "tuple[NDArray[np.float32], Explanation, NDArray[np.float64]] | str | None":
-    """CAM and the explainer's map of the batch with all frames valid, and the bias; or why there is no CAM.
+    """CAM and the explainer's map of the batch with all frames valid, and the bias; or the reason why there is no CAM.
 
-    With all frames valid, all ways of pooling over valid cells are the mean over all.
+    With all frames valid, pooling over valid positions is the plain mean, for which the identity holds.
     """
     explainer = subject.explainer
     if not isinstance(explainer, STGGradCAM | HiResCAM) or getattr(explainer, "parity", None) is not None:
@@ -196,10 +202,10 @@ def _cam(subject: Subject) -> "tuple[NDArray[np.float32], Explanation, NDArray[n
             stride=explainer.stride,
             offset=explainer.offset,
         )
-        mapped = subject.explain(by=cam, batch=whole)
+        cam_map = subject.explain(by=cam, batch=whole)
     except InputError as error:
         return str(error)
-    assert mapped.layer_values is not None
+    assert cam_map.layer_values is not None
     biases = cam.bias.expand(len(whole), -1)
-    bias = scored(subject)(biases).scores.detach().cpu().numpy().astype(np.float64)
-    return mapped.layer_values, subject.explain(batch=whole), bias
+    bias = score_fn(subject)(biases).scores.detach().cpu().numpy().astype(np.float64)
+    return cam_map.layer_values, subject.explain(batch=whole), bias

@@ -1,4 +1,4 @@
-"""The randomisation test: an explanation of a model must change when the model forgets what it learned."""
+"""Parameter randomisation (Adebayo et al., NeurIPS 2018): an explanation must change as the weights are randomised."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -17,11 +17,11 @@ _STATISTICS = ("running_mean", "running_var")
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a model that is randomised at once.
+    """A part of a model that is randomised in one step.
 
     Attributes:
-        name: of the module; "itself" for what belongs to no submodule.
-        tensors: what it learned: parameters, and the statistics of batch normalisation.
+        name: of the module; "itself" for tensors of no submodule.
+        tensors: its parameters, and the statistics of batch normalisation.
     """
 
     name: str
@@ -29,27 +29,28 @@ class Stage:
 
 
 def stages(model: nn.Module) -> list[Stage]:
-    """The parts of a model that learned something, the last first.
+    """The parts of a model that have weights, the last first.
 
-    A part is a child of the model, or of a `Sequential` or `ModuleList` in it; parts are taken to run in the order in
-    which they are defined. What belongs to no child, such as an adjacency that is learned, comes at the end.
+    A part is a child of the model, or of a `Sequential` or `ModuleList` in it; parts are assumed to run in the order in
+    which they are defined. Tensors of no child, such as a learned adjacency, come at the end.
 
     Example:
         >>> [stage.name for stage in stages(nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)))]
         ['2', '0']
     """
     seen: set[int] = set()
-    found: list[Stage] = []
+    parts: list[Stage] = []
     for name, module, recurse in reversed([*_parts(model, "")]):
         tensors: list[Tensor] = [*module.parameters(recurse=recurse)]
         for inner in module.modules() if recurse else [module]:
             statistics = (inner._buffers.get(each) for each in _STATISTICS)
             tensors += [each for each in statistics if each is not None]
+        # A tensor that several modules share is randomised once, with the last of them.
         own = tuple(each for each in tensors if each.is_floating_point() and id(each) not in seen)
         seen.update(id(each) for each in own)
         if own:
-            found.append(Stage(name or "itself", own))
-    return found
+            parts.append(Stage(name or "itself", own))
+    return parts
 
 
 def _parts(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module, bool]]:
@@ -66,7 +67,7 @@ def _parts(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module, bool]
 def shuffled(stage: Stage, random: torch.Generator) -> None:
     """Shuffles the entries of every tensor of a stage, in place.
 
-    What was learned is gone and the scale stays. It needs not be known how the layer was initialised.
+    This destroys what was learned and keeps the scale of the weights, without knowing how the layer was initialised.
     """
     with torch.no_grad():
         for tensor in stage.tensors:
@@ -75,10 +76,12 @@ def shuffled(stage: Stage, random: torch.Generator) -> None:
 
 
 def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
-    """A copy of a model, randomised part by part from the last to the first: the name of each, and the copy after it.
+    """Randomises a copy of a model part by part, from the last to the first: yields each part's name and the copy.
+
+    It is one copy, which is randomised further at every step.
 
     Args:
-        model: which stays as it is.
+        model: stays unchanged.
         seed: of the shuffling.
     """
     other = deepcopy(model)
@@ -89,10 +92,10 @@ def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
 
 
 def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.float64]:
-    """Spearman's correlation of two explanations' magnitudes over the valid cells of each sample, ``[B]``.
+    """Spearman's correlation of two explanations' absolute values over the valid positions of each sample, ``[B]``.
 
-    Cells where both are zero are left out: readings that are missing, and what lies beyond what the network sees, are
-    so in any two maps. A map that is the same everywhere ranks nothing, and correlates zero with any other.
+    Positions where both are zero are excluded: missing observations, and positions outside of the receptive field, are
+    zero in any two maps. A constant map has no ranks; its correlation with any other is defined as zero.
 
     Example:
         >>> one = Explanation(np.array([[[[1.0, -2.0], [3.0, 0.0]]]]), np.ones((1, 1, 2), bool))
@@ -100,18 +103,19 @@ def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.floa
         >>> rank_correlation(one, other).round(6).tolist()
         [1.0]
     """
-    found = np.zeros(len(first))
+    correlation = np.zeros(len(first))
     for row, valid in enumerate(first.valid):
         sizes = np.abs([each.values[row][valid].ravel() for each in (first, second)])
         ranks = rankdata(sizes[:, sizes.any(0)], axis=1)
         centred = ranks - ranks.mean(1, keepdims=True) if ranks.size else ranks
+        # Spearman's is Pearson's correlation of the ranks: of centred ranks, the cosine.
         size = np.prod(np.linalg.norm(centred, axis=1))
-        found[row] = centred[0] @ centred[1] / size if size > 0 else 0.0
-    return found
+        correlation[row] = centred[0] @ centred[1] / size if size > 0 else 0.0
+    return correlation
 
 
 def curve_row(stage: int, layer: str, correlation: NDArray[np.float64], random: float) -> dict[str, int | str | float]:
-    """A row of the curve: the mean, lowest and highest correlation, and the level of a random map."""
+    """A row of the curve: mean, lowest and highest correlation, and that of random attribution."""
     return {
         "stage": stage,
         "layer": layer,

@@ -1,4 +1,4 @@
-"""Self-test: whether an explainer does on a model what it must, whatever the truth is."""
+"""The self-test: whether an explainer works correctly on a model, whatever its explanations say."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from stexplain.checks.invariances import CHECKS, randomised
-from stexplain.checks.model_state import left_as_it_was, snapshot
+from stexplain.checks.invariances import CHECKS, parameter_randomisation
+from stexplain.checks.model_state import model_restored, snapshot
 from stexplain.checks.subject import Check, Limits, Subject
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.arguments import check_counts
@@ -23,25 +23,25 @@ _WORDS = {True: "passed", False: "failed", None: "not applicable"}
 
 
 class SelfTestError(StexplainError):
-    """An explainer does on a model what it must not."""
+    """An explainer failed a check of the self-test."""
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What `selftest` found.
+    """The result of `selftest`.
 
     Attributes:
-        subject: what was tested on what, in words.
-        checks: one per test, with its verdict.
-        curve: of the randomisation test, a row per stage: columns `stage` (0: untouched), `layer` (what was randomised
-            last), `correlation` (mean over samples and draws of the rank correlation with the original map), `low` and
-            `high` (the lowest and highest of them), `random` (the correlation of random numbers with it). None where
-            that test was not applicable.
+        subject: the explainer, model and samples, in words.
+        checks: the checks with their verdicts.
+        curve: of parameter randomisation, a row per stage: columns `stage` (0: trained weights), `layer` (the part
+            randomised last), `correlation` (mean over samples and draws of the rank correlation with the original
+            map), `low` and `high` (the lowest and highest of them), `random` (the correlation of random attribution
+            with it). None if that check was not applicable.
 
     Example:
-        >>> print(SelfTest("CAM on STGCN", (Check("the same twice", True, 0.0, 1e-4),), None))
+        >>> print(SelfTest("CAM on STGCN", (Check("deterministic", True, 0.0, 1e-4),), None))
         self-test of CAM on STGCN: passed
-          passed          the same twice            0 (at most 0.0001)
+          passed          deterministic             0 (at most 0.0001)
     """
 
     subject: str
@@ -50,19 +50,19 @@ class SelfTest:
 
     @property
     def passed(self) -> bool:
-        """Whether no test failed."""
+        """Whether no check failed."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The names of the tests that failed."""
+        """The names of the checks that failed."""
         return tuple(check.name for check in self.checks if check.passed is False)
 
     def __getitem__(self, name: str) -> Check:
-        """The test of this name.
+        """The check of this name.
 
         Raises:
-            KeyError: where there is none.
+            KeyError: if there is none.
         """
         return {check.name: check for check in self.checks}[name]
 
@@ -70,19 +70,19 @@ class SelfTest:
         lines = [f"self-test of {self.subject}: {_WORDS[self.passed]}"]
         for check in self.checks:
             number = "" if check.value is None else f"{check.value:.2g} (at most {check.limit:.2g})"
-            says = "; ".join(part for part in (number, check.why) if part)
-            lines.append(f"  {_WORDS[check.passed]:15} {check.name:25} {says}")
+            detail = "; ".join(part for part in (number, check.why) if part)
+            lines.append(f"  {_WORDS[check.passed]:15} {check.name:25} {detail}")
         return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per test: columns `test`, `verdict`, `value`, `limit`, `why`."""
-        return pd.DataFrame(self.to_dict()["tests"])
+        """A row per check: columns `check`, `verdict`, `value`, `limit`, `why`."""
+        return pd.DataFrame(self.to_dict()["checks"])
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in JSON's own types."""
-        tests = [
+        """The result in JSON's own types."""
+        checks = [
             {
-                "test": check.name,
+                "check": check.name,
                 "verdict": _WORDS[check.passed],
                 "value": check.value,
                 "limit": check.limit,
@@ -91,13 +91,13 @@ class SelfTest:
             for check in self.checks
         ]
         curve = None if self.curve is None else self.curve.to_dict("records")
-        return {"subject": self.subject, "passed": self.passed, "tests": tests, "curve": curve}
+        return {"subject": self.subject, "passed": self.passed, "checks": checks, "curve": curve}
 
     def raise_for_failure(self) -> None:
-        """Does nothing where all passed.
+        """Raises an error if a check failed.
 
         Raises:
-            SelfTestError: with the whole report, where a test failed.
+            SelfTestError: with the whole report, if a check failed.
         """
         if self.failed:
             raise SelfTestError(str(self))
@@ -120,61 +120,64 @@ def selftest(
 ) -> SelfTest:
     """Tests an explainer on a model with some samples.
 
-    - the same twice: two calls give one map.
-    - alone as in the batch: every sample by itself gets the map that it gets among the others.
-    - in chunks: so do samples that are worked on one at a time.
-    - renumbered nodes: a model over the renumbered graph gives the renumbered map.
-    - appended padding: frames and instances without a reading, put behind the sample, change nothing.
+    - deterministic: two calls give the same map.
+    - batch independence: every sample by itself gets the map that it gets in the batch.
+    - chunk independence: samples that are explained in chunks of one get the same map as in one chunk.
+    - node permutation: a model over the permuted graph gives the permuted map.
+    - padding invariance: appended frames and instances without an observation do not change the map.
     - CAM identity: under global average pooling and a linear head, STG-Grad-CAM and HiResCAM are CAM / (M T' N).
-    - conservation: there they sum to y - b. Integrated gradients and Shapley values sum to y(x) - y(baseline).
-    - model left as it was: modes, hooks, gradients, `requires_grad` and values, also after an error.
-    - randomised model: as the model forgets what it learned, part by part from the last to the first, edge importance
+    - completeness: there they sum to y - b. Integrated gradients and Shapley values sum to y(x) - y(baseline).
+    - model restored: modes, hooks, gradients, `requires_grad` and values, also after an error.
+    - parameter randomisation: as the weights are randomised, part by part from the last to the first, edge importance
       and statistics of batch normalisation included, the map must lose its rank correlation with the original
-      (Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018). The class explained stays the original one.
-      Works on copies of the model.
+      (Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018). The explained class stays the original one.
+      It uses copies of the model.
 
-    Maps are compared by their largest difference as a share of the largest value of the sample. What a test cannot be
-    asked of is not applicable, and says why. Where the model's own score changes (as under padding it counts), the
-    explainer is not to blame, and the test is not applicable.
+    Maps are compared by their largest difference, relative to the largest absolute value of the sample. A check that
+    does not apply is reported as not applicable, with the reason. If the model's own score changes (as when padding
+    counts as data), this is not the explainer's fault, and the check is not applicable.
 
     Args:
         model: any module.
-        explainer: of that model; or what makes one of a model, such as `STGGradCAM`. A maker is called for copies of
-            the model; of an explainer a copy is made, with its options.
+        explainer: of that model; or a callable that makes one of a model, such as `STGGradCAM`. The callable is called
+            for copies of the model; an explainer is copied with its options.
         x: a few samples, as an explainer takes them.
         target: as an explainer takes it; default: `Predicted()`.
         valid: as an explainer takes it.
         shared: as an explainer takes it.
         per_sample: as an explainer takes it.
-        permuted: from an order to the same model with node i in the place of its node ``order[i]``. Not needed for our
-            `STGCN`.
-        tolerance: up to which maps are the same.
-        threshold: up to which the correlation may be when all is randomised, as the mean over samples and draws. It
-            need not be zero: the ends of the clip leave their trace in any network, and so does the place of the node
-            in the forecast of one node, for which 0.5 may be strict.
-        draws: how many times the model is randomised, each another way. One costs an explanation per part of the model.
-        seed: of the shuffling and the order of nodes.
+        permuted: from an order to the same model with node ``order[i]`` in position i. Not needed for `STGCN`.
+        tolerance: the largest difference of equal maps.
+        threshold: the largest rank correlation with all parts randomised, as the mean over samples and draws. It need
+            not be zero: the ends of a clip leave a trace in any network, and so does the forecast node in a forecast
+            of one node, for which 0.5 may be strict.
+        draws: how many times the model is randomised. Each draw costs one explanation per part of the model.
+        seed: of the randomisation and the permutation of nodes.
 
     Raises:
-        InputError: where the explainer is of another model, or what came does not fit.
+        InputError: if the explainer is of another model, or an argument does not fit.
 
     Example:
         >>> import torch
         >>> from stexplain.explainers.methods.gradient.input_gradient import InputGradient
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(60, 8), nn.Tanh(), nn.Linear(8, 4))
         >>> result = selftest(model, InputGradient, torch.randn(3, 1, 10, 3, 2))
-        >>> result.passed, result["appended padding"].why
-        (True, 'the model takes no `valid`: all that it is given counts')
+        >>> result.passed, result["padding invariance"].why
+        (True, 'the model takes no `valid`: padding counts as data')
     """
     check_counts(draws=draws)
     inside = unwrapped(model)
+    # Before the explainer is made: its constructor must leave the model unchanged too.
     before = snapshot(inside)
     own = explainer if isinstance(explainer, Explainer) else explainer(model)
     if not isinstance(own, Explainer):
-        raise InputError(f"the explainer is a {type(own).__name__}; wanted an Explainer, or what makes one of a model.")
+        raise InputError(f"explainer: got a {type(own).__name__}; expected an Explainer, or a callable that makes one.")
     if own._recipe_model is not None and own._recipe_model is not inside:
-        raise InputError("the explainer is of another model. Give the explainer's own, or the class of the explainer.")
-    subject = Subject.read(
+        raise InputError(
+            "explainer: got one of another model; expected one of `model`. Give the explainer's own model, or the "
+            "explainer's class."
+        )
+    subject = Subject.from_arguments(
         inside,
         own,
         None if isinstance(explainer, Explainer) else explainer,
@@ -187,8 +190,9 @@ def selftest(
         Limits(tolerance, threshold, draws, seed),
     )
     checks = [check(subject) for check in CHECKS]
-    last, curve = randomised(subject)
-    checks += [last, left_as_it_was(subject, before)]
+    randomisation, curve = parameter_randomisation(subject)
+    # Last, so that it sees what all other checks have done to the model.
+    checks += [randomisation, model_restored(subject, before)]
     count = len(subject.batch)
     where = f" at {own.layer_name}" if own.layer_name else ""
     named = f"{own.method or type(own).__name__}{where} on {type(inside).__name__}"

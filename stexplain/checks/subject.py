@@ -1,4 +1,4 @@
-"""What a self-test is of: an explainer, its model, some samples and a target; and what a test says."""
+"""The subject of a self-test (an explainer, its model, samples and a target), and the verdict of a check."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -21,14 +21,14 @@ from stexplain.explainers.targets import Class, Forecast, PerSample, Predicted, 
 
 @dataclass(frozen=True)
 class Check:
-    """A test and its verdict.
+    """A check and its verdict.
 
     Attributes:
-        name: of the test.
-        passed: none: not applicable.
-        value: what was measured.
-        limit: up to which it passes.
-        why: not applicable, or what there is to say.
+        name: of the check.
+        passed: the verdict; none if the check is not applicable.
+        value: the measured number.
+        limit: the largest value that passes.
+        why: the reason why it is not applicable, or a remark.
     """
 
     name: str
@@ -39,18 +39,18 @@ class Check:
 
     @classmethod
     def of(cls, name: str, value: float, limit: float, why: str = "") -> "Check":
-        """The test whose number must be at most a limit."""
+        """A check whose value must be at most a limit."""
         return cls(name, bool(value <= limit), float(value), limit, why)
 
     @classmethod
     def not_applicable(cls, name: str, why: str) -> "Check":
-        """The test that cannot be asked."""
+        """A check that does not apply, with the reason."""
         return cls(name, None, why=why)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """See the arguments of `selftest` of the same names."""
+    """The limits and draws of a self-test; see the arguments of `selftest` of the same names."""
 
     tolerance: float
     threshold: float
@@ -60,17 +60,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is tested.
+    """The explainer, model and samples that are tested.
 
     Attributes:
-        model: the module itself.
+        model: the module.
         explainer: of the model.
-        make: what makes one of a model; none: copies of `explainer` are made.
+        make: makes an explainer of a model; none: `explainer` is copied.
         batch: the samples, as the model is given them.
-        goal: what is explained, the classes fixed.
+        target: the target, with predicted classes fixed.
         shared: further arguments of the model's forward.
         per_sample: the same, with an entry per sample.
-        permuted: from an order to the renumbered model.
+        permuted: from an order of the nodes to the model over the permuted graph.
         limits: of the verdicts.
         original: the explanation of the batch.
     """
@@ -79,7 +79,7 @@ class Subject:
     explainer: Explainer
     make: MakeExplainer | None
     batch: Batch
-    goal: Target
+    target: Target
     shared: Mapping[str, Any]
     per_sample: Mapping[str, Any]
     permuted: Callable[[Sequence[int]], nn.Module] | None
@@ -87,7 +87,7 @@ class Subject:
     original: Explanation
 
     @classmethod
-    def read(
+    def from_arguments(
         cls,
         model: nn.Module,
         explainer: Explainer,
@@ -100,71 +100,74 @@ class Subject:
         permuted: Callable[[Sequence[int]], nn.Module] | None,
         limits: Limits,
     ) -> "Subject":
-        """Reads the samples and explains them; the class predicted for them is the one explained from here on."""
-        goal = as_target(target)
-        asked = explainer._prepare(x, valid)
-        signals = explainer.inputs.to_batch(asked.x, **asked.sizes)
+        """Reads the samples and explains them; the predicted classes are fixed as the target of all checks."""
+        fixed = as_target(target)
+        prepared = explainer._prepare(x, valid)
+        signals = explainer.inputs.to_batch(prepared.x, **prepared.sizes)
         samples = len(signals)
         labels = torch.full((samples,), -1)
-        batch = Batch(signals, asked.known_valid, labels, asked.ids, observed=asked.observed)
-        more = {"shared": shared, "per_sample": per_sample}
-        original = explainer(batch, target=goal, **more)
-        if isinstance(goal, Predicted | Class) and (original.targets >= 0).all():
-            goal = Class(original.targets)
-        return cls(model, explainer, make, batch, goal, shared, per_sample, permuted, limits, original)
+        batch = Batch(signals, prepared.known_valid, labels, prepared.ids, observed=prepared.observed)
+        arguments = {"shared": shared, "per_sample": per_sample}
+        original = explainer(batch, target=fixed, **arguments)
+        if isinstance(fixed, Predicted | Class) and (original.targets >= 0).all():
+            # From here on a changed prediction cannot change what is explained.
+            fixed = Class(original.targets)
+        return cls(model, explainer, make, batch, fixed, shared, per_sample, permuted, limits, original)
 
-    def on(self, model: nn.Module) -> Explainer:
+    def explainer_for(self, model: nn.Module) -> Explainer:
         """The explainer for another model of the same structure."""
         return self.make(model) if self.make is not None else with_model(self.explainer, model)
 
     def explain(
         self, *, by: Explainer | None = None, batch: Batch | None = None, rows: slice = slice(None)
     ) -> Explanation:
-        """What the explainer, or another, makes of the batch, or another with the same samples, or of some of them."""
+        """Explains the batch, or some of its rows, or another batch, by the explainer or another one."""
         explainer, samples = by or self.explainer, batch or self.batch
         per_sample = {name: value[rows] for name, value in self.per_sample.items()}
-        target = _cut(self.goal, rows)
+        target = _rows_of(self.target, rows)
         return explainer(samples[rows], target=target, shared=self.shared, per_sample=per_sample)
 
 
-def _cut(goal: Target, rows: slice) -> Target:
-    """The target for some of the samples."""
-    if isinstance(goal, Class) and isinstance(goal.which, list):
-        return Class(goal.which[rows])
-    if isinstance(goal, PerSample):
-        return PerSample([_cut(each, slice(None)) for each in goal.targets[rows]])
-    if isinstance(goal, Forecast) and goal.minus is not None:
-        other = copy(goal)
-        other.minus = goal.minus[rows]
+def _rows_of(target: Target, rows: slice) -> Target:
+    """The target of some of the samples."""
+    if isinstance(target, Class) and isinstance(target.which, list):
+        return Class(target.which[rows])
+    if isinstance(target, PerSample):
+        return PerSample([_rows_of(each, slice(None)) for each in target.targets[rows]])
+    if isinstance(target, Forecast) and target.minus is not None:
+        # `minus` holds one number per sample: the copy keeps the caller's target as it is.
+        other = copy(target)
+        other.minus = target.minus[rows]
         return other
-    return goal
+    return target
 
 
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """The largest difference of two arrays ``[B, ...]``, as a share of the largest magnitude of the sample.
+    """The largest difference of two arrays ``[B, ...]``, relative to the largest absolute value of the sample.
 
     Example:
         >>> difference(np.array([[2.0, -4.0], [0.0, 0.0]]), np.array([[2.0, -3.0], [0.0, 0.0]]))
         0.25
     """
-    apart = np.abs(one - other).reshape(len(one), -1).max(1)
+    largest = np.abs(one - other).reshape(len(one), -1).max(1)
     size = np.maximum(np.abs(one), np.abs(other)).reshape(len(one), -1).max(1)
-    return float((apart / np.where(size > 0, size, 1)).max())
+    return float((largest / np.where(size > 0, size, 1)).max())
 
 
 def same_score(subject: Subject, other: Explanation) -> bool:
-    """Whether the model gave the target the score that it gave it for the batch."""
+    """Whether the target's score is the same as in the original explanation."""
+    # Baseline explainers have no score (NaN); nothing is compared for them.
     known = ~np.isnan(subject.original.score)
     one, two = subject.original.score[known], other.score[known]
     return bool(np.allclose(one, two, rtol=subject.limits.tolerance, atol=subject.limits.tolerance))
 
 
-def asked(subject: Subject) -> ModelInput:
-    """The batch, as a method is asked."""
+def model_input(subject: Subject) -> ModelInput:
+    """The batch as a method receives it."""
     return subject.explainer._prepare(subject.batch, None, subject.shared, subject.per_sample)
 
 
-def scored(subject: Subject) -> Callable[[Any], Scores]:
-    """The target, as a method is asked."""
+def score_fn(subject: Subject) -> Callable[[Any], Scores]:
+    """The target as a method receives it: from the model's output to scores."""
     count = len(subject.batch)
-    return lambda output: subject.explainer._score(subject.goal, output, rows=slice(0, count), samples=count)
+    return lambda output: subject.explainer._score(subject.target, output, rows=slice(0, count), samples=count)

@@ -112,25 +112,28 @@ def test_every_explainer_passes(kind):
     result = selftest(model(), partial(kind, **quick.get(kind, {})), batch(), target=Class(1))
     result.raise_for_failure()
     applicable = {check.name for check in result.checks if check.passed}
-    assert {"the same twice", "alone as in the batch", "appended padding", "model left as it was"} <= applicable
-    assert ("randomised model" in applicable) is not issubclass(kind, BaselineExplainer)
-    assert ("renumbered nodes" in applicable) is (kind is not Random)
+    assert {"deterministic", "batch independence", "padding invariance", "model restored"} <= applicable
+    assert ("parameter randomisation" in applicable) is not issubclass(kind, BaselineExplainer)
+    assert ("node permutation" in applicable) is (kind is not Random)
     assert ("CAM identity" in applicable) is (kind.__name__ in ("STGGradCAM", "HiResCAM"))
     complete = ("STGGradCAM", "HiResCAM", "IntegratedGradients", "ShapleyValueSampling")
-    assert ("conservation" in applicable) is (kind.__name__ in complete)
+    assert ("completeness" in applicable) is (kind.__name__ in complete)
 
 
 @pytest.mark.parametrize(
     ("broken", "tests"),
     [
-        (Mixing, {"alone as in the batch", "in chunks"}),
-        (Numbered, {"renumbered nodes"}),
-        (Padded, {"appended padding"}),
-        (Wavering, {"the same twice", "alone as in the batch", "in chunks", "renumbered nodes", "appended padding"}),
-        (Sighted, {"randomised model"}),
-        (Hooking, {"model left as it was"}),
-        (Thawing, {"model left as it was"}),
-        (Added, {"CAM identity", "conservation"}),
+        (Mixing, {"batch independence", "chunk independence"}),
+        (Numbered, {"node permutation"}),
+        (Padded, {"padding invariance"}),
+        (
+            Wavering,
+            {"deterministic", "batch independence", "chunk independence", "node permutation", "padding invariance"},
+        ),
+        (Sighted, {"parameter randomisation"}),
+        (Hooking, {"model restored"}),
+        (Thawing, {"model restored"}),
+        (Added, {"CAM identity", "completeness"}),
     ],
 )
 def test_a_broken_explainer_fails_the_right_test(broken, tests):
@@ -154,7 +157,7 @@ def test_an_explainer_that_is_given_is_copied_with_its_options_and_its_block():
     assert (other.alpha, other.graph.nodes) == (0.2, ("b", "a", "d", "c"))
     with pytest.raises(InputError, match="another model"):
         selftest(model(), explain, batch())
-    with pytest.raises(InputError, match="wanted an Explainer"):
+    with pytest.raises(InputError, match="expected an Explainer"):
         selftest(own, lambda model: model, batch())
 
 
@@ -174,10 +177,10 @@ def test_the_curve_goes_from_the_last_layer_to_the_first():
     assert (result.curve["low"] <= result.curve["correlation"]).all()
     assert (result.curve["correlation"] <= result.curve["high"]).all()
     assert abs(result.curve["random"]).max() < 0.2
-    assert result["randomised model"].value == result.curve["correlation"].iloc[-1]
+    assert result["parameter randomisation"].value == result.curve["correlation"].iloc[-1]
     controlled = selftest(model(), Motion, batch())
     assert controlled.curve is None
-    assert "does not look at the model" in controlled["randomised model"].why
+    assert "does not use the model" in controlled["parameter randomisation"].why
 
 
 def test_models_of_others_are_asked_what_they_can_be_asked():
@@ -190,9 +193,9 @@ def test_models_of_others_are_asked_what_they_can_be_asked():
     result = selftest(plain, make, x, target=Margin(0, 1), threshold=1)
     assert result.passed
     assert result["CAM identity"].passed
-    assert result["conservation"].passed
-    assert "takes no `valid`" in result["appended padding"].why
-    assert "give `permuted`" in result["renumbered nodes"].why
+    assert result["completeness"].passed
+    assert "takes no `valid`" in result["padding invariance"].why
+    assert "give `permuted`" in result["node permutation"].why
 
     def permuted(order):
         other = PlainSTGCN()
@@ -200,13 +203,13 @@ def test_models_of_others_are_asked_what_they_can_be_asked():
         other.adjacency = plain.adjacency[order][:, order]
         return other
 
-    assert selftest(plain, make, x, permuted=permuted, threshold=1)["renumbered nodes"].passed
+    assert selftest(plain, make, x, permuted=permuted, threshold=1)["node permutation"].passed
     wrong = selftest(plain, make, x, permuted=lambda order: PlainSTGCN(seed=3), threshold=1)
-    assert "another model" in wrong["renumbered nodes"].why
+    assert "another model" in wrong["node permutation"].why
 
 
 def test_a_model_whose_score_changes_by_padding_is_no_fault_of_the_explainer():
-    assert "score changes" in selftest(model("counted"), InputGradient, batch())["appended padding"].why
+    assert "score changes" in selftest(model("counted"), InputGradient, batch())["padding invariance"].why
 
     class Fixed(nn.Module):
         def __init__(self):
@@ -216,7 +219,7 @@ def test_a_model_whose_score_changes_by_padding_is_no_fault_of_the_explainer():
         def forward(self, x, valid=None):
             return self.head(x.flatten(1))
 
-    assert "no longer samples" in selftest(Fixed().double(), InputGradient, batch())["appended padding"].why
+    assert "no longer samples" in selftest(Fixed().double(), InputGradient, batch())["padding invariance"].why
 
 
 @pytest.mark.parametrize(
@@ -231,7 +234,7 @@ def test_a_model_whose_score_changes_by_padding_is_no_fault_of_the_explainer():
     ids=repr,
 )
 def test_targets_are_cut_with_the_samples(target):
-    assert selftest(model(), InputGradient, batch(), target=target)["alone as in the batch"].passed
+    assert selftest(model(), InputGradient, batch(), target=target)["batch independence"].passed
 
 
 def test_further_arguments_of_the_model_are_passed_on():
@@ -245,7 +248,7 @@ def test_further_arguments_of_the_model_are_passed_on():
 
     shared, per_sample = {"scale": 2.0}, {"gate": torch.tensor([1.0, 2.0])}
     result = selftest(Gated(), InputGradient, signals(2, 1, 4, 3, 2), shared=shared, per_sample=per_sample, threshold=1)
-    assert result["alone as in the batch"].passed
+    assert result["batch independence"].passed
 
 
 def test_the_report():
@@ -254,7 +257,7 @@ def test_the_report():
     assert text.startswith("self-test of input gradient on STGCN, 2 samples: passed\n")
     assert "not applicable  CAM identity" in text
     frame = result.to_frame()
-    assert frame.columns.tolist() == ["test", "verdict", "value", "limit", "why"]
+    assert frame.columns.tolist() == ["check", "verdict", "value", "limit", "why"]
     assert len(frame) == 9
     assert json.loads(json.dumps(result.to_dict()))["passed"] is True
     with pytest.raises(KeyError):
