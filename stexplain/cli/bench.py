@@ -50,7 +50,7 @@ def bench(
     from stexplain.cli.validate.bench import validate_bench
 
     # Before the import below, which takes seconds: a misspelt name is reported at once.
-    validate_bench(experiment, card=card, data=data, out=out, recipe=recipe, runs=run)
+    validate_bench(experiment, card=card, data=data, out=out, recipe=recipe, runs=run, seed=seed)
     import stexplain.bench
 
     folder = stexplain.bench(

@@ -5,12 +5,9 @@ from typing import Annotated
 
 import typer
 
-MAX_SEED = 2**32 - 1
-"""The largest seed that every random number generator in use accepts (numpy's legacy one is the narrowest)."""
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
-Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of everything random.")]
+Seed = Annotated[int, typer.Option(help="Of everything random; 0 or more.")]
 CardArgument = Annotated[
     str, typer.Argument(metavar="CARD", help="A dataset card: its name (see `stexplain data list`), or its path.")
 ]

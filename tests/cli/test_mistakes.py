@@ -76,7 +76,7 @@ MISTAKES = [
     (["bench", "ntu", "--run", "xsub/stgcn11"], "unknown run 'xsub/stgcn11'. Did you mean 'xsub/stgcn10'?"),
     (["bench", "planted", "--run", "grph"], "unknown run 'grph'. Did you mean 'graph'?"),
     (["bench", "ntu", "--recipe", "quik"], "has no recipe 'quik'. Did you mean 'quick'?"),
-    (["bench", "ntu", "--seed", "-1"], "Invalid value for '--seed'"),
+    (["bench", "ntu", "--seed", "-1"], "--seed: got -1; expected 0 to 9223372036854775807"),
     (["bench", "ntu", "--seed", "one"], "Invalid value for '--seed'"),
     (["bench", "nw-ucla"], "--data is missing: the card 'nw-ucla' has no synthetic data. How to get the data"),
     (["bench", "ntu", "--data", "{folder}/nowhere"], "--data: got {folder}/nowhere, which does not exist"),

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, card_path, card_values, model_card
-from stexplain.cli.validate.datasets import validate_card, validate_out, validate_recordings
-from stexplain.errors import CardError, suggest, unknown
+from stexplain.cli.validate.datasets import validate_data, validate_out, validate_recordings
+from stexplain.errors import CardError, InputError, suggest, unknown
+
+MAX_SEED = 2**63 - 1
+"""numpy refuses negative seeds, torch those above 64 bits."""
 
 
 def validate_bench(
@@ -17,21 +20,29 @@ def validate_bench(
     out: Path | None,
     recipe: str | None,
     runs: Sequence[str] | None,
+    seed: int,
 ) -> None:
     """Checks the options of `stexplain bench`.
 
     Raises:
         CardError: where there is no such experiment, dataset card or recipe, or one of them is not valid.
-        InputError: where a run or a protocol does not exist, or a path is not what it should be.
+        InputError: where a run or a protocol does not exist, the seed is out of range, or a path is not what it should
+            be.
     """
     path = _experiment_file(experiment)
-    dataset = validate_card(card or experiment, data)
+    dataset = any_card(card or experiment)
     declared = _declared_runs(card_values(path))
     for name in runs or ():
         if name not in declared:
             raise unknown("run", name, declared)
-    for name in runs or declared:
-        _validate_run(declared[name], dataset, recipe)
+    selected = [declared[name] for name in runs or declared]
+    for run in selected:
+        _validate_run(run, dataset, recipe)
+    # Runs on datasets of their own take the synthetic data of those.
+    if any(not run.get("card") for run in selected):
+        validate_data(dataset, data)
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"--seed: got {seed}; expected 0 to {MAX_SEED}.")
     validate_out(out)
     if isinstance(dataset, DatasetCard):
         validate_recordings(dataset, data)
@@ -65,7 +76,9 @@ def _with_experiment(names: Iterable[str]) -> Iterable[str]:
 
 def _declared_runs(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The runs that an experiment declares, by name; whether the rest of it is valid is checked as it is run."""
-    runs = experiment.get("runs") or [{"model": model} for model in experiment.get("models", [])]
+    runs = [run for run in experiment.get("runs", []) if isinstance(run, dict)] or [
+        {"model": model} for model in experiment.get("models", [])
+    ]
     # A run without a name of its own is called after its protocol and model, as is its folder.
     return {
         str(run.get("name") or "/".join(str(run[key]) for key in ("protocol", "model") if key in run)): run

@@ -28,21 +28,18 @@ def validate_out(out: Path | None) -> None:
         raise InputError(f"--out: got {out}, but {existing} is a file; expected a folder. Give another path.")
 
 
-def validate_card(card: str, data: Path | None) -> DatasetCard | SeriesCard:
-    """The dataset card of a name or path; a card without synthetic data needs `--data`.
+def validate_data(card: DatasetCard | SeriesCard, data: Path | None) -> None:
+    """Refuses data that does not exist, and none where the card has no synthetic data.
 
     Raises:
-        CardError: where there is no such card, or it is not valid.
-        InputError: where it has no synthetic data, and no data is given, or data that does not exist.
+        InputError: where it is so.
     """
-    found = any_card(card)
-    how_to_get = f"How to get the data of {found.name!r}: {found.obtain.strip()}"
+    how_to_get = f"How to get the data of {card.name!r}: {card.obtain.strip()}"
     if data is None:
-        if found.planted is None:
-            raise InputError(f"--data is missing: the card {found.name!r} has no synthetic data. {how_to_get}")
+        if card.planted is None:
+            raise InputError(f"--data is missing: the card {card.name!r} has no synthetic data. {how_to_get}")
     elif not data.expanduser().exists():
         raise InputError(f"--data: got {data}, which does not exist. {how_to_get}")
-    return found
 
 
 def validate_store(card: DatasetCard, data: Path | None) -> None:

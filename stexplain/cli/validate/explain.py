@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from stexplain.cards import DatasetCard, SeriesCard, card_names, model_card
-from stexplain.cli.validate.datasets import validate_card, validate_out, validate_split, validate_store
+from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, model_card
+from stexplain.cli.validate.datasets import validate_data, validate_out, validate_split, validate_store
 from stexplain.cli.validate.method_names import method_names
 from stexplain.cli.validate.target import ParsedTarget, validate_target
 from stexplain.errors import CardError, InputError, suggest, unknown
@@ -36,7 +36,8 @@ def validate_explain(
     """
     # In the order of the help, so that of several mistakes the first there is reported.
     validate_model(model)
-    dataset = validate_card(card, data)
+    dataset = any_card(card)
+    validate_data(dataset, data)
     if isinstance(dataset, DatasetCard):
         validate_store(dataset, data)
     validate_split(dataset, split)
