@@ -1,4 +1,4 @@
-"""Explain spatio-temporal graph networks: which nodes, when, and how sure one may be of it.
+"""Explain spatio-temporal graph networks: which nodes, when, and how reliable the explanation is.
 
 Example:
     >>> import stexplain as stx
@@ -7,71 +7,117 @@ Example:
     3
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 from stexplain.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from stexplain import data as data
+    from stexplain import errors as errors
     from stexplain import metrics as metrics
     from stexplain import viz as viz
     from stexplain.bench.run import bench as bench
     from stexplain.checks.selftest import selftest as selftest
-    from stexplain.data.load import load_dataset as load_dataset
-    from stexplain.explainers.explanation import Explanation as Explanation
-    from stexplain.explainers.methods.baselines import Random as Random
-    from stexplain.explainers.methods.gradient.input_gradient import InputGradient as InputGradient
-    from stexplain.explainers.methods.layer.cam import CAM as CAM
-    from stexplain.explainers.methods.layer.grad_cam import STGGradCAM as STGGradCAM
-    from stexplain.explainers.targets import Class as Class
-    from stexplain.explainers.targets import Forecast as Forecast
-    from stexplain.explainers.targets import Margin as Margin
-    from stexplain.explainers.targets import Predicted as Predicted
+    from stexplain.data import Batch as Batch
+    from stexplain.data import Clips as Clips
+    from stexplain.data import Sample as Sample
+    from stexplain.data import WindowedSeries as WindowedSeries
+    from stexplain.data import load_dataset as load_dataset
+    from stexplain.data import load_series as load_series
+    from stexplain.explainers import CAM as CAM
+    from stexplain.explainers import Class as Class
+    from stexplain.explainers import Custom as Custom
+    from stexplain.explainers import EdgeExplanation as EdgeExplanation
+    from stexplain.explainers import EdgeImportance as EdgeImportance
+    from stexplain.explainers import Explanation as Explanation
+    from stexplain.explainers import Forecast as Forecast
+    from stexplain.explainers import GradCAMPlusPlus as GradCAMPlusPlus
+    from stexplain.explainers import GradientSHAP as GradientSHAP
+    from stexplain.explainers import GraphAblated as GraphAblated
+    from stexplain.explainers import HiResCAM as HiResCAM
+    from stexplain.explainers import InputGradient as InputGradient
+    from stexplain.explainers import IntegratedGradients as IntegratedGradients
+    from stexplain.explainers import LayerCAM as LayerCAM
+    from stexplain.explainers import LayerSweep as LayerSweep
+    from stexplain.explainers import LearnedMask as LearnedMask
+    from stexplain.explainers import Margin as Margin
+    from stexplain.explainers import Motion as Motion
+    from stexplain.explainers import Occlusion as Occlusion
+    from stexplain.explainers import PerSample as PerSample
+    from stexplain.explainers import Predicted as Predicted
+    from stexplain.explainers import Random as Random
+    from stexplain.explainers import ShapleyValueSampling as ShapleyValueSampling
+    from stexplain.explainers import STGGradCAM as STGGradCAM
+    from stexplain.explainers import TemporalRescaling as TemporalRescaling
+    from stexplain.explainers import explain as explain
+    from stexplain.explainers import layer_sweep as layer_sweep
     from stexplain.graph import STGraph as STGraph
-    from stexplain.metrics.comparison.compare import compare as compare
-    from stexplain.nn.checkpoint import load_model as load_model
-    from stexplain.nn.checkpoint import load_stgcn_checkpoint as load_stgcn_checkpoint
+    from stexplain.metrics import compare as compare
+    from stexplain.nn import load_model as load_model
+    from stexplain.nn import load_stgcn_checkpoint as load_stgcn_checkpoint
     from stexplain.training import fit as fit
 
-# Where each name lives. They are imported when first used, so that `import stexplain` stays light: torch alone takes
-# longer to import than `stexplain --help` may last.
-_NAMES = {
-    "STGraph": "stexplain.graph",
-    "load_dataset": "stexplain.data.load",
-    "load_model": "stexplain.nn.checkpoint",
-    "load_stgcn_checkpoint": "stexplain.nn.checkpoint",
-    "fit": "stexplain.training",
-    "STGGradCAM": "stexplain.explainers.methods.layer.grad_cam",
-    "CAM": "stexplain.explainers.methods.layer.cam",
-    "InputGradient": "stexplain.explainers.methods.gradient.input_gradient",
-    "Random": "stexplain.explainers.methods.baselines",
-    "Explanation": "stexplain.explainers.explanation",
-    "Class": "stexplain.explainers.targets",
-    "Predicted": "stexplain.explainers.targets",
-    "Margin": "stexplain.explainers.targets",
-    "Forecast": "stexplain.explainers.targets",
-    "selftest": "stexplain.checks.selftest",
-    "compare": "stexplain.metrics.comparison.compare",
-    "bench": "",
-    "data": "",
-    "metrics": "",
-    "viz": "",
+# Names by the module that has them. They are imported when first used, so that `import stexplain` stays light: torch
+# alone takes longer to import than `stexplain --help` may last.
+_MODULES = {
+    "stexplain.checks.selftest": ("selftest",),
+    "stexplain.data": ("Batch", "Clips", "Sample", "WindowedSeries", "load_dataset", "load_series"),
+    "stexplain.explainers": (
+        "CAM",
+        "Class",
+        "Custom",
+        "EdgeExplanation",
+        "EdgeImportance",
+        "Explanation",
+        "Forecast",
+        "GradCAMPlusPlus",
+        "GradientSHAP",
+        "GraphAblated",
+        "HiResCAM",
+        "InputGradient",
+        "IntegratedGradients",
+        "LayerCAM",
+        "LayerSweep",
+        "LearnedMask",
+        "Margin",
+        "Motion",
+        "Occlusion",
+        "PerSample",
+        "Predicted",
+        "Random",
+        "STGGradCAM",
+        "ShapleyValueSampling",
+        "TemporalRescaling",
+        "explain",
+        "layer_sweep",
+    ),
+    "stexplain.graph": ("STGraph",),
+    "stexplain.metrics": ("compare",),
+    "stexplain.nn": ("load_model", "load_stgcn_checkpoint"),
+    "stexplain.training": ("fit",),
 }
+# Each name's module. Submodules of the package have none: the name is that of the module itself.
+_NAMES = {name: module for module, names in _MODULES.items() for name in names}
+_NAMES |= dict.fromkeys(("bench", "data", "errors", "metrics", "viz"), "")
 
-__all__ = [*_NAMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        from stexplain.errors import suggest
-
-        raise AttributeError(f"stexplain has no {name!r}. {suggest(name, _NAMES)}")
-    module = _NAMES[name]
-    value = getattr(import_module(module), name) if module else import_module(f"stexplain.{name}")
-    globals()[name] = value
-    return value
+__all__ = sorted(_NAMES)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_NAMES])
+    return sorted([*_NAMES, "__version__"])
+
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would otherwise let any name pass.
+
+    def __getattr__(name: str) -> object:
+        if name not in _NAMES:
+            from stexplain.errors import suggest
+
+            raise AttributeError(f"stexplain has no {name!r}. {suggest(name, _NAMES)}")
+        module = _NAMES[name]
+        value = getattr(_import_module(module), name) if module else _import_module(f"stexplain.{name}")
+        # Found at once from now on, without this function.
+        globals()[name] = value
+        return value

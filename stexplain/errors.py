@@ -54,7 +54,8 @@ def suggest(name: str, options: Iterable[str]) -> str:
         name.lower(), [option.lower() for option in known], n=1, cutoff=0.6
     )
     if near:
-        match = next(option for option in known if option.lower() == near[0].lower())
+        # A match of the second kind is in lower case: find the name that it stands for.
+        match = near[0] if near[0] in known else next(option for option in known if option.lower() == near[0])
         return f"Did you mean {match!r}?"
     if not known:
         return "There are none."

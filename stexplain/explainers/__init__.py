@@ -1,5 +1,8 @@
 """Explainers: from a model, samples and a target to importance over node x time. One file per method."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from stexplain.errors import suggest as _suggest
 from stexplain.explainers.edge_explanation import EdgeExplanation as EdgeExplanation
 from stexplain.explainers.explain import explain as explain
 from stexplain.explainers.explainer import Explainer as Explainer
@@ -32,3 +35,10 @@ from stexplain.explainers.targets import Custom as Custom
 from stexplain.explainers.targets import Margin as Margin
 from stexplain.explainers.targets import PerSample as PerSample
 from stexplain.explainers.targets import Predicted as Predicted
+
+if not _TYPE_CHECKING:
+    # Hidden from type checkers, which would otherwise let any name pass.
+
+    def __getattr__(name: str) -> object:
+        names = [name for name in globals() if not name.startswith("_")]
+        raise AttributeError(f"stexplain.explainers has no {name!r}. {_suggest(name, names)}")

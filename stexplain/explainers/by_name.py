@@ -85,11 +85,15 @@ def of_class(kind: type[Explainer], model: nn.Module, **options: Any) -> Explain
         _check_options(kind.__name__, options, [name for name in parameters if name != "model"])
         return kind(model, **options)
     # A wrapper, such as GraphAblated, takes an explainer in place of the model.
-    around = str(options.pop("around", "InputGradient"))
+    inner = method_class(str(options.pop("around", "InputGradient")))
     own = {key: value for key, value in options.items() if key in parameters}
     inner_options = {key: value for key, value in options.items() if key not in parameters}
+    if "model" in _parameters(inner):
+        # Checked here, for a message that suggests the options of both.
+        both = {*parameters, *_parameters(inner)} - {"model", "explainer"}
+        _check_options(kind.__name__, options, [*sorted(both), "around"])
     wrapper: Any = kind
-    wrapping: Explainer = wrapper(of_class(method_class(around), model, **inner_options), **own)
+    wrapping: Explainer = wrapper(of_class(inner, model, **inner_options), **own)
     return wrapping
 
 

@@ -1,5 +1,8 @@
 """Metrics: functions of arrays, each with its formula and source."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from stexplain.errors import suggest as _suggest
 from stexplain.metrics.bootstrap import Interval as Interval
 from stexplain.metrics.bootstrap import interval as interval
 from stexplain.metrics.bootstrap import ratio_interval as ratio_interval
@@ -37,3 +40,10 @@ from stexplain.metrics.localisation import Localisation as Localisation
 from stexplain.metrics.localisation import localisation as localisation
 from stexplain.metrics.robustness import Sensitivity as Sensitivity
 from stexplain.metrics.robustness import sensitivity_max as sensitivity_max
+
+if not _TYPE_CHECKING:
+    # Hidden from type checkers, which would otherwise let any name pass.
+
+    def __getattr__(name: str) -> object:
+        names = [name for name in globals() if not name.startswith("_")]
+        raise AttributeError(f"stexplain.metrics has no {name!r}. {_suggest(name, names)}")

@@ -6,6 +6,9 @@ in a notebook, or save it: `save(chart, path)` writes an interactive page that o
 Vega-Lite specification.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from stexplain.errors import suggest as _suggest
 from stexplain.viz.maps.importance_map import importance_map as importance_map
 from stexplain.viz.maps.lag_map import lag_map as lag_map
 from stexplain.viz.maps.network import network as network
@@ -43,3 +46,10 @@ __all__ = [
     "timeline",
     "top_nodes",
 ]
+
+if not _TYPE_CHECKING:
+    # Hidden from type checkers, which would otherwise let any name pass.
+
+    def __getattr__(name: str) -> object:
+        names = __all__
+        raise AttributeError(f"stexplain.viz has no {name!r}. {_suggest(name, names)}")

@@ -7,7 +7,7 @@ from inspect import isabstract
 import stexplain.explainers
 from stexplain.explainers.explainer import Explainer
 
-for module in pkgutil.iter_modules(stexplain.explainers.__path__, "stexplain.explainers."):
+for module in pkgutil.walk_packages(stexplain.explainers.__path__, "stexplain.explainers."):
     import_module(module.name)
 
 
