@@ -34,7 +34,7 @@ def load_samples(
 
 
 def load_network(model: str, graph: STGraph, classes: list[str]) -> nn.Module:
-    """The model: imported, trained, or a card's with random weights, which is said on stderr."""
+    """The model: imported, trained, or a card's with random weights, as a line on stderr says."""
     if is_factory(model):
         return _imported(model)
     if saved_model(model) is not None:

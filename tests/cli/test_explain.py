@@ -55,7 +55,7 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
+def no_charts(monkeypatch):
     """Charts take a second each; one test draws them."""
     monkeypatch.setattr("stexplain.cli.explain_output.draw_sample", lambda *_: {})
 
@@ -92,7 +92,7 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
         assert all((out / path.split("/")[-1]).stat().st_size > 5000 for path in sample["files"].values())
 
 
-def test_samples_method_and_target_are_chosen(home, tmp_path, undrawn):
+def test_samples_method_and_target_are_chosen(home, tmp_path, no_charts):
     out = tmp_path / "out"
     shown = run(
         home / "model", *common(home, out), "--ids", "f5_r001_C-double", "--method", "InputGradient", "--target",
@@ -109,7 +109,7 @@ def test_samples_method_and_target_are_chosen(home, tmp_path, undrawn):
     assert Explanation.load(out / "explanation.nc").targets.tolist() == [2]
 
 
-def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, undrawn):
+def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, no_charts):
     (tmp_path / "theirs.py").write_text(FOREIGN)
     monkeypatch.chdir(tmp_path)
     options = ["--inputs", "b c t n", "--layout", "b c t n", "--layer", "conv"]
@@ -126,7 +126,7 @@ def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, und
         assert message in str(error)
 
 
-def test_a_card_is_explained_with_random_weights_and_says_so(home, tmp_path, undrawn):
+def test_a_card_is_explained_with_random_weights_and_says_so(home, tmp_path, no_charts):
     result = run("stgcn2", *common(home, tmp_path / "out"), ok=False)
     assert result.exit_code == 0, result.output
     assert "its weights are random" in result.stderr
@@ -195,7 +195,7 @@ def test_a_forecast_is_explained_and_its_sensor_ringed(roads, tmp_path):
     assert '"forecast"' in page
 
 
-def test_windows_are_named_by_number_or_start(roads, tmp_path, undrawn):
+def test_windows_are_named_by_number_or_start(roads, tmp_path, no_charts):
     options = ["--target", "forecast:s2:1", "--method", "InputGradient", "--split", "test"]
     first = json.loads(run(*on_roads(roads, tmp_path / "one"), *options, "--ids", "4", "--json"))
     start = first["samples"][0]["id"]

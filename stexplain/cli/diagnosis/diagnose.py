@@ -180,7 +180,7 @@ def check_cards() -> list[Finding]:
         return [Finding("cards", "; ".join(broken), False, "Correct the card.")]
     if not datasets or not models:
         # The wheel holds cards: without any, its files were lost or the folder was moved.
-        value = f"{len(datasets)} of datasets and {len(models)} of models are found"
+        value = f"{len(datasets)} dataset cards and {len(models)} model cards"
         remedy = f"The package is incomplete. Install it again: pip install --force-reinstall {PACKAGE}"
         return [Finding("cards", value, False, remedy)]
     return [Finding("cards", f"datasets: {', '.join(datasets)}; models: {', '.join(models)}")]

@@ -33,7 +33,7 @@ def check_python() -> list[Finding]:
 
 def check_packages() -> list[Finding]:
     """Every package that is always needed: installed, of a version that fits, importable."""
-    # A distribution's name is not its module's (vl-convert-python, vl_convert), so installed files are asked.
+    # A distribution's name is not its module's (vl-convert-python, vl_convert), so it is read from the installed files.
     modules: dict[str, list[str]] = {}
     for module, distributions in metadata.packages_distributions().items():
         for distribution in distributions:

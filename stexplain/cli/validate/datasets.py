@@ -96,15 +96,17 @@ def validate_prepare(card: str, raw: Path, out: Path, missing: Path | None) -> N
         CardError: where there is no such card, or it is not valid.
         InputError: where the card is of a series, or a path is not what it should be.
     """
-    found = any_card(card)
+    dataset = any_card(card)
     # A series is read from its files each time: it fits into memory as it is.
-    if isinstance(found, SeriesCard):
+    if isinstance(dataset, SeriesCard):
         raise InputError(
             f"CARD: got {card!r}, the card of a series; expected one of recordings. The files of a series need no "
             "preparation: give their folder as --data."
         )
     if not raw.is_dir():
-        raise InputError(f"RAW: got {raw}, which is not a folder. Give the folder of the recordings of {found.name!r}.")
+        raise InputError(
+            f"RAW: got {raw}, which is not a folder. Give the folder of the recordings of {dataset.name!r}."
+        )
     if is_store(raw):
         raise InputError(f"RAW: got {raw}, which is a prepared store already. Give the recordings as downloaded.")
     validate_out(out)
