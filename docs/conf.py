@@ -27,6 +27,8 @@ extensions = [
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "tutorials",
+    # By name: the default sorts by length, which would put traffic before the introduction.
+    "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
     "image_scrapers": ("charts",),
