@@ -40,7 +40,8 @@ from stexplain.explainers import (
 )
 from stexplain.explainers.explainer import Explainer
 from stexplain.graph import STGraph
-from stexplain.nn.stgcn import STGCN, STGCNBlock
+from stexplain.nn.stgcn import STGCN
+from stexplain.nn.stgcn_block import STGCNBlock
 
 INFERENCE, GRAD_CAM = "inference", "STG-Grad-CAM, last block"
 INFERENCE_OF_FEW = "inference of the perturbed batch"

@@ -15,7 +15,7 @@ from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
 from stexplain.nn.checkpoint import load_model, save_model
-from stexplain.nn.traffic import STGCNForecaster, without_graph
+from stexplain.nn.traffic import STGCNForecaster, without_message_passing
 from stexplain.training import fit
 from stexplain.training.daily_average import HistoricalAverage
 
@@ -112,7 +112,7 @@ class ForecastJob:
                         "graph away is not known; wanted an STGCNForecaster."
                     )
                 torch.manual_seed(self.seed)
-                model = without_graph(model)
+                model = without_message_passing(model)
         history = fit(
             model,
             train,

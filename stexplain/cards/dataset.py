@@ -19,6 +19,7 @@ class GraphPart(Part):
     directed: bool = False
     center: str | None = None
     groups: dict[str, list[str]] = Field(default_factory=dict)
+    # By name, not in order: a person can check the point of a joint.
     positions: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
@@ -101,6 +102,7 @@ def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
     """
     if isinstance(card, DatasetCard):
         return card
+    # Both kinds are in datasets/: without this check the error would be a list of all missing fields.
     if is_series_card(card):
         raise CardError(
             f"card: got {str(card)!r}, a series; expected a dataset of recordings with classes. load_dataset reads "

@@ -69,6 +69,7 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
+        # One decides how the other is reached: frames without a way of sampling, or the reverse, mean nothing.
         if (self.frames is None) != (self.sampling is None):
             raise ValueError("got only one of frames and sampling; expected both (clips) or neither (forecasts)")
         return self
@@ -95,7 +96,7 @@ class ModelCard(Card):
     summary: str
     citation: str
     architecture: str
-    hyperparameters: dict[str, Any]
+    hyperparameters: dict[str, Any]  # checked against the architecture's signature when a model is built
     recipes: dict[str, Recipe]
 
     def recipe(self, name: str) -> Recipe:

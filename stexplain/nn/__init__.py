@@ -1,8 +1,8 @@
-"""Networks over a graph and time: message passing, one file per architecture, and models on disk."""
+"""Networks over a graph and time: layers, one file per architecture and its block, and models on disk."""
 
 from stexplain.nn.checkpoint import load_model as load_model
 from stexplain.nn.checkpoint import load_stgcn_checkpoint as load_stgcn_checkpoint
 from stexplain.nn.checkpoint import save_model as save_model
 from stexplain.nn.stgcn import STGCN as STGCN
 from stexplain.nn.traffic import STGCNForecaster as STGCNForecaster
-from stexplain.nn.traffic import without_graph as without_graph
+from stexplain.nn.traffic import without_message_passing as without_message_passing

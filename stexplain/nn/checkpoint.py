@@ -1,7 +1,7 @@
-"""Models on disk: a folder with `model.safetensors`, the weights, and `model.json`, all that is needed to rebuild it.
+"""Models on disk: a folder with the weights, `model.safetensors`, and all else to rebuild the model, `model.json`.
 
-Nothing is unpickled. The architecture is an import path, built from the hyperparameters, graph and relations that the
-JSON file holds; the relations are kept in full, so that a later change of a strategy cannot change a trained model.
+Nothing is unpickled. The architecture is an import path, built with the hyperparameters, graph and relations in the
+JSON file. It holds the relations in full, so that a later change of a strategy cannot change a trained model.
 """
 
 import inspect
@@ -25,7 +25,7 @@ from stexplain.nn.released import load_stgcn_checkpoint
 __all__ = ["load_model", "load_stgcn_checkpoint", "save_model"]
 
 FORMAT = 1
-WEIGHTS, ABOUT = "model.safetensors", "model.json"
+WEIGHTS, METADATA = "model.safetensors", "model.json"
 
 
 def save_model(
@@ -37,16 +37,16 @@ def save_model(
     seed: int | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Saves a model, each of its two files whole or not at all; other files in the folder stay.
+    """Saves a model. Both files are written atomically; other files in the folder stay.
 
     Args:
-        folder: where to; made where it is missing.
+        folder: the target; created where it is missing.
         model: with the attributes `graph`, `relations` and `hyperparameters` of an `STGCN` or `STGCNForecaster`;
-            `classes` and `class_names` are kept where it has them.
-        card: the model card that it was made from; its name and hash are kept.
-        recipe: how it was trained: a recipe, or the name of one of the card's; none: the model's own, where it has one.
+            `classes` and `class_names` are saved where it has them.
+        card: the model card that it was built from; its name and hash are saved.
+        recipe: the training recipe, or the name of one in the card; none: the model's own, where it has one.
         seed: of the training.
-        extra: anything else to keep, in JSON's own types.
+        extra: anything else to save, in JSON types.
 
     Raises:
         InputError: where the model lacks one of the attributes.
@@ -65,20 +65,22 @@ def save_model(
     for name in ("graph", "relations", "hyperparameters"):
         if not hasattr(model, name):
             raise InputError(
-                f"{type(model).__name__} has no attribute {name!r}, without which it cannot be rebuilt. Save its "
-                "state_dict() by safetensors instead."
+                f"model: got a {type(model).__name__} without the attribute {name!r}, which rebuilding needs. Save its "
+                "state_dict() with safetensors instead."
             )
     if isinstance(recipe, str):
         if card is None:
-            raise InputError(f"the recipe {recipe!r} is a name, but no card came to look it up in. Give `card`.")
+            raise InputError(f"recipe: got the name {recipe!r} without a card. Give `card` as well, or a Recipe.")
         recipe = card.recipe(recipe)
     recipe = recipe or getattr(model, "recipe", None)
     relations: Relations = model.relations  # type: ignore[assignment]  # a module's attributes are typed Tensor or Module; it was checked above
     graph: STGraph = model.graph  # type: ignore[assignment]  # a module's attributes are typed Tensor or Module; it was checked above
+    # safetensors refuses tensors that share memory or are strided.
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # The weights first: the metadata then holds their checksum, and an interrupted save is noticed when loading.
     with atomic_write(folder / WEIGHTS) as temporary:
         save_file(weights, temporary)
-    about = {
+    metadata = {
         "format": FORMAT,
         "architecture": f"{type(model).__module__}:{type(model).__qualname__}",
         "hyperparameters": model.hyperparameters,
@@ -99,7 +101,7 @@ def save_model(
             "weight": [weight.tolist() for weight in relations.weight],
         },
     }
-    write_json(folder / ABOUT, about)
+    write_json(folder / METADATA, metadata)
 
 
 def load_model(
@@ -110,23 +112,22 @@ def load_model(
     recipe: str | Recipe | None = None,
     **hyperparameters: Any,
 ) -> nn.Module:
-    """A model: a trained one from its folder, in eval mode, or a fresh one from a card, its weights at random.
+    """A model: a trained one from its folder, in eval mode, or a fresh one from a card, with random weights.
 
     Args:
         card_or_path: a folder that `save_model` wrote; or a model card, its name or the path of its file.
-        classes: for a card, the names of the classes, or how many, where the model tells classes apart; for a folder,
-            checked where given.
+        classes: for a card of a classifier, the names or the number of classes; for a folder, checked where given.
         graph: for a card, the graph; for a folder, checked where given.
-        recipe: for a card, a recipe or the name of one: its hyperparameters replace the card's.
+        recipe: for a card, a recipe or the name of one; its hyperparameters replace the card's.
         **hyperparameters: for a card, these replace the card's and the recipe's, such as ``width=0.5``.
 
     Returns:
-        The model; `class_names` holds the names of its classes, where it has any, and `recipe` its `Recipe`, where
-        known. A forecaster has its scaler; a fresh one gets it from `fit`.
+        The model; `class_names` holds the names of its classes, where known, and `recipe` its `Recipe`, where known.
+        A trained forecaster has its scaler; a fresh one gets it from `fit`.
 
     Raises:
-        CardError: where there is no such card or folder, recipe or hyperparameter; with the nearest match.
-        InputError: where something is missing, or the folder's model is of another graph or other classes.
+        CardError: where there is no such card, folder, recipe or hyperparameter, with the nearest name.
+        InputError: where an argument is missing, or the folder's model has another graph or other classes.
         DataError: where the folder's files are broken or do not belong together.
 
     Example:
@@ -137,92 +138,105 @@ def load_model(
         >>> load_model("stgcn-roads", graph=roads, horizon=6).horizon
         6
     """
+    # A trained model's folder wins over a card's; a card's name that is no folder falls through.
     if not isinstance(card_or_path, ModelCard):
         folder = Path(card_or_path).expanduser()
-        if (folder / ABOUT).is_file() or (folder / WEIGHTS).is_file():
+        if (folder / METADATA).is_file() or (folder / WEIGHTS).is_file():
             if recipe is not None or hyperparameters:
-                raise InputError(f"{folder} is a trained model: leave out recipe and hyperparameters, they are set.")
-            return _saved(folder, classes, graph)
+                raise InputError(
+                    f"{folder} is a trained model with its own recipe and hyperparameters. Leave them out."
+                )
+            return _load_saved(folder, classes, graph)
         if folder.is_dir() and not (folder / "card.toml").is_file():
-            raise CardError(f"the folder {folder} holds no model: neither {ABOUT} (a trained one) nor card.toml.")
+            raise CardError(f"the folder {folder} holds neither {METADATA} (a trained model) nor card.toml.")
         if not folder.exists() and str(card_or_path) not in card_names("models"):
             raise CardError(
                 f"there is no model {str(card_or_path)!r}: neither a card nor a folder. "
                 f"{suggest(str(card_or_path), card_names('models'))}"
             )
     card = model_card(card_or_path)
-    what = f"model card {card.name!r}"
-    tells = _tells_classes(card.architecture, what)
-    if graph is None or (tells and classes is None):
-        raise InputError(f"a fresh {card.name} needs graph=...{' and classes=... (names, or how many)' * tells}.")
-    if classes is not None and not tells:
-        raise InputError(f"a {card.name} tells no classes apart, and classes came. Leave them out.")
+    owner = f"model card {card.name!r}"
+    classifier = _takes_classes(card.architecture, owner)
+    if graph is None or (classifier and classes is None):
+        raise InputError(f"a fresh {card.name} needs graph=...{' and classes=... (names, or a number)' * classifier}.")
+    if classes is not None and not classifier:
+        raise InputError(f"classes: got {classes!r} for {card.name}, which is not a classifier. Leave them out.")
     chosen = card.recipe(recipe) if isinstance(recipe, str) else recipe
+    # Later entries win: the call over the recipe over the card.
     merged = {**card.hyperparameters, **(chosen.hyperparameters if chosen else {}), **hyperparameters}
     names = None if classes is None or isinstance(classes, int) else list(classes)
     count = classes if classes is None or isinstance(classes, int) else len(classes)
-    model = _build(card.architecture, what, graph, count, merged)
+    model = _build(card.architecture, owner, graph, count, merged)
     _describe(model, names, chosen)
     return model
 
 
-def _tells_classes(architecture: str, what: str) -> bool:
-    """Whether an architecture is built for a number of classes."""
-    return "classes" in inspect.signature(import_object(architecture, what)).parameters
+def _takes_classes(architecture: str, owner: str) -> bool:
+    """Whether an architecture takes a number of classes: whether it is a classifier."""
+    return "classes" in inspect.signature(import_object(architecture, owner)).parameters
 
 
 def _build(
-    architecture: str, what: str, graph: STGraph, classes: int | None, hyperparameters: Mapping[str, Any]
+    architecture: str, owner: str, graph: STGraph, classes: int | None, hyperparameters: Mapping[str, Any]
 ) -> nn.Module:
-    made = import_object(architecture, what)
-    known = [name for name in inspect.signature(made).parameters if name not in ("graph", "classes")]
+    build = import_object(architecture, owner)
+    # The signature is the list of hyperparameters, so that a new architecture needs no registration.
+    known = [name for name in inspect.signature(build).parameters if name not in ("graph", "classes")]
     for name in hyperparameters:
         if name not in known:
-            raise CardError(f"{what}: {architecture} has no hyperparameter {name!r}. {suggest(name, known)}")
-    model = made(graph, **hyperparameters) if classes is None else made(graph, classes=classes, **hyperparameters)
+            raise CardError(f"{owner}: {architecture} has no hyperparameter {name!r}. {suggest(name, known)}")
+    model = build(graph, **hyperparameters) if classes is None else build(graph, classes=classes, **hyperparameters)
     if not isinstance(model, nn.Module):
-        raise CardError(f"{what} names {architecture!r}, which makes a {type(model).__name__}; wanted an nn.Module.")
+        raise CardError(f"{owner}: {architecture!r} gives a {type(model).__name__}; expected an nn.Module.")
     return model
 
 
 def _describe(model: nn.Module, class_names: list[str] | None, recipe: Recipe | None) -> None:
-    """Notes what is known of a model beside its weights."""
+    """Sets what is known of a model beside its weights."""
+    # Past nn.Module's __setattr__: the user's own modules may not declare these attributes.
     object.__setattr__(model, "recipe", recipe)
     if hasattr(model, "classes"):
         object.__setattr__(model, "class_names", class_names)
 
 
-def _saved(folder: Path, classes: int | Sequence[str] | None, graph: STGraph | None) -> nn.Module:
-    about = read_json(folder / ABOUT)
-    if about.get("format") != FORMAT:
-        raise DataError(f"{folder / ABOUT} is of format {about.get('format')}; this version reads {FORMAT}.")
-    if not (folder / WEIGHTS).is_file() or sha256(folder / WEIGHTS) != about["weights_sha256"]:
+def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGraph | None) -> nn.Module:
+    metadata = read_json(folder / METADATA)
+    if metadata.get("format") != FORMAT:
         raise DataError(
-            f"{folder / WEIGHTS} is missing or not the one that {ABOUT} was written for: the saving was cut short, or "
-            "a file was replaced. Train and save again."
+            f"{folder / METADATA}: got format {metadata.get('format')}; expected {FORMAT}. Save the model with this "
+            "version."
+        )
+    if not (folder / WEIGHTS).is_file() or sha256(folder / WEIGHTS) != metadata["weights_sha256"]:
+        raise DataError(
+            f"{folder / WEIGHTS} is missing or does not belong to {METADATA}: saving was interrupted, or a file was "
+            "replaced. Train and save again."
         )
     try:
-        own = STGraph.from_dict(about["graph"])
-        relations = Relations(**{field: tuple(values) for field, values in about["relations"].items()})
-        recipe = None if about["recipe"] is None else Recipe.model_validate(about["recipe"])
-        hyperparameters, names = about["hyperparameters"], about["class_names"]
-        count = None if about["classes"] is None else int(about["classes"])
-        architecture = str(about["architecture"])
+        own = STGraph.from_dict(metadata["graph"])
+        relations = Relations(**{field: tuple(values) for field, values in metadata["relations"].items()})
+        recipe = None if metadata["recipe"] is None else Recipe.model_validate(metadata["recipe"])
+        hyperparameters, names = metadata["hyperparameters"], metadata["class_names"]
+        count = None if metadata["classes"] is None else int(metadata["classes"])
+        architecture = str(metadata["architecture"])
         weights = load_file(folder / WEIGHTS)
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
-        raise DataError(f"{folder} does not hold a whole model: {type(error).__name__}: {error}.") from error
+        raise DataError(f"{folder / METADATA} is incomplete: {type(error).__name__}: {error}.") from error
     _check_graph(folder, own, graph)
     _check_classes(folder, count, names, classes)
-    model = _build(architecture, str(folder / ABOUT), own, count, {**hyperparameters, "relations": relations})
-    wanted = model.state_dict()
-    odd = sorted(set(wanted) ^ set(weights)) or [key for key in wanted if wanted[key].shape != weights[key].shape]
-    if odd:
-        raise DataError(f"{folder / WEIGHTS} does not fit {architecture}: {', '.join(odd[:5])} of {len(odd)} entries.")
+    model = _build(architecture, str(folder / METADATA), own, count, {**hyperparameters, "relations": relations})
+    expected = model.state_dict()
+    wrong = sorted(set(expected) ^ set(weights)) or [k for k in expected if expected[k].shape != weights[k].shape]
+    if wrong:
+        raise DataError(
+            f"{folder / WEIGHTS} does not fit {architecture}: {len(wrong)} entries, {', '.join(wrong[:5])}."
+        )
+    # The type in which it was trained, before loading, which would cast the weights to the model's type.
     dtype = next((tensor.dtype for tensor in weights.values() if tensor.is_floating_point()), torch.float32)
     if dtype != torch.get_default_dtype():
         model.to(dtype)
     model.load_state_dict(weights)
     _describe(model, names, recipe)
+    # With the name of the strategy again, which the given relations replaced.
     object.__setattr__(model, "hyperparameters", hyperparameters)
     return model.eval()
 
@@ -231,11 +245,11 @@ def _check_graph(folder: Path, own: STGraph, given: STGraph | None) -> None:
     if given is None or given.nodes == own.nodes:
         return
     if len(given) != len(own):
-        raise InputError(f"the model in {folder} is of a graph of {len(own)} nodes; the graph given has {len(given)}.")
+        raise InputError(f"graph: got {len(given)} nodes; expected {len(own)}, as the model in {folder} has.")
     first = next(i for i in range(len(own)) if given.nodes[i] != own.nodes[i])
     raise InputError(
-        f"the model in {folder} is of other nodes than the graph given: node {first} is {own.nodes[first]!r} there and "
-        f"{given.nodes[first]!r} here. Bring the data into the model's order."
+        f"graph: got {given.nodes[first]!r} as node {first}; expected {own.nodes[first]!r}, as the model in {folder} "
+        "has. Bring the data into the model's order."
     )
 
 
@@ -243,12 +257,13 @@ def _check_classes(folder: Path, count: int | None, names: list[str] | None, giv
     if given is None:
         return
     if count is None:
-        raise InputError(f"the model in {folder} tells no classes apart, and classes came. Leave them out.")
-    asked = given if isinstance(given, int) else len(given)
-    if asked != count:
-        raise InputError(f"the model in {folder} tells {count} classes apart; {asked} were asked for.")
+        raise InputError(f"classes: got {given!r}, but the model in {folder} is not a classifier. Leave them out.")
+    requested = given if isinstance(given, int) else len(given)
+    if requested != count:
+        raise InputError(f"classes: got {requested}; expected {count}, as the model in {folder} has.")
     if names is not None and not isinstance(given, int) and list(given) != names:
-        odd = next(name for name, own in zip(given, names, strict=True) if name != own)
-        if odd not in names:
-            raise unknown(f"class of the model in {folder}", odd, names)
-        raise InputError(f"the model in {folder} has the same classes in another order. Give them in its order.")
+        # The first class that differs decides: an unknown name gets a suggestion, a known one is out of order.
+        first = next(name for name, own in zip(given, names, strict=True) if name != own)
+        if first not in names:
+            raise unknown(f"class of the model in {folder}", first, names)
+        raise InputError(f"classes: got those of the model in {folder} in another order. Give them in its order.")

@@ -1,4 +1,4 @@
-"""Checkpoints of ST-GCN as its authors released it (Yan et al. 2018), taken over into an `STGCN`."""
+"""Checkpoints of the released ST-GCN (Yan et al. 2018), converted into an `STGCN`."""
 
 import pickle
 import re
@@ -26,14 +26,14 @@ def load_stgcn_checkpoint(
 ) -> STGCN:
     """An `STGCN` with the weights of a released ST-GCN checkpoint, in eval mode.
 
-    Depth, width, kernel, relations, channels and classes are read off the shapes. The checkpoint's own adjacency `A`
-    is used, not the graph's; of `edge_importance` the entries where `A` is not zero, as the others never mattered.
+    Depth, width, kernel, relations, channels and classes follow from the shapes. The checkpoint's own adjacency `A` is
+    used, not the graph's, and of `edge_importance` the entries where `A` is not zero; the others have no effect.
 
     Args:
         state_dict_or_path: the 172 entries (``A``, ``data_bn.*``, ``st_gcn_networks.{i}.*``, ``edge_importance.{i}``,
-            ``fcn.*``; ``num_batches_tracked`` may lack), with or without a ``module.`` prefix; or the path of a file
-            with them, read with ``weights_only=True``.
-        graph: names of nodes, groups and positions; none: nodes are called by their index.
+            ``fcn.*``; ``num_batches_tracked`` may be missing), with or without a ``module.`` prefix; or the path of a
+            file with them, read with ``weights_only=True``.
+        graph: names of nodes, groups and positions; none: the names are the indices.
         strides: temporal stride of every block; none: 2 where the residual is a convolution, as in the original.
         padding: ``"counted"``: absent persons and padded frames enter the mean, as in the original; or ``"masked"``.
 
@@ -41,24 +41,25 @@ def load_stgcn_checkpoint(
         The model; its input is ``[B, M, T, N, C]`` where the original's is ``[N, C, T, V, M]``.
 
     Raises:
-        InputError: where entries are missing, unknown or of an unexpected shape, all named in one message, or the
-            graph has another number of nodes.
+        InputError: where entries are missing, unknown or of a wrong shape, all named in one message, or the graph has
+            another number of nodes.
         DataError: where the file cannot be read.
     """
     state = _read(state_dict_or_path)
-    a, depth = _skeleton(state)
+    a, depth = _adjacency_and_depth(state)
     kernels = [state[f"st_gcn_networks.{i}.tcn.2.weight"] for i in range(depth)]
     relations_count, nodes = int(a.shape[0]), int(a.shape[1])
     channels_in = state["data_bn.weight"].shape[0] // nodes
     channels = [int(kernel.shape[0]) for kernel in kernels]
+    # In the released network the blocks with a residual convolution are those of stride 2.
     convolved = [f"st_gcn_networks.{i}.residual.0.weight" in state for i in range(depth)]
     steps = list(strides) if strides is not None else [2 if has else 1 for has in convolved]
     if len(steps) != depth:
-        raise InputError(f"{len(steps)} strides came for {depth} blocks.")
+        raise InputError(f"strides: got {len(steps)}; expected {depth}, one per block.")
     classes, kernel = int(state["fcn.weight"].shape[0]), int(kernels[0].shape[2])
-    _check_entries(state, _expected(relations_count, nodes, channels_in, channels, steps, kernel, classes))
+    _check_entries(state, _expected_shapes(relations_count, nodes, channels_in, channels, steps, kernel, classes))
     if graph is not None and len(graph) != nodes:
-        raise InputError(f"the checkpoint is of {nodes} nodes and the graph given has {len(graph)}.")
+        raise InputError(f"graph: got {len(graph)} nodes; expected {nodes}, as the checkpoint has.")
     relations = Relations.from_matrices(a.double().numpy())
     model = STGCN(
         graph if graph is not None else _graph(a.double().numpy()),
@@ -70,9 +71,10 @@ def load_stgcn_checkpoint(
         relations=relations,
         padding=padding,
     )
+    # A float64 checkpoint gives a float64 model: loading would otherwise round its weights.
     if state["fcn.weight"].dtype != torch.get_default_dtype():
         model.to(state["fcn.weight"].dtype)
-    model.load_state_dict(_translated(state, relations, depth))
+    model.load_state_dict(_converted(state, relations, depth))
     return model.eval()
 
 
@@ -83,29 +85,34 @@ def _read(source: Mapping[str, torch.Tensor] | str | Path) -> dict[str, torch.Te
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(f"{source} could not be read as a checkpoint of tensors: {error}") from error
     if not isinstance(source, Mapping) or not all(isinstance(value, torch.Tensor) for value in source.values()):
-        raise InputError("wanted a mapping of names to tensors, as state_dict() gives, or the path of a file with one.")
+        raise InputError(
+            "state_dict_or_path: expected a mapping of names to tensors, as from state_dict(), or the path of a file "
+            "with one."
+        )
     return {str(key).removeprefix("module."): value.detach().cpu() for key, value in source.items()}
 
 
-def _skeleton(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
-    """The adjacency and the number of blocks, once the entries from which all sizes are read are there."""
-    found = [int(match[1]) for key in state if (match := re.match(r"st_gcn_networks\.(\d+)\.", key))]
-    depth = max(found, default=0) + 1
-    axes = {"A": 3, "data_bn.weight": 1, "fcn.weight": 4}
-    axes |= {f"st_gcn_networks.{i}.tcn.2.weight": 4 for i in range(depth)}
-    odd = [f"{key} (missing)" for key in axes if key not in state]
-    odd += [
-        f"{key} of shape {tuple(state[key].shape)}" for key, n in axes.items() if key in state and state[key].ndim != n
+def _adjacency_and_depth(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+    """The adjacency and the number of blocks, after a check of the entries that all sizes follow from."""
+    blocks = [int(match[1]) for key in state if (match := re.match(r"st_gcn_networks\.(\d+)\.", key))]
+    depth = max(blocks, default=0) + 1
+    dimensions = {"A": 3, "data_bn.weight": 1, "fcn.weight": 4}
+    dimensions |= {f"st_gcn_networks.{i}.tcn.2.weight": 4 for i in range(depth)}
+    wrong = [f"{key} (missing)" for key in dimensions if key not in state]
+    wrong += [
+        f"{key} of shape {tuple(state[key].shape)}"
+        for key, n in dimensions.items()
+        if key in state and state[key].ndim != n
     ]
     a = state.get("A")
-    if not odd and a is not None and (a.shape[1] != a.shape[2] or state["data_bn.weight"].shape[0] % a.shape[1]):
-        odd = [f"{key} of shape {tuple(state[key].shape)}" for key in ("A", "data_bn.weight")]
-    if odd or a is None:
-        raise InputError(f"this is not a checkpoint of ST-GCN as released: {', '.join(odd)}.")
+    if not wrong and a is not None and (a.shape[1] != a.shape[2] or state["data_bn.weight"].shape[0] % a.shape[1]):
+        wrong = [f"{key} of shape {tuple(state[key].shape)}" for key in ("A", "data_bn.weight")]
+    if wrong or a is None:
+        raise InputError(f"this is not a checkpoint of ST-GCN as released: {', '.join(wrong)}.")
     return a, depth
 
 
-def _expected(
+def _expected_shapes(
     relations: int, nodes: int, channels_in: int, channels: list[int], strides: list[int], kernel: int, classes: int
 ) -> dict[str, Shape]:
     """The shape of every entry of a checkpoint with these sizes."""
@@ -121,6 +128,7 @@ def _expected(
         shapes[f"{block}.gcn.conv.bias"] = (relations * out,)
         shapes |= norm(f"{block}.tcn.0", out) | norm(f"{block}.tcn.3", out)
         shapes[f"{block}.tcn.2.weight"], shapes[f"{block}.tcn.2.bias"] = (out, out, kernel, 1), (out,)
+        # The first block has no residual at all.
         if i and (before != out or stride != 1):
             shapes[f"{block}.residual.0.weight"], shapes[f"{block}.residual.0.bias"] = (out, before, 1, 1), (out,)
             shapes |= norm(f"{block}.residual.1", out)
@@ -130,33 +138,34 @@ def _expected(
 
 
 def _check_entries(state: Mapping[str, torch.Tensor], expected: Mapping[str, Shape]) -> None:
-    said = {
+    problems = {
         # Checkpoints of 2018 are older than this counter.
         "missing": [key for key in expected if key not in state and not key.endswith("num_batches_tracked")],
         "unknown": [key for key in state if key not in expected],
-        "misshapen": [
-            f"{key} {tuple(state[key].shape)} where {shape} is wanted"
+        "of a wrong shape": [
+            f"{key} {tuple(state[key].shape)}, expected {shape}"
             for key, shape in expected.items()
             if key in state and tuple(state[key].shape) != shape
         ],
     }
-    if any(said.values()):
+    if any(problems.values()):
         parts = [
             f"{len(keys)} {kind}: {', '.join(keys[:8])}" + ", ..." * (len(keys) > 8)
-            for kind, keys in said.items()
+            for kind, keys in problems.items()
             if keys
         ]
         raise InputError(f"this is not a checkpoint of ST-GCN as released; {'; '.join(parts)}.")
 
 
-def _translated(state: Mapping[str, torch.Tensor], relations: Relations, depth: int) -> dict[str, torch.Tensor]:
-    """The entries under our names and in our shapes."""
+def _converted(state: Mapping[str, torch.Tensor], relations: Relations, depth: int) -> dict[str, torch.Tensor]:
+    """The entries under the names and in the shapes of `STGCN`."""
     ours: dict[str, torch.Tensor] = {}
 
     def norm(name: str, prefix: str) -> None:
         ours.update({f"{name}.{key}": state[f"{prefix}.{key}"] for key in _NORM})
         ours[f"{name}.num_batches_tracked"] = state.get(f"{prefix}.num_batches_tracked", torch.tensor(0))
 
+    # The released network folds channels faster than nodes here (node * C + channel), as `STGCN` does.
     count = len(relations)
     norm("data_norm", "data_bn")
     for i in range(depth):
@@ -165,6 +174,7 @@ def _translated(state: Mapping[str, torch.Tensor], relations: Relations, depth: 
         # Their output channels are subset-major: channel c of relation k is k * C' + c.
         ours[f"{block}.spatial.weight"] = weight.view(count, -1, *weight.shape[1:3]).permute(1, 2, 0, 3)
         ours[f"{block}.spatial.bias"] = state[f"{theirs}.gcn.conv.bias"].view(count, -1).T
+        # Dense [K, N, N] there, one value per edge here, in the order of the relations.
         importance = state[f"edge_importance.{i}"]
         ours[f"{block}.spatial.importance"] = torch.cat(
             [
@@ -173,6 +183,7 @@ def _translated(state: Mapping[str, torch.Tensor], relations: Relations, depth: 
             ]
         )
         norm(f"{block}.spatial_norm", f"{theirs}.tcn.0")
+        # Their kernel is (L, 1) on [C, T, N], ours (1, L).
         ours[f"{block}.temporal.weight"] = state[f"{theirs}.tcn.2.weight"].transpose(2, 3)
         ours[f"{block}.temporal.bias"] = state[f"{theirs}.tcn.2.bias"]
         norm(f"{block}.temporal_norm", f"{theirs}.tcn.3")
@@ -185,7 +196,7 @@ def _translated(state: Mapping[str, torch.Tensor], relations: Relations, depth: 
 
 
 def _graph(a: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> STGraph:
-    """Nodes called by their index, and an edge wherever the adjacency has one either way."""
+    """A graph whose names are the indices, with an edge where the adjacency has one in either direction."""
     linked = (a != 0).any(0)
     source, target = np.nonzero(np.triu(linked | linked.T, 1))
     return STGraph([str(i) for i in range(a.shape[1])], np.stack([source, target], 1))

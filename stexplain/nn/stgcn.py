@@ -7,130 +7,42 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from stexplain.axes import BATCH, check_shape
-from stexplain.backend.topology import Topology
 from stexplain.cards import Recipe
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError, unknown
 from stexplain.graph import Relations, STGraph
-from stexplain.nn.message_passing import (
-    ChannelNorm,
-    GraphConvolution,
-    NormActivation,
-    TemporalConvolution,
-    relation_topology,
-)
+from stexplain.nn.graph_convolution import relation_topology
+from stexplain.nn.normalisation import ChannelNorm
+from stexplain.nn.stgcn_block import STGCNBlock, valid_positions
 
 
-def valid_cells(valid: torch.Tensor, stride: int) -> torch.Tensor:
-    """Which cells of a strided layer hold a reading: cell i does where one of the frames i * s to i * s + s - 1 does.
-
-    No valid frame is lost, and padding at the end adds no valid cell.
-
-    Args:
-        valid: ``[..., T]``, bool.
-        stride: s, in frames.
-
-    Returns:
-        ``[..., ceil(T / s)]``, bool.
-
-    Example:
-        >>> valid_cells(torch.tensor([True, True, False, False, False]), 2)
-        tensor([ True, False, False])
-    """
-    if stride == 1:
-        return valid
-    lacking = -valid.shape[-1] % stride
-    return F.pad(valid, (0, lacking)).reshape(*valid.shape[:-1], -1, stride).any(-1)
-
-
-def scaled(channels: int, width: float) -> int:
+def scaled_width(channels: int, width: float) -> int:
     """The number of channels at a relative width: the nearest integer, at least one.
 
     Example:
-        >>> scaled(64, 0.5), scaled(3, 0.1)
+        >>> scaled_width(64, 0.5), scaled_width(3, 0.1)
         (32, 1)
     """
     return max(1, round(channels * width))
 
 
-class STGCNBlock(nn.Module):
-    """A block: graph convolution, BN, ReLU, temporal convolution, BN, dropout; plus residual; ReLU.
-
-        y = ReLU(BN(tconv(ReLU(BN(gconv(x))))) + residual(x))
-
-    Args:
-        relations: K edge lists.
-        topology: of these relations.
-        channels_in: C.
-        channels_out: C'.
-        temporal_kernel: L, odd.
-        stride: temporal stride s.
-        dropout: share of values dropped before the sum while training, in [0, 1).
-        residual: without it, nothing is added; with it x itself, or, where its shape differs, a 1x1 convolution and BN.
-    """
-
-    def __init__(
-        self,
-        relations: Relations,
-        topology: Topology,
-        channels_in: int,
-        channels_out: int,
-        *,
-        temporal_kernel: int = 9,
-        stride: int = 1,
-        dropout: float = 0.5,
-        residual: bool = True,
-    ):
-        super().__init__()
-        self.stride = stride
-        self.spatial = GraphConvolution(relations, topology, channels_in, channels_out)
-        self.spatial_norm = NormActivation(channels_out)
-        self.temporal = TemporalConvolution(channels_out, channels_out, temporal_kernel, stride)
-        self.temporal_norm = NormActivation(channels_out, dropout)
-        self.residual: nn.Module | None = None
-        if residual and channels_in == channels_out and stride == 1:
-            self.residual = nn.Identity()
-        elif residual:
-            self.residual = nn.Sequential(
-                TemporalConvolution(channels_in, channels_out, stride=stride), ChannelNorm(channels_out)
-            )
-
-    def forward(self, x: torch.Tensor, readings: torch.Tensor | None = None) -> torch.Tensor:
-        """Applies the block.
-
-        Args:
-            x: ``[N, R, T, C]``, contiguous.
-            readings: which frames of which row hold one, ``[R, T]``, bool; none: all do.
-
-        Returns:
-            ``[N, R, T', C']``, contiguous; zero in cells without a reading.
-        """
-        # What BN and bias leave in an invalid frame would enter its neighbours; zeros act as zero padding does.
-        inner = self.spatial_norm(self.spatial(x), readings=readings)
-        residual = None if self.residual is None else self.residual(x)
-        cells = None if readings is None else valid_cells(readings, self.stride)
-        y: torch.Tensor = self.temporal_norm(self.temporal(inner), residual, cells)
-        return y
-
-
 class STGCN(nn.Module):
     """Classifies signals on a graph over time.
 
-    Batch normalisation of the input over N * C, a row of `STGCNBlock` (no residual and no dropout in the first), the
-    mean over valid cells, a linear layer. With the hyperparameters of the card `stgcn10`, 60 classes and NTU's graph
-    it has 3,080,812 parameters.
+    Batch normalisation of the input over N * C, a stack of `STGCNBlock` (no residual and no dropout in the first), the
+    mean over valid positions, a linear layer. With the hyperparameters of the card `stgcn10`, 60 classes and NTU's
+    graph it has 3,080,812 parameters.
 
     Padding. With ``"masked"``, an invalid frame or an absent instance is never evidence: it acts on its neighbours
-    as a convolution's zero padding does, so that in eval mode the logits depend neither on how many invalid frames or
-    instances are appended nor on what they hold. Pooled is the mean over an instance's valid cells, then the mean
-    over the instances present; where all is valid this is the plain mean. While training, absent instances are taken
-    out beforehand, and batch statistics are over the rest, invalid frames of present instances included. With
-    ``"counted"``, `valid` is ignored and all cells count alike, as in the network that Yan et al. released.
+    as a convolution's zero padding does. In eval mode the logits depend neither on the number of invalid frames and
+    instances nor on their values. Pooling is the mean over an instance's valid positions, then the mean over the
+    present instances; where all are valid this is the plain mean. In training mode, absent instances are removed first,
+    and batch statistics are over the rest, invalid frames of present instances included. With ``"counted"``, `valid` is
+    ignored and all positions count alike, as in the network that Yan et al. released.
 
-    Width. Channels of the blocks are multiplied by `width` and rounded to the nearest integer, at least 1.
+    Width. The channels of the blocks are multiplied by `width` and rounded to the nearest integer, at least 1.
 
     Args:
         graph: the nodes and edges.
@@ -138,7 +50,7 @@ class STGCN(nn.Module):
         channels_in: C of the input.
         channels: output channels of every block.
         strides: temporal stride of every block, in frames.
-        temporal_kernel: frames that a temporal convolution spans; odd.
+        temporal_kernel: of the temporal convolutions, in frames; odd.
         relations: a strategy of `STGraph.relations`, or relations over the graph's nodes.
         dropout: share of values dropped in each block after the first, in [0, 1).
         width: factor on `channels`.
@@ -151,12 +63,12 @@ class STGCN(nn.Module):
         blocks: the blocks; each gives one tensor ``[N, B * M, T', C']``.
         inputs: the layout of the input, ``"b m t n c"``.
         layout: the layout of every block's output, ``"n (b m) t c"``, in eval mode.
-        hyperparameters: what it was made with, in JSON's own types.
+        hyperparameters: the arguments it was built with, in JSON types.
         class_names: one name per class, where known.
-        recipe: how it was trained and what it is to be given, where known.
+        recipe: the training recipe, with the preprocessing of its input, where known.
 
     Raises:
-        InputError: where hyperparameters do not fit each other or the graph.
+        InputError: where hyperparameters contradict each other or the graph.
 
     Example:
         >>> graph = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], center="hip")
@@ -204,7 +116,8 @@ class STGCN(nn.Module):
             "width": width,
             "padding": padding,
         }
-        widths = [channels_in, *(scaled(count, width) for count in channels)]
+        # One topology for all blocks: DGL's graph is built once.
+        widths = [channels_in, *(scaled_width(count, width) for count in channels)]
         topology = relation_topology(self.relations, len(graph))
         self.data_norm = ChannelNorm(len(graph) * channels_in)
         self.blocks = nn.ModuleList(
@@ -225,50 +138,56 @@ class STGCN(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits of a batch.
+        """Computes the logits of a batch.
 
         Args:
             x: ``[B, M, T, N, C]``, of the type of the weights.
-            valid: which frames of which instance hold a reading, ``[B, M, T]``, bool; none: all do.
+            valid: which frames of which instance are observed, ``[B, M, T]``, bool; none: all are.
 
         Returns:
             Logits ``[B, classes]``.
 
         Raises:
-            InputError: where a shape or type does not fit, a sample has no valid frame, or, in eval mode, a valid
-                value is NaN or infinite.
+            InputError: where a shape or type is wrong, a sample has no valid frame, or, in eval mode, a valid value is
+                NaN or infinite.
         """
         batch, instances, frames, nodes, channels = self._check_input(x, valid)
         rows = x.reshape(batch * instances, frames, nodes, channels)
-        readings = present = None
+        row_valid = present = None
         if valid is not None and self.padding == "masked":
-            readings = valid.reshape(batch * instances, frames)
-            present = readings.any(1)
+            row_valid = valid.reshape(batch * instances, frames)
+            present = row_valid.any(1)
             _check_present(present.view(batch, instances))
+            # Absent instances would enter the batch statistics; in eval mode a mask is enough, and keeps B * M rows.
             if self.training and not bool(present.all()):
-                rows, readings = rows[present], readings[present]
-            readings = None if bool(readings.all()) else readings
-        x = self._normalised(rows, readings).permute(2, 0, 1, 3).contiguous()
+                rows, row_valid = rows[present], row_valid[present]
+            # No mask is faster than one that is true everywhere.
+            row_valid = None if bool(row_valid.all()) else row_valid
+        # To node-first memory, [N, R, T, C], once for the whole network.
+        x = self._normalised(rows, row_valid).permute(2, 0, 1, 3).contiguous()
         for block, stride in zip(self.blocks, self._strides, strict=True):
-            x = block(x, readings)
-            readings = None if readings is None else valid_cells(readings, stride)
-        pooled = _row_means(x, readings)
+            x = block(x, row_valid)
+            row_valid = None if row_valid is None else valid_positions(row_valid, stride)
+        pooled = _row_means(x, row_valid)
+        # [R, C] to [B, M, C]: the mean over instances, present ones only where there is a mask.
         if present is None:
             return self._logits(pooled.view(batch, instances, -1).mean(1))
         if len(pooled) < len(present):
+            # Back to B * M rows, zero for the absent instances that were removed.
             pooled = pooled.new_zeros(len(present), pooled.shape[1]).index_copy(0, present.nonzero()[:, 0], pooled)
         share = present.view(batch, instances, 1).to(pooled.dtype)
         return self._logits((pooled.view(batch, instances, -1) * share).sum(1) / share.sum(1))
 
     def stride_at(self, layer: str) -> int:
-        """How many frames apart the cells of a layer's output are: cell i is centred on frame i * stride.
+        """The stride of a layer's output in frames: position i is centred on frame i * stride.
 
         Args:
             layer: the name of a block, ``"blocks.0"`` for the first.
 
         Raises:
-            InputError: where there is no such block; names the nearest.
+            InputError: where there is no such block, with the nearest name.
         """
+        # Strides multiply along the network.
         names: dict[str, int] = {f"blocks.{i}": stride for i, stride in enumerate(accumulate(self._strides, mul))}
         if layer not in names:
             raise unknown("layer", layer, names)
@@ -277,36 +196,40 @@ class STGCN(nn.Module):
     def _check_input(self, x: torch.Tensor, valid: torch.Tensor | None) -> list[int]:
         sizes = check_shape("x", tuple(x.shape), BATCH, n=len(self.graph), c=self.channels_in)
         if not all(sizes.values()):
-            raise InputError(f"x has shape {tuple(x.shape)}; every axis must hold at least one.")
-        wanted = self.head.weight.dtype
-        if x.dtype != wanted:
-            raise InputError(f"x is {x.dtype} and the model's weights are {wanted}. Cast one: x.to({wanted}).")
+            raise InputError(f"x has shape {tuple(x.shape)}; expected at least one along every axis.")
+        expected = self.head.weight.dtype
+        if x.dtype != expected:
+            raise InputError(f"x: got {x.dtype}; expected {expected}, the type of the weights. Use x.to({expected}).")
         if valid is not None:
             check_shape("valid", tuple(valid.shape), "b m t", **{axis: sizes[axis] for axis in "bmt"})
             if valid.dtype != torch.bool:
-                raise InputError(f"valid is {valid.dtype}; wanted torch.bool, true where a frame holds a reading.")
+                raise InputError(f"valid: got {valid.dtype}; expected torch.bool, true where a frame is observed.")
         return list(sizes.values())
 
     def _logits(self, pooled: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(pooled)
         return logits
 
-    def _normalised(self, rows: torch.Tensor, readings: torch.Tensor | None) -> torch.Tensor:
-        """The rows ``[R, T, N, C]`` after the input's batch normalisation, zero where there is no reading."""
-        unread = None if readings is None else ~readings[:, :, None, None]
-        rows = rows if unread is None else rows.masked_fill(unread, 0.0)
+    def _normalised(self, rows: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
+        """The rows ``[R, T, N, C]`` after the input's batch normalisation, zero at invalid frames."""
+        invalid = None if valid is None else ~valid[:, :, None, None]
+        # Before the norm as well: NaN in an invalid frame would enter the batch statistics.
+        rows = rows if invalid is None else rows.masked_fill(invalid, 0.0)
+        # In training the loss shows NaN, and the check would cost a pass over the input at every step.
         if not self.training:
             check_finite("x", rows)
+        # [R, T, N * C]: each channel of each node has its own statistics.
         folded = rows.reshape(*rows.shape[:2], -1).contiguous()
         normalised: torch.Tensor = self.data_norm(folded).view(rows.shape)
-        return normalised if unread is None else normalised.masked_fill(unread, 0.0)
+        return normalised if invalid is None else normalised.masked_fill(invalid, 0.0)
 
 
-def _row_means(x: torch.Tensor, readings: torch.Tensor | None) -> torch.Tensor:
-    """The mean over nodes and over the cells with a reading of ``[N, R, T, C]``: ``[R, C]``; zero for an empty row."""
-    if readings is None:
+def _row_means(x: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
+    """The mean of ``[N, R, T, C]`` over nodes and valid positions: ``[R, C]``; zero for a row without any."""
+    if valid is None:
         return x.mean((0, 2))
-    share = readings.to(x.dtype)
+    share = valid.to(x.dtype)
+    # At least 1, as an absent instance has no valid position.
     share = share / share.sum(1, keepdim=True).clamp(min=1)
     return torch.einsum("nrtc,rt->rc", x, share) / len(x)
 
@@ -315,8 +238,8 @@ def _check_present(present: torch.Tensor) -> None:
     empty = (~present.any(1)).nonzero()[:, 0].tolist()
     if empty:
         raise InputError(
-            f"{len(empty)} of {len(present)} samples have no valid frame, the first at index {empty[0]}. "
-            "Leave such samples out, or give valid=None where all frames hold readings."
+            f"valid: got no valid frame in {len(empty)} of {len(present)} samples, the first at index {empty[0]}. "
+            "Leave such samples out, or give valid=None where all frames are observed."
         )
 
 
@@ -330,20 +253,24 @@ def _check_hyperparameters(
     width: float,
 ) -> None:
     if not channels or len(channels) != len(strides):
-        raise InputError(f"{len(channels)} channels and {len(strides)} strides came; wanted one of each per block.")
+        raise InputError(f"got {len(channels)} channels and {len(strides)} strides; expected one of each per block.")
     if classes < 1:
-        raise InputError(f"classes is {classes}; wanted at least 1. For a series, which has none, take a forecaster.")
+        raise InputError(
+            f"classes: got {classes}; expected at least 1. For a series, which has none, use a forecaster."
+        )
     if min(channels_in, *channels, *strides) < 1:
-        raise InputError(f"{channels_in=}, {channels=}, {strides=}: each must be at least 1.")
+        raise InputError(f"got {channels_in=}, {channels=}, {strides=}; expected each to be at least 1.")
     if temporal_kernel < 1 or temporal_kernel % 2 == 0:
-        raise InputError(f"temporal_kernel={temporal_kernel}; wanted an odd number, so that a cell has a centre.")
+        raise InputError(
+            f"temporal_kernel: got {temporal_kernel}; expected an odd number, so that kernels have a centre."
+        )
     if not 0 <= dropout < 1 or width <= 0:
-        raise InputError(f"dropout={dropout}, width={width}; wanted dropout in [0, 1) and width above 0.")
+        raise InputError(f"got {dropout=}, {width=}; expected dropout in [0, 1) and width above 0.")
 
 
 def _check_relations(relations: Relations, nodes: int) -> None:
     if any(weight.ndim != 1 for weight in relations.weight):
-        raise InputError("the relations have weights that change over time; an STGCN takes one weight per edge.")
+        raise InputError("relations: got weights that change over time; expected one weight per edge.")
     highest = max((int(ends.max(initial=0)) for ends in (*relations.source, *relations.target)), default=-1)
     if not 0 <= highest < nodes:
-        raise InputError(f"{relations!r} reach node {highest}; wanted relations over the graph's {nodes} nodes.")
+        raise InputError(f"relations: got {relations!r} up to node {highest}; expected nodes 0 to {nodes - 1}.")

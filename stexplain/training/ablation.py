@@ -10,7 +10,7 @@ import torch
 
 from stexplain.cards import Recipe
 from stexplain.errors import InputError
-from stexplain.nn.traffic import STGCNForecaster, without_graph
+from stexplain.nn.traffic import STGCNForecaster, without_message_passing
 from stexplain.training.fit import History, fit
 from stexplain.training.forecast import METRICS, Estimate, ForecastEvaluation, evaluate_forecast
 
@@ -84,7 +84,7 @@ def graph_ablation(
     seed: int = 0,
     progress: bool = True,
 ) -> GraphAblation:
-    """Trains `without_graph(model)` as the model was trained, and evaluates both on the same windows.
+    """Trains `without_message_passing(model)` as the model was trained, and evaluates both on the same windows.
 
     The interval is over windows for these two trainings; it does not include how trainings differ by their seed.
 
@@ -110,6 +110,6 @@ def graph_ablation(
     # A fork, so that seeding the new weights does not reset the caller's random numbers.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        ablated = without_graph(model)
+        ablated = without_message_passing(model)
     history = fit(ablated, train, recipe=recipe, validation=validation, out=out, seed=seed, progress=progress)
     return GraphAblation(evaluate_forecast(model, test), evaluate_forecast(ablated, test), ablated, history)

@@ -10,7 +10,7 @@ from stexplain.errors import CardError, DataError, InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.checkpoint import load_model, load_stgcn_checkpoint, save_model
 from stexplain.nn.stgcn import STGCN
-from stexplain.nn.traffic import without_graph
+from stexplain.nn.traffic import without_message_passing
 from tests.nn.released_names import randomise
 from tests.reference import ReleasedSTGCN
 
@@ -61,14 +61,14 @@ def test_a_saved_model_comes_back(saved):
     assert load_model(folder).recipe == model.recipe
 
 
-def test_what_the_file_says(saved):
-    about = json.loads((saved[1] / "model.json").read_text())
-    assert about["architecture"] == "stexplain.nn.stgcn:STGCN"
-    assert about["card"] == {"name": "stgcn7", "hash": model_card("stgcn7").hash}
-    assert about["seed"] == 4
-    assert about["extra"] == {"dataset": "planted"}
-    assert about["hyperparameters"]["relations"] == "spatial"
-    assert set(about["versions"]) == {"python", "stexplain", "torch", "dgl"}
+def test_the_content_of_the_metadata(saved):
+    metadata = json.loads((saved[1] / "model.json").read_text())
+    assert metadata["architecture"] == "stexplain.nn.stgcn:STGCN"
+    assert metadata["card"] == {"name": "stgcn7", "hash": model_card("stgcn7").hash}
+    assert metadata["seed"] == 4
+    assert metadata["extra"] == {"dataset": "planted"}
+    assert metadata["hyperparameters"]["relations"] == "spatial"
+    assert set(metadata["versions"]) == {"python", "stexplain", "torch", "dgl"}
 
 
 def test_double_precision_and_given_relations_come_back(tmp_path):
@@ -94,21 +94,21 @@ def test_the_recipe_overrides_the_card_and_arguments_both():
     ("call", "message"),
     [
         (lambda folder: load_model("stgcn01", graph=NTU, classes=2), "neither a card nor a folder. Did you mean"),
-        (lambda folder: load_model(folder.parent), "holds no model"),
+        (lambda folder: load_model(folder.parent), "holds neither model.json"),
         (lambda folder: load_model("stgcn10", graph=NTU), "needs graph=... and classes"),
         (lambda folder: load_model("stgcn10", graph=NTU, classes=2, recipe="stgcn2019"), "Did you mean 'stgcn2018'"),
         (
             lambda folder: load_model("stgcn10", graph=NTU, classes=2, widht=2),
             "no hyperparameter 'widht'. Did you mean 'width'",
         ),
-        (lambda folder: load_model(folder, width=2), "leave out recipe and hyperparameters"),
-        (lambda folder: load_model(folder, classes=4), "tells 3 classes apart; 4 were"),
+        (lambda folder: load_model(folder, width=2), "with its own recipe and hyperparameters. Leave them out"),
+        (lambda folder: load_model(folder, classes=4), "classes: got 4; expected 3"),
         (lambda folder: load_model(folder, classes=["wave", "nodd", "kick"]), "unknown class .* Did you mean 'nod'"),
         (lambda folder: load_model(folder, classes=["nod", "wave", "kick"]), "in another order"),
-        (lambda folder: load_model(folder, graph=STGraph.from_card("nw-ucla")), "of a graph of 25 nodes; .* has 20"),
-        (lambda folder: load_model(folder, graph=NTU.permute(range(24, -1, -1))), "node 0 is .* there and"),
-        (lambda folder: save_model(folder, torch.nn.Linear(1, 1)), "Linear has no attribute 'graph'"),
-        (lambda folder: save_model(folder, thin(), recipe="stgcn2018"), "no card came"),
+        (lambda folder: load_model(folder, graph=STGraph.from_card("nw-ucla")), "graph: got 20 nodes; expected 25"),
+        (lambda folder: load_model(folder, graph=NTU.permute(range(24, -1, -1))), "graph: got .* as node 0; expected"),
+        (lambda folder: save_model(folder, torch.nn.Linear(1, 1)), "got a Linear without the attribute 'graph'"),
+        (lambda folder: save_model(folder, thin(), recipe="stgcn2018"), "got the name 'stgcn2018' without a card"),
     ],
 )
 def test_wrong_calls(saved, call, message):
@@ -126,32 +126,32 @@ def _truncate(folder):
     weights.write_bytes(weights.read_bytes()[:-10])
 
 
-def _forget(folder):
-    about = json.loads((folder / "model.json").read_text())
-    del about["relations"]
-    (folder / "model.json").write_text(json.dumps(about))
+def _drop_relations(folder):
+    metadata = json.loads((folder / "model.json").read_text())
+    del metadata["relations"]
+    (folder / "model.json").write_text(json.dumps(metadata))
 
 
 def _widen(folder):
-    about = json.loads((folder / "model.json").read_text())
-    about["hyperparameters"]["width"] = 0.125
-    (folder / "model.json").write_text(json.dumps(about))
+    metadata = json.loads((folder / "model.json").read_text())
+    metadata["hyperparameters"]["width"] = 0.125
+    (folder / "model.json").write_text(json.dumps(metadata))
 
 
 @pytest.mark.parametrize(
-    ("breakage", "message"),
+    ("damage", "message"),
     [
         (lambda folder: (folder / "model.json").unlink(), "model.json is missing"),
         (lambda folder: (folder / "model.json").write_text("{"), "not valid JSON"),
-        (lambda folder: (folder / "model.json").write_text('{"format": 99}'), "format 99"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "cut short"),
-        (_truncate, "cut short"),
-        (_forget, "KeyError: 'relations'"),
+        (lambda folder: (folder / "model.json").write_text('{"format": 99}'), "got format 99; expected 1"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "saving was interrupted"),
+        (_truncate, "saving was interrupted"),
+        (_drop_relations, "KeyError: 'relations'"),
         (_widen, "does not fit"),
     ],
 )
-def test_broken_folders(saved, breakage, message):
-    breakage(saved[1])
+def test_broken_folders(saved, damage, message):
+    damage(saved[1])
     with pytest.raises(DataError, match=message):
         load_model(saved[1])
 
@@ -200,7 +200,7 @@ def test_a_loaded_release_can_be_saved(tmp_path):
     assert torch.equal(load_model(tmp_path)(clips()), ours(clips()))
 
 
-def test_counters_may_lack():
+def test_counters_may_be_missing():
     state = {key: value for key, value in released().state_dict().items() if "num_batches" not in key}
     assert load_stgcn_checkpoint(state, graph=NTU)(clips()).shape == (2, 5)
 
@@ -215,24 +215,24 @@ def test_counters_may_lack():
         ({"extra": torch.zeros(1)}, "1 unknown: extra"),
         (
             {"edge_importance.2": torch.zeros(3, 20, 20)},
-            r"edge_importance.2 \(3, 20, 20\) where \(3, 25, 25\)",
+            r"edge_importance.2 \(3, 20, 20\), expected \(3, 25, 25\)",
         ),
         ({"st_gcn_networks.2.residual.0.weight": None}, "1 missing: .*residual.0.weight"),
         (
             {"st_gcn_networks.1.gcn.conv.weight": None, "more": torch.zeros(1)},
             "1 missing: .*; 1 unknown: more",
         ),
-        ({"fcn.bias": "a word"}, "wanted a mapping of names to tensors"),
+        ({"fcn.bias": "a word"}, "expected a mapping of names to tensors"),
     ],
 )
-def test_other_checkpoints_are_refused(change, message):
+def test_wrong_checkpoints_are_refused(change, message):
     state = {**released().state_dict(), **change}
     with pytest.raises(InputError, match=message):
         load_stgcn_checkpoint({key: value for key, value in state.items() if value is not None}, graph=NTU)
 
 
-def test_refuses_a_graph_of_another_size_and_a_file_that_is_none(tmp_path):
-    with pytest.raises(InputError, match="of 25 nodes and the graph given has 20"):
+def test_refuses_a_graph_of_another_size_and_an_unreadable_file(tmp_path):
+    with pytest.raises(InputError, match="graph: got 20 nodes; expected 25"):
         load_stgcn_checkpoint(released().state_dict(), graph=STGraph.from_card("nw-ucla"))
     (tmp_path / "no.pt").write_bytes(b"not a checkpoint")
     for path in (tmp_path / "no.pt", tmp_path / "nowhere.pt"):
@@ -260,16 +260,16 @@ def test_a_saved_forecaster_comes_back_with_its_scaler(tmp_path, changes):
     assert loaded.relations.names == model.relations.names
     assert loaded.recipe == model_card("stgcn-roads").recipe("quick")
     assert not hasattr(loaded, "class_names")
-    with pytest.raises(InputError, match="tells no classes apart"):
+    with pytest.raises(InputError, match="is not a classifier"):
         load_model(tmp_path, classes=3)
 
 
-def test_a_forecaster_without_its_graph_comes_back_without_it(tmp_path):
-    alone = without_graph(forecaster()).eval()
-    save_model(tmp_path, alone)
+def test_a_forecaster_without_message_passing_comes_back_without_it(tmp_path):
+    ablated = without_message_passing(forecaster()).eval()
+    save_model(tmp_path, ablated)
     loaded = load_model(tmp_path)
     x = 60 + torch.randn(2, 1, 12, 4, 1)
-    assert torch.equal(loaded(x), alone(x))
+    assert torch.equal(loaded(x), ablated(x))
     for source, target in zip(loaded.relations.source, loaded.relations.target, strict=True):
         assert (source == target).all()
 
@@ -277,5 +277,5 @@ def test_a_forecaster_without_its_graph_comes_back_without_it(tmp_path):
 def test_a_fresh_forecaster_needs_a_graph_and_no_classes():
     with pytest.raises(InputError, match=r"a fresh stgcn-roads needs graph=\.\.\.\."):
         load_model("stgcn-roads")
-    with pytest.raises(InputError, match="tells no classes apart"):
+    with pytest.raises(InputError, match="is not a classifier"):
         load_model("stgcn-roads", graph=NTU, classes=3)

@@ -8,8 +8,9 @@ import torch
 from stexplain.cards import model_card
 from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
-from stexplain.nn.message_passing import NormActivation
-from stexplain.nn.stgcn import STGCN, valid_cells
+from stexplain.nn.normalisation import NormActivation
+from stexplain.nn.stgcn import STGCN
+from stexplain.nn.stgcn_block import valid_positions
 from tests.nn.released_names import randomise, to_released
 from tests.reference import ReleasedSTGCN
 
@@ -64,12 +65,12 @@ def test_equals_the_dense_network_with_all_gradients(strategy, padding, training
     (expected * upstream).sum().backward()
     torch.testing.assert_close(ours_x.grad, theirs_x.grad.permute(0, 4, 2, 3, 1), rtol=1e-10, atol=1e-10)
     grads = to_released(model, {name: parameter.grad for name, parameter in model.named_parameters()})
-    wanted = {name: parameter.grad for name, parameter in theirs.named_parameters()}
-    assert set(grads) == set(wanted)
-    assert min(float(x.abs().max()) for name, x in wanted.items() if not name.endswith("bias")) > 1e-3
-    for name in wanted:
-        scale = max(1.0, float(wanted[name].abs().max()))
-        torch.testing.assert_close(grads[name] / scale, wanted[name] / scale, rtol=1e-10, atol=1e-10, msg=name)
+    expected_grads = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+    assert set(grads) == set(expected_grads)
+    assert min(float(x.abs().max()) for name, x in expected_grads.items() if not name.endswith("bias")) > 1e-3
+    for name in expected_grads:
+        scale = max(1.0, float(expected_grads[name].abs().max()))
+        torch.testing.assert_close(grads[name] / scale, expected_grads[name] / scale, rtol=1e-10, atol=1e-10, msg=name)
     if training:
         statistics = to_released(model, model.state_dict())
         for name, value in theirs.state_dict().items():
@@ -90,8 +91,8 @@ def test_stgcn7_is_stgcn10_without_blocks_3_6_and_9():
         STGCN(STGraph.from_card("ntu"), classes=60, **model_card(name).hyperparameters)
         for name in ("stgcn10", "stgcn7")
     )
-    kept = [block for i, block in enumerate(ten.blocks, 1) if i not in (3, 6, 9)]
-    assert [str(block) for block in seven.blocks] == [str(block) for block in kept]
+    remaining = [block for i, block in enumerate(ten.blocks, 1) if i not in (3, 6, 9)]
+    assert [str(block) for block in seven.blocks] == [str(block) for block in remaining]
     assert seven.stride_at("blocks.6") == ten.stride_at("blocks.9") == 4
 
 
@@ -114,7 +115,7 @@ def test_starts_as_released():
     assert abs(float(scales.std()) - 0.02) < 0.003
 
 
-def test_the_order_of_nodes_is_no_matter():
+def test_the_order_of_nodes_does_not_matter():
     order = [3, 0, 5, 1, 4, 2]
     model = small()
     permuted = STGCN(graph().permute(order), classes=3, **SMALL).double().eval()
@@ -142,8 +143,8 @@ def test_the_order_of_nodes_is_no_matter():
 def test_a_batch_gives_the_same_as_its_samples():
     model = small()
     x, valid = batch()
-    alone = torch.cat([model(x[i : i + 1], valid[i : i + 1]) for i in range(len(x))])
-    torch.testing.assert_close(model(x, valid), alone, rtol=1e-12, atol=1e-12)
+    single = torch.cat([model(x[i : i + 1], valid[i : i + 1]) for i in range(len(x))])
+    torch.testing.assert_close(model(x, valid), single, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 10])
@@ -153,28 +154,28 @@ def test_appended_padding_changes_nothing(frames):
     more = torch.randn(3, 2, frames, 6, 3, dtype=torch.float64)
     longer = model(torch.cat([x, more], 2), torch.cat([valid, torch.zeros(3, 2, frames, dtype=torch.bool)], 2))
     torch.testing.assert_close(longer, model(x, valid), rtol=1e-12, atol=1e-12)
-    alone = model(x[1:2, :1])
+    unpadded = model(x[1:2, :1])
     padded = torch.cat([valid[1:2, :1], torch.zeros(1, 1, frames, dtype=torch.bool)], 2)
-    torch.testing.assert_close(model(torch.cat([x, more], 2)[1:2, :1], padded), alone, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(model(torch.cat([x, more], 2)[1:2, :1], padded), unpadded, rtol=1e-12, atol=1e-12)
 
 
 def test_absent_instances_change_nothing():
     model = small()
     x, valid = batch()
     more = torch.cat([torch.full_like(x[:, :1], 7.0), x], 1)
-    there = torch.cat([torch.zeros_like(valid[:, :1]), valid], 1)
-    torch.testing.assert_close(model(more, there), model(x, valid), rtol=1e-12, atol=1e-12)
+    more_valid = torch.cat([torch.zeros_like(valid[:, :1]), valid], 1)
+    torch.testing.assert_close(model(more, more_valid), model(x, valid), rtol=1e-12, atol=1e-12)
 
 
-def test_what_invalid_frames_hold_is_no_matter():
+def test_the_values_of_invalid_frames_do_not_matter():
     model = small()
     x, valid = batch()
     filled = torch.where(valid[..., None, None], x, torch.nan)
     assert torch.equal(model(filled, valid), model(x, valid))
-    seen = x.clone().requires_grad_()
-    model(seen, valid).sum().backward()
-    assert not seen.grad[~valid].any()
-    assert seen.grad[valid].any(-1).any(-1).all()  # while every valid frame is seen
+    leaf = x.clone().requires_grad_()
+    model(leaf, valid).sum().backward()
+    assert not leaf.grad[~valid].any()
+    assert leaf.grad[valid].any(-1).any(-1).all()  # every valid frame has an effect
 
 
 def test_a_mask_that_is_true_everywhere_is_no_mask():
@@ -186,17 +187,17 @@ def test_a_mask_that_is_true_everywhere_is_no_mask():
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("padding", ["masked", "counted"])
 @pytest.mark.parametrize("training", [False, True])
-def test_the_memory_of_the_input_is_no_matter(masked, padding, training):
+def test_the_memory_layout_of_the_input_does_not_matter(masked, padding, training):
     model = small(padding=padding, dropout=0.0).train(training)
     x, valid = batch()
     wider = torch.randn(*x.shape[:1], 5, *x.shape[2:], dtype=x.dtype)
     wider[:, :2] = x
     folded = x.permute(4, 3, 2, 1, 0).contiguous().permute(4, 3, 2, 1, 0)
     given = valid if masked else None
-    wanted = model(x, given)
+    expected = model(x, given)
     for other in (wider[:, :2], folded):
         assert not other.is_contiguous()
-        torch.testing.assert_close(model(other, given), wanted, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(model(other, given), expected, rtol=1e-12, atol=1e-12)
     one = model(x[:, :1].contiguous(), None if given is None else given[:, :1])
     torch.testing.assert_close(model(x[:, :1], None if given is None else given[:, :1]), one, rtol=1e-12, atol=1e-12)
 
@@ -208,7 +209,7 @@ def test_counted_padding_ignores_the_mask():
     assert not torch.allclose(model(x), small()(x, valid))
 
 
-def test_absent_instances_leave_the_batch_statistics_alone():
+def test_absent_instances_do_not_change_the_batch_statistics():
     x, _ = batch(instances=1)
     valid = torch.ones(3, 1, 11, dtype=torch.bool)
     one, two = small().train(), small().train()
@@ -220,7 +221,7 @@ def test_absent_instances_leave_the_batch_statistics_alone():
 
 
 @pytest.mark.parametrize("frames", range(1, 10))
-def test_cells_cover_the_frames(frames):
+def test_positions_cover_the_frames(frames):
     shapes = {}
     model = small()
     for name in ("blocks.0", "blocks.1", "blocks.3"):
@@ -228,29 +229,29 @@ def test_cells_cover_the_frames(frames):
             lambda module, args, output, name=name: shapes.update({name: tuple(output.shape)})
         )
     model(batch(frames=frames)[0])
-    cells = {name: -(-frames // model.stride_at(name)) for name in shapes}
+    positions = {name: -(-frames // model.stride_at(name)) for name in shapes}
     assert shapes == {
-        "blocks.0": (6, 6, cells["blocks.0"], 4),
-        "blocks.1": (6, 6, cells["blocks.1"], 4),
-        "blocks.3": (6, 6, cells["blocks.3"], 6),
+        "blocks.0": (6, 6, positions["blocks.0"], 4),
+        "blocks.1": (6, 6, positions["blocks.1"], 4),
+        "blocks.3": (6, 6, positions["blocks.3"], 6),
     }
-    assert valid_cells(torch.ones(frames, dtype=torch.bool), 4).shape == (cells["blocks.3"],)
+    assert valid_positions(torch.ones(frames, dtype=torch.bool), 4).shape == (positions["blocks.3"],)
 
 
-def test_a_cell_is_centred_on_frame_i_times_stride():
-    """With weights that only look at the middle tap, a cell answers to its own frame alone."""
+def test_a_position_is_centred_on_frame_i_times_stride():
+    """With weights at the middle tap only, a position depends on its own frame only."""
     model = small()
     for block in model.blocks:
         with torch.no_grad():
             middle = block.temporal.weight[..., 2].clone()
             block.temporal.weight.zero_()[..., 2] = middle
-    kept = []
-    model.blocks[3].register_forward_hook(lambda module, args, output: kept.append(output))
+    outputs = []
+    model.blocks[3].register_forward_hook(lambda module, args, output: outputs.append(output))
     x = batch(frames=12)[0][:1, :1].requires_grad_()
     model(x)
-    for cell in range(3):
-        grad = torch.autograd.grad(kept[0][:, :, cell].square().sum(), x, retain_graph=True)[0]
-        assert grad.abs().amax((0, 1, 3, 4)).nonzero().flatten().tolist() == [cell * 4]
+    for position in range(3):
+        grad = torch.autograd.grad(outputs[0][:, :, position].square().sum(), x, retain_graph=True)[0]
+        assert grad.abs().amax((0, 1, 3, 4)).nonzero().flatten().tolist() == [position * 4]
 
 
 def test_a_hook_sees_one_tensor_and_replaces_it():
@@ -266,7 +267,7 @@ def test_a_hook_sees_one_tensor_and_replaces_it():
         torch.testing.assert_close(model(x, valid), 2 * logits - model.head.bias)
 
 
-def test_what_a_hook_keeps_is_not_overwritten():
+def test_a_tensor_kept_by_a_hook_is_not_overwritten():
     model = small().train()
     kept = []
     for module in model.modules():
@@ -286,10 +287,10 @@ def test_a_backward_hook_works_on_every_module():
     assert set(seen) == {name for name, _ in model.named_modules() if name != "blocks"}
 
 
-def test_valid_cells_lose_no_frame():
+def test_valid_positions_lose_no_frame():
     valid = torch.tensor([[False, True, False, False, False, False, False, True, False]])
-    assert valid_cells(valid, 4).tolist() == [[True, True, False]]
-    assert torch.equal(valid_cells(valid_cells(valid, 2), 2), valid_cells(valid, 4))
+    assert valid_positions(valid, 4).tolist() == [[True, True, False]]
+    assert torch.equal(valid_positions(valid_positions(valid, 2), 2), valid_positions(valid, 4))
 
 
 def test_dropout_keeps_the_share_and_the_mean():
@@ -302,8 +303,8 @@ def test_dropout_keeps_the_share_and_the_mean():
     assert torch.equal(
         y.unique(), torch.tensor([0.0, 2.0], dtype=torch.float64) / torch.tensor(0.7, dtype=torch.float64)
     )
-    kept = float((y > 0).double().mean())
-    assert abs(kept - 0.7) < 5 * np.sqrt(0.7 * 0.3 / y.numel())
+    share = float((y > 0).double().mean())
+    assert abs(share - 0.7) < 5 * np.sqrt(0.7 * 0.3 / y.numel())
     assert torch.equal(
         layer.eval()(torch.zeros(1, 1, 1, 8, dtype=torch.float64)), torch.full((1, 1, 1, 8), 2.0, dtype=torch.float64)
     )
@@ -346,15 +347,15 @@ def test_takes_relations_and_a_graph_of_one_node():
         ({"x": torch.zeros(2, 1, 8, 5, 3)}, "got 5 nodes"),
         ({"x": torch.zeros(2, 1, 8, 6, 2)}, "got 2 channels"),
         ({"x": torch.zeros(2, 8, 6, 3)}, "got 4 dimensions"),
-        ({"x": torch.zeros(2, 1, 0, 6, 3)}, "at least one"),
-        ({"x": torch.zeros(2, 1, 8, 6, 3, dtype=torch.float64)}, "Cast one"),
+        ({"x": torch.zeros(2, 1, 0, 6, 3)}, "expected at least one along every axis"),
+        ({"x": torch.zeros(2, 1, 8, 6, 3, dtype=torch.float64)}, "x: got torch.float64; expected torch.float32"),
         ({"x": torch.full((2, 1, 8, 6, 3), torch.nan)}, "NaN or infinite"),
         ({"x": torch.full((2, 1, 8, 6, 3), torch.inf)}, "NaN or infinite"),
         ({"valid": torch.ones(2, 1, 7, dtype=torch.bool)}, "got 7 frames"),
-        ({"valid": torch.ones(2, 1, 8)}, "wanted torch.bool"),
+        ({"valid": torch.ones(2, 1, 8)}, "expected torch.bool"),
         (
             {"valid": torch.tensor([True, False])[:, None, None].expand(2, 1, 8)},
-            "1 of 2 samples have no valid frame, .* 1",
+            "got no valid frame in 1 of 2 samples, the first at index 1",
         ),
     ],
 )
@@ -368,14 +369,14 @@ def test_bad_input(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channels": (4, 4)}, "2 channels and 4 strides"),
+        ({"channels": (4, 4)}, "got 2 channels and 4 strides"),
         ({"temporal_kernel": 4}, "odd"),
         ({"classes": 0}, "at least 1"),
         ({"dropout": 1.0}, "dropout"),
         ({"width": 0.0}, "width"),
         ({"padding": "mask"}, "Did you mean 'masked'"),
         ({"relations": "spatal"}, "Did you mean 'spatial'"),
-        ({"relations": Relations.from_matrices(np.ones((1, 7, 7)))}, "node 6; wanted relations over the graph's 6"),
+        ({"relations": Relations.from_matrices(np.ones((1, 7, 7)))}, "up to node 6; expected nodes 0 to 5"),
     ],
 )
 def test_bad_hyperparameters(change, message):

@@ -8,7 +8,7 @@ import torch
 from stexplain.data.scaler import Scaler
 from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
-from stexplain.nn.traffic import STGCNForecaster, without_graph
+from stexplain.nn.traffic import STGCNForecaster, without_message_passing
 from tests.reference import chebyshev_relations, dense_adjacency, dense_forecast
 
 NODES = 7
@@ -25,10 +25,10 @@ def roads(directed=False):
 
 def small(graph=None, seed=0, channels=1, **changes):
     torch.manual_seed(seed)
-    asked = {"scaler": Scaler([55.0, 0.4, 3.0][:channels], [11.0, 0.3, 2.0][:channels]), **changes}
-    model = STGCNForecaster(graph or roads(), **{**SMALL, "channels_in": channels, **asked}).double().eval()
-    if asked["scaler"] is not None:
-        model.set_scaler(asked["scaler"])  # once more, in double precision
+    options = {"scaler": Scaler([55.0, 0.4, 3.0][:channels], [11.0, 0.3, 2.0][:channels]), **changes}
+    model = STGCNForecaster(graph or roads(), **{**SMALL, "channels_in": channels, **options}).double().eval()
+    if options["scaler"] is not None:
+        model.set_scaler(options["scaler"])  # once more, in double precision
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name:
@@ -115,19 +115,19 @@ def test_renumbered_sensors_give_the_renumbered_forecast(relations):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("mask_channel", [False, True])
-def test_what_a_missing_reading_holds_is_no_matter(mask_channel, training):
+def test_the_value_of_a_missing_observation_does_not_matter(mask_channel, training):
     model = small(mask_channel=mask_channel).train(training)
     x, observed = windows()
-    wanted = model(x, observed=observed)
+    expected = model(x, observed=observed)
     for other in (torch.nan, 0.0, 1e30):
-        assert torch.equal(model(torch.where(observed[..., None], x, other), observed=observed), wanted)
-    seen = x.clone().requires_grad_()
-    model(seen, observed=observed).sum().backward()
-    assert not seen.grad[~observed].any()
-    assert (seen.grad[observed] != 0).double().mean() > 0.9
+        assert torch.equal(model(torch.where(observed[..., None], x, other), observed=observed), expected)
+    leaf = x.clone().requires_grad_()
+    model(leaf, observed=observed).sum().backward()
+    assert not leaf.grad[~observed].any()
+    assert (leaf.grad[observed] != 0).double().mean() > 0.9
 
 
-def test_a_missing_reading_enters_as_the_mean_and_not_as_zero():
+def test_a_missing_observation_enters_as_the_mean_and_not_as_zero():
     model = small()
     x, observed = windows()
     filled = torch.where(observed[..., None], x, 55.0)
@@ -148,8 +148,8 @@ def test_a_frame_that_is_not_valid_is_missing_at_every_sensor():
 def test_a_batch_gives_the_same_as_its_samples():
     model = small()
     x, observed = windows()
-    alone = torch.cat([model(x[i : i + 1], observed=observed[i : i + 1]) for i in range(3)])
-    torch.testing.assert_close(model(x, observed=observed), alone, rtol=1e-12, atol=1e-10)
+    single = torch.cat([model(x[i : i + 1], observed=observed[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(model(x, observed=observed), single, rtol=1e-12, atol=1e-10)
 
 
 def test_physical_units_go_in_and_come_out():
@@ -158,8 +158,8 @@ def test_physical_units_go_in_and_come_out():
     kmh = copy.deepcopy(mph)
     kmh.set_scaler(Scaler([55.0 * 1.609344], [11.0 * 1.609344]))
     x, observed = windows()
-    wanted = mph(x, observed=observed) * 1.609344
-    torch.testing.assert_close(kmh(x * 1.609344, observed=observed), wanted, rtol=1e-10, atol=1e-10)
+    expected = mph(x, observed=observed) * 1.609344
+    torch.testing.assert_close(kmh(x * 1.609344, observed=observed), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_the_scaler_is_in_the_state():
@@ -173,7 +173,7 @@ def test_the_scaler_is_in_the_state():
     assert torch.equal(fresh(x, observed=observed), model(x, observed=observed))
 
 
-def test_how_far_a_sensor_hears():
+def test_the_receptive_field_over_the_graph():
     """Each block's polynomial of order 3 reaches two edges: four edges in two blocks, and no further."""
     path = STGraph([str(index) for index in range(NODES)], [(index, index + 1) for index in range(NODES - 1)])
     model = small(graph=path)
@@ -182,46 +182,46 @@ def test_how_far_a_sensor_hears():
     assert (x.grad[..., 0] != 0).any(0).any(0).any(0).tolist() == [True] * 5 + [False] * 2
 
 
-def test_cells_see_the_frames_around_the_one_they_stand_for():
+def test_the_receptive_field_over_time():
     model = small()
-    kept = {}
+    outputs = {}
     reaches = {"blocks.0": 2, "blocks.0.spatial": 1, "blocks.1.before": 3, "blocks.1": 4}
     for name in reaches:
-        model.get_submodule(name).register_forward_hook(lambda m, a, output, name=name: kept.update({name: output}))
+        model.get_submodule(name).register_forward_hook(lambda m, a, output, name=name: outputs.update({name: output}))
     x = windows()[0].clone().requires_grad_()
     model(x)
     for name, reach in reaches.items():
-        assert kept[name].shape[:3] == (NODES, 3, 12 - 2 * reach)
+        assert outputs[name].shape[:3] == (NODES, 3, 12 - 2 * reach)
         assert (model.stride_at(name), model.offset_at(name)) == (1, reach)
-        for cell in range(12 - 2 * reach):
-            # Weighted, as the norm makes the plain sum of a cell's channels a constant.
-            ramp = torch.arange(kept[name].shape[3], dtype=torch.float64)
-            (slope,) = torch.autograd.grad((kept[name][:, :, cell] * ramp).sum(), x, retain_graph=True)
-            frames = slope.abs().amax((0, 1, 3, 4)) > 0
-            middle = cell + model.offset_at(name)
+        for position in range(12 - 2 * reach):
+            # Weighted, as the norm makes the plain sum of a position's channels a constant.
+            ramp = torch.arange(outputs[name].shape[3], dtype=torch.float64)
+            (gradient,) = torch.autograd.grad((outputs[name][:, :, position] * ramp).sum(), x, retain_graph=True)
+            frames = gradient.abs().amax((0, 1, 3, 4)) > 0
+            middle = position + model.offset_at(name)
             assert frames.nonzero()[:, 0].tolist() == list(range(middle - reach, middle + reach + 1))
     with pytest.raises(InputError, match="unknown layer 'blocks.2'. Did you mean"):
         model.stride_at("blocks.2")
 
 
-def test_without_the_graph_no_sensor_hears_another():
+def test_without_message_passing_no_sensor_affects_another():
     for relations in ("chebyshev", "random_walk"):
         model = small(relations=relations)
-        alone = without_graph(model).double()
-        count = [sum(parameter.numel() for parameter in each.parameters()) for each in (model, alone)]
+        ablated = without_message_passing(model).double()
+        count = [sum(parameter.numel() for parameter in each.parameters()) for each in (model, ablated)]
         assert count[0] == count[1]
-        assert alone.scaler == model.scaler
-        assert {name: value.shape for name, value in alone.state_dict().items()} == {
+        assert ablated.scaler == model.scaler
+        assert {name: value.shape for name, value in ablated.state_dict().items()} == {
             name: value.shape for name, value in model.state_dict().items()
         }
         x = windows()[0].clone().requires_grad_()
-        alone(x)[:, :, 2].sum().backward()
+        ablated(x)[:, :, 2].sum().backward()
         assert (x.grad[..., 0] != 0).any(0).any(0).any(0).tolist() == [False, False, True] + [False] * 4
-        alone.load_state_dict(model.state_dict())
-        assert not torch.allclose(alone(x), model(x))
+        ablated.load_state_dict(model.state_dict())
+        assert not torch.allclose(ablated(x), model(x))
 
 
-def test_given_relations_are_taken_as_they_are():
+def test_given_relations_are_used():
     relations = Relations.from_matrices(np.random.default_rng(0).random((2, NODES, NODES)))
     model = small(relations=relations)
     assert model.relations is relations
@@ -249,19 +249,19 @@ def test_can_be_copied_and_pickled():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"window": 8}, "2 blocks of kernel 3 use up 8 frames and the window has 8: none is left"),
-        ({"blocks": ((64, 16),)}, "wanted three numbers of channels"),
-        ({"blocks": ()}, "wanted three numbers of channels"),
-        ({"temporal_kernel": 2}, "wanted an odd number"),
-        ({"order": 0}, "each must be at least 1"),
-        ({"target_channel": 1}, "wanted 0 to 0"),
-        ({"dropout": 1.0}, "wanted a share"),
+        ({"window": 8}, "window: got 8; expected more than 8, which 2 blocks of kernel 3 consume"),
+        ({"blocks": ((64, 16),)}, "expected three numbers of channels"),
+        ({"blocks": ()}, "expected three numbers of channels"),
+        ({"temporal_kernel": 2}, "expected an odd number"),
+        ({"order": 0}, "expected each to be at least 1"),
+        ({"target_channel": 1}, "target_channel: got 1; expected an input channel, 0 to 0"),
+        ({"dropout": 1.0}, "expected a share"),
         ({"relations": "spectral"}, "unknown relation strategy"),
-        ({"scaler": Scaler([1.0, 2.0], [1.0, 1.0])}, "scaler is of 2 channels and the model of 1"),
-        ({"relations": Relations.from_matrices(np.ones((1, 9, 9)))}, "reach node 8"),
+        ({"scaler": Scaler([1.0, 2.0], [1.0, 1.0])}, "scaler: got 2 channels; expected 1"),
+        ({"relations": Relations.from_matrices(np.ones((1, 9, 9)))}, "up to node 8; expected nodes 0 to 6"),
     ],
 )
-def test_impossible_networks_are_refused(changes, message):
+def test_wrong_hyperparameters_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         small(**changes)
 
@@ -269,16 +269,19 @@ def test_impossible_networks_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, x, there: model(x[:, :, :11]), "expected .*t=12.*: got 11 frames"),
-        (lambda model, x, there: model(x[:, :, :, :6]), "got 6 nodes"),
-        (lambda model, x, there: model(torch.cat([x, x], 1)), "got 2 instances"),
-        (lambda model, x, there: model(x.float()), "x is torch.float32 and the model's weights are torch.float64"),
-        (lambda model, x, there: model(x, observed=there[..., :6]), "observed has shape"),
-        (lambda model, x, there: model(x, observed=there.float()), "observed is torch.float32; wanted torch.bool"),
-        (lambda model, x, there: model(x, there[..., 0].float()), "valid is torch.float32"),
-        (lambda model, x, there: model(x * torch.inf), "NaN or infinite"),
+        (lambda model, x, observed: model(x[:, :, :11]), "expected .*t=12.*: got 11 frames"),
+        (lambda model, x, observed: model(x[:, :, :, :6]), "got 6 nodes"),
+        (lambda model, x, observed: model(torch.cat([x, x], 1)), "got 2 instances"),
+        (lambda model, x, observed: model(x.float()), "x: got torch.float32; expected torch.float64"),
+        (lambda model, x, observed: model(x, observed=observed[..., :6]), "observed has shape"),
+        (
+            lambda model, x, observed: model(x, observed=observed.float()),
+            "observed: got torch.float32; expected torch",
+        ),
+        (lambda model, x, observed: model(x, observed[..., 0].float()), "valid: got torch.float32"),
+        (lambda model, x, observed: model(x * torch.inf), "NaN or infinite"),
     ],
 )
-def test_wrong_input_is_named(call, message):
+def test_wrong_input_names_the_argument(call, message):
     with pytest.raises(InputError, match=message):
         call(small(), *windows())

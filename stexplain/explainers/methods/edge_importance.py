@@ -20,8 +20,7 @@ from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.target import Scores, TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.graph import Relations
-from stexplain.nn.gated import ChebyshevConvolution, RelationConvolution
-from stexplain.nn.message_passing import GraphConvolution
+from stexplain.nn.graph_convolution import ChebyshevConvolution, GraphConvolution, RelationConvolution
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph

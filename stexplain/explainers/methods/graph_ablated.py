@@ -15,8 +15,7 @@ from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import ModelInput
-from stexplain.nn.gated import ChebyshevConvolution, RelationConvolution
-from stexplain.nn.message_passing import GraphConvolution
+from stexplain.nn.graph_convolution import ChebyshevConvolution, GraphConvolution, RelationConvolution
 
 _Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 

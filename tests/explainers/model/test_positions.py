@@ -4,7 +4,7 @@ import torch
 
 from stexplain.errors import InputError
 from stexplain.explainers.model.positions import infer_stride, position_valid, to_frames
-from stexplain.nn.stgcn import valid_cells
+from stexplain.nn.stgcn_block import valid_positions
 from tests.explainers.small_models import signals
 from tests.reference import slow_to_frames
 
@@ -36,7 +36,7 @@ def test_a_ramp_comes_back_as_the_frames_that_the_cells_are_centred_on():
 @pytest.mark.parametrize("stride", [1, 2, 4])
 def test_cells_are_valid_where_the_network_says_so(stride):
     valid = signals(3, 2, 13) > 0.3
-    assert torch.equal(position_valid(valid, -(-13 // stride), stride), valid_cells(valid, stride))
+    assert torch.equal(position_valid(valid, -(-13 // stride), stride), valid_positions(valid, stride))
 
 
 def test_fewer_cells_than_frames_of_an_unpadded_layer():

@@ -60,8 +60,8 @@ class Turned(nn.Module):
         super().__init__()
         self.block, self.seen, self.stride = block, nn.Identity(), block.stride
 
-    def forward(self, x, readings=None):
-        y = self.seen(self.block(x, readings).permute(1, 3, 2, 0))
+    def forward(self, x, valid=None):
+        y = self.seen(self.block(x, valid).permute(1, 3, 2, 0))
         return y.permute(3, 0, 2, 1).contiguous()
 
 

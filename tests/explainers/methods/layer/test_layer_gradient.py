@@ -110,8 +110,8 @@ def test_hires_cam_equals_captum():
             super().__init__()
             self.block, self.seen = block, nn.Identity()
 
-        def forward(self, x, readings=None):
-            return self.seen(self.block(x, readings).permute(1, 3, 2, 0)).permute(3, 0, 2, 1).contiguous()
+        def forward(self, x, valid=None):
+            return self.seen(self.block(x, valid).permute(1, 3, 2, 0)).permute(3, 0, 2, 1).contiguous()
 
     model, x = lively().double(), signals(4, 2, 11, 5, 3).double()
     with HiResCAM(model, layer="blocks.1") as explain:

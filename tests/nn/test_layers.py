@@ -1,16 +1,17 @@
 import torch
 
 from stexplain.graph import Relations, STGraph
-from stexplain.nn.message_passing import GraphConvolution, TemporalConvolution, relation_topology
+from stexplain.nn.graph_convolution import GraphConvolution, relation_topology
+from stexplain.nn.temporal_convolution import TemporalConvolution
 
 
 def test_targets_are_node_major():
     relations = Relations.from_matrices([[[0, 1.0], [0, 0]], [[2.0, 0], [3.0, 0]]])
     topology = relation_topology(relations, 2)
-    arrived = {
+    edges = {
         (int(source), divmod(int(target), 2)) for source, target in zip(topology.source, topology.target, strict=True)
     }
-    assert arrived == {(0, (1, 0)), (0, (0, 1)), (1, (0, 1))}
+    assert edges == {(0, (1, 0)), (0, (0, 1)), (1, (0, 1))}
 
 
 def test_a_graph_convolution_by_hand():

@@ -1,0 +1,96 @@
+"""The block of STGCN, and which positions of its output are valid."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from stexplain.backend.topology import Topology
+from stexplain.graph import Relations
+from stexplain.nn.graph_convolution import GraphConvolution
+from stexplain.nn.normalisation import ChannelNorm, NormActivation
+from stexplain.nn.temporal_convolution import TemporalConvolution
+
+
+def valid_positions(valid: torch.Tensor, stride: int) -> torch.Tensor:
+    """Which positions of a strided layer are valid: position i is where one of the frames i * s to i * s + s - 1 is.
+
+    Every valid frame is in a valid position, and padding at the end adds none.
+
+    Args:
+        valid: ``[..., T]``, bool.
+        stride: s, in frames.
+
+    Returns:
+        ``[..., ceil(T / s)]``, bool.
+
+    Example:
+        >>> valid_positions(torch.tensor([True, True, False, False, False]), 2)
+        tensor([ True, False, False])
+    """
+    if stride == 1:
+        return valid
+    # Padded with False to a multiple of s, then one row of s frames per position.
+    missing = -valid.shape[-1] % stride
+    return F.pad(valid, (0, missing)).reshape(*valid.shape[:-1], -1, stride).any(-1)
+
+
+class STGCNBlock(nn.Module):
+    """A block: graph convolution, BN, ReLU, temporal convolution, BN, dropout; plus residual; ReLU.
+
+        y = ReLU(BN(tconv(ReLU(BN(gconv(x))))) + residual(x))
+
+    Args:
+        relations: K edge lists.
+        topology: of these relations.
+        channels_in: C.
+        channels_out: C'.
+        temporal_kernel: L, odd.
+        stride: temporal stride s.
+        dropout: share of values dropped before the sum while training, in [0, 1).
+        residual: whether to add x, or, where the shape changes, a 1x1 convolution of it with BN.
+    """
+
+    def __init__(
+        self,
+        relations: Relations,
+        topology: Topology,
+        channels_in: int,
+        channels_out: int,
+        *,
+        temporal_kernel: int = 9,
+        stride: int = 1,
+        dropout: float = 0.5,
+        residual: bool = True,
+    ):
+        super().__init__()
+        self.stride = stride
+        # Modules draw their initial weights as they are built: another order is another network for the same seed.
+        self.spatial = GraphConvolution(relations, topology, channels_in, channels_out)
+        self.spatial_norm = NormActivation(channels_out)
+        self.temporal = TemporalConvolution(channels_out, channels_out, temporal_kernel, stride)
+        self.temporal_norm = NormActivation(channels_out, dropout)
+        self.residual: nn.Module | None = None
+        if residual and channels_in == channels_out and stride == 1:
+            self.residual = nn.Identity()
+        elif residual:
+            self.residual = nn.Sequential(
+                TemporalConvolution(channels_in, channels_out, stride=stride), ChannelNorm(channels_out)
+            )
+
+    def forward(self, x: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+        """Applies the block.
+
+        Args:
+            x: ``[N, R, T, C]``, contiguous.
+            valid: which frames of each row are valid, ``[R, T]``, bool; none: all are.
+
+        Returns:
+            ``[N, R, T', C']``, contiguous; zero at invalid positions.
+        """
+        # BN and bias make invalid frames non-zero, and the temporal convolution would carry that to valid ones; zeros
+        # act as its zero padding does.
+        inner = self.spatial_norm(self.spatial(x), valid=valid)
+        residual = None if self.residual is None else self.residual(x)
+        valid_out = None if valid is None else valid_positions(valid, self.stride)
+        y: torch.Tensor = self.temporal_norm(self.temporal(inner), residual, valid_out)
+        return y
