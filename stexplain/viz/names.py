@@ -55,6 +55,7 @@ def grouped(
         for member in members:
             if str(member) not in names:
                 raise unknown(kind, member, names)
+            # A name in several groups belongs to the first of them.
             group_of.setdefault(str(member), str(group))
     of_each = {name: group_of.get(name, OTHER) for name in names}
     return of_each, list(dict.fromkeys(of_each.values()))

@@ -116,6 +116,7 @@ def magnitude(values: ArrayLike) -> tuple[list[float], str]:
     """
     array = np.asarray(values, dtype=np.float64)
     finite = array[np.isfinite(array)]
+    # `or 1.0`: a domain [0, 0] would have no scale.
     top = float(np.abs(finite).max(initial=0.0)) or 1.0
     if finite.size and float(finite.min()) < 0:
         return [-top, top], DIVERGING

@@ -80,6 +80,7 @@ def clip_of(
             raise InputError(
                 "the nodes have neither coordinates nor drawing positions. Pass the clip's coordinates as x=."
             )
+        # One position for all instances and frames: the drawing stands still, only importance moves.
         points = np.broadcast_to(np.asarray(drawn.positions, dtype=np.float64), (people, frames, count, 2))
     else:
         points = _projected(x, tuple(np.shape(e.values)), sample, instance, axes)
@@ -135,6 +136,7 @@ def _projected(
             f"x got {array.shape[-3]} frames; expected {shape[2]}, as in the explanation: the model's recipe resamples "
             "clips. Pass the preprocessed clip: x=explain.preprocess(sample)."
         )
+    # [B, M, T, N, C] -> the sample's [M, T, N, C]
     if array.ndim == 5:
         check_shape("x", array.shape, "b m t n c", b=shape[0])
         array = array[sample]
@@ -163,6 +165,7 @@ def evenly(count: int, parts: int) -> list[int]:
         [0, 1]
     """
     parts = min(parts, count)
+    # The middle of each share, because a clip often begins and ends at rest.
     return [int((index + 0.5) * count / parts) for index in range(parts)]
 
 

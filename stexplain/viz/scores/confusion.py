@@ -53,6 +53,7 @@ def confusion(
     # Sixty classes at 15 pixels fit a page of 900 pixels.
     size = cell or (30 if len(names) <= 20 else 15)
     axis = alt.Axis(labelLimit=260, domain=False, ticks=False, labelFontSize=12 if size >= 15 else 10)
+    # One row per pair of classes, in the order of `classes`: sort=names keeps Vega from sorting by the alphabet.
     base = alt.Chart(rows(table)).encode(
         x=alt.X("predicted:N", sort=names, title="predicted class", axis=alt.Axis(**axis.to_dict(), labelAngle=-90)),
         y=alt.Y("true:N", sort=names, title="true class", axis=axis),

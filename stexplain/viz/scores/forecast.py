@@ -101,6 +101,7 @@ def forecast(
             x=x, y=y, color=colour, shape=alt.Shape("line:N", scale=shapes, legend=legend), tooltip=tip
         ),
     ]
+    # A chart of its own, or the rule would be drawn once for every row of the table.
     if horizon is not None:
         at = alt.Chart(rows(pd.DataFrame({"minutes": [minutes * horizon]})))
         layers.append(

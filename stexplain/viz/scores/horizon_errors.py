@@ -73,6 +73,7 @@ def horizon_errors(
             facet=alt.Facet("panel:N", sort=list(dict.fromkeys(table["panel"])), title=None),
             columns=3,
         )
+        # MAE and RMSE are in the unit, MAPE in percent.
         .resolve_scale(y="independent")
     )
     how = "Lower is better. Explain a model only if its error is below that of the baselines (grey)."
