@@ -113,6 +113,7 @@ def cam_identity(subject: Subject) -> Check:
     if isinstance(cam_result, str):
         return Check.not_applicable(name, cam_result)
     cam, explanation, _ = cam_result
+    # The gradient of global average pooling spreads each class weight over the M T' N positions.
     expected = cam / np.prod(cam.shape[1:])
     return Check.of(name, difference(expected, explanation.layer_values), subject.limits.tolerance)  # type: ignore[arg-type]  # a layer's explanation has layer_values
 

@@ -71,6 +71,7 @@ def shuffled(stage: Stage, random: torch.Generator) -> None:
     """
     with torch.no_grad():
         for tensor in stage.tensors:
+            # On the CPU, so that the permutation is the same on every device.
             order = torch.randperm(tensor.numel(), generator=random).to(tensor.device)
             tensor.copy_(tensor.flatten()[order].view(tensor.shape))
 

@@ -172,6 +172,7 @@ def selftest(
     own = explainer if isinstance(explainer, Explainer) else explainer(model)
     if not isinstance(own, Explainer):
         raise InputError(f"explainer: got a {type(own).__name__}; expected an Explainer, or a callable that makes one.")
+    # A baseline explainer may have no model; it fits any.
     if own._recipe_model is not None and own._recipe_model is not inside:
         raise InputError(
             "explainer: got one of another model; expected one of `model`. Give the explainer's own model, or the "

@@ -83,6 +83,7 @@ def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) ->
         )
     if not 1 <= count <= len(row):
         raise InputError(f"count: got {count}; expected between 1 and {len(row)} nodes.")
+    # A stable sort of the negative keeps equals in the order of their index.
     order = np.argsort(-row, kind="stable")
     return {
         "highlighted": order[:count],
@@ -170,6 +171,7 @@ def masking_curve(
     Raises:
         InputError: if an argument is out of range, or `batches` is empty.
     """
+    # Accuracy without masking, a_0 of Eq. 7, is always measured.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     baseline_values = named_baseline(baseline)
     maps = np.asarray(class_importance, np.float64)

@@ -128,6 +128,7 @@ class Fidelity:
         check_alike("fidelities", parts, ["over", "baseline", "method", "target"])
         if len({tuple(part.share) for part in parts}) > 1 or len({tuple(part.scores["plus"]) for part in parts}) > 1:
             raise InputError("fidelities of different shares or measures cannot be joined.")
+        # [S, n] of every batch, joined along the samples.
         joined = {
             side: {
                 measure: np.concatenate([part.scores[side][measure] for part in parts], axis=1)
@@ -234,6 +235,7 @@ def fidelity(
             scores = masked.evaluate(perturbed, copies, lambda output, rows: masked.scores(fixed, output, rows).scores)
             changes, text = {"change": np.abs(scores[0] - scores[1:])}, target.text()
         ids = masked.batch.ids
+    # The 2 S differences to the unmasked copy, split into the S of each side.
     sides = {
         side: {measure: rows[index * len(shares) : (index + 1) * len(shares)] for measure, rows in changes.items()}
         for index, side in enumerate(SIDES)

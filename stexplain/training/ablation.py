@@ -46,6 +46,7 @@ class GraphAblation:
         If it does not, an explanation's importance of other sensors than the target means little: STGCN is known to
         lose little without its graph (https://github.com/hazdzz/STGCN/issues/32).
         """
+        # The lower end, not the mean: a gain within the noise of the windows shows no use of the graph.
         return self.gain.low > 0
 
     def to_frame(self, horizons: Sequence[int] = (3, 6, 12)) -> pd.DataFrame:

@@ -81,6 +81,7 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
     check_classes(model, clips, "clips")
     if batch < 1:
         raise InputError(f"batch: got {batch}; expected at least 1 sample at a time.")
+    # A model sees at evaluation what it saw in training, whichever recipe the split was loaded with.
     recipe = getattr(model, "recipe", None)
     if recipe is not None:
         clips = clips.with_recipe(recipe)
@@ -121,12 +122,14 @@ def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor
     try:
         with torch.inference_mode():
             for samples in clips.batches(batch):
+                # On the CPU, and in float32 whatever the model computes in, so that results compare across devices.
                 logits = model(samples.x.to(device), samples.valid.to(device)).float().cpu()
                 check_logits(logits, len(samples), clips.classes)
                 parts.append(logits)
     finally:
         model.train(was_training)
     logits = torch.cat(parts)
+    # argmax of NaN is a class like any other: broken weights would show as a low accuracy.
     broken = ~torch.isfinite(logits).all(1)
     if broken.any():
         raise DataError(

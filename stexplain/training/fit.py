@@ -120,6 +120,7 @@ def fit(
 
     fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
     if devices == 1:
+        # Fabric moves the model to its device; the caller gets it back where it was.
         device = next(model.parameters()).device
         state = train_all(fabric, job)
         model.to(device)
@@ -156,6 +157,7 @@ def _checked_job(
         raise InputError(f"seed, devices: got {seed} and {devices}; expected at least 0 and 1.")
     if recipe.batch % devices:
         raise InputError(f"devices: got {devices}; expected a divisor of the recipe's batch of {recipe.batch}.")
+    # Before the fingerprint: the scaler's buffers are part of the model.
     if isinstance(task, Forecasting):
         task.set_scaler(model)
     fingerprint = {

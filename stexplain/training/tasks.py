@@ -121,6 +121,7 @@ class Classification:
     def step(self, model: nn.Module, batch: Batch) -> Step:
         """Mean cross-entropy, and the number of correct predictions."""
         logits = model(batch.x, batch.valid)
+        # Before the loss: cross_entropy would broadcast or fail without saying what is wrong.
         check_logits(logits, len(batch), self.train.classes)
         correct = (logits.detach().argmax(1) == batch.label).sum()
         return Step(cross_entropy(logits, batch.label), torch.full_like(correct, len(batch)), correct)
@@ -209,6 +210,7 @@ class Forecasting:
             with torch.inference_mode():
                 for batch in self.validation.batches(VALIDATION_BATCH):
                     windows = batch.to(device)
+                    # Summed in float64 over the whole split: batches differ in how many targets are observed.
                     error, observed = _absolute(self.call(model, windows).double(), windows)
                     total, count = total + float(error), count + float(observed)
         finally:
@@ -244,6 +246,7 @@ def _absolute(forecast: torch.Tensor, batch: "WindowBatch") -> tuple[torch.Tenso
 
 def _check_apart(train: "WindowedSeries", validation: "WindowedSeries") -> None:
     """Refuses splits of one series that share frames."""
+    # Only views of one series can overlap; frames of different series have nothing in common but their numbers.
     if train._source is not validation._source:
         return
     shared = np.intersect1d(train.covered, validation.covered)

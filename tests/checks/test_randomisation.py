@@ -22,9 +22,9 @@ def test_rank_correlation_is_spearmans_over_valid_cells_that_are_not_zero_in_bot
     valid = random.random((3, 2, 6)) > 0.3
     found = rank_correlation(explanation(one, valid), explanation(other, valid))
     for row in range(3):
-        cells = [np.abs(each[row][valid[row]]).astype(np.float32)[:, 1:].ravel() for each in (one, other)]
-        kept = (cells[0] != 0) | (cells[1] != 0)
-        assert found[row] == pytest.approx(spearmanr(cells[0][kept], cells[1][kept]).statistic, abs=1e-12)
+        positions = [np.abs(each[row][valid[row]]).astype(np.float32)[:, 1:].ravel() for each in (one, other)]
+        kept = (positions[0] != 0) | (positions[1] != 0)
+        assert found[row] == pytest.approx(spearmanr(positions[0][kept], positions[1][kept]).statistic, abs=1e-12)
 
 
 def test_a_map_that_ranks_nothing_correlates_zero():

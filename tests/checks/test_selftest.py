@@ -53,41 +53,42 @@ def batch(samples=3):
 class Broken(InputGradient):
     """An explainer whose map is spoilt in one way."""
 
-    def _maps_of_targets(self, asked, readings):
+    def _maps_of_targets(self, model_input, score_fns):
         return [
-            Maps(self.spoilt(maps.values, asked), maps.scores) for maps in super()._maps_of_targets(asked, readings)
+            Maps(self.spoilt(maps.values, model_input), maps.scores)
+            for maps in super()._maps_of_targets(model_input, score_fns)
         ]
 
 
 class Mixing(Broken):
-    def spoilt(self, values, asked):
+    def spoilt(self, values, model_input):
         return values / values.sum()
 
 
 class Numbered(Broken):
-    def spoilt(self, values, asked):
+    def spoilt(self, values, model_input):
         return values * torch.arange(1, values.shape[3] + 1)
 
 
 class Padded(Broken):
-    def spoilt(self, values, asked):
+    def spoilt(self, values, model_input):
         return values / values.shape[2]
 
 
 class Wavering(Broken):
-    def spoilt(self, values, asked):
+    def spoilt(self, values, model_input):
         return values * torch.rand(values.shape)
 
 
 class Sighted(Broken):
     """Looks at the signals, not at the model."""
 
-    def spoilt(self, values, asked):
-        return self.inputs.to_batch(asked.x, **asked.sizes).norm(dim=-1)
+    def spoilt(self, values, model_input):
+        return self.inputs.to_batch(model_input.x, **model_input.sizes).norm(dim=-1)
 
 
 class Hooking(Broken):
-    def spoilt(self, values, asked):
+    def spoilt(self, values, model_input):
         self.model.register_forward_hook(lambda *_: None)
         return values
 
@@ -95,14 +96,14 @@ class Hooking(Broken):
 class Thawing(Broken):
     """Lets a parameter be trained that was not."""
 
-    def spoilt(self, values, asked):
+    def spoilt(self, values, model_input):
         next(self.model.parameters()).requires_grad_(True)
         return values
 
 
 class Added(STGGradCAM):
-    def _maps_of_targets(self, asked, readings):
-        maps = super()._maps_of_targets(asked, readings)
+    def _maps_of_targets(self, model_input, score_fns):
+        maps = super()._maps_of_targets(model_input, score_fns)
         return [Maps(each.values, each.scores, each.layer_values + 1, each.stride) for each in maps]
 
 

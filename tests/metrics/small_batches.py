@@ -18,7 +18,7 @@ class Linear(nn.Module):
         return x.sum(1).flatten(1) @ self.weight[:, : x.shape[2]].flatten(1).T
 
     def contributions(self, x: Tensor, target: int = 0) -> Tensor:
-        """How much each cell adds to the score, ``[B, M, T, N]``."""
+        """How much each position adds to the score, ``[B, M, T, N]``."""
         return (x * self.weight[target, : x.shape[2]]).sum(-1).detach()
 
 

@@ -301,15 +301,15 @@ def test_how_many_go_through_the_model_at_a_time():
             given.append(len(x))
             return x[:, 0, :, :, 0]
 
-    def asked(nodes, **options):
+    def call(nodes, **options):
         given.clear()
         x = torch.ones(2, 1, 12, nodes, 1)
         some = replace(BATCH, x=x, valid=torch.ones(2, 1, 12, dtype=torch.bool), label=-torch.ones(2), ids=("a", "b"))
         deletion_curve(Counting(), some, np.ones(x.shape[:-1]), target=Forecast(0, 1), over="nodes", **options)
         return max(given)
 
-    assert asked(20) == 64
-    assert asked(20, chunk=7) == 6
-    assert asked(20, chunk=1) == 1
+    assert call(20) == 64
+    assert call(20, chunk=7) == 6
+    assert call(20, chunk=1) == 1
     # A large graph is not taken 64 times at once.
-    assert asked(8600, steps=4, repeats=0) == 4
+    assert call(8600, steps=4, repeats=0) == 4

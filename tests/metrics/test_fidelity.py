@@ -18,14 +18,16 @@ MAP = torch.stack([LINEAR.contributions(BATCH.x, int(c))[row] for row, c in enum
 
 
 def cut(row: int, share: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The sample without its most important cells, and with only those, by loops."""
+    """The sample without its most important positions, and with only those, by loops."""
     x = BATCH.x[row : row + 1]
-    cells = [tuple(cell) for cell in np.argwhere(np.ones(MAP[row].shape)) if BATCH.valid[row][tuple(cell[:2])]]
-    cells.sort(key=lambda cell: -float(MAP[row][cell]))
+    positions = [
+        tuple(position) for position in np.argwhere(np.ones(MAP[row].shape)) if BATCH.valid[row][tuple(position[:2])]
+    ]
+    positions.sort(key=lambda position: -float(MAP[row][position]))
     without, alone = x.clone(), torch.zeros_like(x)
-    for cell in cells[: round(share * len(cells))]:
-        without[0][cell] = 0
-        alone[0][cell] = x[0][cell]
+    for position in positions[: round(share * len(positions))]:
+        without[0][position] = 0
+        alone[0][position] = x[0][position]
     return without, alone
 
 

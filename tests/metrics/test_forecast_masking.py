@@ -134,24 +134,24 @@ def test_nodes_by_name():
 
 
 def test_wrong_use():
-    def asked(model=None, psi=(1.0, 2.0, 3.0, 4.0, 5.0), batches=None, **options):
+    def call(model=None, psi=(1.0, 2.0, 3.0, 4.0, 5.0), batches=None, **options):
         batches = series().batches(20) if batches is None else batches
         return forecast_masking_curve(model or Upstream(), batches, psi, **{"nodes": 1, **options})
 
     with pytest.raises(InputError, match="n=5"):
-        asked(psi=[1.0, 2.0])
+        call(psi=[1.0, 2.0])
     with pytest.raises(InputError, match="horizon: got 4; expected 1 to 3"):
-        asked(horizon=4)
+        call(horizon=4)
     with pytest.raises(InputError, match="node: got index 5"):
-        asked(at=5)
+        call(at=5)
     with pytest.raises(InputError, match=r"Set `model.outputs`"):
-        asked(nn.Flatten())
+        call(nn.Flatten())
     with pytest.raises(InputError, match="batches: got none"):
-        asked(batches=[])
+        call(batches=[])
     with pytest.raises(InputError, match="unknown set 'most'"):
-        asked().curve("most")
+        call().curve("most")
     with pytest.raises(InputError, match="unknown measure 'mae'"):
-        asked().curve("least", "mae")
+        call().curve("least", "mae")
 
 
 def test_curves_of_parts_are_the_curve_of_the_whole():

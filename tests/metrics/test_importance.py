@@ -17,8 +17,8 @@ def explanations(samples=30, seed=0):
     labels = random.integers(0, 2, samples)
     targets = np.where(random.random(samples) < 0.8, labels, 2)
     ids = tuple(f"clip {seed} {row}" for row in range(samples))
-    cells = random.normal(size=(samples, 2, 3, 4))
-    return Explanation(values, valid, tuple(NODES), targets=targets, ids=ids, layer_values=cells, stride=2), labels
+    positions = random.normal(size=(samples, 2, 3, 4))
+    return Explanation(values, valid, tuple(NODES), targets=targets, ids=ids, layer_values=positions, stride=2), labels
 
 
 def filled(*parts, **options):
@@ -35,8 +35,8 @@ def test_eq_6_by_loops():
         rows = [row for row in range(30) if labels[row] == number == e.targets[row]]
         means = []
         for row in rows:
-            cells = [np.maximum(e.values[row, m, t], 0) for m in range(2) for t in range(6) if e.valid[row, m, t]]
-            means.append(np.mean(cells, axis=0))
+            positions = [np.maximum(e.values[row, m, t], 0) for m in range(2) for t in range(6) if e.valid[row, m, t]]
+            means.append(np.mean(positions, axis=0))
         assert np.allclose(importance.psi[number], np.mean(means, axis=0))
         assert importance.counts[number] == len(rows)
     assert np.isnan(importance.psi[2]).all()

@@ -26,15 +26,17 @@ def planted(samples=6, seed=0, ties=False):
 def flat(values, truth, valid, over, row):
     """What is to be ranked, by loops."""
     value, true, ok = values[row], truth[row], valid[row]
-    cells = [(m, t, n) for m, t, n in np.ndindex(value.shape) if ok[m, t]]
+    positions = [(m, t, n) for m, t, n in np.ndindex(value.shape) if ok[m, t]]
     if over == "positions":
-        return np.array([value[cell] for cell in cells]), np.array([true[cell] for cell in cells])
+        return np.array([value[position] for position in positions]), np.array(
+            [true[position] for position in positions]
+        )
     axis = {"nodes": 2, "frames": 1}[over]
-    items = sorted({cell[axis] for cell in cells})
-    groups = [[cell for cell in cells if cell[axis] == item] for item in items]
+    items = sorted({position[axis] for position in positions})
+    groups = [[position for position in positions if position[axis] == item] for item in items]
     return (
-        np.array([np.mean([value[cell] for cell in group]) for group in groups]),
-        np.array([any(true[cell] for cell in group) for group in groups]),
+        np.array([np.mean([value[position] for position in group]) for group in groups]),
+        np.array([any(true[position] for position in group) for group in groups]),
     )
 
 
@@ -67,7 +69,7 @@ def test_areas_information_and_entropy_equal_their_definitions(over, ties):
 
 
 def test_a_mask_by_hand():
-    # Min-max: 0, 1/4, 1/2, 1; the true cells are those of 1 and 1/4.
+    # Min-max: 0, 1/4, 1/2, 1; the true positions are those of 1 and 1/4.
     found = localisation([[[[2.0, 3.0, 4.0, 6.0]]]], np.array([[[[False, True, False, True]]]])).scores["positions"]
     # Precision is 1 above 1/2, 1/2 above 1/4, 2/3 above 0; recall 1/2, 1/2 and 1.
     assert found["aup"] == pytest.approx(0.5 * 1 + 0.25 * 0.5 + 0.25 * 2 / 3)
@@ -104,9 +106,9 @@ def test_neither_the_scale_of_a_map_nor_padding_changes_a_score():
 
 def test_single_readings_that_are_missing_take_no_part():
     values, truth, valid = planted()
-    cells = np.broadcast_to(valid[..., None], values.shape).copy()
-    cells[..., 3] = False
-    one, two = localisation(values, truth, cells), localisation(values[..., :3], truth[..., :3], valid)
+    positions = np.broadcast_to(valid[..., None], values.shape).copy()
+    positions[..., 3] = False
+    one, two = localisation(values, truth, positions), localisation(values[..., :3], truth[..., :3], valid)
     for over, scores in one.scores.items():
         for score, found in scores.items():
             assert np.allclose(found, two.scores[over][score], atol=1e-12, equal_nan=True)

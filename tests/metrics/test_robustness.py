@@ -21,18 +21,18 @@ class Readings(Explainer):
 
     method = "readings"
 
-    def _maps(self, asked, scored):
-        x = self.inputs.to_batch(asked.x, **asked.sizes)[..., 0]
-        return Maps(x, scored(self._forward(asked)))
+    def _maps(self, model_input, score_fn):
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes)[..., 0]
+        return Maps(x, score_fn(self._forward(model_input)))
 
 
 def test_equals_the_changes_that_were_made():
     seen = []
 
     class Recording(Readings):
-        def _maps(self, asked, scored):
-            seen.append(asked.x.clone())
-            return super()._maps(asked, scored)
+        def _maps(self, model_input, score_fn):
+            seen.append(model_input.x.clone())
+            return super()._maps(model_input, score_fn)
 
     found = sensitivity_max(Recording(linear()), BATCH, radius=[0.2, 5.0], relative=False, draws=4)
     first, *others = seen
@@ -71,17 +71,17 @@ def test_a_map_that_does_not_move_and_one_that_is_zero():
 
 
 def test_what_was_predicted_at_first_stays_the_target():
-    asked = []
+    explained = []
 
     class Listening(Readings):
-        def _maps(self, asked_, scored):
-            maps = super()._maps(asked_, scored)
-            asked.append(maps.scores.classes)
+        def _maps(self, model_input, score_fn):
+            maps = super()._maps(model_input, score_fn)
+            explained.append(maps.scores.classes)
             return maps
 
     model = linear()
     sensitivity_max(Listening(model), BATCH, radius=5.0, draws=3)
-    assert all(torch.equal(classes, model(BATCH.x).argmax(1)) for classes in asked)
+    assert all(torch.equal(classes, model(BATCH.x).argmax(1)) for classes in explained)
 
 
 def test_neither_the_cut_into_batches_nor_padding_matter():

@@ -78,25 +78,25 @@ def test_broken_weights_are_named() -> None:
 
 
 def test_wrong_calls_are_named() -> None:
-    def asked(model: nn.Module, clips: StandInClips, match: str, **options: int) -> None:
+    def call(model: nn.Module, clips: StandInClips, match: str, **options: int) -> None:
         with pytest.raises(InputError, match=match):
             evaluate(model, clips, **options)  # type: ignore[arg-type]
 
-    asked(Probe(3), StandInClips(0), "clips: got no samples")
-    asked(Probe(3), StandInClips(4, 1), "got 1 class; expected at least 2")
-    asked(Probe(4), StandInClips(), "got 3 classes; expected the model's 4")
-    asked(Probe(3), StandInClips(), "batch: got 0", batch=0)
+    call(Probe(3), StandInClips(0), "clips: got no samples")
+    call(Probe(3), StandInClips(4, 1), "got 1 class; expected at least 2")
+    call(Probe(4), StandInClips(), "got 3 classes; expected the model's 4")
+    call(Probe(3), StandInClips(), "batch: got 0", batch=0)
     outside = StandInClips()
     outside.labels[5] = -1
-    asked(Probe(3), outside, "1 labels outside 0 to 2, the first -1 of sample 'clip5'")
+    call(Probe(3), outside, "1 labels outside 0 to 2, the first -1 of sample 'clip5'")
     named = Probe(3)
     named.class_names = ["class 0", "throw", "class 2"]  # type: ignore[assignment]
-    asked(named, StandInClips(), "got 'class 1' in the place of 'throw'")
+    call(named, StandInClips(), "got 'class 1' in the place of 'throw'")
     placed = Probe(3)
     placed.graph = StandInClips().graph  # type: ignore[assignment]
     other = StandInClips()
     other.graph.nodes = other.graph.nodes[::-1]
-    asked(placed, other, "got a graph of .* in their order")
+    call(placed, other, "got a graph of .* in their order")
     untold = Probe(4)
     del untold.classes
-    asked(untold, StandInClips(), r"got shape \(24, 4\); expected \(24, 3\) for 24 samples of 3 classes")
+    call(untold, StandInClips(), r"got shape \(24, 4\); expected \(24, 3\) for 24 samples of 3 classes")

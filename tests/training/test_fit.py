@@ -25,10 +25,15 @@ from tests.training.standin import Probe, StandInClips, Straight, Unaugmented, a
 ROOT = Path(__file__).parents[2]
 
 
-def trained(asked: Any, clips: Any = None, *, model: Probe | None = None, **options: Any) -> tuple[Probe, History]:
+def trained(requested: Any, clips: Any = None, *, model: Probe | None = None, **options: Any) -> tuple[Probe, History]:
     model = model or Probe(3)
     return model, fit(
-        model, StandInClips() if clips is None else clips, recipe=asked, progress=False, accelerator="cpu", **options
+        model,
+        StandInClips() if clips is None else clips,
+        recipe=requested,
+        progress=False,
+        accelerator="cpu",
+        **options,
     )
 
 
@@ -59,8 +64,8 @@ def test_a_step_is_that_of_plain_torch() -> None:
     # One batch holds all samples, so that their order cannot matter; no dropout, no augmentation.
     clips = StandInClips()
     clips.batch = lambda indices, generator=None: StandInClips.batch(clips, indices)  # type: ignore[method-assign]
-    asked = recipe(epochs=5, batch=24, schedule="cosine", weight_decay=0.01)
-    model, history = trained(asked, clips, model=Probe(3, dropout=0.0))
+    requested = recipe(epochs=5, batch=24, schedule="cosine", weight_decay=0.01)
+    model, history = trained(requested, clips, model=Probe(3, dropout=0.0))
     peer = Probe(3, dropout=0.0)
     optimizer = torch.optim.SGD(peer.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
     batch = clips.batch(np.arange(24))
@@ -77,8 +82,8 @@ def test_a_step_is_that_of_plain_torch() -> None:
 
 def test_clip_norm_bounds_the_step() -> None:
     # Plain SGD goes rate * |gradient|, and the gradient is clipped to norm 0.01.
-    asked = recipe(epochs=1, batch=24, momentum=0.0, clip_norm=0.01)
-    model, _ = trained(asked)
+    requested = recipe(epochs=1, batch=24, momentum=0.0, clip_norm=0.01)
+    model, _ = trained(requested)
     moved = [(a - b).square().sum() for a, b in zip(model.parameters(), Probe(3).parameters(), strict=True)]
     assert torch.stack(moved).sum().sqrt().item() == pytest.approx(0.1 * 0.01, rel=1e-3)
 
@@ -113,9 +118,9 @@ def test_a_seed_gives_one_result_and_another_seed_another() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("failing", [1, 5, 11])
 def test_a_training_that_failed_midway_ends_as_one_that_did_not(tmp_path: Path, optimizer: str, failing: int) -> None:
-    asked = recipe(optimizer=optimizer, rate=0.01, select="best", schedule="cosine")
+    requested = recipe(optimizer=optimizer, rate=0.01, select="best", schedule="cosine")
     options: dict[str, Any] = {"validation": StandInClips(9, seed=7, prefix="held"), "out": tmp_path, "save_every": 0.0}
-    whole, history = trained(asked, **{**options, "out": None})
+    whole, history = trained(requested, **{**options, "out": None})
 
     def fail(calls: int) -> None:
         if calls == failing:
@@ -124,9 +129,9 @@ def test_a_training_that_failed_midway_ends_as_one_that_did_not(tmp_path: Path, 
     clips = StandInClips()
     clips.before_batch = fail
     with pytest.raises(KeyboardInterrupt):
-        trained(asked, clips, **options)
+        trained(requested, clips, **options)
     # Other weights at the start: those of the checkpoint count, where one was written.
-    model, resumed = trained(asked, model=Probe(3, seed=0 if failing == 1 else 9), **options)
+    model, resumed = trained(requested, model=Probe(3, seed=0 if failing == 1 else 9), **options)
     assert_same(model, whole)
     assert resumed.selected_epoch == history.selected_epoch
     columns = ["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "rate"]
@@ -243,21 +248,21 @@ def test_a_weight_that_breaks_in_the_last_step_is_named() -> None:
 
 
 def test_wrong_calls_are_named() -> None:
-    def asked(match: str, clips: Any = None, what: Any = None, **options: Any) -> None:
+    def call(match: str, clips: Any = None, what: Any = None, **options: Any) -> None:
         with pytest.raises(InputError, match=match):
             trained(what or recipe(), clips, **options)
 
-    asked("train: got no samples", StandInClips(0))
-    asked("validation: got no samples", validation=StandInClips(0))
-    asked("got 4 classes; expected the model's 3", StandInClips(classes=4))
-    asked("validation: got 9 samples of train, such as 'clip0'", validation=StandInClips(9))
-    asked("validation: got None; expected a split, because the recipe has patience", what=recipe(patience=3))
-    asked('the recipe has select = "best"', what=recipe(select="best"))
-    asked("seed, devices: got -1", seed=-1)
-    asked("devices: got 3; expected a divisor of the recipe's batch of 8", devices=3)
+    call("train: got no samples", StandInClips(0))
+    call("validation: got no samples", validation=StandInClips(0))
+    call("got 4 classes; expected the model's 3", StandInClips(classes=4))
+    call("validation: got 9 samples of train, such as 'clip0'", validation=StandInClips(9))
+    call("validation: got None; expected a split, because the recipe has patience", what=recipe(patience=3))
+    call('the recipe has select = "best"', what=recipe(select="best"))
+    call("seed, devices: got -1", seed=-1)
+    call("devices: got 3; expected a divisor of the recipe's batch of 8", devices=3)
     outside = StandInClips()
     outside.labels[:2] = 3
-    asked("2 labels outside 0 to 2, the first 3 of sample 'clip0'", outside)
+    call("2 labels outside 0 to 2, the first 3 of sample 'clip0'", outside)
 
 
 def test_each_epoch_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -302,7 +307,9 @@ def test_the_network_itself_goes_on_as_if_nothing_had_happened(tmp_path: Path) -
     graph = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], center="hip")
     x = [random.normal(size=(1 + row % 2, 9 + row % 3, 3, 3)).astype(np.float32) for row in range(12)]
     clips = Clips.from_arrays(x, np.arange(12) % 3, graph=graph, channels=["x", "y", "z"])
-    asked = recipe(frames=8, sampling="resample", center="first", augment={"rotate": 20, "crop": 0.5}, clip_norm=0.5)
+    requested = recipe(
+        frames=8, sampling="resample", center="first", augment={"rotate": 20, "crop": 0.5}, clip_norm=0.5
+    )
 
     def network(seed: int) -> STGCN:
         with torch.random.fork_rng([]):
@@ -310,7 +317,7 @@ def test_the_network_itself_goes_on_as_if_nothing_had_happened(tmp_path: Path) -
             return STGCN(graph, classes=3, channels=(4, 4, 8), strides=(1, 1, 2), temporal_kernel=3)
 
     def train(model: STGCN, out: Path | None = None) -> History:
-        return fit(model, clips, recipe=asked, out=out, progress=False, accelerator="cpu", save_every=0.0)
+        return fit(model, clips, recipe=requested, out=out, progress=False, accelerator="cpu", save_every=0.0)
 
     whole, resumed = network(0), network(5)
     train(whole)

@@ -22,15 +22,17 @@ from tests.training.standin import recipe as clip_recipe
 TRAIN, VALIDATION, TEST = series(speeds(260)).split()
 
 
-def trained(asked: Any = None, train: Any = None, model: Any = None, **options: Any) -> tuple[STGCNForecaster, History]:
+def trained(
+    requested: Any = None, train: Any = None, model: Any = None, **options: Any
+) -> tuple[STGCNForecaster, History]:
     model = model or forecaster()
     options = {"progress": False, "accelerator": "cpu", "validation": VALIDATION, **options}
-    return model, fit(model, TRAIN if train is None else train, recipe=asked or recipe(), **options)
+    return model, fit(model, TRAIN if train is None else train, recipe=requested or recipe(), **options)
 
 
 def test_a_step_is_that_of_plain_torch() -> None:
-    asked = recipe(epochs=4, batch=1000, optimizer="sgd", momentum=0.0, rate=0.01)
-    model, history = trained(asked)
+    requested = recipe(epochs=4, batch=1000, optimizer="sgd", momentum=0.0, rate=0.01)
+    model, history = trained(requested)
     peer = forecaster(scaler=Scaler.fit(TRAIN))
     optimizer = torch.optim.SGD(peer.parameters(), lr=0.01)
     whole = TRAIN.batch(slice(None))
@@ -86,8 +88,8 @@ def test_what_a_missing_reading_holds_is_no_matter_to_training() -> None:
 def test_a_training_that_failed_midway_ends_as_one_that_did_not(
     tmp_path: Path, failing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = recipe(select="best", schedule="cosine", optimizer="rmsprop", batch=32)
-    whole, history = trained(asked, model=forecaster(dropout=0.2))
+    requested = recipe(select="best", schedule="cosine", optimizer="rmsprop", batch=32)
+    whole, history = trained(requested, model=forecaster(dropout=0.2))
     original, calls = WindowedSeries.batch, []
 
     def batch(self: WindowedSeries, indices: Any) -> Any:
@@ -99,14 +101,14 @@ def test_a_training_that_failed_midway_ends_as_one_that_did_not(
     with monkeypatch.context() as patch:
         patch.setattr(WindowedSeries, "batch", batch)
         with pytest.raises(KeyboardInterrupt):
-            trained(asked, model=forecaster(dropout=0.2), out=tmp_path, save_every=0.0)
+            trained(requested, model=forecaster(dropout=0.2), out=tmp_path, save_every=0.0)
     # Other weights at the start: those of the checkpoint count, where one was written.
     seed = 9 if (tmp_path / CHECKPOINT).is_file() else 0
-    model, resumed = trained(asked, model=forecaster(seed, dropout=0.2), out=tmp_path)
+    model, resumed = trained(requested, model=forecaster(seed, dropout=0.2), out=tmp_path)
     assert_same(model, whole)
     columns = ["epoch", "loss", "validation_loss", "rate"]
     assert resumed.to_frame()[columns].equals(history.to_frame()[columns])
-    again, read = trained(asked, model=forecaster(5, dropout=0.2), out=tmp_path)
+    again, read = trained(requested, model=forecaster(5, dropout=0.2), out=tmp_path)
     assert_same(again, whole)
     assert read.selected_epoch == history.selected_epoch
 
@@ -149,9 +151,9 @@ def test_two_processes_train_what_one_does_however_unequal_their_shares() -> Non
     values = speeds(48)
     values[::2, 1:] = np.nan  # so that much less counts in some windows than in others
     train = series(values)
-    asked = recipe(epochs=2, batch=10, optimizer="sgd", rate=0.01)
-    one, alone = trained(asked, train, validation=None)
-    two, both = trained(asked, train, validation=None, devices=2)
+    requested = recipe(epochs=2, batch=10, optimizer="sgd", rate=0.01)
+    one, alone = trained(requested, train, validation=None)
+    two, both = trained(requested, train, validation=None, devices=2)
     for name, value in one.state_dict().items():
         torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-4, atol=1e-6, msg=name)
     assert [epoch.loss for epoch in both.epochs] == pytest.approx([epoch.loss for epoch in alone.epochs], rel=1e-5)
@@ -163,9 +165,9 @@ def test_the_ablation_trains_the_same_without_the_graph() -> None:
     noise = 50 + 10 * random.normal(size=300)
     values = np.stack([np.roll(noise, shift) for shift in (0, 3, 6, 6)], 1)
     train, validation, test = series(values, horizon=2).split()
-    asked = recipe(epochs=10, batch=24, rate=0.03, schedule="one-cycle")
+    requested = recipe(epochs=10, batch=24, rate=0.03, schedule="one-cycle")
     model = forecaster(horizon=2, blocks=[[8, 8, 8]])
-    options: dict[str, Any] = {"recipe": asked, "validation": validation, "progress": False}
+    options: dict[str, Any] = {"recipe": requested, "validation": validation, "progress": False}
     fit(model, train, accelerator="cpu", **options)
     found = graph_ablation(model, train, test, **options)
     assert found.model.relations.edges == NODES
@@ -182,21 +184,21 @@ def test_the_ablation_trains_the_same_without_the_graph() -> None:
 
 
 def test_wrong_calls_are_named() -> None:
-    def asked(match: str, what: Any = None, kind: type[Exception] = InputError, **options: Any) -> None:
+    def call(match: str, what: Any = None, kind: type[Exception] = InputError, **options: Any) -> None:
         with pytest.raises(kind, match=match):
             trained(what, **options)
 
-    asked("train: got no windows", train=TRAIN.subset(slice(0, 0)))
-    asked("validation: got 23 frames of train", validation=TRAIN.subset(slice(15, 30)), train=TRAIN)
-    asked("expected a split, because the recipe has patience", recipe(patience=2), validation=None)
-    asked("got one that samples clips of 5 frames", clip_recipe())
-    asked("train: got window 6; expected the model's 7", model=forecaster(window=7))
-    asked("no observed value of 'speed'", train=series(np.full((40, NODES), np.nan)), kind=DataError, validation=None)
-    asked("validation: got a StandInClips; expected a series", validation=StandInClips())
+    call("train: got no windows", train=TRAIN.subset(slice(0, 0)))
+    call("validation: got 23 frames of train", validation=TRAIN.subset(slice(15, 30)), train=TRAIN)
+    call("expected a split, because the recipe has patience", recipe(patience=2), validation=None)
+    call("got one that samples clips of 5 frames", clip_recipe())
+    call("train: got window 6; expected the model's 7", model=forecaster(window=7))
+    call("no observed value of 'speed'", train=series(np.full((40, NODES), np.nan)), kind=DataError, validation=None)
+    call("validation: got a StandInClips; expected a series", validation=StandInClips())
     with pytest.raises(InputError, match="validation: got a series; expected a StandInClips"):
         fit(Probe(3), StandInClips(), recipe=clip_recipe(), validation=VALIDATION)  # type: ignore[arg-type]
     gone = speeds(60)
     gone[6:] = np.nan
     empty = series(gone).subset([0])
-    asked("train: got no observed target", train=empty, kind=DataError, validation=None)
-    asked("validation: got no observed target", kind=DataError, validation=empty)
+    call("train: got no observed target", train=empty, kind=DataError, validation=None)
+    call("validation: got no observed target", kind=DataError, validation=empty)

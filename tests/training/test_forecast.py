@@ -130,18 +130,18 @@ def test_the_table_has_a_row_for_each_horizon_that_there_is() -> None:
 
 
 def test_wrong_calls_are_named() -> None:
-    def asked(match: str, model: Any, part: WindowedSeries, kind: type[Exception] = InputError) -> None:
+    def call(match: str, model: Any, part: WindowedSeries, kind: type[Exception] = InputError) -> None:
         with pytest.raises(kind, match=match):
             evaluate_forecast(model, part)
 
     part = series()
-    asked("series: got no windows", Constant(), part.subset(slice(0, 0)))
-    asked("got horizon 3; expected the model's 2", forecaster(horizon=2), part)
-    asked("got channels_in 1; expected the model's 2", forecaster(channels_in=2), part)
-    asked("got a graph of 3 nodes; expected the model's 4 nodes", forecaster(), series(speeds()[:, :3], graph=None))
-    asked(r"got shape \(64, 2, 4\) in layout 'b t n'; expected 64 samples, 3 horizons", Constant(horizon=2), part)
-    asked("NaN or infinite for the window '0'", Constant(float("nan")), part, DataError)
-    asked("series: got no observed target", Constant(), series(np.full((20, NODES), np.nan)), DataError)
+    call("series: got no windows", Constant(), part.subset(slice(0, 0)))
+    call("got horizon 3; expected the model's 2", forecaster(horizon=2), part)
+    call("got channels_in 1; expected the model's 2", forecaster(channels_in=2), part)
+    call("got a graph of 3 nodes; expected the model's 4 nodes", forecaster(), series(speeds()[:, :3], graph=None))
+    call(r"got shape \(64, 2, 4\) in layout 'b t n'; expected 64 samples, 3 horizons", Constant(horizon=2), part)
+    call("NaN or infinite for the window '0'", Constant(float("nan")), part, DataError)
+    call("series: got no observed target", Constant(), series(np.full((20, NODES), np.nan)), DataError)
     with pytest.raises(InputError, match="unknown metric"):
         evaluate_forecast(Constant(), part).score("mse")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="horizon: got 4; expected 1 to 3"):

@@ -10,25 +10,25 @@ from tests.training.standin import recipe
 
 
 def test_step_falls_by_ten_at_each_milestone() -> None:
-    asked = recipe(schedule="step", epochs=80, milestones=[10, 50], rate=0.1)
+    requested = recipe(schedule="step", epochs=80, milestones=[10, 50], rate=0.1)
     for step, wanted in [(0, 0.1), (10 * 7 - 1, 0.1), (10 * 7, 0.01), (50 * 7 - 1, 0.01), (50 * 7, 0.001)]:
-        assert rate_at(asked, step, 7) == pytest.approx(wanted, rel=1e-12)
+        assert rate_at(requested, step, 7) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_cosine_halves_in_the_middle_and_would_end_at_zero() -> None:
-    asked = recipe(schedule="cosine", epochs=10, rate=0.2)
-    assert rate_at(asked, 0, 5) == 0.2
-    assert rate_at(asked, 25, 5) == pytest.approx(0.1, abs=1e-15)
-    assert rate_at(asked, 49, 5) == pytest.approx(0.1 * (1 + math.cos(math.pi * 49 / 50)), rel=1e-12)
+    requested = recipe(schedule="cosine", epochs=10, rate=0.2)
+    assert rate_at(requested, 0, 5) == 0.2
+    assert rate_at(requested, 25, 5) == pytest.approx(0.1, abs=1e-15)
+    assert rate_at(requested, 49, 5) == pytest.approx(0.1 * (1 + math.cos(math.pi * 49 / 50)), rel=1e-12)
 
 
 @pytest.mark.parametrize(("epochs", "steps"), [(2, 2), (3, 5), (20, 64)])
 def test_one_cycle_is_torch_s(epochs: int, steps: int) -> None:
-    asked = recipe(schedule="one-cycle", epochs=epochs, rate=0.1)
+    requested = recipe(schedule="one-cycle", epochs=epochs, rate=0.1)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     peer = OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * steps, cycle_momentum=False)
     for step in range(epochs * steps):
-        assert rate_at(asked, step, steps) == pytest.approx(peer.get_last_lr()[0], rel=1e-9)
+        assert rate_at(requested, step, steps) == pytest.approx(peer.get_last_lr()[0], rel=1e-9)
         optimizer.step()
         if step + 1 < epochs * steps:
             peer.step()
@@ -67,8 +67,8 @@ def test_plain_sgd_without_momentum_is_allowed() -> None:
 
 
 def test_step_falls_by_the_recipe_s_decay() -> None:
-    asked = recipe(schedule="step", epochs=50, milestones=[5, 10], decay=0.7, rate=0.001)
-    assert [rate_at(asked, epoch * 3, 3) for epoch in (4, 5, 10)] == pytest.approx([0.001, 0.0007, 0.00049])
+    requested = recipe(schedule="step", epochs=50, milestones=[5, 10], decay=0.7, rate=0.001)
+    assert [rate_at(requested, epoch * 3, 3) for epoch in (4, 5, 10)] == pytest.approx([0.001, 0.0007, 0.00049])
 
 
 def test_rmsprop_takes_its_numbers_from_the_recipe() -> None:

@@ -130,6 +130,7 @@ def _named_explainers(explainers: "Mapping[str, ExplainerLike] | Sequence[Explai
     if not named:
         raise InputError("explainers: got none; expected at least one.")
     for one in named.values():
+        # A class is callable too: it would be called with a batch in the place of a model.
         if isinstance(one, type):
             raise InputError(
                 f"explainers: got the class {one.__name__}; expected an instance, such as {one.__name__}(model)."
@@ -155,6 +156,7 @@ def _sample_metrics(
 
 
 def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMetric:
+    # The given name wins over the metric's own, so that one metric can be used twice with different options.
     if isinstance(metric, SampleMetric):
         return SampleMetric(name, metric.measure, metric.higher_is_better)
     if not callable(metric):
@@ -162,6 +164,7 @@ def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMet
             f"metrics: got a {type(metric).__name__} as {name!r}; expected a SampleMetric, or a function of the "
             "explanation and the batch that returns one number per sample."
         )
+    # A plain function takes no explainer.
     return SampleMetric(name, lambda _, e, samples: metric(e, samples))
 
 

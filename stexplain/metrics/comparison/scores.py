@@ -124,6 +124,7 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
             )
         return localise(e.importance, batch.truth, batch.present).scores[over][score]
 
+    # The mask's entropy is its uncertainty about the ground truth: the only score of which less is better.
     return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=score != "entropy")
 
 

@@ -46,7 +46,7 @@ def planted(samples=20, seed=0):
 
 
 def constant(values, name="given"):
-    """An explainer that gives the same importance to every cell of a sample: values [n]."""
+    """An explainer that gives the same importance to every position of a sample: values [n]."""
 
     def explain(batch, *, target):
         rows = [int(name.removeprefix("s")) for name in batch.ids]
