@@ -1,4 +1,4 @@
-"""All methods by their class names. Whatever lists methods derives its list from here."""
+"""All methods by their class names. Every list of methods, on the command line too, is made from this one."""
 
 import inspect
 from typing import Any
@@ -63,7 +63,7 @@ def explainer(name: str, model: nn.Module, **options: Any) -> Explainer:
 
 
 def of_class(kind: type[Explainer], model: nn.Module, **options: Any) -> Explainer:
-    """The explainer of a class, one's own too.
+    """The explainer of a class, of the package or custom.
 
     Args:
         kind: a class of explainers.

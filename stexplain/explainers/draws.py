@@ -1,4 +1,4 @@
-"""Random numbers that follow from a seed and a name alone, whatever batch a sample is in."""
+"""Random numbers that follow from a seed and a name alone, the same in every batch."""
 
 import hashlib
 from typing import Any

@@ -49,7 +49,7 @@ def explain(
     per_sample: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Explanation | list[Explanation]:
-    """Explains samples by a method of one's choice.
+    """Explains samples by any method.
 
     It builds the method's explainer, calls it on the samples, and leaves the model as it was. To explain many batches,
     build the explainer once, and call it inside of a ``with`` block.
@@ -59,7 +59,7 @@ def explain(
         x: a `Sample`, a `Batch`, or a tensor in the model's own layout; see `Explainer.__call__`.
         target: what is explained, such as ``Class(3)`` or ``Forecast("s7", horizon=3)``, or a list of targets; default:
             the predicted class, `Predicted()`.
-        method: the name of an explainer class of `stexplain.explainers`, or a class of one's own.
+        method: the name of an explainer class of `stexplain.explainers`, or a custom class.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
         shared: further arguments of the model's forward by name, the same for all samples.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
@@ -86,6 +86,7 @@ def explain(
         ...
         stexplain.errors.InputError: unknown method 'IntegratedGradient'. Did you mean 'IntegratedGradients'?
     """
+    # A class, not an instance: an instance has a model already, which may be another one.
     if isinstance(method, str):
         kind = method_class(method)
     elif isinstance(method, type) and issubclass(method, Explainer):
@@ -95,6 +96,7 @@ def explain(
             f"method: got {method!r}; expected the name of an explainer class, such as 'STGGradCAM', or the class. "
             "An explainer that is built already is called itself: explainer(x, target=...)."
         )
+    # Without a `with` block: the call freezes the model by itself, and restores it.
     return of_class(kind, model, **options)(
         x, target=Predicted() if target is None else target, valid=valid, shared=shared, per_sample=per_sample
     )

@@ -101,6 +101,7 @@ class Explainer(ModelCaller, ABC):
         Raises:
             InputError: where a shape, a name or a value does not fit; names the argument and what was expected.
         """
+        # A string is a sequence too; `as_target` explains what is expected in its place.
         if isinstance(target, str) or not isinstance(target, Sequence):
             return self._explain(x, [as_target(target)], valid, shared, per_sample)[0]
         if not target:
@@ -122,6 +123,7 @@ class Explainer(ModelCaller, ABC):
             return [self._explanation(model_input, self._maps(model_input, _no_scores), target) for target in targets]
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample)
+            # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
             by_target: list[list[Explanation]] = [[] for _ in targets]
             for chunk, score_fns in self._chunks(model_input, targets):
                 maps_by_target = self._maps_of_targets(chunk, score_fns)
@@ -147,6 +149,7 @@ class Explainer(ModelCaller, ABC):
         valid = model_input.known_valid
         # [B, M, T, 1] where nothing is missing: it broadcasts over nodes.
         present = valid[..., None] if model_input.observed is None else valid[..., None] & model_input.observed
+        # Methods may give values on padding; those are never evidence.
         return Explanation(
             values=_array(torch.where(present, maps.values, 0)),
             valid=_array(valid, np.bool_),

@@ -132,6 +132,7 @@ class Explanation:
         """
         # At least one: a sample without a valid frame gets zeros rather than NaN.
         weight = self.valid / np.maximum(self.valid.sum((1, 2), keepdims=True), 1)
+        # The ReLU is taken before the mean, so evidence against the target does not cancel evidence for it.
         means = np.einsum("bmtn,bmt->bn", self.importance, weight)
         return pd.DataFrame(
             means, index=pd.Index(self.ids, name="sample"), columns=pd.Index(self.node_names, name="node")
@@ -210,6 +211,7 @@ class Explanation:
                 raise IndexError(f"there is no sample {which}: the explanation has {len(self)}.")
             # A single sample is an explanation of one: the batch axis stays.
             which = np.asarray([which])
+        # As indices, for the tuples: slices and boolean masks become rows too.
         rows = np.arange(len(self))[which]
         return replace(
             self,
@@ -221,6 +223,7 @@ class Explanation:
 
     def __repr__(self) -> str:
         samples, instances, frames, nodes = self.values.shape
+        # Stable: nodes that are equally important stay in the graph's order.
         mean = self.nodes().mean(axis=0).sort_values(ascending=False, kind="stable")
         top = ", ".join(str(name) for name in mean.index[:3][mean.to_numpy()[:3] > 0]) or "none"
         about = f" of {self.target} in" if self.target else " of"

@@ -1,4 +1,4 @@
-"""A check for wherever the results of several batches become one."""
+"""The check before results of several batches are joined."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -48,6 +48,7 @@ class OutputInfo:
             raise InputError(
                 f"the target has {len(per_sample)} {noun} for {samples} samples. Give one, or one for every sample."
             )
+        # A slice of a list or a tensor alike.
         return per_sample[self.rows or slice(None)]
 
 

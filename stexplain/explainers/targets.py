@@ -94,6 +94,7 @@ class Margin(Target):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
+        # Logits, not probabilities: a softmax mixes in all other classes.
         ahead = Class(self.ahead).score(output, info)
         behind = Class(self.behind).score(output, info)
         return Scores(ahead.scores - behind.scores, ahead.classes)

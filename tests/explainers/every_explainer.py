@@ -1,4 +1,4 @@
-"""The explainers of the package: a new one is tested by being there."""
+"""The explainers of the package, found by their base class: a new one is tested without being named."""
 
 import pkgutil
 from importlib import import_module

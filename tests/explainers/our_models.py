@@ -1,4 +1,4 @@
-"""Small networks of the package's own, and batches for them."""
+"""Small networks of this package, and batches for them."""
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def padded():
 
 
 def named():
-    """An STGCN as it is made, which knows the names of its classes."""
+    """An STGCN with its initial weights and names of classes."""
     torch.manual_seed(0)
     model = STGCN(PATH, classes=3, channels=(4, 6), strides=(1, 2))
     model.class_names = ["throw", "kick", "clap"]

@@ -1,4 +1,4 @@
-"""Small models of the shapes that people use, in plain torch: the explainers must not need one of ours."""
+"""Small models of the shapes that people use, in plain torch: explainers must not need a network of this package."""
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,7 @@ class PlainSTGCN(nn.Module):
         self.drop = nn.Dropout(0.5)
         self.fcn = nn.Conv2d(channels, classes, 1)
         self.register_buffer("adjacency", path_adjacency(nodes))
-        # Else the running statistics are those of nothing, and eval mode is close to train mode.
+        # At initialisation, running statistics are 0 and 1: eval mode would be close to train mode.
         for norm in (self.first.norm, self.second.norm):
             nn.init.uniform_(norm.running_mean, -0.5, 0.5)
             nn.init.uniform_(norm.running_var, 0.5, 2.0)

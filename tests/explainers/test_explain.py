@@ -1,4 +1,4 @@
-"""`explain` gives what the explicit call gives, bit by bit, and says what is wrong with a wrong call."""
+"""`explain` gives what the explicit call gives, bit by bit, and its errors name the wrong argument."""
 
 import numpy as np
 import pytest

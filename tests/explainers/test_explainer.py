@@ -76,8 +76,8 @@ def test_train_mode_outside_does_not_reach_the_maps():
     with STGGradCAM(model.eval(), **THEIRS) as explain:
         expected = explain(x, target=Class(0)).values
     model.train()
-    found = STGGradCAM(model, **THEIRS)(x, target=Class(0)).values
-    assert np.array_equal(found, expected)
+    result = STGGradCAM(model, **THEIRS)(x, target=Class(0)).values
+    assert np.array_equal(result, expected)
 
 
 @pytest.mark.parametrize(

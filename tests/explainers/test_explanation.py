@@ -101,9 +101,9 @@ def test_broken_files_are_told(tmp_path):
 
 
 def test_xarray_names_its_axes():
-    found = explanation().to_xarray()
-    assert found["values"].dims == ("sample", "instance", "time", "node")
-    assert found["values"].sel(node="hand", sample="clip 1").shape == (2, 5)
+    result = explanation().to_xarray()
+    assert result["values"].dims == ("sample", "instance", "time", "node")
+    assert result["values"].sel(node="hand", sample="clip 1").shape == (2, 5)
 
 
 def test_parts_and_joining_are_inverse():

@@ -34,14 +34,14 @@ NAMES = ["throw", "kick", "clap"]
     ],
 )
 def test_scores_and_classes(target, scores, classes):
-    found = target.score(OUTPUT, OutputInfo(classes=tuple(NAMES)))
-    assert found.scores.tolist() == scores
-    assert found.classes.tolist() == classes
+    result = target.score(OUTPUT, OutputInfo(classes=tuple(NAMES)))
+    assert result.scores.tolist() == scores
+    assert result.classes.tolist() == classes
 
 
 def test_a_part_of_a_batch_gets_its_own_classes():
-    found = Class([0, 1, 2, 1]).score(OUTPUT, OutputInfo(rows=slice(2, 4), samples=4))
-    assert found.classes.tolist() == [2, 1]
+    result = Class([0, 1, 2, 1]).score(OUTPUT, OutputInfo(rows=slice(2, 4), samples=4))
+    assert result.classes.tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_what_is_no_target(wrong, words):
         as_target(wrong)
 
 
-# Two samples, two steps ahead, three nodes, two channels; the number tells its place.
+# Two samples, two steps ahead, three nodes, two channels; values number the positions.
 STEPS = torch.arange(24.0).view(2, 2, 3, 2)
-TOLD = OutputInfo(nodes=("a", "b", "c"), groups={"ends": ("a", "c")}, layout=Layout("b t n c"))
+INFO = OutputInfo(nodes=("a", "b", "c"), groups={"ends": ("a", "c")}, layout=Layout("b t n c"))
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ TOLD = OutputInfo(nodes=("a", "b", "c"), groups={"ends": ("a", "c")}, layout=Lay
     ],
 )
 def test_forecasts(target, scores):
-    found = target.score(STEPS, TOLD)
-    assert found.scores.tolist() == scores
-    assert found.classes.tolist() == [-1, -1]
+    result = target.score(STEPS, INFO)
+    assert result.scores.tolist() == scores
+    assert result.classes.tolist() == [-1, -1]
 
 
 def test_a_forecast_reads_any_layout():
@@ -103,7 +103,7 @@ def test_a_forecast_reads_any_layout():
 
 
 def test_a_part_of_a_batch_gets_its_own_targets_and_its_own_forecasts_to_compare_with():
-    second = OutputInfo(rows=slice(1, 2), samples=2, layout=TOLD.layout, nodes=TOLD.nodes)
+    second = OutputInfo(rows=slice(1, 2), samples=2, layout=INFO.layout, nodes=INFO.nodes)
     assert PerSample([Forecast("b", 1, 0), Forecast("c", 2, 0)]).score(STEPS[1:], second).scores.tolist() == [22.0]
     assert Forecast("b", 1, 0, minus=[1.0, 2.0]).score(STEPS[1:], second).scores.tolist() == [12.0]
 
@@ -111,15 +111,15 @@ def test_a_part_of_a_batch_gets_its_own_targets_and_its_own_forecasts_to_compare
 @pytest.mark.parametrize(
     ("target", "info", "words"),
     [
-        (Forecast("bb", 1, 0), TOLD, "unknown node 'bb'. Did you mean 'b'"),
-        (Forecast(3, 1, 0), TOLD, "node: got index 3; expected 0 to 2"),
-        (Forecast("b", 3, 0), TOLD, "horizon: got 3; expected 1 to 2"),
-        (Forecast("b", 0, 0), TOLD, "horizon: got 0"),
-        (Forecast("b", 1), TOLD, "2 channels. Give one"),
-        (Forecast("b", 1, 2), TOLD, "channel: got 2"),
+        (Forecast("bb", 1, 0), INFO, "unknown node 'bb'. Did you mean 'b'"),
+        (Forecast(3, 1, 0), INFO, "node: got index 3; expected 0 to 2"),
+        (Forecast("b", 3, 0), INFO, "horizon: got 3; expected 1 to 2"),
+        (Forecast("b", 0, 0), INFO, "horizon: got 0"),
+        (Forecast("b", 1), INFO, "2 channels. Give one"),
+        (Forecast("b", 1, 2), INFO, "channel: got 2"),
         (Forecast(0, 1, 0), OutputInfo(), r"layout of the model's output .* is not known.*b t n"),
-        (Forecast("b", 1, 0), OutputInfo(layout=TOLD.layout), "no graph is known"),
-        (Forecast(0, 1, 0, minus=[1.0]), TOLD, "1 forecasts to compare with for 2 samples"),
+        (Forecast("b", 1, 0), OutputInfo(layout=INFO.layout), "no graph is known"),
+        (Forecast(0, 1, 0, minus=[1.0]), INFO, "1 forecasts to compare with for 2 samples"),
         (PerSample([Predicted()]), OutputInfo(), "1 targets for 2 samples"),
     ],
 )

@@ -30,7 +30,7 @@ class BaselineExplainer(Explainer):
 
     def __init__(self, model: nn.Module | None = None, *, inputs: str | None = None, graph: "STGraph | None" = None):
         super().__init__(model, inputs=inputs, graph=graph)
-        # Whatever calls a model asks `self.model` first. Its recipe is still applied to raw samples.
+        # No model to call. `_recipe_model` stays: raw samples are preprocessed as the model's own.
         self.model = None
 
     @overload

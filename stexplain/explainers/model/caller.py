@@ -111,6 +111,7 @@ class ModelCaller:
         per_sample: Mapping[str, Any] | None = None,
     ) -> ModelInput:
         """The samples on the model's device and in its floating type, checked."""
+        # A baseline explainer computes on the CPU in float32, the type of an explanation.
         device, dtype = (torch.device("cpu"), torch.float32) if self.model is None else device_and_dtype(self.model)
         ids: tuple[str, ...] = ()
         observed = None
@@ -132,6 +133,7 @@ class ModelCaller:
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
             if valid.dtype != torch.bool:
                 raise InputError(f"valid: got type {str(valid.dtype).removeprefix('torch.')}; expected bool.")
+        # After shapes: the message names the position of the first value that is not finite.
         check_finite("x", signals)
         own = {name: torch.as_tensor(value).to(device) for name, value in (per_sample or {}).items()}
         check_per_sample(own, sizes["b"])
@@ -145,6 +147,7 @@ class ModelCaller:
         """Refuses arguments that the model's forward has no parameter for."""
         if self.model is None:
             return
+        # A forward with **kwargs takes any name.
         parameters = inspect.signature(self.model.forward).parameters
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             return

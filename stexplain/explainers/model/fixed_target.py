@@ -1,4 +1,4 @@
-"""A target that keeps to the classes it chose for the samples, however copies of them are perturbed."""
+"""A target that scores perturbed copies for the classes chosen for the samples themselves."""
 
 from typing import Any
 

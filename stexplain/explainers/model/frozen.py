@@ -42,7 +42,7 @@ def frozen_eval(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def differentiable(device: torch.device) -> Iterator[None]:
-    """Turns gradients on, and inference mode and autocast off, whatever the caller has set.
+    """Turns gradients on, and inference mode and autocast off, for the length of the block.
 
     Autocast is off because the gradients of late layers are small, below the range of half precision.
 

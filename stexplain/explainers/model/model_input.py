@@ -80,6 +80,7 @@ class ModelInput:
             copies: how many, K.
         """
 
+        # Copy by copy: reshaping to [K, B, ...] gives back the copies.
         def repeat(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.repeat(copies, *[1] * (tensor.ndim - 1))
 
@@ -139,6 +140,7 @@ def check_per_sample(per_sample: Mapping[str, Tensor], samples: int) -> None:
 
 def _conversion_hint(x: Any) -> str:
     """How to get samples from something that holds them, or is a table of them."""
+    # By what it can do, not by type: Clips, WindowedSeries and subsets of them all have `batch`.
     if hasattr(x, "batch"):
         return " Give some of its samples: .batch(range(8)), or one: [0]."
     if isinstance(x, list | tuple) and x and all(isinstance(one, Sample) for one in x):

@@ -12,7 +12,7 @@ def apply_recipe(model: nn.Module | None, batch: Batch) -> Batch:
 
     Args:
         model: its `recipe` says how its training samples were made; without one the batch is returned as it is.
-        batch: of a dataset, or one's own, which is never changed.
+        batch: of a dataset, or made by hand; it is never changed.
 
     Raises:
         InputError: where the batch was sampled by a recipe that differs from the model's, or is raw and was sent

@@ -63,13 +63,13 @@ def test_finite_differences():
         e = explain(x, target=Class(2), valid=valid)
     weight, edges = model.blocks[1].spatial.importance, len(model.blocks[0].spatial.importance)
     for edge in (0, 4, 9):
-        found = []
+        result = []
         with torch.no_grad():
             for step in (1e-5, -2e-5):
                 weight[edge] += step
-                found.append(model(x, valid=valid)[:, 2])
+                result.append(model(x, valid=valid)[:, 2])
             weight[edge] += 1e-5
-        expected = (found[0] - found[1]) / 2e-5 * weight[edge].detach()
+        expected = (result[0] - result[1]) / 2e-5 * weight[edge].detach()
         np.testing.assert_allclose(e.values[:, edges + edge], expected, rtol=1e-4, atol=1e-7)
 
 
@@ -115,11 +115,11 @@ def test_a_released_network_and_ours_made_of_it_give_the_same_pairs(released):
     ) as dense:
         theirs = dense(x, target=Class(1)).pairs()
     with EdgeImportance(mine) as explain:
-        found = explain(x.permute(0, 4, 2, 3, 1), target=Class(1)).pairs()
+        result = explain(x.permute(0, 4, 2, 3, 1), target=Class(1)).pairs()
     theirs = theirs.set_index(["source", "target"])["value"]
-    for row in found.itertuples():
+    for row in result.itertuples():
         assert row.value == pytest.approx(theirs[row.source, row.target], rel=1e-5, abs=1e-7)
-    assert theirs.abs().sum() == pytest.approx(found["value"].abs().sum(), rel=1e-5)
+    assert theirs.abs().sum() == pytest.approx(result["value"].abs().sum(), rel=1e-5)
 
 
 def copy_of(released, mine):
@@ -214,12 +214,12 @@ def test_the_adjacency_of_a_forecaster(relations):
 def test_nothing_is_left_on_the_model():
     model, (x, valid) = with_importance().train(), padded()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    found = []
+    result = []
     for of in (None, ["blocks.0.spatial.importance"]):
         with EdgeImportance(model, of=of) as explain:
-            found.append(explain(x, target=Class(1), valid=valid))
-    np.testing.assert_allclose(found[0].values[:, :13], found[1].values, rtol=1e-5, atol=1e-8)
-    assert found[0].source[:13] == found[1].source
+            result.append(explain(x, target=Class(1), valid=valid))
+    np.testing.assert_allclose(result[0].values[:, :13], result[1].values, rtol=1e-5, atol=1e-8)
+    assert result[0].source[:13] == result[1].source
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
     assert all(
         module.training and not module._forward_hooks and not module._forward_pre_hooks for module in model.modules()

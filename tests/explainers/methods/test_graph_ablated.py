@@ -15,7 +15,7 @@ from tests.explainers.small_models import PlainSTGCN, signals
 
 
 def heard(ask, x, node):
-    """Which nodes' outputs change when one node's readings do."""
+    """Which nodes' outputs change when one node's observations do."""
     altered = x.clone()
     altered[:, :, :, node] += 1
     with torch.no_grad():
@@ -54,7 +54,7 @@ def test_no_sensor_of_a_forecaster_hears_of_another(relations):
         with graph_removed(model):
             alone = heard(model, x, node).any(1).any(0)
         assert not alone[[other for other in range(NODES) if other != node]].any()
-        # What is left of it to itself may be nothing: the scaled Laplacian of a star has a diagonal of zeros.
+        # Self loops may all be zero: the scaled Laplacian of a star has a diagonal of zeros.
         assert heard(model, x, node).any(1).any(0).sum() > alone.sum()
 
 

@@ -1,4 +1,4 @@
-"""Layers that run once per frame, as the cells of recurrent networks do: held against a manual unroll in float64."""
+"""Layers that run once per frame, as the cells of recurrent networks do: compared with a manual unroll in float64."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Explanations of the forecaster: its convolutions over time are not padded, and readings may be missing."""
+"""Explanations of the forecaster: its convolutions over time are not padded, and observations may be missing."""
 
 import numpy as np
 import pytest
@@ -49,11 +49,11 @@ def test_grad_cam_lies_where_the_positions_are(layer, offset, positions):
         slow = slow_grad_cam(features, gradients, torch.ones(positions))
         np.testing.assert_allclose(e.layer_values[row, 0], slow, rtol=1e-4, atol=1e-6)
         for frame in range(12):
-            wanted = slow[min(max(frame - offset, 0), positions - 1)] * observed[row, frame]
-            np.testing.assert_allclose(e.values[row, 0, frame], wanted, rtol=1e-4, atol=1e-6)
+            expected = slow[min(max(frame - offset, 0), positions - 1)] * observed[row, frame]
+            np.testing.assert_allclose(e.values[row, 0, frame], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_missing_reading_explains_nothing():
+def test_a_missing_observation_explains_nothing():
     batch = windows()
     for kind in (STGGradCAM, InputGradient):
         with kind(forecaster()) as explain:
@@ -62,7 +62,7 @@ def test_a_missing_reading_explains_nothing():
         assert e.values[batch.observed.numpy()].any()
 
 
-def test_a_foreign_network_without_padding_is_told_its_offset():
+def test_a_foreign_network_without_padding_needs_its_offset():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, (3, 1)), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     x = torch.randn(2, 1, 12, NODES)

@@ -1,4 +1,4 @@
-"""Models that we did not make, of the shapes that people use: held against captum, and left as they were."""
+"""Models of others, of the kinds that people use: maps are those of captum, and models are left as they were."""
 
 import copy
 import warnings
@@ -50,7 +50,7 @@ def path_edges():
     return {"edge_index": path_adjacency(5).nonzero().T}
 
 
-# What makes the model; shape of x; target; layouts of input and layer; names of layers; further arguments.
+# A function that makes the model; shape of x; target; layouts of input and layer; names of layers; further arguments.
 CASES = {
     "ST-GCN": (PlainSTGCN, (4, 3, 10, 5, 2), Class([0, 3, 1, 2]), "b c t n m", "(b m) c t n", ["first", "second"], {}),
     "adaptive adjacency": (AdaptiveGraph, (4, 3, 9, 5), Class([0, 3, 1, 2]), *["b c t n"] * 2, ["first", "second"], {}),
@@ -99,9 +99,9 @@ def trained(model, x, shared):
 
 
 def turned(model, layer, layout):
-    """A copy of the model whose layer's output passes, channels second as captum wants it, through `seen`."""
+    """A copy of the model whose layer's output passes, channels second as captum expects it, through `seen`."""
     model = copy.deepcopy(model).eval()
-    wanted = "(b m) c t n" if "m" in layout else "b c " + " ".join(axis for axis in layout.split() if axis not in "bc")
+    theirs = "(b m) c t n" if "m" in layout else "b c " + " ".join(axis for axis in layout.split() if axis not in "bc")
     inner = model.get_submodule(layer)
 
     class Turned(nn.Module):
@@ -114,7 +114,9 @@ def turned(model, layer, layout):
             first, *rest = out if isinstance(out, tuple) else (out,)
             sizes = {"m": 2} if "m" in layout else {}
             back = rearrange(
-                self.seen(rearrange(first, f"{layout} -> {wanted}", **sizes)), f"{wanted} -> {layout}", **sizes
+                self.seen(rearrange(first, f"{layout} -> {theirs}", **sizes)),
+                f"{theirs} -> {layout}",
+                **sizes,
             )
             return (back, *rest) if isinstance(out, tuple) else back
 
@@ -168,12 +170,12 @@ def test_equals_captum(case, steps):
         check_untouched(model, before)
         other, seen = turned(model, layer, layout)
         scorer = LayerGradCam(lambda signals, other=other: target(other(signals, **shared)), seen)
-        found = scorer.attribute(x).detach().numpy().reshape(-1)
+        result = scorer.attribute(x).detach().numpy().reshape(-1)
         ours = e.layer_values
         if layout == "b c n t":
             ours = ours.swapaxes(2, 3)
         assert np.abs(ours).max() > 1e-4
-        assert np.abs(found - ours.reshape(-1)).max() < 1e-5 * np.abs(ours).max()
+        assert np.abs(result - ours.reshape(-1)).max() < 1e-5 * np.abs(ours).max()
 
 
 @pytest.mark.parametrize("kind", [STGGradCAM, HiResCAM, LayerCAM, InputGradient], ids=lambda kind: kind.__name__)
@@ -279,13 +281,13 @@ def test_of_a_shared_layer_the_last_output_is_meant():
 @pytest.mark.parametrize("kind", [STGGradCAM, HiResCAM, LayerCAM, GradCAMPlusPlus], ids=lambda kind: kind.__name__)
 def test_what_works_in_place_after_the_layer_makes_no_difference(kind):
     model, x = PlainSTGCN().eval(), signals(2, 3, 10, 5, 2)
-    model.first.out, mix, found = nn.Softplus(), model.second.mix, []
+    model.first.out, mix, result = nn.Softplus(), model.second.mix, []
     for after in ([nn.Threshold(0.7, 0.1, inplace=True), nn.ReLU(inplace=True)], [nn.Threshold(0.7, 0.1)]):
         model.second.mix = nn.Sequential(*after, mix)
         with kind(model, layer="first", inputs="b c t n m", layout="(b m) c t n") as explain:
-            found.append(explain(x, target=Class(2)).layer_values)
-    np.testing.assert_array_equal(*found)
-    assert np.abs(found[0]).max() > 1e-5
+            result.append(explain(x, target=Class(2)).layer_values)
+    np.testing.assert_array_equal(*result)
+    assert np.abs(result[0]).max() > 1e-5
 
 
 def test_further_inputs_per_sample_are_cut_with_the_chunks():

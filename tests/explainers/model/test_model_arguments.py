@@ -19,7 +19,7 @@ from tests.explainers.small_models import signals
 
 
 class Gated(nn.Module):
-    """x ``[B, T, N, C]``; wants an adjacency that all samples share, and a gate of each sample's own."""
+    """x ``[B, T, N, C]``; takes an adjacency that all samples share, and a gate per sample."""
 
     def __init__(self):
         super().__init__()
@@ -62,7 +62,7 @@ def test_single_readings_that_are_not_there_reach_the_model_and_are_no_evidence(
     e = explain(batch, target=Class(0), shared={"adjacency": ADJACENCY})
     assert not e.values[~observed.numpy()].any()
     assert (e.values[observed.numpy()] != 0).all()
-    # What stands where nothing was read changes nothing.
+    # Values at missing observations change nothing.
     other = replace(batch, x=torch.where(observed[..., None], x, 99.0))
     np.testing.assert_array_equal(explain(other, target=Class(0), shared={"adjacency": ADJACENCY}).values, e.values)
 

@@ -31,23 +31,23 @@ COPIES = signals(3, 2, 3)
     ids=["predicted", "class", "margin", "custom", "mixed"],
 )
 def test_copies_are_asked_about_what_the_samples_were(target, fixed):
-    settled = FixedTarget(target.score, 2)
-    torch.testing.assert_close(settled(FIRST).scores, PerSample(fixed)(FIRST))
-    found = settled(COPIES.flatten(0, 1))
-    torch.testing.assert_close(found.scores.view(3, 2), torch.stack([PerSample(fixed)(copy) for copy in COPIES]))
-    assert found.classes.tolist() == PerSample(fixed).score(FIRST).classes.tolist() * 3
+    fixed_target = FixedTarget(target.score, 2)
+    torch.testing.assert_close(fixed_target(FIRST).scores, PerSample(fixed)(FIRST))
+    result = fixed_target(COPIES.flatten(0, 1))
+    torch.testing.assert_close(result.scores.view(3, 2), torch.stack([PerSample(fixed)(copy) for copy in COPIES]))
+    assert result.classes.tolist() == PerSample(fixed).score(FIRST).classes.tolist() * 3
 
 
-def test_a_settled_target_is_differentiable_in_the_output():
-    settled = FixedTarget(Predicted().score, 2)
-    settled(FIRST)
+def test_a_fixed_target_is_differentiable_in_the_output():
+    fixed_target = FixedTarget(Predicted().score, 2)
+    fixed_target(FIRST)
     leaf = COPIES.flatten(0, 1).requires_grad_()
-    (gradient,) = torch.autograd.grad(settled(leaf).scores.sum(), leaf)
+    (gradient,) = torch.autograd.grad(fixed_target(leaf).scores.sum(), leaf)
     assert torch.equal(gradient, torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).repeat(3, 1))
 
 
 class Listening(nn.Module):
-    """Scores that show what came with every sample."""
+    """Scores that depend on the masks and arguments of every sample."""
 
     def forward(self, x, scale, weight, valid=None, observed=None):
         there = valid[..., None] & observed
@@ -55,10 +55,10 @@ class Listening(nn.Module):
 
 
 class Altering(Explainer):
-    """Keeps the copies, to be asked about."""
+    """Keeps its copies, for the tests to look at."""
 
-    def _maps(self, model_input, scored):
-        copies = PerturbedInputs(self, model_input, scored)
+    def _maps(self, model_input, score_fn):
+        copies = PerturbedInputs(self, model_input, score_fn)
         self.start = with_baseline(self, model_input, torch.tensor(7.0))
         self.scores = copies.scores(torch.cat([copies.x, 2 * copies.x, 3 * copies.x]))
         return Maps(copies.x.sum(-1), copies.scores_of_samples)
@@ -78,9 +78,9 @@ def test_what_comes_with_a_sample_goes_with_its_copies():
         expected = torch.stack([one, 2 * one, 3 * one])
         torch.testing.assert_close(explain.scores, expected.flatten() if chunk is None else expected[:, 1])
         last = slice(None) if chunk is None else slice(1, 2)
-        hidden = (valid[..., None] & observed)[last]
-        assert (explain.start[..., 0][hidden] == 7).all()
-        assert torch.equal(explain.start[..., 0][~hidden], x[last][..., 0][~hidden])
+        present = (valid[..., None] & observed)[last]
+        assert (explain.start[..., 0][present] == 7).all()
+        assert torch.equal(explain.start[..., 0][~present], x[last][..., 0][~present])
 
 
 METHODS = [GradientSHAP, IntegratedGradients, Occlusion, ShapleyValueSampling, TemporalRescaling]
@@ -109,7 +109,7 @@ def test_no_more_copies_go_through_the_model_at_a_time_than_allowed(method):
 
 @pytest.mark.parametrize("method", [GradientSHAP, IntegratedGradients, Occlusion, ShapleyValueSampling])
 def test_methods_give_every_copy_what_came_with_its_sample(method):
-    """On a linear model all of them are the signals times their weight, which came with the sample."""
+    """On a linear model all of them are the signals times their weight, which is an argument per sample."""
     x, valid = signals(2, 1, 3, 4, 1), torch.ones(2, 1, 3, dtype=torch.bool)
     valid[1, 0, 2] = False
     observed = signals(2, 1, 3, 4, seed=1) > -0.5

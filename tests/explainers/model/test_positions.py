@@ -12,25 +12,25 @@ from tests.reference import slow_to_frames
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("frames", [1, 5, 16, 17, 150])
 def test_the_stride_of_padded_layers_is_found(frames, stride):
-    cells = -(-frames // stride)
-    assert -(-frames // infer_stride(frames, cells)) == cells
+    positions = -(-frames // stride)
+    assert -(-frames // infer_stride(frames, positions)) == positions
 
 
 @pytest.mark.parametrize(("stride", "frames"), [(1, 6), (2, 9), (3, 9), (4, 17), (4, 20)])
 def test_back_to_frames_by_loops(stride, frames):
     count = -(-frames // stride)
-    cells = signals(2, 2, count, 3, seed=stride).double()
+    positions = signals(2, 2, count, 3, seed=stride).double()
     ok = signals(2, 2, count, seed=frames) > -0.5
-    found = to_frames(cells, ok, frames, stride)
+    result = to_frames(positions, ok, frames, stride)
     for b, m in np.ndindex(2, 2):
-        expected = slow_to_frames(cells[b, m].numpy(), ok[b, m].numpy(), frames, stride)
-        assert np.allclose(found[b, m], expected, atol=1e-12)
+        expected = slow_to_frames(positions[b, m].numpy(), ok[b, m].numpy(), frames, stride)
+        assert np.allclose(result[b, m], expected, atol=1e-12)
 
 
 def test_a_ramp_comes_back_as_the_frames_that_the_cells_are_centred_on():
     ramp = (torch.arange(5.0) * 4).view(1, 1, 5, 1)
-    found = to_frames(ramp, torch.ones(1, 1, 5, dtype=torch.bool), 17, 4)
-    assert found.flatten().tolist() == list(range(17))
+    result = to_frames(ramp, torch.ones(1, 1, 5, dtype=torch.bool), 17, 4)
+    assert result.flatten().tolist() == list(range(17))
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])
@@ -49,20 +49,20 @@ def test_fewer_cells_than_frames_of_an_unpadded_layer():
 
 @pytest.mark.parametrize(("stride", "offset", "count", "frames"), [(1, 2, 8, 12), (1, 4, 4, 12), (2, 3, 4, 13)])
 def test_an_offset_moves_the_cells(stride, offset, count, frames):
-    """As if there were cells before and after, of the frames that were lost, each the copy of its neighbour."""
-    cells = signals(2, 1, count, 3, seed=stride).double()
+    """The same as with positions for the lost frames, before and after, each a copy of its neighbour."""
+    positions = signals(2, 1, count, 3, seed=stride).double()
     ok = torch.ones(2, 1, count, dtype=torch.bool)
-    inside = to_frames(cells, ok, frames - offset, stride)
-    found = to_frames(cells, ok, frames, stride, offset)
-    torch.testing.assert_close(found[:, :, offset:], inside)
-    assert torch.equal(found[:, :, :offset], cells[:, :, :1].expand(-1, -1, offset, -1))
+    inside = to_frames(positions, ok, frames - offset, stride)
+    result = to_frames(positions, ok, frames, stride, offset)
+    torch.testing.assert_close(result[:, :, offset:], inside)
+    assert torch.equal(result[:, :, :offset], positions[:, :, :1].expand(-1, -1, offset, -1))
     assert infer_stride(frames, count, offset) == stride
 
 
 def test_a_ramp_seen_without_padding_comes_back_where_it_was():
     ramp = torch.arange(2.0, 10.0).view(1, 1, 8, 1)
-    found = to_frames(ramp, torch.ones(1, 1, 8, dtype=torch.bool), 12, 1, 2)
-    assert found.flatten().tolist() == [2, 2, *range(2, 10), 9, 9]
+    result = to_frames(ramp, torch.ones(1, 1, 8, dtype=torch.bool), 12, 1, 2)
+    assert result.flatten().tolist() == [2, 2, *range(2, 10), 9, 9]
 
 
 def test_every_frame_has_a_cell_with_an_offset():

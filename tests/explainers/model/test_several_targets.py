@@ -70,8 +70,8 @@ class Doubled(torch.autograd.Function):
 def test_gradients_of_several_scores(through):
     x = signals(4, 3).requires_grad_()
     y = through(x)
-    found = [gradient for (gradient,) in gradients([y.sum(1), y.square().sum(1), x.detach().sum(1), y[:, 0]], [x])]
-    torch.testing.assert_close(found[0], torch.full((4, 3), 2.0))
-    torch.testing.assert_close(found[1], 8 * x.detach())
-    assert found[2] is None
-    torch.testing.assert_close(found[3], torch.tensor([2.0, 0.0, 0.0]).expand(4, 3))
+    result = [gradient for (gradient,) in gradients([y.sum(1), y.square().sum(1), x.detach().sum(1), y[:, 0]], [x])]
+    torch.testing.assert_close(result[0], torch.full((4, 3), 2.0))
+    torch.testing.assert_close(result[1], 8 * x.detach())
+    assert result[2] is None
+    torch.testing.assert_close(result[3], torch.tensor([2.0, 0.0, 0.0]).expand(4, 3))

@@ -38,7 +38,7 @@ class GradientSHAP(Explainer):
         inputs: see `STGGradCAM`.
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
-        baselines: what x' is drawn from, each a name in `stexplain.data.baselines`, one's own function, or a tensor
+        baselines: what x' is drawn from, each a name in `stexplain.data.baselines`, a custom function, or a tensor
             that broadcasts to ``[M, T, N, C]``; a tensor ``[K, M, T, N, C]`` of other samples will do.
         draws: how many.
         noise: standard deviation of e, in the units of the signals.

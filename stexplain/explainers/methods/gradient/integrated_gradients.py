@@ -33,7 +33,7 @@ class IntegratedGradients(Explainer):
         inputs: see `STGGradCAM`.
         graph: see `STGGradCAM`.
         classes: see `STGGradCAM`.
-        baseline: x': a name in `stexplain.data.baselines`, one's own function, or a tensor that broadcasts to
+        baseline: x': a name in `stexplain.data.baselines`, a custom function, or a tensor that broadcasts to
             ``[M, T, N, C]``.
         steps: terms of the sum.
         copies: how many points of the line go through the model at a time; memory grows with them.
@@ -75,6 +75,7 @@ class IntegratedGradients(Explainer):
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
         baseline = with_baseline(self, model_input, self.baseline)
+        # Gauss-Legendre needs few steps: it is exact for scores that are polynomials along the line.
         per_channel: Tensor = self._captum.IntegratedGradients(perturbed.differentiable_scores).attribute(
             perturbed.x,
             baselines=baseline,

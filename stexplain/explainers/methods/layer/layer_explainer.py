@@ -144,7 +144,7 @@ class LayerExplainer(Explainer):
 
     def _stride_and_offset(self, frames: int, positions: int) -> tuple[int, int]:
         """Stride and offset of the layer's positions: i is centred on frame offset + i * stride."""
-        # An offset of 0 is a choice, a stride of 0 is none.
+        # What the caller gives goes before what the model says. An offset of 0 can be meant, a stride of 0 cannot.
         offset = self.offset if self.offset is not None else self._from_model("offset_at") or 0
         stride = self.stride or self._from_model("stride_at")
         return stride or infer_stride(frames, positions, offset), offset

@@ -71,6 +71,7 @@ class LayerSweep:
         [0, 1]. All are means over samples. A sample whose map is constant at either layer has no correlation and is
         excluded from that mean; where that leaves none, it is NaN.
         """
+        # The last named layer is the reference: usually the last block, the default of all methods.
         *_, last = self
         rows = []
         for name, one in self.explanations.items():
@@ -155,6 +156,7 @@ def layer_sweep(
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
     inner = unwrapped(model)
+    # The attribute that this package's networks and ST-GCN-like models list their blocks by.
     blocks = getattr(inner, "blocks", None)
     if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks):
         raise InputError(f"{type(inner).__name__} has no `blocks` to sweep over. Give `layers`, by name or module.")

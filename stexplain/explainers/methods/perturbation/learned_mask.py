@@ -61,7 +61,7 @@ class LearnedMask(Explainer):
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
         goal: ``"keep"`` or ``"destroy"``.
-        baseline: b, what masked observations are replaced by: a name in `stexplain.data.baselines`, one's own
+        baseline: b, what masked observations are replaced by: a name in `stexplain.data.baselines`, a custom
             function, or a tensor that broadcasts to ``[M, T, N, C]``.
         size: weight of the mask's size, above 0. The smaller, the more is kept (or destroyed), by a larger mask.
         smoothness: weight of the mask's total variation in time, at least 0.

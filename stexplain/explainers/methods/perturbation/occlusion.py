@@ -90,6 +90,7 @@ class Occlusion(Explainer):
         # Masking a region without an observation in any sample changes nothing: a forward pass saved.
         players = regions.observation_counts(perturbed.present).any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
+        # A region without a switch keeps zero: its masking changes nothing.
         drop = perturbed.x.new_zeros(len(perturbed.x), len(regions))
         if len(players):
             captum = self._captum.FeatureAblation(masked_scores(perturbed, baseline, regions, players))

@@ -103,6 +103,7 @@ class Regions:
     ):
         check_window(window, stride)
         frames = sizes["t"]
+        # Windows and strides longer than the sample are cut to it.
         length = min(window or frames, frames)
         starts = torch.arange(0, frames, min(stride or length, frames), device=device)
         frame = torch.arange(frames, device=device)
@@ -127,6 +128,7 @@ class Regions:
 
     def covered(self, chosen: Tensor) -> Tensor:
         """Which positions lie in a chosen region: ``[B, M * G * W]`` to ``[B, M, T, N]``, bool."""
+        # Sums of ones: above zero where any chosen region lies, however many overlap.
         return self.to_positions(chosen.float()) > 0
 
     def overlap(self) -> Tensor:

@@ -115,6 +115,7 @@ class ShapleyValueSampling(Explainer):
     def _partition(self, nodes: int) -> dict[str, list[int]]:
         """The groups, and every node that is in none as a group of its own."""
         requested = self.groups
+        # Body parts or districts by default: single nodes are many players, and orders of them expensive.
         if requested is None and self.graph is not None and self.graph.groups:
             requested = self.graph.groups
         groups = node_groups(requested, self.graph, nodes)
@@ -138,6 +139,7 @@ class ShapleyValueSampling(Explainer):
                 instance, group, window = np.unravel_index(player, regions.shape)
                 name = f"instance {instance}, window {window}, {names[int(group)]}"
                 drawn.append(own_generator(self.seed, name).random(count))
+            # [P, orders] to an order of the players for each column.
             for numbers in np.array(drawn).T:
                 yield np.argsort(numbers).tolist()
 

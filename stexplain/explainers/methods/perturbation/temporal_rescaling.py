@@ -1,4 +1,4 @@
-"""Temporal saliency rescaling: the map of any explainer, with the relevance of time and of nodes told apart."""
+"""Temporal saliency rescaling: the map of any explainer, as the relevance of time times that of nodes."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

@@ -30,20 +30,20 @@ def test_a_linear_model_in_closed_form():
 def test_equals_captum_called_directly(classes):
     model, x = PlainSTGCN().eval(), signals(2, 3, 12, 5, 2)
     x[1] *= -2  # else both samples are of one class
-    wanted = model(x).argmax(1).tolist() if classes is None else classes
+    numbers = model(x).argmax(1).tolist() if classes is None else classes
     direct, delta = captum.attr.IntegratedGradients(model).attribute(
-        x, target=wanted, n_steps=20, return_convergence_delta=True
+        x, target=numbers, n_steps=20, return_convergence_delta=True
     )
     for copies, chunk in ((1, None), (8, None), (7, 1)):
         with IntegratedGradients(model, inputs="b c t n m", steps=20, copies=copies, chunk=chunk) as explain:
             e = explain(x, target=Predicted() if classes is None else Class(classes))
         np.testing.assert_allclose(e.values, direct.sum(1).permute(0, 3, 1, 2).detach(), atol=1e-5)
         np.testing.assert_allclose(e.extra["convergence_delta"], delta, atol=1e-5)
-        assert e.targets.tolist() == wanted
+        assert e.targets.tolist() == numbers
 
 
 def trained_model():
-    """Tells, of four, which node of the first instance is raised."""
+    """Classifies which of four nodes of the first instance is raised."""
     model, random = small_model().train(), torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
     for _ in range(40):

@@ -22,7 +22,7 @@ def full_backward(model, layer, x, number):
         tensor = output[0] if isinstance(output, tuple) else output
         tensor.retain_grad()
         kept["tensor"] = tensor
-        # What follows may work in place.
+        # Later layers may work in place.
         return (tensor.clone(), *output[1:]) if isinstance(output, tuple) else tensor.clone()
 
     handle = dict(model.named_modules())[layer].register_forward_hook(keep)
@@ -41,20 +41,20 @@ def test_equals_full_backward_by_loops(layer):
     for row, number in enumerate(classes):
         features, gradients = full_backward(model, layer, x[row : row + 1].double(), number)
         for person in range(2):
-            cells = slow_grad_cam(
+            positions = slow_grad_cam(
                 features[person].permute(1, 2, 0),
                 gradients[person].permute(1, 2, 0),
                 torch.ones(features.shape[2], dtype=torch.bool),
             )
-            assert np.allclose(e.layer_values[row, person], cells, atol=1e-6, rtol=1e-5)
+            assert np.allclose(e.layer_values[row, person], positions, atol=1e-6, rtol=1e-5)
             stride = {"first": 2, "first.norm": 1, "second": 4, "second.temporal": 4}[layer]
             assert e.stride == stride
-            frames = slow_to_frames(cells, np.ones(len(cells), bool), 10, stride)
+            frames = slow_to_frames(positions, np.ones(len(positions), bool), 10, stride)
             assert np.allclose(e.values[row, person], frames, atol=1e-6, rtol=1e-5)
 
 
 class Turned(nn.Module):
-    """A block of ours whose output passes as ``[(b m), c, t, n]`` through `seen`, where captum can read it."""
+    """A block of this package whose output passes as ``[(b m), c, t, n]`` through `seen`, where captum can read it."""
 
     def __init__(self, block):
         super().__init__()
@@ -74,10 +74,10 @@ def test_equals_captum(layer, seed):
     with STGGradCAM(model, layer=f"blocks.{layer}") as explain:
         e = explain(x, target=Class(target))
     model.blocks[layer] = Turned(model.blocks[layer])
-    found = LayerGradCam(model, model.blocks[layer].seen).attribute(x, target=torch.tensor(target))
-    found = found.detach().reshape(e.layer_values.shape).numpy()
+    result = LayerGradCam(model, model.blocks[layer].seen).attribute(x, target=torch.tensor(target))
+    result = result.detach().reshape(e.layer_values.shape).numpy()
     assert np.abs(e.layer_values).max() > 1e-3
-    assert np.abs(found - e.layer_values).max() < 1e-5 * np.abs(e.layer_values).max()
+    assert np.abs(result - e.layer_values).max() < 1e-5 * np.abs(e.layer_values).max()
 
 
 @pytest.mark.parametrize("padding", ["masked", "counted"])

@@ -30,8 +30,8 @@ def full_backward(model, block, x, valid, number):
     model(x, valid=valid)[:, number].sum().backward()
     handle.remove()
     model.zero_grad()
-    nodes, _, cells, channels = kept[0].shape
-    shape = nodes, *x.shape[:2], cells, channels
+    nodes, _, positions, channels = kept[0].shape
+    shape = nodes, *x.shape[:2], positions, channels
     return [tensor.detach().view(shape).permute(1, 2, 3, 0, 4) for tensor in (kept[0], kept[0].grad)]
 
 
@@ -48,8 +48,8 @@ def test_equals_loops_over_an_ordinary_backward_pass(kind, padding, block):
     assert np.abs(e.layer_values).max() > 1e-3
     for row in range(3):
         for instance in range(2):
-            cells = FAMILY[kind](features[row, instance], gradients[row, instance], ok[row, instance])
-            np.testing.assert_allclose(e.layer_values[row, instance], cells, rtol=1e-5, atol=1e-8)
+            positions = FAMILY[kind](features[row, instance], gradients[row, instance], ok[row, instance])
+            np.testing.assert_allclose(e.layer_values[row, instance], positions, rtol=1e-5, atol=1e-8)
 
 
 def test_hires_cam_sums_to_what_the_biases_behind_the_layer_leave():
@@ -97,7 +97,7 @@ def test_layer_cam_is_hires_cam_of_what_speaks_for_the_target(block):
     model, (x, valid) = lively().double(), padded()
     with HiResCAM(model, layer=f"blocks.{block}") as explain, LayerCAM(model, layer=f"blocks.{block}") as positive:
         e, other = explain(x, target=Class(0), valid=valid), positive(x, target=Class(0), valid=valid)
-    # Features are not negative: what was left out could only subtract.
+    # Features are not negative: the terms left out could only subtract.
     assert (other.layer_values >= np.maximum(e.layer_values, 0) - 1e-7).all()
     assert (other.layer_values > e.layer_values + 1e-4).any()
 
@@ -117,14 +117,14 @@ def test_hires_cam_equals_captum():
     with HiResCAM(model, layer="blocks.1") as explain:
         e = explain(x, target=Class([0, 1, 2, 3]))
     model.blocks[1] = Turned(model.blocks[1])
-    found = LayerGradientXActivation(model, model.blocks[1].seen).attribute(x, target=torch.arange(4))
+    result = LayerGradientXActivation(model, model.blocks[1].seen).attribute(x, target=torch.arange(4))
     np.testing.assert_allclose(
-        found.sum(1).detach().reshape(e.layer_values.shape), e.layer_values, rtol=1e-5, atol=1e-7
+        result.sum(1).detach().reshape(e.layer_values.shape), e.layer_values, rtol=1e-5, atol=1e-7
     )
 
 
 def test_grad_cam_plus_plus_is_the_paper_with_the_derivatives_of_the_exponential():
-    """Eq. 5 and 11 of the paper with Y = exp(y), every derivative along a cell by autograd, on 2 x 3 cells."""
+    """Eq. 5 and 11 of the paper with Y = exp(y), every derivative along a position by autograd, on 2 x 3 positions."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.ReLU(), nn.Flatten(2), nn.Flatten(), nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1)).double()
     x = signals(1, 2, 3, 2).double()
@@ -133,14 +133,14 @@ def test_grad_cam_plus_plus_is_the_paper_with_the_derivatives_of_the_exponential
     features = x[0].relu()
     flat = features.flatten()
     first, second, third = (torch.zeros(12, dtype=torch.float64) for _ in range(3))
-    for cell in range(12):
-        value = flat[cell].clone().requires_grad_()
-        moved = torch.cat([flat[:cell], value[None], flat[cell + 1 :]])
+    for position in range(12):
+        value = flat[position].clone().requires_grad_()
+        moved = torch.cat([flat[:position], value[None], flat[position + 1 :]])
         big = model[3:](moved).exp().sum()
         (one,) = torch.autograd.grad(big, value, create_graph=True)
         (two,) = torch.autograd.grad(one, value, create_graph=True)
         (three,) = torch.autograd.grad(two, value)
-        first[cell], second[cell], third[cell] = one.detach(), two.detach(), three
+        first[position], second[position], third[position] = one.detach(), two.detach(), three
     first, second, third = (part.view(2, 3, 2) for part in (first, second, third))
     below = 2 * second + features.sum((0, 1)) * third
     alpha = torch.where(second > 0, second / below, 0)

@@ -75,13 +75,13 @@ def test_a_constant_map_has_no_correlation():
 def test_as_an_array_it_has_a_dimension_layer():
     model, (x, valid) = lively().double(), padded()
     sweep = layer_sweep(model, x, target=Class(1), valid=valid)
-    found = sweep.to_xarray()
-    assert found["values"].dims == ("layer", "sample", "instance", "time", "node")
-    assert found["node"].values.tolist() == list("abcde")
-    assert found["stride"].values.tolist() == [1, 2, 4]
+    result = sweep.to_xarray()
+    assert result["values"].dims == ("layer", "sample", "instance", "time", "node")
+    assert result["node"].values.tolist() == list("abcde")
+    assert result["stride"].values.tolist() == [1, 2, 4]
     for name, one in sweep.explanations.items():
-        np.testing.assert_array_equal(found["values"].sel(layer=name), one.values)
-        np.testing.assert_array_equal(found["padding_share"].sel(layer=name), one.padding_share)
+        np.testing.assert_array_equal(result["values"].sel(layer=name), one.values)
+        np.testing.assert_array_equal(result["padding_share"].sel(layer=name), one.padding_share)
 
 
 def test_what_does_not_fit_is_named():

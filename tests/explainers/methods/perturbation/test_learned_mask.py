@@ -77,9 +77,9 @@ def test_nothing_to_keep_where_the_baseline_scores_the_same():
 
 def test_a_larger_weight_on_size_makes_a_smaller_mask():
     weight = torch.linspace(0, 1, FRAMES * NODES, dtype=torch.float64).view(FRAMES, NODES)
-    found = [learned(lambda x: (x * weight).sum((1, 2)), ones(), size=size) for size in (0.1, 0.5, 2.0)]
-    sizes = [float(e.extra["mask_size"][0]) for e in found]
-    kept = [float(e.extra["kept"][0]) for e in found]
+    result = [learned(lambda x: (x * weight).sum((1, 2)), ones(), size=size) for size in (0.1, 0.5, 2.0)]
+    sizes = [float(e.extra["mask_size"][0]) for e in result]
+    kept = [float(e.extra["kept"][0]) for e in result]
     assert sizes == sorted(sizes, reverse=True)
     assert kept == sorted(kept, reverse=True)
     assert sizes[0] > 2 * sizes[2]
@@ -119,13 +119,13 @@ def test_the_loss_by_loops(goal):
     mask = torch.rand(3, 2, 6, NODES, generator=random, dtype=torch.float64)
     ok = torch.rand(3, 2, 6, NODES, generator=random) > 0.3
     kept = torch.tensor([1.4, 0.6, -0.2], dtype=torch.float64)
-    found = explain.loss(mask, kept, ok)
+    result = explain.loss(mask, kept, ok)
     for row in range(3):
         expected = slow_mask_loss(
             mask[row].numpy(), float(kept[row]), ok[row].numpy(), PATH.edges, goal, size=0.3, smoothness=0.7,
             connectedness=1.1,
         )  # fmt: skip
-        assert found[row].item() == pytest.approx(expected, rel=1e-12)
+        assert result[row].item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_steps_are_those_of_adam():

@@ -42,7 +42,7 @@ def test_equals_captum_called_directly(window, stride, frames):
 
 
 def test_by_loops_over_groups_and_windows():
-    """What is hidden is where a reading is; groups and windows overlap; the class stays that of the sample."""
+    """Only observations are masked; groups and windows overlap; the class stays that of the sample."""
     model, samples = small_model(), batch()
     observed = signals(*samples.x.shape[:-1], seed=3) > -0.5
     samples = replace(samples, x=samples.x * observed[..., None], observed=observed)

@@ -87,8 +87,8 @@ def test_equals_captum_with_the_same_orders():
     mask = torch.arange(12).view(2, 3, 2).repeat_interleave(4, 2).permute(2, 1, 0)[None, None].contiguous()
     direct = captum.attr.ShapleyValueSampling(model)
     direct.permutation_generator = orders_of(model, 12, 3)
-    found = direct.attribute(x, target=torch.tensor([1, 3]), feature_mask=mask, n_samples=3)
-    np.testing.assert_allclose(e.values, found[:, 0].permute(0, 3, 1, 2) / 4, atol=1e-5)
+    result = direct.attribute(x, target=torch.tensor([1, 3]), feature_mask=mask, n_samples=3)
+    np.testing.assert_allclose(e.values, result[:, 0].permute(0, 3, 1, 2) / 4, atol=1e-5)
 
 
 def orders_of(model, players, count):
@@ -112,13 +112,13 @@ def test_values_sum_to_what_the_sample_adds_to_the_baseline(options):
 
 def test_orders_follow_from_the_seed():
     model, samples = small_model(), batch()
-    found = []
+    result = []
     for seed, state in ((0, 0), (0, 1), (1, 0)):
         torch.manual_seed(state)
         with ShapleyValueSampling(model, orders=2, seed=seed) as explain:
-            found.append(explain(samples, target=Class(1)).values)
-    assert np.array_equal(found[0], found[1])
-    assert np.abs(found[2] - found[0]).max() > 1e-3 * np.abs(found[0]).max()
+            result.append(explain(samples, target=Class(1)).values)
+    assert np.array_equal(result[0], result[1])
+    assert np.abs(result[2] - result[0]).max() > 1e-3 * np.abs(result[0]).max()
 
 
 def test_players_without_a_reading_change_nothing():

@@ -37,7 +37,7 @@ def test_equals_the_algorithm_written_out(method, alpha):
 
 
 class Gated(nn.Module):
-    """The mean of all nodes but the first, in frames in which the first says so."""
+    """The mean of all nodes but the first, in frames in which the first is positive."""
 
     def forward(self, x):
         gate = torch.sigmoid(8 * (x[:, 0, :, :1, 0] - 1))
@@ -45,9 +45,9 @@ class Gated(nn.Module):
 
 
 def test_finds_what_gradients_confuse():
-    """Which cells the answer hangs on is planted: the first node, in the frames in which it opens the gate.
+    """The positions that the score depends on are known: the first node, in the frames in which it opens the gate.
 
-    The gradient there is of all nodes but that one; hiding one of them changes next to nothing.
+    The gradient there is of all nodes but that one; masking one of them changes next to nothing.
     """
     x = signals(8, 1, 12, 6, 1) * 0.3
     truth = np.zeros((8, 1, 12, 6), bool)
@@ -69,17 +69,17 @@ def test_hidden_together_in_windows():
         first = inner(x, target=Class(1)).values[:, 0]
         for frames in (slice(0, 3), slice(3, 6), slice(6, 7)):
             assert (values[:, frames] == values[:, frames][:, :1]).all()
-            hidden = x.clone()
-            hidden[:, frames] = 0
-            time = np.abs(first - inner(hidden, target=Class(1)).values[:, 0]).sum((1, 2))
-            hidden = x.clone()
-            hidden[:, frames, 2] = 0
-            node = np.abs(first - inner(hidden, target=Class(1)).values[:, 0]).sum((1, 2))
+            masked = x.clone()
+            masked[:, frames] = 0
+            time = np.abs(first - inner(masked, target=Class(1)).values[:, 0]).sum((1, 2))
+            masked = x.clone()
+            masked[:, frames, 2] = 0
+            node = np.abs(first - inner(masked, target=Class(1)).values[:, 0]).sum((1, 2))
             np.testing.assert_allclose(values[:, frames.start, 2], time * node, rtol=2e-3)
 
 
 def test_a_linear_model_has_nothing_to_rescale():
-    """Its gradient is the same whatever is hidden."""
+    """Its gradient does not depend on what is masked."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)).double()
     with TemporalRescaling(model) as explain:
         assert np.abs(explain(signals(1, 1, 4, 3, 1), target=Class(0)).values).max() < 1e-12
@@ -93,7 +93,7 @@ def test_the_share_of_frames_looked_at():
         assert (values.any((1, 3)).sum(1) == frames).all()
 
 
-def test_around_a_control():
+def test_around_a_baseline_explainer():
     with TemporalRescaling(Motion(), window=2) as explain:
         e = explain(signals(2, 1, 6, 3, 2), target=Class(0))
     assert e.method == "motion, rescaled in time"
