@@ -1,4 +1,4 @@
-"""Lays the shards of a preparation end to end in a store."""
+"""Joins the shards of a preparation to a store."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,20 +20,21 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
 
     Args:
         folder: of the preparation.
-        plan: as it lies in the folder.
-        command: that made the store, to be kept with it.
+        plan: the content of the folder's `plan.json`.
+        command: that made the store, kept in `store.json`.
 
     Raises:
-        DataError: where no recording can be used, or only some of them come with a planted truth.
+        DataError: where no recording can be used, or only some of them have a ground truth.
     """
     entries = [entry for number in range(count(plan)) for entry in read_entries(folder, number)]
     excluded = [_refusal(item) for item in plan["refused"]]
+    # By content, the id of the recording that had it first; entries are in the order of ids.
     first_with: dict[str, str] = {}
     kept: list[dict[str, Any]] = []
     for entry in entries:
         name = plan["sources"][entry["source"]]["id"]
         if "content" in entry and (twin := first_with.setdefault(entry["content"], name)) != name:
-            entry.update(kind="duplicate", reason=f"exactly the same positions as {twin}, which comes first")
+            entry.update(kind="duplicate", reason=f"exactly the same positions as {twin}, the first by id")
         if "kind" in entry:
             excluded.append({"id": name, "kind": entry["kind"], "reason": entry["reason"]})
         else:
@@ -46,8 +47,9 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         )
     planted = {entry["planted"] for entry in kept}
     if len(planted) > 1:
-        raise DataError(f"{plan['raw']} has planted truth beside some recordings and not beside others.")
+        raise DataError(f"{plan['raw']} has a ground truth beside some recordings and not beside others.")
     keep = {entry["source"] for entry in kept}
+    # Only classes that occur: labels then run from 0 without a gap, as a network's outputs do.
     labels = sorted({plan["sources"][entry["source"]]["label"] for entry in kept})
     nodes, rows = len(plan["nodes"]), sum(entry["frames"] * entry["instances"] for entry in kept)
     with atomic_write(folder / "store") as store:
@@ -60,7 +62,8 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         if planted == {True}:
             arrays["truth"] = ((rows, nodes), "|b1")
         for name, (shape, kind) in arrays.items():
-            parts = (part for number in range(count(plan)) for part in _kept(read_shard(folder, number), name, keep))
+            # One shard at a time: the whole may be larger than memory.
+            parts = (part for number in range(count(plan)) for part in _parts(read_shard(folder, number), name, keep))
             _write_array(store / f"{name}.npy", shape, kind, parts)
         names = ["index.csv", "excluded.csv", *(f"{name}.npy" for name in arrays)]
         number_by_kind = Counter(line["kind"] for line in excluded)
@@ -76,6 +79,7 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
             "rows": rows,
             "files": {name: {"bytes": (store / name).stat().st_size, "sha256": sha256(store / name)} for name in names},
         }
+        # Last, because a folder without it is no store.
         write_json(store / "store.json", info)
 
 
@@ -84,12 +88,14 @@ def _by_id(line: dict[str, str]) -> str:
 
 
 def _refusal(item: dict[str, Any]) -> dict[str, str]:
+    """The line of `excluded.csv` for a recording that was not read."""
     if item["problem"]:
         return {"id": item["id"], "kind": "unknown name or class", "reason": item["problem"]}
     return {"id": item["id"], "kind": "listed as missing", "reason": "named in the list of missing recordings"}
 
 
 def _index(plan: dict[str, Any], kept: list[dict[str, Any]], labels: list[int]) -> pd.DataFrame:
+    """The index of the recordings that are kept: `COLUMNS`, then the dataset's own fields."""
     sources = [plan["sources"][entry["source"]] for entry in kept]
     sizes = [entry["frames"] * entry["instances"] for entry in kept]
     table = pd.DataFrame(
@@ -105,24 +111,26 @@ def _index(plan: dict[str, Any], kept: list[dict[str, Any]], labels: list[int]) 
     fields = pd.DataFrame([source["fields"] for source in sources], index=table.index)
     if clash := set(fields.columns) & set(COLUMNS):
         raise DataError(
-            f"the reader {plan['reader']} gives a field {clash.pop()!r}, a name that the index uses itself."
+            f"the reader {plan['reader']} gives a field {clash.pop()!r}, a name that the index itself uses."
         )
     return pd.concat([table, fields], axis=1)
 
 
-def _kept(shard: Shard, name: str, keep: set[int]) -> Iterator[NDArray[Any]]:
+def _parts(shard: Shard, name: str, keep: set[int]) -> Iterator[NDArray[Any]]:
+    """The rows of one array of a shard, recording by recording, without those that are excluded."""
     values, at = getattr(shard, name), 0
     for entry in shard.entries:
         if "kind" in entry:
             continue
         size = entry["frames"] * entry["instances"]
+        # Duplicates have rows too, and are passed over.
         if entry["source"] in keep:
             yield values[at : at + size]
         at += size
 
 
 def _write_array(path: Path, shape: tuple[int, ...], kind: str, parts: Iterable[NDArray[Any]]) -> None:
-    """A .npy file, written in order: on a full disk a memory map would kill the process, where a write says why."""
+    """Writes a .npy file in order: on a full disk a memory map would kill the process, where a write says why."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": kind})
         for part in parts:

@@ -1,8 +1,8 @@
 """Reads a dataset's recordings once, in parallel, into a store.
 
-The recordings are divided into shards, each written aside and renamed. A run that was killed goes on with the shards
-that are missing; the store itself appears by one rename when everything is in it. The same recordings give the same
-bytes, however often the work was interrupted.
+The recordings are divided into shards, each written under another name and renamed. A run that was killed resumes with
+the shards that are missing; the store itself appears by one rename when it is complete. The same recordings give the
+same bytes, however often the work was interrupted.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from stexplain.version import __version__
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation came to.
+    """The result of a preparation.
 
     Attributes:
         card: the dataset.
@@ -42,7 +42,7 @@ class Summary:
         excluded: how many recordings were excluded, by kind; `excluded.csv` in the store names each.
         rows: instance-frames in the store.
         bytes: size of the store.
-        seconds: how long it took; 0 where the store was there already.
+        seconds: how long it took; 0 where the store existed already.
         note: what the user should know, or nothing.
     """
 
@@ -57,7 +57,7 @@ class Summary:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """As a dictionary, for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -82,22 +82,22 @@ def prepare(
 ) -> Summary:
     """Prepares a store from a folder of recordings.
 
-    Left out are recordings whose name or class the card does not know, that are listed as missing, that are broken,
+    Excluded are recordings whose name or class the card does not know, that are listed as missing, that are broken,
     that hold no body or one frame only, and all but the first (by id) of recordings with exactly equal positions,
     which would leak from training to test.
 
     Args:
         card: of the dataset.
         raw: the folder of recordings; its subfolders are searched too.
-        out: the store to make. Nothing is there until the store is whole.
+        out: the store to make. The folder does not exist until the store is complete.
         workers: processes; none: one per processor.
-        keep: which bodies are kept where there are more than the card's instances, see `recording.choose`.
-        missing: a file that names recordings to leave out, one a line. None: the file that the card names, where it
+        keep: which bodies are kept where there are more than the card's instances, see `recording.choose_bodies`.
+        missing: a file that names recordings to exclude, one a line. None: the file that the card names, where it
             lies in `raw`.
         progress: whether a bar is shown.
 
     Raises:
-        InputError: where `raw` holds no recordings, or `out` is something else already.
+        InputError: where `raw` holds no recordings, or `out` exists and is another store or none.
         DataError: where no recording can be used, or the disk is full.
     """
     start = time.monotonic()
@@ -105,15 +105,19 @@ def prepare(
     if keep not in KEEP:
         raise unknown("choice of bodies to keep", keep, KEEP)
     if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers came; expected at least 1.")
+        raise InputError(f"workers: got {workers}; expected at least 1.")
+    # Everything wrong with the call is found here, before a folder is made or a process started.
     plan, note = _planned(card, raw, keep, missing)
+    # Beside `out`, on the same file system, so that the last rename is atomic.
     with folder_lock(out.with_name(f".{out.name}.preparing")) as folder:
-        if not _there_already(out, plan["key"]):
+        if not _exists_already(out, plan["key"]):
+            # Shards of an interrupted run are used where the plan is the same, and removed where it is not.
             if not (folder / "plan.json").is_file() or read_json(folder / "plan.json").get("key") != plan["key"]:
                 _clear(folder)
                 write_json(folder / "plan.json", plan)
             _write_shards(folder, plan, workers or len(os.sched_getaffinity(0)), progress)
             merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
+            # An empty folder that the user made: the rename needs its place.
             if out.is_dir():
                 out.rmdir()
             (folder / "store").rename(out)
@@ -131,9 +135,9 @@ def prepare(
 def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> tuple[dict[str, Any], str]:
     """Everything that decides what the store will hold, and a `key` over it."""
     if not raw.is_dir():
-        raise InputError(f"{raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
+        raise InputError(f"raw: {raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
     if is_store(raw):
-        raise InputError(f"{raw} is a prepared store already. Give the folder of recordings as downloaded.")
+        raise InputError(f"raw: got {raw}, a prepared store; expected the folder of recordings as downloaded.")
     sources: list[RecordingFile] = import_object(card.reader, f"the card {card.name!r}").find(raw, card)
     if not sources:
         raise InputError(
@@ -141,7 +145,8 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         )
     if twice := [name for name, number in Counter(source.id for source in sources).items() if number > 1]:
         raise InputError(f"{raw} holds the recording {twice[0]!r} more than once. Give a folder with one copy of each.")
-    listed, note = _listed(card, raw, missing)
+    listed, note = _listed_as_missing(card, raw, missing)
+    # Of each file, size and time: contents would take as long to hash as to read.
     state = [(source.path.stat().st_size, source.path.stat().st_mtime_ns) for source in sources]
     items = [
         {
@@ -166,47 +171,57 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         "classes": [{"id": entry.id, "name": entry.name} for entry in card.classes],
         "keep": keep,
     }
+    # Known from the names alone, so these files are never opened.
     refused = [item for item in items if item["problem"] or item["listed"]]
     read = [item for item in items if not (item["problem"] or item["listed"])]
     key = hashlib.sha256(json.dumps([plan, items, state], sort_keys=True).encode()).hexdigest()
     return {**plan, "key": key, "raw": str(raw.resolve()), "refused": refused, "sources": read}, note
 
 
-def _listed(card: DatasetCard, raw: Path, missing: Path | None) -> tuple[set[str], str]:
-    """The recordings that a list says to leave out, and a note where the card names a list that is not there."""
+def _listed_as_missing(card: DatasetCard, raw: Path, missing: Path | None) -> tuple[set[str], str]:
+    """The recordings that a list says to exclude, and a note where the card names a list that was not found."""
     named = card.files.get("missing")
     if missing is None and named is not None:
-        found = [path for path in (raw / named, raw.parent / named) if path.is_file()]
-        if not found:
-            note = f"{named} was not given (--missing), so only recordings without any body are left out as missing."
+        lists = [path for path in (raw / named, raw.parent / named) if path.is_file()]
+        if not lists:
+            note = f"{named} was not given (--missing), so only recordings without any body are excluded as missing."
             return set(), note
-        missing = found[0]
+        missing = lists[0]
     if missing is None:
         return set(), ""
     try:
         lines = Path(missing).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{missing} could not be read: {error}. It should name recordings, one a line.") from error
+        raise InputError(
+            f"missing: {missing} could not be read: {error}. It should name recordings, one a line."
+        ) from error
     # Prose, such as the heading of NTU's own list, has more than one word a line.
     names = {Path(line.strip()).stem for line in lines if len(line.split()) == 1}
     if not names:
-        raise InputError(f"{missing} names no recordings; expected one name a line.")
+        raise InputError(f"missing: {missing} names no recordings; expected one name a line.")
     return names, ""
 
 
-def _there_already(out: Path, key: str) -> bool:
+def _exists_already(out: Path, key: str) -> bool:
+    """Whether `out` is the store of this plan; an empty or missing folder is not.
+
+    Raises:
+        InputError: where it is anything else, which is never overwritten.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if is_store(out) and read_json(out / "store.json").get("key") == key:
         return True
     what = "a store of other recordings, or made in another way" if is_store(out) else "not a store"
-    raise InputError(f"{out} is there already and is {what}. Give another folder, or remove that one first.")
+    raise InputError(f"out: {out} exists and is {what}. Give another folder, or remove that one first.")
 
 
 def _clear(folder: Path) -> None:
+    """Removes what an interrupted preparation of another plan left."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
+        # This process holds the lock: removing the file would let a second one in.
         elif path.name != "lock":
             path.unlink()
 
@@ -214,34 +229,38 @@ def _clear(folder: Path) -> None:
 def _write_shards(folder: Path, plan: dict[str, Any], workers: int, progress: bool) -> None:
     from rich.progress import MofNCompleteColumn, Progress
 
-    expected = range(count(plan))
-    missing = [number for number in expected if not shard_path(folder, number).is_file()]
+    shards = range(count(plan))
+    missing = [number for number in shards if not shard_path(folder, number).is_file()]
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, disable=not progress, transient=True) as bar:
-        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=len(expected))
-        bar.update(task, completed=len(expected) - len(missing))
+        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=len(shards))
+        bar.update(task, completed=len(shards) - len(missing))
+        # One worker needs no process: simpler to debug, and what tests use.
         if min(workers, len(missing)) <= 1:
             for number in missing:
                 write_shard(folder, plan, number)
                 bar.advance(task)
             return
         with _processes(folder, min(workers, len(missing))) as running:
+            # Progress is what lies in the folder: processes report nothing but their errors.
             while any(process.poll() is None for process, _ in running):
-                bar.update(task, completed=sum(shard_path(folder, number).is_file() for number in expected))
+                bar.update(task, completed=sum(shard_path(folder, number).is_file() for number in shards))
                 time.sleep(0.1)
                 if any(process.poll() not in (None, 0) for process, _ in running):
                     break
-    if left := [number for number in expected if not shard_path(folder, number).is_file()]:
-        raise DataError(f"{len(left)} of {len(expected)} parts were not written. Run the same command again to go on.")
+    if left := [number for number in shards if not shard_path(folder, number).is_file()]:
+        raise DataError(f"{len(left)} of {len(shards)} shards were not written. Run the same command again to resume.")
 
 
 @contextmanager
 def _processes(folder: Path, number: int) -> Iterator[list[tuple[subprocess.Popen[bytes], IO[bytes]]]]:
-    """Processes that write shards. They end with the block; what one of them reported as wrong is raised."""
+    """Processes that write shards. They end with the block; an error that one of them reported is raised."""
+    # The caller's search path, so that its own readers and an uninstalled package are found from any folder.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     running: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
     try:
         for first in range(number):
+            # A file and not a pipe: a pipe that nobody reads fills up and stops its writer.
             log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with its process
             command = [sys.executable, "-m", "stexplain.data.store.shards", str(folder), str(first), str(number)]
             running.append((subprocess.Popen(command, stderr=log, env=environment), log))
@@ -249,8 +268,8 @@ def _processes(folder: Path, number: int) -> Iterator[list[tuple[subprocess.Pope
         for process, log in running:
             if process.poll() not in (None, 0):
                 log.seek(0)
-                told = log.read().decode("utf-8", "replace").strip()
-                raise DataError(told or f"A process that reads recordings ended with {process.returncode}.")
+                message = log.read().decode("utf-8", "replace").strip()
+                raise DataError(message or f"A process that reads recordings ended with {process.returncode}.")
     finally:
         for process, log in running:
             process.terminate()

@@ -4,11 +4,11 @@
 - `index.csv`: one line per recording: id, class, label, frames, instances, bodies, offset, and the dataset's fields
 - `x.npy`: float32 ``[rows, N, C]``; zero where not valid
 - `valid.npy`: bool ``[rows]``
-- `truth.npy`: bool ``[rows, N]``, where the truth is planted
+- `truth.npy`: bool ``[rows, N]``, the ground truth, where the recordings have one
 - `excluded.csv`: recordings that were excluded, and why
 
 Recording i has `instances` x `frames` rows from `offset` on, all frames of its first instance first. Nothing is
-pickled, and nothing but the index is read into memory.
+pickled, and only the index is read into memory.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,6 +23,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.files import read_json, sha256
 
 FORMAT = "stexplain store"
+# Raised whenever a file or key changes its name or meaning; a store of another version is refused, not guessed at.
 VERSION = 2
 COLUMNS = ("id", "class", "label", "frames", "instances", "bodies", "offset")
 """The columns of every index; those that follow are the dataset's own fields."""
@@ -55,7 +56,7 @@ class Store:
 
     Attributes:
         path: of the folder.
-        info: what `store.json` says.
+        info: the content of `store.json`.
         table: the index, one line per recording.
         rows: the values.
     """
@@ -67,7 +68,7 @@ class Store:
 
     @property
     def class_names(self) -> list[str]:
-        """The classes of which the store holds recordings, in the card's order: what `label` counts."""
+        """The classes of which the store holds recordings, in the card's order: what `label` indexes."""
         return [str(entry["name"]) for entry in self.info["classes"]]
 
     @classmethod
@@ -76,7 +77,7 @@ class Store:
 
         Raises:
             InputError: where the folder is no store.
-            DataError: where the store is half-written, or its files disagree.
+            DataError: where the store is incomplete, or its files disagree.
         """
         path = Path(path)
         if not is_store(path):
@@ -87,16 +88,19 @@ class Store:
         info = read_json(path / "store.json")
         if info.get("format") != FORMAT or info.get("version") != VERSION:
             raise DataError(
-                f"{path / 'store.json'} says format {info.get('format')!r}, version {info.get('version')!r}; expected "
+                f"{path / 'store.json'}: got format {info.get('format')!r}, version {info.get('version')!r}; expected "
                 f"{FORMAT!r}, version {VERSION}. Prepare the recordings again with this version."
             )
+        # Sizes are compared on every opening, since that is free; checksums only by `check_store`.
         for name, entry in info["files"].items():
             size = (path / name).stat().st_size if (path / name).is_file() else None
             if size != entry["bytes"]:
-                found = "is missing" if size is None else f"has {size} bytes"
+                state = "is missing" if size is None else f"has {size} bytes"
                 raise DataError(
-                    f"{path / name} {found}; expected {entry['bytes']} bytes. The store is not whole: prepare it again."
+                    f"{path / name} {state}; expected {entry['bytes']} bytes. The store is incomplete: prepare the "
+                    "recordings again."
                 )
+        # Without this, pandas reads ids such as 007 as numbers, and a class called NA as missing.
         texts = {"id": str, "class": str}
         table = pd.read_csv(path / "index.csv", dtype=texts, keep_default_na=False)
         rows = Rows(
@@ -106,10 +110,11 @@ class Store:
             *(table[name].to_numpy(np.int64) for name in ("offset", "instances", "frames")),
         )
         store = cls(path, info, table, rows)
-        store._compare()
+        store._compare_shapes()
         return store
 
-    def _compare(self) -> None:
+    def _compare_shapes(self) -> None:
+        """Refuses arrays that do not fit the index, which would read one recording's rows as another's."""
         rows, sizes = self.rows, self.rows.instances * self.rows.frames
         count, nodes, channels = int(sizes.sum()), len(self.info["nodes"]), len(self.info["channels"])
         arrays = [("x.npy", rows.x, (count, nodes, channels), "float32"), ("valid.npy", rows.valid, (count,), "bool")]
@@ -118,18 +123,19 @@ class Store:
         for name, array, shape, kind in arrays:
             if array.shape != shape or array.dtype != kind:
                 raise DataError(
-                    f"{self.path / name} is {array.dtype} {array.shape}; its index wants {kind} {shape}. "
+                    f"{self.path / name} is {array.dtype} {array.shape}; expected {kind} {shape}, by the index. "
                     "The files are not of one store: prepare it again."
                 )
-        expected = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else sizes
+        # Recordings lie end to end, so each begins where the one before ends.
+        offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else sizes
         labels = self.table["label"].to_numpy(np.int64)
-        if not np.array_equal(rows.offset, expected) or ((labels < 0) | (labels >= len(self.info["classes"]))).any():
+        if not np.array_equal(rows.offset, offsets) or ((labels < 0) | (labels >= len(self.info["classes"]))).any():
             raise DataError(f"{self.path / 'index.csv'} contradicts itself in offsets or labels. Prepare it again.")
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What `check_store` verified."""
+class StoreCheck:
+    """What `check_store` verified: sizes of a store without problems."""
 
     path: str
     recordings: int
@@ -139,43 +145,45 @@ class Checked:
     planted: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """As a dictionary, for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
         return (
-            f"{self.path} is whole: {self.recordings:,} recordings of {self.classes} classes, {self.rows:,} rows, "
-            f"{self.bytes / 1e6:,.1f} MB{', with planted truth' if self.planted else ''}."
+            f"{self.path} is complete: {self.recordings:,} recordings of {self.classes} classes, {self.rows:,} rows, "
+            f"{self.bytes / 1e6:,.1f} MB{', with ground truth' if self.planted else ''}."
         )
 
 
 def is_store(path: Path) -> bool:
-    """Whether a folder is a store, or the rest of one."""
+    """Whether a folder is a store, complete or not."""
     return (Path(path) / "store.json").is_file()
 
 
-def check_store(path: Path) -> Checked:
+def check_store(path: Path) -> StoreCheck:
     """Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
 
     Raises:
         InputError: where the folder is no store.
-        DataError: for the first thing that is wrong.
+        DataError: for the first problem.
     """
     store = Store.open(path)
     for name, entry in store.info["files"].items():
-        if (found := sha256(store.path / name)) != entry["sha256"]:
+        if (digest := sha256(store.path / name)) != entry["sha256"]:
             raise DataError(
-                f"{store.path / name} has changed since it was prepared: its SHA-256 is {found}; expected "
+                f"{store.path / name} has changed since it was prepared: its SHA-256 is {digest}; expected "
                 f"{entry['sha256']}. Prepare it again."
             )
+    # In parts: a store may be larger than memory.
     rows, step = store.rows, 1 << 16
     for start in range(0, len(rows.valid), step):
         part, valid = rows.x[start : start + step], rows.valid[start : start + step]
         if not np.isfinite(part).all() or part[~valid].any():
             raise DataError(f"{store.path / 'x.npy'} holds values that are not finite, or not zero where not valid.")
+    # Predictions and explanations are matched to recordings by id.
     if store.table["id"].duplicated().any():
         raise DataError(f"{store.path / 'index.csv'} names a recording twice.")
-    return Checked(
+    return StoreCheck(
         path=str(store.path),
         recordings=len(store.table),
         classes=len(store.class_names),

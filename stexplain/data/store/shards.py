@@ -1,7 +1,7 @@
 """One part of a preparation: reads some recordings and writes them as a shard.
 
 `python -m stexplain.data.store.shards FOLDER FIRST STEP` writes every STEP-th shard from FIRST on, of the plan in
-the folder. A process of its own: it needs no torch, it cannot hang in a fork, and unlike a pool's processes it does
+the folder. It is a process of its own: it needs no torch, cannot hang in a fork, and, unlike a pool's processes, does
 not run the caller's script again.
 """
 
@@ -21,20 +21,21 @@ from stexplain.data.recording import Recording, choose_bodies
 from stexplain.errors import DataError, StexplainError
 from stexplain.files import atomic_write, read_json
 
+# What an interrupted run loses at most, per process.
 SIZE = 128
 """Recordings in a shard."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What came of some recordings.
+    """Some recordings, read.
 
     Attributes:
-        entries: per recording its place in the plan (`source`), and either why it was left out (`kind`, `reason`) or
+        entries: per recording its place in the plan (`source`), and either why it is excluded (`kind`, `reason`) or
             its `frames`, `instances`, `bodies`, and the SHA-256 of its positions (`content`).
-        x: ``[rows, N, 3]``, the recordings that were not left out, end to end.
+        x: ``[rows, N, 3]``, the recordings that are not excluded, end to end.
         valid: ``[rows]``.
-        truth: ``[rows, N]``; not planted where `entries` say so (`planted`).
+        truth: ``[rows, N]``, the ground truth; all false for recordings without one (`planted` of their entries).
     """
 
     entries: list[dict[str, Any]]
@@ -62,7 +63,7 @@ def read_entries(folder: Path, number: int) -> list[dict[str, Any]]:
 
 
 def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
-    """Reads a shard's recordings and writes it, whole or not at all.
+    """Reads a shard's recordings and writes it, completely or not at all.
 
     Args:
         folder: of the preparation.
@@ -70,11 +71,12 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         number: of the shard.
 
     Raises:
-        DataError: where the disk is full. A broken recording is no error: it is left out, and its entry says why.
+        DataError: where the disk is full. A broken recording is no error: it is excluded, and its entry says why.
     """
     reader = import_object(plan["reader"], f"the card {plan['card']!r}")
     nodes = len(plan["nodes"])
     entries: list[dict[str, Any]] = []
+    # Empty arrays first, so that a shard without a usable recording concatenates too.
     x = [np.zeros((0, nodes, 3), np.float32)]
     valid, truth = [np.zeros(0, bool)], [np.zeros((0, nodes), bool)]
     start = number * SIZE
@@ -84,46 +86,50 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         entries.append(entry)
         try:
             recording = reader.read(path)
-            planted = _truth(path, recording)
-            _fits(path, recording, nodes)
+            planted = _ground_truth(path, recording)
+            _check_positions(path, recording, nodes)
         except DataError as error:
             entry.update(kind="broken", reason=str(error))
             continue
         kept = choose_bodies(recording, plan["instances"], plan["keep"])
-        there = recording.valid[kept]
-        seen = int(there.any(axis=0).sum())
-        if not seen:
+        valid_kept = recording.valid[kept]
+        frames_with_body = int(valid_kept.any(axis=0).sum())
+        if not frames_with_body:
             entry.update(kind="empty", reason="no body in any frame")
             continue
+        # Of all bodies, before the choice; with the shape, since equal bytes of another shape are another recording.
         positions = repr(recording.xyz.shape).encode() + recording.xyz.tobytes()
         entry["content"] = hashlib.sha256(positions).hexdigest()
-        if seen < 2:
+        if frames_with_body < 2:
             entry.update(kind="one frame", reason="a body in one frame only, so nothing moves")
             continue
-        frames = there.shape[1]
+        frames = valid_kept.shape[1]
         entry.update(frames=frames, instances=len(kept), bodies=len(recording.body_ids), planted=planted is not None)
-        x.append(np.where(there[:, :, None, None], recording.xyz[kept], np.float32(0)).reshape(-1, nodes, 3))
-        valid.append(there.reshape(-1))
-        cells = np.zeros((len(kept), frames, nodes), bool) if planted is None else planted[kept]
-        truth.append((cells & there[:, :, None]).reshape(-1, nodes))
+        # [M, T, N, 3] -> [M * T, N, 3]: all frames of an instance, then those of the next.
+        x.append(np.where(valid_kept[:, :, None, None], recording.xyz[kept], np.float32(0)).reshape(-1, nodes, 3))
+        valid.append(valid_kept.reshape(-1))
+        true_positions = np.zeros((len(kept), frames, nodes), bool) if planted is None else planted[kept]
+        # A body that is absent decides nothing.
+        truth.append((true_positions & valid_kept[:, :, None]).reshape(-1, nodes))
     with atomic_write(shard_path(folder, number)) as temporary:
         np.savez(
             temporary,
+            # JSON as bytes: the one array of a shard that holds text, without a pickle.
             entries=np.frombuffer(json.dumps(entries).encode(), np.uint8),
             x=np.concatenate(x), valid=np.concatenate(valid), truth=np.concatenate(truth),
         )  # fmt: skip
 
 
-def _fits(path: Path, recording: Recording, nodes: int) -> None:
+def _check_positions(path: Path, recording: Recording, nodes: int) -> None:
     shape = recording.xyz.shape
     if len(shape) != 4 or shape[2:] != (nodes, 3):
-        raise DataError(f"{path} has positions of shape {shape}; the card wants [M, T, {nodes}, 3].")
+        raise DataError(f"{path}: got positions of shape {shape}; expected [M, T, {nodes}, 3], by the card.")
     if not np.isfinite(recording.xyz[recording.valid]).all():
         raise DataError(f"{path} has infinite positions.")
 
 
-def _truth(path: Path, recording: Recording) -> NDArray[np.bool_] | None:
-    """The planted truth that lies beside a recording, ``[M, T, N]``, or none."""
+def _ground_truth(path: Path, recording: Recording) -> NDArray[np.bool_] | None:
+    """The ground truth that a generator wrote beside a recording, ``[M, T, N]``, or none."""
     beside = path.with_suffix(".truth.npy")
     if not beside.is_file():
         return None
@@ -132,27 +138,30 @@ def _truth(path: Path, recording: Recording) -> NDArray[np.bool_] | None:
     except (OSError, ValueError) as error:
         raise DataError(f"{beside} is not readable as an array: {error}.") from error
     if truth.dtype != np.bool_ or truth.shape != recording.xyz.shape[:3]:
-        raise DataError(f"{beside} is {truth.dtype} {truth.shape}; expected bool {recording.xyz.shape[:3]}.")
+        raise DataError(f"{beside}: got {truth.dtype} {truth.shape}; expected bool {recording.xyz.shape[:3]}.")
     return np.asarray(truth)
 
 
 def count(plan: dict[str, Any]) -> int:
     """How many shards a plan has."""
+    # Division rounded up.
     return -(-len(plan["sources"]) // SIZE)
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the shards that are missing, and stops when the process that asked for them is gone."""
+    """The process: writes the shards that are missing, and stops when its parent process is gone."""
     folder, first, step = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     parent = os.getppid()
     try:
         plan = read_json(folder / "plan.json")
         for number in range(first, count(plan), step):
+            # The parent was killed: without this, its children would read on for hours.
             if os.getppid() != parent:
                 return 0
             if not shard_path(folder, number).is_file():
                 write_shard(folder, plan, number)
     except StexplainError as error:
+        # The parent reads this and raises it.
         print(error, file=sys.stderr)
         return error.exit_code
     return 0

@@ -157,7 +157,7 @@ def test_another_graph_and_other_classes_make_another_dataset():
 def test_what_does_not_fit(tmp_path):
     with pytest.raises(InputError, match="unknown class 'B-doubel'. Did you mean 'B-double'"):
         perform(CARD, "B-doubel")
-    with pytest.raises(InputError, match="repetitions is 0"):
+    with pytest.raises(InputError, match="repetitions: got 0"):
         generate(CARD, tmp_path / "raw", repetitions=0, progress=False)
     np.save(tmp_path / "f1_r001_B-double.npy", np.zeros((4, 40)))
     with pytest.raises(DataError, match=r"holds float64 \(4, 40\); expected numbers \[T, N, 3\]"):

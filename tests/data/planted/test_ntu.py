@@ -278,10 +278,10 @@ def test_places_keep_the_person_before_the_camera():
     [
         ({"actions": ["A077"]}, "unknown planted action 'A077'. There are|unknown planted action 'A077'. Did you mean"),
         ({"actions": ["A002"]}, "unknown planted action 'A002'"),
-        ({"subjects": []}, "subjects are"),
+        ({"subjects": []}, "subjects: got"),
         ({"subjects": [0]}, "each in 1 to 999"),
         ({"cameras": [4]}, "each in 1 to 3"),
-        ({"repetitions": 0}, "repetitions are"),
+        ({"repetitions": 0}, "repetitions: got"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path, arguments, message):

@@ -71,7 +71,7 @@ def test_the_store_holds_what_was_recorded(raw, tmp_path):
         np.testing.assert_array_equal(valid, ~np.isnan(expected[:, :, 0, 0]))
         np.testing.assert_array_equal(got, np.nan_to_num(expected))
     assert store.rows.truth is None
-    assert str(check_store(tmp_path / "store")).endswith("is whole: 4 recordings of 2 classes, 25 rows, 0.0 MB.")
+    assert str(check_store(tmp_path / "store")).endswith("is complete: 4 recordings of 2 classes, 25 rows, 0.0 MB.")
 
 
 def test_what_was_excluded_and_why(raw, tmp_path):
@@ -239,12 +239,12 @@ def test_wrong_calls(raw, tmp_path):
         prepare("ntu", tmp_path / "nowhere", store, progress=False)
     with pytest.raises(InputError, match="Did you mean 'energy'"):
         prepare("ntu", raw, store, keep="energi", progress=False)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="0 workers"):
+    with pytest.raises(InputError, match="workers: got 0"):
         prepare("ntu", raw, store, workers=0, progress=False)
-    with pytest.raises(InputError, match="is there already and is not a store"):
+    with pytest.raises(InputError, match="exists and is not a store"):
         prepare("ntu", raw, raw, progress=False)
     prepare("ntu", raw, store, workers=1, progress=False)
-    with pytest.raises(InputError, match="is a prepared store already"):
+    with pytest.raises(InputError, match="raw: got .*, a prepared store"):
         prepare("ntu", store, tmp_path / "b", progress=False)
     write_ntu(raw / "copy", name(1, 1, 7), {4: body(5, 0)})
     with pytest.raises(InputError, match="more than once"):

@@ -64,7 +64,7 @@ def changed_quietly(store, name, change):
 
 def test_files_of_different_stores(store):
     changed_quietly(store, "x.npy", lambda path: np.save(path, np.load(path)[:-1]))
-    with pytest.raises(DataError, match=r"float32 \(17, 25, 3\); its index wants float32 \(18, 25, 3\)"):
+    with pytest.raises(DataError, match=r"float32 \(17, 25, 3\); expected float32 \(18, 25, 3\), by the index"):
         Store.open(store)
 
 
