@@ -91,6 +91,7 @@ class Layout:
             >>> Layout("(b m) c t n").sizes((6, 64, 75, 25), m=2)
             {'b': 3, 'm': 2, 'c': 64, 't': 75, 'n': 25}
         """
+        # One group per dimension of the tensor: a pair of parentheses, or a letter alone.
         groups = re.findall(r"\([^)]*\)|[a-z]+", self.pattern)
         if len(groups) != len(shape):
             raise self._misfit(shape, known, f"got {len(shape)} dimensions; expected {len(groups)}")
@@ -130,6 +131,7 @@ class Layout:
             InputError: where the tensor does not fit.
         """
         sizes = self.sizes(tuple(tensor.shape), **known)
+        # einops inserts an axis of size one where the pattern has "1".
         target = " ".join(letter if letter in sizes else "1" for letter in BATCH.split())
         return rearrange(tensor, f"{self.pattern} -> {target}", **sizes)
 
@@ -144,6 +146,7 @@ class Layout:
         try:
             return rearrange(tensor, f"{source} -> {self.pattern}")
         except EinopsError:
+            # The only way to fail: a "1" in `source` stands for an axis of another size.
             dropped = [f"{key}={size}" for key, size in sizes.items() if key not in self.letters and size != 1]
             raise InputError(
                 f"a batch of shape {tuple(tensor.shape)} cannot be laid out as {self.pattern!r}: "
