@@ -27,7 +27,8 @@ def field_errors(error: ValidationError, model: type[Part], at: str = "") -> str
             problem = "required, but missing."
         elif entry["type"] == "value_error":
             # From a validator of ours, which names the value itself; the input is the whole table.
-            problem = f"{entry['msg'].removeprefix('Value error, ')}."
+            problem = entry["msg"].removeprefix("Value error, ")
+            problem += "" if problem.endswith((".", "?")) else "."
         else:
             # pydantic says "Input should be greater than 0", and for containers "List should have ...".
             expected = re.sub(r"^Input should be ", "expected ", entry["msg"])

@@ -51,7 +51,7 @@ class SeriesPart(Part):
     start: datetime | None = None
     window: Count = 12
     horizon: Count = 12
-    missing: float | None = None  # METR-LA and PEMS-BAY write 0 where a detector failed
+    missing: float | None = None  # many networks write 0 where a detector failed
     splits: Splits = Splits()
 
     @model_validator(mode="after")

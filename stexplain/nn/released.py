@@ -159,11 +159,11 @@ def _check_entries(state: Mapping[str, torch.Tensor], expected: Mapping[str, Sha
 
 def _converted(state: Mapping[str, torch.Tensor], relations: Relations, depth: int) -> dict[str, torch.Tensor]:
     """The entries under the names and in the shapes of `STGCN`."""
-    ours: dict[str, torch.Tensor] = {}
+    converted: dict[str, torch.Tensor] = {}
 
     def norm(name: str, prefix: str) -> None:
-        ours.update({f"{name}.{key}": state[f"{prefix}.{key}"] for key in _NORM})
-        ours[f"{name}.num_batches_tracked"] = state.get(f"{prefix}.num_batches_tracked", torch.tensor(0))
+        converted.update({f"{name}.{key}": state[f"{prefix}.{key}"] for key in _NORM})
+        converted[f"{name}.num_batches_tracked"] = state.get(f"{prefix}.num_batches_tracked", torch.tensor(0))
 
     # The released network folds channels faster than nodes here (node * C + channel), as `STGCN` does.
     count = len(relations)
@@ -172,27 +172,27 @@ def _converted(state: Mapping[str, torch.Tensor], relations: Relations, depth: i
         block, theirs = f"blocks.{i}", f"st_gcn_networks.{i}"
         weight = state[f"{theirs}.gcn.conv.weight"]
         # Their output channels are subset-major: channel c of relation k is k * C' + c.
-        ours[f"{block}.spatial.weight"] = weight.view(count, -1, *weight.shape[1:3]).permute(1, 2, 0, 3)
-        ours[f"{block}.spatial.bias"] = state[f"{theirs}.gcn.conv.bias"].view(count, -1).T
+        converted[f"{block}.spatial.weight"] = weight.view(count, -1, *weight.shape[1:3]).permute(1, 2, 0, 3)
+        converted[f"{block}.spatial.bias"] = state[f"{theirs}.gcn.conv.bias"].view(count, -1).T
         # Dense [K, N, N] there, one value per edge here, in the order of the relations.
         importance = state[f"edge_importance.{i}"]
-        ours[f"{block}.spatial.importance"] = torch.cat(
+        converted[f"{block}.spatial.importance"] = torch.cat(
             [
                 importance[k, torch.from_numpy(source.copy()), torch.from_numpy(target.copy())]
                 for k, (source, target) in enumerate(zip(relations.source, relations.target, strict=True))
             ]
         )
         norm(f"{block}.spatial_norm", f"{theirs}.tcn.0")
-        # Their kernel is (L, 1) on [C, T, N], ours (1, L).
-        ours[f"{block}.temporal.weight"] = state[f"{theirs}.tcn.2.weight"].transpose(2, 3)
-        ours[f"{block}.temporal.bias"] = state[f"{theirs}.tcn.2.bias"]
+        # Their kernel is (L, 1) on [C, T, N], ours is (1, L).
+        converted[f"{block}.temporal.weight"] = state[f"{theirs}.tcn.2.weight"].transpose(2, 3)
+        converted[f"{block}.temporal.bias"] = state[f"{theirs}.tcn.2.bias"]
         norm(f"{block}.temporal_norm", f"{theirs}.tcn.3")
         if f"{theirs}.residual.0.weight" in state:
-            ours[f"{block}.residual.0.weight"] = state[f"{theirs}.residual.0.weight"]
-            ours[f"{block}.residual.0.bias"] = state[f"{theirs}.residual.0.bias"]
+            converted[f"{block}.residual.0.weight"] = state[f"{theirs}.residual.0.weight"]
+            converted[f"{block}.residual.0.bias"] = state[f"{theirs}.residual.0.bias"]
             norm(f"{block}.residual.1", f"{theirs}.residual.1")
-    ours["head.weight"], ours["head.bias"] = state["fcn.weight"].flatten(1), state["fcn.bias"]
-    return ours
+    converted["head.weight"], converted["head.bias"] = state["fcn.weight"].flatten(1), state["fcn.bias"]
+    return converted
 
 
 def _graph(a: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> STGraph:
