@@ -52,5 +52,6 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"stexplain.data has no {name!r}. {suggest(name, _NAMES)}")
+    # Not stored in this module: the next access costs a dictionary look-up, and patches of a test stay visible.
     module, _, attribute = _NAMES[name].partition(":")
     return getattr(import_module(module), attribute)

@@ -113,6 +113,7 @@ class Clips:
             if column is not None and len(column) != len(values):
                 raise InputError(f"{name}: got {len(column)} for {len(values)} clips; expected one each.")
         count = values[0].shape[-1]
+        # One by one, so that a message names the clip.
         for number, (value, mask) in enumerate(zip(values, masks, strict=True)):
             sizes = check_shape(f"x[{number}]", value.shape, "m t n c", n=len(graph), c=count)
             check_shape(f"valid[{number}]", mask.shape, "m t", m=sizes["m"], t=sizes["t"])
@@ -137,6 +138,7 @@ class Clips:
             {"id": list(ids) if ids is not None else [str(number) for number in range(len(values))], "label": label}
         ).assign(frames=frames, instances=instances, **{name: list(column) for name, column in (fields or {}).items()})
         named = list(channels) if channels is not None else [f"channel {number}" for number in range(count)]
+        # Clips of fewer instances are padded when they are sampled.
         most = int(instances.max())
         return cls(rows, table, classes=names, graph=graph, channels=named, instances=most, recipe=recipe)
 

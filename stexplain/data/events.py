@@ -60,6 +60,7 @@ def series_events(
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise InputError(f"events have no column {missing[0]!r}. They have: {', '.join(map(str, table.columns))}.")
+    # No batch axis: events are of one series, and a truth belongs to a row of the table.
     shape = (len(table), window, nodes)
     if truth is None or truth.shape != shape:
         raise InputError(

@@ -16,6 +16,7 @@ from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 
+# In the order of `WindowedSeries.split`.
 SERIES_PARTS = ("train", "validation", "test")
 
 
@@ -75,6 +76,7 @@ def load_dataset(
         InputError: for an unknown protocol or part, a folder that is no store, or a card without planted data.
         DataError: where the data is broken or holds nothing of the split.
     """
+    # By the card alone: recordings and series share no field that the data could be told by.
     if isinstance(card, SeriesCard) or (not isinstance(card, DatasetCard) and is_series_card(card)):
         if recipe is not None:
             raise InputError("got a recipe for a series; recipes sample clips. Leave `recipe` out.")
@@ -116,6 +118,7 @@ def load_clips(
         _check_folder(folder, card)
     store = Store.open(folder)
     _check_card(store, card)
+    # Of the whole store, so that classes and labels are the same whatever the split.
     clips = Clips(
         store.rows,
         store.table,
@@ -212,6 +215,7 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a store that `stexplain data prepare` made.")
     if import_object(card.reader, f"the card {card.name!r}").find(folder, card):
+        # The most frequent mistake: the message gives the command that is missing.
         raise InputError(
             f"{folder} holds recordings as downloaded, not a prepared store. Prepare them once, then give DIR:\n"
             f"  stexplain data prepare {card.name} {folder} --out DIR"

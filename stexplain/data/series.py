@@ -89,6 +89,7 @@ class WindowedSeries:
                 f"target_channel: got {target_channel}; expected 0 to {len(channels) - 1}, an index of {channels}."
             )
         frames = self._source.frames
+        # Here, because an empty series would fail much later, in the middle of a training.
         if frames < window + horizon:
             raise InputError(
                 f"values: got {frames} frames; expected at least {window + horizon}, for a window of {window} and a "
@@ -100,7 +101,9 @@ class WindowedSeries:
         self.graph = graph
         self.target_channel = target_channel
         self.unit = unit
+        # The last window ends with the last frame, its horizon included.
         self.starts: NDArray[np.int64] = np.arange(0, frames - window - horizon + 1, stride)
+        # Off by default: models of other people know the sensors' channels only.
         self._calendar = False
         self._events = series_events(
             events, truth, window=window, horizon=horizon, nodes=self._source.nodes, graph=graph
@@ -148,6 +151,7 @@ class WindowedSeries:
         """One window."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
+        # A batch of one, so that samples and batches agree by construction; negative indices count from the end.
         batch = self.batch([int(index) % len(self)])
         return Sample(
             x=batch.x[0].numpy(),
@@ -189,6 +193,7 @@ class WindowedSeries:
             y_observed=torch.from_numpy(np.ascontiguousarray(y_observed)),
             start=self._source.times(starts),
         )
+        # NaN is missing and already zero; infinite values are errors of the data.
         check_finite("x", batch.x)
         check_finite("y", batch.y)
         return batch
@@ -261,6 +266,7 @@ class WindowedSeries:
         Raises:
             InputError: where shares are out of range, or a part of a share above 0 has no window.
         """
+        # The horizon counts: a target in training must not be an input in validation.
         span = self.window + self.horizon
         parts = [self.subset(inside) for inside in chronological_masks(self.starts, span, train, validation)]
         return parts[0], parts[1], parts[2]
@@ -310,6 +316,7 @@ class WindowedSeries:
         if truth is None or known.empty:
             raise InputError("this series has no planted events. Use planted data, or the part of it that holds some.")
         chosen = chosen_events(known, events)
+        # A window may appear several times, once per event.
         batch = self.batch(known.loc[chosen, "window"].to_numpy(np.int64))
         return replace(batch, truth=torch.from_numpy(truth[chosen][:, None]))
 

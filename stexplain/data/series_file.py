@@ -50,6 +50,7 @@ def found_file(where: Path, names: "str | tuple[str, ...]", what: str, *, compan
     Raises:
         DataError: naming the folder, the names looked for and what the folder holds.
     """
+    # A user may give the file itself, under any name.
     if where.is_file() and not companion:
         return where
     folder = where.parent if where.is_file() else where
@@ -66,6 +67,7 @@ def found_file(where: Path, names: "str | tuple[str, ...]", what: str, *, compan
             )
         if matches:
             return matches[0]
+    # What the folder holds shows at a glance whether it is the wrong one.
     here = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
     raise DataError(f"{folder} holds no {' or '.join(patterns)}, {what}. It holds: {here}. Put the file there.")
 

@@ -20,6 +20,7 @@ def parse_split(card: DatasetCard, split: str) -> tuple[str, str]:
         InputError: where the card has no such protocol, or there is no such part; names the nearest.
     """
     protocol, _, part = split.partition("/")
+    # All parts of all protocols are offered, so that "xsub" alone suggests "xsub/train".
     if protocol not in card.protocols:
         raise unknown("split", split, [f"{name}/{one}" for name in card.protocols for one in PARTS])
     if part not in PARTS:
@@ -77,6 +78,7 @@ def chronological_masks(
             "rest above 0 for the test part."
         )
     first, last = (int(starts.min()), int(starts.max()) + span) if len(starts) else (0, 0)
+    # Of the frames that windows span, not of the series: a subset is cut by its own length.
     cuts = [first, *(first + round(share * (last - first)) for share in (train, train + validation)), last]
     shares = {"training": train, "validation": validation, "test": 1 - train - validation}
     for (name, share), low, high in zip(shares.items(), cuts[:-1], cuts[1:], strict=True):

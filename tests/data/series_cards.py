@@ -26,7 +26,7 @@ horizon = 2
 
 
 def small_card(folder: Path, reader: str, channels: tuple[str, ...] = ("speed",), more: str = "") -> SeriesCard:
-    """A card of five-minute readings, written to a folder and read."""
+    """A card of five-minute values, written to a folder and read."""
     named = ", ".join(f'"{name}"' for name in channels)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "card.toml"

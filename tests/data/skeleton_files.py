@@ -10,7 +10,7 @@ JOINTS, FIELDS = 25, 12
 
 
 def text_of(frames: int, bodies: dict[int, NDArray[np.float32]], end: str = "\r\n") -> str:
-    """`.skeleton` text of bodies [T, 25, 12], NaN (in x) where a body is not there."""
+    """`.skeleton` text of bodies [T, 25, 12], NaN (in x) where a body is absent."""
     lines = [str(frames)]
     for frame in range(frames):
         seen = {body: values[frame] for body, values in bodies.items() if not np.isnan(values[frame, 0, 0])}
@@ -22,7 +22,7 @@ def text_of(frames: int, bodies: dict[int, NDArray[np.float32]], end: str = "\r\
 
 
 def body(frames: int, seed: int = 0, moving: float = 1.0) -> NDArray[np.float32]:
-    """Values [T, 25, 12] of a body that is always there."""
+    """Values [T, 25, 12] of a body that is always present."""
     return (moving * np.random.default_rng(seed).normal(size=(frames, JOINTS, FIELDS))).astype(np.float32)
 
 

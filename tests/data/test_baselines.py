@@ -55,33 +55,33 @@ def test_neighbours_need_the_graph():
 
 def observed():
     x, valid = batch()
-    there = valid[..., None] & (signals(3, 2, 8, 5, seed=4) > -0.7)
-    return x * there[..., None], there
+    present = valid[..., None] & (signals(3, 2, 8, 5, seed=4) > -0.7)
+    return x * present[..., None], present
 
 
 @pytest.mark.parametrize("function", BASELINES)
 def test_what_is_not_observed_stays_zero_and_enters_nothing(function):
-    x, there = observed()
-    found = function(x, there, GRAPH)
-    assert (found[~there] == 0).all()
-    changed = torch.where(there[..., None], x, 99.0)
-    assert torch.equal(function(changed, there, GRAPH), found)
+    x, present = observed()
+    found = function(x, present, GRAPH)
+    assert (found[~present] == 0).all()
+    changed = torch.where(present[..., None], x, 99.0)
+    assert torch.equal(function(changed, present, GRAPH), found)
 
 
-def test_single_readings_by_loops():
-    x, there = observed()
-    middle, line, around = mean(x, there), interpolation(x, there), neighbours(x, there, GRAPH)
+def test_single_missing_values_by_loops():
+    x, present = observed()
+    middle, line, around = mean(x, present), interpolation(x, present), neighbours(x, present, GRAPH)
     near = {0: [1], 1: [0, 2, 3], 2: [1], 3: [1], 4: []}
     for b, m, t, n in np.ndindex(3, 2, 8, 5):
-        if not there[b, m, t, n]:
+        if not present[b, m, t, n]:
             continue
-        frames = [f for f in range(8) if there[b, m, f, n]]
+        frames = [f for f in range(8) if present[b, m, f, n]]
         node = x[b, m, :, n]
         assert torch.allclose(middle[b, m, t, n], node[frames].mean(0), atol=1e-6)
         share = (t - frames[0]) / max(frames[-1] - frames[0], 1)
         assert torch.allclose(line[b, m, t, n], node[frames[0]] * (1 - share) + node[frames[-1]] * share, atol=1e-6)
-        heard = [v for v in near[n] if there[b, m, t, v]]
-        expected = x[b, m, t, heard].mean(0) if heard else node[frames].mean(0)
+        seen = [v for v in near[n] if present[b, m, t, v]]
+        expected = x[b, m, t, seen].mean(0) if seen else node[frames].mean(0)
         assert torch.allclose(around[b, m, t, n], expected, atol=1e-6)
 
 

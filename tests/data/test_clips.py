@@ -88,7 +88,7 @@ def test_augmentation_is_repeatable_and_off_without_a_generator(clips):
 
 def test_what_does_not_fit(clips, graph):
     x = [np.ones((1, 4, 3, 3))]
-    for call, told in (
+    for call, message in (
         (lambda: clips.batch([5]), "There are 5 clips"),
         (lambda: clips.batch([0.5]), "expected integers"),
         (lambda: clips.batches(0), "expected at least 1"),
@@ -99,7 +99,7 @@ def test_what_does_not_fit(clips, graph):
         (lambda: Clips.from_arrays(x, [2], graph=graph, classes=["a", "b"]), "expected 0 to 1"),
         (lambda: Clips.from_arrays([x[0] * np.nan], graph=graph), "NaN or infinite"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             call()
     turning = Clips.from_arrays(x, graph=graph, recipe=recipe(augment=Augment(rotate=5)))
     with pytest.raises(InputError, match="got channels channel 0, channel 1, channel 2"):

@@ -102,9 +102,9 @@ def test_missing_readings_are_a_mask_and_never_a_speed():
     values = 10.0 + np.arange(40.0).reshape(20, 2)
     values[2, 1] = np.nan
     values[5, 0] = 0.0
-    there = np.ones((20, 2), bool)
-    there[3, 0] = False
-    batch = WindowedSeries(values, window=4, horizon=4, observed=there, missing=0.0).batch([0])
+    observed = np.ones((20, 2), bool)
+    observed[3, 0] = False
+    batch = WindowedSeries(values, window=4, horizon=4, observed=observed, missing=0.0).batch([0])
     assert np.argwhere(~batch.observed[0, 0].numpy()).tolist() == [[2, 1], [3, 0]]
     assert batch.x[0, 0, 2, 1, 0] == batch.x[0, 0, 3, 0, 0] == 0
     assert np.argwhere(~batch.y_observed[0].numpy()).tolist() == [[1, 0]]
@@ -257,7 +257,7 @@ def test_a_scaler_of_nothing_or_of_a_constant():
 
 
 @pytest.mark.parametrize(
-    ("values", "options", "says"),
+    ("values", "options", "message"),
     [
         (np.ones((30, 2, 2)), {}, r"shape \(30, 2, 2\) and 1 channel \(speed\); expected \[T, N, 1\] or \[T, N\]"),
         (np.ones((30, 2)), {"channels": ("flow", "speed")}, "expected 2 channels"),
@@ -275,8 +275,8 @@ def test_a_scaler_of_nothing_or_of_a_constant():
         (np.ones((30, 2)), {"truth": np.ones((1, 12, 2), bool)}, "got truth without events"),
     ],
 )
-def test_what_does_not_fit_is_refused(values, options, says):
-    with pytest.raises(InputError, match=says):
+def test_what_does_not_fit_is_refused(values, options, message):
+    with pytest.raises(InputError, match=message):
         WindowedSeries(values, **options)
 
 

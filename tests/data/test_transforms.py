@@ -45,12 +45,12 @@ def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
     assert x.dtype == np.float32
     for row, number in enumerate(chosen):
         clip = clips[number]
-        expected, there = slow_resample(np.nan_to_num(clip), ~np.isnan(clip[:, :, 0, 0]), frames)
-        expected, there = expected[:instances], there[:instances]
-        np.testing.assert_array_equal(valid[row, : len(there)], there)
-        np.testing.assert_allclose(x[row, : len(there)], expected, atol=1e-5)
-        assert not valid[row, len(there) :].any()
-        assert not x[row, len(there) :].any()
+        expected, present = slow_resample(np.nan_to_num(clip), ~np.isnan(clip[:, :, 0, 0]), frames)
+        expected, present = expected[:instances], present[:instances]
+        np.testing.assert_array_equal(valid[row, : len(present)], present)
+        np.testing.assert_allclose(x[row, : len(present)], expected, atol=1e-5)
+        assert not valid[row, len(present) :].any()
+        assert not x[row, len(present) :].any()
 
 
 def test_a_straight_line_stays_one():
@@ -78,9 +78,9 @@ def test_padding_and_cutting():
         expected = np.zeros((2, 6, 3, 3), np.float32)
         expected[: part.shape[0], : part.shape[1]] = np.nan_to_num(part)
         np.testing.assert_array_equal(x[row], expected)
-        there = np.zeros((2, 6), bool)
-        there[: part.shape[0], : part.shape[1]] = ~np.isnan(part[:, :, 0, 0])
-        np.testing.assert_array_equal(valid[row], there)
+        present = np.zeros((2, 6), bool)
+        present[: part.shape[0], : part.shape[1]] = ~np.isnan(part[:, :, 0, 0])
+        np.testing.assert_array_equal(valid[row], present)
 
 
 @pytest.mark.parametrize("sampling", ["pad", "resample"])

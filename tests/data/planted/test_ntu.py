@@ -82,8 +82,8 @@ def test_all_twelve_columns_are_read_back_as_written(tmp_path):
     write_skeleton(path, len(performance.xyz), [body, ghost])
     recording = ntu_skeleton.read(path, fields=ntu_skeleton.FIELDS[3:])
     np.testing.assert_allclose(recording.xyz[0], body.xyz, atol=6e-5)
-    there = slice(ghost.start, ghost.start + len(ghost.xyz))
-    np.testing.assert_allclose(recording.xyz[1, there], ghost.xyz, atol=6e-5)
+    present = slice(ghost.start, ghost.start + len(ghost.xyz))
+    np.testing.assert_allclose(recording.xyz[1, present], ghost.xyz, atol=6e-5)
     assert np.isnan(recording.xyz[1]).all(axis=(1, 2)).sum() == len(performance.xyz) - len(ghost.xyz)
     assert recording.body_ids == (body.id, ghost.id)
     assert all(value > 2**53 for value in recording.body_ids)
@@ -129,7 +129,7 @@ def test_planted_cells_decide_what_the_oracle_sees(action):
             planted = truth[..., None]
             assert oracle(xyz[None]) == action
             assert oracle(without[None]) is None
-            # Without the planted cells there is no action, however many others are kept.
+            # Without the true positions there is no action, however many others are kept.
             assert oracle(np.where(planted, without, xyz)[None]) is None
             # Whatever else stands still, or is where it would have been without the action, it is the same action.
             still = np.where(planted, xyz, np.median(without, axis=0))

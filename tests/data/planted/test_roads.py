@@ -29,7 +29,7 @@ def series(tmp_path_factory):
 
 
 def auroc(values: np.ndarray, truth: np.ndarray) -> float:
-    """The share of pairs of a true and another cell in which the true one ranks higher; ties count half."""
+    """The share of pairs of a true and another position in which the true one ranks higher; ties count half."""
     yes, no = values[truth][:, None], values[~truth][None]
     return float((yes > no).mean() + 0.5 * (yes == no).mean())
 
@@ -84,17 +84,17 @@ def test_the_planted_readings_and_only_they_cause_the_slowdown(world, planted):
     assert len(events) > 250
     vanished, remained = [], []
     for row, cause in zip(events.itertuples(), truth, strict=True):
-        cells = slice(row.frame, row.frame + WINDOW)
-        readings, free = world.speed[cells], world.free[cells]
-        sensor, at = world.roads.sensors.index(row.target), cells.stop + row.horizon - 1
+        frames = slice(row.frame, row.frame + WINDOW)
+        speeds, free = world.speed[frames], world.free[frames]
+        sensor, at = world.roads.sensors.index(row.target), frames.stop + row.horizon - 1
 
-        def slowdown(readings, first=row.frame, sensor=sensor, at=at, horizon=row.horizon):
-            return world.free[at, sensor] - oracle(world, readings, first, HORIZON)[horizon - 1, sensor]
+        def slowdown(speeds, first=row.frame, sensor=sensor, at=at, horizon=row.horizon):
+            return world.free[at, sensor] - oracle(world, speeds, first, HORIZON)[horizon - 1, sensor]
 
-        foreseen = slowdown(readings)
-        assert foreseen == pytest.approx(row.slowdown, rel=0.3)
-        vanished.append(1 - slowdown(np.where(cause, free, readings)) / foreseen)
-        remained.append(slowdown(np.where(cause, readings, free)) / foreseen)
+        forecast_drop = slowdown(speeds)
+        assert forecast_drop == pytest.approx(row.slowdown, rel=0.3)
+        vanished.append(1 - slowdown(np.where(cause, free, speeds)) / forecast_drop)
+        remained.append(slowdown(np.where(cause, speeds, free)) / forecast_drop)
     assert min(vanished) > 0.9
     assert np.mean(vanished) > 0.97
     assert 0.9 < min(remained) <= max(remained) < 1.05
@@ -106,10 +106,10 @@ def test_nothing_done_to_readings_from_which_nothing_can_come_changes_the_target
     rng = np.random.default_rng(0)
     for row in events.iloc[::20].itertuples():
         sensor = world.roads.sensors.index(row.target)
-        readings = world.speed[row.frame : row.frame + WINDOW]
+        speeds = world.speed[row.frame : row.frame + WINDOW]
         can = adds[:, :, row.horizon - 1, sensor] > 0
-        altered = np.where(can, readings, rng.uniform(1, 70, readings.shape))
-        found = [oracle(world, each, row.frame, HORIZON)[row.horizon - 1, sensor] for each in (readings, altered)]
+        perturbed = np.where(can, speeds, rng.uniform(1, 70, speeds.shape))
+        found = [oracle(world, each, row.frame, HORIZON)[row.horizon - 1, sensor] for each in (speeds, perturbed)]
         assert found[0] == found[1]
 
 
@@ -133,8 +133,8 @@ def test_distractors_are_as_slow_as_causes_and_move_more(world, planted):
     speed = pd.DataFrame(world.speed).ffill().bfill().to_numpy()
     scores = []
     for row, cause in zip(events.itertuples(), truth, strict=True):
-        cells = speed[row.frame : row.frame + WINDOW]
-        motion = np.abs(np.diff(cells, axis=0, prepend=cells[:1]))
+        window = speed[row.frame : row.frame + WINDOW]
+        motion = np.abs(np.diff(window, axis=0, prepend=window[:1]))
         scores.append(auroc(motion, cause))
         faulty = world.fault[row.frame : row.frame + WINDOW] > 0.3
         assert faulty.any()
@@ -145,16 +145,16 @@ def test_distractors_are_as_slow_as_causes_and_move_more(world, planted):
 
 
 def test_a_window_tells_what_comes(world):
-    # In mph at 15, 30 and 60 minutes: persistence knows the last reading, the oracle the rules.
+    # In mph at 15, 30 and 60 minutes: persistence knows the last observation, the oracle the rules.
     errors = {"persistence": [], "oracle": []}
     speed = pd.DataFrame(world.speed).ffill().to_numpy()
     for first in range(7000, 10000, 60):
         after = slice(first + WINDOW, first + WINDOW + HORIZON)
-        there = ~np.isnan(world.speed[after]) & (world.fault[after] == 0)
+        reliable = ~np.isnan(world.speed[after]) & (world.fault[after] == 0)
         given = {"persistence": speed[[after.start - 1] * HORIZON]}
         given["oracle"] = oracle(world, world.speed[first : first + WINDOW], first, HORIZON)
         for name, forecast in given.items():
-            errors[name].append(np.where(there, np.abs(forecast - world.speed[after]), np.nan)[[2, 5, 11]])
+            errors[name].append(np.where(reliable, np.abs(forecast - world.speed[after]), np.nan)[[2, 5, 11]])
     found = {name: np.nanmean(parts, axis=(0, 2)) for name, parts in errors.items()}
     assert (found["oracle"] < [1.6, 1.7, 2.0]).all()
     assert (found["persistence"] > found["oracle"] * [1.3, 1.8, 2.3]).all()

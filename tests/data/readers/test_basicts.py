@@ -18,12 +18,12 @@ def card(tmp_path):
     return small_card(tmp_path / "card", "stexplain.data.readers.basicts", more="start = 2012-03-01T00:00:00")
 
 
-def write(folder: Path, *, triple: bool = True, nodes: int = 4, **told) -> Path:
-    """The files that BasicTS' scripts write: readings, time of day and day of week; what they are; the adjacency."""
+def write(folder: Path, *, triple: bool = True, nodes: int = 4, **description) -> Path:
+    """The files that BasicTS' scripts write: values, time of day and day of week; their description; the adjacency."""
     folder.mkdir()
     VALUES.tofile(folder / "data.dat")
-    says = {"name": "METR-LA", "domain": "traffic speed", "shape": list(VALUES.shape), "frequency (minutes)": 5}
-    (folder / "desc.json").write_text(json.dumps({**says, **told}))
+    full = {"name": "METR-LA", "domain": "traffic speed", "shape": list(VALUES.shape), "frequency (minutes)": 5}
+    (folder / "desc.json").write_text(json.dumps({**full, **description}))
     adjacency = np.triu(np.full((nodes, nodes), 0.5, np.float32))
     ids = [str(number) for number in range(nodes)]
     value = (ids, dict(zip(ids, range(nodes), strict=True)), adjacency) if triple else adjacency
@@ -42,7 +42,7 @@ def test_readings_stay_on_disk(card, tmp_path, triple):
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("description", "message"),
     [
         ({"shape": [40, 4, 4]}, r"data.dat holds 1920 bytes; expected 2560 for \[40, 4, 4\]"),
         ({"shape": [40, 4]}, r"shape is \[40, 4\]; expected \[T, N, C\]"),
@@ -51,9 +51,9 @@ def test_readings_stay_on_disk(card, tmp_path, triple):
         ({"nodes": 3}, "adj_mx.pkl is of 3 sensors; data.dat holds 4"),
     ],
 )
-def test_what_does_not_fit_is_named(card, tmp_path, told, says):
-    with pytest.raises(DataError, match=says):
-        read(write(tmp_path / "raw", **told), card)
+def test_what_does_not_fit_is_named(card, tmp_path, description, message):
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path / "raw", **description), card)
 
 
 def test_missing_and_broken_companions(card, tmp_path):

@@ -72,15 +72,15 @@ class Malicious:
 )
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_anything_else_is_forbidden_and_not_run(tmp_path, function, arguments, name, protocol):
-    told = tmp_path / "told"
-    arguments = tuple(part.format(told) if isinstance(part, str) else part for part in arguments)
+    trace = tmp_path / "trace"
+    arguments = tuple(part.format(trace) if isinstance(part, str) else part for part in arguments)
     if any(not isinstance(part, str) for part in arguments):
         arguments = ("a", "b")
     value = (IDS, {}, Malicious(function, *arguments))
     path = write(tmp_path / "adj_mx.pkl", value, protocol)
     with pytest.raises(DataError, match=rf"asks for .*{name.rpartition('.')[2]}, which an adjacency does not need"):
         read_adjacency(path)
-    assert not told.exists()
+    assert not trace.exists()
 
 
 def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
@@ -94,7 +94,7 @@ def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "message"),
     [
         ({"a": 1}, "holds a dict"),
         ((IDS, {"30": 0}, MATRIX), r"is \(3, 3\); expected numbers \[1, 1\]"),
@@ -102,8 +102,8 @@ def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
         ((1, 2), "holds a tuple"),
     ],
 )
-def test_what_is_no_adjacency(tmp_path, value, says):
-    with pytest.raises(DataError, match=says):
+def test_what_is_no_adjacency(tmp_path, value, message):
+    with pytest.raises(DataError, match=message):
         read_adjacency(write(tmp_path / "adj_mx.pkl", value))
 
 

@@ -23,11 +23,11 @@ def card(tmp_path):
 def write(folder: Path, ids=(b"11", b"12", b"13"), frames: int = 20, key: str = "df", missing=(), **parts) -> Path:
     """The parts of pandas' fixed format, as `DataFrame.to_hdf` of pandas 2 was seen to write them."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = [t for t in range(frames) if t not in missing]
-    values = np.arange(3.0 * frames).reshape(frames, 3)[kept]
+    present = [t for t in range(frames) if t not in missing]
+    values = np.arange(3.0 * frames).reshape(frames, 3)[present]
     content = {
         "axis0": np.array(ids),
-        "axis1": START + 5 * MINUTES * np.array(kept),
+        "axis1": START + 5 * MINUTES * np.array(present),
         "block0_items": np.array(ids),
         "block0_values": values,
         **parts,
@@ -72,7 +72,7 @@ def test_the_graph_may_list_sensors_in_another_order(card, tmp_path):
         read(folder, card)
 
 
-def test_an_hour_that_is_left_out_is_missing(card, tmp_path):
+def test_an_hour_that_the_file_omits_is_missing(card, tmp_path):
     found = read(write(tmp_path / "raw", missing=(7, 8)), card)
     assert len(found.values) == 20
     assert np.flatnonzero(np.isnan(found.values).all(axis=1)).tolist() == [7, 8]
@@ -104,15 +104,15 @@ def test_a_csv_of_the_same(card, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("parts", "says"),
+    ("parts", "message"),
     [
         ({"block0_values": None}, "holds 0 DataFrames of pandas' fixed format"),
         ({"block0_values": np.ones((20, 2))}, r"values \(20, 2\) for 20 times and 3 sensors"),
         ({"block0_items": np.array([b"11", b"12", b"14"])}, "Fetch it again"),
     ],
 )
-def test_broken_frames_are_named(card, tmp_path, parts, says):
-    with pytest.raises(DataError, match=says):
+def test_broken_data_frames_are_named(card, tmp_path, parts, message):
+    with pytest.raises(DataError, match=message):
         read(write(tmp_path / "raw", **parts), card)
 
 

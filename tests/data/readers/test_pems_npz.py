@@ -46,7 +46,7 @@ def test_ids_of_their_own(card, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "says"),
+    ("arrays", "message"),
     [
         ({"flow": np.ones((4, 3, 3))}, r"has no array 'data'. It has: flow"),
         ({"data": np.ones((4, 3))}, r"data has shape \(4, 3\); expected \[T, N, 3\] \(flow, occupancy, speed\)"),
@@ -55,8 +55,8 @@ def test_ids_of_their_own(card, tmp_path):
         ({"data": np.array([[None]])}, "could not be read as npz: Object arrays cannot be loaded"),
     ],
 )
-def test_broken_readings_are_named(card, tmp_path, arrays, says):
-    with pytest.raises(DataError, match=says):
+def test_broken_arrays_are_named(card, tmp_path, arrays, message):
+    with pytest.raises(DataError, match=message):
         read(write(tmp_path / "raw", **arrays), card)
 
 

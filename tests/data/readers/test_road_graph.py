@@ -17,7 +17,7 @@ def test_distances_are_infinite_where_no_row_tells(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("from,to\n5,7\n", "expected from, to and distance"),
         ("from,to,cost\n5,7,far\n", "line 2: 'far' is no distance"),
@@ -25,9 +25,9 @@ def test_distances_are_infinite_where_no_row_tells(tmp_path):
         ("from,to,cost\n5,7,-1\n", r"distances at \[0, 1\]: got -1.0; expected at least 0"),
     ],
 )
-def test_broken_distances_are_named(tmp_path, text, says):
+def test_broken_distances_are_named(tmp_path, text, message):
     (tmp_path / "distances.csv").write_text(text)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         graph_beside(tmp_path, ["5", "7"])
 
 

@@ -89,7 +89,7 @@ def test_missing_cells_and_times_are_missing_readings(card, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (
             lambda lines: [*lines[:3], lines[3].replace(",6.0", ",fast"), *lines[4:]],
@@ -104,16 +104,16 @@ def test_missing_cells_and_times_are_missing_readings(card, tmp_path):
         (lambda lines: [], "is empty"),
     ],
 )
-def test_broken_readings_are_told_by_line(card, tmp_path, change, says):
+def test_broken_values_are_named_by_line(card, tmp_path, change, message):
     write(tmp_path / "raw")
     path = tmp_path / "raw" / "speeds.csv"
     path.write_text("\n".join(change(path.read_text().splitlines())) + "\n" if change([""] * 5) else "")
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         read(tmp_path / "raw", card)
 
 
 @pytest.mark.parametrize(
-    ("files", "says"),
+    ("files", "message"),
     [
         ({"edges.csv": "source,target\n11,14\n"}, "edges.csv: unknown node .*'14'"),
         ({"edges.csv": "source,target,weight\n11,12,heavy\n"}, "edges.csv: .*heavy"),
@@ -122,9 +122,9 @@ def test_broken_readings_are_told_by_line(card, tmp_path, change, says):
         ({"sensors.csv": "sensor,x,y\n11,1,2\n12,1,2\n13,here,2\n"}, "sensors.csv: .*'here'"),
     ],
 )
-def test_broken_companions_are_named(card, tmp_path, files, says):
+def test_broken_companions_are_named(card, tmp_path, files, message):
     write(tmp_path / "raw", **files)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         read(tmp_path / "raw", card)
 
 

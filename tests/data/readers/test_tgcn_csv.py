@@ -61,7 +61,7 @@ def test_places_come_from_dcrnns_file_here_or_beside(card, tmp_path, where):
 
 
 @pytest.mark.parametrize(
-    ("speeds", "adjacency", "says"),
+    ("speeds", "adjacency", "message"),
     [
         (SPEEDS, "1,0\n0,1\n", r"los_adj.csv holds 2 x 2 numbers; expected 3 x 3"),
         (SPEEDS, ADJACENCY.replace("0.25", "near"), "los_adj.csv, line 2: column '2' holds 'near'"),
@@ -69,8 +69,8 @@ def test_places_come_from_dcrnns_file_here_or_beside(card, tmp_path, where):
         ("", ADJACENCY, "los_speed.csv is empty"),
     ],
 )
-def test_broken_files_are_named(card, tmp_path, speeds, adjacency, says):
-    with pytest.raises(DataError, match=says):
+def test_broken_files_are_named(card, tmp_path, speeds, adjacency, message):
+    with pytest.raises(DataError, match=message):
         read(write(tmp_path / "raw", speeds, adjacency), card)
 
 

@@ -273,9 +273,9 @@ def test_a_full_disk_is_reported_and_leaves_no_store(tmp_path):
             print(error)
     """
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    told = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-    assert "could not be written" in told.stdout
-    assert "No partial file is left" in told.stdout
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert "could not be written" in done.stdout
+    assert "No partial file is left" in done.stdout
     assert not (tmp_path / "store").exists()
 
 
