@@ -22,7 +22,6 @@ import torch
 from torch import nn
 
 import stexplain as stx
-from stexplain.data import Batch
 
 joins = "J1-J2 J2-J3 J3-J4 J4-J5 J5-J6 J6-J1 J3-J7 J7-J8 J8-J9 J9-J10 J10-J11 J11-J12 J12-J8"
 pipes = nx.Graph(pair.split("-") for pair in joins.split())
@@ -115,8 +114,7 @@ print(f"test accuracy: {accuracy:.0%}")
 about = {"inputs": "b c t n", "graph": graph, "classes": CLASSES}
 layer = {"layer": "second", "layout": "b c t n"}
 leaks = x[test][y[test] == 1]
-with stx.STGGradCAM(model, **layer, **about) as explain:
-    e = explain(leaks, target=stx.Class("leak"))
+e = stx.explain(model, leaks, target=stx.Class("leak"), **layer, **about)
 e
 
 # %%
@@ -143,7 +141,7 @@ stx.viz.top_nodes(e, k=6)
 # `selftest` runs checks that any explanation of any model should pass. The map of a sample is the same alone and in a batch.
 # The model is unchanged afterwards. And the map changes as the model's weights are randomised.
 
-batch = Batch(
+batch = stx.Batch(
     x=x[test].permute(0, 2, 3, 1)[:, None],
     valid=torch.ones(100, 1, FRAMES, dtype=torch.bool),
     label=y[test],
@@ -177,11 +175,10 @@ print(tested)
 # baseline explainers: they use no model, and an explainer should score higher. Tests are paired, on the same windows, and
 # corrected for multiple tests.
 
-from stexplain.explainers import HiResCAM, IntegratedGradients, Motion, Occlusion
 from stexplain.metrics import localisation_score
 
 affected = batch.label > 0
-faults = Batch(
+faults = stx.Batch(
     batch.x[affected],
     batch.valid[affected],
     batch.label[affected],
@@ -193,11 +190,11 @@ faults = Batch(
 result = stx.compare(
     [
         stx.STGGradCAM(model, **layer, **about),
-        HiResCAM(model, **layer, **about),
+        stx.HiResCAM(model, **layer, **about),
         stx.InputGradient(model, **about),
-        IntegratedGradients(model, **about),
-        Occlusion(model, **about),
-        Motion(inputs="b c t n", graph=graph),
+        stx.IntegratedGradients(model, **about),
+        stx.Occlusion(model, **about),
+        stx.Motion(inputs="b c t n", graph=graph),
         stx.Random(inputs="b c t n", graph=graph),
     ],
     [

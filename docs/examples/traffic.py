@@ -23,7 +23,6 @@ import torch
 
 import stexplain as stx
 from stexplain.cards import model_card, series_card
-from stexplain.data import WindowedSeries
 from stexplain.data.planted.roads import generate
 
 folder = Path(tempfile.mkdtemp())
@@ -46,7 +45,7 @@ graph = stx.STGraph.from_pandas(
     directed=True,
     positions=sensors.loc[speeds.columns, ["x", "y"]].to_numpy(),
 )
-series = WindowedSeries(
+series = stx.WindowedSeries(
     speeds, graph=graph, window=12, horizon=12, stride=2, unit="mph"
 )
 train, validation, test = series.split(train=0.6, validation=0.1)
@@ -135,15 +134,18 @@ stx.viz.forecast(
 # Integrated gradients with the historical average at this time of day as the baseline. All values are in mph, and they sum to
 # the difference between this forecast and the forecast for the historical average.
 
-from stexplain.explainers import IntegratedGradients
-
 known = speeds.iloc[train.covered]
 average = known.groupby(known.index.time).mean()
 baseline = torch.tensor(
     average.loc[[test.time_of(window, step).time() for step in range(12)]].to_numpy()
 )
-explain = IntegratedGradients(model, baseline=baseline[None, :, :, None])
-e = explain(one, target=stx.Forecast(sensor, STEP))
+e = stx.explain(
+    model,
+    one,
+    method="IntegratedGradients",
+    baseline=baseline[None, :, :, None],
+    target=stx.Forecast(sensor, STEP),
+)
 print(
     f"sum of contributions: {e.values.sum():.1f} mph; convergence delta: {float(e.extra['convergence_delta'][0]):.2f} mph"
 )
