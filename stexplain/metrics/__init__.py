@@ -1,5 +1,6 @@
 """Metrics: functions of arrays, each with its formula and source."""
 
+# `X as X` tells type checkers that a name is exported; an underscore keeps a helper out of `dir`.
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest

@@ -27,6 +27,7 @@ def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray
     Raises:
         InputError: if shapes do not fit, or a value at a valid position is NaN or infinite.
     """
+    # Both attributes tell an explanation from a pandas table, which has `values` alone.
     if hasattr(values, "values") and hasattr(values, "valid"):
         values, valid = values.values, values.valid if valid is None else valid
     importance = as_array(values).astype(np.float64)
@@ -40,6 +41,7 @@ def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray
         check_shape("valid", mask.shape, "b m t n", **sizes)
     else:
         check_shape("valid", mask.shape, "b m t", **{axis: sizes[axis] for axis in "bmt"})
+        # A frame that is valid is so at all of its nodes.
         mask = np.broadcast_to(mask[..., None], importance.shape)
     # Set to zero before the check: padding may hold anything, NaN included.
     importance = np.where(mask, importance, 0.0)

@@ -1,5 +1,6 @@
 """Bootstrap confidence intervals over samples."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,6 +92,7 @@ def ratio_interval(
         return Interval(np.nan, np.nan, np.nan)
     draws = []
     for weights in resampling_weights(len(above), seed=seed, resamples=resamples):
+        # A ratio of sums rather than a mean of ratios, in which samples of small denominators would dominate.
         total = weights @ below
         # The inner `where` keeps the division from warning; the outer one marks the resample as without a ratio.
         draws.append(np.where(total != 0, weights @ above / np.where(total != 0, total, 1), np.nan))
@@ -98,7 +100,7 @@ def ratio_interval(
     return Interval(float(above.sum() / below.sum()), float(low), float(high))
 
 
-def resampling_weights(count: int, *, seed: int, resamples: int) -> "list[NDArray[np.int32]] | Any":
+def resampling_weights(count: int, *, seed: int, resamples: int) -> Iterator[NDArray[np.intp]]:
     """How often each resample draws each of `count` samples: blocks ``[rows, count]``, `resamples` rows in all."""
     if resamples < 1:
         raise InputError(f"resamples: got {resamples}; expected at least 1.")

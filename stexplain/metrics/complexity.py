@@ -104,6 +104,7 @@ def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDAr
     if not 0 < threshold <= 1:
         raise InputError(f"threshold: got {threshold}; expected a share of the maximum, in (0, 1].")
     size, mask = _sizes(values, valid)
+    # `initial` is the maximum of a map without positions; sizes are at least 0, so it changes no other.
     maximum = size.max(axis=1, keepdims=True, initial=0.0)
     below = (mask & (size < threshold * maximum)).sum(1) / np.maximum(mask.sum(1), 1)
     return np.where(maximum[:, 0] > 0, below, np.nan)
@@ -157,6 +158,7 @@ def entropy(values: Any, valid: Any = None) -> NDArray[np.float64]:
     total, count = size.sum(1), mask.sum(1)
     share = size / np.where(total > 0, total, 1)[:, None]
     # xlogy(0, 0) is 0, as the limit of p ln p is.
+    # A single position has ln L = 0; 2 stands in for its L, and the sample becomes NaN below.
     relative = -xlogy(share, share).sum(1) / np.log(np.maximum(count, 2))
     # Clipped at zero: a share that rounds to just above 1 would make it negative.
     return np.where((total > 0) & (count > 1), np.maximum(relative, 0.0), np.nan)

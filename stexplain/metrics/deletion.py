@@ -92,6 +92,7 @@ class DeletionCurve:
             return difference if higher_is_better else -difference
         curve = self._curve(which, measure)
         width = np.diff(self.share)[:, None]
+        # Written out, because NumPy 1 and 2 name their trapezoidal rule differently.
         total: NDArray[np.float64] = (width * (curve[1:] + curve[:-1]) / 2).sum(axis=0)
         return total
 
@@ -176,9 +177,13 @@ class DeletionCurve:
         check_alike("curves", parts, ["kind", "over", "baseline", "method", "target"])
         shapes = sorted({part.random.shape[:2] for part in parts})
         if len(shapes) > 1:
-            raise InputError(f"curves of different steps and random orders cannot be joined: got {shapes}.")
+            raise InputError(
+                f"parts: got curves of (steps + 1, random orders) {shapes}; expected one kind. Join curves of the same "
+                "`steps` and `repeats`."
+            )
         return replace(
             parts[0],
+            # Samples are the last axis of both, [A, n] and [A, repeats, n].
             score=np.concatenate([part.score for part in parts], axis=1),
             random=np.concatenate([part.random for part in parts], axis=2),
             ids=tuple(name for part in parts for name in part.ids),
@@ -191,7 +196,10 @@ class DeletionCurve:
         if measure not in MEASURES:
             raise unknown("measure", measure, MEASURES)
         if which == "random" and not self.random.shape[1]:
-            raise InputError("this curve has no random orders to compare with. Give `repeats`, such as 5.")
+            raise InputError(
+                "which: got 'random' or 'gain' for a curve without random orders; expected 'explained'. Give "
+                "`repeats`, such as 5, to deletion_curve."
+            )
         # [A, orders, n]: an order of the explanation, or `repeats` random ones, which are averaged.
         curves = self.score[:, None] if which == "explained" else self.random
         means: NDArray[np.float64] = (np.abs(curves - self.unmasked) if measure == "change" else curves).mean(axis=1)
@@ -279,6 +287,7 @@ def deletion_curve(
     options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
     with frozen_masked_model(model, batch, **options, shared=shared, per_sample=per_sample) as masked:
         ranks, count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
+        # Fixed before anything is masked: a prediction that flips must lower the score, not change what is scored.
         fixed, classes = masked.fix_target(target)
         if isinstance(explanation, Explanation):
             _check_classes(explanation, classes)
@@ -288,6 +297,7 @@ def deletion_curve(
 
         def perturbed(index: int) -> Tensor:
             order, step = runs[index]
+            # Entries that are not valid have the rank L, so no share reaches them.
             most_important = ranks[order] < torch.round(count.double() * (step / steps))
             return masked.masked(most_important if kind == "deletion" else ~most_important, base)
 
@@ -297,10 +307,12 @@ def deletion_curve(
         scores = masked.evaluate(perturbed, len(runs), read)
         ids = masked.batch.ids
     curves = np.empty((steps + 1, len(ranks), len(ids)))
+    # [2, B] -> [2, 1, B], the same for every order.
     curves[[0, steps]] = scores[:2, None]
     # The other runs go order by order, step by step: [orders * (steps - 1), B] -> [steps - 1, orders, B].
     curves[1:-1] = scores[2:].reshape(len(ranks), steps - 1, -1).swapaxes(0, 1)
     method = explanation.method if isinstance(explanation, Explanation) else ""
+    # Named by the target as given: the fixed one lists a class for every sample.
     text = f"the probability of {target.text()}" if probability else target.text()
     return DeletionCurve(kind, over, baseline_name(baseline), share, curves[:, 0], curves[:, 1:], ids, method, text)
 

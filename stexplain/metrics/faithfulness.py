@@ -173,6 +173,7 @@ def masking_curve(
     """
     # Accuracy without masking, a_0 of Eq. 7, is always measured.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
+    # Looked up before the loop: a misspelt name fails at once.
     baseline_values = named_baseline(baseline)
     maps = np.asarray(class_importance, np.float64)
     check_shape("class_importance", maps.shape, "k n")
@@ -192,6 +193,7 @@ def masking_curve(
 
         def predicted(x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
             model_input = inputs.from_batch(x)
+            # Only models that know about padding take the mask.
             output = model(model_input, valid=valid) if takes(model, "valid") else model(model_input)
             return first_tensor(output, "the model").argmax(1)
 
@@ -214,6 +216,7 @@ def masking_curve(
                 mask = torch.from_numpy(masks[which]).to(device)
                 # m = 0 is the unmasked sample, which is the same for all sets.
                 rows = [unmasked] + [predicted(mask_nodes(x, values, mask, m), valid) for m in steps[1:]]
+                # [A, B] against the labels [B].
                 correct[which].append((torch.stack(rows) == samples.label).cpu().numpy())
     if not ids:
         raise InputError("batches: got none; expected at least one batch.")

@@ -97,6 +97,7 @@ class Fidelity:
             raise InputError(f"weight: got {weight}; expected a share between 0 and 1.")
         intervals = []
         for plus, minus in zip(self._scores("plus", measure), self._scores("minus", measure), strict=True):
+            # [None]: the formula takes an array of resamples, here of one.
             value = _characterization(plus.mean()[None], minus.mean()[None], weight)[0]
             # One set of resamples for both sides, as the same samples give both numbers.
             weighted = list(resampling_weights(len(plus), seed=seed, resamples=resamples))
@@ -126,8 +127,13 @@ class Fidelity:
             InputError: if there are none, or they differ in baseline, method, target, shares or measures.
         """
         check_alike("fidelities", parts, ["over", "baseline", "method", "target"])
-        if len({tuple(part.share) for part in parts}) > 1 or len({tuple(part.scores["plus"]) for part in parts}) > 1:
-            raise InputError("fidelities of different shares or measures cannot be joined.")
+        shares = sorted({tuple(part.share.tolist()) for part in parts})
+        measures = sorted({tuple(part.scores["plus"]) for part in parts})
+        if len(shares) > 1 or len(measures) > 1:
+            raise InputError(
+                f"parts: got fidelities of different shares or measures: {shares}, {measures}; expected the same. Give "
+                "all of them the same `share` and kind of target."
+            )
         # [S, n] of every batch, joined along the samples.
         joined = {
             side: {
@@ -214,6 +220,7 @@ def fidelity(
         raise InputError(f"share: got {list(share)}; expected shares between 0 and 1, such as [0.1, 0.2].")
     options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
     with frozen_masked_model(model, batch, **options, shared=shared, per_sample=per_sample) as masked:
+        # One ranking alone: fidelity is not compared with random orders.
         (rank,), count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed)
         base = masked.baseline_values(baseline)
 
@@ -231,8 +238,10 @@ def fidelity(
             text = "the predicted class" if focus == "model" else "the label"
         else:
             target = as_target(target)
+            # Fixed on the unmasked samples, like the class in the other branch.
             fixed, _ = masked.fix_target(target)
             scores = masked.evaluate(perturbed, copies, lambda output, rows: masked.scores(fixed, output, rows).scores)
+            # Absolute, because a forecast may move either way.
             changes, text = {"change": np.abs(scores[0] - scores[1:])}, target.text()
         ids = masked.batch.ids
     # The 2 S differences to the unmasked copy, split into the S of each side.
@@ -263,11 +272,13 @@ def _class_changes(
         raise InputError(
             f"batch.label: got {label.tolist()}; expected classes of the model, 0 to {probabilities.shape[2] - 1}."
         )
+    # Copy 0 is the unmasked sample, whose prediction all others are compared with.
     predicted = probabilities.argmax(2)
     classes = predicted[0] if focus == "model" else label
     # [copies, B, classes] -> [copies, B]: the probability of each sample's own class.
     probability = np.take_along_axis(probabilities, classes[None, :, None], 2)[..., 0]
     correct = (predicted == classes).astype(np.float64)
+    # The fall of a probability keeps its sign, whether a prediction changed has none: GraphFramEx defines them so.
     return {"probability": probability[0] - probability[1:], "accuracy": np.abs(correct[0] - correct[1:])}
 
 

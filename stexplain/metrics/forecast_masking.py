@@ -50,6 +50,7 @@ class ForecastMaskingCurve:
 
     def curve(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
         """The mean over all observed targets of all samples at each masking, ``[A]``, in the units of the forecast."""
+        # A ratio of sums: a window in which few targets are observed weighs accordingly.
         total: NDArray[np.float64] = self._sums(which, measure).sum(axis=1) / self.counts.sum()
         return total
 
@@ -83,6 +84,7 @@ class ForecastMaskingCurve:
             # Sums suffice: a resample's count of targets divides both e_i and e_0 and cancels out.
             e = weights @ errors.T
             lost = (self.masking * np.abs(e[:, :1] - e)).sum(axis=1)
+            # A resample whose unmasked error is zero has no beta.
             draws.append(np.where(e[:, 0] > 0, lost / np.where(e[:, 0] > 0, e[:, 0], 1), np.nan))
         low, high = quantiles(np.concatenate(draws), confidence)
         return Interval(beta, float(low), float(high))
@@ -176,20 +178,24 @@ def forecast_masking_curve(
     Raises:
         InputError: if an argument is out of range, no target is observed, or `batches` is empty.
     """
+    # m = 0 is always measured, because all others are compared with it.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     sums: dict[str, dict[str, list[NDArray[np.float64]]]] = {which: {m: [] for m in MEASURES} for which in SETS}
     counts: list[NDArray[np.int64]] = []
     ids: list[str] = []
     for batch in batches:
+        # Before the model is frozen below: `node_importance` may be an explainer, which freezes it by itself.
         masks = node_masks(_node_importance(node_importance, batch), batch.ids, nodes, seed)
         with frozen_masked_model(model, batch, inputs=inputs, graph=graph, chunk=chunk, shared=shared) as masked:
             steps_ahead, measured = _measured_targets(masked, batch, at, horizon)
             by_set = _forecasts(masked, masks, masked.baseline_values(baseline), steps, steps_ahead, measured)
         # Targets that are not observed hold no number to compare with: they are multiplied by zero below.
+        # In two steps: NumPy would pair up two lists of indices, entry by entry.
         y, observed = (as_array(each)[:, steps_ahead][:, :, measured] for each in (batch.y, batch.y_observed))
         counts.append(observed.sum((1, 2)))
         ids += batch.ids
         for which, forecasts in by_set.items():
+            # [A, B, steps ahead, nodes] against [B, steps ahead, nodes], summed to [A, B].
             sums[which]["error"].append((np.abs(forecasts - y) * observed).sum((2, 3)))
             sums[which]["change"].append((np.abs(forecasts - forecasts[0]) * observed).sum((2, 3)))
     if not ids:
@@ -231,6 +237,7 @@ def _measured_targets(
         if not 1 <= step <= steps:
             raise InputError(f"horizon: got {step}; expected 1 to {steps}, the steps of y.")
     names = list(masked.output_info.nodes) or [str(index) for index in range(nodes)]
+    # `str` before the sequences: a name is also a sequence, of letters.
     requested = range(nodes) if at is None else [at] if isinstance(at, int | str) else at
     # Horizons count from 1, as people do; indices from 0.
     return [step - 1 for step in horizons], [node_index(node, names, nodes) for node in requested]
@@ -248,7 +255,8 @@ def _forecasts(
     layout = masked.output_info.layout
     if layout is None:
         raise InputError(
-            "the layout of the model's output is unknown. Set `model.outputs`, such as 'b t n', where t is the horizon."
+            "model.outputs: got None; expected the layout of the model's output. Set it, such as 'b t n', where t is "
+            "the horizon."
         )
     node_sets = [torch.from_numpy(masks[which]).to(masked.observed.device) for which in SETS]
     # Copy 0 is the unmasked batch, which all sets share; then come the other maskings, set by set.
@@ -261,6 +269,7 @@ def _forecasts(
         return mask_nodes(masked.batch.x, baseline, node_sets[which], float(steps[step + 1]))
 
     def read(output: Tensor, rows: slice) -> Tensor:
+        # Axes that the layout lacks, m and c, come with size 1.
         values = layout.to_batch(output)
         check_shape("the forecast", tuple(values.shape), "b m t n c", m=1, n=masked.observed.shape[3], c=1)
         # [B, 1, H, N, 1] -> [B, steps ahead, nodes]
@@ -268,6 +277,7 @@ def _forecasts(
 
     forecasts = masked.evaluate(perturbed, 1 + len(SETS) * rest, read)
     return {
+        # The shared copy first, then the set's own maskings: A in all.
         which: np.concatenate([forecasts[:1], forecasts[1 + index * rest : 1 + (index + 1) * rest]])
         for index, which in enumerate(SETS)
     }

@@ -82,7 +82,10 @@ class ClassImportance:
                 f"{len(self.classes)} classes."
             )
         if explanation.values.shape[-1] != len(self.nodes):
-            raise InputError(f"explanation: got {explanation.values.shape[-1]} nodes; expected {len(self.nodes)}.")
+            raise InputError(
+                f"explanation: got {explanation.values.shape[-1]} nodes; expected {len(self.nodes)}, as given to "
+                "ClassImportance."
+            )
         if correct is None and (explanation.targets < 0).any():
             raise InputError("correct: got None for an explanation of no class; expected a mask [B]. Give `correct`.")
         counted = explanation.targets == label if correct is None else np.asarray(correct, np.bool_)
@@ -94,6 +97,7 @@ class ClassImportance:
                 f"the first at index {int(other.argmax())}; expected the label. Explain Predicted(), or the label."
             )
         means = self._sample_means(explanation)
+        # Class by class, because `sums[label] += means` would add only one of several samples of a class.
         for index in np.unique(label[counted]):
             rows = np.flatnonzero(counted & (label == index))
             self.counts[index] += len(rows)
@@ -112,7 +116,10 @@ class ClassImportance:
         """
         for name in ("classes", "nodes", "seed", "resamples", "parity"):
             if getattr(self, name) != getattr(other, name):
-                raise InputError(f"class importances of different {name} cannot be merged.")
+                raise InputError(
+                    f"other: got a class importance of different {name}; expected the same. Make both with the same "
+                    "classes, nodes, seed, resamples and parity."
+                )
         self.counts += other.counts
         self._sums += other._sums
         self._resampled_counts += other._resampled_counts
@@ -198,6 +205,7 @@ class ClassImportance:
         # process.
         key = name.encode() if name else mean.astype(np.float32).tobytes()
         digest = hashlib.blake2b(f"{self.seed}:".encode() + key, digest_size=8).digest()
+        # Poisson(1) in place of drawing n of n: a sample's weight needs no other sample, so shards can be merged.
         return np.random.default_rng(int.from_bytes(digest)).poisson(1.0, self.resamples)
 
 

@@ -103,7 +103,7 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
                            zeros and ones
 
     The integrals are exact: both are constant between two values that follow each other. Information and entropy are
-    sums, and so grow with the number of true cells: compare methods on the same samples.
+    sums, and so grow with the number of true positions: compare methods on the same samples.
 
     Args:
         values: importance ``[B, M, T, N]``, or of one sample ``[M, T, N]``; array or tensor. Ranked with its
@@ -159,6 +159,7 @@ def _scores(value: NDArray[np.float64], true: NDArray[np.bool_], valid: NDArray[
     precision = np.take_along_axis(hits.cumsum(1), last_of_tie, 1) / (last_of_tie + 1)
     average_precision = (precision * hits).sum(1) / safe_positives
 
+    # All positions that share the highest value: a constant map points everywhere.
     highest = valid & (value == np.max(np.where(valid, value, -np.inf), axis=1, keepdims=True))
     pointing = (highest & true).sum(1) / np.maximum(highest.sum(1), 1)
     prevalence = positives / np.maximum(count, 1)

@@ -62,6 +62,7 @@ class MaskedModel(ModelCaller):
             raise InputError("batch: got no samples; expected at least one.")
         preprocessed = self.preprocess(batch)
         self.model_input = self._prepare(preprocessed, None, shared, per_sample)
+        # Back from the model's layout, so that masking sees the numbers that the model sees.
         x = self.inputs.to_batch(self.model_input.x, **self.model_input.sizes)
         self.batch = replace(preprocessed.to(x.device), x=x)
         self.observed = self.model_input.observed_positions
@@ -74,6 +75,7 @@ class MaskedModel(ModelCaller):
 
     def masked(self, mask: Tensor, baseline: Tensor) -> Tensor:
         """The batch's x with the observed positions of a mask ``[B, M, T, N]`` replaced by the baseline's values."""
+        # [..., None]: a position is masked in all of its channels.
         return torch.where((mask & self.observed)[..., None], baseline, self.batch.x)
 
     def ranks(
@@ -102,6 +104,7 @@ class MaskedModel(ModelCaller):
             explanation = explanation.values
         explanation = as_array(explanation)
         check_shape("the explanation", explanation.shape, "b m t n", **dict(zip("bmtn", observed.shape, strict=True)))
+        # By the batch's mask and not the explanation's: what cannot be masked is not ranked.
         values, _ = valid_importance("the explanation", explanation, observed)
         importance, valid = aggregate(ranking_values(values, ranking), observed, over)
         explained, random_orders = ranks(importance, valid, self.batch.ids, seed=seed, repeats=repeats)
@@ -140,6 +143,7 @@ class MaskedModel(ModelCaller):
         for start in range(0, count, copies_per_pass):
             copies = [perturbed(index) for index in range(start, min(start + copies_per_pass, count))]
             output = self._outputs(torch.cat(copies), every, len(copies))
+            # Read at once: the numbers are kept, the outputs are not.
             results += [read(part, every) for part in torch.split(output, samples)]
         return _float64(torch.stack(results))
 
@@ -164,6 +168,7 @@ class MaskedModel(ModelCaller):
 
         def read(output: Tensor, rows: slice) -> Tensor:
             scores = self.scores(target, output, rows)
+            # On the side, as `evaluate` returns one array, which holds the scores.
             classes.append(scores.classes)
             return scores.scores
 

@@ -54,6 +54,7 @@ def aggregate(
 def to_positions(entries: NDArray[Any], over: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """Repeats what belongs to nodes, frames or positions ``[B, L]`` at every position of a map ``[B, M, T, N]``."""
     samples, instances, frames, nodes = shape
+    # Views that repeat the entries without copying; they are read-only.
     if over == "nodes":
         return np.broadcast_to(entries[:, None, None, :], shape)
     if over == "frames":
@@ -90,17 +91,18 @@ def ranks(
         [[2, 0, 1]]
     """
     samples, length = importance.shape
-    found = [np.full((samples, length), length, np.int32) for _ in range(1 + repeats)]
+    all_ranks = [np.full((samples, length), length, np.int32) for _ in range(1 + repeats)]
     for row, name in enumerate(ids):
         random = sample_generator(seed, name)
         # Draw for valid entries only: the numbers drawn must not depend on how far the batch is padded.
         members = np.flatnonzero(valid[row])
         # lexsort sorts by its last key first: by importance, descending, then by the random tie breaker.
+        # Drawn before the random orders, so that `repeats` does not change how ties are broken.
         order = np.lexsort((random.random(len(members)), -importance[row, members]))
         orders = [order, *(random.permutation(len(members)) for _ in range(repeats))]
-        for rank, members_in_order in zip(found, orders, strict=True):
+        for rank, members_in_order in zip(all_ranks, orders, strict=True):
             rank[row, members[members_in_order]] = np.arange(len(members))
-    return found[0], found[1:]
+    return all_ranks[0], all_ranks[1:]
 
 
 def ranking_values(values: NDArray[np.float64], ranking: str) -> NDArray[np.float64]:

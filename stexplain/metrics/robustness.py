@@ -56,7 +56,10 @@ class Sensitivity:
         check_alike("sensitivities", parts, ["method"])
         draws = sorted({len(part.changes) for part in parts})
         if len(draws) > 1:
-            raise InputError(f"sensitivities of different numbers of draws cannot be joined: got {draws}.")
+            raise InputError(
+                f"parts: got sensitivities of {draws} draws, which cannot be joined; expected one number. Give all "
+                "of them the same `draws`."
+            )
         changes = np.concatenate([part.changes for part in parts], axis=1)
         return cls(changes, tuple(name for part in parts for name in part.ids), parts[0].method)
 
@@ -110,10 +113,12 @@ def sensitivity_max(
     """
     if draws < 1:
         raise InputError(f"draws: got {draws}; expected at least 1.")
+    # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
     batch = replace(apply_recipe(explainer.model, batch), sampling=None)
     x = batch.x
     sizes = check_shape("x", tuple(x.shape), BATCH)
     radii = np.atleast_1d(np.asarray(radius, np.float64))
+    # `not all` rather than `any below 0`, which NaN would pass.
     if radii.shape not in ((1,), (sizes["c"],)) or not (radii >= 0).all():
         raise InputError(
             f"radius: got {radius}; expected a number of at least 0, or one for each of {sizes['c']} channels."
@@ -126,6 +131,7 @@ def sensitivity_max(
         radii * (rows[mask].std(axis=0) if relative and mask.any() else 1.0)
         for rows, mask in zip(signals, observed, strict=True)
     ]
+    # One per sample for all draws: each draw continues where the last one ended.
     generators = [sample_generator(seed, name) for name in batch.ids]
     arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
     with explainer:
@@ -133,6 +139,7 @@ def sensitivity_max(
         # A perturbed sample may be predicted otherwise; the explained class stays that of the original.
         fixed = fix_predicted(target, explanation.targets)
         original = explanation.values.astype(np.float64)
+        # Values are zero where they are not valid, so the sum is over valid positions.
         norm = np.sqrt((original**2).sum((1, 2, 3)))
         changes = np.empty((draws, len(batch)))
         for draw in range(draws):
@@ -140,7 +147,9 @@ def sensitivity_max(
             for row, (random, scale) in enumerate(zip(generators, scales, strict=True)):
                 # Draw for observed positions only, so that padding changes no other number.
                 noise = random.uniform(-1, 1, (int(observed[row].sum()), sizes["c"])) * scale
+                # [M, T, N, C] by a mask [M, T, N] is [observed, C], as the noise is.
                 perturbed[row][observed[row]] += noise
+            # `to(x)`: to the device and the floating type of x.
             samples = replace(batch, x=torch.from_numpy(perturbed).to(x))
             shift = explainer(samples, target=fixed, **arguments).values.astype(np.float64) - original
             changes[draw] = np.sqrt((shift**2).sum((1, 2, 3)))

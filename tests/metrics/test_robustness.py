@@ -116,7 +116,7 @@ def test_wrong_use():
     for wrong in (-0.1, [0.1, 0.1, 0.1]):
         with pytest.raises(InputError, match="one for each of 2 channels"):
             sensitivity_max(Readings(linear()), BATCH, radius=wrong)
-    with pytest.raises(InputError, match="cannot be joined"):
+    with pytest.raises(InputError, match=r"got sensitivities of .* draws, which cannot be joined"):
         Sensitivity.joined([sensitivity_max(Readings(linear()), BATCH, draws=draws) for draws in (1, 2)])
     with pytest.raises(InputError, match="no sensitivities"):
         Sensitivity.joined([])

@@ -90,11 +90,13 @@ def compare(
                 bar.update(task, description=f"Comparing: {method}")
                 # Raw samples are scored after the model's preprocessing, which their ground truth follows too.
                 preprocessed = preprocessed_by(explainer, samples)
+                # Preprocessing belongs to the data, not to the method, and is not timed.
                 started = time.perf_counter()
                 e = explainer(preprocessed, target=target)
                 seconds[method] += time.perf_counter() - started
                 # Baseline explainers may have no target; the first text that there is serves all methods.
                 target_text = target_text or e.target
+                # Scored at once, so that no more than one map is kept in memory.
                 for metric in sample_metrics:
                     scores[metric.name][method].append(metric(explainer, e, preprocessed))
                 bar.advance(task)
@@ -119,8 +121,10 @@ def _named_explainers(explainers: "Mapping[str, ExplainerLike] | Sequence[Explai
     if isinstance(explainers, Mapping):
         named = {str(name): explainer for name, explainer in explainers.items()}
     else:
+        # A function has no `method`: it gets the name of its type.
         listed = [(str(getattr(one, "method", "") or type(one).__name__), one) for one in explainers]
         named = dict(listed)
+        # A dict keeps one of two entries of the same name.
         if len(named) < len(listed):
             names = [name for name, _ in listed]
             repeated = next(name for name in names if names.count(name) > 1)
@@ -146,6 +150,7 @@ def _sample_metrics(
         if isinstance(metrics, Mapping)
         else [(str(getattr(one, "name", "") or getattr(one, "__name__", type(one).__name__)), one) for one in metrics]
     )
+    # A list, not a dict, which would drop the repeated names that are refused below.
     names = [name for name, _ in pairs]
     if not names:
         raise InputError("metrics: got none; expected at least one.")
@@ -189,4 +194,5 @@ def _steps(data: Any, size: int, methods: int) -> int | None:
         return methods
     if not hasattr(data, "__len__"):
         return None
+    # -(-a // b) rounds up: the last batch may be smaller. Anything else with a length is a list of batches.
     return methods * (-(-len(data) // size) if hasattr(data, "batches") else len(data))

@@ -63,11 +63,17 @@ class Comparison:
         if self.correction not in CORRECTIONS:
             raise unknown("correction", self.correction, CORRECTIONS)
         for metric, by_method in self.scores.items():
-            if tuple(by_method) != self.methods or metric not in self.higher_is_better:
+            if metric not in self.higher_is_better:
+                raise InputError(
+                    f"higher_is_better: got {list(self.higher_is_better)}; expected every metric of scores. Add "
+                    f"{metric!r}."
+                )
+            if tuple(by_method) != self.methods:
                 raise InputError(
                     f"scores: got the methods {list(by_method)} for metric {metric!r}; expected {list(self.methods)}, "
-                    "as for the first metric, and the metric in `higher_is_better`."
+                    "as for the first metric and in its order."
                 )
+            # The tests are paired: entry i must be the same sample for every method.
             for method, values in by_method.items():
                 if np.shape(values) != (len(self.ids),):
                     raise InputError(
@@ -91,6 +97,7 @@ class Comparison:
         `value` is the mean over samples, `low` and `high` its bootstrap interval, `n` the number of its samples,
         `excluded` the number of samples without a score, `seconds` the time of explaining per sample (NaN if unknown).
         """
+        # One seed for all rows: methods that score the same samples share their resamples.
         options: dict[str, Any] = {"seed": self.seed, "resamples": self.resamples, "confidence": self.confidence}
         rows = []
         for metric, by_method in self.scores.items():
@@ -161,12 +168,14 @@ class Comparison:
             "confidence": self.confidence,
             "seconds": dict(self.seconds or {}),
             "table": _records(self.to_frame()),
+            # A single method has no pair to test.
             "tests": _records(self.tests()) if len(self.methods) > 1 else [],
         }
 
     def __str__(self) -> str:
         return "\n".join([*self._head(), self._wide().to_string(), *self._foot()])
 
+    # The table, not the arrays, which is what a dataclass would show.
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
@@ -196,6 +205,7 @@ class Comparison:
         if not pairs:
             raise InputError("tests: got no pair of methods; expected at least two methods. Compare more than one.")
         by_method = self.scores[metric]
+        # NaN minus anything is NaN: a sample without one of the two scores is excluded from this pair alone.
         differences = np.stack([by_method[a] - by_method[b] for a, b in pairs], axis=1)
         # All pairs of a metric are one family of tests, whose p values are corrected together.
         p = sign_flip_test(differences, seed=self.seed, permutations=self.permutations)
@@ -206,6 +216,7 @@ class Comparison:
                 differences[:, column], seed=self.seed, resamples=self.resamples, confidence=self.confidence
             )
             missing = int(np.isnan(differences[:, column]).sum())
+            # `==` turns the comparison round for metrics of which less is better.
             first_is_better = (difference.value > 0) == self.higher_is_better[metric]
             rows.append(
                 {
@@ -236,10 +247,13 @@ class Comparison:
         columns: dict[str, list[str]] = {}
         for metric in self.metrics:
             scored = any(not np.isnan(value) for value in self._means(metric).values())
+            # `best` refuses a metric without any score; the table shows it as "-".
             best = self.best(metric) if scored else None
             arrow = "↑" if self.higher_is_better[metric] else "↓"
             columns[f"{metric} {arrow}"] = [
-                texts[method, metric] + ("*" if method == best else " ") for method in self.methods
+                # A space in the place of the star keeps the numbers aligned.
+                texts[method, metric] + ("*" if method == best else " ")
+                for method in self.methods
             ]
         if self.seconds:
             columns["s / sample"] = [f"{self.seconds.get(method, float('nan')):.2g}" for method in self.methods]

@@ -62,6 +62,7 @@ class SampleMetric:
 
 def preprocessed_by(explainer: Any, batch: Batch) -> Batch:
     """The batch preprocessed by the training recipe of an explainer's model; the batch itself if there is none."""
+    # A plain function has no model whose recipe it could follow.
     preprocessed: Batch = explainer.preprocess(batch) if hasattr(explainer, "preprocess") else batch
     return preprocessed
 
@@ -93,6 +94,7 @@ class AbsoluteAttribution:
     def __call__(self, x: Any, *, target: Any, **options: Any) -> Explanation:
         """The explanation with absolute values."""
         e: Explanation = self.explainer(x, target=target, **options)
+        # At the layer too, so that the map of positions and the map of frames agree.
         layer_values = None if e.layer_values is None else np.abs(e.layer_values)
         return replace(e, values=np.abs(e.values), layer_values=layer_values, method=f"{e.method}, absolute")
 
@@ -122,6 +124,7 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
                 "batch.truth: got None; expected ground truth. Use a dataset with ground truth, such as planted-ntu, "
                 "or leave localisation out."
             )
+        # The batch's mask and not `e.valid`, which knows whole frames only: single observations may be missing too.
         return localise(e.importance, batch.truth, batch.present).scores[over][score]
 
     # The mask's entropy is its uncertainty about the ground truth: the only score of which less is better.
@@ -169,6 +172,7 @@ def deletion_score(
     """
 
     def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        # A gain is positive for a better order in both kinds, so higher is better for insertion as well as deletion.
         return deletion_curve(model, batch, e, target=target, kind=kind, **options).areas("gain")
 
     return SampleMetric(f"{kind} gain", measure)
@@ -197,6 +201,7 @@ def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **
     measured = "change" if options.get("target") is not None else "probability"
 
     def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        # [shares, B] -> [B]
         means: NDArray[np.float64] = fidelity(model, batch, e, **options).scores[side][measured].mean(axis=0)
         return means
 
