@@ -31,6 +31,7 @@ _COMPLETE = 0.05
 
 def deterministic(subject: Subject) -> Check:
     """Two calls give the same map."""
+    # Compared within the tolerance, not to the bit: sums of several threads may differ in their last bits.
     again = subject.explain().values
     return Check.of("deterministic", difference(subject.original.values, again), subject.limits.tolerance)
 
@@ -70,6 +71,7 @@ def node_permutation(subject: Subject) -> Check:
     explanation = subject.explain(by=subject.explainer_for(other), batch=permuted)
     if not same_score(subject, explanation):
         return Check.not_applicable(name, "the permuted model gives other scores: it is another model")
+    # Position i of the permuted model is node order[i] of the original.
     value = difference(subject.original.values[..., order], explanation.values)
     return Check.of(name, value, subject.limits.tolerance)
 
@@ -128,6 +130,7 @@ def completeness(subject: Subject) -> Check:
             copies = PerturbedInputs(explainer, samples, score_fn(subject))
             with torch.no_grad():
                 baseline = copies.scores(with_baseline(explainer, samples, explainer.baseline))
+        # `scores_of_samples` are y(x) of the unperturbed batch, read when the copies were made.
         expected = (copies.scores_of_samples.scores - baseline).detach().cpu().numpy()
         total = subject.original.values.astype(np.float64).sum((1, 2, 3))
         size = np.abs(subject.original.values).sum((1, 2, 3))
@@ -158,12 +161,15 @@ def parameter_randomisation(subject: Subject) -> tuple[Check, pd.DataFrame | Non
     layers: list[str] = []
     for draw in range(subject.limits.draws):
         for stage, (layer, other) in enumerate(cascade(subject.model, subject.limits.seed + draw)):
+            # Every draw has the same stages: their names are kept once.
             if draw == 0:
                 layers.append(layer)
                 correlations.append([])
+            # Explained at once: `other` is one copy, which the next stage randomises further.
             correlations[stage].append(rank_correlation(original, subject.explain(by=subject.explainer_for(other))))
     if not layers:
         return Check.not_applicable(name, "the model has no weights to randomise"), None
+    # The original with itself: 1, or 0 for a constant map, which has no ranks.
     trained = curve_row(0, "", rank_correlation(original, original), level)
     rows = [curve_row(stage, layers[stage - 1], np.stack(each), level) for stage, each in enumerate(correlations, 1)]
     curve = pd.DataFrame([trained, *rows])
@@ -189,6 +195,7 @@ def _cam(subject: Subject) -> "tuple[NDArray[np.float32], Explanation, NDArray[n
     With all frames valid, pooling over valid positions is the plain mean, for which the identity holds.
     """
     explainer = subject.explainer
+    # Parity pools and scales as the released code does, for which the identity does not hold.
     if not isinstance(explainer, STGGradCAM | HiResCAM) or getattr(explainer, "parity", None) is not None:
         return None
     whole = replace(subject.batch, valid=torch.ones_like(subject.batch.valid))
@@ -207,6 +214,7 @@ def _cam(subject: Subject) -> "tuple[NDArray[np.float32], Explanation, NDArray[n
     except InputError as error:
         return str(error)
     assert cam_map.layer_values is not None
+    # The bias in the place of the model's output: the target then reads its own share of it.
     biases = cam.bias.expand(len(whole), -1)
     bias = score_fn(subject)(biases).scores.detach().cpu().numpy().astype(np.float64)
     return cam_map.layer_values, subject.explain(batch=whole), bias

@@ -69,12 +69,14 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
         state[f"requires_grad of {name}"] = parameter.requires_grad
         state[f"grad of {name}"] = None if parameter.grad is None else parameter.grad.clone()
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        # Clones: batch normalisation in training mode, say, writes into the same memory.
         state[f"values of {name}"] = tensor.detach().clone()
     return state
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     """The names of the entries that differ between two snapshots."""
+    # Names in one snapshot only: a module, parameter or buffer was added or removed.
     changed = set(before) ^ set(after)
     for name in set(before) & set(after):
         one, other = before[name], after[name]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stexplain.explainers.explanation import Explanation
 
+# Learned from the data as weights are, though they are buffers and no parameters.
 _STATISTICS = ("running_mean", "running_var")
 
 
@@ -40,6 +41,7 @@ def stages(model: nn.Module) -> list[Stage]:
     """
     seen: set[int] = set()
     parts: list[Stage] = []
+    # Owners come before their children, so they come last in reverse, with the tensors of no child.
     for name, module, recurse in reversed([*_parts(model, "")]):
         tensors: list[Tensor] = [*module.parameters(recurse=recurse)]
         for inner in module.modules() if recurse else [module]:
@@ -73,6 +75,7 @@ def shuffled(stage: Stage, random: torch.Generator) -> None:
         for tensor in stage.tensors:
             # On the CPU, so that the permutation is the same on every device.
             order = torch.randperm(tensor.numel(), generator=random).to(tensor.device)
+            # In place: the model keeps its tensors. Indexing copies, so no entry is overwritten before it is read.
             tensor.copy_(tensor.flatten()[order].view(tensor.shape))
 
 
@@ -106,6 +109,7 @@ def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.floa
     """
     correlation = np.zeros(len(first))
     for row, valid in enumerate(first.valid):
+        # [2, valid positions]: a row per explanation.
         sizes = np.abs([each.values[row][valid].ravel() for each in (first, second)])
         ranks = rankdata(sizes[:, sizes.any(0)], axis=1)
         centred = ranks - ranks.mean(1, keepdims=True) if ranks.size else ranks

@@ -56,6 +56,7 @@ class SelfTest:
     @property
     def failed(self) -> tuple[str, ...]:
         """The names of the checks that failed."""
+        # `is False`: None means not applicable, which is no failure.
         return tuple(check.name for check in self.checks if check.passed is False)
 
     def __getitem__(self, name: str) -> Check:
@@ -166,6 +167,7 @@ def selftest(
         (True, 'the model takes no `valid`: padding counts as data')
     """
     check_counts(draws=draws)
+    # Explainers work on the module inside of torch.compile or DataParallel, so that one is watched.
     inside = unwrapped(model)
     # Before the explainer is made: its constructor must leave the model unchanged too.
     before = snapshot(inside)
@@ -181,6 +183,7 @@ def selftest(
     subject = Subject.from_arguments(
         inside,
         own,
+        # A callable makes the explainers of copies of the model; an explainer is itself copied with its options.
         None if isinstance(explainer, Explainer) else explainer,
         x,
         Predicted() if target is None else target,
@@ -191,6 +194,7 @@ def selftest(
         Limits(tolerance, threshold, draws, seed),
     )
     checks = [check(subject) for check in CHECKS]
+    # Not one of CHECKS, because it returns its curve too.
     randomisation, curve = parameter_randomisation(subject)
     # Last, so that it sees what all other checks have done to the model.
     checks += [randomisation, model_restored(subject, before)]

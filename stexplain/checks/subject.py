@@ -105,6 +105,7 @@ class Subject:
         prepared = explainer._prepare(x, valid)
         signals = explainer.inputs.to_batch(prepared.x, **prepared.sizes)
         samples = len(signals)
+        # -1: no label. Explainers do not read labels.
         labels = torch.full((samples,), -1)
         batch = Batch(signals, prepared.known_valid, labels, prepared.ids, observed=prepared.observed)
         arguments = {"shared": shared, "per_sample": per_sample}
@@ -133,6 +134,7 @@ def _rows_of(target: Target, rows: slice) -> Target:
     if isinstance(target, Class) and isinstance(target.which, list):
         return Class(target.which[rows])
     if isinstance(target, PerSample):
+        # Targets of a PerSample are cut by sample already; each of them stays whole.
         return PerSample([_rows_of(each, slice(None)) for each in target.targets[rows]])
     if isinstance(target, Forecast) and target.minus is not None:
         # `minus` holds one number per sample: the copy keeps the caller's target as it is.
@@ -150,6 +152,7 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
         0.25
     """
     largest = np.abs(one - other).reshape(len(one), -1).max(1)
+    # By the larger of the two maps: one that vanishes then differs by 1, and is not divided by zero.
     size = np.maximum(np.abs(one), np.abs(other)).reshape(len(one), -1).max(1)
     return float((largest / np.where(size > 0, size, 1)).max())
 
@@ -159,6 +162,7 @@ def same_score(subject: Subject, other: Explanation) -> bool:
     # Baseline explainers have no score (NaN); nothing is compared for them.
     known = ~np.isnan(subject.original.score)
     one, two = subject.original.score[known], other.score[known]
+    # Relative for large scores, absolute for those near zero.
     return bool(np.allclose(one, two, rtol=subject.limits.tolerance, atol=subject.limits.tolerance))
 
 

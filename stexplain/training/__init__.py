@@ -1,5 +1,6 @@
 """Training by a recipe, evaluation on a split, and baseline forecasts."""
 
+# `X as X` tells type checkers that a name is exported.
 from stexplain.training.ablation import GraphAblation as GraphAblation
 from stexplain.training.ablation import graph_ablation as graph_ablation
 from stexplain.training.baselines import historical_average as historical_average

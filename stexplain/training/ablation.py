@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
 
 
+# Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
 @dataclass(frozen=True, eq=False)
 class GraphAblation:
     """A forecaster and the same one without message passing (identity adjacency), on the same windows.
@@ -112,5 +113,6 @@ def graph_ablation(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         ablated = without_message_passing(model)
+    # By the model's own recipe, so that the trainings differ in the graph and in nothing chosen.
     history = fit(ablated, train, recipe=recipe, validation=validation, out=out, seed=seed, progress=progress)
     return GraphAblation(evaluate_forecast(model, test), evaluate_forecast(ablated, test), ablated, history)

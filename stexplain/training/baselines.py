@@ -74,7 +74,9 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
     """
     _check_pair(train, series)
     if train.time is None or series.time is None or len(train.time) < 2:
-        raise InputError("series: got no times; expected them for the historical average. Give `time` to the series.")
+        raise InputError(
+            "train, series: got no times; expected at least two for the historical average. Give `time` to the series."
+        )
     step = (train.time[1] - train.time[0]).to_timedelta64()
     average = torch.from_numpy(_weekly_average(train, step))
     # The frames to forecast follow the window: offsets from the window's start.
@@ -131,7 +133,7 @@ def _check_pair(train: "WindowedSeries", series: "WindowedSeries") -> None:
         of_train, of_series = getattr(train, name), getattr(series, name)
         if of_train != of_series:
             raise InputError(
-                f"train has {name} {of_train!r} and series {of_series!r}; expected the same. Take both from one "
+                f"series: got {name} {of_series!r}; expected {of_train!r}, as train has. Take both from one "
                 "WindowedSeries.split."
             )
 
@@ -155,6 +157,7 @@ def _mean(total: Floats, count: Floats) -> Floats:
 def _node_means(total: Floats, count: Floats) -> Floats:
     """The mean of each node, ``[N]``; for a node without observations, the mean over all nodes."""
     means = _mean(total.sum(0), count.sum(0))
+    # The mean over all nodes is 0 if nothing is observed at all.
     return np.where(np.isnan(means), total.sum() / max(count.sum(), 1.0), means)
 
 

@@ -76,6 +76,7 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
         InputError: if the split is empty, a label is out of range, or the classes are not the model's.
         DataError: if a logit is NaN or infinite.
     """
+    # Imported here, because torchmetrics takes a second to import.
     from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
     check_classes(model, clips, "clips")
@@ -115,6 +116,7 @@ def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor
         InputError: if the output is not one logit per sample and class.
         DataError: if a logit is NaN or infinite.
     """
+    # A model without parameters has no device of its own and stays on the CPU.
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     parts: list[torch.Tensor] = []
     was_training = model.training
@@ -133,9 +135,9 @@ def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor
     broken = ~torch.isfinite(logits).all(1)
     if broken.any():
         raise DataError(
-            f"the model's logits are NaN or infinite for {int(broken.sum())} of {len(logits)} samples, the first "
-            f"{clips.ids[int(broken.int().argmax())]!r}. Its weights are broken: train it again at a lower rate, or "
-            "load another checkpoint."
+            f"the model's output: got NaN or infinite logits for {int(broken.sum())} of {len(logits)} samples, the "
+            f"first {clips.ids[int(broken.int().argmax())]!r}; expected finite ones. The weights are broken: train "
+            "the model again at a lower rate, or load another checkpoint."
         )
     return logits
 
@@ -155,6 +157,7 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
     share, weight = successes / trials, z * z / trials
     middle = (share + weight / 2) / (1 + weight)
     half = z / (1 + weight) * (share * (1 - share) / trials + weight / (4 * trials)) ** 0.5
+    # At 0 and 1 rounding may lead out of [0, 1] by the last bit.
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -175,14 +178,15 @@ def check_classes(model: nn.Module, clips: "Clips", name: str) -> None:
             f"{name}: got no samples; expected at least one. Does the split exist, and did `stexplain data prepare` "
             "keep any?"
         )
+    # One class alone is always right: there would be nothing to learn or to explain.
     if len(classes) < 2:
-        raise InputError(f"{name}: got {len(classes)} class; expected at least 2.")
+        raise InputError(f"{name}: got {len(classes)} class; expected at least 2. List all classes in the card.")
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if outside.size:
         first = int(outside[0])
         raise InputError(
             f"{name}: got {outside.size} labels outside 0 to {len(classes) - 1}, the first {int(labels[first])} of "
-            f"sample {clips.ids[first]!r}. Does the card list every class of the data?"
+            f"sample {clips.ids[first]!r}; expected none. Does the card list every class of the data?"
         )
     count, names = getattr(model, "classes", None), getattr(model, "class_names", None)
     if isinstance(count, int) and count != len(classes):
@@ -191,6 +195,7 @@ def check_classes(model: nn.Module, clips: "Clips", name: str) -> None:
             "classes."
         )
     if names is not None and list(names) != classes:
+        # None if one list is the beginning of the other.
         differs = next((pair for pair in zip(names, classes, strict=False) if pair[0] != pair[1]), None)
         what = f"{differs[1]!r} in the place of {differs[0]!r}" if differs else f"{len(classes)} for {len(names)}"
         raise InputError(f"{name}: got {what}; expected the model's classes. Train on this data, or load its model.")
@@ -203,7 +208,7 @@ def check_classes(model: nn.Module, clips: "Clips", name: str) -> None:
 
 
 def check_logits(logits: torch.Tensor, samples: int, classes: list[str]) -> None:
-    """Refuses an output that is not one logit per sample and class."""
+    """Refuses a model's output that is not one logit per sample and class."""
     if tuple(logits.shape) != (samples, len(classes)):
         raise InputError(
             f"the model's output: got shape {tuple(logits.shape)}; expected {(samples, len(classes))} for {samples} "

@@ -50,6 +50,7 @@ class History:
             >>> History((epoch,), selected_epoch=1, stopped_early=False).to_frame().loc[0, "loss"]
             np.float64(2.3)
         """
+        # A column that is None throughout would be of objects: as floats, None becomes NaN.
         frame = pd.DataFrame([asdict(epoch) for epoch in self.epochs], columns=[field.name for field in fields(Epoch)])
         return frame.astype({"accuracy": float, "validation_loss": float, "validation_accuracy": float})
 
@@ -129,9 +130,11 @@ def fit(
         with tempfile.TemporaryDirectory() as folder:
             path = job.path or Path(folder) / CHECKPOINT
             fabric.launch(Spawned(replace(job, path=path)))
+            # The optimizer only receives its part of the file, and is dropped: training is over.
             state = load_state(path, model, make_optimizer(recipe, model.parameters()), job.fingerprint)
     selected_epoch = selected(model, state, recipe)
     model.eval()
+    # Explainers and evaluation preprocess raw samples by the recipe that they find on the model.
     model.recipe = recipe  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
     if isinstance(job.task, Classification):
         model.class_names = list(job.task.train.classes)  # type: ignore[assignment]  # torch types a module's attributes as Tensor or Module
@@ -155,6 +158,7 @@ def _checked_job(
         raise InputError(f"validation: got None; expected a split, because the recipe has {option}. Give `validation`.")
     if seed < 0 or devices < 1:
         raise InputError(f"seed, devices: got {seed} and {devices}; expected at least 0 and 1.")
+    # Each process takes an equal share of a batch.
     if recipe.batch % devices:
         raise InputError(f"devices: got {devices}; expected a divisor of the recipe's batch of {recipe.batch}.")
     # Before the fingerprint: the scaler's buffers are part of the model.
@@ -173,6 +177,7 @@ def _checked_job(
 
 def _model_fingerprint(model: nn.Module) -> dict[str, Any]:
     """Class, size, tensor shapes and graph of the model, as JSON; not its weights, which training changes."""
+    # As one hash: a line for each tensor would fill the message about a difference.
     tensors = [(name, list(tensor.shape), str(tensor.dtype)) for name, tensor in model.state_dict().items()]
     graph = getattr(model, "graph", None)
     return {

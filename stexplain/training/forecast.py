@@ -34,6 +34,7 @@ class Estimate(NamedTuple):
     high: float
 
 
+# Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
 @dataclass(frozen=True, eq=False)
 class ForecastEvaluation:
     """Errors of n windows at H horizons, as sums, so that every metric is over the whole split and not per batch.
@@ -78,7 +79,7 @@ class ForecastEvaluation:
 
     @property
     def horizons(self) -> int:
-        """H."""
+        """The number of horizons, H."""
         return int(self.absolute.shape[1])
 
     @property
@@ -179,6 +180,7 @@ class ForecastEvaluation:
         count = self.relative_count if metric == "mape" else self.count
         if isinstance(horizon, slice):
             return total, count.astype(np.float64)
+        # A slice of one horizon keeps the axis, so that both cases are summed over it.
         at = slice(None) if horizon is None else slice(horizon - 1, horizon)
         return total[:, at].sum(1), count[:, at].sum(1).astype(np.float64)
 
@@ -240,11 +242,14 @@ def forecast_errors(
         broken = ~torch.isfinite(error).flatten(1).all(1)
         if broken.any():
             raise DataError(
-                f"the forecast is NaN or infinite for the window {windows.ids[int(broken.int().argmax())]!r}. Are the "
-                "model's weights broken? Train it again, at a lower rate."
+                "the forecast: got values that are NaN or infinite for the window "
+                f"{windows.ids[int(broken.int().argmax())]!r}; expected finite ones. Are the model's weights broken? "
+                "Train it again, at a lower rate."
             )
+        # float64 throughout: a split has millions of targets, whose float32 sum would lose digits.
         size = windows.y.double().abs()
         large_enough = observed & (size > NEAR_ZERO)
+        # `where` computes both branches: the clamp keeps the one that is dropped from dividing by zero.
         relative_error = torch.where(large_enough, error / size.clamp(min=NEAR_ZERO), 0.0)
         sums = (error, error**2, observed, relative_error, large_enough)
         # Summed over nodes: [B, H, N] -> [B, H].
@@ -271,6 +276,7 @@ def time_blocks(series: "WindowedSeries") -> tuple[NDArray[np.int64], str]:
         array([0, 0, 0, 1, 1, 1, 2, 2])
     """
     if series.time is not None:
+        # The inverse of `unique` numbers the days from 0 in order of time.
         days = series.time.normalize()[series.starts]
         names, blocks = np.unique(days.to_numpy(), return_inverse=True)
         if len(names) >= FEWEST_DAYS:
@@ -304,6 +310,7 @@ def _ratio(metric: Metric, total: Floats, count: Floats) -> Floats:
 
 
 def _estimate(value: float, drawn: Floats) -> Estimate:
+    # A resample that drew no observed target has no metric.
     present = drawn[~np.isnan(drawn)]
     low, high = np.quantile(present, [0.025, 0.975]) if len(present) else (np.nan, np.nan)
     return Estimate(value, float(low), float(high))

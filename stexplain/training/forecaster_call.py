@@ -32,6 +32,7 @@ class ForecasterCall:
     @classmethod
     def of(cls, model: nn.Module) -> "ForecasterCall":
         """Reads the model's `inputs` and `outputs`; default: ``"b m t n c"`` and ``"b t n"``."""
+        # Of `forward`, because a module's own call takes anything.
         taken = inspect.signature(model.forward).parameters
         masks = tuple(name for name in ("valid", "observed") if name in taken)
         return cls(
@@ -66,6 +67,7 @@ class ForecasterCall:
 
 
 def _model_attribute(model: nn.Module, name: str, default: str) -> str:
+    # Only text is a layout: a model may have a submodule of this name.
     value = getattr(model, name, None)
     return value if isinstance(value, str) else default
 
@@ -100,6 +102,7 @@ def check_series(model: nn.Module, series: "WindowedSeries", name: str) -> None:
         "target_channel": series.target_channel,
     }
     for field, size in sizes.items():
+        # Only numbers are sizes: `window` may be a submodule or a tensor in another's model.
         own = getattr(model, field, None)
         if isinstance(own, int) and own != size:
             raise InputError(

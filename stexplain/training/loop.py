@@ -118,11 +118,15 @@ def _train_epoch(
     epoch, recipe = len(state.epochs), job.recipe
     model.train()
     began = saved = time.perf_counter()
+    # A resumed epoch goes on from the time that it took before.
     before = state.seconds
     for batch in _batches(job, epoch, state.step, fabric.global_rank, fabric.world_size):
         rate = rate_at(recipe, epoch * job.steps + state.step, job.steps)
+        # Set afresh at every step: there is no scheduler whose state a checkpoint would have to hold.
         for group in optimizer.param_groups:
             group["lr"] = rate
+        # Seeded by the step, so that a resumed run draws the same dropout; by the rank, so that processes
+        # draw different ones.
         torch.manual_seed(_seed(DROPOUT, job.seed, epoch, state.step, fabric.global_rank))
         batch = batch.to(fabric.device)
         step = job.task.step(model, batch)
@@ -133,6 +137,7 @@ def _train_epoch(
         sums = cast(torch.Tensor, fabric.all_reduce(sums, reduce_op="sum"))
         total, counted, correct_count, samples = sums.tolist()
         if not np.isfinite(total):
+            # Before the optimizer's step: the weights, and the last checkpoint, are not broken yet.
             raise _broken("the loss is", epoch, state.step, job, rate)
         optimizer.zero_grad()
         # DDP averages the gradients over processes: these weights turn that average into the mean over the whole batch,
@@ -151,6 +156,7 @@ def _train_epoch(
         now = time.perf_counter()
         state.seconds = before + now - began
         bar.step(state)
+        # After the last step the finished epoch is saved, with its validation.
         if job.path and fabric.is_global_zero and state.step < job.steps and now - saved >= job.save_every:
             save_state(job.path, state, job.model, optimizer, job.fingerprint)
             saved = now
@@ -160,6 +166,7 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
     """Validates, and records the epoch."""
     epoch, recipe = len(state.epochs), job.recipe
     rate = rate_at(recipe, (epoch + 1) * job.steps - 1, job.steps)
+    # The losses do not show whether the last step broke the weights.
     if not all(bool(torch.isfinite(tensor).all()) for tensor in job.model.parameters()):
         raise _broken("a weight is", epoch, job.steps - 1, job, rate)
     if not state.count:
@@ -167,6 +174,7 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
     began = time.perf_counter()
     # By one process: batch statistics may differ between them, and its weights are those that are saved.
     validation: Validation | None = job.task.validate(job.model) if fabric.is_global_zero else None
+    # To all processes, which must agree on when patience ends.
     validation = fabric.broadcast(validation)
     record = Epoch(
         epoch=epoch + 1,
@@ -179,6 +187,7 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
         samples_per_second=state.samples / state.seconds,
     )
     if state.finish_epoch(record, recipe.patience, job.task.score) and recipe.select == "best":
+        # Copies, as training goes on in the same tensors.
         state.best_weights = {name: value.detach().clone() for name, value in job.model.state_dict().items()}
     if job.path and fabric.is_global_zero:
         save_state(job.path, state, job.model, optimizer, job.fingerprint)
@@ -187,6 +196,7 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
 def _batches(job: Job, epoch: int, done: int, rank: int, processes: int) -> Iterator[Batch]:
     """One process's shares of an epoch's remaining batches; a thread prepares the next one in the background."""
     order = np.random.default_rng([ORDER, job.seed, epoch]).permutation(len(job.task))
+    # Sizes differ by at most one: a last batch of few samples would give a gradient of much noise.
     parts = np.array_split(order, job.steps)
 
     def prepared(step: int) -> Batch:
@@ -212,6 +222,7 @@ def _share(indices: NDArray[np.int64], rank: int, processes: int) -> NDArray[np.
         [[7, 9], [8, 7]]
     """
     size = -(-len(indices) // processes) * processes
+    # np.resize repeats the array from its start where it is too short.
     return np.resize(indices, size)[rank::processes]
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write
 
+# Counts up when the layout of the file changes, so that an older file is refused and not misread.
 FORMAT = 3
 Tensors = dict[str, torch.Tensor]
 
@@ -130,6 +131,7 @@ def save_state(
 
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in (state.best_weights or {}).items()}
+    # Optimizers number the parameters; a buffer that is not in use may be None, which the format cannot hold.
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items() if value is not None}
     numbers = {name: value for name, value in vars(state).items() if name not in ("epochs", "best_weights")}
@@ -146,7 +148,7 @@ def save_state(
 def load_state(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: Mapping[str, Any]
 ) -> TrainingState:
-    """Reads where a training stands into the model and the optimizer.
+    """Reads a checkpoint into the model and the optimizer, and returns the state of the training.
 
     Raises:
         DataError: if the file is broken.
@@ -170,6 +172,7 @@ def load_state(
             + "; ".join(f"{key} is {saved} there, {now} here" for key, saved, now in differences)
             + ". Give another folder as `out`, or remove the file to start over."
         )
+    # After all checks: a file that is refused changes nothing.
     model.load_state_dict(_under("model.", tensors))
     _load_optimizer(optimizer, _under("optimizer.", tensors))
     numbers = header["state"]
@@ -186,9 +189,11 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
         index, name = key.split(".", 1)
         parameter = parameters[int(index)]
         # Another memory layout would change the order of sums, and so the last bits of the weights.
+        # Counters of steps have another shape, and no layout to follow.
         if tensor.shape == parameter.shape:
             tensor = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
         state.setdefault(int(index), {})[name] = tensor
+    # Rates and options come from the recipe, which the fingerprint holds equal.
     optimizer.load_state_dict({"state": state, "param_groups": fresh["param_groups"]})
 
 

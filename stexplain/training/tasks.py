@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
     from stexplain.data.windows import WindowBatch
 
+# Samples at a time in validation, which keeps no gradients; this bounds memory and changes no number beyond rounding.
 VALIDATION_BATCH = 64
 
 
@@ -76,7 +77,7 @@ class Task(Protocol):
         ...
 
     def fingerprint(self) -> dict[str, Any]:
-        """What distinguishes this data from other data, as JSON."""
+        """The identity of the data, as JSON: a checkpoint of a training on other data is refused."""
         ...
 
 
@@ -100,11 +101,13 @@ class Classification:
         if validation is not None:
             check_classes(model, validation, "validation")
             self.validation = validation.with_recipe(recipe)
+            # In the same order too: a label is an index into the classes.
             if list(validation.classes) != list(train.classes):
                 raise InputError(
                     "validation: got other classes than train; expected the same. Take both from one dataset and "
                     "protocol."
                 )
+            # Accuracy on samples that were trained on would select the epoch that overfits most.
             if shared := set(validation.ids) & set(train.ids):
                 raise InputError(
                     f"validation: got {len(shared)} samples of train, such as {min(shared)!r}; expected none. Take two "
@@ -124,6 +127,7 @@ class Classification:
         # Before the loss: cross_entropy would broadcast or fail without saying what is wrong.
         check_logits(logits, len(batch), self.train.classes)
         correct = (logits.detach().argmax(1) == batch.label).sum()
+        # The count as a tensor: the loop sums it over processes in one call with the others.
         return Step(cross_entropy(logits, batch.label), torch.full_like(correct, len(batch)), correct)
 
     def validate(self, model: nn.Module) -> Validation | None:
@@ -258,6 +262,7 @@ def _check_apart(train: "WindowedSeries", validation: "WindowedSeries") -> None:
 
 def _samples(clips: "Clips") -> dict[str, Any]:
     labelled = "\n".join(f"{name}\t{label}" for name, label in zip(clips.ids, clips.labels, strict=True))
+    # Labels too: a card may be edited between two calls.
     return {"card": getattr(clips.card, "name", None), "count": len(clips), "ids": _hash(labelled.encode())}
 
 

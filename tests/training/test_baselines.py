@@ -83,7 +83,7 @@ def test_wrong_calls_are_named() -> None:
     train, _, test = series(speeds(200)).split()
     with pytest.raises(InputError, match="got no times"):
         historical_average(train, test)
-    with pytest.raises(InputError, match="train has nodes 4 and series 3"):
+    with pytest.raises(InputError, match="series: got nodes 3; expected 4, as train has"):
         persistence(train, series(speeds()[:, :3], graph=None))
     with pytest.raises(InputError, match="does not divide a day"):
         historical_average(*series(speeds(200), every="7min").split()[::2])

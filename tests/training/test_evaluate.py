@@ -73,7 +73,7 @@ def test_broken_weights_are_named() -> None:
     model = Probe(3)
     with torch.no_grad():
         model.last.weight.fill_(float("nan"))
-    with pytest.raises(DataError, match="NaN or infinite for 24 of 24 samples, the first 'clip0'"):
+    with pytest.raises(DataError, match="got NaN or infinite logits for 24 of 24 samples, the first 'clip0'"):
         evaluate(model, StandInClips())  # type: ignore[arg-type]
 
 
