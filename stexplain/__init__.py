@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stexplain import errors as errors
     from stexplain import metrics as metrics
     from stexplain import viz as viz
-    from stexplain.bench.run import bench as bench
+    from stexplain.bench.runner import bench as bench
     from stexplain.checks.selftest import selftest as selftest
     from stexplain.data import Batch as Batch
     from stexplain.data import Clips as Clips

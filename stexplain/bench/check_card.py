@@ -1,6 +1,5 @@
-"""Checks a dataset's card folder, the user's own above all: everything that is wrong with it, in words."""
+"""Checks the card and the experiment in a dataset's folder, the user's own above all, and reports every problem."""
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,23 +8,20 @@ from typing import Any
 
 from scipy.sparse.csgraph import connected_components
 
-from stexplain.bench.comparison_experiment import comparison_experiment
-from stexplain.bench.experiment import experiment
-from stexplain.bench.forecast_experiment import forecast_experiment
-from stexplain.bench.run import KINDS
-from stexplain.cards import DatasetCard, Protocol, SeriesCard, any_card, card_path, import_object, model_card
+from stexplain.bench.experiment import load_experiment
+from stexplain.cards import DatasetCard, Protocol, SeriesCard, any_card, card_path, import_object
 from stexplain.errors import CardError, StexplainError, suggest
 from stexplain.graph import STGraph
 
 
 @dataclass(frozen=True)
 class CardReport:
-    """What was found in a card's folder.
+    """The problems and warnings of a card's folder.
 
     Attributes:
         path: of the card's file.
-        problems: what keeps the card from being used.
-        warnings: what may be meant so.
+        problems: errors, with which the card cannot be used.
+        warnings: what is unusual, but may be intended.
     """
 
     path: Path
@@ -47,17 +43,19 @@ class CardReport:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.path}: {f'{len(self.problems)} to mend' if self.problems else 'nothing to mend'}"]
-        lines += [f"  mend:  {text}" for text in self.problems]
-        lines += [f"  note:  {text}" for text in self.warnings]
+        count = len(self.problems)
+        found = f"{count} problem{'s' if count > 1 else ''}" if count else "no problems"
+        lines = [f"{self.path}: {found}"]
+        lines += [f"  problem:  {text}" for text in self.problems]
+        lines += [f"  warning:  {text}" for text in self.warnings]
         return "\n".join(lines)
 
 
 def check_card(folder: str | Path) -> CardReport:
     """Checks a dataset's card and the experiment beside it.
 
-    A card that is not valid TOML, or has fields that are missing or unknown, is told field by field; what its fields
-    say is checked once they are valid.
+    Fields that are missing, unknown or of a wrong type are reported first, all of them; what the fields say is checked
+    once they are valid.
 
     Args:
         folder: the card's folder or file, or the name of a card.
@@ -67,7 +65,7 @@ def check_card(folder: str | Path) -> CardReport:
 
     Example:
         >>> print(check_card("ntu"))
-        /.../datasets/ntu/card.toml: nothing to mend
+        /.../datasets/ntu/card.toml: no problems
     """
     path = card_path("datasets", folder)
     problems: list[str] = []
@@ -80,7 +78,7 @@ def check_card(folder: str | Path) -> CardReport:
         wrong = list(_graph(card))
         problems += [*wrong, *_classes(card), *_protocols(card)]
         # A graph with a wrong edge cannot be made, so it cannot be looked at.
-        warnings += [] if wrong else _apart(card)
+        warnings += [] if wrong else _components(card)
         problems += _module(card, "reader", card.reader, ("find", "read"))
     else:
         problems += _module(card, "reader", card.reader, ("read",))
@@ -88,7 +86,9 @@ def check_card(folder: str | Path) -> CardReport:
         problems += _module(card, "planted", card.planted, ("generate",))
     problems += _experiment(card)
     if card.name != path.parent.name and path.name == "card.toml":
-        warnings.append(f"name is {card.name!r}, the folder {path.parent.name!r}: it is found by the folder's name.")
+        warnings.append(
+            f"name is {card.name!r}, the folder {path.parent.name!r}: cards are found by the folder's name."
+        )
     return CardReport(path, tuple(problems), tuple(warnings))
 
 
@@ -100,24 +100,25 @@ def _lines(error: StexplainError) -> list[str]:
 
 def _graph(card: DatasetCard) -> Iterator[str]:
     part = card.graph
-    known, told = set(part.nodes), False
+    known, wrong = set(part.nodes), False
     for source, target in part.edges:
         for name in (source, target):
             if name not in known:
-                told = True
-                yield f"graph.edges: [{source!r}, {target!r}] names the unknown node {name!r}. {suggest(name, known)}"
+                wrong = True
+                hint = suggest(name, known)
+                yield f"graph.edges: got [{source!r}, {target!r}]; there is no node {name!r}. {hint}"
     for name, count in Counter(part.nodes).items():
         if count > 1:
-            told = True
-            yield f"graph.nodes: {name!r} is there {count} times. Names must be unique."
-    if not told:
+            wrong = True
+            yield f"graph.nodes: got {name!r} {count} times; names must be unique."
+    if not wrong:
         try:
             STGraph.from_card(card)
         except StexplainError as error:
             yield str(error)
 
 
-def _apart(card: DatasetCard) -> Iterator[str]:
+def _components(card: DatasetCard) -> Iterator[str]:
     graph = STGraph.from_card(card)
     count, label = connected_components(graph.to_scipy(), directed=False)
     if count > 1:
@@ -125,8 +126,8 @@ def _apart(card: DatasetCard) -> Iterator[str]:
         largest = max(sizes, key=lambda number: sizes[number])
         name = next(node for node, number in zip(graph.nodes, label, strict=True) if number != largest)
         yield (
-            f"graph: it falls into {count} parts that no edge joins; {name!r} is outside of the largest. "
-            "No convolution carries anything from one to another."
+            f"graph: it has {count} components; {name!r} is outside the largest. "
+            "No convolution passes messages between components."
         )
 
 
@@ -134,12 +135,12 @@ def _classes(card: DatasetCard) -> Iterator[str]:
     for what, values in (("id", [entry.id for entry in card.classes]), ("name", card.class_names)):
         for value, count in Counter(values).items():
             if count > 1:
-                yield f"classes: the {what} {value!r} is there {count} times. Each class needs its own."
+                yield f"classes: got the {what} {value!r} {count} times; each class needs its own."
     for entry in card.classes:
         if entry.instances > card.axes.instances:
             yield f"classes: {entry.name!r} has {entry.instances} instances; axes.instances is {card.axes.instances}."
     if not card.classes:
-        yield "classes: there is none. Give each a [[classes]] with id and name."
+        yield "classes: there is none. Give each class a table [[classes]] with id and name."
 
 
 def _protocols(card: DatasetCard) -> Iterator[str]:
@@ -173,7 +174,7 @@ def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tu
     except StexplainError as error:
         yield f"{field}: {error}"
         return
-    except Exception as error:  # whatever a user's own module raises as it is imported
+    except Exception as error:  # a user's own module may raise anything as it is import_object
         yield f"{field}: {path!r} could not be imported: {type(error).__name__}: {error}"
         return
     for name in functions:
@@ -182,38 +183,11 @@ def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tu
 
 
 def _experiment(card: DatasetCard | SeriesCard) -> Iterator[str]:
-    path = card.path.with_name("experiment.toml")
-    if not path.is_file():
+    """What is wrong with the experiment beside the card: its runs, and the options of every stage."""
+    if not card.path.with_name("experiment.toml").is_file():
         return
     try:
-        said = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        yield f"experiment.toml: it could not be read as TOML: {error}."
-        return
-    kind = str(said.get("kind", KINDS[0]))
-    if kind not in KINDS:
-        yield f"experiment.toml: kind is {kind!r}. {suggest(kind, KINDS)}"
-        return
-    wanted = SeriesCard if kind == "forecast" else DatasetCard
-    if not isinstance(card, wanted):
-        which = "recordings" if wanted is SeriesCard else "a series"
-        yield f"experiment.toml: kind is {kind!r}, which is not for a card of {which}."
-        return
-    try:
-        if isinstance(card, SeriesCard):
-            forecast = forecast_experiment(path)
-            named = [(model, [forecast.recipes.planted, forecast.recipes.real]) for model in forecast.models]
-        elif kind == "comparison":
-            named = [(run.model, [run.recipe]) for run in comparison_experiment(path).runs]
-        else:
-            asked = experiment(card, path)
-            named = [(run.model, [asked.recipes.planted, asked.recipes.real]) for run in asked.runs]
+        load_experiment(card.path, card)
     except StexplainError as error:
-        yield from (f"experiment.toml: {line}" for line in _lines(error))
-        return
-    for model, recipes in named:
-        for recipe in recipes:
-            try:
-                model_card(model).recipe(recipe)
-            except StexplainError as error:
-                yield f"experiment.toml: {error}"
+        path = str(card.path.with_name("experiment.toml"))
+        yield from (f"experiment.toml: {line.removeprefix(path).lstrip(': ')}" for line in _lines(error))

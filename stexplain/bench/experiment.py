@@ -1,116 +1,241 @@
-"""What an experiment is: runs, masking and figures, as `experiment.toml` beside the dataset's card."""
+"""From an experiment's TOML to runs and stages, all of it checked before any work begins."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any
 
-from pydantic import Field
+from stexplain.bench.run import Run, Task, task_of
+from stexplain.bench.stage import Stage
+from stexplain.bench.stages import stage_types
+from stexplain.cards import DatasetCard, ModelCard, SeriesCard, any_card, model_card
+from stexplain.cards.experiment import ExperimentCard, RunPart, experiment_card, experiment_path
+from stexplain.cards.files import read_part
+from stexplain.errors import CardError, InputError, StexplainError, suggest, unknown
 
-from stexplain.cards import Count, DatasetCard, Part, read_toml
-from stexplain.errors import CardError, suggest
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Run(Part):
-    """One trained model: a protocol of the dataset's card and a model card's name."""
-
-    protocol: str
-    model: str
-
-    @property
-    def name(self) -> str:
-        """What the run is called, and its folder."""
-        return f"{self.protocol}/{self.model}"
+AnyDataset = DatasetCard | SeriesCard
 
 
-class Recipes(Part):
-    """Which recipe of the model cards is used on planted data, and which on the dataset itself."""
-
-    planted: str
-    real: str
-
-
-class Masking(Part):
-    """The test of faithfulness: how many nodes are attenuated, by how much, towards which baselines.
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, ready to run.
 
     Attributes:
-        nodes: how many nodes are in each set.
-        values: the attenuations m of Eq. 7, without 0, which is always measured.
-        baselines: names in `stexplain.data.baselines`; the paper's comes first.
-        clips: at most so many test clips are masked, drawn at random; none: all.
+        path: of its TOML file.
+        card: of the dataset that it runs on where a run names no other.
+        said: what the file says.
+        stages: in the order of the report; those included that others need.
+        added: stage that the file does not list -> the stage that needs it.
     """
 
-    nodes: Count
-    values: list[Share]
-    baselines: list[str]
-    clips: Count | None = None
+    path: Path
+    card: AnyDataset
+    said: ExperimentCard
+    stages: Mapping[str, Stage[Any]]
+    added: Mapping[str, str]
+
+    def order(self, task: Task) -> list[Stage[Any]]:
+        """The stages of a run in the order in which they are computed: after those that they need."""
+        done: dict[str, Stage[Any]] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            if name in path:
+                raise InputError(f"the stages {', '.join([*path, name])} need each other in a circle.")
+            for need in self.stages[name].needs(task):
+                visit(need, (*path, name))
+            done.setdefault(name, self.stages[name])
+
+        for name in self.stages:
+            if name not in self.added:
+                visit(name, ())
+        return list(done.values())
+
+    def runs(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        data: Path | None = None,
+        recipe: str | None = None,
+        seed: int = 0,
+        folder: Path = Path(),
+        progress: bool = False,
+    ) -> list[Run]:
+        """The runs.
+
+        Args:
+            names: only these; none: all.
+            data: of the experiment's own dataset; none: its generated data.
+            recipe: of the model cards; none: as the experiment says.
+            seed: of everything random.
+            folder: that holds the folders of the runs.
+            progress: whether progress bars are shown.
+
+        Raises:
+            InputError: for an unknown run or recipe, or where data is missing.
+        """
+        known = {part.title: part for part in self.said.runs}
+        for name in names or ():
+            if name not in known:
+                raise unknown("run", name, known)
+        return [self._run(known[name], data, recipe, seed, folder, progress) for name in names or known]
+
+    def check(self, runs: Sequence[Run]) -> None:
+        """Checks the options of stages against runs on their own data, such as one without planted events.
+
+        Raises:
+            CardError: with a line per problem.
+        """
+        _raise(self.path, [problem for run in runs for problem in _stage_problems(self.stages, run)])
+
+    def _run(
+        self, part: RunPart, data: Path | None, recipe: str | None, seed: int, folder: Path, progress: bool
+    ) -> Run:
+        card = self.card if part.card is None else any_card(part.card)
+        own = data if part.card is None else None
+        if own is None and card.planted is None:
+            raise InputError(
+                f"the dataset {card.name!r} has no planted data. Give its files: --data DIR\n"
+                f"How to get them: {card.obtain.strip()}"
+            )
+        model = model_card(part.model)
+        name = recipe or self.recipe(part, planted=own is None)
+        if part.epochs is not None:
+            changed = model.recipe(name).model_copy(update={"epochs": part.epochs})
+            model = model.model_copy(update={"recipes": {**model.recipes, name: changed}})
+        model.recipe(name)  # a recipe that does not exist is reported before hours of work, not after
+        return Run(
+            name=part.title,
+            card=card,
+            data=own,
+            protocol=part.protocol or "",
+            model_card=model,
+            recipe_name=name,
+            seed=seed,
+            folder=folder / part.title,
+            progress=progress,
+            published=part.published,
+        )
+
+    def recipe(self, part: RunPart, *, planted: bool) -> str:
+        """The name of a run's training recipe."""
+        recipes = self.said.recipes
+        if part.recipe is None and recipes is None:
+            raise CardError(f"{self.path}: the run {part.title!r} has no recipe. Give it one, or a table [recipes].")
+        return part.recipe or (recipes.planted if planted else recipes.real)  # type: ignore[union-attr]  # above
 
 
-class Figures(Part):
-    """What the figures show.
-
-    Attributes:
-        clips: classes of which Fig. 1 shows a clip.
-        nodes: the order of the nodes in Figs. 2-4; empty: the card's.
-        classes: the order of the classes, as ids of the card; empty: the card's.
-    """
-
-    clips: list[str]
-    nodes: list[str] = Field(default_factory=list)
-    classes: list[int | str] = Field(default_factory=list)
-
-
-class Published(Part):
-    """What the paper prints for a run, where it is known; shares are in [0, 1]."""
-
-    accuracy: Share | None = None
-    accuracy_unmasked: Share | None = None
-    faithfulness: float | None = None
-    faithfulness_recomputed: float | None = None
-    contrastivity: float | None = None
-    note: str = ""
-
-
-class Experiment(Part):
-    """An experiment, as its TOML file says it."""
-
-    kind: Literal["recognition"] = "recognition"
-    title: str
-    question: str
-    citation: str
-    runs: list[Run]
-    recipes: Recipes
-    masking: Masking
-    figures: Figures
-    published: dict[str, Published] = Field(default_factory=dict)
-    paper_note: str = ""
-
-
-def experiment(card: DatasetCard, path: Path | None = None) -> Experiment:
-    """The experiment on a dataset.
+def load_experiment(experiment: "str | Path", card: "str | Path | AnyDataset | None" = None) -> Experiment:
+    """The experiment beside a dataset's card.
 
     Args:
-        card: of the dataset.
-        path: of the `experiment.toml`; default: the one beside the card.
+        experiment: the name of the card, or its path.
+        card: of the dataset to run it on; none: that card.
 
     Raises:
-        CardError: where it cannot be read, or names a protocol, class or node that the card lacks.
+        CardError: where it is missing, or says something impossible: every problem in a line.
 
     Example:
-        >>> from stexplain.cards import dataset_card
-        >>> [run.name for run in experiment(dataset_card("ntu")).runs]
-        ['xsub/stgcn10', 'xview/stgcn10', 'xsub/stgcn7']
+        >>> found = load_experiment("ntu")
+        >>> [stage.name for stage in found.order("classification")][:3]
+        ['train', 'accuracy', 'examples']
+        >>> load_experiment("roads").added
+        {}
     """
-    path = card.path.with_name("experiment.toml") if path is None else path
-    found = read_toml(path, Experiment)
-    names = {"protocol": card.protocols, "class": card.class_names, "node": card.graph.nodes}
-    asked = [("protocol", run.protocol) for run in found.runs]
-    asked += [("class", name) for name in found.figures.clips] + [("node", name) for name in found.figures.nodes]
-    for kind, name in asked:
-        if name not in names[kind]:
-            raise CardError(f"{path} names the {kind} {name!r}, which the card lacks. {suggest(name, names[kind])}")
-    ids = {entry.id for entry in card.classes}
-    for wanted in found.figures.classes:
-        if wanted not in ids:
-            raise CardError(f"{path}: figures.classes names {wanted!r}, which is no class id of the card.")
+    path, said = experiment_path(experiment), experiment_card(experiment)
+    if isinstance(card, DatasetCard | SeriesCard):
+        dataset: AnyDataset = card
+    else:
+        dataset = any_card(experiment if card is None else card)
+    problems: list[str] = []
+    stages, added = _stages(path, said, dataset, problems)
+    found = Experiment(path, dataset, said, stages, added)
+    _raise(path, [*problems, *_problems(found)])
     return found
+
+
+def _raise(path: Path, problems: Sequence[str]) -> None:
+    """One error for all problems of a file, where there are some."""
+    found = list(dict.fromkeys(problems))
+    if found:
+        listed = found[0] if len(found) == 1 else f"{len(found)} problems:\n  " + "\n  ".join(found)
+        raise CardError(f"{path}: {listed}")
+
+
+def _stages(
+    path: Path, said: ExperimentCard, card: AnyDataset, problems: list[str]
+) -> tuple[dict[str, Stage[Any]], dict[str, str]]:
+    """The stages that the file lists, and before each those that it needs and the file does not list."""
+    types = stage_types()
+    tasks = sorted({task_of(card if run.card is None else any_card(run.card)) for run in said.runs})
+    stages: dict[str, Stage[Any]] = {}
+    added: dict[str, str] = {}
+
+    def add(name: str, needed_by: str = "") -> None:
+        if name in stages:
+            return
+        if name not in types:
+            problems.append(f"stages.{name}: there is no such stage. {suggest(name, types)}")
+            return
+        kind = types[name]
+        refused = [task for task in tasks if task not in kind.tasks]
+        if refused and not needed_by:
+            problems.append(
+                f"stages.{name}: is for {' and '.join(kind.tasks)}; the experiment has runs of {refused[0]}. Remove it."
+            )
+            return
+        try:
+            options = read_part(said.stages.get(name, {}), kind.Options, source=path, at=f"stages.{name}")
+        except CardError as error:
+            problems.extend(line.strip() for line in str(error).split("\n")[1:])
+            return
+        stage = kind(options)
+        for need in dict.fromkeys(need for task in tasks if task in kind.tasks for need in stage.needs(task)):
+            if need not in said.stages:
+                add(need, name)
+        stages[name] = stage
+        if needed_by:
+            added[name] = needed_by
+
+    for name in said.stages:
+        add(name)
+    return stages, added
+
+
+def _problems(experiment: Experiment) -> Iterator[str]:
+    """What is wrong with the runs, and with the options of stages for each of them."""
+    published = {name for stage in experiment.stages.values() for name in stage.published}
+    for part in experiment.said.runs:
+        where = f"runs.{part.title}"
+        try:
+            card = experiment.card if part.card is None else any_card(part.card)
+            model = model_card(part.model)
+        except CardError as error:
+            yield f"{where}: {error}"
+            continue
+        yield from (f"{where}: {problem}" for problem in _run_problems(experiment, part, card, model))
+        for name in part.published:
+            if name not in published:
+                yield f"{where}.published: no stage shows {name!r}. {suggest(name, published)}"
+        run = Run(part.title, card, None, part.protocol or "", model, "", published=part.published)
+        yield from _stage_problems(experiment.stages, run)
+
+
+def _stage_problems(stages: Mapping[str, Stage[Any]], run: Run) -> Iterator[str]:
+    for stage in stages.values():
+        if run.task in stage.tasks:
+            yield from (f"stages.{stage.name}.{problem}" for problem in stage.check(run))
+
+
+def _run_problems(experiment: Experiment, part: RunPart, card: AnyDataset, model: ModelCard) -> Iterator[str]:
+    if isinstance(card, SeriesCard):
+        if part.protocol:
+            yield f"protocol: got {part.protocol!r}; the series {card.name!r} is split by time. Remove it."
+    elif part.protocol not in card.protocols:
+        hint = suggest(part.protocol or "", card.protocols)
+        yield f"protocol: got {part.protocol!r}, which the card {card.name!r} lacks. {hint}"
+    for planted in (True, False):
+        try:
+            model.recipe(experiment.recipe(part, planted=planted))
+        except StexplainError as error:
+            yield str(error)
+            return

@@ -1,89 +1,134 @@
-"""Runs the experiment that lies beside a dataset's card, of whatever kind it is."""
+"""A run: one model, trained by one recipe on one dataset, and the folder that keeps it."""
 
-import tomllib
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from stexplain.cards import DatasetCard, card_names, card_path
-from stexplain.errors import CardError, suggest
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Task as ProgressTask
+from rich.text import Text
+from torch import nn
 
-KINDS = ("recognition", "forecast", "comparison")
-"""What an experiment may be: each is a module of this package with a function `run`."""
+from stexplain.cards import DatasetCard, ModelCard, Recipe, SeriesCard
+from stexplain.data.clips import Clips
+from stexplain.data.load import load_clips, load_series
+from stexplain.data.series import WindowedSeries
+from stexplain.nn.checkpoint import load_model
+from stexplain.training.daily_average import HistoricalAverage
+
+Task = Literal["classification", "forecasting"]
+CLASSIFICATION: Task = "classification"
+FORECASTING: Task = "forecasting"
+TASKS = (CLASSIFICATION, FORECASTING)
+AnyItem = TypeVar("AnyItem")
 
 
-def bench(
-    experiment: "str | Path | DatasetCard",
-    *,
-    card: "str | Path | DatasetCard | None" = None,
-    data: "str | Path | None" = None,
-    out: "str | Path | None" = None,
-    recipe: str | None = None,
-    runs: Sequence[str] | None = None,
-    seed: int = 0,
-    progress: bool = True,
-    command: str | None = None,
-) -> Path:
-    """Runs an experiment: trains, explains, scores and reports.
+def task_of(card: DatasetCard | SeriesCard) -> Task:
+    """What a model does with a dataset: recordings are classified, series are forecast."""
+    return FORECASTING if isinstance(card, SeriesCard) else CLASSIFICATION
 
-    A folder holds one run. Where it was stopped, the same call goes on from its last finished stage and ends with the
-    same numbers.
 
-    Args:
-        experiment: the name or path of the dataset card beside which the `experiment.toml` lies.
-        card: of the dataset that it is run on; default: that card. Another one needs its `data`, or planted data.
-        data: what the card's reader or a prepared store holds; none: the card's planted data.
-        out: the run folder; default: ``runs/NAME``.
-        recipe: of the model cards; default: as the experiment says, for planted or for real data.
-        runs: only these of the experiment; default: all.
-        seed: of everything random.
+@dataclass(frozen=True)
+class Run:
+    """One model on one dataset.
+
+    Attributes:
+        name: of the run.
+        card: of the dataset.
+        data: the prepared store, or the files of a series; none: generated (planted) data.
+        protocol: the split protocol of recordings; empty for a series.
+        model_card: of the model; its recipe of this name is the run's.
+        recipe_name: of the recipe.
+        seed: of the weights at the start, of training and of everything drawn later.
+        folder: of the run.
         progress: whether progress bars are shown.
-        command: what to note in the results as the command that made them.
-
-    Returns:
-        The run folder, with `results.json`, `report.html`, `log.txt`, `tables/` and `figures/`.
-
-    Raises:
-        CardError: where there is no such card or experiment, or it says something impossible.
-        InputError: for unknown names, or a folder that holds a run of something else.
-        DataError: for broken data.
+        published: what a paper prints for this run.
     """
-    home = experiment.path if isinstance(experiment, DatasetCard) else card_path("datasets", experiment)
-    path = home.with_name("experiment.toml")
-    module = import_module(f"stexplain.bench.{_kind(path, home)}")
-    folder: Path = module.run(
-        path,
-        card=experiment if card is None else card,
-        data=data,
-        out=out,
-        recipe=recipe,
-        runs=runs,
-        seed=seed,
-        progress=progress,
-        command=command,
-    )
-    return folder
+
+    name: str
+    card: DatasetCard | SeriesCard
+    data: Path | None
+    protocol: str
+    model_card: ModelCard
+    recipe_name: str
+    seed: int = 0
+    folder: Path = Path()
+    progress: bool = False
+    published: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """What the model does, see `task_of`."""
+        return task_of(self.card)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the model is trained and what it is given."""
+        return self.model_card.recipe(self.recipe_name)
+
+    @property
+    def selects(self) -> bool:
+        """Whether training looks at the validation split: to keep the best epoch, or to stop early."""
+        return self.recipe.patience is not None or self.recipe.select == "best"
+
+    def clips(self, part: str) -> Clips:
+        """A part of the protocol's split of recordings, such as ``"test"``, sampled by the recipe."""
+        assert isinstance(self.card, DatasetCard)
+        return load_clips(self.card, self.data, f"{self.protocol}/{part}", recipe=self.recipe)
+
+    def windows(self, part: str) -> WindowedSeries:
+        """A part of a series' time, such as ``"test"``; read once."""
+        if part not in self._windows:
+            assert isinstance(self.card, SeriesCard)
+            self._windows[part] = load_series(self.card, self.data, part)
+        return self._windows[part]
+
+    def dataset(self, part: str) -> Clips | WindowedSeries:
+        """A part of the data: clips, or windows of a series."""
+        return self.windows(part) if self.task == FORECASTING else self.clips(part)
+
+    def model(self, folder: str = "") -> nn.Module:
+        """The trained model, or another one that a stage keeps in a folder of the run."""
+        return load_model(self.folder / folder)
+
+    @cached_property
+    def historical_average(self) -> HistoricalAverage:
+        """The mean observation of a series' training split, by node and time of day."""
+        return HistoricalAverage.fit(self.windows("train"))
+
+    @cached_property
+    def _windows(self) -> dict[str, WindowedSeries]:
+        return {}
+
+    def about(self) -> dict[str, Any]:
+        """What the results say of the run beside those of its stages."""
+        protocols = self.card.protocols if isinstance(self.card, DatasetCard) else {}
+        return {
+            "task": self.task,
+            "dataset": self.card.name,
+            "protocol": self.protocol or None,
+            "protocol_title": protocols[self.protocol].title if self.protocol else None,
+            "model": self.model_card.name,
+            "model_title": self.model_card.title,
+            "model_hash": self.model_card.hash,
+            "recipe": self.recipe_name,
+            "recipe_summary": self.recipe.summary,
+            "epochs": self.recipe.epochs,
+            "published": dict(self.published),
+        }
 
 
-def _having() -> list[str]:
-    """The names of the datasets that have an experiment."""
-    return [
-        name for name in card_names("datasets") if card_path("datasets", name).with_name("experiment.toml").is_file()
-    ]
+def tracked(items: Iterable[AnyItem], total: int, what: str, progress: bool) -> Iterator[AnyItem]:
+    """The items, with a progress bar that shows how many a second go by."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, disable=not progress, transient=True) as bar:
+        yield from bar.track(items, total=total, description=what)
 
 
-def _kind(path: Path, card: Path) -> str:
-    try:
-        said: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise CardError(
-            f"the dataset of {card} has no experiment: {path} is missing. Write one beside its card, or run another's "
-            f"on it: `stexplain bench NAME --card {card.parent.name} --data DIR`, NAME one of {', '.join(_having())}."
-        ) from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path} could not be read as TOML: {error}.") from error
-    kind = str(said.get("kind", KINDS[0]))
-    if kind not in KINDS:
-        raise CardError(f"{path} is of the kind {kind!r}. {suggest(kind, KINDS)}")
-    return kind
+class _Rate(ProgressColumn):
+    """How many items a second go by."""
+
+    def render(self, task: ProgressTask) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s")

@@ -43,18 +43,23 @@ EXPERIMENT = """
 title = "Waving, explained"
 question = "Which arm?"
 citation = "none"
-runs = [{ protocol = "xview", model = "small" }]
+node = "joint"
+[[runs]]
+protocol = "xview"
+model = "small"
+published = { faithfulness = 0.5 }
 [recipes]
 planted = "quick"
 real = "quick"
-[masking]
+[stages.accuracy]
+[stages.examples]
+classes = ["left up"]
+[stages.class_importance]
+[stages.faithfulness]
 nodes = 3
 values = [0.5, 1.0]
 baselines = ["zero", "mean"]
-[figures]
-clips = ["left up"]
-[published."xview/small"]
-faithfulness = 0.5
+[stages.localisation]
 """
 
 MODEL = """

@@ -32,24 +32,29 @@ splits = { train = 0.6, validation = 0.1 }
 """
 
 EXPERIMENT = """
-kind = "forecast"
 title = "One road, explained"
 question = "Which sensor?"
 citation = "none"
-models = ["lane-stgcn"]
-horizons = [3, 6]
-steps = 24
+node = "sensor"
+[[runs]]
+model = "lane-stgcn"
 [recipes]
 planted = "quick"
 real = "quick"
-[slowdowns]
+[stages.forecast_error]
+horizons = [3, 6]
+[stages.graph_ablation]
+[stages.events]
 horizon = 3
 fall = 15.0
 count = 12
 shown = 1
-[deletion]
+steps = 24
+[stages.deletion]
 steps = 8
 repeats = 2
+[stages.forecast_masking]
+[stages.event_localisation]
 """
 
 MODEL = """

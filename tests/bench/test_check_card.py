@@ -59,6 +59,13 @@ unit = "mph"
 minutes = 5
 """
 
+RUNS = """
+title = "x"
+question = "x"
+citation = "x"
+runs = [{ protocol = "halves", model = "stgcn2", recipe = "quick" }]
+"""
+
 
 def write(folder: Path, text: str = CARD, *, experiment: str | None = None) -> Path:
     """A card in a folder `mine`, and an experiment."""
@@ -76,7 +83,7 @@ def changed(folder: Path, old: str, new: str, text: str = CARD) -> Path:
 
 
 @pytest.mark.parametrize("name", card_names("datasets"))
-def test_bundled_cards_have_nothing_to_mend(name):
+def test_bundled_cards_have_no_problems(name):
     report = check_card(name)
     assert report.ok, str(report)
     assert not report.warnings
@@ -85,7 +92,7 @@ def test_bundled_cards_have_nothing_to_mend(name):
 def test_a_card_without_fault(tmp_path):
     report = check_card(write(tmp_path))
     assert report.ok
-    assert str(report) == f"{tmp_path / 'mine' / 'card.toml'}: nothing to mend"
+    assert str(report) == f"{tmp_path / 'mine' / 'card.toml'}: no problems"
     assert report.to_dict()["ok"] is True
     assert check_card(write(tmp_path, SERIES)).ok
 
@@ -96,11 +103,11 @@ def test_a_card_without_fault(tmp_path):
         ('title = "Mine"', 'title = "Mine', "is not TOML"),
         ('title = "Mine"', 'titel = "Mine"', "titel: there is no such field. Did you mean 'title'?"),
         ('unit = "m"\n', "", "axes.unit: required, but missing"),
-        ('["hip", "knee"]', '["hipp", "knee"]', "names the unknown node 'hipp'. Did you mean 'hip'?"),
-        ('"foot"]\n', '"foot", "hip"]\n', "graph.nodes: 'hip' is there 2 times"),
+        ('["hip", "knee"]', '["hipp", "knee"]', "there is no node 'hipp'. Did you mean 'hip'?"),
+        ('"foot"]\n', '"foot", "hip"]\n', "graph.nodes: got 'hip' 2 times"),
         ('"knee"], [', '"knee"], ["knee", "hip"], [', "got 'hip' - 'knee' more than once"),
-        ("id = 2", "id = 1", "classes: the id 1 is there 2 times"),
-        ('"sit"', '"walk"', "classes: the name 'walk' is there 2 times"),
+        ("id = 2", "id = 1", "classes: got the id 1 2 times"),
+        ('"sit"', '"walk"', "classes: got the name 'walk' 2 times"),
         ("id = 2", "id = 2\ninstances = 2", "classes: 'sit' has 2 instances; axes.instances is 1"),
         ("values = [4]", "values = [3, 4]", "protocols.halves: train and test both have the subject 3"),
         ("values = [3]", "values = [5]", "protocols.halves: validation has the subject 5, which train lacks"),
@@ -110,18 +117,18 @@ def test_a_card_without_fault(tmp_path):
         ("[axes]", 'planted = "stexplain.data.readers.nw_ucla"\n[axes]', "planted: .*has no function 'generate'"),
     ],
 )
-def test_each_fault_of_a_card_of_recordings_is_told(tmp_path, old, new, says):
+def test_each_problem_of_a_card_of_recordings_is_reported(tmp_path, old, new, says):
     report = check_card(changed(tmp_path, old, new))
     assert not report.ok
     assert any(re.search(says, text) for text in report.problems), report.problems
 
 
-def test_all_faults_are_told_at_once(tmp_path):
+def test_all_problems_are_reported_at_once(tmp_path):
     text = CARD.replace('["hip", "knee"]', '["hipp", "kne"]').replace("id = 2", "id = 1").replace("[4]", "[1]")
-    report = check_card(write(tmp_path, text, experiment="kind = 'reckoning'"))
+    report = check_card(write(tmp_path, text, experiment=RUNS + "[stages.deletion]"))
     assert len(report.problems) == 5
     shown = str(report)
-    assert "5 to mend" in shown
+    assert "5 problems" in shown
     assert all(text in shown for text in report.problems)
     two = check_card(write(tmp_path, CARD.replace("unit =", "unite =").replace("url =", "ulr =")))
     assert len(two.problems) == 4  # two unknown fields, two missing
@@ -130,8 +137,8 @@ def test_all_faults_are_told_at_once(tmp_path):
 def test_a_graph_in_parts_is_a_warning(tmp_path):
     report = check_card(changed(tmp_path, ', ["knee", "foot"]', ""))
     assert report.ok
-    assert "falls into 2 parts" in report.warnings[0]
-    assert "'foot' is outside of the largest" in report.warnings[0]
+    assert "has 2 components" in report.warnings[0]
+    assert "'foot' is outside the largest" in report.warnings[0]
 
 
 def test_another_folder_name_is_a_warning(tmp_path):
@@ -158,28 +165,43 @@ def test_another_folder_name_is_a_warning(tmp_path):
         ("stexplain.data.readers.speeds_csv", "stexplain.data.scaler", "reader: .*has no function 'read'"),
     ],
 )
-def test_each_fault_of_a_series_card_is_told(tmp_path, old, new, says):
+def test_each_problem_of_a_series_card_is_reported(tmp_path, old, new, says):
     report = check_card(changed(tmp_path, old, new, SERIES))
     assert any(re.search(says, text) for text in report.problems), report.problems
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "says"),
+    ("text", "experiment", "says"),
     [
-        (CARD, "title = 'x", "could not be read as TOML"),
-        (CARD, "kind = 'forecst'", "Did you mean 'forecast'"),
-        (CARD, "kind = 'forecast'", "not for a card of recordings"),
-        (SERIES, "kind = 'comparison'", "not for a card of a series"),
-        (SERIES, "kind = 'forecast'", "title: required, but missing"),
-        (CARD, "kind = 'recognition'", "runs: required, but missing"),
+        (CARD, "title = 'x", "is not TOML"),
+        (CARD, "title = 'x'", "runs: required, but missing"),
+        (SERIES, "runs = []", "title: required, but missing"),
+        (
+            CARD,
+            RUNS + "[stages.events]",
+            "stages.events: is for forecasting; the experiment has runs of classification",
+        ),
+        (CARD, RUNS + "[stages.examples]", "stages.examples.classes: required, but missing"),
+        (
+            CARD,
+            RUNS + "[stages.examples]\nclasses = ['wlak']",
+            "classes: got 'wlak', which the card 'mine' lacks. Did you",
+        ),
+        (CARD, RUNS.replace("quick", "quik") + "[stages.train]", "no recipe 'quik'. Did you mean 'quick'"),
+        (
+            CARD,
+            RUNS.replace("halves", "half") + "[stages.train]",
+            "got 'half', which the card 'mine' lacks. Did you mean",
+        ),
+        (SERIES, RUNS + "[stages.train]", "protocol: got 'halves'; the series 'mine' is split by time"),
     ],
 )
-def test_each_fault_of_an_experiment_is_told(tmp_path, text, kind, says):
-    report = check_card(write(tmp_path, text, experiment=kind))
+def test_each_problem_of_an_experiment_is_reported(tmp_path, text, experiment, says):
+    report = check_card(write(tmp_path, text, experiment=experiment))
     assert any(entry.startswith("experiment.toml: ") and says in entry for entry in report.problems), report.problems
 
 
-def test_an_experiment_that_names_what_is_not_there(tmp_path):
+def test_an_experiment_that_names_what_does_not_exist(tmp_path):
     home = tmp_path / "ntu"
     shutil.copytree(card_path("datasets", "ntu").parent, home)
     path = home / "experiment.toml"
@@ -187,7 +209,7 @@ def test_an_experiment_that_names_what_is_not_there(tmp_path):
     path.write_text(whole.replace('model = "stgcn7"', 'model = "stgcn8"'))
     assert any("there is no model card 'stgcn8'" in text for text in check_card(home).problems)
     path.write_text(whole.replace('protocol = "xview"', 'protocol = "xvieww"'))
-    assert any("names the protocol 'xvieww'" in text for text in check_card(home).problems)
+    assert any("protocol: got 'xvieww', which the card 'ntu' lacks" in text for text in check_card(home).problems)
 
 
 def test_where_there_is_no_card(tmp_path):

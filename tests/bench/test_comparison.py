@@ -6,36 +6,55 @@ import pandas as pd
 import pytest
 
 import stexplain as stx
-from stexplain.bench import compared
-from stexplain.bench.compared import compared_methods, comparison_of
-from stexplain.bench.comparison_experiment import comparison_experiment
-from stexplain.cards import dataset_card, model_card
+from stexplain.bench import figures as figures_module
+from stexplain.bench.experiment import load_experiment
+from stexplain.bench.shared import samples as samples_module
+from stexplain.bench.stages.comparison import MethodComparison
+from stexplain.bench.summary import print_summary
+from stexplain.cards import dataset_card
 from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.by_name import methods
+from tests.bench import small_roads
 
 METHODS = ["InputGradient", "STGGradCAM", "Motion", "Random"]
 EXPERIMENT = """
-kind = "comparison"
 title = "Which?"
 question = "Which method?"
 citation = "none"
-clips = 8
-controls = ["Motion", "Random"]
-size = ["InputGradient"]
-leave_out = [{leave_out}]
 [[runs]]
 name = "graph"
 protocol = "random"
 model = "stgcn2"
 recipe = "quick"
 epochs = 1
-[deletion]
-steps = 2
-repeats = 1
-[options]
-IntegratedGradients = {{ steps = 2 }}
+[stages.comparison]
+samples = 8
+baselines = ["Motion", "Random"]
+methods = ["InputGradient", "STGGradCAM", "Occlusion"]
+exclude = ["Occlusion"]
+absolute = ["InputGradient"]
+deletion = { steps = 2, repeats = 1 }
+[stages.comparison.options]
+IntegratedGradients = { steps = 2 }
+"""
+ROADS = """
+title = "Which, on a road?"
+question = "Which method?"
+citation = "none"
+node = "sensor"
+[[runs]]
+model = "lane-stgcn"
+recipe = "quick"
+[stages.comparison]
+samples = 6
+baselines = ["Motion", "Random"]
+methods = ["Occlusion", "InputGradient", "CAM"]
+absolute = ["InputGradient"]
+deletion = { baseline = "historical_average", steps = 3, repeats = 1 }
+[stages.comparison.options]
+Occlusion = { baseline = "historical_average" }
 """
 
 
@@ -47,8 +66,7 @@ def home(tmp_path_factory):
     folder.mkdir(parents=True)
     text = dataset_card("planted").path.read_text("utf-8").replace('name = "planted"', 'name = "tiny"')
     (folder / "card.toml").write_text(text, "utf-8")
-    others = ", ".join(f'"{name}"' for name in methods() if name not in METHODS)
-    (folder / "experiment.toml").write_text(EXPERIMENT.format(leave_out=others), "utf-8")
+    (folder / "experiment.toml").write_text(EXPERIMENT, "utf-8")
     card = dataset_card(folder)
     generate(card, root / "raw", repetitions=2, progress=False)
     prepare(card, root / "raw", root / "store", workers=1, progress=False)
@@ -65,111 +83,118 @@ def results(folder: Path) -> dict:
     return json.loads((folder / "results.json").read_text("utf-8"))
 
 
-def test_every_method_is_scored_on_the_same_clips(finished):
-    run = results(finished)["runs"]["graph"]
-    assert run["methods"] == METHODS
-    assert run["clips"] == min(8, round(run["accuracy"]["value"] * run["test"]))
-    assert {row["n"] + row["excluded"] for row in run["table"]} == {run["clips"]}
-    assert {"auroc, positions", "deletion gain", "gini"} <= set(run["higher_is_better"])
-    assert all(seconds > 0 for seconds in run["seconds_per_clip"].values())
+def comparison_of(folder: Path, run: str = "graph") -> dict:
+    return results(folder)["runs"][run]["stages"]["comparison"]
 
 
-def test_tests_are_against_the_controls_and_corrected(finished):
-    run = results(finished)["runs"]["graph"]
-    pairs = {(row["method"], row["against"]) for row in run["tests"]}
-    assert pairs == {(method, control) for method in METHODS[:2] for control in METHODS[2:]}
-    assert all(row["p"] is None or row["p_corrected"] >= row["p"] for row in run["tests"])
+def test_every_method_is_scored_on_the_same_samples(finished):
+    found = comparison_of(finished)
+    accuracy = results(finished)["runs"]["graph"]["stages"]["accuracy"]
+    assert found["methods"] == METHODS
+    assert found["samples"] == min(8, round(accuracy["accuracy"]["value"] * accuracy["test"]))
+    assert {row["n"] + row["excluded"] for row in found["table"]} == {found["samples"]}
+    assert {"auroc, positions", "deletion gain", "gini"} <= set(found["higher_is_better"])
+    assert all(seconds > 0 for seconds in found["seconds_per_sample"].values())
+
+
+def test_tests_are_against_the_baseline_explainers_and_corrected(finished):
+    tests = comparison_of(finished)["tests"]
+    pairs = {(row["method"], row["against"]) for row in tests}
+    assert pairs == {(method, baseline) for method in METHODS[:2] for baseline in METHODS[2:]}
+    assert all(row["p"] is None or row["p_corrected"] >= row["p"] for row in tests)
 
 
 def test_the_folder_holds_tables_figures_and_a_report(finished):
     found = results(finished)
-    for path in found["tables"].values():
-        assert len(pd.read_csv(finished / path)) > 0
-    assert {figure["id"] for figure in found["figures"]} == {"compared-graph", "seen-graph"}
+    for entry in found["tables"].values():
+        assert len(pd.read_csv(finished / entry["file"])) > 0
+    ids = {figure["id"] for figure in found["figures"]}
+    assert {"comparison-graph-scores", "comparison-graph-example"} <= ids
     for figure in found["figures"]:
         assert (finished / figure["png"]).stat().st_size > 5000
     page = (finished / "report.html").read_text("utf-8")
-    for words in ("Which method finds the truth?", "STGGradCAM", "paired permutation tests", "find the planted cells"):
+    for words in ("Method comparison", "STGGradCAM", "paired permutation tests", "localise the ground truth better"):
         assert words in page
     assert len(found["verdicts"]) == 2
     assert page.count('<span class="mark"') == 2
-    tests = next(iter(found["runs"].values()))["tests"]
-    asked = sum(row["metric"].startswith("auroc") and row["p"] is not None for row in tests)
-    assert f"<details><summary>graph: {asked} tests, of which " in page
+    tests = comparison_of(finished)["tests"]
+    count = sum(row["metric"].startswith("auroc") and row["p"] is not None for row in tests)
+    assert f"<details><summary>graph: {count} paired tests, of which " in page
 
 
 def test_the_summary_on_the_terminal_names_every_method(finished, capsys):
-    from stexplain.bench.summary import print_summary
-
     print_summary(finished)
     shown = capsys.readouterr().out
     assert all(method in shown for method in METHODS)
 
 
-def test_a_run_goes_on_from_its_last_method(home, finished, monkeypatch, tmp_path):
+def test_a_run_resumes_from_its_last_method(home, finished, monkeypatch, tmp_path):
     folder, store = home
-    scored = compared.score_method
+    score = MethodComparison.score
     done = []
-    monkeypatch.setattr("stexplain.bench.comparison.comparison_figures", lambda *_: None)  # drawn above, and slow
+    monkeypatch.setattr(MethodComparison, "figures", lambda *_: None)  # drawn above, and slow
 
-    def killed(job, asked, method, indices):
+    def killed(self, run, found, method, indices):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(method)
-        return scored(job, asked, method, indices)
+        return score(self, run, found, method, indices)
 
-    monkeypatch.setattr("stexplain.bench.comparison.score_method", killed)
+    monkeypatch.setattr(MethodComparison, "score", killed)
     with pytest.raises(KeyboardInterrupt):
         stx.bench(folder, data=store, out=tmp_path / "run", progress=False)
 
-    def counted(job, asked, method, indices):
+    def counted(self, run, found, method, indices):
         done.append(method)
-        return scored(job, asked, method, indices)
+        return score(self, run, found, method, indices)
 
-    monkeypatch.setattr("stexplain.bench.comparison.score_method", counted)
+    monkeypatch.setattr(MethodComparison, "score", counted)
     again = stx.bench(folder, data=store, out=tmp_path / "run", progress=False)
     assert done == METHODS
-    ours, theirs = results(again)["runs"]["graph"], results(finished)["runs"]["graph"]
+    ours, theirs = comparison_of(again), comparison_of(finished)
     strip = [{key: value for key, value in row.items() if key != "seconds"} for row in ours["table"]]
     assert strip == [{key: value for key, value in row.items() if key != "seconds"} for row in theirs["table"]]
 
 
-def test_a_method_without_its_library_is_left_out_and_said(home, tmp_path, monkeypatch):
+def test_a_method_without_its_library_is_excluded_and_reported(home):
     folder, _ = home
-    asked = comparison_experiment(folder / "experiment.toml")
+    stage = load_experiment(folder).stages["comparison"]
     scores = {"auroc, positions": [0.9, 0.8, 0.7], "gini": [0.1, None, 0.3]}
     one = {"seconds": 0.1, "higher_is_better": {"auroc, positions": True, "gini": True}, "scores": scores}
     other = {**one, "scores": {name: [0.1, 0.2, 0.3] for name in scores}}
-    found = comparison_of(
-        asked,
-        {"indices": [4, 5, 6]},
-        {"STGGradCAM": one, "Occlusion": {"excluded": "pip install captum"}, "Random": other},
-        seed=0,
-    )
+    scored = {"STGGradCAM": one, "Occlusion": {"excluded": "pip install captum"}, "Random": other}
+    found = stage.compared([4, 5, 6], scored, seed=0)
     assert found["methods"] == ["STGGradCAM", "Random"]
     assert found["excluded"] == {"Occlusion": "pip install captum"}
     assert {row["against"] for row in found["tests"]} == {"Random"}
     means = {(row["metric"], row["method"]): row for row in found["table"]}
     assert means["gini", "STGGradCAM"]["excluded"] == 1
     assert means["auroc, positions", "STGGradCAM"]["value"] == pytest.approx(0.8)
+    with pytest.raises(InputError, match="no method could be compared: pip install captum"):
+        stage.compared([4, 5, 6], {"Occlusion": {"excluded": "pip install captum"}, "Random": other}, seed=0)
 
 
 def test_the_bundled_experiment_compares_every_method_there_is():
-    asked = comparison_experiment(dataset_card("planted").path.with_name("experiment.toml"))
-    assert sorted(compared_methods(asked)) == sorted(methods())
-    assert compared_methods(asked)[-2:] == ["Motion", "Random"]
+    stage = load_experiment("planted").stages["comparison"]
+    assert sorted(stage.names()) == sorted(methods())
+    assert stage.names()[-2:] == ["Motion", "Random"]
 
 
-def test_wrong_experiments_are_told_in_words(home, tmp_path):
+def test_wrong_experiments_are_reported_in_words(home, tmp_path):
     folder, store = home
-    path = tmp_path / "experiment.toml"
     text = (folder / "experiment.toml").read_text("utf-8")
-    path.write_text(text.replace('size = ["InputGradient"]', 'size = ["InputGrad"]'), "utf-8")
-    with pytest.raises(CardError, match=r"'InputGrad', which does not exist. Did you mean 'InputGradient'"):
-        comparison_experiment(path)
-    path.write_text(text.replace('controls = ["Motion", "Random"]', "controls = []"), "utf-8")
-    with pytest.raises(CardError, match="no controls"):
-        comparison_experiment(path)
+    other = tmp_path / "tiny"
+    other.mkdir()
+    (other / "card.toml").write_text((folder / "card.toml").read_text("utf-8"), "utf-8")
+    path = other / "experiment.toml"
+    path.write_text(text.replace('absolute = ["InputGradient"]', 'absolute = ["InputGrad"]'), "utf-8")
+    with pytest.raises(
+        CardError, match=r"absolute: got 'InputGrad'; there is no such method. Did you mean 'InputGradient'"
+    ):
+        load_experiment(other)
+    path.write_text(text.replace('baselines = ["Motion", "Random"]', "baselines = []"), "utf-8")
+    with pytest.raises(CardError, match=r"stages\.comparison\.baselines"):
+        load_experiment(other)
     with pytest.raises(InputError, match=r"unknown run 'graf'. Did you mean 'graph'"):
         stx.bench(folder, data=store, runs=["graf"], out=tmp_path / "out", progress=False)
     with pytest.raises(CardError, match="no recipe 'quik'"):
@@ -177,26 +202,58 @@ def test_wrong_experiments_are_told_in_words(home, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_data_without_truth_is_refused(home, tmp_path):
+def test_data_without_ground_truth_is_refused_before_training(home, tmp_path, monkeypatch):
     folder, _ = home
     generate(dataset_card(folder), tmp_path / "raw", repetitions=1, progress=False)
     for path in (tmp_path / "raw").glob("*.truth.npy"):
         path.unlink()
     prepare(dataset_card(folder), tmp_path / "raw", tmp_path / "store", workers=1, progress=False)
-    with pytest.raises(InputError, match="carries no planted truth"):
+    with pytest.raises(InputError, match="carries no ground truth"):
         stx.bench(folder, data=tmp_path / "store", out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run/graph").exists()
 
 
 def test_scores_do_not_depend_on_how_clips_are_cut_into_batches(home, finished, monkeypatch):
     folder, store = home
-    run = results(finished)["runs"]["graph"]
-    asked = comparison_experiment(folder / "experiment.toml")
-    job = compared.ComparedJob(
-        card=dataset_card(folder), data=store, asked=asked.runs[0], model_card=model_card("stgcn2"), seed=0,
-        folder=finished / "graph", progress=False,
-    )  # fmt: skip
-    monkeypatch.setattr(compared, "BATCH", 3)
-    again = compared.score_method(job, asked, "STGGradCAM", run["indices"])
+    experiment = load_experiment(folder)
+    (run,) = experiment.runs(data=store, folder=finished)
+    found = comparison_of(finished)
+    monkeypatch.setattr(samples_module, "BATCH", 3)
+    again = experiment.stages["comparison"].score(run, {}, "STGGradCAM", found["indices"])
     mean = np.nanmean(again["scores"]["auroc, positions"])
-    (row,) = [row for row in run["table"] if (row["metric"], row["method"]) == ("auroc, positions", "STGGradCAM")]
+    key = ("auroc, positions", "STGGradCAM")
+    (row,) = [row for row in found["table"] if (row["metric"], row["method"]) == key]
     assert mean == pytest.approx(row["value"], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def roads(tmp_path_factory):
+    """A comparison on a series: the same stage, where a forecast is explained in the place of a class."""
+    root = tmp_path_factory.mktemp("roads")
+    folder = small_roads.write_cards(root)
+    (folder / "experiment.toml").write_text(ROADS, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEXPLAIN_CARDS", str(root))
+        patch.setenv("STEXPLAIN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(figures_module, "FORMATS", ("json",))
+        return stx.bench("lane", out=root / "run", progress=False)
+
+
+def test_methods_are_compared_on_forecasts_of_planted_events(roads):
+    found = comparison_of(roads, "lane-stgcn")
+    assert list(results(roads)["stages"]) == ["train", "events", "comparison"]
+    assert found["methods"] == ["InputGradient", "Occlusion", "Motion", "Random"]
+    assert found["samples"] == 6
+    means = {(row["metric"], row["method"]): row["value"] for row in found["table"]}
+    # Occlusion by the historical average shows what lowered the forecast: the slowdown before the sensor.
+    assert means["auroc, positions", "Occlusion"] > means["auroc, positions", "Random"] + 0.1
+    assert means["deletion gain", "Occlusion"] > 0.0
+    assert "comparison-lane-stgcn-example" in {figure["id"] for figure in results(roads)["figures"]}
+
+
+def test_a_method_that_cannot_explain_a_forecaster_is_excluded_with_its_reason(roads):
+    excluded = comparison_of(roads, "lane-stgcn")["excluded"]
+    assert list(excluded) == ["CAM"]
+    assert f"CAM is excluded from the comparison of lane-stgcn: {excluded['CAM'][:20]}" in (
+        (roads / "report.html").read_text("utf-8").replace("&#x27;", "'")
+    )

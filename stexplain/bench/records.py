@@ -1,0 +1,162 @@
+"""A run folder whose stages are computed once: an experiment that is stopped resumes from its last finished stage."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stexplain.errors import InputError
+from stexplain.files import folder_lock, read_json, write_json
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 60
+"""Letters of a value that a message shows."""
+_LOCK = "lock"
+"""The file by which a process holds a folder, see `folder_lock`."""
+
+
+class Records:
+    """What is computed in a run folder, a record each.
+
+    A stage is finished when its record is written, which is the last thing it does; its files come before. Whatever an
+    unfinished stage left is computed again.
+
+    Args:
+        folder: of the run.
+
+    Example:
+        >>> import tempfile
+        >>> records = Records(Path(tempfile.mkdtemp()))
+        >>> records("sum", lambda: {"value": 1 + 1})["value"]
+        2
+        >>> records("sum", lambda: 1 / 0)["value"]  # finished: not computed again
+        2
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._inside: list[float] = []
+
+    def __contains__(self, name: str) -> bool:
+        return self._record(name).is_file()
+
+    def __call__(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """The result of a stage: read where it is finished, else computed and written.
+
+        Args:
+            name: of the stage; may contain slashes.
+            work: gives a result that JSON can hold; it may call this for parts of the stage.
+        """
+        if name in self:
+            log.info("%s was finished before", name)
+        else:
+            log.info("%s begins", name)
+            started = time.perf_counter()
+            self._inside.append(0.0)
+            try:
+                result = work()
+            finally:
+                parts = self._inside.pop()
+            whole = time.perf_counter() - started
+            if self._inside:
+                self._inside[-1] += whole
+            # The time of parts is in their own records: all times add up to that of the experiment.
+            write_json(self._record(name), {"seconds": round(whole - parts, 3), "result": result})
+            log.info("%s ended after %.1f s", name, whole)
+        # Read back also where it was just computed, so that a resumed run sees the very same values.
+        found: dict[str, Any] = read_json(self._record(name))["result"]
+        return found
+
+    def seconds(self) -> dict[str, float]:
+        """How long each finished stage took, in seconds, in the order in which they ended."""
+        records = sorted((self.folder / "stages").rglob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return {
+            path.relative_to(self.folder / "stages").with_suffix("").as_posix(): float(read_json(path)["seconds"])
+            for path in records
+        }
+
+    def _record(self, name: str) -> Path:
+        return self.folder / "stages" / f"{name}.json"
+
+
+@contextmanager
+def run_folder(folder: Path, requested: Mapping[str, Any]) -> Iterator[Records]:
+    """A run folder of one's own: no other process works in it meanwhile, and it holds one experiment only.
+
+    What the package logs meanwhile goes to its `log.txt`; errors too.
+
+    Args:
+        folder: made where it is missing.
+        requested: what was requested, as JSON; kept in `run.json`.
+
+    Raises:
+        InputError: where another process runs in the folder, or it holds something else.
+    """
+    _check(folder, requested)
+    with _locked(folder):
+        # Another process may have begun here since.
+        _check(folder, requested)
+        write_json(folder / "run.json", requested)
+        with _logged(folder):
+            yield Records(folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        with folder_lock(folder, wait=False):
+            try:
+                yield
+            finally:
+                (folder / _LOCK).unlink(missing_ok=True)
+    except InputError as error:
+        if isinstance(error.__context__, BlockingIOError):
+            raise InputError(
+                f"{folder} is in use: another process runs an experiment in it. Wait until it ends, or give another "
+                "folder with --out."
+            ) from None
+        raise
+
+
+def _check(folder: Path, requested: Mapping[str, Any]) -> None:
+    record = folder / "run.json"
+    if not record.is_file():
+        if folder.exists() and any(path.name != _LOCK for path in folder.iterdir()):
+            raise InputError(f"{folder} is not empty and holds no run. Give another folder with --out.")
+        return
+    before = read_json(record)
+    differs = sorted(key for key in {*requested, *before} if before.get(key) != requested.get(key))
+    # A run that never finished a stage, for instance because its data was missing, holds nothing to protect.
+    if differs and (folder / "stages").exists():
+        what = "; ".join(_difference(key, before.get(key), requested.get(key)) for key in differs)
+        raise InputError(
+            f"{folder} holds another run: {what}. Give another folder with --out, or remove this one to start over."
+        )
+
+
+def _difference(key: str, before: object, now: object) -> str:
+    """What changed of what was requested; hashes and whole experiments would fill the screen."""
+    shown = max(len(repr(before)), len(repr(now))) <= _SHOWN
+    return f"{key} was {before!r}, now {now!r}" if shown else f"{key} differs"
+
+
+@contextmanager
+def _logged(folder: Path) -> Iterator[None]:
+    package = logging.getLogger("stexplain")
+    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = package.level
+    package.addHandler(handler)
+    package.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    except BaseException as error:
+        log.error("stopped by %s: %s", type(error).__name__, error)
+        raise
+    finally:
+        package.setLevel(level)
+        package.removeHandler(handler)
+        handler.close()

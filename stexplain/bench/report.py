@@ -1,0 +1,236 @@
+"""From a run folder to its report: a summary for any reader, a section per stage, tables, and provenance."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from stexplain.bench.figures import bundle, figure_html
+from stexplain.bench.html import count, items, listed, paragraph, percent, table, text
+from stexplain.bench.run import FORECASTING
+from stexplain.bench.stage import Card, RunResults, Stage
+from stexplain.bench.stages import stage_types
+from stexplain.cards.files import read_part
+from stexplain.errors import DataError, suggest
+from stexplain.files import atomic_write, read_json
+
+MARKS = {"supported": ("yes", "✓"), "not supported": ("no", "✗"), "inconclusive": ("open", "?")}
+"""Verdict -> the CSS class and the sign that it is shown with."""
+
+
+def write_report(run_folder: Path | str) -> Path:
+    """Writes `report.html` into a run folder, from the `results.json` there and the files that it names.
+
+    The page holds all it needs: numbers, charts as data, and the script that draws them; it loads nothing.
+
+    Args:
+        run_folder: with ``results.json``; figures are Vega-Lite specifications, tables CSV, both named in it relative
+            to the folder.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        DataError: where ``results.json`` or a figure is not readable, a stage is not known, or the page cannot be
+            written.
+    """
+    folder = Path(run_folder)
+    results, runs = results_of(folder)
+    stages = stages_of(folder, results)
+    sections = [("summary", "Summary", _summary(results, runs, stages))]
+    for stage in stages:
+        having = [run for run in runs if stage.name in run.stages]
+        drawn = "".join(
+            figure_html(folder, figure) for figure in results.get("figures") or [] if figure.get("stage") == stage.name
+        )
+        parts = [stage.section(having) if having else "", drawn]
+        sections.append((stage.name, stage.title, "".join(reversed(parts) if stage.figures_first else parts)))
+    sections += [
+        ("tables", "Tables", _tables(folder, results)),
+        ("data", "Data", _data(results)),
+        ("provenance", "Provenance", _provenance(results, runs)),
+    ]
+    shown = [section for section in sections if section[2]]
+    page = Template(files("stexplain.bench").joinpath("page.html").read_text("utf-8")).substitute(
+        title=text(results.get("title") or "stexplain report"),
+        lead=text(listed([str(one.get("title") or name) for name, one in (results.get("datasets") or {}).items()])),
+        contents="".join(f'<li><a href="#{key}">{text(title)}</a></li>' for key, title, _ in shown),
+        main="".join(
+            f'<section id="{key}" aria-labelledby="{key}-h"><h2 id="{key}-h">{text(title)}</h2>{content}</section>'
+            for key, title, content in shown
+        ),
+        bundle=bundle(),
+    )
+    path = folder / "report.html"
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, "utf-8")
+    return path
+
+
+def results_of(folder: Path) -> tuple[dict[str, Any], list[RunResults]]:
+    """The results of a run folder, as a whole and run by run."""
+    results = read_json(folder / "results.json")
+    return results, run_results(results)
+
+
+def run_results(results: Mapping[str, Any]) -> list[RunResults]:
+    """What `results.json` holds of each run."""
+    datasets = results.get("datasets") or {}
+    return [
+        RunResults(name, about, datasets.get(about.get("dataset")) or {}, str(results.get("node") or "node"))
+        for name, about in (results.get("runs") or {}).items()
+    ]
+
+
+def stages_of(folder: Path, results: Mapping[str, Any]) -> list[Stage[Any]]:
+    """The stages of an experiment, as its results name them."""
+    types, source, found = stage_types(), folder / "results.json", []
+    for name, options in (results.get("stages") or {}).items():
+        if name not in types:
+            raise DataError(f"{source}: there is no stage {name!r}. {suggest(name, types)}")
+        found.append(types[name](read_part(options, types[name].Options, source=source, at=f"stages.{name}")))
+    return found
+
+
+def _summary(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Sequence[Stage[Any]]) -> str:
+    """The question, what each stage found in a card, the evidence, and what limits it."""
+    cards = [Card("Question", _question(results, runs))]
+    for stage in stages:
+        having = [run for run in runs if stage.name in run.stages]
+        card = stage.summary(having) if having else None
+        cards += [card] if card else []
+    cards.append(Card("Evidence", _evidence(results.get("verdicts") or [], runs), wide=True))
+    cards.append(Card("Limitations", items(_caveats(results, runs, stages)), wide=True))
+    shown = "".join(
+        f'<div class="card{" full" if card.wide else ""}"><h3>{text(card.title)}</h3>{card.html}</div>'
+        for card in cards
+    )
+    return f'<div class="cards">{shown}</div>'
+
+
+def _question(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
+    lines = []
+    for name, dataset in (results.get("datasets") or {}).items():
+        size = f", {dataset['samples']:,} samples" if dataset.get("samples") else ""
+        if dataset.get("nodes") and dataset.get("frames"):
+            size = f", {dataset['nodes']:,} sensors with {dataset['frames']:,} observations each"
+        made = "Synthetic data with ground truth: what decides each sample is known." if dataset.get("planted") else ""
+        lines.append(paragraph(f"Data: {dataset.get('title') or name}{size}.", made))
+    trained = f"{len(runs)} model{'s were' if len(runs) != 1 else ' was'} trained and explained." if runs else ""
+    for run in runs:
+        if run.about.get("task") == FORECASTING and run.dataset.get("window"):
+            trained += (
+                f" {run.model} reads the last {run.minutes(run.dataset['window'])} at every sensor and forecasts "
+            )
+            trained += f"the next {run.minutes(run.dataset['horizon'])}."
+    return paragraph(str(results.get("question") or "")) + "".join(lines) + paragraph(trained)
+
+
+def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults]) -> str:
+    """The verdicts, run by run."""
+    if not verdicts:
+        return paragraph("Nothing was measured that could support a claim.")
+    labels = {run.name: run.label for run in runs}
+    shown = []
+    for name in dict.fromkeys(verdict.get("run") for verdict in verdicts):
+        rows = "".join(_claim(verdict) for verdict in verdicts if verdict.get("run") == name)
+        heading = f"<h4>{text(labels.get(str(name), name))}</h4>" if len(labels) > 1 else ""
+        shown.append(f'{heading}<ul class="verdicts">{rows}</ul>')
+    return "".join(shown)
+
+
+def _claim(verdict: Mapping[str, Any]) -> str:
+    kind, mark = MARKS[verdict["verdict"]]
+    return (
+        f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span>'
+        f'<span><b class="word">{text(str(verdict["verdict"]).capitalize())}.</b> {text(verdict["text"])}</span></li>'
+    )
+
+
+def _caveats(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Sequence[Stage[Any]]) -> list[str]:
+    datasets = (results.get("datasets") or {}).values()
+    lines = ["An explanation says what this model uses, not what causes the outcome in the world."]
+    lines.append("Each model was trained once: another seed may lead to a model that uses other nodes.")
+    if any(dataset.get("planted") for dataset in datasets):
+        lines.append("Accuracy and errors on synthetic data say nothing about real data.")
+    if not all(dataset.get("planted") for dataset in datasets):
+        lines.append("Real data has no ground truth: masking tells whether nodes matter to the model, no more.")
+    for stage in stages:
+        lines += stage.caveats([run for run in runs if stage.name in run.stages])
+    return list(dict.fromkeys(lines))
+
+
+def _tables(folder: Path, results: Mapping[str, Any]) -> str:
+    return "".join(
+        _csv_table(folder / str(entry["file"]), str(entry.get("title") or name))
+        for name, entry in (results.get("tables") or {}).items()
+    )
+
+
+def _csv_table(path: Path, caption: str) -> str:
+    """A CSV file as it is, number by number."""
+    if not path.is_file():
+        return paragraph(f"{caption}: {path.name} is missing from the run folder.")
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    if not lines:
+        return paragraph(f"{caption}: {path.name} is empty.")
+    whole = table(lines[0], lines[1:], caption=caption)
+    # Long tables would bury what follows; they lie beside the page as CSV, too.
+    if len(lines) <= 25:
+        return whole
+    return f"<details><summary>{text(caption)}: {len(lines) - 1} rows</summary>{whole}</details>"
+
+
+def _data(results: Mapping[str, Any]) -> str:
+    """What was read, how it was split, and which samples were excluded."""
+    parts = []
+    for name, dataset in (results.get("datasets") or {}).items():
+        facts = [
+            [words, count(dataset[key]) if isinstance(dataset.get(key), int) else dataset.get(key)]
+            for key, words in (
+                ("samples", "samples"),
+                ("nodes", "nodes"),
+                ("edges", "edges"),
+                ("frames", "frames"),
+                ("first", "first frame"),
+                ("last", "last frame"),
+                ("minutes", "minutes per frame"),
+                ("window", "frames that the model reads"),
+                ("horizon", "frames that it forecasts"),
+            )
+        ]
+        facts += [[f"windows, {part} split", count(value)] for part, value in (dataset.get("windows") or {}).items()]
+        if dataset.get("missing") is not None:
+            facts.append(["missing observations", percent(dataset["missing"])])
+        facts += [[f"excluded: {reason}", count(value)] for reason, value in (dataset.get("excluded") or {}).items()]
+        facts.append(["source", dataset.get("source")])
+        facts.append(["dataset card (SHA-256)", dataset.get("card_hash")])
+        known = [fact for fact in facts if fact[1] is not None]
+        parts.append(table(["property", "value"], known, caption=str(dataset.get("title") or name), kind="facts"))
+        if dataset.get("obtain"):
+            parts.append(f"<p class=keep>How to get the data: {text(str(dataset['obtain']).strip())}</p>")
+    return "".join(parts)
+
+
+def _provenance(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
+    """All that is needed to run this again."""
+    facts = [
+        ["command", results.get("command")],
+        ["finished", results.get("finished")],
+        ["seed", results.get("seed")],
+        ["threads", results.get("threads")],
+        ["after", results.get("citation")],
+        *([f"model card, {run.name} (SHA-256)", run.about.get("model_hash")] for run in runs),
+    ]
+    known = [fact for fact in facts if fact[1] is not None]
+    parts = [table(["property", "value"], known, caption="Experiment", kind="facts")]
+    parts.append(table(["package", "version"], list((results.get("versions") or {}).items()), caption="Versions"))
+    seconds = results.get("seconds") or {}
+    if seconds:
+        rows = [[stage, f"{value:.1f}"] for stage, value in seconds.items()]
+        rows.append(["total", f"{sum(seconds.values()):.1f}"])
+        parts.append(table(["stage", "seconds"], rows, caption="Time"))
+    return "".join(parts)

@@ -1,0 +1,197 @@
+"""Runs an experiment: its stages in order, each once, then figures, verdicts, tables and the report."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from stexplain.bench.dataset import open_data
+from stexplain.bench.experiment import Experiment, load_experiment
+from stexplain.bench.figures import Figures
+from stexplain.bench.records import Records, log, run_folder
+from stexplain.bench.report import run_results, write_report
+from stexplain.bench.run import CLASSIFICATION, Run
+from stexplain.bench.stage import Stage
+from stexplain.bench.verdicts import Verdict
+from stexplain.cards import DatasetCard, SeriesCard
+from stexplain.files import atomic_write, write_json
+from stexplain.version import __version__
+
+PACKAGES = ("torch", "dgl", "numpy", "scipy", "pandas", "altair", "lightning-fabric", "torchmetrics")
+
+
+def bench(
+    experiment: "str | Path | DatasetCard | SeriesCard",
+    *,
+    card: "str | Path | DatasetCard | SeriesCard | None" = None,
+    data: "str | Path | None" = None,
+    out: "str | Path | None" = None,
+    recipe: str | None = None,
+    runs: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    command: str | None = None,
+) -> Path:
+    """Runs an experiment: trains, explains, scores and reports.
+
+    A folder holds one experiment. Where it was stopped, the same call resumes from the last finished stage and ends
+    with the same numbers.
+
+    Args:
+        experiment: the name or path of the dataset card beside which the `experiment.toml` lies.
+        card: of the dataset that it is run on; default: that card. Another one needs its `data`, or planted data.
+        data: a prepared store, raw recordings, or the files of a series; none: the card's generated (planted) data.
+        out: the run folder; default: ``runs/NAME``.
+        recipe: of the model cards; default: as the experiment says, for planted or for real data.
+        runs: only these of the experiment; default: all.
+        seed: of everything random but generated data.
+        progress: whether lines and bars show the progress.
+        command: what to note in the results as the command that made them.
+
+    Returns:
+        The run folder, with `results.json`, `report.html`, `log.txt`, `tables/`, `figures/`, and a folder per run.
+
+    Raises:
+        CardError: where there is no such card or experiment, or it says something impossible.
+        InputError: for unknown names, or a folder that holds another run or is in use.
+        DataError: for broken data.
+    """
+    home = experiment.path if isinstance(experiment, DatasetCard | SeriesCard) else experiment
+    found = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
+    folder = Path(out) if out is not None else Path("runs") / found.card.name
+    given = None if data is None else Path(data)
+    chosen = found.runs(runs, data=given, recipe=recipe, seed=seed, folder=folder, progress=progress)
+    found.check(chosen)
+    requested = {
+        "card": found.card.name,
+        "card_hash": found.card.hash,
+        "experiment": found.said.model_dump(mode="json"),
+        "data": None if given is None else str(given.resolve()),
+        "recipe": recipe,
+        "runs": [run.name for run in chosen],
+        "seed": seed,
+        "version": __version__,
+    }
+    with run_folder(folder, requested) as records:
+        for name, needed_by in found.added.items():
+            log.info("stage %s is added: %s needs it", name, needed_by)
+        datasets, chosen = _with_data(records, chosen, progress)
+        results: dict[str, Any] = {
+            "title": found.said.title,
+            "question": found.said.question,
+            "citation": found.said.citation,
+            "node": found.said.node,
+            "stages": {name: stage.options.model_dump(mode="json") for name, stage in found.stages.items()},
+            "datasets": datasets,
+            "command": command or f"stexplain.bench({found.card.name!r}, ...)",
+            "seed": seed,
+            "threads": torch.get_num_threads(),
+            "versions": {
+                "stexplain": __version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in PACKAGES},
+            },
+            "runs": {run.name: run.about() for run in chosen},
+        }
+        computed = _computed(records, found, chosen, progress)
+        for name, by_stage in computed.items():
+            results["runs"][name]["stages"] = by_stage
+        results["figures"] = _figures(records, found, chosen, computed)
+        results["verdicts"] = _verdicts(found, results)
+        results["tables"] = _tables(folder, found, results)
+        results["seconds"] = records.seconds()
+        results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(folder / "results.json", results)
+        write_report(folder)
+    return folder
+
+
+def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[dict[str, dict[str, Any]], list[Run]]:
+    """Every dataset once, described, and the runs with the place of their data."""
+    datasets: dict[str, dict[str, Any]] = {}
+    ready = []
+    for run in runs:
+        name = run.card.name
+        if name not in datasets:
+            work = partial(open_data, run.card, run.data, records.folder / "store", progress=progress)
+            datasets[name] = records(f"data/{name}", work)
+        # Generated series keep their ground truth only where no files are given; recordings carry it in the store.
+        ready.append(replace(run, data=Path(datasets[name]["source"])) if run.task == CLASSIFICATION else run)
+    return datasets, ready
+
+
+def _computed(
+    records: Records, experiment: Experiment, runs: Sequence[Run], progress: bool
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Run -> stage -> result, each computed where no earlier call has finished it."""
+    plan = [(run, stage) for run in runs for stage in experiment.order(run.task)]
+    for run, stage in plan:
+        if f"{run.name}/{stage.name}" not in records:
+            stage.check_data(run)
+    console = Console(stderr=True, quiet=not progress, highlight=False)
+    results: dict[str, dict[str, Mapping[str, Any]]] = {run.name: {} for run in runs}
+    for number, (run, stage) in enumerate(plan, 1):
+        name = f"{run.name}/{stage.name}"
+        why = f" (added: {experiment.added[stage.name]} needs it)" if stage.name in experiment.added else ""
+        before = ", finished before" if name in records else ""
+        console.print(f"[{number}/{len(plan)}] {run.name}: {stage.name}{why}{before}", markup=False)
+        before_it = results[run.name]
+        work = partial(stage.compute, run, before_it, partial(_part, records, name))
+        results[run.name] = {**before_it, stage.name: records(name, work)}
+    return results
+
+
+def _part(records: Records, stage: str, name: str, work: Any) -> Mapping[str, Any]:
+    return records(f"{stage}/{name}", work)
+
+
+def _figures(
+    records: Records,
+    experiment: Experiment,
+    runs: Sequence[Run],
+    computed: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> list[dict[str, Any]]:
+    """The figures of every stage and run, drawn once all is computed: one may show the results of several stages."""
+    drawn: list[dict[str, Any]] = []
+    for stage in experiment.stages.values():
+        for run in runs:
+            if stage.name not in computed[run.name]:
+                continue
+
+            def draw(stage: Stage[Any] = stage, run: Run = run) -> Mapping[str, Any]:
+                figures = Figures(records.folder, stage.name, run.name)
+                stage.figures(run, computed[run.name], figures)
+                return {"figures": figures.records}
+
+            drawn += records(f"figures/{run.name}/{stage.name}", draw)["figures"]
+    return drawn
+
+
+def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdict]:
+    return [
+        {"run": run.name, "stage": stage.name, "text": text, "verdict": outcome}
+        for run in run_results(results)
+        for stage in experiment.stages.values()
+        if stage.name in run.stages
+        for text, outcome in stage.verdicts(run)
+    ]
+
+
+def _tables(folder: Path, experiment: Experiment, results: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Writes the tables of every stage as CSV."""
+    listed = {}
+    for stage in experiment.stages.values():
+        runs = [run for run in run_results(results) if stage.name in run.stages]
+        for name, table in stage.tables(runs).items():
+            path = folder / "tables" / f"{name}.csv"
+            with atomic_write(path) as temporary:
+                table.frame.to_csv(temporary, index=False, float_format=table.digits)
+            listed[name] = {"stage": stage.name, "title": table.title, "file": path.relative_to(folder).as_posix()}
+    return listed

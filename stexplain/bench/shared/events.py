@@ -1,0 +1,119 @@
+"""The events of a run that are explained: their windows, targets and explanations, as the stage `events` wrote them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from stexplain.bench.run import Run
+from stexplain.data.series import WindowedSeries
+from stexplain.data.windows import WindowBatch
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.targets import Forecast, PerSample
+from stexplain.training.daily_average import HistoricalAverage
+
+GRADIENT_CHANGE = "GradientTimesChange"
+"""The gradient times the difference from the historical average, in the unit of the forecast."""
+UNSIGNED = ("InputGradient", "Motion", "Random")
+"""Methods whose values have no sign: they say how much a position matters, not which way it moves the forecast."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events that are explained.
+
+    Attributes:
+        batch: their windows, B; with ground truth where it is known.
+        node: index of the node whose forecast is explained, ``[B]``.
+        nodes: its name, B of them; the index where the series has no graph.
+        horizon: how many steps ahead, B of them.
+    """
+
+    batch: WindowBatch
+    node: NDArray[np.int64]
+    nodes: tuple[str | int, ...]
+    horizon: tuple[int, ...]
+
+    @property
+    def target(self) -> PerSample:
+        """The forecasts that are explained."""
+        return PerSample([Forecast(node, step) for node, step in zip(self.nodes, self.horizon, strict=True)])
+
+
+def events_of(run: Run, explained: Sequence[Mapping[str, Any]]) -> Events:
+    """The events of a run.
+
+    Args:
+        run: whose test split holds them.
+        explained: a row per event, as the stage `events` gives them: ``target``, ``window``, ``horizon``, and where
+            events are planted ``event``.
+    """
+    test: WindowedSeries = run.windows("test")
+    names = list(test.graph.nodes) if test.graph else [str(index) for index in range(test.nodes)]
+    node = np.array([names.index(row["target"]) for row in explained], np.int64)
+    batch = (
+        test.events_batch(np.array([row["event"] for row in explained]))
+        if test.planted
+        else test.batch(np.array([row["window"] for row in explained]))
+    )
+    nodes = tuple(row["target"] for row in explained) if test.graph else tuple(node.tolist())
+    return Events(batch, node, nodes, tuple(row["horizon"] for row in explained))
+
+
+def explanations(
+    model: nn.Module, events: Events, average: HistoricalAverage, *, seed: int, steps: int
+) -> dict[str, Explanation]:
+    """The explanation of each event by each method, with the historical average as baseline.
+
+    Args:
+        model: a forecaster.
+        events: what is explained.
+        average: of the training split.
+        seed: of `Random`.
+        steps: points of integrated gradients.
+    """
+    batch = events.batch
+    usual = average.in_window(batch)
+    explainers: dict[str, Explainer] = {}
+    if find_spec("captum") is not None:
+        from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+
+        explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=usual, steps=steps)
+    explainers[GRADIENT_CHANGE] = InputGradient(model, reduce="sum")
+    explainers["InputGradient"] = InputGradient(model)
+    explainers["STGGradCAM"] = STGGradCAM(model)
+    explainers["Motion"] = Motion(model)
+    explainers["Random"] = Random(model, seed=seed)
+    found = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
+    # The sum over channels is the observation's difference: the historical average of a calendar channel is its value.
+    change = (batch.x - usual).sum(-1).numpy() * batch.observed.numpy()
+    gradient = found[GRADIENT_CHANGE]
+    found[GRADIENT_CHANGE] = replaced(gradient, values=gradient.values * change, method="gradient x change")
+    return found
+
+
+def saved(run: Run, methods: list[str]) -> dict[str, Explanation]:
+    """The explanations that the stage `events` wrote."""
+    return {name: Explanation.load(run.folder / explanation_file(name)) for name in methods}
+
+
+def explanation_file(method: str) -> str:
+    """The file of a method's explanations in the folder of a run."""
+    return f"explanations-{method}.nc"
+
+
+def lowering(explanations: Mapping[str, Explanation]) -> dict[str, NDArray[np.float32]]:
+    """How much each position lowered the forecast, or where a method has no sign how much it matters; ``[B, 1, T, N]``.
+
+    Never negative: what raised the forecast has zero.
+    """
+    return {name: np.maximum(e.values if name in UNSIGNED else -e.values, 0) for name, e in explanations.items()}

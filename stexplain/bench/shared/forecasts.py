@@ -1,0 +1,36 @@
+"""Forecasts of windows: of a model, and the last observation; both as ``[B, H, N]`` or ``[B, N]``."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from stexplain.data.windows import WindowBatch
+from stexplain.explainers.model.frozen import frozen_eval
+from stexplain.training.baselines import last_observed
+from stexplain.training.daily_average import HistoricalAverage
+from stexplain.training.forecaster_call import ForecasterCall
+
+BATCH = 64
+"""Windows forecast at a time."""
+Forecaster = Callable[[WindowBatch], NDArray[np.float64]]
+"""From windows to forecasts ``[B, H, N]``."""
+
+
+def forecaster_of(model: nn.Module) -> Forecaster:
+    """A model as a function of windows."""
+    call = ForecasterCall.of(model)
+
+    def forecast(batch: WindowBatch) -> NDArray[np.float64]:
+        with frozen_eval(model), torch.no_grad():
+            return call(model, batch).numpy().astype(np.float64)
+
+    return forecast
+
+
+def last_observation(batch: WindowBatch, average: HistoricalAverage, channel: int) -> NDArray[np.float64]:
+    """The last observation of each node, ``[B, N]``; the historical average where the window holds none."""
+    found = last_observed(batch, channel).numpy()
+    return np.where(np.isnan(found), average.in_horizon(batch, channel)[:, 0], found)

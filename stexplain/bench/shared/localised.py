@@ -1,0 +1,61 @@
+"""Localisation scores: as JSON, as a table for a chart, and in the report; of clips and of events alike."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from stexplain.bench.html import number, paragraph, table
+from stexplain.metrics.localisation import OVER, Localisation
+
+MEASURES = {"auroc": "auroc", "average_precision": "ap", "pointing": "pointing"}
+"""Scores of `stexplain.metrics.localisation` that are reported, and their names in `results.json`."""
+Scores = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
+"""Method -> nodes, frames or positions -> measure -> value and interval."""
+
+
+def localised(scores: Localisation, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """The scores of one method, over nodes, frames and positions, with bootstrap intervals."""
+    return {
+        over: {short: scores.interval(over, measure, seed=seed)._asdict() for measure, short in MEASURES.items()}
+        for over in OVER
+    }
+
+
+def scores_table(scores: Scores) -> pd.DataFrame:
+    """The scores as rows of ``method, over, measure, value, low, high``."""
+    return pd.DataFrame(
+        [
+            {"method": method, "over": over, "measure": measure, **score}
+            for method, by_axis in scores.items()
+            for over, measures in by_axis.items()
+            for measure, score in measures.items()
+        ]
+    )
+
+
+def scores_html(runs: Mapping[str, Scores | None], over: Mapping[str, str]) -> str:
+    """A table per run.
+
+    Args:
+        runs: label of the run -> its scores.
+        over: what nodes, frames and positions are called.
+    """
+    parts = []
+    for label, scores in runs.items():
+        body: list[list[Any]] = [
+            [method, over[axis], *(number(measures.get(short)) for short in MEASURES.values())]
+            for method, by_axis in (scores or {}).items()
+            for axis, measures in by_axis.items()
+        ]
+        if body:
+            head = ["method", "over", "AUROC", "average precision", "pointing game"]
+            parts.append(table(head, body, caption=f"Localisation (95% interval): {label}"))
+    if not parts:
+        return paragraph("This data has no ground truth, so localisation cannot be scored.")
+    words = paragraph(
+        "The data was generated, so its ground truth is known. An AUROC of 0.5 is that of a guess, 1 is perfect. "
+        "Motion (the motion-energy baseline, on series the temporal change) and Random (random attribution) use no "
+        "model: an explanation has value only where it scores higher than both."
+    )
+    return words + "".join(parts)

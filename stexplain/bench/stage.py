@@ -1,0 +1,189 @@
+"""What a stage is: one file in `stexplain/bench/stages` that computes results of a run and shows them.
+
+The runner and the report know no stage by name: they go through what `stages.stage_types` finds. A stage computes plain
+JSON, once, and writes what is too large for it into the run's folder; all that is shown is made from these.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import pandas as pd
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.run import TASKS, Run, Task
+from stexplain.bench.verdicts import Outcome
+from stexplain.cards import Part
+
+Results = Mapping[str, Mapping[str, Any]]
+"""Stage -> its result."""
+Parts = Callable[[str, Callable[[], Mapping[str, Any]]], Mapping[str, Any]]
+"""Called as ``parts(name, work)``: the result of a part of a stage, worked out once and kept, so that it can resume."""
+
+
+class Table(NamedTuple):
+    """A table that is written as CSV and shown in the report."""
+
+    title: str
+    frame: pd.DataFrame
+    digits: str = "%.4f"
+
+
+class TextTable(NamedTuple):
+    """A table for the terminal, of texts."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+class Card(NamedTuple):
+    """A card of the report's summary: its heading, and its HTML."""
+
+    title: str
+    html: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What `results.json` holds of one run.
+
+    Attributes:
+        name: of the run.
+        about: model, protocol, recipe, and `stages`: the result of each stage.
+        dataset: what it was run on.
+        node: what a node is: "joint", "sensor".
+    """
+
+    name: str
+    about: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    node: str = "node"
+
+    @property
+    def stages(self) -> Results:
+        """The result of each stage."""
+        found: Results = self.about.get("stages") or {}
+        return found
+
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """What a paper prints for this run."""
+        found: Mapping[str, Any] = self.about.get("published") or {}
+        return found
+
+    @property
+    def model(self) -> str:
+        """The model's title."""
+        return str(self.about.get("model_title") or self.about.get("model") or "the model")
+
+    @property
+    def label(self) -> str:
+        """What the run is called in a sentence, such as "STGCN-10, cross-subject"."""
+        protocol = self.about.get("protocol_title") or self.about.get("protocol")
+        return f"{self.model}, {protocol}" if protocol else self.model
+
+    @property
+    def unit(self) -> str:
+        """Of a series' forecasts."""
+        return str(self.dataset.get("unit") or "")
+
+    def minutes(self, frames: float) -> str:
+        """A number of a series' frames as time, such as "30 min"."""
+        return f"{float(self.dataset.get('minutes') or 5) * frames:g} min"
+
+
+class NoOptions(Part):
+    """The options of a stage that has none."""
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Part)
+
+
+class Stage(Generic[AnyOptions]):
+    """A stage of an experiment. Its name is that of its file.
+
+    Every method has a default that does nothing, so that a stage is as long as what it does.
+
+    Attributes:
+        title: the heading of its section in the report.
+        tasks: what the runs that it is for do: classification, forecasting, or both.
+        published: the names of the paper's numbers that it shows, see `RunPart.published`.
+        Options: what its table in the `experiment.toml` may say.
+        figures_first: whether figures stand above the text of its section, and not below.
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    tasks: ClassVar[tuple[Task, ...]] = TASKS
+    published: ClassVar[tuple[str, ...]] = ()
+    Options: ClassVar[type[Part]] = NoOptions
+    figures_first: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.name = cls.__module__.rpartition(".")[2]
+
+    def __init__(self, options: AnyOptions) -> None:
+        self.options = options
+
+    def needs(self, task: Task) -> tuple[str, ...]:
+        """The stages whose results or files this one reads; those that the experiment does not list are added."""
+        return ("train",)
+
+    def check(self, run: Run) -> Iterator[str]:
+        """What is wrong with the options for a run, as "field: what", as far as the cards tell."""
+        yield from ()
+
+    def check_data(self, run: Run) -> None:
+        """Refuses data that the stage can do nothing with, before anything is trained on it.
+
+        Raises:
+            InputError: saying what the data lacks.
+        """
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """The results, as plain JSON.
+
+        Args:
+            run: the model and its data.
+            results: of the stages that came before.
+            parts: gives the result of a part of this stage, worked out once; see `Parts`.
+        """
+        raise NotImplementedError
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """Draws the figures of a run, once all its stages are computed."""
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """The text of its section in the report, as HTML from `stexplain.bench.html`; without figures.
+
+        Args:
+            runs: those that have a result of this stage.
+        """
+        return ""
+
+    def summary(self, runs: Sequence[RunResults]) -> Card | None:
+        """Its card in the report's summary."""
+        return None
+
+    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+        """Claims, and whether the numbers support them; the test of each is fixed here, before any run."""
+        yield from ()
+
+    def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """What limits the conclusions of these runs."""
+        yield from ()
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """Tables by the names of their CSV files."""
+        return {}
+
+    def headline(self, run: RunResults) -> Mapping[str, str]:
+        """Columns of the terminal's summary, which has a row per run."""
+        return {}
+
+    def terminal(self, run: RunResults) -> Iterator[TextTable]:
+        """Tables of its own for the terminal."""
+        yield from ()

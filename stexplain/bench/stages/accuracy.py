@@ -1,0 +1,101 @@
+"""Accuracy on the test split; writes `confusion.csv` and `predictions.npz`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import count, items, paragraph, percent, share, table
+from stexplain.bench.run import CLASSIFICATION, Run
+from stexplain.bench.shared.predictions import save_predictions
+from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage
+from stexplain.files import atomic_write
+from stexplain.training import evaluate
+from stexplain.viz import confusion
+
+CONFUSION = "confusion.csv"
+
+
+class Accuracy(Stage[NoOptions]):
+    """How many test samples the model classifies correctly."""
+
+    title = "Accuracy"
+    tasks = (CLASSIFICATION,)
+    published = ("accuracy", "note")
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Top-1 and top-5 accuracy, with the sizes that they are over."""
+        clips = run.clips("test")
+        evaluation = evaluate(run.model(), clips)
+        save_predictions(run, evaluation)
+        # A store may hold recordings of a few classes only: the others would be empty rows and columns.
+        present = sorted({*evaluation.labels.tolist(), *evaluation.predicted.tolist()})
+        names = [clips.classes[index] for index in present]
+        matrix = pd.DataFrame(evaluation.confusion[np.ix_(present, present)], index=names, columns=names)
+        with atomic_write(run.folder / CONFUSION) as temporary:
+            matrix.to_csv(temporary)
+        low, high = evaluation.interval
+        return {
+            "test": len(clips),
+            "classes": len(clips.classes),
+            "accuracy": {"value": evaluation.accuracy, "low": low, "high": high},
+            "top5": evaluation.top5,
+        }
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """The confusion matrix."""
+        matrix = pd.read_csv(run.folder / CONFUSION, index_col=0)
+        figures.add(
+            "",
+            f"Confusion matrix, {run.name}",
+            f"Test samples by true class (rows) and predicted class (columns), {run.model_card.title}.",
+            confusion(matrix.to_numpy(), list(matrix.index), title=f"Confusion matrix, {run.name}"),
+        )
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """Accuracy of every run, beside the paper's where one is published."""
+        published = any("accuracy" in run.published for run in runs)
+        head = ["run", "accuracy (95% interval)", "top 5", "chance level", "test samples"]
+        body = []
+        for run in runs:
+            found = run.stages[self.name]
+            row = [run.label, share(found["accuracy"]), share(found["top5"]), _chance(found), count(found["test"])]
+            body.append([*row, *([percent(run.published.get("accuracy"))] if published else [])])
+        notes = [str(run.published["note"]) for run in runs if run.published.get("note")]
+        words = paragraph("Intervals are Wilson score intervals. Chance level is that of guessing among the classes.")
+        return (
+            table([*head, *(["paper"] if published else [])], body, caption="Accuracy on the test split")
+            + words
+            + "".join(paragraph(note) for note in notes)
+        )
+
+    def summary(self, runs: Sequence[RunResults]) -> Card:
+        """Accuracy in a sentence per run."""
+        lines = []
+        for run in runs:
+            found = run.stages[self.name]
+            accuracy = found["accuracy"]
+            line = f"{run.label}: {percent(accuracy['value'])} of {count(found['test'])} test samples"
+            if accuracy.get("low") is not None and accuracy.get("high") is not None:
+                line += f" (95% interval {percent(accuracy['low'])} to {percent(accuracy['high'])})"
+            lines.append(f"{line}; chance level {_chance(found)}.")
+        return Card("Test accuracy", items(lines) + paragraph("The test split was not used in training."))
+
+    def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """Data and recipe may differ from the paper's."""
+        recipes = sorted({str(run.about.get("recipe")) for run in runs if run.published})
+        if recipes:
+            yield (
+                "The paper's numbers are shown for orientation: the data, the training recipe "
+                f"({' or '.join(recipes)}), or both, may differ from the paper's."
+            )
+
+    def headline(self, run: RunResults) -> Mapping[str, str]:
+        """The accuracy."""
+        return {"accuracy": f"{run.stages[self.name]['accuracy']['value']:.3f}"}
+
+
+def _chance(found: Mapping[str, Any]) -> str:
+    return percent(1 / found["classes"]) if found.get("classes") else "–"

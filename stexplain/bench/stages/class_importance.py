@@ -1,0 +1,210 @@
+"""Importance of each node for each class (Eq. 6 of Das & Ortega 2022), and how much classes differ in it.
+
+Writes `class_importance.csv`, `class_importance-das2022.csv` and `explanations.nc`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy.stats import spearmanr
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import listed, number, paragraph, percent, table, text
+from stexplain.bench.run import CLASSIFICATION, Run, tracked
+from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
+from stexplain.cards import DatasetCard, Part
+from stexplain.errors import suggest
+from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.targets import Predicted
+from stexplain.files import atomic_write
+from stexplain.metrics.contrastivity import contrastivity, contrastivity_detail
+from stexplain.metrics.importance import ClassImportance
+from stexplain.viz import importance_map
+
+BATCH = 32
+"""Clips explained at a time."""
+SAVED = 1000
+"""Clips whose whole explanations are saved; importance per class is over all."""
+IMPORTANCE, PARITY = "class_importance.csv", "class_importance-das2022.csv"
+SHOWN = 3
+"""Nodes named per class in the summary."""
+PADDED = 0.05
+"""The share of importance on padding from which on the report says so."""
+
+
+class Options(Part):
+    """What the importance map shows.
+
+    Attributes:
+        nodes: the order of the nodes; empty: the card's.
+        classes: the order of the classes, as ids of the card; empty: the card's.
+    """
+
+    nodes: list[str] = Field(default_factory=list)
+    classes: list[int | str] = Field(default_factory=list)
+
+
+class ClassImportanceStage(Stage[Options]):
+    """Which nodes contribute most to each class, by STG-Grad-CAM."""
+
+    title = "Most important nodes per class"
+    tasks = (CLASSIFICATION,)
+    published = ("contrastivity", "importance_figure")
+    Options = Options
+
+    def check(self, run: Run) -> Iterator[str]:
+        """Nodes and classes must be the card's."""
+        assert isinstance(run.card, DatasetCard)
+        known: dict[str, list[Any]] = {
+            "nodes": [*run.card.graph.nodes],
+            "classes": [entry.id for entry in run.card.classes],
+        }
+        for field, names in (("nodes", self.options.nodes), ("classes", self.options.classes)):
+            for name in names:
+                if name not in known[field]:
+                    hint = suggest(str(name), map(str, known[field]))
+                    yield f"{field}: got {name!r}, which the card {run.card.name!r} lacks. {hint}"
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Explains the predicted class of every test sample, and averages by class over the correct ones."""
+        model, clips = run.model(), run.clips("test")
+        explain, parity = STGGradCAM(model), STGGradCAM(model, parity="das2022")
+        ours = ClassImportance(clips.classes, clips.graph.nodes, seed=run.seed)
+        theirs = ClassImportance(clips.classes, clips.graph.nodes, seed=run.seed, parity="das2022")
+        saved: list[Explanation] = []
+        padding: list[float] = []
+        batches = -(-len(clips) // BATCH)
+        for index, batch in enumerate(tracked(clips.batches(BATCH), batches, f"explaining {run.name}", run.progress)):
+            label = batch.label.numpy()
+            e = explain(batch, target=Predicted())
+            ours.update(e, label)
+            padding += e.padding_share.tolist()
+            if index * BATCH < SAVED:
+                saved.append(e)
+            theirs.update(parity(batch, target=Predicted()), label)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        joined(saved).save(run.folder / "explanations.nc")
+        for name, importance in ((IMPORTANCE, ours), (PARITY, theirs)):
+            with atomic_write(run.folder / name) as temporary:
+                importance.table().to_csv(temporary)
+        detail = contrastivity_detail(ours.psi)
+        return {
+            "layer": saved[0].layer,
+            "padding_share": float(np.mean(padding)),
+            "explanations_saved": sum(len(part) for part in saved),
+            "contrastivity": {
+                **ours.interval(contrastivity)._asdict(),
+                "classes": detail.used,
+                "constant": detail.constant,
+                "missing": detail.missing,
+            },
+            "das2022": {
+                "contrastivity": contrastivity(theirs.psi),
+                "node_rank_correlation": _rank_correlation(ours.psi, theirs.psi),
+            },
+            "top_nodes": _top_nodes(ours.table().dropna()),
+        }
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """The importance of every node for every class."""
+        assert isinstance(run.card, DatasetCard)
+        psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).dropna(how="all")
+        names = {entry.id: entry.name for entry in run.card.classes}
+        order = [names[key] for key in self.options.classes] or run.card.class_names
+        paper = run.published.get("importance_figure")
+        figures.add(
+            "",
+            f"{f'{paper}: ' if paper else ''}Importance of each node for each class, {run.name}",
+            f"Mean importance (Eq. 6) over correctly classified test samples of {run.model_card.title}, "
+            f"{run.card.protocols[run.protocol].title}. Each row is scaled to its own maximum.",
+            importance_map(
+                psi,
+                nodes=self.options.nodes or None,
+                classes=[name for name in order if name in psi.index],
+                groups=run.card.graph.groups,
+                title=f"Importance of each node for each class, {run.name}",
+            ),
+        )
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """How importance is averaged, and its contrastivity."""
+        layers = sorted({str(run.stages[self.name].get("layer")) for run in runs})
+        intro = paragraph(
+            f"Explained is the predicted class of every test sample, by STG-Grad-CAM at layer {listed(layers)}. "
+            "Importance is averaged by class over correctly classified samples. Contrastivity is 1 minus the mean "
+            "correlation of the importance of pairs of classes: 0 where all classes are alike, 1 where their "
+            "importance is unrelated. Parity das2022 follows the code that the paper's authors released."
+        )
+        published = any("contrastivity" in run.published for run in runs)
+        head = ["run", "contrastivity", "parity das2022", "rank correlation with parity", "classes"]
+        head += ["constant maps excluded", *(["paper"] if published else [])]
+        body = []
+        for run in runs:
+            found, parity = run.stages[self.name]["contrastivity"], run.stages[self.name]["das2022"]
+            row = [run.label, number(found), number(parity["contrastivity"]), number(parity["node_rank_correlation"])]
+            row += [found.get("classes"), found.get("constant")]
+            body.append([*row, *([number(run.published.get("contrastivity"))] if published else [])])
+        return intro + table(head, body, caption="Contrastivity")
+
+    def summary(self, runs: Sequence[RunResults]) -> Card:
+        """The most important nodes of each class, of the first run."""
+        run = runs[0]
+        rows = []
+        for label, ranked in run.stages[self.name]["top_nodes"].items():
+            nodes = listed([str(node) for node, *_ in ranked[:SHOWN]])
+            rows.append(f"<li><b>{text(label)}</b>: {text(nodes or 'no correctly classified sample')}</li>")
+        intro = f"In order, averaged over the correctly classified samples of {run.label}:"
+        return Card(
+            f"Most important {run.node}s per class",
+            paragraph(intro) + f'<ul class="columns">{"".join(rows)}</ul>',
+            True,
+        )
+
+    def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """Constant maps and importance on padding."""
+        constant = sum(int(run.stages[self.name]["contrastivity"].get("constant") or 0) for run in runs)
+        if constant:
+            count = f"{constant} classes have" if constant > 1 else "1 class has"
+            yield f"{count} the same importance at every {runs[0].node}; contrastivity excludes such classes."
+        padded = max((float(run.stages[self.name].get("padding_share") or 0.0) for run in runs), default=0.0)
+        if padded > PADDED:
+            yield f"Up to {percent(padded)} of the importance was on padding or absent instances, and was excluded."
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """Table 3 of the paper."""
+        rows = []
+        for run in runs:
+            found = run.stages[self.name]["contrastivity"]
+            rows.append(
+                {
+                    "run": run.name,
+                    **{key: found[key] for key in ("value", "low", "high", "classes")},
+                    "constant maps excluded": found["constant"],
+                    "parity das2022": run.stages[self.name]["das2022"]["contrastivity"],
+                    "paper": run.published.get("contrastivity"),
+                }
+            )
+        frame = pd.DataFrame(rows).rename(columns={"value": "contrastivity"})
+        return {"contrastivity": Table("Contrastivity (Table 3 of the paper)", frame)} if rows else {}
+
+    def headline(self, run: RunResults) -> Mapping[str, str]:
+        """The contrastivity."""
+        value = run.stages[self.name]["contrastivity"]["value"]
+        return {"contrastivity": "-" if value is None else f"{value:.2f}"}
+
+
+def _rank_correlation(ours: Any, theirs: Any) -> float:
+    """Mean over classes of Spearman's correlation of the importance of nodes, by our definition and by theirs."""
+    # A constant row has no ranks.
+    rows = [row for row in range(len(ours)) if np.ptp(ours[row]) > 0 and np.ptp(theirs[row]) > 0]
+    return float(np.mean([spearmanr(ours[row], theirs[row]).statistic for row in rows])) if rows else float("nan")
+
+
+def _top_nodes(psi: pd.DataFrame, count: int = 5) -> dict[str, list[list[Any]]]:
+    return {
+        str(name): [[node, float(value)] for node, value in row.nlargest(count).items()] for name, row in psi.iterrows()
+    }

@@ -1,0 +1,389 @@
+"""Method comparison: every explainer on the same samples, scored against the ground truth, with paired tests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import count, listed, paragraph, table, text
+from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.samples import Samples, draw, has_truth, load
+from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
+from stexplain.bench.verdicts import Outcome, of_all
+from stexplain.cards import Count, Part
+from stexplain.errors import InputError, suggest
+from stexplain.explainers.by_name import explainer, methods, takes
+from stexplain.metrics.comparison.compare import compare
+from stexplain.metrics.comparison.result import Comparison
+from stexplain.metrics.comparison.scores import (
+    AbsoluteAttribution,
+    ExplainerLike,
+    SampleMetric,
+    complexity_score,
+    deletion_score,
+    localisation_score,
+)
+from stexplain.metrics.localisation import localisation
+from stexplain.viz import comparison, network
+
+JUDGED = "auroc, positions"
+"""The metric that methods are judged by."""
+CHANCE = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, positions": 0.5, "deletion gain": 0.0}
+"""The value of a guess, where that is known."""
+SHOWN = ("auroc, nodes", "auroc, frames", "auroc, positions", "deletion gain")
+"""Metrics that fit into eighty columns of a terminal; the report has all."""
+HISTORICAL_AVERAGE = "historical_average"
+"""The name of the baseline that is the historical average, for series."""
+
+
+class DeletionOptions(Part):
+    """How the gain in area of deletion curves is measured; see `stexplain.metrics.deletion_curve`."""
+
+    baseline: str = "mean"
+    steps: Count = 5
+    repeats: Count = 2
+
+
+class Options(Part):
+    """Which methods are compared, on how many samples.
+
+    Attributes:
+        samples: how many are explained: correctly classified test clips at random, or events.
+        baselines: baseline explainers, which every other method is tested against.
+        methods: only these, beside the baseline explainers; none: all there are.
+        exclude: methods that are not compared.
+        absolute: methods whose importance is the absolute value of what they give.
+        deletion: how deletion is measured.
+        options: method -> its options. ``groups = "graph"`` stands for the groups of the graph, ``baseline =
+            "historical_average"`` for the historical average of a series.
+    """
+
+    samples: Count = 30
+    baselines: Annotated[list[str], Field(min_length=1)]
+    methods: list[str] | None = None
+    exclude: list[str] = Field(default_factory=list)
+    absolute: list[str] = Field(default_factory=list)
+    deletion: DeletionOptions = DeletionOptions()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class MethodComparison(Stage[Options]):
+    """Which explainers localise the ground truth, and whether the differences are more than chance."""
+
+    title = "Method comparison"
+    Options = Options
+    figures_first = True
+
+    def needs(self, task: Task) -> tuple[str, ...]:
+        """The predictions, or the events, of which samples are drawn."""
+        return ("train", "events" if task == FORECASTING else "accuracy")
+
+    def check(self, run: Run) -> Iterator[str]:
+        """Methods must exist."""
+        options, known = self.options, methods()
+        named = {
+            "baselines": options.baselines,
+            "methods": options.methods or [],
+            "exclude": options.exclude,
+            "absolute": options.absolute,
+            "options": options.options,
+        }
+        for field, names in named.items():
+            for name in names:
+                if name not in known:
+                    yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
+
+    def check_data(self, run: Run) -> None:
+        """There must be a ground truth to score by."""
+        if not has_truth(run):
+            raise InputError(
+                f"the data of {run.card.name!r} carries no ground truth, so no method can be scored by it. Remove "
+                "stages.comparison, or take generated data."
+            )
+
+    def names(self) -> list[str]:
+        """The methods that are compared, by class name; baseline explainers last."""
+        options = self.options
+        chosen = [name for name in methods() if options.methods is None or name in options.methods]
+        explainers = [name for name in chosen if name not in options.exclude and name not in options.baselines]
+        return explainers + [name for name in options.baselines if name not in options.exclude]
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Draws samples, scores each method on them, and tests every method against the baseline explainers."""
+        drawn = parts("samples", partial(draw, run, results, self.options.samples))
+        scored = {name: parts(name, partial(self.score, run, results, name, drawn["indices"])) for name in self.names()}
+        return {**drawn, **self.compared(drawn["indices"], scored, run.seed)}
+
+    def score(self, run: Run, results: Results, method: str, indices: Sequence[int]) -> Mapping[str, Any]:
+        """The scores of one method, a number per sample and metric.
+
+        Where a method needs a library that is not installed, or cannot explain this model, the result says so.
+        """
+        model, samples = run.model(), load(run, results, indices)
+        # One sample tells, at little cost, whether the method can explain this model.
+        first = load(run, results, indices[:1])[0]
+        trial = self.explainer(run, model, method, first)
+        try:
+            trial(first.batch, target=first.target)
+        except InputError as error:
+            return {"excluded": str(error)}
+        one = self.explainer(run, model, method, samples[0])
+        seconds = 0.0
+        scores: dict[str, list[float]] = {}
+        better: dict[str, bool] = {}
+        for part in samples:
+            # A baseline of the windows' own shape belongs to one batch.
+            each = one if part.historical_average is None else self.explainer(run, model, method, part)
+            found = compare(
+                {method: each},
+                self.metrics(model, run, part),
+                part.batch,
+                target=part.target,
+                progress=run.progress,
+                resamples=1,
+            )
+            seconds += (found.seconds or {})[method] * len(part.batch)
+            better = dict(found.higher_is_better)
+            for metric, by_method in found.scores.items():
+                scores.setdefault(metric, []).extend(by_method[method].tolist())
+        return {"seconds": seconds / len(indices), "higher_is_better": better, "scores": scores}
+
+    def explainer(self, run: Run, model: nn.Module, method: str, samples: Samples) -> ExplainerLike:
+        """A method with its options."""
+        options = dict(self.options.options.get(method, {}))
+        if options.get("groups") == "graph":
+            graph = run.dataset("test").graph
+            options["groups"] = {} if graph is None else dict(graph.groups)
+        if options.get("baseline") == HISTORICAL_AVERAGE:
+            options["baseline"] = _historical_average(samples)
+        if takes(method, "seed"):
+            options.setdefault("seed", run.seed)
+        found = explainer(method, model, **options)
+        return AbsoluteAttribution(found) if method in self.options.absolute else found
+
+    def metrics(self, model: nn.Module, run: Run, samples: Samples) -> list[SampleMetric]:
+        """What methods are compared by."""
+        found = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
+        found += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
+        options = self.options.deletion.model_dump()
+        if options["baseline"] == HISTORICAL_AVERAGE:
+            options["baseline"] = _historical_average(samples)
+        found.append(deletion_score(model, **options, target=samples.target, seed=run.seed))
+        return [*found, complexity_score("gini")]
+
+    def compared(self, indices: Sequence[int], scored: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Any]:
+        """The table and the tests against each baseline explainer, from the scores of the methods."""
+        present = {method: found for method, found in scored.items() if "scores" in found}
+        excluded = {method: found["excluded"] for method, found in scored.items() if "excluded" in found}
+        if not any(name not in self.options.baselines for name in present):
+            raise InputError(f"no method could be compared: {'; '.join(excluded.values())}")
+        first = next(iter(present.values()))
+        found = Comparison(
+            {
+                metric: {method: np.array(one["scores"][metric], np.float64) for method, one in present.items()}
+                for metric in first["scores"]
+            },
+            first["higher_is_better"],
+            tuple(map(str, indices)),
+            {method: float(one["seconds"]) for method, one in present.items()},
+            seed=seed,
+        )
+        tests = found.tests([name for name in self.options.baselines if name in present])
+        plain = found.to_dict()
+        return {
+            "methods": list(found.methods),
+            "higher_is_better": dict(found.higher_is_better),
+            "excluded": excluded,
+            "best": {metric: found.best(metric) for metric in found.metrics},
+            "table": plain["table"],
+            "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
+            "correction": found.correction,
+            "seconds_per_sample": plain["seconds"],
+        }
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """The scores of all methods, and one sample as the best method explains it."""
+        found = results[self.name]
+        frame = pd.DataFrame(found["table"]).astype({"value": float, "low": float, "high": float})
+        better = found["higher_is_better"]
+        figures.add(
+            "scores",
+            f"All methods, run '{run.name}'",
+            f"{found['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
+            f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model.",
+            comparison(
+                frame,
+                baseline_explainers=self.options.baselines,
+                better=better,
+                reference={metric: value for metric, value in CHANCE.items() if metric in better},
+                title=f"All methods, run '{run.name}'",
+            ),
+        )
+        self._example(run, results, figures)
+
+    def _example(self, run: Run, results: Results, figures: Figures) -> None:
+        """The sample whose score by the best method is the median: neither its best nor its worst."""
+        found = results[self.name]
+        # A baseline explainer may score highest, but shows nothing about the model.
+        method = next(name for name in _ranked(found) if name not in self.options.baselines)
+        samples = load(run, results, found["indices"], size=len(found["indices"]))[0]
+        e = self.explainer(run, run.model(), method, samples)(samples.batch, target=samples.target)
+        assert samples.batch.truth is not None
+        area = localisation(e.importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
+        order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
+        row = int(order[int((~np.isnan(area)).sum()) // 2])
+        truth: NDArray[np.bool_] = samples.batch.truth[row].numpy()
+        nodes = [str(e.node_names[index]) for index in np.unique(np.nonzero(truth)[2])]
+        frames = np.nonzero(truth)[1]
+        graph = run.dataset("test").graph
+        if graph is None:
+            return
+        predicted = f", predicted as '{e.classes[int(e.targets[row])]}'" if e.classes and e.targets[row] >= 0 else ""
+        figures.add(
+            "example",
+            f"One sample of the run '{run.name}', explained by {method}",
+            f"Sample {e.ids[row]}{predicted}. Ringed nodes are the ground truth, in frames {frames.min()} to "
+            f"{frames.max()}. Of all samples, this one has the median score (AUROC {area[row]:.2f}).",
+            network(
+                graph,
+                e.importance[row].max(axis=0),
+                marked={"ground truth": nodes},
+                title=f"Importance over time, {method}",
+            ),
+        )
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """A table of scores and one of tests per run."""
+        intro = paragraph(
+            "Every method explains the same samples: correctly classified test samples drawn at random, or slowdowns "
+            "that the model forecast. Every method has one setting, chosen for speed. Tests are two-sided and paired: "
+            "they flip the signs of the differences between two methods on the same sample. p values are corrected "
+            "over all tests of a metric."
+        )
+        return intro + "".join(self._scores(run) + self._tests(run) for run in runs)
+
+    def _scores(self, run: RunResults) -> str:
+        found = run.stages[self.name]
+        better = found["higher_is_better"]
+        rows = {(row["method"], row["metric"]): row for row in found["table"]}
+        body = [
+            [
+                method,
+                *(_mean(rows[method, metric], found["best"][metric] == method) for metric in better),
+                f"{1000 * found['seconds_per_sample'][method]:.3g}",
+            ]
+            for method in found["methods"]
+        ]
+        head = ["method", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
+        caption = f"{run.name}: {run.label}, {count(found['samples'])} samples; means with 95% bootstrap intervals"
+        return table([*head, "ms per sample"], body, caption=caption)
+
+    def _tests(self, run: RunResults) -> str:
+        found = run.stages[self.name]
+        body = [
+            [
+                row["method"],
+                row["against"],
+                row["metric"],
+                f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
+                f"{row['p']:.2g}",
+                f"{row['p_corrected']:.2g}",
+                row["better"] or "inconclusive",
+            ]
+            for row in found["tests"]
+            if row["metric"].startswith("auroc") and row["p"] is not None
+        ]
+        head = ["method", "against", "metric", "difference", "p", "p corrected", "better"]
+        caption = f"{run.name}: paired permutation tests, corrected by {found['correction']}"
+        different = sum(row[-1] != "inconclusive" for row in body)
+        words = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
+        return f"<details><summary>{text(words)}</summary>{table(head, body, caption=caption)}</details>"
+
+    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+        """Does every method localise the ground truth better than each baseline explainer, by its corrected test?"""
+        found = run.stages[self.name]
+        means = {row["method"]: row["value"] for row in found["table"] if row["metric"] == JUDGED}
+        best = found["best"].get(JUDGED)
+        for baseline in self.options.baselines:
+            tests = [row for row in found["tests"] if row["metric"] == JUDGED and row["against"] == baseline]
+            if not tests:
+                continue
+            better = [row["method"] for row in tests if row["better"] == row["method"]]
+            worse = [row["method"] for row in tests if row["better"] == baseline]
+            words = f"{len(better)} of {len(tests)} methods localise the ground truth better than {baseline} "
+            words += f"(AUROC over positions {means[baseline]:.2f}); the best is {best} ({means[best]:.2f})."
+            words += f" Worse than {baseline}: {', '.join(worse)}." if worse else ""
+            yield words, of_all(better, [row for row in tests if row["method"] not in better])
+
+    def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """What a comparison can tell."""
+        if not runs:
+            return
+        yield f"{listed(self.options.baselines)} use no model: an explanation has value only where it scores higher."
+        yield (
+            "The ground truth is where the data's classes or events differ. A model may use less than that, or "
+            "something else; a method that shows what the model uses then scores low although it is right about it."
+        )
+        yield "A new training of the model may change the order of methods whose intervals overlap."
+        if self.options.absolute:
+            yield (
+                f"The importance by {listed(self.options.absolute)} is the absolute value; by all others, the "
+                "positive part."
+            )
+        for run in runs:
+            for method, why in run.stages[self.name]["excluded"].items():
+                yield f"{method} is excluded from the comparison of {run.name}: {why}"
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """Scores and tests of each run."""
+        found = {}
+        for run in runs:
+            for what, words in (("table", "scores of all methods"), ("tests", "tests against baseline explainers")):
+                name = f"{run.name.replace('/', '-')}-{'scores' if what == 'table' else what}"
+                found[name] = Table(f"{run.name}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
+        return found
+
+    def terminal(self, run: RunResults) -> Iterator[TextTable]:
+        """The means of every method, the best of each metric starred."""
+        found = run.stages[self.name]
+        metrics = [metric for metric in SHOWN if metric in found["higher_is_better"]]
+        values = {(row["method"], row["metric"]): row["value"] for row in found["table"]}
+        rows = []
+        for method in found["methods"]:
+            row = [
+                "-"
+                if values[method, metric] is None
+                else f"{values[method, metric]:.2f}{' *' if found['best'][metric] == method else ''}"
+                for metric in metrics
+            ]
+            rows.append([method, *row, f"{1000 * found['seconds_per_sample'][method]:.3g}"])
+        title = f"{run.name}: {run.label}, {found['samples']} samples"
+        yield TextTable(title, ["method", *metrics, "ms per sample"], rows)
+
+
+def _explained(task: Task) -> str:
+    return "the forecast" if task == FORECASTING else "the predicted class"
+
+
+def _historical_average(samples: Samples) -> Tensor:
+    if samples.historical_average is None:
+        raise InputError(f"the baseline {HISTORICAL_AVERAGE!r} is for series; got recordings. Use 'mean'.")
+    return samples.historical_average
+
+
+def _mean(row: Mapping[str, Any], best: bool) -> str:
+    if row["value"] is None:
+        return "–"
+    return f"{row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f}){' ★' if best else ''}"
+
+
+def _ranked(found: Mapping[str, Any]) -> list[str]:
+    """The methods, the best first."""
+    means = {row["method"]: row["value"] for row in found["table"] if row["metric"] == JUDGED}
+    return sorted(means, key=lambda name: -(means[name] if means[name] is not None else -np.inf))

@@ -1,0 +1,100 @@
+"""Whether explanations of events find the ground truth, where events are planted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import listed
+from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.events import events_of, lowering, saved
+from stexplain.bench.shared.localised import localised, scores_html, scores_table
+from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, TextTable
+from stexplain.bench.verdicts import BASELINES, Outcome, compared, known, outcome, too_few
+from stexplain.metrics.localisation import localisation as score
+from stexplain.viz import localisation
+
+OVER = {"nodes": "sensors", "frames": "lags"}
+
+
+class EventLocalisation(Stage[NoOptions]):
+    """What lowered the forecast against the planted cause, beside the baseline explainers."""
+
+    title = "Localisation against ground truth"
+    tasks = (FORECASTING,)
+
+    def needs(self, task: Task) -> tuple[str, ...]:
+        """The explanations of events."""
+        return ("events",)
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Scores of every method over sensors, lags and both; none where there is no ground truth or no event."""
+        found = results["events"]
+        if not found["explained"] or not run.windows("test").planted:
+            return {"localisation": None}
+        batch = events_of(run, found["explained"]).batch
+        return {
+            "localisation": {
+                name: localised(score(values, batch.truth, batch.observed), run.seed)
+                for name, values in lowering(saved(run, found["methods"])).items()
+            }
+        }
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """All scores with their intervals."""
+        found = results[self.name]["localisation"]
+        if found:
+            figures.add(
+                "",
+                "Localisation against ground truth",
+                "Scores over sensors (nodes), over lags (frames), and over positions (sensor x lag). The baseline "
+                "explainers use no model. Bars are 95% bootstrap intervals.",
+                localisation(scores_table(found), title="Localisation against ground truth"),
+            )
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """All scores."""
+        found = {run.label: run.stages[self.name]["localisation"] for run in runs}
+        return scores_html(found, {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"})
+
+    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+        """Is each explainer better than every baseline explainer, over sensors and over lags?"""
+        found = run.stages[self.name]["localisation"] or {}
+        events = len(run.stages["events"]["explained"])
+        for method in found:
+            if method not in BASELINES:
+                judged = _judged(method, found)
+                if judged is not None:
+                    yield too_few(*judged, events)
+
+    def terminal(self, run: RunResults) -> Iterator[TextTable]:
+        """AUROC of every method."""
+        found = run.stages[self.name]["localisation"] or {}
+        axes = ("nodes", "frames", "positions")
+        rows = [[name, *(f"{scores[axis]['auroc']['value']:.2f}" for axis in axes)] for name, scores in found.items()]
+        if rows:
+            yield TextTable("", ["explanation", "AUROC sensors", "lags", "positions"], rows)
+
+
+def _judged(method: str, found: Mapping[str, Any]) -> tuple[str, Outcome] | None:
+    signs: dict[str, list[int]] = {}
+    said = []
+    for over, name in OVER.items():
+        ours = found[method].get(over, {}).get("auroc")
+        others = {baseline: found.get(baseline, {}).get(over, {}).get("auroc") for baseline in BASELINES}
+        if not known(ours) or not all(known(theirs) for theirs in others.values()):
+            continue
+        for baseline, theirs in others.items():
+            signs.setdefault(baseline, []).append(compared(ours, theirs))
+        against = ", ".join(f"{theirs['value']:.2f}" for theirs in others.values())
+        said.append(f"{name} {ours['value']:.2f}, {against}")
+    if not signs:
+        return None
+    judged = {baseline: outcome(found) for baseline, found in signs.items()}
+    nowhere = [baseline for baseline, found in signs.items() if max(found) <= 0]
+    better = [baseline for baseline, each in judged.items() if each == "supported"]
+    in_part = [baseline for baseline in signs if baseline not in better and baseline not in nowhere]
+    ways = {"more accurately than": better, "only in part more accurately than": in_part, "no better than": nowhere}
+    relation = " and ".join(f"{way} {listed(names)}" for way, names in ways.items() if names)
+    conclusion: Outcome = "supported" if len(better) == len(signs) else "not supported" if nowhere else "inconclusive"
+    text = f"{method} localises the ground truth {relation} (AUROC of {method}, {', '.join(signs)}: {'; '.join(said)})."
+    return text, conclusion

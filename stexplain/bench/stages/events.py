@@ -1,0 +1,214 @@
+"""Slowdowns that the model forecast, and their explanations; writes `events.csv` and `explanations-METHOD.nc`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import items, listed, number, paragraph, percent, table
+from stexplain.bench.run import FORECASTING, Run
+from stexplain.bench.shared.event_figures import add_event
+from stexplain.bench.shared.events import events_of, explanation_file, explanations
+from stexplain.bench.shared.forecasts import Forecaster, forecaster_of
+from stexplain.bench.shared.slowdowns import Chosen, Slowdowns, named, observed_slowdowns, planted_slowdowns
+from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
+from stexplain.cards import Count, SeriesCard
+from stexplain.explainers.explanation import Explanation
+from stexplain.files import atomic_write
+from stexplain.metrics.bootstrap import interval, ratio_interval
+
+CONTRIBUTIONS = 8
+"""Positions that are kept of each event that is drawn."""
+NAMED = 4
+"""Positions named per event in the summary."""
+LISTED = 12
+"""Events listed in the report; all are in the table."""
+INCOMPLETE = 0.05
+"""The share of a change that a map may miss before the report says so."""
+
+
+class Options(Slowdowns):
+    """Which forecasts are explained and drawn; see `Slowdowns` for the other options.
+
+    Attributes:
+        shown: so many events are drawn.
+        steps: points of integrated gradients.
+    """
+
+    shown: Count = 2
+    steps: Count = 16
+
+
+class EventsStage(Stage[Options]):
+    """Which sensors, and when, lowered the forecasts of slowdowns."""
+
+    title = "Explained slowdowns"
+    tasks = (FORECASTING,)
+    Options = Options
+
+    def check(self, run: Run) -> Iterator[str]:
+        """Without planted events, falls must be found in the observations."""
+        if self.options.fall is None and (run.card.planted is None or run.data is not None):
+            yield f"fall: is missing; the series {run.card.name!r} has no planted events. Give it in the series' unit."
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Chooses and explains the events."""
+        model, test = run.model(), run.windows("test")
+        chosen = self._chosen(run, forecaster_of(model))
+        table = named(chosen.table, test)
+        with atomic_write(run.folder / "events.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
+        explained: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]  # columns have names
+        counts = {"rule": chosen.rule, "events": chosen.events, "forecast": chosen.forecast}
+        if not explained:
+            return {**counts, "explained": [], "methods": [], "shown": []}
+        events = events_of(run, explained)
+        found = explanations(model, events, run.historical_average, seed=run.seed, steps=self.options.steps)
+        for name, e in found.items():
+            e.save(run.folder / explanation_file(name))
+        return {
+            **counts,
+            "explained": explained,
+            "methods": list(found),
+            "layer": found["STGGradCAM"].layer,
+            "shown": self._shown(chosen.table["fall"], explained, found),
+            "completeness_gap": {
+                name: _completeness_gap(e, run.seed) for name, e in found.items() if "convergence_delta" in e.extra
+            },
+            "share_at_other_nodes": {
+                name: _elsewhere(e, events.node, run.seed)
+                for name, e in found.items()
+                if name not in ("Motion", "Random")
+            },
+        }
+
+    def _chosen(self, run: Run, forecaster: Forecaster) -> Chosen:
+        test, average = run.windows("test"), run.historical_average
+        if test.planted:
+            return planted_slowdowns(test, forecaster, average, self.options)
+        assert isinstance(run.card, SeriesCard)
+        return observed_slowdowns(test, forecaster, average, self.options, run.card.series.minutes)
+
+    def _shown(
+        self, fall: "pd.Series[float]", explained: Sequence[Mapping[str, Any]], found: Mapping[str, Explanation]
+    ) -> list[dict[str, Any]]:
+        """The events that are drawn: those of the greatest fall in both observation and forecast, one per sensor."""
+        method, e = next(iter(found.items()))
+        shown: list[dict[str, Any]] = []
+        for row in fall.sort_values(ascending=False, kind="stable").index:
+            if len(shown) == self.options.shown:
+                break
+            if explained[row]["target"] in [event["target"] for event in shown]:
+                continue
+            values = e.values[row, 0]
+            order = np.argsort(values, axis=None, kind="stable")[:CONTRIBUTIONS]
+            contributions = [
+                {"node": e.node_names[node], "lag": len(values) - 1 - frame, "value": float(values[frame, node])}
+                for frame, node in zip(*np.unravel_index(order, values.shape), strict=True)
+                if values[frame, node] < 0
+            ]
+            shown.append({**explained[row], "row": int(row), "method": method, "contributions": contributions})
+        return shown
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """Each event that is drawn: its forecast, on the network, and lag by lag."""
+        for index, event in enumerate(results[self.name]["shown"], 1):
+            add_event(figures, run, event, str(index))
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """Which events are explained, and how much of it lies at other sensors."""
+        parts = []
+        for run in runs:
+            found = run.stages[self.name]
+            parts.append(paragraph(str(found["rule"])))
+            body = [
+                [event["target"], event.get("start"), run.minutes(event["horizon"])]
+                + [_one(event[key]) for key in ("last_observation", "observed", "forecast", "historical_average")]
+                for event in found["explained"]
+            ]
+            head = ["sensor", "window begins", "horizon", f"last observation, {run.unit}", f"observed, {run.unit}"]
+            head += [f"forecast, {run.unit}", f"historical average, {run.unit}"]
+            many = len(body) > LISTED
+            caption = f"{LISTED} of the {len(body)} explained slowdowns; all are under Tables" if many else ""
+            if body:
+                parts.append(table(head, body[:LISTED], caption=caption or f"The {len(body)} explained slowdowns"))
+            shares = [[method, number(score)] for method, score in (found.get("share_at_other_nodes") or {}).items()]
+            if shares:
+                parts.append(
+                    paragraph(
+                        "The share of a map's absolute values at sensors other than the one whose forecast is "
+                        "explained. For a model without message passing the share of gradients is 0."
+                    )
+                )
+                parts.append(table(["method", "share (95% interval)"], shares, caption="Importance at other sensors"))
+        return "".join(parts)
+
+    def summary(self, runs: Sequence[RunResults]) -> Card | None:
+        """What lowered the forecasts that are drawn."""
+        lines, methods = [], set()
+        for run in runs:
+            for event in run.stages[self.name]["shown"]:
+                methods.add(str(event["method"]))
+                start = f", window from {event['start']}" if event.get("start") else ""
+                which = [
+                    f"{each['node']}, lag {run.minutes(each['lag'])}: {each['value']:+.1f} {run.unit}"
+                    for each in event["contributions"][:NAMED]
+                ]
+                lines.append(
+                    f"{event['target']}{start}, {run.minutes(event['horizon'])} ahead: forecast "
+                    f"{event['forecast']:.0f} {run.unit}, observed {event['observed']:.0f}, historical average "
+                    f"{event['historical_average']:.0f}. Lowered most by {'; '.join(which) or 'nothing'}."
+                )
+        if not lines:
+            return Card(
+                "Explained slowdowns", paragraph("The model forecast no slowdown, so none was explained."), True
+            )
+        words = f"Importance by {listed(sorted(methods))}, in the unit of the forecast:"
+        return Card("What lowered the forecasts", paragraph(words) + items(lines), True)
+
+    def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """Only what was forecast is explained; maps may be incomplete; the baseline matters."""
+        for run in runs:
+            found = run.stages[self.name]
+            if found["events"]:
+                yield (
+                    f"Of {found['events']} slowdowns, the model forecast {found['forecast']}; only those are "
+                    "explained, as a forecast that misses a slowdown cannot be explained by its cause."
+                )
+            for method, gap in (found.get("completeness_gap") or {}).items():
+                if gap.get("value") is not None and gap["value"] > INCOMPLETE:
+                    yield (
+                        f"Maps by {method} miss {percent(gap['value'])} of the change of the forecast that they should "
+                        "sum to; more steps from the historical average would reduce this."
+                    )
+        if runs:
+            yield "The result depends on the baseline, which is the historical average of each sensor and time of day."
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """All events that are explained."""
+        frames = [pd.DataFrame(run.stages[self.name]["explained"]).assign(run=run.name) for run in runs]
+        frames = [frame for frame in frames if len(frame)]
+        return {"events": Table("Explained slowdowns", pd.concat(frames))} if frames else {}
+
+
+def _one(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _elsewhere(e: Explanation, node: NDArray[np.int64], seed: int) -> dict[str, float]:
+    """The share of a map's absolute values at other nodes than that of the forecast, mean over events."""
+    size = np.abs(e.values).sum((1, 2))
+    own = size[np.arange(len(size)), node]
+    total = size.sum(1)
+    # An empty map has no share.
+    share = np.where(total > 0, 1 - own / np.where(total > 0, total, 1), np.nan)
+    return interval(share, seed=seed)._asdict()
+
+
+def _completeness_gap(e: Explanation, seed: int) -> dict[str, float]:
+    """By how much maps miss the change of the forecast that they should sum to, as a share of it over all events."""
+    delta = e.extra["convergence_delta"].astype(np.float64)
+    return ratio_interval(np.abs(delta), np.abs(e.values.sum((1, 2, 3)) - delta), seed=seed)._asdict()

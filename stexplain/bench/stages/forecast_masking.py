@@ -1,0 +1,171 @@
+"""Masking of whole sensors of the explained events: forecast errors as sensors move to their historical average."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import number, paragraph, table
+from stexplain.bench.run import FORECASTING, Run, Task, tracked
+from stexplain.bench.shared.events import events_of, lowering, saved
+from stexplain.bench.stage import Parts, Results, RunResults, Stage
+from stexplain.bench.verdicts import BASELINES, Outcome, compared, known, of_all, too_few
+from stexplain.cards import Count, Part, SeriesCard, Share
+from stexplain.metrics.faithfulness import SETS
+from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
+from stexplain.viz import masking_curves
+
+
+class Options(Part):
+    """What is masked, and by how much.
+
+    Attributes:
+        nodes: how many sensors are in each set.
+        values: the masking values m, without 0, which is always measured.
+    """
+
+    nodes: Count = 3
+    values: list[Share] = Field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
+
+
+class ForecastMasking(Stage[Options]):
+    """Error under masking of the most important sensors, the least important ones, and as many at random."""
+
+    title = "Faithfulness: masking of sensors"
+    tasks = (FORECASTING,)
+    Options = Options
+
+    def needs(self, task: Task) -> tuple[str, ...]:
+        """The explanations of events."""
+        return ("events",)
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Error and change of the explained forecasts at every masking value, and Eq. 7 on the error, by method."""
+        events, test = results["events"], run.windows("test")
+        nodes = min(self.options.nodes, test.nodes)
+        if not events["explained"]:
+            return {"masking": {}, "nodes": nodes}
+        chosen, model = events_of(run, events["explained"]), run.model()
+        batch, usual = chosen.batch, run.historical_average.in_window(chosen.batch)
+        targets = list(zip(chosen.node.tolist(), chosen.horizon, strict=True))
+        maps = lowering(saved(run, events["methods"]))
+        found: dict[str, Any] = {}
+        for name, values in tracked(maps.items(), len(maps), f"masking, {run.name}", run.progress):
+            importance = values.mean((1, 2))
+            curve = ForecastMaskingCurve.joined(
+                [
+                    forecast_masking_curve(
+                        model,
+                        [batch[row : row + 1]],
+                        importance[row],
+                        nodes=nodes,
+                        masking=self.options.values,
+                        at=node,
+                        horizon=horizon,
+                        baseline=usual[row : row + 1],
+                        seed=run.seed,
+                    )
+                    for row, (node, horizon) in enumerate(targets)
+                    # Without an observation there is no error.
+                    if bool(batch.y_observed[row, horizon - 1, node])
+                ]
+            )
+            found[name] = {
+                which: {
+                    "masking": curve.masking.tolist(),
+                    **{of: [each._asdict() for each in curve.interval(which, of, seed=run.seed)] for of in MEASURES},
+                    "beta": curve.faithfulness(which, seed=run.seed)._asdict(),
+                }
+                for which in SETS
+            }
+        return {"masking": found, "nodes": nodes}
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """Error against masking, a panel per method."""
+        assert isinstance(run.card, SeriesCard)
+        found = results[self.name]
+        if found["masking"]:
+            figures.add(
+                "",
+                "Forecast error under masking of sensors",
+                f"Error of the explained forecasts as {found['nodes']} sensors move to their historical average: the "
+                "most important ones by each method (highlighted), the least important ones, and as many at random. "
+                "Bands are 95% bootstrap intervals.",
+                masking_curves(
+                    curves_table(found["masking"]),
+                    panel="method",
+                    measure="error",
+                    unit=run.card.series.unit,
+                    columns=3,
+                    title="Forecast error under masking of sensors",
+                ),
+            )
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """The error at the strongest masking, by set of sensors."""
+        parts = []
+        for run in runs:
+            found = run.stages[self.name]
+            body = [
+                [method, *(number(sets[which]["error"][-1]) for which in ("highlighted", "random", "least"))]
+                for method, sets in found["masking"].items()
+            ]
+            if not body:
+                continue
+            first = next(iter(found["masking"].values()))["highlighted"]["error"][0]
+            parts.append(
+                paragraph(
+                    f"Error of the explained forecasts with {found['nodes']} sensors masked by their historical "
+                    f"average. Unmasked, it is {number(first)} {run.unit}."
+                )
+            )
+            head = ["method", f"highlighted masked, {run.unit}", "random sensors masked", "least important masked"]
+            parts.append(table(head, body, caption=f"Forecast error under masking (95% interval): {run.label}"))
+        return "".join(parts) or paragraph("No slowdown was explained, so none was masked.")
+
+    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+        """Does masking the sensors that an explainer highlights cost more than random ones and the baselines' ones?"""
+        found = run.stages[self.name]["masking"]
+
+        def error(method: str, which: str) -> Mapping[str, Any]:
+            last: Mapping[str, Any] = found[method][which]["error"][-1]
+            return last
+
+        baselines = [name for name in BASELINES if name in found]
+        said: dict[bool, list[str]] = {True: [], False: []}
+        for method in found:
+            if method in BASELINES:
+                continue
+            ours = error(method, "highlighted")
+            others = [error(method, "random"), *(error(name, "highlighted") for name in baselines)]
+            if all(known(score) for score in (ours, *others)):
+                against = ", ".join(f"{score['value']:.2f}" for score in others)
+                larger = all(compared(ours, score) > 0 for score in others)
+                said[larger].append(f"{method} {ours['value']:.2f}, others {against}")
+        if not any(said.values()):
+            return
+        judged = of_all(said[True], said[False])
+        names = " or ".join(["random ones", *(f"those that {name} ranks first" for name in baselines)])
+        details = "; ".join(said[True] or said[False])
+        details += f"; not for {'; '.join(said[False])}" if judged == "inconclusive" else ""
+        whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}
+        nodes = run.stages[self.name]["nodes"]
+        text = (
+            f"For {whom[judged]}, masking the {nodes} sensors that it ranks first causes a larger error than masking "
+            f"{names} (error in {run.unit}: {details})."
+        )
+        yield too_few(text, judged, len(run.stages["events"]["explained"]))
+
+
+def curves_table(found: Mapping[str, Any]) -> pd.DataFrame:
+    """The errors as rows of ``method, set, masking, error, low, high``."""
+    return pd.DataFrame(
+        [
+            {"method": method, "set": which, "masking": m, "error": e["value"], "low": e["low"], "high": e["high"]}
+            for method, sets in found.items()
+            for which, curve in sets.items()
+            for m, e in zip(curve["masking"], curve["error"], strict=True)
+        ]
+    )

@@ -1,0 +1,75 @@
+"""The graph ablation: the same model without message passing, trained alike and evaluated on the same windows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import number, paragraph, table
+from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.training import train
+from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
+from stexplain.bench.stages.forecast_error import errors_beside, told
+from stexplain.bench.stages.train import add_history
+from stexplain.bench.verdicts import Outcome
+from stexplain.training import evaluate_forecast
+
+FOLDER = "graph_ablation"
+"""The folder of the model without message passing, in that of the run."""
+NAME = "no message passing"
+
+
+class GraphAblation(Stage[NoOptions]):
+    """What the graph is worth to the model."""
+
+    title = "Graph ablation"
+    tasks = (FORECASTING,)
+
+    def needs(self, task: Task) -> tuple[str, ...]:
+        """The errors of the model, to compare with."""
+        return ("train", "forecast_error")
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Trains the model without message passing, and compares errors."""
+        folder = run.folder / FOLDER
+        trained = parts("train", lambda: train(run, folder, message_passing=False))
+        test = run.windows("test")
+        without, model = evaluate_forecast(run.model(FOLDER), test), evaluate_forecast(run.model(), test)
+        horizons = results["forecast_error"]["horizons"]
+        return {**trained, **errors_beside(model, {NAME: without}, horizons, run.seed)}
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """The history of its training."""
+        title = f"{run.model_card.title}, {NAME}"
+        add_history(run, run.folder / FOLDER, results[self.name]["selected_epoch"], figures, title)
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """By how much the error grows without message passing."""
+        body = [
+            [run.label, run.minutes(int(step)), number(score)]
+            for run in runs
+            for step, score in run.stages[self.name]["differences"][NAME].items()
+        ]
+        words = paragraph(
+            "The same model, trained in the same way from the same seed with the identity as adjacency, so that no "
+            "sensor receives anything from another. Where its error is no larger, what an explanation says of other "
+            "sensors has little weight."
+        )
+        head = ["run", "horizon", f"increase of MAE, {runs[0].unit} (95% interval)"]
+        return words + table(head, body, caption="No message passing (identity adjacency) against the model")
+
+    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+        """Is the error larger without message passing, at every horizon?"""
+        signs, said = told(run, self.name, NAME, more="higher", less="lower")
+        if not signs:
+            return
+        weight = "what an explanation says of other sensors has little weight"
+        without = f"without message passing, {said}"
+        if min(signs) > 0:
+            yield f"{run.model} uses its graph: {without}.", "supported"
+        elif max(signs) > 0:
+            yield (
+                f"{run.model} uses its graph, but at some horizons only: {without}. Elsewhere {weight}.",
+                "inconclusive",
+            )
+        else:
+            yield f"{run.model} uses its graph: {without}. So {weight}.", "not supported"
