@@ -1,4 +1,4 @@
-"""What `stexplain explain` explains: the samples, the model, and the samples that were chosen. Imports torch."""
+"""The inputs of `stexplain explain`: dataset, model and chosen samples. Imports torch."""
 
 import importlib
 import sys
@@ -61,7 +61,7 @@ def _imported(path: str) -> nn.Module:
     made = getattr(imported, name)
     made = made if isinstance(made, nn.Module) else made()  # a module itself, or a function or class that makes one
     if not isinstance(made, nn.Module):
-        raise InputError(f"MODEL: {path} made a {type(made).__name__}; expected a torch.nn.Module.")
+        raise InputError(f"MODEL: got {path!r}, which made a {type(made).__name__}; expected a torch.nn.Module.")
     return made
 
 
@@ -88,12 +88,12 @@ def _window(series: WindowedSeries, name: str) -> int:
     if name.isdecimal() and int(name) <= last:
         return int(name)
     if series.time is None:
-        raise InputError(f"--ids: got {name!r}; windows are counted from 0 to {last}.")
+        raise InputError(f"--ids: got {name!r}; expected the number of a window, 0 to {last}.")
     if not name.isdecimal():
         starts = {str(series.time_of(index)): index for index in range(len(series))}
         if name in starts:
             return starts[name]
     raise InputError(
-        f"--ids: there is no window {name!r}: they are counted from 0 to {last}, or named by their start, "
-        f"'{series.time_of(0)}' to '{series.time_of(last)}'."
+        f"--ids: got {name!r}; expected the number of a window, 0 to {last}, or its start, '{series.time_of(0)}' to "
+        f"'{series.time_of(last)}'."
     )

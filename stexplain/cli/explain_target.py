@@ -1,4 +1,4 @@
-"""From what `--target` says to a target, once the model is loaded. Imports torch."""
+"""Turns the parsed `--target` into the target of an explanation, once the model is loaded. Imports torch."""
 
 from collections.abc import Sequence
 
@@ -30,10 +30,10 @@ def check_target(target: ParsedTarget, network: nn.Module) -> None:
 
 
 def make_target(target: ParsedTarget, nodes: Sequence[str], classes: Sequence[str]) -> Target:
-    """The target that was named.
+    """The target that `--target` names.
 
     Args:
-        target: what `--target` says.
+        target: the parsed `--target`.
         nodes: names of the graph's nodes.
         classes: names of the classes; empty where they have none.
     """

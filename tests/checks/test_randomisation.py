@@ -20,11 +20,11 @@ def test_rank_correlation_is_spearmans_over_valid_cells_that_are_not_zero_in_bot
     one, other = random.normal(size=(2, 3, 2, 6, 4)).round(1)
     one[:, :, :, 0] = other[:, :, :, 0] = 0
     valid = random.random((3, 2, 6)) > 0.3
-    found = rank_correlation(explanation(one, valid), explanation(other, valid))
+    correlation = rank_correlation(explanation(one, valid), explanation(other, valid))
     for row in range(3):
         positions = [np.abs(each[row][valid[row]]).astype(np.float32)[:, 1:].ravel() for each in (one, other)]
         kept = (positions[0] != 0) | (positions[1] != 0)
-        assert found[row] == pytest.approx(spearmanr(positions[0][kept], positions[1][kept]).statistic, abs=1e-12)
+        assert correlation[row] == pytest.approx(spearmanr(positions[0][kept], positions[1][kept]).statistic, abs=1e-12)
 
 
 def test_a_map_that_ranks_nothing_correlates_zero():
@@ -37,10 +37,10 @@ def test_a_map_that_ranks_nothing_correlates_zero():
 def test_everything_that_was_learned_is_in_exactly_one_stage():
     graph = STGraph.from_edges("abc", [("a", "b"), ("b", "c")], center="b")
     for model in (STGCN(graph, classes=3, channels=(4, 4), strides=(1, 2)), PlainSTGCN()):
-        found = [id(tensor) for stage in stages(model) for tensor in stage.tensors]
+        randomised = [id(tensor) for stage in stages(model) for tensor in stage.tensors]
         learned = [id(parameter) for parameter in model.parameters()]
         learned += [id(value) for name, value in model.named_buffers() if "running" in name]
-        assert sorted(found) == sorted(learned)
+        assert sorted(randomised) == sorted(learned)
     assert [stage.name for stage in stages(PlainSTGCN())] == ["fcn", "second", "first"]
 
 
@@ -49,8 +49,8 @@ def test_what_is_shared_or_belongs_to_the_model_itself():
     model.first, model.last = nn.Linear(3, 3), nn.Linear(3, 3)
     model.last.weight = model.first.weight
     model.adjacency = nn.Parameter(torch.rand(3, 3))
-    found = {stage.name: len(stage.tensors) for stage in stages(model)}
-    assert found == {"last": 2, "first": 1, "itself": 1}
+    counts = {stage.name: len(stage.tensors) for stage in stages(model)}
+    assert counts == {"last": 2, "first": 1, "itself": 1}
 
 
 def test_the_cascade_shuffles_one_stage_after_the_other_and_leaves_the_model():

@@ -268,7 +268,7 @@ def test_the_report():
 def test_a_renumbered_model_gives_the_same_logits():
     own, order = model().eval(), [2, 0, 3, 1]
     x = signals(2, 1, 8, 4, 3).double()
-    there = renumbered(own, order)
-    assert np.allclose(there(x[:, :, :, order]).detach(), own(x).detach(), atol=1e-12)
+    permuted = renumbered(own, order)
+    assert np.allclose(permuted(x[:, :, :, order]).detach(), own(x).detach(), atol=1e-12)
     assert renumbered(nn.Linear(1, 1), [0]) is None
-    assert isinstance(with_model(Motion(own), there), Explainer)
+    assert isinstance(with_model(Motion(own), permuted), Explainer)

@@ -203,8 +203,8 @@ def test_windows_are_named_by_number_or_start(roads, tmp_path, no_charts):
     assert again["samples"][0]["top_nodes"] == first["samples"][0]["top_nodes"]
     error = run(*on_roads(roads, tmp_path / "three"), *options, "--ids", "yesterday", ok=False).exception
     assert isinstance(error, InputError)
-    assert "no window 'yesterday'" in str(error)
-    assert "named by their start, '2024-" in str(error)
+    assert "--ids: got 'yesterday'; expected the number of a window, 0 to " in str(error)
+    assert "or its start, '2024-" in str(error)
 
 
 @pytest.mark.parametrize("target", ["predicted", "s2", "3"])

@@ -78,7 +78,10 @@ MISTAKES = [
     (["bench", "ntu", "--recipe", "quik"], "has no recipe 'quik'. Did you mean 'quick'?"),
     (["bench", "ntu", "--seed", "-1"], "--seed: got -1; expected 0 to 9223372036854775807"),
     (["bench", "ntu", "--seed", "one"], "Invalid value for '--seed'"),
-    (["bench", "nw-ucla"], "--data is missing: the card 'nw-ucla' has no synthetic data. How to get the data"),
+    (
+        ["bench", "nw-ucla"],
+        "--data: got nothing; expected a path, because the card 'nw-ucla' has no synthetic data. How to get the data",
+    ),
     (["bench", "ntu", "--data", "{folder}/nowhere"], "--data: got {folder}/nowhere, which does not exist"),
     (["bench", "ntu", "--data", "{folder}/empty"], "neither a prepared store nor a folder of recordings of 'ntu'"),
     (["bench", "roads", "--data", "{folder}/nowhere"], "--data: got {folder}/nowhere, which does not exist"),
@@ -112,7 +115,10 @@ MISTAKES = [
     ([*EXPLAIN, "--first", "0"], "--first: got 0; expected at least 1"),
     ([*EXPLAIN, "--data", "{folder}/nowhere"], "--data: got {folder}/nowhere, which does not exist"),
     ([*EXPLAIN, "--data", "{folder}/empty"], "which is not a prepared store (it has no store.json)"),
-    (["explain", "stgcn10", "--card", "nw-ucla"], "--data is missing: the card 'nw-ucla' has no synthetic data"),
+    (
+        ["explain", "stgcn10", "--card", "nw-ucla"],
+        "--data: got nothing; expected a path, because the card 'nw-ucla' has no synthetic data",
+    ),
     ([*EXPLAIN, "--out", "{folder}/file"], "--out: got {folder}/file, but {folder}/file is a file"),
     # data
     (["data", "show", "ntuu"], "there is no dataset card 'ntuu'. Did you mean 'ntu'?"),

@@ -9,17 +9,17 @@ def test_covers_the_mean_as_often_as_promised():
     random = np.random.default_rng(0)
     covered = 0
     for trial in range(200):
-        found = interval(random.normal(size=60), seed=trial, resamples=200, confidence=0.9)
-        covered += found.low <= 0 <= found.high
+        estimate = interval(random.normal(size=60), seed=trial, resamples=200, confidence=0.9)
+        covered += estimate.low <= 0 <= estimate.high
     # 180 are expected; the binomial's standard deviation is 4.2, and percentile intervals run a little short.
     assert 162 <= covered <= 196
 
 
 def test_is_about_as_wide_as_theory_says():
     values = np.random.default_rng(1).normal(size=400)
-    found = interval(values, resamples=4000)
+    estimate = interval(values, resamples=4000)
     width = 2 * 1.96 * values.std() / 20
-    assert found.high - found.low == pytest.approx(width, rel=0.06)
+    assert estimate.high - estimate.low == pytest.approx(width, rel=0.06)
 
 
 def test_seeded_and_blind_to_samples_without_a_value():
@@ -58,10 +58,10 @@ def test_ratio_of_sums():
     random = np.random.default_rng(0)
     below = random.uniform(1, 3, 200)
     above = 0.7 * below + random.normal(0, 0.2, 200)
-    found = ratio_interval(above, below)
-    assert found.value == above.sum() / below.sum()
-    assert found.low < 0.7 < found.high
-    assert found.high - found.low < 0.06
+    estimate = ratio_interval(above, below)
+    assert estimate.value == above.sum() / below.sum()
+    assert estimate.low < 0.7 < estimate.high
+    assert estimate.high - estimate.low < 0.06
     # With equal denominators it is the interval of the mean.
     assert ratio_interval(above, np.full(200, 2.0)) == pytest.approx(interval(above / 2), abs=1e-12)
     assert np.isnan(ratio_interval([1.0], [0.0])).all()

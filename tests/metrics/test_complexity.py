@@ -30,13 +30,13 @@ def test_closed_forms(positions):
 
 def test_equals_the_definitions():
     values, valid = maps()
-    found = complexity(values, valid, threshold=0.2).scores
+    scores = complexity(values, valid, threshold=0.2).scores
     for row in range(len(values)):
         size = np.abs(values[row][valid[row]]).ravel()
         share = size / size.sum()
-        assert found["gini"][row] == pytest.approx(slow_gini(size), abs=1e-12)
-        assert found["entropy"][row] == pytest.approx(-(share * np.log(share)).sum() / np.log(len(size)), abs=1e-12)
-        assert found["sparsity"][row] == np.mean(size < 0.2 * size.max())
+        assert scores["gini"][row] == pytest.approx(slow_gini(size), abs=1e-12)
+        assert scores["entropy"][row] == pytest.approx(-(share * np.log(share)).sum() / np.log(len(size)), abs=1e-12)
+        assert scores["sparsity"][row] == np.mean(size < 0.2 * size.max())
 
 
 def test_neither_padding_nor_scale_nor_order_matter():
@@ -46,10 +46,10 @@ def test_neither_padding_nor_scale_nor_order_matter():
     other[~valid] = 1e9
     padded = np.pad(other, ((0, 0), (0, 1), (0, 4), (0, 0)), constant_values=7.0)
     longer = np.pad(valid, ((0, 0), (0, 1), (0, 4)))
-    for name, found in complexity(padded * 250, longer).scores.items():
-        assert np.allclose(found, whole[name], atol=1e-12)
-    for name, found in complexity(values[:, ::-1, ::-1], valid[:, ::-1, ::-1]).scores.items():
-        assert np.allclose(found, whole[name], atol=1e-12)
+    for name, numbers in complexity(padded * 250, longer).scores.items():
+        assert np.allclose(numbers, whole[name], atol=1e-12)
+    for name, numbers in complexity(values[:, ::-1, ::-1], valid[:, ::-1, ::-1]).scores.items():
+        assert np.allclose(numbers, whole[name], atol=1e-12)
 
 
 def test_parts_join_to_the_whole():
@@ -57,9 +57,9 @@ def test_parts_join_to_the_whole():
     whole = complexity(torch.from_numpy(values), torch.from_numpy(valid))
     parts = Complexity.joined([complexity(values[:2], valid[:2]), complexity(values[2:], valid[2:])])
     alone = complexity(values[3], valid[3])
-    for name, found in whole.scores.items():
-        assert np.array_equal(found, parts.scores[name])
-        assert alone.scores[name][0] == found[3]
+    for name, numbers in whole.scores.items():
+        assert np.array_equal(numbers, parts.scores[name])
+        assert alone.scores[name][0] == numbers[3]
     assert whole.to_frame().equals(parts.to_frame())
 
 
@@ -67,12 +67,12 @@ def test_a_map_of_zeros_is_left_out():
     values, valid = maps()
     values[1] = 0
     valid[2] = False
-    found = complexity(values, valid)
-    table = found.to_frame().set_index("score")
+    result = complexity(values, valid)
+    table = result.to_frame().set_index("score")
     assert table["excluded"].tolist() == [2, 2, 2]
     assert table["samples"].tolist() == [3, 3, 3]
     kept = complexity(values[[0, 3, 4]], valid[[0, 3, 4]])
-    assert kept.interval("gini") == found.interval("gini")
+    assert kept.interval("gini") == result.interval("gini")
 
 
 def test_single_readings_and_explanations():

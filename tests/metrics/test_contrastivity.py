@@ -29,11 +29,11 @@ def test_constant_and_missing_maps_are_counted_and_left_out():
     psi[1] = 0.1
     psi[2] = 0
     psi[4] = np.nan
-    found = contrastivity_detail(psi)
-    assert (found.used, found.constant, found.missing) == (3, 2, 1)
-    assert found.value == pytest.approx(slow_contrastivity(psi[[0, 3, 5]]), abs=1e-9)
-    assert np.isnan(found.correlation[1]).all()
-    assert found.correlation[0, 3] == pytest.approx(np.corrcoef(psi[0], psi[3])[0, 1])
+    detail = contrastivity_detail(psi)
+    assert (detail.used, detail.constant, detail.missing) == (3, 2, 1)
+    assert detail.value == pytest.approx(slow_contrastivity(psi[[0, 3, 5]]), abs=1e-9)
+    assert np.isnan(detail.correlation[1]).all()
+    assert detail.correlation[0, 3] == pytest.approx(np.corrcoef(psi[0], psi[3])[0, 1])
 
 
 def test_fewer_than_two_maps_have_none():

@@ -28,9 +28,9 @@ def test_a_linear_model_loses_what_its_items_add_in_their_order(over, kind):
     curve = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=0, **ZERO)
     axes = {"nodes": (0, 1), "frames": (0, 2), "positions": ()}[over]
     for row in range(len(BATCH)):
-        added, there = MAP[row].numpy(), np.broadcast_to(BATCH.valid[row].numpy()[..., None], MAP[row].shape)
-        mass = (added * there).sum(axes).ravel()
-        count = there.sum(axes).ravel()
+        added, valid = MAP[row].numpy(), np.broadcast_to(BATCH.valid[row].numpy()[..., None], MAP[row].shape)
+        mass = (added * valid).sum(axes).ravel()
+        count = valid.sum(axes).ravel()
         mass, count = mass[count > 0], count[count > 0]
         # An item is ranked by its mean, and takes all it adds with it.
         gone = np.concatenate([[0], np.cumsum(mass[np.argsort(-mass / count)])])
@@ -66,7 +66,7 @@ def test_areas_by_hand():
 
 @pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
-    found = {
+    curves = {
         (kind, sign): deletion_curve(
             LINEAR, BATCH, sign * MAP, target=Class(0), over=over, kind=kind, steps=7, repeats=9, **ZERO
         )
@@ -74,7 +74,7 @@ def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
         for sign in (1, -1)
     }
     for kind in ("deletion", "insertion"):
-        right, wrong = found[kind, 1], found[kind, -1]
+        right, wrong = curves[kind, 1], curves[kind, -1]
         assert np.array_equal(right.random, wrong.random)
         assert right.area("gain").low > 0 > wrong.area("gain").high
         # Nodes and frames are ranked by their mean, which is not what a frame of two instances adds.
@@ -82,7 +82,7 @@ def test_the_right_order_and_its_reverse_are_on_either_side_of_chance(over):
         assert (right.areas("gain")[single] > 0).all()
         assert (wrong.areas("gain")[single] < 0).all()
     # What is deleted last is inserted first.
-    assert np.allclose(found["deletion", -1].score, found["insertion", 1].score[::-1], atol=1e-12)
+    assert np.allclose(curves["deletion", -1].score, curves["insertion", 1].score[::-1], atol=1e-12)
 
 
 def test_replaced_by_the_baseline_that_is_named():
@@ -212,9 +212,9 @@ def test_readings_that_are_missing_are_never_replaced_nor_counted():
     for x, observed in given:
         assert torch.equal(observed, seen.repeat(len(x) // 6, 1, 1, 1))
         assert not x[~observed].any()
-    there = (seen & gaps.valid[..., None]).flatten(1).sum(1)
+    observed = (seen & gaps.valid[..., None]).flatten(1).sum(1)
     _, usable = aggregate(MAP.numpy(), (seen & gaps.valid[..., None]).numpy(), "positions")
-    assert usable.sum(1).tolist() == there.tolist()
+    assert usable.sum(1).tolist() == observed.tolist()
     assert np.isfinite(curve.score).all()
 
 
@@ -230,10 +230,10 @@ def test_models_of_several_inputs(chunk):
 
     gate = torch.arange(1.0, 7.0)
     more = {"shared": {"scale": torch.tensor(2.0)}, "per_sample": {"gate": gate}, "chunk": chunk}
-    found = deletion_curve(Gated(), BATCH, MAP, target=Class(0), repeats=2, **more)
+    gated = deletion_curve(Gated(), BATCH, MAP, target=Class(0), repeats=2, **more)
     alone = deletion_curve(LINEAR, BATCH, MAP, target=Class(0), repeats=2)
-    assert np.allclose(found.score, alone.score * 2 * gate.numpy(), atol=1e-12)
-    assert np.allclose(found.random, alone.random * 2 * gate.numpy(), atol=1e-12)
+    assert np.allclose(gated.score, alone.score * 2 * gate.numpy(), atol=1e-12)
+    assert np.allclose(gated.random, alone.random * 2 * gate.numpy(), atol=1e-12)
     with pytest.raises(InputError, match=r"per_sample\['gate'\] has shape \(3,\); expected 6 entries"):
         deletion_curve(Gated(), BATCH, MAP, target=Class(0), shared={"scale": 1.0}, per_sample={"gate": gate[:3]})
 

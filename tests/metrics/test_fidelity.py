@@ -33,27 +33,27 @@ def cut(row: int, share: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("focus", ["model", "phenomenon"])
 def test_equals_the_definitions(focus):
-    found = fidelity(LINEAR, BATCH, MAP, focus=focus, share=[0.1, 0.4], baseline="zero")
-    for step, share in enumerate(found.share):
+    result = fidelity(LINEAR, BATCH, MAP, focus=focus, share=[0.1, 0.4], baseline="zero")
+    for step, share in enumerate(result.share):
         for row in range(len(BATCH)):
             of = int(ANSWER[row] if focus == "model" else BATCH.label[row])
             for side, x in zip(("plus", "minus"), cut(row, share), strict=True):
                 before, after = LOGITS[row], LINEAR(x)[0].detach()
                 probability = before.softmax(0)[of] - after.softmax(0)[of]
                 right = abs(int(before.argmax() == of) - int(after.argmax() == of))
-                assert found.scores[side]["probability"][step, row] == pytest.approx(float(probability), abs=1e-12)
-                assert found.scores[side]["accuracy"][step, row] == right
-    assert found.target == {"model": "the predicted class", "phenomenon": "the label"}[focus]
+                assert result.scores[side]["probability"][step, row] == pytest.approx(float(probability), abs=1e-12)
+                assert result.scores[side]["accuracy"][step, row] == right
+    assert result.target == {"model": "the predicted class", "phenomenon": "the label"}[focus]
 
 
 def test_a_target_is_measured_in_its_own_units():
-    found = fidelity(LINEAR, BATCH, MAP, target=Class(ANSWER), share=[0.25], baseline="zero")
+    result = fidelity(LINEAR, BATCH, MAP, target=Class(ANSWER), share=[0.25], baseline="zero")
     for row in range(len(BATCH)):
         ordered = np.sort(MAP[row][BATCH.valid[row]].numpy().ravel())[::-1]
         first = round(0.25 * len(ordered))
         # Of a linear score, what is replaced by zero takes its contribution with it.
-        assert found.scores["plus"]["change"][0, row] == pytest.approx(abs(ordered[:first].sum()))
-        assert found.scores["minus"]["change"][0, row] == pytest.approx(abs(ordered[first:].sum()))
+        assert result.scores["plus"]["change"][0, row] == pytest.approx(abs(ordered[:first].sum()))
+        assert result.scores["minus"]["change"][0, row] == pytest.approx(abs(ordered[first:].sum()))
 
 
 class Roads(nn.Module):
@@ -67,12 +67,12 @@ def test_forecasts():
     speeds = torch.arange(24.0).view(1, 1, 6, 4, 1)
     roads = replace(BATCH, x=speeds, valid=torch.ones(1, 1, 6, dtype=torch.bool), label=-torch.ones(1), ids=("a",))
     heat = (speeds == 22).double()[..., 0]
-    found = fidelity(Roads(), roads, heat, target=Forecast(2, 3), share=[1 / 24], baseline="mean")
+    result = fidelity(Roads(), roads, heat, target=Forecast(2, 3), share=[1 / 24], baseline="mean")
     # The mean of node 2 is 12: without the last reading, 22 mph, the forecast is 10 mph lower.
-    assert found.interval("plus", "change")[0].value == 10
-    assert found.interval("minus", "change")[0].value == 0
+    assert result.interval("plus", "change")[0].value == 10
+    assert result.interval("minus", "change")[0].value == 0
     with pytest.raises(InputError, match="means nothing"):
-        found.characterization("change")
+        result.characterization("change")
     with pytest.raises(InputError, match=r"Give `target`, such as Forecast"):
         fidelity(Roads(), roads, heat)
 
@@ -128,8 +128,8 @@ def test_parts_padding_and_chunks(over):
 
 def test_wrong_use():
     explanation = Explanation(MAP.numpy(), BATCH.valid.numpy(), ids=BATCH.ids, method="m")
-    found = fidelity(LINEAR, BATCH, explanation)
-    assert found.method == "m"
+    result = fidelity(LINEAR, BATCH, explanation)
+    assert result.method == "m"
     with pytest.raises(InputError, match="shares between 0 and 1"):
         fidelity(LINEAR, BATCH, MAP, share=[0.0])
     with pytest.raises(InputError, match="unknown focus"):
@@ -137,12 +137,12 @@ def test_wrong_use():
     with pytest.raises(InputError, match="expected classes of the model"):
         fidelity(LINEAR, replace(BATCH, label=-torch.ones(6, dtype=torch.int64)), MAP, focus="phenomenon")
     with pytest.raises(InputError, match="Did you mean 'plus'"):
-        found.interval("pluss", "accuracy")
+        result.interval("pluss", "accuracy")
     with pytest.raises(InputError, match="unknown measure 'change'"):
-        found.interval("plus", "change")
+        result.interval("plus", "change")
     with pytest.raises(InputError, match="weight: got 1"):
-        found.characterization(weight=1)
+        result.characterization(weight=1)
     with pytest.raises(InputError, match="different method"):
-        Fidelity.joined([found, fidelity(LINEAR, BATCH, MAP)])
+        Fidelity.joined([result, fidelity(LINEAR, BATCH, MAP)])
     with pytest.raises(InputError, match="different shares"):
-        Fidelity.joined([found, fidelity(LINEAR, BATCH, explanation, share=[0.5])])
+        Fidelity.joined([result, fidelity(LINEAR, BATCH, explanation, share=[0.5])])

@@ -38,9 +38,9 @@ def slow_error(batch, masking, hidden, at, ahead):
     sums, counts = [], []
     for row in range(len(x)):
         for node in hidden[row]:
-            there = seen[row, 0, :, node]
-            mean = x[row, 0, there, node, 0].mean() if there.any() else 0.0
-            x[row, 0, there, node, 0] = (1 - masking) * x[row, 0, there, node, 0] + masking * mean
+            observed = seen[row, 0, :, node]
+            mean = x[row, 0, observed, node, 0].mean() if observed.any() else 0.0
+            x[row, 0, observed, node, 0] = (1 - masking) * x[row, 0, observed, node, 0] + masking * mean
         total, count = 0.0, 0
         for step in ahead:
             for node in at:
@@ -58,18 +58,18 @@ def slow_error(batch, masking, hidden, at, ahead):
 def test_equals_loops_over_observed_entries(gaps, at, horizon):
     batch = next(iter(series(gaps).batches(8)))
     psi = [0.1, 0.9, 0.3, 0.5, 0.2]
-    found = forecast_masking_curve(Upstream(), [batch], psi, nodes=2, masking=[0.3, 1], at=at, horizon=horizon)
-    assert found.masking.tolist() == [0, 0.3, 1]
+    curve = forecast_masking_curve(Upstream(), [batch], psi, nodes=2, masking=[0.3, 1], at=at, horizon=horizon)
+    assert curve.masking.tolist() == [0, 0.3, 1]
     nodes, ahead = at or range(NODES), [horizon] if horizon else range(1, HORIZON + 1)
     for which, hidden in (("highlighted", [1, 3]), ("least", [4, 0])):
-        for step, masking in enumerate(found.masking):
+        for step, masking in enumerate(curve.masking):
             sums, counts = slow_error(batch, masking, [hidden] * 8, nodes, ahead)
-            assert np.allclose(found.sums[which]["error"][step], sums, rtol=1e-5)
-            assert found.counts.tolist() == counts
-            assert found.curve(which)[step] == pytest.approx(sum(sums) / sum(counts), rel=1e-5)
-    table = found.to_frame().set_index(["set", "measure", "masking"])
-    assert table.loc[("least", "error", 1.0), "value"] == pytest.approx(found.curve("least")[2])
-    assert found.baseline == "mean"
+            assert np.allclose(curve.sums[which]["error"][step], sums, rtol=1e-5)
+            assert curve.counts.tolist() == counts
+            assert curve.curve(which)[step] == pytest.approx(sum(sums) / sum(counts), rel=1e-5)
+    table = curve.to_frame().set_index(["set", "measure", "masking"])
+    assert table.loc[("least", "error", 1.0), "value"] == pytest.approx(curve.curve("least")[2])
+    assert curve.baseline == "mean"
 
 
 def test_hiding_what_a_forecast_reads_changes_it_and_hiding_the_rest_does_not():

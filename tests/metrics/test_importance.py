@@ -67,9 +67,9 @@ def test_intervals_are_as_wide_as_theory_says():
 
 def test_interval_of_a_number_made_of_psi():
     importance = filled(explanations(200))
-    found = importance.interval(contrastivity)
-    assert found.value == contrastivity(importance.psi)
-    assert found.low < found.high
+    estimate = importance.interval(contrastivity)
+    assert estimate.value == contrastivity(importance.psi)
+    assert estimate.low < estimate.high
     with pytest.raises(InputError, match="resamples"):
         filled(explanations(), resamples=0).interval()
 

@@ -44,38 +44,38 @@ def flat(values, truth, valid, over, row):
 @pytest.mark.parametrize("ties", [False, True])
 def test_equals_all_pairs(over, ties):
     values, truth, valid = planted(ties=ties)
-    found = localisation(values, truth, valid).scores[over]
+    scores = localisation(values, truth, valid).scores[over]
     for row in range(len(values)):
         value, true = flat(values, truth, valid, over, row)
         assert 0 < true.sum() < len(true)
-        assert found["auroc"][row] == pytest.approx(slow_auroc(value, true), abs=1e-12)
-        assert found["average_precision"][row] == pytest.approx(slow_average_precision(value, true), abs=1e-12)
-        assert found["pointing"][row] == pytest.approx(true[value == value.max()].mean())
-        assert found["prevalence"][row] == pytest.approx(true.mean())
+        assert scores["auroc"][row] == pytest.approx(slow_auroc(value, true), abs=1e-12)
+        assert scores["average_precision"][row] == pytest.approx(slow_average_precision(value, true), abs=1e-12)
+        assert scores["pointing"][row] == pytest.approx(true[value == value.max()].mean())
+        assert scores["prevalence"][row] == pytest.approx(true.mean())
 
 
 @pytest.mark.parametrize("over", ["nodes", "frames", "positions"])
 @pytest.mark.parametrize("ties", [False, True])
 def test_areas_information_and_entropy_equal_their_definitions(over, ties):
     values, truth, valid = planted(samples=3, ties=ties)
-    found = localisation(values, truth, valid).scores[over]
+    scores = localisation(values, truth, valid).scores[over]
     for row in range(len(values)):
         expected = slow_mask_scores(*flat(values, truth, valid, over, row))
         for name in ("aup", "aur"):
             # The slow integral errs by at most one of its intervals per value.
-            assert found[name][row] == pytest.approx(expected[name], abs=84 / 5_000)
+            assert scores[name][row] == pytest.approx(expected[name], abs=84 / 5_000)
         for name in ("information", "entropy"):
-            assert found[name][row] == pytest.approx(expected[name], rel=1e-9)
+            assert scores[name][row] == pytest.approx(expected[name], rel=1e-9)
 
 
 def test_a_mask_by_hand():
     # Min-max: 0, 1/4, 1/2, 1; the true positions are those of 1 and 1/4.
-    found = localisation([[[[2.0, 3.0, 4.0, 6.0]]]], np.array([[[[False, True, False, True]]]])).scores["positions"]
+    scores = localisation([[[[2.0, 3.0, 4.0, 6.0]]]], np.array([[[[False, True, False, True]]]])).scores["positions"]
     # Precision is 1 above 1/2, 1/2 above 1/4, 2/3 above 0; recall 1/2, 1/2 and 1.
-    assert found["aup"] == pytest.approx(0.5 * 1 + 0.25 * 0.5 + 0.25 * 2 / 3)
-    assert found["aur"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.5 + 0.25)
-    assert found["information"] == pytest.approx(-np.log(3 / 4) - np.log(1e-5))
-    assert found["entropy"] == pytest.approx(-np.log(1 / 4) / 4 - 3 / 4 * np.log(3 / 4))
+    assert scores["aup"] == pytest.approx(0.5 * 1 + 0.25 * 0.5 + 0.25 * 2 / 3)
+    assert scores["aur"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.5 + 0.25)
+    assert scores["information"] == pytest.approx(-np.log(3 / 4) - np.log(1e-5))
+    assert scores["entropy"] == pytest.approx(-np.log(1 / 4) / 4 - 3 / 4 * np.log(3 / 4))
 
 
 def test_masks_that_find_all_and_none():
@@ -100,8 +100,8 @@ def test_neither_the_scale_of_a_map_nor_padding_changes_a_score():
         np.pad(valid, ((0, 0), (0, 1), (0, 3))),
     )
     for over, scores in one.scores.items():
-        for score, found in scores.items():
-            assert np.allclose(found, two.scores[over][score], atol=1e-10)
+        for score, numbers in scores.items():
+            assert np.allclose(numbers, two.scores[over][score], atol=1e-10)
 
 
 def test_single_readings_that_are_missing_take_no_part():
@@ -110,18 +110,18 @@ def test_single_readings_that_are_missing_take_no_part():
     positions[..., 3] = False
     one, two = localisation(values, truth, positions), localisation(values[..., :3], truth[..., :3], valid)
     for over, scores in one.scores.items():
-        for score, found in scores.items():
-            assert np.allclose(found, two.scores[over][score], atol=1e-12, equal_nan=True)
+        for score, numbers in scores.items():
+            assert np.allclose(numbers, two.scores[over][score], atol=1e-12, equal_nan=True)
 
 
 def test_a_perfect_a_reversed_and_a_constant_map():
     _, truth, valid = planted()
     truth &= valid[..., None]
     for values, auroc in ((truth, 1.0), (~truth, 0.0), (np.ones(truth.shape), 0.5)):
-        found = localisation(values, truth, valid).scores["positions"]
-        assert np.allclose(found["auroc"], auroc)
-    assert np.allclose(found["average_precision"], found["prevalence"])
-    assert np.allclose(found["pointing"], found["prevalence"])
+        scores = localisation(values, truth, valid).scores["positions"]
+        assert np.allclose(scores["auroc"], auroc)
+    assert np.allclose(scores["average_precision"], scores["prevalence"])
+    assert np.allclose(scores["pointing"], scores["prevalence"])
     assert np.allclose(localisation(truth, truth, valid).scores["positions"]["average_precision"], 1)
 
 
@@ -141,22 +141,22 @@ def test_samples_with_nothing_to_find_are_counted():
     truth[1] = False
     truth[2] = True
     valid[3] = False
-    found = localisation(values, truth, valid)
-    assert found.excluded("positions") == 3
-    assert np.isnan(found.scores["positions"]["auroc"][[1, 2, 3]]).all()
-    table = found.to_frame().set_index(["over", "score"])
+    result = localisation(values, truth, valid)
+    assert result.excluded("positions") == 3
+    assert np.isnan(result.scores["positions"]["auroc"][[1, 2, 3]]).all()
+    table = result.to_frame().set_index(["over", "score"])
     assert table.loc[("positions", "auroc"), "excluded"] == 3
     assert table.loc[("positions", "auroc"), "samples"] == 3
     kept = localisation(values[[0, 4, 5]], truth[[0, 4, 5]], valid[[0, 4, 5]])
-    assert kept.interval("positions", "auroc") == found.interval("positions", "auroc")
+    assert kept.interval("positions", "auroc") == result.interval("positions", "auroc")
 
 
 def test_a_guess_is_a_half():
     _, truth, _ = planted(300)
     values = Random(seed=1)(torch.randn(300, 2, 7, 4, 1)).values
-    found = localisation(values, truth)
+    result = localisation(values, truth)
     for over in ("nodes", "frames", "positions"):
-        interval = found.interval(over, "auroc", confidence=0.999)
+        interval = result.interval(over, "auroc", confidence=0.999)
         assert interval.low < 0.5 < interval.high
         assert interval.high - interval.low < 0.2
 
@@ -169,9 +169,9 @@ def test_parts_join_and_one_sample_needs_no_batch():
     )
     alone = stx.metrics.localisation(torch.from_numpy(values[3]), torch.from_numpy(truth[3]), valid[3])
     for over, scores in whole.scores.items():
-        for score, found in scores.items():
-            assert np.array_equal(found, parts.scores[over][score])
-            assert alone.scores[over][score][0] == found[3]
+        for score, numbers in scores.items():
+            assert np.array_equal(numbers, parts.scores[over][score])
+            assert alone.scores[over][score][0] == numbers[3]
 
 
 def test_wrong_use():

@@ -34,7 +34,7 @@ def test_equals_the_changes_that_were_made():
             seen.append(model_input.x.clone())
             return super()._maps(model_input, score_fn)
 
-    found = sensitivity_max(Recording(linear()), BATCH, radius=[0.2, 5.0], relative=False, draws=4)
+    sensitivity = sensitivity_max(Recording(linear()), BATCH, radius=[0.2, 5.0], relative=False, draws=4)
     first, *others = seen
     valid = BATCH.valid.numpy()
     for draw, x in enumerate(others):
@@ -45,9 +45,9 @@ def test_equals_the_changes_that_were_made():
         for row in range(len(BATCH)):
             size = np.linalg.norm(first[row, ..., 0])
             # Maps are float32.
-            assert found.changes[draw, row] == pytest.approx(np.linalg.norm(shift[row, ..., 0]) / size, rel=1e-6)
-    assert np.array_equal(found.maximum, found.changes.max(0))
-    assert found.method == "readings"
+            assert sensitivity.changes[draw, row] == pytest.approx(np.linalg.norm(shift[row, ..., 0]) / size, rel=1e-6)
+    assert np.array_equal(sensitivity.maximum, sensitivity.changes.max(0))
+    assert sensitivity.method == "readings"
 
 
 def test_a_share_of_each_channel_is_free_of_units():
@@ -65,9 +65,9 @@ def test_a_map_that_does_not_move_and_one_that_is_zero():
     assert not sensitivity_max(Random(), BATCH).changes.any()
     none = replace(BATCH, x=BATCH.x.clone())
     none.x[2] = 0
-    found = sensitivity_max(Readings(linear()), none)
-    assert np.isnan(found.maximum).tolist() == [False, False, True, False, False, False]
-    assert found.interval().value == pytest.approx(np.nanmean(found.maximum))
+    sensitivity = sensitivity_max(Readings(linear()), none)
+    assert np.isnan(sensitivity.maximum).tolist() == [False, False, True, False, False, False]
+    assert sensitivity.interval().value == pytest.approx(np.nanmean(sensitivity.maximum))
 
 
 def test_what_was_predicted_at_first_stays_the_target():
@@ -105,8 +105,10 @@ def test_a_steeper_model_is_more_sensitive():
         def forward(self, x):
             return torch.stack([torch.sin(self.steepness * x).sum((1, 2, 3, 4)), x.sum((1, 2, 3, 4))], 1)
 
-    found = [sensitivity_max(InputGradient(Wave(k)), BATCH, target=Class(0), radius=0.05) for k in (0.1, 1.0, 10.0)]
-    low, middle, high = (one.interval().value for one in found)
+    sensitivities = [
+        sensitivity_max(InputGradient(Wave(k)), BATCH, target=Class(0), radius=0.05) for k in (0.1, 1.0, 10.0)
+    ]
+    low, middle, high = (one.interval().value for one in sensitivities)
     assert low < middle < high
 
 

@@ -9,9 +9,9 @@ from tests.training.roads import NODES, series, speeds
 def test_persistence_of_a_ramp_is_off_by_the_horizon() -> None:
     ramp = np.arange(200.0)[:, None] * np.array([1.0, -2.0, 0.5, 0.0]) + 500
     train, _, test = series(ramp).split()
-    found = persistence(train, test)
-    np.testing.assert_allclose(found.mae, np.arange(1, 4) * (1 + 2 + 0.5) / 4, rtol=1e-6)
-    np.testing.assert_allclose(found.rmse, np.arange(1, 4) * np.sqrt((1 + 4 + 0.25) / 4), rtol=1e-6)
+    evaluation = persistence(train, test)
+    np.testing.assert_allclose(evaluation.mae, np.arange(1, 4) * (1 + 2 + 0.5) / 4, rtol=1e-6)
+    np.testing.assert_allclose(evaluation.rmse, np.arange(1, 4) * np.sqrt((1 + 4 + 0.25) / 4), rtol=1e-6)
 
 
 def test_persistence_keeps_the_last_observed_reading() -> None:
@@ -24,8 +24,8 @@ def test_persistence_keeps_the_last_observed_reading() -> None:
     test[51:54, 1:] = 25.0
     test[51:54, 0] = np.nan
     part = series(test).subset([45])
-    found = persistence(train, part)
-    np.testing.assert_allclose(found.mae, [5.0, 5.0, 5.0])
+    evaluation = persistence(train, part)
+    np.testing.assert_allclose(evaluation.mae, [5.0, 5.0, 5.0])
     # With nothing observed in the window it is the node's mean over the training part.
     test[45] = np.nan
     np.testing.assert_allclose(persistence(train, series(test).subset([45])).mae, [15.0, 15.0, 15.0])
@@ -53,8 +53,8 @@ def test_the_historical_average_is_a_mean_over_training_weeks_only() -> None:
     missing = values.copy()
     missing[:100] = np.nan  # of these hours, only the second week is there
     train = series(missing, every="h").subset(whole.starts + 9 <= 2 * 7 * 24)
-    found = historical_average(train, test.subset([0]))
-    np.testing.assert_allclose(found.mae, 150 - 54, rtol=1e-6)
+    evaluation = historical_average(train, test.subset([0]))
+    np.testing.assert_allclose(evaluation.mae, 150 - 54, rtol=1e-6)
 
 
 def test_a_time_of_the_week_that_was_never_seen_is_the_time_of_day_s_mean() -> None:

@@ -15,14 +15,14 @@ def test_scores_equal_a_slow_count(classes: int) -> None:
     clips = StandInClips(29, classes)
     random = np.random.default_rng(3)
     random.shuffle(clips.labels)
-    found = evaluate(Probe(classes, seed=classes), clips, batch=8)  # type: ignore[arg-type]
-    accuracy, top5, confusion = slow_scores(found.logits, clips.labels)
-    assert found.accuracy == pytest.approx(accuracy, rel=1e-6)
-    assert found.top5 == pytest.approx(top5, rel=1e-6)
-    assert np.array_equal(found.confusion, confusion)
-    assert found.correct.mean() == pytest.approx(accuracy)
-    assert np.array_equal(found.labels, clips.labels)
-    assert found.ids == tuple(clips.ids)
+    evaluation = evaluate(Probe(classes, seed=classes), clips, batch=8)  # type: ignore[arg-type]
+    accuracy, top5, confusion = slow_scores(evaluation.logits, clips.labels)
+    assert evaluation.accuracy == pytest.approx(accuracy, rel=1e-6)
+    assert evaluation.top5 == pytest.approx(top5, rel=1e-6)
+    assert np.array_equal(evaluation.confusion, confusion)
+    assert evaluation.correct.mean() == pytest.approx(accuracy)
+    assert np.array_equal(evaluation.labels, clips.labels)
+    assert evaluation.ids == tuple(clips.ids)
     assert 0 < accuracy < 1
 
 

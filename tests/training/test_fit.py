@@ -222,9 +222,9 @@ def test_best_selects_the_weights_of_the_best_epoch_and_last_those_of_the_last(m
 def test_validation_is_measured_in_eval_mode() -> None:
     held = StandInClips(9, seed=3, prefix="held")
     model, history = trained(recipe(), validation=held)
-    found = evaluate(model, held)  # type: ignore[arg-type]
-    assert history.epochs[-1].validation_accuracy == pytest.approx(found.accuracy)
-    assert history.epochs[-1].validation_loss == pytest.approx(found.loss, rel=1e-6)
+    evaluation = evaluate(model, held)  # type: ignore[arg-type]
+    assert history.epochs[-1].validation_accuracy == pytest.approx(evaluation.accuracy)
+    assert history.epochs[-1].validation_loss == pytest.approx(evaluation.loss, rel=1e-6)
 
 
 def test_a_loss_that_breaks_is_named_with_its_place_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:

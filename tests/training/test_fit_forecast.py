@@ -62,8 +62,8 @@ def test_training_lowers_the_error_below_that_of_no_forecast() -> None:
 
 def test_validation_is_the_error_over_the_whole_part() -> None:
     model, history = trained()
-    found = evaluate_forecast(model, VALIDATION, batch=5)
-    assert history.epochs[-1].validation_loss == pytest.approx(found.score().value, rel=1e-6)
+    evaluation = evaluate_forecast(model, VALIDATION, batch=5)
+    assert history.epochs[-1].validation_loss == pytest.approx(evaluation.score().value, rel=1e-6)
 
 
 def test_the_scaler_is_of_the_training_part_and_one_that_is_set_stays() -> None:
@@ -77,10 +77,10 @@ def test_the_scaler_is_of_the_training_part_and_one_that_is_set_stays() -> None:
 
 def test_what_a_missing_reading_holds_is_no_matter_to_training() -> None:
     values = speeds(120, missing=0.0)
-    there = np.random.default_rng(0).random(values.shape) > 0.2
+    observed = np.random.default_rng(0).random(values.shape) > 0.2
     options: dict[str, Any] = {"validation": None}
-    one, _ = trained(train=series(values, observed=there), **options)
-    other, _ = trained(train=series(np.where(there, values, -1e6), observed=there), **options)
+    one, _ = trained(train=series(values, observed=observed), **options)
+    other, _ = trained(train=series(np.where(observed, values, -1e6), observed=observed), **options)
     assert_same(one, other)
 
 
@@ -169,15 +169,15 @@ def test_the_ablation_trains_the_same_without_the_graph() -> None:
     model = forecaster(horizon=2, blocks=[[8, 8, 8]])
     options: dict[str, Any] = {"recipe": requested, "validation": validation, "progress": False}
     fit(model, train, accelerator="cpu", **options)
-    found = graph_ablation(model, train, test, **options)
-    assert found.model.relations.edges == NODES
-    assert found.uses_graph
-    assert 0 < found.gain.low < found.gain.value < found.gain.high
-    frame = found.to_frame([1, 2])
+    ablation = graph_ablation(model, train, test, **options)
+    assert ablation.model.relations.edges == NODES
+    assert ablation.uses_graph
+    assert 0 < ablation.gain.low < ablation.gain.value < ablation.gain.high
+    frame = ablation.to_frame([1, 2])
     assert frame["horizon"].tolist() == [1, 2, "all"]
     np.testing.assert_allclose(frame["mae_without_graph"] - frame["mae"], frame["mae_gain"])
     # Beside itself, nothing is gained.
-    again = graph_ablation(found.model, train, test, seed=1, **{**options, "recipe": recipe(epochs=1)})
+    again = graph_ablation(ablation.model, train, test, seed=1, **{**options, "recipe": recipe(epochs=1)})
     assert again.with_graph.minus(again.with_graph).value == 0
     with pytest.raises(InputError, match="expected an STGCNForecaster"):
         graph_ablation(torch.nn.Linear(1, 1), train, test, **options)  # type: ignore[arg-type]

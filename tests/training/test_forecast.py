@@ -32,20 +32,20 @@ def test_errors_are_those_of_the_whole_part_and_not_the_mean_of_batches(batch: i
     whole = part.batch(slice(None))
     forecasts = model(whole.x.double(), observed=whole.observed).detach().numpy()
     slow = slow_forecast_errors(forecasts, whole.y.double().numpy(), whole.y_observed.numpy())
-    found = evaluate_forecast(model, part, batch=batch)
-    assert len(found) == len(part) == 52
+    evaluation = evaluate_forecast(model, part, batch=batch)
+    assert len(evaluation) == len(part) == 52
     for metric in METRICS:
-        np.testing.assert_allclose(getattr(found, metric), slow[metric][:3], rtol=1e-10)
-        assert found.score(metric).value == pytest.approx(slow[metric][3], rel=1e-10)
-        assert found.score(metric, 2).value == pytest.approx(slow[metric][1], rel=1e-10)
-    assert found.relative_count.sum() < found.count.sum()
+        np.testing.assert_allclose(getattr(evaluation, metric), slow[metric][:3], rtol=1e-10)
+        assert evaluation.score(metric).value == pytest.approx(slow[metric][3], rel=1e-10)
+        assert evaluation.score(metric, 2).value == pytest.approx(slow[metric][1], rel=1e-10)
+    assert evaluation.relative_count.sum() < evaluation.count.sum()
 
 
 def test_what_a_missing_target_holds_is_no_matter() -> None:
     values = speeds(60, missing=0.0)
-    there = np.random.default_rng(0).random(values.shape) > 0.3
-    one = evaluate_forecast(Constant(), series(values, observed=there))
-    other = evaluate_forecast(Constant(), series(np.where(there, values, 1e6), observed=there))
+    observed = np.random.default_rng(0).random(values.shape) > 0.3
+    one = evaluate_forecast(Constant(), series(values, observed=observed))
+    other = evaluate_forecast(Constant(), series(np.where(observed, values, 1e6), observed=observed))
     for metric in METRICS:
         np.testing.assert_array_equal(getattr(one, metric), getattr(other, metric))
 
@@ -59,10 +59,10 @@ def test_the_model_s_layouts_are_kept_to() -> None:
 
     values = speeds(40, missing=0.0)
     part = series(values)
-    found = evaluate_forecast(Theirs(), part)
+    evaluation = evaluate_forecast(Theirs(), part)
     whole = part.batch(slice(None))
     np.testing.assert_allclose(
-        found.mae, (whole.x[:, 0, -3:, :, 0] - whole.y).abs().double().mean((0, 2)).numpy(), rtol=1e-6
+        evaluation.mae, (whole.x[:, 0, -3:, :, 0] - whole.y).abs().double().mean((0, 2)).numpy(), rtol=1e-6
     )
 
 
@@ -89,15 +89,17 @@ def test_blocks_are_days_where_there_are_enough() -> None:
 
 def test_intervals_are_those_of_a_slow_bootstrap_over_blocks() -> None:
     part = series(speeds(150))
-    found = evaluate_forecast(Constant(), part)
-    count = int(found.blocks.max()) + 1
+    evaluation = evaluate_forecast(Constant(), part)
+    count = int(evaluation.blocks.max()) + 1
     random = np.random.default_rng(5)
     draws = []
     for _ in range(2000):
-        rows = np.concatenate([np.flatnonzero(found.blocks == block) for block in random.integers(0, count, count)])
-        draws.append(found.absolute[rows, 1].sum() / found.count[rows, 1].sum())
-    value, low, high = found.score("mae", 2)
-    assert value == pytest.approx(found.mae[1])
+        rows = np.concatenate(
+            [np.flatnonzero(evaluation.blocks == block) for block in random.integers(0, count, count)]
+        )
+        draws.append(evaluation.absolute[rows, 1].sum() / evaluation.count[rows, 1].sum())
+    value, low, high = evaluation.score("mae", 2)
+    assert value == pytest.approx(evaluation.mae[1])
     np.testing.assert_allclose([low, high], np.quantile(draws, [0.025, 0.975]), rtol=0.02)
     assert low < value < high
 
@@ -120,13 +122,13 @@ def test_one_block_has_no_interval() -> None:
 
 
 def test_the_table_has_a_row_for_each_horizon_that_there_is() -> None:
-    found = evaluate_forecast(Constant(), series())
-    frame = found.to_frame()
+    evaluation = evaluate_forecast(Constant(), series())
+    frame = evaluation.to_frame()
     assert frame["horizon"].tolist() == [3, "all"]
     assert frame.columns.tolist() == ["horizon", *(f"{m}{end}" for m in METRICS for end in ("", "_low", "_high"))]
-    assert frame.loc[0, "rmse"] == pytest.approx(found.rmse[2])
-    assert "MAE" in repr(found)
-    assert "mph" in repr(found)
+    assert frame.loc[0, "rmse"] == pytest.approx(evaluation.rmse[2])
+    assert "MAE" in repr(evaluation)
+    assert "mph" in repr(evaluation)
 
 
 def test_wrong_calls_are_named() -> None:

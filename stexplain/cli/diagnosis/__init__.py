@@ -1,1 +1,1 @@
-"""What `stexplain doctor` checks."""
+"""The checks of `stexplain doctor`."""

@@ -1,4 +1,4 @@
-"""What is installed, and whether it works: each finding with a remedy where it does not.
+"""Checks of the installation: each finding has a remedy if something is broken.
 
 Nothing heavy is imported before its check, so that a broken piece gives a finding and not a traceback.
 """

@@ -1,4 +1,4 @@
-"""What a check of the installation finds."""
+"""The finding of a check of the installation."""
 
 from dataclasses import dataclass
 

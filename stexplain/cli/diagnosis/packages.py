@@ -71,7 +71,7 @@ def check_extras() -> list[Finding]:
 
 
 def _requirements(extra: str) -> "list[Requirement]":
-    """What an extra needs on this Python beside what is always needed; "": what is always needed."""
+    """The requirements that an extra adds on this Python; for "", those that are always needed."""
     from packaging.requirements import Requirement
 
     selected = []

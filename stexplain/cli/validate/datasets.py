@@ -37,7 +37,10 @@ def validate_data(card: DatasetCard | SeriesCard, data: Path | None) -> None:
     how_to_get = f"How to get the data of {card.name!r}: {card.obtain.strip()}"
     if data is None:
         if card.planted is None:
-            raise InputError(f"--data is missing: the card {card.name!r} has no synthetic data. {how_to_get}")
+            raise InputError(
+                f"--data: got nothing; expected a path, because the card {card.name!r} has no synthetic data. "
+                f"{how_to_get}"
+            )
     elif not data.expanduser().exists():
         raise InputError(f"--data: got {data}, which does not exist. {how_to_get}")
 

@@ -1,4 +1,4 @@
-"""What `--target` says, and whether it fits a model, without loading the model."""
+"""Parses `--target`, and checks it against a model without loading the model."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from stexplain.errors import InputError, unknown
 
 @dataclass(frozen=True)
 class ParsedTarget:
-    """What `--target` says.
+    """The parsed `--target`.
 
     Attributes:
         kind: what is explained: the predicted class, a class, or a forecast.
@@ -52,7 +52,7 @@ def index_or_name(text: str, names: Collection[str]) -> int | str:
 
 
 def validate_target(target: ParsedTarget, saved: dict[str, Any] | None, dataset: DatasetCard | SeriesCard) -> None:
-    """Compares the target with what is known of the model's outputs without loading it."""
+    """Checks the target against the outputs of a model, as far as they are known without loading it."""
     if saved is not None and saved.get("classes") is None:
         # A class that is not ours may have outputs of any kind: it is checked once it is loaded.
         if str(saved.get("architecture", "")).startswith("stexplain."):

@@ -61,12 +61,12 @@ def level(e, batch):
 
 
 def test_a_planted_difference_is_found_and_the_controls_are_told_apart():
-    found = compare({"motion": Motion(), "random": Random()}, [localisation_score()], planted(), progress=False)
-    table = found.to_frame().set_index("method")
-    assert found.best("auroc, positions") == "motion"
+    comparison = compare({"motion": Motion(), "random": Random()}, [localisation_score()], planted(), progress=False)
+    table = comparison.to_frame().set_index("method")
+    assert comparison.best("auroc, positions") == "motion"
     assert table.loc["motion", "low"] > table.loc["random", "high"]
     assert table.loc["random", "low"] < 0.5 < table.loc["random", "high"]
-    (test,) = found.tests().to_dict("records")
+    (test,) = comparison.tests().to_dict("records")
     assert test["better"] == "motion"
     assert test["p_corrected"] < 0.01
     assert test["difference"] == pytest.approx(table.loc["motion", "value"] - table.loc["random", "value"])
@@ -96,10 +96,10 @@ def test_clips_are_gone_through_in_batches():
         sizes.append(len(batch))
         return e.values.sum((1, 2, 3))
 
-    found = compare([Motion(graph=graph)], [size], clips, batch=4, progress=False)
+    comparison = compare([Motion(graph=graph)], [size], clips, batch=4, progress=False)
     assert sizes == [4, 4, 1]
-    assert found.ids == tuple(clips.ids)
-    assert found.metrics == ("size",)
+    assert comparison.ids == tuple(clips.ids)
+    assert comparison.metrics == ("size",)
 
 
 def test_tests_are_those_of_scipy_corrected_by_hand():
@@ -122,14 +122,14 @@ def test_tests_are_those_of_scipy_corrected_by_hand():
 def test_samples_without_a_number_are_left_out_in_pairs_and_counted():
     a, b = np.arange(10.0) + 1, np.arange(10.0)
     a[:2], b[1:4] = np.nan, np.nan
-    found = Comparison({"m": {"a": a, "b": b}}, {"m": True}, tuple("0123456789"))
-    table = found.to_frame().set_index("method")
+    comparison = Comparison({"m": {"a": a, "b": b}}, {"m": True}, tuple("0123456789"))
+    table = comparison.to_frame().set_index("method")
     assert table["n"].to_dict() == {"a": 8, "b": 7}
     assert table["excluded"].to_dict() == {"a": 2, "b": 3}
-    (test,) = found.tests().to_dict("records")
+    (test,) = comparison.tests().to_dict("records")
     assert (test["n"], test["excluded"], test["difference"]) == (6, 4, 1.0)
     assert test["p"] == pytest.approx(2 / 2**6)
-    assert "3 samples had no score" in str(found)
+    assert "3 samples had no score" in str(comparison)
 
 
 def test_lower_is_better_turns_best_and_better():
@@ -145,60 +145,60 @@ def test_methods_that_do_equally_well_are_seldom_told_apart():
     false = 0
     for repeat in range(200):
         scores = {name: random.normal(size=20) for name in "abcd"}
-        found = Comparison(
+        comparison = Comparison(
             {"m": scores}, {"m": True}, tuple(map(str, range(20))), seed=repeat, resamples=1, permutations=499
         )
-        false += bool((found.tests()["better"] != "").any())
+        false += bool((comparison.tests()["better"] != "").any())
     assert false / 200 < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_against_a_reference_only_that_is_tested():
     scores = {name: np.random.default_rng(number).random(15) for number, name in enumerate(["a", "b", "motion", "rnd"])}
-    found = Comparison({"m": scores, "k": scores}, {"m": True, "k": True}, tuple(map(str, range(15))))
-    pairs = found.tests(["motion", "rnd"], metrics=["k"])
+    comparison = Comparison({"m": scores, "k": scores}, {"m": True, "k": True}, tuple(map(str, range(15))))
+    pairs = comparison.tests(["motion", "rnd"], metrics=["k"])
     assert list(zip(pairs["method"], pairs["against"], strict=True)) == [
         ("a", "motion"), ("b", "motion"), ("a", "rnd"), ("b", "rnd"),
     ]  # fmt: skip
     assert set(pairs["metric"]) == {"k"}
     np.testing.assert_allclose(pairs["p_corrected"], corrected_p_values(pairs["p"].to_numpy()))
-    assert len(found.tests("a")) == 2 * 3
+    assert len(comparison.tests("a")) == 2 * 3
     with pytest.raises(InputError, match="unknown method 'moton'. Did you mean 'motion'"):
-        found.tests("moton")
+        comparison.tests("moton")
     with pytest.raises(InputError, match="unknown metric"):
-        found.tests(metrics=["z"])
+        comparison.tests(metrics=["z"])
 
 
 def test_absolute_attribution_drops_the_sign():
     values = np.array([-3.0, 2.0, -1.0])
-    found = compare(
+    comparison = compare(
         {"signed": constant(values), "absolute": AbsoluteAttribution(constant(values))},
         {"level": level},
         planted(3),
         progress=False,
     )
-    np.testing.assert_allclose(found.scores["level"]["signed"], [0, 2, 0])
-    np.testing.assert_allclose(found.scores["level"]["absolute"], [3, 2, 1])
+    np.testing.assert_allclose(comparison.scores["level"]["signed"], [0, 2, 0])
+    np.testing.assert_allclose(comparison.scores["level"]["absolute"], [3, 2, 1])
 
 
 def test_it_is_shown_as_text_html_and_json():
-    found = compare([Motion(), Random()], [localisation_score(), level], planted(6), progress=False)
-    text = str(found)
+    comparison = compare([Motion(), Random()], [localisation_score(), level], planted(6), progress=False)
+    text = str(comparison)
     assert "2 methods on 6 samples" in text
     assert all(word in text for word in ("motion", "random", "auroc, positions ↑", "s / sample", "*"))
-    assert "<table" in found._repr_html_()
-    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert told["samples"] == 6
-    assert [row["method"] for row in told["table"]] == ["motion", "random"] * 2
-    assert all(seconds > 0 for seconds in told["seconds"].values())
-    assert len(told["tests"]) == 2
+    assert "<table" in comparison._repr_html_()
+    summary = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
+    assert summary["samples"] == 6
+    assert [row["method"] for row in summary["table"]] == ["motion", "random"] * 2
+    assert all(seconds > 0 for seconds in summary["seconds"].values())
+    assert len(summary["tests"]) == 2
 
 
 def test_the_same_seed_gives_the_same_numbers():
     options = {"metrics": [localisation_score()], "data": planted(30), "progress": False, "permutations": 500}
     first, again = (compare([Motion(), Random()], seed=3, **options).to_dict() for _ in range(2))
     del first["seconds"], again["seconds"]
-    for told in (first, again):
-        for row in told["table"]:
+    for summary in (first, again):
+        for row in summary["table"]:
             del row["seconds"]
     assert first == again
 
@@ -259,21 +259,23 @@ def test_every_ready_made_metric_tells_the_true_cell_from_another():
         fidelity_score(model, share=[0.1], baseline="zero"),
         fidelity_score(model, "minus", share=[0.1], baseline="zero"),
     ]
-    found = compare({"right": pointed(4, 2), "wrong": pointed(9, 0)}, metrics, batch, progress=False)
-    assert [found.best(metric) for metric in found.metrics] == ["right"] * 4
-    assert set(found.tests()["better"]) == {"right"}
+    comparison = compare({"right": pointed(4, 2), "wrong": pointed(9, 0)}, metrics, batch, progress=False)
+    assert [comparison.best(metric) for metric in comparison.metrics] == ["right"] * 4
+    assert set(comparison.tests()["better"]) == {"right"}
     curve = deletion_curve(model, batch, pointed(4, 2)(batch, target=None), steps=4, baseline="zero")
-    np.testing.assert_allclose(found.scores["deletion gain"]["right"], curve.areas("gain"))
+    np.testing.assert_allclose(comparison.scores["deletion gain"]["right"], curve.areas("gain"))
 
 
 def test_complexity_and_sensitivity_are_those_of_their_functions():
     batch = planted(5)
-    found = compare([Motion()], [complexity_score("entropy"), sensitivity_score(draws=2)], batch, progress=False)
+    comparison = compare([Motion()], [complexity_score("entropy"), sensitivity_score(draws=2)], batch, progress=False)
     e = Motion()(batch)
-    np.testing.assert_allclose(found.scores["entropy"]["motion"], complexity(e.importance, e.valid).scores["entropy"])
+    np.testing.assert_allclose(
+        comparison.scores["entropy"]["motion"], complexity(e.importance, e.valid).scores["entropy"]
+    )
     expected = sensitivity_max(Motion(), batch, draws=2).maximum
-    np.testing.assert_allclose(found.scores["sensitivity"]["motion"], expected)
-    assert not any(found.higher_is_better.values())
+    np.testing.assert_allclose(comparison.scores["sensitivity"]["motion"], expected)
+    assert not any(comparison.higher_is_better.values())
     with pytest.raises(InputError, match="expected an Explainer"):
         compare({"f": pointed(1, 1)}, [sensitivity_score()], batch, progress=False)
     with pytest.raises(InputError, match="unknown side 'pluss'. Did you mean 'plus'"):
@@ -294,7 +296,7 @@ def test_samples_as_recorded_are_scored_as_the_model_sees_them():
         return np.full(len(batch), batch.x.shape[2])
 
     explainers = [STGGradCAM(model), Motion(model), AbsoluteAttribution(InputGradient(model))]
-    found = compare(dict(zip("abc", explainers, strict=True)), [frames], clips, progress=False)
-    assert found.to_frame()["value"].tolist() == [8.0, 8.0, 8.0]
+    comparison = compare(dict(zip("abc", explainers, strict=True)), [frames], clips, progress=False)
+    assert comparison.to_frame()["value"].tolist() == [8.0, 8.0, 8.0]
     same = compare([STGGradCAM(model)], [frames], clips.with_recipe(recipe), progress=False)
     assert same.to_frame()["value"].tolist() == [8.0]

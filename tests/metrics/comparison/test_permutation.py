@@ -77,12 +77,12 @@ def test_benjamini_hochberg_equals_scipy():
 def test_corrections_keep_order_bounds_and_missing_tests():
     p = np.array([0.5, 0.02, np.nan, 0.9, 0.001])
     for name in ("holm", "benjamini-hochberg"):
-        found = corrected_p_values(p, name)
-        there = ~np.isnan(p)
-        assert np.isnan(found[2])
-        np.testing.assert_allclose(found[there], corrected_p_values(p[there], name))
-        assert (found[there] >= p[there]).all()
-        assert (found[there] <= 1).all()
+        corrected = corrected_p_values(p, name)
+        present = ~np.isnan(p)
+        assert np.isnan(corrected[2])
+        np.testing.assert_allclose(corrected[present], corrected_p_values(p[present], name))
+        assert (corrected[present] >= p[present]).all()
+        assert (corrected[present] <= 1).all()
     np.testing.assert_array_equal(corrected_p_values(p, "none"), p)
     assert corrected_p_values([0.03]).tolist() == [0.03]
 
