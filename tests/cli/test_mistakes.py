@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from stexplain.cards import card_path
 from stexplain.cli.validate.datasets import SPLIT_PARTS
 from stexplain.cli.validate.method_names import method_names
 
@@ -39,6 +41,14 @@ CLASSIFIER = {
     "class_names": ["drink water", "throw"],
 }
 
+STAGELESS = """
+title = "No stages"
+question = "?"
+citation = "none"
+runs = [{ protocol = "xsub", model = "stgcn10" }]
+stages = {}
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -51,6 +61,10 @@ def folder(tmp_path_factory):
         (folder / name / "model.json").write_text(json.dumps(about))
     (folder / "store").mkdir()
     (folder / "store" / "store.json").write_text("{}")
+    for name, text in (("stageless", STAGELESS), ("misspelt", STAGELESS.replace("title", "titel"))):
+        (folder / name).mkdir()
+        shutil.copy(card_path("datasets", "ntu"), folder / name / "card.toml")
+        (folder / name / "experiment.toml").write_text(text)
     (folder / "broken").mkdir()
     (folder / "broken" / "card.toml").write_text("name = 'broken'\n")
     return folder
@@ -71,6 +85,8 @@ MISTAKES = [
     (["bench", "metr-la"], "has no experiment"),
     (["bench", "{folder}/empty"], "holds no card.toml"),
     (["bench", "{folder}/broken"], "has no experiment"),
+    (["bench", "{folder}/stageless"], "stages: "),
+    (["bench", "{folder}/misspelt"], "titel: there is no such field. Did you mean 'title'?"),
     (["bench", "ntu", "--card", "nw-ulca"], "there is no dataset card 'nw-ulca'. Did you mean 'nw-ucla'?"),
     (["bench", "ntu", "--card", "{folder}/broken"], "is not a valid DatasetCard"),
     (["bench", "ntu", "--run", "xsub/stgcn11"], "unknown run 'xsub/stgcn11'. Did you mean 'xsub/stgcn10'?"),
@@ -158,14 +174,15 @@ def test_a_mistake_is_reported_before_torch_is_imported(number, reports, folder)
     assert MISTAKES[number][1].format(folder=folder) in message
     assert code == 2
     assert heavy == []
-    # One message: ours begins with the program's name, the parser's ends with its one error.
+    # One message, of several lines where a card has several problems: ours begins with the program's name, the
+    # parser's ends with its one error.
     assert message.count("stexplain: ") + message.count("Error") == 1
     assert "Traceback" not in message
 
 
 def test_nothing_was_written(reports, folder):
     assert {path.name for path in folder.iterdir()} == {
-        "file", "empty", "forecaster", "classifier", "store", "broken",
+        "file", "empty", "forecaster", "classifier", "store", "broken", "stageless", "misspelt",
     }  # fmt: skip
     assert not any((folder / "empty").iterdir())
 
