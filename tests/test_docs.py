@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import stexplain
+from stexplain.bench.stages import stage_types
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 pytestmark = pytest.mark.skipif(not (DOCS / "api.md").is_file(), reason="the package is not tested in its checkout")
@@ -40,3 +41,8 @@ def test_no_module_is_in_the_reference_twice(reference):
 def test_there_are_public_names(reference):
     assert len(reference.exported()) > 60
     assert stexplain.__all__
+
+
+def test_every_stage_is_described():
+    table = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "experiments.md").read_text("utf-8"), re.M))
+    assert table == set(stage_types())
