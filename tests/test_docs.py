@@ -43,6 +43,8 @@ def test_there_are_public_names(reference):
     assert stexplain.__all__
 
 
-def test_every_stage_is_described():
-    table = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "experiments.md").read_text("utf-8"), re.M))
-    assert table == set(stage_types())
+def test_the_page_on_experiments_lists_the_stages_that_exist():
+    # The table is made from `stage_types` as the page is built.
+    assert ".. stages::" in (DOCS / "experiments.md").read_text("utf-8")
+    for stage in stage_types().values():
+        assert (sys.modules[stage.__module__].__doc__ or "").strip(), f"{stage.name} has no docstring for the table"

@@ -1,15 +1,22 @@
-"""The directive `modules`: documents the modules of a package, found from what the package exports.
+"""Directives that list what the package has: `modules` for the reference, `stages` for the page on experiments.
 
 `.. modules:: stexplain.graph` documents every module below `stexplain.graph` that defines a public name, so that the
 reference follows the package when a module moves. A module that is named itself is documented whatever it defines. With
 `:all:` every module of the package is documented; `:except:` names packages that another section documents.
+
+`.. stages::` is a table of the stages of experiments: the name, the tasks, and the first line of the stage's file.
 """
+
+import sys
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from public_modules import modules
 from sphinx.util.docutils import SphinxDirective
+
+from stexplain.bench.run import TASKS
+from stexplain.bench.stages import stage_types
 
 
 class Modules(SphinxDirective):
@@ -28,6 +35,21 @@ class Modules(SphinxDirective):
         return holder.children
 
 
+class Stages(SphinxDirective):
+    """A table of all stages, in the order of their names."""
+
+    def run(self) -> list[nodes.Node]:
+        lines = [".. list-table::", "   :header-rows: 1", "", "   * - stage", "     - task", "     - what it measures"]
+        for name, stage in sorted(stage_types().items()):
+            task = "both" if set(stage.tasks) == set(TASKS) else ", ".join(stage.tasks)
+            words = (sys.modules[stage.__module__].__doc__ or "").split("\n\n")[0]
+            lines += [f"   * - ``{name}``", f"     - {task}", f"     - {' '.join(words.split())}"]
+        holder = nodes.Element()
+        self.state.nested_parse(StringList(lines, source="stages"), self.content_offset, holder)
+        return holder.children
+
+
 def setup(app):
     app.add_directive("modules", Modules)
+    app.add_directive("stages", Stages)
     return {"parallel_read_safe": True}
