@@ -46,7 +46,8 @@ def write_report(run_folder: Path | str) -> Path:
             figure_html(folder, figure) for figure in results.get("figures") or [] if figure.get("stage") == stage.name
         )
         parts = [stage.section(having) if having else "", drawn]
-        sections.append((stage.name, stage.title, "".join(reversed(parts) if stage.figures_first else parts)))
+        title = stage.title.format(node=results.get("node") or "node")
+        sections.append((stage.name, title, "".join(reversed(parts) if stage.figures_first else parts)))
     sections += [
         ("tables", "Tables", _tables(folder, results)),
         ("data", "Data", _data(results)),
@@ -113,11 +114,12 @@ def _summary(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seq
 def _question(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
     lines = []
     for name, dataset in (results.get("datasets") or {}).items():
-        size = f", {dataset['samples']:,} samples" if dataset.get("samples") else ""
+        made = "synthetic " if dataset.get("planted") else ""
+        size = f": {dataset['samples']:,} {made}samples" if dataset.get("samples") else ""
         if dataset.get("nodes") and dataset.get("frames"):
-            size = f", {dataset['nodes']:,} sensors with {dataset['frames']:,} observations each"
-        made = "Synthetic data with ground truth: what decides each sample is known." if dataset.get("planted") else ""
-        lines.append(paragraph(f"Data: {dataset.get('title') or name}{size}.", made))
+            size = f": {dataset['frames']:,} {made}observations at each of {dataset['nodes']:,} sensors"
+        truth = "The ground truth is known." if made else ""
+        lines.append(paragraph(f"Data: {dataset.get('title') or name}{size}.", truth))
     trained = f"{len(runs)} model{'s were' if len(runs) != 1 else ' was'} trained and explained." if runs else ""
     for run in runs:
         if run.about.get("task") == FORECASTING and run.dataset.get("window"):

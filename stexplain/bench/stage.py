@@ -107,7 +107,7 @@ class Stage(Generic[AnyOptions]):
     Every method has a default that does nothing, so that a stage is as long as what it does.
 
     Attributes:
-        title: the heading of its section in the report.
+        title: the heading of its section in the report; ``{node}`` stands for what a node is.
         tasks: what the runs that it is for do: classification, forecasting, or both.
         published: the names of the paper's numbers that it shows, see `RunPart.published`.
         Options: what its table in the `experiment.toml` may say.

@@ -9,7 +9,8 @@ import stexplain as stx
 from stexplain.bench import figures as figures_module
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import samples as samples_module
-from stexplain.bench.stages.comparison import MethodComparison
+from stexplain.bench.shared.compared import compared, compared_methods, score_method
+from stexplain.bench.stages import comparison as comparison_module
 from stexplain.bench.summary import print_summary
 from stexplain.cards import dataset_card
 from stexplain.data.planted.graph import generate
@@ -130,25 +131,24 @@ def test_the_summary_on_the_terminal_names_every_method(finished, capsys):
 
 def test_a_run_resumes_from_its_last_method(home, finished, monkeypatch, tmp_path):
     folder, store = home
-    score = MethodComparison.score
     done = []
-    monkeypatch.setattr(MethodComparison, "figures", lambda *_: None)  # drawn above, and slow
+    monkeypatch.setattr(comparison_module.MethodComparison, "figures", lambda *_: None)  # drawn above, and slow
 
-    def killed(self, run, found, method, indices):
+    def killed(run, found, method, indices, options):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(method)
-        return score(self, run, found, method, indices)
+        return score_method(run, found, method, indices, options)
 
-    monkeypatch.setattr(MethodComparison, "score", killed)
+    monkeypatch.setattr(comparison_module, "score_method", killed)
     with pytest.raises(KeyboardInterrupt):
         stx.bench(folder, data=store, out=tmp_path / "run", progress=False)
 
-    def counted(self, run, found, method, indices):
+    def counted(run, found, method, indices, options):
         done.append(method)
-        return score(self, run, found, method, indices)
+        return score_method(run, found, method, indices, options)
 
-    monkeypatch.setattr(MethodComparison, "score", counted)
+    monkeypatch.setattr(comparison_module, "score_method", counted)
     again = stx.bench(folder, data=store, out=tmp_path / "run", progress=False)
     assert done == METHODS
     ours, theirs = comparison_of(again), comparison_of(finished)
@@ -156,14 +156,12 @@ def test_a_run_resumes_from_its_last_method(home, finished, monkeypatch, tmp_pat
     assert strip == [{key: value for key, value in row.items() if key != "seconds"} for row in theirs["table"]]
 
 
-def test_a_method_without_its_library_is_excluded_and_reported(home):
-    folder, _ = home
-    stage = load_experiment(folder).stages["comparison"]
+def test_a_method_without_its_library_is_excluded_and_reported():
     scores = {"auroc, positions": [0.9, 0.8, 0.7], "gini": [0.1, None, 0.3]}
     one = {"seconds": 0.1, "higher_is_better": {"auroc, positions": True, "gini": True}, "scores": scores}
     other = {**one, "scores": {name: [0.1, 0.2, 0.3] for name in scores}}
     scored = {"STGGradCAM": one, "Occlusion": {"excluded": "pip install captum"}, "Random": other}
-    found = stage.compared([4, 5, 6], scored, seed=0)
+    found = compared([4, 5, 6], scored, ["Motion", "Random"], seed=0)
     assert found["methods"] == ["STGGradCAM", "Random"]
     assert found["excluded"] == {"Occlusion": "pip install captum"}
     assert {row["against"] for row in found["tests"]} == {"Random"}
@@ -171,13 +169,13 @@ def test_a_method_without_its_library_is_excluded_and_reported(home):
     assert means["gini", "STGGradCAM"]["excluded"] == 1
     assert means["auroc, positions", "STGGradCAM"]["value"] == pytest.approx(0.8)
     with pytest.raises(InputError, match="no method could be compared: pip install captum"):
-        stage.compared([4, 5, 6], {"Occlusion": {"excluded": "pip install captum"}, "Random": other}, seed=0)
+        compared([4, 5, 6], {"Occlusion": {"excluded": "pip install captum"}, "Random": other}, ["Random"], seed=0)
 
 
 def test_the_bundled_experiment_compares_every_method_there_is():
-    stage = load_experiment("planted").stages["comparison"]
-    assert sorted(stage.names()) == sorted(methods())
-    assert stage.names()[-2:] == ["Motion", "Random"]
+    names = compared_methods(load_experiment("planted").stages["comparison"].options)
+    assert sorted(names) == sorted(methods())
+    assert names[-2:] == ["Motion", "Random"]
 
 
 def test_wrong_experiments_are_reported_in_words(home, tmp_path):
@@ -219,7 +217,7 @@ def test_scores_do_not_depend_on_how_clips_are_cut_into_batches(home, finished, 
     (run,) = experiment.runs(data=store, folder=finished)
     found = comparison_of(finished)
     monkeypatch.setattr(samples_module, "BATCH", 3)
-    again = experiment.stages["comparison"].score(run, {}, "STGGradCAM", found["indices"])
+    again = score_method(run, {}, "STGGradCAM", found["indices"], experiment.stages["comparison"].options)
     mean = np.nanmean(again["scores"]["auroc, positions"])
     key = ("auroc, positions", "STGGradCAM")
     (row,) = [row for row in found["table"] if (row["metric"], row["method"]) == key]

@@ -160,7 +160,7 @@ def test_the_summary_names_the_most_important_nodes_and_the_evidence(written):
     assert "11.0% of the importance was on padding" in text
     assert "1 class has the same importance at every joint" in text
     assert "synthetic data" in text
-    assert "Synthetic data with ground truth" in text
+    assert "Bodies: 3,560 synthetic samples. The ground truth is known." in text
 
 
 def test_hostile_names_stay_text(written, results):

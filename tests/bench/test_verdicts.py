@@ -45,7 +45,9 @@ def test_a_baseline_explainer_is_beaten_only_beyond_the_intervals_on_every_axis(
     ((text, judged),) = judged_localisation(located(STGGradCAM=ours, Motion=motion))
     assert judged == verdict
     assert says in text
-    assert f"nodes {ours[0]:.2f} and {motion[0]:.2f}; frames {ours[1]:.2f} and {motion[1]:.2f}" in text
+    assert (
+        f"over nodes {ours[0]:.2f} against {motion[0]:.2f}; over frames {ours[1]:.2f} against {motion[1]:.2f}" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_a_baseline_explainer_is_beaten_only_beyond_the_intervals_on_every_axis(
 def test_masking_supports_where_the_highlighted_cost_more(highlighted, random, verdict):
     ((text, judged),) = judged_masking(masked(highlighted, random))
     assert judged == verdict
-    assert f"zero: {highlighted:.0%} and {random:.0%} at m = 0.9" in text
+    assert f"zero: {highlighted:.0%} against {random:.0%} at m = 0.9" in text
 
 
 def test_baselines_that_disagree_leave_it_inconclusive():

@@ -51,7 +51,7 @@ class Options(Part):
 class ClassImportanceStage(Stage[Options]):
     """Which nodes contribute most to each class, by STG-Grad-CAM."""
 
-    title = "Most important nodes per class"
+    title = "Most important {node}s per class"
     tasks = (CLASSIFICATION,)
     published = ("contrastivity", "importance_figure")
     Options = Options

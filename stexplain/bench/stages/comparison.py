@@ -2,33 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
-from torch import Tensor, nn
 
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.samples import Samples, draw, has_truth, load
+from stexplain.bench.shared.compared import Options, compared, compared_methods, make_explainer, score_method
+from stexplain.bench.shared.samples import draw, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
-from stexplain.cards import Count, Part
 from stexplain.errors import InputError, suggest
-from stexplain.explainers.by_name import explainer, methods, takes
-from stexplain.metrics.comparison.compare import compare
-from stexplain.metrics.comparison.result import Comparison
-from stexplain.metrics.comparison.scores import (
-    AbsoluteAttribution,
-    ExplainerLike,
-    SampleMetric,
-    complexity_score,
-    deletion_score,
-    localisation_score,
-)
+from stexplain.explainers.by_name import methods
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
 
@@ -38,39 +26,6 @@ CHANCE = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, positions": 0.5, "d
 """The value of a guess, where that is known."""
 SHOWN = ("auroc, nodes", "auroc, frames", "auroc, positions", "deletion gain")
 """Metrics that fit into eighty columns of a terminal; the report has all."""
-HISTORICAL_AVERAGE = "historical_average"
-"""The name of the baseline that is the historical average, for series."""
-
-
-class DeletionOptions(Part):
-    """How the gain in area of deletion curves is measured; see `stexplain.metrics.deletion_curve`."""
-
-    baseline: str = "mean"
-    steps: Count = 5
-    repeats: Count = 2
-
-
-class Options(Part):
-    """Which methods are compared, on how many samples.
-
-    Attributes:
-        samples: how many are explained: correctly classified test clips at random, or events.
-        baselines: baseline explainers, which every other method is tested against.
-        methods: only these, beside the baseline explainers; none: all there are.
-        exclude: methods that are not compared.
-        absolute: methods whose importance is the absolute value of what they give.
-        deletion: how deletion is measured.
-        options: method -> its options. ``groups = "graph"`` stands for the groups of the graph, ``baseline =
-            "historical_average"`` for the historical average of a series.
-    """
-
-    samples: Count = 30
-    baselines: Annotated[list[str], Field(min_length=1)]
-    methods: list[str] | None = None
-    exclude: list[str] = Field(default_factory=list)
-    absolute: list[str] = Field(default_factory=list)
-    deletion: DeletionOptions = DeletionOptions()
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class MethodComparison(Stage[Options]):
@@ -107,105 +62,15 @@ class MethodComparison(Stage[Options]):
                 "stages.comparison, or take generated data."
             )
 
-    def names(self) -> list[str]:
-        """The methods that are compared, by class name; baseline explainers last."""
-        options = self.options
-        chosen = [name for name in methods() if options.methods is None or name in options.methods]
-        explainers = [name for name in chosen if name not in options.exclude and name not in options.baselines]
-        return explainers + [name for name in options.baselines if name not in options.exclude]
-
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Draws samples, scores each method on them, and tests every method against the baseline explainers."""
         drawn = parts("samples", partial(draw, run, results, self.options.samples))
-        scored = {name: parts(name, partial(self.score, run, results, name, drawn["indices"])) for name in self.names()}
-        return {**drawn, **self.compared(drawn["indices"], scored, run.seed)}
-
-    def score(self, run: Run, results: Results, method: str, indices: Sequence[int]) -> Mapping[str, Any]:
-        """The scores of one method, a number per sample and metric.
-
-        Where a method needs a library that is not installed, or cannot explain this model, the result says so.
-        """
-        model, samples = run.model(), load(run, results, indices)
-        # One sample tells, at little cost, whether the method can explain this model.
-        first = load(run, results, indices[:1])[0]
-        trial = self.explainer(run, model, method, first)
-        try:
-            trial(first.batch, target=first.target)
-        except InputError as error:
-            return {"excluded": str(error)}
-        one = self.explainer(run, model, method, samples[0])
-        seconds = 0.0
-        scores: dict[str, list[float]] = {}
-        better: dict[str, bool] = {}
-        for part in samples:
-            # A baseline of the windows' own shape belongs to one batch.
-            each = one if part.historical_average is None else self.explainer(run, model, method, part)
-            found = compare(
-                {method: each},
-                self.metrics(model, run, part),
-                part.batch,
-                target=part.target,
-                progress=run.progress,
-                resamples=1,
-            )
-            seconds += (found.seconds or {})[method] * len(part.batch)
-            better = dict(found.higher_is_better)
-            for metric, by_method in found.scores.items():
-                scores.setdefault(metric, []).extend(by_method[method].tolist())
-        return {"seconds": seconds / len(indices), "higher_is_better": better, "scores": scores}
-
-    def explainer(self, run: Run, model: nn.Module, method: str, samples: Samples) -> ExplainerLike:
-        """A method with its options."""
-        options = dict(self.options.options.get(method, {}))
-        if options.get("groups") == "graph":
-            graph = run.dataset("test").graph
-            options["groups"] = {} if graph is None else dict(graph.groups)
-        if options.get("baseline") == HISTORICAL_AVERAGE:
-            options["baseline"] = _historical_average(samples)
-        if takes(method, "seed"):
-            options.setdefault("seed", run.seed)
-        found = explainer(method, model, **options)
-        return AbsoluteAttribution(found) if method in self.options.absolute else found
-
-    def metrics(self, model: nn.Module, run: Run, samples: Samples) -> list[SampleMetric]:
-        """What methods are compared by."""
-        found = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
-        found += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
-        options = self.options.deletion.model_dump()
-        if options["baseline"] == HISTORICAL_AVERAGE:
-            options["baseline"] = _historical_average(samples)
-        found.append(deletion_score(model, **options, target=samples.target, seed=run.seed))
-        return [*found, complexity_score("gini")]
-
-    def compared(self, indices: Sequence[int], scored: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Any]:
-        """The table and the tests against each baseline explainer, from the scores of the methods."""
-        present = {method: found for method, found in scored.items() if "scores" in found}
-        excluded = {method: found["excluded"] for method, found in scored.items() if "excluded" in found}
-        if not any(name not in self.options.baselines for name in present):
-            raise InputError(f"no method could be compared: {'; '.join(excluded.values())}")
-        first = next(iter(present.values()))
-        found = Comparison(
-            {
-                metric: {method: np.array(one["scores"][metric], np.float64) for method, one in present.items()}
-                for metric in first["scores"]
-            },
-            first["higher_is_better"],
-            tuple(map(str, indices)),
-            {method: float(one["seconds"]) for method, one in present.items()},
-            seed=seed,
-        )
-        tests = found.tests([name for name in self.options.baselines if name in present])
-        plain = found.to_dict()
-        return {
-            "methods": list(found.methods),
-            "higher_is_better": dict(found.higher_is_better),
-            "excluded": excluded,
-            "best": {metric: found.best(metric) for metric in found.metrics},
-            "table": plain["table"],
-            "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
-            "correction": found.correction,
-            "seconds_per_sample": plain["seconds"],
+        scored = {
+            # A part each: a comparison of all methods takes long, and resumes after the last finished one.
+            name: parts(name, partial(score_method, run, results, name, drawn["indices"], self.options))
+            for name in compared_methods(self.options)
         }
+        return {**drawn, **compared(drawn["indices"], scored, self.options.baselines, run.seed)}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The scores of all methods, and one sample as the best method explains it."""
@@ -233,7 +98,7 @@ class MethodComparison(Stage[Options]):
         # A baseline explainer may score highest, but shows nothing about the model.
         method = next(name for name in _ranked(found) if name not in self.options.baselines)
         samples = load(run, results, found["indices"], size=len(found["indices"]))[0]
-        e = self.explainer(run, run.model(), method, samples)(samples.batch, target=samples.target)
+        e = make_explainer(run, run.model(), method, samples, self.options)(samples.batch, target=samples.target)
         assert samples.batch.truth is not None
         area = localisation(e.importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
         order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
@@ -369,12 +234,6 @@ class MethodComparison(Stage[Options]):
 
 def _explained(task: Task) -> str:
     return "the forecast" if task == FORECASTING else "the predicted class"
-
-
-def _historical_average(samples: Samples) -> Tensor:
-    if samples.historical_average is None:
-        raise InputError(f"the baseline {HISTORICAL_AVERAGE!r} is for series; got recordings. Use 'mean'.")
-    return samples.historical_average
 
 
 def _mean(row: Mapping[str, Any], best: bool) -> str:

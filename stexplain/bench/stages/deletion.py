@@ -120,20 +120,18 @@ class Deletion(Stage[Options]):
             return
         said: dict[bool, list[str]] = {True: [], False: []}
         for name, area in ours.items():
-            words = f"{name} {area['explained']['value']:.2f}, random order {area['random']['value']:.2f}"
+            words = f"{name} {area['explained']['value']:.2f} against {area['random']['value']:.2f}"
             said[area["gain"]["low"] > 0].append(words)
         judged = of_all(said[True], said[False])
         claim = "masking observations in its order changes the forecast more than in a random order"
         details = "; ".join(said[True] or said[False])
         details += f"; not for {'; '.join(said[False])}" if judged == "inconclusive" else ""
         whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}
-        text = f"For {whom[judged]}, {claim} (deletion, mean change in {run.unit}: {details})."
+        text = f"For {whom[judged]}, {claim} (mean change in {run.unit}: {details})."
         motion = areas.get("Motion", {}).get("explained")
         if known(motion):
             above = [name for name, area in ours.items() if compared(area["explained"], motion) > 0]
-            text += (
-                f" More than temporal change, which uses no model ({motion['value']:.2f}): {listed(above) or 'none'}."
-            )
+            text += f" Larger than by temporal change, which uses no model ({motion['value']:.2f}): {listed(above) or 'none'}."
             # A method that moves the forecast no more than what moves anyway shows nothing of the model.
             if judged == "supported" and len(above) < len(ours):
                 judged = "inconclusive"

@@ -85,8 +85,8 @@ def _judged(method: str, found: Mapping[str, Any]) -> tuple[str, Outcome] | None
             continue
         for baseline, theirs in others.items():
             signs.setdefault(baseline, []).append(compared(ours, theirs))
-        against = ", ".join(f"{theirs['value']:.2f}" for theirs in others.values())
-        said.append(f"{name} {ours['value']:.2f}, {against}")
+        against = listed([f"{theirs['value']:.2f}" for theirs in others.values()])
+        said.append(f"over {name} {ours['value']:.2f} against {against}")
     if not signs:
         return None
     judged = {baseline: outcome(found) for baseline, found in signs.items()}
@@ -96,5 +96,5 @@ def _judged(method: str, found: Mapping[str, Any]) -> tuple[str, Outcome] | None
     ways = {"more accurately than": better, "only in part more accurately than": in_part, "no better than": nowhere}
     relation = " and ".join(f"{way} {listed(names)}" for way, names in ways.items() if names)
     conclusion: Outcome = "supported" if len(better) == len(signs) else "not supported" if nowhere else "inconclusive"
-    text = f"{method} localises the ground truth {relation} (AUROC of {method}, {', '.join(signs)}: {'; '.join(said)})."
+    text = f"{method} localises the ground truth {relation} (AUROC {'; '.join(said)})."
     return text, conclusion

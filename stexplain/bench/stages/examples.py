@@ -23,11 +23,9 @@ class Options(Part):
 
     Attributes:
         classes: names of classes, one sample of each.
-        figure: what the paper calls this figure.
     """
 
     classes: list[str]
-    figure: str = ""
 
 
 class Examples(Stage[Options]):
@@ -35,6 +33,7 @@ class Examples(Stage[Options]):
 
     title = "Importance over time: examples"
     tasks = (CLASSIFICATION,)
+    published = ("example_figure",)
     Options = Options
 
     def needs(self, task: Task) -> tuple[str, ...]:
@@ -76,7 +75,7 @@ class Examples(Stage[Options]):
             path = run.folder / example["file"]
             e = Explanation.load(path)
             x = np.load(path.with_suffix(".npy"), allow_pickle=False)
-            paper = f"{self.options.figure}: " if self.options.figure else ""
+            paper = f"{run.published['example_figure']}: " if "example_figure" in run.published else ""
             figures.add(
                 str(number),
                 f"{paper}Importance over time, '{example['class']}', {run.name}",

@@ -136,7 +136,7 @@ class Faithfulness(Stage[Options]):
             gaps = [compared(random, highlighted) for _, highlighted, random in pairs]
             signs.append(0 if max(gaps) > 0 > min(gaps) else max(gaps, key=abs))
             m, a, b = max(pairs, key=lambda pair: abs(pair[2]["value"] - pair[1]["value"]))
-            said.append(f"{name}: {a['value']:.0%} and {b['value']:.0%} at m = {m:g}")
+            said.append(f"{name}: {a['value']:.0%} against {b['value']:.0%} at m = {m:g}")
         if not signs:
             return
         judged = outcome(signs)

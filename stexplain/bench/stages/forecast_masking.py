@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import number, paragraph, table
+from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
 from stexplain.bench.shared.events import events_of, lowering, saved
 from stexplain.bench.stage import Parts, Results, RunResults, Stage
@@ -141,13 +141,13 @@ class ForecastMasking(Stage[Options]):
             ours = error(method, "highlighted")
             others = [error(method, "random"), *(error(name, "highlighted") for name in baselines)]
             if all(known(score) for score in (ours, *others)):
-                against = ", ".join(f"{score['value']:.2f}" for score in others)
+                against = listed([f"{score['value']:.2f}" for score in others])
                 larger = all(compared(ours, score) > 0 for score in others)
-                said[larger].append(f"{method} {ours['value']:.2f}, others {against}")
+                said[larger].append(f"{method} {ours['value']:.2f} against {against}")
         if not any(said.values()):
             return
         judged = of_all(said[True], said[False])
-        names = " or ".join(["random ones", *(f"those that {name} ranks first" for name in baselines)])
+        names = listed(["random ones", *(f"those of {name}" for name in baselines)])
         details = "; ".join(said[True] or said[False])
         details += f"; not for {'; '.join(said[False])}" if judged == "inconclusive" else ""
         whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}

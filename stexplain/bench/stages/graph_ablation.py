@@ -13,7 +13,7 @@ from stexplain.bench.stages.train import add_history
 from stexplain.bench.verdicts import Outcome
 from stexplain.training import evaluate_forecast
 
-FOLDER = "graph_ablation"
+FOLDER = "no_message_passing"
 """The folder of the model without message passing, in that of the run."""
 NAME = "no message passing"
 

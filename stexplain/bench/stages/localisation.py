@@ -80,7 +80,7 @@ class Localisation(Stage[NoOptions]):
                 ours, theirs = (found.get(method, {}).get(over, {}).get("auroc") for method in (JUDGED, baseline))
                 if known(ours) and known(theirs):
                     signs.append(compared(ours, theirs))
-                    said.append(f"{name} {ours['value']:.2f} and {theirs['value']:.2f}")
+                    said.append(f"over {name} {ours['value']:.2f} against {theirs['value']:.2f}")
             if not signs:
                 continue
             judged = outcome(signs)
@@ -91,7 +91,7 @@ class Localisation(Stage[NoOptions]):
                 if max(signs) > 0
                 else f"not clearly more accurately than {words}",
             }[judged]
-            yield f"{JUDGED} localises the ground truth {relation} (AUROC: {'; '.join(said)}).", judged
+            yield f"{JUDGED} localises the ground truth {relation} (AUROC {'; '.join(said)}).", judged
 
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """AUROC of the explainer and of motion energy."""

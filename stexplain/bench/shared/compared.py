@@ -1,0 +1,167 @@
+"""Scores of explainers on the same samples, and the tests of their differences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor, nn
+
+from stexplain.bench.run import Run
+from stexplain.bench.shared.samples import Samples, load
+from stexplain.bench.stage import Results
+from stexplain.cards import Count, Part
+from stexplain.errors import InputError
+from stexplain.explainers.by_name import explainer, methods, takes
+from stexplain.metrics.comparison.compare import compare
+from stexplain.metrics.comparison.result import Comparison
+from stexplain.metrics.comparison.scores import (
+    AbsoluteAttribution,
+    ExplainerLike,
+    SampleMetric,
+    complexity_score,
+    deletion_score,
+    localisation_score,
+)
+
+HISTORICAL_AVERAGE = "historical_average"
+"""The name of the baseline that is the historical average, for series."""
+
+
+class DeletionOptions(Part):
+    """How the gain in area of deletion curves is measured; see `stexplain.metrics.deletion_curve`."""
+
+    baseline: str = "mean"
+    steps: Count = 5
+    repeats: Count = 2
+
+
+class Options(Part):
+    """Which methods are compared, on how many samples.
+
+    Attributes:
+        samples: how many are explained: correctly classified test clips at random, or events.
+        baselines: baseline explainers, which every other method is tested against.
+        methods: only these, beside the baseline explainers; none: all there are.
+        exclude: methods that are not compared.
+        absolute: methods whose importance is the absolute value of what they give.
+        deletion: how deletion is measured.
+        options: method -> its options. ``groups = "graph"`` stands for the groups of the graph, ``baseline =
+            "historical_average"`` for the historical average of a series.
+    """
+
+    samples: Count = 30
+    baselines: Annotated[list[str], Field(min_length=1)]
+    methods: list[str] | None = None
+    exclude: list[str] = Field(default_factory=list)
+    absolute: list[str] = Field(default_factory=list)
+    deletion: DeletionOptions = DeletionOptions()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+def compared_methods(options: Options) -> list[str]:
+    """The methods that are compared, by class name; baseline explainers last."""
+    chosen = [name for name in methods() if options.methods is None or name in options.methods]
+    explainers = [name for name in chosen if name not in options.exclude and name not in options.baselines]
+    return explainers + [name for name in options.baselines if name not in options.exclude]
+
+
+def score_method(
+    run: Run, results: Results, method: str, indices: Sequence[int], options: Options
+) -> Mapping[str, Any]:
+    """The scores of one method, a number per sample and metric.
+
+    Where a method needs a library that is not installed, or cannot explain this model, the result says so.
+    """
+    model, samples = run.model(), load(run, results, indices)
+    # One sample tells, at little cost, whether the method can explain this model.
+    first = load(run, results, indices[:1])[0]
+    trial = make_explainer(run, model, method, first, options)
+    try:
+        trial(first.batch, target=first.target)
+    except InputError as error:
+        return {"excluded": str(error)}
+    one = make_explainer(run, model, method, samples[0], options)
+    seconds = 0.0
+    scores: dict[str, list[float]] = {}
+    better: dict[str, bool] = {}
+    for part in samples:
+        # A baseline of the windows' own shape belongs to one batch.
+        each = one if part.historical_average is None else make_explainer(run, model, method, part, options)
+        found = compare(
+            {method: each},
+            sample_metrics(run, model, part, options),
+            part.batch,
+            target=part.target,
+            progress=run.progress,
+            resamples=1,
+        )
+        seconds += (found.seconds or {})[method] * len(part.batch)
+        better = dict(found.higher_is_better)
+        for metric, by_method in found.scores.items():
+            scores.setdefault(metric, []).extend(by_method[method].tolist())
+    return {"seconds": seconds / len(indices), "higher_is_better": better, "scores": scores}
+
+
+def make_explainer(run: Run, model: nn.Module, method: str, samples: Samples, options: Options) -> ExplainerLike:
+    """A method with its options."""
+    given = dict(options.options.get(method, {}))
+    if given.get("groups") == "graph":
+        graph = run.dataset("test").graph
+        given["groups"] = {} if graph is None else dict(graph.groups)
+    if given.get("baseline") == HISTORICAL_AVERAGE:
+        given["baseline"] = _historical_average(samples)
+    if takes(method, "seed"):
+        given.setdefault("seed", run.seed)
+    found = explainer(method, model, **given)
+    return AbsoluteAttribution(found) if method in options.absolute else found
+
+
+def sample_metrics(run: Run, model: nn.Module, samples: Samples, options: Options) -> list[SampleMetric]:
+    """What methods are compared by."""
+    found = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
+    found += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
+    deletion = options.deletion.model_dump()
+    if deletion["baseline"] == HISTORICAL_AVERAGE:
+        deletion["baseline"] = _historical_average(samples)
+    found.append(deletion_score(model, **deletion, target=samples.target, seed=run.seed))
+    return [*found, complexity_score("gini")]
+
+
+def compared(
+    indices: Sequence[int], scored: Mapping[str, Mapping[str, Any]], baselines: Sequence[str], seed: int
+) -> dict[str, Any]:
+    """The table and the tests against each baseline explainer, from the scores of the methods."""
+    present = {method: found for method, found in scored.items() if "scores" in found}
+    excluded = {method: found["excluded"] for method, found in scored.items() if "excluded" in found}
+    if not any(name not in baselines for name in present):
+        raise InputError(f"no method could be compared: {'; '.join(excluded.values())}")
+    first = next(iter(present.values()))
+    found = Comparison(
+        {
+            metric: {method: np.array(one["scores"][metric], np.float64) for method, one in present.items()}
+            for metric in first["scores"]
+        },
+        first["higher_is_better"],
+        tuple(map(str, indices)),
+        {method: float(one["seconds"]) for method, one in present.items()},
+        seed=seed,
+    )
+    tests = found.tests([name for name in baselines if name in present])
+    plain = found.to_dict()
+    return {
+        "methods": list(found.methods),
+        "higher_is_better": dict(found.higher_is_better),
+        "excluded": excluded,
+        "best": {metric: found.best(metric) for metric in found.metrics},
+        "table": plain["table"],
+        "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
+        "correction": found.correction,
+        "seconds_per_sample": plain["seconds"],
+    }
+
+
+def _historical_average(samples: Samples) -> Tensor:
+    if samples.historical_average is None:
+        raise InputError(f"the baseline {HISTORICAL_AVERAGE!r} is for series; got recordings. Use 'mean'.")
+    return samples.historical_average
