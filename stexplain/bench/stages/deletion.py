@@ -131,7 +131,8 @@ class Deletion(Stage[Options]):
         motion = areas.get("Motion", {}).get("explained")
         if known(motion):
             above = [name for name, area in ours.items() if compared(area["explained"], motion) > 0]
-            text += f" Larger than by temporal change, which uses no model ({motion['value']:.2f}): {listed(above) or 'none'}."
+            names = listed(above) or "none"
+            text += f" Larger than by temporal change, which uses no model ({motion['value']:.2f}): {names}."
             # A method that moves the forecast no more than what moves anyway shows nothing of the model.
             if judged == "supported" and len(above) < len(ours):
                 judged = "inconclusive"
