@@ -46,7 +46,7 @@ def numbers_of(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
             with path.open(encoding="utf-8", newline="") as file:
                 # Texts of floats that pandas writes in full are the same where the floats are.
                 for row in csv.DictReader(file):
-                    label = row.pop("")
+                    label = row.pop("class")
                     found |= {f"{name}/{IMPORTANCE}/{label}/{node}": value for node, value in row.items()}
     return found
 

@@ -41,7 +41,7 @@ def test_numbers_are_recorded_and_found_again(script, write, tmp_path, capsys):
     where = ["--numbers", str(tmp_path / "numbers")]
     first = Path(write("first", STAGES))
     (first / "xview/small").mkdir(parents=True)
-    (first / "xview/small/class_importance.csv").write_text(",n0,n1\nleft up,0.25,1e-17\n")
+    (first / "xview/small/class_importance.csv").write_text("class,n0,n1\nleft up,0.25,1e-17\n")
     assert script.main([str(first), "--record", *where]) == 0
     kept = json.loads((tmp_path / "numbers/wave.json").read_text())
     assert kept["numbers"]["xview/small/accuracy/accuracy/value"] == 0.1 + 0.2
