@@ -44,8 +44,8 @@ class CardReport:
 
     def __str__(self) -> str:
         count = len(self.problems)
-        found = f"{count} problem{'s' if count > 1 else ''}" if count else "no problems"
-        lines = [f"{self.path}: {found}"]
+        verdict = f"{count} problem{'s' if count > 1 else ''}" if count else "no problems"
+        lines = [f"{self.path}: {verdict}"]
         lines += [f"  problem:  {text}" for text in self.problems]
         lines += [f"  warning:  {text}" for text in self.warnings]
         return "\n".join(lines)
@@ -122,6 +122,7 @@ def _components(card: DatasetCard) -> Iterator[str]:
     graph = STGraph.from_card(card)
     count, label = connected_components(graph.to_scipy(), directed=False)
     if count > 1:
+        # One node outside the largest component is enough to see what is meant.
         sizes = Counter(label.tolist())
         largest = max(sizes, key=lambda number: sizes[number])
         name = next(node for node, number in zip(graph.nodes, label, strict=True) if number != largest)
@@ -152,6 +153,7 @@ def _protocols(card: DatasetCard) -> Iterator[str]:
 
 def _protocol(protocol: Protocol) -> Iterator[str]:
     train, test, validation = protocol.train, protocol.test, protocol.validation
+    # Two selections by different fields may share recordings on purpose: the test split then excludes the training one.
     if test is not None and test.field == train.field:
         both = [value for value in test.values if value in train.values]
         if both:

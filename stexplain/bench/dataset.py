@@ -32,10 +32,12 @@ def open_data(card: DatasetCard | SeriesCard, data: Path | None, folder: Path, *
 
 def _recordings(card: DatasetCard, data: Path | None, folder: Path, progress: bool) -> Info:
     if data is None:
+        # The generator is slow: its store is kept in the cache for all runs.
         path = planted_store(card)
     elif is_store(data):
         path = data
     else:
+        # Raw recordings are read once, into the run folder; `stexplain data prepare` makes a store for several runs.
         path = folder
         prepare(card, data, path, progress=progress)
     store = Store.open(path)
@@ -49,6 +51,7 @@ def _recordings(card: DatasetCard, data: Path | None, folder: Path, progress: bo
 
 def _series(card: SeriesCard, data: Path | None) -> Info:
     series = load_dataset(card, data)
+    # Block by block: the observations of a long series need not fit into the memory.
     total = present = 0
     for _, observed in series.observations():
         total += observed.size

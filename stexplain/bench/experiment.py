@@ -23,28 +23,31 @@ class Experiment:
     Attributes:
         path: of its TOML file.
         card: of the dataset that it runs on where a run names no other.
-        said: what the file says.
+        declared: what the file declares.
         stages: in the order of the report; those included that others need.
         added: stage that the file does not list -> the stage that needs it.
     """
 
     path: Path
     card: AnyDataset
-    said: ExperimentCard
+    declared: ExperimentCard
     stages: Mapping[str, Stage[Any]]
     added: Mapping[str, str]
 
     def order(self, task: Task) -> list[Stage[Any]]:
         """The stages of a run in the order in which they are computed: after those that they need."""
+        # Depth first: a stage is done after all that it needs. Insertion order is the order of computing.
         done: dict[str, Stage[Any]] = {}
 
         def visit(name: str, path: tuple[str, ...]) -> None:
+            # `path` is the way from a listed stage to this one; meeting a stage twice on it never ends.
             if name in path:
                 raise InputError(f"the stages {', '.join([*path, name])} need each other in a circle.")
             for need in self.stages[name].needs(task):
                 visit(need, (*path, name))
             done.setdefault(name, self.stages[name])
 
+        # An added stage is computed only where a listed one needs it for this task.
         for name in self.stages:
             if name not in self.added:
                 visit(name, ())
@@ -73,7 +76,7 @@ class Experiment:
         Raises:
             InputError: for an unknown run or recipe, or where data is missing.
         """
-        known = {part.title: part for part in self.said.runs}
+        known = {part.title: part for part in self.declared.runs}
         for name in names or ():
             if name not in known:
                 raise unknown("run", name, known)
@@ -91,6 +94,7 @@ class Experiment:
         self, part: RunPart, data: Path | None, recipe: str | None, seed: int, folder: Path, progress: bool
     ) -> Run:
         card = self.card if part.card is None else any_card(part.card)
+        # The data that is given is of the experiment's own dataset; other cards bring theirs.
         own = data if part.card is None else None
         if own is None and card.planted is None:
             raise InputError(
@@ -118,7 +122,7 @@ class Experiment:
 
     def recipe(self, part: RunPart, *, planted: bool) -> str:
         """The name of a run's training recipe."""
-        recipes = self.said.recipes
+        recipes = self.declared.recipes
         if part.recipe is None and recipes is None:
             raise CardError(f"{self.path}: the run {part.title!r} has no recipe. Give it one, or a table [recipes].")
         return part.recipe or (recipes.planted if planted else recipes.real)  # type: ignore[union-attr]  # above
@@ -135,38 +139,39 @@ def load_experiment(experiment: "str | Path", card: "str | Path | AnyDataset | N
         CardError: where it is missing, or says something impossible: every problem in a line.
 
     Example:
-        >>> found = load_experiment("ntu")
-        >>> [stage.name for stage in found.order("classification")][:3]
+        >>> experiment = load_experiment("ntu")
+        >>> [stage.name for stage in experiment.order("classification")][:3]
         ['train', 'accuracy', 'examples']
         >>> load_experiment("roads").added
         {}
     """
-    path, said = experiment_path(experiment), experiment_card(experiment)
+    path, declared = experiment_path(experiment), experiment_card(experiment)
     if isinstance(card, DatasetCard | SeriesCard):
         dataset: AnyDataset = card
     else:
         dataset = any_card(experiment if card is None else card)
     problems: list[str] = []
-    stages, added = _stages(path, said, dataset, problems)
-    found = Experiment(path, dataset, said, stages, added)
-    _raise(path, [*problems, *_problems(found)])
-    return found
+    stages, added = _stages(path, declared, dataset, problems)
+    loaded = Experiment(path, dataset, declared, stages, added)
+    _raise(path, [*problems, *_problems(loaded)])
+    return loaded
 
 
 def _raise(path: Path, problems: Sequence[str]) -> None:
     """One error for all problems of a file, where there are some."""
-    found = list(dict.fromkeys(problems))
-    if found:
-        listed = found[0] if len(found) == 1 else f"{len(found)} problems:\n  " + "\n  ".join(found)
+    # Runs on the same card have the same problems.
+    distinct = list(dict.fromkeys(problems))
+    if distinct:
+        listed = distinct[0] if len(distinct) == 1 else f"{len(distinct)} problems:\n  " + "\n  ".join(distinct)
         raise CardError(f"{path}: {listed}")
 
 
 def _stages(
-    path: Path, said: ExperimentCard, card: AnyDataset, problems: list[str]
+    path: Path, declared: ExperimentCard, card: AnyDataset, problems: list[str]
 ) -> tuple[dict[str, Stage[Any]], dict[str, str]]:
     """The stages that the file lists, and before each those that it needs and the file does not list."""
     types = stage_types()
-    tasks = sorted({task_of(card if run.card is None else any_card(run.card)) for run in said.runs})
+    tasks = sorted({task_of(card if run.card is None else any_card(run.card)) for run in declared.runs})
     stages: dict[str, Stage[Any]] = {}
     added: dict[str, str] = {}
 
@@ -184,19 +189,21 @@ def _stages(
             )
             return
         try:
-            options = read_part(said.stages.get(name, {}), kind.Options, source=path, at=f"stages.{name}")
+            options = read_part(declared.stages.get(name, {}), kind.Options, source=path, at=f"stages.{name}")
         except CardError as error:
+            # The first line names the file, which stands above all problems.
             problems.extend(line.strip() for line in str(error).split("\n")[1:])
             return
         stage = kind(options)
         for need in dict.fromkeys(need for task in tasks if task in kind.tasks for need in stage.needs(task)):
-            if need not in said.stages:
+            # A listed one keeps its own place in the report.
+            if need not in declared.stages:
                 add(need, name)
         stages[name] = stage
         if needed_by:
             added[name] = needed_by
 
-    for name in said.stages:
+    for name in declared.stages:
         add(name)
     return stages, added
 
@@ -204,12 +211,13 @@ def _stages(
 def _problems(experiment: Experiment) -> Iterator[str]:
     """What is wrong with the runs, and with the options of stages for each of them."""
     published = {name for stage in experiment.stages.values() for name in stage.published}
-    for part in experiment.said.runs:
+    for part in experiment.declared.runs:
         where = f"runs.{part.title}"
         try:
             card = experiment.card if part.card is None else any_card(part.card)
             model = model_card(part.model)
         except CardError as error:
+            # Without its cards nothing else of this run can be checked; the other runs can.
             yield f"{where}: {error}"
             continue
         yield from (f"{where}: {problem}" for problem in _run_problems(experiment, part, card, model))
@@ -233,6 +241,7 @@ def _run_problems(experiment: Experiment, part: RunPart, card: AnyDataset, model
     elif part.protocol not in card.protocols:
         hint = suggest(part.protocol or "", card.protocols)
         yield f"protocol: got {part.protocol!r}, which the card {card.name!r} lacks. {hint}"
+    # Both recipes are checked, whichever data the experiment runs on today.
     for planted in (True, False):
         try:
             model.recipe(experiment.recipe(part, planted=planted))

@@ -36,9 +36,11 @@ class Figures:
             chart: the chart, interactive where it can be.
             still: what PNG and SVG show, where a picture on paper must differ from the interactive chart.
         """
+        # A run's name may hold slashes, which a file's name may not.
         key = "-".join(filter(None, [self.stage, re.sub(r"[^\w.-]+", "-", self.run), name]))
         files = {}
         for ending in FORMATS:
+            # A slider or a tooltip is worth nothing on paper.
             shown = chart if ending in ("json", "html") or still is None else still
             path = save(shown, self.folder / "figures" / f"{key}.{ending}")
             files[ending] = path.relative_to(self.folder).as_posix()
@@ -64,6 +66,7 @@ def figure_html(folder: Path, figure: Mapping[str, Any]) -> str:
         spec = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not readable as JSON: {error}. Remove it and run again.") from error
+    # The heading above says the title; the subtitle says how to read the chart.
     drawn = spec.pop("title", None)
     how = " ".join(_lines(drawn.get("subtitle"))) if isinstance(drawn, dict) else ""
     key = text(f"chart-{name}")

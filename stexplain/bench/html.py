@@ -49,6 +49,7 @@ def _cell(value: object, *, first: bool) -> str:
 def _numeric(value: object) -> bool:
     if isinstance(value, int | float):
         return True
+    # "0.890 (0.871-0.905)" and "93.1%" count as numbers: they are aligned by their digits.
     try:
         float(str(value).split(" ")[0].rstrip("%").replace(",", ""))
     except ValueError:
@@ -63,6 +64,7 @@ def script_json(value: Any) -> str:
         >>> script_json({"name": "</script>"})
         '{"name":"\\u003c/script\\u003e"}'
     """
+    # JSON may write any character as an escape; a browser looks for markup before it looks for JSON.
     dumped = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -50,6 +50,7 @@ class Records:
             name: of the stage; may contain slashes.
             work: gives a result that JSON can hold; it may call this for parts of the stage.
         """
+        # The record is the last thing that is written: where it exists, the stage's files are whole.
         if name in self:
             log.info("%s was finished before", name)
         else:
@@ -67,8 +68,8 @@ class Records:
             write_json(self._record(name), {"seconds": round(whole - parts, 3), "result": result})
             log.info("%s ended after %.1f s", name, whole)
         # Read back also where it was just computed, so that a resumed run sees the very same values.
-        found: dict[str, Any] = read_json(self._record(name))["result"]
-        return found
+        kept: dict[str, Any] = read_json(self._record(name))["result"]
+        return kept
 
     def seconds(self) -> dict[str, float]:
         """How long each finished stage took, in seconds, in the order in which they ended."""

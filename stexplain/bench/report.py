@@ -41,6 +41,7 @@ def write_report(run_folder: Path | str) -> Path:
     stages = stages_of(folder, results)
     sections = [("summary", "Summary", _summary(results, runs, stages))]
     for stage in stages:
+        # An experiment may hold runs of both tasks; a stage shows those that it was computed on.
         having = [run for run in runs if stage.name in run.stages]
         drawn = "".join(
             figure_html(folder, figure) for figure in results.get("figures") or [] if figure.get("stage") == stage.name
@@ -53,6 +54,7 @@ def write_report(run_folder: Path | str) -> Path:
         ("data", "Data", _data(results)),
         ("provenance", "Provenance", _provenance(results, runs)),
     ]
+    # A section without content is not listed in the contents either.
     shown = [section for section in sections if section[2]]
     page = Template(files("stexplain.bench").joinpath("page.html").read_text("utf-8")).substitute(
         title=text(results.get("title") or "stexplain report"),
@@ -87,16 +89,16 @@ def run_results(results: Mapping[str, Any]) -> list[RunResults]:
 
 def stages_of(folder: Path, results: Mapping[str, Any]) -> list[Stage[Any]]:
     """The stages of an experiment, as its results name them."""
-    types, source, found = stage_types(), folder / "results.json", []
+    types, source, stages = stage_types(), folder / "results.json", []
     for name, options in (results.get("stages") or {}).items():
         if name not in types:
             raise DataError(f"{source}: there is no stage {name!r}. {suggest(name, types)}")
-        found.append(types[name](read_part(options, types[name].Options, source=source, at=f"stages.{name}")))
-    return found
+        stages.append(types[name](read_part(options, types[name].Options, source=source, at=f"stages.{name}")))
+    return stages
 
 
 def _summary(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Sequence[Stage[Any]]) -> str:
-    """The question, what each stage found in a card, the evidence, and what limits it."""
+    """The question, a card of each stage that has one, the evidence, and its limitations."""
     cards = [Card("Question", _question(results, runs))]
     for stage in stages:
         having = [run for run in runs if stage.name in run.stages]
@@ -138,6 +140,7 @@ def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults])
     shown = []
     for name in dict.fromkeys(verdict.get("run") for verdict in verdicts):
         rows = "".join(_claim(verdict) for verdict in verdicts if verdict.get("run") == name)
+        # One run needs no name.
         heading = f"<h4>{text(labels.get(str(name), name))}</h4>" if len(labels) > 1 else ""
         shown.append(f'{heading}<ul class="verdicts">{rows}</ul>')
     return "".join(shown)
@@ -160,6 +163,7 @@ def _caveats(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seq
     if not all(dataset.get("planted") for dataset in datasets):
         lines.append("Real data has no ground truth: masking tells whether nodes matter to the model, no more.")
     for stage in stages:
+        # Stages and runs may share a limitation: each is listed once.
         lines += stage.caveats([run for run in runs if stage.name in run.stages])
     return list(dict.fromkeys(lines))
 

@@ -80,6 +80,7 @@ class Run:
 
     def windows(self, part: str) -> WindowedSeries:
         """A part of a series' time, such as ``"test"``; read once."""
+        # Reading a series takes seconds, and every stage asks for it.
         if part not in self._windows:
             assert isinstance(self.card, SeriesCard)
             self._windows[part] = load_series(self.card, self.data, part)
@@ -104,6 +105,7 @@ class Run:
 
     def about(self) -> dict[str, Any]:
         """What the results say of the run beside those of its stages."""
+        # A series is split by time, and has no protocol.
         protocols = self.card.protocols if isinstance(self.card, DatasetCard) else {}
         return {
             "task": self.task,
@@ -123,6 +125,7 @@ class Run:
 def tracked(items: Iterable[AnyItem], total: int, what: str, progress: bool) -> Iterator[AnyItem]:
     """The items, with a progress bar that shows how many a second go by."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    # Transient: a finished bar goes, and the line of its stage stays.
     with Progress(*columns, disable=not progress, transient=True) as bar:
         yield from bar.track(items, total=total, description=what)
 

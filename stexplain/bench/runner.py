@@ -64,15 +64,16 @@ def bench(
         DataError: for broken data.
     """
     home = experiment.path if isinstance(experiment, DatasetCard | SeriesCard) else experiment
-    found = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
-    folder = Path(out) if out is not None else Path("runs") / found.card.name
+    # All that can be wrong is found here, before the folder is touched.
+    loaded = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
+    folder = Path(out) if out is not None else Path("runs") / loaded.card.name
     given = None if data is None else Path(data)
-    chosen = found.runs(runs, data=given, recipe=recipe, seed=seed, folder=folder, progress=progress)
-    found.check(chosen)
+    chosen = loaded.runs(runs, data=given, recipe=recipe, seed=seed, folder=folder, progress=progress)
+    loaded.check(chosen)
     requested = {
-        "card": found.card.name,
-        "card_hash": found.card.hash,
-        "experiment": found.said.model_dump(mode="json"),
+        "card": loaded.card.name,
+        "card_hash": loaded.card.hash,
+        "experiment": loaded.declared.model_dump(mode="json"),
         "data": None if given is None else str(given.resolve()),
         "recipe": recipe,
         "runs": [run.name for run in chosen],
@@ -80,17 +81,17 @@ def bench(
         "version": __version__,
     }
     with run_folder(folder, requested) as records:
-        for name, needed_by in found.added.items():
+        for name, needed_by in loaded.added.items():
             log.info("stage %s is added: %s needs it", name, needed_by)
         datasets, chosen = _with_data(records, chosen, progress)
         results: dict[str, Any] = {
-            "title": found.said.title,
-            "question": found.said.question,
-            "citation": found.said.citation,
-            "node": found.said.node,
-            "stages": {name: stage.options.model_dump(mode="json") for name, stage in found.stages.items()},
+            "title": loaded.declared.title,
+            "question": loaded.declared.question,
+            "citation": loaded.declared.citation,
+            "node": loaded.declared.node,
+            "stages": {name: stage.options.model_dump(mode="json") for name, stage in loaded.stages.items()},
             "datasets": datasets,
-            "command": command or f"stexplain.bench({found.card.name!r}, ...)",
+            "command": command or f"stexplain.bench({loaded.card.name!r}, ...)",
             "seed": seed,
             "threads": torch.get_num_threads(),
             "versions": {
@@ -100,12 +101,13 @@ def bench(
             },
             "runs": {run.name: run.about() for run in chosen},
         }
-        computed = _computed(records, found, chosen, progress)
+        # Figures, verdicts and tables come last: they may show the results of several stages and runs.
+        computed = _computed(records, loaded, chosen, progress)
         for name, by_stage in computed.items():
             results["runs"][name]["stages"] = by_stage
-        results["figures"] = _figures(records, found, chosen, computed)
-        results["verdicts"] = _verdicts(found, results)
-        results["tables"] = _tables(folder, found, results)
+        results["figures"] = _figures(records, loaded, chosen, computed)
+        results["verdicts"] = _verdicts(loaded, results)
+        results["tables"] = _tables(folder, loaded, results)
         results["seconds"] = records.seconds()
         results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(folder / "results.json", results)
@@ -119,6 +121,7 @@ def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[d
     ready = []
     for run in runs:
         name = run.card.name
+        # Runs on one card share its data.
         if name not in datasets:
             work = partial(open_data, run.card, run.data, records.folder / "store", progress=progress)
             datasets[name] = records(f"data/{name}", work)
@@ -131,10 +134,13 @@ def _computed(
     records: Records, experiment: Experiment, runs: Sequence[Run], progress: bool
 ) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Run -> stage -> result, each computed where no earlier call has finished it."""
+    # Run by run, so that a run that is stopped has whole results of the first runs.
     plan = [(run, stage) for run in runs for stage in experiment.order(run.task)]
     for run, stage in plan:
+        # Before anything is trained: data that a later stage refuses is an error of the first second.
         if f"{run.name}/{stage.name}" not in records:
             stage.check_data(run)
+    # On stderr, as stdout may be JSON.
     console = Console(stderr=True, quiet=not progress, highlight=False)
     results: dict[str, dict[str, Mapping[str, Any]]] = {run.name: {} for run in runs}
     for number, (run, stage) in enumerate(plan, 1):
@@ -165,6 +171,7 @@ def _figures(
             if stage.name not in computed[run.name]:
                 continue
 
+            # Default arguments bind the loop's values; a closure would see the last ones.
             def draw(stage: Stage[Any] = stage, run: Run = run) -> Mapping[str, Any]:
                 figures = Figures(records.folder, stage.name, run.name)
                 stage.figures(run, computed[run.name], figures)

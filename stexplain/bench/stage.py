@@ -64,14 +64,14 @@ class RunResults:
     @property
     def stages(self) -> Results:
         """The result of each stage."""
-        found: Results = self.about.get("stages") or {}
-        return found
+        results: Results = self.about.get("stages") or {}
+        return results
 
     @property
     def published(self) -> Mapping[str, Any]:
         """What a paper prints for this run."""
-        found: Mapping[str, Any] = self.about.get("published") or {}
-        return found
+        numbers: Mapping[str, Any] = self.about.get("published") or {}
+        return numbers
 
     @property
     def model(self) -> str:
@@ -81,6 +81,7 @@ class RunResults:
     @property
     def label(self) -> str:
         """What the run is called in a sentence, such as "STGCN-10, cross-subject"."""
+        # Runs of one model differ by their protocol; a series has none.
         protocol = self.about.get("protocol_title") or self.about.get("protocol")
         return f"{self.model}, {protocol}" if protocol else self.model
 
@@ -91,6 +92,7 @@ class RunResults:
 
     def minutes(self, frames: float) -> str:
         """A number of a series' frames as time, such as "30 min"."""
+        # Results without a dataset are shown too, as far as they go; five minutes are usual of loop detectors.
         return f"{float(self.dataset.get('minutes') or 5) * frames:g} min"
 
 
@@ -123,6 +125,7 @@ class Stage(Generic[AnyOptions]):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # The file's name is the stage's name: there is no list to keep.
         cls.name = cls.__module__.rpartition(".")[2]
 
     def __init__(self, options: AnyOptions) -> None:

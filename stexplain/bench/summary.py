@@ -10,10 +10,11 @@ from stexplain.bench.stage import RunResults, TextTable
 
 
 def print_summary(folder: Path) -> None:
-    """Prints what an experiment found, how long it took, and where the report is."""
+    """Prints the main numbers and verdicts of an experiment, how long it took, and where the report is."""
     results, runs = results_of(folder)
     stages = stages_of(folder, results)
     console = Console(highlight=False)
+    # Stages give columns, runs give rows; a dict keeps the order of the columns.
     head: dict[str, None] = {}
     rows: list[tuple[RunResults, dict[str, str]]] = []
     for run in runs:

@@ -31,6 +31,7 @@ def compared(ours: Mapping[str, float], theirs: Mapping[str, float]) -> int:
         >>> compared({"low": 0.8, "high": 0.9}, {"low": 0.4, "high": 0.6})
         1
     """
+    # Stricter than a test of the difference: no overlap at all.
     return int(ours["low"] > theirs["high"]) - int(ours["high"] < theirs["low"])
 
 

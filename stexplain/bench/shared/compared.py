@@ -88,17 +88,17 @@ def score_method(
     for part in samples:
         # A baseline of the windows' own shape belongs to one batch.
         each = one if part.historical_average is None else make_explainer(run, model, method, part, options)
-        found = compare(
+        comparison = compare(
             {method: each},
             sample_metrics(run, model, part, options),
             part.batch,
             target=part.target,
             progress=run.progress,
-            resamples=1,
+            resamples=1,  # intervals are computed once all methods are scored
         )
-        seconds += (found.seconds or {})[method] * len(part.batch)
-        better = dict(found.higher_is_better)
-        for metric, by_method in found.scores.items():
+        seconds += (comparison.seconds or {})[method] * len(part.batch)
+        better = dict(comparison.higher_is_better)
+        for metric, by_method in comparison.scores.items():
             scores.setdefault(metric, []).extend(by_method[method].tolist())
     return {"seconds": seconds / len(indices), "higher_is_better": better, "scores": scores}
 
@@ -111,33 +111,35 @@ def make_explainer(run: Run, model: nn.Module, method: str, samples: Samples, op
         given["groups"] = {} if graph is None else dict(graph.groups)
     if given.get("baseline") == HISTORICAL_AVERAGE:
         given["baseline"] = _historical_average(samples)
+    # The experiment's seed, where the method draws anything and its options fix none.
     if takes(method, "seed"):
         given.setdefault("seed", run.seed)
-    found = explainer(method, model, **given)
-    return AbsoluteAttribution(found) if method in options.absolute else found
+    made = explainer(method, model, **given)
+    return AbsoluteAttribution(made) if method in options.absolute else made
 
 
 def sample_metrics(run: Run, model: nn.Module, samples: Samples, options: Options) -> list[SampleMetric]:
     """What methods are compared by."""
-    found = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
-    found += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
+    metrics = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
+    metrics += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
     deletion = options.deletion.model_dump()
     if deletion["baseline"] == HISTORICAL_AVERAGE:
         deletion["baseline"] = _historical_average(samples)
-    found.append(deletion_score(model, **deletion, target=samples.target, seed=run.seed))
-    return [*found, complexity_score("gini")]
+    metrics.append(deletion_score(model, **deletion, target=samples.target, seed=run.seed))
+    return [*metrics, complexity_score("gini")]
 
 
 def compared(
     indices: Sequence[int], scored: Mapping[str, Mapping[str, Any]], baselines: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """The table and the tests against each baseline explainer, from the scores of the methods."""
-    present = {method: found for method, found in scored.items() if "scores" in found}
-    excluded = {method: found["excluded"] for method, found in scored.items() if "excluded" in found}
+    present = {method: comparison for method, comparison in scored.items() if "scores" in comparison}
+    excluded = {method: comparison["excluded"] for method, comparison in scored.items() if "excluded" in comparison}
+    # The baseline explainers alone are no comparison.
     if not any(name not in baselines for name in present):
         raise InputError(f"no method could be compared: {'; '.join(excluded.values())}")
     first = next(iter(present.values()))
-    found = Comparison(
+    comparison = Comparison(
         {
             metric: {method: np.array(one["scores"][metric], np.float64) for method, one in present.items()}
             for metric in first["scores"]
@@ -147,16 +149,17 @@ def compared(
         {method: float(one["seconds"]) for method, one in present.items()},
         seed=seed,
     )
-    tests = found.tests([name for name in baselines if name in present])
-    plain = found.to_dict()
+    # Methods against each other would be many more tests, and a harsher correction.
+    tests = comparison.tests([name for name in baselines if name in present])
+    plain = comparison.to_dict()
     return {
-        "methods": list(found.methods),
-        "higher_is_better": dict(found.higher_is_better),
+        "methods": list(comparison.methods),
+        "higher_is_better": dict(comparison.higher_is_better),
         "excluded": excluded,
-        "best": {metric: found.best(metric) for metric in found.metrics},
+        "best": {metric: comparison.best(metric) for metric in comparison.metrics},
         "table": plain["table"],
         "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
-        "correction": found.correction,
+        "correction": comparison.correction,
         "seconds_per_sample": plain["seconds"],
     }
 

@@ -32,6 +32,7 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
     batch = test.batch([int(event["window"])])
     e = Explanation.load(run.folder / explanation_file(event["method"]))[int(event["row"])]
     node = e.node_names.index(event["target"])
+    # Missing observations are gaps in the line, and not the zeros that stand for them in the batch.
     past = np.where(batch.observed[0, 0, :, node].numpy(), batch.x[0, 0, :, node, channel].numpy(), np.nan)
     observed = np.where(batch.y_observed[0, :, node].numpy(), batch.y[0, :, node].numpy(), np.nan)
     ahead = part.minutes * event["horizon"]
@@ -62,8 +63,8 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
     )
     truth, marked = None, {"forecast": [event["target"]]}
     if test.planted:
-        found = test.events_batch([int(event["event"])]).truth
-        truth = None if found is None else found[0, 0].numpy()
+        event_truth = test.events_batch([int(event["event"])]).truth
+        truth = None if event_truth is None else event_truth[0, 0].numpy()
         if truth is not None:
             marked["ground truth"] = [e.node_names[index] for index in np.flatnonzero(truth.any(0))]
     figures.add(
@@ -75,6 +76,7 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
             minutes=part.minutes,
             unit=part.unit,
             marked=marked,
+            # Positions of a planted network are no places on earth, whatever their range.
             degrees=not test.planted and _in_degrees(e),
             title=f"The forecast at {where}",
         ),

@@ -60,6 +60,7 @@ def events_of(run: Run, explained: Sequence[Mapping[str, Any]]) -> Events:
     test: WindowedSeries = run.windows("test")
     names = list(test.graph.nodes) if test.graph else [str(index) for index in range(test.nodes)]
     node = np.array([names.index(row["target"]) for row in explained], np.int64)
+    # Only planted events carry their ground truth, which belongs to the event and not to the window.
     batch = (
         test.events_batch(np.array([row["event"] for row in explained]))
         if test.planted
@@ -84,6 +85,7 @@ def explanations(
     batch = events.batch
     usual = average.in_window(batch)
     explainers: dict[str, Explainer] = {}
+    # captum is an optional dependency; the other methods do without.
     if find_spec("captum") is not None:
         from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 
@@ -93,12 +95,12 @@ def explanations(
     explainers["STGGradCAM"] = STGGradCAM(model)
     explainers["Motion"] = Motion(model)
     explainers["Random"] = Random(model, seed=seed)
-    found = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
+    by_method = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
     # The sum over channels is the observation's difference: the historical average of a calendar channel is its value.
     change = (batch.x - usual).sum(-1).numpy() * batch.observed.numpy()
-    gradient = found[GRADIENT_CHANGE]
-    found[GRADIENT_CHANGE] = replaced(gradient, values=gradient.values * change, method="gradient x change")
-    return found
+    gradient = by_method[GRADIENT_CHANGE]
+    by_method[GRADIENT_CHANGE] = replaced(gradient, values=gradient.values * change, method="gradient x change")
+    return by_method
 
 
 def saved(run: Run, methods: list[str]) -> dict[str, Explanation]:
@@ -116,4 +118,5 @@ def lowering(explanations: Mapping[str, Explanation]) -> dict[str, NDArray[np.fl
 
     Never negative: what raised the forecast has zero.
     """
+    # A negative value lowered the forecast.
     return {name: np.maximum(e.values if name in UNSIGNED else -e.values, 0) for name, e in explanations.items()}

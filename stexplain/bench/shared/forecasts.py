@@ -32,5 +32,5 @@ def forecaster_of(model: nn.Module) -> Forecaster:
 
 def last_observation(batch: WindowBatch, average: HistoricalAverage, channel: int) -> NDArray[np.float64]:
     """The last observation of each node, ``[B, N]``; the historical average where the window holds none."""
-    found = last_observed(batch, channel).numpy()
-    return np.where(np.isnan(found), average.in_horizon(batch, channel)[:, 0], found)
+    observed = last_observed(batch, channel).numpy()
+    return np.where(np.isnan(observed), average.in_horizon(batch, channel)[:, 0], observed)

@@ -48,6 +48,7 @@ def scores_html(runs: Mapping[str, Scores | None], over: Mapping[str, str]) -> s
             for method, by_axis in (scores or {}).items()
             for axis, measures in by_axis.items()
         ]
+        # A run on real data has no ground truth; others of the experiment may.
         if body:
             head = ["method", "over", "AUROC", "average precision", "pointing game"]
             parts.append(table(head, body, caption=f"Localisation (95% interval): {label}"))

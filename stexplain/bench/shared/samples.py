@@ -52,6 +52,7 @@ def draw(run: Run, results: Results, count: int) -> dict[str, Any]:
     right = np.flatnonzero(correct)
     if not len(right):
         raise InputError(f"the model of the run {run.name!r} classifies no test clip correctly. Train it for longer.")
+    # A wrong prediction has no reason in the ground truth of the sample's class.
     drawn = np.random.default_rng(run.seed).permutation(right)[:count]
     return {"indices": sorted(drawn.tolist()), "samples": len(drawn)}
 
@@ -71,12 +72,12 @@ def load(run: Run, results: Results, indices: Sequence[int], *, size: int | None
         clips = run.clips("test")
         return [Samples(without_absent_instances(clips.batch(part)), Predicted()) for part in parts]
     explained: list[Mapping[str, Any]] = results["events"]["explained"]
-    found = []
+    samples = []
     for part in parts:
         events = events_of(run, [explained[index] for index in part])
         targets = PerSample([Decrease(node, step) for node, step in zip(events.nodes, events.horizon, strict=True)])
-        found.append(Samples(events.batch, targets, run.historical_average.in_window(events.batch)))
-    return found
+        samples.append(Samples(events.batch, targets, run.historical_average.in_window(events.batch)))
+    return samples
 
 
 def has_truth(run: Run) -> bool:
@@ -102,8 +103,8 @@ class Decrease(Forecast):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        found = super().score(output, info)
-        return found._replace(scores=-found.scores)
+        scores = super().score(output, info)
+        return scores._replace(scores=-scores.scores)
 
     def text(self) -> str:
         """See `Target.text`."""

@@ -88,16 +88,17 @@ def planted_slowdowns(
                 }
             )
     table = pd.DataFrame(rows, columns=["event", *COLUMNS])
+    # The smaller of both falls: what was both observed and forecast.
     table["fall"] = table["historical_average"] - np.maximum(table["observed"], table["forecast"])
     below = table["historical_average"] - table["observed"]
     hit = (below > 0) & (table["historical_average"] - table["forecast"] >= options.forecast_share * below)
-    found = table[hit]
+    matching = table[hit]
     rule = (
         "Explained are the planted slowdowns of the test split that the model forecast: its forecast is below the "
         f"historical average of that sensor and time of day by at least {options.forecast_share:.0%} of what the "
-        f"observation was below it. Of {len(table)} slowdowns, the model forecast {len(found)}."
+        f"observation was below it. Of {len(table)} slowdowns, the model forecast {len(matching)}."
     )
-    return Chosen(_spread(found, options.count), len(table), len(found), rule)
+    return Chosen(_spread(matching, options.count), len(table), len(matching), rule)
 
 
 def observed_slowdowns(
@@ -119,6 +120,7 @@ def observed_slowdowns(
     if options.fall is None:
         raise InputError("fall is missing; without planted events, give it in the unit of the series.")
     step, tables = options.horizon - 1, []
+    # Three steps around the horizon; the first has none before it.
     around = slice(max(step - 1, 0), step + 2)
     for number, batch in enumerate(test.batches(BATCH)):
         x, x_observed = batch.x[:, 0, -3:, :, test.target_channel].numpy(), batch.observed[:, 0, -3:].numpy()
@@ -129,6 +131,7 @@ def observed_slowdowns(
         if not len(window):
             continue
         forecasts, usual = forecaster(batch)[:, step], average.in_horizon(batch, test.target_channel)[:, step]
+        # Index in the split, from the index in the batch.
         numbers = [number * BATCH + window, node, np.full(len(window), options.horizon)]
         values = [each[window, node] for each in (before, after, forecasts, usual)]
         tables.append(np.column_stack([*numbers, *values, values[0] - np.maximum(values[1], values[2])]))
@@ -137,18 +140,19 @@ def observed_slowdowns(
     distinct = _distinct(test, table)
     fell = distinct["last_observation"] - distinct["observed"]
     hit = distinct["last_observation"] - distinct["forecast"] >= options.forecast_share * fell
-    found = distinct[hit].sort_values("fall", ascending=False, kind="stable")
+    matching = distinct[hit].sort_values("fall", ascending=False, kind="stable")
     rule = (
         f"Explained are slowdowns of the test split that the model forecast: within {minutes * options.horizon:g} "
         f"minutes the observations of a sensor fall by at least {options.fall:g} {test.unit} (medians of three), and "
         f"the forecast is below the last observations by at least {options.forecast_share:.0%} of that. Of "
-        f"{len(distinct)} slowdowns, the model forecast {len(found)}."
+        f"{len(distinct)} slowdowns, the model forecast {len(matching)}."
     )
-    return Chosen(found.head(options.count).reset_index(drop=True), len(distinct), len(found), rule)
+    return Chosen(matching.head(options.count).reset_index(drop=True), len(distinct), len(matching), rule)
 
 
 def _distinct(test: WindowedSeries, table: pd.DataFrame) -> pd.DataFrame:
     """One row per sensor and slowdown: of neighbouring windows, that with the greatest fall."""
+    # Windows this far apart share no observation, neither read nor forecast.
     apart = test.window + test.horizon
     taken: dict[int, list[int]] = {}
     chosen = []
@@ -164,6 +168,7 @@ def _distinct(test: WindowedSeries, table: pd.DataFrame) -> pd.DataFrame:
 
 def _spread(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """At most so many rows, evenly spread."""
+    # Over the whole time: the first events may all be of one morning.
     if len(table) > count:
         table = table.iloc[np.linspace(0, len(table) - 1, count).round().astype(np.int64)]
     return table.reset_index(drop=True)
@@ -173,6 +178,6 @@ def named(table: pd.DataFrame, test: WindowedSeries) -> pd.DataFrame:
     """The slowdowns with names and times in the place of indices."""
     names: Sequence[str] = test.graph.nodes if test.graph else [str(index) for index in range(test.nodes)]
     start = ["" if test.time is None else str(test.time_of(window)) for window in table["window"]]
-    found = table.assign(target=[names[index] for index in table["node"]], start=start)
+    with_names = table.assign(target=[names[index] for index in table["node"]], start=start)
     columns = ["target", "start", "window", "horizon", "last_observation", "observed", "forecast", "historical_average"]
-    return found[[*columns, *(["event"] if "event" in table else [])]]
+    return with_names[[*columns, *(["event"] if "event" in table else [])]]

@@ -14,10 +14,10 @@ def stage_types() -> dict[str, type[Stage[Any]]]:
         >>> stage_types()["accuracy"].title
         'Accuracy'
     """
-    found: dict[str, type[Stage[Any]]] = {}
+    types: dict[str, type[Stage[Any]]] = {}
     for entry in iter_modules(__path__):
         module = import_module(f"{__name__}.{entry.name}")
         defined = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Stage)]
         # A module may import the stages that it needs; they are those of other files.
-        found |= {value.name: value for value in defined if value.__module__ == module.__name__}
-    return found
+        types |= {value.name: value for value in defined if value.__module__ == module.__name__}
+    return types

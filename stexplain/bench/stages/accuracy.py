@@ -36,6 +36,7 @@ class Accuracy(Stage[NoOptions]):
         matrix = pd.DataFrame(evaluation.confusion[np.ix_(present, present)], index=names, columns=names)
         with atomic_write(run.folder / CONFUSION) as temporary:
             matrix.to_csv(temporary)
+        # Wilson's interval: it stays within [0, 1], also at an accuracy of 1.
         low, high = evaluation.interval
         return {
             "test": len(clips),
@@ -56,12 +57,13 @@ class Accuracy(Stage[NoOptions]):
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """Accuracy of every run, beside the paper's where one is published."""
+        # A column for the paper only where a paper says something.
         published = any("accuracy" in run.published for run in runs)
         head = ["run", "accuracy (95% interval)", "top 5", "chance level", "test samples"]
         body = []
         for run in runs:
-            found = run.stages[self.name]
-            row = [run.label, share(found["accuracy"]), share(found["top5"]), _chance(found), count(found["test"])]
+            result = run.stages[self.name]
+            row = [run.label, share(result["accuracy"]), share(result["top5"]), _chance(result), count(result["test"])]
             body.append([*row, *([percent(run.published.get("accuracy"))] if published else [])])
         notes = [str(run.published["note"]) for run in runs if run.published.get("note")]
         words = paragraph("Intervals are Wilson score intervals. Chance level is that of guessing among the classes.")
@@ -75,12 +77,12 @@ class Accuracy(Stage[NoOptions]):
         """Accuracy in a sentence per run."""
         lines = []
         for run in runs:
-            found = run.stages[self.name]
-            accuracy = found["accuracy"]
-            line = f"{run.label}: {percent(accuracy['value'])} of {count(found['test'])} test samples"
+            result = run.stages[self.name]
+            accuracy = result["accuracy"]
+            line = f"{run.label}: {percent(accuracy['value'])} of {count(result['test'])} test samples"
             if accuracy.get("low") is not None and accuracy.get("high") is not None:
                 line += f" (95% interval {percent(accuracy['low'])} to {percent(accuracy['high'])})"
-            lines.append(f"{line}; chance level {_chance(found)}.")
+            lines.append(f"{line}; chance level {_chance(result)}.")
         return Card("Test accuracy", items(lines) + paragraph("The test split was not used in training."))
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
@@ -97,5 +99,5 @@ class Accuracy(Stage[NoOptions]):
         return {"accuracy": f"{run.stages[self.name]['accuracy']['value']:.3f}"}
 
 
-def _chance(found: Mapping[str, Any]) -> str:
-    return percent(1 / found["classes"]) if found.get("classes") else "–"
+def _chance(result: Mapping[str, Any]) -> str:
+    return percent(1 / result["classes"]) if result.get("classes") else "–"

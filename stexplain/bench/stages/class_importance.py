@@ -80,14 +80,17 @@ class ClassImportanceStage(Stage[Options]):
         batches = -(-len(clips) // BATCH)
         for index, batch in enumerate(tracked(clips.batches(BATCH), batches, f"explaining {run.name}", run.progress)):
             label = batch.label.numpy()
+            # The predicted class is explained, also where it is wrong: `ClassImportance` keeps the correct ones.
             e = explain(batch, target=Predicted())
             ours.update(e, label)
             padding += e.padding_share.tolist()
+            # Whole maps of a large test split would fill the memory; their sums per class do not.
             if index * BATCH < SAVED:
                 saved.append(e)
             theirs.update(parity(batch, target=Predicted()), label)
         run.folder.mkdir(parents=True, exist_ok=True)
         joined(saved).save(run.folder / "explanations.nc")
+        # Later stages read the importance back from CSV: it is a result to look at as well.
         for name, importance in ((IMPORTANCE, ours), (PARITY, theirs)):
             with atomic_write(run.folder / name) as temporary:
                 importance.table().to_csv(temporary)
@@ -106,12 +109,14 @@ class ClassImportanceStage(Stage[Options]):
                 "contrastivity": contrastivity(theirs.psi),
                 "node_rank_correlation": _rank_correlation(ours.psi, theirs.psi),
             },
+            # Classes without a correctly classified sample are NaN.
             "top_nodes": _top_nodes(ours.table().dropna()),
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The importance of every node for every class."""
         assert isinstance(run.card, DatasetCard)
+        # A class without a correctly classified sample has no importance, hence an empty row.
         psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).dropna(how="all")
         names = {entry.id: entry.name for entry in run.card.classes}
         order = [names[key] for key in self.options.classes] or run.card.class_names
@@ -144,14 +149,16 @@ class ClassImportanceStage(Stage[Options]):
         head += ["constant maps excluded", *(["paper"] if published else [])]
         body = []
         for run in runs:
-            found, parity = run.stages[self.name]["contrastivity"], run.stages[self.name]["das2022"]
-            row = [run.label, number(found), number(parity["contrastivity"]), number(parity["node_rank_correlation"])]
-            row += [found.get("classes"), found.get("constant")]
+            contrast, parity = run.stages[self.name]["contrastivity"], run.stages[self.name]["das2022"]
+            row = [run.label, number(contrast)]
+            row += [number(parity["contrastivity"]), number(parity["node_rank_correlation"])]
+            row += [contrast.get("classes"), contrast.get("constant")]
             body.append([*row, *([number(run.published.get("contrastivity"))] if published else [])])
         return intro + table(head, body, caption="Contrastivity")
 
     def summary(self, runs: Sequence[RunResults]) -> Card:
         """The most important nodes of each class, of the first run."""
+        # The nodes of every run would crowd a summary; the figures below show them all.
         run = runs[0]
         rows = []
         for label, ranked in run.stages[self.name]["top_nodes"].items():
@@ -178,12 +185,12 @@ class ClassImportanceStage(Stage[Options]):
         """Table 3 of the paper."""
         rows = []
         for run in runs:
-            found = run.stages[self.name]["contrastivity"]
+            contrast = run.stages[self.name]["contrastivity"]
             rows.append(
                 {
                     "run": run.name,
-                    **{key: found[key] for key in ("value", "low", "high", "classes")},
-                    "constant maps excluded": found["constant"],
+                    **{key: contrast[key] for key in ("value", "low", "high", "classes")},
+                    "constant maps excluded": contrast["constant"],
                     "parity das2022": run.stages[self.name]["das2022"]["contrastivity"],
                     "paper": run.published.get("contrastivity"),
                 }

@@ -74,13 +74,13 @@ class MethodComparison(Stage[Options]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The scores of all methods, and one sample as the best method explains it."""
-        found = results[self.name]
-        frame = pd.DataFrame(found["table"]).astype({"value": float, "low": float, "high": float})
-        better = found["higher_is_better"]
+        result = results[self.name]
+        frame = pd.DataFrame(result["table"]).astype({"value": float, "low": float, "high": float})
+        better = result["higher_is_better"]
         figures.add(
             "scores",
             f"All methods, run '{run.name}'",
-            f"{found['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
+            f"{result['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
             f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model.",
             comparison(
                 frame,
@@ -94,18 +94,20 @@ class MethodComparison(Stage[Options]):
 
     def _example(self, run: Run, results: Results, figures: Figures) -> None:
         """The sample whose score by the best method is the median: neither its best nor its worst."""
-        found = results[self.name]
+        result = results[self.name]
         # A baseline explainer may score highest, but shows nothing about the model.
-        method = next(name for name in _ranked(found) if name not in self.options.baselines)
-        samples = load(run, results, found["indices"], size=len(found["indices"]))[0]
+        method = next(name for name in _ranked(result) if name not in self.options.baselines)
+        samples = load(run, results, result["indices"], size=len(result["indices"]))[0]
         e = make_explainer(run, run.model(), method, samples, self.options)(samples.batch, target=samples.target)
         assert samples.batch.truth is not None
+        # The score of each sample by itself: the table holds means only.
         area = localisation(e.importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
         order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
         row = int(order[int((~np.isnan(area)).sum()) // 2])
         truth: NDArray[np.bool_] = samples.batch.truth[row].numpy()
         nodes = [str(e.node_names[index]) for index in np.unique(np.nonzero(truth)[2])]
         frames = np.nonzero(truth)[1]
+        # A series may come without a graph, and then has nothing to draw on.
         graph = run.dataset("test").graph
         if graph is None:
             return
@@ -134,23 +136,23 @@ class MethodComparison(Stage[Options]):
         return intro + "".join(self._scores(run) + self._tests(run) for run in runs)
 
     def _scores(self, run: RunResults) -> str:
-        found = run.stages[self.name]
-        better = found["higher_is_better"]
-        rows = {(row["method"], row["metric"]): row for row in found["table"]}
+        result = run.stages[self.name]
+        better = result["higher_is_better"]
+        rows = {(row["method"], row["metric"]): row for row in result["table"]}
         body = [
             [
                 method,
-                *(_mean(rows[method, metric], found["best"][metric] == method) for metric in better),
-                f"{1000 * found['seconds_per_sample'][method]:.3g}",
+                *(_mean(rows[method, metric], result["best"][metric] == method) for metric in better),
+                f"{1000 * result['seconds_per_sample'][method]:.3g}",
             ]
-            for method in found["methods"]
+            for method in result["methods"]
         ]
         head = ["method", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
-        caption = f"{run.name}: {run.label}, {count(found['samples'])} samples; means with 95% bootstrap intervals"
+        caption = f"{run.name}: {run.label}, {count(result['samples'])} samples; means with 95% bootstrap intervals"
         return table([*head, "ms per sample"], body, caption=caption)
 
     def _tests(self, run: RunResults) -> str:
-        found = run.stages[self.name]
+        result = run.stages[self.name]
         body = [
             [
                 row["method"],
@@ -161,22 +163,23 @@ class MethodComparison(Stage[Options]):
                 f"{row['p_corrected']:.2g}",
                 row["better"] or "inconclusive",
             ]
-            for row in found["tests"]
+            for row in result["tests"]
+            # The tests of all metrics are in the CSV; one without a p value tells nothing.
             if row["metric"].startswith("auroc") and row["p"] is not None
         ]
         head = ["method", "against", "metric", "difference", "p", "p corrected", "better"]
-        caption = f"{run.name}: paired permutation tests, corrected by {found['correction']}"
+        caption = f"{run.name}: paired permutation tests, corrected by {result['correction']}"
         different = sum(row[-1] != "inconclusive" for row in body)
         words = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
         return f"<details><summary>{text(words)}</summary>{table(head, body, caption=caption)}</details>"
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does every method localise the ground truth better than each baseline explainer, by its corrected test?"""
-        found = run.stages[self.name]
-        means = {row["method"]: row["value"] for row in found["table"] if row["metric"] == JUDGED}
-        best = found["best"].get(JUDGED)
+        result = run.stages[self.name]
+        means = {row["method"]: row["value"] for row in result["table"] if row["metric"] == JUDGED}
+        best = result["best"].get(JUDGED)
         for baseline in self.options.baselines:
-            tests = [row for row in found["tests"] if row["metric"] == JUDGED and row["against"] == baseline]
+            tests = [row for row in result["tests"] if row["metric"] == JUDGED and row["against"] == baseline]
             if not tests:
                 continue
             better = [row["method"] for row in tests if row["better"] == row["method"]]
@@ -207,28 +210,28 @@ class MethodComparison(Stage[Options]):
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """Scores and tests of each run."""
-        found = {}
+        tables = {}
         for run in runs:
             for what, words in (("table", "scores of all methods"), ("tests", "tests against baseline explainers")):
                 name = f"{run.name.replace('/', '-')}-{'scores' if what == 'table' else what}"
-                found[name] = Table(f"{run.name}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
-        return found
+                tables[name] = Table(f"{run.name}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
+        return tables
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """The means of every method, the best of each metric starred."""
-        found = run.stages[self.name]
-        metrics = [metric for metric in SHOWN if metric in found["higher_is_better"]]
-        values = {(row["method"], row["metric"]): row["value"] for row in found["table"]}
+        result = run.stages[self.name]
+        metrics = [metric for metric in SHOWN if metric in result["higher_is_better"]]
+        values = {(row["method"], row["metric"]): row["value"] for row in result["table"]}
         rows = []
-        for method in found["methods"]:
+        for method in result["methods"]:
             row = [
                 "-"
                 if values[method, metric] is None
-                else f"{values[method, metric]:.2f}{' *' if found['best'][metric] == method else ''}"
+                else f"{values[method, metric]:.2f}{' *' if result['best'][metric] == method else ''}"
                 for metric in metrics
             ]
-            rows.append([method, *row, f"{1000 * found['seconds_per_sample'][method]:.3g}"])
-        title = f"{run.name}: {run.label}, {found['samples']} samples"
+            rows.append([method, *row, f"{1000 * result['seconds_per_sample'][method]:.3g}"])
+        title = f"{run.name}: {run.label}, {result['samples']} samples"
         yield TextTable(title, ["method", *metrics, "ms per sample"], rows)
 
 
@@ -242,7 +245,8 @@ def _mean(row: Mapping[str, Any], best: bool) -> str:
     return f"{row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f}){' ★' if best else ''}"
 
 
-def _ranked(found: Mapping[str, Any]) -> list[str]:
+def _ranked(result: Mapping[str, Any]) -> list[str]:
     """The methods, the best first."""
-    means = {row["method"]: row["value"] for row in found["table"] if row["metric"] == JUDGED}
+    means = {row["method"]: row["value"] for row in result["table"] if row["metric"] == JUDGED}
+    # A method without a score comes last.
     return sorted(means, key=lambda name: -(means[name] if means[name] is not None else -np.inf))

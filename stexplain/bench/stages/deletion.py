@@ -49,8 +49,9 @@ class Deletion(Stage[Options]):
             return {"deletion": {}}
         chosen, model = events_of(run, events["explained"]), run.model()
         maps = lowering(saved(run, events["methods"]))
-        found: dict[str, dict[str, Any]] = {}
+        areas: dict[str, dict[str, Any]] = {}
         tables = []
+        # A curve takes seconds, which the progress bar counts.
         pairs = [(name, kind) for name in maps for kind in KINDS]
         for name, kind in tracked(pairs, len(pairs), f"deletion, {run.name}", run.progress):
             curve = deletion_curve(
@@ -64,14 +65,15 @@ class Deletion(Stage[Options]):
                 baseline=run.historical_average.in_window(chosen.batch),
                 seed=run.seed,
             )
-            found.setdefault(name, {})[kind] = {
+            areas.setdefault(name, {})[kind] = {
                 which: curve.area(which, "change", seed=run.seed)._asdict() for which in SETS
             }
+            # Curves of random orders are left out: the method Random stands for them in the figure.
             frame = curve.to_frame("change", seed=run.seed)
             tables.append(frame[frame["set"] == "explained"].assign(method=name))
         with atomic_write(run.folder / "deletion.csv") as temporary:
             pd.concat(tables).to_csv(temporary, index=False, float_format="%.6g")
-        return {"deletion": found}
+        return {"deletion": areas}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Change of the forecast against the share of observations that are masked."""
@@ -113,19 +115,20 @@ class Deletion(Stage[Options]):
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does the order of each explainer change the forecast more than a random order, and than motion's?"""
-        found = run.stages[self.name]["deletion"]
-        areas = {name: curves["deletion"] for name, curves in found.items() if "deletion" in curves}
+        by_method = run.stages[self.name]["deletion"]
+        areas = {name: curves["deletion"] for name, curves in by_method.items() if "deletion" in curves}
         ours = {name: area for name, area in areas.items() if name not in BASELINES and known(area.get("gain"))}
         if not ours:
             return
-        said: dict[bool, list[str]] = {True: [], False: []}
+        by_outcome: dict[bool, list[str]] = {True: [], False: []}
         for name, area in ours.items():
             words = f"{name} {area['explained']['value']:.2f} against {area['random']['value']:.2f}"
-            said[area["gain"]["low"] > 0].append(words)
-        judged = of_all(said[True], said[False])
+            # Clear where the interval of the gain over random orders does not reach zero.
+            by_outcome[area["gain"]["low"] > 0].append(words)
+        judged = of_all(by_outcome[True], by_outcome[False])
         claim = "masking observations in its order changes the forecast more than in a random order"
-        details = "; ".join(said[True] or said[False])
-        details += f"; not for {'; '.join(said[False])}" if judged == "inconclusive" else ""
+        details = "; ".join(by_outcome[True] or by_outcome[False])
+        details += f"; not for {'; '.join(by_outcome[False])}" if judged == "inconclusive" else ""
         whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}
         text = f"For {whom[judged]}, {claim} (mean change in {run.unit}: {details})."
         motion = areas.get("Motion", {}).get("explained")

@@ -28,73 +28,79 @@ class EventLocalisation(Stage[NoOptions]):
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Scores of every method over sensors, lags and both; none where there is no ground truth or no event."""
-        found = results["events"]
-        if not found["explained"] or not run.windows("test").planted:
+        events = results["events"]
+        # Falls that are found in real observations have no known cause.
+        if not events["explained"] or not run.windows("test").planted:
             return {"localisation": None}
-        batch = events_of(run, found["explained"]).batch
+        # Only observed positions take part: nothing can be said of a missing one.
+        batch = events_of(run, events["explained"]).batch
         return {
             "localisation": {
                 name: localised(score(values, batch.truth, batch.observed), run.seed)
-                for name, values in lowering(saved(run, found["methods"])).items()
+                for name, values in lowering(saved(run, events["methods"])).items()
             }
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """All scores with their intervals."""
-        found = results[self.name]["localisation"]
-        if found:
+        scores = results[self.name]["localisation"]
+        if scores:
             figures.add(
                 "",
                 "Localisation against ground truth",
                 "Scores over sensors (nodes), over lags (frames), and over positions (sensor x lag). The baseline "
                 "explainers use no model. Bars are 95% bootstrap intervals.",
-                localisation(scores_table(found), title="Localisation against ground truth"),
+                localisation(scores_table(scores), title="Localisation against ground truth"),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """All scores."""
-        found = {run.label: run.stages[self.name]["localisation"] for run in runs}
-        return scores_html(found, {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"})
+        scores = {run.label: run.stages[self.name]["localisation"] for run in runs}
+        return scores_html(scores, {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"})
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Is each explainer better than every baseline explainer, over sensors and over lags?"""
-        found = run.stages[self.name]["localisation"] or {}
+        scores = run.stages[self.name]["localisation"] or {}
         events = len(run.stages["events"]["explained"])
-        for method in found:
+        for method in scores:
             if method not in BASELINES:
-                judged = _judged(method, found)
+                judged = _judged(method, scores)
                 if judged is not None:
                     yield too_few(*judged, events)
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """AUROC of every method."""
-        found = run.stages[self.name]["localisation"] or {}
+        by_method = run.stages[self.name]["localisation"] or {}
         axes = ("nodes", "frames", "positions")
-        rows = [[name, *(f"{scores[axis]['auroc']['value']:.2f}" for axis in axes)] for name, scores in found.items()]
+        rows = [
+            [name, *(f"{scores[axis]['auroc']['value']:.2f}" for axis in axes)] for name, scores in by_method.items()
+        ]
         if rows:
             yield TextTable("", ["explanation", "AUROC sensors", "lags", "positions"], rows)
 
 
-def _judged(method: str, found: Mapping[str, Any]) -> tuple[str, Outcome] | None:
+def _judged(method: str, scores: Mapping[str, Any]) -> tuple[str, Outcome] | None:
     signs: dict[str, list[int]] = {}
-    said = []
+    details = []
     for over, name in OVER.items():
-        ours = found[method].get(over, {}).get("auroc")
-        others = {baseline: found.get(baseline, {}).get(over, {}).get("auroc") for baseline in BASELINES}
+        ours = scores[method].get(over, {}).get("auroc")
+        others = {baseline: scores.get(baseline, {}).get(over, {}).get("auroc") for baseline in BASELINES}
         if not known(ours) or not all(known(theirs) for theirs in others.values()):
             continue
         for baseline, theirs in others.items():
             signs.setdefault(baseline, []).append(compared(ours, theirs))
+        # In the order of the baseline explainers, which the relation names.
         against = listed([f"{theirs['value']:.2f}" for theirs in others.values()])
-        said.append(f"over {name} {ours['value']:.2f} against {against}")
+        details.append(f"over {name} {ours['value']:.2f} against {against}")
     if not signs:
         return None
-    judged = {baseline: outcome(found) for baseline, found in signs.items()}
-    nowhere = [baseline for baseline, found in signs.items() if max(found) <= 0]
+    judged = {baseline: outcome(each) for baseline, each in signs.items()}
+    nowhere = [baseline for baseline, each in signs.items() if max(each) <= 0]
     better = [baseline for baseline, each in judged.items() if each == "supported"]
     in_part = [baseline for baseline in signs if baseline not in better and baseline not in nowhere]
     ways = {"more accurately than": better, "only in part more accurately than": in_part, "no better than": nowhere}
     relation = " and ".join(f"{way} {listed(names)}" for way, names in ways.items() if names)
+    # Better than each baseline explainer on every axis, or no better than one of them on any: else it is open.
     conclusion: Outcome = "supported" if len(better) == len(signs) else "not supported" if nowhere else "inconclusive"
-    text = f"{method} localises the ground truth {relation} (AUROC {'; '.join(said)})."
+    text = f"{method} localises the ground truth {relation} (AUROC {'; '.join(details)})."
     return text, conclusion

@@ -63,24 +63,28 @@ class EventsStage(Stage[Options]):
             table.to_csv(temporary, index=False, float_format="%.6g")
         explained: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]  # columns have names
         counts = {"rule": chosen.rule, "events": chosen.events, "forecast": chosen.forecast}
+        # A weak model may forecast no slowdown: the stages that follow then have nothing to explain.
         if not explained:
             return {**counts, "explained": [], "methods": [], "shown": []}
         events = events_of(run, explained)
-        found = explanations(model, events, run.historical_average, seed=run.seed, steps=self.options.steps)
-        for name, e in found.items():
+        explained_by = explanations(model, events, run.historical_average, seed=run.seed, steps=self.options.steps)
+        for name, e in explained_by.items():
             e.save(run.folder / explanation_file(name))
         return {
             **counts,
             "explained": explained,
-            "methods": list(found),
-            "layer": found["STGGradCAM"].layer,
-            "shown": self._shown(chosen.table["fall"], explained, found),
+            "methods": list(explained_by),
+            "layer": explained_by["STGGradCAM"].layer,
+            "shown": self._shown(chosen.table["fall"], explained, explained_by),
             "completeness_gap": {
-                name: _completeness_gap(e, run.seed) for name, e in found.items() if "convergence_delta" in e.extra
+                name: _completeness_gap(e, run.seed)
+                for name, e in explained_by.items()
+                # Only integrated gradients promise a sum, and say by how much they miss it.
+                if "convergence_delta" in e.extra
             },
             "share_at_other_nodes": {
                 name: _elsewhere(e, events.node, run.seed)
-                for name, e in found.items()
+                for name, e in explained_by.items()
                 if name not in ("Motion", "Random")
             },
         }
@@ -93,17 +97,19 @@ class EventsStage(Stage[Options]):
         return observed_slowdowns(test, forecaster, average, self.options, run.card.series.minutes)
 
     def _shown(
-        self, fall: "pd.Series[float]", explained: Sequence[Mapping[str, Any]], found: Mapping[str, Explanation]
+        self, fall: "pd.Series[float]", explained: Sequence[Mapping[str, Any]], explained_by: Mapping[str, Explanation]
     ) -> list[dict[str, Any]]:
         """The events that are drawn: those of the greatest fall in both observation and forecast, one per sensor."""
-        method, e = next(iter(found.items()))
+        method, e = next(iter(explained_by.items()))
         shown: list[dict[str, Any]] = []
         for row in fall.sort_values(ascending=False, kind="stable").index:
             if len(shown) == self.options.shown:
                 break
+            # Several windows see one slowdown of a sensor; another sensor tells more.
             if explained[row]["target"] in [event["target"] for event in shown]:
                 continue
-            values = e.values[row, 0]
+            values = e.values[row, 0]  # [T, N]: a series has one instance
+            # The most negative first: what lowered the forecast.
             order = np.argsort(values, axis=None, kind="stable")[:CONTRIBUTIONS]
             contributions = [
                 {"node": e.node_names[node], "lag": len(values) - 1 - frame, "value": float(values[frame, node])}
@@ -122,12 +128,12 @@ class EventsStage(Stage[Options]):
         """Which events are explained, and how much of it lies at other sensors."""
         parts = []
         for run in runs:
-            found = run.stages[self.name]
-            parts.append(paragraph(str(found["rule"])))
+            result = run.stages[self.name]
+            parts.append(paragraph(str(result["rule"])))
             body = [
                 [event["target"], event.get("start"), run.minutes(event["horizon"])]
                 + [_one(event[key]) for key in ("last_observation", "observed", "forecast", "historical_average")]
-                for event in found["explained"]
+                for event in result["explained"]
             ]
             head = ["sensor", "window begins", "horizon", f"last observation, {run.unit}", f"observed, {run.unit}"]
             head += [f"forecast, {run.unit}", f"historical average, {run.unit}"]
@@ -135,7 +141,7 @@ class EventsStage(Stage[Options]):
             caption = f"{LISTED} of the {len(body)} explained slowdowns; all are under Tables" if many else ""
             if body:
                 parts.append(table(head, body[:LISTED], caption=caption or f"The {len(body)} explained slowdowns"))
-            shares = [[method, number(score)] for method, score in (found.get("share_at_other_nodes") or {}).items()]
+            shares = [[method, number(score)] for method, score in (result.get("share_at_other_nodes") or {}).items()]
             if shares:
                 parts.append(
                     paragraph(
@@ -172,13 +178,13 @@ class EventsStage(Stage[Options]):
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Only what was forecast is explained; maps may be incomplete; the baseline matters."""
         for run in runs:
-            found = run.stages[self.name]
-            if found["events"]:
+            result = run.stages[self.name]
+            if result["events"]:
                 yield (
-                    f"Of {found['events']} slowdowns, the model forecast {found['forecast']}; only those are "
+                    f"Of {result['events']} slowdowns, the model forecast {result['forecast']}; only those are "
                     "explained, as a forecast that misses a slowdown cannot be explained by its cause."
                 )
-            for method, gap in (found.get("completeness_gap") or {}).items():
+            for method, gap in (result.get("completeness_gap") or {}).items():
                 if gap.get("value") is not None and gap["value"] > INCOMPLETE:
                     yield (
                         f"Maps by {method} miss {percent(gap['value'])} of the change of the forecast that they should "
@@ -200,7 +206,7 @@ def _one(value: float | None) -> str:
 
 def _elsewhere(e: Explanation, node: NDArray[np.int64], seed: int) -> dict[str, float]:
     """The share of a map's absolute values at other nodes than that of the forecast, mean over events."""
-    size = np.abs(e.values).sum((1, 2))
+    size = np.abs(e.values).sum((1, 2))  # [B, N]
     own = size[np.arange(len(size)), node]
     total = size.sum(1)
     # An empty map has no share.
@@ -210,5 +216,6 @@ def _elsewhere(e: Explanation, node: NDArray[np.int64], seed: int) -> dict[str, 
 
 def _completeness_gap(e: Explanation, seed: int) -> dict[str, float]:
     """By how much maps miss the change of the forecast that they should sum to, as a share of it over all events."""
+    # Over all events at once, as a share of a change near zero says nothing.
     delta = e.extra["convergence_delta"].astype(np.float64)
     return ratio_interval(np.abs(delta), np.abs(e.values.sum((1, 2, 3)) - delta), seed=seed)._asdict()

@@ -60,8 +60,10 @@ class Examples(Stage[Options]):
             candidates = np.flatnonzero(correct & (clips.labels == label))
             if not len(candidates):
                 continue
+            # The clearest one: the largest difference between its logit and that of any other class.
             difference = logits[candidates, label] - np.delete(logits[candidates], label, axis=1).max(1)
             sample = clips[int(candidates[difference.argmax()])]
+            # Beside the explanation its signals: the figure moves the skeleton by them, without the dataset.
             path = run.folder / f"example-{number}"
             STGGradCAM(model)(sample, target=Predicted()).save(path.with_suffix(".nc"))
             with atomic_write(path.with_suffix(".npy")) as temporary:

@@ -63,8 +63,9 @@ class Faithfulness(Stage[Options]):
         """Accuracy at every masking value, by baseline and set of nodes."""
         options, clips = self.options, run.clips("test")
         model = run.model()
-        psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).to_numpy()
+        psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).to_numpy()  # [K, N]
         if options.clips is not None and options.clips < len(clips):
+            # Every baseline masks the same clips, so that the curves can be compared.
             drawn = np.random.default_rng(run.seed).permutation(len(clips))[: options.clips]
             clips = clips.subset(np.sort(drawn))
         # Clips of few instances come together, so that one clip of two persons does not double a whole batch's work.
@@ -94,16 +95,16 @@ class Faithfulness(Stage[Options]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Accuracy against masking."""
-        found = results[self.name]
+        result = results[self.name]
         psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).dropna(how="all")
         figures.add(
             "",
             f"Accuracy under masking, {run.name}",
-            f"Accuracy of {found['samples']} test samples as {found['nodes']} nodes move towards a baseline: the most "
-            "important ones (highlighted), the least important ones, and as many at random. Bands are 95% bootstrap "
-            "intervals.",
+            f"Accuracy of {result['samples']} test samples as {result['nodes']} nodes move towards a baseline: the "
+            "most important ones (highlighted), the least important ones, and as many at random. Bands are 95% "
+            "bootstrap intervals.",
             masking_curves(
-                curves_table(found["faithfulness"]), chance=1 / len(psi), title=f"Accuracy under masking, {run.name}"
+                curves_table(result["faithfulness"]), chance=1 / len(psi), title=f"Accuracy under masking, {run.name}"
             ),
         )
 
@@ -125,7 +126,7 @@ class Faithfulness(Stage[Options]):
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does masking the highlighted nodes cost more accuracy than masking random ones, for every baseline?"""
-        signs, said = [], []
+        signs, details = [], []
         for name, sets in run.stages[self.name]["faithfulness"].items():
             curves = (sets.get(which) or {} for which in ("highlighted", "random"))
             ours, theirs = ([*zip(c.get("masking", ()), c.get("accuracy", ()), strict=False)] for c in curves)
@@ -134,9 +135,10 @@ class Faithfulness(Stage[Options]):
                 continue
             # Where m is small nothing can differ yet, and at the largest all may be at chance: any clear gap counts.
             gaps = [compared(random, highlighted) for _, highlighted, random in pairs]
+            # Gaps both ways contradict each other.
             signs.append(0 if max(gaps) > 0 > min(gaps) else max(gaps, key=abs))
             m, a, b = max(pairs, key=lambda pair: abs(pair[2]["value"] - pair[1]["value"]))
-            said.append(f"{name}: {a['value']:.0%} against {b['value']:.0%} at m = {m:g}")
+            details.append(f"{name}: {a['value']:.0%} against {b['value']:.0%} at m = {m:g}")
         if not signs:
             return
         judged = outcome(signs)
@@ -146,7 +148,7 @@ class Faithfulness(Stage[Options]):
             "not supported": "costs less accuracy than masking random ones",
             "inconclusive": f"clearly costs more accuracy than masking random ones {count} only",
         }[judged]
-        yield f"Masking the highlighted {run.node}s {relation} ({'; '.join(said)}).", judged
+        yield f"Masking the highlighted {run.node}s {relation} ({'; '.join(details)}).", judged
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """The baseline matters."""

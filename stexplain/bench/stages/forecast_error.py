@@ -42,15 +42,17 @@ class ForecastError(Stage[Options]):
         """Errors at every step ahead; differences to the model's at those of the options, with intervals."""
         train, test = run.windows("train"), run.windows("test")
         model = evaluate_forecast(run.model(), test)
-        found = {MODEL: model, "persistence": persistence(train, test)}
+        evaluations = {MODEL: model, "persistence": persistence(train, test)}
+        # Without times there is no time of day to average over.
         if test.time is not None:
-            found["historical average"] = historical_average(train, test)
+            evaluations["historical average"] = historical_average(train, test)
+        # One experiment runs on many series; some forecast fewer steps than it asks for.
         horizons = [step for step in self.options.horizons if step <= test.horizon]
         return {
             "test": len(test),
             "horizons": horizons,
             "resampled": model.block,
-            **errors_beside(model, found, horizons, run.seed),
+            **errors_beside(model, evaluations, horizons, run.seed),
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -94,12 +96,12 @@ class ForecastError(Stage[Options]):
         lines = []
         for run in runs:
             for step in run.stages[self.name]["horizons"]:
-                said = [
+                words = [
                     f"{run.model if name == MODEL else name} {measures['mae'][step - 1]:.2f}"
                     for name, measures in _errors(run.stages).items()
                     if measures["mae"][step - 1] is not None
                 ]
-                lines.append(f"{run.minutes(step)} ahead: {', '.join(said)} {run.unit}.")
+                lines.append(f"{run.minutes(step)} ahead: {', '.join(words)} {run.unit}.")
         return Card(
             "Forecast error (MAE)", paragraph("On the test split, which was not used in training:") + items(lines)
         )
@@ -107,7 +109,7 @@ class ForecastError(Stage[Options]):
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Are the forecasts better than each simple one, at every horizon?"""
         for name in BASELINES:
-            signs, said = told(run, self.name, name)
+            signs, words = differences_in_words(run, self.name, name)
             if not signs:
                 continue
             judged = outcome(signs)
@@ -118,7 +120,7 @@ class ForecastError(Stage[Options]):
                 if max(signs) > 0
                 else "are not more accurate than",
             }[judged]
-            yield f"Forecasts of {run.model} {relation} {_article(name)} ({said}).", judged
+            yield f"Forecasts of {run.model} {relation} {_article(name)} ({words}).", judged
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Little data, and a model that is no better than a simple forecast."""
@@ -139,6 +141,7 @@ class ForecastError(Stage[Options]):
             return {}
         frames = []
         for run in runs:
+            # A row per forecast and horizon, a column per metric: what one opens in a spreadsheet.
             long = errors_table(_errors(run.stages), run.model)
             wide = long.pivot(index=["method", "horizon"], columns="measure", values="value").reset_index()
             wide = wide.assign(run=run.name, minutes=float(run.dataset["minutes"]) * wide["horizon"])
@@ -156,17 +159,17 @@ class ForecastError(Stage[Options]):
 
 
 def errors_beside(
-    model: ForecastEvaluation, found: Mapping[str, ForecastEvaluation], horizons: Sequence[int], seed: int
+    model: ForecastEvaluation, evaluations: Mapping[str, ForecastEvaluation], horizons: Sequence[int], seed: int
 ) -> dict[str, Any]:
     """Errors of forecasts, and by how much their MAE is above the model's, as plain JSON."""
     return {
         "errors": {
             name: {metric: getattr(evaluation, metric).tolist() for metric in METRICS}
-            for name, evaluation in found.items()
+            for name, evaluation in evaluations.items()
         },
         "differences": {
             name: {str(step): evaluation.minus(model, horizon=step, seed=seed)._asdict() for step in horizons}
-            for name, evaluation in found.items()
+            for name, evaluation in evaluations.items()
             if evaluation is not model
         },
     }
@@ -184,11 +187,14 @@ def errors_table(errors: Mapping[str, Mapping[str, Any]], model: str) -> pd.Data
     )
 
 
-def told(run: RunResults, stage: str, name: str, more: str = "lower", less: str = "higher") -> tuple[list[int], str]:
+def differences_in_words(
+    run: RunResults, stage: str, name: str, more: str = "lower", less: str = "higher"
+) -> tuple[list[int], str]:
     """At each horizon 1 where the difference lies above zero, -1 where below, else 0; and all of it in words."""
     signs, words = [], []
     for step, score in (run.stages[stage]["differences"].get(name) or {}).items():
         if known(score):
+            # A difference is clear where its interval does not reach zero.
             signs.append(compared(score, {"low": 0.0, "high": 0.0}))
             way = more if score["value"] >= 0 else less
             unsure = "" if signs[-1] else ", the interval includes 0"
@@ -198,12 +204,14 @@ def told(run: RunResults, stage: str, name: str, more: str = "lower", less: str 
 
 def _errors(results: Results) -> dict[str, Mapping[str, Any]]:
     """The errors of every stage that has some, the model's own first."""
-    found = {name: errors for stage in results.values() for name, errors in (stage.get("errors") or {}).items()}
-    return {name: found[name] for name in sorted(found, key=lambda name: name != MODEL)}
+    errors_by_name = {
+        name: errors for stage in results.values() for name, errors in (stage.get("errors") or {}).items()
+    }
+    return {name: errors_by_name[name] for name in sorted(errors_by_name, key=lambda name: name != MODEL)}
 
 
 def _differences(results: Results) -> dict[str, Mapping[str, Any]]:
-    return {name: found for stage in results.values() for name, found in (stage.get("differences") or {}).items()}
+    return {name: each for stage in results.values() for name, each in (stage.get("differences") or {}).items()}
 
 
 def _article(name: str) -> str:

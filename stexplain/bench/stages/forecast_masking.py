@@ -51,9 +51,10 @@ class ForecastMasking(Stage[Options]):
         batch, usual = chosen.batch, run.historical_average.in_window(chosen.batch)
         targets = list(zip(chosen.node.tolist(), chosen.horizon, strict=True))
         maps = lowering(saved(run, events["methods"]))
-        found: dict[str, Any] = {}
+        curves: dict[str, Any] = {}
         for name, values in tracked(maps.items(), len(maps), f"masking, {run.name}", run.progress):
-            importance = values.mean((1, 2))
+            importance = values.mean((1, 2))  # [B, N]: sensors are masked as a whole
+            # Event by event: each has its own target, and its own most important sensors.
             curve = ForecastMaskingCurve.joined(
                 [
                     forecast_masking_curve(
@@ -72,7 +73,7 @@ class ForecastMasking(Stage[Options]):
                     if bool(batch.y_observed[row, horizon - 1, node])
                 ]
             )
-            found[name] = {
+            curves[name] = {
                 which: {
                     "masking": curve.masking.tolist(),
                     **{of: [each._asdict() for each in curve.interval(which, of, seed=run.seed)] for of in MEASURES},
@@ -80,21 +81,21 @@ class ForecastMasking(Stage[Options]):
                 }
                 for which in SETS
             }
-        return {"masking": found, "nodes": nodes}
+        return {"masking": curves, "nodes": nodes}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Error against masking, a panel per method."""
         assert isinstance(run.card, SeriesCard)
-        found = results[self.name]
-        if found["masking"]:
+        result = results[self.name]
+        if result["masking"]:
             figures.add(
                 "",
                 "Forecast error under masking of sensors",
-                f"Error of the explained forecasts as {found['nodes']} sensors move to their historical average: the "
+                f"Error of the explained forecasts as {result['nodes']} sensors move to their historical average: the "
                 "most important ones by each method (highlighted), the least important ones, and as many at random. "
                 "Bands are 95% bootstrap intervals.",
                 masking_curves(
-                    curves_table(found["masking"]),
+                    curves_table(result["masking"]),
                     panel="method",
                     measure="error",
                     unit=run.card.series.unit,
@@ -107,17 +108,18 @@ class ForecastMasking(Stage[Options]):
         """The error at the strongest masking, by set of sensors."""
         parts = []
         for run in runs:
-            found = run.stages[self.name]
+            result = run.stages[self.name]
             body = [
                 [method, *(number(sets[which]["error"][-1]) for which in ("highlighted", "random", "least"))]
-                for method, sets in found["masking"].items()
+                for method, sets in result["masking"].items()
             ]
             if not body:
                 continue
-            first = next(iter(found["masking"].values()))["highlighted"]["error"][0]
+            # Unmasked, the error is that of every method.
+            first = next(iter(result["masking"].values()))["highlighted"]["error"][0]
             parts.append(
                 paragraph(
-                    f"Error of the explained forecasts with {found['nodes']} sensors masked by their historical "
+                    f"Error of the explained forecasts with {result['nodes']} sensors masked by their historical "
                     f"average. Unmasked, it is {number(first)} {run.unit}."
                 )
             )
@@ -127,29 +129,30 @@ class ForecastMasking(Stage[Options]):
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does masking the sensors that an explainer highlights cost more than random ones and the baselines' ones?"""
-        found = run.stages[self.name]["masking"]
+        curves = run.stages[self.name]["masking"]
 
         def error(method: str, which: str) -> Mapping[str, Any]:
-            last: Mapping[str, Any] = found[method][which]["error"][-1]
+            last: Mapping[str, Any] = curves[method][which]["error"][-1]
             return last
 
-        baselines = [name for name in BASELINES if name in found]
-        said: dict[bool, list[str]] = {True: [], False: []}
-        for method in found:
+        baselines = [name for name in BASELINES if name in curves]
+        by_outcome: dict[bool, list[str]] = {True: [], False: []}
+        for method in curves:
             if method in BASELINES:
                 continue
+            # At the strongest masking, where the sets differ most.
             ours = error(method, "highlighted")
             others = [error(method, "random"), *(error(name, "highlighted") for name in baselines)]
             if all(known(score) for score in (ours, *others)):
                 against = listed([f"{score['value']:.2f}" for score in others])
                 larger = all(compared(ours, score) > 0 for score in others)
-                said[larger].append(f"{method} {ours['value']:.2f} against {against}")
-        if not any(said.values()):
+                by_outcome[larger].append(f"{method} {ours['value']:.2f} against {against}")
+        if not any(by_outcome.values()):
             return
-        judged = of_all(said[True], said[False])
+        judged = of_all(by_outcome[True], by_outcome[False])
         names = listed(["random ones", *(f"those of {name}" for name in baselines)])
-        details = "; ".join(said[True] or said[False])
-        details += f"; not for {'; '.join(said[False])}" if judged == "inconclusive" else ""
+        details = "; ".join(by_outcome[True] or by_outcome[False])
+        details += f"; not for {'; '.join(by_outcome[False])}" if judged == "inconclusive" else ""
         whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}
         nodes = run.stages[self.name]["nodes"]
         text = (
@@ -159,12 +162,12 @@ class ForecastMasking(Stage[Options]):
         yield too_few(text, judged, len(run.stages["events"]["explained"]))
 
 
-def curves_table(found: Mapping[str, Any]) -> pd.DataFrame:
+def curves_table(curves_by_method: Mapping[str, Any]) -> pd.DataFrame:
     """The errors as rows of ``method, set, masking, error, low, high``."""
     return pd.DataFrame(
         [
             {"method": method, "set": which, "masking": m, "error": e["value"], "low": e["low"], "high": e["high"]}
-            for method, sets in found.items()
+            for method, sets in curves_by_method.items()
             for which, curve in sets.items()
             for m, e in zip(curve["masking"], curve["error"], strict=True)
         ]

@@ -8,7 +8,7 @@ from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.training import train
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
-from stexplain.bench.stages.forecast_error import errors_beside, told
+from stexplain.bench.stages.forecast_error import differences_in_words, errors_beside
 from stexplain.bench.stages.train import add_history
 from stexplain.bench.verdicts import Outcome
 from stexplain.training import evaluate_forecast
@@ -32,6 +32,7 @@ class GraphAblation(Stage[NoOptions]):
         """Trains the model without message passing, and compares errors."""
         folder = run.folder / FOLDER
         trained = parts("train", lambda: train(run, folder, message_passing=False))
+        # The model is evaluated again, as differences need the errors of every window.
         test = run.windows("test")
         without, model = evaluate_forecast(run.model(FOLDER), test), evaluate_forecast(run.model(), test)
         horizons = results["forecast_error"]["horizons"]
@@ -59,11 +60,11 @@ class GraphAblation(Stage[NoOptions]):
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Is the error larger without message passing, at every horizon?"""
-        signs, said = told(run, self.name, NAME, more="higher", less="lower")
+        signs, words = differences_in_words(run, self.name, NAME, more="higher", less="lower")
         if not signs:
             return
         weight = "what an explanation says of other sensors has little weight"
-        without = f"without message passing, {said}"
+        without = f"without message passing, {words}"
         if min(signs) > 0:
             yield f"{run.model} uses its graph: {without}.", "supported"
         elif max(signs) > 0:

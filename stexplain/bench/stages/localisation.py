@@ -37,6 +37,7 @@ class Localisation(Stage[NoOptions]):
         clips = run.clips("test")
         if not clips.planted:
             return {"localisation": None}
+        # The first is judged; the gradient stands beside it, as the simplest explainer that uses the model.
         model = run.model()
         explainers: dict[str, Explainer] = {
             "STGGradCAM": STGGradCAM(model),
@@ -52,35 +53,36 @@ class Localisation(Stage[NoOptions]):
                 # A gradient says by its magnitude what matters, a class activation map by what is positive.
                 values = np.abs(e.values) if name == "InputGradient" else e.importance
                 scores[name].append(score(values, batch.truth, batch.valid))
-        return {"localisation": {name: localised(Scores.joined(found), run.seed) for name, found in scores.items()}}
+        return {"localisation": {name: localised(Scores.joined(each), run.seed) for name, each in scores.items()}}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """All scores with their intervals."""
-        found = results[self.name]["localisation"]
-        if found:
+        scores = results[self.name]["localisation"]
+        if scores:
             figures.add(
                 "",
                 f"Localisation against ground truth, {run.name}",
                 "Scores over nodes, over frames, and over positions (node x frame). The baseline explainers use no "
                 "model. Bars are 95% bootstrap intervals.",
-                localisation(scores_table(found), title=f"Localisation against ground truth, {run.name}"),
+                localisation(scores_table(scores), title=f"Localisation against ground truth, {run.name}"),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """All scores."""
-        found = {run.label: run.stages[self.name]["localisation"] for run in runs}
-        return scores_html(found, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"})
+        scores = {run.label: run.stages[self.name]["localisation"] for run in runs}
+        return scores_html(scores, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"})
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Is the explainer better than each baseline explainer, over nodes and over frames?"""
-        found = run.stages[self.name]["localisation"] or {}
+        scores = run.stages[self.name]["localisation"] or {}
         for baseline, words in BASELINES.items():
-            signs, said = [], []
+            signs, details = [], []
             for over, name in OVER.items():
-                ours, theirs = (found.get(method, {}).get(over, {}).get("auroc") for method in (JUDGED, baseline))
+                ours, theirs = (scores.get(method, {}).get(over, {}).get("auroc") for method in (JUDGED, baseline))
                 if known(ours) and known(theirs):
                     signs.append(compared(ours, theirs))
-                    said.append(f"over {name} {ours['value']:.2f} against {theirs['value']:.2f}")
+                    details.append(f"over {name} {ours['value']:.2f} against {theirs['value']:.2f}")
+            # Without intervals nothing is judged.
             if not signs:
                 continue
             judged = outcome(signs)
@@ -91,14 +93,14 @@ class Localisation(Stage[NoOptions]):
                 if max(signs) > 0
                 else f"not clearly more accurately than {words}",
             }[judged]
-            yield f"{JUDGED} localises the ground truth {relation} (AUROC {'; '.join(said)}).", judged
+            yield f"{JUDGED} localises the ground truth {relation} (AUROC {'; '.join(details)}).", judged
 
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """AUROC of the explainer and of motion energy."""
-        found = run.stages[self.name]["localisation"] or {}
+        scores = run.stages[self.name]["localisation"] or {}
         return {
-            f"AUROC {name}{over}": f"{found[method][over]['auroc']['value']:.2f}"
+            f"AUROC {name}{over}": f"{scores[method][over]['auroc']['value']:.2f}"
             for method, name, overs in ((JUDGED, "", ("nodes", "frames", "positions")), ("Motion", "motion ", OVER))
             for over in overs
-            if method in found
+            if method in scores
         }

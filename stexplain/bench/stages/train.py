@@ -47,6 +47,7 @@ class Train(Stage[NoOptions]):
             for run in runs
         ]
         head = ["run", "parameters", "training samples", "validation samples", "selected epoch", "recipe", "epochs"]
+        # Runs may share a recipe, which is described once.
         recipes = {str(run.about.get("recipe")): str(run.about.get("recipe_summary")) for run in runs}
         notes = "".join(paragraph(f"Training recipe {name}: {words}") for name, words in recipes.items())
         return table(head, body, caption="Training") + notes
@@ -54,15 +55,15 @@ class Train(Stage[NoOptions]):
 
 def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str, name: str = "") -> None:
     """Draws the history of a training that lies in a folder."""
-    found = pd.read_csv(folder / HISTORY)
+    table = pd.read_csv(folder / HISTORY)
     unit = ""
     if run.task == FORECASTING and isinstance(run.card, SeriesCard):
         # A forecaster has no accuracy; its columns are empty.
-        found = found.drop(columns=[column for column in found if "accuracy" in str(column)])
+        table = table.drop(columns=[column for column in table if "accuracy" in str(column)])
         unit = f". Loss is the mean absolute error in {run.card.series.unit}."
     figures.add(
         name,
         f"Training, {title}" + (f", {run.protocol}" if run.protocol else ""),
         f"Recipe {run.recipe_name}: {run.recipe.summary}{unit}",
-        history(found, selected_epoch=epoch, title=f"Training, {title}"),
+        history(table, selected_epoch=epoch, title=f"Training, {title}"),
     )
