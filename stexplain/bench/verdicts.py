@@ -8,6 +8,8 @@ FEWEST = 10
 Outcome = Literal["supported", "inconclusive", "not supported"]
 BASELINES = {"Motion": "the motion-energy baseline", "Random": "random attribution"}
 """Baseline explainers, which use no model, and what they are called in a sentence."""
+SERIES_BASELINES = {"Motion": "temporal change", "Random": "random attribution"}
+"""The same on series, where nothing moves but values change."""
 
 
 class Verdict(TypedDict):

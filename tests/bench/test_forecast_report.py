@@ -155,9 +155,11 @@ def test_verdicts_follow_from_the_intervals():
     located = judged(EventLocalisation, run)
     assert list(located.values()) == ["supported", "not supported"]
     first, second = located
-    assert first.startswith("IntegratedGradients localises the ground truth more accurately than Motion and Random")
+    assert first.startswith(
+        "IntegratedGradients localises the ground truth more accurately than temporal change and random attribution"
+    )
     assert "AUROC over sensors 0.90 against 0.70 and 0.50" in first
-    assert "more accurately than Random and no better than Motion" in second
+    assert "more accurately than random attribution and no better than temporal change" in second
     ((text, verdict),) = judged(Deletion, run).items()
     assert verdict == "inconclusive"
     assert "not for STGGradCAM 2.10 against 2.10" in text

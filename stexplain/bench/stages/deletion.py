@@ -10,7 +10,7 @@ from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
 from stexplain.bench.shared.events import events_of, lowering, saved
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, TextTable
-from stexplain.bench.verdicts import BASELINES, Outcome, compared, known, of_all, too_few
+from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compared, known, of_all, too_few
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.files import atomic_write
 from stexplain.metrics.deletion import KINDS, deletion_curve
@@ -117,7 +117,7 @@ class Deletion(Stage[Options]):
         """Does the order of each explainer change the forecast more than a random order, and than motion's?"""
         by_method = run.stages[self.name]["deletion"]
         areas = {name: curves["deletion"] for name, curves in by_method.items() if "deletion" in curves}
-        ours = {name: area for name, area in areas.items() if name not in BASELINES and known(area.get("gain"))}
+        ours = {name: area for name, area in areas.items() if name not in SERIES_BASELINES and known(area.get("gain"))}
         if not ours:
             return
         by_outcome: dict[bool, list[str]] = {True: [], False: []}

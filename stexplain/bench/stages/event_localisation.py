@@ -9,7 +9,7 @@ from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.events import events_of, lowering, saved
 from stexplain.bench.shared.localised import localised, scores_html, scores_table
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, TextTable
-from stexplain.bench.verdicts import BASELINES, Outcome, compared, known, outcome, too_few
+from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compared, known, outcome, too_few
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
@@ -63,7 +63,7 @@ class EventLocalisation(Stage[NoOptions]):
         scores = run.stages[self.name]["localisation"] or {}
         events = len(run.stages["events"]["explained"])
         for method in scores:
-            if method not in BASELINES:
+            if method not in SERIES_BASELINES:
                 judged = _judged(method, scores)
                 if judged is not None:
                     yield too_few(*judged, events)
@@ -84,7 +84,7 @@ def _judged(method: str, scores: Mapping[str, Any]) -> tuple[str, Outcome] | Non
     details = []
     for over, name in OVER.items():
         ours = scores[method].get(over, {}).get("auroc")
-        others = {baseline: scores.get(baseline, {}).get(over, {}).get("auroc") for baseline in BASELINES}
+        others = {baseline: scores.get(baseline, {}).get(over, {}).get("auroc") for baseline in SERIES_BASELINES}
         if not known(ours) or not all(known(theirs) for theirs in others.values()):
             continue
         for baseline, theirs in others.items():
@@ -99,7 +99,9 @@ def _judged(method: str, scores: Mapping[str, Any]) -> tuple[str, Outcome] | Non
     better = [baseline for baseline, each in judged.items() if each == "supported"]
     in_part = [baseline for baseline in signs if baseline not in better and baseline not in nowhere]
     ways = {"more accurately than": better, "only in part more accurately than": in_part, "no better than": nowhere}
-    relation = " and ".join(f"{way} {listed(names)}" for way, names in ways.items() if names)
+    relation = " and ".join(
+        f"{way} {listed([SERIES_BASELINES[name] for name in names])}" for way, names in ways.items() if names
+    )
     # Better than each baseline explainer on every axis, or no better than one of them on any: else it is open.
     conclusion: Outcome = "supported" if len(better) == len(signs) else "not supported" if nowhere else "inconclusive"
     text = f"{method} localises the ground truth {relation} (AUROC {'; '.join(details)})."

@@ -11,7 +11,7 @@ from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
 from stexplain.bench.shared.events import events_of, lowering, saved
 from stexplain.bench.stage import Parts, Results, RunResults, Stage
-from stexplain.bench.verdicts import BASELINES, Outcome, compared, known, of_all, too_few
+from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compared, known, of_all, too_few
 from stexplain.cards import Count, Part, SeriesCard, Share
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
@@ -135,10 +135,10 @@ class ForecastMasking(Stage[Options]):
             last: Mapping[str, Any] = curves[method][which]["error"][-1]
             return last
 
-        baselines = [name for name in BASELINES if name in curves]
+        baselines = [name for name in SERIES_BASELINES if name in curves]
         by_outcome: dict[bool, list[str]] = {True: [], False: []}
         for method in curves:
-            if method in BASELINES:
+            if method in SERIES_BASELINES:
                 continue
             # At the strongest masking, where the sets differ most.
             ours = error(method, "highlighted")
@@ -150,7 +150,7 @@ class ForecastMasking(Stage[Options]):
         if not any(by_outcome.values()):
             return
         judged = of_all(by_outcome[True], by_outcome[False])
-        names = listed(["random ones", *(f"those of {name}" for name in baselines)])
+        names = listed(["random ones", *(f"those by {SERIES_BASELINES[name]}" for name in baselines)])
         details = "; ".join(by_outcome[True] or by_outcome[False])
         details += f"; not for {'; '.join(by_outcome[False])}" if judged == "inconclusive" else ""
         whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}

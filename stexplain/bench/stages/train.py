@@ -48,9 +48,10 @@ class Train(Stage[NoOptions]):
         ]
         head = ["run", "parameters", "training samples", "validation samples", "selected epoch", "recipe", "epochs"]
         # Runs may share a recipe, which is described once.
-        recipes = {str(run.about.get("recipe")): str(run.about.get("recipe_summary")) for run in runs}
-        notes = "".join(paragraph(f"Training recipe {name}: {words}") for name, words in recipes.items())
-        return table(head, body, caption="Training") + notes
+        recipes = dict.fromkeys(
+            f"{run.model}, recipe {run.about.get('recipe')}: {run.about.get('recipe_summary')}" for run in runs
+        )
+        return table(head, body, caption="Models, splits and recipes") + "".join(map(paragraph, recipes))
 
 
 def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str, name: str = "") -> None:
