@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -249,9 +250,11 @@ def test_methods_are_compared_on_forecasts_of_planted_events(roads):
     assert "comparison-lane-stgcn-example" in {figure["id"] for figure in results(roads)["figures"]}
 
 
-def test_a_method_that_cannot_explain_a_forecaster_is_excluded_with_its_reason(roads):
+def test_a_method_that_cannot_explain_a_forecaster_is_excluded_with_its_reason(roads, capsys):
     excluded = comparison_of(roads, "lane-stgcn")["excluded"]
     assert list(excluded) == ["CAM"]
     assert f"CAM is excluded from the comparison of lane-stgcn: {excluded['CAM'][:20]}" in (
         (roads / "report.html").read_text("utf-8").replace("&#x27;", "'")
     )
+    print_summary(roads)
+    assert re.search(r"CAM +excluded", capsys.readouterr().out)

@@ -231,6 +231,8 @@ class MethodComparison(Stage[Options]):
                 for metric in metrics
             ]
             rows.append([method, *row, f"{1000 * result['seconds_per_sample'][method]:.3g}"])
+        # The report says why; a method that is missing here would look forgotten.
+        rows += [[method, "excluded", *["-"] * len(metrics)] for method in result["excluded"]]
         title = f"{run.name}: {run.label}, {result['samples']} samples"
         yield TextTable(title, ["method", *metrics, "ms per sample"], rows)
 
