@@ -73,6 +73,7 @@ def check_card(folder: str | Path) -> CardReport:
     try:
         card = any_card(path)
     except CardError as error:
+        # What fields say cannot be checked where the fields themselves are wrong.
         return CardReport(path, tuple(_lines(error)), ())
     if isinstance(card, DatasetCard):
         wrong = list(_graph(card))
@@ -94,6 +95,7 @@ def check_card(folder: str | Path) -> CardReport:
 
 def _lines(error: StexplainError) -> list[str]:
     """The parts of a message that lists several; else the message."""
+    # Messages about several fields have a line each, below one that names the file.
     first, *rest = str(error).split("\n")
     return [line.strip() for line in rest] if rest else [first]
 
@@ -191,5 +193,6 @@ def _experiment(card: DatasetCard | SeriesCard) -> Iterator[str]:
     try:
         load_experiment(card.path, card)
     except StexplainError as error:
+        # Every problem is listed below the card's path, so that the file's name is enough.
         path = str(card.path.with_name("experiment.toml"))
         yield from (f"experiment.toml: {line.removeprefix(path).lstrip(': ')}" for line in _lines(error))

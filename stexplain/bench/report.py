@@ -66,6 +66,7 @@ def write_report(run_folder: Path | str) -> Path:
         ),
         bundle=bundle(),
     )
+    # Nothing is loaded from elsewhere, so that the page opens offline and years from now.
     path = folder / "report.html"
     with atomic_write(path) as temporary:
         temporary.write_text(page, "utf-8")
@@ -93,6 +94,7 @@ def stages_of(folder: Path, results: Mapping[str, Any]) -> list[Stage[Any]]:
     for name, options in (results.get("stages") or {}).items():
         if name not in types:
             raise DataError(f"{source}: there is no stage {name!r}. {suggest(name, types)}")
+        # The options that the experiment had, and not those of today's file.
         stages.append(types[name](read_part(options, types[name].Options, source=source, at=f"stages.{name}")))
     return stages
 
@@ -147,6 +149,7 @@ def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults])
 
 
 def _claim(verdict: Mapping[str, Any]) -> str:
+    # Colour, sign and word say the same: one of the three reaches every reader.
     kind, mark = MARKS[verdict["verdict"]]
     return (
         f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span>'
@@ -212,6 +215,7 @@ def _data(results: Mapping[str, Any]) -> str:
         if dataset.get("missing") is not None:
             facts.append(["missing observations", percent(dataset["missing"])])
         facts += [[f"excluded: {reason}", count(value)] for reason, value in (dataset.get("excluded") or {}).items()]
+        # Where the data lay on the machine that ran this; generated data is in its cache.
         facts.append(["source", dataset.get("source")])
         facts.append(["dataset card (SHA-256)", dataset.get("card_hash")])
         known = [fact for fact in facts if fact[1] is not None]

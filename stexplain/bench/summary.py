@@ -34,6 +34,7 @@ def print_summary(folder: Path) -> None:
     for verdict in results["verdicts"]:
         where = f"{verdict['run']}: " if len(runs) > 1 else ""
         console.print(f"{verdict['verdict'] + ':':<14} {where}{verdict['text']}", markup=False)
+    # The time of all stages, also of those that an earlier call finished.
     total = sum(results["seconds"].values())
     console.print(f"\n{total / 60:.1f} minutes. The report: {folder / 'report.html'}", soft_wrap=True, markup=False)
 

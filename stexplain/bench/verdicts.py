@@ -44,6 +44,7 @@ def outcome(signs: Sequence[int]) -> Outcome:
         >>> outcome([1, 1]), outcome([1, 0]), outcome([-1, -1])
         ('supported', 'inconclusive', 'not supported')
     """
+    # One axis, horizon or baseline that does not agree is enough to leave it open.
     return "supported" if min(signs) > 0 else "not supported" if max(signs) < 0 else "inconclusive"
 
 

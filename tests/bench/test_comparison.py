@@ -191,6 +191,23 @@ def test_wrong_experiments_are_reported_in_words(home, tmp_path):
         CardError, match=r"absolute: got 'InputGrad'; there is no such method. Did you mean 'InputGradient'"
     ):
         load_experiment(other)
+    for old, new, message in (
+        ("{ steps = 2 }", "{ stepz = 2 }", "options.IntegratedGradients: there is no option 'stepz'"),
+        (
+            "{ steps = 2 }",
+            '{ baseline = "meen" }',
+            r"Gradients.baseline: unknown baseline 'meen'. Did you mean 'mean'",
+        ),
+        (
+            "{ steps = 2, repeats = 1 }",
+            '{ baseline = "zeroo" }',
+            r"deletion.baseline: unknown baseline 'zeroo'. Did you mean 'zero'",
+        ),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+        with pytest.raises(CardError, match=message):
+            load_experiment(other)
     path.write_text(text.replace('baselines = ["Motion", "Random"]', "baselines = []"), "utf-8")
     with pytest.raises(CardError, match=r"stages\.comparison\.baselines"):
         load_experiment(other)

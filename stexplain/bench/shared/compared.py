@@ -62,6 +62,7 @@ class Options(Part):
 def compared_methods(options: Options) -> list[str]:
     """The methods that are compared, by class name; baseline explainers last."""
     chosen = [name for name in methods() if options.methods is None or name in options.methods]
+    # Baseline explainers are last in every table, whatever their names.
     explainers = [name for name in chosen if name not in options.exclude and name not in options.baselines]
     return explainers + [name for name in options.baselines if name not in options.exclude]
 
@@ -81,6 +82,7 @@ def score_method(
         trial(first.batch, target=first.target)
     except InputError as error:
         return {"excluded": str(error)}
+    # Outside of the `except`: what goes wrong from here on is an error, and no reason to exclude the method.
     one = make_explainer(run, model, method, samples[0], options)
     seconds = 0.0
     scores: dict[str, list[float]] = {}
@@ -96,6 +98,7 @@ def score_method(
             progress=run.progress,
             resamples=1,  # intervals are computed once all methods are scored
         )
+        # `compare` gives seconds per sample; batches may differ in size.
         seconds += (comparison.seconds or {})[method] * len(part.batch)
         better = dict(comparison.higher_is_better)
         for metric, by_method in comparison.scores.items():
@@ -122,6 +125,7 @@ def sample_metrics(run: Run, model: nn.Module, samples: Samples, options: Option
     """What methods are compared by."""
     metrics = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
     metrics += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
+    # Deletion asks the model, localisation the ground truth, and Gini neither: three views of one explanation.
     deletion = options.deletion.model_dump()
     if deletion["baseline"] == HISTORICAL_AVERAGE:
         deletion["baseline"] = _historical_average(samples)
@@ -158,6 +162,7 @@ def compared(
         "excluded": excluded,
         "best": {metric: comparison.best(metric) for metric in comparison.metrics},
         "table": plain["table"],
+        # NaN is no JSON; a test of differences that are all zero has no p value.
         "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
         "correction": comparison.correction,
         "seconds_per_sample": plain["seconds"],

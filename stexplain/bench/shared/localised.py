@@ -16,6 +16,7 @@ Scores = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 
 def localised(scores: Localisation, seed: int) -> dict[str, dict[str, dict[str, float]]]:
     """The scores of one method, over nodes, frames and positions, with bootstrap intervals."""
+    # One seed for all: methods are then compared on the same resamples.
     return {
         over: {short: scores.interval(over, measure, seed=seed)._asdict() for measure, short in MEASURES.items()}
         for over in OVER

@@ -87,6 +87,7 @@ def has_truth(run: Run) -> bool:
 
 def without_absent_instances(batch: Batch) -> Batch:
     """The batch without the last instances that none of its clips has: they cost time and change no output."""
+    # The last instance that is present in any clip; the first of a clip is always present.
     count = int(batch.valid.any(2).any(0).nonzero().max()) + 1
     truth = None if batch.truth is None else batch.truth[:, :count]
     return Batch(batch.x[:, :count], batch.valid[:, :count], batch.label, batch.ids, truth)

@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.compared import Options, compared, compared_methods, make_explainer, score_method
+from stexplain.bench.shared.compared import (
+    HISTORICAL_AVERAGE,
+    Options,
+    compared,
+    compared_methods,
+    make_explainer,
+    score_method,
+)
 from stexplain.bench.shared.samples import draw, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
+from stexplain.data.baselines import baseline
 from stexplain.errors import InputError, suggest
-from stexplain.explainers.by_name import methods
+from stexplain.explainers.by_name import methods, takes
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
 
@@ -53,6 +61,21 @@ class MethodComparison(Stage[Options]):
             for name in names:
                 if name not in known:
                     yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
+        # Options are used after training only, and a method that refuses them would look as if it could not explain.
+        baselines = {"deletion": options.deletion.baseline}
+        for name, given in options.options.items():
+            for option, value in given.items():
+                # A method that wraps another takes the other's options as well.
+                if name in known and takes(name, "model") and not takes(name, option):
+                    yield f"options.{name}: there is no option {option!r}."
+                if option == "baseline":
+                    baselines[f"options.{name}"] = value
+        for field, value in baselines.items():
+            try:
+                if value != HISTORICAL_AVERAGE:
+                    baseline(value)
+            except InputError as error:
+                yield f"{field}.baseline: {error}"
 
     def check_data(self, run: Run) -> None:
         """There must be a ground truth to score by."""
@@ -75,6 +98,7 @@ class MethodComparison(Stage[Options]):
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The scores of all methods, and one sample as the best method explains it."""
         result = results[self.name]
+        # JSON holds a missing value as null, which pandas takes for an object.
         frame = pd.DataFrame(result["table"]).astype({"value": float, "low": float, "high": float})
         better = result["higher_is_better"]
         figures.add(
@@ -97,11 +121,13 @@ class MethodComparison(Stage[Options]):
         result = results[self.name]
         # A baseline explainer may score highest, but shows nothing about the model.
         method = next(name for name in _ranked(result) if name not in self.options.baselines)
+        # All in one batch, so that the row of the median is a row of the explanation.
         samples = load(run, results, result["indices"], size=len(result["indices"]))[0]
         e = make_explainer(run, run.model(), method, samples, self.options)(samples.batch, target=samples.target)
         assert samples.batch.truth is not None
         # The score of each sample by itself: the table holds means only.
         area = localisation(e.importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
+        # A sample that is all ground truth, or none, has no AUROC; such ones are sorted to the end.
         order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
         row = int(order[int((~np.isnan(area)).sum()) // 2])
         truth: NDArray[np.bool_] = samples.batch.truth[row].numpy()
@@ -119,7 +145,7 @@ class MethodComparison(Stage[Options]):
             f"{frames.max()}. Of all samples, this one has the median score (AUROC {area[row]:.2f}).",
             network(
                 graph,
-                e.importance[row].max(axis=0),
+                e.importance[row].max(axis=0),  # [M, T, N] to [T, N]: of several instances, the most important
                 marked={"ground truth": nodes},
                 title=f"Importance over time, {method}",
             ),
@@ -178,15 +204,15 @@ class MethodComparison(Stage[Options]):
         result = run.stages[self.name]
         means = {row["method"]: row["value"] for row in result["table"] if row["metric"] == JUDGED}
         best = result["best"].get(JUDGED)
-        for baseline in self.options.baselines:
-            tests = [row for row in result["tests"] if row["metric"] == JUDGED and row["against"] == baseline]
+        for other in self.options.baselines:
+            tests = [row for row in result["tests"] if row["metric"] == JUDGED and row["against"] == other]
             if not tests:
                 continue
             better = [row["method"] for row in tests if row["better"] == row["method"]]
-            worse = [row["method"] for row in tests if row["better"] == baseline]
-            words = f"{len(better)} of {len(tests)} methods localise the ground truth better than {baseline} "
-            words += f"(AUROC over positions {means[baseline]:.2f}); the best is {best} ({means[best]:.2f})."
-            words += f" Worse than {baseline}: {', '.join(worse)}." if worse else ""
+            worse = [row["method"] for row in tests if row["better"] == other]
+            words = f"{len(better)} of {len(tests)} methods localise the ground truth better than {other} "
+            words += f"(AUROC over positions {means[other]:.2f}); the best is {best} ({means[best]:.2f})."
+            words += f" Worse than {other}: {', '.join(worse)}." if worse else ""
             yield words, of_all(better, [row for row in tests if row["method"] not in better])
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:

@@ -117,6 +117,7 @@ class Deletion(Stage[Options]):
         """Does the order of each explainer change the forecast more than a random order, and than motion's?"""
         by_method = run.stages[self.name]["deletion"]
         areas = {name: curves["deletion"] for name, curves in by_method.items() if "deletion" in curves}
+        # Insertion says the same in the other direction, and is in the table.
         ours = {name: area for name, area in areas.items() if name not in SERIES_BASELINES and known(area.get("gain"))}
         if not ours:
             return

@@ -84,6 +84,7 @@ class ForecastError(Stage[Options]):
             head = ["forecast by", "horizon", f"MAE, {run.unit}", f"RMSE, {run.unit}", "MAPE, %"]
             head.append(f"MAE minus the model's, {run.unit} (95% interval)")
             parts.append(table(head, body, caption=f"Forecast errors on the test split: {run.label}"))
+        # What the bootstrap draws follows from the series' length, which all runs share.
         resampled = runs[0].stages[self.name]["resampled"]
         return paragraph(
             "Errors are over all observed values of the test split, which lies after the training split in time. "
@@ -108,6 +109,7 @@ class ForecastError(Stage[Options]):
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Are the forecasts better than each simple one, at every horizon?"""
+        # The historical average is missing for a series without times.
         for name in BASELINES:
             signs, words = differences_in_words(run, self.name, name)
             if not signs:
@@ -126,6 +128,7 @@ class ForecastError(Stage[Options]):
         """Little data, and a model that is no better than a simple forecast."""
         for run in runs:
             days = run.dataset.get("days")
+            # Two months hold about eight of each weekday.
             if days and days < 60 and not run.dataset.get("planted"):
                 yield (
                     f"{days:.0f} days are little data: errors vary with which days are tested, the historical average "

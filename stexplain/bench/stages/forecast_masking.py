@@ -44,6 +44,7 @@ class ForecastMasking(Stage[Options]):
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Error and change of the explained forecasts at every masking value, and Eq. 7 on the error, by method."""
         events, test = results["events"], run.windows("test")
+        # A small network may have fewer sensors than a set asks for.
         nodes = min(self.options.nodes, test.nodes)
         if not events["explained"]:
             return {"masking": {}, "nodes": nodes}

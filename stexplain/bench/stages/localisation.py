@@ -47,6 +47,7 @@ class Localisation(Stage[NoOptions]):
         }
         scores: dict[str, list[Scores]] = {name: [] for name in explainers}
         batches = -(-len(clips) // BATCH)
+        # Batches go through all explainers at once: the clips are read only once.
         for batch in tracked(clips.batches(BATCH), batches, f"localisation, {run.name}", run.progress):
             for name, explainer in explainers.items():
                 e = explainer(batch, target=Predicted())
