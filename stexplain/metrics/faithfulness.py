@@ -12,9 +12,8 @@ from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.baselines import baseline as named_baseline
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers.model.device import device_and_dtype
 from stexplain.explainers.model.frozen import frozen_eval
-from stexplain.explainers.model.inspection import first_tensor, model_attribute, takes, unwrapped
+from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, takes, unwrapped
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.graph import STGraph
 from stexplain.metrics.arrays import sample_generator

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.samples import Batch, Sample, check_finite
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.model.device import device_and_dtype
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
-from stexplain.explainers.model.inspection import first_tensor, model_attribute, takes, unwrapped
+from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, takes, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor, check_per_sample
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.explainers.target import OutputInfo, Scores, Target

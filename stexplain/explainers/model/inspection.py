@@ -1,11 +1,12 @@
-"""What can be read off a model and its output, without changing either."""
+"""Reads a model without changing it: its attributes, layers, device and floating type, and the tensor in its output."""
 
 import inspect
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -70,3 +71,66 @@ def first_tensor(output: Any, source: str) -> Tensor:
         got = str(tensor.dtype) if isinstance(tensor, Tensor) else type(output).__name__
         raise InputError(f"{source} returned {got}; expected a floating tensor, or a tuple that holds one.")
     return tensor
+
+
+def device_and_dtype(model: nn.Module, default: torch.dtype = torch.float32) -> tuple[torch.device, torch.dtype]:
+    """The device and the floating type of a model's first floating parameter.
+
+    Args:
+        model: any.
+        default: the type of a model without floating parameters, which is taken to be on the CPU.
+
+    Raises:
+        InputError: for half precision.
+
+    Example:
+        >>> device_and_dtype(nn.Linear(1, 1).double())
+        (device(type='cpu'), torch.float64)
+    """
+    device, dtype = torch.device("cpu"), default
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            device, dtype = parameter.device, parameter.dtype
+            break
+    # Gradients at the last layer are often below 6e-5, the smallest normal number of float16.
+    if dtype not in (torch.float32, torch.float64):
+        raise InputError(
+            f"model computes in {str(dtype).removeprefix('torch.')}, whose range is too small for gradients; "
+            "expected float32 or float64. Use model.float()."
+        )
+    return device, dtype
+
+
+def find_layer(model: nn.Module, layer: "str | nn.Module | None") -> tuple[str, nn.Module]:
+    """A layer of the model and its name.
+
+    Args:
+        model: where to look.
+        layer: its name as `named_modules` gives it, or the module itself; none: the last of `model.blocks`.
+
+    Raises:
+        InputError: where there is no such layer, with the nearest name.
+
+    Example:
+        >>> find_layer(nn.Sequential(nn.Linear(1, 1), nn.ReLU()), "1")
+        ('1', ReLU())
+    """
+    # The model itself has the empty name, and is no layer of itself.
+    modules = {name: module for name, module in model.named_modules() if name}
+    if layer is None:
+        blocks = getattr(model, "blocks", None)
+        if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks):
+            raise InputError(
+                f"{type(model).__name__} has no `blocks` whose last could be the default. Give `layer`, such as one "
+                f"of {', '.join(repr(name) for name in list(modules)[-5:]) or 'its own (it has none)'}."
+            )
+        layer = blocks[-1]
+    if isinstance(layer, nn.Module):
+        # By identity: modules compare by identity only, and a shared module is found by its first name.
+        for name, module in modules.items():
+            if module is layer:
+                return name, module
+        raise InputError(f"layer {type(layer).__name__} is not part of this {type(model).__name__}. Give its name.")
+    if layer not in modules:
+        raise unknown("layer", layer, modules)
+    return layer, modules[layer]

@@ -12,8 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer, LayerOptions
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.inspection import first_tensor
-from stexplain.explainers.model.layers import find_layer
+from stexplain.explainers.model.inspection import find_layer, first_tensor
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.target import Scores
 

@@ -11,8 +11,7 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.inspection import model_attribute
-from stexplain.explainers.model.layers import find_layer
+from stexplain.explainers.model.inspection import find_layer, model_attribute
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.positions import infer_stride, position_valid, to_frames
 from stexplain.explainers.target import Scores
