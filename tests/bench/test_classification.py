@@ -8,8 +8,8 @@ import pytest
 import stexplain as stx
 from stexplain.bench import figures as figures_module
 from stexplain.bench.stages.class_importance import ClassImportanceStage
-from stexplain.bench.stages.faithfulness import Faithfulness
-from stexplain.bench.stages.train import Train
+from stexplain.bench.stages.faithfulness import FaithfulnessStage
+from stexplain.bench.stages.train import TrainStage
 from stexplain.bench.summary import print_summary
 from stexplain.cards import dataset_card
 from stexplain.errors import CardError, InputError
@@ -96,7 +96,8 @@ def test_numbers_are_those_of_the_parts(finished):
 
 
 @pytest.mark.parametrize(
-    ("stage", "method"), [(ClassImportanceStage, "compute"), (Faithfulness, "compute"), (Faithfulness, "figures")]
+    ("stage", "method"),
+    [(ClassImportanceStage, "compute"), (FaithfulnessStage, "compute"), (FaithfulnessStage, "figures")],
 )
 def test_a_killed_run_resumes_and_ends_with_the_same_numbers(
     cards, raw, tmp_path, monkeypatch, finished, stage, method
@@ -114,7 +115,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_numbers(
     def not_again(*_, **__):
         raise AssertionError("a finished stage was computed again")
 
-    monkeypatch.setattr(Train, "compute", not_again)
+    monkeypatch.setattr(TrainStage, "compute", not_again)
     folder = stx.bench("wave", data=raw, out=tmp_path / "wave", progress=False)
     assert numbers(folder) == numbers(finished)
 

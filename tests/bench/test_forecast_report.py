@@ -5,11 +5,11 @@ import pytest
 
 from stexplain.bench.report import write_report
 from stexplain.bench.stage import RunResults
-from stexplain.bench.stages.deletion import Deletion
-from stexplain.bench.stages.event_localisation import EventLocalisation
-from stexplain.bench.stages.forecast_error import ForecastError
-from stexplain.bench.stages.forecast_masking import ForecastMasking
-from stexplain.bench.stages.graph_ablation import NAME, GraphAblation
+from stexplain.bench.stages.deletion import DeletionStage
+from stexplain.bench.stages.event_localisation import EventLocalisationStage
+from stexplain.bench.stages.forecast_error import ForecastErrorStage
+from stexplain.bench.stages.forecast_masking import ForecastMaskingStage
+from stexplain.bench.stages.graph_ablation import NAME, GraphAblationStage
 from stexplain.files import write_json
 from stexplain.viz import horizon_errors, save
 from tests.bench.page import Page, score
@@ -140,19 +140,28 @@ def test_numbers_are_those_given(written):
         assert shown in text, shown
 
 
+def test_the_section_of_the_graph_ablation_alone_has_its_errors():
+    run = a_run()
+    errors = ForecastErrorStage(ForecastErrorStage.Options(horizons=[1, 3])).section([run])
+    assert "no message passing" not in errors
+    ablation = Page(GraphAblationStage(GraphAblationStage.Options()).section([run])).text
+    for shown in ("MAE of the model, mph", "3.000", "3.200", "0.200 (0.180–0.220)"):
+        assert shown in ablation, shown
+
+
 def test_verdicts_follow_from_the_intervals():
     run = a_run()
-    errors = judged(ForecastError, run, horizons=[1, 3])
+    errors = judged(ForecastErrorStage, run, horizons=[1, 3])
     assert list(errors.values()) == ["supported", "supported"]
     assert next(iter(errors)) == (
         "Forecasts of STGCN are more accurate than persistence (MAE is 0.20 mph lower 5 min ahead; 1.70 mph lower "
         "15 min ahead)."
     )
-    ((text, verdict),) = judged(GraphAblation, run).items()
+    ((text, verdict),) = judged(GraphAblationStage, run).items()
     assert verdict == "inconclusive"
     assert "uses its graph, but at some horizons only" in text
     assert "0.00 mph higher 5 min ahead, the interval includes 0; 0.20 mph higher 15 min ahead." in text
-    located = judged(EventLocalisation, run)
+    located = judged(EventLocalisationStage, run)
     assert list(located.values()) == ["supported", "not supported"]
     first, second = located
     assert first.startswith(
@@ -160,7 +169,7 @@ def test_verdicts_follow_from_the_intervals():
     )
     assert "AUROC over sensors 0.90 against 0.70 and 0.50" in first
     assert "more accurately than random attribution and no better than temporal change" in second
-    ((text, verdict),) = judged(Deletion, run).items()
+    ((text, verdict),) = judged(DeletionStage, run).items()
     assert verdict == "inconclusive"
     assert "not for STGGradCAM 2.10 against 2.10" in text
 
@@ -177,7 +186,7 @@ def test_a_change_no_larger_than_that_of_motion_is_inconclusive(motion, verdict,
         name: {"deletion": {"explained": score(value), "random": score(2.0), "gain": score(value - 2.0)}}
         for name, value in (("IntegratedGradients", 5.0), ("Motion", motion))
     }
-    ((text, found),) = judged(Deletion, a_run(deletion={"deletion": deletion})).items()
+    ((text, found),) = judged(DeletionStage, a_run(deletion={"deletion": deletion})).items()
     assert found == verdict
     assert text.endswith(says)
 
@@ -207,7 +216,7 @@ def masked(highlighted, random=2.0):
 )
 def test_what_masking_sensors_costs_the_forecast(errors, verdict, says):
     masking = {"masking": {name: masked(value) for name, value in errors.items()}, "nodes": 3}
-    ((text, found),) = judged(ForecastMasking, a_run(forecast_masking=masking)).items()
+    ((text, found),) = judged(ForecastMaskingStage, a_run(forecast_masking=masking)).items()
     assert found == verdict
     assert says in text
 
@@ -222,8 +231,8 @@ def test_errors_under_masking_are_shown_beside_the_unmasked_error(written):
 def test_of_a_handful_of_events_nothing_is_supported():
     few = {**stages()["events"], "explained": [EVENT]}
     run = a_run(events=few)
-    assert list(judged(ForecastError, run, horizons=[1]).values()) == ["supported", "supported"]
-    for kind in (EventLocalisation, Deletion):
+    assert list(judged(ForecastErrorStage, run, horizons=[1]).values()) == ["supported", "supported"]
+    for kind in (EventLocalisationStage, DeletionStage):
         for text, verdict in judged(kind, run).items():
             assert verdict == "inconclusive"
             assert text.endswith("Only 1 event was explained, too few to tell.")
@@ -243,7 +252,7 @@ def test_of_a_handful_of_events_nothing_is_supported():
 )
 def test_a_model_that_does_not_beat_persistence(differences, verdict, says):
     error = {**stages()["forecast_error"], "differences": {"persistence": differences}}
-    ((text, found),) = judged(ForecastError, a_run(forecast_error=error), horizons=[3]).items()
+    ((text, found),) = judged(ForecastErrorStage, a_run(forecast_error=error), horizons=[3]).items()
     assert found == verdict
     assert says in text
 
@@ -251,7 +260,7 @@ def test_a_model_that_does_not_beat_persistence(differences, verdict, says):
 @pytest.mark.parametrize(("value", "verdict"), [(0.3, "supported"), (0.0, "not supported"), (-0.3, "not supported")])
 def test_whether_the_graph_is_used_tells_whether_neighbours_may_be_trusted(value, verdict):
     ablation = {"differences": {NAME: {"6": score(value)}}}
-    ((text, found),) = judged(GraphAblation, a_run(graph_ablation=ablation)).items()
+    ((text, found),) = judged(GraphAblationStage, a_run(graph_ablation=ablation)).items()
     assert found == verdict
     assert ("has little weight" in text) is (verdict != "supported")
 

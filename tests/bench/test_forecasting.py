@@ -8,11 +8,11 @@ import stexplain as stx
 from stexplain.bench import figures as figures_module
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import load_experiment
-from stexplain.bench.stages.deletion import Deletion
+from stexplain.bench.stages.deletion import DeletionStage
 from stexplain.bench.stages.events import EventsStage
-from stexplain.bench.stages.forecast_error import ForecastError
+from stexplain.bench.stages.forecast_error import ForecastErrorStage
 from stexplain.bench.stages.graph_ablation import NAME
-from stexplain.bench.stages.train import Train
+from stexplain.bench.stages.train import TrainStage
 from stexplain.bench.summary import print_summary
 from stexplain.cards import series_card
 from stexplain.errors import CardError, InputError
@@ -143,13 +143,13 @@ def test_a_run_killed_twice_ends_with_the_same_numbers(cards, tmp_path, monkeypa
     def not_again(*_, **__):
         raise AssertionError("a finished stage was computed again")
 
-    for stage, method in ((ForecastError, "compute"), (Deletion, "figures")):
+    for stage, method in ((ForecastErrorStage, "compute"), (DeletionStage, "figures")):
         with monkeypatch.context() as patch:
             patch.setattr(stage, method, killed)
             with pytest.raises(KeyboardInterrupt):
                 stx.bench("lane", out=tmp_path / "lane", progress=False)
         assert not (tmp_path / "lane/results.json").exists()
-        monkeypatch.setattr(Train, "compute", not_again)
+        monkeypatch.setattr(TrainStage, "compute", not_again)
     monkeypatch.setattr(EventsStage, "compute", not_again)
     again = numbers(stx.bench("lane", out=tmp_path / "lane", progress=False))
     # All lines at once would be compared word by word where they differ, for minutes.

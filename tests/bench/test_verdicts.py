@@ -1,8 +1,8 @@
 import pytest
 
 from stexplain.bench.stage import RunResults
-from stexplain.bench.stages.faithfulness import Faithfulness
-from stexplain.bench.stages.localisation import Localisation
+from stexplain.bench.stages.faithfulness import FaithfulnessStage
+from stexplain.bench.stages.localisation import LocalisationStage
 from stexplain.bench.verdicts import of_all, outcome, too_few
 from tests.bench.page import score
 
@@ -22,13 +22,13 @@ def masked(highlighted, random, *, baseline="zero"):
 
 def judged_localisation(found):
     run = RunResults("run", {"stages": {"localisation": {"localisation": found}}}, {})
-    return list(Localisation(Localisation.Options()).verdicts(run))
+    return list(LocalisationStage(LocalisationStage.Options()).verdicts(run))
 
 
 def judged_masking(found):
     run = RunResults("run", {"stages": {"faithfulness": {"faithfulness": found}}}, {})
-    options = Faithfulness.Options(nodes=1, values=[0.5], baselines=["zero"])
-    return list(Faithfulness(options).verdicts(run))
+    options = FaithfulnessStage.Options(nodes=1, values=[0.5], baselines=["zero"])
+    return list(FaithfulnessStage(options).verdicts(run))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Accuracy on the test split; writes `confusion.csv` and `predictions.npz`."""
+"""Accuracy and confusion on the test split; writes `confusion.csv` and `predictions.npz`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from stexplain.viz import confusion
 CONFUSION = "confusion.csv"
 
 
-class Accuracy(Stage[NoOptions]):
+class AccuracyStage(Stage[NoOptions]):
     """How many test samples the model classifies correctly."""
 
     title = "Accuracy"

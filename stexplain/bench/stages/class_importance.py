@@ -1,6 +1,6 @@
-"""Importance of each node for each class (Eq. 6 of Das & Ortega 2022), and how much classes differ in it.
+"""Importance of each node for each class, and contrastivity; writes `class_importance.csv` and `explanations.nc`.
 
-Writes `class_importance.csv`, `class_importance-das2022.csv` and `explanations.nc`.
+Importance is Eq. 6 of Das & Ortega (2022); `class_importance-das2022.csv` follows the code that they released.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

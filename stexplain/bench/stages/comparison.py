@@ -1,4 +1,4 @@
-"""Method comparison: every explainer on the same samples, scored against the ground truth, with paired tests."""
+"""Comparison of methods on the same samples: scores against the ground truth, with paired tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -36,7 +36,7 @@ SHOWN = ("auroc, nodes", "auroc, frames", "auroc, positions", "deletion gain")
 """Metrics that fit into eighty columns of a terminal; the report has all."""
 
 
-class MethodComparison(Stage[Options]):
+class ComparisonStage(Stage[Options]):
     """Which explainers localise the ground truth, and whether the differences are more than chance."""
 
     title = "Method comparison"

@@ -1,4 +1,4 @@
-"""Deletion and insertion of single observations of the explained events; writes `deletion.csv`."""
+"""Deletion and insertion curves over observations of the explained events; writes `deletion.csv`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ class Options(Part):
     repeats: Count = 3
 
 
-class Deletion(Stage[Options]):
+class DeletionStage(Stage[Options]):
     """How far the forecast moves as observations are masked by the historical average, the most important first."""
 
     title = "Faithfulness: deletion of observations"

@@ -1,4 +1,4 @@
-"""Whether explanations of events find the ground truth, where events are planted."""
+"""Localisation of the ground truth by explanations of events, beside the baseline explainers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from stexplain.viz import localisation
 OVER = {"nodes": "sensors", "frames": "lags"}
 
 
-class EventLocalisation(Stage[NoOptions]):
+class EventLocalisationStage(Stage[NoOptions]):
     """What lowered the forecast against the planted cause, beside the baseline explainers."""
 
     title = "Localisation against ground truth"

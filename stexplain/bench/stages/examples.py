@@ -1,4 +1,4 @@
-"""A test sample of each of some classes, explained in full; writes `example-K.nc`, and its signals `example-K.npy`."""
+"""Importance over time of one test sample per chosen class; writes `example-K.nc` and its signals `example-K.npy`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ class Options(Part):
     classes: list[str]
 
 
-class Examples(Stage[Options]):
+class ExamplesStage(Stage[Options]):
     """The test sample of a class that the model classifies correctly and with the largest logit difference."""
 
     title = "Importance over time: examples"

@@ -1,4 +1,4 @@
-"""Faithfulness of the importance per class: accuracy as nodes are masked, and Eq. 7 of Das & Ortega (2022)."""
+"""Accuracy as important nodes are masked, and the faithfulness of Eq. 7 of Das & Ortega (2022)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -39,7 +39,7 @@ class Options(Part):
     clips: Count | None = None
 
 
-class Faithfulness(Stage[Options]):
+class FaithfulnessStage(Stage[Options]):
     """Accuracy under masking of the most important nodes, the least important ones, and as many at random."""
 
     title = "Faithfulness"

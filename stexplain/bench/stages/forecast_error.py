@@ -28,10 +28,10 @@ class Options(Part):
     horizons: Annotated[list[Count], Field(min_length=1)]
 
 
-class ForecastError(Stage[Options]):
+class ForecastErrorStage(Stage[Options]):
     """MAE, RMSE and MAPE of the model and of simple forecasts, and the differences between them.
 
-    It shows the `errors` of other stages beside its own.
+    Its figure, summary and CSV show the `errors` of other stages beside its own; its section shows only its own.
     """
 
     title = "Forecast error"
@@ -70,16 +70,17 @@ class ForecastError(Stage[Options]):
         """Errors at the horizons of the options."""
         parts = []
         for run in runs:
-            errors, differences = _errors(run.stages), _differences(run.stages)
+            # Errors of other stages, such as an ablation, are explained in their own sections.
+            result = run.stages[self.name]
             body = [
                 [
                     run.model if name == MODEL else name,
                     run.minutes(step),
                     *(_digits(measures[metric][step - 1]) for metric in METRICS),
-                    number((differences.get(name) or {}).get(str(step))),
+                    number((result["differences"].get(name) or {}).get(str(step))),
                 ]
-                for name, measures in errors.items()
-                for step in run.stages[self.name]["horizons"]
+                for name, measures in result["errors"].items()
+                for step in result["horizons"]
             ]
             head = ["forecast by", "horizon", f"MAE, {run.unit}", f"RMSE, {run.unit}", "MAPE, %"]
             head.append(f"MAE minus the model's, {run.unit} (95% interval)")
@@ -211,10 +212,6 @@ def _errors(results: Results) -> dict[str, Mapping[str, Any]]:
         name: errors for stage in results.values() for name, errors in (stage.get("errors") or {}).items()
     }
     return {name: errors_by_name[name] for name in sorted(errors_by_name, key=lambda name: name != MODEL)}
-
-
-def _differences(results: Results) -> dict[str, Mapping[str, Any]]:
-    return {name: each for stage in results.values() for name, each in (stage.get("differences") or {}).items()}
 
 
 def _article(name: str) -> str:

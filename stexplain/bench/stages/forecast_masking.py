@@ -1,4 +1,4 @@
-"""Masking of whole sensors of the explained events: forecast errors as sensors move to their historical average."""
+"""Forecast error of the explained events as whole sensors are masked by their historical average."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ class Options(Part):
     values: list[Share] = Field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
 
 
-class ForecastMasking(Stage[Options]):
+class ForecastMaskingStage(Stage[Options]):
     """Error under masking of the most important sensors, the least important ones, and as many at random."""
 
     title = "Faithfulness: masking of sensors"

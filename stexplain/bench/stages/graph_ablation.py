@@ -1,4 +1,4 @@
-"""The graph ablation: the same model without message passing, trained alike and evaluated on the same windows."""
+"""Forecast error of the same model trained without message passing, beside the model's own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.training import train
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
-from stexplain.bench.stages.forecast_error import differences_in_words, errors_beside
+from stexplain.bench.stages.forecast_error import MODEL, differences_in_words, errors_beside
 from stexplain.bench.stages.train import add_history
 from stexplain.bench.verdicts import Outcome
 from stexplain.training import evaluate_forecast
@@ -18,7 +18,7 @@ FOLDER = "no_message_passing"
 NAME = "no message passing"
 
 
-class GraphAblation(Stage[NoOptions]):
+class GraphAblationStage(Stage[NoOptions]):
     """What the graph is worth to the model."""
 
     title = "Graph ablation"
@@ -44,19 +44,22 @@ class GraphAblation(Stage[NoOptions]):
         add_history(run, run.folder / FOLDER, results[self.name]["selected_epoch"], figures, title)
 
     def section(self, runs: Sequence[RunResults]) -> str:
-        """By how much the error grows without message passing."""
-        body = [
-            [run.label, run.minutes(int(step)), number(score)]
-            for run in runs
-            for step, score in run.stages[self.name]["differences"][NAME].items()
-        ]
-        words = paragraph(
+        """The errors with and without message passing, and their difference."""
+        body = []
+        for run in runs:
+            model, ablated = run.stages["forecast_error"]["errors"][MODEL], run.stages[self.name]["errors"][NAME]
+            # JSON has no whole numbers as keys: the horizons are texts here.
+            for step, difference in run.stages[self.name]["differences"][NAME].items():
+                errors = [number(of["mae"][int(step) - 1]) for of in (model, ablated)]
+                body.append([run.label, run.minutes(int(step)), *errors, number(difference)])
+        intro = paragraph(
             "The same model, trained in the same way from the same seed with the identity as adjacency, so that no "
             "sensor receives anything from another. Where its error is no larger, what an explanation says of other "
             "sensors has little weight."
         )
-        head = ["run", "horizon", f"increase of MAE, {runs[0].unit} (95% interval)"]
-        return words + table(head, body, caption="No message passing (identity adjacency) against the model")
+        head = ["run", "horizon", f"MAE of the model, {runs[0].unit}", "without message passing"]
+        head.append("difference (95% interval)")
+        return intro + table(head, body, caption="No message passing (identity adjacency) against the model")
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Is the error larger without message passing, at every horizon?"""

@@ -1,4 +1,4 @@
-"""Whether explanations of clips find the ground truth, where the data has one."""
+"""Localisation of the ground truth by explanations of clips, beside the baseline explainers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ JUDGED = "STGGradCAM"
 OVER = {"nodes": "nodes", "frames": "frames"}
 
 
-class Localisation(Stage[NoOptions]):
+class LocalisationStage(Stage[NoOptions]):
     """STG-Grad-CAM and the input gradient against the ground truth, beside the baseline explainers."""
 
     title = "Localisation against ground truth"

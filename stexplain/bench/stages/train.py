@@ -1,4 +1,4 @@
-"""Trains the model of a run; writes its weights and `history.csv`."""
+"""Training by the run's recipe; writes the weights and `history.csv`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from stexplain.cards import SeriesCard
 from stexplain.viz import history
 
 
-class Train(Stage[NoOptions]):
+class TrainStage(Stage[NoOptions]):
     """Training by the recipe of the run."""
 
     title = "Training"
