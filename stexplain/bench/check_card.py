@@ -103,6 +103,7 @@ def _lines(error: StexplainError) -> list[str]:
 def _graph(card: DatasetCard) -> Iterator[str]:
     part = card.graph
     known, wrong = set(part.nodes), False
+    # All wrong edges are listed here; `STGraph` below would stop at the first.
     for source, target in part.edges:
         for name in (source, target):
             if name not in known:
@@ -122,6 +123,7 @@ def _graph(card: DatasetCard) -> Iterator[str]:
 
 def _components(card: DatasetCard) -> Iterator[str]:
     graph = STGraph.from_card(card)
+    # Undirected: what counts is whether anything connects two nodes, in either direction.
     count, label = connected_components(graph.to_scipy(), directed=False)
     if count > 1:
         # One node outside the largest component is enough to see what is meant.
@@ -141,7 +143,10 @@ def _classes(card: DatasetCard) -> Iterator[str]:
                 yield f"classes: got the {what} {value!r} {count} times; each class needs its own."
     for entry in card.classes:
         if entry.instances > card.axes.instances:
-            yield f"classes: {entry.name!r} has {entry.instances} instances; axes.instances is {card.axes.instances}."
+            yield (
+                f"classes: got {entry.instances} instances for {entry.name!r}; expected at most axes.instances, "
+                f"{card.axes.instances}."
+            )
     if not card.classes:
         yield "classes: there is none. Give each class a table [[classes]] with id and name."
 
@@ -164,6 +169,7 @@ def _protocol(protocol: Protocol) -> Iterator[str]:
         outside = [value for value in validation.values if value not in train.values]
         if outside:
             yield f"validation has the {train.field} {outside[0]!r}, which train lacks: it is a part of train."
+        # Its recordings are taken from those of train.
         if not set(train.values) - set(validation.values):
             yield f"validation takes every {train.field} of train, and leaves nothing to train on."
     if test is not None and test.field == validation.field:
@@ -178,7 +184,7 @@ def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tu
     except StexplainError as error:
         yield f"{field}: {error}"
         return
-    except Exception as error:  # a user's own module may raise anything as it is import_object
+    except Exception as error:  # a user's own module may raise anything as it is imported
         yield f"{field}: {path!r} could not be imported: {type(error).__name__}: {error}"
         return
     for name in functions:

@@ -26,6 +26,7 @@ def open_data(card: DatasetCard | SeriesCard, data: Path | None, folder: Path, *
     Returns:
         Plain JSON. Its ``source`` is where the data lies.
     """
+    # The keys are those that the report's section Data knows.
     info = _series(card, data) if isinstance(card, SeriesCard) else _recordings(card, data, folder, progress)
     return {"name": card.name, "title": card.title, "card_hash": card.hash, **info, "obtain": card.obtain}
 
@@ -71,6 +72,7 @@ def _series(card: SeriesCard, data: Path | None) -> Info:
         "window": series.window,
         "horizon": series.horizon,
         "unit": series.unit,
+        # `max`: an empty series has no share to divide.
         "missing": 1 - present / max(total, 1),
         "windows": {part: len(load_dataset(card, data, part)) for part in PARTS},
     }

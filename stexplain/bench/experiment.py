@@ -94,23 +94,24 @@ class Experiment:
         self, part: RunPart, data: Path | None, recipe: str | None, seed: int, folder: Path, progress: bool
     ) -> Run:
         card = self.card if part.card is None else any_card(part.card)
-        # The data that is given is of the experiment's own dataset; other cards bring theirs.
-        own = data if part.card is None else None
-        if own is None and card.planted is None:
+        # `data` is of the experiment's dataset; a run on another card uses that card's generated data.
+        run_data = data if part.card is None else None
+        if run_data is None and card.planted is None:
             raise InputError(
                 f"the dataset {card.name!r} has no planted data. Give its files: --data DIR\n"
                 f"How to get them: {card.obtain.strip()}"
             )
         model = model_card(part.model)
-        name = recipe or self.recipe(part, planted=own is None)
+        name = recipe or self.recipe(part, planted=run_data is None)
         if part.epochs is not None:
+            # Cards are immutable and shared by runs: this run gets a copy of both card and recipe.
             changed = model.recipe(name).model_copy(update={"epochs": part.epochs})
             model = model.model_copy(update={"recipes": {**model.recipes, name: changed}})
         model.recipe(name)  # a recipe that does not exist is reported before hours of work, not after
         return Run(
             name=part.title,
             card=card,
-            data=own,
+            data=run_data,
             protocol=part.protocol or "",
             model_card=model,
             recipe_name=name,
@@ -181,21 +182,23 @@ def _stages(
         if name not in types:
             problems.append(f"stages.{name}: there is no such stage. {suggest(name, types)}")
             return
-        kind = types[name]
-        refused = [task for task in tasks if task not in kind.tasks]
+        stage_type = types[name]
+        refused = [task for task in tasks if task not in stage_type.tasks]
+        # An added stage may be for one task only: `order` leaves it out of runs of the other.
         if refused and not needed_by:
             problems.append(
-                f"stages.{name}: is for {' and '.join(kind.tasks)}; the experiment has runs of {refused[0]}. Remove it."
+                f"stages.{name}: is for {' and '.join(stage_type.tasks)}; the experiment has runs of {refused[0]}. "
+                "Remove it."
             )
             return
         try:
-            options = read_part(declared.stages.get(name, {}), kind.Options, source=path, at=f"stages.{name}")
+            options = read_part(declared.stages.get(name, {}), stage_type.Options, source=path, at=f"stages.{name}")
         except CardError as error:
             # The first line names the file, which stands above all problems.
             problems.extend(line.strip() for line in str(error).split("\n")[1:])
             return
-        stage = kind(options)
-        for need in dict.fromkeys(need for task in tasks if task in kind.tasks for need in stage.needs(task)):
+        stage = stage_type(options)
+        for need in dict.fromkeys(need for task in tasks if task in stage_type.tasks for need in stage.needs(task)):
             # A listed one keeps its own place in the report.
             if need not in declared.stages:
                 add(need, name)
@@ -224,6 +227,7 @@ def _problems(experiment: Experiment) -> Iterator[str]:
         for name in part.published:
             if name not in published:
                 yield f"{where}.published: no stage shows {name!r}. {suggest(name, published)}"
+        # Checks of options read cards only, so a run without data and recipe will do.
         run = Run(part.title, card, None, part.protocol or "", model, "", published=part.published)
         yield from _stage_problems(experiment.stages, run)
 

@@ -43,6 +43,7 @@ class Figures:
             # A slider or a tooltip is worth nothing on paper.
             shown = chart if ending in ("json", "html") or still is None else still
             path = save(shown, self.folder / "figures" / f"{key}.{ending}")
+            # Relative, so that the run folder can be moved.
             files[ending] = path.relative_to(self.folder).as_posix()
         self.records.append(
             {"id": key, "stage": self.stage, "run": self.run, "title": title, "caption": caption, **files}
@@ -67,8 +68,8 @@ def figure_html(folder: Path, figure: Mapping[str, Any]) -> str:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not readable as JSON: {error}. Remove it and run again.") from error
     # The heading above says the title; the subtitle says how to read the chart.
-    drawn = spec.pop("title", None)
-    how = " ".join(_lines(drawn.get("subtitle"))) if isinstance(drawn, dict) else ""
+    chart_title = spec.pop("title", None)
+    how = " ".join(_lines(chart_title.get("subtitle"))) if isinstance(chart_title, dict) else ""
     key = text(f"chart-{name}")
     return (
         f'<figure aria-labelledby="{key}-title"><h3 id="{key}-title">{text(title)}</h3>'

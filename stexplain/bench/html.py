@@ -26,6 +26,7 @@ def table(head: Sequence[str], body: Iterable[Sequence[object]], *, caption: str
 
     A table that has no rows becomes a sentence that says so.
     """
+    # The body may be an iterator, which can be read once only.
     lines = [list(row) for row in body]
     if not lines:
         return paragraph(f"{caption or 'The table'}: no rows.")
@@ -35,6 +36,7 @@ def table(head: Sequence[str], body: Iterable[Sequence[object]], *, caption: str
     )
     kind = f' class="{text(kind)}"' if kind else ""
     named = f"<caption>{text(caption)}</caption>" if caption else ""
+    # Focusable, so that a keyboard can scroll it.
     inner = f"<table{kind}>{named}<thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<div class="wide" tabindex="0" role="region" aria-label="{text(caption or head[0])}">{inner}</div>'
 
@@ -80,6 +82,7 @@ def share(score: Any) -> str:
 
 def percent(value: float | None) -> str:
     """A share in percent, with one digit."""
+    # NaN is null in results.json, and arrives here as None.
     return "–" if value is None else f"{value:.1%}"
 
 

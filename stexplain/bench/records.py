@@ -38,7 +38,8 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._inside: list[float] = []
+        # The seconds of finished parts, one entry per level of nesting.
+        self._part_seconds: list[float] = []
 
     def __contains__(self, name: str) -> bool:
         return self._record(name).is_file()
@@ -56,20 +57,21 @@ class Records:
         else:
             log.info("%s begins", name)
             started = time.perf_counter()
-            self._inside.append(0.0)
+            self._part_seconds.append(0.0)
             try:
                 result = work()
             finally:
-                parts = self._inside.pop()
-            whole = time.perf_counter() - started
-            if self._inside:
-                self._inside[-1] += whole
+                # Also where the work raises, so that levels stay paired.
+                in_parts = self._part_seconds.pop()
+            elapsed = time.perf_counter() - started
+            if self._part_seconds:
+                self._part_seconds[-1] += elapsed
             # The time of parts is in their own records: all times add up to that of the experiment.
-            write_json(self._record(name), {"seconds": round(whole - parts, 3), "result": result})
-            log.info("%s ended after %.1f s", name, whole)
+            write_json(self._record(name), {"seconds": round(elapsed - in_parts, 3), "result": result})
+            log.info("%s ended after %.1f s", name, elapsed)
         # Read back also where it was just computed, so that a resumed run sees the very same values.
-        kept: dict[str, Any] = read_json(self._record(name))["result"]
-        return kept
+        recorded: dict[str, Any] = read_json(self._record(name))["result"]
+        return recorded
 
     def seconds(self) -> dict[str, float]:
         """How long each finished stage took, in seconds, in the order in which they ended."""
@@ -112,8 +114,10 @@ def _locked(folder: Path) -> Iterator[None]:
             try:
                 yield
             finally:
+                # While it is still held; afterwards it may be another process's.
                 (folder / _LOCK).unlink(missing_ok=True)
     except InputError as error:
+        # Errors of the work itself go through here as well, and keep their own message.
         if isinstance(error.__context__, BlockingIOError):
             raise InputError(
                 f"{folder} is in use: another process runs an experiment in it. Wait until it ends, or give another "
@@ -150,6 +154,7 @@ def _logged(folder: Path) -> Iterator[None]:
     handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = package.level
+    # The package's logger belongs to the caller too: level and handlers are put back at the end.
     package.addHandler(handler)
     package.setLevel(min(level or logging.INFO, logging.INFO))
     try:

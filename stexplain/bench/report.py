@@ -42,11 +42,11 @@ def write_report(run_folder: Path | str) -> Path:
     sections = [("summary", "Summary", _summary(results, runs, stages))]
     for stage in stages:
         # An experiment may hold runs of both tasks; a stage shows those that it was computed on.
-        having = [run for run in runs if stage.name in run.stages]
+        runs_with_stage = [run for run in runs if stage.name in run.stages]
         drawn = "".join(
             figure_html(folder, figure) for figure in results.get("figures") or [] if figure.get("stage") == stage.name
         )
-        parts = [stage.section(having) if having else "", drawn]
+        parts = [stage.section(runs_with_stage) if runs_with_stage else "", drawn]
         title = stage.title.format(node=results.get("node") or "node")
         sections.append((stage.name, title, "".join(reversed(parts) if stage.figures_first else parts)))
     sections += [
@@ -56,9 +56,12 @@ def write_report(run_folder: Path | str) -> Path:
     ]
     # A section without content is not listed in the contents either.
     shown = [section for section in sections if section[2]]
+    # `Template`, as the page's CSS and JavaScript are full of braces.
     page = Template(files("stexplain.bench").joinpath("page.html").read_text("utf-8")).substitute(
         title=text(results.get("title") or "stexplain report"),
-        lead=text(listed([str(one.get("title") or name) for name, one in (results.get("datasets") or {}).items()])),
+        lead=text(
+            listed([str(dataset.get("title") or name) for name, dataset in (results.get("datasets") or {}).items()])
+        ),
         contents="".join(f'<li><a href="#{key}">{text(title)}</a></li>' for key, title, _ in shown),
         main="".join(
             f'<section id="{key}" aria-labelledby="{key}-h"><h2 id="{key}-h">{text(title)}</h2>{content}</section>'
@@ -103,9 +106,10 @@ def _summary(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seq
     """The question, a card of each stage that has one, the evidence, and its limitations."""
     cards = [Card("Question", _question(results, runs))]
     for stage in stages:
-        having = [run for run in runs if stage.name in run.stages]
-        card = stage.summary(having) if having else None
+        runs_with_stage = [run for run in runs if stage.name in run.stages]
+        card = stage.summary(runs_with_stage) if runs_with_stage else None
         cards += [card] if card else []
+    # Results first, then how far they can be trusted.
     cards.append(Card("Evidence", _evidence(results.get("verdicts") or [], runs), wide=True))
     cards.append(Card("Limitations", items(_caveats(results, runs, stages)), wide=True))
     shown = "".join(
@@ -118,11 +122,11 @@ def _summary(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seq
 def _question(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
     lines = []
     for name, dataset in (results.get("datasets") or {}).items():
-        made = "synthetic " if dataset.get("planted") else ""
-        size = f": {dataset['samples']:,} {made}samples" if dataset.get("samples") else ""
+        synthetic = "synthetic " if dataset.get("planted") else ""
+        size = f": {dataset['samples']:,} {synthetic}samples" if dataset.get("samples") else ""
         if dataset.get("nodes") and dataset.get("frames"):
-            size = f": {dataset['frames']:,} {made}observations at each of {dataset['nodes']:,} sensors"
-        truth = "The ground truth is known." if made else ""
+            size = f": {dataset['frames']:,} {synthetic}observations at each of {dataset['nodes']:,} sensors"
+        truth = "The ground truth is known." if synthetic else ""
         lines.append(paragraph(f"Data: {dataset.get('title') or name}{size}.", truth))
     trained = f"{len(runs)} model{'s were' if len(runs) != 1 else ' was'} trained and explained." if runs else ""
     for run in runs:
@@ -140,6 +144,7 @@ def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults])
         return paragraph("Nothing was measured that could support a claim.")
     labels = {run.name: run.label for run in runs}
     shown = []
+    # A dict keeps the order of the runs, which a set would not.
     for name in dict.fromkeys(verdict.get("run") for verdict in verdicts):
         rows = "".join(_claim(verdict) for verdict in verdicts if verdict.get("run") == name)
         # One run needs no name.
@@ -186,11 +191,11 @@ def _csv_table(path: Path, caption: str) -> str:
         lines = list(csv.reader(file))
     if not lines:
         return paragraph(f"{caption}: {path.name} is empty.")
-    whole = table(lines[0], lines[1:], caption=caption)
+    full_table = table(lines[0], lines[1:], caption=caption)
     # Long tables would bury what follows; they lie beside the page as CSV, too.
     if len(lines) <= 25:
-        return whole
-    return f"<details><summary>{text(caption)}: {len(lines) - 1} rows</summary>{whole}</details>"
+        return full_table
+    return f"<details><summary>{text(caption)}: {len(lines) - 1} rows</summary>{full_table}</details>"
 
 
 def _data(results: Mapping[str, Any]) -> str:
@@ -198,8 +203,9 @@ def _data(results: Mapping[str, Any]) -> str:
     parts = []
     for name, dataset in (results.get("datasets") or {}).items():
         facts = [
-            [words, count(dataset[key]) if isinstance(dataset.get(key), int) else dataset.get(key)]
-            for key, words in (
+            [label, count(dataset[key]) if isinstance(dataset.get(key), int) else dataset.get(key)]
+            # Recordings and series have different properties; those that a dataset lacks are dropped below.
+            for key, label in (
                 ("samples", "samples"),
                 ("nodes", "nodes"),
                 ("edges", "edges"),

@@ -76,6 +76,7 @@ class Run:
     def clips(self, part: str) -> Clips:
         """A part of the protocol's split of recordings, such as ``"test"``, sampled by the recipe."""
         assert isinstance(self.card, DatasetCard)
+        # Not kept, unlike windows: a store is memory-mapped, and opening it is cheap.
         return load_clips(self.card, self.data, f"{self.protocol}/{part}", recipe=self.recipe)
 
     def windows(self, part: str) -> WindowedSeries:
@@ -97,8 +98,10 @@ class Run:
     @cached_property
     def historical_average(self) -> HistoricalAverage:
         """The mean observation of a series' training split, by node and time of day."""
+        # Of the training split alone, as the model's: an average over the test split would know the answer.
         return HistoricalAverage.fit(self.windows("train"))
 
+    # Not a field: a cache takes no part in comparing or copying runs.
     @cached_property
     def _windows(self) -> dict[str, WindowedSeries]:
         return {}

@@ -67,14 +67,15 @@ def bench(
     # All that can be wrong is found here, before the folder is touched.
     loaded = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
     folder = Path(out) if out is not None else Path("runs") / loaded.card.name
-    given = None if data is None else Path(data)
-    chosen = loaded.runs(runs, data=given, recipe=recipe, seed=seed, folder=folder, progress=progress)
+    data_path = None if data is None else Path(data)
+    chosen = loaded.runs(runs, data=data_path, recipe=recipe, seed=seed, folder=folder, progress=progress)
     loaded.check(chosen)
+    # A folder that was begun with another request is refused: no report mixes two experiments.
     requested = {
         "card": loaded.card.name,
         "card_hash": loaded.card.hash,
         "experiment": loaded.declared.model_dump(mode="json"),
-        "data": None if given is None else str(given.resolve()),
+        "data": None if data_path is None else str(data_path.resolve()),
         "recipe": recipe,
         "runs": [run.name for run in chosen],
         "seed": seed,
@@ -110,6 +111,7 @@ def bench(
         results["tables"] = _tables(folder, loaded, results)
         results["seconds"] = records.seconds()
         results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+        # The report is made from the file alone, so that it can be made again without the data.
         write_json(folder / "results.json", results)
         write_report(folder)
     return folder
@@ -148,9 +150,10 @@ def _computed(
         why = f" (added: {experiment.added[stage.name]} needs it)" if stage.name in experiment.added else ""
         before = ", finished before" if name in records else ""
         console.print(f"[{number}/{len(plan)}] {run.name}: {stage.name}{why}{before}", markup=False)
-        before_it = results[run.name]
-        work = partial(stage.compute, run, before_it, partial(_part, records, name))
-        results[run.name] = {**before_it, stage.name: records(name, work)}
+        # A new dict each time: a stage cannot change the results of those before it.
+        earlier = results[run.name]
+        work = partial(stage.compute, run, earlier, partial(_part, records, name))
+        results[run.name] = {**earlier, stage.name: records(name, work)}
     return results
 
 
@@ -182,6 +185,7 @@ def _figures(
 
 
 def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdict]:
+    # Not recorded: verdicts follow from the results at once, and a changed wording needs no new computation.
     return [
         {"run": run.name, "stage": stage.name, "text": text, "verdict": outcome}
         for run in run_results(results)

@@ -26,6 +26,7 @@ class Table(NamedTuple):
 
     title: str
     frame: pd.DataFrame
+    # `float_format` of pandas; results.json keeps all digits.
     digits: str = "%.4f"
 
 
@@ -64,6 +65,7 @@ class RunResults:
     @property
     def stages(self) -> Results:
         """The result of each stage."""
+        # A page is made of unfinished results too: every field may be missing.
         results: Results = self.about.get("stages") or {}
         return results
 
@@ -87,7 +89,7 @@ class RunResults:
 
     @property
     def unit(self) -> str:
-        """Of a series' forecasts."""
+        """The unit of a series' forecasts."""
         return str(self.dataset.get("unit") or "")
 
     def minutes(self, frames: float) -> str:
@@ -128,6 +130,7 @@ class Stage(Generic[AnyOptions]):
         # The file's name is the stage's name: there is no list to keep.
         cls.name = cls.__module__.rpartition(".")[2]
 
+    # A stage keeps nothing but its options: after a resumed run the report is made from JSON and files alone.
     def __init__(self, options: AnyOptions) -> None:
         self.options = options
 

@@ -42,6 +42,7 @@ def print_summary(folder: Path) -> None:
 def _table(table: TextTable) -> Table:
     shown = Table(title=table.title or None, box=None, pad_edge=False, title_justify="left")
     for number, name in enumerate(table.head):
+        # Numbers to the right, so that their digits align; the first column names the row.
         shown.add_column(name, no_wrap=not number, justify="right" if number else "left")
     for row in table.rows:
         shown.add_row(*row)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+# A convention, fixed before any run; see `too_few` for why there is a limit.
 FEWEST = 10
 """Of fewer explained events nothing is supported."""
 Outcome = Literal["supported", "inconclusive", "not supported"]
@@ -26,11 +27,11 @@ def known(score: Any) -> bool:
     return isinstance(score, Mapping) and all(score.get(key) is not None for key in ("value", "low", "high"))
 
 
-def compared(ours: Mapping[str, float], theirs: Mapping[str, float]) -> int:
+def compare_intervals(ours: Mapping[str, float], theirs: Mapping[str, float]) -> int:
     """1 where our interval lies above theirs, -1 where below, 0 where they overlap.
 
     Example:
-        >>> compared({"low": 0.8, "high": 0.9}, {"low": 0.4, "high": 0.6})
+        >>> compare_intervals({"low": 0.8, "high": 0.9}, {"low": 0.4, "high": 0.6})
         1
     """
     # Stricter than a test of the difference: no overlap at all.

@@ -69,6 +69,7 @@ class DatasetCard(Card):
     url: str
     citation: str
     obtain: str
+    # An import path, as text: reading a card imports no reader and no generator.
     reader: str
     planted: str | None = None
     files: dict[str, str] = Field(default_factory=dict)
@@ -121,4 +122,5 @@ def is_series_card(card: "str | Path") -> bool:
         >>> is_series_card("ntu")
         False
     """
+    # Before validation: which class validates the card depends on the answer.
     return "series" in card_values(card_path("datasets", card))

@@ -37,6 +37,7 @@ class RunPart(Part):
     model: str
     recipe: str | None = None
     epochs: Count | None = None
+    # Not a part: which names there are is known to the stages, which lie above cards.
     published: dict[str, float | str] = Field(default_factory=dict)
 
     @property
@@ -61,6 +62,7 @@ class ExperimentCard(Part):
     node: str = "node"
     recipes: Recipes | None = None
     runs: Annotated[list[RunPart], Field(min_length=1)]
+    # Read by each stage as its own `Options`, once its name is known to be one.
     stages: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
 
 
@@ -81,10 +83,12 @@ def experiment_path(card: "str | Path") -> Path:
     path = home.with_name("experiment.toml")
     if path.is_file():
         return path
-    have = [name for name in card_names("datasets") if card_path("datasets", name).with_name(path.name).is_file()]
+    with_experiment = [
+        name for name in card_names("datasets") if card_path("datasets", name).with_name(path.name).is_file()
+    ]
     raise CardError(
         f"the dataset of {home} has no experiment: {path} is missing. Write one beside its card, or run another's on "
-        f"it: `stexplain bench NAME --card {home.parent.name} --data DIR`, NAME one of {', '.join(have)}."
+        f"it: `stexplain bench NAME --card {home.parent.name} --data DIR`, NAME one of {', '.join(with_experiment)}."
     )
 
 
@@ -99,9 +103,10 @@ def experiment_card(card: "str | Path") -> ExperimentCard:
         ['xsub/stgcn10', 'xview/stgcn10', 'xsub/stgcn7']
     """
     path = experiment_path(card)
-    found = read_toml(path, ExperimentCard)
-    names = [run.title for run in found.runs]
+    experiment = read_toml(path, ExperimentCard)
+    # Names are made of protocol and model where none is given: only the whole list shows a clash.
+    names = [run.title for run in experiment.runs]
     for name in names:
         if names.count(name) > 1:
             raise CardError(f"{path}: got two runs with the name {name!r}; expected a name of its own for each run.")
-    return found
+    return experiment

@@ -50,12 +50,13 @@ def card_path(kind: Literal["datasets", "models"], card: "str | Path") -> Path:
     path = known.get(str(card)) if isinstance(card, str) else None
     if path is not None:
         return path
-    given = Path(card).expanduser()
-    path = given / "card.toml" if given.is_dir() else given
+    # In a call from Python no shell has expanded "~".
+    location = Path(card).expanduser()
+    path = location / "card.toml" if location.is_dir() else location
     if path.is_file():
         return path
-    if given.is_dir():
-        raise CardError(f"the folder {given} holds no card.toml. See the bundled cards for its fields.")
+    if location.is_dir():
+        raise CardError(f"the folder {location} holds no card.toml. See the bundled cards for its fields.")
     raise CardError(
         f"there is no {kind[:-1]} card {str(card)!r}. {suggest(str(card), known)} "
         "Or give the path of a card's file or folder."
@@ -110,10 +111,10 @@ def card_values(path: Path) -> dict[str, Any]:
 def _roots() -> list[Path]:
     """Folders that hold `datasets/` and `models/`: the user's, then the checkout's, then the wheel's."""
     package = Path(__file__).resolve().parents[1]
-    own = [Path(part).expanduser() for part in os.environ.get("STEXPLAIN_CARDS", "").split(os.pathsep) if part]
+    user_folders = [Path(part).expanduser() for part in os.environ.get("STEXPLAIN_CARDS", "").split(os.pathsep) if part]
     # The checkout wins over a copy in the wheel, which would be stale while the checkout is edited.
     checkout = [package.parent] if (package.parent / "pyproject.toml").is_file() else []
-    return [*own, *checkout, package / "_cards"]
+    return [*user_folders, *checkout, package / "_cards"]
 
 
 def _paths_by_name(kind: str) -> dict[str, Path]:

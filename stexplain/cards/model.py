@@ -63,6 +63,7 @@ class Recipe(Part):
     milestones: list[Count] = Field(default_factory=list)
     decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     clip_norm: Positive | None = None
+    # With "last" and no patience, the clips of the validation split are trained on, too.
     select: Literal["last", "best"] = "last"
     patience: Count | None = None
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
@@ -95,7 +96,7 @@ class ModelCard(Card):
     title: str
     summary: str
     citation: str
-    architecture: str
+    architecture: str  # an import path: the class may be a user's own
     hyperparameters: dict[str, Any]  # checked against the architecture's signature when a model is built
     recipes: dict[str, Recipe]
 

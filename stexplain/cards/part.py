@@ -17,6 +17,7 @@ class Card(Part):
     """The base of every card: a `name`, and the file that it was read from."""
 
     name: str
+    # Private, so that it is no field of the TOML file.
     _path: Path = PrivateAttr()
 
     @property
@@ -27,4 +28,5 @@ class Card(Part):
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the card's file; stored with every result."""
+        # Of the bytes: a changed comment counts too, but no two files with one hash differ.
         return hashlib.sha256(self._path.read_bytes()).hexdigest()

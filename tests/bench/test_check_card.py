@@ -108,7 +108,7 @@ def test_a_card_without_fault(tmp_path):
         ('"knee"], [', '"knee"], ["knee", "hip"], [', "got 'hip' - 'knee' more than once"),
         ("id = 2", "id = 1", "classes: got the id 1 2 times"),
         ('"sit"', '"walk"', "classes: got the name 'walk' 2 times"),
-        ("id = 2", "id = 2\ninstances = 2", "classes: 'sit' has 2 instances; axes.instances is 1"),
+        ("id = 2", "id = 2\ninstances = 2", "classes: got 2 instances for 'sit'; expected at most axes.instances, 1"),
         ("values = [4]", "values = [3, 4]", "protocols.halves: train and test both have the subject 3"),
         ("values = [3]", "values = [5]", "protocols.halves: validation has the subject 5, which train lacks"),
         ("values = [3]", "values = [1, 2, 3]", "leaves nothing to train on"),

@@ -10,7 +10,7 @@ import stexplain as stx
 from stexplain.bench import figures as figures_module
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import samples as samples_module
-from stexplain.bench.shared.compared import compared, compared_methods, score_method
+from stexplain.bench.shared.compared import compare_scores, compared_methods, score_method
 from stexplain.bench.stages import comparison as comparison_module
 from stexplain.bench.summary import print_summary
 from stexplain.cards import dataset_card
@@ -133,7 +133,7 @@ def test_the_summary_on_the_terminal_names_every_method(finished, capsys):
 def test_a_run_resumes_from_its_last_method(home, finished, monkeypatch, tmp_path):
     folder, store = home
     done = []
-    monkeypatch.setattr(comparison_module.MethodComparison, "figures", lambda *_: None)  # drawn above, and slow
+    monkeypatch.setattr(comparison_module.ComparisonStage, "figures", lambda *_: None)  # drawn above, and slow
 
     def killed(run, found, method, indices, options):
         if len(done) == 2:
@@ -162,7 +162,7 @@ def test_a_method_without_its_library_is_excluded_and_reported():
     one = {"seconds": 0.1, "higher_is_better": {"auroc, positions": True, "gini": True}, "scores": scores}
     other = {**one, "scores": {name: [0.1, 0.2, 0.3] for name in scores}}
     scored = {"STGGradCAM": one, "Occlusion": {"excluded": "pip install captum"}, "Random": other}
-    found = compared([4, 5, 6], scored, ["Motion", "Random"], seed=0)
+    found = compare_scores([4, 5, 6], scored, ["Motion", "Random"], seed=0)
     assert found["methods"] == ["STGGradCAM", "Random"]
     assert found["excluded"] == {"Occlusion": "pip install captum"}
     assert {row["against"] for row in found["tests"]} == {"Random"}
@@ -170,7 +170,9 @@ def test_a_method_without_its_library_is_excluded_and_reported():
     assert means["gini", "STGGradCAM"]["excluded"] == 1
     assert means["auroc, positions", "STGGradCAM"]["value"] == pytest.approx(0.8)
     with pytest.raises(InputError, match="no method could be compared: pip install captum"):
-        compared([4, 5, 6], {"Occlusion": {"excluded": "pip install captum"}, "Random": other}, ["Random"], seed=0)
+        compare_scores(
+            [4, 5, 6], {"Occlusion": {"excluded": "pip install captum"}, "Random": other}, ["Random"], seed=0
+        )
 
 
 def test_the_bundled_experiment_compares_every_method_there_is():

@@ -92,7 +92,7 @@ def test_without_a_planted_event_a_fall_must_be_given(tmp_path, monkeypatch):
     path = folder / "experiment.toml"
     path.write_text(path.read_text().replace("fall = 15.0\n", ""))
     found = load_experiment(folder)
-    with pytest.raises(CardError, match=r"stages\.events\.fall: is missing"):
+    with pytest.raises(CardError, match=r"stages\.events\.fall: got none; expected a number"):
         found.check(found.runs(data=tmp_path))
     found.check(found.runs())
 

@@ -30,7 +30,7 @@ EVENT = {
 
 def stages(**changes):
     """Results of the stages of a run."""
-    found = {
+    results = {
         "train": {"parameters": 12345, "train": 2800, "validation": 400, "selected_epoch": 3},
         "forecast_error": {
             "test": 800, "horizons": [1, 3], "resampled": "days",
@@ -77,7 +77,7 @@ def stages(**changes):
         },
         "forecast_masking": {"masking": {}, "nodes": 3},
     }  # fmt: skip
-    return {**found, **changes}
+    return {**results, **changes}
 
 
 DATASET = {
@@ -186,8 +186,8 @@ def test_a_change_no_larger_than_that_of_motion_is_inconclusive(motion, verdict,
         name: {"deletion": {"explained": score(value), "random": score(2.0), "gain": score(value - 2.0)}}
         for name, value in (("IntegratedGradients", 5.0), ("Motion", motion))
     }
-    ((text, found),) = judged(DeletionStage, a_run(deletion={"deletion": deletion})).items()
-    assert found == verdict
+    ((text, outcome),) = judged(DeletionStage, a_run(deletion={"deletion": deletion})).items()
+    assert outcome == verdict
     assert text.endswith(says)
 
 
@@ -216,8 +216,8 @@ def masked(highlighted, random=2.0):
 )
 def test_what_masking_sensors_costs_the_forecast(errors, verdict, says):
     masking = {"masking": {name: masked(value) for name, value in errors.items()}, "nodes": 3}
-    ((text, found),) = judged(ForecastMaskingStage, a_run(forecast_masking=masking)).items()
-    assert found == verdict
+    ((text, outcome),) = judged(ForecastMaskingStage, a_run(forecast_masking=masking)).items()
+    assert outcome == verdict
     assert says in text
 
 
@@ -252,16 +252,16 @@ def test_of_a_handful_of_events_nothing_is_supported():
 )
 def test_a_model_that_does_not_beat_persistence(differences, verdict, says):
     error = {**stages()["forecast_error"], "differences": {"persistence": differences}}
-    ((text, found),) = judged(ForecastErrorStage, a_run(forecast_error=error), horizons=[3]).items()
-    assert found == verdict
+    ((text, outcome),) = judged(ForecastErrorStage, a_run(forecast_error=error), horizons=[3]).items()
+    assert outcome == verdict
     assert says in text
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.3, "supported"), (0.0, "not supported"), (-0.3, "not supported")])
 def test_whether_the_graph_is_used_tells_whether_neighbours_may_be_trusted(value, verdict):
     ablation = {"differences": {NAME: {"6": score(value)}}}
-    ((text, found),) = judged(GraphAblationStage, a_run(graph_ablation=ablation)).items()
-    assert found == verdict
+    ((text, outcome),) = judged(GraphAblationStage, a_run(graph_ablation=ablation)).items()
+    assert outcome == verdict
     assert ("has little weight" in text) is (verdict != "supported")
 
 

@@ -83,15 +83,17 @@ def score_method(
     except InputError as error:
         return {"excluded": str(error)}
     # Outside of the `except`: what goes wrong from here on is an error, and no reason to exclude the method.
-    one = make_explainer(run, model, method, samples[0], options)
+    shared_explainer = make_explainer(run, model, method, samples[0], options)
     seconds = 0.0
     scores: dict[str, list[float]] = {}
     better: dict[str, bool] = {}
     for part in samples:
         # A baseline of the windows' own shape belongs to one batch.
-        each = one if part.historical_average is None else make_explainer(run, model, method, part, options)
+        explainer_of_part = (
+            shared_explainer if part.historical_average is None else make_explainer(run, model, method, part, options)
+        )
         comparison = compare(
-            {method: each},
+            {method: explainer_of_part},
             sample_metrics(run, model, part, options),
             part.batch,
             target=part.target,
@@ -108,17 +110,17 @@ def score_method(
 
 def make_explainer(run: Run, model: nn.Module, method: str, samples: Samples, options: Options) -> ExplainerLike:
     """A method with its options."""
-    given = dict(options.options.get(method, {}))
-    if given.get("groups") == "graph":
+    method_options = dict(options.options.get(method, {}))
+    if method_options.get("groups") == "graph":
         graph = run.dataset("test").graph
-        given["groups"] = {} if graph is None else dict(graph.groups)
-    if given.get("baseline") == HISTORICAL_AVERAGE:
-        given["baseline"] = _historical_average(samples)
+        method_options["groups"] = {} if graph is None else dict(graph.groups)
+    if method_options.get("baseline") == HISTORICAL_AVERAGE:
+        method_options["baseline"] = _historical_average(samples)
     # The experiment's seed, where the method draws anything and its options fix none.
     if takes(method, "seed"):
-        given.setdefault("seed", run.seed)
-    made = explainer(method, model, **given)
-    return AbsoluteAttribution(made) if method in options.absolute else made
+        method_options.setdefault("seed", run.seed)
+    built = explainer(method, model, **method_options)
+    return AbsoluteAttribution(built) if method in options.absolute else built
 
 
 def sample_metrics(run: Run, model: nn.Module, samples: Samples, options: Options) -> list[SampleMetric]:
@@ -133,24 +135,24 @@ def sample_metrics(run: Run, model: nn.Module, samples: Samples, options: Option
     return [*metrics, complexity_score("gini")]
 
 
-def compared(
+def compare_scores(
     indices: Sequence[int], scored: Mapping[str, Mapping[str, Any]], baselines: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """The table and the tests against each baseline explainer, from the scores of the methods."""
-    present = {method: comparison for method, comparison in scored.items() if "scores" in comparison}
-    excluded = {method: comparison["excluded"] for method, comparison in scored.items() if "excluded" in comparison}
+    present = {method: scores for method, scores in scored.items() if "scores" in scores}
+    excluded = {method: scores["excluded"] for method, scores in scored.items() if "excluded" in scores}
     # The baseline explainers alone are no comparison.
     if not any(name not in baselines for name in present):
         raise InputError(f"no method could be compared: {'; '.join(excluded.values())}")
     first = next(iter(present.values()))
     comparison = Comparison(
         {
-            metric: {method: np.array(one["scores"][metric], np.float64) for method, one in present.items()}
+            metric: {method: np.array(scores["scores"][metric], np.float64) for method, scores in present.items()}
             for metric in first["scores"]
         },
         first["higher_is_better"],
         tuple(map(str, indices)),
-        {method: float(one["seconds"]) for method, one in present.items()},
+        {method: float(scores["seconds"]) for method, scores in present.items()},
         seed=seed,
     )
     # Methods against each other would be many more tests, and a harsher correction.
@@ -171,5 +173,7 @@ def compared(
 
 def _historical_average(samples: Samples) -> Tensor:
     if samples.historical_average is None:
-        raise InputError(f"the baseline {HISTORICAL_AVERAGE!r} is for series; got recordings. Use 'mean'.")
+        raise InputError(
+            f"baseline: got {HISTORICAL_AVERAGE!r} for recordings; expected it for series only. Use 'mean'."
+        )
     return samples.historical_average

@@ -30,6 +30,7 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
     test, average, part = run.windows("test"), run.historical_average, run.card.series
     channel = test.target_channel
     batch = test.batch([int(event["window"])])
+    # Read back, not explained again: the figure shows the very map that was scored.
     e = Explanation.load(run.folder / explanation_file(event["method"]))[int(event["row"])]
     node = e.node_names.index(event["target"])
     # Missing observations are gaps in the line, and not the zeros that stand for them in the batch.
@@ -45,6 +46,7 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
         forecasts[f"{run.model_card.title}, {variant.replace('_', ' ')}"] = forecaster_of(run.model(variant))(batch)[
             0, :, node
         ]
+    # Persistence is a constant over the horizon.
     forecasts["last observation"] = np.full(test.horizon, last_observation(batch, average, channel)[0, node])
     forecasts["historical average"] = average.in_horizon(batch, channel)[0, :, node]
     figures.add(
@@ -66,6 +68,7 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
         event_truth = test.events_batch([int(event["event"])]).truth
         truth = None if event_truth is None else event_truth[0, 0].numpy()
         if truth is not None:
+            # A node is marked where any of its frames is part of the cause.
             marked["ground truth"] = [e.node_names[index] for index in np.flatnonzero(truth.any(0))]
     figures.add(
         f"{name}-network",

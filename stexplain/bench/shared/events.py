@@ -1,8 +1,7 @@
 """The events of a run that are explained: their windows, targets and explanations, as the stage `events` wrote them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import replace as replaced
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -83,13 +82,15 @@ def explanations(
         steps: points of integrated gradients.
     """
     batch = events.batch
-    usual = average.in_window(batch)
+    averages = average.in_window(batch)  # [B, 1, T, N, C]
+    # The order counts: figures and summary show the first method.
     explainers: dict[str, Explainer] = {}
     # captum is an optional dependency; the other methods do without.
     if find_spec("captum") is not None:
         from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 
-        explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=usual, steps=steps)
+        explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=averages, steps=steps)
+    # With its sign, summed over channels; the default takes the magnitude.
     explainers[GRADIENT_CHANGE] = InputGradient(model, reduce="sum")
     explainers["InputGradient"] = InputGradient(model)
     explainers["STGGradCAM"] = STGGradCAM(model)
@@ -97,13 +98,14 @@ def explanations(
     explainers["Random"] = Random(model, seed=seed)
     by_method = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
     # The sum over channels is the observation's difference: the historical average of a calendar channel is its value.
-    change = (batch.x - usual).sum(-1).numpy() * batch.observed.numpy()
+    change = (batch.x - averages).sum(-1).numpy() * batch.observed.numpy()
+    # Explanations are immutable: the map is replaced in a copy, with the gradient's targets and ids.
     gradient = by_method[GRADIENT_CHANGE]
-    by_method[GRADIENT_CHANGE] = replaced(gradient, values=gradient.values * change, method="gradient x change")
+    by_method[GRADIENT_CHANGE] = replace(gradient, values=gradient.values * change, method="gradient x change")
     return by_method
 
 
-def saved(run: Run, methods: list[str]) -> dict[str, Explanation]:
+def saved_explanations(run: Run, methods: list[str]) -> dict[str, Explanation]:
     """The explanations that the stage `events` wrote."""
     return {name: Explanation.load(run.folder / explanation_file(name)) for name in methods}
 

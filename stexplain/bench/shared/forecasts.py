@@ -25,6 +25,7 @@ def forecaster_of(model: nn.Module) -> Forecaster:
 
     def forecast(batch: WindowBatch) -> NDArray[np.float64]:
         with frozen_eval(model), torch.no_grad():
+            # Double precision from here on, as the differences taken later are small.
             return call(model, batch).numpy().astype(np.float64)
 
     return forecast

@@ -27,6 +27,7 @@ def scores_table(scores: Scores) -> pd.DataFrame:
     """The scores as rows of ``method, over, measure, value, low, high``."""
     return pd.DataFrame(
         [
+            # `score` adds value, low and high.
             {"method": method, "over": over, "measure": measure, **score}
             for method, by_axis in scores.items()
             for over, measures in by_axis.items()

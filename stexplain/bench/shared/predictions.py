@@ -18,5 +18,6 @@ def save_predictions(run: Run, evaluation: Evaluation) -> None:
 
 def load_predictions(run: Run) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The logits of all test samples, ``[n, K]``, and which were classified correctly, ``[n]``."""
+    # No pickle: a run folder of unknown origin must not run code.
     with np.load(run.folder / FILE, allow_pickle=False) as arrays:
         return arrays["logits"], arrays["correct"]

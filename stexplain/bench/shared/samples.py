@@ -49,11 +49,13 @@ def draw(run: Run, results: Results, count: int) -> dict[str, Any]:
         chosen = np.linspace(0, events - 1, min(count, events)).round().astype(np.int64)
         return {"indices": chosen.tolist(), "samples": len(chosen)}
     _, correct = load_predictions(run)
-    right = np.flatnonzero(correct)
-    if not len(right):
+    candidates = np.flatnonzero(correct)
+    if not len(candidates):
         raise InputError(f"the model of the run {run.name!r} classifies no test clip correctly. Train it for longer.")
     # A wrong prediction has no reason in the ground truth of the sample's class.
-    drawn = np.random.default_rng(run.seed).permutation(right)[:count]
+    # A permutation cut short: a larger count keeps the samples of a smaller one.
+    drawn = np.random.default_rng(run.seed).permutation(candidates)[:count]
+    # Sorted: batches and tables then follow the test split, whatever was drawn first.
     return {"indices": sorted(drawn.tolist()), "samples": len(drawn)}
 
 
@@ -75,6 +77,7 @@ def load(run: Run, results: Results, indices: Sequence[int], *, size: int | None
     samples = []
     for part in parts:
         events = events_of(run, [explained[index] for index in part])
+        # Slowdowns: what lowers the forecast must count as important, so its sign is turned.
         targets = PerSample([Decrease(node, step) for node, step in zip(events.nodes, events.horizon, strict=True)])
         samples.append(Samples(events.batch, targets, run.historical_average.in_window(events.batch)))
     return samples

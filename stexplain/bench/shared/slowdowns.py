@@ -71,7 +71,7 @@ def planted_slowdowns(
     for start in range(0, len(events), BATCH):
         part = events.iloc[start : start + BATCH]
         batch = test.batch(part["window"].to_numpy())
-        forecasts, usual = forecaster(batch), average.in_horizon(batch, test.target_channel)
+        forecasts, averages = forecaster(batch), average.in_horizon(batch, test.target_channel)
         last = last_observation(batch, average, test.target_channel)
         for row, (number, event) in enumerate(part.iterrows()):
             node, step = nodes[str(event["target"])], int(event["horizon"]) - 1
@@ -82,15 +82,17 @@ def planted_slowdowns(
                     "node": node,
                     "horizon": step + 1,
                     "last_observation": float(last[row, node]),
+                    # Zero stands for a missing observation in the batch, and would pass for a slowdown.
                     "observed": float(batch.y[row, step, node]) if batch.y_observed[row, step, node] else np.nan,
                     "forecast": float(forecasts[row, step, node]),
-                    "historical_average": float(usual[row, step, node]),
+                    "historical_average": float(averages[row, step, node]),
                 }
             )
     table = pd.DataFrame(rows, columns=["event", *COLUMNS])
     # The smaller of both falls: what was both observed and forecast.
     table["fall"] = table["historical_average"] - np.maximum(table["observed"], table["forecast"])
     below = table["historical_average"] - table["observed"]
+    # Noise may lift an observation above the average; its share would have the wrong sign. NaN compares as false.
     hit = (below > 0) & (table["historical_average"] - table["forecast"] >= options.forecast_share * below)
     matching = table[hit]
     rule = (
@@ -118,7 +120,7 @@ def observed_slowdowns(
         InputError: where the options have no `fall`.
     """
     if options.fall is None:
-        raise InputError("fall is missing; without planted events, give it in the unit of the series.")
+        raise InputError("fall: got none; expected a number, in the unit of the series, where no events are planted.")
     step, tables = options.horizon - 1, []
     # Three steps around the horizon; the first has none before it.
     around = slice(max(step - 1, 0), step + 2)
@@ -128,13 +130,16 @@ def observed_slowdowns(
         present = x_observed.all(1) & y_observed.all(1)
         before, after = np.median(x, axis=1), np.median(y, axis=1)
         window, node = np.nonzero(present & (before - after >= options.fall))
+        # Without a fall the model need not be called.
         if not len(window):
             continue
-        forecasts, usual = forecaster(batch)[:, step], average.in_horizon(batch, test.target_channel)[:, step]
+        forecasts, averages = forecaster(batch)[:, step], average.in_horizon(batch, test.target_channel)[:, step]
         # Index in the split, from the index in the batch.
         numbers = [number * BATCH + window, node, np.full(len(window), options.horizon)]
-        values = [each[window, node] for each in (before, after, forecasts, usual)]
+        # In the order of COLUMNS: a value per event, from arrays [B, N].
+        values = [levels[window, node] for levels in (before, after, forecasts, averages)]
         tables.append(np.column_stack([*numbers, *values, values[0] - np.maximum(values[1], values[2])]))
+    # The empty block keeps the columns where no window has a fall.
     table = pd.DataFrame(np.concatenate([np.zeros((0, len(COLUMNS))), *tables]), columns=list(COLUMNS))
     table = table.astype({"window": np.int64, "node": np.int64, "horizon": np.int64})
     distinct = _distinct(test, table)
@@ -156,6 +161,7 @@ def _distinct(test: WindowedSeries, table: pd.DataFrame) -> pd.DataFrame:
     apart = test.window + test.horizon
     taken: dict[int, list[int]] = {}
     chosen = []
+    # Greedy: the greatest fall first, then all that do not overlap a taken one. Stable, so that ties keep their order.
     order = (table["last_observation"] - table["observed"]).sort_values(ascending=False, kind="stable").index
     nodes, starts = table["node"].to_numpy(), test.starts[table["window"].to_numpy()]
     for index in order.tolist():
@@ -163,6 +169,7 @@ def _distinct(test: WindowedSeries, table: pd.DataFrame) -> pd.DataFrame:
         if all(abs(start - other) >= apart for other in taken.get(node, ())):
             taken.setdefault(node, []).append(start)
             chosen.append(index)
+    # Back in the order of time.
     return table.loc[sorted(chosen)].reset_index(drop=True)
 
 
@@ -174,10 +181,10 @@ def _spread(table: pd.DataFrame, count: int) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def named(table: pd.DataFrame, test: WindowedSeries) -> pd.DataFrame:
+def with_names(table: pd.DataFrame, test: WindowedSeries) -> pd.DataFrame:
     """The slowdowns with names and times in the place of indices."""
     names: Sequence[str] = test.graph.nodes if test.graph else [str(index) for index in range(test.nodes)]
     start = ["" if test.time is None else str(test.time_of(window)) for window in table["window"]]
-    with_names = table.assign(target=[names[index] for index in table["node"]], start=start)
+    labelled = table.assign(target=[names[index] for index in table["node"]], start=start)
     columns = ["target", "start", "window", "horizon", "last_observation", "observed", "forecast", "historical_average"]
-    return with_names[[*columns, *(["event"] if "event" in table else [])]]
+    return labelled[[*columns, *(["event"] if "event" in table else [])]]

@@ -59,6 +59,7 @@ def train(run: Run, folder: Path, *, message_passing: bool = True) -> Mapping[st
     )
     with atomic_write(folder / HISTORY) as temporary:
         history.to_frame().to_csv(temporary, index=False)
+    # Last: other stages take a saved model as the sign that training is complete.
     save_model(folder, model, card=run.model_card, recipe=run.recipe_name, seed=run.seed)
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

@@ -29,6 +29,7 @@ class AccuracyStage(Stage[NoOptions]):
         """Top-1 and top-5 accuracy, with the sizes that they are over."""
         clips = run.clips("test")
         evaluation = evaluate(run.model(), clips)
+        # Other stages choose their samples by what is predicted.
         save_predictions(run, evaluation)
         # A store may hold recordings of a few classes only: the others would be empty rows and columns.
         present = sorted({*evaluation.labels.tolist(), *evaluation.predicted.tolist()})
@@ -47,6 +48,7 @@ class AccuracyStage(Stage[NoOptions]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The confusion matrix."""
+        # From its file: a resumed run need not evaluate the model again.
         matrix = pd.read_csv(run.folder / CONFUSION, index_col=0)
         figures.add(
             "",
@@ -66,10 +68,12 @@ class AccuracyStage(Stage[NoOptions]):
             row = [run.label, share(result["accuracy"]), share(result["top5"]), _chance(result), count(result["test"])]
             body.append([*row, *([percent(run.published.get("accuracy"))] if published else [])])
         notes = [str(run.published["note"]) for run in runs if run.published.get("note")]
-        words = paragraph("Intervals are Wilson score intervals. Chance level is that of guessing among the classes.")
+        note_on_intervals = paragraph(
+            "Intervals are Wilson score intervals. Chance level is that of guessing among the classes."
+        )
         return (
             table([*head, *(["paper"] if published else [])], body, caption="Accuracy on the test split")
-            + words
+            + note_on_intervals
             + "".join(paragraph(note) for note in notes)
         )
 
@@ -80,6 +84,7 @@ class AccuracyStage(Stage[NoOptions]):
             result = run.stages[self.name]
             accuracy = result["accuracy"]
             line = f"{run.label}: {percent(accuracy['value'])} of {count(result['test'])} test samples"
+            # Results made by hand may lack the interval.
             if accuracy.get("low") is not None and accuracy.get("high") is not None:
                 line += f" (95% interval {percent(accuracy['low'])} to {percent(accuracy['high'])})"
             lines.append(f"{line}; chance level {_chance(result)}.")

@@ -73,11 +73,12 @@ class ClassImportanceStage(Stage[Options]):
         """Explains the predicted class of every test sample, and averages by class over the correct ones."""
         model, clips = run.model(), run.clips("test")
         explain, parity = STGGradCAM(model), STGGradCAM(model, parity="das2022")
+        # The same seed gives both the same resamples, so that their intervals can be compared.
         ours = ClassImportance(clips.classes, clips.graph.nodes, seed=run.seed)
         theirs = ClassImportance(clips.classes, clips.graph.nodes, seed=run.seed, parity="das2022")
         saved: list[Explanation] = []
         padding: list[float] = []
-        batches = -(-len(clips) // BATCH)
+        batches = -(-len(clips) // BATCH)  # rounded up
         for index, batch in enumerate(tracked(clips.batches(BATCH), batches, f"explaining {run.name}", run.progress)):
             label = batch.label.numpy()
             # The predicted class is explained, also where it is wrong: `ClassImportance` keeps the correct ones.
@@ -119,6 +120,7 @@ class ClassImportanceStage(Stage[Options]):
         # A class without a correctly classified sample has no importance, hence an empty row.
         psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).dropna(how="all")
         names = {entry.id: entry.name for entry in run.card.classes}
+        # The order is given as ids, the CSV has names.
         order = [names[key] for key in self.options.classes] or run.card.class_names
         paper = run.published.get("importance_figure")
         figures.add(
@@ -129,6 +131,7 @@ class ClassImportanceStage(Stage[Options]):
             importance_map(
                 psi,
                 nodes=self.options.nodes or None,
+                # Without classes that have no row: the order is of all classes of the card.
                 classes=[name for name in order if name in psi.index],
                 groups=run.card.graph.groups,
                 title=f"Importance of each node for each class, {run.name}",
@@ -177,6 +180,7 @@ class ClassImportanceStage(Stage[Options]):
         if constant:
             count = f"{constant} classes have" if constant > 1 else "1 class has"
             yield f"{count} the same importance at every {runs[0].node}; contrastivity excludes such classes."
+        # The worst run: one is enough to limit the conclusions.
         padded = max((float(run.stages[self.name].get("padding_share") or 0.0) for run in runs), default=0.0)
         if padded > PADDED:
             yield f"Up to {percent(padded)} of the importance was on padding or absent instances, and was excluded."
@@ -212,6 +216,8 @@ def _rank_correlation(ours: Any, theirs: Any) -> float:
 
 
 def _top_nodes(psi: pd.DataFrame, count: int = 5) -> dict[str, list[list[Any]]]:
+    """Class -> its most important nodes, each with its importance."""
+    # Lists, not tuples: JSON reads back lists, and a resumed run must see the same.
     return {
         str(name): [[node, float(value)] for node, value in row.nlargest(count).items()] for name, row in psi.iterrows()
     }

@@ -14,7 +14,7 @@ from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.compared import (
     HISTORICAL_AVERAGE,
     Options,
-    compared,
+    compare_scores,
     compared_methods,
     make_explainer,
     score_method,
@@ -63,8 +63,8 @@ class ComparisonStage(Stage[Options]):
                     yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
         # Options are used after training only, and a method that refuses them would look as if it could not explain.
         baselines = {"deletion": options.deletion.baseline}
-        for name, given in options.options.items():
-            for option, value in given.items():
+        for name, method_options in options.options.items():
+            for option, value in method_options.items():
                 # A method that wraps another takes the other's options as well.
                 if name in known and takes(name, "model") and not takes(name, option):
                     yield f"options.{name}: there is no option {option!r}."
@@ -93,7 +93,7 @@ class ComparisonStage(Stage[Options]):
             name: parts(name, partial(score_method, run, results, name, drawn["indices"], self.options))
             for name in compared_methods(self.options)
         }
-        return {**drawn, **compared(drawn["indices"], scored, self.options.baselines, run.seed)}
+        return {**drawn, **compare_scores(drawn["indices"], scored, self.options.baselines, run.seed)}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The scores of all methods, and one sample as the best method explains it."""
@@ -122,6 +122,7 @@ class ComparisonStage(Stage[Options]):
         # A baseline explainer may score highest, but shows nothing about the model.
         method = next(name for name in _ranked(result) if name not in self.options.baselines)
         # All in one batch, so that the row of the median is a row of the explanation.
+        # Their batch may be larger than those of `compute`: it goes through one method only.
         samples = load(run, results, result["indices"], size=len(result["indices"]))[0]
         e = make_explainer(run, run.model(), method, samples, self.options)(samples.batch, target=samples.target)
         assert samples.batch.truth is not None
@@ -129,8 +130,10 @@ class ComparisonStage(Stage[Options]):
         area = localisation(e.importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
         # A sample that is all ground truth, or none, has no AUROC; such ones are sorted to the end.
         order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
+        # The middle of those that have a score: the upper one where their number is even.
         row = int(order[int((~np.isnan(area)).sum()) // 2])
         truth: NDArray[np.bool_] = samples.batch.truth[row].numpy()
+        # truth is [M, T, N]: its second axis is time, its third the nodes.
         nodes = [str(e.node_names[index]) for index in np.unique(np.nonzero(truth)[2])]
         frames = np.nonzero(truth)[1]
         # A series may come without a graph, and then has nothing to draw on.
@@ -196,8 +199,8 @@ class ComparisonStage(Stage[Options]):
         head = ["method", "against", "metric", "difference", "p", "p corrected", "better"]
         caption = f"{run.name}: paired permutation tests, corrected by {result['correction']}"
         different = sum(row[-1] != "inconclusive" for row in body)
-        words = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
-        return f"<details><summary>{text(words)}</summary>{table(head, body, caption=caption)}</details>"
+        summary = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
+        return f"<details><summary>{text(summary)}</summary>{table(head, body, caption=caption)}</details>"
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does every method localise the ground truth better than each baseline explainer, by its corrected test?"""
@@ -208,12 +211,13 @@ class ComparisonStage(Stage[Options]):
             tests = [row for row in result["tests"] if row["metric"] == JUDGED and row["against"] == other]
             if not tests:
                 continue
+            # `better` names a method only where the corrected test finds a difference.
             better = [row["method"] for row in tests if row["better"] == row["method"]]
             worse = [row["method"] for row in tests if row["better"] == other]
-            words = f"{len(better)} of {len(tests)} methods localise the ground truth better than {other} "
-            words += f"(AUROC over positions {means[other]:.2f}); the best is {best} ({means[best]:.2f})."
-            words += f" Worse than {other}: {', '.join(worse)}." if worse else ""
-            yield words, of_all(better, [row for row in tests if row["method"] not in better])
+            claim = f"{len(better)} of {len(tests)} methods localise the ground truth better than {other} "
+            claim += f"(AUROC over positions {means[other]:.2f}); the best is {best} ({means[best]:.2f})."
+            claim += f" Worse than {other}: {', '.join(worse)}." if worse else ""
+            yield claim, of_all(better, [row for row in tests if row["method"] not in better])
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What a comparison can tell."""
@@ -239,6 +243,7 @@ class ComparisonStage(Stage[Options]):
         tables = {}
         for run in runs:
             for what, words in (("table", "scores of all methods"), ("tests", "tests against baseline explainers")):
+                # A run's name is "protocol/model", and a table's name is a file's.
                 name = f"{run.name.replace('/', '-')}-{'scores' if what == 'table' else what}"
                 tables[name] = Table(f"{run.name}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
         return tables

@@ -8,9 +8,9 @@ import pandas as pd
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
-from stexplain.bench.shared.events import events_of, lowering, saved
+from stexplain.bench.shared.events import events_of, lowering, saved_explanations
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, TextTable
-from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compared, known, of_all, too_few
+from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, of_all, too_few
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.files import atomic_write
 from stexplain.metrics.deletion import KINDS, deletion_curve
@@ -48,7 +48,9 @@ class DeletionStage(Stage[Options]):
         if not events["explained"]:
             return {"deletion": {}}
         chosen, model = events_of(run, events["explained"]), run.model()
-        maps = lowering(saved(run, events["methods"]))
+        # The observations that lowered the forecast go first: a slowdown is explained.
+        maps = lowering(saved_explanations(run, events["methods"]))
+        # Method -> kind of curve -> set -> area with its interval.
         areas: dict[str, dict[str, Any]] = {}
         tables = []
         # A curve takes seconds, which the progress bar counts.
@@ -63,6 +65,7 @@ class DeletionStage(Stage[Options]):
                 steps=self.options.steps,
                 repeats=self.options.repeats,
                 baseline=run.historical_average.in_window(chosen.batch),
+                # The same random orders for every method.
                 seed=run.seed,
             )
             areas.setdefault(name, {})[kind] = {
@@ -123,9 +126,9 @@ class DeletionStage(Stage[Options]):
             return
         by_outcome: dict[bool, list[str]] = {True: [], False: []}
         for name, area in ours.items():
-            words = f"{name} {area['explained']['value']:.2f} against {area['random']['value']:.2f}"
+            means = f"{name} {area['explained']['value']:.2f} against {area['random']['value']:.2f}"
             # Clear where the interval of the gain over random orders does not reach zero.
-            by_outcome[area["gain"]["low"] > 0].append(words)
+            by_outcome[area["gain"]["low"] > 0].append(means)
         judged = of_all(by_outcome[True], by_outcome[False])
         claim = "masking observations in its order changes the forecast more than in a random order"
         details = "; ".join(by_outcome[True] or by_outcome[False])
@@ -134,7 +137,7 @@ class DeletionStage(Stage[Options]):
         text = f"For {whom[judged]}, {claim} (mean change in {run.unit}: {details})."
         motion = areas.get("Motion", {}).get("explained")
         if known(motion):
-            above = [name for name, area in ours.items() if compared(area["explained"], motion) > 0]
+            above = [name for name, area in ours.items() if compare_intervals(area["explained"], motion) > 0]
             names = listed(above) or "none"
             text += f" Larger than by temporal change, which uses no model ({motion['value']:.2f}): {names}."
             # A method that moves the forecast no more than what moves anyway shows nothing of the model.

@@ -6,10 +6,10 @@ from typing import Any
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.events import events_of, lowering, saved
+from stexplain.bench.shared.events import events_of, lowering, saved_explanations
 from stexplain.bench.shared.localised import localised, scores_html, scores_table
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, TextTable
-from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compared, known, outcome, too_few
+from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, outcome, too_few
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
@@ -37,7 +37,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         return {
             "localisation": {
                 name: localised(score(values, batch.truth, batch.observed), run.seed)
-                for name, values in lowering(saved(run, events["methods"])).items()
+                for name, values in lowering(saved_explanations(run, events["methods"])).items()
             }
         }
 
@@ -80,23 +80,25 @@ class EventLocalisationStage(Stage[NoOptions]):
 
 
 def _judged(method: str, scores: Mapping[str, Any]) -> tuple[str, Outcome] | None:
+    # Baseline explainer -> a sign over sensors and one over lags; positions would count both again.
     signs: dict[str, list[int]] = {}
     details = []
     for over, name in OVER.items():
         ours = scores[method].get(over, {}).get("auroc")
         others = {baseline: scores.get(baseline, {}).get(over, {}).get("auroc") for baseline in SERIES_BASELINES}
+        # All or none on an axis: a relation to one baseline explainer alone would read like one to both.
         if not known(ours) or not all(known(theirs) for theirs in others.values()):
             continue
         for baseline, theirs in others.items():
-            signs.setdefault(baseline, []).append(compared(ours, theirs))
+            signs.setdefault(baseline, []).append(compare_intervals(ours, theirs))
         # In the order of the baseline explainers, which the relation names.
         against = listed([f"{theirs['value']:.2f}" for theirs in others.values()])
         details.append(f"over {name} {ours['value']:.2f} against {against}")
     if not signs:
         return None
-    judged = {baseline: outcome(each) for baseline, each in signs.items()}
-    nowhere = [baseline for baseline, each in signs.items() if max(each) <= 0]
-    better = [baseline for baseline, each in judged.items() if each == "supported"]
+    judged = {baseline: outcome(over_axes) for baseline, over_axes in signs.items()}
+    nowhere = [baseline for baseline, over_axes in signs.items() if max(over_axes) <= 0]
+    better = [baseline for baseline, result in judged.items() if result == "supported"]
     in_part = [baseline for baseline in signs if baseline not in better and baseline not in nowhere]
     ways = {"more accurately than": better, "only in part more accurately than": in_part, "no better than": nowhere}
     relation = " and ".join(

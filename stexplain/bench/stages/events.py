@@ -13,7 +13,7 @@ from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.shared.event_figures import add_event
 from stexplain.bench.shared.events import events_of, explanation_file, explanations
 from stexplain.bench.shared.forecasts import Forecaster, forecaster_of
-from stexplain.bench.shared.slowdowns import Chosen, Slowdowns, named, observed_slowdowns, planted_slowdowns
+from stexplain.bench.shared.slowdowns import Chosen, Slowdowns, observed_slowdowns, planted_slowdowns, with_names
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
 from stexplain.cards import Count, SeriesCard
 from stexplain.explainers.explanation import Explanation
@@ -23,7 +23,7 @@ from stexplain.metrics.bootstrap import interval, ratio_interval
 CONTRIBUTIONS = 8
 """Positions that are kept of each event that is drawn."""
 NAMED = 4
-"""Positions named per event in the summary."""
+"""Positions with_names per event in the summary."""
 LISTED = 12
 """Events listed in the report; all are in the table."""
 INCOMPLETE = 0.05
@@ -52,15 +52,16 @@ class EventsStage(Stage[Options]):
     def check(self, run: Run) -> Iterator[str]:
         """Without planted events, falls must be found in the observations."""
         if self.options.fall is None and (run.card.planted is None or run.data is not None):
-            yield f"fall: is missing; the series {run.card.name!r} has no planted events. Give it in the series' unit."
+            yield f"fall: got none; expected a number, as the series {run.card.name!r} has no planted events."
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Chooses and explains the events."""
         model, test = run.model(), run.windows("test")
         chosen = self._chosen(run, forecaster_of(model))
-        table = named(chosen.table, test)
+        table = with_names(chosen.table, test)
         with atomic_write(run.folder / "events.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
+        # A missing observation is NaN here, and null in results.json.
         explained: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]  # columns have names
         counts = {"rule": chosen.rule, "events": chosen.events, "forecast": chosen.forecast}
         # A weak model may forecast no slowdown: the stages that follow then have nothing to explain.
@@ -74,6 +75,7 @@ class EventsStage(Stage[Options]):
             **counts,
             "explained": explained,
             "methods": list(explained_by),
+            # The one method that explains a layer; the others explain the input.
             "layer": explained_by["STGGradCAM"].layer,
             "shown": self._shown(chosen.table["fall"], explained, explained_by),
             "completeness_gap": {
@@ -85,6 +87,7 @@ class EventsStage(Stage[Options]):
             "share_at_other_nodes": {
                 name: _elsewhere(e, events.node, run.seed)
                 for name, e in explained_by.items()
+                # Of the data or of chance alone the share tells nothing.
                 if name not in ("Motion", "Random")
             },
         }
@@ -112,8 +115,10 @@ class EventsStage(Stage[Options]):
             # The most negative first: what lowered the forecast.
             order = np.argsort(values, axis=None, kind="stable")[:CONTRIBUTIONS]
             contributions = [
+                # Lag 0 is the last frame of the window.
                 {"node": e.node_names[node], "lag": len(values) - 1 - frame, "value": float(values[frame, node])}
                 for frame, node in zip(*np.unravel_index(order, values.shape), strict=True)
+                # A position that raised the forecast lowered nothing, even where fewer than asked for are left.
                 if values[frame, node] < 0
             ]
             shown.append({**explained[row], "row": int(row), "method": method, "contributions": contributions})
@@ -141,6 +146,7 @@ class EventsStage(Stage[Options]):
             caption = f"{LISTED} of the {len(body)} explained slowdowns; all are under Tables" if many else ""
             if body:
                 parts.append(table(head, body[:LISTED], caption=caption or f"The {len(body)} explained slowdowns"))
+            # Results without an explained event have no shares.
             shares = [[method, number(score)] for method, score in (result.get("share_at_other_nodes") or {}).items()]
             if shares:
                 parts.append(
@@ -160,8 +166,8 @@ class EventsStage(Stage[Options]):
                 methods.add(str(event["method"]))
                 start = f", window from {event['start']}" if event.get("start") else ""
                 which = [
-                    f"{each['node']}, lag {run.minutes(each['lag'])}: {each['value']:+.1f} {run.unit}"
-                    for each in event["contributions"][:NAMED]
+                    f"{position['node']}, lag {run.minutes(position['lag'])}: {position['value']:+.1f} {run.unit}"
+                    for position in event["contributions"][:NAMED]
                 ]
                 lines.append(
                     f"{event['target']}{start}, {run.minutes(event['horizon'])} ahead: forecast "
@@ -172,8 +178,8 @@ class EventsStage(Stage[Options]):
             return Card(
                 "Explained slowdowns", paragraph("The model forecast no slowdown, so none was explained."), True
             )
-        words = f"Importance by {listed(sorted(methods))}, in the unit of the forecast:"
-        return Card("What lowered the forecasts", paragraph(words) + items(lines), True)
+        intro = f"Importance by {listed(sorted(methods))}, in the unit of the forecast:"
+        return Card("What lowered the forecasts", paragraph(intro) + items(lines), True)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Only what was forecast is explained; maps may be incomplete; the baseline matters."""
@@ -207,10 +213,10 @@ def _one(value: float | None) -> str:
 def _elsewhere(e: Explanation, node: NDArray[np.int64], seed: int) -> dict[str, float]:
     """The share of a map's absolute values at other nodes than that of the forecast, mean over events."""
     size = np.abs(e.values).sum((1, 2))  # [B, N]
-    own = size[np.arange(len(size)), node]
+    at_target = size[np.arange(len(size)), node]
     total = size.sum(1)
     # An empty map has no share.
-    share = np.where(total > 0, 1 - own / np.where(total > 0, total, 1), np.nan)
+    share = np.where(total > 0, 1 - at_target / np.where(total > 0, total, 1), np.nan)
     return interval(share, seed=seed)._asdict()
 
 

@@ -58,6 +58,7 @@ class ExamplesStage(Stage[Options]):
                 continue  # of which the data holds no recordings
             label = clips.classes.index(name)
             candidates = np.flatnonzero(correct & (clips.labels == label))
+            # A weak model may classify no sample of a class correctly.
             if not len(candidates):
                 continue
             # The clearest one: the largest difference between its logit and that of any other class.
@@ -84,5 +85,6 @@ class ExamplesStage(Stage[Options]):
                 f"Sample {example['sample']}, correctly classified as '{example['class']}'. Larger nodes are more "
                 "important. Drag the slider, or click into the curve, to move through time.",
                 skeleton(e, x=x),
+                # On paper: frames side by side in place of the slider.
                 skeleton(e, x=x, interactive=False),
             )

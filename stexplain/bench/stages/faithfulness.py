@@ -12,7 +12,7 @@ from stexplain.bench.run import CLASSIFICATION, Run, Task, tracked
 from stexplain.bench.shared.samples import without_absent_instances
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
 from stexplain.bench.stages.class_importance import IMPORTANCE
-from stexplain.bench.verdicts import Outcome, compared, known, outcome
+from stexplain.bench.verdicts import Outcome, compare_intervals, known, outcome
 from stexplain.cards import Count, Part, Share
 from stexplain.data.baselines import baseline
 from stexplain.errors import InputError
@@ -73,6 +73,7 @@ class FaithfulnessStage(Stage[Options]):
         curves: dict[str, dict[str, Any]] = {}
         for name in options.baselines:
             batches = map(without_absent_instances, clips.batches(BATCH))
+            # A generator each time: the batches of one baseline are used up.
             what = f"masking {run.name} towards {name}"
             curve = masking_curve(
                 model,
@@ -86,7 +87,7 @@ class FaithfulnessStage(Stage[Options]):
             curves[name] = {
                 which: {
                     "masking": curve.masking.tolist(),
-                    "accuracy": [each._asdict() for each in curve.accuracy_interval(which, seed=run.seed)],
+                    "accuracy": [accuracy._asdict() for accuracy in curve.accuracy_interval(which, seed=run.seed)],
                     "beta": curve.faithfulness(which, seed=run.seed)._asdict(),
                 }
                 for which in SETS
@@ -116,13 +117,14 @@ class FaithfulnessStage(Stage[Options]):
             for run in runs
             for name, curves in run.stages[self.name]["faithfulness"].items()
         ]
+        # The set "least" shows whether masking any nodes costs as much.
         head = ["run", "baseline", "β highlighted", "β random nodes", "β least important"]
-        words = paragraph(
+        intro = paragraph(
             "The highlighted nodes are those of highest importance for the predicted class. Each set of nodes moves "
             "towards a baseline, and accuracy is measured again. β sums the loss of accuracy over the masking values "
             "(Eq. 7 of the paper): the larger, the more those nodes matter to the model."
         )
-        return words + table(head, body, caption="Faithfulness β (95% interval)")
+        return intro + table(head, body, caption="Faithfulness β (95% interval)")
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does masking the highlighted nodes cost more accuracy than masking random ones, for every baseline?"""
@@ -134,9 +136,11 @@ class FaithfulnessStage(Stage[Options]):
             if not pairs:
                 continue
             # Where m is small nothing can differ yet, and at the largest all may be at chance: any clear gap counts.
-            gaps = [compared(random, highlighted) for _, highlighted, random in pairs]
+            # Positive where accuracy is lower with the highlighted nodes masked.
+            gaps = [compare_intervals(random, highlighted) for _, highlighted, random in pairs]
             # Gaps both ways contradict each other.
             signs.append(0 if max(gaps) > 0 > min(gaps) else max(gaps, key=abs))
+            # Quoted in the text is the largest gap of the means.
             m, a, b = max(pairs, key=lambda pair: abs(pair[2]["value"] - pair[1]["value"]))
             details.append(f"{name}: {a['value']:.0%} against {b['value']:.0%} at m = {m:g}")
         if not signs:
@@ -191,6 +195,7 @@ class FaithfulnessStage(Stage[Options]):
 
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """Eq. 7 for the highlighted nodes and the first baseline."""
+        # The paper's baseline comes first in the options.
         first = next(iter(run.stages[self.name]["faithfulness"].values()))
         return {"beta": f"{first['highlighted']['beta']['value']:.2f}"}
 

@@ -10,7 +10,7 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.html import items, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.verdicts import Outcome, compared, known, outcome
+from stexplain.bench.verdicts import Outcome, compare_intervals, known, outcome
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.training import ForecastEvaluation, evaluate_forecast, historical_average, persistence
 from stexplain.training.forecast import METRICS
@@ -76,6 +76,7 @@ class ForecastErrorStage(Stage[Options]):
                 [
                     run.model if name == MODEL else name,
                     run.minutes(step),
+                    # Lists count from 0, steps ahead from 1.
                     *(_digits(measures[metric][step - 1]) for metric in METRICS),
                     number((result["differences"].get(name) or {}).get(str(step))),
                 ]
@@ -168,12 +169,15 @@ def errors_beside(
     """Errors of forecasts, and by how much their MAE is above the model's, as plain JSON."""
     return {
         "errors": {
+            # At every step ahead, for the figure; the horizons of the options are those of tables and verdicts.
             name: {metric: getattr(evaluation, metric).tolist() for metric in METRICS}
             for name, evaluation in evaluations.items()
         },
         "differences": {
+            # JSON has texts as keys only; so has a result that was just computed.
             name: {str(step): evaluation.minus(model, horizon=step, seed=seed)._asdict() for step in horizons}
             for name, evaluation in evaluations.items()
+            # Against itself there is no difference to test.
             if evaluation is not model
         },
     }
@@ -199,7 +203,7 @@ def differences_in_words(
     for step, score in (run.stages[stage]["differences"].get(name) or {}).items():
         if known(score):
             # A difference is clear where its interval does not reach zero.
-            signs.append(compared(score, {"low": 0.0, "high": 0.0}))
+            signs.append(compare_intervals(score, {"low": 0.0, "high": 0.0}))
             way = more if score["value"] >= 0 else less
             unsure = "" if signs[-1] else ", the interval includes 0"
             words.append(f"{abs(score['value']):.2f} {run.unit} {way} {run.minutes(int(step))} ahead{unsure}")
@@ -208,6 +212,7 @@ def differences_in_words(
 
 def _errors(results: Results) -> dict[str, Mapping[str, Any]]:
     """The errors of every stage that has some, the model's own first."""
+    # By what it holds, not by its name: any stage may add a forecast to the comparison.
     errors_by_name = {
         name: errors for stage in results.values() for name, errors in (stage.get("errors") or {}).items()
     }

@@ -9,9 +9,9 @@ from pydantic import Field
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
-from stexplain.bench.shared.events import events_of, lowering, saved
+from stexplain.bench.shared.events import events_of, lowering, saved_explanations
 from stexplain.bench.stage import Parts, Results, RunResults, Stage
-from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compared, known, of_all, too_few
+from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, of_all, too_few
 from stexplain.cards import Count, Part, SeriesCard, Share
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
@@ -49,9 +49,10 @@ class ForecastMaskingStage(Stage[Options]):
         if not events["explained"]:
             return {"masking": {}, "nodes": nodes}
         chosen, model = events_of(run, events["explained"]), run.model()
-        batch, usual = chosen.batch, run.historical_average.in_window(chosen.batch)
+        batch, averages = chosen.batch, run.historical_average.in_window(chosen.batch)
         targets = list(zip(chosen.node.tolist(), chosen.horizon, strict=True))
-        maps = lowering(saved(run, events["methods"]))
+        # Of sensors that raised the forecast nothing is left: they are among the least important ones.
+        maps = lowering(saved_explanations(run, events["methods"]))
         curves: dict[str, Any] = {}
         for name, values in tracked(maps.items(), len(maps), f"masking, {run.name}", run.progress):
             importance = values.mean((1, 2))  # [B, N]: sensors are masked as a whole
@@ -60,13 +61,13 @@ class ForecastMaskingStage(Stage[Options]):
                 [
                     forecast_masking_curve(
                         model,
-                        [batch[row : row + 1]],
+                        [batch[row : row + 1]],  # a slice keeps the axis of samples
                         importance[row],
                         nodes=nodes,
                         masking=self.options.values,
                         at=node,
                         horizon=horizon,
-                        baseline=usual[row : row + 1],
+                        baseline=averages[row : row + 1],
                         seed=run.seed,
                     )
                     for row, (node, horizon) in enumerate(targets)
@@ -77,7 +78,7 @@ class ForecastMaskingStage(Stage[Options]):
             curves[name] = {
                 which: {
                     "masking": curve.masking.tolist(),
-                    **{of: [each._asdict() for each in curve.interval(which, of, seed=run.seed)] for of in MEASURES},
+                    **{of: [score._asdict() for score in curve.interval(which, of, seed=run.seed)] for of in MEASURES},
                     "beta": curve.faithfulness(which, seed=run.seed)._asdict(),
                 }
                 for which in SETS
@@ -143,11 +144,13 @@ class ForecastMaskingStage(Stage[Options]):
                 continue
             # At the strongest masking, where the sets differ most.
             ours = error(method, "highlighted")
+            # Random nodes test the ranking, baseline explainers whether the model is needed for it.
             others = [error(method, "random"), *(error(name, "highlighted") for name in baselines)]
             if all(known(score) for score in (ours, *others)):
                 against = listed([f"{score['value']:.2f}" for score in others])
-                larger = all(compared(ours, score) > 0 for score in others)
+                larger = all(compare_intervals(ours, score) > 0 for score in others)
                 by_outcome[larger].append(f"{method} {ours['value']:.2f} against {against}")
+        # Intervals are missing where a single event was explained.
         if not any(by_outcome.values()):
             return
         judged = of_all(by_outcome[True], by_outcome[False])

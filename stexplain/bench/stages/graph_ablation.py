@@ -31,6 +31,7 @@ class GraphAblationStage(Stage[NoOptions]):
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Trains the model without message passing, and compares errors."""
         folder = run.folder / FOLDER
+        # A part of its own: training takes most of the time, and is not repeated where evaluation was stopped.
         trained = parts("train", lambda: train(run, folder, message_passing=False))
         # The model is evaluated again, as differences need the errors of every window.
         test = run.windows("test")
@@ -47,6 +48,7 @@ class GraphAblationStage(Stage[NoOptions]):
         """The errors with and without message passing, and their difference."""
         body = []
         for run in runs:
+            # Both errors stand here, so that the difference can be judged by its size.
             model, ablated = run.stages["forecast_error"]["errors"][MODEL], run.stages[self.name]["errors"][NAME]
             # JSON has no whole numbers as keys: the horizons are texts here.
             for step, difference in run.stages[self.name]["differences"][NAME].items():
@@ -68,6 +70,7 @@ class GraphAblationStage(Stage[NoOptions]):
             return
         weight = "what an explanation says of other sensors has little weight"
         without = f"without message passing, {words}"
+        # No clear gain at any horizon is "not supported": the claim is that the graph is used.
         if min(signs) > 0:
             yield f"{run.model} uses its graph: {without}.", "supported"
         elif max(signs) > 0:

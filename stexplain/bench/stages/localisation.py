@@ -9,13 +9,13 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
 from stexplain.bench.shared.localised import localised, scores_html, scores_table
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
-from stexplain.bench.verdicts import BASELINES, Outcome, compared, known, outcome
+from stexplain.bench.verdicts import BASELINES, Outcome, compare_intervals, known, outcome
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods.baselines import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Predicted
-from stexplain.metrics.localisation import Localisation as Scores
+from stexplain.metrics.localisation import Localisation
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
@@ -23,6 +23,7 @@ BATCH = 32
 """Clips explained at a time."""
 JUDGED = "STGGradCAM"
 """The explainer that verdicts are about."""
+# Without "positions", which would count both again.
 OVER = {"nodes": "nodes", "frames": "frames"}
 
 
@@ -45,7 +46,7 @@ class LocalisationStage(Stage[NoOptions]):
             "Motion": Motion(model),
             "Random": Random(model, seed=run.seed),
         }
-        scores: dict[str, list[Scores]] = {name: [] for name in explainers}
+        scores: dict[str, list[Localisation]] = {name: [] for name in explainers}
         batches = -(-len(clips) // BATCH)
         # Batches go through all explainers at once: the clips are read only once.
         for batch in tracked(clips.batches(BATCH), batches, f"localisation, {run.name}", run.progress):
@@ -54,7 +55,11 @@ class LocalisationStage(Stage[NoOptions]):
                 # A gradient says by its magnitude what matters, a class activation map by what is positive.
                 values = np.abs(e.values) if name == "InputGradient" else e.importance
                 scores[name].append(score(values, batch.truth, batch.valid))
-        return {"localisation": {name: localised(Scores.joined(each), run.seed) for name, each in scores.items()}}
+        return {
+            "localisation": {
+                name: localised(Localisation.joined(by_batch), run.seed) for name, by_batch in scores.items()
+            }
+        }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """All scores with their intervals."""
@@ -81,7 +86,7 @@ class LocalisationStage(Stage[NoOptions]):
             for over, name in OVER.items():
                 ours, theirs = (scores.get(method, {}).get(over, {}).get("auroc") for method in (JUDGED, baseline))
                 if known(ours) and known(theirs):
-                    signs.append(compared(ours, theirs))
+                    signs.append(compare_intervals(ours, theirs))
                     details.append(f"over {name} {ours['value']:.2f} against {theirs['value']:.2f}")
             # Without intervals nothing is judged.
             if not signs:

@@ -26,6 +26,7 @@ class TrainStage(Stage[NoOptions]):
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Sizes of model and splits, and the epoch whose weights are selected."""
+        # Into the run's own folder, where `Run.model` looks for it.
         return train(run, run.folder)
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -64,6 +65,7 @@ def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str
         unit = f". Loss is the mean absolute error in {run.card.series.unit}."
     figures.add(
         name,
+        # A series has no protocol to name.
         f"Training, {title}" + (f", {run.protocol}" if run.protocol else ""),
         f"Recipe {run.recipe_name}: {run.recipe.summary}{unit}",
         history(table, selected_epoch=epoch, title=f"Training, {title}"),
