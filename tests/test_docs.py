@@ -1,3 +1,4 @@
+import ast
 import re
 import sys
 from importlib import import_module
@@ -48,3 +49,24 @@ def test_the_page_on_experiments_lists_the_stages_that_exist():
     assert ".. stages::" in (DOCS / "experiments.md").read_text("utf-8")
     for stage in stage_types().values():
         assert (sys.modules[stage.__module__].__doc__ or "").strip(), f"{stage.name} has no docstring for the table"
+
+
+def names_of_stexplain(code):
+    """Every dotted name below `stx` in some code, such as "metrics.localisation_score"."""
+    for node in ast.walk(ast.parse(code)):
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if parts and isinstance(node, ast.Name) and node.id == "stx":
+            yield ".".join(reversed(parts))
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))])
+def test_every_name_in_an_example_exists(page):
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS.parent / page).read_text("utf-8"), re.S)
+    for name in {name for block in blocks for name in names_of_stexplain(block)}:
+        value = stexplain
+        for part in name.split("."):
+            # A method of a result, such as `stx.viz.skeleton(...).save`, is no name below `stx`.
+            value = getattr(value, part)
