@@ -1,7 +1,8 @@
 """Training beside a busy program: seconds per epoch with idle threads that spin, and with idle threads that sleep.
 
 A thread of OpenMP that waits for the next operation either spins or sleeps (`OMP_WAIT_POLICY` ACTIVE or PASSIVE; unset,
-it spins for some milliseconds first). The command line sets PASSIVE. An epoch of the main job's model (STGCN-10,
+it spins for some milliseconds first). The command line sets PASSIVE and a small `GOMP_SPINCOUNT`, which lets threads
+spin for microseconds before they sleep. An epoch of the main job's model (STGCN-10,
 recipe `quick`, 45 batches of 16 clips, as `stexplain bench ntu` trains on) is timed under each policy, first with the
 machine as it is, then beside a process that keeps one core busy. Each measurement is a process of its own, as the
 policy is read once, when torch is loaded; policies take turns, so that what else the machine does falls on all alike.
@@ -24,8 +25,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-POLICIES = {"default": None, "active": "ACTIVE", "passive": "PASSIVE"}
+from stexplain.cli.openmp import SETTINGS, WAITING
+
+POLICIES: dict[str, dict[str, str]] = {
+    "default": {},
+    "active": {"OMP_WAIT_POLICY": "ACTIVE"},
+    "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "command line": WAITING,
+}
 
 
 def measure(steps: int, epochs: int) -> list[float]:
@@ -77,9 +84,9 @@ def busy_programs(count: int) -> Iterator[None]:
             program.join()
 
 
-def in_own_process(policy: str | None, steps: int, epochs: int) -> list[float]:
+def in_own_process(policy: dict[str, str], steps: int, epochs: int) -> list[float]:
     environment = {name: value for name, value in os.environ.items() if name not in (*SETTINGS, "OMP_NUM_THREADS")}
-    environment |= {"DGLBACKEND": "pytorch"} | ({} if policy is None else {"OMP_WAIT_POLICY": policy})
+    environment |= {"DGLBACKEND": "pytorch"} | policy
     command = [sys.executable, __file__, "--one", "--steps", str(steps), "--epochs", str(epochs)]
     child = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     seconds: list[float] = json.loads(child.stdout)
@@ -104,7 +111,10 @@ def main() -> None:
         for load, count in loads.items():
             for name, policy in POLICIES.items():
                 with busy_programs(count):
-                    seconds[load][name] += in_own_process(policy, arguments.steps, arguments.epochs)
+                    epochs = in_own_process(policy, arguments.steps, arguments.epochs)
+                # Spinning threads beside a busy program take minutes: each figure is shown as it comes.
+                print(f"{load}, {name}: {', '.join(f'{each:.2f} s' for each in epochs)}", file=sys.stderr, flush=True)
+                seconds[load][name] += epochs
     medians: dict[str, dict[str, Any]] = {
         load: {name: statistics.median(values) for name, values in rows.items()} for load, rows in seconds.items()
     }
@@ -112,10 +122,10 @@ def main() -> None:
     print(f"an epoch of {arguments.steps} steps, {cores} cores, {arguments.busy} busy programs beside it, medians")
     for name in POLICIES:
         idle, busy = (medians[load][name] for load in loads)
-        print(f"  {name:8s} idle {idle:6.2f} s, beside a busy program {busy:6.2f} s: {busy / idle:5.2f} x")
+        print(f"  {name:12s} idle {idle:6.2f} s, beside a busy program {busy:6.2f} s: {busy / idle:5.2f} x")
     idle, busy = medians.values()
-    print(f"  passive of default: idle {idle['passive'] / idle['default']:.2f} x, ", end="")
-    print(f"beside a busy program {busy['passive'] / busy['default']:.2f} x")
+    print(f"  command line of default: idle {idle['command line'] / idle['default']:.2f} x, ", end="")
+    print(f"beside a busy program {busy['command line'] / busy['default']:.2f} x")
     if arguments.json:
         about = {"cores": cores, "busy": arguments.busy, "steps": arguments.steps}
         arguments.json.write_text(json.dumps({**about, "medians": medians, "seconds": seconds}, indent=2) + "\n")

@@ -111,7 +111,11 @@ def test_doctor_as_json():
 @pytest.mark.parametrize(
     ("setting", "shown"),
     [
-        ({}, "passive, idle threads sleep: OMP_WAIT_POLICY=PASSIVE, set by stexplain"),
+        (
+            {},
+            "passive, idle threads spin for microseconds, then sleep: "
+            "OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT=4000, set by stexplain",
+        ),
         ({"GOMP_SPINCOUNT": "1000"}, "as set: GOMP_SPINCOUNT=1000, set by the environment"),
     ],
 )

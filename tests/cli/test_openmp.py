@@ -23,13 +23,23 @@ def environment(monkeypatch):
 
 
 def test_threads_wait_passively(environment):
-    # So that the fixture removes what is set here.
-    environment.setenv("OMP_WAIT_POLICY", "")
-    environment.delenv("OMP_WAIT_POLICY")
+    for name in openmp.WAITING:
+        # So that the fixture removes what is set here.
+        environment.setenv(name, "")
+        environment.delenv(name)
     assert openmp.wait_policy() == openmp.WaitPolicy({}, "nothing")
     openmp.wait_passively()
-    assert openmp.wait_policy() == openmp.WaitPolicy({"OMP_WAIT_POLICY": "PASSIVE"}, "stexplain")
-    assert str(openmp.wait_policy()) == "passive, idle threads sleep: OMP_WAIT_POLICY=PASSIVE, set by stexplain"
+    assert openmp.wait_policy() == openmp.WaitPolicy(openmp.WAITING, "stexplain")
+    assert str(openmp.wait_policy()) == (
+        "passive, idle threads spin for microseconds, then sleep: "
+        "OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT=4000, set by stexplain"
+    )
+
+
+def test_the_users_own_passive_policy_is_named(environment):
+    environment.setenv("OMP_WAIT_POLICY", "passive")
+    openmp.wait_passively()
+    assert str(openmp.wait_policy()) == "passive, idle threads sleep: OMP_WAIT_POLICY=passive, set by the environment"
 
 
 @pytest.mark.parametrize("name", openmp.SETTINGS)
