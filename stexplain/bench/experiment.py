@@ -123,10 +123,12 @@ class Experiment:
 
     def recipe(self, part: RunPart, *, planted: bool) -> str:
         """The name of a run's training recipe."""
+        if part.recipe is not None:
+            return part.recipe
         recipes = self.declared.recipes
-        if part.recipe is None and recipes is None:
+        if recipes is None:
             raise CardError(f"{self.path}: the run {part.title!r} has no recipe. Give it one, or a table [recipes].")
-        return part.recipe or (recipes.planted if planted else recipes.real)  # type: ignore[union-attr]  # above
+        return recipes.planted if planted else recipes.real
 
 
 def load_experiment(experiment: "str | Path", card: "str | Path | AnyDataset | None" = None) -> Experiment:

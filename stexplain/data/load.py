@@ -76,7 +76,7 @@ def load_dataset(
         InputError: for an unknown protocol or part, a folder that is no store, or a card without planted data.
         DataError: where the data is broken or holds nothing of the split.
     """
-    # By the card alone: recordings and series share no field that the data could be told by.
+    # By the card alone: recordings and series share no field by which the data could be recognised.
     if isinstance(card, SeriesCard) or (not isinstance(card, DatasetCard) and is_series_card(card)):
         if recipe is not None:
             raise InputError("got a recipe for a series; recipes sample clips. Leave `recipe` out.")

@@ -201,7 +201,7 @@ class ClassImportance:
 
     def _resample_weights(self, name: str, mean: NDArray[np.float64]) -> NDArray[np.int64]:
         """How often a sample counts in each resample, ``[resamples]``."""
-        # A sample without a name is told by its importance. The hash, unlike Python's own, is the same in every
+        # A sample without a name is identified by its importance. The hash, unlike Python's own, is the same in every
         # process.
         key = name.encode() if name else mean.astype(np.float32).tobytes()
         digest = hashlib.blake2b(f"{self.seed}:".encode() + key, digest_size=8).digest()

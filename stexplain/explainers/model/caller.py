@@ -123,7 +123,7 @@ class ModelCaller:
         known = {}
         if valid is not None:
             valid = torch.as_tensor(valid).to(device)
-            # Folded axes, as in "(b m) c t n", can only be told apart by the shape of `valid`.
+            # Folded axes, as in "(b m) c t n", can only be separated by the shape of `valid`.
             known = {"m": int(valid.shape[1])} if valid.ndim == 3 and self._folds_instances else {}
         if self.graph is not None:
             known["n"] = len(self.graph)

@@ -36,7 +36,7 @@ class TemporalRescaling(Explainer):
 
     Args:
         explainer: any; where a model is given, its `InputGradient`.
-        alpha: share of a sample's windows whose nodes are not told apart, in [0, 1); 0.55 in the authors' code.
+        alpha: share of a sample's windows whose nodes are not distinguished, in [0, 1); 0.55 in the authors' code.
         window: frames that are masked together, w.
         baseline: see `IntegratedGradients`; zero in the paper.
         copies: how many perturbed copies of every sample are explained at a time; memory grows with them.
