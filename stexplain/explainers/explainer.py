@@ -31,6 +31,8 @@ class Maps:
     stride: int = 1
     padding_share: Tensor | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
+    channels: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Explainer(ModelCaller, ABC):
@@ -41,10 +43,7 @@ class Explainer(ModelCaller, ABC):
 
     Args:
         model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is called.
-        inputs: the layout of its input, such as ``"b c t n m"``; default: `model.inputs`, else ``"b m t n c"``.
-        graph: of the nodes; default: `model.graph`.
-        classes: names of the classes; default: `model.class_names`.
-        chunk: how many samples are worked on at a time, where memory is short; default: all.
+        **options: how the model is called; see `ModelCaller`.
     """
 
     method: str = ""
@@ -166,6 +165,8 @@ class Explainer(ModelCaller, ABC):
             padding_share=_array(maps.padding_share),
             graph=self.graph,
             extra={name: _array(value) for name, value in maps.extra.items()},
+            channels=_array(None if maps.channels is None else torch.where(present[..., None], maps.channels, 0)),
+            notes=maps.notes,
         )
 
 

@@ -46,6 +46,10 @@ class Explanation:
         graph: edges, groups and drawing positions of the nodes, where known.
         extra: further numbers of a method, one per sample, by name, each ``[B]`` float32, such as
             ``"convergence_delta"``.
+        channels: signed importance of every channel, ``[B, M, T, N, C]`` float32, where the method knows it; zero where
+            not valid. How `values` follows from it is the method's `reduce`.
+        channel_names: the names of the channels; "0", "1", ... where they have none.
+        notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
 
     Raises:
         InputError: where shapes do not fit each other.
@@ -76,6 +80,9 @@ class Explanation:
     padding_share: NDArray[np.float32] = _UNSET
     graph: "STGraph | None" = None
     extra: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    channels: NDArray[np.float32] | None = None
+    channel_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # The class is frozen: fields are filled in by object's own setter.
@@ -100,6 +107,13 @@ class Explanation:
         if self.layer_values is not None:
             fill(self, "layer_values", np.asarray(self.layer_values, np.float32))
             check_shape("layer_values", self.layer_values.shape, "b m t n", b=samples, m=sizes["m"], n=nodes)
+        if self.channels is not None:
+            fill(self, "channels", np.asarray(self.channels, np.float32))
+            shape = self.channels.shape
+            check_shape("channels", shape, "b m t n c", b=samples, m=sizes["m"], t=frames, n=nodes)
+            fill(self, "channel_names", tuple(self.channel_names) or tuple(str(index) for index in range(shape[-1])))
+            if len(self.channel_names) != shape[-1]:
+                raise InputError(f"channel_names has {len(self.channel_names)} entries; expected {shape[-1]}.")
         for name, got, expected in (
             ("node_names", len(self.node_names), nodes),
             ("ids", len(self.ids), samples),
@@ -217,6 +231,7 @@ class Explanation:
             self,
             ids=tuple(self.ids[row] for row in rows),
             layer_values=None if self.layer_values is None else self.layer_values[rows],
+            channels=None if self.channels is None else self.channels[rows],
             extra={name: numbers[rows] for name, numbers in self.extra.items()},
             **{name: getattr(self, name)[rows] for name in ("values", "valid", "targets", "score", "padding_share")},
         )
@@ -253,11 +268,16 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         "score",
         "padding_share",
         *(["layer_values"] if first.layer_values is not None else []),
+        *(["channels"] if first.channels is not None else []),
     ]
     concatenated: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
     # `time` and `graph` are taken from the first: parts have one size, and one model.
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
-    return replace(first, ids=tuple(name for part in parts for name in part.ids), extra=extra, **concatenated)
+    # A note that holds for some of the parts is said once.
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return replace(
+        first, notes=notes, ids=tuple(name for part in parts for name in part.ids), extra=extra, **concatenated
+    )
 
 
 def _filled(values: Any, count: int, default: float, dtype: Any) -> NDArray[Any]:

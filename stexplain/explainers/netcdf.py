@@ -34,6 +34,8 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
     }
     if fields["layer_values"] is not None:
         variables["layer_values"] = (("sample", "instance", "position", "node"), fields["layer_values"])
+    if fields["channels"] is not None:
+        variables["channels"] = (("sample", "instance", "time", "node", "channel"), fields["channels"])
     for name, numbers in fields["extra"].items():
         variables[_EXTRA + name] = (("sample",), numbers)
     # Attributes of netCDF are numbers or text: tuples and graphs are written as JSON.
@@ -43,6 +45,8 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "layer": fields["layer"],
         "stride": fields["stride"],
         "classes": json.dumps(fields["classes"]),
+        "channel_names": json.dumps(fields["channel_names"]),
+        "notes": json.dumps(fields["notes"]),
         "graph": "" if fields["graph"] is None else json.dumps(fields["graph"].to_dict()),
     }
     coordinates = {
@@ -74,6 +78,10 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "score": dataset["score"].values,
             "ids": tuple(dataset["sample"].values.tolist()),
             "classes": tuple(json.loads(dataset.attrs["classes"])),
+            # Files of earlier versions have neither.
+            "channel_names": tuple(json.loads(dataset.attrs.get("channel_names", "[]"))),
+            "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
+            "channels": dataset["channels"].values if "channels" in dataset else None,
             "layer": dataset.attrs["layer"],
             "layer_values": dataset["layer_values"].values if "layer_values" in dataset else None,
             "stride": int(dataset.attrs["stride"]),

@@ -1,7 +1,7 @@
 """Baseline explainers, which call no model: what a method must beat before its maps say anything about a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 import torch
@@ -12,11 +12,9 @@ from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 
 class BaselineExplainer(Explainer):
@@ -24,12 +22,11 @@ class BaselineExplainer(Explainer):
 
     Args:
         model: used only for the layout of the input, the graph and the recipe, where it is given.
-        inputs: the layout of the signals; default: `model.inputs`, else ``"b m t n c"``.
-        graph: of the nodes; default: `model.graph`.
+        **options: as of an explainer that calls the model; see `ModelCaller`.
     """
 
-    def __init__(self, model: nn.Module | None = None, *, inputs: str | None = None, graph: "STGraph | None" = None):
-        super().__init__(model, inputs=inputs, graph=graph)
+    def __init__(self, model: nn.Module | None = None, **options: Unpack[CallOptions]):
+        super().__init__(model, **options)
         # No model to call. `_recipe_model` stays: raw samples are preprocessed as the model's own.
         self.model = None
 
@@ -77,8 +74,7 @@ class Random(BaselineExplainer):
     Args:
         model: see `BaselineExplainer`.
         seed: of the random numbers.
-        inputs: see `BaselineExplainer`.
-        graph: see `BaselineExplainer`.
+        **options: see `BaselineExplainer`.
 
     Example:
         >>> x = torch.randn(2, 1, 10, 5, 3)
@@ -94,10 +90,9 @@ class Random(BaselineExplainer):
         model: nn.Module | None = None,
         *,
         seed: int = 0,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph)
+        super().__init__(model, **options)
         self.seed = seed
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 import torch
@@ -17,14 +17,11 @@ from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.gradients import gradients
 from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import Scores, TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.graph import Relations
 from stexplain.nn.graph_convolution import ChebyshevConvolution, GraphConvolution, RelationConvolution
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
-
 
 _Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 
@@ -62,10 +59,7 @@ class EdgeImportance(ModelCaller):
             ST-GCN) or ``"target source"`` (A x).
         edges: source and target of the edges of tensors ``[E]``, ``[E, 2]``, int.
         layout: of the input and output of the package's graph convolutions; default: `model.layout`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where no tensor holds edge weights, a name does not exist, or a shape is not that of edges.
@@ -90,12 +84,9 @@ class EdgeImportance(ModelCaller):
         ends: Literal["source target", "target source"] = "source target",
         edges: ArrayLike | None = None,
         layout: str | None = None,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         if ends not in ("source target", "target source"):
             raise unknown("order of ends", ends, ["source target", "target source"])
         self.of = [of] if isinstance(of, str) else list(of or [])

@@ -97,9 +97,7 @@ class GraphAblated(Explainer):
         inner = as_explainer(explainer)
         if inner.model is None:
             raise InputError(f"explainer {inner.method!r} calls no model; expected one of a model with a graph.")
-        super().__init__(
-            inner.model, inputs=inner.inputs.pattern, graph=inner.graph, classes=inner.classes, chunk=inner.chunk
-        )
+        super().__init__(inner.model, **inner.options)
         self.explainer = inner
         self.adjacency = tuple(adjacency)
         self.method = f"{inner.method}, without the graph"

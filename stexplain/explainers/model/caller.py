@@ -17,6 +17,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, takes, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor, check_per_sample
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
@@ -36,6 +37,10 @@ class ModelCaller:
         inputs: the layout of its input, such as ``"b c t n m"``; default: `model.inputs`, else ``"b m t n c"``.
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
+        argument: the parameter of the model's forward that takes the signals; default: its first.
+        signals: which channels of the input are signals, by index. The others, such as a time of day or a node's
+            number, are indices: they are neither perturbed nor scaled. Default: all.
+        output: which tensor is meant where the model returns several: a key of a dict, or an index; default: the first.
         chunk: how many samples are worked on at a time, where memory is short; default: all.
 
     Raises:
@@ -49,6 +54,9 @@ class ModelCaller:
         inputs: str | None = None,
         graph: "STGraph | None" = None,
         classes: Sequence[str] | None = None,
+        argument: str | None = None,
+        signals: Sequence[int] | None = None,
+        output: str | int | None = None,
         chunk: int | None = None,
     ):
         if model is not None and not isinstance(model, nn.Module):
@@ -64,6 +72,7 @@ class ModelCaller:
         self.inputs = Layout(inputs or model_attribute(self.model, "inputs", str) or BATCH)
         self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
         self.classes = tuple(classes or model_attribute(self.model, "class_names", list | tuple) or ())
+        self.argument, self.signals, self.output = argument, signals, output
         self.chunk = chunk
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
         self._recipe_model = self.model
@@ -82,6 +91,19 @@ class ModelCaller:
     ) -> None:
         if self._frozen_blocks:
             self._frozen_blocks.pop().__exit__(None, None, None)
+
+    @property
+    def options(self) -> CallOptions:
+        """How the model is called: what another caller of the same model needs to call it alike."""
+        return {
+            "inputs": self.inputs.pattern,
+            "graph": self.graph,
+            "classes": self.classes,
+            "argument": self.argument,
+            "signals": self.signals,
+            "output": self.output,
+            "chunk": self.chunk,
+        }
 
     @property
     def output_info(self) -> OutputInfo:

@@ -1,7 +1,7 @@
 """Gradient SHAP: integrated gradients from baselines drawn at random, at points drawn at random."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -14,10 +14,8 @@ from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 
 class GradientSHAP(Explainer):
@@ -35,16 +33,13 @@ class GradientSHAP(Explainer):
 
     Args:
         model: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
         baselines: what x' is drawn from, each a name in `stexplain.data.baselines`, a custom function, or a tensor
             that broadcasts to ``[M, T, N, C]``; a tensor ``[K, M, T, N, C]`` of other samples will do.
         draws: how many.
         noise: standard deviation of e, in the units of the signals.
         seed: of the draws.
         copies: how many draws go through the model at a time; memory grows with them.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where the target does not depend on the input in a differentiable way.
@@ -64,17 +59,14 @@ class GradientSHAP(Explainer):
         self,
         model: nn.Module,
         *,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
         baselines: "Sequence[str | Baseline | Tensor] | Tensor" = ("zero", "mean", "interpolation"),
         draws: int = 32,
         noise: float = 0.0,
         seed: int = 0,
         copies: int = 8,
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         check_counts(draws=draws, copies=copies)
         if isinstance(baselines, str) or not len(baselines):
             raise InputError(f"baselines: got {baselines!r}; expected a list of at least one.")

@@ -1,7 +1,7 @@
 """Input gradients: how much the score changes with each observation."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Unpack
 
 from torch import nn
 
@@ -10,9 +10,7 @@ from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.gradients import gradients
 from stexplain.explainers.model.model_input import ModelInput
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
+from stexplain.explainers.model.options import CallOptions
 
 
 class InputGradient(Explainer):
@@ -28,11 +26,8 @@ class InputGradient(Explainer):
 
     Args:
         model: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
         reduce: how channels become one number.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where the target does not depend on the input in a differentiable way.
@@ -53,15 +48,12 @@ class InputGradient(Explainer):
         self,
         model: nn.Module,
         *,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
         reduce: Literal["norm", "positive", "sum"] = "norm",
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
         if reduce not in ("norm", "positive", "sum"):
             raise unknown("reduction", reduce, ["norm", "positive", "sum"])
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         self.reduce = reduce
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:

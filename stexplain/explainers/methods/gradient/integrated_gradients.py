@@ -1,7 +1,6 @@
 """Integrated gradients: what every observation contributes on the straight line from a baseline to the sample."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 from torch import Tensor, nn
 
@@ -11,10 +10,8 @@ from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.captum_bridge import captum_attr
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 
 class IntegratedGradients(Explainer):
@@ -30,14 +27,11 @@ class IntegratedGradients(Explainer):
 
     Args:
         model: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
         baseline: x': a name in `stexplain.data.baselines`, a custom function, or a tensor that broadcasts to
             ``[M, T, N, C]``.
         steps: terms of the sum.
         copies: how many points of the line go through the model at a time; memory grows with them.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where captum is not installed, or the target does not depend on the input in a differentiable way.
@@ -57,15 +51,12 @@ class IntegratedGradients(Explainer):
         self,
         model: nn.Module,
         *,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
         baseline: "str | Baseline | Tensor" = "zero",
         steps: int = 32,
         copies: int = 8,
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         check_counts(steps=steps, copies=copies)
         self.baseline = baseline
         self.steps = steps

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -13,25 +13,19 @@ from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.inspection import find_layer, model_attribute
 from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.positions import infer_stride, position_valid, to_frames
 from stexplain.explainers.target import Scores
 
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
-
-class LayerOptions(TypedDict, total=False):
+class LayerOptions(CallOptions, total=False):
     """What every explainer of a layer takes beside the model, as keyword arguments; see `LayerExplainer`."""
 
     layer: "str | nn.Module | None"
     layout: str | None
-    inputs: str | None
-    graph: "STGraph | None"
-    classes: Sequence[str] | None
     stride: int | None
     offset: int | None
     calls: Literal["last", "frames"]
-    chunk: int | None
 
 
 class LayerExplainer(Explainer):
@@ -42,16 +36,13 @@ class LayerExplainer(Explainer):
         layer: the name or the module; default: the last of `model.blocks`. Where it returns a tuple, its first tensor
             is meant.
         layout: of that tensor, such as ``"(b m) c t n"``; default: `model.layout`.
-        inputs: see `Explainer`.
-        graph: see `Explainer`.
-        classes: see `Explainer`.
         stride: frames from one position of the layer to the next; default: `model.stride_at(layer)`, else ceil(T / T').
         offset: the frame that the layer's first position is centred on, of convolutions without padding; default:
             `model.offset_at(layer)`, else 0.
         calls: which output is meant of a layer that runs more than once in a forward pass: the ``"last"``, or, as
             ``"frames"``, those of all calls as positions one after the other: for a recurrent cell that runs once per
             frame.
-        chunk: see `Explainer`.
+        **options: how the model is called; see `ModelCaller`.
     """
 
     def __init__(
@@ -60,15 +51,12 @@ class LayerExplainer(Explainer):
         *,
         layer: "str | nn.Module | None" = None,
         layout: str | None = None,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
         stride: int | None = None,
         offset: int | None = None,
         calls: Literal["last", "frames"] = "last",
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         if self.model is None:
             raise InputError(f"model: got None; expected one, as {type(self).__name__} explains a layer of it.")
         if stride is not None and stride < 1:

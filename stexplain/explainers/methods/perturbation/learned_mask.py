@@ -1,7 +1,7 @@
 """A learned mask: the smallest part of the signals that keeps the score, or without which it is destroyed."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,8 @@ from stexplain.explainers.methods.perturbation.mask_penalties import disagreemen
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 # Adam's epsilon is 1e-8 as published; here it is compared with gradients counted in positions, which are near 1.
 _EPSILON = 0.01
@@ -71,10 +69,7 @@ class LearnedMask(Explainer):
             theirs, one in none its own. Default: every node its own.
         steps: how many of Adam.
         rate: Adam's learning rate, in logits per step.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: for an unknown goal, a weight or count out of range, connectedness without a graph, and where the
@@ -105,12 +100,9 @@ class LearnedMask(Explainer):
         groups: Groups | None = None,
         steps: int = 50,
         rate: float = 0.2,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         if goal not in ("keep", "destroy"):
             raise unknown("goal", goal, ["keep", "destroy"])
         check_counts(window=window, steps=steps)

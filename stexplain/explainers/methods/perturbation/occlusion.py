@@ -1,7 +1,6 @@
 """Occlusion: how much the score drops when a group of nodes is masked within a window of frames."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 from torch import Tensor, nn
 
@@ -13,10 +12,8 @@ from stexplain.explainers.methods.perturbation.masked_scores import masked_score
 from stexplain.explainers.methods.perturbation.regions import Groups, Regions, node_groups
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 
 class Occlusion(Explainer):
@@ -32,16 +29,13 @@ class Occlusion(Explainer):
 
     Args:
         model: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
         groups: nodes that are masked together, by name or index, such as ``graph.groups``; they may overlap. Default:
             every node by itself.
         window: frames that are masked together; none: all.
         stride: frames from one window to the next; default: as many as it spans.
         baseline: see `IntegratedGradients`.
         copies: how many regions are masked in one forward pass; memory grows with them.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where captum is not installed, or a node does not exist.
@@ -61,17 +55,14 @@ class Occlusion(Explainer):
         self,
         model: nn.Module,
         *,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
         groups: Groups | None = None,
         window: int | None = 8,
         stride: int | None = None,
         baseline: "str | Baseline | Tensor" = "zero",
         copies: int = 16,
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         check_window(window, stride)
         check_counts(copies=copies)
         self.groups = groups

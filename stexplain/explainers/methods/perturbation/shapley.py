@@ -1,7 +1,7 @@
 """Shapley values: what groups of nodes contribute to the score, averaged over orders in which they are shown."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 import numpy as np
 from torch import Tensor, nn
@@ -15,10 +15,8 @@ from stexplain.explainers.methods.perturbation.masked_scores import masked_score
 from stexplain.explainers.methods.perturbation.regions import Groups, Regions, check_partition, node_groups
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 
 class ShapleyValueSampling(Explainer):
@@ -38,9 +36,6 @@ class ShapleyValueSampling(Explainer):
 
     Args:
         model: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
         groups: nodes that play together, by name or index; no node may be in two. Default: the graph's groups. Nodes
             in no group play by themselves.
         window: frames that play together; none: all.
@@ -48,7 +43,7 @@ class ShapleyValueSampling(Explainer):
         orders: how many orders are sampled.
         seed: of the orders.
         copies: how many players are shown in one forward pass; memory grows with them.
-        chunk: see `STGGradCAM`.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where captum is not installed, a node does not exist, or is in two groups.
@@ -68,18 +63,15 @@ class ShapleyValueSampling(Explainer):
         self,
         model: nn.Module,
         *,
-        inputs: str | None = None,
-        graph: "STGraph | None" = None,
-        classes: Sequence[str] | None = None,
         groups: Groups | None = None,
         window: int | None = None,
         baseline: "str | Baseline | Tensor" = "zero",
         orders: int = 25,
         seed: int = 0,
         copies: int = 16,
-        chunk: int | None = None,
+        **options: Unpack[CallOptions],
     ):
-        super().__init__(model, inputs=inputs, graph=graph, classes=classes, chunk=chunk)
+        super().__init__(model, **options)
         check_window(window)
         check_counts(orders=orders, copies=copies)
         self.groups = groups

@@ -67,13 +67,9 @@ class TemporalRescaling(Explainer):
         chunk: int | None = None,
     ):
         inner = as_explainer(explainer)
-        super().__init__(
-            inner.model,
-            inputs=inner.inputs.pattern,
-            graph=inner.graph,
-            classes=inner.classes,
-            chunk=chunk or inner.chunk,
-        )
+        options = inner.options
+        options["chunk"] = chunk or inner.chunk
+        super().__init__(inner.model, **options)
         check_window(window)
         check_counts(copies=copies)
         if not 0 <= alpha < 1:
