@@ -7,15 +7,17 @@ import pytest
 
 import stexplain as stx
 from stexplain.bench import figures as figures_module
+from stexplain.bench.run import Run
+from stexplain.bench.stages import faithfulness as faithfulness_stage
 from stexplain.bench.stages.class_importance import ClassImportanceStage
 from stexplain.bench.stages.faithfulness import FaithfulnessStage
 from stexplain.bench.stages.train import TrainStage
 from stexplain.bench.summary import print_summary
-from stexplain.cards import dataset_card
+from stexplain.cards import dataset_card, model_card
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
-from stexplain.metrics.faithfulness import faithfulness
+from stexplain.metrics.faithfulness import faithfulness, masking_curve
 from tests.bench.small_experiment import write_cards, write_recordings
 
 
@@ -93,6 +95,35 @@ def test_numbers_are_those_of_the_parts(finished):
     np.testing.assert_allclose(maps[3].values, single.values, atol=1e-6)
     (example,) = stages["examples"]["examples"]
     assert Explanation.load(finished / "xview/small" / example["file"]).ids == (example["sample"],)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_limit_on_masked_clips_draws_them_by_the_runs_seed(finished, monkeypatch, seed):
+    masked = []
+
+    def recorded(model, batches, *arguments, **options):
+        batches = list(batches)
+        masked.extend(name for batch in batches for name in batch.ids)
+        return masking_curve(model, batches, *arguments, **options)
+
+    monkeypatch.setattr(faithfulness_stage, "masking_curve", recorded)
+    folder = finished / "xview/small"
+    run = Run(
+        "small",
+        dataset_card("wave"),
+        finished / "store",
+        "xview",
+        model_card("small"),
+        "quick",
+        seed=seed,
+        folder=folder,
+    )
+    options = FaithfulnessStage.Options(nodes=3, values=[1.0], baselines=["zero"], clips=10)
+    result = FaithfulnessStage(options).compute(run, {}, lambda _, work: work())
+    names = [clip.id for clip in run.clips("test")]
+    expected = np.sort(np.random.default_rng(seed).permutation(len(names))[:10])
+    assert result["samples"] == 10
+    assert masked == [names[row] for row in expected]
 
 
 @pytest.mark.parametrize(
