@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
@@ -13,6 +13,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation, joined
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.target import Scores, Target, TargetLike
 from stexplain.explainers.targets import as_target
 
@@ -128,7 +129,9 @@ class Explainer(ModelCaller, ABC):
                 maps_by_target = self._maps_of_targets(chunk, score_fns)
                 for target, maps, parts in zip(targets, maps_by_target, by_target, strict=True):
                     parts.append(self._explanation(chunk, maps, target))
-        return [joined(parts) for parts in by_target]
+        call = ModelCall(self.options, valid, dict(shared or {}), dict(per_sample or {}))
+        # The call is of all samples: it is entered here, not chunk by chunk.
+        return [replace(joined(parts), call=call) for parts in by_target]
 
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.errors import DataError, InputError
 from stexplain.explainers.joining import check_alike
+from stexplain.explainers.model.options import ModelCall
 
 if TYPE_CHECKING:
     import xarray
@@ -50,6 +51,7 @@ class Explanation:
             not valid. How `values` follows from it is the method's `reduce`.
         channel_names: the names of the channels; "0", "1", ... where they have none.
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
+        call: how the model was called; none where none was, from a file, or joined of parts that were called unlike.
 
     Raises:
         InputError: where shapes do not fit each other.
@@ -83,6 +85,7 @@ class Explanation:
     channels: NDArray[np.float32] | None = None
     channel_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    call: ModelCall | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         # The class is frozen: fields are filled in by object's own setter.
@@ -232,6 +235,7 @@ class Explanation:
             ids=tuple(self.ids[row] for row in rows),
             layer_values=None if self.layer_values is None else self.layer_values[rows],
             channels=None if self.channels is None else self.channels[rows],
+            call=None if self.call is None else self.call.rows(rows),
             extra={name: numbers[rows] for name, numbers in self.extra.items()},
             **{name: getattr(self, name)[rows] for name in ("values", "valid", "targets", "score", "padding_share")},
         )
@@ -276,7 +280,12 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
     # A note that holds for some of the parts is said once.
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     return replace(
-        first, notes=notes, ids=tuple(name for part in parts for name in part.ids), extra=extra, **concatenated
+        first,
+        notes=notes,
+        call=ModelCall.joined([part.call for part in parts]),
+        ids=tuple(name for part in parts for name in part.ids),
+        extra=extra,
+        **concatenated,
     )
 
 
