@@ -1,6 +1,5 @@
 """Calling a model on samples in any layout, in chunks where memory is short, and scoring targets from its output."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -13,10 +12,19 @@ from torch import Tensor, nn
 
 from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.samples import Batch, Sample, check_finite
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError, StexplainError
+from stexplain.explainers.model.argument_values import copied, per_sample_value, to_model
+from stexplain.explainers.model.arguments import (
+    call_arguments,
+    check_arguments,
+    forward_needs,
+    forward_takes,
+    missing_arguments,
+    missing_in,
+)
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
-from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, takes, unwrapped
-from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor, check_per_sample
+from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, unwrapped
+from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.explainers.target import OutputInfo, Scores, Target
@@ -156,25 +164,16 @@ class ModelCaller:
                 raise InputError(f"valid: got type {str(valid.dtype).removeprefix('torch.')}; expected bool.")
         # After shapes: the message names the position of the first value that is not finite.
         check_finite("x", signals)
-        own = {name: torch.as_tensor(value).to(device) for name, value in (per_sample or {}).items()}
-        check_per_sample(own, sizes["b"])
-        common = {
-            name: value.to(device) if isinstance(value, Tensor) else value for name, value in (shared or {}).items()
+        own = {
+            name: per_sample_value(name, to_model(value, device, dtype), sizes["b"])
+            for name, value in (per_sample or {}).items()
         }
-        self._check_arguments([*own, *common])
+        common = {name: to_model(value, device, dtype) for name, value in (shared or {}).items()}
+        if both := own.keys() & common.keys():
+            raise InputError(f"{sorted(both)[0]!r} is given by shared= and by per_sample=. Give it by one of them.")
+        if self.model is not None:
+            check_arguments(self.model, self.argument, [*common, *own])
         return ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own)
-
-    def _check_arguments(self, names: Sequence[str]) -> None:
-        """Refuses arguments that the model's forward has no parameter for."""
-        if self.model is None:
-            return
-        # A forward with **kwargs takes any name.
-        parameters = inspect.signature(self.model.forward).parameters
-        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-            return
-        for name in names:
-            if name not in parameters:
-                raise unknown(f"argument of {type(self.model).__name__}.forward", name, parameters)
 
     @property
     def _folds_instances(self) -> bool:
@@ -228,14 +227,30 @@ class ModelCaller:
             substitutes: by name, tensors that take the place of parameters and buffers.
         """
         assert self.model is not None
+        further = {**model_input.shared, **model_input.per_sample}
         masks = {"valid": model_input.valid, "observed": model_input.observed}
-        # Only to models that can use a mask: most foreign models take none.
-        taken = {name: mask for name, mask in masks.items() if mask is not None and takes(self.model, name)}
-        signals = model_input.x if x is None else x
-        keywords = {**taken, **model_input.shared, **model_input.per_sample}
-        if substitutes:
-            return torch.func.functional_call(self.model, dict(substitutes), (signals,), keywords)
-        return self.model(signals, **keywords)
+        for name, mask in masks.items():
+            # Only to models that can use a mask: most foreign models take none.
+            if name not in further and name != self.argument and forward_takes(self.model, name):
+                if mask is None and forward_needs(self.model, name):
+                    mask = model_input.known_valid if name == "valid" else model_input.observed_positions
+                further |= {} if mask is None else {name: mask}
+        # Copies go in: a model may work in place, and neither the caller's tensors nor ours may change.
+        signals = (model_input.x if x is None else x).clone()
+        arguments, keywords = call_arguments(self.model, self.argument, signals, copied(further))
+        try:
+            if substitutes:
+                return torch.func.functional_call(self.model, dict(substitutes), arguments, keywords)
+            return self.model(*arguments, **keywords)
+        except (StexplainError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, TypeError) and (names := missing_in(error)):
+                raise missing_arguments(self.model, names) from error
+            raise InputError(
+                f"{type(self.model).__name__} raised {type(error).__name__} for x of shape {tuple(signals.shape)}, "
+                f"laid out as {self.inputs.pattern!r}: {error}"
+            ) from error
 
     def _score(self, target: Target, output: Any, *, rows: slice, samples: int) -> Scores:
         """The scores of a target from the output for the samples in `rows`."""

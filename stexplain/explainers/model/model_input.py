@@ -12,6 +12,7 @@ from torch import Tensor
 from stexplain.axes import Layout
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
+from stexplain.explainers.model.argument_values import along, repeated, rows_of
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
 
@@ -36,7 +37,7 @@ class ModelInput:
     ids: tuple[str, ...]
     observed: Tensor | None = None
     shared: Mapping[str, Any] = field(default_factory=dict)
-    per_sample: Mapping[str, Tensor] = field(default_factory=dict)
+    per_sample: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def known_valid(self) -> Tensor:
@@ -69,7 +70,7 @@ class ModelInput:
             sizes={**self.sizes, "b": count},
             ids=self.ids[rows],
             observed=None if self.observed is None else self.observed[rows],
-            per_sample={name: value[rows] for name, value in self.per_sample.items()},
+            per_sample={name: rows_of(value, rows, self.sizes["b"]) for name, value in self.per_sample.items()},
         )
 
     def repeated(self, x: Tensor, copies: int) -> "ModelInput":
@@ -82,7 +83,7 @@ class ModelInput:
 
         # Copy by copy: reshaping to [K, B, ...] gives back the copies.
         def repeat(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.repeat(copies, *[1] * (tensor.ndim - 1))
+            return None if tensor is None else along(tensor, copies)
 
         return replace(
             self,
@@ -91,7 +92,7 @@ class ModelInput:
             observed=repeat(self.observed),
             sizes={**self.sizes, "b": self.sizes["b"] * copies},
             ids=self.ids * copies,
-            per_sample={name: value.repeat(copies, *[1] * (value.ndim - 1)) for name, value in self.per_sample.items()},
+            per_sample={name: repeated(value, copies, self.sizes["b"]) for name, value in self.per_sample.items()},
         )
 
 
@@ -116,26 +117,6 @@ def as_tensor(x: Any) -> Tensor:
             f"x: got type {str(signals.dtype).removeprefix('torch.')}; expected a floating type. Use x.float()."
         )
     return signals
-
-
-def check_per_sample(per_sample: Mapping[str, Tensor], samples: int) -> None:
-    """Refuses arguments without one entry per sample.
-
-    Raises:
-        InputError: naming the argument and its shape.
-
-    Example:
-        >>> check_per_sample({"day": torch.zeros(3)}, 2)
-        Traceback (most recent call last):
-        ...
-        stexplain.errors.InputError: per_sample['day'] has shape (3,); expected 2 entries along its first axis, ...
-    """
-    for name, value in per_sample.items():
-        if value.ndim == 0 or len(value) != samples:
-            raise InputError(
-                f"per_sample[{name!r}] has shape {tuple(value.shape)}; expected {samples} entries along its first "
-                "axis, one per sample. Arguments that are the same for all samples go into `shared`."
-            )
 
 
 def _conversion_hint(x: Any) -> str:

@@ -32,16 +32,14 @@ class PerturbedInputs:
         self.x = caller.inputs.to_batch(model_input.x, **model_input.sizes)
         self.present = model_input.observed_positions
         with torch.no_grad():
-            # A copy goes in: the model may work in place.
-            self.scores_of_samples = self._fixed_target(caller._forward(model_input, model_input.x.clone()))
+            self.scores_of_samples = self._fixed_target(caller._forward(model_input))
 
     def scores(self, x: Tensor) -> Tensor:
         """The target's scores of perturbed copies ``[K * B, M, T, N, C]``, copy by copy: ``[K * B]``.
 
         Differentiable in x.
         """
-        # A leaf that requires a gradient may not be changed in place, and the model may work in place.
-        signals = self._caller.inputs.from_batch(x.clone() if x.requires_grad else x)
+        signals = self._caller.inputs.from_batch(x)
         copies = self._model_input.repeated(signals, len(x) // len(self.x))
         return self._fixed_target(self._caller._forward(copies)).scores
 

@@ -1,0 +1,211 @@
+"""How the signals and further arguments go into a model's forward: by name, by place, or refused before the call."""
+
+import inspect
+import re
+from collections.abc import Collection, Mapping
+from inspect import Parameter, Signature
+from typing import Any
+
+from torch import nn
+
+from stexplain.errors import InputError, unknown
+
+MASKS = ("valid", "observed")
+"""Parameters of a model's forward that take the padding mask and the missing-value mask."""
+_FREE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+_BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+# How Python says that an argument was left out, in an inner call that a forward of *args passes on to.
+_MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
+
+
+def forward_signature(model: nn.Module) -> Signature:
+    """The parameters of a model's forward; ``(*args, **kwargs)`` where they cannot be read.
+
+    Example:
+        >>> forward_signature(nn.Linear(1, 1))
+        <Signature (input: torch.Tensor) -> torch.Tensor>
+    """
+    forward = model.forward
+    try:
+        return inspect.signature(forward)
+    except (TypeError, ValueError):
+        schema = getattr(forward, "schema", None)
+    if schema is None:
+        return Signature([Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)])
+    # A traced model, or a scripted one from a file: its schema says the same in other words, the model itself first.
+    parameters = [
+        Parameter(
+            each.name,
+            Parameter.KEYWORD_ONLY if each.kwarg_only else Parameter.POSITIONAL_OR_KEYWORD,
+            default=each.default_value if each.has_default_value() else Parameter.empty,
+        )
+        for each in schema.arguments[1:]
+    ]
+    return Signature(parameters)
+
+
+def forward_takes(model: nn.Module, name: str) -> bool:
+    """Whether the model's forward has a parameter of this name; ``**kwargs`` is none.
+
+    Example:
+        >>> forward_takes(nn.Linear(1, 1), "input"), forward_takes(nn.Linear(1, 1), "valid")
+        (True, False)
+    """
+    parameter = forward_signature(model).parameters.get(name)
+    return parameter is not None and parameter.kind not in _FREE
+
+
+def forward_needs(model: nn.Module, name: str) -> bool:
+    """Whether the model's forward has a parameter of this name without a default.
+
+    Example:
+        >>> forward_needs(nn.Linear(1, 1), "input"), forward_needs(nn.Linear(1, 1), "valid")
+        (True, False)
+    """
+    return forward_takes(model, name) and forward_signature(model).parameters[name].default is Parameter.empty
+
+
+def signal_parameter(model: nn.Module, argument: str | None, given: Collection[str]) -> str | None:
+    """The parameter of the model's forward that takes the signals; none where they go first into ``*args``.
+
+    Args:
+        model: any.
+        argument: its name, where it was given.
+        given: the names of the further arguments. The signals go into the first parameter that is none of them.
+
+    Raises:
+        InputError: where there is no such parameter, or it is given as a further argument too.
+
+    Example:
+        >>> class GraphFirst(nn.Module):
+        ...     def forward(self, adjacency, x): ...
+        >>> signal_parameter(GraphFirst(), None, []), signal_parameter(GraphFirst(), None, ["adjacency"])
+        ('adjacency', 'x')
+    """
+    parameters = forward_signature(model).parameters
+    if argument is not None:
+        if argument in given:
+            raise InputError(
+                f"argument: {argument!r} takes the signals x; got it by shared= or per_sample= too. Leave it out there."
+            )
+        named = [name for name, each in parameters.items() if each.kind not in _FREE]
+        if argument not in named and not any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
+            raise unknown(f"argument= of {type(model).__name__}.forward", argument, named)
+        return argument
+    for name, each in parameters.items():
+        if each.kind is Parameter.VAR_POSITIONAL:
+            return None
+        if each.kind is not Parameter.VAR_KEYWORD and name not in given:
+            return name
+    name = type(model).__name__
+    if given and not any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
+        raise InputError(
+            f"{name}.forward has no parameter left for the signals: shared= and per_sample= give them all."
+        )
+    raise InputError(f"{name}.forward does not say which argument takes the signals. Name it: argument='x'.")
+
+
+def check_arguments(model: nn.Module, argument: str | None, given: Collection[str]) -> None:
+    """Refuses arguments that forward has no parameter for, and says which it needs that were not given.
+
+    Args:
+        model: any.
+        argument: the parameter that takes the signals, where it was given.
+        given: the names of the further arguments.
+
+    Raises:
+        InputError: naming the parameter, and how it is given.
+
+    Example:
+        >>> class Mixes(nn.Module):
+        ...     def forward(self, x, adjacency): ...
+        >>> check_arguments(Mixes(), None, [])
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: Mixes.forward needs the argument 'adjacency', which was not given. ...
+    """
+    parameters = forward_signature(model).parameters
+    kinds = {each.kind for each in parameters.values()}
+    # A forward with **kwargs takes any name; one with *args takes what is left over in the order it was given in.
+    for name in () if kinds.intersection(_FREE) else given:
+        if name not in parameters:
+            raise unknown(f"argument of {type(model).__name__}.forward", name, parameters)
+    taken = signal_parameter(model, argument, given)
+    needed = [
+        name
+        for name, each in parameters.items()
+        if each.kind not in _FREE and each.default is Parameter.empty and name != taken and name not in given
+    ]
+    # Masks are filled in where they are not given.
+    needed = [name for name in needed if name not in MASKS]
+    if needed:
+        raise missing_arguments(model, needed, None if argument else taken)
+
+
+def missing_arguments(model: nn.Module, names: list[str], taken: str | None = None) -> InputError:
+    """The error for arguments that forward needs and that were not given.
+
+    Args:
+        model: any.
+        names: of the arguments.
+        taken: the parameter that was taken for the signals' without having been named.
+    """
+    several = len(names) > 1
+    text = (
+        f"{type(model).__name__}.forward needs the argument{'s' * several} {', '.join(map(repr, names))}, which "
+        f"{'were' if several else 'was'} not given. Give what is the same for all samples by "
+        f"shared={{{names[0]!r}: ...}}, and what has an entry per sample by per_sample={{{names[0]!r}: ...}}."
+    )
+    if taken is not None:
+        text += f" The signals went to {taken!r}; where they belong elsewhere, name it: argument={names[0]!r}."
+    return InputError(text)
+
+
+def missing_in(error: TypeError) -> list[str]:
+    """The arguments that an inner call says it misses; none where the error is another.
+
+    Example:
+        >>> missing_in(TypeError("M.forward() missing 2 required positional arguments: 'a' and 'b'"))
+        ['a', 'b']
+    """
+    found = _MISSING.search(str(error))
+    return re.findall(r"'(\w+)'", found.group(1)) if found else []
+
+
+def call_arguments(
+    model: nn.Module, argument: str | None, signals: Any, further: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a call of forward is given, by place and by name.
+
+    Args:
+        model: any.
+        argument: the parameter that takes the signals, where it was given.
+        signals: for that parameter.
+        further: the other arguments by name.
+
+    Example:
+        >>> class GraphFirst(nn.Module):
+        ...     def forward(self, adjacency, x, *, scale=1): ...
+        >>> call_arguments(GraphFirst(), "x", "signals", {"adjacency": "A", "scale": 2})
+        (('A', 'signals'), {'scale': 2})
+    """
+    parameters = forward_signature(model).parameters
+    kinds = {each.kind for each in parameters.values()}
+    taken = signal_parameter(model, argument, further)
+    values = dict(further) if taken is None else {**further, taken: signals}
+    # Where forward has *args but takes no names, what has no parameter of its own follows in its order.
+    by_order = Parameter.VAR_POSITIONAL in kinds and Parameter.VAR_KEYWORD not in kinds
+    leftover = [name for name in values if name not in parameters] if by_order else []
+    by_place: list[Any] = []
+    for name, each in parameters.items():
+        if each.kind in _BY_PLACE and name in values:
+            # By place as far as the signals stand: hooks see what comes by place, and some take nothing else.
+            if each.kind is Parameter.POSITIONAL_ONLY or leftover or taken is None or taken in values:
+                by_place.append(values.pop(name))
+        elif each.kind is Parameter.VAR_POSITIONAL:
+            by_place += [signals] if taken is None else []
+            by_place += [values.pop(name) for name in leftover]
+        else:
+            # What follows a parameter that keeps its default can only be given by name.
+            break
+    return tuple(by_place), values
