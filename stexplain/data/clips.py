@@ -188,6 +188,7 @@ class Clips:
         return Sample(
             x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
             truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
+            channels=tuple(self.channels),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -215,6 +216,7 @@ class Clips:
             ids=tuple(self.ids[number] for number in picked),
             truth=None if truth is None else torch.from_numpy(truth),
             sampling=self._sampling(picked),
+            channels=tuple(self.channels),
         )
 
     def batches(self, size: int) -> Iterator[Batch]:

@@ -54,6 +54,7 @@ class Sample:
         fields: what the dataset knows about the sample, such as ``{"subject": 3, "camera": 1}``.
         observed: the missing-value mask, ``[M, T, N]``, bool, or none; see the module.
         sampling: how the sample was drawn, where it is of a dataset.
+        channels: the names of the C channels, where known.
 
     Raises:
         InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
@@ -67,6 +68,7 @@ class Sample:
     fields: Mapping[str, Any] = field(default_factory=dict)
     observed: NDArray[np.bool_] | None = None
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
@@ -89,6 +91,7 @@ class Batch:
         truth: which positions decide the class, ``[B, M, T, N]``, bool, or none.
         observed: the missing-value mask, ``[B, M, T, N]``, bool, or none; see the module.
         sampling: how the samples were drawn, where they are of a dataset.
+        channels: the names of the C channels, where known.
     """
 
     x: torch.Tensor
@@ -98,6 +101,7 @@ class Batch:
     truth: torch.Tensor | None = None
     observed: torch.Tensor | None = None
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
+    channels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, *samples: Sample) -> "Batch":
@@ -149,6 +153,8 @@ class Batch:
             None if samples[0].truth is None else stacked([one.truth for one in samples if one.truth is not None]),
             observed,
             _common_sampling([sample.sampling for sample in samples]),
+            # Samples of one dataset agree; names that not all of them have are nobody's.
+            samples[0].channels if len({sample.channels for sample in samples}) == 1 else (),
         )
 
     def __len__(self) -> int:
@@ -197,6 +203,7 @@ def _common_sampling(each: "list[Sampling | None]") -> Sampling | None:
             tuple(name for batch in batches for name in batch.ids),
             torch.cat(truth) if truth else None,
             sampling=Sampling(recipe, resample),
+            channels=batches[0].channels,
         )
 
     return Sampling(known[0].recipe, None if None in resamplers else resample)

@@ -159,6 +159,7 @@ class WindowedSeries:
             id=batch.ids[0],
             fields={"frame": int(self.starts[index]), "start": batch.start[0]},
             observed=batch.observed[0].numpy(),
+            channels=batch.channels,
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -192,6 +193,7 @@ class WindowedSeries:
             y=torch.from_numpy(np.where(y_observed, y, np.float32(0))),
             y_observed=torch.from_numpy(np.ascontiguousarray(y_observed)),
             start=self._source.times(starts),
+            channels=self.channels,
         )
         # NaN is missing and already zero; infinite values are errors of the data.
         check_finite("x", batch.x)

@@ -33,6 +33,7 @@ class Maps:
     padding_share: Tensor | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     channels: Tensor | None = None
+    reduce: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -169,7 +170,9 @@ class Explainer(ModelCaller, ABC):
             graph=self.graph,
             extra={name: _array(value) for name, value in maps.extra.items()},
             channels=_array(None if maps.channels is None else torch.where(present[..., None], maps.channels, 0)),
-            notes=maps.notes,
+            channel_names=model_input.channel_names if maps.channels is not None else (),
+            reduce=maps.reduce if maps.channels is not None else "",
+            notes=tuple(dict.fromkeys([*self._notes, *maps.notes])),
         )
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
-from stexplain.errors import DataError, InputError
+from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.tidy import tidy
 
 if TYPE_CHECKING:
     import xarray
@@ -48,8 +49,9 @@ class Explanation:
         extra: further numbers of a method, one per sample, by name, each ``[B]`` float32, such as
             ``"convergence_delta"``.
         channels: signed importance of every channel, ``[B, M, T, N, C]`` float32, where the method knows it; zero where
-            not valid. How `values` follows from it is the method's `reduce`.
+            not valid. Zero too for channels that are indices, such as a time of day.
         channel_names: the names of the channels; "0", "1", ... where they have none.
+        reduce: how `values` follows from `channels`, in words; empty where there are none.
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
         call: how the model was called; none where none was, from a file, or joined of parts that were called unlike.
 
@@ -84,6 +86,7 @@ class Explanation:
     extra: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     channels: NDArray[np.float32] | None = None
     channel_names: tuple[str, ...] = ()
+    reduce: str = ""
     notes: tuple[str, ...] = ()
     call: ModelCall | None = field(default=None, compare=False)
 
@@ -166,24 +169,54 @@ class Explanation:
         nodes = self.nodes()
         return pd.DataFrame({name: nodes[list(of)].mean(axis=1) for name, of in self.node_groups.items()})
 
-    def to_pandas(self) -> pd.DataFrame:
-        """A row per valid position: ``sample, instance, frame, time, node, value``; value is signed."""
-        sample, instance, frame = np.nonzero(self.valid)
-        # np.nonzero lists valid frames; each has a row per node.
-        nodes = len(self.node_names)
-        return pd.DataFrame(
-            {
-                "sample": np.asarray(self.ids)[sample].repeat(nodes),
-                "instance": instance.repeat(nodes),
-                "frame": frame.repeat(nodes),
-                "time": self.time[frame].repeat(nodes),
-                "node": np.tile(np.asarray(self.node_names), len(sample)),
-                "value": self.values[sample, instance, frame].ravel(),
-            }
+    def to_pandas(self, *, by_channel: bool = False) -> pd.DataFrame:
+        """A row per valid position: ``sample, instance, frame, time, node, value``; value is signed.
+
+        Args:
+            by_channel: a row per channel of every valid position instead, which column ``channel`` names.
+
+        Raises:
+            InputError: where channels are asked of a map that has none.
+        """
+        names = self._named_channels() if by_channel else None
+        values = self.values if self.channels is None or not by_channel else self.channels
+        return tidy(values, self.valid, ids=self.ids, time=self.time, nodes=self.node_names, channels=names)
+
+    def channel(self, which: "int | str") -> "Explanation":
+        """The map of one channel, by name or index, as an explanation: its `values` are that channel's.
+
+        Raises:
+            InputError: where there is no such channel, or the map has none.
+        """
+        names = self._named_channels()
+        index = names.index(which) if which in names else which
+        if not isinstance(index, int) or not -len(names) <= index < len(names):
+            raise unknown("channel", str(which), names)
+        assert self.channels is not None
+        chosen = [index % len(names)]
+        method, channels = f"{self.method}, channel {names[chosen[0]]}", self.channels[..., chosen]
+        return replace(
+            self,
+            method=method,
+            values=channels[..., 0],
+            channels=channels,
+            channel_names=(names[chosen[0]],),
+            reduce="",
+            # Of the whole map: they say nothing of one channel.
+            layer_values=None,
+            extra={},
         )
 
+    def _named_channels(self) -> tuple[str, ...]:
+        if self.channels is None:
+            raise InputError(
+                f"the map by {self.method} has no channels. Use InputGradient, IntegratedGradients or GradientSHAP, or "
+                "per_channel=True with Occlusion, ShapleyValueSampling, LearnedMask or TemporalRescaling."
+            )
+        return self.channel_names
+
     def to_xarray(self) -> "xarray.Dataset":
-        """A dataset over the dimensions sample, instance, time, node (and position), with all else as attributes."""
+        """A dataset over sample, instance, time, node (and channel, position), with all else as attributes."""
         from stexplain.explainers.netcdf import to_dataset
 
         return to_dataset(self._fields())

@@ -35,7 +35,8 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
     if fields["layer_values"] is not None:
         variables["layer_values"] = (("sample", "instance", "position", "node"), fields["layer_values"])
     if fields["channels"] is not None:
-        variables["channels"] = (("sample", "instance", "time", "node", "channel"), fields["channels"])
+        axes = ("sample", "instance", "time", "node", "channel")
+        variables["channels"] = (axes, fields["channels"], {"long_name": "signed importance per channel"})
     for name, numbers in fields["extra"].items():
         variables[_EXTRA + name] = (("sample",), numbers)
     # Attributes of netCDF are numbers or text: tuples and graphs are written as JSON.
@@ -45,7 +46,7 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "layer": fields["layer"],
         "stride": fields["stride"],
         "classes": json.dumps(fields["classes"]),
-        "channel_names": json.dumps(fields["channel_names"]),
+        "reduce": fields["reduce"],
         "notes": json.dumps(fields["notes"]),
         "graph": "" if fields["graph"] is None else json.dumps(fields["graph"].to_dict()),
     }
@@ -53,6 +54,7 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "sample": np.asarray(fields["ids"], dtype=str),
         "time": fields["time"],
         "node": np.asarray(fields["node_names"], dtype=str),
+        **({} if fields["channels"] is None else {"channel": np.asarray(fields["channel_names"], dtype=str)}),
     }
     return xarray.Dataset(variables, coordinates, attributes)
 
@@ -78,10 +80,11 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "score": dataset["score"].values,
             "ids": tuple(dataset["sample"].values.tolist()),
             "classes": tuple(json.loads(dataset.attrs["classes"])),
-            # Files of earlier versions have neither.
-            "channel_names": tuple(json.loads(dataset.attrs.get("channel_names", "[]"))),
-            "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
+            # Files of earlier versions have none of these.
             "channels": dataset["channels"].values if "channels" in dataset else None,
+            "channel_names": tuple(dataset["channel"].values.tolist()) if "channels" in dataset else (),
+            "reduce": dataset.attrs.get("reduce", ""),
+            "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
             "layer": dataset.attrs["layer"],
             "layer_values": dataset["layer_values"].values if "layer_values" in dataset else None,
             "stride": int(dataset.attrs["stride"]),

@@ -46,8 +46,10 @@ class ModelCaller:
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
         argument: the parameter of the model's forward that takes the signals; default: its first.
-        signals: which channels of the input are signals, by index. The others, such as a time of day or a node's
-            number, are indices: they are neither perturbed nor scaled. Default: all.
+        signals: which channels of the input are signals, by index or name. The others, such as a time of day or a
+            node's number, are indices: they are neither perturbed nor scaled to a baseline, and their map is zero.
+            Default: methods that perturb find what is an index by measuring; see `index_channels`.
+        channel_names: names of the channels; default: those of the samples, else `model.channel_names`.
         output: which tensor is meant where the model returns several: a key of a dict, or an index; default: the first.
         chunk: how many samples are worked on at a time, where memory is short; default: all.
 
@@ -63,7 +65,8 @@ class ModelCaller:
         graph: "STGraph | None" = None,
         classes: Sequence[str] | None = None,
         argument: str | None = None,
-        signals: Sequence[int] | None = None,
+        signals: Sequence[int | str] | None = None,
+        channel_names: Sequence[str] | None = None,
         output: str | int | None = None,
         chunk: int | None = None,
     ):
@@ -81,9 +84,14 @@ class ModelCaller:
         self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
         self.classes = tuple(classes or model_attribute(self.model, "class_names", list | tuple) or ())
         self.argument, self.signals, self.output = argument, signals, output
+        self.channel_names = None if channel_names is None else tuple(channel_names)
         self.chunk = chunk
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
         self._recipe_model = self.model
+        # Sentences about the call at hand, for the user: they end in the explanation's notes.
+        self._notes: list[str] = []
+        # What was found to be an index, by kind of input; see `index_channels`.
+        self._index_channels: dict[Any, tuple[int, ...]] = {}
         # A stack, as blocks of one explainer may be nested.
         self._frozen_blocks: list[AbstractContextManager[None]] = []
 
@@ -109,6 +117,7 @@ class ModelCaller:
             "classes": self.classes,
             "argument": self.argument,
             "signals": self.signals,
+            "channel_names": self.channel_names,
             "output": self.output,
             "chunk": self.chunk,
         }
@@ -140,13 +149,18 @@ class ModelCaller:
         per_sample: Mapping[str, Any] | None = None,
     ) -> ModelInput:
         """The samples on the model's device and in its floating type, checked."""
+        self._notes.clear()
         # A baseline explainer computes on the CPU in float32, the type of an explanation.
         device, dtype = (torch.device("cpu"), torch.float32) if self.model is None else device_and_dtype(self.model)
         ids: tuple[str, ...] = ()
+        names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
         observed = None
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
             valid = batch.valid if valid is None else valid
+            # Names of other channels than these, as of a batch whose x was replaced, name nothing.
+            if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
+                names = batch.channels
             ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
             x = self.inputs.from_batch(batch.x)
         signals = as_tensor(x).to(device, dtype)
@@ -162,6 +176,8 @@ class ModelCaller:
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
             if valid.dtype != torch.bool:
                 raise InputError(f"valid: got type {str(valid.dtype).removeprefix('torch.')}; expected bool.")
+        if names and len(names) != sizes["c"]:
+            raise InputError(f"channel_names: got {len(names)}, {names}; expected {sizes['c']}, one for each channel.")
         # After shapes: the message names the position of the first value that is not finite.
         check_finite("x", signals)
         own = {
@@ -173,7 +189,12 @@ class ModelCaller:
             raise InputError(f"{sorted(both)[0]!r} is given by shared= and by per_sample=. Give it by one of them.")
         if self.model is not None:
             check_arguments(self.model, self.argument, [*common, *own])
-        return ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own)
+        return ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
+
+    def _note(self, sentence: str) -> None:
+        """Says something about the call at hand in its result, once."""
+        if sentence not in self._notes:
+            self._notes.append(sentence)
 
     @property
     def _folds_instances(self) -> bool:

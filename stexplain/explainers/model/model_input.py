@@ -29,6 +29,7 @@ class ModelInput:
         observed: the missing-value mask, ``[B, M, T, N]``, bool, or none: all of the valid frames are observed.
         shared: further arguments of the model's forward, the same for all samples.
         per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
+        channel_names: C names, where known; else empty.
     """
 
     x: Tensor
@@ -38,6 +39,7 @@ class ModelInput:
     observed: Tensor | None = None
     shared: Mapping[str, Any] = field(default_factory=dict)
     per_sample: Mapping[str, Any] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
 
     @property
     def known_valid(self) -> Tensor:

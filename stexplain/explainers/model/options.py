@@ -20,7 +20,8 @@ class CallOptions(TypedDict, total=False):
     graph: "STGraph | None"
     classes: Sequence[str] | None
     argument: str | None
-    signals: "Sequence[int] | None"
+    signals: "Sequence[int | str] | None"
+    channel_names: Sequence[str] | None
     output: "str | int | None"
     chunk: int | None
 

@@ -9,6 +9,7 @@ from stexplain.data.baselines import as_baseline
 from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
+from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 
 
@@ -58,7 +59,8 @@ class PerturbedInputs:
 def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -> Tensor:
     """The samples with every observation replaced by the baseline, ``[B, M, T, N, C]``.
 
-    Positions without an observation stay as they are: padding, which is never evidence, is the same in every copy.
+    Positions without an observation stay as they are: padding, which is never evidence, is the same in every copy. So
+    do channels that are indices, see `index_channels`.
 
     Args:
         caller: an explainer, or another caller of the model; its layout and graph are used.
@@ -71,4 +73,6 @@ def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -
     x, present = caller.inputs.to_batch(model_input.x, **model_input.sizes), model_input.observed_positions
     # [B, M, T] where nothing is missing: baselines then need no mask per node.
     known = model_input.known_valid if model_input.observed is None else present
-    return torch.where(present[..., None], as_baseline(baseline)(x, known, caller.graph), x)
+    replaced = torch.where(present[..., None], as_baseline(baseline)(x, known, caller.graph), x)
+    signals = signal_mask(caller, model_input)
+    return replaced if signals is None else torch.where(signals, replaced, x)

@@ -13,6 +13,7 @@ from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
@@ -25,11 +26,11 @@ class GradientSHAP(Explainer):
     estimate is that of their library's GradientExplainer and of captum's GradientShap. With x' drawn from `baselines`,
     e noise, u uniform in [0, 1) and y the score of the target:
 
-        values[b, m, t, n] = mean over draws of  sum over c of (x + e - x')[c] * dy/dx[c] at x' + u (x + e - x')
+        channels[b, m, t, n, c] = mean over draws of  (x + e - x')[c] * dy/dx[c] at x' + u (x + e - x')
 
-    in the units of the score. Values sum in expectation to y(x) less the mean y of the baselines drawn; by how much
-    they miss it is ``extra["convergence_delta"]``, ``[B]``. Draws follow from the seed and the sample alone, so a
-    sample's map is the same in every batch.
+    in the units of the score; `values` is their sum over channels. Values sum in expectation to y(x) less the mean y of
+    the baselines drawn; by how much they miss it is ``extra["convergence_delta"]``, ``[B]``. Draws follow from the seed
+    and the sample alone, so a sample's map is the same in every batch.
 
     Args:
         model: see `STGGradCAM`.
@@ -104,13 +105,20 @@ class GradientSHAP(Explainer):
             total += (gradient.view(difference.shape) * difference).sum(0)
             with torch.no_grad():
                 baseline_scores += perturbed.scores(start.flatten(0, 1)).view(len(difference), -1).sum(0)
-        values = (total / self.draws).sum(-1)
+        per_channel = total / self.draws
+        values = per_channel.sum(-1)
         # Complete in expectation: what is missing shows whether there are enough draws.
         delta = values.sum((1, 2, 3)) - (perturbed.scores_of_samples.scores - baseline_scores / self.draws)
-        return Maps(values, perturbed.scores_of_samples, extra={"convergence_delta": delta})
+        return Maps(
+            values,
+            perturbed.scores_of_samples,
+            extra={"convergence_delta": delta},
+            channels=per_channel,
+            reduce="the sum over channels",
+        )
 
     def _noise(self, generators: Sequence[np.random.Generator], model_input: ModelInput, present: Tensor) -> Tensor:
-        """Noise on the observations, ``[B, M, T, N, C]``."""
+        """Noise on the observations, ``[B, M, T, N, C]``; none on channels that are indices."""
         channels = model_input.sizes["c"]
         noise = torch.zeros(*present.shape, channels, dtype=model_input.x.dtype, device=model_input.x.device)
         for row, generator in enumerate(generators):
@@ -118,4 +126,5 @@ class GradientSHAP(Explainer):
             mask = present[row]
             drawn = generator.normal(scale=self.noise, size=(int(mask.sum()), channels))
             noise[row][mask] = torch.from_numpy(drawn).to(noise)
-        return noise
+        signals = signal_mask(self, model_input)
+        return noise if signals is None else torch.where(signals, noise, 0)

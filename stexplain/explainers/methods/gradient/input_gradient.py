@@ -3,20 +3,29 @@
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
+import torch
 from torch import nn
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
+
+_REDUCTIONS = {
+    "norm": "the Euclidean norm over channels",
+    "positive": "the Euclidean norm over channels of the positive part",
+    "sum": "the sum over channels",
+}
 
 
 class InputGradient(Explainer):
     """The gradient map of Das & Ortega (ICASSP 2022), Eq. 3, after Pope et al. (CVPR 2019).
 
-    With x ``[B, M, T, N, C]`` the input and y the score of the target, g = dy / dx is reduced over channels::
+    With x ``[B, M, T, N, C]`` the input and y the score of the target, g = dy / dx is `Explanation.channels`, signed,
+    and `Explanation.values` is g reduced over channels::
 
         ``"norm"``      || g ||       the Euclidean norm: not negative, and the same whichever way the axes of
                                       coordinates are turned; the default
@@ -27,7 +36,7 @@ class InputGradient(Explainer):
     Args:
         model: see `STGGradCAM`.
         reduce: how channels become one number.
-        **options: how the model is called; see `ModelCaller`.
+        **options: how the model is called; see `ModelCaller`. Channels that `signals` leaves out count as zero.
 
     Raises:
         InputError: where the target does not depend on the input in a differentiable way.
@@ -51,8 +60,8 @@ class InputGradient(Explainer):
         reduce: Literal["norm", "positive", "sum"] = "norm",
         **options: Unpack[CallOptions],
     ):
-        if reduce not in ("norm", "positive", "sum"):
-            raise unknown("reduction", reduce, ["norm", "positive", "sum"])
+        if reduce not in _REDUCTIONS:
+            raise unknown("reduction", reduce, _REDUCTIONS)
         super().__init__(model, **options)
         self.reduce = reduce
 
@@ -65,15 +74,21 @@ class InputGradient(Explainer):
         output = self._forward(model_input, leaf.clone())
         scores = [score_fn(output) for score_fn in score_fns]
         maps = []
+        # Named ones only: a gradient perturbs nothing, so there is no need to find out which channels are indices.
+        signals = signal_mask(self, model_input, find=False)
         by_target = gradients([each.scores for each in scores], [leaf])
         for of_target, (gradient,) in zip(scores, by_target, strict=True):
             if gradient is None:
                 raise InputError("the target does not depend on the input in a differentiable way.")
             per_channel = self.inputs.to_batch(gradient, **model_input.sizes)  # [B, M, T, N, C]
+            if signals is not None:
+                per_channel = torch.where(signals, per_channel, 0)
             if self.reduce == "sum":
                 values = per_channel.sum(-1)
             else:
                 values = (per_channel.clamp(min=0) if self.reduce == "positive" else per_channel).norm(dim=-1)
             # A model without a mask may depend on padding: how much is reported, and the map is zero there.
-            maps.append(Maps(values, of_target, padding_share=padding_share_of(values, model_input.known_valid)))
+            share = padding_share_of(values, model_input.known_valid)
+            reduce = _REDUCTIONS[self.reduce]
+            maps.append(Maps(values, of_target, padding_share=share, channels=per_channel, reduce=reduce))
         return maps

@@ -19,11 +19,12 @@ class IntegratedGradients(Explainer):
 
     With x' the baseline and y the score of the target:
 
-        IG[b, m, t, n] = sum over c of (x - x')[c]  *  integral over u from 0 to 1 of  dy/dx[c] at x' + u (x - x')
+        IG[b, m, t, n, c] = (x - x')[c]  *  integral over u from 0 to 1 of  dy/dx[c] at x' + u (x - x')
 
-    in the units of the score. The integral is a Gauss-Legendre sum of `steps` terms. Complete: values sum to
-    y(x) - y(x'); by how much they miss it is ``extra["convergence_delta"]``, ``[B]``. Positions without an observation
-    are the same in x and x'.
+    in the units of the score, is `Explanation.channels`, and `Explanation.values` its sum over channels. The integral
+    is a Gauss-Legendre sum of `steps` terms. Complete: values sum to y(x) - y(x'); by how much they miss it is
+    ``extra["convergence_delta"]``, ``[B]``. Positions without an observation, and channels that are indices, are the
+    same in x and x'.
 
     Args:
         model: see `STGGradCAM`.
@@ -78,4 +79,10 @@ class IntegratedGradients(Explainer):
         values = per_channel.sum(-1)
         # Complete but for the sum's error: what is missing shows whether there are enough steps.
         delta = values.sum((1, 2, 3)) - (perturbed.scores_of_samples.scores - perturbed.scores(baseline))
-        return Maps(values, perturbed.scores_of_samples, extra={"convergence_delta": delta})
+        return Maps(
+            values,
+            perturbed.scores_of_samples,
+            extra={"convergence_delta": delta},
+            channels=per_channel,
+            reduce="the sum over channels",
+        )
