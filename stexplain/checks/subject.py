@@ -14,9 +14,10 @@ from stexplain.data.samples import Batch
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.rebind import MakeExplainer, with_model
 from stexplain.explainers.target import TargetLike
-from stexplain.explainers.targets import Class, Forecast, PerSample, Predicted, Scores, Target, as_target
+from stexplain.explainers.targets import Class, Forecast, PerSample, Predicted, Target, as_target
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def model_input(subject: Subject) -> ModelInput:
     return subject.explainer._prepare(subject.batch, None, subject.shared, subject.per_sample)
 
 
-def score_fn(subject: Subject) -> Callable[[Any], Scores]:
+def score_fn(subject: Subject) -> ScoreFn:
     """The target as a method receives it: from the model's output to scores."""
     count = len(subject.batch)
-    return lambda output: subject.explainer._score(subject.target, output, rows=slice(0, count), samples=count)
+    return subject.explainer._score_fn(subject.target, rows=slice(0, count), samples=count)

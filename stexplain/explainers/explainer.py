@@ -11,9 +11,10 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation, joined
-from stexplain.explainers.model.caller import ModelCaller, ScoreFn
+from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.target import Scores, Target, TargetLike
 from stexplain.explainers.targets import as_target
 
@@ -121,7 +122,7 @@ class Explainer(ModelCaller, ABC):
         # A baseline explainer: further arguments of a model's forward are of no use to it, and not checked.
         if self.model is None:
             model_input = self._prepare(x, valid)
-            return [self._explanation(model_input, self._maps(model_input, _no_scores), target) for target in targets]
+            return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample)
             # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
@@ -184,8 +185,13 @@ def padding_share_of(values: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid, 0, size).sum((1, 2)) / torch.where(total > 0, total, 1)
 
 
-def _no_scores(_: Any) -> Scores:
-    raise AssertionError("a baseline explainer calls no model")
+class _NoScores(ScoreFn):
+    """In the place of a score function where there is no output."""
+
+    def __call__(self, output: Any) -> Scores:
+        raise AssertionError("a baseline explainer calls no model")
+
+    parsed = __call__  # type: ignore[assignment]  # neither returns
 
 
 def _array(tensor: Tensor | None, dtype: Any = np.float32) -> Any:

@@ -61,7 +61,7 @@ class Forecast(Target):
         scores = self._sum(output, info)
         if self.minus is not None:
             # [B] is a score already; an output of the model's shape is summed as the model's own.
-            other = info.entries_of_rows(self.minus, output, "forecasts to compare with").to(output)
+            other = info.entries_of_rows(self.minus, len(output), "forecasts to compare with").to(output)
             scores = scores - (other if other.ndim == 1 else self._sum(other, info))
         # No class: -1.
         return Scores(scores, torch.full((len(output),), -1, device=output.device))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
+from stexplain.explainers.outputs.model_output import ModelOutput
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,18 @@ class OutputInfo:
     rows: slice | None = None
     samples: int | None = None
 
-    def entries_of_rows(self, per_sample: Sequence[Any] | Tensor, output: Tensor, noun: str) -> Any:
+    def entries_of_rows(self, per_sample: Sequence[Any] | Tensor, count: int, noun: str) -> Any:
         """The entries of the samples in `rows`, of something that has one per sample of the batch.
 
         Args:
             per_sample: an entry per sample of the whole batch.
-            output: of the model, for the samples in `rows`.
+            count: how many samples the output is of.
             noun: what the entries are, for the message.
 
         Raises:
             InputError: where it has not one entry per sample.
         """
-        samples = len(output) if self.samples is None else self.samples
+        samples = count if self.samples is None else self.samples
         if len(per_sample) != samples:
             raise InputError(
                 f"the target has {len(per_sample)} {noun} for {samples} samples. Give one, or one for every sample."
@@ -83,6 +84,20 @@ class Target(ABC):
             InputError: where the target does not fit the output.
         """
 
+    def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
+        """The scores of what a model returned, which may be a tuple, a dict or an object.
+
+        Most targets read one tensor of it, samples first. A target that needs more than that overrides this.
+
+        Args:
+            output: of the model.
+            info: what is known of it.
+
+        Raises:
+            InputError: where the target does not fit the output.
+        """
+        return self.score(output.tensor, info)
+
     @abstractmethod
     def text(self) -> str:
         """The target in words, for an explanation."""
@@ -95,8 +110,8 @@ class Target(ABC):
         return f"<target: {self.text()}>"
 
 
-TargetLike = Target | Callable[[Tensor], Tensor]
-"""A target, or a function of the output, which `as_target` makes one of."""
+TargetLike = Target | Callable[[Any], Tensor]
+"""A target, or a function of what the model returned, which `as_target` makes one of."""
 
 
 def one_or_several(name: str, given: Any, kind: Any) -> Any:

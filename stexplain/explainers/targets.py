@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.forecast_target import Forecast as Forecast
+from stexplain.explainers.outputs.model_output import ModelOutput
+from stexplain.explainers.outputs.nested import shapes_of
 from stexplain.explainers.target import UNKNOWN as UNKNOWN
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
@@ -19,6 +22,9 @@ from stexplain.explainers.target import one_or_several
 
 class Class(Target):
     """The logit of one class, or of one class per sample.
+
+    A single logit, ``[B]`` or ``[B, 1]``, is that of class 1 against class 0: it is the score of class 1, and minus it
+    that of class 0. For the output of a regression see `Output`.
 
     Args:
         which: an index, a class name, or one of them per sample.
@@ -40,13 +46,18 @@ class Class(Target):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        count = _class_count(output)
+        logits = _logits(output)
+        count = logits.shape[1]
         if isinstance(self.which, list):
-            chosen = [_index(one, info.classes, count) for one in info.entries_of_rows(self.which, output, "classes")]
+            chosen = [
+                _index(one, info.classes, count) for one in info.entries_of_rows(self.which, len(output), "classes")
+            ]
         else:
             chosen = [_index(self.which, info.classes, count)] * len(output)
         classes = torch.tensor(chosen, dtype=torch.int64, device=output.device)
-        return Scores(output.gather(1, classes[:, None])[:, 0], classes)
+        if count == 1:
+            return Scores(torch.where(classes == 1, logits[:, 0], -logits[:, 0]), classes)
+        return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
 
     def text(self) -> str:
         """See `Target.text`."""
@@ -56,16 +67,23 @@ class Class(Target):
 class Predicted(Target):
     """The logit of the class that the model predicts, per sample.
 
+    Of a single logit, ``[B]`` or ``[B, 1]``, it is class 1 where the logit is positive, else class 0, whose score is
+    minus the logit.
+
     Example:
         >>> Predicted()(torch.tensor([[1.0, 2.0], [4.0, 3.0]])).tolist()
         [2.0, 4.0]
+        >>> Predicted()(torch.tensor([2.0, -3.0])).tolist()
+        [2.0, 3.0]
     """
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        _class_count(output)
+        logits = _logits(output)
+        if logits.shape[1] == 1:
+            return Class((logits[:, 0] > 0).long()).score(output, replace(info, rows=None, samples=None))
         # Differentiable in the largest logit alone.
-        best = output.max(dim=1)
+        best = logits.max(dim=1)
         return Scores(best.values, best.indices)
 
     def text(self) -> str:
@@ -97,6 +115,9 @@ class Margin(Target):
         # Logits, not probabilities: a softmax mixes in all other classes.
         ahead = Class(self.ahead).score(output, info)
         behind = Class(self.behind).score(output, info)
+        if _logits(output).shape[1] == 1:
+            # A single logit is the difference of two already.
+            return Scores(torch.where(ahead.classes == behind.classes, 0, ahead.scores), ahead.classes)
         return Scores(ahead.scores - behind.scores, ahead.classes)
 
     def text(self) -> str:
@@ -118,19 +139,23 @@ class PerSample(Target):
         [2.0, 1.0]
     """
 
-    def __init__(self, targets: Sequence["Target | Callable[[Tensor], Tensor]"]):
+    def __init__(self, targets: Sequence["Target | Callable[[Any], Tensor]"]):
         self.targets = [as_target(target) for target in targets]
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        targets: list[Target] = info.entries_of_rows(self.targets, output, "targets")
+        return self.score_output(ModelOutput(output, len(output)), info)
+
+    def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score_output`."""
+        targets: list[Target] = info.entries_of_rows(self.targets, output.samples, "targets")
         start = 0 if info.rows is None else info.rows.start
         samples = len(self.targets)
         scores = []
         for row, target in enumerate(targets):
             # To a target of its own, each sample is one row of the whole batch.
             one = replace(info, rows=slice(start + row, start + row + 1), samples=samples)
-            scores.append(target.score(output[row : row + 1], one))
+            scores.append(target.score_output(output.rows(row, row + 1), one))
         return Scores(torch.cat([each.scores for each in scores]), torch.cat([each.classes for each in scores]))
 
     def text(self) -> str:
@@ -139,10 +164,12 @@ class PerSample(Target):
 
 
 class Custom(Target):
-    """A custom score: a function of the model's output.
+    """A custom score: a function of what the model returned.
 
     Args:
-        function: the model's output to scores ``[B]``, differentiable, every sample by itself.
+        function: from what the model returned, as it is, to scores ``[B]``, differentiable, every sample by itself.
+            It is called on outputs for the samples of the batch, or a chunk of it: also where a method runs the model
+            on several copies of them.
 
     Raises:
         InputError: (when called) where the function does not return one score per sample.
@@ -152,26 +179,33 @@ class Custom(Target):
         [10.0]
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor]):
+    def __init__(self, function: Callable[[Any], Tensor]):
         self.function = function
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        scores = self.function(output)
-        if not isinstance(scores, Tensor) or scores.shape != output.shape[:1]:
+        return self.score_output(ModelOutput(output, len(output)), info)
+
+    def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score_output`."""
+        scores = self.function(output.raw)
+        # One number for the one sample of a model that knows no batches.
+        if isinstance(scores, Tensor) and scores.ndim == 0 and output.samples == 1:
+            scores = scores[None]
+        if not isinstance(scores, Tensor) or scores.shape != (output.samples,):
             got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
             raise InputError(
-                f"target {self.text()} returned {got} for an output of shape {tuple(output.shape)}; "
-                f"expected one score per sample, ({len(output)},)."
+                f"target {self.text()} returned {got} for {shapes_of(output.raw)}; "
+                f"expected one score per sample, ({output.samples},)."
             )
-        return Scores(scores, torch.full((len(output),), -1, device=output.device))
+        return Scores(scores, torch.full((output.samples,), -1, device=scores.device))
 
     def text(self) -> str:
         """See `Target.text`."""
         return getattr(self.function, "__name__", type(self.function).__name__)
 
 
-def as_target(target: "Target | Callable[[Tensor], Tensor]") -> Target:
+def as_target(target: "Target | Callable[[Any], Tensor]") -> Target:
     """The target itself, or a `Custom` target of a function.
 
     Raises:
@@ -192,14 +226,14 @@ def as_target(target: "Target | Callable[[Tensor], Tensor]") -> Target:
     return Custom(target)
 
 
-def _class_count(output: Tensor) -> int:
-    """The number of classes of an output, checked to be ``[samples, classes]``."""
-    if output.ndim != 2:
+def _logits(output: Tensor) -> Tensor:
+    """The logits ``[B, classes]``, checked to be; ``[B]`` is a single logit per sample, ``[B, 1]``."""
+    if output.ndim not in (1, 2):
         raise InputError(
             f"the model's output has shape {tuple(output.shape)}; a class target expects [samples, classes]. "
             "Give Forecast(node, horizon), or a function of the output, as target."
         )
-    return int(output.shape[1])
+    return output if output.ndim == 2 else output[:, None]
 
 
 def _index(which: int | str, names: Sequence[str], count: int) -> int:
@@ -209,7 +243,10 @@ def _index(which: int | str, names: Sequence[str], count: int) -> int:
             raise InputError(f"class {which!r} is unknown: the model has no class names. Give `classes`, or an index.")
         if which not in names:
             raise unknown("class", which, names)
-        return list(names).index(which)
+        # A single logit with one name is the logit of what it names, class 1.
+        return list(names).index(which) + (count == len(names) == 1)
+    # A single logit tells two classes apart.
+    count = 2 if count == 1 else count
     if not 0 <= which < count:
         raise InputError(f"there is no class {which}: the model has {count}, counted from 0 to {count - 1}.")
     return int(which)

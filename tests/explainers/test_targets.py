@@ -131,3 +131,26 @@ def test_a_forecast_that_does_not_fit_is_named(target, info, words):
 def test_a_forecast_of_nothing():
     with pytest.raises(InputError, match="node or horizon is an empty list"):
         Forecast([], 1)
+
+
+def test_a_single_logit_is_of_class_one_against_class_zero():
+    logits = torch.tensor([2.0, -3.0])
+    for output in (logits, logits[:, None]):
+        assert Class(1)(output).tolist() == [2.0, -3.0]
+        assert Class(0)(output).tolist() == [-2.0, 3.0]
+        predicted = Predicted().score(output)
+        assert predicted.scores.tolist() == [2.0, 3.0]
+        assert predicted.classes.tolist() == [1, 0]
+        assert Margin(1, 0)(output).tolist() == [2.0, -3.0]
+        assert Margin(0, 1)(output).tolist() == [-2.0, 3.0]
+        assert Class([0, 1])(output).tolist() == [-2.0, -3.0]
+        for names in (("rest", "wave"), ("wave",)):
+            assert Class("wave").score(output, OutputInfo(classes=names)).scores.tolist() == [2.0, -3.0]
+    with pytest.raises(InputError, match="no class 2: the model has 2"):
+        Class(2)(logits)
+
+
+def test_a_single_logit_of_a_part_of_a_batch():
+    info = OutputInfo(rows=slice(1, 2), samples=2)
+    assert Predicted().score(torch.tensor([[-3.0]]), info).scores.tolist() == [3.0]
+    assert PerSample([Predicted(), Class(0)]).score(torch.tensor([-2.0, -3.0])).classes.tolist() == [0, 0]

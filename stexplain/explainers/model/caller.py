@@ -1,9 +1,8 @@
 """Calling a model on samples in any layout, in chunks where memory is short, and scoring targets from its output."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,15 +22,15 @@ from stexplain.explainers.model.arguments import (
     missing_in,
 )
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
-from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, unwrapped
+from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
+from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
+from stexplain.explainers.model.score_fn import TargetScores
+from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
-
-ScoreFn = Callable[[Any], Scores]
-"""From the model's output to the scores of a target."""
 
 
 class ModelCaller:
@@ -226,7 +225,7 @@ class ModelCaller:
         for start in range(0, samples, step):
             rows = slice(start, min(start + step, samples))
             # A target with an entry per sample must know which of the batch's samples the output is of.
-            score_fns: list[ScoreFn] = [partial(self._score, target, rows=rows, samples=samples) for target in targets]
+            score_fns = [self._score_fn(target, rows=rows, samples=samples) for target in targets]
             yield model_input.rows(rows, self.inputs), score_fns
 
     @contextmanager
@@ -273,17 +272,15 @@ class ModelCaller:
                 f"laid out as {self.inputs.pattern!r}: {error}"
             ) from error
 
+    def _score_fn(self, target: Target, *, rows: slice, samples: int) -> ScoreFn:
+        """From the output for the samples in `rows` to the scores of a target."""
+        info = replace(self.output_info, rows=rows, samples=samples)
+        return TargetScores(target, info, which=self.output)
+
     def _score(self, target: Target, output: Any, *, rows: slice, samples: int) -> Scores:
         """The scores of a target from the output for the samples in `rows`."""
-        logits = self._output_tensor(output, rows.stop - rows.start)
-        return target.score(logits, replace(self.output_info, rows=rows, samples=samples))
+        return self._score_fn(target, rows=rows, samples=samples)(output)
 
     def _output_tensor(self, output: Any, samples: int) -> Tensor:
-        """The tensor that the model returned, checked to have one entry per sample."""
-        tensor = first_tensor(output, "the model")
-        if tensor.ndim == 0 or len(tensor) != samples:
-            raise InputError(
-                f"the model's output has shape {tuple(tensor.shape)} for {samples} samples laid out as "
-                f"{self.inputs.pattern!r}; expected the samples along its first axis. Is the layout of the input right?"
-            )
-        return tensor
+        """The tensor of what the model returned that targets read, samples first."""
+        return ModelOutput(output, samples, which=self.output).tensor

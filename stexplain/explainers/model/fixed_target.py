@@ -5,25 +5,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.inspection import first_tensor
+from stexplain.explainers.model.score_fn import ScoreFn
+from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.target import Scores
 
 
-class FixedTarget:
+class FixedTarget(ScoreFn):
     """A score function that scores perturbed copies for the classes that it chose for the samples themselves.
 
     `Predicted()` alone would score every copy for the class predicted for that copy. A target that names classes is
     linear in the logits: its gradient with respect to them is kept, and scores the copies. Any other target, such as
-    a forecast or a function, has nothing to fix: it scores each copy itself.
+    a forecast or a function, has nothing to fix: it scores each copy itself, and a function gets what the model
+    returns for B samples, so that it may hold an entry per sample.
 
     Args:
         score_fn: the target's scores of the output for B samples.
         samples: B.
 
     Example:
+        >>> from stexplain.explainers.model.score_fn import TargetScores
         >>> from stexplain.explainers.targets import Predicted
-        >>> target = FixedTarget(Predicted().score, samples=1)
+        >>> target = FixedTarget(TargetScores(Predicted()), samples=1)
         >>> target(torch.tensor([[1.0, 2.0]])).scores.tolist()
         [2.0]
         >>> target(torch.tensor([[5.0, 3.0], [6.0, 4.0]])).scores.tolist()
@@ -35,6 +37,10 @@ class FixedTarget:
         self._samples = samples
         self._gradients: Tensor | None = None
         self._classes: Tensor | None = None
+
+    def parsed(self, output: Any) -> ModelOutput:
+        """See `ScoreFn`."""
+        return self._score_fn.parsed(output)
 
     def __call__(self, output: Any) -> Scores:
         """The scores.
@@ -48,19 +54,23 @@ class FixedTarget:
         """
         if self._classes is None:
             return self._fix(output)
-        logits = first_tensor(output, "the model")
-        if logits.ndim == 0 or len(logits) % self._samples:
+        whole = self.parsed(output)
+        copies, rest = divmod(whole.samples, self._samples)
+        if rest or not copies:
             # Not copies of the samples: the score function explains what is wrong.
             return self._score_fn(output)
-        copies = logits.reshape(-1, self._samples, *logits.shape[1:])  # [K, B, ...]
-        classes = self._classes.repeat(len(copies))
+        classes = self._classes.repeat(copies)
         linear = None
         if self._gradients is not None:
-            linear = (copies * self._gradients).flatten(2).sum(2).flatten()
+            logits = whole.tensor
+            by_copy = logits.reshape(copies, self._samples, *logits.shape[1:])  # [K, B, ...]
+            linear = (by_copy * self._gradients).flatten(2).sum(2).flatten()
             if bool((self._classes >= 0).all()):
                 return Scores(linear, classes)
         # Some samples have a target without a class (-1): those are scored copy by copy.
-        scores = torch.cat([self._score_fn(copy).scores for copy in copies])
+        starts = range(0, whole.samples, self._samples)
+        parts = [whole.rows(start, start + self._samples).raw for start in starts]
+        scores = torch.cat([self._score_fn(part).scores for part in parts])
         return Scores(scores if linear is None else torch.where(classes >= 0, linear, scores), classes)
 
     def _fix(self, output: Any) -> Scores:
@@ -68,8 +78,5 @@ class FixedTarget:
         scores = self._score_fn(output)
         self._classes = scores.classes.detach()
         if bool((self._classes >= 0).any()):
-            # Gradients may be off around this call.
-            with torch.enable_grad():
-                logits = first_tensor(output, "the model").detach().clone().requires_grad_()
-                (self._gradients,) = torch.autograd.grad(self._score_fn(logits).scores.sum(), logits)
+            _, self._gradients = self._score_fn.with_gradient(output)
         return scores

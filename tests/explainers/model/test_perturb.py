@@ -12,6 +12,7 @@ from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampli
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
+from stexplain.explainers.model.score_fn import TargetScores
 from stexplain.explainers.targets import Class, Custom, Margin, PerSample, Predicted
 from tests.explainers.small_models import signals
 
@@ -31,7 +32,7 @@ COPIES = signals(3, 2, 3)
     ids=["predicted", "class", "margin", "custom", "mixed"],
 )
 def test_copies_are_asked_about_what_the_samples_were(target, fixed):
-    fixed_target = FixedTarget(target.score, 2)
+    fixed_target = FixedTarget(TargetScores(target), 2)
     torch.testing.assert_close(fixed_target(FIRST).scores, PerSample(fixed)(FIRST))
     result = fixed_target(COPIES.flatten(0, 1))
     torch.testing.assert_close(result.scores.view(3, 2), torch.stack([PerSample(fixed)(copy) for copy in COPIES]))
@@ -39,7 +40,7 @@ def test_copies_are_asked_about_what_the_samples_were(target, fixed):
 
 
 def test_a_fixed_target_is_differentiable_in_the_output():
-    fixed_target = FixedTarget(Predicted().score, 2)
+    fixed_target = FixedTarget(TargetScores(Predicted()), 2)
     fixed_target(FIRST)
     leaf = COPIES.flatten(0, 1).requires_grad_()
     (gradient,) = torch.autograd.grad(fixed_target(leaf).scores.sum(), leaf)
@@ -72,7 +73,7 @@ def test_what_comes_with_a_sample_goes_with_its_copies():
     scale = torch.tensor([[2.0], [5.0]])
     for chunk in (None, 1):
         with Altering(Listening(), chunk=chunk) as explain:
-            e = explain(batch, target=Class(0), shared={"weight": 10.0}, per_sample={"scale": scale})
+            e = explain(batch, target=Class(1), shared={"weight": 10.0}, per_sample={"scale": scale})
         one = (x[..., 0] * (valid[..., None] & observed)).sum((1, 2, 3)) * scale[:, 0] * 10
         torch.testing.assert_close(torch.from_numpy(e.score), one)
         expected = torch.stack([one, 2 * one, 3 * one])
@@ -117,7 +118,7 @@ def test_methods_give_every_copy_what_came_with_its_sample(method):
     scale = torch.tensor([[2.0], [5.0]])
     options = {GradientSHAP: {"baselines": ["zero"]}, IntegratedGradients: {}}.get(method, {"window": 1})
     with method(Listening(), **options) as explain:
-        e = explain(batch, target=Class(0), shared={"weight": 10.0}, per_sample={"scale": scale})
+        e = explain(batch, target=Class(1), shared={"weight": 10.0}, per_sample={"scale": scale})
     expected = x[..., 0] * (valid[..., None] & observed) * scale.view(2, 1, 1, 1) * 10
     torch.testing.assert_close(torch.from_numpy(e.values), expected, rtol=1e-4, atol=1e-4)
 
@@ -127,5 +128,5 @@ def test_an_output_of_other_size_is_refused():
         def forward(self, x):
             return x.mean((0, 1, 2, 3))[None].expand(2, -1) if len(x) == 2 else x.mean((0, 1, 2, 3))[None]
 
-    with Altering(Pooling()) as explain, pytest.raises(InputError, match="expected the samples along its first axis"):
+    with Altering(Pooling()) as explain, pytest.raises(InputError, match="expected an axis with an entry per sample"):
         explain(signals(2, 1, 4, 3, 1), target=Class(0))

@@ -50,7 +50,7 @@ class GradientSHAP(Explainer):
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 1, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[2.0, -1.0]]))
         >>> with GradientSHAP(model, baselines=["zero"]) as explain:
-        ...     explain(torch.tensor([1.0, 3.0]).view(1, 1, 1, 2, 1), target=Class(0)).values.tolist()
+        ...     explain(torch.tensor([1.0, 3.0]).view(1, 1, 1, 2, 1), target=Class(1)).values.tolist()
         [[[[2.0, -3.0]]]]
     """
 

@@ -12,7 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer, LayerOptions
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.inspection import find_layer, first_tensor
+from stexplain.explainers.model.inspection import find_layer
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.target import Scores
 
@@ -109,22 +109,22 @@ class CAM(LayerExplainer):
         features, output = self._pooled_features(model_input)
         maps = []
         for score_fn in score_fns:
-            # The target as weights of classes: exact, as every target that names classes is linear in the logits.
-            logits = output.detach().clone().requires_grad_()
-            scores = score_fn(logits)
-            if bool((scores.classes < 0).any()):
+            if bool((score_fn(output).classes < 0).any()):
                 raise InputError("target names no class; CAM expects Class(...), Predicted() or Margin(..., ...).")
-            (class_weights,) = torch.autograd.grad(scores.scores.sum(), logits)
+            # The target as weights of classes: exact, as every target that names classes is linear in the logits.
+            scores, gradient = score_fn.with_gradient(output)
+            class_weights = gradient.flatten(1)  # [B, classes]; a single logit may have no axis of its own
             maps.append((torch.einsum("bmtnc,bc->bmtn", features, class_weights @ self.weight), scores))
         return maps
 
-    def _pooled_features(self, model_input: ModelInput) -> tuple[Tensor, Tensor]:
-        """The layer's features ``[B, M, T', N, C]``, checked to be pooled into the logits, and the logits."""
+    def _pooled_features(self, model_input: ModelInput) -> tuple[Tensor, Any]:
+        """The layer's features ``[B, M, T', N, C]``, checked to be pooled into the logits, and the model's output."""
         layers = {self.layer_name: self.layer}
         with capture_activations(layers, gradient=False) as activations, torch.no_grad():
-            output = first_tensor(self._forward(model_input), "the model")
+            output = self._forward(model_input)
         features = self._features(activations.calls(self.layer_name), model_input)
-        self._check_pooling(features, output, model_input)
+        logits = self._output_tensor(output, model_input.sizes["b"])
+        self._check_pooling(features, logits[:, None] if logits.ndim == 1 else logits, model_input)
         return features, output
 
     def _check_pooling(self, features: Tensor, output: Tensor, model_input: ModelInput) -> None:

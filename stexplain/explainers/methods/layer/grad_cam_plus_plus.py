@@ -46,7 +46,7 @@ class GradCAMPlusPlus(LayerGradient):
         >>> model = nn.Sequential(nn.Flatten(start_dim=3), nn.Flatten(), nn.Linear(2, 1))
         >>> _ = model[2].weight.data.copy_(torch.tensor([[2.0, -1.0]]))
         >>> with GradCAMPlusPlus(model, layer="0", layout="b t n c", inputs="b t n c") as explain:
-        ...     explain(torch.tensor([1.0, 4.0]).view(1, 1, 2, 1), target=Class(0)).values.flatten().tolist()
+        ...     explain(torch.tensor([1.0, 4.0]).view(1, 1, 2, 1), target=Class(1)).values.flatten().tolist()
         [0.1666..., 0.6666...]
     """
 

@@ -38,7 +38,7 @@ class LayerCAM(LayerGradient):
         >>> model = nn.Sequential(nn.Flatten(start_dim=3), nn.Flatten(), nn.Linear(3, 1))
         >>> _ = model[2].weight.data.copy_(torch.tensor([[2.0, -1.0, 0.5]]))
         >>> with LayerCAM(model, layer="0", layout="b t n c", inputs="b t n c") as explain:
-        ...     explain(torch.tensor([1.0, 5.0, 4.0]).view(1, 1, 3, 1), target=Class(0)).values.flatten().tolist()
+        ...     explain(torch.tensor([1.0, 5.0, 4.0]).view(1, 1, 3, 1), target=Class(1)).values.flatten().tolist()
         [2.0, 0.0, 2.0]
     """
 

@@ -80,7 +80,7 @@ class LearnedMask(Explainer):
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[0.0, 5.0, 0.0, 0.0]]))
         >>> with LearnedMask(model, baseline="zero", smoothness=0) as explain:
-        ...     e = explain(torch.ones(1, 1, 2, 2, 1), target=Class(0))
+        ...     e = explain(torch.ones(1, 1, 2, 2, 1), target=Class(1))
         >>> e.values.round().tolist()
         [[[[0.0, 1.0], [0.0, 0.0]]]]
         >>> bool(e.extra["kept"] > 0.8)

@@ -15,7 +15,7 @@ from tests.explainers.small_models import PlainSTGCN, Recurrent, linear, signals
 def test_a_linear_model_in_closed_form():
     weight, x, starts = signals(2, 4, 3, 2, seed=1), signals(3, 2, 4, 3, 2), signals(5, 2, 4, 3, 2, seed=2)
     with GradientSHAP(linear(weight), baselines=starts, draws=40) as explain:
-        e = explain(x, target=Class(0))
+        e = explain(x, target=Class(1))
     for row in range(3):
         drawn = own_generator(0, "", x[row].numpy()).integers(5, size=40)
         expected = (weight * (x[row] - starts[drawn].mean(0))).sum(-1)
@@ -71,7 +71,7 @@ def test_noise_is_of_its_size_and_never_on_padding():
     valid = torch.ones(1, 1, 6, dtype=torch.bool)
     valid[0, 0, 4:] = False
     with GradientSHAP(Square(), baselines=["zero"], draws=3000, copies=3000, noise=0.5) as explain:
-        values = explain(torch.zeros(1, 1, 6, 5, 2), target=Class(0), valid=valid).values
+        values = explain(torch.zeros(1, 1, 6, 5, 2), target=Class(1), valid=valid).values
     # Each is a mean of 2 channels' 2 u e^2, of which the mean is 0.25.
     np.testing.assert_allclose(values[0, 0, :4], 0.5, atol=0.06)
     assert not values[0, 0, 4:].any()

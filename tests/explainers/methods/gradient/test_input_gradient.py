@@ -40,7 +40,7 @@ def test_padding_is_set_aside_and_its_share_told():
     model[1].weight.data.copy_(torch.tensor([[1.0, 2.0, 3.0, -4.0, 5.0, 5.0]]))
     valid = torch.tensor([[[True, True, False]]])
     with InputGradient(model, reduce="sum") as explain:
-        e = explain(torch.ones(1, 1, 3, 2, 1), target=Class(0), valid=valid)
+        e = explain(torch.ones(1, 1, 3, 2, 1), target=Class(1), valid=valid)
     assert e.values.tolist() == [[[[1.0, 2.0], [3.0, -4.0], [0.0, 0.0]]]]
     assert e.padding_share.tolist() == [0.5]
 

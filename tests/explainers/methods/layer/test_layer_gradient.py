@@ -129,7 +129,7 @@ def test_grad_cam_plus_plus_is_the_paper_with_the_derivatives_of_the_exponential
     model = nn.Sequential(nn.ReLU(), nn.Flatten(2), nn.Flatten(), nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1)).double()
     x = signals(1, 2, 3, 2).double()
     with GradCAMPlusPlus(model, layer="0", layout="b t n c", inputs="b t n c") as explain:
-        e = explain(x, target=Class(0))
+        e = explain(x, target=Class(1))
     features = x[0].relu()
     flat = features.flatten()
     first, second, third = (torch.zeros(12, dtype=torch.float64) for _ in range(3))

@@ -27,7 +27,7 @@ class Planted(nn.Module):
 
 def learned(score, x, **options):
     with LearnedMask(Planted(score).double(), baseline="zero", **options) as explain:
-        return explain(x, target=Class(0))
+        return explain(x, target=Class(1))
 
 
 def ones(samples=1):

@@ -17,9 +17,9 @@ def test_a_linear_model_in_closed_form():
     weight, x, baseline = signals(2, 6, 3, 2, seed=1), signals(3, 2, 6, 3, 2), signals(3, 2, seed=2)
     part = (weight * (x - baseline)).sum(-1)
     with Occlusion(linear(weight), window=1, baseline=baseline) as explain:
-        np.testing.assert_allclose(explain(x, target=Class(0)).values, part, atol=1e-5)
+        np.testing.assert_allclose(explain(x, target=Class(1)).values, part, atol=1e-5)
     with Occlusion(linear(weight), window=None, groups=[[0, 2]], baseline=baseline) as explain:
-        values = explain(x, target=Class(0)).values
+        values = explain(x, target=Class(1)).values
     whole = part[..., [0, 2]].sum((2, 3))[:, :, None, None]
     np.testing.assert_allclose(values[..., [0, 2]], whole.expand(-1, -1, 6, 2), atol=1e-5)
     assert not values[..., 1].any()

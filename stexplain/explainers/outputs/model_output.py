@@ -1,0 +1,139 @@
+"""What a model returned for some samples: whole, as the tensor that targets read, and cut into samples or copies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from stexplain.errors import InputError
+from stexplain.explainers.outputs.nested import Path, chosen, mapped, tensors_in
+from stexplain.explainers.outputs.sample_axis import SampleAxis
+
+
+@dataclass(frozen=True)
+class OutputAxes:
+    """Which axis of each tensor of an output follows the samples.
+
+    Attributes:
+        axes: by where the tensor lies; none: it does not follow them. A tensor that is not listed was not measured:
+            its first axis is taken where it has an entry per sample, and a single sample's may have no axis of its own.
+        shapes: of the tensors of an output for `samples` samples, by which copies of them are told.
+        samples: see `shapes`.
+        mixed: which tensors hold entries that depend on other samples than their own.
+    """
+
+    axes: Mapping[Path, SampleAxis | None] = field(default_factory=dict)
+    shapes: Mapping[Path, tuple[int, ...]] = field(default_factory=dict)
+    samples: int = 0
+    mixed: frozenset[Path] = frozenset()
+
+    def of(self, path: Path, tensor: Tensor, samples: int) -> SampleAxis | None:
+        """The axis of a tensor of an output for so many samples; none where it has none."""
+        if path in self.axes:
+            axis = self.axes[path]
+            return axis if axis is None or axis.samples(tensor) == samples else None
+        if tensor.ndim and len(tensor) == samples:
+            return SampleAxis(0)
+        # Copies of samples whose output has no axis for them: the one that is longer by as many.
+        before = self.shapes.get(path, ())
+        if self.samples and samples % self.samples == 0 and len(before) == tensor.ndim:
+            copies = samples // self.samples
+            longer = [dim for dim, (old, new) in enumerate(zip(before, tensor.shape, strict=True)) if old != new]
+            if len(longer) == 1 and tensor.shape[longer[0]] == copies * before[longer[0]]:
+                return SampleAxis(longer[0], inner=before[longer[0]] // self.samples)
+        return None
+
+    def samples_in(self, output: Any) -> int:
+        """How many samples an output is of; 0 where that cannot be told."""
+        for path, tensor in tensors_in(output).items():
+            axis = self.axes.get(path)
+            if axis is not None and axis.samples(tensor):
+                return axis.samples(tensor)
+        for path, tensor in tensors_in(output).items():
+            before = self.shapes.get(path)
+            if before is not None and path not in self.axes and tensor.ndim == len(before):
+                size = 1
+                for entries in before:
+                    size *= entries
+                if size and tensor.numel() % size == 0:
+                    return self.samples * tensor.numel() // size
+        return 0
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What a model returned for some samples.
+
+    Attributes:
+        raw: what it returned.
+        samples: how many samples it is of.
+        axes: which axis of each of its tensors follows the samples.
+        which: which of its tensors targets read: a key or an index; none: see `chosen`.
+
+    Example:
+        >>> import torch
+        >>> output = ModelOutput({"logits": torch.arange(6.0).view(3, 2), "loss": torch.zeros(())}, samples=3)
+        >>> output.rows(1, 2).tensor
+        tensor([[2., 3.]])
+    """
+
+    raw: Any
+    samples: int
+    axes: OutputAxes = field(default_factory=OutputAxes)
+    which: "str | int | None" = None
+
+    @cached_property
+    def chosen(self) -> tuple[Path, Tensor]:
+        """The tensor that targets read, as the model returned it, and where it lies.
+
+        Raises:
+            InputError: where there is none, or several.
+        """
+        return chosen(self.raw, self.which)
+
+    @property
+    def axis(self) -> SampleAxis | None:
+        """The axis of the tensor that follows the samples; none: it has none, which only a single sample's may."""
+        path, tensor = self.chosen
+        axis = self.axes.of(path, tensor, self.samples)
+        if axis is None and (self.samples != 1 or path in self.axes.mixed):
+            raise InputError(self._problem(path, tensor))
+        return axis
+
+    @property
+    def tensor(self) -> Tensor:
+        """The tensor that targets read, samples first.
+
+        Raises:
+            InputError: where no axis of it follows the samples.
+        """
+        axis, (_, tensor) = self.axis, self.chosen
+        return tensor[None] if axis is None else axis.first(tensor)
+
+    def _problem(self, path: Path, tensor: Tensor) -> str:
+        shape = f"the model's output has shape {tuple(tensor.shape)} for {self.samples} samples"
+        if path in self.axes.mixed:
+            return (
+                f"{shape}, and a sample's entries depend on other samples of the batch: samples influence each other "
+                "in this model (statistics of the batch, attention over it), or the layout of the input is not the "
+                "one given by `inputs`. Give chunk=1, so that each sample is explained alone."
+            )
+        return f"{shape}; expected an axis with an entry per sample. Is the layout of the input right?"
+
+    def rows(self, start: int, stop: int) -> "ModelOutput":
+        """The output for some of the samples: the tensors that follow the samples are cut, all else stays whole."""
+        if (start, stop) == (0, self.samples):
+            return self
+
+        def cut(path: Path, tensor: Tensor) -> Tensor:
+            axis = self.axes.of(path, tensor, self.samples)
+            return tensor if axis is None else axis.rows(tensor, start, stop)
+
+        return replace(self, raw=mapped(self.raw, cut), samples=stop - start)
+
+    def with_tensor(self, tensor: Tensor) -> "ModelOutput":
+        """The same output with another tensor in the place of the one that targets read, in its own layout."""
+        place, _ = self.chosen
+        return replace(self, raw=mapped(self.raw, lambda path, other: tensor if path == place else other))
