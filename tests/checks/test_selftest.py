@@ -93,11 +93,12 @@ class Hooking(Broken):
         return values
 
 
-class Thawing(Broken):
-    """Lets a parameter be trained that was not."""
+class Training(Broken):
+    """Leaves a gradient on a parameter."""
 
     def spoilt(self, values, model_input):
-        next(self.model.parameters()).requires_grad_(True)
+        first = next(self.model.parameters())
+        first.grad = torch.ones_like(first)
         return values
 
 
@@ -133,7 +134,7 @@ def test_every_explainer_passes(kind):
         ),
         (Sighted, {"parameter randomisation"}),
         (Hooking, {"model restored"}),
-        (Thawing, {"model restored"}),
+        (Training, {"model restored"}),
         (Added, {"CAM identity", "completeness"}),
     ],
 )

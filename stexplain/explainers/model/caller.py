@@ -28,6 +28,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
 from stexplain.explainers.model.score_fn import TargetScores
+from stexplain.explainers.model.state import forward_pass, kept_state
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
@@ -233,7 +234,7 @@ class ModelCaller:
         """The model frozen and in eval mode, with gradients on."""
         assert self.model is not None
         device, _ = device_and_dtype(self.model)
-        with frozen_eval(self.model), differentiable(device):
+        with kept_state(self.model), frozen_eval(self.model), differentiable(device):
             yield
 
     def _forward(
@@ -259,9 +260,10 @@ class ModelCaller:
         signals = (model_input.x if x is None else x).clone()
         arguments, keywords = call_arguments(self.model, self.argument, signals, copied(further))
         try:
-            if substitutes:
-                return torch.func.functional_call(self.model, dict(substitutes), arguments, keywords)
-            return self.model(*arguments, **keywords)
+            with forward_pass(self.model):
+                if substitutes:
+                    return torch.func.functional_call(self.model, dict(substitutes), arguments, keywords)
+                return self.model(*arguments, **keywords)
         except (StexplainError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:

@@ -1,10 +1,29 @@
 """Freezing a model for the length of a block, and turning gradients on for it."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+
+@dataclass
+class _Held:
+    """A module or parameter that open blocks hold, with its mode or `requires_grad` as before the first of them."""
+
+    item: Any
+    before: bool
+    blocks: int = 0
+
+
+# By id; what is held is kept alive here, so an id stays its own. For all models: blocks of a model and of a part of it
+# may be open at once.
+_HELD: dict[int, _Held] = {}
+_HELD_LOCK = threading.Lock()
 
 
 @contextmanager
@@ -13,6 +32,7 @@ def frozen_eval(model: nn.Module) -> Iterator[None]:
 
     With parameters frozen, nothing before a captured tensor builds a graph, and nothing after it keeps what only the
     parameters' gradients need. Afterwards every module's mode and every `requires_grad` is as before, also on error.
+    Blocks may be nested, and may overlap, in one thread or several: the model is as before when the last one ends.
     `.grad` is never written, as gradients are taken by `torch.autograd.grad`.
 
     Example:
@@ -24,20 +44,41 @@ def frozen_eval(model: nn.Module) -> Iterator[None]:
         True
     """
     # Mode by mode: a model in train mode may hold modules in eval mode, such as frozen batch norms.
-    modes = [(module, module.training) for module in model.modules()]
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # Not by model.eval(): a model may override it and do what cannot be undone.
+    held: list[tuple[Any, str]] = []
     try:
-        for module, _ in modes:
-            # Not model.eval(): a model may override it and do what cannot be undone.
-            module.training = False
-        for parameter in trainable:
-            parameter.requires_grad_(False)
+        for module in model.modules():
+            _hold(module, "training", held)
+        for parameter in model.parameters():
+            _hold(parameter, "requires_grad", held)
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter in trainable:
-            parameter.requires_grad_(True)
+        for item, attribute in held:
+            _release(item, attribute)
+
+
+def _hold(item: Any, attribute: str, held: list[tuple[Any, str]]) -> None:
+    """Sets the attribute of an item to False, and enters it into `held`."""
+    with _HELD_LOCK:
+        entry = _HELD.setdefault(id(item), _Held(item, getattr(item, attribute)))
+        entry.blocks += 1
+        held.append((item, attribute))
+        # Also within another block, in which someone may have set it to True.
+        if getattr(item, attribute):
+            setattr(item, attribute, False)
+
+
+def _release(item: Any, attribute: str) -> None:
+    """The attribute of an item as before the first block, where no other block holds it."""
+    with _HELD_LOCK:
+        entry = _HELD[id(item)]
+        entry.blocks -= 1
+        if not entry.blocks:
+            del _HELD[id(item)]
+            if getattr(item, attribute) != entry.before:
+                # A parameter of inference mode can only be given a gradient there.
+                with torch.inference_mode(isinstance(item, Tensor) and not is_lazy(item) and item.is_inference()):
+                    setattr(item, attribute, entry.before)
 
 
 @contextmanager

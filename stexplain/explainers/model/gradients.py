@@ -1,5 +1,6 @@
 """The gradients of several scores with respect to several tensors, from one forward pass."""
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -11,8 +12,8 @@ def gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[
     """The gradients of several scores with respect to several tensors.
 
     Samples do not mix in eval mode, so the gradient of a score's sum over the batch holds every sample's own. All
-    backward passes are one where every operator behind the tensors can be batched; a custom `autograd.Function` (as a
-    library's operators may be) cannot, and they then follow each other.
+    backward passes are one where every operator behind the tensors can be batched. Custom functions (as a library's
+    operators may be), sparse products and some others cannot, and they then follow each other.
 
     Args:
         scores: each ``[B]``.
@@ -30,11 +31,7 @@ def gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[
     by_score: list[list[Tensor | None]] = [[None] * len(tensors) for _ in scores]
     numbers = [number for number, score in enumerate(scores) if score.requires_grad]
     sums = [scores[number].sum() for number in numbers]
-    if len(sums) > 1 and not _has_custom_function(sums):
-        stacked = torch.stack(sums)
-        # Row i of the identity picks score i: one batched backward pass in place of as many as there are scores.
-        one_hot = torch.eye(len(sums), dtype=stacked.dtype, device=stacked.device)
-        batched = torch.autograd.grad(stacked, tensors, one_hot, is_grads_batched=True, allow_unused=True)
+    if len(sums) > 1 and not _has_custom_function(sums) and (batched := _batched(sums, tensors)) is not None:
         for row, number in enumerate(numbers):
             by_score[number] = [None if gradient is None else gradient[row] for gradient in batched]
         return by_score
@@ -43,6 +40,25 @@ def gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[
         retain = row < len(sums) - 1
         by_score[number] = list(torch.autograd.grad(sums[row], tensors, retain_graph=retain, allow_unused=True))
     return by_score
+
+
+def _batched(sums: Sequence[Tensor], tensors: Sequence[Tensor]) -> Sequence[Tensor | None] | None:
+    """The gradients of all sums, stacked, from one backward pass; none where an operator cannot be batched."""
+    stacked = torch.stack(list(sums))
+    # Row i of the identity picks score i: one batched backward pass in place of as many as there are scores.
+    one_hot = torch.eye(len(sums), dtype=stacked.dtype, device=stacked.device)
+    with warnings.catch_warnings():
+        # An operator without a rule of its own would be looped over, with a warning; passes one by one are as fast.
+        warnings.filterwarnings("error", message="There is a performance drop")
+        try:
+            # The graph stays: it is needed again where this fails half-way.
+            return torch.autograd.grad(
+                stacked, tensors, one_hot, is_grads_batched=True, allow_unused=True, retain_graph=True
+            )
+        except (RuntimeError, NotImplementedError, UserWarning):
+            # Which operators cannot be batched is not known beforehand, and errors have no type of their own. An
+            # error that has another cause comes again, one by one.
+            return None
 
 
 def _has_custom_function(outputs: Sequence[Tensor]) -> bool:

@@ -1,0 +1,160 @@
+"""What a forward pass sets on the model itself, undone before the next one and at the end."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from stexplain.errors import InputError
+from stexplain.explainers.model.attribute_walk import attributes_of, kept_tensor
+
+
+@dataclass(eq=False)
+class _Record:
+    """What is known of a model's forward passes.
+
+    Attributes:
+        lock: held for the length of an explanation, by one thread.
+        depth: how many blocks of `kept_state` are open.
+        undo: what undoes the changes of the last forward pass, the last change first.
+        in_place: the ids of tensors that forward passes write into; none: no pass was seen yet.
+    """
+
+    lock: Any = field(default_factory=threading.RLock)
+    depth: int = 0
+    undo: list[Callable[[], None]] = field(default_factory=list)
+    in_place: set[int] | None = None
+
+    def reset(self) -> None:
+        """The model as before its last forward pass."""
+        while self.undo:
+            self.undo.pop()()
+
+
+# By model, not on it: an attribute of ours would be a change, and explainers of one model must share what is known.
+_RECORDS: WeakKeyDictionary[nn.Module, _Record] = WeakKeyDictionary()
+_RECORDS_LOCK = threading.Lock()
+
+
+def _record_of(model: nn.Module) -> _Record:
+    with _RECORDS_LOCK:
+        return _RECORDS.setdefault(model, _Record())
+
+
+@contextmanager
+def kept_state(model: nn.Module) -> Iterator[None]:
+    """What `forward_pass` sees a model set on itself is as before after the block, also on error.
+
+    One thread at a time: a second one that explains the same model waits until the first is done.
+
+    Args:
+        model: any.
+
+    Raises:
+        InputError: where a parameter has no shape yet.
+
+    Example:
+        >>> import torch
+        >>> class Keeps(nn.Module):
+        ...     def forward(self, x):
+        ...         self.kept = 2 * x
+        ...         return self.kept.sum()
+        >>> model = Keeps()
+        >>> with kept_state(model):
+        ...     with forward_pass(model):
+        ...         _ = model(torch.ones(2))
+        ...     model.kept.tolist()
+        [2.0, 2.0]
+        >>> hasattr(model, "kept")
+        False
+    """
+    _check_initialised(model)
+    record = _record_of(model)
+    with record.lock:
+        record.depth += 1
+        try:
+            yield
+        finally:
+            record.depth -= 1
+            record.reset()
+
+
+@contextmanager
+def forward_pass(model: nn.Module) -> Iterator[None]:
+    """The block is one forward pass: it begins with the model as it was before the pass before.
+
+    So a model that carries a hidden state from call to call gives the same output whatever ran before. What the pass
+    sets on the model is there after the block, for a target that looks at it, until the next pass begins or the block
+    of `kept_state` ends. Only what the pass itself changes is undone: attributes, entries of dicts, lists and sets
+    however deep, buffers, and what is written into tensors. Tensors are cloned in a model's first pass, and from then
+    on only those that a pass wrote into.
+
+    Args:
+        model: any.
+
+    Raises:
+        InputError: where the pass builds parameters, which are drawn anew at every pass, or where it writes into a
+            tensor that earlier passes left alone, which cannot be undone.
+    """
+    record = _record_of(model)
+    record.reset()
+    first = record.in_place is None
+    known = record.in_place or set()
+    containers, tensors = attributes_of(model)
+    kept = [kept_tensor(tensor, clone=first or id(tensor) in known) for tensor in tensors]
+    built: list[str] = []
+    try:
+        yield
+    finally:
+        written = [undo for one in kept if (undo := one.undo_of_change()) is not None]
+        lost = [one for one in kept if one.clone is None and one.was_written]
+        record.in_place = known | {id(one.tensor) for one in kept if one.was_written}
+        # Values first, then references: a tensor that was written into may have been put elsewhere too.
+        record.undo += written
+        parameters = {id(tensor) for tensor in tensors}
+        for container in containers:
+            for name, value in container.new_values():
+                if _has_other_parameters(value, parameters):
+                    built.append(name)
+            record.undo += container.undo_of_changes()
+        # An error of the model's own goes before ours.
+        if record.depth == 0 or built or lost:
+            record.reset()
+    if built:
+        raise InputError(
+            f"the model builds {', '.join(map(repr, built[:3]))} in its forward pass, with weights that are drawn anew "
+            "each time. Run the model once, or load its weights, before it is explained."
+        )
+    if lost:
+        raise InputError(
+            f"the model wrote into {_name_of(model, lost[0].tensor)} in its forward pass, which its first pass did not "
+            "do, so the values before are lost. Explain a copy that writes into a clone."
+        )
+
+
+def _check_initialised(model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if is_lazy(parameter):
+            raise InputError(
+                f"parameter {name!r} of the model has no shape yet: its first forward pass builds it. "
+                "Run the model once before it is explained."
+            )
+
+
+def _has_other_parameters(value: Any, known: set[int]) -> bool:
+    """Whether a value is a module with a parameter that the model did not have, or such a parameter."""
+    if isinstance(value, nn.Module):
+        return any(id(parameter) not in known for parameter in value.parameters())
+    return isinstance(value, nn.Parameter) and id(value) not in known
+
+
+def _name_of(model: nn.Module, tensor: Tensor) -> str:
+    for name, one in [*model.named_parameters(), *model.named_buffers()]:
+        if one is tensor:
+            return repr(name)
+    return f"a tensor of shape {tuple(tensor.shape)} that it holds"
