@@ -4,7 +4,7 @@
 - m: instances, copies of the graph in one sample: the persons in a clip; 1 on a road network
 - t: frames (time steps)
 - n: nodes (joints, sensors)
-- c: channels (x, y, z; speed, flow; features of a layer)
+- c: channels (x, y, z; speed, flow; features of a layer); d, e and f: further axes of channels, such as heads
 
 Shapes in docstrings use the same letters as capitals: a batch is ``[B, M, T, N, C]``.
 """
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 NAMES = {"b": "samples", "m": "instances", "t": "frames", "n": "nodes", "c": "channels"}
+NAMES |= dict.fromkeys("def", "further channels")
+CHANNELS = "cdef"
+"""Letters of channels, in order: a tensor may have several axes of them, such as heads and their width."""
 BATCH = "b m t n c"
 """The layout of a batch. Everything inside the package uses it."""
 
@@ -30,7 +33,8 @@ class Layout:
     """The order of a tensor's axes, as an einops pattern over the letters b, m, t, n, c.
 
     Axes in parentheses are folded into one, the last varying fastest. An axis that is not in the pattern has size
-    one. A `Layout` describes; it never guesses.
+    one, and 1 in the pattern is an axis of size one. Upper and lower case are alike. A tensor with several axes of
+    channels names them c, d, e and f. A `Layout` describes; it never guesses.
 
     Args:
         pattern: for example ``"(b m) c t n"`` (feature maps of ST-GCN), ``"b c t n m"`` (its input), ``"b t n c"``.
@@ -48,7 +52,9 @@ class Layout:
     pattern: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z ()]+", self.pattern):
+        if isinstance(self.pattern, str):
+            object.__setattr__(self, "pattern", self.pattern.lower())
+        if not isinstance(self.pattern, str) or not re.fullmatch(r"[a-z1 ()]+", self.pattern):
             raise InputError(
                 f"layout {self.pattern!r} is not a pattern; expected letters, spaces and parentheses, such as "
                 "'(b m) c t n'."
@@ -74,7 +80,7 @@ class Layout:
     @property
     def letters(self) -> list[str]:
         """The letters in the order of the pattern, without parentheses."""
-        return self.pattern.replace("(", " ").replace(")", " ").split()
+        return [letter for letter in self.pattern.replace("(", " ").replace(")", " ").split() if letter != "1"]
 
     def sizes(self, shape: "tuple[int, ...]", **known: int) -> dict[str, int]:
         """The size of each axis in a tensor of this shape.
@@ -92,12 +98,12 @@ class Layout:
             {'b': 3, 'm': 2, 'c': 64, 't': 75, 'n': 25}
         """
         # One group per dimension of the tensor: a pair of parentheses, or a letter alone.
-        groups = re.findall(r"\([^)]*\)|[a-z]+", self.pattern)
+        groups = re.findall(r"\([^)]*\)|[a-z]+|1", self.pattern)
         if len(groups) != len(shape):
             raise self._misfit(shape, known, f"got {len(shape)} dimensions; expected {len(groups)}")
         sizes: dict[str, int] = {}
         for group, size in zip(groups, shape, strict=True):
-            letters = group.strip("()").split()
+            letters = [letter for letter in group.strip("()").split() if letter != "1"]
             missing = [letter for letter in letters if letter not in known]
             product = 1
             for letter in letters:
@@ -131,16 +137,23 @@ class Layout:
             InputError: where the tensor does not fit.
         """
         sizes = self.sizes(tuple(tensor.shape), **known)
-        # einops inserts an axis of size one where the pattern has "1".
-        target = " ".join(letter if letter in sizes else "1" for letter in BATCH.split())
-        return rearrange(tensor, f"{self.pattern} -> {target}", **sizes)
+        # einops inserts an axis of size one where the pattern has "1". Several axes of channels become one.
+        channels = " ".join(letter for letter in self.letters if letter in CHANNELS)
+        target = " ".join(letter if letter in sizes else "1" for letter in BATCH.split()[:-1])
+        return rearrange(tensor, f"{self.pattern} -> {target} ({channels})", **sizes)
 
     def from_batch(self, tensor: "torch.Tensor") -> "torch.Tensor":
         """The inverse of `to_batch`: a ``[B, M, T, N, C]`` tensor in this layout.
 
         Raises:
-            InputError: where an axis that is not in the pattern has another size than one.
+            InputError: where an axis that is not in the pattern has another size than one, and where the pattern has
+                several axes of channels, whose sizes a batch does not tell.
         """
+        if sum(letter in CHANNELS for letter in self.letters) > 1:
+            raise InputError(
+                f"a batch has one axis of channels; the layout {self.pattern!r} has several. Give the model a module "
+                "that unfolds them."
+            )
         sizes = parse_shape(tensor, BATCH)
         source = " ".join(letter if letter in self.letters else "1" for letter in BATCH.split())
         try:

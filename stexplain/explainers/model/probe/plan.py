@@ -1,0 +1,201 @@
+"""The plan of a probe: how many copies of one sample go through the model, and what is changed in each of them.
+
+A layer's output follows an axis where it changes with it: copy by copy, node by node, frame by frame. Some copies are
+not changed at all: where they change, samples influence each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+FEW_FRAMES = 16
+"""Up to so many frames each is changed by itself; of longer clips the frames up to, and from, a few of them."""
+NODE_TESTS = 6
+"""So many copies have one node changed: an axis of channels agrees with all of them in one of 6^6 cases by chance."""
+CONTROLS = 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is changed in one copy: a node of an instance, at all frames, or some frames at all nodes; or nothing.
+
+    Attributes:
+        instance: which; none: all.
+        node: which; none: all.
+        frames: the first and the last frame; none: all.
+        nothing: whether nothing is changed at all.
+        rolled: whether the values at these frames change places with each other, which keeps their mean and spread.
+    """
+
+    instance: int | None = None
+    node: int | None = None
+    frames: tuple[int, int] | None = None
+    nothing: bool = False
+    rolled: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which copy is changed how.
+
+    Attributes:
+        changes: one for each copy, in the order of the batch.
+        sizes: of the axes m, t, n, c of the sample.
+        samples: the size of the batch that goes through the model: the number of copies; or, where the model only
+            runs on a batch of a certain size, that size: then the copies go through one after the other, each as the
+            first sample of the caller's own batch.
+        one_by_one: whether that is so.
+    """
+
+    changes: tuple[Change, ...]
+    sizes: dict[str, int]
+    samples: int
+    one_by_one: bool = False
+
+    @property
+    def controls(self) -> list[int]:
+        """The copies in which nothing is changed."""
+        return [copy for copy, change in enumerate(self.changes) if change.nothing]
+
+    @property
+    def node_tests(self) -> list[int]:
+        """The copies in which one node is changed."""
+        return [copy for copy, change in enumerate(self.changes) if change.node is not None]
+
+    @property
+    def instance_tests(self) -> list[int]:
+        """The copies in which one instance is changed."""
+        return [copy for copy, change in enumerate(self.changes) if change.instance is not None]
+
+    @property
+    def frame_tests(self) -> list[int]:
+        """The copies in which some of the frames are changed."""
+        return [copy for copy, change in enumerate(self.changes) if change.frames is not None]
+
+    def one_after_another(self, samples: int) -> "Plan":
+        """The same changes for a model that only runs on batches of this size."""
+        return replace(self, samples=samples, one_by_one=True)
+
+
+def first_plan(sizes: dict[str, int]) -> Plan:
+    """The plan that tells the axes of any tensor, and, of short clips, the exact frames that a position sees.
+
+    Args:
+        sizes: of the axes m, t, n, c of a sample.
+
+    Example:
+        >>> plan = first_plan({"m": 1, "t": 12, "n": 5, "c": 2})
+        >>> len(plan.changes), len(plan.controls), len(plan.node_tests), len(plan.frame_tests)
+        (23, 5, 6, 12)
+    """
+    frames = sizes["t"]
+    changes = [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"])]
+    if 1 < frames <= FEW_FRAMES:
+        changes += [Change(frames=(frame, frame)) for frame in range(frames)]
+    elif frames > FEW_FRAMES:
+        changes += frame_intervals(_spread(frames), frames)
+    return plan_of(changes, sizes)
+
+
+def plan_of(changes: Sequence[Change], sizes: dict[str, int]) -> Plan:
+    """A plan with these changes and controls among them, whose number of copies is prime.
+
+    A prime number of copies is hardly ever a factor of the size of another axis, so that few axes can be mistaken for
+    that of the samples.
+    """
+    copies = len(changes) + CONTROLS
+    while any(copies % divisor == 0 for divisor in range(2, copies)):
+        copies += 1
+    mixed = [*changes, *[Change(nothing=True)] * (copies - len(changes))]
+    # In no order: of a fold of samples with another axis, only the right one finds the controls unchanged.
+    order = torch.randperm(copies, generator=torch.Generator().manual_seed(copies)).tolist()
+    return Plan(tuple(mixed[index] for index in order), dict(sizes), copies)
+
+
+def frame_intervals(last_frames: Sequence[int], frames: int) -> list[Change]:
+    """For each of these frames: all up to it are changed in one copy, all after it in another."""
+    up_to = [Change(frames=(0, frame)) for frame in last_frames]
+    return up_to + [Change(frames=(frame + 1, frames - 1)) for frame in last_frames]
+
+
+def single_frames(frames: int) -> list[Change]:
+    """Copies with one frame changed, for some frames away from the ends."""
+    picks = sorted({round(frames * (2 * part + 1) / (2 * NODE_TESTS)) for part in range(NODE_TESTS)})
+    return [Change(frames=(frame, frame)) for frame in picks if frame < frames]
+
+
+def _nodes(nodes: int, instances: int) -> list[tuple[int, int]]:
+    """Nodes and instances to change, far apart; of few nodes each several times, not always in the same instance."""
+    if nodes == 1 and instances == 1:
+        return [(0, 0)] * 2
+    distinct = min(nodes, NODE_TESTS)
+    # The middle of equal parts: skeletons and roads list neighbours next to each other.
+    picks = [int((2 * part + 1) * nodes / (2 * distinct)) for part in range(distinct)]
+    return [(picks[test % distinct], (test + test // distinct) % instances) for test in range(NODE_TESTS)]
+
+
+def _spread(frames: int) -> list[int]:
+    """The first frame, the last but one, and some between them whose remainders by strides up to 4 differ.
+
+    Changes up to frame k tell f_0 + s p <= k of every position p: of frames with all remainders by s, f_0 exactly.
+    """
+    inner = []
+    for share, remainder in ((0.15, 1), (0.35, 2), (0.5, 4), (0.65, 7), (0.85, 3)):
+        about = round(frames * share)
+        inner.append(about + (remainder - about) % 8)
+    return sorted({0, frames - 2, *(min(frame, frames - 3) for frame in inner)})
+
+
+def changed_signals(x: Tensor, plan: Plan, draw: int = 0) -> tuple[Tensor, Tensor]:
+    """The copies of a sample, unchanged and changed.
+
+    A changed value is one that the same channel has elsewhere in the sample: a channel that is an index, such as a
+    time of day, stays one. It is far from the value before, in rank. Where no channel has two values, noise is added.
+
+    Args:
+        x: a sample ``[1, M, T, N, C]``.
+        plan: what is changed.
+        draw: the seed.
+
+    Returns:
+        Two tensors ``[P, M, T, N, C]``.
+    """
+    generator = torch.Generator().manual_seed(draw)
+    reference = x.expand(len(plan.changes), *x.shape[1:]).clone()
+    other = _other_values(reference.cpu(), generator).to(x)
+    changed = reference.clone()
+    for copy, change in enumerate(plan.changes):
+        if change.nothing:
+            continue
+        first, last = change.frames or (0, x.shape[2] - 1)
+        instance = slice(None) if change.instance is None else change.instance
+        node = slice(None) if change.node is None else change.node
+        where = (copy, instance, slice(first, last + 1), node)
+        if change.rolled:
+            shift = max((last - first + 1) // 2, 1)
+            changed[where] = reference[where].roll(shift, dims=1)
+        else:
+            changed[where] = other[where]
+    return reference, changed
+
+
+def _other_values(x: Tensor, generator: torch.Generator) -> Tensor:
+    """For each value another one of the same channel, about half of all values away in rank."""
+    result = x.clone()
+    for channel in range(x.shape[-1]):
+        values = x[..., channel]
+        distinct = torch.unique(values[0])
+        if len(distinct) < 2:
+            continue
+        rank = torch.searchsorted(distinct, values.contiguous())
+        half = len(distinct) // 2
+        # From a quarter to three quarters of the ranks away, but never a whole turn: the value does change.
+        spread = max(half // 2, 1)
+        away = half + torch.randint(-spread + 1, spread, values.shape, generator=generator)
+        result[..., channel] = distinct[(rank + away.clamp(1, len(distinct) - 1)) % len(distinct)]
+    if torch.equal(result, x):
+        scale = x.abs().max().clamp(min=1.0)
+        result = x + scale * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    return result

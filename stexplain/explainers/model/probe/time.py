@@ -1,0 +1,233 @@
+"""Stride and offset of a layer from the frames that its positions see.
+
+Position p of a layer sees the frames f_p to l_p: its output changes where frames up to f_p are changed, and where
+frames from l_p on are. Where a layer is made of convolutions and pooling, both move on by the stride s,
+
+    f_p = max(0, f_0 + s p),    l_p = min(T - 1, l_0 + s p),
+
+with f_0 below 0 where the past is padded. The position stands for the middle of what it sees, (f_0 + l_0) / 2 + s p;
+where it only looks back from frame s p, for that one.
+What is not of a known form, or fits more than one s, f_0, l_0, is unknown.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.explainers.model.probe.plan import Change
+
+Kind = Literal["one frame", "aligned", "causal", "anticausal", "global", "unknown", "none"]
+"""How the positions of a layer lie in time.
+
+- one frame: each position sees one frame;
+- aligned: the first and the last frame that a position sees move on by the stride; it stands for their middle;
+- causal: a position sees what came before, up to its own frame, for which it stands: a recurrent layer, or convolutions
+  whose input is padded with as much past as they look back;
+- anticausal: the first frame moves on, the last stays; a position stands for its first frame;
+- global: each position sees all frames, and its own most (attention, a recurrent layer both ways): for its own frame;
+- unknown: there are positions in time, and where they lie cannot be told;
+- none: there is no axis of positions in time.
+"""
+
+_LIMIT = 10**9  # stands for no bound
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where the positions of a layer lie: i stands for frame offset + i * stride.
+
+    Attributes:
+        kind: see `Kind`.
+        stride: none where unknown.
+        offset: the frame that position 0 stands for; a half where the middle lies between two frames.
+        sees: how many frames a position sees, away from the ends of the clip.
+        last: the last frame that position 0 sees, below 0 where it lies before the clip.
+        why: in words, where unknown.
+        wanted: frames at which further changes would tell more.
+    """
+
+    kind: Kind
+    stride: int | None = None
+    offset: float | None = None
+    sees: int | None = None
+    last: int | None = None
+    why: str = ""
+    wanted: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether the place of every position is known."""
+        return self.stride is not None and self.offset is not None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Between which frames the first, and the last, frame that each position sees lie.
+
+    Attributes:
+        first_low, first_high, last_low, last_high: each ``[T']``.
+        seeing: whether a position sees anything at all, ``[T']``.
+    """
+
+    first_low: NDArray[np.int64]
+    first_high: NDArray[np.int64]
+    last_low: NDArray[np.int64]
+    last_high: NDArray[np.int64]
+    seeing: NDArray[np.bool_]
+
+
+def bounds_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) -> Bounds:
+    """What the changes tell of the first and the last frame that each position sees.
+
+    Args:
+        changes: each of some frames.
+        changed: whether each made a difference at each position, ``[copies, T']``.
+        frames: T.
+    """
+    count = changed.shape[1]
+    first_low, first_high = np.zeros(count, int), np.full(count, frames)
+    last_low, last_high = np.full(count, -1), np.full(count, frames - 1)
+    spans = [(*(change.frames or (0, frames - 1)), row) for change, row in zip(changes, changed, strict=True)]
+    for start, stop, row in spans:
+        # A position that changes sees one of these frames.
+        first_high[row] = np.minimum(first_high[row], stop)
+        last_low[row] = np.maximum(last_low[row], start)
+    # Runs of changes from either end that made no difference: the position sees nothing up to there.
+    for ordered, forward in ((sorted(spans, key=lambda s: s[:2]), True), (sorted(spans, key=lambda s: -s[1]), False)):
+        reach = np.full(count, -1 if forward else frames)
+        for start, stop, row in ordered:
+            if forward:
+                reach = np.where(~row & (start <= reach + 1), np.maximum(reach, stop), reach)
+            else:
+                reach = np.where(~row & (stop >= reach - 1), np.minimum(reach, start), reach)
+        if forward:
+            first_low = reach + 1
+        else:
+            last_high = reach - 1
+    return Bounds(first_low, first_high, last_low, last_high, np.asarray(changed.any(0)))
+
+
+def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) -> Timing:
+    """Where the positions of an axis lie in time.
+
+    Args:
+        changes: each of some frames.
+        changed: whether each made a difference at each position of the axis, ``[copies, T']``.
+        frames: T.
+
+    Example:
+        >>> single = [Change(frames=(frame, frame)) for frame in range(5)]
+        >>> sees = np.abs(np.arange(5)[:, None] - 2 * np.arange(3)) <= 1
+        >>> timing = timing_of(single, sees, 5)
+        >>> timing.kind, timing.stride, timing.offset, timing.sees
+        ('aligned', 2, 0.0, 3)
+    """
+    count = changed.shape[1]
+    if count < 2 or not changed.any():
+        return Timing("none")
+    bounds = bounds_of(changes, changed, frames)
+    seeing = bounds.seeing
+    # As far as the changes tell: the shortest from the first frame on, and up to the last.
+    spans = [change.frames or (0, frames - 1) for change in changes]
+    shortest = min((stop for start, stop in spans if start == 0), default=-1)
+    latest = max((start for start, stop in spans if stop == frames - 1), default=frames)
+    all_from_start = bool((bounds.first_high[seeing] <= shortest).all())
+    all_to_end = bool((bounds.last_low[seeing] >= latest).all())
+    if all_from_start and all_to_end:
+        return Timing("global", sees=frames) if seeing.all() else Timing("unknown", why="some positions see no frame")
+    # Between its first seeing position and its last there is none that sees nothing.
+    where = np.flatnonzero(seeing)
+    if len(where) != where[-1] - where[0] + 1:
+        return Timing("unknown", why="positions that see frames lie between others that see none")
+    first, last = _lines(bounds, frames)
+    if all_from_start and (one := _only(last)) and 0 <= one[1] < one[0] and one[1] + one[0] * (count - 1) < frames:
+        return Timing("causal", one[0], float(one[1]), frames, one[1])
+    if all_to_end and (one := _only(first)) and one[1] >= 0 and one[1] + one[0] * (count - 1) >= frames - one[0]:
+        return Timing("anticausal", one[0], float(one[1]), frames, frames - 1)
+    both = {
+        stride: (first[stride], last[stride])
+        for stride in first
+        if stride in last and first[stride][0] <= last[stride][1]
+    }
+    if len(both) == 1:
+        ((stride, ((low, high), (last_low, last_high))),) = both.items()
+        if low == high and last_low == last_high:
+            sees = last_low - low + 1
+            if low < 0 == last_low:
+                return Timing("causal", stride, 0.0, sees, last_low)
+            kind: Kind = "one frame" if low == last_low else "aligned"
+            return Timing(kind, stride, (low + last_low) / 2, sees, last_low)
+    if both:
+        return Timing(
+            "unknown",
+            why="several strides and offsets fit the frames that its positions see: the clip is too short to tell",
+            wanted=_wanted(both, count, frames),
+        )
+    return _fading(first, last, bounds, frames)
+
+
+_Line = tuple[int, int]
+
+
+def _lines(bounds: Bounds, frames: int) -> tuple[dict[int, _Line], dict[int, _Line]]:
+    """For each stride that fits, between which values f_0 lies; and l_0."""
+    seeing = bounds.seeing
+    count = len(seeing)
+    where = np.flatnonzero(seeing)
+    position = np.arange(count)
+    first: dict[int, _Line] = {}
+    last: dict[int, _Line] = {}
+    for stride in range(1, frames + 1):
+        moved = stride * position
+        # f_p = max(0, f_0 + s p): a first frame above 0 gives a bound from below, any from above.
+        low = np.where(seeing & (bounds.first_low > 0), bounds.first_low - moved, -_LIMIT)
+        high = np.where(seeing, np.minimum(bounds.first_high, frames - 1) - moved, _LIMIT)
+        # What stands behind the last position that sees anything begins beyond the clip.
+        if where[-1] + 1 < count:
+            low[where[-1] + 1] = frames - moved[where[-1] + 1]
+        if low.max() <= high.min():
+            first[stride] = (int(low.max()), int(high.min()))
+        low = np.where(seeing, np.maximum(bounds.last_low, 0) - moved, -_LIMIT)
+        high = np.where(seeing & (bounds.last_high < frames - 1), bounds.last_high - moved, _LIMIT)
+        if where[0] > 0:
+            high[where[0] - 1] = -1 - moved[where[0] - 1]
+        if low.max() <= high.min():
+            last[stride] = (int(low.max()), int(high.min()))
+    return first, last
+
+
+def _only(lines: dict[int, _Line]) -> tuple[int, int] | None:
+    """The stride and the first value, where a single pair fits."""
+    if len(lines) != 1:
+        return None
+    ((stride, (low, high)),) = lines.items()
+    return (stride, low) if low == high else None
+
+
+def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, frames: int) -> Timing:
+    """A recurrent layer that forgets: what lies far back changes nothing, to rounding, so that f_p follows no line."""
+    count = len(bounds.seeing)
+    sees = int((bounds.last_low - bounds.first_high)[bounds.seeing].max()) + 1
+    if not first and (one := _only(last)) and 0 <= one[1] < one[0] and one[1] + one[0] * (count - 1) < frames:
+        return Timing("causal", one[0], float(one[1]), sees, one[1])
+    if not last and (one := _only(first)) and one[1] >= 0 and one[1] + one[0] * (count - 1) >= frames - one[0]:
+        return Timing("anticausal", one[0], float(one[1]), sees, frames - 1)
+    return Timing("unknown", why="the frames that its positions see do not move on by one stride per position")
+
+
+def _wanted(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tuple[int, ...]:
+    """Frames k, such that changes up to k and from k + 1 on tell the strides and offsets that fit from each other."""
+    wanted: set[int] = set()
+    for stride, ((low, high), (last_low, last_high)) in list(both.items())[:4]:
+        for start, stop in ((low, high), (last_low, last_high)):
+            if stop - start > 4 * frames:
+                continue
+            # At a position in the middle of those for which the frames asked for lie inside of the clip.
+            inside = [p for p in range(count) if start + stride * p >= 0 and stop + stride * p < frames]
+            if inside:
+                place = inside[len(inside) // 2]
+                wanted |= {frame + stride * place for frame in range(start, stop + 1)}
+                wanted |= {frame + stride * place - 1 for frame in range(start, stop + 1)}
+    return tuple(sorted(frame for frame in wanted if 0 <= frame < frames - 1))
