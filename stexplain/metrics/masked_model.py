@@ -178,8 +178,8 @@ class MaskedModel(ModelCaller):
 
     def _outputs(self, x: Tensor, rows: slice, copies: int) -> Tensor:
         """The model's output for several copies of some samples, one copy after the other."""
-        model_input = self.model_input.rows(rows, self.inputs).repeated(self.inputs.from_batch(x), copies)
-        return self._output_tensor(self._forward(model_input), len(x))
+        parts = self._copies(self._rows(self.model_input, rows), x)
+        return torch.cat([self._output_tensor(self._forward(part), part.sizes["b"]) for part in parts])
 
 
 @contextmanager

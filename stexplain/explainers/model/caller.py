@@ -21,6 +21,7 @@ from stexplain.explainers.model.arguments import (
     missing_arguments,
     missing_in,
 )
+from stexplain.explainers.model.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
@@ -86,6 +87,8 @@ class ModelCaller:
         self.argument, self.signals, self.output = argument, signals, output
         self.channel_names = None if channel_names is None else tuple(channel_names)
         self.chunk = chunk
+        # How shared arguments follow copies of the samples, by kind of input; see `copies`.
+        self._ways: Ways = {}
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
         self._recipe_model = self.model
         # Sentences about the call at hand, for the user: they end in the explanation's notes.
@@ -227,7 +230,18 @@ class ModelCaller:
             rows = slice(start, min(start + step, samples))
             # A target with an entry per sample must know which of the batch's samples the output is of.
             score_fns = [self._score_fn(target, rows=rows, samples=samples) for target in targets]
-            yield model_input.rows(rows, self.inputs), score_fns
+            yield self._rows(model_input, rows), score_fns
+
+    def _rows(self, model_input: ModelInput, rows: slice) -> ModelInput:
+        """Some of the samples, with the arguments that belong to the batch as a whole cut; see `rows_of`."""
+        return rows_of(None if self.model is None else self._forward, self._ways, model_input, self.inputs, rows)
+
+    def _copies(self, model_input: ModelInput, x: Tensor) -> list[ModelInput]:
+        """Copies of the samples with other signals, ``[K * B, M, T, N, C]``; see `copies_of`."""
+        copies = copies_of(None if self.model is None else self._forward, self._ways, model_input, self.inputs, x)
+        if len(copies) > 1:
+            self._note("The model gives something else for several copies of the samples: one copy ran at a time.")
+        return copies
 
     @contextmanager
     def _model_frozen(self) -> Iterator[None]:

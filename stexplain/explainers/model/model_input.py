@@ -13,6 +13,7 @@ from stexplain.axes import Layout
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.model.argument_values import along, repeated, rows_of
+from stexplain.explainers.model.whole_batch import Way, cut_shared, repeat_shared
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
 
@@ -30,6 +31,7 @@ class ModelInput:
         shared: further arguments of the model's forward, the same for all samples.
         per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
         channel_names: C names, where known; else empty.
+        way: how `shared` follows rows and copies of the samples.
     """
 
     x: Tensor
@@ -40,6 +42,7 @@ class ModelInput:
     shared: Mapping[str, Any] = field(default_factory=dict)
     per_sample: Mapping[str, Any] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    way: Way = Way.AS_THEY_ARE
 
     @property
     def known_valid(self) -> Tensor:
@@ -72,6 +75,7 @@ class ModelInput:
             sizes={**self.sizes, "b": count},
             ids=self.ids[rows],
             observed=None if self.observed is None else self.observed[rows],
+            shared=cut_shared(self.shared, rows, self.sizes, self.way),
             per_sample={name: rows_of(value, rows, self.sizes["b"]) for name, value in self.per_sample.items()},
         )
 
@@ -94,6 +98,7 @@ class ModelInput:
             observed=repeat(self.observed),
             sizes={**self.sizes, "b": self.sizes["b"] * copies},
             ids=self.ids * copies,
+            shared=repeat_shared(self.shared, copies, self.sizes, self.way),
             per_sample={name: repeated(value, copies, self.sizes["b"]) for name, value in self.per_sample.items()},
         )
 

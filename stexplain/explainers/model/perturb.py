@@ -40,9 +40,8 @@ class PerturbedInputs:
 
         Differentiable in x.
         """
-        signals = self._caller.inputs.from_batch(x)
-        copies = self._model_input.repeated(signals, len(x) // len(self.x))
-        return self._fixed_target(self._caller._forward(copies)).scores
+        copies = self._caller._copies(self._model_input, x)
+        return torch.cat([self._fixed_target(self._caller._forward(some)).scores for some in copies])
 
     def differentiable_scores(self, x: Tensor) -> Tensor:
         """The same, for x that requires a gradient.

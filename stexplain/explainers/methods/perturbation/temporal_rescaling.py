@@ -124,8 +124,9 @@ class TemporalRescaling(Explainer):
             changes = []
             while some := list(islice(masks, self.copies)):
                 signals = torch.where(torch.stack(some)[..., None], baseline, x).flatten(0, 1)
-                copies = model_input.repeated(self.inputs.from_batch(signals), len(some))
-                maps = self.explainer._maps(copies, fixed_target).values.view(len(some), *values.shape)
+                copies = self._copies(model_input, signals)
+                maps = torch.cat([self.explainer._maps(each, fixed_target).values for each in copies])
+                maps = maps.view(len(some), *values.shape)
                 changes.append(((maps - values) * present).abs().sum((2, 3, 4)))
             # No mask at all: a sample without an observation.
             return torch.cat(changes) if changes else values.new_zeros(0, len(values))
