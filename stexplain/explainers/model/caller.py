@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from stexplain.axes import BATCH, Layout, check_shape
 from stexplain.data.samples import Batch, Sample, check_finite
 from stexplain.errors import InputError, StexplainError
-from stexplain.explainers.model.argument_values import copied, per_sample_value, to_model
-from stexplain.explainers.model.arguments import (
+from stexplain.explainers.model.arguments.signature import (
     call_arguments,
-    check_arguments,
+    check_names,
     forward_needs,
     forward_takes,
     missing_arguments,
     missing_in,
 )
-from stexplain.explainers.model.copies import Ways, copies_of, rows_of
+from stexplain.explainers.model.arguments.values import copied, per_sample_value, to_model
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
+from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
 from stexplain.explainers.model.options import CallOptions
@@ -191,7 +191,7 @@ class ModelCaller:
         if both := own.keys() & common.keys():
             raise InputError(f"{sorted(both)[0]!r} is given by shared= and by per_sample=. Give it by one of them.")
         if self.model is not None:
-            check_arguments(self.model, self.argument, [*common, *own])
+            check_names(self.model, self.argument, [*common, *own])
         return ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
 
     def _note(self, sentence: str) -> None:

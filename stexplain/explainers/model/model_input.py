@@ -12,8 +12,8 @@ from torch import Tensor
 from stexplain.axes import Layout
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
-from stexplain.explainers.model.argument_values import along, repeated, rows_of
-from stexplain.explainers.model.whole_batch import Way, cut_shared, repeat_shared
+from stexplain.explainers.model.arguments.values import along, repeated, rows_of
+from stexplain.explainers.model.arguments.whole_batch import Way, cut_shared, repeat_shared
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
 

@@ -186,11 +186,12 @@ def test_it_is_measured_once_and_not_where_it_is_named_or_there_is_one_channel()
                 explain(samples(channels), target=Class(1))
         return len(count)
 
-    alone = calls(1, signals=[0])
+    # What is measured of copies is measured once, too.
+    alone, twice = calls(1, signals=[0]), calls(2, signals=[0])
     assert calls(1, channels=1) == alone
     # The check is one pass, and one more to see that channel 1, which has no gradient here, does nothing at all.
     assert calls(1) == alone + 2
-    assert calls(3) == 3 * alone + 2
+    assert calls(3) == alone + 2 * (twice - alone) + 2
 
 
 def test_the_check_leaves_the_global_generator_and_the_samples_alone():

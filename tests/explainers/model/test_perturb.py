@@ -125,7 +125,7 @@ def test_methods_give_every_copy_what_came_with_its_sample(method):
 def test_an_output_of_other_size_is_refused():
     class Pooling(nn.Module):
         def forward(self, x):
-            return x.mean((0, 1, 2, 3))[None].expand(2, -1) if len(x) == 2 else x.mean((0, 1, 2, 3))[None]
+            return x.mean((0, 1, 2, 3))[None]
 
     with Altering(Pooling()) as explain, pytest.raises(InputError, match="expected an axis with an entry per sample"):
         explain(signals(2, 1, 4, 3, 1), target=Class(0))

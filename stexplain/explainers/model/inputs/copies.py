@@ -16,9 +16,9 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
-from stexplain.explainers.model.argument_values import tensors_in
+from stexplain.explainers.model.arguments.values import tensors_in
+from stexplain.explainers.model.arguments.whole_batch import Way, roles
 from stexplain.explainers.model.model_input import ModelInput
-from stexplain.explainers.model.whole_batch import Way, roles
 
 Forward = Callable[[ModelInput], Any]
 """From samples to the model's output."""
@@ -45,7 +45,7 @@ def copies_of(
     count = len(x) // samples
     key = ("copies", kind_of(model_input, layout))
     if count > 1 and forward is not None and key not in ways:
-        ways[key] = way_of_copies(forward, model_input, layout)
+        ways[key] = way_of_copies(forward, model_input, layout, x)
     way = ways.get(key, model_input.way)
     if way is None:
         return [model_input.repeated(layout.from_batch(one), 1) for one in torch.split(x, samples)]
@@ -96,7 +96,7 @@ def kind_of(model_input: ModelInput, layout: Layout) -> Any:
     )
 
 
-def way_of_copies(forward: Forward, model_input: ModelInput, layout: Layout) -> Way | None:
+def way_of_copies(forward: Forward, model_input: ModelInput, layout: Layout, copies: Tensor) -> Way | None:
     """How shared arguments follow copies of a batch; none where only one copy at a time gives the right output.
 
     It costs up to eight inferences of every sample, four where arguments are repeated as they are.
@@ -105,12 +105,13 @@ def way_of_copies(forward: Forward, model_input: ModelInput, layout: Layout) -> 
         forward: of the model.
         model_input: the samples.
         layout: of the model's input.
+        copies: the signals of those that are to be made, ``[K * B, M, T, N, C]``.
     """
     if "b" not in layout.letters:
         return None
     x = layout.to_batch(model_input.x, **model_input.sizes)
     with _aside(x.device):
-        first, other = forward(model_input), _other_signals(x)
+        first, other = forward(model_input), _other_signals(x, copies, model_input.observed_positions)
         try:
             second = forward(replace(model_input, x=layout.from_batch(other)))
         except InputError:
@@ -174,13 +175,17 @@ def _ways(model_input: ModelInput, layout: Layout) -> list[Way]:
     return tried
 
 
-def _other_signals(x: Tensor) -> Tensor:
+def _other_signals(x: Tensor, copies: Tensor, present: Tensor) -> Tensor:
     """Other signals ``[B, M, T, N, C]``, made of the values that each channel has.
 
-    Two copies of the same signals would not show that one copy's nodes get their messages from the other's.
+    Two copies of the same signals would not show that one copy's nodes get their messages from the other's. Channels
+    that no copy changes stay: they may be indices, of which only those at their place are known to be right. So does
+    what is no observation.
     """
     other = x.roll((1, max(x.shape[2] // 2, 1)), (0, 2))
-    return x.roll(1, 3) if torch.equal(other, x) else other
+    other = x.roll(1, 3) if torch.equal(other, x) else other
+    changed = (copies.view(-1, *x.shape) != x).flatten(0, -2).any(0)
+    return torch.where(changed & present[..., None], other, x)
 
 
 def _is_part(whole: Any, part: Any, rows: slice, samples: int) -> bool:

@@ -18,7 +18,7 @@ from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
-from stexplain.explainers.model.whole_batch import Way
+from stexplain.explainers.model.arguments.whole_batch import Way
 from stexplain.explainers.targets import Class, Predicted
 from stexplain.graph import STGraph
 from tests.explainers.small_models import signals
@@ -265,7 +265,7 @@ def test_the_check_changes_no_random_number():
     x = X.movedim(1, 2)[:, None, :, :, None]
     explain = Occlusion(Draws(), inputs="b n t", window=None)
     state = torch.get_rng_state()
-    copies = explain._copies(explain._prepare(X, None), torch.cat([x, x]))
+    copies = explain._copies(explain._prepare(X, None), torch.cat([x, x + 1]))
     assert len(copies) == 2
     assert torch.equal(torch.get_rng_state(), state)
 

@@ -10,8 +10,6 @@ from torch import nn
 
 from stexplain.errors import InputError, unknown
 
-MASKS = ("valid", "observed")
-"""Parameters of a model's forward that take the padding mask and the missing-value mask."""
 _FREE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 # How Python says that an argument was left out, in an inner call that a forward of *args passes on to.
@@ -105,8 +103,8 @@ def signal_parameter(model: nn.Module, argument: str | None, given: Collection[s
     raise InputError(f"{name}.forward does not say which argument takes the signals. Name it: argument='x'.")
 
 
-def check_arguments(model: nn.Module, argument: str | None, given: Collection[str]) -> None:
-    """Refuses arguments that forward has no parameter for, and says which it needs that were not given.
+def check_names(model: nn.Module, argument: str | None, given: Collection[str]) -> None:
+    """Refuses arguments that forward has no parameter for.
 
     Args:
         model: any.
@@ -114,15 +112,7 @@ def check_arguments(model: nn.Module, argument: str | None, given: Collection[st
         given: the names of the further arguments.
 
     Raises:
-        InputError: naming the parameter, and how it is given.
-
-    Example:
-        >>> class Mixes(nn.Module):
-        ...     def forward(self, x, adjacency): ...
-        >>> check_arguments(Mixes(), None, [])
-        Traceback (most recent call last):
-        ...
-        stexplain.errors.InputError: Mixes.forward needs the argument 'adjacency', which was not given. ...
+        InputError: with the nearest parameter.
     """
     parameters = forward_signature(model).parameters
     kinds = {each.kind for each in parameters.values()}
@@ -130,16 +120,7 @@ def check_arguments(model: nn.Module, argument: str | None, given: Collection[st
     for name in () if kinds.intersection(_FREE) else given:
         if name not in parameters:
             raise unknown(f"argument of {type(model).__name__}.forward", name, parameters)
-    taken = signal_parameter(model, argument, given)
-    needed = [
-        name
-        for name, each in parameters.items()
-        if each.kind not in _FREE and each.default is Parameter.empty and name != taken and name not in given
-    ]
-    # Masks are filled in where they are not given.
-    needed = [name for name in needed if name not in MASKS]
-    if needed:
-        raise missing_arguments(model, needed, None if argument else taken)
+    signal_parameter(model, argument, given)
 
 
 def missing_arguments(model: nn.Module, names: list[str], taken: str | None = None) -> InputError:
@@ -183,15 +164,29 @@ def call_arguments(
         signals: for that parameter.
         further: the other arguments by name.
 
+    Raises:
+        InputError: where forward needs others too, naming them and how they are given.
+
     Example:
         >>> class GraphFirst(nn.Module):
         ...     def forward(self, adjacency, x, *, scale=1): ...
         >>> call_arguments(GraphFirst(), "x", "signals", {"adjacency": "A", "scale": 2})
         (('A', 'signals'), {'scale': 2})
+        >>> call_arguments(GraphFirst(), "x", "signals", {})
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: GraphFirst.forward needs the argument 'adjacency', which was not given. ...
     """
     parameters = forward_signature(model).parameters
     kinds = {each.kind for each in parameters.values()}
     taken = signal_parameter(model, argument, further)
+    needed = [
+        name
+        for name, each in parameters.items()
+        if each.kind not in _FREE and each.default is Parameter.empty and name != taken and name not in further
+    ]
+    if needed:
+        raise missing_arguments(model, needed, None if argument else taken)
     values = dict(further) if taken is None else {**further, taken: signals}
     # Where forward has *args but takes no names, what has no parameter of its own follows in its order.
     by_order = Parameter.VAR_POSITIONAL in kinds and Parameter.VAR_KEYWORD not in kinds

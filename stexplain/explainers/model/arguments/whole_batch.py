@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stexplain.explainers.model.argument_values import along, mapped, tensors_in
+from stexplain.explainers.model.arguments.values import along, mapped, tensors_in
 
 
 class Way(Enum):
