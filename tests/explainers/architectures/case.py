@@ -1,7 +1,8 @@
 """What the tests of an architecture need to know: how it is called, and, worked out by hand, where its layers lie.
 
 Where a layer lies in time follows from kernels, padding, strides and dilation alone: position p sees the frames
-first + stride * p to last + stride * p, and stands for the middle of them.
+first + stride * p to last + stride * p, and stands for the middle of them. A position that only looks back stands for
+the last of them, as one of a recurrent layer does.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
+
+from stexplain import STGraph
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,14 @@ class Layer:
     by_frame: bool = False
 
     @property
+    def looks_back(self) -> bool:
+        """Whether position p sees the past up to frame p alone, by a recurrence or by padding before the clip."""
+        return self.time == "recurrent" or (self.time == "window" and self.first < 0 and self.last == 0)
+
+    @property
     def offset(self) -> float:
-        """The frame that position 0 stands for: the middle of a window, the last frame of a recurrent layer."""
-        return self.last if self.time == "recurrent" else (self.first + self.last) / 2
+        """The frame that position 0 stands for."""
+        return self.last if self.looks_back else (self.first + self.last) / 2
 
 
 def window(name: str, layout: str, first: int, last: int, stride: int = 1, **more: Any) -> Layer:
@@ -104,6 +113,16 @@ class Case:
         return drawn
 
     @property
+    def named_signals(self) -> dict[str, Any]:
+        """The option that says which channels are no indices, where some are."""
+        return {"signals": list(range(self.sizes["c"] - self.clock_channels))} if self.clock_channels else {}
+
+    def native(self, x: Tensor) -> Tensor:
+        """Signals ``[B, M, T, N, C]`` in the model's own layout."""
+        present = " ".join(letter if letter in self.inputs else "1" for letter in "bmtnc")
+        return rearrange(x, f"{present} -> {self.inputs}")
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """The further arguments, as explainers take them."""
         return {"shared": dict(self.shared), "per_sample": dict(self.per_sample)}
@@ -146,3 +165,10 @@ def ring(nodes: int) -> Tensor:
     adjacency = torch.eye(nodes) + torch.roll(torch.eye(nodes), 1, dims=1)
     adjacency[0, nodes // 2] = 0.5
     return adjacency
+
+
+def road_graph(nodes: int) -> STGraph:
+    """The roads of `ring`, whose nodes are named by letters: it tells how many nodes a folded axis holds."""
+    names = "abcdefghij"[:nodes]
+    edges = (ring(nodes) - torch.eye(nodes)).nonzero().tolist()
+    return STGraph.from_edges(list(names), [(names[u], names[v]) for u, v in edges], directed=True)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import stexplain as stx
-from tests.explainers.architectures.case import Case, lively, noise, recurrent, ring, sizes, window
+from tests.explainers.architectures.case import Case, lively, noise, recurrent, ring, road_graph, sizes, window
 
 
 def edge_list(nodes: int) -> tuple[Tensor, Tensor]:
@@ -160,7 +160,7 @@ def pyg_whole_batch() -> Case:
             "edge_index": torch.cat([edges + 5 * sample for sample in range(samples)], 1),
             "batch": torch.arange(samples).repeat_interleave(5),
         },
-        options={"graph": stx.STGraph.from_edges(list("abcde"), [("abcde"[u], "abcde"[v]) for u, v in edges.T])},
+        options={"graph": road_graph(5)},
     )
 
 

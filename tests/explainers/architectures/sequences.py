@@ -5,7 +5,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 import stexplain as stx
-from tests.explainers.architectures.case import Case, everywhere, lively, noise, recurrent, sizes, window
+from tests.explainers.architectures.case import Case, everywhere, lively, noise, recurrent, road_graph, sizes, window
 
 
 class JointLSTM(nn.Module):
@@ -31,7 +31,7 @@ def lstm_of_joints() -> Case:
         lambda out: out[:, 1],
         (recurrent("lstm[0]", "b t c"),),
         (),
-        options={"graph": stx.STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")])},
+        options={"graph": road_graph(5)},
     )
 
 

@@ -51,8 +51,8 @@ class ASTGCN(nn.Module):
 
     def __init__(self, nodes: int, frames: int, horizons: int):
         super().__init__()
-        self.BlockList = nn.ModuleList([ASTGCNBlock(2, 6, nodes, frames), ASTGCNBlock(6, 6, nodes, frames)])
-        self.final_conv = nn.Conv2d(frames, horizons, (1, 6))
+        self.BlockList = nn.ModuleList([ASTGCNBlock(2, 12, nodes, frames), ASTGCNBlock(12, 12, nodes, frames)])
+        self.final_conv = nn.Conv2d(frames, horizons, (1, 12))
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.BlockList:

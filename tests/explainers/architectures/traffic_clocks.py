@@ -208,7 +208,7 @@ class D2STGNN(nn.Module):
 def d2stgnn() -> Case:
     layers = (
         window("embedding", "b t n c", 0, 0),
-        window("layers.0.estimation_gate", "b t n c", 0, 0),
+        window("layers.0.estimation_gate", "b t n 1", 0, 0),
         window("layers.0.dif_layer.mix", "b t n c", 0, 1),
         window("layers.0.dif_layer[0]", "b t n c", 0, 1),
         # Position 0 sees the frames 0 and 1.

@@ -11,6 +11,7 @@ from tests.explainers.architectures.case import (
     noise,
     recurrent,
     ring,
+    road_graph,
     row_normalised,
     sizes,
     window,
@@ -93,7 +94,8 @@ def dcrnn() -> Case:
         stx.Forecast(2, horizon=4, layout="t b n"),
         lambda out: out[3, :, 2],
         layers,
-        ("encoder_model.dcgru_layers.1",),
+        ("encoder_model.dcgru_layers.1", "encoder_model[0]"),
+        options={"graph": road_graph(5)},
     )
 
 
