@@ -133,11 +133,15 @@ class Explainer(ModelCaller, ABC):
                     parts.append(self._explanation(chunk, maps, target))
         call = ModelCall(self.options, valid, dict(shared or {}), dict(per_sample or {}))
         # The call is of all samples: it is entered here, not chunk by chunk.
-        return [replace(joined(parts), call=call) for parts in by_target]
+        return [self._finished(replace(joined(parts), call=call)) for parts in by_target]
 
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""
         return [self._maps(model_input, score_fn) for score_fn in score_fns]
+
+    def _finished(self, explanation: Explanation) -> Explanation:
+        """The explanation of all samples of a call; a method that can tell whether it may mislead overrides this."""
+        return explanation
 
     @abstractmethod
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.as_explainer import as_explainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
@@ -103,8 +104,13 @@ class GraphAblated(Explainer):
         self.method = f"{inner.method}, without the graph"
         self.layer_name = inner.layer_name
 
+    def _finished(self, explanation: Explanation) -> Explanation:
+        return self.explainer._finished(explanation)
+
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         assert self.model is not None
+        # What the inner explainer has to say is said of this call.
+        self.explainer._notes = self._notes
         fixed_target = FixedTarget(score_fn, model_input.sizes["b"])
         # The first call fixes the classes: with the graph.
         with torch.no_grad():

@@ -12,11 +12,16 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.gradient.convergence import check_convergence
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
+
+# Draws scatter. Above all gaps that were measured at 32 draws, on networks with ReLUs, attention or recurrent cells.
+_TOLERANCE = 0.5
 
 
 class GradientSHAP(Explainer):
@@ -29,8 +34,9 @@ class GradientSHAP(Explainer):
         channels[b, m, t, n, c] = mean over draws of  (x + e - x')[c] * dy/dx[c] at x' + u (x + e - x')
 
     in the units of the score; `values` is their sum over channels. Values sum in expectation to y(x) less the mean y of
-    the baselines drawn; by how much they miss it is ``extra["convergence_delta"]``, ``[B]``. Draws follow from the seed
-    and the sample alone, so a sample's map is the same in every batch.
+    the baselines drawn; by how much they miss it is ``extra["convergence_delta"]``, ``[B]``, and where that is much, a
+    warning and a note say so. Draws follow from the seed and the sample alone, so a sample's map is the same in every
+    batch.
 
     Args:
         model: see `STGGradCAM`.
@@ -78,6 +84,12 @@ class GradientSHAP(Explainer):
         self.noise = noise
         self.seed = seed
         self.copies = copies
+
+    def _finished(self, explanation: Explanation) -> Explanation:
+        # Noisy samples have other scores than the sample: their contributions need not add up to its own.
+        if self.noise:
+            return explanation
+        return check_convergence(explanation, tolerance=_TOLERANCE, finer=f"`draws` (now {self.draws})")
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

@@ -7,11 +7,17 @@ from torch import Tensor, nn
 from stexplain.data.baselines import Baseline
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.captum_bridge import captum_attr
+from stexplain.explainers.methods.gradient.convergence import check_convergence
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
+
+# Above all gaps that were measured: 0.04 at 32 steps on networks with ReLUs, attention or recurrent cells, 0.18 at 16
+# steps on gated forecasters.
+_TOLERANCE = 0.25
 
 
 class IntegratedGradients(Explainer):
@@ -23,8 +29,8 @@ class IntegratedGradients(Explainer):
 
     in the units of the score, is `Explanation.channels`, and `Explanation.values` its sum over channels. The integral
     is a Gauss-Legendre sum of `steps` terms. Complete: values sum to y(x) - y(x'); by how much they miss it is
-    ``extra["convergence_delta"]``, ``[B]``. Positions without an observation, and channels that are indices, are the
-    same in x and x'.
+    ``extra["convergence_delta"]``, ``[B]``, and where that is much, a warning and a note say so. Positions without an
+    observation, and channels that are indices, are the same in x and x'.
 
     Args:
         model: see `STGGradCAM`.
@@ -63,6 +69,9 @@ class IntegratedGradients(Explainer):
         self.steps = steps
         self.copies = copies
         self._captum = captum_attr("IntegratedGradients")
+
+    def _finished(self, explanation: Explanation) -> Explanation:
+        return check_convergence(explanation, tolerance=_TOLERANCE, finer=f"`steps` (now {self.steps})")
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

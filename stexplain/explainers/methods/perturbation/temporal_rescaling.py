@@ -85,6 +85,8 @@ class TemporalRescaling(Explainer):
         self.copies = copies
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
+        # What the inner explainer has to say is said of this call.
+        self.explainer._notes = self._notes
         fixed_target = FixedTarget(score_fn, model_input.sizes["b"])
         original = self.explainer._maps(model_input, fixed_target)
         present = model_input.observed_positions
