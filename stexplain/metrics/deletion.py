@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
-from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joining import check_alike
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
-from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, ratio_interval
 from stexplain.metrics.masked_model import baseline_name, frozen_masked_model
 
@@ -208,7 +208,7 @@ class DeletionCurve:
 
 def deletion_curve(
     model: nn.Module,
-    batch: Batch,
+    x: Signals,
     explanation: "Explanation | Any",
     *,
     target: TargetLike | None = None,
@@ -220,11 +220,10 @@ def deletion_curve(
     repeats: int = 5,
     probability: bool = False,
     seed: int = 0,
-    inputs: str | None = None,
-    graph: STGraph | None = None,
-    chunk: int | None = None,
+    valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
 ) -> DeletionCurve:
     """Masks nodes, frames or positions step by step, the most important first, and scores the masked sample.
 
@@ -241,8 +240,9 @@ def deletion_curve(
 
     Args:
         model: any module; see `stexplain.metrics.masked_model.frozen_masked_model`.
-        batch: the samples that were explained.
-        explanation: an `Explanation` of the batch, or values ``[B, M, T, N]``.
+        x: the samples that were explained, as an explainer takes them.
+        explanation: an `Explanation` of the samples, or values ``[B, M, T, N]``. An explanation remembers how the model
+            was called: layout, graph and further arguments need not be given again.
         target: the target that is scored; default: `Predicted()`, the class predicted for the unmasked sample, at every
             step. A `Forecast` is scored in the units of the model's output.
         kind: deletion or insertion.
@@ -256,13 +256,10 @@ def deletion_curve(
         repeats: how many random orders.
         probability: score the softmax of the model's output, for classes.
         seed: of the random orders, which depend on it and the names of the samples.
-        inputs: the layout of the model's input; default: `model.inputs`, else ``"b m t n c"``.
-        graph: for the baseline `neighbours` and the names of nodes; default: `model.graph`.
-        chunk: how many masked samples one forward pass takes; default: 64, fewer if they have more than half a million
-            positions in all, and never fewer than the batch.
-        shared: further arguments of the model's forward by name, the same for all samples, such as
-            ``{"edge_index": edges}``.
-        per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
+        valid: see `frozen_masked_model`.
+        shared: see `frozen_masked_model`.
+        per_sample: see `frozen_masked_model`.
+        **options: how the model is called; see `frozen_masked_model`.
 
     Raises:
         InputError: if an argument is out of range, or the explanation is of another batch or another class.
@@ -270,9 +267,8 @@ def deletion_curve(
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[1.0, 4.0, 3.0, 2.0]]))
-        >>> ones = torch.ones(1, 1, 2, 2, 1)
-        >>> batch = Batch(ones, torch.ones(1, 1, 2, dtype=bool), torch.tensor([0]), ("a",))
-        >>> curve = deletion_curve(model, batch, [[[[1.0, 4.0], [3.0, 2.0]]]], steps=4, baseline="zero")
+        >>> x = torch.ones(1, 1, 2, 2, 1)
+        >>> curve = deletion_curve(model, x, [[[[1.0, 4.0], [3.0, 2.0]]]], steps=4, baseline="zero")
         >>> curve.score[:, 0].tolist()
         [10.0, 6.0, 3.0, 1.0, 0.0]
         >>> curve.area().value
@@ -284,8 +280,9 @@ def deletion_curve(
         raise InputError(f"steps, repeats: got {steps} and {repeats}; expected at least 1 and 0.")
     target = as_target(Predicted() if target is None else target)
     share = np.linspace(0, 1, steps + 1)
-    options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
-    with frozen_masked_model(model, batch, **options, shared=shared, per_sample=per_sample) as masked:
+    with frozen_masked_model(
+        model, x, explanation=explanation, valid=valid, shared=shared, per_sample=per_sample, **options
+    ) as masked:
         ranks, count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
         # Fixed before anything is masked: a prediction that flips must lower the score, not change what is scored.
         fixed, classes = masked.fix_target(target)
@@ -301,7 +298,7 @@ def deletion_curve(
             most_important = ranks[order] < torch.round(count.double() * (step / steps))
             return masked.masked(most_important if kind == "deletion" else ~most_important, base)
 
-        def read(output: Tensor, rows: slice) -> Tensor:
+        def read(output: Any, rows: slice) -> Tensor:
             return masked.scores(fixed, output, rows, probability=probability).scores
 
         scores = masked.evaluate(perturbed, len(runs), read)

@@ -1,24 +1,25 @@
 """Faithfulness: how much accuracy a classifier loses when the nodes that an explanation highlights are masked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from stexplain.axes import BATCH, Layout, check_shape
-from stexplain.data.baselines import baseline as named_baseline
-from stexplain.data.samples import Batch
+from stexplain.axes import BATCH, check_shape
+from stexplain.data.baselines import Baseline, as_baseline
 from stexplain.errors import InputError
-from stexplain.explainers.model.frozen import frozen_eval
-from stexplain.explainers.model.inspection import device_and_dtype, first_tensor, model_attribute, takes, unwrapped
-from stexplain.explainers.model.recipe import apply_recipe
-from stexplain.graph import STGraph
-from stexplain.metrics.arrays import sample_generator
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.targets import Predicted
+from stexplain.metrics.arrays import as_array, sample_generator
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
-from stexplain.metrics.masking import mask_nodes
+from stexplain.metrics.calls import call_of, parts_of
+from stexplain.metrics.importance import ClassImportance
+from stexplain.metrics.masked_model import MaskedModel, baseline_name
 
 SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
@@ -142,14 +143,18 @@ class MaskingCurve:
 
 def masking_curve(
     model: nn.Module,
-    batches: Iterable[Batch],
-    class_importance: ArrayLike,
+    batches: "Signals | Iterable[Signals]",
+    class_importance: "ArrayLike | ClassImportance",
     *,
     nodes: int,
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    baseline: str = "zero",
+    baseline: "str | Baseline | Tensor" = "zero",
     seed: int = 0,
-    graph: STGraph | None = None,
+    labels: ArrayLike | None = None,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
 ) -> MaskingCurve:
     """Masks nodes step by step and counts how many samples stay correctly classified (Das & Ortega, Tables 1-2).
 
@@ -158,69 +163,104 @@ def masking_curve(
     seed and its name.
 
     Args:
-        model: any classifier; its input laid out as `model.inputs` says, else ``"b m t n c"``.
-        batches: labelled batches; gone through once.
-        class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes that have none.
+        model: any classifier, of logits ``[B, K]`` or of a single logit.
+        batches: batches, or tensors in the model's own layout, or a single one; gone through once.
+        class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes that have none. A `ClassImportance` remembers
+            how the model was called, but for `valid` and `per_sample`.
         nodes: how many nodes are masked.
         masking: the values of m; 0 is put first if it is missing.
-        baseline: the name of one in `stexplain.data.baselines`.
+        baseline: see `deletion_curve`.
         seed: of the random sets.
-        graph: for the baseline `neighbours`; default: `model.graph`.
+        labels: the class of each sample, ``[n]``, in their order; default: the labels of the batches.
+        valid: see `frozen_masked_model`; of all samples, in their order.
+        shared: see `frozen_masked_model`.
+        per_sample: see `frozen_masked_model`; of all samples, in their order.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
-        InputError: if an argument is out of range, or `batches` is empty.
+        InputError: if an argument is out of range, a sample has no label, or `batches` is empty.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
+        >>> _ = model[1].weight.data.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
+        >>> curve = masking_curve(model, torch.ones(1, 2), [[0.9, 0.1]] * 2, nodes=1, labels=[0], inputs="b n")
+        >>> curve.accuracy()[[0, -1]].tolist()
+        [1.0, 0.0]
     """
     # Accuracy without masking, a_0 of Eq. 7, is always measured.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     # Looked up before the loop: a misspelt name fails at once.
-    baseline_values = named_baseline(baseline)
-    maps = np.asarray(class_importance, np.float64)
+    as_baseline(baseline)
+    remembered = class_importance if isinstance(class_importance, ClassImportance) else None
+    maps = np.asarray(class_importance if remembered is None else remembered.psi, np.float64)
     check_shape("class_importance", maps.shape, "k n")
     ranked: NDArray[np.bool_] = np.logical_and.reduce(~np.isnan(maps), axis=1)
     if not ranked.any():
         raise InputError("class_importance: got NaN in every class; expected at least one class to choose nodes by.")
-    model = unwrapped(model)
-    inputs = Layout(model_attribute(model, "inputs", str) or BATCH)
-    graph = graph if graph is not None else model_attribute(model, "graph", STGraph)
-    device, dtype = device_and_dtype(model)
     # A class without importance (never predicted correctly) takes the mean over the other classes.
     filled = np.where(ranked[:, None], maps, maps[ranked].mean(axis=0))
+    call = call_of(None if remembered is None else remembered.call, options, valid, shared, per_sample)
+    masked = MaskedModel(model, **call.options)
     correct: dict[str, list[NDArray[np.bool_]]] = {which: [] for which in SETS}
     ids: list[str] = []
     unranked = 0
-    with frozen_eval(model), torch.no_grad():
-
-        def predicted(x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-            model_input = inputs.from_batch(x)
-            # Only models that know about padding take the mask.
-            output = model(model_input, valid=valid) if takes(model, "valid") else model(model_input)
-            return first_tensor(output, "the model").argmax(1)
-
-        for batch in batches:
-            samples = apply_recipe(model, batch).to(device)
-            x, valid = samples.x.to(dtype), samples.valid
-            check_shape("x", tuple(x.shape), BATCH, n=maps.shape[1])
-            unmasked = predicted(x, valid)
-            classes = unmasked.cpu().numpy()
-            if len(classes) and classes.max() >= len(maps):
-                raise InputError(
-                    f"class_importance: got {len(maps)} classes and the model predicts class {classes.max()}; "
-                    "expected a row for each of the model's classes."
-                )
-            unranked += int((~ranked[classes]).sum())
-            ids += batch.ids
-            values = baseline_values(x, valid, graph)
-            masks = node_masks(filled[classes], batch.ids, nodes, seed)
-            for which in SETS:
-                mask = torch.from_numpy(masks[which]).to(device)
-                # m = 0 is the unmasked sample, which is the same for all sets.
-                rows = [unmasked] + [predicted(mask_nodes(x, values, mask, m), valid) for m in steps[1:]]
-                # [A, B] against the labels [B].
-                correct[which].append((torch.stack(rows) == samples.label).cpu().numpy())
+    for batch, part in parts_of(masked, batches, call):
+        # One copy per forward pass, so that how samples are batched decides how much memory is used.
+        masked.load(batch, part, at_once=1)
+        check_shape("x", tuple(masked.batch.x.shape), BATCH, n=maps.shape[1])
+        label = masked.labels(None if labels is None else as_array(labels)[len(ids) : len(ids) + len(masked.batch)])
+        if (label < 0).any():
+            raise InputError(
+                f"labels: got none for sample {len(ids) + int((label < 0).argmax())}; expected a class for each. Give "
+                "`labels`, or batches that have them."
+            )
+        with masked.frozen():
+            classes, predicted = _predictions(masked, filled, masked.baseline_values(baseline), steps, nodes, seed)
+        unranked += int((~ranked[classes]).sum())
+        ids += masked.batch.ids
+        for which in SETS:
+            # [A, B] against the labels [B].
+            correct[which].append(predicted[which] == label)
     if not ids:
         raise InputError("batches: got none; expected at least one batch.")
     joined = {which: np.concatenate(parts, axis=1) for which, parts in correct.items()}
-    return MaskingCurve(steps, joined, tuple(ids), baseline, nodes, unranked)
+    return MaskingCurve(steps, joined, tuple(ids), baseline_name(baseline), nodes, unranked)
+
+
+def _predictions(
+    masked: MaskedModel,
+    importance: NDArray[np.float64],
+    baseline: Tensor,
+    steps: NDArray[np.float64],
+    nodes: int,
+    seed: int,
+) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
+    """The classes predicted for the unmasked samples, ``[B]``, and for each node set at each masking, ``[A, B]``."""
+    target = Predicted()
+
+    def read(output: Any, rows: slice) -> Tensor:
+        return masked.scores(target, output, rows).classes
+
+    # Classes are whole numbers, which float64 holds exactly.
+    unmasked = masked.evaluate(lambda _: masked.batch.x, 1, read).astype(np.int64)
+    if unmasked.max() >= len(importance):
+        raise InputError(
+            f"class_importance: got {len(importance)} classes and the model predicts class {unmasked.max()}; "
+            "expected a row for each of the model's classes."
+        )
+    masks = node_masks(importance[unmasked[0]], masked.batch.ids, nodes, seed)
+    node_sets = [torch.from_numpy(masks[which]).to(baseline.device) for which in SETS]
+    rest = len(steps) - 1
+
+    def perturbed(index: int) -> Tensor:
+        which, step = divmod(index, rest)
+        return masked.moved(node_sets[which], baseline, float(steps[step + 1]))
+
+    by_set = masked.evaluate(perturbed, len(SETS) * rest, read).astype(np.int64) if rest else unmasked[:0]
+    # m = 0 is the unmasked sample, which is the same for all sets.
+    return unmasked[0], {
+        which: np.concatenate([unmasked, by_set[index * rest : (index + 1) * rest]]) for index, which in enumerate(SETS)
+    }
 
 
 def node_masks(

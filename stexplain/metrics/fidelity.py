@@ -2,22 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
-from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joining import check_alike
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
-from stexplain.graph import STGraph
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
 from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
 
@@ -154,7 +154,7 @@ class Fidelity:
 
 def fidelity(
     model: nn.Module,
-    batch: Batch,
+    x: Signals,
     explanation: "Explanation | Any",
     *,
     target: TargetLike | None = None,
@@ -164,11 +164,11 @@ def fidelity(
     baseline: "str | Baseline | Tensor" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     seed: int = 0,
-    inputs: str | None = None,
-    graph: STGraph | None = None,
-    chunk: int | None = None,
+    labels: ArrayLike | None = None,
+    valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
 ) -> Fidelity:
     """How a prediction changes without the most important nodes, frames or positions, and with only those.
 
@@ -186,8 +186,8 @@ def fidelity(
 
     Args:
         model: see `deletion_curve`.
-        batch: the samples that were explained.
-        explanation: an `Explanation` of the batch, or values ``[B, M, T, N]``.
+        x: see `deletion_curve`.
+        explanation: see `deletion_curve`.
         target: what is scored if it is not a class; default: none, the model's classes are compared.
         focus: the class: that predicted by the model, or the label (phenomenon); not used with a target.
         share: shares of each sample that count as the most important, each in (0, 1), rounded to whole nodes, frames or
@@ -196,11 +196,11 @@ def fidelity(
         baseline: see `deletion_curve`.
         ranking: see `deletion_curve`.
         seed: breaks ties.
-        inputs: see `deletion_curve`.
-        graph: see `deletion_curve`.
-        chunk: see `deletion_curve`.
+        labels: the class of each sample, ``[B]``, for the phenomenon; default: those of a `Sample` or `Batch`.
+        valid: see `deletion_curve`.
         shared: see `deletion_curve`.
         per_sample: see `deletion_curve`.
+        **options: see `deletion_curve`.
 
     Raises:
         InputError: if an argument is out of range, or the explanation is of another batch.
@@ -208,8 +208,7 @@ def fidelity(
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
-        >>> batch = Batch(torch.ones(1, 1, 1, 2, 1), torch.ones(1, 1, 1, dtype=bool), torch.tensor([0]), ("a",))
-        >>> result = fidelity(model, batch, [[[[1.0, 0.0]]]], share=[0.5], baseline="zero")
+        >>> result = fidelity(model, torch.ones(1, 1, 1, 2, 1), [[[[1.0, 0.0]]]], share=[0.5], baseline="zero")
         >>> [result.interval(side, "accuracy")[0].value for side in SIDES]
         [1.0, 0.0]
     """
@@ -218,8 +217,10 @@ def fidelity(
     shares = np.asarray(share, np.float64)
     if shares.ndim != 1 or not len(shares) or not ((shares > 0) & (shares < 1)).all():
         raise InputError(f"share: got {list(share)}; expected shares between 0 and 1, such as [0.1, 0.2].")
-    options: dict[str, Any] = {"inputs": inputs, "graph": graph, "chunk": chunk}
-    with frozen_masked_model(model, batch, **options, shared=shared, per_sample=per_sample) as masked:
+    with frozen_masked_model(
+        model, x, explanation=explanation, valid=valid, shared=shared, per_sample=per_sample, **options
+    ) as masked:
+        label = masked.labels(labels) if focus == "phenomenon" and target is None else None
         # One ranking alone: fidelity is not compared with random orders.
         (rank,), count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed)
         base = masked.baseline_values(baseline)
@@ -234,7 +235,7 @@ def fidelity(
 
         copies = 1 + 2 * len(shares)
         if target is None:
-            changes = _class_changes(masked, perturbed, copies, focus)
+            changes = _class_changes(masked, perturbed, copies, label)
             text = "the predicted class" if focus == "model" else "the label"
         else:
             target = as_target(target)
@@ -254,27 +255,26 @@ def fidelity(
 
 
 def _class_changes(
-    masked: MaskedModel, perturbed: Callable[[int], Tensor], copies: int, focus: str
+    masked: MaskedModel, perturbed: Callable[[int], Tensor], copies: int, label: NDArray[np.int64] | None
 ) -> dict[str, NDArray[np.float64]]:
-    """How far the class's probability falls, and whether the prediction changes, ``[copies - 1, B]`` each."""
+    """How far the class's probability falls, and whether the prediction changes, ``[copies - 1, B]`` each.
 
-    def read(output: Tensor, rows: slice) -> Tensor:
-        if output.ndim != 2:
-            raise InputError(
-                f"the model's output: got shape {tuple(output.shape)}; expected [samples, classes]. Give `target`, "
-                "such as Forecast(node, horizon)."
-            )
-        return output.softmax(1)
+    The class is the label, where there is one, else the one predicted.
+    """
+
+    def read(output: Any, rows: slice) -> Tensor:
+        return masked.probabilities(output, rows, "Give `target`, such as Forecast(node, horizon).")
 
     probabilities = masked.evaluate(perturbed, copies, read)
-    label = masked.batch.label.cpu().numpy()
-    if focus == "phenomenon" and not ((label >= 0) & (label < probabilities.shape[2])).all():
+    classes_of_model = probabilities.shape[2]
+    if label is not None and not ((label >= 0) & (label < classes_of_model)).all():
         raise InputError(
-            f"batch.label: got {label.tolist()}; expected classes of the model, 0 to {probabilities.shape[2] - 1}."
+            f"labels: got {label.tolist()}; expected classes of the model, 0 to {classes_of_model - 1}. Give `labels`, "
+            "or a Batch that has them."
         )
     # Copy 0 is the unmasked sample, whose prediction all others are compared with.
     predicted = probabilities.argmax(2)
-    classes = predicted[0] if focus == "model" else label
+    classes = predicted[0] if label is None else label
     # [copies, B, classes] -> [copies, B]: the probability of each sample's own class.
     probability = np.take_along_axis(probabilities, classes[None, :, None], 2)[..., 0]
     correct = (predicted == classes).astype(np.float64)

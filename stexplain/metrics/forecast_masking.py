@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from stexplain.axes import check_shape
+from stexplain.axes import Layout, check_shape
 from stexplain.data.baselines import Baseline
 from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError, unknown
+from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joining import check_alike
-from stexplain.graph import STGraph
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.options import CallOptions
 from stexplain.graph.checks import node_index
-from stexplain.metrics.arrays import as_array
+from stexplain.metrics.arrays import as_array, check_sample_ids
 from stexplain.metrics.bootstrap import Interval, quantiles, ratio_interval, resampling_weights
+from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
-from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
-from stexplain.metrics.masking import mask_nodes
+from stexplain.metrics.masked_model import MaskedModel, baseline_name
 
 MEASURES = ("error", "change")
 """The mean absolute error against the observed targets, or the mean distance from the unmasked forecast."""
@@ -139,8 +141,8 @@ class ForecastMaskingCurve:
 
 def forecast_masking_curve(
     model: nn.Module,
-    batches: Iterable[WindowBatch],
-    node_importance: "ArrayLike | Callable[[WindowBatch], ArrayLike]",
+    batches: "Signals | Iterable[Signals]",
+    node_importance: "ArrayLike | Explanation | Callable[[Any], ArrayLike]",
     *,
     nodes: int,
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
@@ -148,10 +150,12 @@ def forecast_masking_curve(
     horizon: "int | Sequence[int] | None" = None,
     baseline: "str | Baseline | Tensor" = "mean",
     seed: int = 0,
-    inputs: str | None = None,
-    graph: STGraph | None = None,
-    chunk: int | None = None,
+    y: ArrayLike | None = None,
+    layout: str | None = None,
+    valid: Any = None,
     shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
 ) -> ForecastMaskingCurve:
     """Masks nodes step by step and measures the forecast: the masking of Das & Ortega (Tables 1-2) for a forecaster.
 
@@ -160,43 +164,59 @@ def forecast_masking_curve(
     of the forecast, and are sums over all batches, so that how samples are batched does not matter.
 
     Args:
-        model: a forecaster whose `outputs` gives the layout of its output, such as ``"b t n"``.
-        batches: of a `WindowedSeries`; gone through once.
-        node_importance: ``[N]``, or ``[B, N]`` as a function of the batch, such as
-            ``lambda batch: explain(batch, target=Forecast(3, 12)).nodes()``.
+        model: a forecaster.
+        batches: of a `WindowedSeries`, or tensors in the model's own layout, or a single one; gone through once.
+        node_importance: ``[N]``; or ``[B, N]`` as a function of the batch, such as
+            ``lambda batch: explain(batch, target=Forecast(3, 12)).nodes()``; or an `Explanation` of a single batch,
+            which remembers how the model was called.
         nodes: how many nodes are masked.
         masking: the values of m; 0 is put first if it is missing.
         at: the nodes whose forecasts are measured, by name or index; default: all.
         horizon: which steps ahead are measured, counted from 1; default: all.
         baseline: see `deletion_curve`.
         seed: of the random sets, which depend on it and the names of the samples.
-        inputs: see `deletion_curve`.
-        graph: see `deletion_curve`.
-        chunk: see `deletion_curve`.
-        shared: see `deletion_curve`.
+        y: what was to be forecast for each sample, ``[n, H, N]``, in their order, NaN where it was not observed;
+            default: that of the batches.
+        layout: of the model's output, such as ``"b t n"``, where t is the horizon; default: `model.outputs`.
+        valid: see `frozen_masked_model`; of all samples, in their order.
+        shared: see `frozen_masked_model`.
+        per_sample: see `frozen_masked_model`; of all samples, in their order.
+        **options: how the model is called; see `frozen_masked_model`.
 
     Raises:
         InputError: if an argument is out of range, no target is observed, or `batches` is empty.
+
+    Example:
+        >>> last = type("Last", (nn.Module,), {"forward": lambda self, x: x[:, -1:] + x[:, -1:].sum(2, keepdim=True)})
+        >>> options = {"y": torch.full((1, 1, 2), 4.0), "at": 0, "layout": "b t n", "inputs": "b t n"}
+        >>> x = torch.tensor([[[0.0, 0.0], [1.0, 2.0]]])
+        >>> curve = forecast_masking_curve(last(), x, [0.0, 1.0], nodes=1, masking=[1], baseline="zero", **options)
+        >>> curve.curve("highlighted").tolist(), curve.curve("highlighted", "change").tolist()
+        ([0.0, 2.0], [0.0, 2.0])
     """
     # m = 0 is always measured, because all others are compared with it.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     sums: dict[str, dict[str, list[NDArray[np.float64]]]] = {which: {m: [] for m in MEASURES} for which in SETS}
     counts: list[NDArray[np.int64]] = []
     ids: list[str] = []
-    for batch in batches:
+    call = call_of(node_importance, options, valid, shared, per_sample)
+    masked = MaskedModel(model, **call.options)
+    for batch, part in parts_of(masked, batches, call):
+        masked.load(batch, part)
+        truth, observed = _truth(masked, batch, None if y is None else as_array(y)[len(ids) :][: len(masked.batch)])
         # Before the model is frozen below: `node_importance` may be an explainer, which freezes it by itself.
-        masks = node_masks(_node_importance(node_importance, batch), batch.ids, nodes, seed)
-        with frozen_masked_model(model, batch, inputs=inputs, graph=graph, chunk=chunk, shared=shared) as masked:
-            steps_ahead, measured = _measured_targets(masked, batch, at, horizon)
-            by_set = _forecasts(masked, masks, masked.baseline_values(baseline), steps, steps_ahead, measured)
-        # Targets that are not observed hold no number to compare with: they are multiplied by zero below.
+        masks = node_masks(_node_importance(node_importance, batch, masked), masked.batch.ids, nodes, seed)
+        steps_ahead, measured = _measured_targets(masked, truth.shape, at, horizon)
+        with masked.frozen():
+            base = masked.baseline_values(baseline)
+            by_set = _forecasts(masked, masks, base, steps, steps_ahead, measured, layout)
         # In two steps: NumPy would pair up two lists of indices, entry by entry.
-        y, observed = (as_array(each)[:, steps_ahead][:, :, measured] for each in (batch.y, batch.y_observed))
+        truth, observed = (each[:, steps_ahead][:, :, measured] for each in (truth, observed))
         counts.append(observed.sum((1, 2)))
-        ids += batch.ids
+        ids += masked.batch.ids
         for which, forecasts in by_set.items():
             # [A, B, steps ahead, nodes] against [B, steps ahead, nodes], summed to [A, B].
-            sums[which]["error"].append((np.abs(forecasts - y) * observed).sum((2, 3)))
+            sums[which]["error"].append((np.abs(forecasts - truth) * observed).sum((2, 3)))
             sums[which]["change"].append((np.abs(forecasts - forecasts[0]) * observed).sum((2, 3)))
     if not ids:
         raise InputError("batches: got none; expected at least one batch.")
@@ -210,28 +230,45 @@ def forecast_masking_curve(
     return ForecastMaskingCurve(steps, joined, count, tuple(ids), baseline_name(baseline), nodes)
 
 
-def _node_importance(
-    importance: "ArrayLike | Callable[[WindowBatch], ArrayLike]", batch: WindowBatch
-) -> NDArray[np.float64]:
+def _truth(masked: MaskedModel, batch: Any, y: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """What was to be forecast ``[B, H, N]``, and which of it was observed; where not, it holds some number."""
+    if y is None and isinstance(batch, WindowBatch):
+        # Targets that are not observed hold no number to compare with: they are multiplied by zero.
+        return as_array(batch.y), as_array(batch.y_observed)
+    if y is None:
+        raise InputError(
+            f"y: got None for a {type(batch).__name__}; expected what was to be forecast, [samples, steps ahead, "
+            "nodes]. Give `y`, or batches of a WindowedSeries."
+        )
+    check_shape("y", y.shape, "b t n", b=len(masked.batch), n=masked.observed.shape[3])
+    observed = np.isfinite(y)
+    return np.where(observed, y, 0.0), observed
+
+
+def _node_importance(importance: Any, batch: Any, masked: MaskedModel) -> NDArray[np.float64]:
     """The importance of the nodes of each sample, ``[B, N]``."""
-    samples, nodes = batch.x.shape[0], batch.x.shape[3]
-    if callable(importance):
+    samples, _, _, nodes = masked.observed.shape
+    if isinstance(importance, Explanation):
+        check_sample_ids("node_importance", importance.ids, masked.batch.ids)
+        rows = importance.nodes().to_numpy(np.float64)
+    elif callable(importance):
         rows = np.asarray(importance(batch), np.float64)
-        check_shape("node_importance", rows.shape, "b n", b=samples, n=nodes)
-        return rows
-    row = np.asarray(importance, np.float64)
-    check_shape("node_importance", row.shape, "n", n=nodes)
-    return np.broadcast_to(row, (samples, nodes))
+    else:
+        row = np.asarray(importance, np.float64)
+        check_shape("node_importance", row.shape, "n", n=nodes)
+        return np.broadcast_to(row, (samples, nodes))
+    check_shape("node_importance", rows.shape, "b n", b=samples, n=nodes)
+    return rows
 
 
 def _measured_targets(
     masked: MaskedModel,
-    batch: WindowBatch,
+    shape: tuple[int, ...],
     at: "int | str | Sequence[int | str] | None",
     horizon: "int | Sequence[int] | None",
 ) -> tuple[list[int], list[int]]:
     """The indices of the steps ahead and of the nodes of ``[B, H, N]`` that are measured."""
-    steps, nodes = batch.y.shape[1:]
+    _, steps, nodes = shape
     horizons = range(1, steps + 1) if horizon is None else [horizon] if isinstance(horizon, int) else horizon
     for step in horizons:
         if not 1 <= step <= steps:
@@ -250,13 +287,14 @@ def _forecasts(
     steps: NDArray[np.float64],
     steps_ahead: list[int],
     measured: list[int],
+    given: str | None,
 ) -> dict[str, NDArray[np.float64]]:
     """The forecasts for each node set at each masking, ``[A, B, steps ahead, nodes]``."""
-    layout = masked.output_info.layout
+    layout = masked.output_info.layout if given is None else Layout(given)
     if layout is None:
         raise InputError(
-            "model.outputs: got None; expected the layout of the model's output. Set it, such as 'b t n', where t is "
-            "the horizon."
+            "layout: got None for a model without `outputs`; expected the layout of the model's output. Give "
+            "`layout`, such as 'b t n', where t is the horizon."
         )
     node_sets = [torch.from_numpy(masks[which]).to(masked.observed.device) for which in SETS]
     # Copy 0 is the unmasked batch, which all sets share; then come the other maskings, set by set.
@@ -266,11 +304,12 @@ def _forecasts(
         if index == 0:
             return masked.batch.x
         which, step = divmod(index - 1, rest)
-        return mask_nodes(masked.batch.x, baseline, node_sets[which], float(steps[step + 1]))
+        return masked.moved(node_sets[which], baseline, float(steps[step + 1]))
 
-    def read(output: Tensor, rows: slice) -> Tensor:
-        # Axes that the layout lacks, m and c, come with size 1.
-        values = layout.to_batch(output)
+    def read(output: Any, rows: slice) -> Tensor:
+        # Axes that the layout lacks, m and c, come with size 1. Sizes that are known take folded axes apart.
+        known = {"b": rows.stop - rows.start, "n": masked.observed.shape[3]}
+        values = layout.to_batch(masked.chosen_tensor(output, rows), **known)
         check_shape("the forecast", tuple(values.shape), "b m t n c", m=1, n=masked.observed.shape[3], c=1)
         # [B, 1, H, N, 1] -> [B, steps ahead, nodes]
         return values[:, 0, :, :, 0][:, steps_ahead][:, :, measured]

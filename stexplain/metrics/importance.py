@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from stexplain.axes import check_shape
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.options import ModelCall
 from stexplain.metrics.bootstrap import Interval, quantiles
 
 
@@ -57,6 +58,8 @@ class ClassImportance:
             raise InputError(f"resamples: got {resamples}; expected 0 or more.")
         self.classes, self.nodes = tuple(classes), tuple(nodes)
         self.seed, self.resamples, self.parity = seed, resamples, parity
+        self.call: ModelCall | None = None
+        """How the model was called for the first explanation, but for what belongs to its samples; none: unknown."""
         self.counts: NDArray[np.int64] = np.zeros(len(self.classes), np.int64)
         self._sums = np.zeros((len(self.classes), len(self.nodes)))
         self._resampled_counts = np.zeros((resamples, len(self.classes)))
@@ -96,6 +99,8 @@ class ClassImportance:
                 f"explanation: got {int(other.sum())} correct samples explained for a class that is not their label, "
                 f"the first at index {int(other.argmax())}; expected the label. Explain Predicted(), or the label."
             )
+        if self.call is None and explanation.call is not None:
+            self.call = ModelCall(explanation.call.options, shared=explanation.call.shared)
         means = self._sample_means(explanation)
         # Class by class, because `sums[label] += means` would add only one of several samples of a class.
         for index in np.unique(label[counted]):
@@ -120,6 +125,7 @@ class ClassImportance:
                     f"other: got a class importance of different {name}; expected the same. Make both with the same "
                     "classes, nodes, seed, resamples and parity."
                 )
+        self.call = self.call or other.call
         self.counts += other.counts
         self._sums += other._sums
         self._resampled_counts += other._resampled_counts

@@ -3,23 +3,28 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import check_shape
 from stexplain.data.baselines import Baseline
-from stexplain.data.samples import Batch
+from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.index_channels import signal_mask
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.explainers.model.perturb import with_baseline
+from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.targets import Class, PerSample, Predicted, Scores, Target
-from stexplain.graph import STGraph
 from stexplain.metrics.arrays import as_array, check_sample_ids, valid_importance
+from stexplain.metrics.calls import call_of, unlabelled
+from stexplain.metrics.masking import mask_nodes
 from stexplain.metrics.ranking import aggregate, ranking_values, ranks, to_positions
 
 # Masked samples per forward pass, and their positions in all, unless the batch itself is larger. This bounds memory
@@ -28,16 +33,11 @@ _MAX_SAMPLES, _MAX_POSITIONS = 64, 2**19
 
 
 class MaskedModel(ModelCaller):
-    """A model and a batch, ready to be evaluated on masked copies of the batch.
+    """A model that is evaluated on masked copies of the samples at hand.
 
     Args:
         model: see `frozen_masked_model`.
-        batch: see `frozen_masked_model`.
-        inputs: see `frozen_masked_model`.
-        graph: see `frozen_masked_model`.
-        chunk: see `frozen_masked_model`.
-        shared: see `frozen_masked_model`.
-        per_sample: see `frozen_masked_model`.
+        **options: see `frozen_masked_model`.
 
     Attributes:
         batch: the samples after the model's training recipe, on its device and in its floating type.
@@ -46,28 +46,41 @@ class MaskedModel(ModelCaller):
         samples_per_pass: how many masked samples one forward pass takes.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        batch: Batch,
-        *,
-        inputs: str | None = None,
-        graph: STGraph | None = None,
-        chunk: int | None = None,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ):
-        super().__init__(model, inputs=inputs, graph=graph, chunk=chunk)
-        if not len(batch):
-            raise InputError("batch: got no samples; expected at least one.")
-        preprocessed = self.preprocess(batch)
-        self.model_input = self._prepare(preprocessed, None, shared, per_sample)
+    batch: Batch
+    model_input: ModelInput
+    observed: Tensor
+    samples_per_pass: int
+
+    def load(self, x: Signals, call: ModelCall, *, at_once: int = _MAX_SAMPLES) -> None:
+        """Prepares samples.
+
+        Args:
+            x: see `frozen_masked_model`.
+            call: the masks and further arguments of the samples.
+            at_once: how many masked samples a forward pass takes at most, if `chunk` is not given, and there are not
+                more samples than that.
+        """
+        if isinstance(x, Sample | Batch):
+            x = self.preprocess(x)
+            if not len(x):
+                raise InputError("x: got no samples; expected at least one.")
+        self.model_input = self._prepare(x, call.valid, call.shared, call.per_sample)
         # Back from the model's layout, so that masking sees the numbers that the model sees.
-        x = self.inputs.to_batch(self.model_input.x, **self.model_input.sizes)
-        self.batch = replace(preprocessed.to(x.device), x=x)
+        signals = self.inputs.to_batch(self.model_input.x, **self.model_input.sizes)
+        self.batch = (
+            replace(x.to(signals.device), x=signals) if isinstance(x, Batch) else unlabelled(self.model_input, signals)
+        )
         self.observed = self.model_input.observed_positions
         positions = max(self.observed[0].numel(), 1)
-        self.samples_per_pass = chunk or max(len(x), min(_MAX_SAMPLES, _MAX_POSITIONS // positions))
+        self.samples_per_pass = self.chunk or max(len(signals), min(at_once, _MAX_POSITIONS // positions))
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The model as it is for evaluation, and restored afterwards, also on error."""
+        # Without gradients, and without autocast: in half precision the small differences that masking makes would
+        # drown in rounding.
+        with self._model_frozen(), torch.no_grad():
+            yield
 
     def baseline_values(self, baseline: "str | Baseline | Tensor") -> Tensor:
         """The baseline's values for the batch, ``[B, M, T, N, C]``; positions without an observation keep theirs."""
@@ -75,8 +88,15 @@ class MaskedModel(ModelCaller):
 
     def masked(self, mask: Tensor, baseline: Tensor) -> Tensor:
         """The batch's x with the observed positions of a mask ``[B, M, T, N]`` replaced by the baseline's values."""
-        # [..., None]: a position is masked in all of its channels.
+        # [..., None]: a position is masked in all of its channels. In those that are indices, the baseline is x itself.
         return torch.where((mask & self.observed)[..., None], baseline, self.batch.x)
+
+    def moved(self, nodes: Tensor, baseline: Tensor, masking: float) -> Tensor:
+        """The batch's x with some nodes ``[B, N]`` moved towards the baseline's values: see `mask_nodes`."""
+        x = mask_nodes(self.batch.x, baseline, nodes, masking)
+        signals = signal_mask(self, self.model_input)
+        # An index is kept to the bit: rounding could make it the index before.
+        return x if signals is None else torch.where(signals, x, self.batch.x)
 
     def ranks(
         self, explanation: Any, *, over: str, ranking: str = "signed", seed: int = 0, repeats: int = 0
@@ -116,14 +136,15 @@ class MaskedModel(ModelCaller):
         return by_position, torch.from_numpy(valid.sum(1)).to(device)[:, None, None, None]
 
     def evaluate(
-        self, perturbed: Callable[[int], Tensor], count: int, read: Callable[[Tensor, slice], Tensor]
+        self, perturbed: Callable[[int], Tensor], count: int, read: Callable[[Any, slice], Tensor]
     ) -> NDArray[np.float64]:
         """Runs the model on several perturbed copies of the batch and reads numbers from its outputs.
 
         Args:
             perturbed: the index of a copy -> its signals ``[B, M, T, N, C]``.
             count: how many copies.
-            read: the output for some samples of the batch, and the slice that they are -> numbers ``[samples, ...]``.
+            read: what the model returned for some samples of the batch, and the slice that they are -> numbers
+                ``[samples, ...]``.
 
         Returns:
             ``[count, B, ...]``.
@@ -136,27 +157,42 @@ class MaskedModel(ModelCaller):
             parts = [slice(start, min(start + self.samples_per_pass, samples)) for start in starts]
             for index in range(count):
                 x = perturbed(index)
-                results.append(torch.cat([read(self._outputs(x[rows], rows, 1), rows) for rows in parts]))
+                results.append(torch.cat([read(self._outputs(x[rows], rows)[0], rows) for rows in parts]))
             return _float64(torch.stack(results))
         copies_per_pass = self.samples_per_pass // samples
         every = slice(0, samples)
         for start in range(0, count, copies_per_pass):
             copies = [perturbed(index) for index in range(start, min(start + copies_per_pass, count))]
-            output = self._outputs(torch.cat(copies), every, len(copies))
             # Read at once: the numbers are kept, the outputs are not.
-            results += [read(part, every) for part in torch.split(output, samples)]
+            results += [read(output, every) for output in self._outputs(torch.cat(copies), every)]
         return _float64(torch.stack(results))
 
-    def scores(self, target: Target, output: Tensor, rows: slice, *, probability: bool = False) -> Scores:
-        """The target's scores from the output for some samples of the batch; of its softmax for a probability."""
+    def scores(self, target: Target, output: Any, rows: slice, *, probability: bool = False) -> Scores:
+        """The target's scores of what the model returned for some samples of the batch; or of its probabilities."""
         if probability:
-            if output.ndim != 2:
-                raise InputError(
-                    f"probability: got a model output of shape {tuple(output.shape)}; expected [samples, classes]. "
-                    "Leave out `probability`."
-                )
-            output = output.softmax(1)
+            info = replace(self.output_info, rows=rows, samples=len(self.batch))
+            return target.score(self.probabilities(output, rows, "Leave out `probability`."), info)
         return self._score(target, output, rows=rows, samples=len(self.batch))
+
+    def chosen_tensor(self, output: Any, rows: slice) -> Tensor:
+        """The tensor of what the model returned for some samples that is read, in its own layout."""
+        return ModelOutput(output, rows.stop - rows.start, which=self.output).chosen[1]
+
+    def labels(self, given: ArrayLike | None) -> NDArray[np.int64]:
+        """The class of each sample, ``[B]``, as given or else that of the batch; -1 where there is none.
+
+        Raises:
+            InputError: where not one is given for each sample.
+        """
+        if given is None:
+            return self.batch.label.cpu().numpy()
+        labels: NDArray[np.int64] = as_array(given).astype(np.int64)
+        check_shape("labels", labels.shape, "b", b=len(self.batch))
+        return labels
+
+    def probabilities(self, output: Any, rows: slice, remedy: str) -> Tensor:
+        """The probability of every class, ``[samples, classes]``: see `class_probabilities`."""
+        return class_probabilities(self._output_tensor(output, rows.stop - rows.start), remedy)
 
     def fix_target(self, target: Target) -> tuple[Target, NDArray[np.int64]]:
         """The target with the classes predicted for the unmasked samples, which are then scored under any masking.
@@ -166,7 +202,7 @@ class MaskedModel(ModelCaller):
         """
         classes: list[Tensor] = []
 
-        def read(output: Tensor, rows: slice) -> Tensor:
+        def read(output: Any, rows: slice) -> Tensor:
             scores = self.scores(target, output, rows)
             # On the side, as `evaluate` returns one array, which holds the scores.
             classes.append(scores.classes)
@@ -176,43 +212,81 @@ class MaskedModel(ModelCaller):
         predicted: NDArray[np.int64] = torch.cat(classes).cpu().numpy()
         return fix_predicted(target, predicted), predicted
 
-    def _outputs(self, x: Tensor, rows: slice, copies: int) -> Tensor:
-        """The model's output for several copies of some samples, one copy after the other."""
-        parts = self._copies(self._rows(self.model_input, rows), x)
-        return torch.cat([self._output_tensor(self._forward(part), part.sizes["b"]) for part in parts])
+    def _outputs(self, x: Tensor, rows: slice) -> list[Any]:
+        """What the model returned for each of several copies of some samples, given one copy after the other."""
+        samples = rows.stop - rows.start
+        outputs: list[Any] = []
+        # All copies at once, or one by one where the model allows no more.
+        for copies in self._copies(self._rows(self.model_input, rows), x):
+            whole = ModelOutput(self._forward(copies), copies.sizes["b"], which=self.output)
+            # Copy by copy: a function as target gets what the model returns for these samples.
+            outputs += [whole.rows(start, start + samples).raw for start in range(0, whole.samples, samples)]
+        return outputs
 
 
 @contextmanager
 def frozen_masked_model(
     model: nn.Module,
-    batch: Batch,
+    x: Signals,
     *,
-    inputs: str | None = None,
-    graph: STGraph | None = None,
-    chunk: int | None = None,
+    explanation: Any = None,
+    valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
 ) -> Iterator[MaskedModel]:
-    """Freezes a model and prepares a batch for it; the model is restored afterwards, also on error.
+    """Freezes a model and prepares samples for it; the model is restored afterwards, also on error.
 
     Args:
         model: any module. If it is wrapped by `torch.compile` or `DataParallel`, the module inside is evaluated.
-        batch: of a dataset or one's own; a raw batch is preprocessed by the model's training recipe, if it has one.
-        inputs: the layout of the model's input; default: `model.inputs`, else ``"b m t n c"``.
-        graph: for baselines that need one, and for the names of nodes; default: `model.graph`.
-        chunk: how many masked samples one forward pass takes; default: 64, fewer if they have more than half a million
-            positions in all, and never fewer than the batch.
+        x: a `Sample`, a `Batch` or a tensor in the model's own layout, as an explainer takes them; raw samples of a
+            dataset are preprocessed by the model's training recipe, if it has one.
+        explanation: where it is an `Explanation`, the model is called as it was for that, but for what is given here.
+        valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
         shared: further arguments of the model's forward by name, the same for all samples, such as
             ``{"edge_index": edges}``.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
+        **options: how the model is called; see `ModelCaller`. Here `chunk` is how many masked samples one forward pass
+            takes; default: 64, fewer if they have more than half a million positions in all, and never fewer than
+            there are samples.
 
     Raises:
-        InputError: if the batch or an argument does not fit, or chunk is below one.
+        InputError: if the samples or an argument do not fit, or chunk is below one.
     """
-    masked = MaskedModel(model, batch, inputs=inputs, graph=graph, chunk=chunk, shared=shared, per_sample=per_sample)
-    # Without autocast: in half precision the small differences that masking makes would drown in rounding.
-    with masked, torch.no_grad(), torch.autocast(masked.observed.device.type, enabled=False):
+    call = call_of(explanation, options, valid, shared, per_sample)
+    masked = MaskedModel(model, **call.options)
+    masked.load(x, call)
+    with masked.frozen():
         yield masked
+
+
+def class_probabilities(output: Tensor, remedy: str) -> Tensor:
+    """The probability of every class, ``[B, K]``: of logits ``[B, K]``, of a single logit ``[B]`` or ``[B, 1]``.
+
+    A single logit is that of class 1 against class 0. Rows that are probabilities already stay as they are.
+
+    Args:
+        output: of a model.
+        remedy: what to do about an output of another shape.
+
+    Raises:
+        InputError: for an output of another shape.
+
+    Example:
+        >>> class_probabilities(torch.tensor([0.0, 100.0]), "").tolist()
+        [[0.5, 0.5], [0.0, 1.0]]
+        >>> class_probabilities(torch.tensor([[0.2, 0.8]]), "").tolist()
+        [[0.2..., 0.8...]]
+    """
+    if output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1):
+        logit = output.flatten()
+        return torch.stack([torch.sigmoid(-logit), torch.sigmoid(logit)], 1)
+    if output.ndim != 2:
+        raise InputError(f"the model's output: got shape {tuple(output.shape)}; expected [samples, classes]. {remedy}")
+    # The softmax of log-probabilities gives the probabilities; that of probabilities would flatten them.
+    if bool((output >= 0).all()) and bool(((output.sum(1) - 1).abs() <= 1e-4).all()):
+        return output
+    return output.softmax(1)
 
 
 def baseline_name(baseline: "str | Baseline | Tensor") -> str:

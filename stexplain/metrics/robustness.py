@@ -1,6 +1,7 @@
 """Robustness: how much an explanation changes under small changes of the signals."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,13 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.joining import check_alike
-from stexplain.explainers.model.recipe import apply_recipe
+from stexplain.explainers.model.index_channels import signal_mask
+from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
 from stexplain.metrics.arrays import sample_generator
 from stexplain.metrics.bootstrap import Interval, interval
+from stexplain.metrics.calls import as_batch
 from stexplain.metrics.masked_model import fix_predicted
 
 
@@ -66,13 +69,14 @@ class Sensitivity:
 
 def sensitivity_max(
     explainer: Explainer,
-    batch: Batch,
+    x: Signals,
     *,
     target: TargetLike | None = None,
     radius: "float | Sequence[float]" = 0.1,
     relative: bool = True,
     draws: int = 10,
     seed: int = 0,
+    valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
 ) -> Sensitivity:
@@ -83,20 +87,22 @@ def sensitivity_max(
         sensitivity = max over d with |d| <= r of  || E(x + d) - E(x) || / || E(x) ||
 
     The norm is Euclidean over valid positions. d is uniform in [-r, r], independent for every observation and channel,
-    and depends on the seed and the sample's name; positions that are not valid are not perturbed. All samples are
-    explained at once, draw by draw; how they are batched or padded does not change the result.
+    and depends on the seed and the sample's name. Positions that are not valid, and channels that are indices, are not
+    perturbed. All samples are explained at once, draw by draw; how they are batched or padded does not change the
+    result.
 
     A low sensitivity means nothing by itself: a map that does not depend on the model has none.
 
     Args:
-        explainer: any; its maps' signed values are compared.
-        batch: the samples.
+        explainer: any; its maps' signed values are compared, and the model is called as it says.
+        x: the samples, as the explainer takes them.
         target: the target; default: `Predicted()`, the class predicted for the unperturbed sample, in every draw.
         radius: r, one number or one for each channel.
         relative: whether the radius is a share of the standard deviation of each channel over the valid observations
             of the sample; else it is in the units of the signals.
         draws: how many perturbations.
         seed: of the perturbations.
+        valid: see `Explainer`'s call.
         shared: see `Explainer`'s call.
         per_sample: see `Explainer`'s call.
 
@@ -106,17 +112,16 @@ def sensitivity_max(
     Example:
         >>> from stexplain.explainers.methods.baselines import Motion
         >>> x = torch.tensor([0.0, 1.0, 0.0, 1.0]).view(1, 1, 4, 1, 1)
-        >>> batch = Batch(x, torch.ones(1, 1, 4, dtype=bool), torch.tensor([-1]), ("a",))
-        >>> result = sensitivity_max(Motion(), batch, radius=0.01, relative=False)
+        >>> result = sensitivity_max(Motion(), x, radius=0.01, relative=False)
         >>> bool(0 < result.maximum[0] <= 0.02)
         True
     """
     if draws < 1:
         raise InputError(f"draws: got {draws}; expected at least 1.")
     # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
-    batch = replace(apply_recipe(explainer.model, batch), sampling=None)
-    x = batch.x
-    sizes = check_shape("x", tuple(x.shape), BATCH)
+    batch = replace(as_batch(explainer, x, valid, shared, per_sample), sampling=None)
+    arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
+    sizes = check_shape("x", tuple(batch.x.shape), BATCH)
     radii = np.atleast_1d(np.asarray(radius, np.float64))
     # `not all` rather than `any below 0`, which NaN would pass.
     if radii.shape not in ((1,), (sizes["c"],)) or not (radii >= 0).all():
@@ -125,7 +130,7 @@ def sensitivity_max(
         )
     observed = batch.present.cpu().numpy()
     target = as_target(Predicted() if target is None else target)
-    signals = x.detach().cpu().double().numpy()
+    signals = batch.x.detach().cpu().double().numpy()
     # r of each sample, [C]: relative radii scale with the sample's own spread.
     scales = [
         radii * (rows[mask].std(axis=0) if relative and mask.any() else 1.0)
@@ -133,7 +138,9 @@ def sensitivity_max(
     ]
     # One per sample for all draws: each draw continues where the last one ended.
     generators = [sample_generator(seed, name) for name in batch.ids]
-    arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
+    # Zero for a channel that is an index: each draw is still of as many numbers.
+    perturbable = _signal_channels(explainer, batch, arguments)
+    scales = [scale * perturbable for scale in scales]
     with explainer:
         explanation = explainer(batch, target=target, **arguments)
         # A perturbed sample may be predicted otherwise; the explained class stays that of the original.
@@ -149,9 +156,17 @@ def sensitivity_max(
                 noise = random.uniform(-1, 1, (int(observed[row].sum()), sizes["c"])) * scale
                 # [M, T, N, C] by a mask [M, T, N] is [observed, C], as the noise is.
                 perturbed[row][observed[row]] += noise
-            # `to(x)`: to the device and the floating type of x.
-            samples = replace(batch, x=torch.from_numpy(perturbed).to(x))
+            # To the device and the floating type of the batch.
+            samples = replace(batch, x=torch.from_numpy(perturbed).to(batch.x))
             shift = explainer(samples, target=fixed, **arguments).values.astype(np.float64) - original
             changes[draw] = np.sqrt((shift**2).sum((1, 2, 3)))
     relative_changes = np.where(norm > 0, changes / np.where(norm > 0, norm, 1), np.nan)
     return Sensitivity(relative_changes, batch.ids, explainer.method or type(explainer).__name__)
+
+
+def _signal_channels(explainer: Explainer, batch: Batch, arguments: Mapping[str, Any]) -> NDArray[np.float64]:
+    """One for each channel that is a signal, zero for one that is an index, ``[C]``."""
+    # A baseline explainer has no model that could look an index up.
+    with nullcontext() if explainer.model is None else explainer._model_frozen():
+        signals = signal_mask(explainer, explainer._prepare(batch, None, **arguments))
+    return np.ones(batch.x.shape[-1]) if signals is None else signals.cpu().numpy().astype(np.float64)

@@ -144,7 +144,7 @@ def test_wrong_use():
         call(horizon=4)
     with pytest.raises(InputError, match="node: got index 5"):
         call(at=5)
-    with pytest.raises(InputError, match="model.outputs: got None; expected the layout"):
+    with pytest.raises(InputError, match="layout: got None for a model without `outputs`; expected the layout"):
         call(nn.Flatten())
     with pytest.raises(InputError, match="batches: got none"):
         call(batches=[])

@@ -1,19 +1,26 @@
 """Compares explainers on the same samples by the same metrics, with tests of their differences."""
 
+import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from stexplain.data.samples import Batch
+from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Predicted
+from stexplain.metrics.calls import as_batch, parts_of
 from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
-from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, preprocessed_by
+from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, caller_of, preprocessed_by
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
 BATCH = 32
@@ -26,6 +33,9 @@ def compare(
     data: Any,
     *,
     target: Any = None,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
     seed: int = 0,
     resamples: int = 1000,
     permutations: int = 9999,
@@ -42,8 +52,12 @@ def compare(
         explainers: by name, or as a list, named by their `method`.
         metrics: each gives one number per sample: a `SampleMetric`, or a function of the explanation and the batch, for
             which higher is better. By name, or as a list.
-        data: a `Batch`, anything with `batches(size)` such as `Clips` or `WindowedSeries`, or batches one by one.
+        data: a `Batch`, or a tensor in the model's own layout; anything with `batches(size)` such as `Clips` or
+            `WindowedSeries`; or batches or tensors one by one.
         target: the target; default: `Predicted()`.
+        valid: as an explainer takes it, of all samples in their order.
+        shared: as an explainer takes it. Metrics that call the model use what the explanations remember.
+        per_sample: as an explainer takes it, of all samples in their order.
         seed: of bootstrap and permutation tests.
         resamples: of the bootstrap.
         permutations: of the tests; with fewer sign patterns than that, the test is exact.
@@ -81,21 +95,29 @@ def compare(
     seconds = dict.fromkeys(named, 0.0)
     ids: list[str] = []
     target_text = ""
+    callers = [caller for one in named.values() if (caller := caller_of(one)) is not None]
+    # Layout and options are those of the explainers; here is what belongs to the samples.
+    whole = ModelCall(valid=valid, shared=dict(shared or {}), per_sample=dict(per_sample or {}))
     from rich.progress import Progress
 
     with Progress(disable=not progress, transient=True) as bar:
         task = bar.add_task("Comparing", total=_steps(data, batch, len(named)))
-        for samples in _batches(data, batch):
+        for given, call in parts_of(_reader(callers, data), _batches(data, batch), whole):
+            samples = _samples(callers, given, call)
+            arguments = {name: value for name in ("shared", "per_sample") if (value := getattr(call, name))}
             for method, explainer in named.items():
                 bar.update(task, description=f"Comparing: {method}")
                 # Raw samples are scored after the model's preprocessing, which their ground truth follows too.
                 preprocessed = preprocessed_by(explainer, samples)
                 # Preprocessing belongs to the data, not to the method, and is not timed.
                 started = time.perf_counter()
-                e = explainer(preprocessed, target=target)
+                e = explainer(preprocessed, target=target, **_taken(explainer, arguments))
                 seconds[method] += time.perf_counter() - started
                 # Baseline explainers may have no target; the first text that there is serves all methods.
                 target_text = target_text or e.target
+                if e.call is None:
+                    # A baseline explainer calls no model: metrics call it as for the others.
+                    e = replace(e, call=_common_call(callers, call))
                 # Scored at once, so that no more than one map is kept in memory.
                 for metric in sample_metrics:
                     scores[metric.name][method].append(metric(explainer, e, preprocessed))
@@ -173,24 +195,67 @@ def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMet
     return SampleMetric(name, lambda _, e, samples: metric(e, samples))
 
 
-def _batches(data: Any, size: int) -> Iterator[Batch]:
-    """The batches of the data. A given batch is not split, because a target may list one class per sample."""
-    if isinstance(data, Batch):
-        yield data
-        return
-    batches: Iterable[Any] = data.batches(size) if hasattr(data, "batches") else data
-    for samples in batches:
-        if not isinstance(samples, Batch):
-            raise InputError(
-                f"data: got a {type(samples).__name__}; expected a Batch. Give a Batch, Clips, a WindowedSeries, or "
-                "an iterable of batches."
-            )
-        yield samples
+def _batches(data: Any, size: int) -> Any:
+    """The batches of the data. Given samples are not split, because a target may list one class per sample."""
+    if isinstance(data, Tensor | np.ndarray | Sample | Batch) or not hasattr(data, "batches"):
+        return data
+    return data.batches(size)
+
+
+def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Batch:
+    """The samples as a batch, which every explainer takes in its own layout."""
+    if isinstance(given, Batch):
+        return given if call.valid is None else replace(given, valid=torch.as_tensor(call.valid))
+    if isinstance(given, Sample):
+        return _samples(callers, Batch.of(given), call)
+    if not isinstance(given, Tensor | np.ndarray):
+        raise InputError(
+            f"data: got a {type(given).__name__}; expected a Batch. Give a Batch, a tensor, Clips, a WindowedSeries, "
+            "or an iterable of batches or tensors."
+        )
+    caller = _reader(callers, given)
+    if caller is None:
+        raise InputError("data: got a tensor and no explainer that knows its layout; expected a Batch.")
+    return as_batch(caller, given, call.valid, call.shared, call.per_sample)
+
+
+def _reader(callers: Sequence[ModelCaller], data: Any) -> ModelCaller | None:
+    """The explainer whose layout tensors are in; none where there is no explainer.
+
+    Raises:
+        InputError: where there are tensors, and explainers do not agree in their layout.
+    """
+    # A baseline explainer may be made without model and layout, and takes what the others do.
+    of_models = [caller for caller in callers if caller.model is not None] or list(callers)
+    layouts = list(dict.fromkeys(caller.inputs.pattern for caller in of_models))
+    if len(layouts) > 1 and isinstance(data, Tensor | np.ndarray):
+        raise InputError(
+            f"data: got a tensor for explainers whose inputs are laid out as {' and '.join(map(repr, layouts))}; "
+            "expected one layout. Give a Batch, [b, m, t, n, c], which every explainer lays out by itself."
+        )
+    return of_models[0] if of_models else None
+
+
+def _common_call(callers: Sequence[ModelCaller], call: ModelCall) -> ModelCall | None:
+    """How the explainers call their model, for an explanation that remembers nothing; none where they do not agree."""
+    options = [caller.options for caller in callers if caller.model is not None]
+    if not options or any(other != options[0] for other in options):
+        return None
+    return replace(call, options=options[0], valid=None)
+
+
+def _taken(explainer: ExplainerLike, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The further arguments that an explainer takes: a plain function may have its own."""
+    if caller_of(explainer) is not None or not arguments:
+        return dict(arguments)
+    parameters = inspect.signature(explainer).parameters
+    every = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    return {name: value for name, value in arguments.items() if every or name in parameters}
 
 
 def _steps(data: Any, size: int, methods: int) -> int | None:
     """The number of steps of the progress bar; none if the number of batches is unknown."""
-    if isinstance(data, Batch):
+    if isinstance(data, Tensor | np.ndarray | Sample | Batch):
         return methods
     if not hasattr(data, "__len__"):
         return None

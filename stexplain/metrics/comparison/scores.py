@@ -13,6 +13,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.caller import ModelCaller
 from stexplain.metrics.complexity import SCORES as COMPLEXITY
 from stexplain.metrics.complexity import complexity
 from stexplain.metrics.deletion import deletion_curve
@@ -58,6 +59,18 @@ class SampleMetric:
         numbers = np.asarray(self.measure(explainer, explanation, batch), np.float64)
         check_shape(f"the result of metric {self.name!r}", numbers.shape, "b", b=len(explanation))
         return numbers
+
+
+def caller_of(explainer: Any) -> ModelCaller | None:
+    """The explainer inside of `AbsoluteAttribution`; none for a plain function.
+
+    Example:
+        >>> caller_of(AbsoluteAttribution(len)) is None
+        True
+    """
+    while isinstance(explainer, AbsoluteAttribution):
+        explainer = explainer.explainer
+    return explainer if isinstance(explainer, ModelCaller) else None
 
 
 def preprocessed_by(explainer: Any, batch: Batch) -> Batch:
@@ -158,7 +171,8 @@ def deletion_score(
 ) -> SampleMetric:
     """How much better the order of the explanation is than random orders, as positions are masked or revealed.
 
-    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for random attribution.
+    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for random attribution. The
+    model is called as for the explanation, but for the options that are given.
 
     Args:
         model: whose score is measured; the same for all methods, also for baseline explainers that use no model.
@@ -224,6 +238,7 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
     """
 
     def measure(explainer: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
+        arguments = {} if e.call is None else {"shared": e.call.shared, "per_sample": e.call.per_sample}
         # The sign does not matter to how far a map moves: the wrapped explainer is measured.
         inner = explainer.explainer if isinstance(explainer, AbsoluteAttribution) else explainer
         if not isinstance(inner, Explainer):
@@ -231,6 +246,6 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
                 f"sensitivity: got a {type(inner).__name__} as the method {e.method!r}; expected an Explainer, which "
                 "can explain the perturbed samples."
             )
-        return sensitivity_max(inner, batch, target=target, **options).maximum
+        return sensitivity_max(inner, batch, target=target, **{**arguments, **options}).maximum
 
     return SampleMetric("sensitivity", measure, higher_is_better=False)

@@ -212,7 +212,7 @@ def test_the_same_seed_gives_the_same_numbers():
         ([Motion()], [level, level], planted(2), "got two named 'level'"),
         ([Motion()], {"level": 3}, planted(2), "got a int as 'level'; expected a SampleMetric"),
         ([Motion()], [level], [], "got no samples"),
-        ([Motion()], [level], [torch.zeros(2, 1, 3, 4, 3)], "got a Tensor; expected a Batch"),
+        ([Motion()], [level], ["clips"], "got a str; expected a Batch"),
         ([Motion()], {"mean": lambda e, batch: e.values.mean()}, planted(2), "metric 'mean' has shape"),
         ([Motion()], [localisation_score()], Batch(*[getattr(planted(2), n) for n in ("x", "valid", "label", "ids")]),
          "expected ground truth"),
