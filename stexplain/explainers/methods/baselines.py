@@ -5,12 +5,13 @@ from typing import Any, Unpack, overload
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
@@ -113,7 +114,8 @@ class Motion(BaselineExplainer):
 
         motion[b, m, t, n] = mean of || x[t] - x[t - 1] || and || x[t + 1] - x[t] ||
 
-    over those neighbouring frames that are valid; zero where there is none. In units of the signals per frame.
+    over those neighbouring frames that are valid; zero where there is none. In units of the signals per frame. The
+    motion of every channel by itself is `Explanation.channels`; those that `signals` leaves out have none.
 
     Args:
         model: see `BaselineExplainer`.
@@ -129,13 +131,27 @@ class Motion(BaselineExplainer):
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+        signals = signal_mask(self, model_input, find=False)
+        steps = x[:, :, 1:] - x[:, :, :-1]
+        if signals is not None:
+            steps = torch.where(signals, steps, 0)
         valid = model_input.known_valid
         both = valid[:, :, 1:] & valid[:, :, :-1]  # of two frames in a row
-        step = (x[:, :, 1:] - x[:, :, :-1]).norm(dim=-1) * both[..., None]
-        total, count = torch.zeros(x.shape[:-1], dtype=x.dtype), torch.zeros(valid.shape)
-        # Each step belongs to both of its frames.
-        total[:, :, 1:] += step
-        total[:, :, :-1] += step
+        count = torch.zeros(valid.shape)
         count[:, :, 1:] += both
         count[:, :, :-1] += both
-        return Maps(total / count.clamp(min=1)[..., None])
+
+        def mean(step: Tensor) -> Tensor:
+            """The mean of the steps ``[B, M, T - 1, N, ...]`` to a frame and from it."""
+            total = torch.zeros(*x.shape[:3], *step.shape[3:], dtype=x.dtype)
+            step = step * both.view(*both.shape, *[1] * (step.ndim - 3))
+            # Each step belongs to both of its frames.
+            total[:, :, 1:] += step
+            total[:, :, :-1] += step
+            return total / count.clamp(min=1).view(*count.shape, *[1] * (step.ndim - 3))
+
+        return Maps(
+            mean(steps.norm(dim=-1)),
+            channels=mean(steps.abs()),
+            reduce="the mean length of the steps over all channels",
+        )

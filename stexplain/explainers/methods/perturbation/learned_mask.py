@@ -10,6 +10,7 @@ from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.perturbation.by_channel import signals_of, with_channels
 from stexplain.explainers.methods.perturbation.mask_penalties import disagreement, mask_size, variation
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
 from stexplain.explainers.model.caller import ScoreFn
@@ -53,8 +54,9 @@ class LearnedMask(Explainer):
     Where y(x) and y(b) are equal (to 1e-5 of the larger), the baseline scores as the sample does and there is nothing
     to keep or destroy: the mask is zero everywhere, and `kept` NaN. Use another baseline.
 
-    `Explanation.values` is the mask, in [0, 1]. `Explanation.extra` holds for every sample `mask_size`, the mean of
-    the mask over positions; `kept`, as above, at the end; and `steps`.
+    `Explanation.values` is the mask, in [0, 1]. With `per_channel`, every signal has a mask of its own,
+    `Explanation.channels`, values are their mean, and all means of the loss are over signals too. `Explanation.extra`
+    holds for every sample `mask_size`, the mean of the mask over positions; `kept`, as above, at the end; and `steps`.
 
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
@@ -67,6 +69,7 @@ class LearnedMask(Explainer):
         window: how many frames, from the first on, share one value.
         groups: nodes that share one value, by name or index, such as `graph.groups`; a node in several has the mean of
             theirs, one in none its own. Default: every node its own.
+        per_channel: whether every signal has a mask of its own. Default: a position is masked in all of its signals.
         steps: how many of Adam.
         rate: Adam's learning rate, in logits per step.
         **options: how the model is called; see `ModelCaller`.
@@ -98,6 +101,7 @@ class LearnedMask(Explainer):
         connectedness: float = 0.0,
         window: int = 1,
         groups: Groups | None = None,
+        per_channel: bool = False,
         steps: int = 50,
         rate: float = 0.2,
         **options: Unpack[CallOptions],
@@ -116,6 +120,7 @@ class LearnedMask(Explainer):
         self.goal, self.baseline, self.groups = goal, baseline, groups
         self.size, self.smoothness, self.connectedness = size, smoothness, connectedness
         self.window, self.steps, self.rate = window, steps, rate
+        self.per_channel = per_channel
         self.method = f"learned mask ({goal})"
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
@@ -127,9 +132,16 @@ class LearnedMask(Explainer):
         # One where the scores are equal: no division by zero, and their mask is set to zero below.
         span = torch.where(differ, score - baseline_score, 1)
 
+        channels, signals = x.shape[-1], signals_of(self, model_input)
+        masks = len(signals) if self.per_channel else 1
+        # From the masks to the channels: an index is the same in x and the baseline, whatever its mask.
+        to_channels = torch.eye(channels).to(x)[signals] if self.per_channel else x.new_ones(1, 1)  # [masks, C or 1]
+        # The masks of an instance lie side by side, as those of instances of their own: the loss is the same for both.
+        present = present.repeat_interleave(masks, 1)
+
         def kept(mask: Tensor) -> Tensor:
             preserved = mask if self.goal == "keep" else 1 - mask
-            mixed = baseline + preserved[..., None] * (x - baseline)
+            mixed = baseline + _side_by_side(preserved, masks) @ to_channels * (x - baseline)
             scores = perturbed.differentiable_scores(mixed) if mixed.requires_grad else perturbed.scores(mixed)
             return (scores - baseline_score) / span
 
@@ -138,12 +150,20 @@ class LearnedMask(Explainer):
         with torch.no_grad():
             mask = self._mask(logits, spread, x.shape[2])
             mask = torch.where(present & differ[:, None, None, None], mask, 0)
+            values, by_channel, reduce = with_channels(mask, signals, channels, separate=False)
+            if self.per_channel:
+                each = _side_by_side(mask, masks)
+                values, by_channel, reduce = (
+                    each.mean(-1),
+                    each @ to_channels,
+                    "the mean over channels that are signals",
+                )
             extra = {
                 "mask_size": mask_size(mask, present),
                 "kept": torch.where(differ, kept(mask), torch.nan),
                 "steps": torch.full_like(span, self.steps),
             }
-        return Maps(mask, perturbed.scores_of_samples, extra=extra)
+        return Maps(values, perturbed.scores_of_samples, extra=extra, channels=by_channel, reduce=reduce)
 
     def loss(self, mask: Tensor, kept: Tensor, present: Tensor) -> Tensor:
         """The loss per sample: see the class.
@@ -167,8 +187,8 @@ class LearnedMask(Explainer):
         return loss
 
     def _learned_logits(self, loss: Callable[[Tensor], Tensor], spread: Tensor, x: Tensor, present: Tensor) -> Tensor:
-        """The logits after all steps of Adam, ``[B, M, windows, units]``."""
-        logits = x.new_zeros(*x.shape[:2], -(-x.shape[2] // self.window), len(spread))
+        """The logits after all steps of Adam, ``[B, M * masks, windows, units]``."""
+        logits = x.new_zeros(*present.shape[:2], -(-x.shape[2] // self.window), len(spread))
         first, second = torch.zeros_like(logits), torch.zeros_like(logits)  # Adam's moments
         # Times the number of positions, a gradient does not depend on how many there are. Adam's epsilon is in the
         # same unit: a position whose gradients cancel must stay where it is, not follow its rounding errors.
@@ -200,3 +220,9 @@ class LearnedMask(Explainer):
         ungrouped = spread.sum(0) == 0
         spread = torch.cat([spread, torch.eye(nodes, dtype=x.dtype)[ungrouped]])
         return (spread / spread.sum(0)).to(x.device)
+
+
+def _side_by_side(mask: Tensor, masks: int) -> Tensor:
+    """Masks of an instance, ``[B, M * masks, T, N]``, as ``[B, M, T, N, masks]``."""
+    samples, rows, frames, nodes = mask.shape
+    return mask.view(samples, rows // masks, masks, frames, nodes).movedim(2, -1)

@@ -20,7 +20,7 @@ def masked_scores(
     Args:
         perturbed: the samples, whose copies are scored.
         baseline: what masked observations are replaced by, ``[B, M, T, N, C]``.
-        regions: those that can be masked.
+        regions: those that can be masked, of nodes, or of channels of nodes as in `by_channel`.
         players: which of them have a switch, as indices into all regions, ``[P]``.
 
     Returns:
@@ -32,7 +32,8 @@ def masked_scores(
         masked = torch.zeros(len(switches), len(regions), dtype=switches.dtype, device=switches.device)
         masked[:, players] = 1 - switches
         mask = regions.covered(masked > 0)
-        mask = mask.view(-1, *perturbed.present.shape)  # [K, B, M, T, N]
-        return perturbed.scores(torch.where(mask[..., None], baseline, perturbed.x).flatten(0, 1))
+        # [K, B, M, T, N, C], or 1 in place of C where regions hold all channels of their nodes.
+        mask = mask.view(-1, *perturbed.present.shape, mask.shape[-1] // perturbed.present.shape[-1])
+        return perturbed.scores(torch.where(mask, baseline, perturbed.x).flatten(0, 1))
 
     return scores

@@ -8,6 +8,12 @@ from stexplain.data.baselines import Baseline
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.captum_bridge import captum_attr
+from stexplain.explainers.methods.perturbation.by_channel import (
+    channel_groups,
+    each_channel,
+    signals_of,
+    with_channels,
+)
 from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
 from stexplain.explainers.methods.perturbation.regions import Groups, Regions, node_groups
 from stexplain.explainers.model.caller import ScoreFn
@@ -34,6 +40,9 @@ class Occlusion(Explainer):
         window: frames that are masked together; none: all.
         stride: frames from one window to the next; default: as many as it spans.
         baseline: see `IntegratedGradients`.
+        per_channel: whether every signal is masked by itself, which gives `Explanation.channels`; values are then their
+            sum, and it costs as many times more as there are signals. Default: a position is masked in all of its
+            signals at once.
         copies: how many regions are masked in one forward pass; memory grows with them.
         **options: how the model is called; see `ModelCaller`.
 
@@ -59,6 +68,7 @@ class Occlusion(Explainer):
         window: int | None = 8,
         stride: int | None = None,
         baseline: "str | Baseline | Tensor" = "zero",
+        per_channel: bool = False,
         copies: int = 16,
         **options: Unpack[CallOptions],
     ):
@@ -69,17 +79,23 @@ class Occlusion(Explainer):
         self.window = window
         self.stride = stride
         self.baseline = baseline
+        self.per_channel = per_channel
         self.copies = copies
         self._captum = captum_attr("Occlusion")
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
-        groups = node_groups(self.groups, self.graph, model_input.sizes["n"])
+        sizes, present = model_input.sizes, perturbed.present
+        channels, signals = sizes["c"], signals_of(self, model_input)
+        groups = node_groups(self.groups, self.graph, sizes["n"])
+        if self.per_channel:
+            groups, present = channel_groups(groups, signals, channels), each_channel(present, channels)
+            sizes = {**sizes, "n": sizes["n"] * channels}
         regions = Regions(
-            list(groups.values()), model_input.sizes, window=self.window, stride=self.stride, device=perturbed.x.device
+            list(groups.values()), sizes, window=self.window, stride=self.stride, device=perturbed.x.device
         )
         # Masking a region without an observation in any sample changes nothing: a forward pass saved.
-        players = regions.observation_counts(perturbed.present).any(0).nonzero()[:, 0]
+        players = regions.observation_counts(present).any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
         # A region without a switch keeps zero: its masking changes nothing.
         drop = perturbed.x.new_zeros(len(perturbed.x), len(regions))
@@ -88,4 +104,6 @@ class Occlusion(Explainer):
             # FeatureAblation switches one region off at a time; the signals' own layout is of no concern to it.
             shown = perturbed.x.new_ones(len(perturbed.x), len(players))
             drop[:, players] = captum.attribute(shown, baselines=0, perturbations_per_eval=self.copies)
-        return Maps(regions.to_positions(drop) / regions.overlap().clamp(min=1), perturbed.scores_of_samples)
+        values = regions.to_positions(drop) / regions.overlap().clamp(min=1)
+        values, by_channel, reduce = with_channels(values, signals, channels, separate=self.per_channel)
+        return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce)

@@ -11,6 +11,12 @@ from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.captum_bridge import captum_attr
+from stexplain.explainers.methods.perturbation.by_channel import (
+    channel_groups,
+    each_channel,
+    signals_of,
+    with_channels,
+)
 from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
 from stexplain.explainers.methods.perturbation.regions import Groups, Regions, check_partition, node_groups
 from stexplain.explainers.model.caller import ScoreFn
@@ -40,6 +46,8 @@ class ShapleyValueSampling(Explainer):
             in no group play by themselves.
         window: frames that play together; none: all.
         baseline: see `IntegratedGradients`.
+        per_channel: whether every signal of a group is a player of its own, which gives `Explanation.channels`; values
+            are then their sum. Default: a player has all signals of its nodes.
         orders: how many orders are sampled.
         seed: of the orders.
         copies: how many players are shown in one forward pass; memory grows with them.
@@ -66,6 +74,7 @@ class ShapleyValueSampling(Explainer):
         groups: Groups | None = None,
         window: int | None = None,
         baseline: "str | Baseline | Tensor" = "zero",
+        per_channel: bool = False,
         orders: int = 25,
         seed: int = 0,
         copies: int = 16,
@@ -79,14 +88,20 @@ class ShapleyValueSampling(Explainer):
         self.baseline = baseline
         self.orders = orders
         self.seed = seed
+        self.per_channel = per_channel
         self.copies = copies
         self._captum = captum_attr("ShapleyValueSampling")
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
-        groups = self._partition(model_input.sizes["n"])
-        regions = Regions(list(groups.values()), model_input.sizes, window=self.window, device=perturbed.x.device)
-        counts = regions.observation_counts(perturbed.present)
+        sizes, present = model_input.sizes, perturbed.present
+        channels, signals = sizes["c"], signals_of(self, model_input)
+        groups = self._partition(sizes["n"])
+        if self.per_channel:
+            groups, present = channel_groups(groups, signals, channels), each_channel(present, channels)
+            sizes = {**sizes, "n": sizes["n"] * channels}
+        regions = Regions(list(groups.values()), sizes, window=self.window, device=perturbed.x.device)
+        counts = regions.observation_counts(present)
         # A region without an observation in any sample is no player: it could only add zero.
         players = counts.any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
@@ -101,8 +116,9 @@ class ShapleyValueSampling(Explainer):
                 n_samples=self.orders,
                 perturbations_per_eval=self.copies,
             ).to(contributions)
-        spread = regions.to_positions(contributions / counts.clamp(min=1))
-        return Maps(spread * perturbed.present, perturbed.scores_of_samples)
+        spread = regions.to_positions(contributions / counts.clamp(min=1)) * present
+        values, by_channel, reduce = with_channels(spread, signals, channels, separate=self.per_channel)
+        return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce)
 
     def _partition(self, nodes: int) -> dict[str, list[int]]:
         """The groups, and every node that is in none as a group of its own."""

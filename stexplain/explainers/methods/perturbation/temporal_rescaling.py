@@ -11,6 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.as_explainer import as_explainer
+from stexplain.explainers.methods.perturbation.by_channel import signals_of, with_channels
 from stexplain.explainers.methods.perturbation.regions import Regions
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
@@ -39,6 +40,8 @@ class TemporalRescaling(Explainer):
         alpha: share of a sample's windows whose nodes are not distinguished, in [0, 1); 0.55 in the authors' code.
         window: frames that are masked together, w.
         baseline: see `IntegratedGradients`; zero in the paper.
+        per_channel: whether every signal of a node is masked by itself, which gives `Explanation.channels`; values are
+            then their sum. Default: a node is masked in all of its signals at once.
         copies: how many perturbed copies of every sample are explained at a time; memory grows with them.
         chunk: see `STGGradCAM`; default: that of the explainer.
 
@@ -63,6 +66,7 @@ class TemporalRescaling(Explainer):
         alpha: float = 0.55,
         window: int = 1,
         baseline: "str | Baseline | Tensor" = "zero",
+        per_channel: bool = False,
         copies: int = 16,
         chunk: int | None = None,
     ):
@@ -82,6 +86,7 @@ class TemporalRescaling(Explainer):
         self.alpha = alpha
         self.window = window
         self.baseline = baseline
+        self.per_channel = per_channel
         self.copies = copies
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
@@ -99,9 +104,14 @@ class TemporalRescaling(Explainer):
         time = torch.zeros(observed.shape, dtype=original.values.dtype, device=present.device)  # [W, B]
         # Masking a window without an observation in any sample changes nothing.
         nonempty = observed.any(1).nonzero()[:, 0]
-        time[nonempty] = change(spans[number].view(1, 1, -1, 1) & present for number in nonempty.tolist())
+        time[nonempty] = change((spans[number].view(1, 1, -1, 1) & present)[..., None] for number in nonempty.tolist())
         time = time * observed
-        values = torch.zeros_like(original.values)
+        channels, signals = model_input.sizes["c"], signals_of(self, model_input)
+        # One row per group of channels that are masked together, [1 or signals, C].
+        together = torch.ones(1, channels, dtype=torch.bool, device=present.device)
+        if self.per_channel:
+            together = torch.eye(channels, dtype=torch.bool, device=present.device)[signals]
+        by_group = torch.zeros(*original.values.shape, len(together)).to(original.values)
         for rank, number in enumerate(time.argsort(0, descending=True)):  # number: [B], a window per sample
             # The window of this rank in each sample, where it is one of those above the quantile.
             above = rank < observed.sum(0) - (self.alpha * observed.sum(0)).long()
@@ -110,22 +120,26 @@ class TemporalRescaling(Explainer):
             positions = spans[number][:, None, :, None] & present & above.view(-1, 1, 1, 1)
             # Nodes whose masking changes nothing in any sample are left out.
             nodes = positions.any(2).any(0).nonzero().tolist()
-            changes = change(positions & _only(positions, m, n) for m, n in nodes)
-            for (m, n), size in zip(nodes, changes, strict=True):
-                values[:, m, :, n] += positions[:, m, :, n] * (size * time.gather(0, number[None])[0])[:, None]
-        return Maps(values, original.scores)
+            places = [(m, n, group) for m, n in nodes for group in range(len(together))]
+            changes = change((positions & _only(positions, m, n))[..., None] & together[g] for m, n, g in places)
+            for (m, n, g), size in zip(places, changes, strict=True):
+                by_group[:, m, :, n, g] += positions[:, m, :, n] * (size * time.gather(0, number[None])[0])[:, None]
+        # Back from the signals to all channels, as nodes of their own; indices get zero.
+        values = (by_group @ together.to(by_group)).flatten(-2) if self.per_channel else by_group[..., 0]
+        values, by_channel, reduce = with_channels(values, signals, channels, separate=self.per_channel)
+        return Maps(values, original.scores, channels=by_channel, reduce=reduce)
 
     def _change_function(
         self, model_input: ModelInput, fixed_target: FixedTarget, values: Tensor
     ) -> Callable[[Iterator[Tensor]], Tensor]:
-        """A function from masks, each ``[B, M, T, N]``, to how much the map changes by them, ``[masks, B]``."""
+        """A function from masks, each ``[B, M, T, N, 1 or C]``, to how much the map changes by them, ``[masks, B]``."""
         x, present = self.inputs.to_batch(model_input.x, **model_input.sizes), model_input.observed_positions
         baseline = with_baseline(self, model_input, self.baseline)
 
         def change(masks: Iterator[Tensor]) -> Tensor:
             changes = []
             while some := list(islice(masks, self.copies)):
-                signals = torch.where(torch.stack(some)[..., None], baseline, x).flatten(0, 1)
+                signals = torch.where(torch.stack(some), baseline, x).flatten(0, 1)
                 copies = self._copies(model_input, signals)
                 maps = torch.cat([self.explainer._maps(each, fixed_target).values for each in copies])
                 maps = maps.view(len(some), *values.shape)
