@@ -1,18 +1,20 @@
 """What all explainers share: they are called on samples and targets, and make explanations of their maps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.errors import InputError
+from stexplain.explainers.by_stream import SAME_MAP, of_stream
 from stexplain.explainers.explanation import Explanation, joined
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.target import Scores, Target, TargetLike
@@ -74,21 +76,43 @@ class Explainer(ModelCaller, ABC):
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
     ) -> list[Explanation]: ...
+    @overload
     def __call__(
         self,
-        x: Signals,
+        x: Streams,
+        *,
+        target: TargetLike,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> dict[str, Explanation]: ...
+    @overload
+    def __call__(
+        self,
+        x: Streams,
+        *,
+        target: Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Explanation]]: ...
+    def __call__(
+        self,
+        x: Signals | Streams,
         *,
         target: TargetLike | Sequence[TargetLike],
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
-    ) -> Explanation | list[Explanation]:
+    ) -> Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]:
         """Explains samples.
 
         Args:
             x: a `Sample`, a `Batch`, or a tensor in the model's own layout, which goes in untouched (apart from the
                 model's device and floating type). Raw samples of a dataset are first sampled by the model's recipe,
-                where it has one.
+                where it has one. Or *streams*: a dict of tensors that differ in their channels alone, such as joints
+                and bones. Where its names are parameters of the model's forward they go in by name, else the dict goes
+                in as one argument.
             target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the
                 output; or a list of them, which share the forward pass.
             valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``; default: that of
@@ -98,21 +122,75 @@ class Explainer(ModelCaller, ABC):
             per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
 
         Returns:
-            An explanation; for a list of targets one for each.
+            An explanation; for a list of targets one for each. Where x is a dict, a dict of explanations by the same
+            names. Gradients explain all streams together; methods that perturb do so with one stream after the other,
+            and leave the others as they are; the map of a layer is the same for each.
 
         Raises:
             InputError: where a shape, a name or a value does not fit; names the argument and what was expected.
         """
         # A string is a sequence too; `as_target` explains what is expected in its place.
         if isinstance(target, str) or not isinstance(target, Sequence):
-            return self._explain(x, [as_target(target)], valid, shared, per_sample)[0]
-        if not target:
+            targets, several = [as_target(target)], False
+        else:
+            targets, several = [as_target(one) for one in target], True
+        if not targets:
             raise InputError("target: got an empty list; expected at least one target.")
-        return self._explain(x, [as_target(one) for one in target], valid, shared, per_sample)
+        if isinstance(x, Mapping):
+            by_target = self._explain_streams(x, targets, valid, shared, per_sample)
+            return by_target if several else by_target[0]
+        explanations = self._explain(x, targets, valid, shared, per_sample)
+        return explanations if several else explanations[0]
+
+    def _explain_streams(
+        self,
+        x: Streams,
+        targets: Sequence[Target],
+        valid: Any,
+        shared: Mapping[str, Any] | None,
+        per_sample: Mapping[str, Any] | None,
+    ) -> list[dict[str, Explanation]]:
+        """An explanation of each stream, for each target."""
+        by_target: list[dict[str, Explanation]] = [{} for _ in targets]
+        if not self.layer_name and not self._splits_channels:
+            # One stream after the other is perturbed, and the others are left as they are.
+            try:
+                for self._only_stream in x:
+                    self._add_streams(x, self._explain(x, targets, valid, shared, per_sample), by_target)
+            finally:
+                self._only_stream = None
+            return by_target
+        self._add_streams(x, self._explain(x, targets, valid, shared, per_sample), by_target)
+        return by_target
+
+    def _add_streams(
+        self, names: Iterable[str], wholes: Sequence[Explanation], by_target: Sequence[dict[str, Explanation]]
+    ) -> None:
+        """Enters into `by_target` what explanations of all streams say of each, or of the one that was perturbed."""
+        for whole, found in zip(wholes, by_target, strict=True):
+            for name in names if self._only_stream is None else [self._only_stream]:
+                if self._streams is None or self.layer_name:
+                    found[name] = replace(whole, notes=(*whole.notes, SAME_MAP))
+                    continue
+                channels = self._streams.channels(name)
+                # Methods that perturb may know channels too, but made the map of this stream alone.
+                own = whole.channels if self._splits_channels else None
+                values = whole.values if own is None else self._reduced(own[..., channels])
+                found[name] = of_stream(whole, channels, values)
+
+    @property
+    def _splits_channels(self) -> bool:
+        """Whether the map is made of one per channel, so that each of several streams has its own; see `_reduced`."""
+        return False
+
+    def _reduced(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The map ``[B, M, T, N]`` of the maps of some channels, ``[B, M, T, N, C]``."""
+        values: NDArray[np.float32] = channels.sum(-1)
+        return values
 
     def _explain(
         self,
-        x: Signals,
+        x: Signals | Streams,
         targets: Sequence[Target],
         valid: Any,
         shared: Mapping[str, Any] | None,

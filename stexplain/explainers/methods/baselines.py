@@ -12,9 +12,9 @@ from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.index_channels import signal_mask
-from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.target import TargetLike
+from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import Predicted
 
 
@@ -30,6 +30,20 @@ class BaselineExplainer(Explainer):
         super().__init__(model, **options)
         # No model to call. `_recipe_model` stays: raw samples are preprocessed as the model's own.
         self.model = None
+
+    def _explain_streams(
+        self,
+        x: Streams,
+        targets: Sequence[Target],
+        valid: Any,
+        shared: Mapping[str, Any] | None,
+        per_sample: Mapping[str, Any] | None,
+    ) -> list[dict[str, Explanation]]:
+        by_target: list[dict[str, Explanation]] = [{} for _ in targets]
+        for name, signals in x.items():
+            # Each by itself: what moves in one stream says nothing of another.
+            self._add_streams([name], self._explain({name: signals}, targets, valid, None, None), by_target)
+        return by_target
 
     @overload
     def __call__(
@@ -51,15 +65,35 @@ class BaselineExplainer(Explainer):
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
     ) -> list[Explanation]: ...
+    @overload
     def __call__(
         self,
-        x: Signals,
+        x: Streams,
+        *,
+        target: TargetLike | None = None,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> dict[str, Explanation]: ...
+    @overload
+    def __call__(
+        self,
+        x: Streams,
+        *,
+        target: Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Explanation]]: ...
+    def __call__(
+        self,
+        x: Signals | Streams,
         *,
         target: TargetLike | Sequence[TargetLike] | None = None,
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
-    ) -> Explanation | list[Explanation]:
+    ) -> Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]:
         """Explains samples; see `Explainer`. The target is not used, so that a baseline can replace any explainer."""
         if isinstance(target, Sequence):
             return super().__call__(x, target=target, valid=valid)

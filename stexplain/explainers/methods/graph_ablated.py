@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.errors import InputError, unknown
@@ -106,6 +108,13 @@ class GraphAblated(Explainer):
 
     def _finished(self, explanation: Explanation) -> Explanation:
         return self.explainer._finished(explanation)
+
+    @property
+    def _splits_channels(self) -> bool:
+        return self.explainer._splits_channels
+
+    def _reduced(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.explainer._reduced(channels)
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         assert self.model is not None

@@ -23,8 +23,11 @@ from stexplain.explainers.model.arguments.signature import (
 from stexplain.explainers.model.arguments.values import copied, per_sample_value, to_model
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
+from stexplain.explainers.model.inputs.sizes import folds_instances, sizes_of
+from stexplain.explainers.model.inputs.streams import Streams, packed
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
+from stexplain.explainers.model.model_input import Streams as TensorsByName
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
@@ -43,7 +46,8 @@ class ModelCaller:
 
     Args:
         model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is called.
-        inputs: the layout of its input, such as ``"b c t n m"``; default: `model.inputs`, else ``"b m t n c"``.
+        inputs: the layout of its input, such as ``"b c t n m"``, or of each stream by name; default: `model.inputs`,
+            else ``"b m t n c"``.
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
         argument: the parameter of the model's forward that takes the signals; default: its first.
@@ -62,7 +66,7 @@ class ModelCaller:
         self,
         model: nn.Module | None,
         *,
-        inputs: str | None = None,
+        inputs: str | Mapping[str, str] | None = None,
         graph: "STGraph | None" = None,
         classes: Sequence[str] | None = None,
         argument: str | None = None,
@@ -81,7 +85,14 @@ class ModelCaller:
         if chunk is not None and chunk < 1:
             raise InputError(f"chunk: got {chunk}; expected at least one sample at a time, or none for all.")
         self.model = None if model is None else unwrapped(model)
-        self.inputs = Layout(inputs or model_attribute(self.model, "inputs", str) or BATCH)
+        # Every pattern is checked at once, also those of streams.
+        self._declared = inputs or model_attribute(self.model, "inputs", str | Mapping) or BATCH
+        patterns = [self._declared] if isinstance(self._declared, str) else list(self._declared.values())
+        layouts = [Layout(pattern) for pattern in patterns]
+        self.inputs = layouts[0] if isinstance(self._declared, str) else Layout(BATCH)
+        # Of the call at hand, where x is a dict of tensors; and the one of them that is perturbed, where not all are.
+        self._streams: Streams | None = None
+        self._only_stream: str | None = None
         self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
         self.classes = tuple(classes or model_attribute(self.model, "class_names", list | tuple) or ())
         self.argument, self.signals, self.output = argument, signals, output
@@ -115,7 +126,7 @@ class ModelCaller:
     def options(self) -> CallOptions:
         """How the model is called: what another caller of the same model needs to call it alike."""
         return {
-            "inputs": self.inputs.pattern,
+            "inputs": self._declared,
             "graph": self.graph,
             "classes": self.classes,
             "argument": self.argument,
@@ -146,7 +157,7 @@ class ModelCaller:
 
     def _prepare(
         self,
-        x: Signals,
+        x: Signals | TensorsByName,
         valid: Any,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
@@ -165,16 +176,21 @@ class ModelCaller:
             if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
                 names = batch.channels
             ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
-            x = self.inputs.from_batch(batch.x)
-        signals = as_tensor(x).to(device, dtype)
-        known = {}
+            x = self._plain_layout().from_batch(batch.x)
+        known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
             valid = torch.as_tensor(valid).to(device)
+        if isinstance(x, Mapping):
+            instances = {} if valid is None or valid.ndim != 3 else {"m": int(valid.shape[1])}
+            streams, signals = packed(x, self._declared, {**known, **instances}, device, dtype, self._only_stream)
+            self._adopt(Layout(BATCH), streams)
+        else:
+            signals = as_tensor(x).to(device, dtype)
+            self._adopt(self._plain_layout(), None)
             # Folded axes, as in "(b m) c t n", can only be separated by the shape of `valid`.
-            known = {"m": int(valid.shape[1])} if valid.ndim == 3 and self._folds_instances else {}
-        if self.graph is not None:
-            known["n"] = len(self.graph)
-        sizes = self._sizes(signals, known)
+            if valid is not None and valid.ndim == 3 and folds_instances(self.inputs):
+                known["m"] = int(valid.shape[1])
+        sizes = sizes_of(self.inputs, signals, known, self.graph)
         if valid is not None:
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
             if valid.dtype != torch.bool:
@@ -191,34 +207,30 @@ class ModelCaller:
         if both := own.keys() & common.keys():
             raise InputError(f"{sorted(both)[0]!r} is given by shared= and by per_sample=. Give it by one of them.")
         if self.model is not None:
-            check_names(self.model, self.argument, [*common, *own])
+            check = check_names if self._streams is None else self._streams.check_names
+            check(self.model, self.argument, [*common, *own])
         return ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
+
+    def _plain_layout(self) -> Layout:
+        """The layout of an input that is one tensor."""
+        if isinstance(self._declared, str):
+            return Layout(self._declared)
+        raise InputError(
+            f"x: got one tensor; expected a dict of the streams {', '.join(map(repr, self._declared))}, whose layouts "
+            "`inputs` gives."
+        )
+
+    def _adopt(self, layout: Layout, streams: Streams | None) -> None:
+        """Takes the input of the call at hand to be laid out so, also in explainers that this one works around."""
+        self.inputs, self._streams = layout, streams
+        for value in vars(self).values():
+            if isinstance(value, ModelCaller):
+                value._adopt(layout, streams)
 
     def _note(self, sentence: str) -> None:
         """Says something about the call at hand in its result, once."""
         if sentence not in self._notes:
             self._notes.append(sentence)
-
-    @property
-    def _folds_instances(self) -> bool:
-        """Whether the input's layout folds instances with another axis, so that its shape does not tell how many."""
-        # What stands between each "(" and its ")".
-        return any("m" in group.split(")")[0].split() for group in self.inputs.pattern.split("(")[1:])
-
-    def _sizes(self, x: Tensor, known: dict[str, int]) -> dict[str, int]:
-        """The sizes of all five axes; one for an axis that the layout leaves out."""
-        if self._folds_instances and "m" not in known:
-            raise InputError(
-                f"the number of instances does not follow from the input's layout {self.inputs.pattern!r}. "
-                "Give `valid` [B, M, T], which tells it."
-            )
-        sizes = {**dict.fromkeys("bmtnc", 1), **self.inputs.sizes(tuple(x.shape), **known)}
-        if not all(sizes.values()):
-            raise InputError(f"x has shape {tuple(x.shape)}: there is nothing to explain. Give at least one sample.")
-        # A layout without n is not checked against the graph by its pattern.
-        if self.graph is not None and sizes["n"] != len(self.graph):
-            raise InputError(f"x has {sizes['n']} nodes and the graph {len(self.graph)}. Give the graph of the model.")
-        return sizes
 
     def _chunks(
         self, model_input: ModelInput, targets: Sequence[Target], chunk: int | None = None
@@ -271,8 +283,10 @@ class ModelCaller:
                     mask = model_input.known_valid if name == "valid" else model_input.observed_positions
                 further |= {} if mask is None else {name: mask}
         # Copies go in: a model may work in place, and neither the caller's tensors nor ours may change.
-        signals = (model_input.x if x is None else x).clone()
-        arguments, keywords = call_arguments(self.model, self.argument, signals, copied(further))
+        # Contiguous, as `view` needs: our own copies are laid out from the order of a batch.
+        signals = (model_input.x if x is None else x).clone(memory_format=torch.contiguous_format)
+        call = call_arguments if self._streams is None else self._streams.call
+        arguments, keywords = call(self.model, self.argument, signals, copied(further))
         try:
             with forward_pass(self.model):
                 if substitutes:

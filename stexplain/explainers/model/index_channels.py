@@ -58,12 +58,13 @@ def signal_mask(caller: ModelCaller, model_input: ModelInput, *, find: bool = Tr
         if indices:
             caller._note(_sentence(sorted(indices), model_input.channel_names))
     else:
-        return None
-    if not indices:
+        indices = set()
+    in_turn = None if caller._streams is None else caller._streams.mask()
+    if not indices and in_turn is None:
         return None
     mask = torch.ones(channels, dtype=torch.bool, device=model_input.x.device)
     mask[sorted(indices)] = False
-    return mask
+    return mask if in_turn is None else mask & in_turn.to(mask.device)
 
 
 def _index(which: Any, model_input: ModelInput) -> int:

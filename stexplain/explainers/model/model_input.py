@@ -16,6 +16,8 @@ from stexplain.explainers.model.arguments.values import along, repeated, rows_of
 from stexplain.explainers.model.arguments.whole_batch import Way, cut_shared, repeat_shared
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
+Streams = Mapping[str, Tensor | NDArray[Any]]
+"""Several tensors of signals by name; see `inputs.streams`."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class CallOptions(TypedDict, total=False):
     """How a model is called, as keyword arguments; see `ModelCaller` for what each means and its default."""
 
-    inputs: str | None
+    inputs: str | Mapping[str, str] | None
     graph: "STGraph | None"
     classes: Sequence[str] | None
     argument: str | None

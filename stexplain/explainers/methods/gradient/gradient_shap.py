@@ -91,6 +91,10 @@ class GradientSHAP(Explainer):
             return explanation
         return check_convergence(explanation, tolerance=_TOLERANCE, finer=f"`draws` (now {self.draws})")
 
+    @property
+    def _splits_channels(self) -> bool:
+        return True
+
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
         x = perturbed.x

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.errors import InputError, unknown
@@ -64,6 +66,17 @@ class InputGradient(Explainer):
             raise unknown("reduction", reduce, _REDUCTIONS)
         super().__init__(model, **options)
         self.reduce = reduce
+
+    @property
+    def _splits_channels(self) -> bool:
+        return True
+
+    def _reduced(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.reduce == "sum":
+            return super()._reduced(channels)
+        directions = np.maximum(channels, 0) if self.reduce == "positive" else channels
+        values: NDArray[np.float32] = np.linalg.norm(directions, axis=-1)
+        return values
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         return self._maps_of_targets(model_input, [score_fn])[0]

@@ -73,6 +73,10 @@ class IntegratedGradients(Explainer):
     def _finished(self, explanation: Explanation) -> Explanation:
         return check_convergence(explanation, tolerance=_TOLERANCE, finer=f"`steps` (now {self.steps})")
 
+    @property
+    def _splits_channels(self) -> bool:
+        return True
+
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
         baseline = with_baseline(self, model_input, self.baseline)

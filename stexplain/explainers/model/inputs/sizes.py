@@ -1,0 +1,51 @@
+"""The sizes of all axes of samples, from their layout and what else is known."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from stexplain.axes import Layout
+from stexplain.errors import InputError
+from stexplain.graph import STGraph
+
+
+def folds_instances(layout: Layout) -> bool:
+    """Whether a layout folds instances with another axis, so that a shape does not tell how many there are.
+
+    Example:
+        >>> folds_instances(Layout("(b m) c t n")), folds_instances(Layout("b m t n c"))
+        (True, False)
+    """
+    # What stands between each "(" and its ")".
+    return any("m" in group.split(")")[0].split() for group in layout.pattern.split("(")[1:])
+
+
+def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph | None) -> dict[str, int]:
+    """The sizes of all five axes; one for an axis that the layout leaves out.
+
+    Args:
+        layout: of the samples.
+        x: the samples.
+        known: sizes that are known beforehand, such as of nodes.
+        graph: of the nodes, where known.
+
+    Raises:
+        InputError: where they do not follow from the shape, do not fit the graph, or one is zero.
+
+    Example:
+        >>> import torch
+        >>> sizes_of(Layout("b t n"), torch.zeros(2, 8, 5), {}, None)
+        {'b': 2, 'm': 1, 't': 8, 'n': 5, 'c': 1}
+    """
+    if folds_instances(layout) and "m" not in known:
+        raise InputError(
+            f"the number of instances does not follow from the input's layout {layout.pattern!r}. "
+            "Give `valid` [B, M, T], which tells it."
+        )
+    sizes = {**dict.fromkeys("bmtnc", 1), **layout.sizes(tuple(x.shape), **known)}
+    if not all(sizes.values()):
+        raise InputError(f"x has shape {tuple(x.shape)}: there is nothing to explain. Give at least one sample.")
+    # A layout without n is not checked against the graph by its pattern.
+    if graph is not None and sizes["n"] != len(graph):
+        raise InputError(f"x has {sizes['n']} nodes and the graph {len(graph)}. Give the graph of the model.")
+    return sizes
