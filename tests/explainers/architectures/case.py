@@ -29,6 +29,7 @@ class Layer:
         last: the last frame that position 0 sees.
         stride: frames from one position to the next.
         by_frame: whether the module runs once per frame.
+        known: whether a measurement can tell where its positions lie; else it must say that it cannot.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Layer:
     last: int = 0
     stride: int = 1
     by_frame: bool = False
+    known: bool = True
 
     @property
     def looks_back(self) -> bool:
@@ -165,6 +167,12 @@ def ring(nodes: int) -> Tensor:
     adjacency = torch.eye(nodes) + torch.roll(torch.eye(nodes), 1, dims=1)
     adjacency[0, nodes // 2] = 0.5
     return adjacency
+
+
+def two_way(nodes: int) -> Tensor:
+    """A road in both directions round a town, weaker than the loop at each node, ``[N, N]``."""
+    beside = torch.roll(torch.eye(nodes), 1, dims=1)
+    return torch.eye(nodes) + 0.6 * (beside + beside.T)
 
 
 def road_graph(nodes: int) -> STGraph:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import stexplain as stx
-from tests.explainers.architectures.case import Case, lively, noise, recurrent, ring, road_graph, sizes, window
+from tests.explainers.architectures.case import Case, lively, noise, recurrent, ring, road_graph, sizes, two_way, window
 
 
 def edge_list(nodes: int) -> tuple[Tensor, Tensor]:
@@ -27,7 +27,7 @@ class STGCNWave(nn.Module):
         dgl = pytest.importorskip("dgl")
         from dgl.nn.pytorch import GraphConv
 
-        source, target = ring(nodes).nonzero(as_tuple=True)
+        source, target = two_way(nodes).nonzero(as_tuple=True)
         self.G = dgl.graph((source, target), num_nodes=nodes)
         self.layers = nn.ModuleList()
         self.control_str = "TNTSTNTST"
@@ -206,8 +206,8 @@ def tsl_time_then_space() -> Case:
         sizes(b=3, t=8, n=6, c=2),
         stx.Forecast(5, horizon=4, layout="b t n c"),
         lambda out: out[:, 3, 5, 0],
-        (window("encoder", "b t n c", 0, 0), recurrent("time_nn[0]", "(b n) t c")),
-        ("time_nn[0]",),
+        (window("encoder", "b t n c", 0, 0), recurrent("time_nn", "(b n) t c")),
+        ("time_nn",),
         shared={"edge_index": edges, "edge_weight": weights},
     )
 

@@ -29,7 +29,7 @@ def lstm_of_joints() -> Case:
         sizes(b=3, t=12, n=5, c=3),
         stx.Class(1),
         lambda out: out[:, 1],
-        (recurrent("lstm[0]", "b t c"),),
+        (recurrent("lstm", "b t c"),),
         (),
         options={"graph": road_graph(5)},
     )
@@ -57,7 +57,7 @@ def two_way_gru() -> Case:
         sizes(b=4, t=10, n=8),
         stx.Class(2),
         lambda out: out[:, 2],
-        (everywhere("gru[0]", "t b c"),),
+        (everywhere("gru", "t b c"),),
         # The layer norm is over nodes, and keeps them.
         ("norm",),
     )

@@ -10,9 +10,9 @@ from tests.explainers.architectures.case import (
     everywhere,
     lively,
     noise,
-    ring,
     row_normalised,
     sizes,
+    two_way,
     window,
 )
 
@@ -22,7 +22,7 @@ class ASTGCNBlock(nn.Module):
 
     def __init__(self, channels: int, width: int, nodes: int, frames: int):
         super().__init__()
-        walk = row_normalised(ring(nodes))
+        walk = row_normalised(two_way(nodes))
         self.register_buffer("polynomials", torch.stack([torch.eye(nodes), walk, 2 * walk @ walk - torch.eye(nodes)]))
         shapes = {"U1": [nodes], "U2": [channels, nodes], "U3": [channels], "Ve": [frames, frames]}
         shapes |= {"W1": [frames], "W2": [channels, frames], "W3": [channels], "Vs": [nodes, nodes]}

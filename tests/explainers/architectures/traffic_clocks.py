@@ -210,9 +210,9 @@ def d2stgnn() -> Case:
         window("embedding", "b t n c", 0, 0),
         window("layers.0.estimation_gate", "b t n 1", 0, 0),
         window("layers.0.dif_layer.mix", "b t n c", 0, 1),
-        window("layers.0.dif_layer[0]", "b t n c", 0, 1),
+        window("layers.0.dif_layer", "b t n c", 0, 1),
         # Position 0 sees the frames 0 and 1.
-        recurrent("layers.0.inh_layer.rnn[0]", "(b n) t c", last=1),
+        recurrent("layers.0.inh_layer.rnn", "(b n) t c", last=1),
     )
     return Case(
         lively(D2STGNN(5, 3)),

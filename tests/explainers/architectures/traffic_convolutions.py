@@ -12,6 +12,7 @@ from tests.explainers.architectures.case import (
     ring,
     row_normalised,
     sizes,
+    two_way,
     window,
 )
 
@@ -36,7 +37,7 @@ class ChebyshevConv(nn.Module):
         super().__init__()
         second = 2 * laplacian @ laplacian - torch.eye(len(laplacian))
         self.register_buffer("polynomials", torch.stack([torch.eye(len(laplacian)), laplacian, second]))
-        self.weight = nn.Parameter(0.3 * torch.ones(3, channels, width))
+        self.weight = nn.Parameter(0.5 * noise(3, channels, width, seed=3))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.einsum("kij,bcti,kcd->bdtj", self.polynomials, x, self.weight)
@@ -60,7 +61,7 @@ class STGCNTraffic(nn.Module):
 
     def __init__(self, nodes: int, frames: int):
         super().__init__()
-        laplacian = row_normalised(ring(nodes)) - torch.eye(nodes)
+        laplacian = row_normalised(two_way(nodes)) - torch.eye(nodes)
         self.st_blocks = nn.Sequential(STConvBlock(1, 6, laplacian), STConvBlock(6, 6, laplacian))
         self.output = GatedTemporalConv(6, 6, kernel=frames - 8)
         self.fc = nn.Conv2d(6, 1, 1)

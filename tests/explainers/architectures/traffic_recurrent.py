@@ -94,7 +94,7 @@ def dcrnn() -> Case:
         stx.Forecast(2, horizon=4, layout="t b n"),
         lambda out: out[3, :, 2],
         layers,
-        ("encoder_model.dcgru_layers.1", "encoder_model[0]"),
+        ("encoder_model.dcgru_layers.1", "encoder_model"),
         options={"graph": road_graph(5)},
     )
 
@@ -158,7 +158,7 @@ def agcrn() -> Case:
     # Frames, nodes, horizons and channels are all 7: sizes tell nothing.
     layers = (
         recurrent("encoder.dcrnn_cells.0", "b n c", by_frame=True),
-        recurrent("encoder[0]", "b t n c"),
+        recurrent("encoder", "b t n c"),
     )
     return Case(
         lively(AGCRN(7, 7, 7)),
@@ -168,7 +168,7 @@ def agcrn() -> Case:
         stx.Forecast(5, horizon=6, layout="b t n c"),
         lambda out: out[:, 5, 5, 0],
         layers,
-        ("encoder[0]",),
+        ("encoder",),
     )
 
 
