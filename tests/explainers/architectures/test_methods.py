@@ -72,7 +72,7 @@ def test_occlusion_is_the_drop_of_the_score(name):
 @pytest.mark.parametrize("method", ["InputGradient", "IntegratedGradients", "Occlusion"])
 def test_model_and_signals_stay_as_they_are(name, method):
     case = built(name)
-    options = {"Occlusion": {"window": None}, "IntegratedGradients": {"steps": 4}}.get(method, {})
+    options = {"Occlusion": {"window": None}, "IntegratedGradients": {"steps": 64}}.get(method, {})
     kept, state = case.x.clone(), copy.deepcopy(case.model.state_dict())
     further = copy.deepcopy([case.shared, case.per_sample])
     explain = getattr(stx, method)(case.model, inputs=case.inputs, **case.options, **case.named_signals, **options)
