@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from stexplain.explainers import ShapleyValueSampling as ShapleyValueSampling
     from stexplain.explainers import STGGradCAM as STGGradCAM
     from stexplain.explainers import TemporalRescaling as TemporalRescaling
+    from stexplain.explainers import adjacencies as adjacencies
     from stexplain.explainers import explain as explain
     from stexplain.explainers import layer_sweep as layer_sweep
     from stexplain.graph import STGraph as STGraph
@@ -89,6 +90,7 @@ _MODULES = {
         "STGGradCAM",
         "ShapleyValueSampling",
         "TemporalRescaling",
+        "adjacencies",
         "explain",
         "layer_sweep",
     ),

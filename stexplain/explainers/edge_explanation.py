@@ -1,6 +1,7 @@
 """The result of edge importance: a number per sample and edge, with the nodes that the edge connects."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,25 @@ from stexplain.axes import check_shape
 from stexplain.errors import InputError
 
 
+@dataclass(frozen=True)
+class EdgeFrames:
+    """Importance of the edges of one block at each frame.
+
+    Attributes:
+        frames: the frame that each position of the block stands for, ``[F]``; a half lies between two frames.
+        values: signed importance, ``[B, F, E]``, float32; the edges are those of the block, in their order.
+    """
+
+    frames: NDArray[np.float64]
+    values: NDArray[np.float32]
+
+
 @dataclass(frozen=True, repr=False)
 class EdgeExplanation:
     """Importance of the edges of every block and relation, for a batch of samples.
 
     Attributes:
-        values: signed importance, ``[B, E]``, float32, in the units of the score.
+        values: signed importance, ``[B, E]``, float32, in the units of the score: sums over frames and instances.
         source: the node that sends messages over each edge, ``[E]``.
         target: the node that receives them, ``[E]``.
         relation: of each edge, ``[E]``.
@@ -25,6 +39,8 @@ class EdgeExplanation:
         explained: the target in words.
         ids: the names of the samples.
         node_names: of all nodes, in their order.
+        over_time: importance at each frame, by block; a block whose messages have no known frame is not there.
+        notes: what there is to know about the result, a sentence each.
 
     Raises:
         InputError: where lengths do not fit each other.
@@ -38,6 +54,8 @@ class EdgeExplanation:
         >>> e.pairs()
           source target  value
         0      a      b   -2.0
+        >>> e.to_frame()[["sample", "source", "target", "importance"]].values.tolist()
+        [[0, 'a', 'b', 1.0], [0, 'b', 'a', -3.0]]
     """
 
     values: NDArray[np.float32]
@@ -50,6 +68,8 @@ class EdgeExplanation:
     explained: str = ""
     ids: tuple[str, ...] = ()
     node_names: tuple[str, ...] = ()
+    over_time: Mapping[str, EdgeFrames] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # The class is frozen: fields are filled in by object's own setter.
@@ -66,6 +86,10 @@ class EdgeExplanation:
         for name in ("ids", "score", "targets"):
             if (value := getattr(self, name)) is not None:
                 check_shape(name, np.shape(value), "b", b=samples)
+
+        for block, part in self.over_time.items():
+            own = self.block.count(block)
+            check_shape(f"over_time[{block!r}]", part.values.shape, "b t n", b=samples, t=len(part.frames), n=own)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -95,6 +119,42 @@ class EdgeExplanation:
         columns = {name: getattr(self, name) for name in ("source", "target", "relation", "block")}
         summed = self.values.sum(0, dtype=np.float64)
         return pd.DataFrame({**columns, "value": summed if sample is None else self.values[sample].astype(np.float64)})
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per sample, frame and edge whose importance is not zero.
+
+        Returns:
+            Columns ``sample`` (the name; the number where samples have no names), ``frame`` (missing where the messages
+            of a block have no known frame), ``source, target, importance, block, relation``. Importance is signed, in
+            the units of the score.
+        """
+        names = (self.source, self.target, self.relation, self.block)
+        source, target, relation, blocks = (np.asarray(each, dtype=object) for each in names)
+        samples = np.asarray(self.ids if any(self.ids) else range(len(self)))
+        parts = []
+        for block in dict.fromkeys(self.block):
+            edges = np.asarray([index for index, name in enumerate(self.block) if name == block])
+            part = self.over_time.get(block)
+            values = self.values[:, None, edges] if part is None else part.values
+            sample, position, edge = np.nonzero(values)
+            frame = np.full(len(position), np.nan) if part is None else part.frames[position]
+            own = edges[edge]
+            parts.append((samples[sample], frame, source[own], target[own], values[sample, position, edge], own))
+        columns = [np.concatenate(each) for each in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 6
+        frames = pd.Series(columns[1])
+        whole = frames.isna() | (frames == frames.round())
+        return pd.DataFrame(
+            {
+                "sample": columns[0],
+                # Integers where all are; a frame may be missing, or lie half between two.
+                "frame": frames.astype("int64" if not frames.isna().any() else "Int64") if whole.all() else frames,
+                "source": columns[2],
+                "target": columns[3],
+                "importance": columns[4].astype(np.float64),
+                "block": blocks[columns[5].astype(int)],
+                "relation": relation[columns[5].astype(int)],
+            }
+        )
 
     def pairs(self, sample: int | None = None) -> pd.DataFrame:
         """A row per pair of nodes: the sum over blocks, relations and both directions, ``source, target, value``.

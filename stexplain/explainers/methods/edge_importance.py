@@ -1,68 +1,74 @@
-"""Edge importance: which edges of a graph convolution the score rests on, as gradient x learned edge weight."""
+"""Edge importance: which edges the score rests on, and when: its gradient times the message that goes over each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.edge_explanation import EdgeExplanation
-from stexplain.explainers.model.activations import capture_activations, capture_inputs
-from stexplain.explainers.model.caller import ModelCaller, ScoreFn
-from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
+from stexplain.explainers.methods.edge_messages import BlockEdges, explained_mixings, joined
+from stexplain.explainers.methods.edge_weights import (
+    Ends,
+    edges_in,
+    edges_of_layer,
+    gradient_times_weight,
+    learned_importance,
+    weight_tensor,
+)
+from stexplain.explainers.model.adjacency.listing import Listing, Mixing, find_mixings
+from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.target import Scores, TargetLike
+from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.graph import Relations
-from stexplain.nn.graph_convolution import ChebyshevConvolution, GraphConvolution, RelationConvolution
-
-_Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
-
-
-class _Edges(NamedTuple):
-    """The edges of one tensor of weights: which entries they are, and the source, target and relation of each."""
-
-    entries: tuple[Tensor, ...]
-    source: Tensor
-    target: Tensor
-    relation: Tensor
+from stexplain.nn.graph_convolution import GraphConvolution
 
 
 class EdgeImportance(ModelCaller):
-    """Gradient x edge weight: the dominant structure of the graph in Das & Ortega (ICASSP 2022).
+    """The score's gradient times the message that goes over an edge.
 
-    With Q the learned importance of the edges (Eq. 1) and y the score of the target:
+    Where a model mixes nodes by an adjacency A, out[b, t, v] = sum over u of A[u, v] x[b, t, u], the message over the
+    edge (u, v) at frame t is A[u, v] x[b, t, u], and with y the score of the target,
+
+        I[b, t, u, v] = sum over channels of  dy / dout[b, t, v]  A[u, v]  x[b, t, u]
+
+    It is what y loses, to first order, when this one message is left out: exactly, where y is linear in out. All that
+    mixes nodes is found in a forward pass, and listed by `adjacencies`: parameters, buffers, tensors in lists,
+    arguments, adjacencies that are computed in the forward pass (adaptive ones, attention), sparse ones, gather and
+    scatter along an `edge_index`, DGL's message passing. Samples go one at a time: as many passes as samples.
+
+    For the graph convolutions of this package that learn an importance Q of their edges it is, summed over frames,
+    gradient x edge weight: the dominant structure of the graph in Das & Ortega (ICASSP 2022), for all samples by one
+    forward and one backward pass,
 
         I[b, l, k, e] = dy[b] / dQ[l, k, e]  Q[l, k, e]      of edge e in block l and relation k
 
-    It is what y loses, to first order, when an edge's weight goes to zero. Where y is homogeneous of
-    degree one in a block's Q (no biases behind it and no path around it), the block's I sum to y.
-
-    Values are per sample. For the graph convolutions of this package they follow from the input of each and the
-    gradient of the score at its output, for all samples by one forward and one backward pass. For other tensors, named
-    by `of`, samples are explained one at a time: as many passes as samples.
+    Where y is homogeneous of degree one in a block's Q (no biases behind it and no path around it), the block's I sum
+    to y.
 
     Args:
         model: any module; see `STGGradCAM`.
-        of: names of parameters, buffers, or arguments in `shared`, that hold edge weights: dense, ``[N, N]`` or
-            ``[K, N, N]``, whose entries that are not zero are the edges; or ``[E]``, of a graph convolution of this
-            package (such as ``"blocks.0.spatial.adjacency"`` of a forecaster) or with `edges`. Default: the edge
-            importance of all graph convolutions of this package that learn one.
-        ends: which axis of a dense tensor is which: ``"source target"`` (out[w] = sum over v of A[v, w] x[v], as in
-            ST-GCN) or ``"target source"`` (A x).
-        edges: source and target of the edges of tensors ``[E]``, ``[E, 2]``, int.
+        of: names of what `adjacencies` lists; or of parameters, buffers, or arguments in `shared`, that hold edge
+            weights, whose importance is gradient x weight, summed over frames: dense, ``[N, N]`` or ``[K, N, N]``,
+            with the entries that are not zero as edges; or ``[E]``, of a graph convolution of this package or with
+            `edges`. Default: the edge importance of all graph convolutions of this package that learn one; of models
+            without any, all that `adjacencies` lists.
+        ends: which axis of a dense tensor of weights is which: ``"source target"`` (out[w] = sum over v of A[v, w]
+            x[v], as in ST-GCN) or ``"target source"`` (A x). Where it is given, names in `of` are of tensors of
+            weights.
+        edges: source and target of the edges of tensors of weights ``[E]``, ``[E, 2]``, int.
         layout: of the input and output of the package's graph convolutions; default: `model.layout`.
         **options: how the model is called; see `ModelCaller`.
 
     Raises:
-        InputError: where no tensor holds edge weights, a name does not exist, or a shape is not that of edges.
+        InputError: where nothing mixes nodes, a name does not exist, or a shape is not that of edges.
 
     Example:
         >>> from stexplain.explainers.targets import Class
@@ -74,20 +80,22 @@ class EdgeImportance(ModelCaller):
         ...     e = explain(torch.randn(5, 1, 12, 3, 3), target=Class(1))
         >>> e.values.shape, e.pairs().columns.tolist(), len(e.pairs())
         ((5, 14), ['source', 'target', 'value'], 5)
+        >>> e.to_frame().columns.tolist()
+        ['sample', 'frame', 'source', 'target', 'importance', 'block', 'relation']
     """
 
     def __init__(
         self,
         model: nn.Module,
-        *,
         of: str | Sequence[str] | None = None,
-        ends: Literal["source target", "target source"] = "source target",
+        *,
+        ends: Ends | None = None,
         edges: ArrayLike | None = None,
         layout: str | None = None,
         **options: Unpack[CallOptions],
     ):
         super().__init__(model, **options)
-        if ends not in ("source target", "target source"):
+        if ends not in (None, "source target", "target source"):
             raise unknown("order of ends", ends, ["source target", "target source"])
         self.of = [of] if isinstance(of, str) else list(of or [])
         self.ends = ends
@@ -100,12 +108,8 @@ class EdgeImportance(ModelCaller):
             name: module for name, module in self.model.named_modules() if isinstance(module, GraphConvolution)
         }
         pattern = layout or model_attribute(self.model, "layout", str)
-        if not self.of and (not self._convolutions or pattern is None):
-            raise InputError(
-                f"{type(self.model).__name__} has no graph convolution of this package whose layout is known. "
-                "Give `of`, the names of the parameters or buffers that hold edge weights."
-            )
-        self.layout = Layout(pattern or "n (b m) t c")
+        self._listings: dict[Any, Listing] = {}
+        self.layout = None if pattern is None else Layout(pattern)
 
     def __call__(
         self,
@@ -119,152 +123,161 @@ class EdgeImportance(ModelCaller):
         """Explains samples; see `Explainer.__call__` for the arguments.
 
         Raises:
-            InputError: where a shape, a name or a value does not fit, or the target does not depend on the weights.
+            InputError: where a shape, a name or a value does not fit, or the target does not depend on the edges.
         """
         one_target = as_target(target)
-        values, scores, classes = [], [], []
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample)
-            # Gradients at a named tensor are sums over the samples that share it: one sample at a time.
-            for chunk, (score_fn,) in self._chunks(model_input, [one_target], chunk=1 if self.of else None):
-                explain = self._explain_named if self.of else self._explain_convolutions
-                chunk_values, chunk_scores = explain(chunk, score_fn)
-                values.append(chunk_values)
-                scores.append(chunk_scores.scores.detach())
-                classes.append(chunk_scores.classes)
-            nodes = model_input.sizes["n"]
-            if self.of:
-                edges = {name: self._edges_in(self._tensor(name, model_input), name, nodes) for name in self.of}
-            else:
-                edges = {name: _edges_of(layer) for name, layer in self._convolutions.items()}
+            learned = [f"{name}.importance" for name in self._convolutions]
+            if self._convolutions and self.layout is not None and set(self.of).issubset(learned):
+                return self._of_convolutions(model_input, one_target, self.layout)
+            weights = self._weight_names(model_input)
+            if weights:
+                return self._of_weights(model_input, one_target, weights)
+            return self._of_mixings(model_input, one_target)
+
+    def _weight_names(self, model_input: ModelInput) -> list[str]:
+        """The names in `of` where they are of tensors of weights, whose gradients are taken; else none."""
+        if not self.of or self.ends is not None or self.edges is not None:
+            return self.of
+        listed = {mixing.name for mixing in self._listing(model_input).mixings}
+        return [] if listed.issuperset(self.of) else self.of
+
+    def _listing(self, model_input: ModelInput) -> Listing:
+        """What mixes nodes in the model, measured once for each kind of input."""
+        arguments = [*model_input.shared, *model_input.per_sample]
+        key = (tuple(sorted(model_input.sizes.items())), model_input.x.dtype, tuple(sorted(arguments)))
+        if key not in self._listings:
+            self._listings[key] = find_mixings(self, model_input)
+        return self._listings[key]
+
+    def _of_convolutions(self, model_input: ModelInput, target: Target, layout: Layout) -> EdgeExplanation:
+        names = [name.removesuffix(".importance") for name in self.of] or list(self._convolutions)
+        convolutions = {name: self._convolutions[name] for name in names}
+        values, over_time, scores = [], [], []
+        for chunk, (score_fn,) in self._chunks(model_input, [target]):
+            chunk_values, chunk_times, chunk_scores = learned_importance(self, convolutions, layout, chunk, score_fn)
+            values.append(torch.cat(list(chunk_values.values()), 1))
+            over_time.append(chunk_times)
+            scores.append(chunk_scores)
+        blocks = []
+        for name, layer in convolutions.items():
+            of_layer = edges_of_layer(layer)
+            parts = [times[name] for times in over_time if name in times]
+            frames = self._frames_of(name, model_input, parts[0].shape[1]) if len(parts) == len(over_time) else None
+            source, to, relation = (_array(each) for each in (of_layer.source, of_layer.target, of_layer.relation))
+            by_frame = None if frames is None else torch.cat(parts).cpu().numpy()
+            blocks.append(BlockEdges(name, source, to, relation, None, frames, by_frame))
+        return self._explanation(model_input, target, blocks, scores, torch.cat(values).cpu().numpy())
+
+    def _frames_of(self, layer: str, model_input: ModelInput, positions: int) -> NDArray[np.float64] | None:
+        """The frames of a layer's positions as the model tells them; none where it does not, and they are not all."""
+        assert self.model is not None
+        stride_at = getattr(self.model, "stride_at", None)
+        if callable(stride_at):
+            offset_at = getattr(self.model, "offset_at", None)
+            block = layer.rpartition(".")[0]
+            # The messages inside a block are at its own input's frames, before its stride.
+            return _before_stride(stride_at, offset_at, block, model_input.sizes["t"], positions)
+        return np.arange(positions, dtype=np.float64) if positions == model_input.sizes["t"] else None
+
+    def _of_weights(self, model_input: ModelInput, target: Target, names: list[str]) -> EdgeExplanation:
+        ends = self.ends or "source target"
+        values, scores = [], []
+        # Gradients at a named tensor are sums over the samples that share it: one sample at a time.
+        for chunk, (score_fn,) in self._chunks(model_input, [target], chunk=1):
+            of_names, chunk_scores = gradient_times_weight(self, names, chunk, score_fn, ends, self.edges)
+            values.append(torch.cat(list(of_names.values()), 1))
+            scores.append(chunk_scores)
+        blocks = []
+        for name in names:
+            tensor = weight_tensor(self, name, model_input)
+            found = edges_in(self, tensor, name, model_input.sizes["n"], ends, self.edges)
+            source, to, relation = (_array(each) for each in (found.source, found.target, found.relation))
+            blocks.append(BlockEdges(name, source, to, relation, None, None, None))
+        return self._explanation(model_input, target, blocks, scores, torch.cat(values).cpu().numpy())
+
+    def _of_mixings(self, model_input: ModelInput, target: Target) -> EdgeExplanation:
+        listing = self._listing(model_input)
+        mixings, chosen = listing.mixings, self._chosen(listing.mixings)
+        # A model that takes its own number of samples only must not be given fewer.
+        step = 1 if listing.one_by_one else model_input.sizes["b"] if listing.whole else None
+        parts, scores = [], []
+        for chunk, (score_fn,) in self._chunks(model_input, [target], chunk=step):
+            of_mixings, chunk_scores = explained_mixings(self, chosen, chunk, score_fn)
+            parts.append((chunk.sizes["b"], of_mixings))
+            scores.append(chunk_scores)
+        blocks = [joined(mixing.name, [(count, each[mixing.name]) for count, each in parts]) for mixing in chosen]
+        left = [f"{mixing.name}: {mixing.why}" for mixing in mixings if mixing.why and not self.of]
+        notes = (f"Not explained: {'; '.join(left)}.",) if left else ()
+        return self._explanation(model_input, target, blocks, scores, None, notes)
+
+    def _chosen(self, mixings: list[Mixing]) -> list[Mixing]:
+        known = {mixing.name: mixing for mixing in mixings if not mixing.why}
+        for name in self.of:
+            for mixing in mixings:
+                if mixing.name == name and mixing.why:
+                    raise InputError(f"of: {name!r} cannot be explained: {mixing.why}.")
+        if not known:
+            why = "; ".join(f"{mixing.name}: {mixing.why}" for mixing in mixings)
+            raise InputError(
+                f"no operation of {type(self.model).__name__} was found that mixes nodes"
+                f"{f', of which more is known ({why})' if why else ''}. "
+                "Give `of`, the names of the parameters or buffers that hold edge weights."
+            )
+        return [known[name] for name in self.of] if self.of else list(known.values())
+
+    def _explanation(
+        self,
+        model_input: ModelInput,
+        target: Target,
+        blocks: list[BlockEdges],
+        scores: list[Any],
+        values: NDArray[Any] | None,
+        notes: tuple[str, ...] = (),
+    ) -> EdgeExplanation:
+        nodes = model_input.sizes["n"]
         names = tuple(map(str, range(nodes))) if self.graph is None else self.graph.nodes
         relations = None if self.of else model_attribute(self.model, "relations", Relations)
+        named = relations is not None and all(block.relation.max(initial=0) < len(relations) for block in blocks)
+        if values is None:
+            values = np.concatenate([block.summed for block in blocks], 1)
         return EdgeExplanation(
-            values=torch.cat(values).cpu().numpy(),
-            source=tuple(names[index] for of_tensor in edges.values() for index in of_tensor.source.tolist()),
-            target=tuple(names[index] for of_tensor in edges.values() for index in of_tensor.target.tolist()),
+            values=values,
+            source=tuple(names[index] for block in blocks for index in block.source.tolist()),
+            target=tuple(names[index] for block in blocks for index in block.target.tolist()),
             relation=tuple(
-                str(index) if relations is None else relations.names[index]
-                for of_tensor in edges.values()
-                for index in of_tensor.relation.tolist()
+                relations.names[index] if named and relations is not None else str(index)
+                for block in blocks
+                for index in block.relation.tolist()
             ),
-            block=tuple(name for name, of_tensor in edges.items() for _ in of_tensor.source),
-            score=torch.cat(scores).cpu().numpy().astype(np.float32),
-            targets=torch.cat(classes).cpu().numpy(),
-            explained=one_target.text(),
+            block=tuple(block.name for block in blocks for _ in block.source),
+            score=torch.cat([each.scores.detach() for each in scores]).cpu().numpy().astype(np.float32),
+            targets=torch.cat([each.classes for each in scores]).cpu().numpy(),
+            explained=target.text(),
             ids=model_input.ids,
             node_names=names,
+            over_time={
+                block.name: EdgeFrames(block.frames, block.values.astype(np.float32))
+                for block in blocks
+                if block.frames is not None and block.values is not None
+            },
+            notes=notes,
         )
 
-    def _explain_convolutions(self, model_input: ModelInput, score_fn: ScoreFn) -> tuple[Tensor, Scores]:
-        """Values ``[B, E]`` of the package's convolutions, for all samples at once."""
-        with (
-            capture_activations(self._convolutions, gradient=True) as activations,
-            capture_inputs(self._convolutions) as inputs,
-        ):
-            scores = score_fn(self._forward(model_input))
-        outputs = {name: activations.calls(name) for name in self._convolutions}
-        (at_outputs,) = gradients([scores.scores], [output for calls in outputs.values() for output in calls])
-        if all(gradient is None for gradient in at_outputs):
-            raise InputError("the target does not depend on any graph convolution in a differentiable way.")
-        known = {axis: model_input.sizes[axis] for axis in "bmn"}
-        next_gradient, parts = iter(at_outputs), []
-        for name, layer in self._convolutions.items():
-            total = model_input.x.new_zeros(model_input.sizes["b"], len(layer.topology))
-            # A layer may run more than once: dy / dQ is the sum over its calls.
-            for x in inputs[name]:
-                gradient = next(next_gradient)
-                if gradient is not None:
-                    total += _importance_gradients(
-                        layer, self.layout.to_batch(x, **known), self.layout.to_batch(gradient, **known)
-                    )
-            parts.append(total * layer.importance.detach())
-        return torch.cat(parts, 1), scores
 
-    def _explain_named(self, model_input: ModelInput, score_fn: ScoreFn) -> tuple[Tensor, Scores]:
-        """Values ``[1, E]`` of the tensors named by `of`, for one sample."""
-        # The model is frozen, so copies take the place of its tensors, and gradients are taken at them.
-        leaves = {name: self._tensor(name, model_input).detach().clone().requires_grad_() for name in self.of}
-        substitutes = {name: leaf for name, leaf in leaves.items() if name not in model_input.shared}
-        arguments = {name: leaf for name, leaf in leaves.items() if name in model_input.shared}
-        with_leaves = replace(model_input, shared={**model_input.shared, **arguments})
-        scores = score_fn(self._forward(with_leaves, substitutes=substitutes))
-        (at_leaves,) = gradients([scores.scores], list(leaves.values()))
-        values = []
-        for (name, leaf), gradient in zip(leaves.items(), at_leaves, strict=True):
-            if gradient is None:
-                raise InputError(f"the target does not depend on {name!r} in a differentiable way.")
-            edges = self._edges_in(leaf.detach(), name, model_input.sizes["n"])
-            values.append((gradient * leaf.detach())[edges.entries])
-        return torch.cat(values)[None], scores
-
-    def _tensor(self, name: str, model_input: ModelInput) -> Tensor:
-        """The parameter, buffer or shared argument of a name."""
-        assert self.model is not None
-        named = {**dict(self.model.named_buffers()), **dict(self.model.named_parameters()), **model_input.shared}
-        if name not in named:
-            raise unknown("parameter, buffer or shared argument", name, named)
-        tensor = named[name]
-        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            raise InputError(f"of: {name!r} is not a floating tensor; expected edge weights.")
-        return tensor
-
-    def _edges_in(self, tensor: Tensor, name: str, nodes: int) -> _Edges:
-        """Which edges a named tensor of weights holds."""
-        assert self.model is not None
-        if self.edges is not None and tensor.shape == (len(self.edges),):
-            source, target = self.edges.to(tensor.device).unbind(1)
-            return _Edges((torch.arange(len(source), device=tensor.device),), source, target, torch.zeros_like(source))
-        # A tensor [E] of one of the package's convolutions: the module that holds it knows its edges.
-        holder = name.rpartition(".")[0]
-        if self.edges is None and isinstance(layer := dict(self.model.named_modules()).get(holder), _Convolution):
-            return _edges_of(layer)
-        if tensor.ndim not in (2, 3) or tensor.shape[-2:] != (nodes, nodes):
-            raise InputError(
-                f"of: {name!r} has shape {tuple(tensor.shape)}; expected [{nodes}, {nodes}] or "
-                f"[relations, {nodes}, {nodes}], or [E] together with `edges` [E, 2]."
-            )
-        entries = tensor.nonzero(as_tuple=True)
-        source, target = entries[-2:] if self.ends == "source target" else entries[-2:][::-1]
-        return _Edges(entries, source, target, entries[0] if tensor.ndim == 3 else torch.zeros_like(source))
+def _before_stride(
+    stride_at: Any, offset_at: Any, block: str, frames: int, positions: int
+) -> NDArray[np.float64] | None:
+    """The frames of the positions inside a block of this package's networks, before its temporal convolution."""
+    stride = int(stride_at(block))
+    offset = 0.0 if not callable(offset_at) else float(offset_at(f"{block}.spatial"))
+    # A block's own stride comes after its graph convolution: of those that fit, the largest that gives the positions.
+    for step in range(stride, 0, -1):
+        if -(-(frames - 2 * int(offset)) // step) == positions:
+            return offset + step * np.arange(positions, dtype=np.float64)
+    return None
 
 
-def _edges_of(layer: _Convolution) -> _Edges:
-    """The edges of a tensor ``[E]`` of one of the package's convolutions."""
-    entries = (torch.arange(len(layer.topology), device=layer.adjacency.device),)
-    source, target = layer.topology.tensors(layer.adjacency.device)
-    # Relations are part of the topology's node numbers: a source is relation * N + node in a RelationConvolution, a
-    # target is node * K + relation in a GraphConvolution.
-    if isinstance(layer, RelationConvolution):
-        nodes = layer.topology.targets
-        return _Edges(entries, source % nodes, target, source // nodes)
-    relations = layer.relations if isinstance(layer, GraphConvolution) else 1
-    return _Edges(entries, source, target // relations, target % relations)
-
-
-def _importance_gradients(layer: GraphConvolution, x: Tensor, at_output: Tensor) -> Tensor:
-    """The gradients dy / dQ of a graph convolution, for each sample by itself.
-
-    As y[n] = sum over e = (v -> n) of a[e] Q[e] (W_k x[v] + b_k), with g the gradient of the score at the output:
-
-        dy / dQ[e] = a[e] sum over instances and frames of  g[n] . (W_k x[v] + b_k)
-
-    Args:
-        layer: the convolution.
-        x: its input, ``[B, M, T, N, C]``.
-        at_output: g, ``[B, M, T, N, C']``.
-
-    Returns:
-        ``[B, E]``.
-    """
-    source, node, relation = _edges_of(layer)[1:]
-    at_importance = x.new_empty(len(x), len(source))
-    for k in range(layer.relations):
-        # g . W_k x = (W_k^T g) . x: mixing channels once per node rather than once per edge.
-        at_input = torch.einsum("bmtno,oc->bmtnc", at_output, layer.weight[:, :, k, 0])
-        bias = torch.einsum("bmtno,o->bn", at_output, layer.bias[:, k])
-        # As many edges at a time as there are nodes: no more memory than the features themselves take.
-        for part in torch.split((relation == k).nonzero()[:, 0], x.shape[3]):
-            products = torch.einsum("bmtec,bmtec->be", x[:, :, :, source[part]], at_input[:, :, :, node[part]])
-            at_importance[:, part] = products + bias[:, node[part]]
-    return at_importance * layer.adjacency.to(at_importance.dtype)
+def _array(index: Tensor) -> NDArray[np.int64]:
+    return index.cpu().numpy().astype(np.int64)

@@ -13,7 +13,7 @@ from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
 from stexplain.nn.traffic import STGCNForecaster
 from tests.explainers.our_models import PATH, lively, padded
-from tests.explainers.small_models import AdaptiveGraph, PlainSTGCN, signals
+from tests.explainers.small_models import AdaptiveGraph, PlainSTGCN, Recurrent, signals
 from tests.reference import ReleasedSTGCN
 
 
@@ -230,8 +230,11 @@ def test_nothing_is_left_on_the_model():
 
 def test_what_does_not_fit_is_named():
     x = signals(2, 3, 9, 5)
-    with pytest.raises(InputError, match="no graph convolution of this package"):
-        EdgeImportance(AdaptiveGraph(), inputs="b c t n")
+    with (
+        EdgeImportance(Recurrent(), inputs="b t n c") as explain,
+        pytest.raises(InputError, match="no operation of Rec"),
+    ):
+        explain(signals(2, 6, 5, 2), target=Class(0))
     with (
         EdgeImportance(AdaptiveGraph(), of="sendng", inputs="b c t n") as explain,
         pytest.raises(InputError, match="sending"),

@@ -1,0 +1,259 @@
+"""Finds what mixes nodes in a model: the operations of a forward pass, with the measured roles of their axes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stexplain.backend.dgl import import_dgl
+from stexplain.errors import InputError
+from stexplain.explainers.model.adjacency.contraction import Contraction
+from stexplain.explainers.model.adjacency.events import Key, Scatter, Site
+from stexplain.explainers.model.adjacency.importance import edges_of, ends_of
+from stexplain.explainers.model.adjacency.measured import Measured, measured_calls
+from stexplain.explainers.model.adjacency.names import Kind
+from stexplain.explainers.model.adjacency.own import OWN
+from stexplain.explainers.model.adjacency.roles import Index, MessageRoles, ProductRoles
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.probe.plan import first_plan
+from stexplain.explainers.model.probe.time import timing_of
+
+
+@dataclass
+class Call:
+    """One call of an operation.
+
+    Attributes:
+        roles: of its axes; none where they are not known, or the call does not depend on the input.
+        frames: the frame that each position stands for, ``[T']``; none where that is not known, or there is no axis.
+        edges: how many it has.
+    """
+
+    roles: ProductRoles | MessageRoles | None = None
+    frames: NDArray[np.float64] | None = None
+    edges: int = 0
+
+
+@dataclass
+class Mixing:
+    """An operation that mixes nodes, and all its calls in a forward pass.
+
+    Attributes:
+        name: of the tensor that holds the weights, or the place where they are computed; no two have one.
+        kind: where it comes from.
+        site: where it runs.
+        shape: of the weights, for one sample.
+        axes: of the weights, in words.
+        relations: how many there are.
+        per_sample: whether the weights differ between samples.
+        per_frame: whether they differ between frames.
+        calls: by where they run and their number there.
+        why: the reason where it is not known what its axes are.
+    """
+
+    name: str
+    kind: Kind
+    site: Site
+    shape: tuple[int, ...] = ()
+    axes: str = ""
+    relations: int = 1
+    per_sample: bool = False
+    per_frame: bool = False
+    calls: dict[Key, Call] = field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def edges(self) -> int:
+        """The largest number of edges of a call."""
+        return max((call.edges for call in self.calls.values()), default=0)
+
+
+@dataclass
+class Listing:
+    """What mixes nodes in a forward pass.
+
+    Attributes:
+        mixings: in the order in which they run.
+        one_by_one: whether samples must be explained one at a time, as not all operations have an axis of samples.
+        whole: whether they must be explained all at once, as the model takes no other number of samples.
+        inferences: how many samples went through the model to find out.
+    """
+
+    mixings: list[Mixing]
+    one_by_one: bool
+    whole: bool
+    inferences: int
+
+
+def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
+    """The operations that mix nodes in a forward pass, measured on changed copies of one sample.
+
+    Args:
+        caller: of the model, which is frozen.
+        model_input: samples.
+
+    Raises:
+        InputError: where there is one node only, or the model does not run.
+    """
+    assert caller.model is not None
+    if model_input.sizes["n"] < 2:
+        raise InputError("the input has one node: there are no edges. Is n missing in `inputs`?")
+    if any(isinstance(module, OWN) for module in caller.model.modules()):
+        # It is imported at its first use: the function to be watched must be there before.
+        import_dgl()
+    calls, inferences = measured_calls(caller, model_input)
+    if any(call.mixed_samples for call in calls):
+        # An operation that runs once per sample has no axis of samples: copies one after the other have none at all.
+        first = model_input.rows(slice(0, 1), caller.inputs)
+        plan = first_plan({axis: first.sizes[axis] for axis in "mtnc"}).one_after_another(1)
+        calls, more = measured_calls(caller, first, plan)
+        inferences += more
+    mixings = _distinct(_by_site(calls, model_input.sizes["t"]))
+    known = [call.roles for mixing in mixings for call in mixing.calls.values() if call.roles is not None]
+    one_by_one = not all(_has_samples(roles) for roles in known)
+    return Listing(mixings, one_by_one, bool(calls) and calls[0].plan.one_by_one and not one_by_one, inferences)
+
+
+def _has_samples(roles: ProductRoles | MessageRoles) -> bool:
+    if isinstance(roles, ProductRoles):
+        return roles.sample is not None
+    return any(atom.letter == "b" for atom in (*roles.rest, *roles.target))
+
+
+def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
+    mixings = []
+    # One line may mix by several tensors in turn, such as supports in a list: each is an entry of its own.
+    by_name: dict[tuple[Site, str], list[Measured]] = {}
+    for call in calls:
+        # Sums that did not go on but scaled their own edges are no messages: known at the end of the pass only.
+        if not (isinstance(call.event.form, Scatter) and call.event.form.normaliser):
+            by_name.setdefault((call.event.site, _named(call)[0]), []).append(call)
+    for (site, _), own in by_name.items():
+        if not any(call.mixes for call in own):
+            continue
+        # What is the same at all calls is told by the first that mixes nodes.
+        shown = next((call for call in own if call.roles is not None), None) or next(call for call in own if call.mixes)
+        mixing = Mixing(*_named(shown), site)
+        mixings.append(mixing)
+        mixing.shape, mixing.axes, mixing.relations = _described(shown)
+        mixing.why = next((call.why for call in own if call.why), "")
+        for call in own:
+            mixing.calls[call.event.key] = Call(call.roles, call.frames, _edges(call))
+        _frames_of_calls(mixing, own, frames)
+        words = mixing.axes.replace("(", " ").replace(")", " ").split()
+        mixing.per_sample = "sample" in words or any(call.varies for call in own)
+        mixing.per_frame = "frame" in words or _differ(own)
+    return mixings
+
+
+def _frames_of_calls(mixing: Mixing, calls: Sequence[Measured], frames: int) -> None:
+    """Where calls have no axis of frames but are one per frame: each call's own."""
+    if len(calls) < 2 or any(call.roles is None or call.has_frames for call in calls if call.mixes):
+        return
+    plan = calls[0].plan
+    tests = plan.frame_tests
+    seen = np.stack([call.changed for call in calls], 1)
+    if frames < 2 or not tests:
+        return
+    timing = timing_of([plan.changes[copy] for copy in tests], seen[tests], frames)
+    if timing.kind in ("one frame", "aligned", "causal") and timing.stride is not None and timing.offset is not None:
+        for place, call in enumerate(calls):
+            own = mixing.calls[call.event.key]
+            if own.roles is not None:
+                own.frames = np.asarray([timing.offset + timing.stride * place])
+
+
+def _differ(calls: Sequence[Measured]) -> bool:
+    """Whether calls, one per frame, have different weights."""
+    weights = [
+        call.event.form.operands[call.roles.adjacency]
+        for call in calls
+        if isinstance(call.event.form, Contraction) and isinstance(call.roles, ProductRoles) and not call.has_frames
+    ]
+    return any(
+        first.shape != other.shape or not torch.equal(first.to_dense(), other.to_dense())
+        for first, other in pairwise(weights)
+        if first is not other
+    )
+
+
+def _edges(call: Measured) -> int:
+    form = call.event.form
+    if not isinstance(form, Contraction):
+        if not isinstance(call.roles, MessageRoles):
+            return 0
+        # A list of edges of all samples and frames repeats each.
+        source, target, relation = ends_of(form, call.roles)
+        return int(np.unique(torch.stack([relation, source, target]).cpu().numpy(), axis=1).shape[1])
+    if not isinstance(call.roles, ProductRoles):
+        return 0
+    places, _ = edges_of(form, call.roles)
+    return len(places[call.roles.source])
+
+
+def _described(call: Measured) -> tuple[tuple[int, ...], str, int]:
+    """Shape, axes in words and number of relations of the weights, for one sample."""
+    form, roles = call.event.form, call.roles
+    if not isinstance(form, Contraction):
+        relations = 1
+        if isinstance(roles, MessageRoles):
+            relations = int(np.prod([atom.size for atom in (*roles.source, *roles.target) if not atom.letter]))
+        return (len(form.target),), "edge", relations
+    if not isinstance(roles, ProductRoles):
+        return (), "", 0
+    one = roles.with_samples(1)
+    shape, words = [], []
+    for label in form.labels[roles.adjacency]:
+        own = one.axes_of([label])
+        names = [_word(index, one) for index in own]
+        shape.append(int(np.prod(one.sizes_of(own))))
+        words.append(names[0] if len(names) == 1 else f"({' '.join(names)})")
+    return tuple(shape), " ".join(words), int(np.prod(one.sizes_of(roles.relations)))
+
+
+def _word(index: Index, roles: ProductRoles) -> str:
+    if index == roles.source:
+        return "source"
+    if index == roles.target:
+        return "target"
+    if index in roles.relations:
+        return "relation"
+    return {"b": "sample", "t": "frame", "m": "instance", "n": "node"}.get(roles.letter(index), "channel")
+
+
+def _named(call: Measured) -> tuple[str, Kind]:
+    """The name and kind of the tensor that holds the weights."""
+    event = call.event
+    if isinstance(event.module, OWN) and not isinstance(event.form, Contraction):
+        learned = hasattr(event.module, "importance")
+        name = "importance" if learned else "adjacency"
+        return f"{event.site.module}.{name}".lstrip("."), "parameter" if learned else "buffer"
+    given = event.names[call.roles.adjacency] if isinstance(call.roles, ProductRoles) else event.names[0]
+    if isinstance(event.form, Contraction) and call.roles is None:
+        # Of calls that do not depend on the input, or are not known.
+        given = next((name for name in event.names if name is not None), None)
+    if given is None:
+        return event.site.where, "computed"
+    # Of an edge_index [2, E] the targets are a row.
+    name = given.name.removesuffix("[1]").removesuffix("[0]") if isinstance(event.form, Scatter) else given.name
+    return name, given.kind
+
+
+def _distinct(mixings: list[Mixing]) -> list[Mixing]:
+    """The same with names of their own: a tensor that is used in several places is named with the place."""
+    counts = Counter(mixing.name for mixing in mixings)
+    for mixing in mixings:
+        if counts[mixing.name] > 1 and mixing.kind != "computed":
+            mixing.name = f"{mixing.name} in {mixing.site.where}"
+    counts = Counter(mixing.name for mixing in mixings)
+    numbers: Counter[str] = Counter()
+    for mixing in mixings:
+        if counts[mixing.name] > 1:
+            numbers[mixing.name] += 1
+            mixing.name = f"{mixing.name} ({numbers[mixing.name]})"
+    return mixings

@@ -1,0 +1,102 @@
+"""Importance of single messages, against closed forms of models that are linear in them."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from stexplain.explainers.methods.edge_importance import EdgeImportance
+from stexplain.explainers.model.adjacency.table import adjacencies
+from tests.explainers.model.adjacency import mixing_models
+from tests.explainers.model.adjacency.mixing_models import FRAMES, NODES, Mixes, road
+
+# torch says so itself of every tensor of compressed rows.
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+ONE_ROAD = ["Einsum", "Product", "Linear", "Pointwise", "Folded", "Sparse", "Compressed", "Scattered", "FrameByFrame"]
+
+
+def made(name: str) -> tuple[Mixes, torch.Tensor]:
+    torch.manual_seed(0)
+    return getattr(mixing_models, name)().double().eval(), torch.randn(3, FRAMES, NODES, 2).double()
+
+
+def explained(model: Mixes, x: torch.Tensor) -> np.ndarray:
+    """Importance ``[B, T, relation, source, target]``."""
+    frame = EdgeImportance(model, inputs="b t n c")(x, target=lambda scores: scores).to_frame()
+    result = np.zeros((len(x), FRAMES, 1 + frame["relation"].astype(int).max(), NODES, NODES))
+    places = tuple(frame[name].astype(int) for name in ("sample", "frame", "relation", "source", "target"))
+    np.add.at(result, places, frame["importance"])
+    return result
+
+
+def messages(model: Mixes, x: torch.Tensor, adjacency: torch.Tensor, weight: torch.Tensor | None = None) -> np.ndarray:
+    """What each message adds to the score: of [source, target] or with further axes b, t before."""
+    sent = model.before(x).detach()
+    adjacency = adjacency.to(x).expand(*x.shape[:2], NODES, NODES)
+    return torch.einsum("btuv,btuc,tvc->btuv", adjacency, sent, model.weight if weight is None else weight).numpy()
+
+
+@pytest.mark.parametrize("name", ONE_ROAD)
+def test_each_message_counts_as_what_it_adds(name):
+    model, x = made(name)
+    np.testing.assert_allclose(explained(model, x)[:, :, 0], messages(model, x, road()), rtol=1e-5, atol=1e-6)
+
+
+def test_weights_of_the_signals_count_as_they_are():
+    """The score less what it is without one message, its weight left out after the softmax."""
+    model, x = made("Attention")
+    sent = model.before(x).detach()
+    # Row: the node that receives.
+    attention = (torch.tanh(sent) @ sent.transpose(-1, -2)).softmax(-1).transpose(-1, -2)
+    np.testing.assert_allclose(explained(model, x)[:, :, 0], messages(model, x, attention), rtol=1e-5, atol=1e-6)
+    (row,) = adjacencies(model, x, inputs="b t n c").to_dict("records")
+    assert (row["kind"], row["axes"], row["per_sample"], row["per_frame"]) == (
+        "computed",
+        "sample frame target source",
+        True,
+        True,
+    )
+
+
+def test_heads_are_relations_whose_messages_add_up():
+    model, x = made("Heads")
+    result = explained(model, x)
+    assert result.shape[2] == 2
+    layer = model.attention
+    mixed = F.linear(model.before(x), layer.in_proj_weight, layer.in_proj_bias)
+    query, key, value = (part.unflatten(-1, (2, 2)) for part in mixed.chunk(3, -1))
+    attention = (torch.einsum("btvhc,btuhc->bthuv", query, key) / 2**0.5).softmax(3)
+    out = torch.einsum("tvo,ohc->tvhc", model.weight, layer.out_proj.weight.unflatten(1, (2, 2)))
+    expected = torch.einsum("bthuv,btuhc,tvhc->bthuv", attention, value, out)
+    np.testing.assert_allclose(result, expected.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_relations_are_told_apart():
+    model, x = made("Relations")
+    sent = model.wide(model.before(x)).unflatten(-1, (2, 3)).detach()
+    expected = torch.einsum("kuv,btukc,tvc->btkuv", model.roads, sent, model.weight)
+    np.testing.assert_allclose(explained(model, x), expected, rtol=1e-5, atol=1e-6)
+    model, x = made("Stacked")
+    result = explained(model, x)
+    np.testing.assert_allclose(result[:, :, 0], messages(model, x, road(1)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(result[:, :, 1], -2 * messages(model, x, road(2)), rtol=1e-5, atol=1e-6)
+
+
+def test_one_message_less_by_finite_difference():
+    """Of a model that is not linear: a small part of one message, at one frame of one sample, is taken away."""
+
+    class Bent(mixing_models.Einsum):
+        def mix(self, x, less=None):
+            mixed = super().mix(x)
+            return torch.tanh(mixed if less is None else mixed - less)
+
+    torch.manual_seed(0)
+    model, x = Bent().double().eval(), torch.randn(2, FRAMES, NODES, 2).double()
+    result = explained(model, x)[:, :, 0]
+    sent = model.before(x).detach()
+    for sample, frame, source, target in [(0, 2, 1, 1), (1, 5, *map(int, road().fill_diagonal_(0).nonzero()[0]))]:
+        less = torch.zeros_like(sent)
+        less[sample, frame, target] = road()[source, target].double() * sent[sample, frame, source]
+        step = 1e-6
+        fall = (model(x, less=-step * less) - model(x, less=step * less))[sample] / (2 * step)
+        assert result[sample, frame, source, target] == pytest.approx(fall.item(), rel=1e-5)
