@@ -116,7 +116,8 @@ class Explainer(ModelCaller, ABC):
             target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the
                 output; or a list of them, which share the forward pass.
             valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``; default: that of
-                the sample, else all. It is given to the model where its forward takes `valid`.
+                the sample. It is given to the model where its forward takes `valid`. In a tensor without one padding is
+                noticed, left out of the map, and said; True keeps all frames.
             shared: further arguments of the model's forward by name, the same for all samples, such as
                 ``{"edge_index": edges}``.
             per_sample: further arguments of the model's forward by name, each with B entries along its first axis.

@@ -17,16 +17,16 @@ from stexplain.explainers.model.arguments.signature import (
     check_names,
     forward_needs,
     forward_takes,
-    missing_arguments,
-    missing_in,
+    raised,
 )
-from stexplain.explainers.model.arguments.values import copied, per_sample_value, to_model
+from stexplain.explainers.model.arguments.values import copied, further_arguments
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
+from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import folds_instances, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
-from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
+from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor, channel_index
 from stexplain.explainers.model.model_input import Streams as TensorsByName
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
@@ -167,6 +167,8 @@ class ModelCaller:
         # A baseline explainer computes on the CPU in float32, the type of an explanation.
         device, dtype = (torch.device("cpu"), torch.float32) if self.model is None else device_and_dtype(self.model)
         ids: tuple[str, ...] = ()
+        # valid=True says that nothing is padding, so that nothing need be noticed.
+        notice, valid = valid is None and not isinstance(x, Sample | Batch), None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
         observed = None
         if isinstance(x, Sample | Batch):
@@ -199,17 +201,24 @@ class ModelCaller:
             raise InputError(f"channel_names: got {len(names)}, {names}; expected {sizes['c']}, one for each channel.")
         # After shapes: the message names the position of the first value that is not finite.
         check_finite("x", signals)
-        own = {
-            name: per_sample_value(name, to_model(value, device, dtype), sizes["b"])
-            for name, value in (per_sample or {}).items()
-        }
-        common = {name: to_model(value, device, dtype) for name, value in (shared or {}).items()}
-        if both := own.keys() & common.keys():
-            raise InputError(f"{sorted(both)[0]!r} is given by shared= and by per_sample=. Give it by one of them.")
+        common, own = further_arguments(shared or {}, per_sample or {}, sizes["b"], device, dtype)
         if self.model is not None:
             check = check_names if self._streams is None else self._streams.check_names
             check(self.model, self.argument, [*common, *own])
-        return ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
+        model_input = ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
+        return self._without_padding(model_input) if notice else model_input
+
+    def _without_padding(self, model_input: ModelInput) -> ModelInput:
+        """The samples with a padding mask where padding is noticed; it is said, and changes no score."""
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+        if self.signals is not None:
+            # An index may go on where the signals have ended.
+            x = x[..., [channel_index(which, model_input) for which in self.signals]]
+        padding = noticed_padding(x)
+        if not bool(padding.any()):
+            return model_input
+        self._note(sentence(padding))
+        return replace(model_input, valid=~padding, noticed=True)
 
     def _plain_layout(self) -> Layout:
         """The layout of an input that is one tensor."""
@@ -274,14 +283,7 @@ class ModelCaller:
             substitutes: by name, tensors that take the place of parameters and buffers.
         """
         assert self.model is not None
-        further = {**model_input.shared, **model_input.per_sample}
-        masks = {"valid": model_input.valid, "observed": model_input.observed}
-        for name, mask in masks.items():
-            # Only to models that can use a mask: most foreign models take none.
-            if name not in further and name != self.argument and forward_takes(self.model, name):
-                if mask is None and forward_needs(self.model, name):
-                    mask = model_input.known_valid if name == "valid" else model_input.observed_positions
-                further |= {} if mask is None else {name: mask}
+        further = {**self._masks(model_input), **model_input.shared, **model_input.per_sample}
         # Copies go in: a model may work in place, and neither the caller's tensors nor ours may change.
         # Contiguous, as `view` needs: our own copies are laid out from the order of a batch.
         signals = (model_input.x if x is None else x).clone(memory_format=torch.contiguous_format)
@@ -295,12 +297,17 @@ class ModelCaller:
         except (StexplainError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            if isinstance(error, TypeError) and (names := missing_in(error)):
-                raise missing_arguments(self.model, names) from error
-            raise InputError(
-                f"{type(self.model).__name__} raised {type(error).__name__} for x of shape {tuple(signals.shape)}, "
-                f"laid out as {self.inputs.pattern!r}: {error}"
-            ) from error
+            raise raised(self.model, error, tuple(signals.shape), self.inputs.pattern) from error
+
+    def _masks(self, model_input: ModelInput) -> dict[str, Tensor]:
+        """The masks that the model's forward takes; most foreign models take none."""
+        assert self.model is not None
+        # A mask that was noticed, not given, changes nothing that the model computes.
+        masks = {"valid": None if model_input.noticed else model_input.valid, "observed": model_input.observed}
+        filled = {"valid": model_input.known_valid, "observed": model_input.observed_positions}
+        taken = [name for name in masks if name != self.argument and forward_takes(self.model, name)]
+        found = {name: filled[name] if forward_needs(self.model, name) else masks[name] for name in taken}
+        return {name: mask for name, mask in found.items() if mask is not None}
 
     def _score_fn(self, target: Target, *, rows: slice, samples: int) -> ScoreFn:
         """From the output for the samples in `rows` to the scores of a target."""

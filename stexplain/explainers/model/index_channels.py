@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.model_input import ModelInput, channel_index
 
 # Functions that make whole numbers of real ones. Not those that compare values with each other, such as argmax.
 _ROUNDING = {"long", "int", "short", "to", "type", "type_as", "bucketize", "searchsorted"}
@@ -49,7 +49,7 @@ def signal_mask(caller: ModelCaller, model_input: ModelInput, *, find: bool = Tr
     """
     channels = model_input.sizes["c"]
     if caller.signals is not None:
-        signals = [_index(which, model_input) for which in caller.signals]
+        signals = [channel_index(which, model_input) for which in caller.signals]
         if not signals:
             raise InputError("signals: got none; expected at least one channel, or leave it out for all.")
         indices = set(range(channels)) - set(signals)
@@ -65,18 +65,6 @@ def signal_mask(caller: ModelCaller, model_input: ModelInput, *, find: bool = Tr
     mask = torch.ones(channels, dtype=torch.bool, device=model_input.x.device)
     mask[sorted(indices)] = False
     return mask if in_turn is None else mask & in_turn.to(mask.device)
-
-
-def _index(which: Any, model_input: ModelInput) -> int:
-    """A channel, given by index or name, as an index."""
-    channels, names = model_input.sizes["c"], model_input.channel_names
-    if isinstance(which, str):
-        if which not in names:
-            raise unknown("channel in `signals`", which, names)
-        return names.index(which)
-    if not isinstance(which, int) or isinstance(which, bool) or not -channels <= which < channels:
-        raise InputError(f"signals: got {which!r}; expected channels from 0 to {channels - 1}, or their names.")
-    return which % channels
 
 
 def _sentence(indices: Sequence[int], names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.data.samples import Batch, Sample
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.arguments.values import along, repeated, rows_of
 from stexplain.explainers.model.arguments.whole_batch import Way, cut_shared, repeat_shared
 
@@ -34,6 +34,7 @@ class ModelInput:
         per_sample: further arguments of the model's forward that have an entry per sample along their first axis.
         channel_names: C names, where known; else empty.
         way: how `shared` follows rows and copies of the samples.
+        noticed: whether `valid` was not given, but follows from padding that was noticed.
     """
 
     x: Tensor
@@ -45,6 +46,7 @@ class ModelInput:
     per_sample: Mapping[str, Any] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
     way: Way = Way.AS_THEY_ARE
+    noticed: bool = False
 
     @property
     def known_valid(self) -> Tensor:
@@ -103,6 +105,22 @@ class ModelInput:
             shared=repeat_shared(self.shared, copies, self.sizes, self.way),
             per_sample={name: repeated(value, copies, self.sizes["b"]) for name, value in self.per_sample.items()},
         )
+
+
+def channel_index(which: Any, model_input: ModelInput) -> int:
+    """A channel that `signals` names, by index or name, as an index.
+
+    Raises:
+        InputError: where there is no such channel.
+    """
+    channels, names = model_input.sizes["c"], model_input.channel_names
+    if isinstance(which, str):
+        if which not in names:
+            raise unknown("channel in `signals`", which, names)
+        return names.index(which)
+    if not isinstance(which, int) or isinstance(which, bool) or not -channels <= which < channels:
+        raise InputError(f"signals: got {which!r}; expected channels from 0 to {channels - 1}, or their names.")
+    return which % channels
 
 
 def as_tensor(x: Any) -> Tensor:

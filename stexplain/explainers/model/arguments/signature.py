@@ -142,15 +142,29 @@ def missing_arguments(model: nn.Module, names: list[str], taken: str | None = No
     return InputError(text)
 
 
-def missing_in(error: TypeError) -> list[str]:
-    """The arguments that an inner call says it misses; none where the error is another.
+def raised(model: nn.Module, error: Exception, shape: tuple[int, ...], pattern: str) -> InputError:
+    """The error for one that the model raised, with what went in.
+
+    Args:
+        model: any.
+        error: that it raised.
+        shape: of the signals.
+        pattern: of their layout.
 
     Example:
-        >>> missing_in(TypeError("M.forward() missing 2 required positional arguments: 'a' and 'b'"))
-        ['a', 'b']
+        >>> raised(nn.Flatten(), RuntimeError("no"), (2, 3), "b t").args[0]
+        "Flatten raised RuntimeError for x of shape (2, 3), laid out as 'b t': no"
+        >>> error = TypeError("f() missing 1 required positional argument: 'edges'")
+        >>> raised(nn.Flatten(), error, (2, 3), "b t").args[0]
+        "Flatten.forward needs the argument 'edges', which was not given. ..."
     """
-    found = _MISSING.search(str(error))
-    return re.findall(r"'(\w+)'", found.group(1)) if found else []
+    # An inner call that a forward of *args passes on to.
+    missing = _MISSING.search(str(error)) if isinstance(error, TypeError) else None
+    if missing and (names := re.findall(r"'(\w+)'", missing.group(1))):
+        return missing_arguments(model, names)
+    return InputError(
+        f"{type(model).__name__} raised {type(error).__name__} for x of shape {shape}, laid out as {pattern!r}: {error}"
+    )
 
 
 def call_arguments(

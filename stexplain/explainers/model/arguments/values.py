@@ -1,7 +1,7 @@
 """Values of further arguments, of any kind: brought to the model's type, copied, and cut or repeated by sample."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,28 @@ def _sparse(matrix: Any) -> Tensor:
     indices = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
     # The check costs little, and torch 2 warns where it is neither asked for nor turned off.
     return torch.sparse_coo_tensor(indices, torch.tensor(entries.data), matrix.shape, check_invariants=True).coalesce()
+
+
+def further_arguments(
+    shared: Mapping[str, Any], per_sample: Mapping[str, Any], samples: int, device: torch.device, dtype: torch.dtype
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The further arguments of a call, in the model's type and checked: those of all samples, and those of each.
+
+    Args:
+        shared: see `Explainer.__call__`.
+        per_sample: see `Explainer.__call__`.
+        samples: B.
+        device: of the model.
+        dtype: of the model.
+
+    Raises:
+        InputError: where one has no entry per sample, or is given as both.
+    """
+    if both := shared.keys() & per_sample.keys():
+        raise InputError(f"{sorted(both)[0]!r} is given by shared= and by per_sample=. Give it by one of them.")
+    common = {name: to_model(value, device, dtype) for name, value in shared.items()}
+    own = {name: per_sample_value(name, to_model(value, device, dtype), samples) for name, value in per_sample.items()}
+    return common, own
 
 
 def per_sample_value(name: str, value: Any, samples: int) -> Any:

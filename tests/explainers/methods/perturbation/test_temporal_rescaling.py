@@ -71,10 +71,10 @@ def test_hidden_together_in_windows():
             assert (values[:, frames] == values[:, frames][:, :1]).all()
             masked = x.clone()
             masked[:, frames] = 0
-            time = np.abs(first - inner(masked, target=Class(1)).values[:, 0]).sum((1, 2))
+            time = np.abs(first - inner(masked, target=Class(1), valid=True).values[:, 0]).sum((1, 2))
             masked = x.clone()
             masked[:, frames, 2] = 0
-            node = np.abs(first - inner(masked, target=Class(1)).values[:, 0]).sum((1, 2))
+            node = np.abs(first - inner(masked, target=Class(1), valid=True).values[:, 0]).sum((1, 2))
             np.testing.assert_allclose(values[:, frames.start, 2], time * node, rtol=2e-3)
 
 
