@@ -306,7 +306,9 @@ class ModelCaller:
         masks = {"valid": None if model_input.noticed else model_input.valid, "observed": model_input.observed}
         filled = {"valid": model_input.known_valid, "observed": model_input.observed_positions}
         taken = [name for name in masks if name != self.argument and forward_takes(self.model, name)]
-        found = {name: filled[name] if forward_needs(self.model, name) else masks[name] for name in taken}
+        found = {name: masks[name] for name in taken}
+        # What forward needs and nobody gave is filled in.
+        found |= {name: filled[name] for name in taken if found[name] is None and forward_needs(self.model, name)}
         return {name: mask for name, mask in found.items() if mask is not None}
 
     def _score_fn(self, target: Target, *, rows: slice, samples: int) -> ScoreFn:
