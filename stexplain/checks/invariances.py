@@ -1,5 +1,6 @@
 """The checks of a self-test, one function each: invariances, exact sums, and parameter randomisation."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from stexplain.checks.randomisation import cascade, curve_row, rank_correlation
 from stexplain.checks.subject import Check, Subject, difference, model_input, same_score, score_fn
 from stexplain.errors import InputError
+from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines import BaselineExplainer, Random
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
@@ -19,7 +21,7 @@ from stexplain.explainers.methods.layer.cam import CAM
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.hires_cam import HiResCAM
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
-from stexplain.explainers.model.inspection import takes
+from stexplain.explainers.model.arguments.signature import forward_takes
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.rebind import in_chunks, renumbered
 
@@ -38,10 +40,15 @@ def deterministic(subject: Subject) -> Check:
 
 def batch_independence(subject: Subject) -> Check:
     """Every sample by itself gets the map that it gets in the batch."""
-    rows = [subject.explain(rows=slice(row, row + 1)).values for row in range(len(subject.batch))]
+    name = "batch independence"
+    try:
+        rows = [subject.explain(rows=slice(row, row + 1)).values for row in range(len(subject.batch))]
+    except InputError as error:
+        # Of a fixed batch size, or with an argument that belongs to the batch as a whole.
+        return Check.not_applicable(name, f"a sample cannot be explained alone: {str(error).splitlines()[0]}")
     value = difference(subject.original.values, np.concatenate(rows))
     why = "got one sample only; give more" if len(rows) == 1 else ""
-    return Check.of("batch independence", value, subject.limits.tolerance, why)
+    return Check.of(name, value, subject.limits.tolerance, why)
 
 
 def chunk_independence(subject: Subject) -> Check:
@@ -50,7 +57,10 @@ def chunk_independence(subject: Subject) -> Check:
     if subject.explainer.model is None:
         return Check.not_applicable(name, "a baseline explainer uses no model, and explains all samples at once")
     at_once, one_by_one = (in_chunks(subject.explainer, chunk) for chunk in (None, 1))
-    values = [subject.explain(by=each).values for each in (at_once, one_by_one)]
+    try:
+        values = [subject.explain(by=each).values for each in (at_once, one_by_one)]
+    except InputError as error:
+        return Check.not_applicable(name, f"samples cannot be explained one by one: {str(error).splitlines()[0]}")
     return Check.of(name, difference(values[0], values[1]), subject.limits.tolerance)
 
 
@@ -79,7 +89,7 @@ def node_permutation(subject: Subject) -> Check:
 def padding_invariance(subject: Subject) -> Check:
     """Appended frames and instances without an observation do not change the map."""
     name = "padding invariance"
-    if not takes(subject.model, "valid"):
+    if not forward_takes(subject.model, "valid"):
         return Check.not_applicable(name, "the model takes no `valid`: padding counts as data")
     batch = subject.batch
     instances, frames = batch.valid.shape[1:]
@@ -155,18 +165,22 @@ def parameter_randomisation(subject: Subject) -> tuple[Check, pd.DataFrame | Non
         return Check.not_applicable(name, "a baseline explainer does not use the model"), None
     original = subject.original
     # The level that any two maps without relation have on these samples.
-    with Random(subject.model, inputs=subject.explainer.inputs.pattern) as random:
+    with Random(subject.model, **subject.explainer.options) as random:
         level = float(rank_correlation(original, random(subject.batch)).mean())
     correlations: list[list[NDArray[np.float64]]] = []
     layers: list[str] = []
     for draw in range(subject.limits.draws):
-        for stage, (layer, other) in enumerate(cascade(subject.model, subject.limits.seed + draw)):
-            # Every draw has the same stages: their names are kept once.
-            if draw == 0:
-                layers.append(layer)
-                correlations.append([])
-            # Explained at once: `other` is one copy, which the next stage randomises further.
-            correlations[stage].append(rank_correlation(original, subject.explain(by=subject.explainer_for(other))))
+        try:
+            cascading = enumerate(cascade(subject.model, subject.limits.seed + draw))
+            for stage, (layer, other) in cascading:
+                # Every draw has the same stages: their names are kept once.
+                if draw == 0:
+                    layers.append(layer)
+                    correlations.append([])
+                # Explained at once: `other` is one copy, which the next stage randomises further.
+                correlations[stage].append(rank_correlation(original, _quietly(subject, subject.explainer_for(other))))
+        except InputError as error:
+            return Check.not_applicable(name, str(error).splitlines()[0]), None
     if not layers:
         return Check.not_applicable(name, "the model has no weights to randomise"), None
     # The original with itself: 1, or 0 for a constant map, which has no ranks.
@@ -175,6 +189,13 @@ def parameter_randomisation(subject: Subject) -> tuple[Check, pd.DataFrame | Non
     curve = pd.DataFrame([trained, *rows])
     why = f"rank correlation after {len(layers)} stages; random attribution has {level:.2f}"
     return Check.of(name, curve["correlation"].iloc[-1], subject.limits.threshold, why), curve
+
+
+def _quietly(subject: Subject, explainer: Explainer) -> Explanation:
+    """The explanation by an explainer of a randomised model, whose warnings are of no use to anyone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return subject.explain(by=explainer)
 
 
 CHECKS: tuple[Callable[[Subject], Check], ...] = (
@@ -204,17 +225,15 @@ def _cam(subject: Subject) -> "tuple[NDArray[np.float32], Explanation, NDArray[n
             explainer.model,  # type: ignore[arg-type]  # a layer's explainer has a model
             layer=explainer.layer,
             layout=explainer.layout.pattern,
-            inputs=explainer.inputs.pattern,
-            graph=explainer.graph,
-            classes=explainer.classes,
             stride=explainer.stride,
             offset=explainer.offset,
+            **explainer.options,
         )
         cam_map = subject.explain(by=cam, batch=whole)
     except InputError as error:
         return str(error)
     assert cam_map.layer_values is not None
-    # The bias in the place of the model's output: the target then reads its own share of it.
+    # The bias in the place of the logits, wherever the model returns those: the target then reads its own share of it.
     biases = cam.bias.expand(len(whole), -1)
-    bias = score_fn(subject)(biases).scores.detach().cpu().numpy().astype(np.float64)
+    bias = subject.target.score(biases, explainer.output_info).scores.detach().cpu().numpy().astype(np.float64)
     return cam_map.layer_values, subject.explain(batch=whole), bias

@@ -1,16 +1,35 @@
-"""Whether an explainer restores the model: modes, hooks, gradients, `requires_grad` and values."""
+"""Whether an explainer restores the model: modes, hooks, gradients, `requires_grad`, values and attributes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stexplain.checks.randomisation import copied
 from stexplain.checks.subject import Check, Subject
+from stexplain.errors import InputError
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+# Modes, hooks, parameters and buffers, which are compared by themselves.
+_OF_EVERY_MODULE = set(vars(nn.Module()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Equal to the same object alone; holds it, so that no other takes its place in memory."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 class _InjectedError(Exception):
@@ -29,8 +48,11 @@ def model_restored(subject: Subject, before: Mapping[str, Any]) -> Check:
         before: the `snapshot` of the model before the first explanation.
     """
     changed = changes(before, snapshot(subject.model))
+    try:
+        other = copied(subject.model)
+    except InputError as error:
+        return Check.of("model restored", len(changed), 0, "; ".join([*_named(changed), str(error).splitlines()[0]]))
     # A copy in training mode and partly frozen has more state to restore than a model in eval mode.
-    other = deepcopy(subject.model)
     for module in other.modules():
         module.training = True
     for parameter in list(other.parameters())[:1]:
@@ -44,8 +66,12 @@ def model_restored(subject: Subject, before: Mapping[str, Any]) -> Check:
     with suppress(_InjectedError), explainer:
         raise _InjectedError
     changed |= changes(start, snapshot(other))
-    why = f"changed: {', '.join(sorted(changed)[:3])}{', ...' if len(changed) > 3 else ''}" if changed else ""
-    return Check.of("model restored", len(changed), 0, why)
+    return Check.of("model restored", len(changed), 0, "".join(_named(changed)))
+
+
+def _named(changed: Collection[str]) -> list[str]:
+    """What was changed, in words; empty where nothing was."""
+    return [f"changed: {', '.join(sorted(changed)[:3])}{', ...' if len(changed) > 3 else ''}"] if changed else []
 
 
 def snapshot(model: nn.Module) -> dict[str, Any]:
@@ -65,6 +91,9 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
         state[f"mode {of}"] = module.training
         state[f"hooks {of}"] = [len(getattr(module, kind)) for kind in _HOOKS]
         state[f"forward {of}"] = "forward" in vars(module)
+        state[f"attributes {of}"] = {
+            key: _outline(value) for key, value in vars(module).items() if key not in _OF_EVERY_MODULE
+        }
     for name, parameter in model.named_parameters():
         state[f"requires_grad of {name}"] = parameter.requires_grad
         state[f"grad of {name}"] = None if parameter.grad is None else parameter.grad.clone()
@@ -84,3 +113,12 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
         if not (torch.equal(one, other) if tensors else one is other or one == other):
             changed.add(name)
     return changed
+
+
+def _outline(value: Any) -> Any:
+    """What tells whether an attribute changed: a forward pass may set tensors, count, or append to lists."""
+    if isinstance(value, list | tuple):
+        return [_outline(item) for item in value]
+    if isinstance(value, dict):
+        return [(key, _outline(item)) for key, item in value.items()]
+    return value if isinstance(value, int | float | str | bytes) else _Same(value)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 
 # Learned from the data as weights are, though they are buffers and no parameters.
@@ -79,6 +80,21 @@ def shuffled(stage: Stage, random: torch.Generator) -> None:
             tensor.copy_(tensor.flatten()[order].view(tensor.shape))
 
 
+def copied(model: nn.Module) -> nn.Module:
+    """A copy of a model.
+
+    Raises:
+        InputError: where it cannot be copied.
+    """
+    try:
+        return deepcopy(model)
+    # Whatever a part of the model raises: it may hold an open file, a lock, or a tensor with a graph of gradients.
+    except Exception as error:
+        raise InputError(
+            f"a {type(model).__name__} cannot be copied, so its weights cannot be shuffled: {error}"
+        ) from error
+
+
 def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
     """Randomises a copy of a model part by part, from the last to the first: yields each part's name and the copy.
 
@@ -87,8 +103,11 @@ def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
     Args:
         model: stays unchanged.
         seed: of the shuffling.
+
+    Raises:
+        InputError: where the model cannot be copied.
     """
-    other = deepcopy(model)
+    other = copied(model)
     random = torch.Generator().manual_seed(seed)
     for stage in stages(other):
         shuffled(stage, random)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Unpack
 
 import pandas as pd
 from torch import nn
@@ -15,7 +16,7 @@ from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import Signals
-from stexplain.explainers.rebind import MakeExplainer
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 
@@ -106,7 +107,7 @@ class SelfTest:
 
 def selftest(
     model: nn.Module,
-    explainer: "Explainer | MakeExplainer",
+    explainer: "Explainer | Callable[..., Explainer]",
     x: Signals,
     *,
     target: TargetLike | None = None,
@@ -118,6 +119,7 @@ def selftest(
     threshold: float = 0.5,
     draws: int = 3,
     seed: int = 0,
+    **options: Unpack[CallOptions],
 ) -> SelfTest:
     """Tests an explainer on a model with some samples.
 
@@ -128,7 +130,8 @@ def selftest(
     - padding invariance: appended frames and instances without an observation do not change the map.
     - CAM identity: under global average pooling and a linear head, STG-Grad-CAM and HiResCAM are CAM / (M T' N).
     - completeness: there they sum to y - b. Integrated gradients and Shapley values sum to y(x) - y(baseline).
-    - model restored: modes, hooks, gradients, `requires_grad` and values, also after an error.
+    - model restored: modes, hooks, gradients, `requires_grad`, values, and what a forward pass sets on the model
+      itself, also after an error.
     - parameter randomisation: as the weights are randomised, part by part from the last to the first, edge importance
       and statistics of batch normalisation included, the map must lose its rank correlation with the original
       (Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018). The explained class stays the original one.
@@ -154,6 +157,7 @@ def selftest(
             of one node, for which 0.5 may be strict.
         draws: how many times the model is randomised. Each draw costs one explanation per part of the model.
         seed: of the randomisation and the permutation of nodes.
+        **options: how the model is called, for a callable; see `ModelCaller`. An explainer has its own.
 
     Raises:
         InputError: if the explainer is of another model, or an argument does not fit.
@@ -167,11 +171,17 @@ def selftest(
         (True, 'the model takes no `valid`: padding counts as data')
     """
     check_counts(draws=draws)
+    if isinstance(explainer, Explainer) and options:
+        raise InputError(
+            f"{sorted(options)[0]}: got it for an explainer that is made already; expected none. Give it to the "
+            "explainer itself, or give the explainer's class."
+        )
+    make = None if isinstance(explainer, Explainer) else partial(explainer, **options)
     # Explainers work on the module inside of torch.compile or DataParallel, so that one is watched.
     inside = unwrapped(model)
     # Before the explainer is made: its constructor must leave the model unchanged too.
     before = snapshot(inside)
-    own = explainer if isinstance(explainer, Explainer) else explainer(model)
+    own = explainer if make is None else make(model)
     if not isinstance(own, Explainer):
         raise InputError(f"explainer: got a {type(own).__name__}; expected an Explainer, or a callable that makes one.")
     # A baseline explainer may have no model; it fits any.
@@ -184,7 +194,7 @@ def selftest(
         inside,
         own,
         # A callable makes the explainers of copies of the model; an explainer is itself copied with its options.
-        None if isinstance(explainer, Explainer) else explainer,
+        make,
         x,
         Predicted() if target is None else target,
         valid,

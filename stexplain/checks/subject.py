@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -18,6 +17,7 @@ from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.rebind import MakeExplainer, with_model
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Class, Forecast, PerSample, Predicted, Target, as_target
+from stexplain.metrics.calls import as_batch
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,7 @@ class Subject:
     ) -> "Subject":
         """Reads the samples and explains them; the predicted classes are fixed as the target of all checks."""
         fixed = as_target(target)
-        prepared = explainer._prepare(x, valid)
-        signals = explainer.inputs.to_batch(prepared.x, **prepared.sizes)
-        samples = len(signals)
-        # -1: no label. Explainers do not read labels.
-        labels = torch.full((samples,), -1)
-        batch = Batch(signals, prepared.known_valid, labels, prepared.ids, observed=prepared.observed)
+        batch = as_batch(explainer, x, valid, shared, per_sample)
         arguments = {"shared": shared, "per_sample": per_sample}
         original = explainer(batch, target=fixed, **arguments)
         if isinstance(fixed, Predicted | Class) and (original.targets >= 0).all():
@@ -123,11 +118,19 @@ class Subject:
     def explain(
         self, *, by: Explainer | None = None, batch: Batch | None = None, rows: slice = slice(None)
     ) -> Explanation:
-        """Explains the batch, or some of its rows, or another batch, by the explainer or another one."""
+        """Explains the batch, or some of its rows, or another batch, by the explainer or another one.
+
+        Raises:
+            InputError: as the explainer does, and where an argument of the whole batch cannot be cut into rows.
+        """
         explainer, samples = by or self.explainer, batch or self.batch
-        per_sample = {name: value[rows] for name, value in self.per_sample.items()}
         target = _rows_of(self.target, rows)
-        return explainer(samples[rows], target=target, shared=self.shared, per_sample=per_sample)
+        shared, per_sample = self.shared, self.per_sample
+        if rows != slice(None) and explainer.model is not None:
+            with explainer._model_frozen():
+                some = explainer._rows(explainer._prepare(samples, None, shared, per_sample), rows)
+            shared, per_sample = some.shared, some.per_sample
+        return explainer(samples[rows], target=target, shared=shared, per_sample=per_sample)
 
 
 def _rows_of(target: Target, rows: slice) -> Target:

@@ -107,7 +107,7 @@ def _corresponding_edges(model: STGCN, other: STGCN, order: Sequence[int]) -> Te
 def in_chunks(explainer: Explainer, chunk: int | None) -> Explainer:
     """The same explainer, on the same model, that works on so many samples at a time."""
     other = copy(explainer)
-    # A shallow copy would share the stack of open blocks.
-    other._frozen_blocks = []
+    # A shallow copy would share the stack of open blocks, and what is said about a call.
+    other._frozen_blocks, other._notes = [], []
     other.chunk = chunk
     return other
