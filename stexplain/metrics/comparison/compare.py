@@ -87,8 +87,8 @@ def compare(
         ('motion', ['motion'])
     """
     named = _named_explainers(explainers)
-    sample_metrics = _sample_metrics(metrics)
     target = Predicted() if target is None else target
+    sample_metrics = [_of_target(metric, target) for metric in _sample_metrics(metrics)]
     scores: dict[str, dict[str, list[NDArray[np.float64]]]] = {
         metric.name: {method: [] for method in named} for metric in sample_metrics
     }
@@ -185,7 +185,7 @@ def _sample_metrics(
 def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMetric:
     # The given name wins over the metric's own, so that one metric can be used twice with different options.
     if isinstance(metric, SampleMetric):
-        return SampleMetric(name, metric.measure, metric.higher_is_better)
+        return replace(metric, name=name)
     if not callable(metric):
         raise InputError(
             f"metrics: got a {type(metric).__name__} as {name!r}; expected a SampleMetric, or a function of the "
@@ -193,6 +193,11 @@ def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMet
         )
     # A plain function takes no explainer.
     return SampleMetric(name, lambda _, e, samples: metric(e, samples))
+
+
+def _of_target(metric: SampleMetric, target: Any) -> SampleMetric:
+    """The metric of the explained target, where it has none of its own, under its name."""
+    return metric if metric.of_target is None else replace(metric.of_target(target), name=metric.name)
 
 
 def _batches(data: Any, size: int) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -39,6 +40,8 @@ class SampleMetric:
         measure: called as ``measure(explainer, explanation, batch)``; returns ``[B]``, NaN for a sample that is
             excluded because it has no such number.
         higher_is_better: whether a higher number is better.
+        of_target: makes the same metric of a target, where it has none of its own: `compare` gives it the target that
+            is explained.
 
     Example:
         >>> size = SampleMetric("size", lambda explainer, e, batch: e.importance.sum((1, 2, 3)), higher_is_better=False)
@@ -49,6 +52,7 @@ class SampleMetric:
     name: str
     measure: Callable[[Any, Explanation, Batch], ArrayLike]
     higher_is_better: bool = True
+    of_target: "Callable[[Any], SampleMetric] | None" = None
 
     def __call__(self, explainer: ExplainerLike, explanation: Explanation, batch: Batch) -> NDArray[np.float64]:
         """The numbers, ``[B]``.
@@ -177,7 +181,7 @@ def deletion_score(
     Args:
         model: whose score is measured; the same for all methods, also for baseline explainers that use no model.
         kind: deletion or insertion.
-        target: the target that is scored; default: `Predicted()`.
+        target: the target that is scored; default: in `compare`, the one that is explained, else `Predicted()`.
         **options: of `deletion_curve`, such as ``over="nodes"``, ``baseline="mean"``, ``steps=5``.
 
     Example:
@@ -189,7 +193,8 @@ def deletion_score(
         # A gain is positive for a better order in both kinds, so higher is better for insertion as well as deletion.
         return deletion_curve(model, batch, e, target=target, kind=kind, **options).areas("gain")
 
-    return SampleMetric(f"{kind} gain", measure)
+    of_target = partial(_of_target, deletion_score, model, kind=kind, **options) if target is None else None
+    return SampleMetric(f"{kind} gain", measure, of_target=of_target)
 
 
 def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **options: Any) -> SampleMetric:
@@ -226,7 +231,7 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
     """How much the explanation changes under small changes of the signals: `stexplain.metrics.sensitivity_max`.
 
     Args:
-        target: the target; default: `Predicted()`.
+        target: the target; default: in `compare`, the one that is explained, else `Predicted()`.
         **options: of `sensitivity_max`, such as ``draws=5``.
 
     Raises:
@@ -248,4 +253,11 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
             )
         return sensitivity_max(inner, batch, target=target, **{**arguments, **options}).maximum
 
-    return SampleMetric("sensitivity", measure, higher_is_better=False)
+    of_target = partial(_of_target, sensitivity_score, **options) if target is None else None
+    return SampleMetric("sensitivity", measure, higher_is_better=False, of_target=of_target)
+
+
+def _of_target(make: Callable[..., SampleMetric], *arguments: Any, **options: Any) -> SampleMetric:
+    # The target comes last, as `compare` gives it.
+    *given, target = arguments
+    return make(*given, target=target, **options)
