@@ -262,3 +262,78 @@ def test_a_function_as_target_gets_what_the_model_returned(function):
     got = run(function, form.made(), form.x(), {"inputs": "b t n c"}, {"target": lambda output: output["wanted"][:, 1]})
     expected = run(function, *form.reference(), {}, {"target": lambda output: output[:, 1]})
     assert assert_alike(got, expected) > 0
+
+
+class TwoStreams(Plain):
+    def forward(self, joint: Tensor, bone: Tensor) -> Any:  # each b t n
+        return self.logits(torch.stack([joint, bone], -1))
+
+
+def streams() -> tuple[nn.Module, dict[str, Tensor], nn.Module, Tensor]:
+    """A model of two streams and its samples, and the same function of two channels."""
+    model, x = Plain().eval(), signals(SAMPLES, 1, FRAMES, NODES, 2).double()
+    return TwoStreams().eval(), {"joint": x[:, 0, ..., 0], "bone": x[:, 0, ..., 1]}, model, x
+
+
+def test_of_several_streams_the_explained_one_is_masked():
+    model, x, reference, both = streams()
+    e = stx.InputGradient(model, inputs="b t n")(x, target=stx.Class(1))
+    options = {"target": stx.Class(1), "repeats": 1}
+    for channel, name in enumerate(x):
+        found = stx.metrics.deletion_curve(model, x, e[name], **options)
+        alone = stx.metrics.deletion_curve(reference, both, e[name].values, signals=[channel], **options)
+        np.testing.assert_allclose(found.score, alone.score, rtol=1e-6)
+    every = stx.metrics.deletion_curve(model, x, e["bone"].values, inputs="b t n", **options)
+    expected = stx.metrics.deletion_curve(reference, both, e["bone"].values, **options)
+    np.testing.assert_allclose(every.score, expected.score, rtol=1e-6)
+    with pytest.raises(InputError, match=r"expected the explanation of one, such as explanation\['joint'\]"):
+        stx.metrics.deletion_curve(model, x, e, **options)
+    with pytest.raises(InputError, match="got one tensor and the explanation of the stream 'bone'"):
+        stx.metrics.fidelity(model, x["bone"], e["bone"])
+
+
+def test_several_streams_are_compared_each_by_itself():
+    model, x, reference, both = streams()
+    explain = stx.InputGradient(model, inputs="b t n")
+    metrics, options = [stx.metrics.deletion_score(model)], {"target": stx.Class(1), "progress": False}
+    found = compare([explain, stx.Random(inputs="b t n")], metrics, x, **options).scores["deletion gain"]
+    assert list(found) == ["input gradient, joint", "input gradient, bone", "random, joint", "random, bone"]
+    e = explain(x, target=stx.Class(1))["bone"]
+    alone = stx.metrics.deletion_curve(reference, both, e.values, target=stx.Class(1), signals=[1]).areas("gain")
+    np.testing.assert_allclose(found["input gradient, bone"], alone, rtol=1e-6)
+    absolute = stx.metrics.AbsoluteAttribution(explain)
+    assert list(compare({"a": absolute}, metrics, x, **options).scores["deletion gain"]) == ["a, joint", "a, bone"]
+
+
+def test_streams_are_refused_where_they_are_not_told_apart():
+    model, x, _, _ = streams()
+    with pytest.raises(InputError, match="got a dict of streams; expected a tensor"):
+        stx.selftest(model, stx.InputGradient, x, inputs="b t n")
+    with pytest.raises(InputError, match="got a dict of streams; expected a tensor"):
+        stx.metrics.sensitivity_max(stx.InputGradient(model, inputs="b t n"), x)
+
+
+def test_nodes_are_masked_in_all_streams():
+    model, x, reference, both = streams()
+    psi, labels = FIXED["class_importance"], FIXED["labels"]
+    found = stx.metrics.masking_curve(model, x, psi, nodes=2, labels=labels, inputs="b t n")
+    expected = stx.metrics.masking_curve(reference, both, psi, nodes=2, labels=labels)
+    for which, correct in expected.correct.items():
+        np.testing.assert_array_equal(found.correct[which], correct)
+
+
+def test_what_belongs_to_each_sample_follows_its_batch():
+    form = FORMS["one argument per sample"]
+    model, x = form.made(), form.x()
+    options = {"nodes": 2, "labels": FIXED["labels"], **form.options, **form.arguments}
+    whole = stx.metrics.masking_curve(model, x, FIXED["class_importance"], **options)
+    cut = stx.metrics.masking_curve(model, (part for part in x.split([1, 3])), FIXED["class_importance"], **options)
+    for which, correct in whole.correct.items():
+        np.testing.assert_array_equal(cut.correct[which], correct)
+    explain, options = stx.InputGradient(model, **form.options), {"target": stx.Class(1), "progress": False}
+    # Not the gain over random orders, which nameless samples draw by their place in the batch.
+    scores = [
+        compare([explain], [stx.metrics.fidelity_score(model)], data, **options, **form.arguments).scores
+        for data in (x, list(x.split(2)))
+    ]
+    assert assert_alike(scores[0], scores[1]) > 0

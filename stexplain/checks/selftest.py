@@ -145,7 +145,7 @@ def selftest(
         model: any module.
         explainer: of that model; or a callable that makes one of a model, such as `STGGradCAM`. The callable is called
             for copies of the model; an explainer is copied with its options.
-        x: a few samples, as an explainer takes them.
+        x: a few samples, as an explainer takes them; not a dict of streams.
         target: as an explainer takes it; default: `Predicted()`.
         valid: as an explainer takes it.
         shared: as an explainer takes it.

@@ -177,7 +177,8 @@ class Explainer(ModelCaller, ABC):
                 # Methods that perturb may know channels too, but made the map of this stream alone.
                 own = whole.channels if self._splits_channels else None
                 values = whole.values if own is None else self._reduced(own[..., channels])
-                found[name] = of_stream(whole, channels, values)
+                call = replace(whole.call or ModelCall(), stream=name)
+                found[name] = replace(of_stream(whole, channels, values), call=call)
 
     @property
     def _splits_channels(self) -> bool:

@@ -65,6 +65,20 @@ def sample_generator(seed: int, name: str) -> np.random.Generator:
     return own_generator(0, f"{seed}:{name}")
 
 
+def names_of(ids: Sequence[str], first: int = 0) -> list[str]:
+    """The names of samples; those without one are named by their place, so that each draws its own random numbers.
+
+    Args:
+        ids: an empty name for a sample that has none.
+        first: how many samples came before, in other batches.
+
+    Example:
+        >>> names_of(["a", ""], first=3)
+        ['a', 'sample 4']
+    """
+    return [name or f"sample {first + row}" for row, name in enumerate(ids)]
+
+
 def check_sample_ids(what: str, ids: Sequence[str], expected: Sequence[str]) -> None:
     """Refuses an explanation of other samples than the batch's.
 

@@ -8,12 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stexplain.axes import Layout
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import CallOptions, ModelCall
+
+SINGLE = (Tensor, np.ndarray, Sample, Batch, Mapping)
+"""The types of samples; anything else holds several of them."""
 
 
 def call_of(
@@ -39,6 +43,12 @@ def call_of(
         >>> merged.options["inputs"], merged.options["chunk"], merged.shared
         ('b t n', 2, {'scale': 3.0})
     """
+    if isinstance(explanation, Mapping):
+        name = next(iter(explanation), "")
+        raise InputError(
+            f"explanation: got a dict of streams; expected the explanation of one, such as explanation[{name!r}], of "
+            "which that stream alone is masked, or values [b, m, t, n], by which all are."
+        )
     found = explanation.call if isinstance(explanation, Explanation) else explanation
     known = found if isinstance(found, ModelCall) else ModelCall()
     given: Any = {name: value for name, value in options.items() if value is not None}
@@ -49,6 +59,7 @@ def call_of(
         # By name: what was the same for all samples may be given per sample, and the other way round.
         {**{name: value for name, value in known.shared.items() if name not in named}, **(shared or {})},
         {**{name: value for name, value in known.per_sample.items() if name not in named}, **(per_sample or {})},
+        known.stream,
     )
 
 
@@ -73,7 +84,7 @@ def unlabelled(model_input: ModelInput, x: Tensor) -> Batch:
 
 def as_batch(
     caller: ModelCaller,
-    x: Signals,
+    x: Signals | Streams,
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
@@ -91,6 +102,11 @@ def as_batch(
         >>> as_batch(ModelCaller(None, inputs="b t n"), torch.zeros(2, 4, 3)).x.shape
         torch.Size([2, 1, 4, 3, 1])
     """
+    if isinstance(x, Mapping):
+        raise InputError(
+            "x: got a dict of streams; expected a tensor, a Sample or a Batch. Give the streams as channels of one "
+            "tensor, to a model that takes them apart."
+        )
     if isinstance(x, Sample | Batch):
         batch = caller.preprocess(x)
         return batch if valid is None else replace(batch, valid=torch.as_tensor(valid))
@@ -105,7 +121,7 @@ def parts_of(caller: ModelCaller | None, data: Any, call: ModelCall) -> Iterator
 
     Args:
         caller: whose input they are; none where there is none, and they are no tensors.
-        data: batches or tensors one by one; or a single one of them.
+        data: batches, tensors or dicts of streams, one by one; or a single one of them.
         call: of all samples, in their order.
 
     Example:
@@ -114,7 +130,7 @@ def parts_of(caller: ModelCaller | None, data: Any, call: ModelCall) -> Iterator
         >>> [part.per_sample["day"].tolist() for _, part in parts_of(ModelCaller(None), batches, call)]
         [[3, 4], [5]]
     """
-    if isinstance(data, Tensor | np.ndarray | Sample | Batch):
+    if isinstance(data, SINGLE):
         yield data, call
         return
     # Nothing to cut: samples are not counted, as the layout of a tensor need not tell how many it holds.
@@ -128,7 +144,7 @@ def parts_of(caller: ModelCaller | None, data: Any, call: ModelCall) -> Iterator
         start = stop
 
 
-def _samples_in(x: Signals, caller: ModelCaller | None, valid: Any) -> int:
+def _samples_in(x: Signals | Streams, caller: ModelCaller | None, valid: Any) -> int:
     """How many samples there are."""
     if isinstance(x, Sample | Batch):
         return len(x) if isinstance(x, Batch) else 1
@@ -137,4 +153,9 @@ def _samples_in(x: Signals, caller: ModelCaller | None, valid: Any) -> int:
     known = {} if caller.graph is None else {"n": len(caller.graph)}
     # Folded axes come apart by the sizes that are known.
     known |= {"m": valid.shape[1]} if getattr(valid, "ndim", 0) == 3 else {}
-    return caller.inputs.sizes(tuple(x.shape), **known).get("b", 1)
+    if isinstance(x, Mapping):
+        # A model's inputs are one layout, or one for each stream.
+        name, tensor = next(iter(x.items()))
+        declared = caller._declared if isinstance(caller._declared, str) else caller._declared[name]
+        return Layout(declared).sizes(tuple(tensor.shape), **known).get("b", 1)
+    return caller._plain_layout().sizes(tuple(x.shape), **known).get("b", 1)

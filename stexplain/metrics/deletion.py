@@ -14,7 +14,7 @@ from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joining import check_alike
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
@@ -208,7 +208,7 @@ class DeletionCurve:
 
 def deletion_curve(
     model: nn.Module,
-    x: Signals,
+    x: Signals | Streams,
     explanation: "Explanation | Any",
     *,
     target: TargetLike | None = None,
@@ -255,7 +255,8 @@ def deletion_curve(
             ``"magnitude"``: the absolute value counts, as for gradients, or forecasts that may move up or down.
         repeats: how many random orders.
         probability: score the softmax of the model's output, for classes.
-        seed: of the random orders, which depend on it and the names of the samples.
+        seed: of the random orders, which depend on it and the names of the samples (their place in x, where they have
+            none).
         valid: see `frozen_masked_model`.
         shared: see `frozen_masked_model`.
         per_sample: see `frozen_masked_model`.

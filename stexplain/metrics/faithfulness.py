@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from stexplain.axes import BATCH, check_shape
 from stexplain.data.baselines import Baseline, as_baseline
 from stexplain.errors import InputError
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.targets import Predicted
-from stexplain.metrics.arrays import as_array, sample_generator
+from stexplain.metrics.arrays import as_array, names_of, sample_generator
 from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.importance import ClassImportance
@@ -143,7 +143,7 @@ class MaskingCurve:
 
 def masking_curve(
     model: nn.Module,
-    batches: "Signals | Iterable[Signals]",
+    batches: "Signals | Streams | Iterable[Signals | Streams]",
     class_importance: "ArrayLike | ClassImportance",
     *,
     nodes: int,
@@ -215,7 +215,15 @@ def masking_curve(
                 "`labels`, or batches that have them."
             )
         with masked.frozen():
-            classes, predicted = _predictions(masked, filled, masked.baseline_values(baseline), steps, nodes, seed)
+            classes, predicted = _predictions(
+                masked,
+                filled,
+                masked.baseline_values(baseline),
+                steps,
+                nodes,
+                seed,
+                names_of(masked.batch.ids, len(ids)),
+            )
         unranked += int((~ranked[classes]).sum())
         ids += masked.batch.ids
         for which in SETS:
@@ -234,6 +242,7 @@ def _predictions(
     steps: NDArray[np.float64],
     nodes: int,
     seed: int,
+    names: Sequence[str],
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
     """The classes predicted for the unmasked samples, ``[B]``, and for each node set at each masking, ``[A, B]``."""
     target = Predicted()
@@ -248,7 +257,7 @@ def _predictions(
             f"class_importance: got {len(importance)} classes and the model predicts class {unmasked.max()}; "
             "expected a row for each of the model's classes."
         )
-    masks = node_masks(importance[unmasked[0]], masked.batch.ids, nodes, seed)
+    masks = node_masks(importance[unmasked[0]], names, nodes, seed)
     node_sets = [torch.from_numpy(masks[which]).to(baseline.device) for which in SETS]
     rest = len(steps) - 1
 

@@ -14,7 +14,7 @@ from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joining import check_alike
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
@@ -154,7 +154,7 @@ class Fidelity:
 
 def fidelity(
     model: nn.Module,
-    x: Signals,
+    x: Signals | Streams,
     explanation: "Explanation | Any",
     *,
     target: TargetLike | None = None,

@@ -16,10 +16,10 @@ from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joining import check_alike
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.graph.checks import node_index
-from stexplain.metrics.arrays import as_array, check_sample_ids
+from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
 from stexplain.metrics.bootstrap import Interval, quantiles, ratio_interval, resampling_weights
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
@@ -141,7 +141,7 @@ class ForecastMaskingCurve:
 
 def forecast_masking_curve(
     model: nn.Module,
-    batches: "Signals | Iterable[Signals]",
+    batches: "Signals | Streams | Iterable[Signals | Streams]",
     node_importance: "ArrayLike | Explanation | Callable[[Any], ArrayLike]",
     *,
     nodes: int,
@@ -205,7 +205,8 @@ def forecast_masking_curve(
         masked.load(batch, part)
         truth, observed = _truth(masked, batch, None if y is None else as_array(y)[len(ids) :][: len(masked.batch)])
         # Before the model is frozen below: `node_importance` may be an explainer, which freezes it by itself.
-        masks = node_masks(_node_importance(node_importance, batch, masked), masked.batch.ids, nodes, seed)
+        names = names_of(masked.batch.ids, len(ids))
+        masks = node_masks(_node_importance(node_importance, batch, masked), names, nodes, seed)
         steps_ahead, measured = _measured_targets(masked, truth.shape, at, horizon)
         with masked.frozen():
             base = masked.baseline_values(baseline)

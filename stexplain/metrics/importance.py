@@ -100,7 +100,9 @@ class ClassImportance:
                 f"the first at index {int(other.argmax())}; expected the label. Explain Predicted(), or the label."
             )
         if self.call is None and explanation.call is not None:
-            self.call = ModelCall(explanation.call.options, shared=explanation.call.shared)
+            self.call = ModelCall(
+                explanation.call.options, shared=explanation.call.shared, stream=explanation.call.stream
+            )
         means = self._sample_means(explanation)
         # Class by class, because `sums[label] += means` would add only one of several samples of a class.
         for index in np.unique(label[counted]):

@@ -17,12 +17,12 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.index_channels import signal_mask
-from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.explainers.model.perturb import with_baseline
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.targets import Class, PerSample, Predicted, Scores, Target
-from stexplain.metrics.arrays import as_array, check_sample_ids, valid_importance
+from stexplain.metrics.arrays import as_array, check_sample_ids, names_of, valid_importance
 from stexplain.metrics.calls import call_of, unlabelled
 from stexplain.metrics.masking import mask_nodes
 from stexplain.metrics.ranking import aggregate, ranking_values, ranks, to_positions
@@ -51,7 +51,7 @@ class MaskedModel(ModelCaller):
     observed: Tensor
     samples_per_pass: int
 
-    def load(self, x: Signals, call: ModelCall, *, at_once: int = _MAX_SAMPLES) -> None:
+    def load(self, x: Signals | Streams, call: ModelCall, *, at_once: int = _MAX_SAMPLES) -> None:
         """Prepares samples.
 
         Args:
@@ -60,6 +60,12 @@ class MaskedModel(ModelCaller):
             at_once: how many masked samples a forward pass takes at most, if `chunk` is not given, and there are not
                 more samples than that.
         """
+        self._only_stream = call.stream
+        if call.stream is not None and (not isinstance(x, Mapping) or call.stream not in x):
+            raise InputError(
+                f"x: got {f'the streams {list(x)}' if isinstance(x, Mapping) else 'one tensor'} and the explanation of "
+                f"the stream {call.stream!r}; expected all the streams that were explained, that one among them."
+            )
         if isinstance(x, Sample | Batch):
             x = self.preprocess(x)
             if not len(x):
@@ -127,7 +133,7 @@ class MaskedModel(ModelCaller):
         # By the batch's mask and not the explanation's: what cannot be masked is not ranked.
         values, _ = valid_importance("the explanation", explanation, observed)
         importance, valid = aggregate(ranking_values(values, ranking), observed, over)
-        explained, random_orders = ranks(importance, valid, self.batch.ids, seed=seed, repeats=repeats)
+        explained, random_orders = ranks(importance, valid, names_of(self.batch.ids), seed=seed, repeats=repeats)
         # to_positions gives read-only views, which from_numpy must not share: hence the copy.
         by_position = [
             torch.from_numpy(to_positions(rank, over, observed.shape).copy()).to(device)
@@ -227,7 +233,7 @@ class MaskedModel(ModelCaller):
 @contextmanager
 def frozen_masked_model(
     model: nn.Module,
-    x: Signals,
+    x: Signals | Streams,
     *,
     explanation: Any = None,
     valid: Any = None,
@@ -239,8 +245,9 @@ def frozen_masked_model(
 
     Args:
         model: any module. If it is wrapped by `torch.compile` or `DataParallel`, the module inside is evaluated.
-        x: a `Sample`, a `Batch` or a tensor in the model's own layout, as an explainer takes them; raw samples of a
-            dataset are preprocessed by the model's training recipe, if it has one.
+        x: a `Sample`, a `Batch`, a tensor in the model's own layout or a dict of streams, as an explainer takes them;
+            raw samples of a dataset are preprocessed by the model's training recipe, if it has one. Of streams the
+            explained one is masked, else all at once.
         explanation: where it is an `Explanation`, the model is called as it was for that, but for what is given here.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
         shared: further arguments of the model's forward by name, the same for all samples, such as

@@ -18,7 +18,7 @@ from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
-from stexplain.metrics.arrays import sample_generator
+from stexplain.metrics.arrays import names_of, sample_generator
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.calls import as_batch
 from stexplain.metrics.masked_model import fix_predicted
@@ -137,7 +137,7 @@ def sensitivity_max(
         for rows, mask in zip(signals, observed, strict=True)
     ]
     # One per sample for all draws: each draw continues where the last one ended.
-    generators = [sample_generator(seed, name) for name in batch.ids]
+    generators = [sample_generator(seed, name) for name in names_of(batch.ids)]
     # Zero for a channel that is an index: each draw is still of as many numbers.
     perturbable = _signal_channels(explainer, batch, arguments)
     scales = [scale * perturbable for scale in scales]

@@ -35,6 +35,7 @@ class ModelCall:
         valid: the padding mask as it was given, ``[B, M, T]``; none: it was not given.
         shared: further arguments of the model's forward, the same for all samples, as they were given.
         per_sample: further arguments with B entries along their first axis, as they were given.
+        stream: the one of several streams that was explained; none: all that there is.
 
     Example:
         >>> call = ModelCall({"inputs": "b t n"}, per_sample={"day": np.array([3, 4])})
@@ -46,6 +47,7 @@ class ModelCall:
     valid: Any = None
     shared: Mapping[str, Any] = field(default_factory=dict)
     per_sample: Mapping[str, Any] = field(default_factory=dict)
+    stream: str | None = None
 
     @classmethod
     def joined(cls, calls: "Sequence[ModelCall | None]") -> "ModelCall | None":
@@ -63,6 +65,7 @@ class ModelCall:
         """Whether the calls differ in nothing but their samples."""
         return (
             self.options == other.options
+            and self.stream == other.stream
             and self.per_sample.keys() == other.per_sample.keys()
             and self.shared.keys() == other.shared.keys()
             # By identity: arguments may be of any type, and equality of tensors is no single truth.

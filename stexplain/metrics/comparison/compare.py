@@ -17,7 +17,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Predicted
-from stexplain.metrics.calls import as_batch, parts_of
+from stexplain.metrics.calls import SINGLE, as_batch, parts_of
 from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, caller_of, preprocessed_by
@@ -53,7 +53,8 @@ def compare(
         metrics: each gives one number per sample: a `SampleMetric`, or a function of the explanation and the batch, for
             which higher is better. By name, or as a list.
         data: a `Batch`, or a tensor in the model's own layout; anything with `batches(size)` such as `Clips` or
-            `WindowedSeries`; or batches or tensors one by one.
+            `WindowedSeries`; or batches or tensors one by one. Of a dict of streams each is compared by itself, named
+            after method and stream.
         target: the target; default: `Predicted()`.
         valid: as an explainer takes it, of all samples in their order.
         shared: as an explainer takes it. Metrics that call the model use what the explanations remember.
@@ -89,10 +90,8 @@ def compare(
     named = _named_explainers(explainers)
     target = Predicted() if target is None else target
     sample_metrics = [_of_target(metric, target) for metric in _sample_metrics(metrics)]
-    scores: dict[str, dict[str, list[NDArray[np.float64]]]] = {
-        metric.name: {method: [] for method in named} for metric in sample_metrics
-    }
-    seconds = dict.fromkeys(named, 0.0)
+    scores: dict[str, dict[str, list[NDArray[np.float64]]]] = {metric.name: {} for metric in sample_metrics}
+    seconds: dict[str, float] = {}
     ids: list[str] = []
     target_text = ""
     callers = [caller for one in named.values() if (caller := caller_of(one)) is not None]
@@ -105,24 +104,30 @@ def compare(
         for given, call in parts_of(_reader(callers, data), _batches(data, batch), whole):
             samples = _samples(callers, given, call)
             arguments = {name: value for name in ("shared", "per_sample") if (value := getattr(call, name))}
+            if isinstance(samples, Mapping) and call.valid is not None:
+                # A batch has its own.
+                arguments["valid"] = call.valid
+            found: dict[str, Explanation] = {}
             for method, explainer in named.items():
                 bar.update(task, description=f"Comparing: {method}")
                 # Raw samples are scored after the model's preprocessing, which their ground truth follows too.
-                preprocessed = preprocessed_by(explainer, samples)
+                preprocessed: Any = samples if isinstance(samples, Mapping) else preprocessed_by(explainer, samples)
                 # Preprocessing belongs to the data, not to the method, and is not timed.
                 started = time.perf_counter()
-                e = explainer(preprocessed, target=target, **_taken(explainer, arguments))
-                seconds[method] += time.perf_counter() - started
-                # Baseline explainers may have no target; the first text that there is serves all methods.
-                target_text = target_text or e.target
-                if e.call is None:
-                    # A baseline explainer calls no model: metrics call it as for the others.
-                    e = replace(e, call=_common_call(callers, call))
-                # Scored at once, so that no more than one map is kept in memory.
-                for metric in sample_metrics:
-                    scores[metric.name][method].append(metric(explainer, e, preprocessed))
+                e: Any = explainer(preprocessed, target=target, **_taken(explainer, arguments))
+                spent = time.perf_counter() - started
+                # Of streams each is scored by itself; they were explained together.
+                found = {f"{method}, {name}": one for name, one in e.items()} if isinstance(e, Mapping) else {method: e}
+                for label, one in found.items():
+                    seconds[label] = seconds.get(label, 0.0) + spent
+                    # Baseline explainers may have no target; the first text that there is serves all methods.
+                    target_text = target_text or one.target
+                    one = _called(one, callers, call)
+                    # Scored at once, so that no more than one map is kept in memory.
+                    for metric in sample_metrics:
+                        scores[metric.name].setdefault(label, []).append(metric(explainer, one, preprocessed))
                 bar.advance(task)
-            ids += samples.ids
+            ids += samples.ids if isinstance(samples, Batch) else next(iter(found.values())).ids
     if not ids:
         raise InputError("data: got no samples; expected at least one to compare methods on.")
     return Comparison(
@@ -202,13 +207,15 @@ def _of_target(metric: SampleMetric, target: Any) -> SampleMetric:
 
 def _batches(data: Any, size: int) -> Any:
     """The batches of the data. Given samples are not split, because a target may list one class per sample."""
-    if isinstance(data, Tensor | np.ndarray | Sample | Batch) or not hasattr(data, "batches"):
+    if isinstance(data, SINGLE) or not hasattr(data, "batches"):
         return data
     return data.batches(size)
 
 
-def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Batch:
-    """The samples as a batch, which every explainer takes in its own layout."""
+def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Any:
+    """The samples as a batch, which every explainer takes in its own layout; a dict of streams as it is."""
+    if isinstance(given, Mapping):
+        return given
     if isinstance(given, Batch):
         return given if call.valid is None else replace(given, valid=torch.as_tensor(call.valid))
     if isinstance(given, Sample):
@@ -232,7 +239,7 @@ def _reader(callers: Sequence[ModelCaller], data: Any) -> ModelCaller | None:
     """
     # A baseline explainer may be made without model and layout, and takes what the others do.
     of_models = [caller for caller in callers if caller.model is not None] or list(callers)
-    layouts = list(dict.fromkeys(caller.inputs.pattern for caller in of_models))
+    layouts = list(dict.fromkeys(str(caller.options["inputs"]) for caller in of_models))
     if len(layouts) > 1 and isinstance(data, Tensor | np.ndarray):
         raise InputError(
             f"data: got a tensor for explainers whose inputs are laid out as {' and '.join(map(repr, layouts))}; "
@@ -241,12 +248,20 @@ def _reader(callers: Sequence[ModelCaller], data: Any) -> ModelCaller | None:
     return of_models[0] if of_models else None
 
 
-def _common_call(callers: Sequence[ModelCaller], call: ModelCall) -> ModelCall | None:
-    """How the explainers call their model, for an explanation that remembers nothing; none where they do not agree."""
+def _called(e: Explanation, callers: Sequence[ModelCaller], call: ModelCall) -> Explanation:
+    """The explanation of a baseline explainer, with the call of the others' model; any other as it is.
+
+    A baseline explainer calls no model: metrics call it as for the others, where these agree.
+    """
     options = [caller.options for caller in callers if caller.model is not None]
-    if not options or any(other != options[0] for other in options):
-        return None
-    return replace(call, options=options[0], valid=None)
+    known = e.call is not None and e.call.options
+    if known or not options or any(other != options[0] for other in options):
+        return e
+    stream = None if e.call is None else e.call.stream
+    # A batch has its own mask.
+    return replace(
+        e, call=replace(call, options=options[0], valid=None if stream is None else call.valid, stream=stream)
+    )
 
 
 def _taken(explainer: ExplainerLike, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,7 +275,7 @@ def _taken(explainer: ExplainerLike, arguments: Mapping[str, Any]) -> dict[str, 
 
 def _steps(data: Any, size: int, methods: int) -> int | None:
     """The number of steps of the progress bar; none if the number of batches is unknown."""
-    if isinstance(data, Tensor | np.ndarray | Sample | Batch):
+    if isinstance(data, SINGLE):
         return methods
     if not hasattr(data, "__len__"):
         return None

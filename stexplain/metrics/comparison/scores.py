@@ -108,9 +108,15 @@ class AbsoluteAttribution:
         """See `preprocessed_by`."""
         return preprocessed_by(self.explainer, batch)
 
-    def __call__(self, x: Any, *, target: Any, **options: Any) -> Explanation:
-        """The explanation with absolute values."""
-        e: Explanation = self.explainer(x, target=target, **options)
+    def __call__(self, x: Any, *, target: Any, **options: Any) -> Any:
+        """The explanation with absolute values; of streams, one for each."""
+        found = self.explainer(x, target=target, **options)
+        return (
+            {name: self._absolute(e) for name, e in found.items()} if isinstance(found, dict) else self._absolute(found)
+        )
+
+    @staticmethod
+    def _absolute(e: Explanation) -> Explanation:
         # At the layer too, so that the map of positions and the map of frames agree.
         layer_values = None if e.layer_values is None else np.abs(e.layer_values)
         return replace(e, values=np.abs(e.values), layer_values=layer_values, method=f"{e.method}, absolute")
