@@ -16,8 +16,8 @@ def atoms_of(axes: TensorAxes, plan: Plan) -> Axes:
     result: list[list[Atom]] = [[] for _ in axes.shape]
     has_nodes = any(factor.letter == "n" for factor in axes.factors)
     for factor in axes.factors:
-        if factor.letter == "t" and not axes.timing.known and _alike(factor, plan):
-            # All positions see the same frames: at one frame alone, channels do so too.
+        if factor.letter == "t" and axes.timing.kind != "global" and _alike(factor, plan):
+            # All positions see the same frames, as the channels of a call at one frame do: it is not time.
             result[factor.dimension].append(Atom("", factor.size))
         elif not factor.letter and not has_nodes:
             result[factor.dimension] += _stacked(factor, plan)
@@ -27,10 +27,11 @@ def atoms_of(axes: TensorAxes, plan: Plan) -> Axes:
 
 
 def _alike(factor: Factor, plan: Plan) -> bool:
-    """Whether every index of an axis changes with the same frames."""
+    """Whether every index of an axis changes with the same frames, apart from those that change with none."""
     if factor.response is None:
         return True
     seen = factor.response[plan.frame_tests] > 0
+    seen = seen[:, seen.any(0)]
     return bool((seen == seen[:, :1]).all())
 
 

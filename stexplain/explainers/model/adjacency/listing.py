@@ -20,8 +20,7 @@ from stexplain.explainers.model.adjacency.own import OWN
 from stexplain.explainers.model.adjacency.roles import Index, MessageRoles, ProductRoles
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput
-from stexplain.explainers.model.probe.plan import first_plan
-from stexplain.explainers.model.probe.time import timing_of
+from stexplain.explainers.model.probe.plan import FEW_FRAMES, first_plan, plan_of, single_frames
 
 
 @dataclass
@@ -113,10 +112,34 @@ def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
         plan = first_plan({axis: first.sizes[axis] for axis in "mtnc"}).one_after_another(1)
         calls, more = measured_calls(caller, first, plan)
         inferences += more
+    calls, more = _with_global_frames(caller, model_input, calls)
+    inferences += more
     mixings = _distinct(_by_site(calls, model_input.sizes["t"]))
     known = [call.roles for mixing in mixings for call in mixing.calls.values() if call.roles is not None]
     one_by_one = not all(_has_samples(roles) for roles in known)
     return Listing(mixings, one_by_one, bool(calls) and calls[0].plan.one_by_one and not one_by_one, inferences)
+
+
+def _with_global_frames(
+    caller: ModelCaller, model_input: ModelInput, calls: list[Measured]
+) -> tuple[list[Measured], int]:
+    """The calls with an axis of frames also where each position sees all of a long clip, and its own frame most."""
+    frames = model_input.sizes["t"]
+    if frames <= FEW_FRAMES or all(call.has_frames or not call.mixes for call in calls):
+        return calls, 0
+    plan = calls[0].plan
+    one_by_one = plan.one_by_one
+    # Frames of long clips were changed many at a time: now some are changed alone.
+    changes = [*(plan.changes[copy] for copy in plan.node_tests), *single_frames(frames)]
+    further = plan_of(changes, plan.sizes)
+    if one_by_one:
+        further = further.one_after_another(plan.samples)
+    samples = model_input.rows(slice(0, 1), caller.inputs) if one_by_one and plan.samples == 1 else model_input
+    again, inferences = measured_calls(caller, samples, further)
+    found = {call.event.key: call for call in again if call.has_frames and call.roles is not None}
+    return [
+        found.get(call.event.key, call) if call.mixes and not call.has_frames else call for call in calls
+    ], inferences
 
 
 def _has_samples(roles: ProductRoles | MessageRoles) -> bool:
@@ -128,12 +151,14 @@ def _has_samples(roles: ProductRoles | MessageRoles) -> bool:
 def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
     mixings = []
     # One line may mix by several tensors in turn, such as supports in a list: each is an entry of its own.
-    by_name: dict[tuple[Site, str], list[Measured]] = {}
+    by_name: dict[tuple[Site, str, bytes | None], list[Measured]] = {}
     for call in calls:
         # Sums that did not go on but scaled their own edges are no messages: known at the end of the pass only.
         if not (isinstance(call.event.form, Scatter) and call.event.form.normaliser):
-            by_name.setdefault((call.event.site, _named(call)[0]), []).append(call)
-    for (site, _), own in by_name.items():
+            # Layers that are called in a loop of one line are told apart by the frames that their positions stand for.
+            place = (call.event.site, _named(call)[0], None if call.frames is None else call.frames.tobytes())
+            by_name.setdefault(place, []).append(call)
+    for (site, *_), own in by_name.items():
         if not any(call.mixes for call in own):
             continue
         # What is the same at all calls is told by the first that mixes nodes.
@@ -152,20 +177,39 @@ def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
 
 
 def _frames_of_calls(mixing: Mixing, calls: Sequence[Measured], frames: int) -> None:
-    """Where calls have no axis of frames but are one per frame: each call's own."""
-    if len(calls) < 2 or any(call.roles is None or call.has_frames for call in calls if call.mixes):
+    """Where calls have no axis of frames but are one per frame, or several: each call's own."""
+    unknown = all(call.roles is not None and call.frames is None for call in calls if call.mixes)
+    if not unknown or frames < 2 or len(calls) % frames:
         return
+    turns = len(calls) // frames
+    for turn in range(turns):
+        # The state of a recurrent model depends on nothing yet at the first frame.
+        seeing = [call for call in calls[turn::turns] if call.changed.any()]
+        last = _last_frames(seeing, frames) if len(seeing) > 1 else None
+        for call, frame in zip(seeing, [] if last is None else last, strict=last is not None):
+            if call.roles is not None:
+                # Channels of the input and of a state, side by side, see other frames and may look like time.
+                own = mixing.calls[call.event.key]
+                own.roles, own.frames = call.roles.without_frames(), np.asarray([float(frame)])
+
+
+def _last_frames(calls: Sequence[Measured], frames: int) -> list[int] | None:
+    """The last frame that each call sees, where it moves on by one from call to call; none where it does not."""
     plan = calls[0].plan
-    tests = plan.frame_tests
-    seen = np.stack([call.changed for call in calls], 1)
-    if frames < 2 or not tests:
-        return
-    timing = timing_of([plan.changes[copy] for copy in tests], seen[tests], frames)
-    if timing.kind in ("one frame", "aligned", "causal") and timing.stride is not None and timing.offset is not None:
-        for place, call in enumerate(calls):
-            own = mixing.calls[call.event.key]
-            if own.roles is not None:
-                own.frames = np.asarray([timing.offset + timing.stride * place])
+    changes = [(plan.changes[copy].frames or (0, frames - 1), copy) for copy in plan.frame_tests]
+    low, high = 0, frames
+    for place, call in enumerate(calls):
+        # A call that changes sees one of these frames: its last is not before the first of them.
+        seen = max((first for (first, _), copy in changes if call.changed[copy]), default=-1)
+        # And it lies before what is changed alone, or up to the end, without a difference.
+        after = [
+            first
+            for (first, end), copy in changes
+            if not call.changed[copy] and first > seen and end in (first, frames - 1)
+        ]
+        bound = min(after, default=frames) - 1
+        low, high = (seen, bound) if place == 0 else (max(low, seen - place), min(high, bound - place))
+    return [low + place for place in range(len(calls))] if low == high else None
 
 
 def _differ(calls: Sequence[Measured]) -> bool:

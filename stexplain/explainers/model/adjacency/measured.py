@@ -172,7 +172,7 @@ def _measured(key: Key, snapshot: Snapshot, observed: Observed[dict[Key, Snapsho
         axes = [None if each is None or not each.factors else atoms_of(each, plan) for each in signals]
         linear = event.site.operation in ("linear", "conv1d", "conv2d", "conv3d")
         roles = product_roles(form, axes, atoms_of(out, plan), plan.sizes["n"], by_size=not linear)
-        timings = [out.timing, *(each.timing for each in signals if each is not None)]
+        seen = [out, *(each for each in signals if each is not None)]
     else:
         sent = axes_of("sent")
         axis, at = (form.axis, 0 if form.gather is None else form.gather.axis) if isinstance(form, Scatter) else (0, 0)
@@ -180,7 +180,7 @@ def _measured(key: Key, snapshot: Snapshot, observed: Observed[dict[Key, Snapsho
         roles = own or message_roles(axis, source, atoms_of(out, plan), plan.sizes["n"])
         if form.why and roles:
             roles = form.why
-        timings = [out.timing, *([] if sent is None else [sent.timing])]
+        seen = [out, *([] if sent is None else [sent])]
     if isinstance(roles, str):
         result.why = roles
         return result
@@ -190,7 +190,8 @@ def _measured(key: Key, snapshot: Snapshot, observed: Observed[dict[Key, Snapsho
         result.varies = not torch.equal(*weights)
     positions = _positions(roles)
     result.has_frames = positions is not None
-    timing = next((each for each in timings if each.known), None)
+    # Of one that has an axis of frames: channels may seem to lie in time, too.
+    timing = next((each.timing for each in seen if each.timing.known and _has_frames(each, plan)), None)
     if positions is not None and timing is not None and timing.stride is not None and timing.offset is not None:
         result.frames = timing.offset + timing.stride * np.arange(positions, dtype=np.float64)
     return result
@@ -200,6 +201,10 @@ def _positions(roles: ProductRoles | MessageRoles) -> int | None:
     if isinstance(roles, ProductRoles):
         return None if roles.frame is None else roles.sizes_of([roles.frame])[0]
     return next((atom.size for atom in (*roles.rest, *roles.target) if atom.letter == "t"), None)
+
+
+def _has_frames(axes: TensorAxes, plan: Plan) -> bool:
+    return any(atom.letter == "t" for atoms in atoms_of(axes, plan) for atom in atoms)
 
 
 def _changed(before: Tensor, after: Tensor, axes: TensorAxes, plan: Plan) -> NDArray[np.bool_]:

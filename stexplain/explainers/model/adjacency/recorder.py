@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import permutations
 from types import FunctionType
 from typing import Any
 
@@ -107,12 +108,14 @@ class Recorder:
 
     def _may_mix(self, product: Contraction) -> bool:
         """Whether sizes allow that an operand swaps an axis of nodes for another one."""
+        sizes: dict[int, int] = {}
         for own, operand in zip(product.labels, product.operands, strict=True):
-            sizes = dict(zip(own, operand.shape, strict=True))
-            summed = [size for label, size in sizes.items() if label not in product.out]
-            others = {label for labels in product.labels if labels is not own for label in labels}
-            added = [size for label, size in sizes.items() if label in product.out and label not in others]
-            if all(any(size % self._nodes == 0 for size in each) for each in (summed, added)):
+            sizes |= dict(zip(own, operand.shape, strict=True))
+        fitting = {label for label, size in sizes.items() if size % self._nodes == 0}
+        for signals, adjacency in permutations(product.labels, 2):
+            summed = fitting.intersection(signals, adjacency).difference(product.out)
+            added = fitting.intersection(adjacency, product.out).difference(signals)
+            if summed and added:
                 return True
         return False
 
@@ -177,12 +180,13 @@ def _line() -> str:
 def _further(module: nn.Module, args: Any, kwargs: Any, signals: str | None) -> dict[str, Any]:
     """The arguments of a call by their names, without the signals."""
     try:
-        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+        bound = inspect.signature(module.forward).bind(*args, **kwargs)
     except TypeError:
         return dict(kwargs)
-    first = next(iter(bound), None)
-    named = {**bound, **bound.get("kwargs", {})}
-    return {name: value for name, value in named.items() if name != (signals or first)}
+    # What **kwargs takes is known by its own name.
+    unnamed = {name for name, each in bound.signature.parameters.items() if each.kind is each.VAR_KEYWORD}
+    unnamed.add(signals or next(iter(bound.arguments), ""))
+    return {name: value for name, value in {**bound.arguments, **kwargs}.items() if name not in unnamed}
 
 
 def _entered(function: Any) -> Any:

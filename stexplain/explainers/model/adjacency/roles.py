@@ -65,6 +65,10 @@ class ProductRoles:
         """What an atom follows."""
         return self.atoms[index[0]][index[1]].letter
 
+    def without_frames(self) -> "ProductRoles":
+        """The same without an axis of frames."""
+        return replace(self, frame=None)
+
     def with_samples(self, samples: int) -> "ProductRoles":
         """The same for another number of samples."""
         return replace(self, atoms={label: _resized(atoms, samples) for label, atoms in self.atoms.items()})
@@ -83,6 +87,14 @@ class MessageRoles:
     source: tuple[Atom, ...]
     target: tuple[Atom, ...]
     rest: tuple[Atom, ...]
+
+    def without_frames(self) -> "MessageRoles":
+        """The same without an axis of frames."""
+        rest, target = (
+            tuple(atom if atom.letter != "t" else Atom("", atom.size) for atom in atoms)
+            for atoms in (self.rest, self.target)
+        )
+        return MessageRoles(self.source, target, rest)
 
     def with_samples(self, samples: int) -> "MessageRoles":
         """The same for another number of samples."""
@@ -160,8 +172,9 @@ def product_roles(
                 (source, source_atoms), (target, target_atoms) = ends[0], ends[1]
                 sender, receiver = {**at_signals, source: source_atoms}, {**at_out, target: target_atoms}
                 found.append((adjacency, signals, sender, receiver, source, target))
-    if len(found) != 1:
+    if len({(signals, source, target) for _, signals, _, _, source, target in found}) != 1:
         return "two operands could be the adjacency" if found else unclear
+    # Several may hold weights of the same edges, as polynomials and attention do: their product is the adjacency.
     adjacency, signals, at_signals, at_out, summed_label, added_label = found[0]
     atoms: dict[int, tuple[Atom, ...]] = {}
     for labels, operand in zip(form.labels, form.operands, strict=True):
@@ -179,23 +192,20 @@ def product_roles(
     # Where frames are summed over too, a message is sent at the frame of its source.
     frames = [index for index in frames if index[0] in at_signals] or frames
     samples = [index for index in indices if result.letter(index) == "b"]
-    return ProductRoles(
-        adjacency,
-        signals,
-        atoms,
-        sends,
-        receives,
-        _relations(form, result, (summed_label, added_label)),
-        samples[0] if samples else None,
-        frames[0] if frames else None,
-    )
+    result = replace(result, sample=samples[0] if samples else None, frame=frames[0] if frames else None)
+    return replace(result, relations=_relations(form, result, (summed_label, added_label)))
 
 
 def _relations(form: Contraction, roles: ProductRoles, ends: tuple[int, int]) -> tuple[Index, ...]:
     """The atoms of the adjacency that number relations: neither nodes, samples, frames nor channels."""
     own, signals = form.labels[roles.adjacency], form.labels[roles.signals]
-    others = roles.axes_of([label for label in signals if label not in own])
-    spare = any(not roles.letter(index) and roles.sizes_of([index]) != [1] for index in others)
+    others = [
+        index
+        for index in roles.axes_of([label for label in signals if label not in own])
+        if not roles.letter(index) and roles.sizes_of([index]) != [1]
+    ]
+    # Where no axis was found to follow the frames, one of these may be theirs.
+    spare = len(others) > (roles.frame is None)
     result = []
     for index in roles.axes_of(own):
         label = index[0]

@@ -1,5 +1,9 @@
 """Small models that mix nodes, each in another way; the last layer weighs nodes and frames unlike each other."""
 
+import warnings
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,6 +16,14 @@ def road(seed: int = 0, nodes: int = NODES) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     weight = torch.rand(nodes, nodes, generator=generator) + 0.2
     return weight * (torch.rand(nodes, nodes, generator=generator) > 0.5) + 0.5 * torch.eye(nodes)
+
+
+def pyg() -> Any:
+    """The layers of PyTorch Geometric; the test is skipped where it is not installed."""
+    with warnings.catch_warnings():
+        # It scripts some of its own classes when it is imported, which torch advises against.
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("torch_geometric.nn")
 
 
 class Mixes(nn.Module):
@@ -175,3 +187,64 @@ class FrameByFrame(Mixes):
 
     def mix(self, x: Tensor) -> Tensor:
         return torch.stack([self.road.T @ x[:, frame] for frame in range(FRAMES)], 1)
+
+
+class Remembers(Mixes):
+    """A recurrent model: h[t] = h[t - 1] B / 2 + x[t] A, of which only the last state counts; both in one call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("road", road())
+
+    def mix(self, x: Tensor) -> Tensor:
+        hidden = torch.zeros_like(x[:, 0])
+        for frame in range(FRAMES):
+            mixed = self.road.T @ torch.cat([x[:, frame], hidden], -1)
+            hidden = mixed[..., :3] + mixed[..., 3:] / 2
+        return hidden[:, None] * (torch.arange(FRAMES) == 0).to(x)[:, None, None]
+
+
+class MessagePassing(Mixes):
+    """A layer of PyTorch Geometric, whose degrees and self loops are its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = pyg().GCNConv(3, 3, bias=False)
+
+    def mix(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
+        return self.layer(x, edge_index, edge_weight)
+
+
+class GraphAttention(Mixes):
+    """Attention over incoming edges by PyTorch Geometric, of all samples and frames as one large graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = pyg().GATConv(3, 3, add_self_loops=False, bias=False)
+
+    def mix(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        copies = x.shape[0] * x.shape[1]
+        whole = torch.cat([edge_index + NODES * copy for copy in range(copies)], 1)
+        return self.layer(x.reshape(-1, x.shape[-1]), whole).view_as(x)
+
+
+class ByDGL(Mixes):
+    """Messages by DGL, nodes first."""
+
+    def __init__(self, reduce: str = "sum") -> None:
+        super().__init__()
+        from stexplain.backend.dgl import import_dgl
+
+        self.dgl, self.reduce = import_dgl(), reduce
+        source, target = road().nonzero().T
+        self.graph = self.dgl.graph((source, target), num_nodes=NODES)
+        self.register_buffer("along", road()[source, target])
+
+    def mix(self, x: Tensor) -> Tensor:
+        function = self.dgl.function
+        with self.graph.local_scope():
+            self.graph.ndata["h"] = x.permute(2, 0, 1, 3)
+            self.graph.edata["w"] = self.along[:, None, None, None].to(x)
+            self.graph.update_all(function.u_mul_e("h", "w", "m"), getattr(function, self.reduce)("m", "h"))
+            return self.graph.ndata["h"].permute(1, 2, 0, 3)

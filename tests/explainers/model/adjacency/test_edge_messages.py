@@ -1,10 +1,12 @@
 """Importance of single messages, against closed forms of models that are linear in them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional as F
 
+from stexplain.errors import InputError
 from stexplain.explainers.methods.edge_importance import EdgeImportance
 from stexplain.explainers.model.adjacency.table import adjacencies
 from tests.explainers.model.adjacency import mixing_models
@@ -100,3 +102,72 @@ def test_one_message_less_by_finite_difference():
         step = 1e-6
         fall = (model(x, less=-step * less) - model(x, less=step * less))[sample] / (2 * step)
         assert result[sample, frame, source, target] == pytest.approx(fall.item(), rel=1e-5)
+
+
+def test_calls_of_a_recurrent_model_are_frames():
+    """What is sent at frame t goes on by half of the road at each step: with R the road, R (R / 2)^(T - 1 - t)."""
+    model, x = made("Remembers")
+    sent, hidden = model.before(x).detach(), torch.zeros(3, NODES, 3).double()
+    expected = torch.zeros(3, FRAMES, NODES, NODES).double()
+    matrix = road().double()
+    for frame in range(FRAMES):
+        both = sent[:, frame] + hidden / 2
+        onwards = torch.linalg.matrix_power(matrix / 2, FRAMES - 1 - frame)
+        # The gradient at node v of this frame: what goes from v to all w at the last.
+        expected[:, frame] = torch.einsum("uv,buc,vw,wc->buv", matrix, both, onwards, model.weight[0])
+        hidden = torch.einsum("uv,buc->bvc", matrix, both)
+    np.testing.assert_allclose(explained(model, x)[:, :, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_of_pytorch_geometric():
+    model, x = made("MessagePassing")
+    source, target = road().fill_diagonal_(0).nonzero().T
+    weight = road()[source, target].double()
+    arguments = {"edge_index": torch.stack([source, target]), "edge_weight": weight}
+    # Kipf & Welling: D^-1/2 (A + I) D^-1/2 over incoming edges.
+    adjacency = torch.eye(NODES).double()
+    adjacency[source, target] = weight
+    scale = adjacency.sum(0).rsqrt()
+    adjacency = scale[:, None] * adjacency * scale
+    frame = EdgeImportance(model, inputs="b t n c")(x, target=lambda scores: scores, shared=arguments).to_frame()
+    through = model.layer.lin.weight.detach()
+    expected = messages(model, x, adjacency, model.weight @ through)
+    np.testing.assert_allclose(_dense(frame, x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_attention_over_edges_has_one_entry_whose_softmax_is_no_message():
+    model, x = made("GraphAttention")
+    source, target = road().nonzero().T
+    table = adjacencies(model, x, inputs="b t n c", shared={"edge_index": torch.stack([source, target])})
+    assert table["edges"].tolist() == [len(source)]
+    explain = EdgeImportance(model, inputs="b t n c")
+    frame = explain(x, target=lambda scores: scores, shared={"edge_index": torch.stack([source, target])}).to_frame()
+    sent = model.layer.lin(model.before(x)).detach()
+    own, other = ((sent * weight[0, 0].detach()).sum(-1) for weight in (model.layer.att_src, model.layer.att_dst))
+    scores = F.leaky_relu(own[..., :, None] + other[..., None, :], 0.2).masked_fill(road() == 0, -torch.inf)
+    expected = torch.einsum("btuv,btuc,tvc->btuv", scores.softmax(2), sent, model.weight)
+    np.testing.assert_allclose(_dense(frame, x), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+def test_messages_of_dgl(reduce):
+    torch.manual_seed(0)
+    model, x = mixing_models.ByDGL(reduce).double().eval(), torch.randn(3, FRAMES, NODES, 2).double()
+    adjacency = road() / ((road() > 0).sum(0) if reduce == "mean" else 1)
+    np.testing.assert_allclose(explained(model, x)[:, :, 0], messages(model, x, adjacency), rtol=1e-5, atol=1e-6)
+
+
+def test_the_largest_message_is_no_sum_and_said_so():
+    torch.manual_seed(0)
+    model, x = mixing_models.ByDGL("max").double().eval(), torch.randn(3, FRAMES, NODES, 2).double()
+    assert adjacencies(model, x, inputs="b t n c")["why"].tolist() == ["the max of messages is no sum of them"]
+    with pytest.raises(InputError, match="max of messages"):
+        EdgeImportance(model, inputs="b t n c")(x, target=lambda scores: scores)
+
+
+def _dense(frame: pd.DataFrame, x: torch.Tensor) -> np.ndarray:
+    """Importance ``[B, T, source, target]``, summed over relations."""
+    result = np.zeros((*x.shape[:2], NODES, NODES))
+    places = tuple(frame[name].astype(int) for name in ("sample", "frame", "source", "target"))
+    np.add.at(result, places, frame["importance"])
+    return result
