@@ -337,3 +337,35 @@ def test_what_belongs_to_each_sample_follows_its_batch():
         for data in (x, list(x.split(2)))
     ]
     assert assert_alike(scores[0], scores[1]) > 0
+
+
+def test_the_explanations_of_a_sweep_remember_too():
+    form = FORMS["signals second"]
+    model, x, options = form.made(), form.x(), {"layers": ["hidden"], "layout": "b t n c", **form.options}
+    sweep = stx.layer_sweep(model, x, target=stx.Class(1), **options, **form.arguments)
+    found = stx.metrics.deletion_curve(model, x, sweep["hidden"], target=stx.Class(1))
+    values = sweep["hidden"].values
+    given = stx.metrics.deletion_curve(model, x, values, target=stx.Class(1), **form.options, **form.arguments)
+    np.testing.assert_array_equal(found.score, given.score)
+
+
+class Unmasked(Plain):
+    """Takes a mask, but must be given none where none was given."""
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Any:  # b t n c
+        assert valid is None, "a mask that no one gave"
+        return self.logits(x)
+
+
+def test_padding_that_is_noticed_changes_no_score(function):
+    x = signals(SAMPLES, FRAMES, NODES, 2).double()
+    x[1:, 3:] = 0
+    run(function, Unmasked().eval(), x, {"inputs": "b t n c"}, {})
+
+
+def test_all_frames_may_be_said_to_be_valid(function):
+    if "valid" not in inspect.signature(function).parameters:
+        pytest.skip("its metric takes what the explanation remembers")
+    x = signals(SAMPLES, FRAMES, NODES, 2).double()
+    x[1:, 3:] = 0
+    run(function, Unmasked().eval(), x, {"inputs": "b t n c"}, {"valid": True})

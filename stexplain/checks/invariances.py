@@ -100,6 +100,7 @@ def padding_invariance(subject: Subject) -> Check:
         batch,
         x=F.pad(batch.x, (0, 0, 0, 0, 0, _PADDING, 0, more)),
         valid=F.pad(batch.valid, (0, _PADDING, 0, more)),
+        unmasked=False,
         observed=None if batch.observed is None else F.pad(batch.observed, (0, 0, 0, _PADDING, 0, more)),
     )
     if subject.explainer.model is not None:

@@ -92,6 +92,8 @@ class Batch:
         observed: the missing-value mask, ``[B, M, T, N]``, bool, or none; see the module.
         sampling: how the samples were drawn, where they are of a dataset.
         channels: the names of the C channels, where known.
+        unmasked: whether no one gave `valid`, which then says what was noticed in a plain tensor: a model that takes a
+            mask is given none.
     """
 
     x: torch.Tensor
@@ -102,6 +104,7 @@ class Batch:
     observed: torch.Tensor | None = None
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
     channels: tuple[str, ...] = ()
+    unmasked: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, *samples: Sample) -> "Batch":

@@ -211,9 +211,20 @@ class Explainer(ModelCaller, ABC):
                 maps_by_target = self._maps_of_targets(chunk, score_fns)
                 for target, maps, parts in zip(targets, maps_by_target, by_target, strict=True):
                     parts.append(self._explanation(chunk, maps, target))
-        call = ModelCall(self.options, valid, dict(shared or {}), dict(per_sample or {}))
         # The call is of all samples: it is entered here, not chunk by chunk.
-        return [self._finished(replace(joined(parts), call=call)) for parts in by_target]
+        found = [self._remembering(joined(parts), valid, shared, per_sample) for parts in by_target]
+        return [self._finished(each) for each in found]
+
+    def _remembering(
+        self,
+        explanation: Explanation,
+        valid: Any,
+        shared: Mapping[str, Any] | None,
+        per_sample: Mapping[str, Any] | None,
+    ) -> Explanation:
+        """The explanation of all samples of a call, with how the model was called."""
+        call = ModelCall(self.options, valid, dict(shared or {}), dict(per_sample or {}))
+        return replace(explanation, call=call)
 
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""

@@ -79,6 +79,8 @@ def unlabelled(model_input: ModelInput, x: Tensor) -> Batch:
         model_input.ids,
         observed=model_input.observed,
         channels=model_input.channel_names,
+        # Where no mask was given the model gets none, so that its scores are those of the tensor.
+        unmasked=model_input.noticed or model_input.valid is None,
     )
 
 
@@ -109,7 +111,8 @@ def as_batch(
         )
     if isinstance(x, Sample | Batch):
         batch = caller.preprocess(x)
-        return batch if valid is None else replace(batch, valid=torch.as_tensor(valid))
+        # True: nothing is padding, which a batch says by itself.
+        return batch if valid is None or valid is True else replace(batch, valid=torch.as_tensor(valid))
     # A baseline explainer calls no model, which could take arguments.
     arguments = () if caller.model is None else (shared, per_sample)
     prepared = caller._prepare(x, valid, *arguments)

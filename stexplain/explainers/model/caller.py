@@ -171,8 +171,11 @@ class ModelCaller:
         notice, valid = valid is None and not isinstance(x, Sample | Batch), None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
         observed = None
+        noticed_before = False
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
+            # A mask that is given goes to the model, whatever was noticed.
+            noticed_before = valid is None and batch.unmasked
             valid = batch.valid if valid is None else valid
             # Names of other channels than these, as of a batch whose x was replaced, name nothing.
             if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
@@ -206,7 +209,7 @@ class ModelCaller:
             check = check_names if self._streams is None else self._streams.check_names
             check(self.model, self.argument, [*common, *own])
         model_input = ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
-        return self._without_padding(model_input) if notice else model_input
+        return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 
     def _without_padding(self, model_input: ModelInput) -> ModelInput:
         """The samples with a padding mask where padding is noticed; it is said, and changes no score."""

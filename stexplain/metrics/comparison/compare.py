@@ -217,7 +217,9 @@ def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Any
     if isinstance(given, Mapping):
         return given
     if isinstance(given, Batch):
-        return given if call.valid is None else replace(given, valid=torch.as_tensor(call.valid))
+        # True: nothing is padding, which a batch says by itself.
+        known = call.valid is None or call.valid is True
+        return given if known else replace(given, valid=torch.as_tensor(call.valid))
     if isinstance(given, Sample):
         return _samples(callers, Batch.of(given), call)
     if not isinstance(given, Tensor | np.ndarray):

@@ -151,7 +151,8 @@ def layer_sweep(
             for each, ((layer_values, scores),), parts in zip(explainers, layer_maps, by_layer, strict=True):
                 maps = each._on_frames(chunk, layer_values, scores)
                 parts.append(each._explanation(chunk, maps, one_target))
-    return LayerSweep({each.layer_name: joined(parts) for each, parts in zip(explainers, by_layer, strict=True)})
+    by_name = {each.layer_name: joined(parts) for each, parts in zip(explainers, by_layer, strict=True)}
+    return LayerSweep({name: first._remembering(e, valid, shared, per_sample) for name, e in by_name.items()})
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
