@@ -13,13 +13,14 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from stexplain.errors import InputError
+from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.inspection import device_and_dtype
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, tensor_axes
 from stexplain.explainers.model.probe.plan import Plan, changed_signals, first_plan
+from stexplain.explainers.model.state import kept_state
 
 T = TypeVar("T")
 Collect = Callable[[nn.Module], AbstractContextManager[T]]
@@ -101,6 +102,8 @@ def observed_twice(
                     return _observed(runner, model_input, collect, tried, exact)
             except Exception as error:  # whatever a foreign model raises
                 errors.append(error)
+    if isinstance(errors[-1], StexplainError):
+        raise errors[-1]
     raise InputError(
         f"the model raised {type(errors[-1]).__name__}: {errors[-1]} for samples laid out as "
         f"{caller.inputs.pattern!r}. Is the layout right, and are all arguments given (`shared`, `per_sample`)?"
@@ -121,6 +124,8 @@ def _observed(
     row = _fullest(model_input)
     sample = batch[row : row + 1]
     reference, changed = changed_signals(sample.double() if exact else sample, plan)
+    if not exact:
+        plan = replace(plan, rounding=1e-4)
     if not plan.one_by_one:
         one = whole.rows(slice(row, row + 1), layout)
 
@@ -178,7 +183,7 @@ def _runner(caller: ModelCaller, exact: bool) -> Iterator[ModelCaller]:
             for name, value in list(vars(module).items()):
                 if not name.startswith("_"):
                     module.__dict__[name] = _doubled(value)
-    with frozen_eval(runner.model), _default_dtype(torch.float64) if exact else nullcontext():
+    with kept_state(runner.model), frozen_eval(runner.model), _default_dtype(torch.float64) if exact else nullcontext():
         yield runner
 
 

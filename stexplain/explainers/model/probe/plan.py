@@ -4,7 +4,7 @@ A layer's output follows an axis where it changes with it: copy by copy, node by
 not changed at all: where they change, samples influence each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,6 +15,8 @@ FEW_FRAMES = 16
 NODE_TESTS = 6
 """So many copies have one node changed: an axis of channels agrees with all of them in one of 6^6 cases by chance."""
 CONTROLS = 2
+MORE = 12
+"""So many copies of each kind are added where the first ones left something open."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,15 @@ class Plan:
             runs on a batch of a certain size, that size: then the copies go through one after the other, each as the
             first sample of the caller's own batch.
         one_by_one: whether that is so.
+        rounding: changes by less than this share of the largest may be of rounding, where they cannot be told by
+            exact inequality.
     """
 
     changes: tuple[Change, ...]
     sizes: dict[str, int]
     samples: int
     one_by_one: bool = False
+    rounding: float = 1e-9
 
     @property
     def controls(self) -> list[int]:
@@ -72,7 +77,21 @@ class Plan:
     @property
     def frame_tests(self) -> list[int]:
         """The copies in which some of the frames are changed."""
-        return [copy for copy, change in enumerate(self.changes) if change.frames is not None]
+        return [copy for copy, change in enumerate(self.changes) if change.frames is not None and not change.rolled]
+
+    @property
+    def single_frame_tests(self) -> list[int]:
+        """The copies in which one frame is changed."""
+        return [copy for copy in self.frame_tests if len(set(self.changes[copy].frames or ())) == 1]
+
+    @property
+    def rolled_tests(self) -> list[int]:
+        """The copies in which the values of some frames have changed places."""
+        return [copy for copy, change in enumerate(self.changes) if change.rolled]
+
+    def joined(self, other: "Plan") -> "Plan":
+        """The copies of both plans, for a tensor of which both were observed."""
+        return replace(self, changes=self.changes + other.changes)
 
     def one_after_another(self, samples: int) -> "Plan":
         """The same changes for a model that only runs on batches of this size."""
@@ -120,20 +139,43 @@ def frame_intervals(last_frames: Sequence[int], frames: int) -> list[Change]:
     return up_to + [Change(frames=(frame + 1, frames - 1)) for frame in last_frames]
 
 
-def single_frames(frames: int) -> list[Change]:
-    """Copies with one frame changed, for some frames away from the ends."""
-    picks = sorted({round(frames * (2 * part + 1) / (2 * NODE_TESTS)) for part in range(NODE_TESTS)})
-    return [Change(frames=(frame, frame)) for frame in picks if frame < frames]
+def further_plan(sizes: dict[str, int], wanted: Iterable[int], *, all_see_all: bool, nodes: bool) -> Plan:
+    """More copies, for what the first ones left open.
+
+    Args:
+        sizes: of the axes m, t, n, c of a sample.
+        wanted: frames k, such that changes up to k and from k + 1 on tell strides and offsets from each other.
+        all_see_all: whether there are axes all of whose indices see all frames.
+        nodes: whether the nodes are open.
+    """
+    frames = sizes["t"]
+    changes = frame_intervals(sorted(set(wanted))[:MORE], frames)
+    if all_see_all and frames > 2:
+        few = range(1, frames - 2) if frames <= FEW_FRAMES else [max(frame, 1) for frame in _spread(frames)]
+        changes += [
+            replace(change, rolled=True) for change in frame_intervals(few, frames) if change.frames and _long(change)
+        ]
+        if frames > FEW_FRAMES:
+            picks = sorted({round(frames * (2 * part + 1) / (2 * MORE)) for part in range(MORE)})
+            changes += [Change(frames=(frame, frame)) for frame in picks]
+    if nodes:
+        changes += [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"], MORE)]
+    return plan_of(changes, sizes)
 
 
-def _nodes(nodes: int, instances: int) -> list[tuple[int, int]]:
+def _long(change: Change) -> bool:
+    start, stop = change.frames or (0, 0)
+    return stop > start
+
+
+def _nodes(nodes: int, instances: int, tests: int = NODE_TESTS) -> list[tuple[int, int]]:
     """Nodes and instances to change, far apart; of few nodes each several times, not always in the same instance."""
     if nodes == 1 and instances == 1:
         return [(0, 0)] * 2
-    distinct = min(nodes, NODE_TESTS)
+    distinct = min(nodes, tests)
     # The middle of equal parts: skeletons and roads list neighbours next to each other.
     picks = [int((2 * part + 1) * nodes / (2 * distinct)) for part in range(distinct)]
-    return [(picks[test % distinct], (test + test // distinct) % instances) for test in range(NODE_TESTS)]
+    return [(picks[test % distinct], (test + test // distinct) % instances) for test in range(tests)]
 
 
 def _spread(frames: int) -> list[int]:

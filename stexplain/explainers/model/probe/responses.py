@@ -1,8 +1,7 @@
-"""How much each copy of a probe changed a tensor, index by index of each of its axes; and what an axis follows."""
+"""How much each copy of a probe changed a tensor, index by index of each of its axes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,9 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.explainers.model.probe.plan import Plan
-
-FEW_LABELS = 4
-"""Of fewer nodes, an axis of channels may agree with the changes by chance: only exact zeros count."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +20,14 @@ class Factor:
         size: of the axis.
         letter: what it follows; empty where that is not known, yet or at all.
         response: the largest change at each index in each copy, ``[P, size]``; none for the axis of samples.
+        strength: the mean square of the changes, likewise.
     """
 
     dimension: int
     size: int
     letter: str = ""
     response: NDArray[np.float64] | None = None
+    strength: NDArray[np.float64] | None = None
 
     def views(self, size: int) -> "Iterator[tuple[int, int]]":
         """The ways in which an axis of this size may be folded into it: the sizes outside and inside of it."""
@@ -40,18 +38,44 @@ class Factor:
 
     def split(self, letter: str, size: int, outer: int) -> "list[Factor]":
         """The axis unfolded: what is outside of the named axis, the axis, and what is inside of it."""
-        parts = ((outer, 0, ""), (size, 1, letter), (self.size // size // outer, 2, ""))
+        inner = self.size // size // outer
         return [
-            Factor(self.dimension, part, name, self.along(outer, size)[place])
-            for part, place, name in parts
+            Factor(self.dimension, part, name, self.largest(outer, size)[place], self.mean_square(outer, size)[place])
+            for place, (part, name) in enumerate(((outer, ""), (size, letter), (inner, "")))
             if part > 1 or name
         ]
 
-    def along(self, outer: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The largest changes along the three axes that it is folded of."""
-        assert self.response is not None
-        folded = self.response.reshape(len(self.response), outer, size, -1)
-        return folded.max((2, 3)), folded.max((1, 3)), folded.max((1, 2))
+    def largest(self, outer: int, size: int) -> list[NDArray[np.float64]]:
+        """The largest change along each of the three axes that it is folded of."""
+        folded = _folded(self.response, outer, size)
+        return [folded.max(others) for others in ((2, 3), (1, 3), (1, 2))]
+
+    def mean_square(self, outer: int, size: int) -> list[NDArray[np.float64]]:
+        """The mean square of the changes along each of the three axes that it is folded of."""
+        folded = _folded(self.strength, outer, size)
+        return [folded.mean(others) for others in ((2, 3), (1, 3), (1, 2))]
+
+
+def _folded(values: NDArray[np.float64] | None, outer: int, size: int) -> NDArray[np.float64]:
+    assert values is not None, "the axis of samples responds to nothing: it is where the copies differ"
+    return values.reshape(len(values), outer, size, -1)
+
+
+def joined_factors(first: list[Factor], second: list[Factor]) -> list[Factor]:
+    """The factors of one tensor in two observations, with the copies of both.
+
+    Args:
+        first: as `factors_of` gives them.
+        second: the same for other copies.
+    """
+
+    def together(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        return None if a is None or b is None else np.concatenate([a, b])
+
+    return [
+        replace(one, response=together(one.response, two.response), strength=together(one.strength, two.strength))
+        for one, two in zip(first, second, strict=True)
+    ]
 
 
 def factors_of(reference: Tensor, perturbed: Tensor, plan: Plan) -> "tuple[list[Factor] | None, str]":
@@ -72,7 +96,7 @@ def factors_of(reference: Tensor, perturbed: Tensor, plan: Plan) -> "tuple[list[
     same = (reference == perturbed) | (reference.isnan() & perturbed.isnan())
     if bool(same.all()):
         return None, "it does not depend on the input"
-    change = torch.where(same, 0, (perturbed - reference).abs().double().nan_to_num(nan=1e300, posinf=1e300))
+    change = torch.where(same, 0, (perturbed - reference).abs().double().nan_to_num(nan=1e100, posinf=1e100))
     # Of one copy after the other, axis 0 is that of the copies, and the samples' is among the rest.
     found = _samples_one_by_one(change, plan) if plan.one_by_one else _samples_in_batch(change, plan)
     if isinstance(found, str):
@@ -90,8 +114,9 @@ def factors_of(reference: Tensor, perturbed: Tensor, plan: Plan) -> "tuple[list[
             # The size one that unfolding leaves beside the samples is no axis of its own.
             if part > 1 or index != dimension:
                 others = [other for other in range(1, by_copy.ndim) if other != axis]
-                response = (by_copy.amax(others) if others else by_copy).cpu().numpy()
-                factors.append(Factor(index, part, "", response))
+                response = by_copy.amax(others) if others else by_copy
+                strength = by_copy.square().mean(others) if others else by_copy.square()
+                factors.append(Factor(index, part, "", response.cpu().numpy(), strength.cpu().numpy()))
             axis += 1
     return factors, ""
 
@@ -154,69 +179,3 @@ def _largest(change: Tensor, dimension: int) -> NDArray[np.float64]:
 
 def _unfolded(tensor: Tensor, dimension: int, sizes: tuple[int, ...]) -> Tensor:
     return tensor.reshape(*tensor.shape[:dimension], *sizes, *tensor.shape[dimension + 1 :])
-
-
-def follows(response: NDArray[np.float64], labels: Sequence[int]) -> float:
-    """Whether an axis follows what is changed, in its order: the index that was changed responds, and most.
-
-    Exact zeros tell most: where nodes do not mix, or only with their neighbours, many indices do not respond at all,
-    and never the changed one. Where all mix, the assignment of copies to indices by the strongest response must be the
-    right one, by a margin, among all assignments; after taking out how strong a change is and how strongly an index
-    responds. Both would hold for an axis of channels, or of nodes in another order, in a few of a thousand cases.
-
-    Args:
-        response: the largest change at each index in each copy, ``[copies, size]``.
-        labels: the index that was changed in each copy.
-
-    Returns:
-        0 where it does not follow; else how clearly: up to 1 by the strongest response, above that by zeros.
-
-    Example:
-        >>> follows(np.eye(6), range(6)), follows(np.ones((6, 6)), range(6)), follows(1 + np.eye(6), range(6)) > 0
-        (31.0, 0.0, True)
-    """
-    own = np.asarray(labels)
-    # A copy that changes nothing at all, such as of a node that the layer does not see, tells nothing.
-    kept = response.max(1, initial=0) > 0
-    response, own = response[kept], own[kept]
-    columns = np.unique(own)
-    if len(columns) < 2:
-        return 0.0
-    among = response[:, columns]
-    diagonal = own[:, None] == columns
-    if (among[diagonal] == 0).any():
-        return 0.0
-    return _separated(among, diagonal) or _assigned(among, own, columns)
-
-
-def _separated(among: NDArray[np.float64], diagonal: NDArray[np.bool_]) -> float:
-    """Whether indices do not respond to the changes of others, in more cases than chance would leave the own ones out.
-
-    Zeros of an axis of channels, such as behind a ReLU, would lie on the diagonal as well as beside it.
-    """
-    zeros = (among == 0) & ~diagonal
-    # By pairs: the one does not respond to the other, nor the other to the one.
-    by_pair = np.stack([zeros[diagonal[:, column]].all(0) for column in range(among.shape[1])])
-    chance = (1 - 1 / among.shape[1]) ** int(zeros.sum())
-    return 1.0 + int(zeros.sum()) if (by_pair & by_pair.T).any() and chance < 0.25 else 0.0
-
-
-def _assigned(among: NDArray[np.float64], own: NDArray[np.int64], columns: NDArray[np.int64]) -> float:
-    """Whether each copy is best assigned to its own index, by a margin over every other assignment."""
-    if len(columns) < FEW_LABELS:
-        return 0.0
-    logs = np.log(np.maximum(among, 0.1 * among[among > 0].min()))
-    table = np.stack([logs[own == column].mean(0) for column in columns])
-    table = table - table.mean(1, keepdims=True)
-    table = table - table.mean(0)
-    rows = np.arange(len(columns))
-    others = [table[rows, order].sum() for order in permutations(rows) if list(order) != list(rows)]
-    # One of 24, 120 or 720 assignments: the fewer there are, the larger the margin has to be.
-    needed = 1.0 if len(columns) == FEW_LABELS else 0.1
-    margin = float(np.trace(table) - max(others))
-    return margin / (margin + 1) if margin > needed else 0.0
-
-
-def divisors(size: int) -> list[int]:
-    """The divisors of a size, the largest first."""
-    return [part for part in range(size, 0, -1) if size % part == 0]

@@ -1,0 +1,120 @@
+"""Which axis of a tensor follows the frames, and where its positions lie."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stexplain.explainers.model.probe.following import follows
+from stexplain.explainers.model.probe.plan import Plan
+from stexplain.explainers.model.probe.responses import Factor
+from stexplain.explainers.model.probe.time import Timing, timing_of
+
+_KNOWN = ("one frame", "aligned", "causal", "anticausal")
+_Fit = tuple[int, int, int, Timing]  # the place of a factor, the size outside of the axis in it, the axis' size
+
+
+def with_time(factors: list[Factor], plan: Plan) -> tuple[list[Factor], Timing]:
+    """Names the factor that follows the frames.
+
+    Args:
+        factors: those of samples, nodes and instances named.
+        plan: of the copies.
+
+    Returns:
+        The factors, and where the positions of the named one lie in time; of the kind "none" where none is named.
+    """
+    frames, tests = plan.sizes["t"], plan.frame_tests
+    if frames == 1 or not tests:
+        return factors, Timing("none")
+    changes = [plan.changes[copy] for copy in tests]
+    whole = [
+        (place, timing_of(changes, factor.response[tests] > 0, frames))
+        for place, factor in enumerate(factors)
+        if not factor.letter and factor.response is not None and factor.size > 1
+    ]
+    found: list[_Fit] = [(place, 1, factors[place].size, timing) for place, timing in whole if timing.kind in _KNOWN]
+    if not found:
+        found = [fold for place, timing in whole if timing.kind == "unknown" for fold in _folds(factors, place, plan)]
+    if not found:
+        found = [fit for place, _ in whole for fit in _by_local_changes(factors, place, plan)]
+    if not found:
+        found = [fit for place, _ in whole for fit in _by_strength(factors, place, plan)]
+    if len(found) == 1:
+        ((place, outer, size, timing),) = found
+        return [*factors[:place], *factors[place].split("t", size, outer), *factors[place + 1 :]], timing
+    if found:
+        return factors, Timing("unknown", why="more than one axis follows the frames")
+    return _open(factors, whole, plan)
+
+
+def _folds(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit]:
+    """The finest axis of time that is folded into an axis: coarser ones would seem to have a larger stride."""
+    factor, tests = factors[place], plan.frame_tests
+    changes = [plan.changes[copy] for copy in tests]
+    for size in range(min(factor.size - 1, 4 * plan.sizes["t"]), 1, -1):
+        fits = []
+        for outer, _ in factor.views(size):
+            timing = timing_of(changes, factor.largest(outer, size)[1][tests] > 0, plan.sizes["t"])
+            if timing.kind in _KNOWN and _alike(factor, outer, size, tests):
+                fits.append((place, outer, size, timing))
+        if fits:
+            yield from fits
+            return
+
+
+def _alike(factor: Factor, outer: int, size: int, tests: list[int]) -> bool:
+    """Whether an axis that would be folded with others looks the same for each index of those, as channels do.
+
+    Parts of an axis of time whose positions follow no line may seem to follow one where only their union is looked at.
+    """
+    assert factor.response is not None
+    folded = factor.response[tests].reshape(len(tests), outer, size, -1) > 0
+    return bool((folded == folded.any((1, 3), keepdims=True)).mean() > 0.95)
+
+
+def _by_local_changes(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit]:
+    """An axis whose positions see all frames by way of their mean and spread, and a few by themselves.
+
+    Behind a normalisation over time every frame changes every position. Values that change places with each other
+    keep mean and spread, to rounding: what changes by more sees these frames in another way.
+    """
+    rolled = plan.rolled_tests
+    factor = factors[place]
+    if not rolled or factor.response is None:
+        return
+    response = factor.response[rolled]
+    changed = response > plan.rounding * response.max(initial=0)
+    timing = timing_of([plan.changes[copy] for copy in rolled], changed, plan.sizes["t"])
+    if timing.kind in _KNOWN:
+        yield place, 1, factor.size, timing
+
+
+def _by_strength(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit]:
+    """An axis as long as the clip, whose positions see all frames, and their own most: attention."""
+    factor, frames = factors[place], plan.sizes["t"]
+    single = plan.single_frame_tests
+    if factor.size != frames or not single or factor.response is None or factor.strength is None:
+        return
+    own = np.array([(plan.changes[copy].frames or (0, 0))[0] for copy in single])
+    if follows(factor.response[single], factor.strength[single], own.tolist()):
+        yield place, 1, frames, Timing("global", 1, 0.0, frames, frames - 1)
+
+
+def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) -> tuple[list[Factor], Timing]:
+    """What can be said where no axis was found whose positions lie at known frames."""
+    moving = [(place, timing) for place, timing in whole if timing.kind == "unknown"]
+    if len(moving) == 1:
+        # The axis is that of time, but where its positions lie is not known.
+        place, timing = moving[0]
+        return [*factors[:place], *factors[place].split("t", factors[place].size, 1), *factors[place + 1 :]], timing
+    if len(moving) > 1:
+        return factors, Timing("unknown", why="more than one axis depends on the frames")
+    frames = plan.sizes["t"]
+    if any(factors[place].size == frames for place, _ in whole):
+        why = f"an axis of size {frames} may be that of the frames, but each of its positions sees all of them alike"
+        return factors, Timing("unknown", sees=frames, why=why)
+    if len(whole) > 1:
+        # Channels and positions that all see the whole clip look alike.
+        why = "each position sees all frames: which axis is that of time, if any, cannot be told"
+        return factors, Timing("unknown", sees=frames, why=why)
+    return factors, Timing("none")
