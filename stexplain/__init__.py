@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from stexplain.explainers import adjacencies as adjacencies
     from stexplain.explainers import explain as explain
     from stexplain.explainers import layer_sweep as layer_sweep
+    from stexplain.explainers import layers as layers
     from stexplain.graph import STGraph as STGraph
     from stexplain.metrics import compare as compare
     from stexplain.nn import load_model as load_model
@@ -93,6 +94,7 @@ _MODULES = {
         "adjacencies",
         "explain",
         "layer_sweep",
+        "layers",
     ),
     "stexplain.graph": ("STGraph",),
     "stexplain.metrics": ("compare",),

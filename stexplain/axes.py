@@ -82,6 +82,12 @@ class Layout:
         """The letters in the order of the pattern, without parentheses."""
         return [letter for letter in self.pattern.replace("(", " ").replace(")", " ").split() if letter != "1"]
 
+    @property
+    def groups(self) -> list[list[str]]:
+        """The letters of each dimension of the tensor; none for an axis of size one."""
+        groups = re.findall(r"\([^)]*\)|[a-z]+|1", self.pattern)
+        return [[letter for letter in group.strip("()").split() if letter != "1"] for group in groups]
+
     def sizes(self, shape: "tuple[int, ...]", **known: int) -> dict[str, int]:
         """The size of each axis in a tensor of this shape.
 
@@ -98,12 +104,12 @@ class Layout:
             {'b': 3, 'm': 2, 'c': 64, 't': 75, 'n': 25}
         """
         # One group per dimension of the tensor: a pair of parentheses, or a letter alone.
-        groups = re.findall(r"\([^)]*\)|[a-z]+|1", self.pattern)
+        groups = self.groups
         if len(groups) != len(shape):
             raise self._misfit(shape, known, f"got {len(shape)} dimensions; expected {len(groups)}")
         sizes: dict[str, int] = {}
-        for group, size in zip(groups, shape, strict=True):
-            letters = [letter for letter in group.strip("()").split() if letter != "1"]
+        for letters, size in zip(groups, shape, strict=True):
+            group = "1" if not letters else letters[0] if len(letters) == 1 else f"({' '.join(letters)})"
             missing = [letter for letter in letters if letter not in known]
             product = 1
             for letter in letters:

@@ -225,7 +225,7 @@ def _cam(subject: Subject) -> "tuple[NDArray[np.float32], Explanation, NDArray[n
         cam = CAM(
             explainer.model,  # type: ignore[arg-type]  # a layer's explainer has a model
             layer=explainer.layer,
-            layout=explainer.layout.pattern,
+            layout=None if explainer.layout is None else explainer.layout.pattern,
             stride=explainer.stride,
             offset=explainer.offset,
             **explainer.options,

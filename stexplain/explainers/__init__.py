@@ -28,6 +28,7 @@ from stexplain.explainers.methods import STGGradCAM as STGGradCAM
 from stexplain.explainers.methods import TemporalRescaling as TemporalRescaling
 from stexplain.explainers.methods import graph_removed as graph_removed
 from stexplain.explainers.methods import layer_sweep as layer_sweep
+from stexplain.explainers.methods import layers as layers
 from stexplain.explainers.model.adjacency.table import adjacencies as adjacencies
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Target as Target

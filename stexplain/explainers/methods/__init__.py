@@ -15,6 +15,7 @@ from stexplain.explainers.methods.layer.hires_cam import HiResCAM as HiResCAM
 from stexplain.explainers.methods.layer.layer_cam import LayerCAM as LayerCAM
 from stexplain.explainers.methods.layer.layer_sweep import LayerSweep as LayerSweep
 from stexplain.explainers.methods.layer.layer_sweep import layer_sweep as layer_sweep
+from stexplain.explainers.methods.layer.layers import layers as layers
 from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask as LearnedMask
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion as Occlusion
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling as ShapleyValueSampling

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from stexplain.errors import InputError
-from stexplain.explainers.model.inspection import first_tensor
+from stexplain.explainers.model.layer_names import named_tensor
+from stexplain.explainers.outputs.nested import mapped
 
 
 class Activations:
@@ -43,18 +44,18 @@ def capture_activations(layers: Mapping[str, nn.Module], *, gradient: bool) -> I
     with respect to it. One that does, of a later layer or call, stays in the graph: the gradient with respect to each
     is the total derivative, through all that comes after it.
 
-    Where a layer returns a tuple, its first tensor is captured. An operation in place after the layer does not change
-    what is captured.
+    Where a layer returns a tuple or a dict, its first tensor is captured, or the one that the name says, as in
+    ``"encoder[1]"``. An operation in place after the layer does not change what is captured.
 
     Args:
-        layers: by name; the names are for messages.
+        layers: by name.
         gradient: whether scores are to be differentiated with respect to the activations.
     """
     activations = Activations(list(layers))
 
     def hook_of(name: str) -> Any:
         def hook(_: nn.Module, __: Any, output: Any) -> Any:
-            tensor = first_tensor(output, f"layer {name!r}")
+            path, tensor = named_tensor(output, name)
             if not gradient:
                 activations._calls[name].append(tensor.detach().clone())
                 return None
@@ -62,7 +63,7 @@ def capture_activations(layers: Mapping[str, nn.Module], *, gradient: bool) -> I
             captured = tensor if tensor.requires_grad else tensor.detach().clone().requires_grad_()
             activations._calls[name].append(captured)
             # A copy goes on through the model: neither a leaf nor a captured tensor may be changed in place.
-            return _replaced(output, tensor, captured.clone())
+            return mapped(output, lambda at, other: captured.clone() if other is tensor or at == path else other)
 
         return hook
 
@@ -95,14 +96,3 @@ def capture_inputs(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[T
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _replaced(output: Any, old: Tensor, new: Tensor) -> Any:
-    """The output with `new` in place of `old`, in tuples of tuples too: a recurrent cell may return (h, (h, c))."""
-    if output is old:
-        return new
-    if not isinstance(output, tuple | list):
-        return output
-    items = [_replaced(item, old, new) for item in output]
-    # Named tuples take their items one by one.
-    return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)

@@ -1,49 +1,17 @@
 """Time inside a network and outside of it: which frames a layer's positions stand for, and the way back to frames.
 
-Position i of a layer with temporal stride s is centred on frame o + i * s. The offset o is 0 where convolutions have
+Position i of a layer with temporal stride s stands for frame o + i * s. The offset o is 0 where convolutions have
 odd kernels and symmetric padding. Without padding, T shrinks, and o is half of what was lost: a position stands for
-the frame in the middle of those that it sees. (Resampling as of images, without aligned corners, would centre it on
-(i + 1/2) s - 1/2.)
+the frame in the middle of those that it sees, or, where it lies between two, for that half. Where a model pads the
+past, o is below 0: the first positions stand for no frame. (Resampling as of images, without aligned corners, would
+centre a position on (i + 1/2) s - 1/2.)
 """
 
 import torch
 from torch import Tensor
 
-from stexplain.errors import InputError
 
-
-def infer_stride(frames: int, positions: int, offset: int = 0) -> int:
-    """The temporal stride of a layer that has so many positions for so many frames: ``ceil((T - 2 o) / T')``.
-
-    Args:
-        frames: T.
-        positions: T'.
-        offset: o, the frame that position 0 is centred on; as many frames are left out at the end.
-
-    Raises:
-        InputError: where no stride fits, as with convolutions that are not padded.
-
-    Example:
-        >>> infer_stride(150, 38), infer_stride(12, 10, offset=1)
-        (4, 1)
-        >>> infer_stride(12, 10)
-        Traceback (most recent call last):
-        ...
-        stexplain.errors.InputError: no temporal stride makes 10 positions of 12 frames. Give `stride` and `offset`: ...
-    """
-    covered = max(frames - 2 * offset, 1)
-    # Twice the division that rounds up: the stride must also give back the number of positions.
-    stride = -(-covered // positions)
-    if -(-covered // stride) != positions:
-        start = f" from frame {offset} on" if offset else ""
-        raise InputError(
-            f"no temporal stride makes {positions} positions of {frames} frames{start}. Give `stride` and `offset`: "
-            "position i is centred on frame offset + i * stride. Or is t elsewhere in the layout?"
-        )
-    return stride
-
-
-def position_valid(valid: Tensor, positions: int, stride: int, offset: int = 0) -> Tensor:
+def position_valid(valid: Tensor, positions: int, stride: int, offset: float = 0) -> Tensor:
     """Which positions stand for a valid frame: i does where one of the frames o + i s to o + i s + s - 1 is valid.
 
     The first position also stands for the frames before its own, and the last for those after: so no valid frame is
@@ -65,13 +33,13 @@ def position_valid(valid: Tensor, positions: int, stride: int, offset: int = 0) 
         tensor([[[ True, False,  True]]])
     """
     # Floor, not truncation: a frame before the offset belongs to a position below zero, which is clamped to the first.
-    position = (torch.arange(valid.shape[-1], device=valid.device) - offset).div(stride, rounding_mode="floor")
+    position = (torch.arange(valid.shape[-1], device=valid.device) - offset).div(stride, rounding_mode="floor").long()
     # index_add has no version for bool: count the valid frames of each position.
     valid_frames = torch.zeros(*valid.shape[:-1], positions, dtype=torch.int64, device=valid.device)
     return valid_frames.index_add(-1, position.clamp(0, positions - 1), valid.to(torch.int64)) > 0
 
 
-def to_frames(layer_values: Tensor, valid_positions: Tensor, frames: int, stride: int, offset: int = 0) -> Tensor:
+def to_frames(layer_values: Tensor, valid_positions: Tensor, frames: int, stride: int, offset: float = 0) -> Tensor:
     """A map over a layer's positions back on frames, linearly at (t - o) / s, and constant beyond both ends.
 
     Only positions that stand for valid frames take part: a frame between a valid and a padded position takes the valid

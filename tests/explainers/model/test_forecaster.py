@@ -62,7 +62,7 @@ def test_a_missing_observation_explains_nothing():
         assert e.values[batch.observed.numpy()].any()
 
 
-def test_a_foreign_network_without_padding_needs_its_offset():
+def test_the_offset_of_a_foreign_network_without_padding_is_measured():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, (3, 1)), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     x = torch.randn(2, 1, 12, NODES)
@@ -71,11 +71,15 @@ def test_a_foreign_network_without_padding_needs_its_offset():
     def first(output):
         return output[:, 0]
 
-    with STGGradCAM(model, offset=1, **options) as explain:
+    with STGGradCAM(model, **options) as explain:
         e = explain(x, target=first)
+    with STGGradCAM(model, offset=1, **options) as explain:
+        np.testing.assert_array_equal(explain(x, target=first).values, e.values)
     assert e.layer_values.shape[2] == 10
     np.testing.assert_allclose(e.values[:, :, 1:11], e.layer_values, rtol=1e-6)
-    with pytest.raises(InputError, match="Give `stride` and `offset`"), STGGradCAM(model, **options) as explain:
-        explain(x, target=first)
-    with pytest.raises(InputError, match="offset: got -1"):
-        STGGradCAM(model, offset=-1, **options)
+    for offset in (-1, 0, 3):
+        with (
+            STGGradCAM(model, offset=offset, **options) as explain,
+            pytest.raises(InputError, match=f"offset: got {offset}.*measured 1"),
+        ):
+            explain(x, target=first)

@@ -69,7 +69,7 @@ CASES = {
         "b t n c",
         "b n c",
         ["encoder"],
-        {},
+        {"calls": "last"},
     ),
     "PyG": (GraphNet, (4, 7, 5, 2), Class([0, 3, 1, 2]), *["b t n c"] * 2, ["convs.0", "convs.1"], {}),
 }

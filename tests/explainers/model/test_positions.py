@@ -2,18 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from stexplain.errors import InputError
-from stexplain.explainers.model.positions import infer_stride, position_valid, to_frames
+from stexplain.explainers.model.positions import position_valid, to_frames
 from stexplain.nn.stgcn_block import valid_positions
 from tests.explainers.small_models import signals
 from tests.reference import slow_to_frames
-
-
-@pytest.mark.parametrize("stride", [1, 2, 3, 4, 8])
-@pytest.mark.parametrize("frames", [1, 5, 16, 17, 150])
-def test_the_stride_of_padded_layers_is_found(frames, stride):
-    positions = -(-frames // stride)
-    assert -(-frames // infer_stride(frames, positions)) == positions
 
 
 @pytest.mark.parametrize(("stride", "frames"), [(1, 6), (2, 9), (3, 9), (4, 17), (4, 20)])
@@ -43,8 +35,6 @@ def test_fewer_cells_than_frames_of_an_unpadded_layer():
     valid = torch.ones(1, 1, 12, dtype=torch.bool)
     valid[..., 8:] = False
     assert position_valid(valid, 10, 1)[0, 0].tolist() == [True] * 8 + [False] * 2
-    with pytest.raises(InputError, match="Give `stride` and `offset`"):
-        infer_stride(12, 10)
 
 
 @pytest.mark.parametrize(("stride", "offset", "count", "frames"), [(1, 2, 8, 12), (1, 4, 4, 12), (2, 3, 4, 13)])
@@ -56,7 +46,6 @@ def test_an_offset_moves_the_cells(stride, offset, count, frames):
     result = to_frames(positions, ok, frames, stride, offset)
     torch.testing.assert_close(result[:, :, offset:], inside)
     assert torch.equal(result[:, :, :offset], positions[:, :, :1].expand(-1, -1, offset, -1))
-    assert infer_stride(frames, count, offset) == stride
 
 
 def test_a_ramp_seen_without_padding_comes_back_where_it_was():
@@ -70,3 +59,18 @@ def test_every_frame_has_a_cell_with_an_offset():
         valid = torch.zeros(1, 1, 12, dtype=torch.bool)
         valid[..., frame] = True
         assert position_valid(valid, 4, 1, 4)[0, 0].nonzero().flatten().tolist() == [min(max(frame - 4, 0), 3)]
+
+
+def test_cells_before_the_first_frame_stand_for_none():
+    """An offset below 0, of a model that pads the past: position 3 stands for frame 0."""
+    ramp = torch.arange(-3.0, 5.0).view(1, 1, 8, 1)
+    valid = position_valid(torch.ones(1, 1, 5, dtype=torch.bool), 8, 1, -3)
+    assert valid[0, 0].tolist() == [False] * 3 + [True] * 5
+    assert to_frames(ramp, valid, 5, 1, -3).flatten().tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_cell_between_two_frames():
+    """Kernels of even size: position i stands for i + 1/2."""
+    ramp = (torch.arange(7.0) + 0.5).view(1, 1, 7, 1)
+    result = to_frames(ramp, torch.ones(1, 1, 7, dtype=torch.bool), 8, 1, 0.5)
+    assert result.flatten().tolist() == [0.5, 1, 2, 3, 4, 5, 6, 6.5]

@@ -12,7 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer, LayerOptions
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.inspection import find_layer
+from stexplain.explainers.model.layer_names import find_layer
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.target import Scores
 
@@ -119,10 +119,10 @@ class CAM(LayerExplainer):
 
     def _pooled_features(self, model_input: ModelInput) -> tuple[Tensor, Any]:
         """The layer's features ``[B, M, T', N, C]``, checked to be pooled into the logits, and the model's output."""
-        layers = {self.layer_name: self.layer}
-        with capture_activations(layers, gradient=False) as activations, torch.no_grad():
+        place = self._place(model_input)
+        with capture_activations({place.name: place.module}, gradient=False) as activations, torch.no_grad():
             output = self._forward(model_input)
-        features = self._features(activations.calls(self.layer_name), model_input)
+        features = self._features(activations.calls(place.name), model_input)
         logits = self._output_tensor(output, model_input.sizes["b"])
         self._check_pooling(features, logits[:, None] if logits.ndim == 1 else logits, model_input)
         return features, output

@@ -27,23 +27,26 @@ class STGGradCAM(LayerGradient):
 
     Args:
         model: any module. Its forward takes x, and `valid` where it has a parameter of that name.
-        layer: name or module; default: the last of `model.blocks`.
-        layout: of the layer's output, such as ``"(b m) c t n"``; default: `model.layout`.
+        layer: the name or the module, as `stexplain.layers` lists them; default: the last of `model.blocks`, or else
+            the last layer that keeps nodes and frames. Of a tuple or a dict the first tensor is meant, or the one in
+            brackets: ``"encoder[1]"``.
+        layout: of the layer's output, such as ``"(b m) c t n"``; default: measured.
         inputs: of the model's input, such as ``"b c t n m"``; default: `model.inputs`.
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
-        stride: frames from one position of the layer to the next; default: that of the model, else ceil(T / T').
-        offset: the frame that the layer's first position is centred on, of convolutions without padding; default: that
-            of the model, else 0.
+        stride: frames from one position of the layer to the next; default: measured.
+        offset: the frame that the layer's first position stands for, below 0 where a model pads the past; default:
+            measured.
         calls: ``"frames"`` where the layer is a recurrent cell that runs once per frame: its outputs, each laid out
-            without t, become the positions, and gradients are total derivatives, through all frames that follow.
-            Default: ``"last"``.
+            without t, become the positions, and gradients are total derivatives, through all frames that follow;
+            ``"last"`` for the last output. Default: measured.
         parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
             channels, as the authors' released code does.
         chunk: how many samples are worked on at a time.
 
     Raises:
-        InputError: for an unknown layer, a layout that does not fit, an output that does not depend on the layer.
+        InputError: for an unknown layer, a layout, stride or offset that contradicts what was measured, an output that
+            does not depend on the layer.
 
     Example:
         >>> from stexplain.explainers.targets import Class

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
-from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.inspection import find_layer, model_attribute
+from stexplain.explainers.methods.layer.place import LayerPlace, Said, default_layer, place_of
+from stexplain.explainers.model.layer_names import find_layer, last_block
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.model.positions import infer_stride, position_valid, to_frames
+from stexplain.explainers.model.positions import position_valid, to_frames
+from stexplain.explainers.model.probe.layers import LayerProbe
+from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.target import Scores
 
 
@@ -24,24 +26,29 @@ class LayerOptions(CallOptions, total=False):
     layer: "str | nn.Module | None"
     layout: str | None
     stride: int | None
-    offset: int | None
-    calls: Literal["last", "frames"]
+    offset: float | None
+    calls: Literal["last", "frames"] | None
 
 
 class LayerExplainer(Explainer):
     """An explainer of a layer: its map over the layer's positions is interpolated to frames.
 
+    Which axis of the layer's output is which, and which frame each of its positions stands for, is measured once for
+    each shape of input, by some fifty inferences of one sample (more where a view longer than the clip, or a
+    normalisation over time, makes it harder). What is given in place of it is checked against what was measured.
+
     Args:
         model: any module; see `Explainer`.
-        layer: the name or the module; default: the last of `model.blocks`. Where it returns a tuple, its first tensor
-            is meant.
-        layout: of that tensor, such as ``"(b m) c t n"``; default: `model.layout`.
-        stride: frames from one position of the layer to the next; default: `model.stride_at(layer)`, else ceil(T / T').
-        offset: the frame that the layer's first position is centred on, of convolutions without padding; default:
-            `model.offset_at(layer)`, else 0.
+        layer: the name or the module, as `stexplain.layers` lists them; default: the last of `model.blocks`, or else
+            the last layer that keeps nodes and frames. Where it returns a tuple or a dict, its first tensor is meant,
+            or the one in brackets: ``"encoder[1]"``, ``"encoder['hidden']"``.
+        layout: of that tensor, such as ``"(b m) c t n"``; default: measured.
+        stride: frames from one position of the layer to the next; default: measured.
+        offset: the frame that the layer's first position stands for, below 0 where a model pads the past; default:
+            measured.
         calls: which output is meant of a layer that runs more than once in a forward pass: the ``"last"``, or, as
             ``"frames"``, those of all calls as positions one after the other: for a recurrent cell that runs once per
-            frame.
+            frame. Default: ``"frames"`` where the calls are measured to be frames.
         **options: how the model is called; see `ModelCaller`.
     """
 
@@ -52,8 +59,8 @@ class LayerExplainer(Explainer):
         layer: "str | nn.Module | None" = None,
         layout: str | None = None,
         stride: int | None = None,
-        offset: int | None = None,
-        calls: Literal["last", "frames"] = "last",
+        offset: float | None = None,
+        calls: Literal["last", "frames"] | None = None,
         **options: Unpack[CallOptions],
     ):
         super().__init__(model, **options)
@@ -61,25 +68,34 @@ class LayerExplainer(Explainer):
             raise InputError(f"model: got None; expected one, as {type(self).__name__} explains a layer of it.")
         if stride is not None and stride < 1:
             raise InputError(f"stride: got {stride}; expected at least 1.")
-        if offset is not None and offset < 0:
-            raise InputError(f"offset: got {offset}; expected a frame, counted from 0.")
-        self.layer_name, self.layer = find_layer(self.model, layer)
-        pattern = layout or model_attribute(self.model, "layout", str)
-        if pattern is None:
+        if calls not in (None, "last", "frames"):
+            raise unknown("choice of calls", str(calls), ["last", "frames"])
+        if layer is None:
+            layer = last_block(self.model)
+        # Without blocks, the layer is chosen where the model first runs.
+        self.layer: nn.Module | None = None
+        if layer is not None:
+            self.layer_name, self.layer = find_layer(self.model, layer)
+        self.layout = None if layout is None else Layout(layout)
+        if calls == "frames" and self.layout is not None and "t" in self.layout.letters:
             raise InputError(
-                f"the layout of the output of layer {self.layer_name!r} is not known. Give `layout`, such as "
-                "'(b m) c t n' for the feature maps of ST-GCN."
-            )
-        self.layout = Layout(pattern)
-        if calls not in ("last", "frames"):
-            raise unknown("choice of calls", calls, ["last", "frames"])
-        if calls == "frames" and "t" in self.layout.letters:
-            raise InputError(
-                f"layout {pattern!r} of layer {self.layer_name!r} has an axis t, which calls='frames' makes of the "
+                f"layout {layout!r} of layer {self.layer_name!r} has an axis t, which calls='frames' makes of the "
                 "layer's calls. Leave t out of `layout`, or leave `calls` out."
             )
-        self.stride, self.offset = stride, offset
-        self.by_frame = calls == "frames"
+        self.stride, self.offset, self.calls = stride, offset, calls
+        # What was measured, by the shape of the input and the names of the arguments.
+        self._places: dict[tuple[Any, ...], LayerPlace] = {}
+
+    def _place(self, model_input: ModelInput) -> LayerPlace:
+        """Where the layer's output lies, measured when samples of such a shape are first explained.
+
+        Raises:
+            InputError: where it cannot be told, or what was given contradicts what was measured.
+        """
+        key = _kind_of(model_input)
+        if key not in self._places:
+            measure(model_input, [self])
+        return self._places[key]
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         return self._maps_of_targets(model_input, [score_fn])[0]
@@ -90,58 +106,82 @@ class LayerExplainer(Explainer):
 
     def _on_frames(self, model_input: ModelInput, layer_values: Tensor, scores: Scores) -> Maps:
         """A map over the layer's positions ``[B, M, T', N]``, and the same on frames."""
-        frames, positions = model_input.sizes["t"], layer_values.shape[2]
-        valid = self._position_valid(model_input, positions)
-        stride, offset = self._stride_and_offset(frames, positions)
-        values = to_frames(layer_values, valid, frames, stride, offset)
-        return Maps(values, scores, layer_values, stride, padding_share_of(layer_values, valid))
+        place, frames = self._place(model_input), model_input.sizes["t"]
+        valid = self._position_valid(model_input, layer_values.shape[2])
+        if place.in_time:
+            values = to_frames(layer_values, valid, frames, place.stride, place.offset)
+        else:
+            values = (layer_values * valid[..., None]).expand(-1, -1, frames, -1)
+        share = padding_share_of(layer_values, valid)
+        # Without nodes, N is 1 up to here.
+        nodes = model_input.sizes["n"]
+        values, layer_values = (each.expand(-1, -1, -1, nodes) for each in (values, layer_values))
+        return Maps(values, scores, layer_values, place.stride, share, notes=place.notes)
 
     @abstractmethod
     def _layer_maps(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[tuple[Tensor, Scores]]:
         """For each target the signed map at the layer's resolution, and the scores.
 
-        Maps are ``[B, M, T', N]``, padding included.
+        Maps are ``[B, M, T', N]``, padding included; T' and N are 1 where the layer has no positions in time, or nodes.
         """
 
     def _features(self, calls: Sequence[Tensor], model_input: ModelInput) -> Tensor:
-        """The layer's outputs as ``[B, M, T', N, C]``."""
+        """The layer's outputs as ``[B, M, T', N, C]``; N is 1 where the layer has no nodes."""
+        place = self._place(model_input)
         # t and c are left to infer: a layer has its own number of positions and channels.
-        known = {axis: model_input.sizes[axis] for axis in "bmn"}
-        for axis, noun in (("m", "instances"), ("n", "nodes")):
-            if axis not in self.layout.letters and known[axis] > 1:
-                raise InputError(
-                    f"layout {self.layout.pattern!r} of layer {self.layer_name!r} has no axis for the "
-                    f"{known[axis]} {noun}. Explain a layer before they are pooled."
-                )
-        if not self.by_frame:
-            return self.layout.to_batch(calls[-1], **known)
-        # Each call makes a position; a decoder that calls the same cell again would make too many.
-        if len(calls) > model_input.sizes["t"]:
+        known = {**place.sizes, **{axis: model_input.sizes[axis] for axis in "bmn"}}
+        if "m" not in place.layout.letters and known["m"] > 1:
             raise InputError(
-                f"layer {self.layer_name!r} ran {len(calls)} times for {model_input.sizes['t']} frames; "
-                "calls='frames' expects at most one call per frame. Explain a cell that runs once per frame, or its "
-                "last output: calls='last'."
+                f"layout {place.layout.pattern!r} of layer {place.name!r} has no axis for the {known['m']} instances. "
+                "Explain a layer before they are pooled."
             )
-        return torch.cat([self.layout.to_batch(call, **known) for call in calls], dim=2)
+        if not place.by_frame:
+            return place.layout.to_batch(calls[-1], **known)
+        return torch.cat([place.layout.to_batch(call, **known) for call in calls], dim=2)
 
     def _position_valid(self, model_input: ModelInput, positions: int) -> Tensor:
         """Which of so many positions of the layer stand for a valid frame, ``[B, M, T']``, bool."""
-        stride, offset = self._stride_and_offset(model_input.sizes["t"], positions)
-        return position_valid(model_input.known_valid, positions, stride, offset)
+        place = self._place(model_input)
+        if not place.in_time:
+            return model_input.known_valid.any(-1, keepdim=True)
+        return position_valid(model_input.known_valid, positions, place.stride, place.offset)
 
-    def _stride_and_offset(self, frames: int, positions: int) -> tuple[int, int]:
-        """Stride and offset of the layer's positions: i is centred on frame offset + i * stride."""
-        # What the caller gives goes before what the model says. An offset of 0 can be meant, a stride of 0 cannot.
-        offset = self.offset if self.offset is not None else self._from_model("offset_at") or 0
-        stride = self.stride or self._from_model("stride_at")
-        return stride or infer_stride(frames, positions, offset), offset
 
-    def _from_model(self, name: str) -> int | None:
-        """The layer's `stride_at` or `offset_at` by the model's own method of that name, where it has one."""
-        if not callable(method := getattr(self.model, name, None)):
-            return None
-        try:
-            return int(method(self.layer_name))
-        except InputError:
-            # A model knows its blocks; for a layer inside of one, the sizes decide.
-            return None
+def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> None:
+    """Measures the layers of explainers of one model, for samples of one shape, together.
+
+    Args:
+        model_input: some of the samples.
+        explainers: of the same model, called in the same way.
+
+    Raises:
+        InputError: see `LayerExplainer`.
+    """
+    key = _kind_of(model_input)
+    waiting = [each for each in explainers if key not in each._places]
+    if not waiting:
+        return
+    names = [each.layer_name for each in waiting]
+    probe = LayerProbe(waiting[0], model_input)
+    measured = probe.measure(None if "" in names else names)
+    for each in waiting:
+        assert each.model is not None
+        if not each.layer_name:
+            each.layer_name, each.layer = find_layer(each.model, default_layer(measured, model_input.sizes).name)
+        # A name without the last of its keys means the first tensor below it, which goes by a longer name.
+        named = [one for one in measured if one.name == each.layer_name] or [
+            one for one in measured if one.name.startswith(f"{each.layer_name}[")
+        ]
+        if not named:
+            raise InputError(
+                f"layer {each.layer_name!r} did not run in the model's forward pass, or returned no floating tensor. "
+                "Give one that does."
+            )
+        said = Said(each.layout, each.stride, each.offset, each.calls)
+        each._places[key] = place_of(each.model, named[0], said, model_input.sizes)
+
+
+def _kind_of(model_input: ModelInput) -> tuple[Any, ...]:
+    """What tells inputs apart for which a layer may lie elsewhere."""
+    sizes = tuple(model_input.sizes[axis] for axis in "mtnc")
+    return (*sizes, model_input.x.dtype, *sorted([*model_input.shared, *model_input.per_sample]))

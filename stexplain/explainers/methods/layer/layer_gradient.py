@@ -25,11 +25,12 @@ class LayerGradient(LayerExplainer):
         self, explainers: Sequence["LayerGradient"], model_input: ModelInput, score_fns: Sequence[ScoreFn]
     ) -> list[list[tuple[Tensor, Scores]]]:
         """For each explainer of one of the model's layers, for each target, its layer map: from one forward pass."""
-        layers = {each.layer_name: each.layer for each in explainers}
+        places = [each._place(model_input) for each in explainers]
+        layers = {place.name: place.module for place in places}
         with capture_activations(layers, gradient=True) as activations:
             output = self._forward(model_input)
         # All calls where calls are frames, else the last one alone.
-        calls = [activations.calls(each.layer_name)[0 if each.by_frame else -1 :] for each in explainers]
+        calls = [activations.calls(place.name)[0 if place.by_frame else -1 :] for place in places]
         scores = [score_fn(output) for score_fn in score_fns]
         all_calls = [call for of_layer in calls for call in of_layer]
         by_target = gradients([each.scores for each in scores], all_calls)

@@ -13,9 +13,12 @@ from torch import nn
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation, joined
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.layer.layer_explainer import measure
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
+from stexplain.explainers.methods.layer.place import default_layer, keeps_all
 from stexplain.explainers.model.inspection import unwrapped
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
 
@@ -116,7 +119,8 @@ def layer_sweep(
         model: any module; see `STGGradCAM`.
         x: see `Explainer.__call__`.
         target: one target; see `Explainer.__call__`.
-        layers: names or modules; default: all of `model.blocks`.
+        layers: names or modules; default: all of `model.blocks`, or else all layers that keep nodes and frames. Their
+            layouts and positions in time may differ.
         method: `STGGradCAM`, `HiResCAM`, `LayerCAM` or `GradCAMPlusPlus`.
         valid: see `Explainer.__call__`.
         shared: see `Explainer.__call__`.
@@ -124,14 +128,14 @@ def layer_sweep(
         **options: further arguments of the method, the same for all layers, such as `layout`.
 
     Raises:
-        InputError: as the method does, and where the model has no blocks and no layers are named.
+        InputError: as the method does, and where no layers are named, and none keeps nodes and frames.
 
     Example:
         >>> import torch
         >>> from stexplain.explainers.targets import Class
         >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 6, 3))
         >>> sweep = layer_sweep(
-        ...     model, torch.randn(5, 2, 8, 6), target=Class(1), layers=["0", "1"], layout="b c t n", inputs="b c t n"
+        ...     model, torch.randn(5, 2, 8, 6), target=Class(1), layers=["0", "1"], inputs="b c t n"
         ... )
         >>> sweep
         <LayerSweep of 5 samples by STG-Grad-CAM at 0, 1>
@@ -139,14 +143,17 @@ def layer_sweep(
         ['layer', 'stride', 'nodes', 'time', 'positions', 'padding_share']
     """
     one_target = as_target(target)
-    explainers = [method(model, layer=layer, **options) for layer in (_blocks(model) if layers is None else layers)]
-    if not explainers:
+    named = list(_blocks(model) if layers is None else layers)
+    if layers is not None and not named:
         raise InputError("layers: got none; expected at least one layer.")
-    first = explainers[0]
-    by_layer: list[list[Explanation]] = [[] for _ in explainers]
+    first = method(model, layer=named[0] if named else None, **options)
     # All explainers share the model: the first prepares the samples and runs the model for all of them.
     with first._model_frozen():
-        for chunk, score_fns in first._chunks(first._prepare(x, valid, shared, per_sample), [one_target]):
+        model_input = first._prepare(x, valid, shared, per_sample)
+        explainers = [method(model, layer=layer, **options) for layer in named or _kept(first, model_input)]
+        by_layer: list[list[Explanation]] = [[] for _ in explainers]
+        for chunk, score_fns in first._chunks(model_input, [one_target]):
+            measure(chunk, explainers)
             layer_maps = first._maps_at(explainers, chunk, score_fns)
             for each, ((layer_values, scores),), parts in zip(explainers, layer_maps, by_layer, strict=True):
                 maps = each._on_frames(chunk, layer_values, scores)
@@ -156,12 +163,16 @@ def layer_sweep(
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
-    inner = unwrapped(model)
     # The attribute that this package's networks and ST-GCN-like models list their blocks by.
-    blocks = getattr(inner, "blocks", None)
-    if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks):
-        raise InputError(f"{type(inner).__name__} has no `blocks` to sweep over. Give `layers`, by name or module.")
-    return list(blocks)
+    blocks = getattr(unwrapped(model), "blocks", None)
+    return list(blocks) if isinstance(blocks, nn.ModuleList | nn.Sequential) else []
+
+
+def _kept(explainer: LayerGradient, model_input: ModelInput) -> list[str]:
+    """All layers that keep samples, nodes and frames, at known places in time."""
+    measured = LayerProbe(explainer, model_input).measure()
+    default_layer(measured, model_input.sizes)
+    return [one.name for one in measured if keeps_all(one, model_input.sizes)]
 
 
 def _reduced(one: Explanation) -> dict[str, list[NDArray[Any]]]:

@@ -2,8 +2,9 @@
 
 from stexplain.explainers.model.adjacency.roles import Atom, Axes
 from stexplain.explainers.model.probe.axes import TensorAxes
+from stexplain.explainers.model.probe.following import follows
 from stexplain.explainers.model.probe.plan import Plan
-from stexplain.explainers.model.probe.responses import Factor, follows
+from stexplain.explainers.model.probe.responses import Factor
 
 
 def atoms_of(axes: TensorAxes, plan: Plan) -> Axes:
@@ -48,7 +49,11 @@ def _stacked(factor: Factor, plan: Plan) -> list[Atom]:
     clarity = []
     for outer in (copies, 1):
         folded = factor.response.reshape(len(factor.response), outer, nodes, copies // outer)[tests]
-        each = [follows(folded[:, i, :, j], labels) for i in range(outer) for j in range(copies // outer)]
+        each = [
+            follows(folded[:, i, :, j], folded[:, i, :, j] ** 2, labels)
+            for i in range(outer)
+            for j in range(copies // outer)
+        ]
         # A relation without self loops need not follow; most must.
         clarity.append(sum(each) if sum(value > 0 for value in each) * 2 > copies else 0.0)
     outside, inside = clarity

@@ -1,6 +1,7 @@
 """The axes of a tensor that a model computes, from two observations of it: of unchanged copies, and of changed ones."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -22,7 +23,10 @@ class TensorAxes:
         why: the reason, where the layout, or where positions lie in time, cannot be told.
         nodes: whether an axis follows the nodes.
         frames: whether an axis follows the frames.
-        factors: the axes, and those that are folded into them, in their order.
+        factors: the axes in their order, those that are folded by themselves, with the letters of all that are known.
+        unnamed: the same with that of the samples named and unfolded alone.
+        shape: of the tensor, for as many samples as the plan has.
+        sizes: of the axes that the layout names, but for the samples': of several that are folded it takes them all.
     """
 
     layout: Layout | None
@@ -31,6 +35,9 @@ class TensorAxes:
     nodes: bool = False
     frames: bool = False
     factors: tuple[Factor, ...] = ()
+    unnamed: tuple[Factor, ...] = ()
+    shape: tuple[int, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def tensor_axes(reference: Tensor, perturbed: Tensor, plan: Plan) -> TensorAxes:
@@ -52,16 +59,18 @@ def tensor_axes(reference: Tensor, perturbed: Tensor, plan: Plan) -> TensorAxes:
         >>> axes.layout.pattern, axes.timing.kind, axes.timing.stride
         ('(n b) c t', 'one frame', 3)
     """
+    shape = tuple(reference.shape[1:] if plan.one_by_one else reference.shape)
     factors, why = factors_of(reference, perturbed, plan)
-    return TensorAxes(None, Timing("none"), why) if factors is None else axes_of(factors, plan)
+    return TensorAxes(None, Timing("none"), why, shape=shape) if factors is None else axes_of(factors, plan, shape)
 
 
-def axes_of(factors: list[Factor], plan: Plan) -> TensorAxes:
+def axes_of(factors: list[Factor], plan: Plan, shape: tuple[int, ...] = ()) -> TensorAxes:
     """The axes of a tensor from how its factors respond.
 
     Args:
         factors: with that of the samples named.
         plan: of the copies, in the order of the factors' responses.
+        shape: of the tensor.
     """
     named = list(factors)
     why = ""
@@ -76,11 +85,12 @@ def axes_of(factors: list[Factor], plan: Plan) -> TensorAxes:
             named[place : place + 1] = named[place].split(letter, size, outer)
     named, timing = with_time(named, plan)
     letters = {factor.letter for factor in named}
-    layout, reason = _pattern(named)
+    layout, sizes, reason = _pattern(named)
     if why or (timing.kind == "unknown" and "t" not in letters):
         # An axis whose meaning is open might be any: no layout is better than a likely one.
         layout = None
-    return TensorAxes(layout, timing, why or reason or timing.why, "n" in letters, "t" in letters, tuple(factors))
+    why = why or reason or timing.why
+    return TensorAxes(layout, timing, why, "n" in letters, "t" in letters, tuple(named), tuple(factors), shape, sizes)
 
 
 def _following(
@@ -109,9 +119,10 @@ def _following(
     return None, ""
 
 
-def _pattern(factors: list[Factor]) -> tuple[Layout | None, str]:
-    """The layout that the named factors make; what is left over are channels."""
+def _pattern(factors: list[Factor]) -> tuple[Layout | None, dict[str, int], str]:
+    """The layout that the named factors make, and the sizes of its axes; what is left over are channels."""
     letters = iter(CHANNELS)
+    sizes: dict[str, int] = {}
     groups: dict[int, list[str]] = {}
     for factor in factors:
         group = groups.setdefault(factor.dimension, [])
@@ -119,10 +130,12 @@ def _pattern(factors: list[Factor]) -> tuple[Layout | None, str]:
             continue
         letter = factor.letter or next(letters, "")
         if not letter:
-            return None, "it has more axes of channels than a layout can name"
+            return None, {}, "it has more axes of channels than a layout can name"
         group.append(letter)
+        if letter != "b":
+            sizes[letter] = factor.size
     names = [
         "1" if not group else group[0] if len(group) == 1 else f"({' '.join(group)})"
         for _, group in sorted(groups.items())
     ]
-    return Layout(" ".join(names)), ""
+    return Layout(" ".join(names)), sizes, ""

@@ -102,14 +102,12 @@ def _by_strength(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit
 
 def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) -> tuple[list[Factor], Timing]:
     """What can be said where no axis was found whose positions lie at known frames."""
-    moving = [(place, timing) for place, timing in whole if timing.kind == "unknown"]
-    if len(moving) == 1:
-        # The axis is that of time, but where its positions lie is not known.
-        place, timing = moving[0]
-        return [*factors[:place], *factors[place].split("t", factors[place].size, 1), *factors[place + 1 :]], timing
-    if len(moving) > 1:
-        return factors, Timing("unknown", why="more than one axis depends on the frames")
     frames = plan.sizes["t"]
+    moving = [timing for _, timing in whole if timing.kind == "unknown"]
+    if moving:
+        # Not named: of an axis of channels, those behind a ReLU may respond to some frames alone.
+        wanted = {frame for timing in moving for frame in timing.wanted}
+        return factors, Timing("unknown", why=moving[0].why, wanted=tuple(sorted(wanted)))
     if any(factors[place].size == frames for place, _ in whole):
         why = f"an axis of size {frames} may be that of the frames, but each of its positions sees all of them alike"
         return factors, Timing("unknown", sees=frames, why=why)

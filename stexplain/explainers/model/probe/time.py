@@ -153,7 +153,8 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
     }
     if len(both) == 1:
         ((stride, ((low, high), (last_low, last_high))),) = both.items()
-        if low == high and last_low == last_high:
+        # Of two positions, two of channels that respond to some frames alone might have such a line by chance.
+        if low == high and last_low == last_high and len(where) > 2:
             sees = last_low - low + 1
             if low < 0 == last_low:
                 return Timing("causal", stride, 0.0, sees, last_low)
@@ -166,6 +167,31 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
             wanted=_wanted(both, count, frames),
         )
     return _fading(first, last, bounds, frames)
+
+
+def fits(timing: Timing, changes: list[Change], changed: NDArray[np.bool_], frames: int) -> bool:
+    """Whether a stride and an offset, as a longer clip told them, explain what the changes of a clip did.
+
+    Args:
+        timing: of the longer clip.
+        changes: each of some frames of this one.
+        changed: whether each made a difference at each position, ``[copies, T']``.
+        frames: T of this one.
+    """
+    if (
+        timing.stride is None
+        or timing.last is None
+        or timing.sees is None
+        or timing.kind not in ("one frame", "aligned")
+    ):
+        return False
+    last = timing.last + timing.stride * np.arange(changed.shape[1])
+    first = last - timing.sees + 1
+    spans = np.array([change.frames or (0, frames - 1) for change in changes])
+    seen = np.maximum(np.maximum(first, 0), spans[:, :1]) <= np.minimum(np.minimum(last, frames - 1), spans[:, 1:])
+    # Between the first and the last frame there may be some that a dilated convolution does not see.
+    whole_runs = [place for place, (start, stop) in enumerate(spans) if start == 0 or stop == frames - 1]
+    return bool((seen | ~changed).all() and (changed == seen)[whole_runs].all())
 
 
 _Line = tuple[int, int]

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -204,9 +206,10 @@ def test_the_tensor_is_read_before_what_works_in_place_on_it():
 
 def test_of_a_layer_that_runs_often_the_last_output_is_meant():
     model, x = Recurrent().double().eval(), signals(2, 7, 4, 2)
-    with STGGradCAM(model, layer="cell", layout="b n c", inputs="b t n c") as explain:
+    with STGGradCAM(model, layer="cell", layout="b n c", inputs="b t n c", calls="last") as explain:
         e = explain(x, target=Class(2))
     assert e.values.shape == (2, 1, 7, 4)
+    assert "no axis of time" in e.notes[0]
     hidden = torch.zeros(2, 4, 4, dtype=torch.float64)
     for frame in range(7):
         last = model.cell(torch.cat([x[:, frame].double(), hidden], dim=-1))
@@ -242,7 +245,18 @@ def test_a_target_that_does_not_depend_on_the_layer_is_refused():
         explain(signals(1, 3, 10, 5, 2), target=constant)
 
 
-def test_a_stride_of_ones_own_wins():
-    model = PlainSTGCN().eval()
-    with STGGradCAM(model, layer="second", stride=3, **THEIRS) as explain:
-        assert explain(signals(1, 3, 9, 5, 2), target=Class(0)).stride == 3
+@pytest.mark.parametrize(("option", "value"), [("stride", 3), ("offset", 2), ("layout", "(b m) c n t")])
+def test_what_contradicts_the_measurement_is_refused(option, value):
+    """A stride of 3 makes as many positions of 9 frames as one of 4, and the map would be wrong without a word."""
+    model, x = PlainSTGCN().eval(), signals(1, 3, 17, 5, 2)
+    with STGGradCAM(model, layer="second", inputs="b c t n m") as explain:
+        e = explain(x, target=Class(0))
+    assert e.stride == 4
+    measured = {"stride": 4, "offset": 0, "layout": "(b m) c t n"}[option]
+    with STGGradCAM(model, layer="second", inputs="b c t n m", **{option: measured}) as explain:
+        np.testing.assert_array_equal(explain(x, target=Class(0)).values, e.values)
+    with (
+        STGGradCAM(model, layer="second", inputs="b c t n m", **{option: value}) as explain,
+        pytest.raises(InputError, match=f"{option}: got .*measured .*{re.escape(str(measured))}"),
+    ):
+        explain(x, target=Class(0))

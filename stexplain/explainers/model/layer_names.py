@@ -1,0 +1,137 @@
+"""Names of layers and of the tensors that they return: ``"encoder"``, ``"encoder[1]"``, ``"encoder['hidden']"``."""
+
+import ast
+import re
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from stexplain.errors import InputError, unknown
+from stexplain.explainers.outputs.nested import Path, tensors_in
+
+_WRAPPERS = {"module", "_orig_mod"}
+"""Parts of names that `DataParallel` and `torch.compile` put in."""
+
+
+def split_name(name: str) -> tuple[str, Path]:
+    """The name of the module, and the keys that lead to one of the tensors that it returns.
+
+    Raises:
+        InputError: where what stands in brackets is no number and no text in quotes.
+
+    Example:
+        >>> split_name("encoder.0"), split_name("encoder['hidden'][1]")
+        (('encoder.0', ()), ('encoder', ('hidden', 1)))
+    """
+    module, *keys = re.split(r"\[|\]\[|\]$", name) if name.endswith("]") else [name]
+    try:
+        return module, tuple(ast.literal_eval(key) for key in keys if key)
+    except (ValueError, SyntaxError):
+        raise InputError(
+            f"layer {name!r}: got {name.removeprefix(module)}; expected a number or a text in quotes in brackets, "
+            "such as encoder[1] or encoder['hidden']."
+        ) from None
+
+
+def floating_tensors(output: Any) -> dict[Path, Tensor]:
+    """The tensors of floating type that a layer returned, by the keys that lead to them.
+
+    A packed sequence has none: where its entries belong depends on the lengths of its sequences.
+    """
+    if isinstance(output, PackedSequence):
+        return {}
+    found = tensors_in(output)
+    packed = [path for path, _ in found.items() if path and path[-1] == "data" and (*path[:-1], "batch_sizes") in found]
+    return {path: tensor for path, tensor in found.items() if tensor.is_floating_point() and path not in packed}
+
+
+def name_of(module: str, path: Path) -> str:
+    """The name of one of the tensors that a module returns.
+
+    Example:
+        >>> name_of("encoder", ("hidden", 1))
+        "encoder['hidden'][1]"
+    """
+    return module + "".join(f"[{key!r}]" for key in path)
+
+
+def named_tensor(output: Any, name: str) -> tuple[Path, Tensor]:
+    """The tensor that a layer's name means among what the layer returned: the first, or the one in brackets.
+
+    Args:
+        output: of the layer.
+        name: of the layer, with keys in brackets or without.
+
+    Raises:
+        InputError: where there is no such tensor of floating type.
+
+    Example:
+        >>> import torch
+        >>> named_tensor((torch.zeros(2), {"hidden": torch.zeros(3)}), "encoder[1]['hidden']")
+        ((1, 'hidden'), tensor([0., 0., 0.]))
+    """
+    module, keys = split_name(name)
+    found = floating_tensors(output)
+    # The first one below the keys: encoder[1] of (y, (h, c)) means h.
+    for path, tensor in found.items():
+        if path[: len(keys)] == keys:
+            return path, tensor
+    if isinstance(output, PackedSequence):
+        raise InputError(
+            f"layer {name!r} returned a packed sequence, whose entries are in no fixed order. Explain a layer "
+            "before it is packed, or after it is padded again."
+        )
+    if not found:
+        got = str(output.dtype) if isinstance(output, Tensor) else type(output).__name__
+        raise InputError(f"layer {name!r} returned {got}; expected a floating tensor, or a tuple that holds one.")
+    raise unknown("layer", name, [name_of(module, path) for path in found])
+
+
+def find_layer(model: nn.Module, layer: "str | nn.Module") -> tuple[str, nn.Module]:
+    """A layer of the model and its name.
+
+    Args:
+        model: where to look.
+        layer: its name as `named_modules` gives it, also inside wrappers, with keys in brackets or without; or the
+            module itself. A module that is used in several places has several names.
+
+    Raises:
+        InputError: where there is no such layer, with the nearest name.
+
+    Example:
+        >>> find_layer(nn.Sequential(nn.Linear(1, 1), nn.ReLU()), "1")
+        ('1', ReLU())
+        >>> find_layer(nn.Sequential(nn.LSTM(1, 1)), "module.0[1]")
+        ('0[1]', LSTM(1, 1))
+    """
+    # The model itself has the empty name, and is no layer of itself.
+    modules = {name: module for name, module in model.named_modules(remove_duplicate=False) if name}
+    if isinstance(layer, nn.Module):
+        inner = getattr(layer, "_orig_mod", layer)
+        # By identity: modules compare by identity only, and a shared module is found by its first name.
+        for name, module in modules.items():
+            if module is layer or module is inner:
+                return name, module
+        raise InputError(f"layer {type(layer).__name__} is not part of this {type(model).__name__}. Give its name.")
+    if not isinstance(layer, str):
+        raise InputError(f"layer: got a {type(layer).__name__}; expected the name of a layer, or the module.")
+    wanted, keys = split_name(layer)
+    if wanted in modules:
+        return name_of(wanted, keys), modules[wanted]
+    # The innermost of the modules that differ in wrappers alone.
+    plain = {_unwrapped(name): name for name in modules}
+    if _unwrapped(wanted) in plain:
+        name = plain[_unwrapped(wanted)]
+        return name_of(name, keys), modules[name]
+    raise unknown("layer", wanted, modules)
+
+
+def last_block(model: nn.Module) -> nn.Module | None:
+    """The last of `model.blocks`, by which this package's networks and ST-GCN-like models list their blocks."""
+    blocks = getattr(model, "blocks", None)
+    return blocks[-1] if isinstance(blocks, nn.ModuleList | nn.Sequential) and len(blocks) else None
+
+
+def _unwrapped(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)

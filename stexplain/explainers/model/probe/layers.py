@@ -1,0 +1,280 @@
+"""What the outputs of a model's modules stand for, measured: as much as it takes, and no more."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from stexplain.axes import Layout
+from stexplain.errors import StexplainError
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.layer_names import split_name
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, tensor_axes
+from stexplain.explainers.model.probe.observe import Observed, observed_twice
+from stexplain.explainers.model.probe.outputs import ModuleOutputs, module_outputs
+from stexplain.explainers.model.probe.plan import Plan, further_plan
+from stexplain.explainers.model.probe.responses import factors_of, joined_factors
+from stexplain.explainers.model.probe.time import Timing, fits
+
+_LONGEST = 1024  # frames of a clip that is made longer
+
+
+@dataclass(frozen=True)
+class LayerAxes:
+    """What one tensor that a module returns stands for.
+
+    Attributes:
+        name: of the module, with keys in brackets for a further tensor of a tuple or dict.
+        type: of the module.
+        shape: of the tensor, for as many samples as were given.
+        calls: how often the module ran.
+        by_frame: whether its calls are frames: each call's output, laid out without t, is one position in time.
+        layout: of the tensor of one call; none where unknown.
+        timing: where its positions lie in time.
+        nodes: whether an axis follows the nodes.
+        frames: whether an axis, or the calls, follow the frames.
+        why: what is unknown, and the reason.
+        sizes: of the axes of the layout, but for the samples'.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    calls: int
+    by_frame: bool
+    layout: Layout | None
+    timing: Timing
+    nodes: bool
+    frames: bool
+    why: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def known(self) -> bool:
+        """Whether all is known that a map needs."""
+        return self.layout is not None and (not self.frames or self.timing.known)
+
+
+@dataclass
+class _Evidence:
+    """What was observed of one tensor: of its last call, or of all calls along a further axis.
+
+    Attributes:
+        shape: for as many samples as were given.
+        axes: of the tensor.
+        plan: of all copies that were observed.
+    """
+
+    shape: tuple[int, ...]
+    axes: TensorAxes
+    plan: Plan
+
+    @property
+    def open(self) -> bool:
+        """Whether further copies might tell more."""
+        unknown = self.axes.layout is None or self.axes.timing.kind in ("unknown", "global")
+        return bool(self.axes.factors) and unknown
+
+
+@dataclass
+class LayerProbe:
+    """Measures the layers of a model.
+
+    Attributes:
+        caller: of the model.
+        model_input: samples; the model runs on copies of one of them.
+        inferences: how many samples of the given length have gone through the model.
+    """
+
+    caller: ModelCaller
+    model_input: ModelInput
+    inferences: float = 0.0
+    _sizes: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sizes = {axis: self.model_input.sizes[axis] for axis in "mtnc"}
+
+    def measure(self, layers: Sequence[str] | None = None) -> list[LayerAxes]:
+        """What layers stand for, in the order in which they finish.
+
+        Args:
+            layers: names, with keys in brackets or without; none: every tensor that a module returns, other than the
+                model's own output.
+
+        Raises:
+            InputError: where the model does not run on the samples.
+        """
+        modules = None if layers is None else list(dict.fromkeys(split_name(layer)[0] for layer in layers))
+        found: list[LayerAxes] = []
+        while modules is None or modules:
+            seen = self._observed(self.model_input, modules, None)
+            found += self._layers(seen, layers)
+            # Those that no memory was left for; where none ran, there is nothing left to do.
+            modules = seen.reference.left_out
+        return found
+
+    def _observed(
+        self, model_input: ModelInput, modules: Sequence[str] | None, plan: Plan | None
+    ) -> Observed[ModuleOutputs]:
+        def collect(model: nn.Module) -> AbstractContextManager[ModuleOutputs]:
+            return module_outputs(model, modules)
+
+        seen = observed_twice(self.caller, model_input, collect, plan)
+        self.inferences += seen.inferences * model_input.sizes["t"] / self._sizes["t"]
+        return seen
+
+    def _layers(self, seen: Observed[ModuleOutputs], layers: Sequence[str] | None) -> list[LayerAxes]:
+        outputs = seen.reference
+        names = [name for name in outputs.calls if layers is None or name in layers]
+        # A name may mean a tensor below its keys: encoder[1] of (y, (h, c)) is listed as encoder[1][0].
+        for layer in layers or ():
+            if layer not in outputs.calls:
+                below = [name for name in outputs.calls if name.startswith(f"{layer}[")]
+                same = [name for name in outputs.calls if layer.startswith(f"{name}[")]
+                names += (below or same)[:1]
+        evidence: dict[tuple[str, bool], _Evidence] = {}
+        for name in names:
+            for stacked in [False, True][: 1 + outputs.may_be_frames(name)]:
+                evidence[name, stacked] = self._evidence(seen, name, stacked)
+        self._further(evidence)
+        self._longer(evidence)
+        return [self._layer(name, outputs, evidence) for name in names]
+
+    def _evidence(self, seen: Observed[ModuleOutputs], name: str, stacked: bool) -> _Evidence:
+        reference, changed = seen.pair(_tensor_of(name, stacked))
+        axes = tensor_axes(reference, changed, seen.plan)
+        return _Evidence(_shape(reference, axes, seen.plan, self.model_input.sizes["b"]), axes, seen.plan)
+
+    def _further(self, evidence: dict[tuple[str, bool], _Evidence]) -> None:
+        """Looks again, with further copies, at what is open."""
+        waiting = {key: one for key, one in evidence.items() if one.open}
+        if not waiting:
+            return
+        plan = further_plan(
+            self._sizes,
+            (frame for one in waiting.values() for frame in one.axes.timing.wanted),
+            all_see_all=any(one.axes.timing.kind in ("unknown", "global") for one in waiting.values()),
+            nodes=self._sizes["n"] > 1 and any(not one.axes.nodes for one in waiting.values()),
+        )
+        if not [change for change in plan.changes if not change.nothing]:
+            return
+        modules = list(dict.fromkeys(split_name(name)[0] for name, _ in waiting))
+        seen = self._observed(self.model_input, modules, plan)
+        for (name, stacked), one in waiting.items():
+            if name not in seen.reference.calls:
+                continue
+            factors, _ = factors_of(*seen.pair(_tensor_of(name, stacked)), seen.plan)
+            if factors is not None and [each.size for each in factors[1:]] == [
+                each.size for each in one.axes.unnamed[1:]
+            ]:
+                one.plan = one.plan.joined(seen.plan)
+                one.axes = axes_of(joined_factors(list(one.axes.unnamed), factors), one.plan, one.axes.shape)
+
+    def _longer(self, evidence: dict[tuple[str, bool], _Evidence]) -> None:
+        """Looks at a longer clip, the sample again and again, where positions see more than the clip."""
+        frames = self._sizes["t"]
+        for times in (3, 9):
+            waiting = {key: one for key, one in evidence.items() if one.open and not one.axes.timing.known}
+            if not waiting or frames < 2 or frames * times > max(_LONGEST, 3 * frames):
+                return
+            modules = list(dict.fromkeys(split_name(name)[0] for name, _ in waiting))
+            longer = LayerProbe(self.caller, _repeated(self.model_input, self.caller.inputs, times))
+            try:
+                seen = longer._observed(longer.model_input, modules, None)
+            except StexplainError:
+                # A model for clips of one length.
+                return
+            self.inferences += longer.inferences * times
+            for (name, stacked), one in waiting.items():
+                if name in seen.reference.calls and (not stacked or seen.reference.may_be_frames(name)):
+                    other = longer._evidence(seen, name, stacked)
+                    one.axes = _of_longer(one, other) or one.axes
+
+    def _layer(self, name: str, outputs: ModuleOutputs, evidence: dict[tuple[str, bool], _Evidence]) -> LayerAxes:
+        last = evidence[name, False]
+        calls = len(outputs.calls[name])
+        if (name, True) in evidence:
+            axes = evidence[name, True].axes
+            # The calls are the last axis, folded with nothing; and each sees its frame last, not all of them.
+            if axes.layout is not None and axes.layout.pattern.endswith(" t") and axes.timing.kind != "global":
+                axes = replace(axes, layout=Layout(axes.layout.pattern.removesuffix(" t")), frames=True)
+                return _row(name, outputs, last.shape, axes, by_frame=True)
+        axes = last.axes
+        if calls > 1 and not axes.frames:
+            why = f"it ran {calls} times, and its calls are not frames in their order"
+            axes = replace(axes, why=f"{why}; {axes.why}" if axes.why else why)
+        return _row(name, outputs, last.shape, axes, by_frame=False)
+
+
+def _row(name: str, outputs: ModuleOutputs, shape: tuple[int, ...], axes: TensorAxes, *, by_frame: bool) -> LayerAxes:
+    return LayerAxes(
+        name,
+        outputs.types[name],
+        shape,
+        len(outputs.calls[name]),
+        by_frame,
+        axes.layout,
+        axes.timing,
+        axes.nodes,
+        axes.frames,
+        axes.why,
+        {letter: size for letter, size in axes.sizes.items() if not (by_frame and letter == "t")},
+    )
+
+
+def _tensor_of(name: str, stacked: bool) -> Callable[[ModuleOutputs], Tensor]:
+    return lambda outputs: outputs.stacked(name) if stacked else outputs.last(name)
+
+
+def _shape(reference: Tensor, axes: TensorAxes, plan: Plan, samples: int) -> tuple[int, ...]:
+    """The tensor's shape for the number of samples that were given."""
+    if plan.one_by_one:
+        return tuple(reference.shape[1:])
+    shape = list(reference.shape)
+    for factor in axes.factors:
+        if factor.letter == "b":
+            shape[factor.dimension] = shape[factor.dimension] // plan.samples * samples
+    return tuple(shape)
+
+
+def _of_longer(short: _Evidence, longer: _Evidence) -> TensorAxes | None:
+    """The axes that a longer clip told, where they explain what was seen of the short one."""
+    axes, named = longer.axes, short.axes.factors
+    place = next((place for place, factor in enumerate(axes.factors) if factor.letter == "t"), None)
+    if place is None or not axes.timing.known or len(named) != len(axes.factors):
+        return None
+    # The same axes, but for the one of time, which was not named.
+    if any(
+        one.letter not in ("", other.letter) or (one.size != other.size) != (number == place)
+        for number, (one, other) in enumerate(zip(named, axes.factors, strict=True))
+    ):
+        return None
+    tests = short.plan.frame_tests
+    changes = [short.plan.changes[copy] for copy in tests]
+    response = named[place].response
+    if response is None or not fits(axes.timing, changes, response[tests] > 0, short.plan.sizes["t"]):
+        return None
+    why = "" if axes.layout is not None else axes.why
+    sizes = {**axes.sizes, "t": named[place].size}
+    return replace(
+        short.axes, layout=axes.layout, timing=axes.timing, why=why, nodes=axes.nodes, frames=True, sizes=sizes
+    )
+
+
+def _repeated(model_input: ModelInput, layout: Layout, times: int) -> ModelInput:
+    """The samples with their frames again and again."""
+    batch = layout.to_batch(model_input.x, **model_input.sizes)
+
+    def longer(mask: Tensor | None) -> Tensor | None:
+        return None if mask is None else torch.cat([mask] * times, 2)
+
+    return replace(
+        model_input,
+        x=layout.from_batch(torch.cat([batch] * times, 2)),
+        sizes={**model_input.sizes, "t": model_input.sizes["t"] * times},
+        valid=longer(model_input.valid),
+        observed=longer(model_input.observed),
+    )

@@ -1,0 +1,84 @@
+"""What the modules of a model return in a forward pass, call by call."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from stexplain.explainers.model.layer_names import floating_tensors, name_of, split_name
+
+MEMORY = 2**30
+"""So many bytes of outputs are kept at a time; the modules beyond go through further passes."""
+
+
+@dataclass
+class ModuleOutputs:
+    """The outputs of modules in one forward pass.
+
+    Attributes:
+        calls: by name, such as ``"encoder[1]"``, the tensors of all calls, in the order in which modules finish.
+        types: the type of the module, by name.
+        left_out: modules whose outputs no memory was left for.
+    """
+
+    calls: dict[str, list[Tensor]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def last(self, name: str) -> Tensor:
+        """The output of the last call."""
+        return self.calls[name][-1]
+
+    def stacked(self, name: str) -> Tensor:
+        """The outputs of all calls, along a further last axis."""
+        return torch.stack(self.calls[name], -1)
+
+    def may_be_frames(self, name: str) -> bool:
+        """Whether calls may be frames: there are several, of one shape."""
+        return len(self.calls[name]) > 1 and len({call.shape for call in self.calls[name]}) == 1
+
+
+@contextmanager
+def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = MEMORY) -> Iterator[ModuleOutputs]:
+    """Gathers the outputs of modules.
+
+    Args:
+        model: that runs.
+        names: of the modules, without keys in brackets; none: all but the model itself.
+        memory: in bytes; more than that is kept of the first module alone.
+    """
+    found = ModuleOutputs()
+    kept = 0
+    modules = dict(model.named_modules(remove_duplicate=False))
+    # What was copied last, with its version: a container returns what its last child returned.
+    before: list[tuple[Tensor, int, Tensor]] = []
+
+    def hook_of(name: str) -> object:
+        def hook(module: nn.Module, _: object, output: object) -> None:
+            nonlocal kept
+            if kept > memory and not any(split_name(key)[0] == name for key in found.calls):
+                found.left_out += [name] * (name not in found.left_out)
+                return
+            copies = []
+            for place, (path, tensor) in enumerate(floating_tensors(output).items()):
+                # The first tensor goes by the name of the module alone.
+                key = name_of(name, path) if place else name
+                same = [one for of, version, one in before if of is tensor and version == tensor._version]
+                copy = same[0] if same else tensor.detach().clone()
+                kept += 0 if same else copy.nbytes
+                copies.append((tensor, tensor._version, copy))
+                found.calls.setdefault(key, []).append(copy)
+                found.types[key] = type(module).__name__
+            before[:] = copies
+
+        return hook
+
+    wanted = [name for name in modules if name] if names is None else names
+    handles = [modules[name].register_forward_hook(hook_of(name)) for name in wanted]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
