@@ -11,10 +11,10 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.methods.layer.place import LayerPlace, Said, default_layer, place_of
+from stexplain.explainers.methods.layer.positions import position_valid, to_frames
 from stexplain.explainers.model.layer_names import find_layer, last_block
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.model.positions import position_valid, to_frames
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.target import Scores

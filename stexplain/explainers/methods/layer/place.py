@@ -160,7 +160,12 @@ def _layout(model: nn.Module, measured: LayerAxes, said: Said, sizes: dict[str, 
         return measured.layout
     # By the sizes first: the message then names the size that does not fit.
     known = {axis: sizes[axis] for axis in "bmn"}
-    found = given.sizes(measured.shape, **known)
+    try:
+        found = given.sizes(measured.shape, **known)
+    except InputError as error:
+        # Nothing follows the samples where the axes of the input are mixed up.
+        hint = " Is the layout of the input right?" if measured.layout is None else ""
+        raise InputError(f"{error}{hint}") from None
     if measured.layout is not None:
         expected = measured.layout.sizes(measured.shape, **{**measured.sizes, **known})
         if _bare(given, found) != _bare(measured.layout, expected):

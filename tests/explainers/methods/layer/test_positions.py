@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stexplain.explainers.model.positions import position_valid, to_frames
+from stexplain.explainers.methods.layer.positions import position_valid, to_frames
 from stexplain.nn.stgcn_block import valid_positions
 from tests.explainers.small_models import signals
 from tests.reference import slow_to_frames
