@@ -139,6 +139,12 @@ def frame_intervals(last_frames: Sequence[int], frames: int) -> list[Change]:
     return up_to + [Change(frames=(frame + 1, frames - 1)) for frame in last_frames]
 
 
+def single_frames(frames: int, count: int = NODE_TESTS) -> list[Change]:
+    """Copies with one frame changed, for some frames away from the ends."""
+    picks = sorted({round(frames * (2 * part + 1) / (2 * count)) for part in range(count)})
+    return [Change(frames=(frame, frame)) for frame in picks if frame < frames]
+
+
 def further_plan(sizes: dict[str, int], wanted: Iterable[int], *, all_see_all: bool, nodes: bool) -> Plan:
     """More copies, for what the first ones left open.
 
@@ -156,8 +162,7 @@ def further_plan(sizes: dict[str, int], wanted: Iterable[int], *, all_see_all: b
             replace(change, rolled=True) for change in frame_intervals(few, frames) if change.frames and _long(change)
         ]
         if frames > FEW_FRAMES:
-            picks = sorted({round(frames * (2 * part + 1) / (2 * MORE)) for part in range(MORE)})
-            changes += [Change(frames=(frame, frame)) for frame in picks]
+            changes += single_frames(frames, MORE)
     if nodes:
         changes += [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"], MORE)]
     return plan_of(changes, sizes)
