@@ -176,3 +176,32 @@ class EdgeExplanation:
         first, second = (sums.index.get_level_values(level) for level in (0, 1))
         names = np.asarray(self.node_names, dtype=object)
         return pd.DataFrame({"source": names[first], "target": names[second], "value": sums.to_numpy()})
+
+    def by_frame(self, sample: int) -> pd.DataFrame:
+        """A row per edge and a column per frame: sums over relations and over the blocks whose frames are known.
+
+        Args:
+            sample: whose values are given.
+
+        Returns:
+            Importance, indexed by ``source`` and ``target``; a self loop is an edge of its own. Blocks stand for other
+            frames where convolutions between them are not padded.
+
+        Raises:
+            InputError: where there is no such sample, or no block has known frames.
+        """
+        if not 0 <= sample < len(self):
+            raise InputError(f"sample: got {sample}; expected 0 to {len(self) - 1}.")
+        if not self.over_time:
+            raise InputError("no block of the explanation has known frames; see `table` for sums over all of them.")
+        frames = np.unique(np.concatenate([part.frames for part in self.over_time.values()]))
+        rows: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for block, part in self.over_time.items():
+            at = np.searchsorted(frames, part.frames)
+            own = [number for number, name in enumerate(self.block) if name == block]
+            for number, values in zip(own, part.values[sample].T, strict=True):
+                # A frame that a block does not reach adds nothing.
+                row = rows.setdefault((self.source[number], self.target[number]), np.zeros(len(frames)))
+                row[at] += values
+        index = pd.MultiIndex.from_tuples(list(rows), names=["source", "target"])
+        return pd.DataFrame(np.array(list(rows.values())), index, pd.Index(frames, name="frame"))

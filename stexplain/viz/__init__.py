@@ -9,6 +9,8 @@ Vega-Lite specification.
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest
+from stexplain.viz.maps.edges import edge_network as edge_network
+from stexplain.viz.maps.edges import edge_timeline as edge_timeline
 from stexplain.viz.maps.importance_map import importance_map as importance_map
 from stexplain.viz.maps.lag_map import lag_map as lag_map
 from stexplain.viz.maps.network import network as network
@@ -31,6 +33,8 @@ __all__ = [
     "comparison",
     "confusion",
     "deletion",
+    "edge_network",
+    "edge_timeline",
     "forecast",
     "history",
     "horizon_errors",

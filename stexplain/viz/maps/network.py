@@ -79,7 +79,7 @@ def network(
         raise InputError(f"values got shape {array.shape}; expected [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
     frames = np.atleast_2d(array)
     names = [str(node) for node in graph.nodes]
-    points = _positions(graph, seed)
+    points = drawing_positions(graph, seed)
     panel = Panel.around(points, width=width, height=height)
     times = np.arange(len(frames), dtype=np.float64) if time is None else np.asarray(time, dtype=np.float64)
     if times.shape != (len(frames),):
@@ -99,7 +99,7 @@ def network(
 
     kind = time_unit or ("s" if bool(np.any(times != np.round(times))) else "frame")
     texts = [time_text(float(at), kind) for at in times]
-    stops = _stops(times, kind)
+    stops = slider_stops(times, kind)
     # One row per frame with its N values as a list; Vega unfolds only the frame that the slider selects.
     data = pd.DataFrame({"frame": stops, "text": texts, "value": [short(row) for row in frames]})
     over_time = array.ndim == 2
@@ -150,7 +150,7 @@ def network(
     if labels is None or isinstance(labels, bool):
         labels = names if labels or (labels is None and len(names) <= NAMED) else []
     at = [names.index(name) for name in ordered("node", names, labels)]
-    layers.extend(_names(panel, points[at], [names[index] for index in at], reach + (5 if marked else 0)))
+    layers.extend(name_marks(panel, points[at], [names[index] for index in at], reach + (5 if marked else 0)))
     if over_time:
         spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -168,7 +168,7 @@ def network(
     return styled(chart, titled(title, *([how + "Larger: further from zero."] if subtitle is None else subtitle)))
 
 
-def _stops(times: NDArray[np.float64], kind: str) -> list[float]:
+def slider_stops(times: NDArray[np.float64], kind: str) -> list[float]:
     """The slider's values: minutes where they are evenly spaced, else frame numbers."""
     apart = np.diff(times)
     if kind == "min" and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
@@ -198,7 +198,8 @@ def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequ
     return ring
 
 
-def _positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:
+def drawing_positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:
+    """The graph's own positions, or those of a force-directed layout, ``[N, 2]``."""
     if graph.positions is not None:
         return np.asarray(graph.positions, dtype=np.float64)
     import networkx as nx
@@ -213,7 +214,8 @@ def _positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:
     return np.array([placed[index] for index in range(len(plain))], dtype=np.float64)
 
 
-def _names(panel: Panel, points: NDArray[np.float64], names: list[str], reach: float) -> list[alt.Chart]:
+def name_marks(panel: Panel, points: NDArray[np.float64], names: list[str], reach: float) -> list[alt.Chart]:
+    """Names beside their nodes, where there is room: a chart per side."""
     placed = panel.beside(points, names, reach)
     marks = {
         "above": {"align": "center", "dy": -reach, "baseline": "middle"},

@@ -1,0 +1,206 @@
+"""Edges by their importance: on the graph, and over time."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from stexplain.errors import InputError
+from stexplain.viz.maps.clip import time_text
+from stexplain.viz.maps.network import NAMED, drawing_positions, name_marks, slider_stops
+from stexplain.viz.panel import Panel
+from stexplain.viz.theme import MUTED, colour_scale, layered, literal, magnitude, rows, short, styled, titled
+
+if TYPE_CHECKING:
+    from stexplain.explainers.edge_explanation import EdgeExplanation
+    from stexplain.graph import STGraph
+
+CELL = 17
+"""Height of a row of the chart over time, in pixels."""
+_HOW = "Orange: speaks for what was explained; blue: against it."
+
+
+def edge_network(
+    e: "EdgeExplanation",
+    graph: "STGraph",
+    *,
+    sample: int = 0,
+    edges: int = 60,
+    over_time: bool = True,
+    seed: int = 0,
+    width: int = 640,
+    height: int = 440,
+    unit: str = "importance",
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Draws the edges of a graph; colour and width of an edge are its importance. Frames get a slider.
+
+    Both directions of an edge are one line, of their sum; self loops are left out. Relations and blocks are summed.
+
+    Args:
+        e: of some samples.
+        graph: whose nodes have the names of the explanation; its positions, or a layout, are used.
+        sample: index of the sample.
+        edges: how many are drawn in colour, those with the greatest absolute importance at any frame.
+        over_time: whether frames get a slider, where they are known; else sums over all frames are drawn.
+        seed: of the computed layout.
+        width: in pixels.
+        height: in pixels.
+        unit: name or unit of the values.
+        title: above the chart; by default what was explained.
+
+    Raises:
+        InputError: where there is no such sample, or the graph has other nodes.
+
+    Example:
+        >>> import numpy as np
+        >>> from stexplain.explainers.edge_explanation import EdgeExplanation
+        >>> from stexplain.graph import STGraph
+        >>> e = EdgeExplanation(np.array([[1.0, -3.0]]), ("a", "b"), ("b", "c"), ("0", "0"), ("1", "1"))
+        >>> chart = edge_network(e, STGraph.from_edges("abc", [("a", "b"), ("b", "c")]))
+    """
+    if set(e.node_names) - set(graph.nodes):
+        other = sorted(set(e.node_names) - set(graph.nodes))[:3]
+        raise InputError(f"graph: it has no node {', '.join(map(repr, other))}; expected the graph of the explanation.")
+    moving = over_time and bool(e.over_time)
+    table = e.by_frame(sample) if moving else _totals(e, sample)
+    pairs = _pairs(table, e.node_names, edges)
+    times = table.columns.to_numpy(np.float64)
+    points = drawing_positions(graph, seed)
+    panel = Panel.around(points, width=width, height=height)
+    place = {name: points[graph.index(name)] for name in graph.nodes}
+    x, y = (
+        axis(f"{name}:Q", scale=alt.Scale(domain=domain, nice=False, zero=False), axis=None)
+        for axis, name, domain in ((alt.X, "x", panel.right), (alt.Y, "y", panel.up))
+    )
+    columns = ["x", "y", "x2", "y2"]
+    lines = pd.DataFrame([[*place[a], *place[b]] for a, b in graph_pairs(graph)], columns=columns)
+    plain = alt.Chart(rows(lines)).mark_rule(color=MUTED, opacity=0.35).encode(x=x, y=y, x2="x2:Q", y2="y2:Q")
+    labels = [f"{a} - {b}" for a, b in pairs.index]
+    ends = pd.DataFrame([[*place[a], *place[b]] for a, b in pairs.index], columns=columns).assign(edge=labels)
+    values = pairs.to_numpy() if pairs.size else np.zeros((1, 1))
+    stops = slider_stops(times, "frame")
+    data = pd.DataFrame({"frame": stops, "text": [_text(at) for at in times]})
+    data["value"] = [short(pairs[at]) for at in pairs]
+    domain, _ = magnitude(values)
+    widths = alt.Scale(domain=[0.0, domain[1]], range=[0.5, 7])
+    now = alt.Chart(rows(data))
+    if moving:
+        now = now.transform_filter("datum.frame == at")
+    marks = (
+        now.transform_calculate(edge=literal(labels))
+        .transform_flatten(["edge", "value"])
+        .transform_lookup("edge", from_=alt.LookupData(data=rows(ends), key="edge", fields=["x", "y", "x2", "y2"]))
+        .transform_calculate(size="abs(datum.value)")
+        .mark_rule(strokeCap="round")
+        .encode(
+            x=x,
+            y=y,
+            x2="x2:Q",
+            y2="y2:Q",
+            strokeWidth=alt.StrokeWidth("size:Q", scale=widths, legend=None),
+            color=alt.Color(
+                "value:Q",
+                scale=colour_scale(values),
+                legend=alt.Legend(title=unit, format=".2g", gradientLength=140),
+            ),
+            order=alt.Order("size:Q"),
+            tooltip=[alt.Tooltip("edge:N"), alt.Tooltip("value:Q", title=unit, format=".4g")],
+        )
+    )
+    spots = pd.DataFrame({"node": list(graph.nodes), "x": points[:, 0], "y": points[:, 1]})
+    dots = alt.Chart(rows(spots)).mark_circle(color=MUTED, size=40, opacity=1).encode(x=x, y=y, tooltip="node:N")
+    layers = [plain, marks, dots]
+    # Of large graphs the ends of what is drawn in colour are named.
+    ends_of = [name for pair in pairs.index for name in pair]
+    named = list(graph.nodes) if len(graph) <= NAMED else list(dict.fromkeys(ends_of))[:NAMED]
+    layers += name_marks(panel, np.array([place[name] for name in named]), named, 8.0)
+    if moving:
+        spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
+        layers.append(
+            spot.mark_text(align="left", baseline="top").encode(x=alt.value(4), y=alt.value(4), text="text:N")
+        )
+    chart = layered(*layers).properties(width=width, height=height)
+    if moving:
+        step = stops[1] - stops[0] if len(stops) > 1 else 1.0
+        slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name="frame ")
+        opens = stops[int(np.abs(values).max(0).argmax())]
+        chart = chart.add_params(alt.param(name="at", value=opens, bind=slider))
+    lines_below = [_HOW + " Wider: further from zero."]
+    return styled(chart, titled(title or f"Importance of edges for {e.explained or 'the target'}", *lines_below))
+
+
+def edge_timeline(
+    e: "EdgeExplanation",
+    *,
+    sample: int = 0,
+    edges: int = 20,
+    unit: str = "importance",
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Draws edges x frames, the most important edges first; the last row is the sum of all others.
+
+    Args:
+        e: of some samples; relations and blocks are summed, both directions are rows of their own.
+        sample: index of the sample.
+        edges: how many have a row.
+        unit: name or unit of the values.
+        title: above the chart; by default what was explained.
+
+    Raises:
+        InputError: where there is no such sample, or no block has known frames.
+    """
+    table = e.by_frame(sample)
+    order = table.abs().sum(axis=1).sort_values(ascending=False, kind="stable").index
+    shown = table.loc[order[:edges]]
+    labels = [f"{a} → {b}" if a != b else f"{a}, itself" for a, b in shown.index]
+    values = shown.to_numpy()
+    if len(order) > edges:
+        labels.append(f"{len(order) - edges} others, summed")
+        values = np.vstack([values, table.loc[order[edges:]].sum().to_numpy()])
+    frames = table.columns.to_numpy(np.float64)
+    cells = pd.DataFrame(
+        {"edge": np.repeat(labels, len(frames)), "frame": np.tile(frames, len(labels)), "value": values.ravel()}
+    )
+    chart = (
+        alt.Chart(rows(cells))
+        .mark_rect(stroke=MUTED, strokeWidth=0.3)
+        .encode(
+            x=alt.X("frame:O", title="frame", axis=alt.Axis(labelAngle=0, ticks=False, domain=False)),
+            y=alt.Y("edge:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+            color=alt.Color(
+                "value:Q", scale=colour_scale(values), legend=alt.Legend(title=unit, format=".2~g", gradientLength=140)
+            ),
+            tooltip=[alt.Tooltip("edge:N"), alt.Tooltip("frame:O"), alt.Tooltip("value:Q", title=unit, format=".4g")],
+        )
+    )
+    width = int(np.clip(24 * len(frames), 360, 900))
+    drawing = layered(chart).properties(width=width, height=CELL * len(labels))
+    return styled(drawing, titled(title or f"Importance of edges over time for {e.explained or 'the target'}", _HOW))
+
+
+def graph_pairs(graph: "STGraph") -> list[tuple[str, str]]:
+    """The pairs of nodes that a graph connects, each once."""
+    ends = np.unique(np.sort(np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2), axis=1), axis=0)
+    return [(graph.nodes[a], graph.nodes[b]) for a, b in ends.tolist() if a != b]
+
+
+def _totals(e: "EdgeExplanation", sample: int) -> pd.DataFrame:
+    table = e.table(sample).groupby(["source", "target"])["value"].sum()
+    return table.to_frame(0.0)
+
+
+def _pairs(table: pd.DataFrame, nodes: Sequence[str], count: int) -> pd.DataFrame:
+    """Both directions as one, without self loops; those with the greatest absolute values, the greatest last."""
+    index = {name: number for number, name in enumerate(nodes)}
+    ordered = [tuple(sorted(pair, key=index.__getitem__)) for pair in table.index]
+    both = table.groupby([[a for a, _ in ordered], [b for _, b in ordered]]).sum()
+    both = both[[a != b for a, b in both.index]]
+    strongest = both.abs().max(axis=1).sort_values(kind="stable").index[-count:]
+    return both.loc[strongest]
+
+
+def _text(frame: float) -> str:
+    return time_text(frame, "frame") if frame == round(frame) else f"between frames {int(frame)} and {int(frame) + 1}"

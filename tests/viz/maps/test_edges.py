@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
+from stexplain.graph import STGraph
+from stexplain.viz import edge_network, edge_timeline
+from tests.viz.drawing import drawn, marks, records, words
+
+GRAPH = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d")])
+
+
+def explained() -> EdgeExplanation:
+    """Two blocks: edges a to b and b to a in the first, at frames 1 to 3; c to d and a loop in the second, at 2.5."""
+    first = np.array([[[1.0, 0.5], [0.0, -4.0], [2.0, 0.0]]])
+    second = np.array([[[3.0, 9.0]]])
+    return EdgeExplanation(
+        np.concatenate([first.sum(1), second.sum(1)], 1),
+        tuple("abcd"),
+        tuple("badd"),
+        ("0",) * 4,
+        ("x", "x", "y", "y"),
+        explained="class 1",
+        node_names=tuple("abcd"),
+        over_time={"x": EdgeFrames(np.arange(1.0, 4), first), "y": EdgeFrames(np.array([2.5]), second)},
+    )
+
+
+def test_sums_by_frame_of_blocks_at_other_frames():
+    table = explained().by_frame(0)
+    assert table.columns.tolist() == [1.0, 2.0, 2.5, 3.0]
+    assert table.loc[("b", "a")].tolist() == [0.5, -4.0, 0.0, 0.0]
+    assert table.loc[("c", "d")].tolist() == [0.0, 0.0, 3.0, 0.0]
+    with pytest.raises(InputError, match="sample: got 1"):
+        explained().by_frame(1)
+    with pytest.raises(InputError, match="no block"):
+        EdgeExplanation(np.zeros((1, 1)), ("a",), ("b",), ("0",), ("x",)).by_frame(0)
+
+
+def test_edges_on_the_graph_are_sums_of_both_directions_without_self_loops():
+    chart = edge_network(explained(), GRAPH)
+    table = records(chart, "frame", "text", "value")
+    edges = [row["edge"] for row in records(chart, "edge", "x", "x2")]
+    assert edges == ["c - d", "a - b"]
+    assert [row["value"] for row in table] == [[0, 1.5], [0, -4], [3, 0], [0, 2]]
+    (slider,) = chart.to_dict()["params"]
+    assert slider["value"] == 1  # opens at the greatest value, of the second frame
+    assert {"frame 2", "a", "d"} <= set(words(chart))
+    # The graph's own edges in grey, and two in colour.
+    assert len(marks(chart, "rule mark")) == 3 + 2
+    drawn(chart)
+
+
+def test_totals_are_drawn_where_frames_are_not_asked_for():
+    chart = edge_network(explained(), GRAPH, over_time=False)
+    assert [row["value"] for row in records(chart, "frame", "text", "value")] == [[-0.5, 3]]
+    assert "params" not in chart.to_dict()
+    with pytest.raises(InputError, match="no node 'c', 'd'"):
+        edge_network(explained(), STGraph.from_edges(list("ab"), [("a", "b")]))
+
+
+def test_edges_over_time():
+    chart = edge_timeline(explained(), edges=2)
+    table = records(chart, "edge", "frame", "value")
+    assert list(dict.fromkeys(row["edge"] for row in table)) == ["d, itself", "b → a", "2 others, summed"]
+    assert [row["value"] for row in table if row["edge"] == "2 others, summed"] == [1, 0, 3, 2]
+    assert len(marks(chart, "rect mark")) == 3 * 4
+    drawn(chart)
