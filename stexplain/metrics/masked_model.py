@@ -175,14 +175,14 @@ class MaskedModel(ModelCaller):
 
     def scores(self, target: Target, output: Any, rows: slice, *, probability: bool = False) -> Scores:
         """The target's scores of what the model returned for some samples of the batch; or of its probabilities."""
+        info = replace(self.output_info, rows=rows, samples=len(self.batch))
         if probability:
-            info = replace(self.output_info, rows=rows, samples=len(self.batch))
             return target.score(self.probabilities(output, rows, "Leave out `probability`."), info)
-        return self._score(target, output, rows=rows, samples=len(self.batch))
+        return target.score_output(self._returned(output, rows.stop - rows.start), info)
 
     def chosen_tensor(self, output: Any, rows: slice) -> Tensor:
         """The tensor of what the model returned for some samples that is read, in its own layout."""
-        return ModelOutput(output, rows.stop - rows.start, which=self.output).chosen[1]
+        return self._returned(output, rows.stop - rows.start).chosen[1]
 
     def labels(self, given: ArrayLike | None) -> NDArray[np.int64]:
         """The class of each sample, ``[B]``, as given or else that of the batch; -1 where there is none.
@@ -198,7 +198,7 @@ class MaskedModel(ModelCaller):
 
     def probabilities(self, output: Any, rows: slice, remedy: str) -> Tensor:
         """The probability of every class, ``[samples, classes]``: see `class_probabilities`."""
-        return class_probabilities(self._output_tensor(output, rows.stop - rows.start), remedy)
+        return class_probabilities(self._returned(output, rows.stop - rows.start).tensor, remedy)
 
     def fix_target(self, target: Target) -> tuple[Target, NDArray[np.int64]]:
         """The target with the classes predicted for the unmasked samples, which are then scored under any masking.
@@ -224,10 +224,14 @@ class MaskedModel(ModelCaller):
         outputs: list[Any] = []
         # All copies at once, or one by one where the model allows no more.
         for copies in self._copies(self._rows(self.model_input, rows), x):
-            whole = ModelOutput(self._forward(copies), copies.sizes["b"], which=self.output)
+            whole = self._returned(self._forward(copies), copies.sizes["b"])
             # Copy by copy: a function as target gets what the model returns for these samples.
             outputs += [whole.rows(start, start + samples).raw for start in range(0, whole.samples, samples)]
         return outputs
+
+    def _returned(self, output: Any, samples: int) -> ModelOutput:
+        """What the model returned for so many samples."""
+        return ModelOutput(output, samples, which=self.output)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Every explainer of the package passes its self-test; explainers and models that are broken fail the right test."""
 
 import json
+import threading
 from functools import partial
 
 import numpy as np
@@ -273,3 +274,57 @@ def test_a_renumbered_model_gives_the_same_logits():
     assert np.allclose(permuted(x[:, :, :, order]).detach(), own(x).detach(), atol=1e-12)
     assert renumbered(nn.Linear(1, 1), [0]) is None
     assert isinstance(with_model(Motion(own), permuted), Explainer)
+
+
+class Locked(nn.Module):
+    """Holds what cannot be copied."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.lock = nn.Linear(12, 2), threading.Lock()
+
+    def forward(self, x):
+        return torch.tanh(self.head(x.flatten(1)))
+
+
+def test_a_model_that_cannot_be_copied_is_tested_as_far_as_it_can_be():
+    result = selftest(Locked(), InputGradient, signals(2, 4, 3), inputs="b t n")
+    assert result.passed
+    assert result["parameter randomisation"].passed is None
+    assert "cannot be copied" in result["parameter randomisation"].why
+    assert result["model restored"].passed
+
+
+class Setting(Broken):
+    """Leaves something on the model, outside of a forward pass."""
+
+    def spoilt(self, values, model_input):
+        self.model.seen = values
+        return values
+
+
+def test_an_attribute_that_is_left_on_a_model_is_seen():
+    result = selftest(model(), Setting, batch(), draws=1)
+    assert result.failed == ("model restored",)
+    assert "attributes of STGCN" in result["model restored"].why
+
+
+def test_options_go_to_the_class_of_an_explainer_alone():
+    plain = model()
+    with pytest.raises(InputError, match="inputs: got it for an explainer that is made already"):
+        selftest(plain, InputGradient(plain), batch(), inputs="b m t n c")
+
+
+def test_a_copied_explainer_keeps_every_option_of_the_call():
+    one, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    options = {
+        "inputs": "b t c",
+        "argument": "input",
+        "signals": [0],
+        "output": None,
+        "chunk": 3,
+        "classes": ("a", "b"),
+    }
+    copied = with_model(InputGradient(one, **options), other)
+    assert copied.model is other
+    assert {name: copied.options[name] for name in options} == options

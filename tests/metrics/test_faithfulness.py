@@ -120,3 +120,19 @@ def test_wrong_use():
         masking_curve(Loudest(), batches(), PSI, nodes=1, baseline="zeros")
     with pytest.raises(InputError, match=r"\[0, 1\]"):
         masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[2])
+
+
+class Positive(nn.Module):
+    """One logit: whether node 0 is higher than node 1."""
+
+    def forward(self, x):  # b n
+        return x[:, 0] - x[:, 1]
+
+
+def test_a_single_logit_has_two_classes():
+    x = torch.tensor([[3.0, 1.0], [1.0, 3.0], [3.0, 1.0]])
+    options = {"nodes": 1, "masking": [1], "inputs": "b n"}
+    curve = masking_curve(Positive(), x, [[0.1, 0.9], [0.9, 0.1]], labels=[1, 0, 0], **options)
+    assert curve.correct["highlighted"].tolist() == [[True, True, False], [False, False, True]]
+    with pytest.raises(InputError, match="labels: got none for sample 0"):
+        masking_curve(Positive(), x, [[0.1, 0.9], [0.9, 0.1]], **options)

@@ -146,3 +146,43 @@ def test_wrong_use():
         Fidelity.joined([result, fidelity(LINEAR, BATCH, MAP)])
     with pytest.raises(InputError, match="different shares"):
         Fidelity.joined([result, fidelity(LINEAR, BATCH, explanation, share=[0.5])])
+
+
+class OneLogit(nn.Module):
+    """Whether the sum of all readings is positive."""
+
+    def forward(self, x):  # b t n
+        return x.sum((1, 2))
+
+
+@pytest.mark.parametrize("kind", ["logit", "column", "two logits", "probabilities", "log-probabilities"])
+def test_a_probability_is_read_from_any_kind_of_output(kind):
+    class Kind(OneLogit):
+        def forward(self, x):
+            logit = super().forward(x)
+            both = torch.stack([-logit / 2, logit / 2], 1)
+            return {
+                "logit": logit,
+                "column": logit[:, None],
+                "two logits": both,
+                "probabilities": both.softmax(1),
+                "log-probabilities": both.log_softmax(1),
+            }[kind]
+
+    x = torch.tensor([[[1.0, 2.0]], [[-1.0, -3.0]]]).double()
+    importance = np.array([[[[0.0, 1.0]]]] * 2)
+    result = fidelity(Kind(), x, importance, share=[0.5], baseline="zero", inputs="b t n")
+    # The predicted class falls from the logit 3 to 1, and from 4 to 1 for the other class.
+    expected = [1 / (1 + np.exp(-3)) - 1 / (1 + np.exp(-1)), 1 / (1 + np.exp(-4)) - 1 / (1 + np.exp(-1))]
+    np.testing.assert_allclose(result.scores["plus"]["probability"][0], expected, rtol=1e-6)
+
+
+def test_labels_of_a_tensor_are_given():
+    x, importance = torch.ones(2, 1, 2), np.ones((2, 1, 1, 2))
+    options = {"focus": "phenomenon", "inputs": "b t n", "share": [0.5]}
+    result = fidelity(OneLogit(), x, importance, labels=[1, 0], **options)
+    assert result.scores["plus"]["accuracy"].tolist() == [[0, 0]]
+    with pytest.raises(InputError, match="Give `labels`"):
+        fidelity(OneLogit(), x, importance, **options)
+    with pytest.raises(InputError, match=r"labels has shape \(3,\); expected \[b=2\]"):
+        fidelity(OneLogit(), x, importance, labels=[1, 0, 1], **options)
