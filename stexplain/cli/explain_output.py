@@ -55,6 +55,7 @@ def write_explanation(
         "method": explanation.method,
         "target": explanation.target,
         "layer": explanation.layer,
+        "notes": list(explanation.notes),
         "seconds": round(seconds, 4),
         "map": str(out / "explanation.nc"),
         "samples": samples,
@@ -107,6 +108,7 @@ def summary_text(summary: dict[str, Any]) -> str:
     """The summary for the terminal."""
     where = f" at {summary['layer']}" if summary["layer"] else ""
     lines = [f"{summary['method']}{where}, {summary['target'] or 'no target'}: {summary['seconds']:.2f} s"]
+    lines += [f"note: {note}" for note in summary["notes"]]
     for sample in summary["samples"]:
         explained = "" if sample["explained_class"] is None else f"  {sample['explained_class']}"
         score = "" if sample["score"] is None else f"  score {sample['score']:.3g}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -284,7 +285,9 @@ class Explanation:
         return (
             f"<Explanation{about} {_count(samples, 'sample')} by {self.method}{where}: "
             f"{_count(instances, 'instance')} x {_count(frames, 'frame')} x {_count(nodes, 'node')}; "
-            f"most important: {top}{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}>"
+            f"most important: {top}{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}"
+            f"{f'; noted: {shorten(self.notes[0], 72)}' if self.notes else ''}"
+            f"{f' (and {len(self.notes) - 1} more)' if len(self.notes) > 1 else ''}>"
         )
 
 
@@ -294,9 +297,14 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
     Raises:
         InputError: where there are none, or they are not of one kind.
     """
-    check_alike("explanations", parts, ["method", "layer", "target", "stride", "node_names", "classes"])
+    check_alike(
+        "explanations",
+        parts,
+        ["method", "layer", "target", "stride", "node_names", "classes", "channel_names", "reduce"],
+    )
     first = parts[0]
-    if len({part.values.shape[1:] for part in parts}) > 1 or len({part.layer_values is None for part in parts}) > 1:
+    kinds = {(part.values.shape[1:], part.layer_values is None, part.channels is None) for part in parts}
+    if len(kinds) > 1:
         raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
     arrays = [
         "values",

@@ -80,6 +80,7 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
     e = Explanation.load(out / "explanation.nc")
     assert summary["method"] == e.method == "STG-Grad-CAM"
     assert summary["layer"] == "blocks.1"
+    assert summary["notes"] == list(e.notes)
     assert [sample["id"] for sample in summary["samples"]] == list(e.ids)
     assert json.loads((out / "summary.json").read_text())["samples"] == summary["samples"]
     classes = dataset_card("planted").class_names

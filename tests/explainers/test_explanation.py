@@ -140,6 +140,15 @@ def test_what_does_not_fit_is_named(wrong, words):
         Explanation(np.zeros((1, 1, 2, 3)), np.zeros((1, 2, 1), bool))
 
 
+def test_repr_says_briefly_what_was_noted():
+    long = "Channel 3 of the input is an index that the model looks up: it is not perturbed, and its map is zero."
+    text = repr(explanation(notes=(long, "Computed in float32.")))
+    assert text.endswith(
+        "; noted: Channel 3 of the input is an index that the model looks up: it is [...] (and 1 more)>"
+    )
+    assert "noted" not in repr(explanation())
+
+
 def test_repr_names_what_matters():
     values = np.zeros((2, 1, 4, 3))
     values[..., 2] = 1

@@ -141,7 +141,8 @@ def as_tensor(x: Any) -> Tensor:
     signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
     if not signals.is_floating_point():
         raise InputError(
-            f"x: got type {str(signals.dtype).removeprefix('torch.')}; expected a floating type. Use x.float()."
+            f"x: got type {str(signals.dtype).removeprefix('torch.')}; expected a floating type. Use x.float(). "
+            "Whole numbers that the model looks up belong in per_sample=, or in a channel that it converts by .long()."
         )
     return signals
 
