@@ -209,8 +209,11 @@ class EdgeImportance(ModelCaller):
             scores.append(chunk_scores)
         blocks = [joined(mixing.name, [(count, each[mixing.name]) for count, each in parts]) for mixing in chosen]
         left = [f"{mixing.name}: {mixing.why}" for mixing in mixings if mixing.why and not self.of]
-        notes = (f"Not explained: {'; '.join(left)}.",) if left else ()
-        return self._explanation(model_input, target, blocks, scores, None, notes)
+        notes = [f"Not explained: {'; '.join(left)}."] if left else []
+        unused = [block.name for block in blocks if not len(block.source)]
+        if unused:
+            notes.append(f"The target does not depend on what is mixed by {', '.join(unused)}.")
+        return self._explanation(model_input, target, blocks, scores, None, tuple(notes))
 
     def _chosen(self, mixings: list[Mixing]) -> list[Mixing]:
         known = {mixing.name: mixing for mixing in mixings if not mixing.why}
