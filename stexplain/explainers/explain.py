@@ -1,6 +1,7 @@
 """One call from a model and samples to an explanation."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 from torch import nn
@@ -9,9 +10,18 @@ from stexplain.errors import InputError
 from stexplain.explainers.by_name import method_class, of_class
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
+from stexplain.explainers.methods.layer.place import NoLayerError
+from stexplain.explainers.model.layer_names import last_block
+from stexplain.explainers.model.model_input import Signals, Streams
+from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
+
+_Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
+_LAST = "The layer is the last that keeps samples, nodes and frames"
 
 
 @overload
@@ -20,7 +30,7 @@ def explain(
     x: Signals,
     *,
     target: TargetLike | None = None,
-    method: str | type[Explainer] = "STGGradCAM",
+    method: str | type[Explainer] | None = None,
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
@@ -32,23 +42,47 @@ def explain(
     x: Signals,
     *,
     target: Sequence[TargetLike],
-    method: str | type[Explainer] = "STGGradCAM",
+    method: str | type[Explainer] | None = None,
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> list[Explanation]: ...
+@overload
 def explain(
     model: nn.Module,
-    x: Signals,
+    x: Streams,
     *,
-    target: TargetLike | Sequence[TargetLike] | None = None,
-    method: str | type[Explainer] = "STGGradCAM",
+    target: TargetLike | None = None,
+    method: str | type[Explainer] | None = None,
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Any,
-) -> Explanation | list[Explanation]:
+) -> dict[str, Explanation]: ...
+@overload
+def explain(
+    model: nn.Module,
+    x: Streams,
+    *,
+    target: Sequence[TargetLike],
+    method: str | type[Explainer] | None = None,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> list[dict[str, Explanation]]: ...
+def explain(
+    model: nn.Module,
+    x: Signals | Streams,
+    *,
+    target: TargetLike | Sequence[TargetLike] | None = None,
+    method: str | type[Explainer] | None = None,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> _Result:
     """Explains samples by any method.
 
     It builds the method's explainer, calls it on the samples, and leaves the model as it was. To explain many batches,
@@ -56,10 +90,12 @@ def explain(
 
     Args:
         model: any module; see `STGGradCAM`.
-        x: a `Sample`, a `Batch`, or a tensor in the model's own layout; see `Explainer.__call__`.
+        x: a `Sample`, a `Batch`, a tensor in the model's own layout, or a dict of tensors; see `Explainer.__call__`.
         target: what is explained, such as ``Class(3)`` or ``Forecast("s7", horizon=3)``, or a list of targets; default:
             the predicted class, `Predicted()`.
-        method: the name of an explainer class of `stexplain.explainers`, or a custom class.
+        method: the name of an explainer class of `stexplain.explainers`, or a custom class. Default: `STGGradCAM`,
+            where the model has a layer that keeps nodes and frames, else `InputGradient`, which several streams get
+            too; `Explanation.notes` say which it was and why.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
         shared: further arguments of the model's forward by name, the same for all samples.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
@@ -67,7 +103,8 @@ def explain(
             such as `GraphAblated`, takes the other's name as `around`, and passes on the options that are not its own.
 
     Returns:
-        An explanation with `values` ``[B, M, T, N]``; for a list of targets one for each.
+        An explanation with `values` ``[B, M, T, N]``; for a list of targets one for each. Where x is a dict, a dict of
+        explanations by the same names.
 
     Raises:
         InputError: where there is no such method or option, with the nearest that exists; and as the method does.
@@ -77,8 +114,9 @@ def explain(
         >>> from stexplain.explainers.targets import Class
         >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
         >>> x = torch.randn(5, 2, 8, 6)
-        >>> explain(model, x, inputs="b c t n", layer="0", layout="b c t n").values.shape
-        (5, 1, 8, 6)
+        >>> e = explain(model, x, inputs="b c t n")
+        >>> e.values.shape, e.method, e.layer
+        ((5, 1, 8, 6), 'STG-Grad-CAM', '0')
         >>> explain(model, x, target=[Class(0), Class(1)], method="InputGradient", inputs="b c t n")[1].target
         'class 1'
         >>> explain(model, x, method="IntegratedGradient", inputs="b c t n")
@@ -86,6 +124,14 @@ def explain(
         ...
         stexplain.errors.InputError: unknown method 'IntegratedGradient'. Did you mean 'IntegratedGradients'?
     """
+    arguments: dict[str, Any] = {
+        "target": Predicted() if target is None else target,
+        "valid": valid,
+        "shared": shared,
+        "per_sample": per_sample,
+    }
+    if method is None:
+        return _by_default(model, x, arguments, options)
     # A class, not an instance: an instance has a model already, which may be another one.
     if isinstance(method, str):
         kind = method_class(method)
@@ -96,7 +142,50 @@ def explain(
             f"method: got {method!r}; expected the name of an explainer class, such as 'STGGradCAM', or the class. "
             "An explainer that is built already is called itself: explainer(x, target=...)."
         )
+    return _called(of_class(kind, model, **options), x, arguments)
+
+
+def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any]) -> _Result:
     # Without a `with` block: the call freezes the model by itself, and restores it.
-    return of_class(kind, model, **options)(
-        x, target=Predicted() if target is None else target, valid=valid, shared=shared, per_sample=per_sample
-    )
+    result: _Result = explainer(x, **arguments)
+    return result
+
+
+def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any], options: dict[str, Any]) -> _Result:
+    """The explanation by the method that suits the model, which its notes name."""
+    # Whoever says anything of a layer means one.
+    of_layer = options.keys() & (LayerOptions.__annotations__.keys() - CallOptions.__annotations__.keys())
+    result: _Result
+    if isinstance(x, Mapping) and not of_layer:
+        result = _called(of_class(InputGradient, model, **options), x, arguments)
+        return _noted(result, "A layer's map would be the same for all streams")
+    # Outside of the attempt: an option that does not exist is the caller's error.
+    cam = of_class(STGGradCAM, model, **options)
+    try:
+        result = _called(cam, x, arguments)
+    except InputError as error:
+        if of_layer:
+            raise
+        # Where the cause is not the layer, this call fails for the same cause, and says so.
+        result = _called(of_class(InputGradient, model, **options), x, arguments)
+        why = "No layer of the model keeps samples, nodes and frames"
+        if not isinstance(error, NoLayerError):
+            why = f"No layer of the model could be explained ({str(error).splitlines()[0].rstrip('.')})"
+        return _noted(result, why)
+    if options.get("layer") is not None:
+        return result
+    return _noted(result, "The layer is the last of the model's blocks" if last_block(model) else _LAST)
+
+
+def _noted(result: _Result, why: str) -> _Result:
+    """The result with a note of which method was chosen, and why."""
+
+    def each(part: Any) -> Any:
+        if not isinstance(part, Explanation):
+            return {name: each(one) for name, one in part.items()}
+        where = f" at {part.layer}" if part.layer else ""
+        note = f"{why}: explained by {part.method}{where}. Give `method` or `layer` for another."
+        return replace(part, notes=(note, *part.notes))
+
+    noted: _Result = [each(one) for one in result] if isinstance(result, list) else each(result)
+    return noted

@@ -147,3 +147,76 @@ def test_wrong_calls(wrong, message):
 def test_no_module():
     with pytest.raises(InputError, match=r"model: got a function; expected a torch\.nn\.Module"):
         explain(lambda x: x, batch())
+
+
+def test_the_default_takes_the_last_block_and_says_so():
+    (note, *_) = explain(small_model(), batch()).notes
+    chosen = "The layer is the last of the model's blocks: explained by STG-Grad-CAM at blocks.2."
+    assert note == f"{chosen} Give `method` or `layer` for another."
+    # Whoever names one knows.
+    assert explain(small_model(), batch(), layer="blocks.2").notes == ()
+    assert explain(small_model(), batch(), method="STGGradCAM").notes == ()
+
+
+def test_the_default_finds_the_last_layer_that_keeps_nodes_and_frames():
+    x = signals(2, 3, 12, 5, 2)
+    model = PlainSTGCN().eval()
+    e = explain(model, x, inputs="b c t n m")
+    assert e.layer == "drop"
+    assert "The layer is the last that keeps samples, nodes and frames" in e.notes[0]
+    assert_identical(e, STGGradCAM(model, layer=e.layer, inputs="b c t n m")(x, target=Predicted()))
+
+
+class Flat(torch.nn.Module):
+    """x ``[B, T, N]``; no layer has nodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(12 * 5, 3)
+
+    def forward(self, x):
+        return self.head(torch.tanh(x).flatten(1))
+
+
+def test_without_such_a_layer_the_input_is_explained():
+    x, model = signals(2, 12, 5), Flat()
+    e = explain(model, x, inputs="b t n")
+    assert_identical(e, InputGradient(model, inputs="b t n")(x, target=Predicted()))
+    assert "No layer of the model keeps samples, nodes and frames: explained by input gradient." in e.notes[0]
+    # Several targets are all noted.
+    assert all(len(each.notes) == 1 for each in explain(model, x, inputs="b t n", target=[Class(0), Class(1)]))
+    # Of a layer that was asked for, the error is the answer.
+    with pytest.raises(InputError, match="samples, nodes and frames"):
+        explain(model, x, inputs="b t n", stride=2)
+
+
+def test_an_error_of_the_call_is_not_one_of_the_layer():
+    with pytest.raises(InputError, match="class 7"):
+        explain(Flat(), signals(2, 12, 5), inputs="b t n", target=Class(7))
+    with pytest.raises(InputError, match="does not fit the layout"):
+        explain(PlainSTGCN(), signals(2, 12, 5), inputs="b c t n m")
+
+
+def test_streams_are_explained_at_the_input():
+    class Two(torch.nn.Module):
+        def forward(self, joint, bone):
+            return joint.sum((1, 3)) + 5 * bone.sum((1, 3))
+
+    x = {"joint": signals(2, 6, 5, 3), "bone": signals(2, 6, 5, 3, seed=1)}
+    found = explain(Two(), x, inputs="b t n c", target=Class(1))
+    assert set(found) == {"joint", "bone"}
+    np.testing.assert_allclose(found["bone"].channels[:, 0, :, 1], 5)
+    assert all("all streams: explained by input gradient" in e.notes[0] for e in found.values())
+
+
+def test_argument_and_output_are_passed_on():
+    class Second(torch.nn.Module):
+        def forward(self, adjacency, x):
+            return {"hidden": x, "logits": (x @ adjacency).sum(1)}
+
+    adjacency = torch.arange(25.0).view(5, 5)
+    options = {"argument": "x", "output": "logits", "shared": {"adjacency": adjacency}}
+    e = explain(
+        Second(), signals(2, 6, 5), inputs="b t n", target=Class(3), method="InputGradient", reduce="sum", **options
+    )
+    np.testing.assert_allclose(e.values[0, 0, 0], adjacency[:, 3], rtol=1e-6)
