@@ -10,7 +10,7 @@ from stexplain.axes import CHANNELS, Layout
 from stexplain.errors import InputError
 from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.layer_names import find_layer, split_name
-from stexplain.explainers.model.probe.layers import LayerAxes
+from stexplain.explainers.model.probe.rows import LayerAxes
 from stexplain.explainers.model.probe.time import Timing
 
 
@@ -126,6 +126,26 @@ def place_of(model: nn.Module, measured: LayerAxes, said: Said, sizes: dict[str,
         return LayerPlace(name, module, layout, stride, 0, by_frame, False, tuple(notes), inner)
     stride, offset = _stride_and_offset(model, measured, said)
     return LayerPlace(name, module, layout, stride, whole(offset) or 0, by_frame, True, tuple(notes), inner)
+
+
+def declared_row(model: nn.Module, layer: str) -> LayerAxes | None:
+    """What a model says of a layer by `layout`, `stride_at` and `offset_at`; none where it does not say it all.
+
+    Args:
+        model: any.
+        layer: its name.
+
+    Example:
+        >>> declared_row(nn.Linear(1, 1), "0") is None
+        True
+    """
+    layout = model_attribute(model, "layout", str) if _is_block(model, layer) else None
+    stride, offset = _own(model, "stride_at", layer), _own(model, "offset_at", layer)
+    if layout is None or stride is None:
+        return None
+    letters = Layout(layout).letters
+    timing = Timing("aligned", stride, float(offset or 0))
+    return LayerAxes(layer, "", (), 1, False, Layout(layout), timing, "n" in letters, "t" in letters)
 
 
 def _by_frame(measured: LayerAxes, said: Said, sizes: dict[str, int]) -> bool:

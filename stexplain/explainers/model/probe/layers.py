@@ -1,10 +1,9 @@
 """What the outputs of a model's modules stand for, measured: as much as it takes, and no more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
@@ -13,49 +12,18 @@ from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.layer_names import split_name
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, tensor_axes
+from stexplain.explainers.model.probe.clips import cut, repeated
+from stexplain.explainers.model.probe.confirm import agrees, check_plan
 from stexplain.explainers.model.probe.observe import Observed, observed_twice
 from stexplain.explainers.model.probe.outputs import ModuleOutputs, module_outputs
 from stexplain.explainers.model.probe.plan import Plan, further_plan
 from stexplain.explainers.model.probe.responses import factors_of, joined_factors
-from stexplain.explainers.model.probe.time import Timing, fits
+from stexplain.explainers.model.probe.rows import LayerAxes, row_of
+from stexplain.explainers.model.probe.time import fits
 
+PART = 128
+"""Of longer clips so many frames are measured first."""
 _LONGEST = 1024  # frames of a clip that is made longer
-
-
-@dataclass(frozen=True)
-class LayerAxes:
-    """What one tensor that a module returns stands for.
-
-    Attributes:
-        name: of the module, with keys in brackets for a further tensor of a tuple or dict.
-        type: of the module.
-        shape: of the tensor, for as many samples as were given.
-        calls: how often the module ran.
-        by_frame: whether its calls are frames: each call's output, laid out without t, is one position in time.
-        layout: of the tensor of one call; none where unknown.
-        timing: where its positions lie in time.
-        nodes: whether an axis follows the nodes.
-        frames: whether an axis, or the calls, follow the frames.
-        why: what is unknown, and the reason.
-        sizes: of the axes of the layout, but for the samples'.
-    """
-
-    name: str
-    type: str
-    shape: tuple[int, ...]
-    calls: int
-    by_frame: bool
-    layout: Layout | None
-    timing: Timing
-    nodes: bool
-    frames: bool
-    why: str = ""
-    sizes: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def known(self) -> bool:
-        """Whether all is known that a map needs."""
-        return self.layout is not None and (not self.frames or self.timing.known)
 
 
 @dataclass
@@ -107,26 +75,93 @@ class LayerProbe:
         Raises:
             InputError: where the model does not run on the samples.
         """
+        if self._sizes["t"] < 3 * PART // 2:
+            return self._measured(layers, longer=True)
+        # Most layers see less than a part of a long clip: they are measured on that, and checked on the whole.
+        part = LayerProbe(self.caller, cut(self.model_input, self.caller.inputs, PART))
+        try:
+            rows = part._measured(layers, longer=False)
+        except StexplainError:
+            # A model for clips of one length.
+            return self._measured(layers, longer=True)
+        self.inferences += part.inferences * PART / self._sizes["t"]
+        checked = self.checked([row for row in rows if row.known])
+        left = [row.name for row in rows if row.name not in checked]
+        found = checked | {row.name: row for row in (self._measured(left, longer=True) if left else [])}
+        return [found[row.name] for row in rows if row.name in found]
+
+    def checked(self, rows: Sequence[LayerAxes]) -> dict[str, LayerAxes]:
+        """The layers, known otherwise, that a few copies of the whole clip do not contradict, by name.
+
+        Args:
+            rows: what is known.
+        """
+        if not rows:
+            return {}
+        modules = list(dict.fromkeys(split_name(row.name)[0] for row in rows))
+        found: dict[str, LayerAxes] = {}
+        while modules:
+            seen = self._observed(self.model_input, modules, check_plan(self._sizes), exact=False)
+            for row in rows:
+                if row.name in seen.reference.calls and (same := self._agreeing(seen, row)):
+                    found[row.name] = same
+            modules = seen.reference.left_out
+        return found
+
+    def _agreeing(self, seen: Observed[ModuleOutputs], row: LayerAxes) -> LayerAxes | None:
+        """A layer with the shape that it has for the whole clip; none where something contradicts."""
+        assert row.layout is not None
+        outputs, timing, frames = seen.reference, row.timing, self._sizes["t"]
+        if row.by_frame and not outputs.may_be_frames(row.name):
+            return None
+        layout = Layout(f"{row.layout.pattern} t") if row.by_frame else row.layout
+        tensor_of = _tensor_of(row.name, row.by_frame)
+        shape = list(tensor_of(outputs).shape)
+        inner = {letter: size for letter, size in row.sizes.items() if letter != "t"}
+        position = None
+        if row.frames:
+            assert timing.stride is not None
+            assert timing.offset is not None
+            position = (timing.stride, timing.offset)
+        if not agrees(*seen.pair(tensor_of), seen.plan, layout, inner, position):
+            return None
+        sizes = layout.sizes(tuple(shape), **{**inner, "b": seen.plan.samples, "m": self._sizes["m"]})
+        if timing.kind == "global" and sizes["t"] != frames:
+            return None
+        for dimension, letters in enumerate(layout.groups):
+            if "b" in letters:
+                shape[dimension] = shape[dimension] // seen.plan.samples * self.model_input.sizes["b"]
+        # What saw all of the part sees all of the clip.
+        sees = frames if timing.sees is not None and timing.sees >= PART and timing.kind != "aligned" else timing.sees
+        return replace(
+            row,
+            shape=tuple(shape[:-1] if row.by_frame else shape),
+            calls=len(outputs.calls[row.name]),
+            timing=replace(timing, sees=sees),
+            sizes={letter: size for letter, size in sizes.items() if letter in row.sizes},
+        )
+
+    def _measured(self, layers: Sequence[str] | None, *, longer: bool) -> list[LayerAxes]:
         modules = None if layers is None else list(dict.fromkeys(split_name(layer)[0] for layer in layers))
         found: list[LayerAxes] = []
         while modules is None or modules:
             seen = self._observed(self.model_input, modules, None)
-            found += self._layers(seen, layers)
+            found += self._layers(seen, layers, longer=longer)
             # Those that no memory was left for; where none ran, there is nothing left to do.
             modules = seen.reference.left_out
         return found
 
     def _observed(
-        self, model_input: ModelInput, modules: Sequence[str] | None, plan: Plan | None
+        self, model_input: ModelInput, modules: Sequence[str] | None, plan: Plan | None, *, exact: bool = True
     ) -> Observed[ModuleOutputs]:
         def collect(model: nn.Module) -> AbstractContextManager[ModuleOutputs]:
             return module_outputs(model, modules)
 
-        seen = observed_twice(self.caller, model_input, collect, plan)
+        seen = observed_twice(self.caller, model_input, collect, plan, exact=exact)
         self.inferences += seen.inferences * model_input.sizes["t"] / self._sizes["t"]
         return seen
 
-    def _layers(self, seen: Observed[ModuleOutputs], layers: Sequence[str] | None) -> list[LayerAxes]:
+    def _layers(self, seen: Observed[ModuleOutputs], layers: Sequence[str] | None, *, longer: bool) -> list[LayerAxes]:
         outputs = seen.reference
         names = [name for name in outputs.calls if layers is None or name in layers]
         # A name may mean a tensor below its keys: encoder[1] of (y, (h, c)) is listed as encoder[1][0].
@@ -140,7 +175,8 @@ class LayerProbe:
             for stacked in [False, True][: 1 + outputs.may_be_frames(name)]:
                 evidence[name, stacked] = self._evidence(seen, name, stacked)
         self._further(evidence)
-        self._longer(evidence)
+        if longer:
+            self._longer(evidence)
         return [self._layer(name, outputs, evidence) for name in names]
 
     def _evidence(self, seen: Observed[ModuleOutputs], name: str, stacked: bool) -> _Evidence:
@@ -181,7 +217,7 @@ class LayerProbe:
             if not waiting or frames < 2 or frames * times > max(_LONGEST, 3 * frames):
                 return
             modules = list(dict.fromkeys(split_name(name)[0] for name, _ in waiting))
-            longer = LayerProbe(self.caller, _repeated(self.model_input, self.caller.inputs, times))
+            longer = LayerProbe(self.caller, repeated(self.model_input, self.caller.inputs, times))
             try:
                 seen = longer._observed(longer.model_input, modules, None)
             except StexplainError:
@@ -201,28 +237,12 @@ class LayerProbe:
             # The calls are the last axis, folded with nothing; and each sees its frame last, not all of them.
             if axes.layout is not None and axes.layout.pattern.endswith(" t") and axes.timing.kind != "global":
                 axes = replace(axes, layout=Layout(axes.layout.pattern.removesuffix(" t")), frames=True)
-                return _row(name, outputs, last.shape, axes, by_frame=True)
+                return row_of(name, outputs, last.shape, axes, by_frame=True)
         axes = last.axes
         if calls > 1 and not axes.frames:
             why = f"it ran {calls} times, and its calls are not frames in their order"
             axes = replace(axes, why=f"{why}; {axes.why}" if axes.why else why)
-        return _row(name, outputs, last.shape, axes, by_frame=False)
-
-
-def _row(name: str, outputs: ModuleOutputs, shape: tuple[int, ...], axes: TensorAxes, *, by_frame: bool) -> LayerAxes:
-    return LayerAxes(
-        name,
-        outputs.types[name],
-        shape,
-        len(outputs.calls[name]),
-        by_frame,
-        axes.layout,
-        axes.timing,
-        axes.nodes,
-        axes.frames,
-        axes.why,
-        {letter: size for letter, size in axes.sizes.items() if not (by_frame and letter == "t")},
-    )
+        return row_of(name, outputs, last.shape, axes, by_frame=False)
 
 
 def _tensor_of(name: str, stacked: bool) -> Callable[[ModuleOutputs], Tensor]:
@@ -261,20 +281,4 @@ def _of_longer(short: _Evidence, longer: _Evidence) -> TensorAxes | None:
     sizes = {**axes.sizes, "t": named[place].size}
     return replace(
         short.axes, layout=axes.layout, timing=axes.timing, why=why, nodes=axes.nodes, frames=True, sizes=sizes
-    )
-
-
-def _repeated(model_input: ModelInput, layout: Layout, times: int) -> ModelInput:
-    """The samples with their frames again and again."""
-    batch = layout.to_batch(model_input.x, **model_input.sizes)
-
-    def longer(mask: Tensor | None) -> Tensor | None:
-        return None if mask is None else torch.cat([mask] * times, 2)
-
-    return replace(
-        model_input,
-        x=layout.from_batch(torch.cat([batch] * times, 2)),
-        sizes={**model_input.sizes, "t": model_input.sizes["t"] * times},
-        valid=longer(model_input.valid),
-        observed=longer(model_input.observed),
     )

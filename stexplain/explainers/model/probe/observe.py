@@ -64,7 +64,12 @@ class Observed(Generic[T]):
 
 
 def observed_twice(
-    caller: ModelCaller, model_input: ModelInput, collect: Collect[T], plan: Plan | None = None
+    caller: ModelCaller,
+    model_input: ModelInput,
+    collect: Collect[T],
+    plan: Plan | None = None,
+    *,
+    exact: bool = True,
 ) -> Observed[T]:
     """Runs the model on unchanged and on changed copies of a sample, and gathers what is to be compared.
 
@@ -77,6 +82,7 @@ def observed_twice(
         model_input: samples; one of them is copied.
         collect: is called with the model that runs, and gives a context around each pass.
         plan: of the copies; default: the one that tells all axes.
+        exact: whether to run in float64 where that is possible; it takes several times as long.
 
     Raises:
         InputError: with the model's own error, where it does not run on its samples at all.
@@ -96,10 +102,10 @@ def observed_twice(
     errors: list[Exception] = []
     for one_by_one in (False, True):
         tried = plan.one_after_another(model_input.sizes["b"]) if one_by_one else plan
-        for exact in (True, False):
+        for double in [True, False] if exact else [False]:
             try:
-                with _runner(caller, exact) as runner:
-                    return _observed(runner, model_input, collect, tried, exact)
+                with _runner(caller, double) as runner:
+                    return _observed(runner, model_input, collect, tried, double)
             except Exception as error:  # whatever a foreign model raises
                 errors.append(error)
     if isinstance(errors[-1], StexplainError):

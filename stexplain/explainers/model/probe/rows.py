@@ -1,0 +1,70 @@
+"""What is known of a layer's output."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stexplain.axes import Layout
+from stexplain.explainers.model.probe.axes import TensorAxes
+from stexplain.explainers.model.probe.outputs import ModuleOutputs
+from stexplain.explainers.model.probe.time import Timing
+
+
+@dataclass(frozen=True)
+class LayerAxes:
+    """What one tensor that a module returns stands for.
+
+    Attributes:
+        name: of the module, with keys in brackets for a further tensor of a tuple or dict.
+        type: of the module.
+        shape: of the tensor, for as many samples as were given.
+        calls: how often the module ran.
+        by_frame: whether its calls are frames: each call's output, laid out without t, is one position in time.
+        layout: of the tensor of one call; none where unknown.
+        timing: where its positions lie in time.
+        nodes: whether an axis follows the nodes.
+        frames: whether an axis, or the calls, follow the frames.
+        why: what is unknown, and the reason.
+        sizes: of the axes of the layout, but for the samples'.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    calls: int
+    by_frame: bool
+    layout: Layout | None
+    timing: Timing
+    nodes: bool
+    frames: bool
+    why: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def known(self) -> bool:
+        """Whether all is known that a map needs."""
+        return self.layout is not None and (not self.frames or self.timing.known)
+
+
+def row_of(name: str, outputs: ModuleOutputs, shape: tuple[int, ...], axes: TensorAxes, *, by_frame: bool) -> LayerAxes:
+    """What was measured of a layer's output.
+
+    Args:
+        name: of the layer.
+        outputs: of the modules.
+        shape: of the output.
+        axes: of the output.
+        by_frame: whether its calls are frames.
+    """
+    return LayerAxes(
+        name,
+        outputs.types[name],
+        shape,
+        len(outputs.calls[name]),
+        by_frame,
+        axes.layout,
+        axes.timing,
+        axes.nodes,
+        axes.frames,
+        axes.why,
+        {letter: size for letter, size in axes.sizes.items() if not (by_frame and letter == "t")},
+    )
