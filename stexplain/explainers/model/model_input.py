@@ -1,6 +1,6 @@
 """Samples as a model gets them: in its layout, on its device, with their masks and further arguments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,10 +60,6 @@ class ModelInput:
         """Which positions hold an observation, ``[B, M, T, N]``, bool: valid and not missing."""
         present = self.known_valid[..., None].expand(*self.known_valid.shape, self.sizes["n"])
         return present if self.observed is None else present & self.observed
-
-    def channels(self, signals: Sequence[int | str]) -> list[int]:
-        """The indices of channels that are given by index or name; see `channel_index`."""
-        return [channel_index(which, self) for which in signals]
 
     def rows(self, rows: slice, layout: Layout) -> "ModelInput":
         """Some of the samples.

@@ -51,7 +51,7 @@ def contraction_of(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Co
     make = _FORMS.get(name)
     try:
         return None if make is None else make(*args, **kwargs)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, AttributeError):
         # Arguments of a form that this version does not know: the model itself runs the call, or raises.
         return None
 

@@ -24,11 +24,13 @@ def gather_of(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Gather 
         if name == "index_select":
             return _gather(*_bound(("input", "dim", "index"), args, kwargs))
         if name in ("gather", "take_along_dim"):
-            operand, axis, index = _bound(("input", "dim", "index"), args, kwargs)
-            return _gather(operand, axis, _one_index(index, axis))
+            order = ("input", "dim", "index") if name == "gather" else ("input", "indices", "dim")
+            operand, *rest = _bound(order, args, kwargs)
+            axis, index = rest if name == "gather" else reversed(rest)
+            return _gather(operand, axis, _one_index(index, int(axis) % operand.ndim))
         if name == "__getitem__" and isinstance(args[0], Tensor):
             return _picked(args[0], args[1])
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
         # Of another form: it is run as it is, and its result is not followed.
         return None
     return None
@@ -65,7 +67,7 @@ def scatter_arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) ->
             return tuple(args), {**kwargs, order[3]: tracked}
 
         return axis, target, messages, put_back, why
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
         return None
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,9 +18,10 @@ from stexplain.explainers.model.adjacency.measured import Measured, measured_cal
 from stexplain.explainers.model.adjacency.names import Kind
 from stexplain.explainers.model.adjacency.own import OWN
 from stexplain.explainers.model.adjacency.roles import Index, MessageRoles, ProductRoles
+from stexplain.explainers.model.arguments.values import tensors_in
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput
-from stexplain.explainers.model.probe.plan import FEW_FRAMES, first_plan, plan_of, single_frames
+from stexplain.explainers.model.probe.plan import FEW_FRAMES, Plan, first_plan, plan_of, single_frames
 
 
 @dataclass
@@ -105,7 +106,8 @@ def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
     if any(isinstance(module, OWN) for module in caller.model.modules()):
         # It is imported at its first use: the function to be watched must be there before.
         import_dgl()
-    calls, inferences = measured_calls(caller, model_input)
+    model_input, plan = _copied_as(caller, model_input)
+    calls, inferences = measured_calls(caller, model_input, plan)
     if any(call.mixed_samples for call in calls):
         # An operation that runs once per sample has no axis of samples: copies one after the other have none at all.
         first = model_input.rows(slice(0, 1), caller.inputs)
@@ -118,6 +120,19 @@ def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
     known = [call.roles for mixing in mixings for call in mixing.calls.values() if call.roles is not None]
     one_by_one = not all(_has_samples(roles) for roles in known)
     return Listing(mixings, one_by_one, bool(calls) and calls[0].plan.one_by_one and not one_by_one, inferences)
+
+
+def _copied_as(caller: ModelCaller, model_input: ModelInput) -> tuple[ModelInput, Plan | None]:
+    """The samples, with how shared arguments follow copies of them; and a plan where the whole batch alone runs."""
+    if not tensors_in(dict(model_input.shared)):
+        return model_input, None
+    x = caller.inputs.to_batch(model_input.x, **model_input.sizes)
+    copies = caller._copies(model_input, torch.cat([x, x]))
+    if len(copies) == 1:
+        return replace(model_input, way=copies[0].way), None
+    # Such as a graph that holds the edges of this very batch: its first sample is changed, again and again.
+    sizes = {axis: model_input.sizes[axis] for axis in "mtnc"}
+    return model_input, first_plan(sizes).one_after_another(model_input.sizes["b"])
 
 
 def _with_global_frames(

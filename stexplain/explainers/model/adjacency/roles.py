@@ -121,6 +121,8 @@ def message_roles(axis: int, source_axis: tuple[Atom, ...] | None, out_axes: Axe
         return ""
     if source is None or not _nodes(source):
         return "what its messages are sent by is not known"
+    if [atom for atom in source if atom.letter] != [atom for atom in target if atom.letter]:
+        return "the numbers of sources and targets do not count the same nodes, samples or frames"
     rest = tuple(atom for place, atoms in enumerate(out_axes) for atom in atoms if place != axis)
     return MessageRoles(source, target, rest)
 

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from stexplain.errors import InputError
 from stexplain.explainers.methods.edge_importance import EdgeImportance
 from stexplain.explainers.model.adjacency.table import adjacencies
+from stexplain.graph import STGraph
 from tests.explainers.model.adjacency import mixing_models
 from tests.explainers.model.adjacency.mixing_models import FRAMES, NODES, Mixes, road
 
@@ -171,3 +173,29 @@ def _dense(frame: pd.DataFrame, x: torch.Tensor) -> np.ndarray:
     places = tuple(frame[name].astype(int) for name in ("sample", "frame", "source", "target"))
     np.add.at(result, places, frame["importance"])
     return result
+
+
+def test_one_large_graph_of_the_whole_batch():
+    """Edges that are given for all samples at once belong to the sample of their nodes."""
+
+    class Whole(nn.Module):
+        def forward(self, x, edge_index):  # (b n) t
+            mixed = torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]])
+            return mixed.view(-1, NODES, FRAMES).sum((1, 2))
+
+    source, target = road().nonzero().T
+    edges = torch.cat([torch.stack([source, target]) + NODES * sample for sample in range(3)], 1)
+    # The second sample has one edge less.
+    lost = len(source) + 4
+    edges = torch.cat([edges[:, :lost], edges[:, lost + 1 :]], 1)
+    x = torch.randn(3 * NODES, FRAMES, generator=torch.Generator().manual_seed(0))
+    graph = STGraph([f"s{node}" for node in range(NODES)], [(0, 1)])
+    explain = EdgeImportance(Whole(), inputs="(b n) t", graph=graph)
+    e = explain(x, target=lambda scores: scores, shared={"edge_index": edges})
+    assert len(e.source) == len(source)
+    sent = x.view(3, NODES, FRAMES)[:, [int(name[1:]) for name in e.source]].transpose(1, 2).numpy().copy()
+    without = list(zip(e.source, e.target, strict=True)).index((f"s{source[4]}", f"s{target[4]}"))
+    sent[1, :, without] = 0
+    (part,) = e.over_time.values()
+    assert part.frames.tolist() == list(range(FRAMES))
+    np.testing.assert_allclose(part.values, sent, rtol=1e-6)
