@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
@@ -16,7 +17,9 @@ from stexplain.explainers.explanation import Explanation, joined
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
 from stexplain.explainers.model.score_fn import ScoreFn
+from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import Scores, Target, TargetLike
 from stexplain.explainers.targets import as_target
 
@@ -208,9 +211,9 @@ class Explainer(ModelCaller, ABC):
             # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
             by_target: list[list[Explanation]] = [[] for _ in targets]
             for chunk, score_fns in self._chunks(model_input, targets):
-                maps_by_target = self._maps_of_targets(chunk, score_fns)
-                for target, maps, parts in zip(targets, maps_by_target, by_target, strict=True):
-                    parts.append(self._explanation(chunk, maps, target))
+                explanations = partial(self._explanations, chunk, targets, score_fns)
+                for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
+                    parts.append(one)
         # The call is of all samples: it is entered here, not chunk by chunk.
         found = [self._remembering(joined(parts), valid, shared, per_sample) for parts in by_target]
         return [self._finished(each) for each in found]
@@ -243,14 +246,26 @@ class Explainer(ModelCaller, ABC):
             score_fn: from the model's output to the target's scores.
         """
 
+    def _explanations(
+        self, model_input: ModelInput, targets: Sequence[Target], score_fns: Sequence[ScoreFn]
+    ) -> list[Explanation]:
+        """An explanation of some samples for each target."""
+        by_target = self._maps_of_targets(model_input, score_fns)
+        return [self._explanation(model_input, maps, target) for target, maps in zip(targets, by_target, strict=True)]
+
     def _explanation(self, model_input: ModelInput, maps: Maps, target: Target) -> Explanation:
         """The maps as an explanation; zero where there is no observation."""
         valid = model_input.known_valid
         # [B, M, T, 1] where nothing is missing: it broadcasts over nodes.
         present = valid[..., None] if model_input.observed is None else valid[..., None] & model_input.observed
         # Methods may give values on padding; those are never evidence.
+        values = torch.where(present, maps.values, 0)
+        channels = None if maps.channels is None else torch.where(present[..., None], maps.channels, 0)
+        check_finite_values(None if maps.scores is None else maps.scores.scores, "the score")
+        for each in (values, channels):
+            check_finite_values(each, f"the map of {self.method or type(self).__name__}")
         return Explanation(
-            values=_array(torch.where(present, maps.values, 0)),
+            values=_array(values),
             valid=_array(valid, np.bool_),
             node_names=() if self.graph is None else tuple(self.graph.nodes),
             method=self.method or type(self).__name__,
@@ -265,7 +280,7 @@ class Explainer(ModelCaller, ABC):
             padding_share=_array(maps.padding_share),
             graph=self.graph,
             extra={name: _array(value) for name, value in maps.extra.items()},
-            channels=_array(None if maps.channels is None else torch.where(present[..., None], maps.channels, 0)),
+            channels=_array(channels),
             channel_names=model_input.channel_names if maps.channels is not None else (),
             reduce=maps.reduce if maps.channels is not None else "",
             notes=tuple(dict.fromkeys([*self._notes, *maps.notes])),
@@ -290,4 +305,5 @@ class _NoScores(ScoreFn):
 
 
 def _array(tensor: Tensor | None, dtype: Any = np.float32) -> Any:
-    return None if tensor is None else tensor.detach().cpu().numpy().astype(dtype)
+    # numpy has no bfloat16.
+    return None if tensor is None else full_precision(tensor.detach()).cpu().numpy().astype(dtype)

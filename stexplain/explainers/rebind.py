@@ -45,6 +45,7 @@ def _memoise(explainer: Explainer, graph: STGraph | None, memo: dict[int, Any]) 
     """Enters into `memo` what replaces the parts of an explainer that cannot, or must not, be copied."""
     # The copy is in no `with` block yet.
     memo[id(explainer._frozen_blocks)] = []
+    memo[id(explainer._working_copy)] = None
     if explainer.graph is not None and graph is not None:
         memo[id(explainer.graph)] = graph
     for value in vars(explainer).values():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.data.windows import WindowBatch
-from stexplain.explainers.model.frozen import frozen_eval
+from stexplain.explainers.model.running.frozen import frozen_eval
 from stexplain.training.baselines import last_observed
 from stexplain.training.daily_average import HistoricalAverage
 from stexplain.training.forecaster_call import ForecasterCall

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from stexplain.errors import InputError
-from stexplain.explainers.model.layer_names import named_tensor
+from stexplain.explainers.model.layer_names import check_captured, named_tensor
 from stexplain.explainers.outputs.nested import mapped
 
 
@@ -67,6 +67,8 @@ def capture_activations(layers: Mapping[str, nn.Module], *, gradient: bool) -> I
 
         return hook
 
+    for name, layer in layers.items():
+        check_captured(name, layer)
     # Forward hooks, not full backward hooks: those raise before an operation in place, such as an in-place ReLU.
     handles = [layer.register_forward_hook(hook_of(name)) for name, layer in layers.items()]
     try:

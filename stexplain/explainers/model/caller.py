@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from stexplain.explainers.model.arguments.signature import (
     raised,
 )
 from stexplain.explainers.model.arguments.values import copied, further_arguments
-from stexplain.explainers.model.frozen import differentiable, frozen_eval
+from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import folds_instances, sizes_of
@@ -30,9 +31,14 @@ from stexplain.explainers.model.model_input import ModelInput, Signals, as_tenso
 from stexplain.explainers.model.model_input import Streams as TensorsByName
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.recipe import apply_recipe
+from stexplain.explainers.model.running.execution import plain_execution
+from stexplain.explainers.model.running.finite import checked_output
+from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
+from stexplain.explainers.model.running.randomness import refused_if_random, watched_draws
+from stexplain.explainers.model.running.state import forward_pass, kept_state, undo_last_pass
+from stexplain.explainers.model.running.working_copy import WorkingCopy, working_copy
 from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
 from stexplain.explainers.model.score_fn import TargetScores
-from stexplain.explainers.model.state import forward_pass, kept_state
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
@@ -106,6 +112,8 @@ class ModelCaller:
         self._notes: list[str] = []
         # What was found to be an index, by kind of input; see `index_channels`.
         self._index_channels: dict[Any, tuple[int, ...]] = {}
+        # While the model is explained: what takes the place of its tensors.
+        self._working_copy: WorkingCopy | None = None
         # A stack, as blocks of one explainer may be nested.
         self._frozen_blocks: list[AbstractContextManager[None]] = []
 
@@ -208,7 +216,8 @@ class ModelCaller:
         if self.model is not None:
             check = check_names if self._streams is None else self._streams.check_names
             check(self.model, self.argument, [*common, *own])
-        model_input = ModelInput(signals, valid, sizes, ids or ("",) * sizes["b"], observed, common, own, names)
+        ids = ids or ("",) * sizes["b"]
+        model_input = self._in_working_type(ModelInput(signals, valid, sizes, ids, observed, common, own, names))
         return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 
     def _without_padding(self, model_input: ModelInput) -> ModelInput:
@@ -238,6 +247,27 @@ class ModelCaller:
         for value in vars(self).values():
             if isinstance(value, ModelCaller):
                 value._adopt(layout, streams)
+
+    def _in_working_type(self, model_input: ModelInput) -> ModelInput:
+        """The samples in the floating type that the model computes in, found by trying where half precision is."""
+        copy = self._working_copy
+        if copy is None or copy.half is None:
+            return model_input
+        samples = model_input.sizes["b"]
+        errors: list[InputError] = []
+        for widen in copy.choices:
+            copy.put_in(widen=widen)
+            tried = model_input.in_type(copy.input_type(model_input.x.dtype))
+            try:
+                with torch.no_grad():
+                    self._forward(self._rows(tried, slice(0, min(self.chunk or samples, samples))))
+            except InputError as error:
+                errors.append(error)
+                continue
+            for note in copy.notes:
+                self._note(note)
+            return tried
+        raise errors[0]
 
     def _note(self, sentence: str) -> None:
         """Says something about the call at hand in its result, once."""
@@ -272,8 +302,20 @@ class ModelCaller:
         """The model frozen and in eval mode, with gradients on."""
         assert self.model is not None
         device, _ = device_and_dtype(self.model)
-        with kept_state(self.model), frozen_eval(self.model), differentiable(device):
-            yield
+        outer, undo = self._working_copy, partial(undo_last_pass, self.model)
+        # The model's own tensors are put back when nothing that a pass set refers to their copies any more.
+        with (
+            kept_state(self.model),
+            frozen_eval(self.model),
+            differentiable(device),
+            working_copy(self.model, undo) as self._working_copy,
+            plain_execution(self.model, device),
+            refused_if_random(self.model),
+        ):
+            try:
+                yield
+            finally:
+                self._working_copy = outer
 
     def _forward(
         self, model_input: ModelInput, x: Tensor | None = None, *, substitutes: Mapping[str, Tensor] | None = None
@@ -287,19 +329,26 @@ class ModelCaller:
         """
         assert self.model is not None
         further = {**self._masks(model_input), **model_input.shared, **model_input.per_sample}
-        # Copies go in: a model may work in place, and neither the caller's tensors nor ours may change.
-        # Contiguous, as `view` needs: our own copies are laid out from the order of a batch.
-        signals = (model_input.x if x is None else x).clone(memory_format=torch.contiguous_format)
+        model, signals = self.model, model_input.x if x is None else x
         call = call_arguments if self._streams is None else self._streams.call
-        arguments, keywords = call(self.model, self.argument, signals, copied(further))
-        try:
-            with forward_pass(self.model):
+
+        def run() -> Any:
+            # Copies go in: a model may work in place, and neither the caller's tensors nor ours may change.
+            # Contiguous, as `view` needs: our own copies are laid out from the order of a batch.
+            copy = signals.clone(memory_format=torch.contiguous_format)
+            arguments, keywords = call(model, self.argument, copy, copied(further))
+            with forward_pass(model):
                 if substitutes:
-                    return torch.func.functional_call(self.model, dict(substitutes), arguments, keywords)
-                return self.model(*arguments, **keywords)
+                    return torch.func.functional_call(model, dict(substitutes), arguments, keywords)
+                return model(*arguments, **keywords)
+
+        try:
+            return checked_output(model, lambda: watched_draws(model, run), self.output, self._note)
         except (StexplainError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
+            if leaves_torch(error):
+                raise not_differentiable("the input") from error
             raise raised(self.model, error, tuple(signals.shape), self.inputs.pattern) from error
 
     def _masks(self, model_input: ModelInput) -> dict[str, Tensor]:

@@ -7,6 +7,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
+from stexplain.errors import InputError
+from stexplain.explainers.model.running.finite import NotFiniteError, problem_of
+from stexplain.explainers.outputs.precision import full_precision
+
+PERTURB_INSTEAD = "A perturbation method, such as Occlusion or ShapleyValueSampling, needs no gradient."
+
 
 def gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[Tensor | None]]:
     """The gradients of several scores with respect to several tensors.
@@ -23,23 +29,69 @@ def gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[
         For each score, for each tensor, a gradient of the tensor's shape; none where the score does not depend on it
         in a differentiable way.
 
+    Raises:
+        InputError: where an operator leaves gradients out.
+        NotFiniteError: where a gradient holds NaN or infinity.
+
     Example:
         >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> [gradient.tolist() for (gradient,) in gradients([x.square(), 3 * x], [x])]
         [[2.0, 4.0], [3.0, 3.0]]
     """
+    with warnings.catch_warnings():
+        # Of a quantised operator, torch warns that the gradient behind it is left out.
+        warnings.filterwarnings("error", message=".*autograd kernel was not registered")
+        try:
+            return _gradients(scores, tensors)
+        except UserWarning as warning:
+            if "autograd kernel" not in str(warning):
+                raise
+            raise not_differentiable("the input or the layer") from warning
+
+
+def _gradients(scores: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[list[Tensor | None]]:
     by_score: list[list[Tensor | None]] = [[None] * len(tensors) for _ in scores]
     numbers = [number for number, score in enumerate(scores) if score.requires_grad]
     sums = [scores[number].sum() for number in numbers]
     if len(sums) > 1 and not _has_custom_function(sums) and (batched := _batched(sums, tensors)) is not None:
         for row, number in enumerate(numbers):
-            by_score[number] = [None if gradient is None else gradient[row] for gradient in batched]
+            by_score[number] = [_checked(None if gradient is None else gradient[row]) for gradient in batched]
         return by_score
     for row, number in enumerate(numbers):
         # The graph is needed again for every score but the last.
         retain = row < len(sums) - 1
-        by_score[number] = list(torch.autograd.grad(sums[row], tensors, retain_graph=retain, allow_unused=True))
+        found = torch.autograd.grad(sums[row], tensors, retain_graph=retain, allow_unused=True)
+        by_score[number] = [_checked(gradient) for gradient in found]
     return by_score
+
+
+def not_differentiable(what: str, remedy: str = "") -> InputError:
+    """The error where no gradient comes back from the target.
+
+    Args:
+        what: the target should depend on it.
+        remedy: a sentence that goes before the general one.
+
+    Example:
+        >>> str(not_differentiable("the input")).split(":")[0]
+        'the target does not depend on the input in a differentiable way'
+    """
+    return InputError(
+        f"the target does not depend on {what} in a differentiable way: nothing does, or what depends on it goes "
+        f"through numpy, .detach(), whole numbers or another step without a gradient. {remedy}{PERTURB_INSTEAD}"
+    )
+
+
+def leaves_torch(error: Exception) -> bool:
+    """Whether a forward pass failed because it takes a tensor that is to be differentiated to numpy."""
+    return "on Tensor that requires grad" in str(error)
+
+
+def _checked(gradient: Tensor | None) -> Tensor | None:
+    """A gradient in float32 at least, refused where it is not finite."""
+    if gradient is not None and (problem := problem_of(gradient)):
+        raise NotFiniteError(f"the gradient of the score holds {problem}")
+    return None if gradient is None else full_precision(gradient)
 
 
 def _batched(sums: Sequence[Tensor], tensors: Sequence[Tensor]) -> Sequence[Tensor | None] | None:

@@ -1,12 +1,12 @@
-"""Reads a model without changing it: its attributes, device and floating type, and the tensor in its output."""
+"""Reads a model without changing it: its attributes, device and floating type."""
 
 import inspect
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from stexplain.errors import InputError
+from stexplain.explainers.outputs.precision import HALF
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -54,48 +54,22 @@ def takes(model: nn.Module, name: str) -> bool:
     return name in inspect.signature(model.forward).parameters
 
 
-def first_tensor(output: Any, source: str) -> Tensor:
-    """The output itself where it is a tensor, or the first tensor of a tuple or list.
-
-    Args:
-        output: of a model or a layer.
-        source: what returned it, for the message.
-
-    Raises:
-        InputError: where there is no tensor of floating type.
-    """
-    tensor = output
-    if isinstance(output, tuple | list):
-        tensor = next((item for item in output if isinstance(item, Tensor)), None)
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-        got = str(tensor.dtype) if isinstance(tensor, Tensor) else type(output).__name__
-        raise InputError(f"{source} returned {got}; expected a floating tensor, or a tuple that holds one.")
-    return tensor
-
-
 def device_and_dtype(model: nn.Module, default: torch.dtype = torch.float32) -> tuple[torch.device, torch.dtype]:
-    """The device and the floating type of a model's first floating parameter.
+    """The device of a model's first floating parameter, and the floating type of what goes into the model.
 
     Args:
         model: any.
-        default: the type of a model without floating parameters, which is taken to be on the CPU.
-
-    Raises:
-        InputError: for half precision.
+        default: the type for a model without floating parameters, or with none but in half precision, which is computed
+            in float32. Without any, it is taken to be where its first buffer is, else on the CPU.
 
     Example:
         >>> device_and_dtype(nn.Linear(1, 1).double())
         (device(type='cpu'), torch.float64)
+        >>> device_and_dtype(nn.Sequential(nn.Linear(1, 1).half(), nn.Linear(1, 1)))
+        (device(type='cpu'), torch.float32)
     """
-    device, dtype = torch.device("cpu"), default
-    for parameter in model.parameters():
-        if parameter.is_floating_point():
-            device, dtype = parameter.device, parameter.dtype
-            break
-    # Gradients at the last layer are often below 6e-5, the smallest normal number of float16.
-    if dtype not in (torch.float32, torch.float64):
-        raise InputError(
-            f"model computes in {str(dtype).removeprefix('torch.')}, whose range is too small for gradients; "
-            "expected float32 or float64. Use model.float()."
-        )
-    return device, dtype
+    floating = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
+    first = next((tensor for tensor in [*floating, *model.buffers()]), None)
+    # Parts in half precision are entered by what the model casts itself.
+    dtype = next((parameter.dtype for parameter in floating if parameter.dtype not in HALF), default)
+    return torch.device("cpu") if first is None else first.device, dtype

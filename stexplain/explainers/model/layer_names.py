@@ -4,6 +4,7 @@ import ast
 import re
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -46,6 +47,33 @@ def floating_tensors(output: Any) -> dict[Path, Tensor]:
     return {path: tensor for path, tensor in found.items() if tensor.is_floating_point() and path not in packed}
 
 
+def gives_packed_sequence(output: Any) -> bool:
+    """Whether what a layer returned is a packed sequence, or begins with one, as that of a recurrent layer does."""
+    first = output[0] if isinstance(output, tuple) and output else output
+    return isinstance(output, PackedSequence) or isinstance(first, PackedSequence)
+
+
+def packed_sequence(name: str) -> InputError:
+    """The error for a layer that returns a packed sequence."""
+    return InputError(
+        f"layer {name!r} returned a packed sequence, whose steps have no axes of samples and frames. Explain the "
+        "input, or a layer behind pad_packed_sequence."
+    )
+
+
+def check_captured(name: str, module: nn.Module) -> None:
+    """Refuses a layer whose output no hook sees.
+
+    Raises:
+        InputError: for a scripted or traced module.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InputError(
+            f"layer {name!r} is scripted or traced: one layer calls the next without Python, so its output cannot "
+            "be captured. Explain the original module, or the input, such as by IntegratedGradients."
+        )
+
+
 def name_of(module: str, path: Path) -> str:
     """The name of one of the tensors that a module returns.
 
@@ -72,16 +100,13 @@ def named_tensor(output: Any, name: str) -> tuple[Path, Tensor]:
         ((1, 'hidden'), tensor([0., 0., 0.]))
     """
     module, keys = split_name(name)
+    if not keys and gives_packed_sequence(output):
+        raise packed_sequence(name)
     found = floating_tensors(output)
     # The first one below the keys: encoder[1] of (y, (h, c)) means h.
     for path, tensor in found.items():
         if path[: len(keys)] == keys:
             return path, tensor
-    if isinstance(output, PackedSequence):
-        raise InputError(
-            f"layer {name!r} returned a packed sequence, whose entries are in no fixed order. Explain a layer "
-            "before it is packed, or after it is padded again."
-        )
     if not found:
         got = str(output.dtype) if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"layer {name!r} returned {got}; expected a floating tensor, or a tuple that holds one.")

@@ -12,7 +12,7 @@ from torch import Tensor
 from stexplain.axes import Layout
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.model.arguments.values import along, repeated, rows_of
+from stexplain.explainers.model.arguments.values import along, repeated, rows_of, to_model
 from stexplain.explainers.model.arguments.whole_batch import Way, cut_shared, repeat_shared
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
@@ -60,6 +60,16 @@ class ModelInput:
         """Which positions hold an observation, ``[B, M, T, N]``, bool: valid and not missing."""
         present = self.known_valid[..., None].expand(*self.known_valid.shape, self.sizes["n"])
         return present if self.observed is None else present & self.observed
+
+    def in_type(self, dtype: torch.dtype) -> "ModelInput":
+        """The same samples and arguments in another floating type."""
+        if self.x.dtype == dtype:
+            return self
+        shared, per_sample = (
+            {name: to_model(value, self.x.device, dtype) for name, value in arguments.items()}
+            for arguments in (self.shared, self.per_sample)
+        )
+        return replace(self, x=self.x.to(dtype), shared=shared, per_sample=per_sample)
 
     def rows(self, rows: slice, layout: Layout) -> "ModelInput":
         """Some of the samples.

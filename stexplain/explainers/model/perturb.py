@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from stexplain.data.baselines import as_baseline
-from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
+from stexplain.explainers.model.gradients import not_differentiable
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 
@@ -51,7 +51,7 @@ class PerturbedInputs:
         """
         scores = self.scores(x)
         if not scores.requires_grad:
-            raise InputError("the target does not depend on the input in a differentiable way.")
+            raise not_differentiable("the input")
         return scores
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.nested import Path, chosen, mapped, tensors_in
+from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.outputs.sample_axis import SampleAxis
 
 
@@ -109,7 +110,8 @@ class ModelOutput:
         Raises:
             InputError: where no axis of it follows the samples.
         """
-        axis, (_, tensor) = self.axis, self.chosen
+        # Scores are computed in float32: of half precision, sums would be rounded.
+        axis, tensor = self.axis, full_precision(self.chosen[1])
         return tensor[None] if axis is None else axis.first(tensor)
 
     def _problem(self, path: Path, tensor: Tensor) -> str:

@@ -84,7 +84,8 @@ class Lengths(nn.Module):
     """A mask of what is not zero, as many models make of their padding."""
 
     def forward(self, x):
-        length = (x.abs().sum(-1) > 0).float().sum(1).long()
+        # At least one: at a baseline of zero there is no frame to divide by.
+        length = (x.abs().sum(-1) > 0).float().sum(1).long().clamp(min=1)
         return (x * torch.tensor([1.0, 2.0])).sum((1, 3)) / length
 
 

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.errors import InputError, unknown
+from stexplain.errors import unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.model.gradients import gradients, not_differentiable
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -92,7 +92,7 @@ class InputGradient(Explainer):
         by_target = gradients([each.scores for each in scores], [leaf])
         for of_target, (gradient,) in zip(scores, by_target, strict=True):
             if gradient is None:
-                raise InputError("the target does not depend on the input in a differentiable way.")
+                raise not_differentiable("the input")
             per_channel = self.inputs.to_batch(gradient, **model_input.sizes)  # [B, M, T, N, C]
             if signals is not None:
                 per_channel = torch.where(signals, per_channel, 0)

@@ -17,6 +17,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.score_fn import ScoreFn
+from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import Scores
 
 
@@ -129,6 +130,8 @@ class LayerExplainer(Explainer):
         """The layer's outputs as ``[B, M, T', N, C]``; N is 1 where the layer has no nodes."""
         place = self._place(model_input)
         # t and c are left to infer: a layer has its own number of positions and channels.
+        # A layer may compute in half precision; sums over its channels are not to be rounded to that.
+        calls = [full_precision(call) for call in calls]
         known = {**place.sizes, **{axis: model_input.sizes[axis] for axis in "bmn"}}
         if "m" not in place.layout.letters and known["m"] > 1:
             raise InputError(

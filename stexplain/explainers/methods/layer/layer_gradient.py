@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ScoreFn
-from stexplain.explainers.model.gradients import gradients
+from stexplain.explainers.model.gradients import gradients, not_differentiable
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.target import Scores
 
@@ -50,10 +49,7 @@ class LayerGradient(LayerExplainer):
     def _map_of(self, calls: Sequence[Tensor], at_calls: Sequence[Tensor | None], model_input: ModelInput) -> Tensor:
         """The layer map from the outputs of the layer's calls and the gradients there."""
         if all(gradient is None for gradient in at_calls):
-            raise InputError(
-                f"the target does not depend on layer {self.layer_name!r} in a differentiable way. "
-                "Explain a layer that the output goes through."
-            )
+            raise not_differentiable(f"layer {self.layer_name!r}", "Explain a layer that the output goes through. ")
         features = self._features([call.detach() for call in calls], model_input)
         # No gradient means that nothing uses the output of a call: its gradient is zero.
         filled = [

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from stexplain.axes import Layout
 from stexplain.errors import StexplainError
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.layer_names import split_name
+from stexplain.explainers.model.layer_names import packed_sequence, split_name
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, tensor_axes
 from stexplain.explainers.model.probe.clips import cut, repeated
@@ -73,7 +73,7 @@ class LayerProbe:
                 model's own output.
 
         Raises:
-            InputError: where the model does not run on the samples.
+            InputError: where the model does not run on the samples, or a layer returns a packed sequence.
         """
         if self._sizes["t"] < 3 * PART // 2:
             return self._measured(layers, longer=True)
@@ -146,6 +146,9 @@ class LayerProbe:
         found: list[LayerAxes] = []
         while modules is None or modules:
             seen = self._observed(self.model_input, modules, None)
+            for layer in layers or ():
+                if layer in seen.reference.packed:
+                    raise packed_sequence(layer)
             found += self._layers(seen, layers, longer=longer)
             # Those that no memory was left for; where none ran, there is nothing left to do.
             modules = seen.reference.left_out

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.inspection import device_and_dtype
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, tensor_axes
 from stexplain.explainers.model.probe.plan import Plan, changed_signals, first_plan
-from stexplain.explainers.model.state import kept_state
+from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
+from stexplain.explainers.model.running.state import kept_state
 
 T = TypeVar("T")
 Collect = Callable[[nn.Module], AbstractContextManager[T]]

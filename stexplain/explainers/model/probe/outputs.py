@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from stexplain.explainers.model.layer_names import floating_tensors, name_of, split_name
+from stexplain.explainers.model.layer_names import (
+    check_captured,
+    floating_tensors,
+    gives_packed_sequence,
+    name_of,
+    split_name,
+)
 
 MEMORY = 2**30
 """So many bytes of outputs are kept at a time; the modules beyond go through further passes."""
@@ -21,11 +27,13 @@ class ModuleOutputs:
         calls: by name, such as ``"encoder[1]"``, the tensors of all calls, in the order in which modules finish.
         types: the type of the module, by name.
         left_out: modules whose outputs no memory was left for.
+        packed: modules that return packed sequences, which have no axes to be measured.
     """
 
     calls: dict[str, list[Tensor]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    packed: list[str] = field(default_factory=list)
 
     def last(self, name: str) -> Tensor:
         """The output of the last call."""
@@ -62,9 +70,11 @@ def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = 
                 found.left_out += [name] * (name not in found.left_out)
                 return
             copies = []
+            packed = gives_packed_sequence(output)
+            found.packed += [name] * packed
             for place, (path, tensor) in enumerate(floating_tensors(output).items()):
                 # The first tensor goes by the name of the module alone.
-                key = name_of(name, path) if place else name
+                key = name_of(name, path) if place or packed else name
                 same = [one for of, version, one in before if of is tensor and version == tensor._version]
                 copy = same[0] if same else tensor.detach().clone()
                 kept += 0 if same else copy.nbytes
@@ -75,7 +85,11 @@ def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = 
 
         return hook
 
-    wanted = [name for name in modules if name] if names is None else names
+    # Scripted modules take no hooks: those named are refused, the others are no rows.
+    plain = [name for name, module in modules.items() if name and not isinstance(module, torch.jit.ScriptModule)]
+    wanted = plain if names is None else names
+    for name in wanted:
+        check_captured(name, modules[name])
     handles = [modules[name].register_forward_hook(hook_of(name)) for name in wanted]
     try:
         yield found

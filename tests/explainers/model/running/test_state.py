@@ -17,9 +17,9 @@ from stexplain.explainers.methods.gradient.integrated_gradients import Integrate
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
-from stexplain.explainers.model.attribute_walk import attributes_of
-from stexplain.explainers.model.frozen import frozen_eval
-from stexplain.explainers.model.state import forward_pass, kept_state
+from stexplain.explainers.model.running.attribute_walk import attributes_of
+from stexplain.explainers.model.running.frozen import frozen_eval
+from stexplain.explainers.model.running.state import forward_pass, kept_state
 from stexplain.explainers.targets import Class
 from tests.explainers.our_models import named
 from tests.explainers.small_models import signals

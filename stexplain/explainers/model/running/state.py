@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from stexplain.errors import InputError
-from stexplain.explainers.model.attribute_walk import attributes_of, kept_tensor
+from stexplain.explainers.model.running.attribute_walk import attributes_of, kept_tensor
 
 
 @dataclass(eq=False)
@@ -135,6 +135,11 @@ def forward_pass(model: nn.Module) -> Iterator[None]:
             f"the model wrote into {_name_of(model, lost[0].tensor)} in its forward pass, which its first pass did not "
             "do, so the values before are lost. Explain a copy that writes into a clone."
         )
+
+
+def undo_last_pass(model: nn.Module) -> None:
+    """The model as before its last `forward_pass`."""
+    _record_of(model).reset()
 
 
 def _check_initialised(model: nn.Module) -> None:
