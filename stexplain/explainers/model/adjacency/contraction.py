@@ -150,10 +150,38 @@ def _checked(
             sizes[label] = max(sizes.get(label, 1), size)
     kept_operands, kept_labels = [], []
     for operand, own in zip(operands, labels, strict=True):
-        broadcast = [axis for axis, label in enumerate(own) if operand.shape[axis] == 1 and sizes[label] > 1]
-        kept_operands.append(operand.squeeze(broadcast) if broadcast else operand)
+        # Of size one, or expanded: the same at every index.
+        broadcast = [
+            axis
+            for axis, label in enumerate(own)
+            if sizes[label] > 1 and (operand.shape[axis] == 1 or _expanded_along(operand, axis))
+        ]
+        for axis in reversed(broadcast):
+            operand = operand.select(axis, 0)
+        kept_operands.append(operand)
         kept_labels.append(tuple(label for axis, label in enumerate(own) if axis not in broadcast))
     return Contraction(tuple(kept_operands), tuple(kept_labels), out, scale)
+
+
+def _expanded_along(operand: Tensor, axis: int) -> bool:
+    return operand.layout == torch.strided and operand.stride(axis) == 0
+
+
+def summed_product(a: Tensor, b: Tensor, axes: Any) -> Contraction | None:
+    """The sum of a product entry by entry, with broadcasting, over some axes.
+
+    Example:
+        >>> road, x = torch.zeros(5, 5, 1), torch.zeros(2, 1, 5, 3)
+        >>> form = summed_product(road, x, 2)
+        >>> form.labels, form.out
+        (((2, 1), (3, 1, 0)), (3, 2, 0))
+    """
+    ndim = max(a.ndim, b.ndim)
+    if not isinstance(axes, int | Sequence):
+        return None
+    summed = {ndim - 1 - axis % ndim for axis in ([axes] if isinstance(axes, int) else axes)}
+    labels = tuple(tuple(reversed(range(each.ndim))) for each in (a, b))
+    return _checked((a, b), labels, tuple(label for label in reversed(range(ndim)) if label not in summed))
 
 
 _FORMS: dict[str, Callable[..., Contraction | None]] = {

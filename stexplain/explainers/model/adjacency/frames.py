@@ -69,6 +69,10 @@ class CallFrame:
                 if not any(_same(gather.index, each.index) for each in distinct):
                     distinct.append(gather)
             if len(distinct) > 1:
+                # The two rows of one edge_index lie in one memory.
+                beside = [gather for gather in distinct if _memory(gather.index) == _memory(target)]
+                distinct = others = beside or distinct
+            if len(distinct) > 1:
                 return None, "rows were picked by several lists of indices: which is that of the sources is not known"
             if others:
                 return others[-1], ""
@@ -81,6 +85,10 @@ class CallFrame:
 def innermost(stack: "Sequence[CallFrame]") -> CallFrame:
     """The call that is running."""
     return stack[-1]
+
+
+def _memory(index: Tensor) -> int:
+    return index.untyped_storage().data_ptr()
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

@@ -91,12 +91,15 @@ def _one_index(index: Tensor, axis: int) -> Tensor | None:
 def _picked(operand: Tensor, index: Any) -> Gather | None:
     """The gather that ``operand[index]`` is, where it has one list of indices among slices."""
     items = list(index) if isinstance(index, tuple) else [index]
-    if any(item is None or isinstance(item, bool | int | np.integer) for item in items):
+    if any(item is None or isinstance(item, bool) for item in items):
         return None
     # By identity: tensors are compared entry by entry.
     place = next((place for place, item in enumerate(items) if item is Ellipsis), None)
     if place is not None:
         items[place : place + 1] = [slice(None)] * (operand.ndim - len(items) + 1)
+    # A number picks one index, such as one frame, of its axis.
+    for place in reversed([place for place, item in enumerate(items) if isinstance(item, int | np.integer)]):
+        operand = operand.select(place, int(items.pop(place)))
     lists = [(place, item) for place, item in enumerate(items) if not isinstance(item, slice)]
     whole = all(item == slice(None) for item in items if isinstance(item, slice))
     if len(lists) != 1 or not whole:

@@ -1,5 +1,6 @@
 """Finds what mixes nodes in a model: the operations of a forward pass, with the measured roles of their axes."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from stexplain.backend.dgl import import_dgl
 from stexplain.errors import InputError
+from stexplain.explainers.model.adjacency.call_frames import frames_of_calls
 from stexplain.explainers.model.adjacency.contraction import Contraction
 from stexplain.explainers.model.adjacency.events import Key, Scatter, Site
 from stexplain.explainers.model.adjacency.importance import edges_of, ends_of
@@ -164,67 +166,45 @@ def _has_samples(roles: ProductRoles | MessageRoles) -> bool:
 
 
 def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
+    # Sums that did not go on but scaled their own edges are no messages: known at the end of the pass only.
+    messages = [call for call in calls if not (isinstance(call.event.form, Scatter) and call.event.form.normaliser)]
+    at_site: dict[Site, list[Measured]] = {}
+    named: dict[tuple[Site, str], list[Measured]] = {}
+    for call in messages:
+        at_site.setdefault(call.event.site, []).append(call)
+        named.setdefault((call.event.site, _named(call)[0]), []).append(call)
+    of_calls: dict[Key, float] = {}
+    # One line may mix by several tensors at each frame, or by another one at each frame.
+    for own in (*named.values(), *at_site.values()):
+        of_calls = {**frames_of_calls(own, frames), **of_calls}
+    groups: dict[tuple[Site, str, bytes | None], list[Measured]] = {}
+    for call in messages:
+        name, site = _named(call)[0], call.event.site
+        if call.event.key in of_calls and len(named[site, name]) < frames:
+            name = re.sub(r"\[\d+\]$", "", name)
+        # Layers that are called in a loop of one line are told apart by the frames that their positions stand for.
+        place = (site, name, None if call.frames is None else call.frames.tobytes())
+        groups.setdefault(place, []).append(call)
     mixings = []
-    # One line may mix by several tensors in turn, such as supports in a list: each is an entry of its own.
-    by_name: dict[tuple[Site, str, bytes | None], list[Measured]] = {}
-    for call in calls:
-        # Sums that did not go on but scaled their own edges are no messages: known at the end of the pass only.
-        if not (isinstance(call.event.form, Scatter) and call.event.form.normaliser):
-            # Layers that are called in a loop of one line are told apart by the frames that their positions stand for.
-            place = (call.event.site, _named(call)[0], None if call.frames is None else call.frames.tobytes())
-            by_name.setdefault(place, []).append(call)
-    for (site, *_), own in by_name.items():
+    for (site, name, _), own in groups.items():
         if not any(call.mixes for call in own):
             continue
         # What is the same at all calls is told by the first that mixes nodes.
         shown = next((call for call in own if call.roles is not None), None) or next(call for call in own if call.mixes)
-        mixing = Mixing(*_named(shown), site)
+        mixing = Mixing(name, _named(shown)[1], site)
         mixings.append(mixing)
         mixing.shape, mixing.axes, mixing.relations = _described(shown)
         mixing.why = next((call.why for call in own if call.why), "")
         for call in own:
-            mixing.calls[call.event.key] = Call(call.roles, call.frames, _edges(call))
-        _frames_of_calls(mixing, own, frames)
+            mixing.calls[call.event.key] = known = Call(call.roles, call.frames, _edges(call))
+            if call.event.key in of_calls and call.roles is not None:
+                # Channels of the input and of a state, side by side, see other frames and may look like time.
+                known.roles = call.roles.without_frames()
+                known.frames = np.asarray([of_calls[call.event.key]])
         words = mixing.axes.replace("(", " ").replace(")", " ").split()
         mixing.per_sample = "sample" in words or any(call.varies for call in own)
         mixing.per_frame = "frame" in words or _differ(own)
     return mixings
-
-
-def _frames_of_calls(mixing: Mixing, calls: Sequence[Measured], frames: int) -> None:
-    """Where calls have no axis of frames but are one per frame, or several: each call's own."""
-    unknown = all(call.roles is not None and call.frames is None for call in calls if call.mixes)
-    if not unknown or frames < 2 or len(calls) % frames:
-        return
-    turns = len(calls) // frames
-    for turn in range(turns):
-        # The state of a recurrent model depends on nothing yet at the first frame.
-        seeing = [call for call in calls[turn::turns] if call.changed.any()]
-        last = _last_frames(seeing, frames) if len(seeing) > 1 else None
-        for call, frame in zip(seeing, [] if last is None else last, strict=last is not None):
-            if call.roles is not None:
-                # Channels of the input and of a state, side by side, see other frames and may look like time.
-                own = mixing.calls[call.event.key]
-                own.roles, own.frames = call.roles.without_frames(), np.asarray([float(frame)])
-
-
-def _last_frames(calls: Sequence[Measured], frames: int) -> list[int] | None:
-    """The last frame that each call sees, where it moves on by one from call to call; none where it does not."""
-    plan = calls[0].plan
-    changes = [(plan.changes[copy].frames or (0, frames - 1), copy) for copy in plan.frame_tests]
-    low, high = 0, frames
-    for place, call in enumerate(calls):
-        # A call that changes sees one of these frames: its last is not before the first of them.
-        seen = max((first for (first, _), copy in changes if call.changed[copy]), default=-1)
-        # And it lies before what is changed alone, or up to the end, without a difference.
-        after = [
-            first
-            for (first, end), copy in changes
-            if not call.changed[copy] and first > seen and end in (first, frames - 1)
-        ]
-        bound = min(after, default=frames) - 1
-        low, high = (seen, bound) if place == 0 else (max(low, seen - place), min(high, bound - place))
-    return [low + place for place in range(len(calls))] if low == high else None
 
 
 def _differ(calls: Sequence[Measured]) -> bool:
@@ -299,7 +279,7 @@ def _named(call: Measured) -> tuple[str, Kind]:
     if given is None:
         return event.site.where, "computed"
     # Of an edge_index [2, E] the targets are a row.
-    name = given.name.removesuffix("[1]").removesuffix("[0]") if isinstance(event.form, Scatter) else given.name
+    name = re.sub(r"\[[01]\]$", "", given.name) if isinstance(event.form, Scatter) else given.name
     return name, given.kind
 
 

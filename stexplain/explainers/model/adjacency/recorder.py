@@ -2,17 +2,23 @@
 
 import inspect
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import permutations
 from types import FunctionType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from stexplain.explainers.model.adjacency.contraction import Contraction, attention_weights, contraction_of
+from stexplain.explainers.model.adjacency.contraction import (
+    Contraction,
+    attention_weights,
+    contraction_of,
+    summed_product,
+)
 from stexplain.explainers.model.adjacency.events import Event, MessageSum, Scatter, Site
 from stexplain.explainers.model.adjacency.frames import CallFrame, innermost
 from stexplain.explainers.model.adjacency.indexing import gather_of, is_scatter, scatter_arguments
@@ -22,6 +28,9 @@ Track = Callable[[Event], Tensor]
 """Takes an event, and gives the tensor that goes on through the model in the place of `event.tensor`."""
 Done = Callable[[Event], None]
 """Takes an event when its result is known."""
+
+
+_PRODUCTS = 4
 
 
 class Recorder:
@@ -47,6 +56,8 @@ class Recorder:
         self._signals = signals
         self._stack: list[CallFrame] = [CallFrame("", model)]
         self._calls: Counter[Site] = Counter()
+        # The latest products entry by entry, with their operands.
+        self._products: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=_PRODUCTS)
         self._exits = ExitStack()
 
     def __enter__(self) -> "Recorder":
@@ -101,10 +112,21 @@ class Recorder:
                 innermost(self._stack).gathered(gather, out, self._stack)
             else:
                 innermost(self._stack).passed_on(name, args, out)
-            product = contraction_of(name, args, kwargs)
+            product = self._entrywise(name, args, kwargs, out) or contraction_of(name, args, kwargs)
             if product is not None and self._may_mix(product):
                 return self.record(product, name, product.operands, out)
         return out
+
+    def _entrywise(self, name: str, args: Any, kwargs: dict[str, Any], out: Tensor) -> Contraction | None:
+        """The product that a sum is of, where it is of one entry by entry; keeps products that may be summed next."""
+        if name.strip("_") in ("mul", "rmul", "multiply") and len(args) == 2:
+            if all(isinstance(each, Tensor) and each.ndim > 1 and each.layout == torch.strided for each in args):
+                self._products.append((out, *args))
+        elif name == "sum" and args and not kwargs.get("keepdim") and len(args) < 3:
+            axes = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+            found = next(((a, b) for product, a, b in self._products if product is args[0]), None)
+            return None if found is None else summed_product(*found, axes)
+        return None
 
     def _may_mix(self, product: Contraction) -> bool:
         """Whether sizes allow that an operand swaps an axis of nodes for another one."""

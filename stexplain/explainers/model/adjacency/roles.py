@@ -164,12 +164,17 @@ def product_roles(
             summed = [label for label in labels if label in at_signals and label not in at_out]
             added = [label for label in labels if label in at_out and label not in at_signals]
             ends: list[tuple[int, tuple[Atom, ...]] | None] = []
-            for own, candidates in ((at_signals, summed), (at_out, added)):
+            # An axis that goes through as it is, is that of the nodes only if it is so on the way in.
+            new = {label: atoms for label, atoms in at_out.items() if label not in at_signals or _nodes(atoms)}
+            for own, candidates in ((at_signals, summed), (new, added)):
                 named = _end(own, candidates, nodes)
                 if named is not None and not _nodes(own[named[0]]) and not by_size:
                     unclear = f"an axis of size {nodes} may be that of the nodes, but does not follow them"
                     named = None
                 ends.append(named)
+            elsewhere = any(_nodes(atoms) for label, atoms in at_signals.items() if label not in summed)
+            if by_size and None in ends and not elsewhere and _square(form, adjacency, summed, added, nodes):
+                unclear = "which of its axes are those of the nodes cannot be told"
             if ends[0] is not None and ends[1] is not None:
                 (source, source_atoms), (target, target_atoms) = ends[0], ends[1]
                 sender, receiver = {**at_signals, source: source_atoms}, {**at_out, target: target_atoms}
@@ -224,6 +229,11 @@ def _nodes(atoms: tuple[Atom, ...]) -> bool:
 
 def _place(atoms: dict[int, tuple[Atom, ...]], label: int, letter: str) -> Index:
     return next((label, place) for place, atom in enumerate(atoms[label]) if atom.letter == letter)
+
+
+def _square(form: Contraction, adjacency: int, summed: Sequence[int], added: Sequence[int], nodes: int) -> bool:
+    sizes = dict(zip(form.labels[adjacency], form.operands[adjacency].shape, strict=True))
+    return all(any(sizes[label] == nodes for label in labels) for labels in (summed, added))
 
 
 def _end(

@@ -248,3 +248,47 @@ class ByDGL(Mixes):
             self.graph.edata["w"] = self.along[:, None, None, None].to(x)
             self.graph.update_all(function.u_mul_e("h", "w", "m"), getattr(function, self.reduce)("m", "h"))
             return self.graph.ndata["h"].permute(1, 2, 0, 3)
+
+
+class Entrywise(Mixes):
+    """A product entry by entry, and a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("road", road())
+
+    def mix(self, x: Tensor) -> Tensor:
+        return (self.road.T[:, :, None] * x[:, :, None]).sum(3)
+
+
+class Expanded(Mixes):
+    """One adjacency for all samples and frames, expanded to a batch of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("road", road())
+
+    def mix(self, x: Tensor) -> Tensor:
+        folded = x.flatten(0, 1)
+        return torch.bmm(self.road.T.expand(len(folded), -1, -1), folded).view_as(x)
+
+
+class RoadsOverTime(Mixes):
+    """Another adjacency at each frame, from a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.supports = [road(seed) for seed in range(FRAMES)]
+
+    def mix(self, x: Tensor) -> Tensor:
+        return torch.stack([self.supports[frame].T.to(x) @ x[:, frame] for frame in range(FRAMES)], 1)
+
+
+class EdgesOverTime(Mixes):
+    """Another list of edges at each frame."""
+
+    def mix(self, x: Tensor, edges: list[Tensor]) -> Tensor:
+        mixed = []
+        for frame, (source, target) in enumerate(edges):
+            mixed.append(torch.zeros_like(x[:, frame]).index_add(1, target, x[:, frame, source]))
+        return torch.stack(mixed, 1)

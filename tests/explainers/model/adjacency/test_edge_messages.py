@@ -16,7 +16,10 @@ from tests.explainers.model.adjacency.mixing_models import FRAMES, NODES, Mixes,
 
 # torch says so itself of every tensor of compressed rows.
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
-ONE_ROAD = ["Einsum", "Product", "Linear", "Pointwise", "Folded", "Sparse", "Compressed", "Scattered", "FrameByFrame"]
+ONE_ROAD = [
+    *("Einsum", "Product", "Linear", "Pointwise", "Folded", "Sparse", "Compressed"),
+    *("Scattered", "FrameByFrame", "Entrywise", "Expanded"),
+]
 
 
 def made(name: str) -> tuple[Mixes, torch.Tensor]:
@@ -199,3 +202,22 @@ def test_one_large_graph_of_the_whole_batch():
     (part,) = e.over_time.values()
     assert part.frames.tolist() == list(range(FRAMES))
     np.testing.assert_allclose(part.values, sent, rtol=1e-6)
+
+
+def test_adjacencies_of_each_frame_are_one_entry():
+    model, x = made("RoadsOverTime")
+    (row,) = adjacencies(model, x, inputs="b t n c").to_dict("records")
+    assert (row["name"], row["calls"], row["per_frame"]) == ("supports", FRAMES, True)
+    adjacency = torch.stack([road(seed) for seed in range(FRAMES)])
+    np.testing.assert_allclose(explained(model, x)[:, :, 0], messages(model, x, adjacency), rtol=1e-5, atol=1e-6)
+
+
+def test_edges_of_each_frame_are_one_entry():
+    model, x = made("EdgesOverTime")
+    edges = [road(seed).nonzero().T.contiguous() for seed in range(FRAMES)]
+    (row,) = adjacencies(model, x, inputs="b t n c", shared={"edges": edges}).to_dict("records")
+    assert (row["name"], row["kind"], row["calls"]) == ("edges", "argument", FRAMES)
+    explain = EdgeImportance(model, inputs="b t n c")
+    frame = explain(x, target=lambda scores: scores, shared={"edges": edges}).to_frame()
+    adjacency = torch.stack([(road(seed) > 0).double() for seed in range(FRAMES)])
+    np.testing.assert_allclose(_dense(frame, x), messages(model, x, adjacency), rtol=1e-5, atol=1e-6)
