@@ -98,6 +98,10 @@ class Target(ABC):
         """
         return self.score(output.tensor, info)
 
+    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+        """Sentences for the user on what this target means for this output."""
+        return ()
+
     @abstractmethod
     def text(self) -> str:
         """The target in words, for an explanation."""

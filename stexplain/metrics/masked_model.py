@@ -231,7 +231,7 @@ class MaskedModel(ModelCaller):
 
     def _returned(self, output: Any, samples: int) -> ModelOutput:
         """What the model returned for so many samples."""
-        return ModelOutput(output, samples, which=self.output)
+        return ModelOutput(output, samples, self._output_axes(self.model_input), self.output)
 
 
 @contextmanager

@@ -39,7 +39,8 @@ from stexplain.explainers.model.running.state import forward_pass, kept_state, u
 from stexplain.explainers.model.running.working_copy import WorkingCopy, working_copy
 from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
 from stexplain.explainers.model.score_fn import TargetScores
-from stexplain.explainers.outputs.model_output import ModelOutput
+from stexplain.explainers.outputs.measure import measured_axes
+from stexplain.explainers.outputs.model_output import ModelOutput, OutputAxes
 from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
 
@@ -114,6 +115,7 @@ class ModelCaller:
         self._index_channels: dict[Any, tuple[int, ...]] = {}
         # While the model is explained: what takes the place of its tensors.
         self._working_copy: WorkingCopy | None = None
+        self._axes_by_kind: dict[Any, OutputAxes] = {}
         # A stack, as blocks of one explainer may be nested.
         self._frozen_blocks: list[AbstractContextManager[None]] = []
 
@@ -283,8 +285,9 @@ class ModelCaller:
         for start in range(0, samples, step):
             rows = slice(start, min(start + step, samples))
             # A target with an entry per sample must know which of the batch's samples the output is of.
-            score_fns = [self._score_fn(target, rows=rows, samples=samples) for target in targets]
-            yield self._rows(model_input, rows), score_fns
+            chunk_input = self._rows(model_input, rows)
+            axes = self._output_axes(chunk_input) if targets else OutputAxes()
+            yield chunk_input, [self._score_fn(one, rows=rows, samples=samples, axes=axes) for one in targets]
 
     def _rows(self, model_input: ModelInput, rows: slice) -> ModelInput:
         """Some of the samples, with the arguments that belong to the batch as a whole cut; see `rows_of`."""
@@ -292,7 +295,14 @@ class ModelCaller:
 
     def _copies(self, model_input: ModelInput, x: Tensor) -> list[ModelInput]:
         """Copies of the samples with other signals, ``[K * B, M, T, N, C]``; see `copies_of`."""
-        copies = copies_of(None if self.model is None else self._forward, self._ways, model_input, self.inputs, x)
+        forward = None if self.model is None else self._forward
+        if forward is not None and self._output_axes(model_input).mixed:
+            # Copies in one batch would influence each other as samples do.
+            copies = [
+                model_input.repeated(self.inputs.from_batch(one), 1) for one in torch.split(x, model_input.sizes["b"])
+            ]
+        else:
+            copies = copies_of(forward, self._ways, model_input, self.inputs, x)
         if len(copies) > 1:
             self._note("The model gives something else for several copies of the samples: one copy ran at a time.")
         return copies
@@ -363,15 +373,36 @@ class ModelCaller:
         found |= {name: filled[name] for name in taken if found[name] is None and forward_needs(self.model, name)}
         return {name: mask for name, mask in found.items() if mask is not None}
 
-    def _score_fn(self, target: Target, *, rows: slice, samples: int) -> ScoreFn:
-        """From the output for the samples in `rows` to the scores of a target."""
+    def _output_axes(self, model_input: ModelInput) -> OutputAxes:
+        """Which axis of each tensor of the model's output follows the samples: measured once per kind of input."""
+        sizes = tuple(size for axis, size in model_input.sizes.items() if axis != "b")
+        masks = (model_input.valid is None, model_input.observed is None)
+        kind = (sizes, masks, model_input.x.dtype, *sorted(model_input.shared), *sorted(model_input.per_sample))
+        samples = model_input.sizes["b"]
+        # What was found for several samples holds for one, but not the other way round.
+        if (*kind, samples == 1) not in self._axes_by_kind and (*kind, False) not in self._axes_by_kind:
+
+            def forward(x: Tensor) -> Any:
+                # Alike in memory: a convolution rounds otherwise where channels come last.
+                signals = self.inputs.from_batch(x).contiguous()
+                return self._forward(model_input if len(x) == samples else model_input.repeated(signals, 2), signals)
+
+            x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+            assert self.model is not None
+            # What the passes set on the model is undone at once: what is measured next may copy the model.
+            with kept_state(self.model):
+                self._axes_by_kind[*kind, samples == 1] = measured_axes(forward, x, model_input.observed_positions)
+        return self._axes_by_kind.get((*kind, False)) or self._axes_by_kind[*kind, True]
+
+    def _score_fn(self, target: Target, *, rows: slice, samples: int, axes: OutputAxes | None = None) -> ScoreFn:
+        """From the output for the samples in `rows`, which has these axes, to the scores of a target."""
         info = replace(self.output_info, rows=rows, samples=samples)
-        return TargetScores(target, info, which=self.output)
+        return TargetScores(target, info, axes or OutputAxes(), self.output, self._note)
 
     def _score(self, target: Target, output: Any, *, rows: slice, samples: int) -> Scores:
         """The scores of a target from the output for the samples in `rows`."""
         return self._score_fn(target, rows=rows, samples=samples)(output)
 
-    def _output_tensor(self, output: Any, samples: int) -> Tensor:
+    def _output_tensor(self, output: Any, model_input: ModelInput) -> Tensor:
         """The tensor of what the model returned that targets read, samples first."""
-        return ModelOutput(output, samples, which=self.output).tensor
+        return ModelOutput(output, model_input.sizes["b"], self._output_axes(model_input), self.output).tensor

@@ -1,13 +1,15 @@
 """From what a model returned to the scores of a target."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stexplain.explainers.outputs.model_output import ModelOutput, OutputAxes
+from stexplain.errors import InputError
+from stexplain.explainers.outputs.model_output import MIXED, ModelOutput, OutputAxes
 from stexplain.explainers.outputs.nested import tensors_in
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target
 
@@ -49,15 +51,18 @@ class ScoreFn(ABC):
             return scores, replaced.with_tensor(gradient).tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class TargetScores(ScoreFn):
     """The scores of a target.
+
+    At its first call it is checked that the target scores every sample by itself.
 
     Attributes:
         target: any.
         info: what is known of the output; its `rows` are the samples that the output is of.
         axes: of the output's tensors.
         which: of the output's tensors the target reads; see `outputs.nested.chosen`.
+        note: takes sentences for the user.
 
     Example:
         >>> import torch
@@ -70,13 +75,46 @@ class TargetScores(ScoreFn):
     info: OutputInfo = UNKNOWN
     axes: OutputAxes = field(default_factory=OutputAxes)
     which: "str | int | None" = None
+    note: Callable[[str], None] | None = None
+    _checked: bool = False
 
     def __call__(self, output: Any) -> Scores:
         """See `ScoreFn`."""
         rows = self.info.rows
-        if rows is None:
-            return self.target.score_output(self.parsed(output), self.info)
-        return self.target.score_output(ModelOutput(output, rows.stop - rows.start, self.axes, self.which), self.info)
+        whole = self.parsed(output) if rows is None else self._output(output, rows.stop - rows.start)
+        scores = self.target.score_output(whole, self.info)
+        if not self._checked:
+            self._checked = True
+            self._check(whole, scores)
+        return scores
+
+    def _output(self, output: Any, samples: int) -> ModelOutput:
+        return ModelOutput(output, samples, self.axes, self.which)
+
+    def _check(self, output: ModelOutput, scores: Scores) -> None:
+        """Refuses scores that depend on other samples than their own, and notes what the target has to say."""
+        if self.note is not None:
+            for sentence in self.target.notes(output):
+                self.note(sentence)
+        if output.samples < 2:
+            return
+        with torch.no_grad():
+            exchanged, rows = output.exchanged()
+            others = self.target.score_output(exchanged, self.info).scores
+            if not _alike(scores.scores[rows], others[rows]):
+                raise InputError(
+                    f"target {self.target.text()} gives a sample another score where only other samples of the batch "
+                    "are changed; expected a function that scores every sample by itself, such as lambda y: y[:, 0]."
+                )
+            # A tensor that mixes samples is no harm where the target does not read it, such as a loss beside logits.
+            if self.axes.witness is not None and output.samples == self.axes.samples:
+                before, after, unchanged = self.axes.witness
+                one, other = (
+                    self.target.score_output(self._output(each, output.samples), self.info).scores[list(unchanged)]
+                    for each in (before, after)
+                )
+                if not _alike(one, other):
+                    raise InputError(f"target {self.target.text()}: a sample's score depends on others. {MIXED}")
 
     def parsed(self, output: Any) -> ModelOutput:
         """See `ScoreFn`."""
@@ -84,4 +122,9 @@ class TargetScores(ScoreFn):
         if not samples:
             # Not measured: the first axis is the samples'.
             samples = next((len(one) for one in tensors_in(output).values() if one.ndim), 1)
-        return ModelOutput(output, samples, self.axes, self.which)
+        return self._output(output, samples)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether scores are the same but for rounding."""
+    return torch.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from torch import Tensor
@@ -12,29 +13,39 @@ from stexplain.explainers.outputs.nested import Path, chosen, mapped, tensors_in
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.outputs.sample_axis import SampleAxis
 
+MIXED = (
+    "Samples influence each other in this model (statistics of the batch, attention over it), or do not lie where the "
+    "layout of the input says. Give chunk=1, so that each sample is explained alone, or the right layout by `inputs`."
+)
+"""What is said where a score depends on other samples than its own."""
+
 
 @dataclass(frozen=True)
 class OutputAxes:
     """Which axis of each tensor of an output follows the samples.
 
     Attributes:
-        axes: by where the tensor lies; none: it does not follow them. A tensor that is not listed was not measured:
-            its first axis is taken where it has an entry per sample, and a single sample's may have no axis of its own.
+        axes: by where the tensor lies. A tensor that is not listed was not measured: its first axis is taken where it
+            has an entry per sample, and a single sample's may have no axis of its own.
         shapes: of the tensors of an output for `samples` samples, by which copies of them are told.
         samples: see `shapes`.
         mixed: which tensors hold entries that depend on other samples than their own.
+        witness: where any are mixed, the outputs before and after samples were changed, and which were not.
     """
 
-    axes: Mapping[Path, SampleAxis | None] = field(default_factory=dict)
+    axes: Mapping[Path, SampleAxis] = field(default_factory=dict)
     shapes: Mapping[Path, tuple[int, ...]] = field(default_factory=dict)
     samples: int = 0
     mixed: frozenset[Path] = frozenset()
+    witness: tuple[Any, Any, tuple[int, ...]] | None = None
 
     def of(self, path: Path, tensor: Tensor, samples: int) -> SampleAxis | None:
         """The axis of a tensor of an output for so many samples; none where it has none."""
-        if path in self.axes:
-            axis = self.axes[path]
-            return axis if axis is None or axis.samples(tensor) == samples else None
+        axis = self.axes.get(path)
+        if axis is not None:
+            return axis if axis.samples(tensor) == samples else None
+        if path in self.mixed and samples != 1:
+            return None
         if tensor.ndim and len(tensor) == samples:
             return SampleAxis(0)
         # Copies of samples whose output has no axis for them: the one that is longer by as many.
@@ -55,9 +66,7 @@ class OutputAxes:
         for path, tensor in tensors_in(output).items():
             before = self.shapes.get(path)
             if before is not None and path not in self.axes and tensor.ndim == len(before):
-                size = 1
-                for entries in before:
-                    size *= entries
+                size = prod(before)
                 if size and tensor.numel() % size == 0:
                     return self.samples * tensor.numel() // size
         return 0
@@ -99,7 +108,7 @@ class ModelOutput:
         """The axis of the tensor that follows the samples; none: it has none, which only a single sample's may."""
         path, tensor = self.chosen
         axis = self.axes.of(path, tensor, self.samples)
-        if axis is None and (self.samples != 1 or path in self.axes.mixed):
+        if axis is None and self.samples != 1:
             raise InputError(self._problem(path, tensor))
         return axis
 
@@ -116,12 +125,8 @@ class ModelOutput:
 
     def _problem(self, path: Path, tensor: Tensor) -> str:
         shape = f"the model's output has shape {tuple(tensor.shape)} for {self.samples} samples"
-        if path in self.axes.mixed:
-            return (
-                f"{shape}, and a sample's entries depend on other samples of the batch: samples influence each other "
-                "in this model (statistics of the batch, attention over it), or the layout of the input is not the "
-                "one given by `inputs`. Give chunk=1, so that each sample is explained alone."
-            )
+        if path in self.axes.mixed and any(size % self.samples == 0 for size in tensor.shape):
+            return f"{shape}, none of whose axes follows them. {MIXED}"
         return f"{shape}; expected an axis with an entry per sample. Is the layout of the input right?"
 
     def rows(self, start: int, stop: int) -> "ModelOutput":
@@ -139,3 +144,19 @@ class ModelOutput:
         """The same output with another tensor in the place of the one that targets read, in its own layout."""
         place, _ = self.chosen
         return replace(self, raw=mapped(self.raw, lambda path, other: tensor if path == place else other))
+
+    def exchanged(self) -> "tuple[ModelOutput, list[int]]":
+        """The output with the entries of some samples replaced by those of others, and the rows of all other samples.
+
+        What a target makes of those must be as before: it scores every sample by itself.
+        """
+        rows = range(1, self.samples, 2)
+
+        def exchange(path: Path, tensor: Tensor) -> Tensor:
+            axis = self.axes.of(path, tensor, self.samples)
+            if axis is None:
+                return tensor
+            order = [row - 1 if row in rows else row for row in range(self.samples)]
+            return axis.select(tensor.detach(), order)
+
+        return replace(self, raw=mapped(self.raw, exchange)), [row for row in range(self.samples) if row not in rows]

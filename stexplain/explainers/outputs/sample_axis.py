@@ -1,7 +1,9 @@
 """The axis of a tensor that follows the samples of a batch."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -58,6 +60,17 @@ class SampleAxis(NamedTuple):
             tensor([2, 3])
         """
         return self._unfolded(tensor).narrow(self.dim + 1, start, stop - start).flatten(self.dim, self.dim + 2)
+
+    def select(self, tensor: Tensor, order: Sequence[int]) -> Tensor:
+        """The samples of these indices, in the tensor's own layout.
+
+        Example:
+            >>> import torch
+            >>> SampleAxis(0, inner=2).select(torch.arange(4), [1, 1])
+            tensor([2, 3, 2, 3])
+        """
+        index = torch.tensor(order, device=tensor.device)
+        return self._unfolded(tensor).index_select(self.dim + 1, index).flatten(self.dim, self.dim + 2)
 
     def _unfolded(self, tensor: Tensor) -> Tensor:
         shape = tensor.shape

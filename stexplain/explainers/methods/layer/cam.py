@@ -123,7 +123,7 @@ class CAM(LayerExplainer):
         with capture_activations({place.name: place.module}, gradient=False) as activations, torch.no_grad():
             output = self._forward(model_input)
         features = self._features(activations.calls(place.name), model_input)
-        logits = self._output_tensor(output, model_input.sizes["b"])
+        logits = self._output_tensor(output, model_input)
         self._check_pooling(features, logits[:, None] if logits.ndim == 1 else logits, model_input)
         return features, output
 

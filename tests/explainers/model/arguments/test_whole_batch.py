@@ -230,18 +230,19 @@ def test_what_cannot_be_cut_says_so():
 
 
 def test_samples_that_influence_each_other_run_one_copy_at_a_time():
-    class Contrasts(nn.Module):
-        """Less the mean over the batch: other copies in the batch change it."""
+    class Averages(nn.Module):
+        """Adds the mean over the batch: other samples or copies in the batch change it."""
 
         def forward(self, x):
-            return head(x - x.mean(0, keepdim=True))
+            return head(x + x.mean(0, keepdim=True))
 
-    explain = Occlusion(Contrasts(), inputs="b n t", window=1)
-    e = explain(X, target=Class(0))
-    # By hand: one node and frame of all samples is masked, each copy a batch by itself.
+    with pytest.raises(InputError, match="influence each other.*chunk=1"):
+        Occlusion(Averages(), inputs="b n t", window=1)(X, target=Class(0))
+    e = Occlusion(Averages(), inputs="b n t", window=1, chunk=1)(X, target=Class(0))
+    # By hand: one node and frame is masked, each copy of each sample a batch by itself.
     masked = X.clone()
     masked[:, 2, 1] = 0
-    by_hand = Contrasts()(X)[:, 0] - Contrasts()(masked)[:, 0]
+    by_hand = [Averages()(X[[row]])[0, 0] - Averages()(masked[[row]])[0, 0] for row in range(SAMPLES)]
     np.testing.assert_allclose(e.values[:, 0, 1, 2], by_hand, rtol=1e-4)
 
 
@@ -286,8 +287,8 @@ def test_the_check_runs_once_per_kind_of_input():
     first, Passes.ran = Passes.ran, 0
     explain(X, target=Class(0))
     second, Passes.ran = Passes.ran, 0
-    # Four inferences of every sample: a batch, another, and both at once.
-    assert first - second == 4 * SAMPLES
+    # Four inferences of every sample: a batch, another, and both at once; two for the axes of the output.
+    assert first - second == (4 + 2) * SAMPLES
     assert list(explain._ways.values()) == [Way.AS_THEY_ARE]
     explain(X[:2], target=Class(0))
     assert len(explain._ways) == 2
