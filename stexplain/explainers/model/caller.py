@@ -26,7 +26,7 @@ from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import folds_instances, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
-from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
+from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor, channel_index
 from stexplain.explainers.model.model_input import Streams as TensorsByName
 from stexplain.explainers.model.options import CallOptions
@@ -389,9 +389,12 @@ class ModelCaller:
 
             x = self.inputs.to_batch(model_input.x, **model_input.sizes)
             assert self.model is not None
+            # Quantised signals are rounded by their range over the batch: in eight bits, or fewer.
+            rounding = 0.05 if is_quantised(self.model) else 0
+            axes = measured_axes(forward, x, model_input.observed_positions, rounding)
+            self._axes_by_kind[*kind, samples == 1] = axes
             # What the passes set on the model is undone at once: what is measured next may copy the model.
-            with kept_state(self.model):
-                self._axes_by_kind[*kind, samples == 1] = measured_axes(forward, x, model_input.observed_positions)
+            undo_last_pass(self.model)
         return self._axes_by_kind.get((*kind, False)) or self._axes_by_kind[*kind, True]
 
     def _score_fn(self, target: Target, *, rows: slice, samples: int, axes: OutputAxes | None = None) -> ScoreFn:

@@ -73,3 +73,13 @@ def device_and_dtype(model: nn.Module, default: torch.dtype = torch.float32) -> 
     # Parts in half precision are entered by what the model casts itself.
     dtype = next((parameter.dtype for parameter in floating if parameter.dtype not in HALF), default)
     return torch.device("cpu") if first is None else first.device, dtype
+
+
+def is_quantised(model: nn.Module) -> bool:
+    """Whether any layer of the model computes in integers.
+
+    Example:
+        >>> is_quantised(nn.Linear(2, 1))
+        False
+    """
+    return any(".quantized" in type(module).__module__ for module in model.modules())

@@ -19,7 +19,7 @@ Forward = Callable[[Tensor], Any]
 """From signals ``[B, M, T, N, C]`` to what the model returns; for twice as many samples, of two copies of them."""
 
 
-def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None) -> OutputAxes:
+def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None, rounding: float = 0) -> OutputAxes:
     """The axis of each tensor that follows the samples.
 
     It costs two inferences of the batch, or of two copies of a single sample; up to three more where a model's output
@@ -29,6 +29,7 @@ def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None) -> Out
         run: runs the model.
         x: the samples, ``[B, M, T, N, C]``.
         present: which positions hold an observation, ``[B, M, T, N]``, bool: no others are changed; none: all do.
+        rounding: what counts as no change, as a share of the largest: for a model that rounds by the whole batch.
 
     Example:
         >>> axes = measured_axes(lambda x: x.sum((1, 2)).transpose(0, 1), torch.randn(3, 1, 4, 3, 1))
@@ -46,10 +47,10 @@ def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None) -> Out
     # The caller's own stream of random numbers is untouched.
     with torch.random.fork_rng(devices), torch.no_grad():
         if len(x) > 1:
-            return _measured(forward, x, present, forward(x))
+            return _measured(forward, x, present, forward(x), rounding)
         try:
             pair = torch.cat([x, x])
-            axes = _measured(forward, pair, torch.cat([present, present]), forward(pair))
+            axes = _measured(forward, pair, torch.cat([present, present]), forward(pair), rounding)
         # A model of a fixed batch size, or of a single graph, or with an argument of the size of the batch.
         except Exception:
             axes = OutputAxes()
@@ -60,7 +61,7 @@ def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None) -> Out
         return OutputAxes(shapes=shapes, samples=1, mixed=axes.mixed)
 
 
-def _measured(forward: Forward, x: Tensor, present: Tensor, reference: Any) -> OutputAxes:
+def _measured(forward: Forward, x: Tensor, present: Tensor, reference: Any, rounding: float) -> OutputAxes:
     tensors = {path: each for path, each in tensors_in(reference).items() if each.layout == torch.strided}
     pattern = _pattern(len(x)).to(x.device)
     axes: dict[Path, SampleAxis] = {}
@@ -69,7 +70,7 @@ def _measured(forward: Forward, x: Tensor, present: Tensor, reference: Any) -> O
         other = forward(changed)
         others = tensors_in(other)
         for path in [path for path in tensors if path not in axes]:
-            difference = _difference(tensors[path], others.get(path))
+            difference = _difference(tensors[path], others.get(path), rounding)
             if difference is None or not bool(difference.any()):
                 continue
             found = _candidates(difference, pattern)
@@ -82,7 +83,7 @@ def _measured(forward: Forward, x: Tensor, present: Tensor, reference: Any) -> O
             else:
                 # Two axes changed alike: the same with the other samples changed leaves the right one.
                 complement = tensors_in(forward(_replaced(x, ~pattern, signals)))
-                difference = _difference(tensors[path], complement.get(path))
+                difference = _difference(tensors[path], complement.get(path), rounding)
                 left = (
                     found if difference is None else [one for one in _candidates(difference, ~pattern) if one in found]
                 )
@@ -125,11 +126,14 @@ def _replaced(x: Tensor, pattern: Tensor, other: Tensor) -> Tensor:
     return torch.where(pattern.view(-1, 1, 1, 1, 1), other, x)
 
 
-def _difference(one: Tensor, other: Tensor | None) -> Tensor | None:
-    """Where two tensors differ, bool; none where they cannot be compared."""
+def _difference(one: Tensor, other: Tensor | None, rounding: float = 0) -> Tensor | None:
+    """Where two tensors differ by more than this share of the largest difference, bool; none: not to be compared."""
     if other is None or one.shape != other.shape:
         return None
     same = one == other
+    if rounding and one.numel() and one.is_floating_point():
+        by = (one - other).abs().nan_to_num(posinf=0)
+        same |= by <= rounding * by.max()
     # What is not a number is like itself.
     return ~(same | ((one != one) & (other != other)))
 

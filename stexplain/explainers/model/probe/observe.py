@@ -176,11 +176,16 @@ def _runner(caller: ModelCaller, exact: bool) -> Iterator[ModelCaller]:
     """A caller of a copy of the model, in float64 where `exact`; of the model itself where it cannot be copied."""
     runner = copy.copy(caller)
     model = _model_of(caller)
+    before = [(vars(module), dict(vars(module))) for module in model.modules()]
     try:
         runner.model = copy.deepcopy(model)
     except Exception:  # a model may hold what cannot be copied, such as a tensor of a graph, or a lock
         if exact:
             raise
+    finally:
+        # A recurrent network lists its weights anew when it is copied.
+        for attributes, kept in before:
+            attributes.update(kept)
     assert runner.model is not None
     if exact:
         runner.model.double()
