@@ -41,9 +41,12 @@ if TYPE_CHECKING:
     from stexplain.explainers import LayerCAM as LayerCAM
     from stexplain.explainers import LayerSweep as LayerSweep
     from stexplain.explainers import LearnedMask as LearnedMask
+    from stexplain.explainers import LogOdds as LogOdds
     from stexplain.explainers import Margin as Margin
     from stexplain.explainers import Motion as Motion
+    from stexplain.explainers import NodeClass as NodeClass
     from stexplain.explainers import Occlusion as Occlusion
+    from stexplain.explainers import Output as Output
     from stexplain.explainers import PerSample as PerSample
     from stexplain.explainers import Predicted as Predicted
     from stexplain.explainers import Random as Random
@@ -86,6 +89,9 @@ _MODULES = {
         "Motion",
         "Occlusion",
         "PerSample",
+        "LogOdds",
+        "NodeClass",
+        "Output",
         "Predicted",
         "Random",
         "STGGradCAM",

@@ -9,6 +9,7 @@ from stexplain.explainers.explainer import Explainer as Explainer
 from stexplain.explainers.explanation import Explanation as Explanation
 from stexplain.explainers.explanation import joined as joined
 from stexplain.explainers.forecast_target import Forecast as Forecast
+from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.methods import CAM as CAM
 from stexplain.explainers.methods import EdgeImportance as EdgeImportance
 from stexplain.explainers.methods import GradCAMPlusPlus as GradCAMPlusPlus
@@ -34,7 +35,9 @@ from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Target as Target
 from stexplain.explainers.targets import Class as Class
 from stexplain.explainers.targets import Custom as Custom
+from stexplain.explainers.targets import LogOdds as LogOdds
 from stexplain.explainers.targets import Margin as Margin
+from stexplain.explainers.targets import Output as Output
 from stexplain.explainers.targets import PerSample as PerSample
 from stexplain.explainers.targets import Predicted as Predicted
 

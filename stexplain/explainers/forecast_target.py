@@ -1,4 +1,4 @@
-"""The forecast target: the forecast of a node, or of several, at a horizon."""
+"""Targets at nodes: the forecast of a node, or of several, at a horizon, and the class of a node."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
-from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, one_or_several
+from stexplain.explainers.outputs.model_output import ModelOutput
+from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_index, one_or_several
 from stexplain.graph.checks import node_index
 
 
@@ -22,12 +23,12 @@ class Forecast(Target):
 
     Args:
         node: a name, an index, the name of a group (its nodes are summed), or a list of any of them.
-        horizon: which step ahead, counted from 1, or a list of them.
+        horizon: which step ahead, counted from 1, or a list of them; may be left out where there is one.
         channel: which channel of the output; may be left out where there is one.
         minus: a forecast to compare with, such as that of a baseline: ``[B]``, or an output of the model's shape,
             of which the same entries are summed. The score is the difference.
-        layout: how the output is laid out, over b, t (the horizon), n and c, such as ``"b t n"`` or ``"b c n t"``;
-            default: `model.outputs`.
+        layout: how the output is laid out, over b, t (the horizon), n and c, such as ``"b t n"``, ``"t b n"`` or
+            ``"b (t n)"``; default: `model.outputs`. An output of one step may have no t.
 
     Raises:
         InputError: (when called) for a node, horizon or channel that does not exist, or a layout that does not fit.
@@ -41,13 +42,15 @@ class Forecast(Target):
     def __init__(
         self,
         node: "int | str | Sequence[int | str]",
-        horizon: "int | Sequence[int]",
+        horizon: "int | Sequence[int] | None" = None,
         channel: int | None = None,
         *,
         minus: "ArrayLike | Tensor | None" = None,
         layout: str | None = None,
     ):
-        nodes, steps = one_or_several("node", node, int | str), one_or_several("horizon", horizon, int)
+        nodes = one_or_several("node", node, int | str)
+        steps = [1] if horizon is None else one_or_several("horizon", horizon, int)
+        self._any_step = horizon is not None
         self.node: list[int | str] = nodes if isinstance(nodes, list) else [nodes]
         self.horizon: list[int] = steps if isinstance(steps, list) else [steps]
         self.channel = channel
@@ -58,15 +61,27 @@ class Forecast(Target):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        scores = self._sum(output, info)
+        layout = self._known_layout(output, info)
+        return self._score(layout.to_batch(output, **_folded(layout, info)), layout, info)
+
+    def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score_output`."""
+        layout = self._known_layout(output.chosen[1], info)
+        return self._score(output.in_layout(layout, **_folded(layout, info)), layout, info)
+
+    def _score(self, values: Tensor, layout: Layout, info: OutputInfo) -> Scores:
+        """The scores of forecasts ``[B, 1, horizons, N, C]``; a forecast has one instance."""
+        scores = self._sum(values, info)
         if self.minus is not None:
             # [B] is a score already; an output of the model's shape is summed as the model's own.
-            other = info.entries_of_rows(self.minus, len(output), "forecasts to compare with").to(output)
+            other = self.minus.to(values)
+            other = other if other.ndim == 1 else layout.to_batch(other, **_folded(layout, info))
+            other = info.entries_of_rows(other, len(values), "forecasts to compare with")
             scores = scores - (other if other.ndim == 1 else self._sum(other, info))
         # No class: -1.
-        return Scores(scores, torch.full((len(output),), -1, device=output.device))
+        return Scores(scores, torch.full((len(values),), -1, device=values.device))
 
-    def _sum(self, output: Tensor, info: OutputInfo) -> Tensor:
+    def _known_layout(self, output: Tensor, info: OutputInfo) -> Layout:
         layout = self.layout or info.layout
         if layout is None:
             if info.classes and output.shape[1:] == (len(info.classes),):
@@ -78,8 +93,13 @@ class Forecast(Target):
                 f"the layout of the model's output of shape {tuple(output.shape)} is not known. Give it, such as "
                 "Forecast(node, horizon, layout='b t n'), where t is the horizon."
             )
-        values = layout.to_batch(output)[:, 0]  # [B, horizons, N, C]: a forecast has one instance
+        return layout
+
+    def _sum(self, forecasts: Tensor, info: OutputInfo) -> Tensor:
+        values = forecasts[:, 0]  # [B, horizons, N, C]
         steps, nodes, channels = values.shape[1:]
+        if steps > 1 and not self._any_step:
+            raise InputError(f"the model forecasts {steps} steps. Give one: Forecast(node, horizon).")
         for step in self.horizon:
             if not 1 <= step <= steps:
                 raise InputError(f"horizon: got {step}; expected 1 to {steps}, the steps that the model forecasts.")
@@ -94,9 +114,59 @@ class Forecast(Target):
     def text(self) -> str:
         """See `Target.text`."""
         nodes = " + ".join(str(node) for node in self.node)
-        steps = ", ".join(str(step) for step in self.horizon)
+        steps = f" at horizon {', '.join(str(step) for step in self.horizon)}" if self._any_step else ""
         channel = "" if self.channel is None else f", channel {self.channel}"
-        return f"the forecast of {nodes} at horizon {steps}{channel}{'' if self.minus is None else ', minus another'}"
+        return f"the forecast of {nodes}{steps}{channel}{'' if self.minus is None else ', minus another'}"
+
+
+class NodeClass(Target):
+    """The logit of a class of one node, of a model that classifies every node: ``[B, N, classes]``.
+
+    Args:
+        node: a name or an index.
+        which: an index or a name of a class; none: the one that is predicted for the node.
+        layout: how the output is laid out, c being the classes; ``"n c"`` where the model knows no batches.
+
+    Raises:
+        InputError: (when called) for a node or class that does not exist, or a layout that does not fit.
+
+    Example:
+        >>> output = torch.arange(12.0).view(2, 3, 2)  # two samples, three nodes, two classes
+        >>> NodeClass(1, 0)(output).tolist(), NodeClass(1)(output).tolist()
+        ([2.0, 8.0], [3.0, 9.0])
+    """
+
+    def __init__(self, node: int | str, which: int | str | None = None, *, layout: str = "b n c"):
+        self.node: int | str = one_or_several("node", node, int | str)
+        self.which = which
+        self.layout = Layout(layout)
+
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score`."""
+        return self._score(self.layout.to_batch(output, **_folded(self.layout, info)), info)
+
+    def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score_output`."""
+        return self._score(output.in_layout(self.layout, **_folded(self.layout, info)), info)
+
+    def _score(self, values: Tensor, info: OutputInfo) -> Scores:
+        logits = values[:, 0, 0]  # [B, N, classes]
+        chosen = logits[:, node_index(self.node, info.nodes, logits.shape[1])]
+        if self.which is None:
+            best = chosen.max(dim=1)
+            return Scores(best.values, best.indices)
+        index = class_index(self.which, info.classes, chosen.shape[1])
+        return Scores(chosen[:, index], torch.full((len(chosen),), index, device=chosen.device))
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return f"{'the predicted class' if self.which is None else f'class {self.which!r}'} of node {self.node!r}"
+
+
+def _folded(layout: Layout, info: OutputInfo) -> dict[str, int]:
+    """The number of nodes, where they are folded with others, as in ``"b (t n)"``, and the graph tells it."""
+    folded = any(len(letters) > 1 and "n" in letters for letters in layout.groups)
+    return {"n": len(info.nodes)} if folded and info.nodes else {}
 
 
 def _nodes(node: int | str, info: OutputInfo, count: int) -> list[int]:

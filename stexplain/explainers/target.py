@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from stexplain.axes import Layout
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 from stexplain.explainers.outputs.model_output import ModelOutput
 
 
@@ -142,3 +142,19 @@ def one_or_several(name: str, given: Any, kind: Any) -> Any:
             expected = "a number, counted from 1," if kind is int else "a name or an index,"
             raise InputError(f"{name}: got {value!r}, a {type(value).__name__}; expected {expected} or a list of them.")
     return values if several else values[0]
+
+
+def class_index(which: int | str, names: Sequence[str], count: int) -> int:
+    """The index of a class by its name or index, checked to exist."""
+    if isinstance(which, str):
+        if not names:
+            raise InputError(f"class {which!r} is unknown: the model has no class names. Give `classes`, or an index.")
+        if which not in names:
+            raise unknown("class", which, names)
+        # A single logit with one name is the logit of what it names, class 1.
+        return list(names).index(which) + (count == len(names) == 1)
+    # A single logit tells two classes apart.
+    count = 2 if count == 1 else count
+    if not 0 <= which < count:
+        raise InputError(f"there is no class {which}: the model has {count}, counted from 0 to {count - 1}.")
+    return int(which)

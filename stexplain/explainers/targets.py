@@ -9,15 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError
 from stexplain.explainers.forecast_target import Forecast as Forecast
+from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.nested import shapes_of
 from stexplain.explainers.target import UNKNOWN as UNKNOWN
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
 from stexplain.explainers.target import Target as Target
-from stexplain.explainers.target import one_or_several
+from stexplain.explainers.target import class_index, one_or_several
 
 
 class Class(Target):
@@ -49,11 +50,10 @@ class Class(Target):
         logits = _logits(output)
         count = logits.shape[1]
         if isinstance(self.which, list):
-            chosen = [
-                _index(one, info.classes, count) for one in info.entries_of_rows(self.which, len(output), "classes")
-            ]
+            given = info.entries_of_rows(self.which, len(output), "classes")
+            chosen = [class_index(one, info.classes, count) for one in given]
         else:
-            chosen = [_index(self.which, info.classes, count)] * len(output)
+            chosen = [class_index(self.which, info.classes, count)] * len(output)
         classes = torch.tensor(chosen, dtype=torch.int64, device=output.device)
         if count == 1:
             return Scores(torch.where(classes == 1, logits[:, 0], -logits[:, 0]), classes)
@@ -62,6 +62,13 @@ class Class(Target):
     def text(self) -> str:
         """See `Target.text`."""
         return "one class per sample" if isinstance(self.which, list) else f"class {self.which!r}"
+
+    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+        """See `Target.notes`."""
+        values = output.tensor.detach()
+        if values.ndim == 2 and is_probability(values):
+            return ("The model's output are probabilities, which saturate; LogOdds(class) explains their log-odds.",)
+        return ()
 
 
 class Predicted(Target):
@@ -123,6 +130,84 @@ class Margin(Target):
     def text(self) -> str:
         """See `Target.text`."""
         return f"class {self.ahead!r} ahead of class {self.behind!r}"
+
+
+class Output(Target):
+    """An output as it is, such as that of a regression: ``[B]``, ``[B, 1]``, or one of ``[B, K]``.
+
+    Args:
+        index: which of several; may be left out where there is one.
+
+    Raises:
+        InputError: (when called) where there is no such output.
+
+    Example:
+        >>> Output()(torch.tensor([2.0, -3.0])).tolist(), Output(1)(torch.tensor([[1.0, 2.0]])).tolist()
+        ([2.0, -3.0], [2.0])
+    """
+
+    def __init__(self, index: int | None = None):
+        self.index = index
+
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score`."""
+        values = _logits(output)
+        count = values.shape[1]
+        if self.index is None and count > 1:
+            raise InputError(f"the model has {count} outputs. Give one, such as Output(0).")
+        if not 0 <= (self.index or 0) < count:
+            raise InputError(f"index: got {self.index}; expected 0 to {count - 1}, the outputs of the model.")
+        return Scores(values[:, self.index or 0], torch.full((len(values),), -1, device=values.device))
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return "the output" if self.index is None else f"output {self.index}"
+
+
+class LogOdds(Target):
+    """The log-odds of a class, log p - log(1 - p), of a model that gives probabilities or their logarithms.
+
+    Probabilities saturate: where p is near one, little that is masked changes it. Log-odds do not, as logits. Which
+    of the two the model gives is seen from the rows: probabilities sum to one, or their exponentials do.
+
+    Args:
+        which: an index, a class name, or one of them per sample.
+
+    Raises:
+        InputError: (when called) where rows are neither, or for a class that does not exist.
+
+    Example:
+        >>> p = torch.tensor([[0.2, 0.8]])
+        >>> LogOdds(1)(p), LogOdds(1)(p.log())
+        (tensor([1.3863]), tensor([1.3863]))
+    """
+
+    def __init__(self, which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor"):
+        self.which = Class(which)
+
+    def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
+        """See `Target.score`."""
+        values = _logits(output)
+        if values.shape[1] == 1 and bool(((values >= 0) & (values <= 1)).all()):
+            # A single probability is that of class 1.
+            values = torch.cat([1 - values, values], 1)
+        if not is_probability(values) and not is_probability(values.exp()):
+            raise InputError(
+                "target is a log-odds; expected an output whose rows are probabilities, which sum to one, or their "
+                "logarithms. Of logits, give Class(...) or Predicted()."
+            )
+        classes = self.which.score(values, info).classes
+        chosen = torch.zeros_like(values, dtype=torch.bool).scatter(1, classes[:, None], True)
+        if is_probability(values):
+            odds = values[chosen].log() - values.masked_fill(chosen, 0).sum(1).log()
+        else:
+            odds = values[chosen] - values.masked_fill(chosen, -torch.inf).logsumexp(1)
+        # No class: its logits are not those of the output, of which scores of classes are sums.
+        return Scores(odds, torch.full_like(classes, -1))
+
+    def text(self) -> str:
+        """See `Target.text`."""
+        return f"the log-odds of {self.which.text()}"
 
 
 class PerSample(Target):
@@ -226,27 +311,21 @@ def as_target(target: "Target | Callable[[Any], Tensor]") -> Target:
     return Custom(target)
 
 
+def is_probability(rows: Tensor) -> bool:
+    """Whether rows ``[B, classes]`` are probabilities: none is negative, and they sum to one.
+
+    Example:
+        >>> is_probability(torch.tensor([[0.2, 0.8]])), is_probability(torch.tensor([[2.0, -1.0]]))
+        (True, False)
+    """
+    return rows.shape[1] > 1 and bool((rows >= 0).all()) and bool(((rows.sum(1) - 1).abs() <= 1e-4).all())
+
+
 def _logits(output: Tensor) -> Tensor:
     """The logits ``[B, classes]``, checked to be; ``[B]`` is a single logit per sample, ``[B, 1]``."""
     if output.ndim not in (1, 2):
         raise InputError(
             f"the model's output has shape {tuple(output.shape)}; a class target expects [samples, classes]. "
-            "Give Forecast(node, horizon), or a function of the output, as target."
+            "Give Forecast(node, horizon), NodeClass(node, class) or a function of the output as target."
         )
     return output if output.ndim == 2 else output[:, None]
-
-
-def _index(which: int | str, names: Sequence[str], count: int) -> int:
-    """The index of a class by its name or index, checked to exist."""
-    if isinstance(which, str):
-        if not names:
-            raise InputError(f"class {which!r} is unknown: the model has no class names. Give `classes`, or an index.")
-        if which not in names:
-            raise unknown("class", which, names)
-        # A single logit with one name is the logit of what it names, class 1.
-        return list(names).index(which) + (count == len(names) == 1)
-    # A single logit tells two classes apart.
-    count = 2 if count == 1 else count
-    if not 0 <= which < count:
-        raise InputError(f"there is no class {which}: the model has {count}, counted from 0 to {count - 1}.")
-    return int(which)

@@ -64,7 +64,8 @@ class FixedTarget(ScoreFn):
         if self._gradients is not None:
             logits = whole.tensor
             by_copy = logits.reshape(copies, self._samples, *logits.shape[1:])  # [K, B, ...]
-            linear = (by_copy * self._gradients).flatten(2).sum(2).flatten()
+            # Not flattened: a single logit per sample has no further axes.
+            linear = (by_copy * self._gradients).reshape(whole.samples, -1).sum(1)
             if bool((self._classes >= 0).all()):
                 return Scores(linear, classes)
         # Some samples have a target without a class (-1): those are scored copy by copy.

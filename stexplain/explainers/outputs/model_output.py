@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from stexplain.axes import Layout
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.nested import Path, chosen, mapped, tensors_in
 from stexplain.explainers.outputs.precision import full_precision
@@ -122,6 +123,40 @@ class ModelOutput:
         # Scores are computed in float32: of half precision, sums would be rounded.
         axis, tensor = self.axis, full_precision(self.chosen[1])
         return tensor[None] if axis is None else axis.first(tensor)
+
+    def in_layout(self, layout: Layout, **known: int) -> Tensor:
+        """The tensor that targets read, ``[B, M, T, N, C]``, of which is said how the model lays it out.
+
+        Args:
+            layout: over b, t, n and c; without b where the model knows no batches.
+            **known: sizes of other axes, which those that are folded need.
+
+        Raises:
+            InputError: where the tensor does not fit, or its samples lie elsewhere than the layout says.
+        """
+        (path, raw), axis = self.chosen, self.axis
+        tensor = full_precision(raw)
+        if "b" not in layout.letters:
+            if self.samples != 1:
+                raise InputError(
+                    f"layout {layout.pattern!r} of the output has no b; expected one, as there are "
+                    f"{self.samples} samples."
+                )
+            return layout.to_batch(tensor, **known)
+        sizes = layout.sizes(tuple(tensor.shape), **known, b=self.samples)
+        dim, letters = next((dim, letters) for dim, letters in enumerate(layout.groups) if "b" in letters)
+        place = letters.index("b")
+        outer, inner = (prod(sizes[one] for one in part) for part in (letters[:place], letters[place + 1 :]))
+        # Where several axes have one size, only what was measured tells which one follows the samples.
+        if path in self.axes.axes and axis != SampleAxis(dim, outer, inner):
+            measured = self.axes.axes[path]
+            folded = " (folded with others)" if measured.outer * measured.inner > 1 else ""
+            raise InputError(
+                f"layout {layout.pattern!r} does not fit the model's output of shape {tuple(tensor.shape)}: its axis "
+                f"{measured.dim}{folded} follows the samples, counted from 0. Give the layout that the output has, "
+                "such as Forecast(node, horizon, layout='t b n')."
+            )
+        return layout.to_batch(tensor, **known, b=self.samples)
 
     def _problem(self, path: Path, tensor: Tensor) -> str:
         shape = f"the model's output has shape {tuple(tensor.shape)} for {self.samples} samples"
