@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.errors import InputError, StexplainError
+from stexplain.explainers.model.arguments.values import tensors_in
+from stexplain.explainers.model.arguments.whole_batch import Way
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import device_and_dtype
 from stexplain.explainers.model.model_input import ModelInput
@@ -100,7 +102,8 @@ def observed_twice(
     sizes = {axis: model_input.sizes[axis] for axis in "mtnc"}
     plan = plan or first_plan(sizes)
     errors: list[Exception] = []
-    for one_by_one in (False, True):
+    model_input, together = _copied_as(caller, model_input)
+    for one_by_one in (False, True) if together else (True,):
         tried = plan.one_after_another(model_input.sizes["b"]) if one_by_one else plan
         for double in [True, False] if exact else [False]:
             try:
@@ -114,6 +117,16 @@ def observed_twice(
         f"the model raised {type(errors[-1]).__name__}: {errors[-1]} for samples laid out as "
         f"{caller.inputs.pattern!r}. Is the layout right, and are all arguments given (`shared`, `per_sample`)?"
     ) from errors[-1]
+
+
+def _copied_as(caller: ModelCaller, model_input: ModelInput) -> tuple[ModelInput, bool]:
+    """The samples, with how shared arguments follow copies of them; and whether several copies fit in one batch."""
+    if model_input.way is not Way.AS_THEY_ARE or not tensors_in(dict(model_input.shared)):
+        return model_input, True
+    # A graph that holds the edges of this very batch would join the first copies alone: all others have no edges.
+    x = caller.inputs.to_batch(model_input.x, **model_input.sizes)
+    copies = caller._copies(model_input, torch.cat([x, x]))
+    return replace(model_input, way=copies[0].way), len(copies) == 1
 
 
 def _observed(
