@@ -59,7 +59,7 @@ def grad_cam(case: Case, layer: Layer) -> NDArray[Any]:
     frames = case.sizes["t"]
     low, high = standing(layer, features.shape[2], frames)
     # Eq. 4 and 5: the mean over nodes and positions of the gradient, times the features, summed over channels.
-    weights = slopes[:, :, low : high + 1].mean((2, 3), keepdim=True)
+    weights = slopes.mean((2, 3), keepdim=True)
     at_positions = (weights * features).sum(-1)
     columns = []
     for frame in range(frames):

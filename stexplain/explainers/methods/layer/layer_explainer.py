@@ -11,7 +11,7 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.methods.layer.place import LayerPlace, Said, declared_row, default_layer, place_of
-from stexplain.explainers.methods.layer.positions import position_valid, to_frames
+from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
 from stexplain.explainers.model.layer_names import find_layer, last_block
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -148,6 +148,13 @@ class LayerExplainer(Explainer):
         if not place.in_time:
             return model_input.known_valid.any(-1, keepdim=True)
         return position_valid(model_input.known_valid, positions, place.stride, place.offset)
+
+    def _position_pooled(self, model_input: ModelInput, positions: int) -> Tensor:
+        """Which of so many positions of the layer are pooled over, ``[B, M, T']``, bool."""
+        place, valid = self._place(model_input), self._position_valid(model_input, positions)
+        if not place.in_time:
+            return valid
+        return position_pooled(valid, model_input.sizes["t"], place.stride, place.offset)
 
 
 def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> None:

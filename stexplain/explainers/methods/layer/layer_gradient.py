@@ -56,9 +56,9 @@ class LayerGradient(LayerExplainer):
             torch.zeros_like(call) if gradient is None else gradient
             for call, gradient in zip(calls, at_calls, strict=True)
         ]
-        valid = self._position_valid(model_input, features.shape[2])
+        pooled = self._position_pooled(model_input, features.shape[2])
         # An absent instance has no valid position: all of its positions are pooled, for its share on padding alone.
-        return self._weighted(features, self._features(filled, model_input), valid | ~valid.any(-1, keepdim=True))
+        return self._weighted(features, self._features(filled, model_input), pooled | ~pooled.any(-1, keepdim=True))
 
     @abstractmethod
     def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:

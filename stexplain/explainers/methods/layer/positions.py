@@ -39,6 +39,32 @@ def position_valid(valid: Tensor, positions: int, stride: int, offset: float = 0
     return valid_frames.index_add(-1, position.clamp(0, positions - 1), valid.to(torch.int64)) > 0
 
 
+def position_pooled(valid_positions: Tensor, frames: int, stride: int, offset: float = 0) -> Tensor:
+    """Which positions a method pools over: the valid ones, and those before the first frame and after the last.
+
+    A layer that pads the past has positions that stand for no frame. The score depends on them as on any other, so
+    they are pooled like the first position that stands for a frame; those behind the clip like the last.
+
+    Args:
+        valid_positions: as `position_valid` gives them, ``[B, M, T']``, bool.
+        frames: T.
+        stride: s.
+        offset: o.
+
+    Returns:
+        ``[B, M, T']``, bool.
+
+    Example:
+        >>> position_pooled(torch.tensor([[[False, False, True, True, False]]]), 3, 1, offset=-2)
+        tensor([[[ True,  True,  True,  True, False]]])
+    """
+    last = valid_positions.shape[-1] - 1
+    low, high = (min(max(int((frame - offset) // stride), 0), last) for frame in (0, frames - 1))
+    # Each position by the nearest one that stands for a frame.
+    nearest = torch.arange(last + 1, device=valid_positions.device).clamp(low, high)
+    return valid_positions[..., nearest]
+
+
 def to_frames(layer_values: Tensor, valid_positions: Tensor, frames: int, stride: int, offset: float = 0) -> Tensor:
     """A map over a layer's positions back on frames, linearly at (t - o) / s, and constant beyond both ends.
 
