@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stexplain.axes import Layout
+from stexplain.axes import BATCH, Layout
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
@@ -159,6 +159,9 @@ def _samples_in(x: Signals | Streams, caller: ModelCaller | None, valid: Any) ->
     if isinstance(x, Mapping):
         # A model's inputs are one layout, or one for each stream.
         name, tensor = next(iter(x.items()))
-        declared = caller._declared if isinstance(caller._declared, str) else caller._declared[name]
+        declared = caller._declared[name] if isinstance(caller._declared, Mapping) else caller._declared or BATCH
         return Layout(declared).sizes(tuple(tensor.shape), **known).get("b", 1)
+    if caller._declared is None:
+        # All layouts that are found begin with the samples.
+        return len(x)
     return caller._plain_layout().sizes(tuple(x.shape), **known).get("b", 1)

@@ -10,27 +10,16 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from stexplain.axes import BATCH, Layout, check_shape
-from stexplain.data.samples import Batch, Sample, check_finite
+from stexplain.axes import Layout
 from stexplain.errors import InputError, StexplainError
-from stexplain.explainers.model.arguments.signature import (
-    call_arguments,
-    check_names,
-    forward_needs,
-    forward_takes,
-    raised,
-)
-from stexplain.explainers.model.arguments.values import copied, further_arguments
+from stexplain.explainers.model.arguments.signature import call_arguments, forward_needs, forward_takes, raised
+from stexplain.explainers.model.arguments.values import copied
 from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
-from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
-from stexplain.explainers.model.inputs.sizes import folds_instances, sizes_of
-from stexplain.explainers.model.inputs.streams import Streams, packed
-from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute, unwrapped
-from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor, channel_index
-from stexplain.explainers.model.model_input import Streams as TensorsByName
+from stexplain.explainers.model.inputs.preparer import InputPreparer
+from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute
+from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.explainers.model.running.execution import plain_execution
 from stexplain.explainers.model.running.finite import checked_output
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
@@ -45,7 +34,7 @@ from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
 
 
-class ModelCaller:
+class ModelCaller(InputPreparer):
     """Prepares samples for a model, calls it, and scores targets from its output.
 
     As a context manager it keeps the model frozen and in eval mode for the length of the block; a call outside of a
@@ -54,7 +43,7 @@ class ModelCaller:
     Args:
         model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is called.
         inputs: the layout of its input, such as ``"b c t n m"``, or of each stream by name; default: `model.inputs`,
-            else ``"b m t n c"``.
+            else what sizes and the model's first layers tell, else ``"b m t n c"``.
         graph: of the nodes; default: `model.graph`.
         classes: names of the classes; default: `model.class_names`.
         argument: the parameter of the model's forward that takes the signals; default: its first.
@@ -82,35 +71,16 @@ class ModelCaller:
         output: str | int | None = None,
         chunk: int | None = None,
     ):
-        if model is not None and not isinstance(model, nn.Module):
-            raise InputError(f"model: got a {type(model).__name__}; expected a torch.nn.Module.")
-        if graph is not None and not isinstance(graph, STGraph):
-            raise InputError(
-                f"graph: got a {type(graph).__name__}; expected an STGraph. Make one: STGraph.from_networkx(graph), "
-                "from_edges, from_pandas or from_adjacency."
-            )
+        super().__init__(
+            model, inputs=inputs, graph=graph, argument=argument, signals=signals, channel_names=channel_names
+        )
         if chunk is not None and chunk < 1:
             raise InputError(f"chunk: got {chunk}; expected at least one sample at a time, or none for all.")
-        self.model = None if model is None else unwrapped(model)
-        # Every pattern is checked at once, also those of streams.
-        self._declared = inputs or model_attribute(self.model, "inputs", str | Mapping) or BATCH
-        patterns = [self._declared] if isinstance(self._declared, str) else list(self._declared.values())
-        layouts = [Layout(pattern) for pattern in patterns]
-        self.inputs = layouts[0] if isinstance(self._declared, str) else Layout(BATCH)
-        # Of the call at hand, where x is a dict of tensors; and the one of them that is perturbed, where not all are.
-        self._streams: Streams | None = None
-        self._only_stream: str | None = None
-        self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
         self.classes = tuple(classes or model_attribute(self.model, "class_names", list | tuple) or ())
-        self.argument, self.signals, self.output = argument, signals, output
-        self.channel_names = None if channel_names is None else tuple(channel_names)
+        self.output = output
         self.chunk = chunk
         # How shared arguments follow copies of the samples, by kind of input; see `copies`.
         self._ways: Ways = {}
-        # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
-        self._recipe_model = self.model
-        # Sentences about the call at hand, for the user: they end in the explanation's notes.
-        self._notes: list[str] = []
         # What was found to be an index, by kind of input; see `index_channels`.
         self._index_channels: dict[Any, tuple[int, ...]] = {}
         # While the model is explained: what takes the place of its tensors.
@@ -136,7 +106,8 @@ class ModelCaller:
     def options(self) -> CallOptions:
         """How the model is called: what another caller of the same model needs to call it alike."""
         return {
-            "inputs": self._declared,
+            # What was found for the last input, where nothing is declared: none before there was one.
+            "inputs": self._declared or (self.inputs.pattern if self._layouts else None),
             "graph": self.graph,
             "classes": self.classes,
             "argument": self.argument,
@@ -156,99 +127,6 @@ class ModelCaller:
             groups={} if self.graph is None else self.graph.groups,
             layout=None if layout is None else Layout(layout),
         )
-
-    def preprocess(self, samples: Sample | Batch) -> Batch:
-        """The samples as the model was trained on them: explanations and scores are of these.
-
-        Raises:
-            InputError: where they were sampled by a recipe that differs from the model's.
-        """
-        return apply_recipe(self._recipe_model, Batch.of(samples) if isinstance(samples, Sample) else samples)
-
-    def _prepare(
-        self,
-        x: Signals | TensorsByName,
-        valid: Any,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> ModelInput:
-        """The samples on the model's device and in its floating type, checked."""
-        self._notes.clear()
-        # A baseline explainer computes on the CPU in float32, the type of an explanation.
-        device, dtype = (torch.device("cpu"), torch.float32) if self.model is None else device_and_dtype(self.model)
-        ids: tuple[str, ...] = ()
-        # valid=True says that nothing is padding, so that nothing need be noticed.
-        notice, valid = valid is None and not isinstance(x, Sample | Batch), None if valid is True else valid
-        names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
-        observed = None
-        noticed_before = False
-        if isinstance(x, Sample | Batch):
-            batch = self.preprocess(x)
-            # A mask that is given goes to the model, whatever was noticed.
-            noticed_before = valid is None and batch.unmasked
-            valid = batch.valid if valid is None else valid
-            # Names of other channels than these, as of a batch whose x was replaced, name nothing.
-            if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
-                names = batch.channels
-            ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
-            x = self._plain_layout().from_batch(batch.x)
-        known = {} if self.graph is None else {"n": len(self.graph)}
-        if valid is not None:
-            valid = torch.as_tensor(valid).to(device)
-        if isinstance(x, Mapping):
-            instances = {} if valid is None or valid.ndim != 3 else {"m": int(valid.shape[1])}
-            streams, signals = packed(x, self._declared, {**known, **instances}, device, dtype, self._only_stream)
-            self._adopt(Layout(BATCH), streams)
-        else:
-            signals = as_tensor(x).to(device, dtype)
-            self._adopt(self._plain_layout(), None)
-            # Folded axes, as in "(b m) c t n", can only be separated by the shape of `valid`.
-            if valid is not None and valid.ndim == 3 and folds_instances(self.inputs):
-                known["m"] = int(valid.shape[1])
-        sizes = sizes_of(self.inputs, signals, known, self.graph)
-        if valid is not None:
-            check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
-            if valid.dtype != torch.bool:
-                raise InputError(f"valid: got type {str(valid.dtype).removeprefix('torch.')}; expected bool.")
-        if names and len(names) != sizes["c"]:
-            raise InputError(f"channel_names: got {len(names)}, {names}; expected {sizes['c']}, one for each channel.")
-        # After shapes: the message names the position of the first value that is not finite.
-        check_finite("x", signals)
-        common, own = further_arguments(shared or {}, per_sample or {}, sizes["b"], device, dtype)
-        if self.model is not None:
-            check = check_names if self._streams is None else self._streams.check_names
-            check(self.model, self.argument, [*common, *own])
-        ids = ids or ("",) * sizes["b"]
-        model_input = self._in_working_type(ModelInput(signals, valid, sizes, ids, observed, common, own, names))
-        return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
-
-    def _without_padding(self, model_input: ModelInput) -> ModelInput:
-        """The samples with a padding mask where padding is noticed; it is said, and changes no score."""
-        x = self.inputs.to_batch(model_input.x, **model_input.sizes)
-        if self.signals is not None:
-            # An index may go on where the signals have ended.
-            x = x[..., [channel_index(which, model_input) for which in self.signals]]
-        padding = noticed_padding(x)
-        if not bool(padding.any()):
-            return model_input
-        self._note(sentence(padding))
-        return replace(model_input, valid=~padding, noticed=True)
-
-    def _plain_layout(self) -> Layout:
-        """The layout of an input that is one tensor."""
-        if isinstance(self._declared, str):
-            return Layout(self._declared)
-        raise InputError(
-            f"x: got one tensor; expected a dict of the streams {', '.join(map(repr, self._declared))}, whose layouts "
-            "`inputs` gives."
-        )
-
-    def _adopt(self, layout: Layout, streams: Streams | None) -> None:
-        """Takes the input of the call at hand to be laid out so, also in explainers that this one works around."""
-        self.inputs, self._streams = layout, streams
-        for value in vars(self).values():
-            if isinstance(value, ModelCaller):
-                value._adopt(layout, streams)
 
     def _in_working_type(self, model_input: ModelInput) -> ModelInput:
         """The samples in the floating type that the model computes in, found by trying where half precision is."""
@@ -270,11 +148,6 @@ class ModelCaller:
                 self._note(note)
             return tried
         raise errors[0]
-
-    def _note(self, sentence: str) -> None:
-        """Says something about the call at hand in its result, once."""
-        if sentence not in self._notes:
-            self._notes.append(sentence)
 
     def _chunks(
         self, model_input: ModelInput, targets: Sequence[Target], chunk: int | None = None
@@ -306,6 +179,9 @@ class ModelCaller:
         if len(copies) > 1:
             self._note("The model gives something else for several copies of the samples: one copy ran at a time.")
         return copies
+
+    def _caller_of(self, model: nn.Module) -> "ModelCaller":
+        return ModelCaller(model, argument=self.argument)
 
     @contextmanager
     def _model_frozen(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Samples as a model gets them: in its layout, on its device, with their masks and further arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,6 +70,10 @@ class ModelInput:
             for arguments in (self.shared, self.per_sample)
         )
         return replace(self, x=self.x.to(dtype), shared=shared, per_sample=per_sample)
+
+    def channels(self, signals: Sequence[int | str]) -> list[int]:
+        """The indices of channels that are given by index or name; see `channel_index`."""
+        return [channel_index(which, self) for which in signals]
 
     def rows(self, rows: slice, layout: Layout) -> "ModelInput":
         """Some of the samples.
