@@ -189,10 +189,7 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
     for each in waiting:
         if not each.layer_name:
             each.layer_name, each.layer = find_layer(model, default_layer(measured, model_input.sizes).name)
-        # A name without the last of its keys means the first tensor below it, which goes by a longer name.
-        named = [one for one in measured if one.name == each.layer_name] or [
-            one for one in measured if one.name.startswith(f"{each.layer_name}[")
-        ]
+        named = [one for one in measured if one.named(each.layer_name)]
         if not named:
             raise InputError(
                 f"layer {each.layer_name!r} did not run in the model's forward pass, or returned no floating tensor. "

@@ -21,6 +21,7 @@ class TensorAxes:
         layout: such as ``"(b m) c t n"``; none where it cannot be told.
         timing: of its axis of positions in time.
         why: the reason, where the layout, or where positions lie in time, cannot be told.
+        open_axes: the reason, where the nodes or the instances cannot be told.
         nodes: whether an axis follows the nodes.
         frames: whether an axis follows the frames.
         factors: the axes in their order, those that are folded by themselves, with the letters of all that are known.
@@ -38,6 +39,7 @@ class TensorAxes:
     unnamed: tuple[Factor, ...] = ()
     shape: tuple[int, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
+    open_axes: str = ""
 
 
 def tensor_axes(reference: Tensor, perturbed: Tensor, plan: Plan) -> TensorAxes:
@@ -85,12 +87,22 @@ def axes_of(factors: list[Factor], plan: Plan, shape: tuple[int, ...] = ()) -> T
             named[place : place + 1] = named[place].split(letter, size, outer)
     named, timing = with_time(named, plan)
     letters = {factor.letter for factor in named}
-    layout, sizes, reason = _pattern(named)
+    layout, sizes, reason = layout_of(named)
     if why or (timing.kind == "unknown" and "t" not in letters):
         # An axis whose meaning is open might be any: no layout is better than a likely one.
         layout = None
-    why = why or reason or timing.why
-    return TensorAxes(layout, timing, why, "n" in letters, "t" in letters, tuple(named), tuple(factors), shape, sizes)
+    return TensorAxes(
+        layout,
+        timing,
+        why or reason or timing.why,
+        "n" in letters,
+        "t" in letters,
+        tuple(named),
+        tuple(factors),
+        shape,
+        sizes,
+        open_axes=why,
+    )
 
 
 def _following(
@@ -107,6 +119,9 @@ def _following(
             largest, strength = factor.largest(outer, size)[1], factor.mean_square(outer, size)[1]
             if clarity := follows(largest[tests], strength[tests], known):
                 fits.append((clarity, place, outer))
+    # By strength alone, of two axes of one size, as of attention between nodes, the clearer one may be the wrong one.
+    alike = sum(factor.size == size and not factor.letter for factor in factors) > 1
+    fits = [fit for fit in fits if fit[0] > 1 or not alike]
     # Other ways to unfold an axis may follow, too, less clearly: the right one has the most zeros.
     fits.sort(reverse=True)
     if len(fits) == 1 or (len(fits) > 1 and fits[0][0] > fits[1][0]):
@@ -119,7 +134,7 @@ def _following(
     return None, ""
 
 
-def _pattern(factors: list[Factor]) -> tuple[Layout | None, dict[str, int], str]:
+def layout_of(factors: list[Factor]) -> tuple[Layout | None, dict[str, int], str]:
     """The layout that the named factors make, and the sizes of its axes; what is left over are channels."""
     letters = iter(CHANNELS)
     sizes: dict[str, int] = {}

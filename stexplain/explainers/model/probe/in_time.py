@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from stexplain.explainers.model.probe.following import follows
+from stexplain.explainers.model.probe.following import follows, strongest_shift
 from stexplain.explainers.model.probe.plan import Plan
 from stexplain.explainers.model.probe.responses import Factor
 from stexplain.explainers.model.probe.time import Timing, timing_of
@@ -69,7 +67,7 @@ def _alike(factor: Factor, outer: int, size: int, tests: list[int]) -> bool:
     """
     assert factor.response is not None
     folded = factor.response[tests].reshape(len(tests), outer, size, -1) > 0
-    return bool((folded == folded.any((1, 3), keepdims=True)).mean() > 0.95)
+    return bool((folded == folded.any((1, 3), keepdims=True)).mean() > 0.999)
 
 
 def _by_local_changes(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit]:
@@ -85,7 +83,11 @@ def _by_local_changes(factors: list[Factor], place: int, plan: Plan) -> Iterator
     response = factor.response[rolled]
     changed = response > plan.rounding * response.max(initial=0)
     timing = timing_of([plan.changes[copy] for copy in rolled], changed, plan.sizes["t"])
-    if timing.kind in _KNOWN:
+    if timing.kind == "one frame" and factor.size == plan.sizes["t"] and timing.offset == 0:
+        # Attention without places in time: it does not matter to a position in which order it sees the others.
+        timing = Timing("global", 1, 0.0, plan.sizes["t"], plan.sizes["t"] - 1)
+        yield place, 1, factor.size, timing
+    elif timing.kind in _KNOWN:
         yield place, 1, factor.size, timing
 
 
@@ -95,8 +97,9 @@ def _by_strength(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit
     single = plan.single_frame_tests
     if factor.size != frames or not single or factor.response is None or factor.strength is None:
         return
-    own = np.array([(plan.changes[copy].frames or (0, 0))[0] for copy in single])
-    if follows(factor.response[single], factor.strength[single], own.tolist()):
+    own = [(plan.changes[copy].frames or (0, 0))[0] for copy in single]
+    strength = factor.strength[single]
+    if follows(factor.response[single], strength, own) and strongest_shift(strength, own) == 0:
         yield place, 1, frames, Timing("global", 1, 0.0, frames, frames - 1)
 
 

@@ -7,23 +7,24 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
-from stexplain.errors import StexplainError
+from stexplain.errors import StexplainError, unknown
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.layer_names import packed_sequence, split_name
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, tensor_axes
 from stexplain.explainers.model.probe.clips import cut, repeated
 from stexplain.explainers.model.probe.confirm import agrees, check_plan
+from stexplain.explainers.model.probe.longer import grows, with_longer
 from stexplain.explainers.model.probe.observe import Observed, observed_twice
 from stexplain.explainers.model.probe.outputs import ModuleOutputs, module_outputs
 from stexplain.explainers.model.probe.plan import Plan, further_plan
 from stexplain.explainers.model.probe.responses import factors_of, joined_factors
 from stexplain.explainers.model.probe.rows import LayerAxes, row_of
-from stexplain.explainers.model.probe.time import fits
 
 PART = 128
 """Of longer clips so many frames are measured first."""
-_LONGEST = 1024  # frames of a clip that is made longer
+LONGEST = 1024
+"""A clip is made longer up to so many frames."""
 
 
 @dataclass
@@ -166,13 +167,7 @@ class LayerProbe:
 
     def _layers(self, seen: Observed[ModuleOutputs], layers: Sequence[str] | None, *, longer: bool) -> list[LayerAxes]:
         outputs = seen.reference
-        names = [name for name in outputs.calls if layers is None or name in layers]
-        # A name may mean a tensor below its keys: encoder[1] of (y, (h, c)) is listed as encoder[1][0].
-        for layer in layers or ():
-            if layer not in outputs.calls:
-                below = [name for name in outputs.calls if name.startswith(f"{layer}[")]
-                same = [name for name in outputs.calls if layer.startswith(f"{name}[")]
-                names += (below or same)[:1]
+        names = list(outputs.calls) if layers is None else _names(outputs, layers)
         evidence: dict[tuple[str, bool], _Evidence] = {}
         for name in names:
             for stacked in [False, True][: 1 + outputs.may_be_frames(name)]:
@@ -215,9 +210,10 @@ class LayerProbe:
     def _longer(self, evidence: dict[tuple[str, bool], _Evidence]) -> None:
         """Looks at a longer clip, the sample again and again, where positions see more than the clip."""
         frames = self._sizes["t"]
+        # Those whose size grows with the clip; of others, a longer one tells that they have no time.
+        waiting = {key: one for key, one in evidence.items() if one.open and not one.axes.timing.known}
         for times in (3, 9):
-            waiting = {key: one for key, one in evidence.items() if one.open and not one.axes.timing.known}
-            if not waiting or frames < 2 or frames * times > max(_LONGEST, 3 * frames):
+            if not waiting or frames < 2 or frames * times > (LONGEST if times == 3 else LONGEST // 4):
                 return
             modules = list(dict.fromkeys(split_name(name)[0] for name, _ in waiting))
             longer = LayerProbe(self.caller, repeated(self.model_input, self.caller.inputs, times))
@@ -227,10 +223,14 @@ class LayerProbe:
                 # A model for clips of one length.
                 return
             self.inferences += longer.inferences * times
-            for (name, stacked), one in waiting.items():
-                if name in seen.reference.calls and (not stacked or seen.reference.may_be_frames(name)):
-                    other = longer._evidence(seen, name, stacked)
-                    one.axes = _of_longer(one, other) or one.axes
+            for (name, stacked), one in list(waiting.items()):
+                if name not in seen.reference.calls or (stacked and not seen.reference.may_be_frames(name)):
+                    del waiting[name, stacked]
+                    continue
+                other = longer._evidence(seen, name, stacked)
+                one.axes = with_longer(one.axes, one.plan, other.axes)
+                if one.axes.timing.kind != "unknown" or not grows(one.axes, other.axes):
+                    del waiting[name, stacked]
 
     def _layer(self, name: str, outputs: ModuleOutputs, evidence: dict[tuple[str, bool], _Evidence]) -> LayerAxes:
         last = evidence[name, False]
@@ -263,25 +263,19 @@ def _shape(reference: Tensor, axes: TensorAxes, plan: Plan, samples: int) -> tup
     return tuple(shape)
 
 
-def _of_longer(short: _Evidence, longer: _Evidence) -> TensorAxes | None:
-    """The axes that a longer clip told, where they explain what was seen of the short one."""
-    axes, named = longer.axes, short.axes.factors
-    place = next((place for place, factor in enumerate(axes.factors) if factor.letter == "t"), None)
-    if place is None or not axes.timing.known or len(named) != len(axes.factors):
-        return None
-    # The same axes, but for the one of time, which was not named.
-    if any(
-        one.letter not in ("", other.letter) or (one.size != other.size) != (number == place)
-        for number, (one, other) in enumerate(zip(named, axes.factors, strict=True))
-    ):
-        return None
-    tests = short.plan.frame_tests
-    changes = [short.plan.changes[copy] for copy in tests]
-    response = named[place].response
-    if response is None or not fits(axes.timing, changes, response[tests] > 0, short.plan.sizes["t"]):
-        return None
-    why = "" if axes.layout is not None else axes.why
-    sizes = {**axes.sizes, "t": named[place].size}
-    return replace(
-        short.axes, layout=axes.layout, timing=axes.timing, why=why, nodes=axes.nodes, frames=True, sizes=sizes
-    )
+def _names(outputs: ModuleOutputs, layers: Sequence[str]) -> list[str]:
+    """The names of the tensors that layers mean, in the order in which they finish.
+
+    Raises:
+        InputError: where a module returned no such tensor.
+    """
+    found = set()
+    for layer in layers:
+        module, keys = split_name(layer)
+        own = [name for name in outputs.calls if split_name(name)[0] == module]
+        # The first one below the keys: encoder[1] of (y, (h, c)) means h.
+        meant = [name for name in own if outputs.paths[name][: len(keys)] == keys]
+        if own and not meant:
+            raise unknown("layer", layer, own)
+        found |= set(meant[:1])
+    return [name for name in outputs.calls if name in found]

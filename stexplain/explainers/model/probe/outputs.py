@@ -14,6 +14,7 @@ from stexplain.explainers.model.layer_names import (
     name_of,
     split_name,
 )
+from stexplain.explainers.outputs.nested import Path
 
 MEMORY = 2**30
 """So many bytes of outputs are kept at a time; the modules beyond go through further passes."""
@@ -26,12 +27,14 @@ class ModuleOutputs:
     Attributes:
         calls: by name, such as ``"encoder[1]"``, the tensors of all calls, in the order in which modules finish.
         types: the type of the module, by name.
+        paths: the keys that lead to the tensor, by name.
         left_out: modules whose outputs no memory was left for.
         packed: modules that return packed sequences, which have no axes to be measured.
     """
 
     calls: dict[str, list[Tensor]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     packed: list[str] = field(default_factory=list)
 
@@ -81,6 +84,7 @@ def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = 
                 copies.append((tensor, tensor._version, copy))
                 found.calls.setdefault(key, []).append(copy)
                 found.types[key] = type(module).__name__
+                found.paths[key] = path
             before[:] = copies
 
         return hook

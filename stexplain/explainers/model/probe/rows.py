@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stexplain.axes import Layout
+from stexplain.explainers.model.layer_names import split_name
 from stexplain.explainers.model.probe.axes import TensorAxes
 from stexplain.explainers.model.probe.outputs import ModuleOutputs
 from stexplain.explainers.model.probe.time import Timing
+from stexplain.explainers.outputs.nested import Path
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class LayerAxes:
         frames: whether an axis, or the calls, follow the frames.
         why: what is unknown, and the reason.
         sizes: of the axes of the layout, but for the samples'.
+        path: the keys that lead to the tensor in what the module returns; the first tensor goes by the module's name.
     """
 
     name: str
@@ -38,6 +41,12 @@ class LayerAxes:
     frames: bool
     why: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
+    path: Path = ()
+
+    def named(self, layer: str) -> bool:
+        """Whether a layer's name means this tensor, or a tuple that begins with it."""
+        module, keys = split_name(layer)
+        return split_name(self.name)[0] == module and self.path[: len(keys)] == keys
 
     @property
     def known(self) -> bool:
@@ -67,4 +76,5 @@ def row_of(name: str, outputs: ModuleOutputs, shape: tuple[int, ...], axes: Tens
         axes.frames,
         axes.why,
         {letter: size for letter, size in axes.sizes.items() if not (by_frame and letter == "t")},
+        outputs.paths[name],
     )

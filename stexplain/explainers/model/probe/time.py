@@ -31,6 +31,7 @@ Kind = Literal["one frame", "aligned", "causal", "anticausal", "global", "unknow
 - none: there is no axis of positions in time.
 """
 
+
 _LIMIT = 10**9  # stands for no bound
 
 
@@ -151,22 +152,8 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
         for stride in first
         if stride in last and first[stride][0] <= last[stride][1]
     }
-    if len(both) == 1:
-        ((stride, ((low, high), (last_low, last_high))),) = both.items()
-        # Of two positions, two of channels that respond to some frames alone might have such a line by chance.
-        if low == high and last_low == last_high and len(where) > 2:
-            sees = last_low - low + 1
-            if low < 0 == last_low:
-                return Timing("causal", stride, 0.0, sees, last_low)
-            kind: Kind = "one frame" if low == last_low else "aligned"
-            return Timing(kind, stride, (low + last_low) / 2, sees, last_low)
-    if both:
-        return Timing(
-            "unknown",
-            why="several strides and offsets fit the frames that its positions see: the clip is too short to tell",
-            wanted=_wanted(both, count, frames),
-        )
-    return _fading(first, last, bounds, frames)
+    found = _of_lines(both, len(where), frames)
+    return found or _with_holes(bounds, frames) or _fading(first, last, bounds, frames)
 
 
 def fits(timing: Timing, changes: list[Change], changed: NDArray[np.bool_], frames: int) -> bool:
@@ -222,6 +209,60 @@ def _lines(bounds: Bounds, frames: int) -> tuple[dict[int, _Line], dict[int, _Li
         if low.max() <= high.min():
             last[stride] = (int(low.max()), int(high.min()))
     return first, last
+
+
+def _with_holes(bounds: Bounds, frames: int) -> Timing | None:
+    """Positions with holes in what they see, as of a dilated convolution, near the ends of the clip; none where not so.
+
+    A position whose first frame would lie before the clip then sees not frame 0 first, but the next that is not left
+    out. It must agree with the line of last frames instead; and one whose last frame would lie beyond the clip with
+    that of first frames.
+    """
+    count = len(bounds.seeing)
+    if count < 3 or not bounds.seeing.all():
+        return None
+    position = np.arange(count)
+    first_high, last_low = np.minimum(bounds.first_high, frames - 1), np.maximum(bounds.last_low, 0)
+    both: dict[int, tuple[_Line, _Line]] = {}
+    for stride in range(1, min(frames, 16)):
+        # First frames move on: the last position sees its own first one; the first position its own last one.
+        moved = stride * position
+        starts = np.arange(bounds.first_low[-1], first_high[-1] + 1) - moved[-1]
+        stops = np.arange(last_low[0], bounds.last_high[0] + 1)
+        firsts, lasts = starts[:, None] + moved, stops[:, None] + moved
+        start_fits = np.asarray(((firsts < 0) | ((firsts >= bounds.first_low) & (firsts <= first_high))).all(1))
+        stop_fits = np.asarray(((lasts >= frames) | ((lasts >= last_low) & (lasts <= bounds.last_high))).all(1))
+        starts, stops = starts[start_fits], stops[stop_fits]
+        begins, ends = firsts[start_fits] >= 0, lasts[stop_fits] < frames
+        # Every position agrees with one of the lines, and some, away from the ends, with both.
+        covered = (begins[:, None] | ends[None]).all(2) & ((begins[:, None] & ends[None]).sum(2) > 2)
+        fits = covered & (starts[:, None] <= stops[None])
+        if fits.any():
+            chosen_starts, chosen_stops = starts[fits.any(1)], stops[fits.any(0)]
+            line = (int(chosen_starts.min()), int(chosen_starts.max()))
+            both[stride] = (line, (int(chosen_stops.min()), int(chosen_stops.max())))
+    return _of_lines(both, count, frames)
+
+
+def _of_lines(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> Timing | None:
+    """The stride and the offset where one pair of lines fits; unknown where several do; none where none does."""
+    if len(both) == 1:
+        ((stride, ((low, high), (last_low, last_high))),) = both.items()
+        # Of two positions, two of channels that respond to some frames alone might have such a line by chance.
+        if low == high and last_low == last_high and count > 2:
+            return _aligned(stride, low, last_low)
+    if not both:
+        return None
+    why = "several strides and offsets fit the frames that its positions see: the clip is too short to tell"
+    return Timing("unknown", why=why, wanted=_wanted(both, count, frames))
+
+
+def _aligned(stride: int, first: int, last: int) -> Timing:
+    """Convolutions and pooling: position 0 sees the frames `first` to `last`."""
+    sees = last - first + 1
+    if first < 0 == last:
+        return Timing("causal", stride, 0.0, sees, last)
+    return Timing("one frame" if first == last else "aligned", stride, (first + last) / 2, sees, last)
 
 
 def _only(lines: dict[int, _Line]) -> tuple[int, int] | None:

@@ -1,0 +1,52 @@
+"""What a longer clip tells of a tensor of a short one."""
+
+from dataclasses import replace
+
+from stexplain.explainers.model.probe.axes import TensorAxes, layout_of
+from stexplain.explainers.model.probe.plan import Plan
+from stexplain.explainers.model.probe.time import Timing, fits
+
+
+def grows(short: TensorAxes, longer: TensorAxes) -> bool:
+    """Whether an axis of the tensor is longer where the clip is."""
+    return [factor.size for factor in short.unnamed] != [factor.size for factor in longer.unnamed]
+
+
+def with_longer(short: TensorAxes, plan: Plan, longer: TensorAxes) -> TensorAxes:
+    """The axes of a tensor, with what a longer clip tells of time, where that explains what was seen of the short one.
+
+    Args:
+        short: of the clip, with its positions in time unknown.
+        plan: of the copies of the clip.
+        longer: of the longer clip.
+    """
+    named = short.factors
+    if not grows(short, longer):
+        # No axis is one of time: all that is left are channels.
+        layout, sizes, why = layout_of(list(named))
+        if short.open_axes or layout is None:
+            return replace(short, timing=Timing("none"), why=short.open_axes or why)
+        return replace(short, layout=layout, timing=Timing("none"), why="", frames=False, sizes=sizes)
+    place = next((place for place, factor in enumerate(longer.factors) if factor.letter == "t"), None)
+    if place is None or not longer.timing.known or len(named) != len(longer.factors):
+        return short
+    # The same axes, but for the one of time, which was not named.
+    for number, (one, other) in enumerate(zip(named, longer.factors, strict=True)):
+        same_size = one.size == other.size or one.letter == "b"
+        if one.letter not in ("", other.letter) or same_size == (number == place):
+            return short
+    tests = plan.frame_tests
+    response = named[place].response
+    changes = [plan.changes[copy] for copy in tests]
+    if response is None or not fits(longer.timing, changes, response[tests] > 0, plan.sizes["t"]):
+        return short
+    return replace(
+        short,
+        layout=longer.layout,
+        timing=longer.timing,
+        why="" if longer.layout is not None else longer.why,
+        nodes=longer.nodes,
+        frames=True,
+        sizes={**longer.sizes, "t": named[place].size},
+        factors=tuple(replace(one, letter=other.letter) for one, other in zip(named, longer.factors, strict=True)),
+    )
