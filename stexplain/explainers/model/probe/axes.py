@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from stexplain.axes import CHANNELS, Layout
-from stexplain.explainers.model.probe.following import follows
+from stexplain.explainers.model.probe.following import deviations, follows
 from stexplain.explainers.model.probe.in_time import with_time
 from stexplain.explainers.model.probe.plan import Plan
 from stexplain.explainers.model.probe.responses import Factor, factors_of
@@ -119,9 +119,7 @@ def _following(
             largest, strength = factor.largest(outer, size)[1], factor.mean_square(outer, size)[1]
             if clarity := follows(largest[tests], strength[tests], known):
                 fits.append((clarity, place, outer))
-    # By strength alone, of two axes of one size, as of attention between nodes, the clearer one may be the wrong one.
-    alike = sum(factor.size == size and not factor.letter for factor in factors) > 1
-    fits = [fit for fit in fits if fit[0] > 1 or not alike]
+    fits = [fit for fit in fits if fit[0] > 1 or not _rivals(factors, fit[1], size, tests, known)]
     # Other ways to unfold an axis may follow, too, less clearly: the right one has the most zeros.
     fits.sort(reverse=True)
     if len(fits) == 1 or (len(fits) > 1 and fits[0][0] > fits[1][0]):
@@ -132,6 +130,15 @@ def _following(
     if any(factor.size == size and not factor.letter for factor in factors):
         return None, f"an axis of size {size} may be that of the {noun}, but does not follow them in their order"
     return None, ""
+
+
+def _rivals(factors: list[Factor], place: int, size: int, tests: list[int], labels: list[int]) -> bool:
+    """Whether another axis of the same size stands out, too, if less, as of attention between nodes.
+
+    By strength alone, without zeros, the clearer one of both may be the wrong one.
+    """
+    others = [one for number, one in enumerate(factors) if number != place and one.size == size and not one.letter]
+    return any(deviations(one.strength[tests], labels) > 2 for one in others if one.strength is not None)
 
 
 def layout_of(factors: list[Factor]) -> tuple[Layout | None, dict[str, int], str]:

@@ -69,21 +69,52 @@ def _assigned(among: NDArray[np.float64], own: NDArray[np.int64], columns: NDArr
     count = len(columns)
     if count < FEW_LABELS or not (among > 0).any():
         return 0.0
-    logs = np.log(np.maximum(among, 1e-3 * among[among > 0].min()))
-    table = np.stack([logs[own == column].mean(0) for column in columns])
-    # Without how strong a change is, and how strongly an index responds to any.
-    table = table - table.mean(1, keepdims=True)
-    table = table - table.mean(0)
+    table = _centred(np.stack([_logs(among)[own == column].mean(0) for column in columns]))
     trace = float(np.trace(table))
     if count > ALL_ORDERS:
-        # Of a random assignment the trace has mean 0 and this variance; beyond 3.2 deviations lie 1.4 of 1,000.
-        deviation = float(np.sqrt((table**2).sum() / (count - 1)))
+        # Beyond 3.2 deviations lie 1.4 of 1,000 random assignments.
+        deviation = _deviation(table)
         return abs(trace) / (abs(trace) + 1) if abs(trace) > max(3.2 * deviation, 0.1) else 0.0
     rows = np.arange(count)
     others = [float(table[rows, order].sum()) for order in permutations(rows) if list(order) != list(rows)]
     # One of 120 or 720 assignments, and by a margin.
     margin = max(trace - max(others), min(others) - trace)
     return margin / (margin + 1) if margin > 0.2 else 0.0
+
+
+def _logs(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    logs: NDArray[np.float64] = np.log(np.maximum(strength, 1e-3 * strength[strength > 0].min()))
+    return logs
+
+
+def _centred(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without how strong a change is, and how strongly an index responds to any."""
+    rows: NDArray[np.float64] = table - table.mean(1, keepdims=True)
+    return np.asarray(rows - rows.mean(0))
+
+
+def _deviation(table: NDArray[np.float64]) -> float:
+    """The standard deviation of the trace of a centred table whose columns are in random order; its mean is 0."""
+    return float(np.sqrt((table**2).sum() / (len(table) - 1)))
+
+
+def deviations(strength: NDArray[np.float64], labels: Sequence[int]) -> float:
+    """By how many standard deviations the responses of what was changed stand out: that of a random axis is around 1.
+
+    Args:
+        strength: the mean square of the changes at each index in each copy, ``[copies, size]``.
+        labels: the index that was changed in each copy.
+
+    Example:
+        >>> deviations(np.eye(6) + 0.1, range(6)) > 4
+        True
+    """
+    own = np.asarray(labels)
+    columns = np.unique(own)
+    if len(columns) < 2 or not (strength > 0).any():
+        return 0.0
+    table = _centred(np.stack([_logs(strength[:, columns])[own == column].mean(0) for column in columns]))
+    return abs(float(np.trace(table))) / max(_deviation(table), 1e-9)
 
 
 def strongest_shift(strength: NDArray[np.float64], labels: Sequence[int]) -> int:
@@ -97,9 +128,7 @@ def strongest_shift(strength: NDArray[np.float64], labels: Sequence[int]) -> int
         >>> strongest_shift(np.roll(np.eye(6), 1, axis=1) + 0.1, range(6))
         1
     """
-    logs = np.log(np.maximum(strength, 1e-3 * strength[strength > 0].min()))
-    table = logs - logs.mean(1, keepdims=True)
-    table = table - table.mean(0)
+    table = _centred(_logs(strength))
     rows, own = np.arange(len(table)), np.asarray(labels)
     sums = {}
     # No shift comes first: it wins where others are as strong.
