@@ -67,7 +67,11 @@ class Forecast(Target):
     def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score_output`."""
         layout = self._known_layout(output.chosen[1], info)
-        return self._score(output.in_layout(layout, **_folded(layout, info)), layout, info)
+        values = output.in_layout(layout, **_folded(layout, info))
+        if type(self).score is not Forecast.score:
+            # A target derived from this one says in `score` what it makes of an output.
+            return self.score(layout.from_batch(values), info)
+        return self._score(values, layout, info)
 
     def _score(self, values: Tensor, layout: Layout, info: OutputInfo) -> Scores:
         """The scores of forecasts ``[B, 1, horizons, N, C]``; a forecast has one instance."""
@@ -147,7 +151,10 @@ class NodeClass(Target):
 
     def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score_output`."""
-        return self._score(output.in_layout(self.layout, **_folded(self.layout, info)), info)
+        values = output.in_layout(self.layout, **_folded(self.layout, info))
+        if type(self).score is not NodeClass.score:
+            return self.score(self.layout.from_batch(values), info)
+        return self._score(values, info)
 
     def _score(self, values: Tensor, info: OutputInfo) -> Scores:
         logits = values[:, 0, 0]  # [B, N, classes]

@@ -165,3 +165,25 @@ def test_samples_that_influence_each_other_are_explained_alone(name):
     e = explained(name, mixed, stx.Class(0), chunk=1)
     expected = np.full((SAMPLES, FRAMES), 2) if name == "InputGradient" else 2 * signals()[:, :, 0]
     np.testing.assert_allclose(e.values[:, 0, :, 0], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["b t n", "t b n"])
+def test_a_target_derived_from_a_forecast_scores_as_it_says(layout):
+    class Halved(stx.Forecast):
+        """Half of the forecast, with the opposite sign."""
+
+        def score(self, output, *info):
+            scores = super().score(output, *info)
+            return scores._replace(scores=-0.5 * scores.scores)
+
+    class Steps(nn.Module):
+        def forward(self, x):  # b t n
+            last = x[:, -1]
+            return torch.stack([last, 3 * last], 1 if layout == "b t n" else 0)
+
+    x = torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(0))
+    e = stx.InputGradient(Steps(), inputs="b t n", reduce="sum")(x, target=Halved(2, 2, layout=layout))
+    expected = np.zeros((4, 1, 6, 5))
+    expected[:, 0, -1, 2] = -1.5
+    np.testing.assert_allclose(e.values, expected, atol=1e-6)
+    np.testing.assert_allclose(e.score, -1.5 * x[:, -1, 2], rtol=1e-6)
