@@ -47,6 +47,15 @@ class Layer:
         return self.time == "recurrent" or (self.time == "window" and self.first < 0 and self.last == 0)
 
     @property
+    def kind(self) -> str:
+        """How its positions lie in time, in the words of the table of layers."""
+        if self.looks_back:
+            return "causal"
+        if self.time == "window":
+            return "one frame" if self.first == self.last else "aligned"
+        return self.time
+
+    @property
     def offset(self) -> float:
         """The frame that position 0 stands for."""
         return self.last if self.looks_back else (self.first + self.last) / 2
@@ -62,17 +71,17 @@ def recurrent(name: str, layout: str, **more: Any) -> Layer:
     return Layer(name, layout, "recurrent", **more)
 
 
-def everywhere(name: str, layout: str, stride: int = 1, first: int = 0, last: int = 0) -> Layer:
+def everywhere(name: str, layout: str, stride: int = 1, first: int = 0, last: int = 0, known: bool = True) -> Layer:
     """A layer each of whose positions sees all frames, by attention or a mean over time, and stands for its own.
 
     Without what mixes all frames, position 0 would see the frames first to last.
     """
-    return Layer(name, layout, "global", first, last, stride)
+    return Layer(name, layout, "global", first, last, stride, known=known)
 
 
-def without_frames(name: str, layout: str) -> Layer:
+def without_frames(name: str, layout: str, known: bool = True) -> Layer:
     """A layer with an entry per node, or per sample, for all frames together."""
-    return Layer(name, layout, "none")
+    return Layer(name, layout, "none", known=known)
 
 
 @dataclass(frozen=True)

@@ -82,13 +82,14 @@ def eeg_net() -> Case:
     layers = (
         # The kernel's 16 taps, padded by 8: from 8 before to 7 after.
         window("conv_temporal", "b c n t", -8, 7),
+        window("bnorm_temporal", "b c n t", -8, 7),
         window("conv_spatial", "b c 1 t", -8, 7),
         window("pool_1", "b c 1 t", -8, 10, stride=4),
         # Four positions of 4 frames before, three after.
         window("conv_separable_depth", "b c 1 t", -24, 22, stride=4),
         window("pool_2", "b c 1 t", -24, 34, stride=16),
     )
-    return case(EEGNet(128), 128, layers, "bnorm_temporal")
+    return case(EEGNet(224), 224, layers, "bnorm_temporal")
 
 
 class Deep4Net(nn.Module):
@@ -98,14 +99,14 @@ class Deep4Net(nn.Module):
         super().__init__()
         self.conv_time = nn.Conv2d(1, 4, (5, 1))
         self.conv_spat = nn.Conv2d(4, 4, (1, ELECTRODES), bias=False)
-        left, widths = frames - 4, (4, 6, 6)
+        left, widths = frames - 4, (4, 12, 12)
         for block, (channels, width) in enumerate(pairwise(widths), start=2):
             left = (left - 3) // 3 + 1 - 4
             setattr(self, f"conv_{block}", nn.Conv2d(channels, width, (5, 1), bias=False))
             setattr(self, f"bnorm_{block}", nn.BatchNorm2d(width))
         self.pool = nn.MaxPool2d((3, 1), (3, 1))
         self.bnorm = nn.BatchNorm2d(4)
-        self.final_conv = nn.Conv2d(6, 3, ((left - 3) // 3 + 1, 1))
+        self.final_conv = nn.Conv2d(12, 3, ((left - 3) // 3 + 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         # The same pooling module after every block.
@@ -156,7 +157,7 @@ def eeg_conformer() -> Case:
         window("bnorm", "b c 1 t", 0, 8),
         window("projection", "b c 1 t", 0, 23, stride=6),
         # Attention mixes all patches; each still stands for its own, whose middle is frame 11.5.
-        everywhere("transformer.0", "b t c", stride=6, first=0, last=23),
+        everywhere("transformer.0", "b t c", stride=6, first=0, last=23, known=False),
     )
     return case(EEGConformer(90), 90, layers, "temporal")
 

@@ -121,8 +121,11 @@ def gconv_gru() -> Case:
         sizes(t=5, n=6, c=2),
         lambda out: out[2:3],
         lambda out: out[2:3],
-        (recurrent("recurrent", "n c", by_frame=True),),
-        ("recurrent",),
+        (
+            window("recurrent.conv_x_h", "n c", 0, 0, by_frame=True),
+            recurrent("recurrent", "n c", by_frame=True, known=False),
+        ),
+        ("recurrent.conv_x_h",),
         shared={"edge_index": edges, "edge_weight": weights},
     )
 

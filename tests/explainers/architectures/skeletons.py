@@ -164,12 +164,13 @@ class AGCN(nn.Module):
 def two_stream_agcn() -> Case:
     layers = (
         window("data_bn", "b (m n c) t", 0, 0),
-        window("l1.gcn1.conv_a.0", "(b m) c t n", 0, 0),
+        window("l1.residual", "(b m) c t n", 0, 0),
         everywhere("l1", "(b m) c t n"),
-        everywhere("l2", "(b m) c t n", stride=2),
-        everywhere("l3", "(b m) c t n", stride=2),
+        everywhere("l2.residual", "(b m) c t n", stride=2),
+        everywhere("l2", "(b m) c t n", stride=2, known=False),
+        everywhere("l3", "(b m) c t n", stride=2, known=False),
     )
-    return case(AGCN(), 24, layers, "l3")
+    return case(AGCN(), 24, layers, "l2.residual")
 
 
 class MultiScaleTemporalConv(nn.Module):
@@ -234,12 +235,12 @@ class MSG3D(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.data_bn = nn.BatchNorm1d(INSTANCES * 3 * JOINTS)
-        for level, (channels, width, stride) in enumerate(((3, 8, 1), (8, 12, 2)), start=1):
+        for level, (channels, width, stride) in enumerate(((3, 12, 1), (12, 16, 2)), start=1):
             first = [DisentangledGraphConv(channels, width), MultiScaleTemporalConv(width, width, stride)]
             setattr(self, f"sgcn{level}", nn.Sequential(*first))
             setattr(self, f"gcn3d{level}", G3D(channels, width, stride))
             setattr(self, f"tcn{level}", MultiScaleTemporalConv(width, width))
-        self.fc = nn.Linear(12, 4)
+        self.fc = nn.Linear(16, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, t, n, m = x.shape
@@ -254,7 +255,6 @@ def ms_g3d() -> Case:
     layers = (
         window("sgcn1.0", "(b m) c t n", 0, 0),
         window("sgcn1", "(b m) c t n", -2, 2),
-        window("gcn3d1", "(b m) c t n", -1, 1),
         window("tcn1", "(b m) c t n", -4, 4),
         window("gcn3d2", "(b m) c t n", -5, 5, stride=2),
         window("sgcn2", "(b m) c t n", -6, 6, stride=2),

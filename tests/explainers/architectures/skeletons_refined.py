@@ -78,10 +78,11 @@ def ctr_gcn() -> Case:
         window("data_bn", "b (m n c) t", 0, 0),
         window("l1.convs.0.conv3", "(b m) c t n", 0, 0),
         everywhere("l1", "(b m) c t n"),
-        everywhere("l2", "(b m) c t n", stride=2),
-        everywhere("l3", "(b m) c t n", stride=2),
+        everywhere("l2.residual", "(b m) c t n", stride=2),
+        everywhere("l2", "(b m) c t n", stride=2, known=False),
+        everywhere("l3", "(b m) c t n", stride=2, known=False),
     )
-    return case(CTRGCN(), 24, layers, "l3")
+    return case(CTRGCN(), 24, layers, "l2.residual")
 
 
 class HierarchyConv(nn.Module):

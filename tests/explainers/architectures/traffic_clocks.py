@@ -122,13 +122,13 @@ class STID(nn.Module):
 def stid() -> Case:
     layers = (
         without_frames("time_series_emb_layer", "b c n 1"),
-        without_frames("encoder", "b c n 1"),
+        without_frames("encoder", "b c n 1", known=False),
     )
     return Case(
-        lively(STID(8, 5, 4)),
-        series_with_clock(3, 8, 5),
+        lively(STID(9, 5, 4)),
+        series_with_clock(3, 9, 5),
         "b t n c",
-        sizes(b=3, t=8, n=5, c=3),
+        sizes(b=3, t=9, n=5, c=3),
         stx.Forecast(3, horizon=2, layout="b t n c"),
         lambda out: out[:, 1, 3, 0],
         layers,
@@ -209,10 +209,10 @@ def d2stgnn() -> Case:
     layers = (
         window("embedding", "b t n c", 0, 0),
         window("layers.0.estimation_gate", "b t n 1", 0, 0),
-        window("layers.0.dif_layer.mix", "b t n c", 0, 1),
-        window("layers.0.dif_layer", "b t n c", 0, 1),
+        window("layers.0.dif_layer.mix", "b t n c", 0, 1, known=False),
+        window("layers.0.dif_layer", "b t n c", 0, 1, known=False),
         # Position 0 sees the frames 0 and 1.
-        recurrent("layers.0.inh_layer.rnn", "(b n) t c", last=1),
+        recurrent("layers.0.inh_layer.rnn", "(b n) t c", last=1, known=False),
     )
     return Case(
         lively(D2STGNN(5, 3)),
@@ -222,7 +222,7 @@ def d2stgnn() -> Case:
         stx.Forecast(1, horizon=3, layout="b t n"),
         lambda out: out[:, 2, 1],
         layers,
-        ("layers.1",),
+        ("layers.0.estimation_gate",),
         clock_channels=2,
     )
 

@@ -79,6 +79,7 @@ def stgcn_traffic() -> Case:
         window("st_blocks.1.tmp_conv2", "b c t n", 0, 8),
         window("st_blocks.1.tc2_ln", "b t n c", 0, 8),
         window("st_blocks.1", "b c t n", 0, 8),
+        window("output.align", "b c t n", 0, 8),
     )
     return Case(
         lively(STGCNTraffic(6, 12)),
@@ -88,7 +89,7 @@ def stgcn_traffic() -> Case:
         stx.Forecast(2, horizon=1, layout="b c t n"),
         lambda out: out[:, 0, 0, 2],
         layers,
-        ("st_blocks",),
+        ("output.align",),
     )
 
 
