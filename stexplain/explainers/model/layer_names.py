@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.outputs.nested import Path, tensors_in
+from stexplain.explainers.outputs.nested import Path, mapped, tensors_in
 
 _WRAPPERS = {"module", "_orig_mod"}
 """Parts of names that `DataParallel` and `torch.compile` put in."""
@@ -111,6 +111,22 @@ def named_tensor(output: Any, name: str) -> tuple[Path, Tensor]:
         got = str(output.dtype) if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"layer {name!r} returned {got}; expected a floating tensor, or a tuple that holds one.")
     raise unknown("layer", name, [name_of(module, path) for path in found])
+
+
+def with_tensor(output: Any, path: Path, tensor: Tensor) -> Any:
+    """What a layer returned, with another tensor in one place.
+
+    Args:
+        output: of the layer.
+        path: the keys that lead to the place.
+        tensor: that takes it.
+
+    Example:
+        >>> import torch
+        >>> with_tensor((torch.zeros(1), torch.zeros(1)), (1,), torch.ones(1))
+        (tensor([0.]), tensor([1.]))
+    """
+    return mapped(output, lambda place, other: tensor if place == path else other)
 
 
 def find_layer(model: nn.Module, layer: "str | nn.Module") -> tuple[str, nn.Module]:

@@ -73,7 +73,7 @@ def stgcn_wave() -> Case:
         stx.Forecast(4, horizon=1, layout="b c t n"),
         lambda out: out[:, 0, 0, 4],
         layers,
-        "layers.8",
+        ("layers.8",),
     )
 
 
@@ -123,9 +123,9 @@ def gconv_gru() -> Case:
         lambda out: out[2:3],
         (
             window("recurrent.conv_x_h", "n c", 0, 0, by_frame=True),
-            recurrent("recurrent", "n c", by_frame=True, known=False),
+            recurrent("recurrent", "n c", by_frame=True),
         ),
-        ("recurrent.conv_x_h",),
+        ("recurrent",),
         shared={"edge_index": edges, "edge_weight": weights},
     )
 

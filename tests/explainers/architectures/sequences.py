@@ -57,7 +57,7 @@ def two_way_gru() -> Case:
         sizes(b=4, t=10, n=8),
         stx.Class(2),
         lambda out: out[:, 2],
-        (everywhere("gru", "t b c"),),
+        (window("norm", "t b n", 0, 0), everywhere("gru", "t b c")),
         # The layer norm is over nodes, and keeps them.
         ("norm",),
     )

@@ -212,7 +212,7 @@ class TGCN(nn.Module):
 
 def t_gcn() -> Case:
     # As many states as nodes: [B, N C] could be folded either way round.
-    layers = (recurrent("tgcn_cell", "b (n c)", by_frame=True, known=False),)
+    layers = (recurrent("tgcn_cell", "b (n c)", by_frame=True),)
     return Case(
         lively(TGCN(6, 6, 3)),
         noise(4, 8, 6),

@@ -83,7 +83,8 @@ def default_layer(measured: Sequence[LayerAxes], sizes: dict[str, int]) -> Layer
         NoLayerError: where there is none.
     """
     for one in reversed(measured):
-        if keeps_all(one, sizes):
+        # Further tensors of a tuple are mostly states that the next call takes.
+        if keeps_all(one, sizes) and not split_name(one.name)[1]:
             return one
     raise NoLayerError(
         "no layer of the model was found that keeps samples, nodes and frames. Give `layer`, with `layout`, `stride` "

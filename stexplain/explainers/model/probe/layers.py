@@ -14,6 +14,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, tensor_axes
 from stexplain.explainers.model.probe.clips import cut, repeated
 from stexplain.explainers.model.probe.confirm import agrees, check_plan
+from stexplain.explainers.model.probe.downstream import find_nodes, may_hide_nodes, with_nodes_of_first_call
 from stexplain.explainers.model.probe.longer import grows, with_longer
 from stexplain.explainers.model.probe.observe import Observed, observed_twice
 from stexplain.explainers.model.probe.outputs import ModuleOutputs, module_outputs
@@ -153,6 +154,11 @@ class LayerProbe:
             found += self._layers(seen, layers, longer=longer)
             # Those that no memory was left for; where none ran, there is nothing left to do.
             modules = seen.reference.left_out
+        nodes = self._sizes["n"]
+        if layers is not None and any(may_hide_nodes(one, nodes) for one in found):
+            # The nodes of a deep layer are told from the layers before it.
+            every = {one.name: one for one in self._measured(None, longer=longer)}
+            found = [every.get(one.name, one) if may_hide_nodes(one, nodes) else one for one in found]
         return found
 
     def _observed(
@@ -175,11 +181,17 @@ class LayerProbe:
         self._further(evidence)
         if longer:
             self._longer(evidence)
+        if self._sizes["n"] > 1:
+            of_last = {name: one for (name, stacked), one in evidence.items() if not stacked}
+            once = {name for name, calls in outputs.calls.items() if len(calls) == 1}
+            self.inferences += find_nodes(self.caller, self.model_input, of_last, once)
         return [self._layer(name, outputs, evidence) for name in names]
 
     def _evidence(self, seen: Observed[ModuleOutputs], name: str, stacked: bool) -> _Evidence:
         reference, changed = seen.pair(_tensor_of(name, stacked))
         axes = tensor_axes(reference, changed, seen.plan)
+        if stacked and may_hide_nodes(axes, self._sizes["n"]):
+            axes = with_nodes_of_first_call(axes, *seen.pair(lambda outputs: outputs.calls[name][0]), seen.plan)
         return _Evidence(_shape(reference, axes, seen.plan, self.model_input.sizes["b"]), axes, seen.plan)
 
     def _further(self, evidence: dict[tuple[str, bool], _Evidence]) -> None:

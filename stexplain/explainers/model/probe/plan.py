@@ -110,12 +110,21 @@ def first_plan(sizes: dict[str, int]) -> Plan:
         (23, 5, 6, 12)
     """
     frames = sizes["t"]
-    changes = [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"])]
+    changes = node_changes(sizes)
     if 1 < frames <= FEW_FRAMES:
         changes += [Change(frames=(frame, frame)) for frame in range(frames)]
     elif frames > FEW_FRAMES:
         changes += frame_intervals(_spread(frames), frames)
     return plan_of(changes, sizes)
+
+
+def node_changes(sizes: dict[str, int]) -> list[Change]:
+    """Some nodes, each changed in a copy of its own.
+
+    Args:
+        sizes: of the axes m and n of a sample.
+    """
+    return [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"])]
 
 
 def plan_of(changes: Sequence[Change], sizes: dict[str, int]) -> Plan:

@@ -1,0 +1,227 @@
+"""Which axis of a deep layer follows the nodes, found from a layer before it that is known.
+
+Behind several graph convolutions every node changes every other, and some of them more than itself: from the input it
+can no longer be told which index of a layer is which node. From the output of one layer to that of the next there is
+one such step, or none. So nodes are changed there, copy by copy, and every layer found is a start for those behind it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from stexplain.axes import CHANNELS, Layout
+from stexplain.errors import StexplainError
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.layer_names import floating_tensors, split_name, with_tensor
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, layout_of
+from stexplain.explainers.model.probe.observe import Collect, observed_twice
+from stexplain.explainers.model.probe.outputs import ModuleOutputs, module_outputs
+from stexplain.explainers.model.probe.plan import Change, Plan, node_changes, plan_of
+from stexplain.explainers.model.probe.responses import Factor, factors_of, joined_factors
+from stexplain.explainers.model.probe.rows import LayerAxes
+
+STARTS = 3
+"""So many known layers before one whose nodes are open are tried."""
+
+
+class Evidence(Protocol):
+    """What is known of a tensor, and from which copies."""
+
+    axes: TensorAxes
+    plan: Plan
+
+
+def may_hide_nodes(one: "TensorAxes | LayerAxes", nodes: int) -> bool:
+    """Whether a tensor may have an axis of nodes that was not found.
+
+    Args:
+        one: what is known of it.
+        nodes: how many there are, N.
+    """
+    if nodes == 1 or one.nodes:
+        return False
+    if one.layout is None:
+        return True
+    # Axes of channels whose size is a multiple of N may hold them.
+    by_dimension = zip(one.layout.groups, one.shape, strict=True)
+    return any(size % nodes == 0 for group, size in by_dimension if set(group) <= set(CHANNELS))
+
+
+def find_nodes(
+    caller: ModelCaller, model_input: ModelInput, evidence: Mapping[str, Evidence], once: Collection[str]
+) -> int:
+    """Looks for the nodes of layers that may hide them, from layers before them; what is found is entered.
+
+    Args:
+        caller: of the model.
+        model_input: samples; one of them is copied.
+        evidence: of each layer's first or only tensor, and of further ones, in the order in which modules finish.
+        once: the layers that ran once.
+
+    Returns:
+        How many samples went through the model.
+    """
+    nodes = model_input.sizes["n"]
+    order = list(evidence)
+    left = [name for name in order if may_hide_nodes(evidence[name].axes, nodes)]
+    tried: set[str] = set()
+    inferences = 0
+    while left:
+        before = order[: order.index(left[0])]
+        # Not one of several tensors of a module: which of them the next module takes is not known.
+        known = [name for name in before if name in once and evidence[name].axes.nodes and not split_name(name)[1]]
+        starts = [name for name in known[-STARTS:] if evidence[name].axes.layout is not None and name not in tried]
+        if not starts:
+            left = left[1:]
+            continue
+        tried.add(starts[-1])
+        inferences += _from_layer(caller, model_input, starts[-1], {name: evidence[name] for name in left}, evidence)
+        left = [name for name in left if may_hide_nodes(evidence[name].axes, nodes)]
+    return inferences
+
+
+def _from_layer(
+    caller: ModelCaller,
+    model_input: ModelInput,
+    start: str,
+    left: Mapping[str, Evidence],
+    evidence: Mapping[str, Evidence],
+) -> int:
+    """Changes the nodes of one layer, and looks at those behind it."""
+    layout, like = evidence[start].axes.layout, evidence[start].plan
+    assert layout is not None
+    sizes = {axis: model_input.sizes[axis] for axis in "mtnc"}
+    plan = plan_of(node_changes(sizes), sizes)
+    if like.one_by_one:
+        plan = plan.one_after_another(like.samples)
+    modules = list(dict.fromkeys(split_name(name)[0] for name in left))
+    # Nothing is changed in the input: what is changed lies inside of the model.
+    unchanged = replace(plan, changes=(Change(nothing=True),) * len(plan.changes))
+    try:
+        seen = observed_twice(caller, model_input, _changing(start, layout, plan, modules), unchanged)
+    except StexplainError:
+        # A model that does not run with other values inside: nothing is learned.
+        return 0
+    for name, one in left.items():
+        if name not in seen.reference.calls:
+            continue
+        reference, changed = seen.pair(lambda outputs, name=name: outputs.last(name))  # type: ignore[misc]
+        factors, _ = factors_of(reference, changed, plan)
+        if factors is None or not _are_alike(factors, one.axes.unnamed):
+            continue
+        # What the nodes of the input did is left out.
+        frames_alone = replace(
+            one.plan,
+            changes=tuple(Change(nothing=True) if each.node is not None else each for each in one.plan.changes),
+        )
+        joined = frames_alone.joined(plan)
+        axes = axes_of(joined_factors(list(one.axes.unnamed), factors), joined, one.axes.shape)
+        if axes.nodes:
+            one.axes, one.plan = _with_known_time(axes, one.axes), joined
+    return seen.inferences
+
+
+def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
+    """Axes whose nodes were found now, with the places in time that a longer clip told before."""
+    # Where instances are open, too, there is no layout whatever the time.
+    if axes.timing.known or not before.timing.known or axes.why != axes.timing.why:
+        return axes
+    in_time = [(factor.dimension, factor.size) for factor in before.factors if factor.letter == "t"]
+    places = [
+        place
+        for place, factor in enumerate(axes.factors)
+        if factor.letter in ("", "t") and (factor.dimension, factor.size) in in_time
+    ]
+    if len(places) != 1:
+        return axes
+    named = [replace(factor, letter="t") if [place] == places else factor for place, factor in enumerate(axes.factors)]
+    layout, sizes, why = layout_of(named)
+    return replace(axes, layout=layout, timing=before.timing, why=why, frames=True, factors=tuple(named), sizes=sizes)
+
+
+def _changing(start: str, layout: Layout, plan: Plan, modules: Sequence[str]) -> Collect[ModuleOutputs]:
+    """What `observed_twice` gathers, with one layer's output changed in all passes but the first."""
+    passes = 0
+
+    @contextmanager
+    def one_pass(model: nn.Module) -> Iterator[ModuleOutputs]:
+        nonlocal passes
+        # One copy after the other is the first sample of a batch in a pass of its own.
+        changes = plan.changes[passes - 1 : passes] if plan.one_by_one else plan.changes
+        hook: AbstractContextManager[None] = nullcontext()
+        if passes:
+            hook = _changed_output(model, start, layout, changes, plan)
+        passes += 1
+        try:
+            with hook, module_outputs(model, modules) as outputs:
+                yield outputs
+        except BaseException:
+            # The passes begin again, in another type or one by one.
+            passes = 0
+            raise
+
+    return one_pass
+
+
+@contextmanager
+def _changed_output(
+    model: nn.Module, layer: str, layout: Layout, changes: Sequence[Change], plan: Plan
+) -> Iterator[None]:
+    def change(_module: nn.Module, _arguments: object, output: object) -> object:
+        path, first = next(iter(floating_tensors(output).items()))
+        batch = layout.to_batch(first.detach(), b=plan.samples, m=plan.sizes["m"], n=plan.sizes["n"]).clone()
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(batch.shape[1:], generator=generator, dtype=torch.float64).to(batch)
+        # As large as the values differ, channel by channel: far more would saturate what follows.
+        noise = noise * (batch.std((0, 1, 2, 3)) + 1e-3 * batch.abs().max())
+        for copy, one in enumerate(changes):
+            if one.node is not None:
+                instance = slice(None) if one.instance is None else one.instance
+                batch[copy, instance, :, one.node] += noise[instance, :, one.node]
+        return with_tensor(output, path, layout.from_batch(batch).reshape(first.shape))
+
+    handle = model.get_submodule(layer).register_forward_hook(change)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def with_nodes_of_first_call(axes: TensorAxes, reference: Tensor, changed: Tensor, plan: Plan) -> TensorAxes:
+    """The axes of all calls of a module, by how its first call follows the nodes: later ones have mixed them again.
+
+    Args:
+        axes: of the outputs of all calls, along a further last axis.
+        reference: the output of the first call, of unchanged copies.
+        changed: the same of changed ones.
+        plan: of the copies.
+    """
+    factors, _ = factors_of(reference, changed, plan)
+    if factors is None or not _are_alike(factors, axes.unnamed[:-1]):
+        return axes
+    tests = plan.node_tests
+
+    def replaced(every: Factor, first: Factor) -> Factor:
+        if every.response is None or first.response is None or every.strength is None or first.strength is None:
+            return every
+        response, strength = every.response.copy(), every.strength.copy()
+        response[tests], strength[tests] = first.response[tests], first.strength[tests]
+        return replace(every, response=response, strength=strength)
+
+    *each_call, calls = axes.unnamed
+    found = axes_of([*map(replaced, each_call, factors), calls], plan, axes.shape)
+    return found if found.nodes else axes
+
+
+def _are_alike(some: Sequence[Factor], others: Sequence[Factor]) -> bool:
+    """Whether factors may be of one tensor: of the same sizes, but for as many samples as there were copies."""
+
+    def sizes(several: Sequence[Factor]) -> list[int | str]:
+        return [each.letter or each.size for each in several]
+
+    return sizes(some) == sizes(others)

@@ -1,0 +1,116 @@
+"""Nodes of deep layers, which the input no longer tells apart."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import stexplain as stx
+
+NODES = 6
+
+
+def walk() -> Tensor:
+    """Half of each node stays, and half goes on to the next: after two steps most of it is at the next node."""
+    return 0.5 * torch.eye(NODES) + 0.5 * torch.roll(torch.eye(NODES), 1, dims=1)
+
+
+class Deep(nn.Module):
+    """x ``[B, C, T, N]``: five graph convolutions, a pooling over nodes, and a layer of 2 N channels behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("walk", walk())
+        self.convs = nn.ModuleList(nn.Conv2d(4 if index else 2, 4, 1) for index in range(5))
+        self.pooled = nn.Conv1d(4, 2 * NODES, 1)
+        self.head = nn.Linear(2 * NODES, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv in self.convs:
+            x = torch.tanh(conv(x @ self.walk))
+        return self.head(self.pooled(x.mean(3)).mean(2))
+
+
+@pytest.fixture
+def deep() -> nn.Module:
+    torch.manual_seed(0)
+    return Deep().eval()
+
+
+def test_every_layer_of_a_deep_network_has_its_nodes(deep):
+    table = stx.layers(deep, torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
+    for index in range(5):
+        assert table.loc[f"convs.{index}", "layout"] == "b c t n"
+        assert table.loc[f"convs.{index}", "time"] == "one frame"
+
+
+def test_a_layer_is_measured_by_itself_as_in_the_table(deep):
+    """After four steps a node's signal is strongest two nodes on: its own index is found all the same."""
+    x = torch.randn(3, 2, 10, NODES)
+    explain = stx.STGGradCAM(deep, layer="convs.4", inputs="b c t n")
+    given = stx.STGGradCAM(deep, layer="convs.4", layout="b c t n", inputs="b c t n", stride=1, offset=0)
+    found = [each(x, target=stx.Class(1)).values for each in (explain, given)]
+    assert (found[0] == found[1]).all()
+    with pytest.raises(stx.errors.InputError, match="layout"):
+        stx.STGGradCAM(deep, layer="convs.4", layout="b c n t", inputs="b c t n")(x, target=stx.Class(1))
+
+
+def test_channels_behind_a_pooling_are_no_nodes_though_their_number_would_fit(deep):
+    row = stx.layers(deep, torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer").loc["pooled"]
+    assert (row["layout"], row["nodes"]) == ("b c t", False)
+
+
+def test_what_the_probe_puts_into_a_layer_leaves_no_trace(deep):
+    x, before = torch.randn(3, 2, 10, NODES), copy.deepcopy(deep.state_dict())
+    output = deep(x)
+    stx.layers(deep, x, inputs="b c t n")
+    assert all(torch.equal(value, before[name]) for name, value in deep.state_dict().items())
+    assert not any(module._forward_hooks for module in deep.modules())
+    assert torch.equal(deep(x), output)
+
+
+class FixedBatch(Deep):
+    """Runs on three samples alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.view(3, 2, 10, NODES))
+
+
+def test_nodes_of_a_model_of_one_batch_size():
+    torch.manual_seed(0)
+    table = stx.layers(FixedBatch().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
+    assert [table.loc[f"convs.{index}", "layout"] for index in range(5)] == ["b c t n"] * 5
+
+
+class Cells(nn.Module):
+    """x ``[B, T, N]``: a cell over flat states ``[B, N C]``, which mixes nodes in every frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("walk", walk())
+        self.cell, self.head = FlatCell(), nn.Linear(NODES, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(len(x), NODES * NODES)
+        for frame in x.unbind(1):
+            state = self.cell(frame, state, self.walk)
+        return self.head(state.view(len(x), NODES, NODES).mean(1))
+
+
+class FlatCell(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(NODES + 1, NODES)
+
+    def forward(self, x: Tensor, state: Tensor, adjacency: Tensor) -> Tensor:
+        both = torch.cat([x[..., None], state.view(len(x), NODES, NODES)], 2)
+        return F.tanh(self.mix(adjacency.T @ both)).flatten(1)
+
+
+def test_the_first_call_of_a_cell_tells_its_nodes():
+    """N = C: a flat state could be folded either way round, and after a few frames all nodes are mixed."""
+    torch.manual_seed(0)
+    row = stx.layers(Cells().eval(), torch.randn(4, 8, NODES), inputs="b t n").set_index("layer").loc["cell"]
+    assert (row["layout"], row["time"], row["calls_are_frames"]) == ("b (n c)", "causal", True)
