@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal, Unpack
 
 import torch
@@ -12,11 +13,13 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.methods.layer.place import LayerPlace, Said, declared_row, default_layer, place_of
 from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
+from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.layer_names import find_layer, last_block
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.score_fn import ScoreFn
+from stexplain.explainers.outputs.nested import tensors_in
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import Scores
 
@@ -188,7 +191,8 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
     measured = probe.measure(None if "" in names else names)
     for each in waiting:
         if not each.layer_name:
-            each.layer_name, each.layer = find_layer(model, default_layer(measured, model_input.sizes).name)
+            is_used = partial(_is_used, each, model_input)
+            each.layer_name, each.layer = find_layer(model, default_layer(measured, model_input.sizes, is_used).name)
         named = [one for one in measured if one.named(each.layer_name)]
         if not named:
             raise InputError(
@@ -197,6 +201,18 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
             )
         said = Said(each.layout, each.stride, each.offset, each.calls)
         each._places[key] = place_of(model, named[0], said, model_input.sizes)
+
+
+def _is_used(explainer: LayerExplainer, model_input: ModelInput, name: str) -> bool:
+    """Whether the model's output depends on a layer, in a differentiable way: a state beside it may be all it takes."""
+    assert explainer.model is not None
+    with capture_activations(dict([find_layer(explainer.model, name)]), gradient=True) as activations:
+        output = explainer._forward(model_input)
+    tensors = [tensor for tensor in tensors_in(output).values() if tensor.requires_grad]
+    if not tensors:
+        return False
+    total = torch.stack([tensor.abs().sum().to(torch.float32) for tensor in tensors]).sum()
+    return any(one is not None for one in torch.autograd.grad(total, activations.calls(name), allow_unused=True))
 
 
 def _kind_of(model_input: ModelInput) -> tuple[Any, ...]:

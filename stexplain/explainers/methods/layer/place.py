@@ -1,6 +1,6 @@
 """Where the output of a layer lies: its axes and its positions in time, measured, and what was said of them checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,19 +72,22 @@ def keeps_all(measured: LayerAxes, sizes: dict[str, int]) -> bool:
     return measured.known and (measured.nodes or sizes["n"] == 1) and (measured.frames or sizes["t"] == 1)
 
 
-def default_layer(measured: Sequence[LayerAxes], sizes: dict[str, int]) -> LayerAxes:
+def default_layer(
+    measured: Sequence[LayerAxes], sizes: dict[str, int], is_used: Callable[[str], bool] = lambda _: True
+) -> LayerAxes:
     """The last layer that keeps samples, nodes and frames, at known places in time.
 
     Args:
         measured: all layers, in the order in which they finish.
         sizes: of the input's axes.
+        is_used: whether the model's output depends on a layer; is asked of the last one first.
 
     Raises:
         NoLayerError: where there is none.
     """
     for one in reversed(measured):
         # Further tensors of a tuple are mostly states that the next call takes.
-        if keeps_all(one, sizes) and not split_name(one.name)[1]:
+        if keeps_all(one, sizes) and not split_name(one.name)[1] and is_used(one.name):
             return one
     raise NoLayerError(
         "no layer of the model was found that keeps samples, nodes and frames. Give `layer`, with `layout`, `stride` "
