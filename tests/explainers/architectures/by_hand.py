@@ -73,7 +73,7 @@ def grad_cam(case: Case, layer: Layer) -> NDArray[Any]:
 
 
 def standing(layer: Layer, positions: int, frames: int) -> tuple[int, int]:
-    """The first and the last position that stand for a frame of the clip; those before and after it count for nothing.
+    """The first and the last position that stand for a frame of the clip; a map on frames needs no others.
 
     A position stands for its own frame and those up to the next position's; the first also for those before, and the
     last for those after.

@@ -66,7 +66,7 @@ def test_messages_over_all_edges_make_up_what_is_mixed(name):
 
         step = 1 if listing.one_by_one else None
         totals = dict.fromkeys(tensors, 0.0)
-        for chunk, (score_fn,) in explain._chunks(model_input, [case.target], chunk=step):
+        for chunk, (score_fn,) in explain._chunks(model_input, [as_target(case.target)], chunk=step):
             for calls in tensors.values():
                 calls.clear()
             with Recorder(case.model, model_input.sizes["n"], track, signals=explain.argument):
