@@ -7,6 +7,7 @@ import torch
 from stexplain.errors import InputError
 from stexplain.explainers.methods.edge_importance import EdgeImportance
 from stexplain.explainers.model.adjacency.recorder import Recorder
+from stexplain.explainers.targets import as_target
 from tests.explainers.architectures.test_methods import WAITING
 from tests.explainers.architectures.zoo import MAKERS, built
 

@@ -127,10 +127,17 @@ def _from_layer(
 
 
 def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
-    """Axes whose nodes were found now, with the places in time that a longer clip told before."""
+    """Axes whose nodes were found now, with what a longer clip told of time before."""
     # Where instances are open, too, there is no layout whatever the time.
-    if axes.timing.known or not before.timing.known or axes.why != axes.timing.why:
+    if axes.timing.known or axes.open_axes or before.timing.kind == "unknown":
         return axes
+    if before.timing.kind == "none":
+        # No axis grew with the clip: what is left are channels.
+        named = [replace(factor, letter="") if factor.letter == "t" else factor for factor in axes.factors]
+        layout, sizes, why = layout_of(named)
+        return replace(
+            axes, layout=layout, timing=before.timing, why=why, frames=False, factors=tuple(named), sizes=sizes
+        )
     in_time = [(factor.dimension, factor.size) for factor in before.factors if factor.letter == "t"]
     places = [
         place

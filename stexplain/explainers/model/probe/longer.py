@@ -30,6 +30,9 @@ def with_longer(short: TensorAxes, plan: Plan, longer: TensorAxes) -> TensorAxes
     place = next((place for place, factor in enumerate(longer.factors) if factor.letter == "t"), None)
     if place is None or not longer.timing.known or len(named) != len(longer.factors):
         return short
+    # A single position is no axis of time, whatever becomes of it in a longer clip.
+    if named[place].size < 2:
+        return short
     # The same axes, but for the one of time, which was not named.
     for number, (one, other) in enumerate(zip(named, longer.factors, strict=True)):
         same_size = one.size == other.size or one.letter == "b"
