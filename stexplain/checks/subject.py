@@ -16,7 +16,7 @@ from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.rebind import MakeExplainer, with_model
 from stexplain.explainers.target import TargetLike
-from stexplain.explainers.targets import Class, Forecast, PerSample, Predicted, Target, as_target
+from stexplain.explainers.targets import Class, Forecast, LogOdds, NodeClass, PerSample, Target, as_target
 from stexplain.metrics.calls import as_batch
 
 
@@ -106,9 +106,9 @@ class Subject:
         batch = as_batch(explainer, x, valid, shared, per_sample)
         arguments = {"shared": shared, "per_sample": per_sample}
         original = explainer(batch, target=fixed, **arguments)
-        if isinstance(fixed, Predicted | Class) and (original.targets >= 0).all():
+        if (original.targets >= 0).all():
             # From here on a changed prediction cannot change what is explained.
-            fixed = Class(original.targets)
+            fixed = fixed.fixed(original.targets.tolist())
         return cls(model, explainer, make, batch, fixed, shared, per_sample, permuted, limits, original)
 
     def explainer_for(self, model: nn.Module) -> Explainer:
@@ -137,13 +137,22 @@ def _rows_of(target: Target, rows: slice) -> Target:
     """The target of some of the samples."""
     if isinstance(target, Class) and isinstance(target.which, list):
         return Class(target.which[rows])
+    if isinstance(target, LogOdds) and isinstance(target.which, Class):
+        which = _rows_of(target.which, rows)
+        return LogOdds(which.which) if isinstance(which, Class) else target
+    if isinstance(target, NodeClass) and isinstance(target.which, list):
+        other_class = copy(target)
+        other_class.which = target.which[rows]
+        return other_class
     if isinstance(target, PerSample):
         # Targets of a PerSample are cut by sample already; each of them stays whole.
         return PerSample([_rows_of(each, slice(None)) for each in target.targets[rows]])
     if isinstance(target, Forecast) and target.minus is not None:
-        # `minus` holds one number per sample: the copy keeps the caller's target as it is.
+        # Numbers or outputs of samples, which lie along the layout's b: the copy keeps the caller's target as it is.
         other = copy(target)
-        other.minus = target.minus[rows]
+        groups = [] if target.layout is None or target.minus.ndim == 1 else target.layout.groups
+        dim = next((dim for dim, letters in enumerate(groups) if [*letters] == ["b"]), 0)
+        other.minus = target.minus[(*[slice(None)] * dim, rows)]
         return other
     return target
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.model_output import ModelOutput
-from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_index, one_or_several
+from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_scores, one_or_several
 from stexplain.graph.checks import node_index
 
 
@@ -74,7 +74,7 @@ class Forecast(Target):
         return self._score(values, layout, info)
 
     def _score(self, values: Tensor, layout: Layout, info: OutputInfo) -> Scores:
-        """The scores of forecasts ``[B, 1, horizons, N, C]``; a forecast has one instance."""
+        """The scores of forecasts ``[B, 1, horizons, N, C]``."""
         scores = self._sum(values, info)
         if self.minus is not None:
             # [B] is a score already; an output of the model's shape is summed as the model's own.
@@ -95,18 +95,15 @@ class Forecast(Target):
                 )
             raise InputError(
                 f"the layout of the model's output of shape {tuple(output.shape)} is not known. Give it, such as "
-                "Forecast(node, horizon, layout='b t n'), where t is the horizon."
+                "Forecast(node, horizon, layout='b t n'), where t is the horizon. "
+                "Of logits, give Class(...) or Predicted() as target."
             )
         return layout
 
     def _sum(self, forecasts: Tensor, info: OutputInfo) -> Tensor:
-        values = forecasts[:, 0]  # [B, horizons, N, C]
+        values = _one_instance(forecasts)  # [B, horizons, N, C]
         steps, nodes, channels = values.shape[1:]
-        if steps > 1 and not self._any_step:
-            raise InputError(f"the model forecasts {steps} steps. Give one: Forecast(node, horizon).")
-        for step in self.horizon:
-            if not 1 <= step <= steps:
-                raise InputError(f"horizon: got {step}; expected 1 to {steps}, the steps that the model forecasts.")
+        _check_steps(self.horizon if self._any_step else None, steps)
         if self.channel is None and channels > 1:
             raise InputError(f"the model forecasts {channels} channels. Give one: Forecast(node, horizon, channel).")
         if not 0 <= (self.channel or 0) < channels:
@@ -126,10 +123,14 @@ class Forecast(Target):
 class NodeClass(Target):
     """The logit of a class of one node, of a model that classifies every node: ``[B, N, classes]``.
 
+    A single logit per node is that of class 1 against class 0, as for `Class`.
+
     Args:
         node: a name or an index.
-        which: an index or a name of a class; none: the one that is predicted for the node.
-        layout: how the output is laid out, c being the classes; ``"n c"`` where the model knows no batches.
+        which: an index or a name of a class, or one of them per sample; none: the one that is predicted for the node.
+        horizon: which step, counted from 1, of a model that classifies every node at several.
+        layout: how the output is laid out, c being the classes and t the steps, such as ``"b t n c"``, ``"b n"`` for a
+            single logit per node, or ``"n c"`` where the model knows no batches.
 
     Raises:
         InputError: (when called) for a node or class that does not exist, or a layout that does not fit.
@@ -140,9 +141,22 @@ class NodeClass(Target):
         ([2.0, 8.0], [3.0, 9.0])
     """
 
-    def __init__(self, node: int | str, which: int | str | None = None, *, layout: str = "b n c"):
+    def __init__(
+        self,
+        node: int | str,
+        which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor | None" = None,
+        *,
+        horizon: int | None = None,
+        layout: str = "b n c",
+    ):
         self.node: int | str = one_or_several("node", node, int | str)
-        self.which = which
+        if isinstance(self.node, list):
+            raise InputError(f"node: got {len(self.node)} nodes; expected one. Give a NodeClass for each, as a list.")
+        which = which.tolist() if isinstance(which, Tensor | np.ndarray) else which
+        self.which: int | str | list[int | str] | None = None
+        if which is not None:
+            self.which = one_or_several("class", which, int | str)
+        self.horizon = horizon
         self.layout = Layout(layout)
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
@@ -157,22 +171,51 @@ class NodeClass(Target):
         return self._score(values, info)
 
     def _score(self, values: Tensor, info: OutputInfo) -> Scores:
-        logits = values[:, 0, 0]  # [B, N, classes]
-        chosen = logits[:, node_index(self.node, info.nodes, logits.shape[1])]
-        if self.which is None:
-            best = chosen.max(dim=1)
-            return Scores(best.values, best.indices)
-        index = class_index(self.which, info.classes, chosen.shape[1])
-        return Scores(chosen[:, index], torch.full((len(chosen),), index, device=chosen.device))
+        logits = _one_instance(values)  # [B, steps, N, classes]
+        _check_steps(None if self.horizon is None else [self.horizon], logits.shape[1])
+        index = node_index(self.node, info.nodes, logits.shape[2])
+        return class_scores(logits[:, (self.horizon or 1) - 1, index], self.which, info)
+
+    def fixed(self, classes: "int | Sequence[int]") -> Target:
+        """See `Target.fixed`."""
+        if self.which is not None:
+            return self
+        return NodeClass(self.node, classes, horizon=self.horizon, layout=self.layout.pattern)
 
     def text(self) -> str:
         """See `Target.text`."""
-        return f"{'the predicted class' if self.which is None else f'class {self.which!r}'} of node {self.node!r}"
+        which = f"class {self.which!r}" if isinstance(self.which, int | str) else "one class per sample"
+        step = "" if self.horizon is None else f" at horizon {self.horizon}"
+        return f"{'the predicted class' if self.which is None else which} of node {self.node!r}{step}"
+
+
+def _one_instance(values: Tensor) -> Tensor:
+    """An output ``[B, 1, T, N, C]`` without its instances, ``[B, T, N, C]``; of several, none is taken unasked."""
+    if values.shape[1] > 1:
+        raise InputError(
+            f"the model's output has {values.shape[1]} instances, of which this target reads one. Give a function of "
+            "the output as target, such as lambda y: y[:, 0, 2, 5]."
+        )
+    return values[:, 0]
+
+
+def _check_steps(given: "Sequence[int] | None", steps: int) -> None:
+    """Refuses steps that an output does not have; where none is given, it must have one."""
+    if given is None and steps > 1:
+        raise InputError(f"the model forecasts {steps} steps. Give one by horizon=, counted from 1.")
+    for step in given or ():
+        if not 1 <= step <= steps:
+            raise InputError(f"horizon: got {step}; expected 1 to {steps}, the steps that the model forecasts.")
 
 
 def _folded(layout: Layout, info: OutputInfo) -> dict[str, int]:
     """The number of nodes, where they are folded with others, as in ``"b (t n)"``, and the graph tells it."""
     folded = any(len(letters) > 1 and "n" in letters for letters in layout.groups)
+    # The number of samples is known, so that of nodes follows from what is left, but not where two are unknown.
+    if not info.nodes and any("n" in letters and len({*letters} - {"b"}) > 1 for letters in layout.groups):
+        raise InputError(
+            f"layout {layout.pattern!r} folds nodes with another axis; how many there are is not known. Give `graph`."
+        )
     return {"n": len(info.nodes)} if folded and info.nodes else {}
 
 

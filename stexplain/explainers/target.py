@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from stexplain.axes import Layout
@@ -70,7 +71,14 @@ class Scores(NamedTuple):
 
 
 class Target(ABC):
-    """A score per sample. Called on an output, such as ``[B, classes]``, it gives scores ``[B]``."""
+    """A score per sample. Called on an output, such as ``[B, classes]``, it gives scores ``[B]``.
+
+    Attributes:
+        linear: whether the scores of given classes are linear in the output. The copies that a method makes are then
+            scored by their gradient, else by what `fixed` gives.
+    """
+
+    linear: bool = True
 
     @abstractmethod
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
@@ -97,6 +105,14 @@ class Target(ABC):
             InputError: where the target does not fit the output.
         """
         return self.score(output.tensor, info)
+
+    def fixed(self, classes: "int | Sequence[int]") -> "Target":
+        """The same target for classes that it chose itself: itself, unless it chooses.
+
+        Args:
+            classes: one for every sample of the batch, or one for all; -1 where it chose none.
+        """
+        return self
 
     def notes(self, output: ModelOutput) -> tuple[str, ...]:
         """Sentences for the user on what this target means for this output."""
@@ -142,6 +158,38 @@ def one_or_several(name: str, given: Any, kind: Any) -> Any:
             expected = "a number, counted from 1," if kind is int else "a name or an index,"
             raise InputError(f"{name}: got {value!r}, a {type(value).__name__}; expected {expected} or a list of them.")
     return values if several else values[0]
+
+
+def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
+    """The logits of classes.
+
+    Args:
+        logits: ``[B, classes]``; a single one is that of class 1 against class 0.
+        which: a class by index or name, or one per sample of the batch; none: the predicted one.
+        info: what is known of the output.
+
+    Raises:
+        InputError: where there is no such class.
+
+    Example:
+        >>> import torch
+        >>> class_scores(torch.tensor([[-3.0]]), None, UNKNOWN)
+        Scores(scores=tensor([3.]), classes=tensor([0]))
+    """
+    single = logits.shape[1] == 1
+    if which is None:
+        if not single:
+            # Differentiable in the largest logit alone.
+            best = logits.max(dim=1)
+            return Scores(best.values, best.indices)
+        classes = (logits[:, 0] > 0).long()
+    else:
+        each = info.entries_of_rows(which, len(logits), "classes") if isinstance(which, list) else [which] * len(logits)
+        indices = [class_index(one, info.classes, logits.shape[1]) for one in each]
+        classes = torch.tensor(indices, dtype=torch.int64, device=logits.device)
+    if single:
+        return Scores(torch.where(classes == 1, logits[:, 0], -logits[:, 0]), classes)
+    return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
 
 
 def class_index(which: int | str, names: Sequence[str], count: int) -> int:

@@ -14,11 +14,12 @@ from stexplain.explainers.forecast_target import Forecast as Forecast
 from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.nested import shapes_of
+from stexplain.explainers.outputs.probabilities import is_probability, notes_of_probabilities
 from stexplain.explainers.target import UNKNOWN as UNKNOWN
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
 from stexplain.explainers.target import Target as Target
-from stexplain.explainers.target import class_index, one_or_several
+from stexplain.explainers.target import class_scores, one_or_several
 
 
 class Class(Target):
@@ -47,17 +48,7 @@ class Class(Target):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        logits = _logits(output)
-        count = logits.shape[1]
-        if isinstance(self.which, list):
-            given = info.entries_of_rows(self.which, len(output), "classes")
-            chosen = [class_index(one, info.classes, count) for one in given]
-        else:
-            chosen = [class_index(self.which, info.classes, count)] * len(output)
-        classes = torch.tensor(chosen, dtype=torch.int64, device=output.device)
-        if count == 1:
-            return Scores(torch.where(classes == 1, logits[:, 0], -logits[:, 0]), classes)
-        return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
+        return class_scores(_logits(output), self.which, info)
 
     def text(self) -> str:
         """See `Target.text`."""
@@ -65,10 +56,7 @@ class Class(Target):
 
     def notes(self, output: ModelOutput) -> tuple[str, ...]:
         """See `Target.notes`."""
-        values = output.tensor.detach()
-        if values.ndim == 2 and is_probability(values):
-            return ("The model's output are probabilities, which saturate; LogOdds(class) explains their log-odds.",)
-        return ()
+        return notes_of_probabilities(output)
 
 
 class Predicted(Target):
@@ -86,16 +74,19 @@ class Predicted(Target):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
-        logits = _logits(output)
-        if logits.shape[1] == 1:
-            return Class((logits[:, 0] > 0).long()).score(output, replace(info, rows=None, samples=None))
-        # Differentiable in the largest logit alone.
-        best = logits.max(dim=1)
-        return Scores(best.values, best.indices)
+        return class_scores(_logits(output), None, info)
+
+    def fixed(self, classes: "int | Sequence[int]") -> Target:
+        """See `Target.fixed`."""
+        return self if classes == -1 else Class(classes)
 
     def text(self) -> str:
         """See `Target.text`."""
         return "the predicted class"
+
+    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+        """See `Target.notes`."""
+        return notes_of_probabilities(output)
 
 
 class Margin(Target):
@@ -130,6 +121,10 @@ class Margin(Target):
     def text(self) -> str:
         """See `Target.text`."""
         return f"class {self.ahead!r} ahead of class {self.behind!r}"
+
+    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+        """See `Target.notes`."""
+        return notes_of_probabilities(output)
 
 
 class Output(Target):
@@ -168,13 +163,14 @@ class LogOdds(Target):
     """The log-odds of a class, log p - log(1 - p), of a model that gives probabilities or their logarithms.
 
     Probabilities saturate: where p is near one, little that is masked changes it. Log-odds do not, as logits. Which
-    of the two the model gives is seen from the rows: probabilities sum to one, or their exponentials do.
+    of the two the model gives is seen from the rows: probabilities sum to one, or their exponentials do. A single
+    probability, ``[B]`` or ``[B, 1]``, is that of class 1.
 
     Args:
-        which: an index, a class name, or one of them per sample.
+        which: an index, a class name, or one of them per sample; none: the class that the model predicts, per sample.
 
     Raises:
-        InputError: (when called) where rows are neither, or for a class that does not exist.
+        InputError: (when called) where rows are neither, a probability rounds to one, or there is no such class.
 
     Example:
         >>> p = torch.tensor([[0.2, 0.8]])
@@ -182,8 +178,10 @@ class LogOdds(Target):
         (tensor([1.3863]), tensor([1.3863]))
     """
 
-    def __init__(self, which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor"):
-        self.which = Class(which)
+    linear = False
+
+    def __init__(self, which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor | None" = None):
+        self.which: Class | Predicted = Predicted() if which is None else Class(which)
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
@@ -199,11 +197,19 @@ class LogOdds(Target):
         classes = self.which.score(values, info).classes
         chosen = torch.zeros_like(values, dtype=torch.bool).scatter(1, classes[:, None], True)
         if is_probability(values):
-            odds = values[chosen].log() - values.masked_fill(chosen, 0).sum(1).log()
-        else:
-            odds = values[chosen] - values.masked_fill(chosen, -torch.inf).logsumexp(1)
-        # No class: its logits are not those of the output, of which scores of classes are sums.
-        return Scores(odds, torch.full_like(classes, -1))
+            # By the sum of the others: 1 - p would lose all digits where p is near one.
+            others = values.masked_fill(chosen, 0).sum(1)
+            if bool(((values[chosen] == 0) | (others == 0)).any()):
+                raise InputError(
+                    "target is a log-odds, and a probability rounds to 1 or 0, of which there are none. Explain the "
+                    "logits: a model without its last softmax or sigmoid, with Class(...) or Predicted()."
+                )
+            return Scores(values[chosen].log() - others.log(), classes)
+        return Scores(values[chosen] - values.masked_fill(chosen, -torch.inf).logsumexp(1), classes)
+
+    def fixed(self, classes: "int | Sequence[int]") -> Target:
+        """See `Target.fixed`."""
+        return self if isinstance(self.which, Class) else LogOdds(classes)
 
     def text(self) -> str:
         """See `Target.text`."""
@@ -242,6 +248,21 @@ class PerSample(Target):
             one = replace(info, rows=slice(start + row, start + row + 1), samples=samples)
             scores.append(target.score_output(output.rows(row, row + 1), one))
         return Scores(torch.cat([each.scores for each in scores]), torch.cat([each.classes for each in scores]))
+
+    @property
+    def linear(self) -> bool:  # type: ignore[override]  # it follows from the targets
+        """See `Target`."""
+        return all(target.linear for target in self.targets)
+
+    def fixed(self, classes: "int | Sequence[int]") -> Target:
+        """See `Target.fixed`."""
+        each = [classes] * len(self.targets) if isinstance(classes, int) else classes
+        pairs = zip(self.targets, each, strict=True)
+        return PerSample([one if index < 0 else one.fixed(index) for one, index in pairs])
+
+    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+        """See `Target.notes`."""
+        return tuple(dict.fromkeys(note for target in self.targets for note in target.notes(output)))
 
     def text(self) -> str:
         """See `Target.text`."""
@@ -309,16 +330,6 @@ def as_target(target: "Target | Callable[[Any], Tensor]") -> Target:
             "or a function of the output."
         )
     return Custom(target)
-
-
-def is_probability(rows: Tensor) -> bool:
-    """Whether rows ``[B, classes]`` are probabilities: none is negative, and they sum to one.
-
-    Example:
-        >>> is_probability(torch.tensor([[0.2, 0.8]])), is_probability(torch.tensor([[2.0, -1.0]]))
-        (True, False)
-    """
-    return rows.shape[1] > 1 and bool((rows >= 0).all()) and bool(((rows.sum(1) - 1).abs() <= 1e-4).all())
 
 
 def _logits(output: Tensor) -> Tensor:

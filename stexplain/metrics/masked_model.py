@@ -21,7 +21,7 @@ from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.explainers.model.perturb import with_baseline
 from stexplain.explainers.outputs.model_output import ModelOutput
-from stexplain.explainers.targets import Class, PerSample, Predicted, Scores, Target
+from stexplain.explainers.targets import Scores, Target
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of, valid_importance
 from stexplain.metrics.calls import call_of, unlabelled
 from stexplain.metrics.masking import mask_nodes
@@ -314,18 +314,14 @@ def baseline_name(baseline: "str | Baseline | Tensor") -> str:
 
 
 def fix_predicted(target: Target, classes: NDArray[np.int64]) -> Target:
-    """The target with `Predicted` replaced by the predicted classes ``[B]``; -1 leaves a sample's target as it is.
+    """The target for the classes ``[B]`` that it chose itself, as `Predicted` does; -1 leaves a sample's as it is.
 
     Example:
+        >>> from stexplain.explainers.targets import Predicted
         >>> fix_predicted(Predicted(), np.array([2, 0]))(torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])).tolist()
         [3.0, 4.0]
     """
-    if isinstance(target, Predicted) and (classes >= 0).all():
-        return Class(classes)
-    if isinstance(target, PerSample):
-        pairs = zip(target.targets, classes.tolist(), strict=True)
-        return PerSample([Class(index) if isinstance(one, Predicted) and index >= 0 else one for one, index in pairs])
-    return target
+    return target.fixed(classes.tolist())
 
 
 def _float64(tensor: Tensor) -> NDArray[np.float64]:

@@ -68,7 +68,7 @@ class FixedTarget(ScoreFn):
             linear = (by_copy * self._gradients).reshape(whole.samples, -1).sum(1)
             if bool((self._classes >= 0).all()):
                 return Scores(linear, classes)
-        # Some samples have a target without a class (-1): those are scored copy by copy.
+        # Some samples have a target without a class (-1), or one that is not linear: those are scored copy by copy.
         starts = range(0, whole.samples, self._samples)
         parts = [whole.rows(start, start + self._samples).raw for start in starts]
         scores = torch.cat([self._score_fn(part).scores for part in parts])
@@ -78,6 +78,10 @@ class FixedTarget(ScoreFn):
         """The scores of the samples themselves; keeps their classes, and the gradient at the logits."""
         scores = self._score_fn(output)
         self._classes = scores.classes.detach()
-        if bool((self._classes >= 0).any()):
+        if not bool((self._classes >= 0).any()):
+            return scores
+        if self._score_fn.linear:
             _, self._gradients = self._score_fn.with_gradient(output)
+        else:
+            self._score_fn = self._score_fn.fixed(self._classes)
         return scores

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -31,6 +31,15 @@ class ScoreFn(ABC):
     @abstractmethod
     def parsed(self, output: Any) -> ModelOutput:
         """What the model returned for the samples or for copies of them, with what is known of its axes."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether scores of given classes are linear in the output; see `Target`."""
+        return True
+
+    def fixed(self, classes: Tensor) -> "ScoreFn":
+        """The same for the classes ``[B]`` that it chose for the samples; see `Target.fixed`."""
+        return self
 
     def with_gradient(self, output: Any) -> tuple[Scores, Tensor]:
         """The scores, and their gradient with respect to the tensor that the target reads, samples first.
@@ -87,6 +96,19 @@ class TargetScores(ScoreFn):
             self._checked = True
             self._check(whole, scores)
         return scores
+
+    @property
+    def linear(self) -> bool:
+        """See `ScoreFn`."""
+        return self.target.linear
+
+    def fixed(self, classes: Tensor) -> ScoreFn:
+        """See `ScoreFn`."""
+        rows, chosen = self.info.rows, classes.tolist()
+        if rows is not None and self.info.samples is not None:
+            # A target with an entry per sample has one for the whole batch, of which this is a part.
+            chosen = [-1] * rows.start + chosen + [-1] * (self.info.samples - rows.stop)
+        return replace(self, target=self.target.fixed(chosen))
 
     def _output(self, output: Any, samples: int) -> ModelOutput:
         return ModelOutput(output, samples, self.axes, self.which)

@@ -136,6 +136,9 @@ class ModelOutput:
         """
         (path, raw), axis = self.chosen, self.axis
         tensor = full_precision(raw)
+        # Last axes of one entry, as of a single channel, need no letter.
+        while tensor.ndim > len(layout.groups) and tensor.shape[-1] == 1:
+            tensor = tensor[..., 0]
         if "b" not in layout.letters:
             if self.samples != 1:
                 raise InputError(
