@@ -8,7 +8,6 @@ from stexplain.errors import InputError
 from stexplain.explainers.methods.edge_importance import EdgeImportance
 from stexplain.explainers.model.adjacency.recorder import Recorder
 from stexplain.explainers.targets import as_target
-from tests.explainers.architectures.test_methods import WAITING
 from tests.explainers.architectures.zoo import MAKERS, built
 
 # How many entries there are, and how many relations in all; none where nodes are not mixed along edges.
@@ -39,7 +38,7 @@ ENTRIES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in MAKERS if name not in WAITING])
+@pytest.mark.parametrize("name", MAKERS)
 def test_messages_over_all_edges_make_up_what_is_mixed(name):
     """The sum of an entry's importance is gradient x result, summed over all that its operation gives."""
     case = built(name)

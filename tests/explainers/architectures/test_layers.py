@@ -1,6 +1,7 @@
 """Every architecture explained at its layers: layout, stride and offset are measured, and nobody is asked for them."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,7 @@ from tests.explainers.architectures.by_hand import grad_cam, input_gradient, rel
 from tests.explainers.architectures.case import Case, Layer
 from tests.explainers.architectures.zoo import MAKERS, built
 
-# What a part of the package that is not there yet is needed for.
-WAITING: set[str] = set()
-every_architecture = pytest.mark.parametrize("name", sorted(MAKERS.keys() - WAITING))
+every_architecture = pytest.mark.parametrize("name", MAKERS)
 
 
 def row_of(table: pd.DataFrame, layer: Layer) -> pd.Series:
@@ -27,7 +26,11 @@ def row_of(table: pd.DataFrame, layer: Layer) -> pd.Series:
 @every_architecture
 def test_layout_stride_and_offset_are_those_of_the_architecture(name):
     case = built(name)
+    kept, state, random = case.x.clone(), copy.deepcopy(case.model.state_dict()), torch.get_rng_state()
     table = stx.layers(case.model, case.x, inputs=case.inputs, **case.options, **case.arguments)
+    assert torch.equal(case.x, kept)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert_unchanged(case, state)
     for layer in case.layers:
         row = row_of(table, layer)
         if not layer.known:
@@ -81,14 +84,8 @@ def test_explain_with_nothing_but_the_layout_of_the_input(name):
     assert relative_error(e.values, grad_cam(case, layer)) < 1e-5
 
 
-@every_architecture
-def test_the_probe_changes_nothing(name):
-    case = built(name)
-    kept, state = case.x.clone(), copy.deepcopy(case.model.state_dict())
-    random = torch.get_rng_state()
-    stx.layers(case.model, case.x, inputs=case.inputs, **case.options, **case.arguments)
-    assert torch.equal(case.x, kept)
-    assert torch.equal(torch.get_rng_state(), random)
+def assert_unchanged(case: Case, state: Mapping[str, torch.Tensor]) -> None:
+    """The model is as it was: its parameters and buffers, its mode, and no hooks."""
     assert all(torch.equal(value, state[key]) for key, value in case.model.state_dict().items())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in case.model.parameters())
     assert not case.model.training
