@@ -101,7 +101,7 @@ class GraphConvolution(nn.Module):
         weight = self.adjacency.to(self.importance.dtype) * self.importance
         aggregated = aggregate(self.topology, x.reshape(nodes, rows * frames * channels), weight)
         # [N, K, R*T, C] in memory is a channels-last image of C channels, K high and R*T wide.
-        image = aggregated.view(nodes, self.relations, rows * frames, channels).permute(0, 3, 1, 2)
+        image = aggregated.reshape(nodes, self.relations, rows * frames, channels).permute(0, 3, 1, 2)
         # In place, on a tensor that is no view: an allocation of this size costs as much as an operation on it.
         y = F.conv2d(image, self.weight).add_(self._aggregated_bias(weight)[:, :, None, None])
         return y.permute(0, 2, 3, 1).reshape(nodes, rows, frames, -1)
@@ -162,7 +162,7 @@ class RelationConvolution(nn.Module):
         """Convolves ``[N, R, T, C]``, contiguous, to ``[N, R, T, C']``."""
         messages = torch.cat([mix_channels(x, weight) for weight in self.weight])
         aggregated = aggregate(self.topology, messages, self.adjacency)
-        return aggregated.view(*x.shape[:3], -1) + self.bias
+        return aggregated.reshape(*x.shape[:3], -1) + self.bias
 
     def extra_repr(self) -> str:
         """The sizes in `repr`."""
@@ -226,7 +226,7 @@ class ChebyshevConvolution(nn.Module):
                 latest, later = (step if later is None else step - later), latest
             total = first + self._propagated(latest)
             total = total if later is None else total - later
-        return total.view(*x.shape[:3], -1) + self.bias
+        return total.reshape(*x.shape[:3], -1) + self.bias
 
     def _propagated(self, x: torch.Tensor) -> torch.Tensor:
         """S x."""
@@ -242,7 +242,7 @@ def mix_channels(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """The product of ``[N, R, T, C]`` with ``[C', C]`` over channels, flattened for messages: ``[N, R * T * C']``."""
     nodes, rows, frames, channels = x.shape
     # A 1x1 convolution on channels-last memory takes half as long as the same product by F.linear.
-    image = x.view(nodes, 1, rows * frames, channels).permute(0, 3, 1, 2)
+    image = x.reshape(nodes, 1, rows * frames, channels).permute(0, 3, 1, 2)
     kernel = weight[:, :, None, None].contiguous(memory_format=torch.channels_last)
     return F.conv2d(image, kernel).permute(0, 2, 3, 1).reshape(nodes, -1)
 

@@ -30,7 +30,7 @@ class ChannelNorm(nn.BatchNorm1d):
         Returns:
             The same shape.
         """
-        normalised: torch.Tensor = super().forward(x.view(-1, x.shape[-1])).view(x.shape)
+        normalised: torch.Tensor = super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
         return normalised
 
 
@@ -67,9 +67,8 @@ class NormActivation(ChannelNorm):
         Returns:
             The shape of `x`.
         """
-        y = nn.BatchNorm1d.forward(
-            self, x.view(-1, x.shape[-1])
-        )  # not ChannelNorm's, whose result is a view and cannot be changed in place
+        # Not ChannelNorm's, whose result is a view and cannot be changed in place.
+        y = nn.BatchNorm1d.forward(self, x.reshape(-1, x.shape[-1]))
         if self.training and self.dropout:
             y = y.mul_(_dropout_mask(y, self.dropout)).mul_(1 / (1 - self.dropout))
         if residual is not None:

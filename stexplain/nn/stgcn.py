@@ -220,7 +220,7 @@ class STGCN(nn.Module):
             check_finite("x", rows)
         # [R, T, N * C]: each channel of each node has its own statistics.
         folded = rows.reshape(*rows.shape[:2], -1).contiguous()
-        normalised: torch.Tensor = self.data_norm(folded).view(rows.shape)
+        normalised: torch.Tensor = self.data_norm(folded).reshape(rows.shape)
         return normalised if invalid is None else normalised.masked_fill(invalid, 0.0)
 
 

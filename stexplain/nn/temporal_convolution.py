@@ -52,7 +52,7 @@ class TemporalConvolution(nn.Module):
         """
         nodes, rows, frames, channels = x.shape
         # Kernel (1, L) on an image of height 1: (L, 1) on height T takes up to three times as long in oneDNN.
-        image = x.view(nodes * rows, 1, frames, channels).permute(0, 3, 1, 2)
+        image = x.reshape(nodes * rows, 1, frames, channels).permute(0, 3, 1, 2)
         padding = (0, self.weight.shape[-1] // 2)
         out = F.conv2d(image, self.weight, self.bias, stride=(1, self.stride), padding=padding)
         return out.permute(0, 2, 3, 1).reshape(nodes, rows, out.shape[-1], -1)
@@ -114,7 +114,7 @@ class GatedTemporalConvolution(nn.Module):
         nodes, rows, frames, channels = x.shape
         out, _, _, kernel = self.weight.shape
         # Kernel (1, L) on an image of height 1: see TemporalConvolution.
-        image = x.view(nodes * rows, 1, frames, channels).permute(0, 3, 1, 2)
+        image = x.reshape(nodes * rows, 1, frames, channels).permute(0, 3, 1, 2)
         both = F.conv2d(image, self.weight, self.bias).permute(0, 2, 3, 1).reshape(nodes, rows, -1, out)
         linear, gate = both.chunk(2, dim=-1)
         # Without padding, position i sees the frames i .. i + L - 1; its residual is the last of them.
