@@ -38,8 +38,9 @@ class LayerExplainer(Explainer):
     """An explainer of a layer: its map over the layer's positions is interpolated to frames.
 
     Which axis of the layer's output is which, and which frame each of its positions stands for, is measured once for
-    each shape of input, by some fifty inferences of one sample (more where a view longer than the clip, or a
-    normalisation over time, makes it harder). What is given in place of it is checked against what was measured.
+    each shape of input, by some fifty inferences of one sample. A view longer than the clip, a normalisation over time
+    or many graph convolutions before the layer make it some hundreds; see `layers`. What is given in place of it is
+    checked against what was measured.
 
     Args:
         model: any module; see `Explainer`.
