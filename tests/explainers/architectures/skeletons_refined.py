@@ -79,10 +79,10 @@ def ctr_gcn() -> Case:
         window("l1.convs.0.conv3", "(b m) c t n", 0, 0),
         everywhere("l1", "(b m) c t n"),
         everywhere("l2.residual", "(b m) c t n", stride=2),
-        everywhere("l2", "(b m) c t n", stride=2, known=False),
-        everywhere("l3", "(b m) c t n", stride=2, known=False),
+        everywhere("l2", "(b m) c t n", stride=2),
+        everywhere("l3", "(b m) c t n", stride=2),
     )
-    return case(CTRGCN(), 24, layers, "l2.residual")
+    return case(CTRGCN(), 24, layers, "l3")
 
 
 class HierarchyConv(nn.Module):

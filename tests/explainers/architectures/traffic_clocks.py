@@ -122,7 +122,7 @@ class STID(nn.Module):
 def stid() -> Case:
     layers = (
         without_frames("time_series_emb_layer", "b c n 1"),
-        without_frames("encoder", "b c n 1", known=False),
+        without_frames("encoder", "b c n 1"),
     )
     return Case(
         lively(STID(9, 5, 4)),
@@ -212,7 +212,7 @@ def d2stgnn() -> Case:
         window("layers.0.dif_layer.mix", "b t n c", 0, 1, known=False),
         window("layers.0.dif_layer", "b t n c", 0, 1, known=False),
         # Position 0 sees the frames 0 and 1.
-        recurrent("layers.0.inh_layer.rnn", "(b n) t c", last=1, known=False),
+        recurrent("layers.0.inh_layer.rnn", "(b n) t c", last=1),
     )
     return Case(
         lively(D2STGNN(5, 3)),
@@ -222,7 +222,7 @@ def d2stgnn() -> Case:
         stx.Forecast(1, horizon=3, layout="b t n"),
         lambda out: out[:, 2, 1],
         layers,
-        ("layers.0.estimation_gate",),
+        ("layers.0.inh_layer.rnn",),
         clock_channels=2,
     )
 

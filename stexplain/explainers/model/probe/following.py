@@ -111,7 +111,7 @@ def deviations(strength: NDArray[np.float64], labels: Sequence[int]) -> float:
     """
     own = np.asarray(labels)
     columns = np.unique(own)
-    if len(columns) < 2 or not (strength > 0).any():
+    if len(columns) < 2 or not (strength[:, columns] > 0).any():
         return 0.0
     table = _centred(np.stack([_logs(strength[:, columns])[own == column].mean(0) for column in columns]))
     return abs(float(np.trace(table))) / max(_deviation(table), 1e-9)

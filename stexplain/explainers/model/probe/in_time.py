@@ -110,7 +110,8 @@ def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) ->
     if moving:
         # Not named: of an axis of channels, those behind a ReLU may respond to some frames alone.
         wanted = {frame for timing in moving for frame in timing.wanted}
-        return factors, Timing("unknown", why=moving[0].why, wanted=tuple(sorted(wanted)))
+        sees = frames if any(timing.kind == "global" for _, timing in whole) else None
+        return factors, Timing("unknown", sees=sees, why=moving[0].why, wanted=tuple(sorted(wanted)))
     if any(factors[place].size == frames for place, _ in whole):
         why = f"an axis of size {frames} may be that of the frames, but each of its positions sees all of them alike"
         return factors, Timing("unknown", sees=frames, why=why)

@@ -11,42 +11,21 @@ from stexplain.errors import StexplainError, unknown
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.layer_names import packed_sequence, split_name
 from stexplain.explainers.model.model_input import ModelInput
-from stexplain.explainers.model.probe.axes import TensorAxes, axes_of, tensor_axes
-from stexplain.explainers.model.probe.clips import cut, repeated
+from stexplain.explainers.model.probe.axes import axes_of, tensor_axes
+from stexplain.explainers.model.probe.clips import cut, grows, repeated, with_longer, without_time
 from stexplain.explainers.model.probe.confirm import agrees, check_plan
 from stexplain.explainers.model.probe.downstream import find_nodes, may_hide_nodes, with_nodes_of_first_call
-from stexplain.explainers.model.probe.longer import grows, with_longer
 from stexplain.explainers.model.probe.observe import Observed, observed_twice
 from stexplain.explainers.model.probe.outputs import ModuleOutputs, module_outputs
-from stexplain.explainers.model.probe.plan import Plan, further_plan
-from stexplain.explainers.model.probe.responses import factors_of, joined_factors
-from stexplain.explainers.model.probe.rows import LayerAxes, row_of
+from stexplain.explainers.model.probe.plan import Change, Plan, further_plan
+from stexplain.explainers.model.probe.pooled import Operations, PooledKept, operations, pooled_over_time
+from stexplain.explainers.model.probe.responses import alike, factors_of, joined_factors
+from stexplain.explainers.model.probe.rows import Evidence, LayerAxes, row_of, shape_for
 
 PART = 128
 """Of longer clips so many frames are measured first."""
 LONGEST = 1024
 """A clip is made longer up to so many frames."""
-
-
-@dataclass
-class _Evidence:
-    """What was observed of one tensor: of its last call, or of all calls along a further axis.
-
-    Attributes:
-        shape: for as many samples as were given.
-        axes: of the tensor.
-        plan: of all copies that were observed.
-    """
-
-    shape: tuple[int, ...]
-    axes: TensorAxes
-    plan: Plan
-
-    @property
-    def open(self) -> bool:
-        """Whether further copies might tell more."""
-        unknown = self.axes.layout is None or self.axes.timing.kind in ("unknown", "global")
-        return bool(self.axes.factors) and unknown
 
 
 @dataclass
@@ -57,11 +36,13 @@ class LayerProbe:
         caller: of the model.
         model_input: samples; the model runs on copies of one of them.
         inferences: how many samples of the given length have gone through the model.
+        pooled: the operations whose results are kept while the input changes, as they are of all frames together.
     """
 
     caller: ModelCaller
     model_input: ModelInput
     inferences: float = 0.0
+    pooled: tuple[int, ...] = ()
     _sizes: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,18 +148,23 @@ class LayerProbe:
         def collect(model: nn.Module) -> AbstractContextManager[ModuleOutputs]:
             return module_outputs(model, modules)
 
-        seen = observed_twice(self.caller, model_input, collect, plan, exact=exact)
+        if self.pooled:
+            collect = PooledKept(self.pooled, modules or ()).around
+        seen = observed_twice(self.caller, model_input, collect, plan, exact=exact, open_relu=True)
         self.inferences += seen.inferences * model_input.sizes["t"] / self._sizes["t"]
         return seen
 
     def _layers(self, seen: Observed[ModuleOutputs], layers: Sequence[str] | None, *, longer: bool) -> list[LayerAxes]:
         outputs = seen.reference
         names = list(outputs.calls) if layers is None else _names(outputs, layers)
-        evidence: dict[tuple[str, bool], _Evidence] = {}
+        evidence: dict[tuple[str, bool], Evidence] = {}
         for name in names:
             for stacked in [False, True][: 1 + outputs.may_be_frames(name)]:
                 evidence[name, stacked] = self._evidence(seen, name, stacked)
         self._further(evidence)
+        # Once more where strides and offsets are left over that some frames would tell from each other.
+        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted})
+        self._without_pooling(evidence)
         if longer:
             self._longer(evidence)
         if self._sizes["n"] > 1:
@@ -187,22 +173,24 @@ class LayerProbe:
             self.inferences += find_nodes(self.caller, self.model_input, of_last, once)
         return [self._layer(name, outputs, evidence) for name in names]
 
-    def _evidence(self, seen: Observed[ModuleOutputs], name: str, stacked: bool) -> _Evidence:
+    def _evidence(self, seen: Observed[ModuleOutputs], name: str, stacked: bool) -> Evidence:
         reference, changed = seen.pair(_tensor_of(name, stacked))
         axes = tensor_axes(reference, changed, seen.plan)
         if stacked and may_hide_nodes(axes, self._sizes["n"]):
             axes = with_nodes_of_first_call(axes, *seen.pair(lambda outputs: outputs.calls[name][0]), seen.plan)
-        return _Evidence(_shape(reference, axes, seen.plan, self.model_input.sizes["b"]), axes, seen.plan)
+        return Evidence(shape_for(reference, axes, seen.plan, self.model_input.sizes["b"]), axes, seen.plan)
 
-    def _further(self, evidence: dict[tuple[str, bool], _Evidence]) -> None:
+    def _further(self, evidence: dict[tuple[str, bool], Evidence]) -> None:
         """Looks again, with further copies, at what is open."""
         waiting = {key: one for key, one in evidence.items() if one.open}
         if not waiting:
             return
+        kinds = {one.axes.timing.kind for one in waiting.values()}
         plan = further_plan(
             self._sizes,
-            (frame for one in waiting.values() for frame in one.axes.timing.wanted),
-            all_see_all=any(one.axes.timing.kind in ("unknown", "global") for one in waiting.values()),
+            [frame for one in waiting.values() for frame in one.axes.timing.wanted],
+            frames_again="unknown" in kinds,
+            all_see_all=bool({"unknown", "global"} & kinds),
             nodes=self._sizes["n"] > 1 and any(not one.axes.nodes for one in waiting.values()),
         )
         if not [change for change in plan.changes if not change.nothing]:
@@ -213,13 +201,68 @@ class LayerProbe:
             if name not in seen.reference.calls:
                 continue
             factors, _ = factors_of(*seen.pair(_tensor_of(name, stacked)), seen.plan)
-            if factors is not None and [each.size for each in factors[1:]] == [
-                each.size for each in one.axes.unnamed[1:]
-            ]:
+            if factors is not None and alike(factors, one.axes.unnamed):
                 one.plan = one.plan.joined(seen.plan)
                 one.axes = axes_of(joined_factors(list(one.axes.unnamed), factors), one.plan, one.axes.shape)
 
-    def _longer(self, evidence: dict[tuple[str, bool], _Evidence]) -> None:
+    def _without_pooling(self, evidence: dict[tuple[str, bool], Evidence]) -> None:
+        """Looks at what grows with the clip, and at what positions see apart from what is pooled over all of it."""
+        waiting = {key: one for key, one in evidence.items() if one.axes.timing.kind == "unknown"}
+        if not waiting or any(one.plan.one_by_one for one in waiting.values()):
+            return
+        modules = list(dict.fromkeys(split_name(name)[0] for name, _ in waiting))
+
+        def collect(model: nn.Module) -> AbstractContextManager[tuple[Operations, ModuleOutputs]]:
+            return operations(model, modules)
+
+        one_copy = Plan((Change(nothing=True),), self._sizes, 1)
+        try:
+            (short, outputs), (long, longer) = (
+                observed_twice(self.caller, samples, collect, one_copy, exact=False, open_relu=True).reference
+                for samples in (self.model_input, repeated(self.model_input, self.caller.inputs, 2))
+            )
+        except StexplainError:
+            # A model for clips of one length.
+            return
+        self.inferences += 6
+        for (name, stacked), one in list(waiting.items()):
+            if name not in longer.calls or (stacked and len(outputs.calls[name]) != len(longer.calls[name])):
+                continue
+            if outputs.last(name).shape == longer.last(name).shape:
+                one.axes = without_time(one.axes)
+                del waiting[name, stacked]
+        pooled = pooled_over_time(short, long)
+        # Of those that see all of the clip, it may be by way of what is pooled.
+        waiting = {key: one for key, one in waiting.items() if one.axes.timing.sees == self._sizes["t"]}
+        if not waiting or not pooled:
+            return
+        try:
+            kept = LayerProbe(self.caller, self.model_input, pooled=tuple(pooled))
+            local = kept._looked_at(list(waiting))
+        except StexplainError:
+            # A model that cannot be given what it computed before.
+            return
+        self.inferences += kept.inferences
+        for key, other in local.items():
+            if other.axes.frames and other.axes.timing.known and alike(other.axes.unnamed, waiting[key].axes.unnamed):
+                timing = replace(other.axes.timing, kind="global", sees=self._sizes["t"])
+                waiting[key].axes = replace(other.axes, timing=timing)
+
+    def _looked_at(self, keys: Sequence[tuple[str, bool]]) -> dict[tuple[str, bool], Evidence]:
+        """What is observed of some tensors, with all that it takes."""
+        modules = list(dict.fromkeys(split_name(name)[0] for name, _ in keys))
+        seen = self._observed(self.model_input, modules, None)
+        evidence = {
+            (name, stacked): self._evidence(seen, name, stacked)
+            for name, stacked in keys
+            if name in seen.reference.calls and not seen.plan.one_by_one
+        }
+        self._further(evidence)
+        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted})
+        self._longer(evidence)
+        return evidence
+
+    def _longer(self, evidence: dict[tuple[str, bool], Evidence]) -> None:
         """Looks at a longer clip, the sample again and again, where positions see more than the clip."""
         frames = self._sizes["t"]
         # Those whose size grows with the clip; of others, a longer one tells that they have no time.
@@ -228,7 +271,7 @@ class LayerProbe:
             if not waiting or frames < 2 or frames * times > (LONGEST if times == 3 else LONGEST // 4):
                 return
             modules = list(dict.fromkeys(split_name(name)[0] for name, _ in waiting))
-            longer = LayerProbe(self.caller, repeated(self.model_input, self.caller.inputs, times))
+            longer = LayerProbe(self.caller, repeated(self.model_input, self.caller.inputs, times), pooled=self.pooled)
             try:
                 seen = longer._observed(longer.model_input, modules, None)
             except StexplainError:
@@ -244,7 +287,7 @@ class LayerProbe:
                 if one.axes.timing.kind != "unknown" or not grows(one.axes, other.axes):
                     del waiting[name, stacked]
 
-    def _layer(self, name: str, outputs: ModuleOutputs, evidence: dict[tuple[str, bool], _Evidence]) -> LayerAxes:
+    def _layer(self, name: str, outputs: ModuleOutputs, evidence: dict[tuple[str, bool], Evidence]) -> LayerAxes:
         last = evidence[name, False]
         calls = len(outputs.calls[name])
         if (name, True) in evidence:
@@ -262,17 +305,6 @@ class LayerProbe:
 
 def _tensor_of(name: str, stacked: bool) -> Callable[[ModuleOutputs], Tensor]:
     return lambda outputs: outputs.stacked(name) if stacked else outputs.last(name)
-
-
-def _shape(reference: Tensor, axes: TensorAxes, plan: Plan, samples: int) -> tuple[int, ...]:
-    """The tensor's shape for the number of samples that were given."""
-    if plan.one_by_one:
-        return tuple(reference.shape[1:])
-    shape = list(reference.shape)
-    for factor in axes.factors:
-        if factor.letter == "b":
-            shape[factor.dimension] = shape[factor.dimension] // plan.samples * samples
-    return tuple(shape)
 
 
 def _names(outputs: ModuleOutputs, layers: Sequence[str]) -> list[str]:

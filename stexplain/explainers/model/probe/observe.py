@@ -20,6 +20,7 @@ from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import device_and_dtype
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, tensor_axes
+from stexplain.explainers.model.probe.open_relu import OpenReLU
 from stexplain.explainers.model.probe.plan import Plan, changed_signals, first_plan
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.running.state import kept_state
@@ -72,6 +73,7 @@ def observed_twice(
     plan: Plan | None = None,
     *,
     exact: bool = True,
+    open_relu: bool = False,
 ) -> Observed[T]:
     """Runs the model on unchanged and on changed copies of a sample, and gathers what is to be compared.
 
@@ -85,6 +87,7 @@ def observed_twice(
         collect: is called with the model that runs, and gives a context around each pass.
         plan: of the copies; default: the one that tells all axes.
         exact: whether to run in float64 where that is possible; it takes several times as long.
+        open_relu: whether rectifiers pass a little of everything, so that no change is lost behind a silent unit.
 
     Raises:
         InputError: with the model's own error, where it does not run on its samples at all.
@@ -107,7 +110,7 @@ def observed_twice(
         tried = plan.one_after_another(model_input.sizes["b"]) if one_by_one else plan
         for double in [True, False] if exact else [False]:
             try:
-                with _runner(caller, double) as runner:
+                with _runner(caller, double) as runner, OpenReLU() if open_relu else nullcontext():
                     return _observed(runner, model_input, collect, tried, double)
             except Exception as error:  # whatever a foreign model raises
                 errors.append(error)

@@ -66,26 +66,31 @@ def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = 
     # What was copied last, with its version: a container returns what its last child returned.
     before: list[tuple[Tensor, int, Tensor]] = []
 
+    def gather(name: str, module: nn.Module, output: object) -> None:
+        nonlocal kept
+        if kept > memory and not any(split_name(key)[0] == name for key in found.calls):
+            found.left_out += [name] * (name not in found.left_out)
+            return
+        copies = []
+        packed = gives_packed_sequence(output)
+        found.packed += [name] * packed
+        for place, (path, tensor) in enumerate(floating_tensors(output).items()):
+            # The first tensor goes by the name of the module alone.
+            key = name_of(name, path) if place or packed else name
+            same = [one for of, version, one in before if of is tensor and version == tensor._version]
+            copy = same[0] if same else tensor.detach().clone()
+            kept += 0 if same else copy.nbytes
+            copies.append((tensor, tensor._version, copy))
+            found.calls.setdefault(key, []).append(copy)
+            found.types[key] = type(module).__name__
+            found.paths[key] = path
+        before[:] = copies
+
     def hook_of(name: str) -> object:
         def hook(module: nn.Module, _: object, output: object) -> None:
-            nonlocal kept
-            if kept > memory and not any(split_name(key)[0] == name for key in found.calls):
-                found.left_out += [name] * (name not in found.left_out)
-                return
-            copies = []
-            packed = gives_packed_sequence(output)
-            found.packed += [name] * packed
-            for place, (path, tensor) in enumerate(floating_tensors(output).items()):
-                # The first tensor goes by the name of the module alone.
-                key = name_of(name, path) if place or packed else name
-                same = [one for of, version, one in before if of is tensor and version == tensor._version]
-                copy = same[0] if same else tensor.detach().clone()
-                kept += 0 if same else copy.nbytes
-                copies.append((tensor, tensor._version, copy))
-                found.calls.setdefault(key, []).append(copy)
-                found.types[key] = type(module).__name__
-                found.paths[key] = path
-            before[:] = copies
+            # Not for a mode that counts the model's operations to see.
+            with torch._C.DisableTorchFunction():
+                gather(name, module, output)
 
         return hook
 

@@ -4,7 +4,7 @@ A layer's output follows an axis where it changes with it: copy by copy, node by
 not changed at all: where they change, samples influence each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -66,18 +66,24 @@ class Plan:
 
     @property
     def node_tests(self) -> list[int]:
-        """The copies in which one node is changed."""
-        return [copy for copy, change in enumerate(self.changes) if change.node is not None]
+        """The copies in which one node is changed at all frames."""
+        return [copy for copy, change in enumerate(self.changes) if change.node is not None and change.frames is None]
 
     @property
     def instance_tests(self) -> list[int]:
         """The copies in which one instance is changed."""
-        return [copy for copy, change in enumerate(self.changes) if change.instance is not None]
+        return [
+            copy for copy, change in enumerate(self.changes) if change.instance is not None and change.frames is None
+        ]
 
     @property
     def frame_tests(self) -> list[int]:
         """The copies in which some of the frames are changed."""
-        return [copy for copy, change in enumerate(self.changes) if change.frames is not None and not change.rolled]
+        return [
+            copy
+            for copy, change in enumerate(self.changes)
+            if change.frames is not None and change.node is None and not change.rolled
+        ]
 
     @property
     def single_frame_tests(self) -> list[int]:
@@ -110,12 +116,14 @@ def first_plan(sizes: dict[str, int]) -> Plan:
         (23, 5, 6, 12)
     """
     frames = sizes["t"]
-    changes = node_changes(sizes)
-    if 1 < frames <= FEW_FRAMES:
-        changes += [Change(frames=(frame, frame)) for frame in range(frames)]
-    elif frames > FEW_FRAMES:
-        changes += frame_intervals(_spread(frames), frames)
-    return plan_of(changes, sizes)
+    return plan_of(node_changes(sizes) + _frames(frames), sizes)
+
+
+def _frames(frames: int) -> list[Change]:
+    """Of a short clip each frame by itself; of a long one those up to, and from, a few of them."""
+    if frames > FEW_FRAMES:
+        return frame_intervals(_spread(frames), frames)
+    return [Change(frames=(frame, frame)) for frame in range(frames)] if frames > 1 else []
 
 
 def node_changes(sizes: dict[str, int]) -> list[Change]:
@@ -154,17 +162,23 @@ def single_frames(frames: int, count: int = NODE_TESTS) -> list[Change]:
     return [Change(frames=(frame, frame)) for frame in picks if frame < frames]
 
 
-def further_plan(sizes: dict[str, int], wanted: Iterable[int], *, all_see_all: bool, nodes: bool) -> Plan:
+def further_plan(
+    sizes: dict[str, int], wanted: Sequence[int], *, frames_again: bool, all_see_all: bool, nodes: bool
+) -> Plan:
     """More copies, for what the first ones left open.
 
     Args:
         sizes: of the axes m, t, n, c of a sample.
         wanted: frames k, such that changes up to k and from k + 1 on tell strides and offsets from each other.
+        frames_again: whether the frames of the first plan are changed once more, to other values.
         all_see_all: whether there are axes all of whose indices see all frames.
         nodes: whether the nodes are open.
     """
     frames = sizes["t"]
-    changes = frame_intervals(sorted(set(wanted))[:MORE], frames)
+    # Some of many, evenly: each of those that fit is asked for.
+    changes = frame_intervals(sorted(set(wanted))[:: 1 + len(set(wanted)) // (2 * MORE)], frames)
+    if frames_again:
+        changes += _frames(frames)
     if all_see_all and frames > 2:
         few = range(1, frames - 2) if frames <= FEW_FRAMES else [max(frame, 1) for frame in _spread(frames)]
         changes += [
@@ -173,7 +187,8 @@ def further_plan(sizes: dict[str, int], wanted: Iterable[int], *, all_see_all: b
         if frames > FEW_FRAMES:
             changes += single_frames(frames, MORE)
     if nodes:
-        changes += [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"], MORE)]
+        tests = [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"], MORE)]
+        changes += tests
     return plan_of(changes, sizes)
 
 

@@ -1,6 +1,6 @@
 """How much each copy of a probe changed a tensor, index by index of each of its axes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +59,12 @@ class Factor:
 def _folded(values: NDArray[np.float64] | None, outer: int, size: int) -> NDArray[np.float64]:
     assert values is not None, "the axis of samples responds to nothing: it is where the copies differ"
     return values.reshape(len(values), outer, size, -1)
+
+
+def alike(first: Sequence[Factor], second: Sequence[Factor]) -> bool:
+    """Whether two observations are of a tensor with the same axes, but for the number of samples."""
+    sizes = [[(one.dimension, one.letter or one.size) for one in factors] for factors in (first, second)]
+    return sizes[0] == sizes[1]
 
 
 def joined_factors(first: list[Factor], second: list[Factor]) -> list[Factor]:

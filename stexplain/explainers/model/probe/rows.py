@@ -1,14 +1,49 @@
-"""What is known of a layer's output."""
+"""What was observed of a layer's output, and what is known of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.explainers.model.layer_names import split_name
 from stexplain.explainers.model.probe.axes import TensorAxes
 from stexplain.explainers.model.probe.outputs import ModuleOutputs
+from stexplain.explainers.model.probe.plan import Plan
 from stexplain.explainers.model.probe.time import Timing
 from stexplain.explainers.outputs.nested import Path
+
+
+@dataclass
+class Evidence:
+    """What was observed of one tensor: of its last call, or of all calls along a further axis.
+
+    Attributes:
+        shape: for as many samples as were given.
+        axes: of the tensor.
+        plan: of all copies that were observed.
+    """
+
+    shape: tuple[int, ...]
+    axes: TensorAxes
+    plan: Plan
+
+    @property
+    def open(self) -> bool:
+        """Whether further copies might tell more."""
+        unknown = self.axes.layout is None or self.axes.timing.kind in ("unknown", "global")
+        return bool(self.axes.factors) and unknown
+
+
+def shape_for(reference: Tensor, axes: TensorAxes, plan: Plan, samples: int) -> tuple[int, ...]:
+    """The tensor's shape for the number of samples that were given."""
+    if plan.one_by_one:
+        return tuple(reference.shape[1:])
+    shape = list(reference.shape)
+    for factor in axes.factors:
+        if factor.letter == "b":
+            shape[factor.dimension] = shape[factor.dimension] // plan.samples * samples
+    return tuple(shape)
 
 
 @dataclass(frozen=True)
