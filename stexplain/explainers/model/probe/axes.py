@@ -156,6 +156,10 @@ def layout_of(factors: list[Factor]) -> tuple[Layout | None, dict[str, int], str
         group.append(letter)
         if letter != "b":
             sizes[letter] = factor.size
+    if any("t" in group and CHANNELS[1] in sizes and set(group) & set(CHANNELS) for group in groups.values()):
+        # An axis of time some of whose positions are at rest, as behind a ReLU, looks like a fold with channels; time
+        # is hardly ever folded with channels where there is an axis of channels beside it.
+        return None, {}, "an axis of time may be folded with channels, or some of its positions are at rest"
     names = [
         "1" if not group else group[0] if len(group) == 1 else f"({' '.join(group)})"
         for _, group in sorted(groups.items())

@@ -1,12 +1,14 @@
 """The axes of tensors whose order is known, folded in any way, and of tensors whose axes must not be guessed."""
 
+import numpy as np
 import pytest
 import torch
 from einops import rearrange
 from torch import nn
 
-from stexplain.explainers.model.probe.axes import tensor_axes
+from stexplain.explainers.model.probe.axes import layout_of, tensor_axes
 from stexplain.explainers.model.probe.plan import changed_signals, first_plan
+from stexplain.explainers.model.probe.responses import Factor
 from tests.explainers.small_models import signals
 
 # In the order b m t n c; each a way to lay a tensor out.
@@ -111,3 +113,19 @@ def test_two_axes_that_follow_the_nodes_are_not_guessed():
     axes = tensor_axes(*pairs, plan)
     assert axes.layout is None
     assert axes.why
+
+
+def test_time_that_looks_folded_with_channels_beside_channels_is_unknown():
+    """Positions at rest split an axis of time in two, of which one seems to be of channels."""
+    responses = np.eye(6)[[0, 0, 1, 1, 2, 2]]
+    factors = [
+        Factor(0, 7, "b"),
+        Factor(1, 4, "", responses[:, :4], responses[:, :4]),
+        Factor(2, 3, "t", responses[:, :3], responses[:, :3]),
+        Factor(2, 2, "", responses[:, :2], responses[:, :2]),
+        Factor(3, 5, "n", responses[:, :5], responses[:, :5]),
+    ]
+    assert layout_of(factors)[0] is None
+    # Where it is the only axis of channels it may well be folded with time.
+    layout, sizes, _ = layout_of([factors[0], *factors[2:]])
+    assert (layout.pattern, sizes) == ("b (t c) n", {"t": 3, "c": 2, "n": 5})
