@@ -246,7 +246,8 @@ class LayerProbe:
         for key, other in local.items():
             if other.axes.frames and other.axes.timing.known and alike(other.axes.unnamed, waiting[key].axes.unnamed):
                 timing = replace(other.axes.timing, kind="global", sees=self._sizes["t"])
-                waiting[key].axes = replace(other.axes, timing=timing)
+                # With its copies: responses and plan belong together.
+                waiting[key].axes, waiting[key].plan = replace(other.axes, timing=timing), other.plan
 
     def _looked_at(self, keys: Sequence[tuple[str, bool]]) -> dict[tuple[str, bool], Evidence]:
         """What is observed of some tensors, with all that it takes."""

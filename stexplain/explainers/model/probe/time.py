@@ -283,9 +283,10 @@ def _only(lines: dict[int, _Line]) -> tuple[int, int] | None:
 
 
 def _spans(stride: int, start: int, count: int, frames: int) -> bool:
-    """Whether the frames that so many positions stand for begin in the first half of the clip, and reach its end."""
+    """Whether the frames that so many positions stand for begin in its first half, and nearly reach its end."""
     end = start + stride * (count - 1)
-    return 0 <= start <= frames // 2 and frames - stride <= end < frames
+    # A cell may not run on the last frame.
+    return 0 <= start <= frames // 2 and frames - 2 * stride <= end < frames
 
 
 def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, frames: int) -> Timing:
