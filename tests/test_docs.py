@@ -70,3 +70,15 @@ def test_every_name_in_an_example_exists(page):
         for part in name.split("."):
             # A method of a result, such as `stx.viz.skeleton(...).save`, is no name below `stx`.
             value = getattr(value, part)
+
+
+def test_the_code_on_a_model_of_ones_own_runs():
+    # Block after block, as a reader does; warnings are errors.
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", (DOCS / "own-model.md").read_text("utf-8"), re.S):
+        exec(block, names)  # the code is this repository's own
+    assert names["both"]["bone"].values.shape == (8, 1, 40, 3)
+    # The second number of what the model returns is that of node b.
+    frame = names["edges"].to_frame()
+    assert set(frame["source"]) == {"a", "b", "c"}
+    assert set(frame["target"]) == {"b"}

@@ -109,10 +109,10 @@ print(f"test accuracy: {accuracy:.0%}")
 # %%
 # An explanation
 # --------------
-# State three facts: the layer, the layout of its tensor, and the layout of the input. The model stays unchanged.
+# The layout of the input is stated; the layer's own layout and place in time are measured. The model stays unchanged.
 
 about = {"inputs": "b c t n", "graph": graph, "classes": CLASSES}
-layer = {"layer": "second", "layout": "b c t n"}
+layer = {"layer": "second"}
 leaks = x[test][y[test] == 1]
 e = stx.explain(model, leaks, target=stx.Class("leak"), **layer, **about)
 e
