@@ -205,15 +205,28 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
 
 
 def _is_used(explainer: LayerExplainer, model_input: ModelInput, name: str) -> bool:
-    """Whether the model's output depends on a layer, in a differentiable way: a state beside it may be all it takes."""
+    """Whether the model's output depends on a layer, in a differentiable way, and is not that layer's own.
+
+    A state beside a layer may be all that goes on; and a map of the output itself does not say why.
+    """
     assert explainer.model is not None
     with capture_activations(dict([find_layer(explainer.model, name)]), gradient=True) as activations:
         output = explainer._forward(model_input)
     tensors = [tensor for tensor in tensors_in(output).values() if tensor.requires_grad]
     if not tensors:
         return False
+    last = activations.calls(name)[-1].detach()
+    if any(_same_values(tensor.detach(), last) for tensor in tensors):
+        return False
     total = torch.stack([tensor.abs().sum().to(torch.float32) for tensor in tensors]).sum()
     return any(one is not None for one in torch.autograd.grad(total, activations.calls(name), allow_unused=True))
+
+
+def _same_values(one: Tensor, other: Tensor) -> bool:
+    """Whether tensors hold the same values, in whatever order of their axes."""
+    if one.numel() != other.numel() or one.dtype != other.dtype:
+        return False
+    return torch.equal(one.flatten().sort().values, other.flatten().sort().values)
 
 
 def _kind_of(model_input: ModelInput) -> tuple[Any, ...]:

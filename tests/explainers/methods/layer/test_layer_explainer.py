@@ -1,4 +1,5 @@
 import pytest
+import torch
 from torch import nn
 
 from stexplain.errors import InputError
@@ -50,3 +51,24 @@ def test_a_layer_behind_the_pooling_of_instances_is_refused():
         pytest.raises(InputError, match="2 instances"),
     ):
         explain(signals(1, 3, 24, 5, 2), target=Class(0))
+
+
+class PerFrame(nn.Module):
+    """x ``[B, T, N, C]`` to values per frame and node ``[B, T, N]``, by a head whose output is the model's, turned."""
+
+    def __init__(self):
+        super().__init__()
+        self.lift, self.head = nn.Linear(3, 4), nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.lift(x)))[..., 0].transpose(1, 2)
+
+
+def test_the_default_is_no_layer_whose_output_is_the_models():
+    """A map of the forecasts themselves would say what was forecast, not why."""
+    x = signals(2, 12, 5, 3)
+    with STGGradCAM(PerFrame(), inputs="b t n c") as explain:
+        e = explain(x, target=lambda output: output[:, 2, 3])
+    assert e.layer == "lift"
+    with STGGradCAM(PerFrame(), layer="head", inputs="b t n c") as explain:
+        assert explain(x, target=lambda output: output[:, 2, 3]).layer == "head"
