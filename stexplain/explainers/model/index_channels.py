@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from stexplain.errors import InputError
+from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput, channel_index
 
@@ -68,14 +68,14 @@ def signal_mask(caller: ModelCaller, model_input: ModelInput, *, find: bool = Tr
 
 
 def _sentence(indices: Sequence[int], names: Sequence[str]) -> str:
-    said = [f"{index} ({names[index]})" if names else str(index) for index in indices]
-    if len(said) == 1:
+    listed = [f"{index} ({names[index]})" if names else str(index) for index in indices]
+    if len(listed) == 1:
         return (
-            f"Channel {said[0]} of the input is an index that the model looks up: it is not perturbed, and its map is "
-            "zero. Give `signals` where that is not so."
+            f"Channel {listed[0]} of the input is an index that the model looks up: it is not perturbed, and its map "
+            "is zero. Give `signals` where that is not so."
         )
     return (
-        f"Channels {', '.join(said)} of the input are indices that the model looks up: they are not perturbed, and "
+        f"Channels {', '.join(listed)} of the input are indices that the model looks up: they are not perturbed, and "
         "their maps are zero. Give `signals` where that is not so."
     )
 
@@ -123,7 +123,11 @@ def _measured(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
                 indices[channel] = True
     # A model may fail where gradients are on, such as one that goes through numpy; if it fails without too, the call
     # itself says why.
-    except Exception:
+    except (StexplainError, RuntimeError):
+        caller._note(
+            "Channels that are indices could not be looked for, as the model does not run with gradients: all channels "
+            "are perturbed. Where some are indices, name the others: signals=[...]."
+        )
         return ()
     # Where every channel is one, there is no signal beside them to explain.
     return () if bool(indices.all()) else tuple(indices.nonzero()[:, 0].tolist())

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stexplain.errors import StexplainError
 from stexplain.explainers.outputs.model_output import OutputAxes
 from stexplain.explainers.outputs.nested import Path, tensors_in
 from stexplain.explainers.outputs.sample_axis import SampleAxis
@@ -52,7 +53,7 @@ def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None, roundi
             pair = torch.cat([x, x])
             axes = _measured(forward, pair, torch.cat([present, present]), forward(pair), rounding)
         # A model of a fixed batch size, or of a single graph, or with an argument of the size of the batch.
-        except Exception:
+        except (StexplainError, RuntimeError):
             axes = OutputAxes()
         if axes.axes:
             return axes

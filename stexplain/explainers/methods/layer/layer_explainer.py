@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Unpack
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
-from stexplain.explainers.methods.layer.place import LayerPlace, Said, declared_row, default_layer, place_of
+from stexplain.explainers.methods.layer.place import Declared, LayerPlace, declared_row, default_layer, place_of
 from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.layer_names import find_layer, last_block
@@ -19,7 +20,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.score_fn import ScoreFn
-from stexplain.explainers.outputs.nested import tensors_in
+from stexplain.explainers.outputs.nested import mapped, tensors_in
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import Scores
 
@@ -178,30 +179,62 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
     probe = LayerProbe(waiting[0], model_input)
     model = waiting[0].model
     assert model is not None
-    declared = [row for each in waiting if (row := declared_row(model, each.layer_name)) is not None]
-    # What a model says of itself is only checked: that takes fewer inferences than measuring it.
-    checked = probe.checked(declared)
+    declared_rows = [row for each in waiting if (row := declared_row(model, each.layer_name)) is not None]
+    # What a model declares is only checked: that takes fewer inferences than measuring it.
+    checked = probe.checked(declared_rows)
     for each in waiting:
-        said = Said(each.layout, each.stride, each.offset, each.calls)
-        if each.layer_name in checked and said == Said():
-            each._places[key] = place_of(model, checked[each.layer_name], said, model_input.sizes)
+        declared = Declared(each.layout, each.stride, each.offset, each.calls)
+        if each.layer_name in checked and declared == Declared():
+            each._places[key] = place_of(model, checked[each.layer_name], declared, model_input.sizes)
     waiting = [each for each in waiting if key not in each._places]
     if not waiting:
         return
     names = [each.layer_name for each in waiting]
     measured = probe.measure(None if "" in names else names)
     for each in waiting:
+        notes: tuple[str, ...] = ()
         if not each.layer_name:
             is_used = partial(_is_used, each, model_input)
             each.layer_name, each.layer = find_layer(model, default_layer(measured, model_input.sizes, is_used).name)
+            notes = _bypass_note(each, model_input)
         named = [one for one in measured if one.named(each.layer_name)]
         if not named:
             raise InputError(
                 f"layer {each.layer_name!r} did not run in the model's forward pass, or returned no floating tensor. "
                 "Give one that does."
             )
-        said = Said(each.layout, each.stride, each.offset, each.calls)
-        each._places[key] = place_of(model, named[0], said, model_input.sizes)
+        declared = Declared(each.layout, each.stride, each.offset, each.calls)
+        place = place_of(model, named[0], declared, model_input.sizes)
+        each._places[key] = replace(place, notes=(*place.notes, *notes))
+
+
+def _bypass_note(explainer: LayerExplainer, model_input: ModelInput) -> tuple[str, ...]:
+    """A sentence where the output depends on the input by other ways than through the explainer's layer."""
+
+    def constant(_: nn.Module, __: Any, output: Any) -> Any:
+        return mapped(output, lambda _, tensor: tensor.detach().clone())
+
+    assert explainer.layer is not None
+    leaf = model_input.x.detach().clone().requires_grad_()
+    handle = explainer.layer.register_forward_hook(constant)
+    try:
+        output = explainer._forward(model_input, leaf)
+    finally:
+        handle.remove()
+    tensors = [tensor for tensor in tensors_in(output).values() if tensor.requires_grad]
+    # Weights of their own generator, as a plain sum can cancel: that of a softmax has no gradient.
+    generator = torch.Generator().manual_seed(0)
+    summands = [(one * torch.randn(one.shape, generator=generator).to(one)).sum().float() for one in tensors]
+    if not summands:
+        return ()
+    # With the layer held fixed, what is left of the gradient goes around it.
+    (gradient,) = torch.autograd.grad(torch.stack(summands).sum(), leaf, allow_unused=True)
+    if gradient is None or not bool(gradient.any()):
+        return ()
+    return (
+        f"Part of the output goes around layer {explainer.layer_name!r}: its map explains the rest alone. Name another "
+        "`layer`, or explain the input.",
+    )
 
 
 def _is_used(explainer: LayerExplainer, model_input: ModelInput, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where the output of a layer lies: its axes and its positions in time, measured, and what was said of them checked."""
+"""Where the output of a layer lies: its axes and its positions in time, measured; what was declared is checked."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class NoLayerError(InputError):
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the caller said of a layer; none: measured.
+class Declared:
+    """What the caller declared of a layer; none: measured.
 
     Attributes:
         layout: see `LayerExplainer`.
@@ -96,39 +96,46 @@ def default_layer(
     )
 
 
-def place_of(model: nn.Module, measured: LayerAxes, said: Said, sizes: dict[str, int]) -> LayerPlace:
-    """The place of a layer, from what was measured; where that is unknown, from what was said.
+def place_of(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: dict[str, int]) -> LayerPlace:
+    """The place of a layer, from what was measured; where that is unknown, from what was declared.
 
     Args:
         model: that has the layer.
         measured: the layer.
-        said: by the caller. What the model says of itself, by `layout`, `stride_at` and `offset_at`, counts alike.
+        declared: by the caller. What the model declares, by `layout`, `stride_at` and `offset_at`, counts alike.
         sizes: of the axes of the input.
 
     Raises:
-        InputError: where what was said contradicts what was measured, or neither tells.
+        InputError: where what was declared contradicts what was measured, or neither tells; and for a layer that has
+            neither nodes nor frames.
     """
     name, module = find_layer(model, measured.name)
-    by_frame = _by_frame(measured, said, sizes)
-    layout = _layout(model, measured, said, sizes)
+    by_frame = _by_frame(measured, declared, sizes)
+    layout = _layout(model, measured, declared, sizes)
     # Of a layer whose calls are frames, the last call alone has no time.
     one_call = measured.frames and not measured.by_frame if measured.layout is not None else "t" in layout.letters
     in_time = by_frame or one_call
     # A layout of one's own may have other letters for the channels: its sizes follow from the shape.
     inner = measured.sizes if layout is measured.layout else {}
     notes = []
-    if "n" not in layout.letters and sizes["n"] > 1:
+    without_nodes = "n" not in layout.letters and sizes["n"] > 1
+    if without_nodes and not in_time and sizes["t"] > 1:
+        raise InputError(
+            f"layer {name!r} has an axis neither of nodes nor of frames: its map would be the same everywhere. Explain "
+            "a layer before they are pooled; stexplain.layers(model, x) lists them."
+        )
+    if without_nodes:
         notes.append(f"Layer {name!r} has no nodes: its map is over time, the same at every node.")
     if not in_time:
         # One position that stands for all frames.
-        stride: int = said.stride or sizes["t"]
+        stride: int = declared.stride or sizes["t"]
         if sizes["t"] > 1:
             text = f"Layer {name!r} has no axis of time: its map is over nodes, the same at every frame."
-            if measured.calls > 1 and said.calls is None:
+            if measured.calls > 1 and declared.calls is None:
                 text += f" It ran {measured.calls} times; its last output is explained."
             notes.append(text)
         return LayerPlace(name, module, layout, stride, 0, by_frame, False, tuple(notes), inner)
-    stride, offset = _stride_and_offset(model, measured, said)
+    stride, offset = _stride_and_offset(model, measured, declared)
     return LayerPlace(name, module, layout, stride, whole(offset) or 0, by_frame, True, tuple(notes), inner)
 
 
@@ -152,10 +159,10 @@ def declared_row(model: nn.Module, layer: str) -> LayerAxes | None:
     return LayerAxes(layer, "", (), 1, False, Layout(layout), timing, "n" in letters, "t" in letters)
 
 
-def _by_frame(measured: LayerAxes, said: Said, sizes: dict[str, int]) -> bool:
+def _by_frame(measured: LayerAxes, declared: Declared, sizes: dict[str, int]) -> bool:
     """Whether the layer's calls are frames."""
-    if said.calls != "frames":
-        return measured.by_frame and said.calls is None
+    if declared.calls != "frames":
+        return measured.by_frame and declared.calls is None
     # Each call makes a position; a decoder that calls the same cell again would make too many.
     if measured.calls > sizes["t"]:
         raise InputError(
@@ -171,9 +178,9 @@ def _by_frame(measured: LayerAxes, said: Said, sizes: dict[str, int]) -> bool:
     return True
 
 
-def _layout(model: nn.Module, measured: LayerAxes, said: Said, sizes: dict[str, int]) -> Layout:
+def _layout(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: dict[str, int]) -> Layout:
     own = model_attribute(model, "layout", str) if _is_block(model, measured.name) else None
-    given = said.layout or (None if own is None else Layout(own))
+    given = declared.layout or (None if own is None else Layout(own))
     if given is None:
         if measured.layout is None:
             raise InputError(
@@ -214,11 +221,11 @@ def _bare(layout: Layout, sizes: dict[str, int]) -> list[list[str]]:
     return dimensions
 
 
-def _stride_and_offset(model: nn.Module, measured: LayerAxes, said: Said) -> tuple[int, float]:
+def _stride_and_offset(model: nn.Module, measured: LayerAxes, declared: Declared) -> tuple[int, float]:
     timing = measured.timing
     # An offset of 0 can be meant, a stride of 0 cannot.
-    stride = said.stride or _own(model, "stride_at", measured.name)
-    offset = said.offset if said.offset is not None else _own(model, "offset_at", measured.name)
+    stride = declared.stride or _own(model, "stride_at", measured.name)
+    offset = declared.offset if declared.offset is not None else _own(model, "offset_at", measured.name)
     if not timing.known:
         if stride is None or (offset is None and _own(model, "stride_at", measured.name) is None):
             raise InputError(

@@ -153,6 +153,7 @@ def way_of_rows(forward: Forward, model_input: ModelInput, layout: Layout, rows:
             try:
                 output = forward(replace(model_input, way=way).rows(rows, layout))
             except Exception:
+                # As above: a way that does not run is not this model's.
                 continue
             if _is_part(whole, output, rows, model_input.sizes["b"]):
                 return way

@@ -72,3 +72,34 @@ def test_the_default_is_no_layer_whose_output_is_the_models():
     assert e.layer == "lift"
     with STGGradCAM(PerFrame(), layer="head", inputs="b t n c") as explain:
         assert explain(x, target=lambda output: output[:, 2, 3]).layer == "head"
+
+
+class TwoBranches(nn.Module):
+    """x ``[B, C, T, N]`` through one branch, or around it as well; pooled, then a head of softmax."""
+
+    def __init__(self, around):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.head, self.around = (
+            nn.Conv2d(3, 4, 1),
+            nn.Conv2d(4, 4, 1),
+            nn.Linear(4, 2),
+            around,
+        )
+
+    def forward(self, x):
+        hidden = torch.tanh(self.first(x))
+        last = self.second(hidden)
+        return self.head((last + hidden if self.around else last).mean((2, 3))).softmax(1)
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_what_goes_around_the_default_layer_is_said(around):
+    e = STGGradCAM(TwoBranches(around), inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
+    assert e.layer == "second"
+    assert any("goes around layer 'second'" in note for note in e.notes) is around
+
+
+def test_a_layer_without_nodes_and_frames_is_refused():
+    with pytest.raises(InputError, match="neither of nodes nor of frames"):
+        STGGradCAM(TwoBranches(around=False), layer="head", inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
