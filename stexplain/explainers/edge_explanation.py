@@ -100,9 +100,13 @@ class EdgeExplanation:
         # Without self loops, which say nothing about how nodes are connected.
         top = sorted(((value, a, b) for a, b, value in ends if value > 0 and a != b), reverse=True)[:3]
         named = ", ".join(f"{a} - {b}" for _, a, b in top) or "none"
+        samples, edges, blocks = (
+            f"{number} {noun}{'' if number == 1 else 's'}"
+            for number, noun in ((len(self), "sample"), (len(self.source), "edge"), (len(set(self.block)), "block"))
+        )
         return (
-            f"<EdgeExplanation of {self.explained or 'unknown target'} in {len(self)} samples: "
-            f"{len(self.source)} edges of {len(set(self.block))} blocks; most important: {named}>"
+            f"<EdgeExplanation of {self.explained or 'unknown target'} in {samples}: "
+            f"{edges} of {blocks}; most important: {named}>"
         )
 
     def table(self, sample: int | None = None) -> pd.DataFrame:
