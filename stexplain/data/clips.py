@@ -1,6 +1,7 @@
 """Clips: recordings sampled by a recipe to one length, as samples and batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -233,12 +234,38 @@ class Clips:
         """The same clips, sampled by another recipe."""
         return self._with(recipe=recipe)
 
+    def counterfactual(self) -> "Clips":
+        """The same clips without what makes their class: same person, views, sensor faults and distractors.
+
+        Clip i is clip i of these, frame by frame: the same length, padding mask, label, id and ground truth, read with
+        the same centring and augmentation. Outside the ground truth the two are equal, except where a moved bone
+        carries others along by less than the generator counts as moved.
+
+        Raises:
+            InputError: where the data has no counterfactual; only generated data can have one.
+
+        Example:
+            >>> graph = STGraph.from_edges(["a", "b"], [("a", "b")])
+            >>> Clips.from_arrays([np.ones((1, 5, 2, 3))], [0], graph=graph).counterfactual()
+            Traceback (most recent call last):
+            ...
+            stexplain.errors.InputError: these clips have no counterfactual: nobody knows what a recording would ...
+        """
+        values = self._rows.counterfactual
+        if values is None:
+            raise InputError(
+                "these clips have no counterfactual: nobody knows what a recording would be without its action. Use "
+                "generated data, such as load_dataset('ntu') without `data`."
+            )
+        return self._with(rows=replace(self._rows, x=values, counterfactual=None))
+
     def _with(self, **changes: Any) -> "Clips":
         kept = {
+            "rows": self._rows, "table": self._table,
             "classes": self.classes, "graph": self.graph, "channels": self.channels, "instances": self.instances,
             "recipe": self.recipe, "card": self.card, "chosen": self._chosen,
         }  # fmt: skip
-        return Clips(self._rows, self._table, **{**kept, **changes})
+        return Clips(**{**kept, **changes})
 
     def _sampling(self, picked: Sequence[int] | NDArray[np.int64]) -> Sampling:
         return Sampling(self.recipe, lambda recipe: self.with_recipe(recipe).batch(picked))

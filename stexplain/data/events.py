@@ -21,10 +21,13 @@ class SeriesEvents:
     Attributes:
         table: a row per event: ``target`` (a node), ``frame`` (the first of its window), ``horizon``, and more.
         truth: which positions of the window cause the event, ``[events, window, N]``, bool, or none.
+        counterfactual: the target channel of each window without the event's cause, ``[events, window, N]``, float32
+            (anything where a value is missing), or none.
     """
 
     table: pd.DataFrame
     truth: NDArray[np.bool_] | None
+    counterfactual: NDArray[np.float32] | None = None
 
     def within(self, starts: NDArray[np.int64]) -> pd.DataFrame:
         """The events whose window is among these, with its index as the column ``window``.
@@ -42,6 +45,7 @@ class SeriesEvents:
 def series_events(
     table: pd.DataFrame | None,
     truth: NDArray[np.bool_] | None,
+    counterfactual: NDArray[np.floating] | None = None,
     *,
     window: int,
     horizon: int,
@@ -51,11 +55,13 @@ def series_events(
     """Checks events and their ground truth against the series that they are of.
 
     Raises:
-        InputError: where a column is missing, a node or horizon is unknown, or the truth has another shape.
+        InputError: where a column is missing, a node or horizon is unknown, or truth or counterfactual has another
+            shape.
     """
     if table is None:
-        if truth is not None:
-            raise InputError("got truth without events; expected both, a row of events for each truth.")
+        for name, array in (("truth", truth), ("counterfactual", counterfactual)):
+            if array is not None:
+                raise InputError(f"got {name} without events; expected both, a row of events for each {name}.")
         return SeriesEvents(pd.DataFrame({"target": [], "frame": pd.Series([], dtype=np.int64), "horizon": []}), None)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
@@ -66,13 +72,16 @@ def series_events(
         raise InputError(
             f"truth: got shape {None if truth is None else truth.shape}; expected {shape}, [events, window, N]."
         )
+    if counterfactual is not None and counterfactual.shape != shape:
+        raise InputError(f"counterfactual: got shape {counterfactual.shape}; expected {shape}, [events, window, N].")
     if graph is not None:
         for name in table["target"]:
             # Raises, with the nearest name, where the graph has no such node.
             graph.index(str(name))
     if not table["horizon"].between(1, horizon).all():
         raise InputError(f"events: got a horizon of {table['horizon'].max()}; expected 1 to {horizon}.")
-    return SeriesEvents(table.reset_index(drop=True), truth)
+    values = None if counterfactual is None else counterfactual.astype(np.float32, copy=False)
+    return SeriesEvents(table.reset_index(drop=True), truth, values)
 
 
 def chosen_events(

@@ -10,7 +10,7 @@ from stexplain.cards import DatasetCard, Recipe, SeriesCard, dataset_card, impor
 from stexplain.data.clips import Clips
 from stexplain.data.planted.cache import planted_series, planted_store
 from stexplain.data.series import WindowedSeries
-from stexplain.data.series_file import EVENTS, TRUTH, SeriesFile
+from stexplain.data.series_file import COUNTERFACTUAL, EVENTS, TRUTH, SeriesFile
 from stexplain.data.splits import parse_split, protocol_mask
 from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import DataError, InputError, unknown
@@ -205,7 +205,10 @@ def _planted_events(folder: Path) -> dict[str, Any]:
     """Events and their ground truth, as `WindowedSeries` takes them; nothing where the folder has none."""
     if not (folder / EVENTS).is_file():
         return {}
-    return {"events": pd.read_csv(folder / EVENTS), "truth": np.load(folder / TRUTH, allow_pickle=False)}
+    found = {"events": pd.read_csv(folder / EVENTS), "truth": np.load(folder / TRUTH, allow_pickle=False)}
+    if (folder / COUNTERFACTUAL).is_file():
+        found["counterfactual"] = np.load(folder / COUNTERFACTUAL, allow_pickle=False)
+    return found
 
 
 def _check_folder(folder: Path, card: DatasetCard) -> None:

@@ -46,6 +46,7 @@ class WindowedSeries:
         events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
             window) and ``horizon`` (in [1, H]: how many frames after the window).
         truth: which positions of that window cause the event, ``[events, window, N]``, bool.
+        counterfactual: the target channel of that window without the event's cause, ``[events, window, N]``.
 
     Attributes:
         window, horizon, stride, graph, time, channels, target_channel, unit: as given.
@@ -79,6 +80,7 @@ class WindowedSeries:
         unit: str = "mph",
         events: pd.DataFrame | None = None,
         truth: NDArray[np.bool_] | None = None,
+        counterfactual: NDArray[np.floating] | None = None,
     ) -> None:
         for name, size in (("window", window), ("horizon", horizon), ("stride", stride)):
             if size < 1:
@@ -106,7 +108,7 @@ class WindowedSeries:
         # Off by default: models of other people know the sensors' channels only.
         self._calendar = False
         self._events = series_events(
-            events, truth, window=window, horizon=horizon, nodes=self._source.nodes, graph=graph
+            events, truth, counterfactual, window=window, horizon=horizon, nodes=self._source.nodes, graph=graph
         )
 
     @property
@@ -304,14 +306,18 @@ class WindowedSeries:
         """
         return self._events.within(self.starts)
 
-    def events_batch(self, events: "Sequence[int] | NDArray[Any] | Literal['all']" = "all") -> WindowBatch:
+    def events_batch(
+        self, events: "Sequence[int] | NDArray[Any] | Literal['all']" = "all", *, counterfactual: bool = False
+    ) -> WindowBatch:
         """The windows of planted events, with the positions that cause them as `truth`.
 
         Args:
             events: numbers in the index of `events`, or all of this series.
+            counterfactual: the same windows without the cause: `x` as the sensors would have reported it, with the same
+                noise, missing values, faults and other congestion. `y` stays what was observed after the window.
 
         Raises:
-            InputError: where the series has no such event.
+            InputError: where the series has no such event, or its events have no counterfactual.
         """
         known = self.events
         truth = self._events.truth
@@ -320,7 +326,17 @@ class WindowedSeries:
         chosen = chosen_events(known, events)
         # A window may appear several times, once per event.
         batch = self.batch(known.loc[chosen, "window"].to_numpy(np.int64))
-        return replace(batch, truth=torch.from_numpy(truth[chosen][:, None]))
+        batch = replace(batch, truth=torch.from_numpy(truth[chosen][:, None]))
+        if not counterfactual:
+            return batch
+        if self._events.counterfactual is None:
+            raise InputError(
+                "the events of this series have no counterfactual. Use generated data: load_dataset('roads')."
+            )
+        x, shown = batch.x.clone(), torch.from_numpy(self._events.counterfactual[chosen][:, None])
+        # Missing values are zero in both, as the mask of the batch says.
+        x[..., self.target_channel] = torch.where(batch.present, shown, 0)
+        return replace(batch, x=x)
 
     def _with(self, **changes: Any) -> "WindowedSeries":
         # Past __init__: the source is checked once, and parts of a series share it.

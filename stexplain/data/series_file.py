@@ -12,8 +12,9 @@ from stexplain.cards import SeriesCard
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
 
-EVENTS, TRUTH = "events.csv", "truth.npy"
-"""What a generator of planted series writes beside the values: its events and their ground truth."""
+EVENTS, TRUTH, COUNTERFACTUAL = "events.csv", "truth.npy", "counterfactual.npy"
+"""What a generator of planted series writes beside the values: its events, their ground truth, and their windows
+without the cause."""
 
 
 @dataclass(frozen=True)

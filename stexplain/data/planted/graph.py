@@ -59,8 +59,9 @@ class Planted:
 def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 24, progress: bool = True) -> int:
     """Writes a folder of planted recordings and their ground truth.
 
-    Each ``f1_r003_B-double.npy`` has ``f1_r003_B-double.truth.npy`` beside it, bool ``[1, T, N]``. The bytes depend on
-    the card's graph and classes and on the seed.
+    Each ``f1_r003_B-double.npy`` has ``f1_r003_B-double.truth.npy`` beside it, bool ``[1, T, N]``, and the same
+    recording without its cause, ``f1_r003_B-double.counterfactual.npy``, ``[1, T, N, 3]``. The bytes depend on the
+    card's graph and classes and on the seed.
 
     Args:
         card: its groups are where events happen; its class ids are GROUP-MOTIF, such as ``"B-double"``.
@@ -84,7 +85,7 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
         >>> generate(dataset_card("planted"), folder, repetitions=1, progress=False)
         30
         >>> sorted(path.name for path in folder.iterdir())[:2]
-        ['f1_r001_B-double.npy', 'f1_r001_B-double.truth.npy']
+        ['f1_r001_B-double.counterfactual.npy', 'f1_r001_B-double.npy']
     """
     if repetitions < 1:
         raise InputError(f"repetitions: got {repetitions}; expected at least 1.")
@@ -103,6 +104,8 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
             name = f"f{fold}_r{repetition:03d}_{kind}"
             np.save(temporary / f"{name}.npy", made.x.astype(np.float32), allow_pickle=False)
             np.save(temporary / f"{name}.truth.npy", made.truth[None], allow_pickle=False)
+            without = made.background[None].astype(np.float32)
+            np.save(temporary / f"{name}.counterfactual.npy", without, allow_pickle=False)
     return len(jobs)
 
 

@@ -19,8 +19,10 @@ _JITTER[[21, 22, 23, 24]] = 0.010
 # Joints that turn about a bone have a direction in the files; the ends of limbs have none.
 _DIRECTED = np.ones(JOINTS, dtype=bool)
 _DIRECTED[[3, 15, 19, 21, 22, 23, 24]] = False
+DIGITS = 4
+"""Decimals of a position in a file, in metres."""
 # Precision as in the dataset's files, with their line ends.
-_ROW = " ".join(["%.4f"] * 3 + ["%.2f"] * 4 + ["%.4f"] * 4 + ["%d"]) + "\r\n"
+_ROW = " ".join([f"%.{DIGITS}f"] * 3 + ["%.2f"] * 4 + ["%.4f"] * 4 + ["%d"]) + "\r\n"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from stexplain.data.planted.actions import ACTIONS, Action, Span
 from stexplain.data.planted.body import Array, Person, random_person, skeleton
 from stexplain.data.planted.distractors import restless
 from stexplain.data.planted.kinect import (
+    DIGITS,
     VIEWS,
     Body,
     Place,
@@ -60,6 +61,22 @@ class Performance:
     span: Span
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What one camera records.
+
+    Attributes:
+        bodies: in the order of their first appearance, M.
+        truth: the ground truth, ``[M, T, N]``.
+        counterfactual: the same recording without the action: same sensor faults, same false detections,
+            ``[M, T, N, 3]`` in metres, rounded as in the files, float32; NaN where a body is absent.
+    """
+
+    bodies: list[Body]
+    truth: NDArray[np.bool_]
+    counterfactual: NDArray[np.float32]
+
+
 def generate(
     card: DatasetCard,
     out: Path,
@@ -74,8 +91,10 @@ def generate(
 ) -> int:
     """Writes a folder of planted recordings and their ground truth.
 
-    Each recording ``SsssCcccPpppRrrrAaaa.skeleton`` has ``SsssCcccPpppRrrrAaaa.truth.npy`` beside it: bool
-    ``[M, T, N]``, bodies in the order of their first appearance. The bytes depend on the seed and on nothing else.
+    Beside each ``SsssCcccPpppRrrrAaaa.skeleton`` lie its ground truth ``SsssCcccPpppRrrrAaaa.truth.npy``, bool
+    ``[M, T, N]``, bodies in the order of their first appearance; and the same recording without the action,
+    ``SsssCcccPpppRrrrAaaa.counterfactual.npy``, float32 ``[M, T, N, 3]`` in metres, NaN where a body is absent. The
+    bytes depend on the seed and on nothing else.
 
     Args:
         card: of the dataset; its classes say which actions there are.
@@ -102,7 +121,7 @@ def generate(
         >>> generate(dataset_card("ntu"), folder, actions=["A007"], subjects=[1], workers=1, progress=False)
         3
         >>> sorted(path.name for path in folder.iterdir())[:2]
-        ['S001C001P001R001A007.skeleton', 'S001C001P001R001A007.truth.npy']
+        ['S001C001P001R001A007.counterfactual.npy', 'S001C001P001R001A007.skeleton']
     """
     chosen = _chosen(card, actions)
     persons, views = _numbers("subjects", subjects, 999), _numbers("cameras", cameras, len(VIEWS))
@@ -162,9 +181,10 @@ def _write_part(folder: Path, seed: int, jobs: list[tuple[str, int, int]], camer
         for camera in cameras:
             setup = (subject - 1) % _SETUPS + 1
             name = f"S{setup:03d}C{camera:03d}P{subject:03d}R{repetition:03d}{action}"
-            bodies, truth = record(performance, camera, _rng(seed, _SENSOR, action, subject, repetition, camera))
-            write_skeleton(folder / f"{name}.skeleton", len(performance.xyz), bodies)
-            np.save(folder / f"{name}.truth.npy", truth, allow_pickle=False)
+            made = record(performance, camera, _rng(seed, _SENSOR, action, subject, repetition, camera))
+            write_skeleton(folder / f"{name}.skeleton", len(performance.xyz), made.bodies)
+            np.save(folder / f"{name}.truth.npy", made.truth, allow_pickle=False)
+            np.save(folder / f"{name}.counterfactual.npy", made.counterfactual, allow_pickle=False)
     return len(jobs) * len(cameras)
 
 
@@ -223,16 +243,13 @@ def _when(action: Action, person: Person, busy: NDArray[np.bool_], rng: np.rando
     return Span(int(rng.choice(starts)), length)
 
 
-def record(performance: Performance, camera: int, rng: np.random.Generator) -> tuple[list[Body], NDArray[np.bool_]]:
-    """A performance as one camera records it, and its ground truth.
+def record(performance: Performance, camera: int, rng: np.random.Generator) -> Recorded:
+    """A performance as one camera records it, its ground truth and its counterfactual.
 
     Args:
         performance: what happens in the room.
         camera: 1, 2 or 3.
         rng: of the sensor's faults.
-
-    Returns:
-        The bodies in the order of their first appearance, and their ground truth, ``[M, T, N]``.
     """
     frames = len(performance.xyz)
     faults = random_faults(frames, rng)
@@ -244,9 +261,14 @@ def record(performance: Performance, camera: int, rng: np.random.Generator) -> t
     started = np.logical_or.accumulate(moved, axis=0)
     not_ended = np.logical_or.accumulate(moved[::-1], axis=0)[::-1]
     bodies = [Body(body_id(rng), 0, shown, faults.state)]
-    truth = [started & not_ended]
+    truth, counterfactual = [started & not_ended], [without]
     # In one recording of twenty a false detection appears as a second body.
     if rng.random() < 0.05:
-        bodies.append(random_ghost(frames, rng))
+        ghost = random_ghost(frames, rng)
+        bodies.append(ghost)
         truth.append(np.zeros_like(moved))
-    return bodies, np.stack(truth)
+        # It is there with and without the action.
+        counterfactual.append(np.full_like(without, np.nan))
+        counterfactual[1][ghost.start : ghost.start + len(ghost.xyz)] = ghost.xyz
+    # As precise as the files, so that both are the same to the bit where nothing was moved.
+    return Recorded(bodies, np.stack(truth), np.stack(counterfactual).round(DIGITS).astype(np.float32))

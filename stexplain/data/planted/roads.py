@@ -22,7 +22,7 @@ from scipy.signal import lfilter
 
 from stexplain.cards import SeriesCard
 from stexplain.data.planted.roads_network import Network, network
-from stexplain.data.series_file import EVENTS, TRUTH
+from stexplain.data.series_file import COUNTERFACTUAL, EVENTS, TRUTH
 
 Array = NDArray[np.float64]
 
@@ -53,6 +53,7 @@ class World:
         starts: what is lost to congestion that starts there.
         lost: q, what is lost to congestion, wherever it started.
         fault: what a faulty sensor reports as lost.
+        noise: drift and noise of each sensor, in mph.
         speed: what the sensors report, in mph; NaN where a value is missing.
         begun: the frame, the sensor and the last frame of each congestion's start, ``[congestions, 3]``.
     """
@@ -62,6 +63,7 @@ class World:
     starts: Array
     lost: Array
     fault: Array
+    noise: Array
     speed: Array
     begun: NDArray[np.int64]
 
@@ -86,10 +88,16 @@ def simulate(seed: int = 0, days: int = DAYS) -> World:
     free = roads.limits * (1 - _rhythm(roads, shape[0]))
     # Slow drift of each sensor: an autoregression of order 1, stationary at about 1 mph.
     drift = lfilter([1.0], [1.0, -0.97], rng.normal(0, 0.25, shape), axis=0)
-    speed = free * (1 - np.clip(np.maximum(lost, fault), 0, 0.9)) + drift + rng.normal(0, 1.2, shape)
+    noise = drift + rng.normal(0, 1.2, shape)
+    speed = np.where(_missing(rng, shape), np.nan, _reported(free, lost, fault, noise))
+    return World(roads, free, starts, lost, fault, noise, speed, begun)
+
+
+def _reported(free: Array, lost: Array, fault: Array, noise: Array) -> Array:
+    """What sensors report where none is silent, in mph: the second equation of the module."""
+    speed = free * (1 - np.clip(np.maximum(lost, fault), 0, 0.9)) + noise
     # At least 1 mph, since 0 means missing in real data; two digits, as files have them.
-    speed = np.where(_missing(rng, shape), np.nan, np.maximum(speed, 1.0).round(2))
-    return World(roads, free, starts, lost, fault, speed, begun)
+    return np.asarray(np.maximum(speed, 1.0).round(2))
 
 
 def spread(starts: Array, gains: Array, before: Array | None = None) -> Array:
@@ -135,7 +143,8 @@ def planted_events(world: World, window: int, horizon: int, seed: int = 0) -> tu
 
     Returns:
         A row per event: ``target``, ``frame`` (the first of the window), ``horizon``, ``origin`` (where the congestion
-        started), ``slowdown`` (in mph); and the cause, ``[events, window, N]``, bool.
+        started), ``began`` (the frame in which it did), ``slowdown`` (in mph); and the cause, ``[events, window, N]``,
+        bool.
     """
     rng = np.random.default_rng([seed, 1])
     adds = response(world.roads, window, horizon)
@@ -153,13 +162,49 @@ def planted_events(world: World, window: int, horizon: int, seed: int = 0) -> tu
                 at = first + window - 1 + h
                 slowdown = world.free[at, target] * world.lost[at, target]
                 names = world.roads.sensors
-                rows.append((names[target], first, h, names[origin], round(float(slowdown), 2)))
+                rows.append((names[target], first, h, names[origin], start, round(float(slowdown), 2)))
                 causes.append(cause)
                 # One event per congestion, so that events are independent.
                 break
     order = np.argsort([row[1] for row in rows], kind="stable")
-    table = pd.DataFrame([rows[i] for i in order], columns=["target", "frame", "horizon", "origin", "slowdown"])
+    table = pd.DataFrame(
+        [rows[i] for i in order], columns=["target", "frame", "horizon", "origin", "began", "slowdown"]
+    )
     return table, np.array([causes[i] for i in order], bool).reshape(-1, window, len(world.roads.sensors))
+
+
+def counterfactuals(world: World, events: pd.DataFrame, window: int) -> Array:
+    """What the sensors would have reported in each event's window without the congestion that causes the event.
+
+    Noise, faults, missing values and all other congestion are the same: the dynamics are linear, so what one congestion
+    adds is known by itself.
+
+    Args:
+        world: of which the events are.
+        events: of `planted_events`.
+        window: how many frames each window has.
+
+    Returns:
+        Speeds in mph, ``[events, window, N]``; NaN where a value is missing.
+    """
+    index = {name: number for number, name in enumerate(world.roads.sensors)}
+    last = {(begin, sensor): end for begin, sensor, end in world.begun.tolist()}
+    windows = np.empty((len(events), window, len(index)))
+    for number, row in enumerate(events.to_dict("records")):
+        origin, begin, first = index[row["origin"]], int(row["began"]), int(row["frame"])
+        frames, end = slice(first, first + window), last[begin, origin]
+        # From its first frame to the end of the window.
+        alone = np.zeros((frames.stop - begin, len(index)))
+        own = world.starts[begin : min(end, frames.stop), origin]
+        alone[: len(own), origin] = own
+        added = np.zeros((frames.stop, len(index)))
+        added[begin:] = spread(alone, world.roads.gains(GAIN))
+        shown = _reported(
+            world.free[frames], world.lost[frames] - added[frames], world.fault[frames], world.noise[frames]
+        )
+        # Where nothing was added the difference is exact, so both windows are the same to the bit.
+        windows[number] = np.where(np.isnan(world.speed[frames]), np.nan, shown)
+    return windows
 
 
 def generate(card: SeriesCard, out: Path, *, seed: int = 0) -> None:
@@ -185,6 +230,7 @@ def generate(card: SeriesCard, out: Path, *, seed: int = 0) -> None:
     events, truth = planted_events(world, card.series.window, card.series.horizon, seed)
     events.to_csv(out / EVENTS, index=False)
     np.save(out / TRUTH, truth)
+    np.save(out / COUNTERFACTUAL, counterfactuals(world, events, card.series.window).astype(np.float32))
 
 
 def _cause(

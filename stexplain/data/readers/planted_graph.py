@@ -20,15 +20,15 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
         card: whose class ids (``"B-double"`` ...) give the labels.
 
     Returns:
-        One entry per ``*.npy`` file that is no ground truth. Where the name is not of the form ``f1_r003_B-double``, or
-        its class is not on the card, the label is -1 and `problem` says why.
+        One entry per ``*.npy`` file that is no ground truth or counterfactual. Where the name is not of the form
+        ``f1_r003_B-double``, or its class is not on the card, the label is -1 and `problem` says why.
     """
     labels = {str(entry.id): label for label, entry in enumerate(card.classes)}
     files = []
     # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
     for path in sorted(Path(root).rglob("*.npy"), key=lambda path: (path.stem, path)):
-        # Ground truth lies beside each recording, and preparation finds it there.
-        if path.name.endswith(".truth.npy"):
+        # Ground truth and counterfactual lie beside each recording, and preparation finds them there.
+        if path.name.endswith((".truth.npy", ".counterfactual.npy")):
             continue
         match = _NAME.fullmatch(path.stem)
         if match is None:

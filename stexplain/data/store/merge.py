@@ -48,6 +48,10 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
     planted = {entry["planted"] for entry in kept}
     if len(planted) > 1:
         raise DataError(f"{plan['raw']} has a ground truth beside some recordings and not beside others.")
+    # Shards of an older version have no such entry.
+    without = {entry.get("counterfactual", False) for entry in kept}
+    if len(without) > 1:
+        raise DataError(f"{plan['raw']} has a counterfactual beside some recordings and not beside others.")
     keep = {entry["source"] for entry in kept}
     # Only classes that occur: labels then run from 0 without a gap, as a network's outputs do.
     labels = sorted({plan["sources"][entry["source"]]["label"] for entry in kept})
@@ -61,6 +65,8 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         arrays = {"x": ((rows, nodes, 3), "<f4"), "valid": ((rows,), "|b1")}
         if planted == {True}:
             arrays["truth"] = ((rows, nodes), "|b1")
+        if without == {True}:
+            arrays["counterfactual"] = arrays["x"]
         for name, (shape, kind) in arrays.items():
             # One shard at a time: the whole may be larger than memory.
             parts = (part for number in range(count(plan)) for part in _parts(read_shard(folder, number), name, keep))

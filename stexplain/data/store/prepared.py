@@ -5,6 +5,7 @@
 - `x.npy`: float32 ``[rows, N, C]``; zero where not valid
 - `valid.npy`: bool ``[rows]``
 - `truth.npy`: bool ``[rows, N]``, the ground truth, where the recordings have one
+- `counterfactual.npy`: as `x.npy`, the same recordings without their cause, where a generator gives them
 - `excluded.csv`: recordings that were excluded, and why
 
 Recording i has `instances` x `frames` rows from `offset` on, all frames of its first instance first. Nothing is
@@ -40,6 +41,7 @@ class Rows:
         offset: the first row of each recording, ``[n]``.
         instances: of each recording, ``[n]``.
         frames: of each recording, ``[n]``. Row ``offset + m * frames + t`` is instance m at frame t.
+        counterfactual: as `x`, of the same recordings without their cause; or none.
     """
 
     x: NDArray[np.float32]
@@ -48,6 +50,7 @@ class Rows:
     offset: NDArray[np.int64]
     instances: NDArray[np.int64]
     frames: NDArray[np.int64]
+    counterfactual: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,10 @@ class Store:
             _mapped(path / "x.npy"),
             _mapped(path / "valid.npy"),
             _mapped(path / "truth.npy") if "truth.npy" in info["files"] else None,
-            *(table[name].to_numpy(np.int64) for name in ("offset", "instances", "frames")),
+            table["offset"].to_numpy(np.int64),
+            table["instances"].to_numpy(np.int64),
+            table["frames"].to_numpy(np.int64),
+            _mapped(path / "counterfactual.npy") if "counterfactual.npy" in info["files"] else None,
         )
         store = cls(path, info, table, rows)
         store._compare_shapes()
@@ -120,6 +126,8 @@ class Store:
         arrays = [("x.npy", rows.x, (count, nodes, channels), "float32"), ("valid.npy", rows.valid, (count,), "bool")]
         if rows.truth is not None:
             arrays.append(("truth.npy", rows.truth, (count, nodes), "bool"))
+        if rows.counterfactual is not None:
+            arrays.append(("counterfactual.npy", rows.counterfactual, rows.x.shape, "float32"))
         for name, array, shape, kind in arrays:
             if array.shape != shape or array.dtype != kind:
                 raise DataError(
@@ -177,9 +185,11 @@ def check_store(path: Path) -> StoreCheck:
     # In parts: a store may be larger than memory.
     rows, step = store.rows, 1 << 16
     for start in range(0, len(rows.valid), step):
-        part, valid = rows.x[start : start + step], rows.valid[start : start + step]
-        if not np.isfinite(part).all() or part[~valid].any():
-            raise DataError(f"{store.path / 'x.npy'} holds values that are not finite, or not zero where not valid.")
+        valid = rows.valid[start : start + step]
+        for name, values in (("x.npy", rows.x), ("counterfactual.npy", rows.counterfactual)):
+            part = rows.x[:0] if values is None else values[start : start + step]
+            if not np.isfinite(part).all() or part[~valid[: len(part)]].any():
+                raise DataError(f"{store.path / name} holds values that are not finite, or not zero where not valid.")
     # Predictions and explanations are matched to recordings by id.
     if store.table["id"].duplicated().any():
         raise DataError(f"{store.path / 'index.csv'} names a recording twice.")

@@ -36,12 +36,14 @@ class Shard:
         x: ``[rows, N, 3]``, the recordings that are not excluded, end to end.
         valid: ``[rows]``.
         truth: ``[rows, N]``, the ground truth; all false for recordings without one (`planted` of their entries).
+        counterfactual: as `x`, of the same recordings without their cause; none where one of them has no such file.
     """
 
     entries: list[dict[str, Any]]
     x: NDArray[np.float32]
     valid: NDArray[np.bool_]
     truth: NDArray[np.bool_]
+    counterfactual: NDArray[np.float32] | None = None
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -53,7 +55,8 @@ def read_shard(folder: Path, number: int) -> Shard:
     """Reads a finished shard."""
     with np.load(shard_path(folder, number), allow_pickle=False) as arrays:
         entries = json.loads(arrays["entries"].tobytes())
-        return Shard(entries, arrays["x"], arrays["valid"], arrays["truth"])
+        counterfactual = arrays["counterfactual"] if "counterfactual" in arrays.files else None
+        return Shard(entries, arrays["x"], arrays["valid"], arrays["truth"], counterfactual)
 
 
 def read_entries(folder: Path, number: int) -> list[dict[str, Any]]:
@@ -77,7 +80,7 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
     nodes = len(plan["nodes"])
     entries: list[dict[str, Any]] = []
     # Empty arrays first, so that a shard without a usable recording concatenates too.
-    x = [np.zeros((0, nodes, 3), np.float32)]
+    x, without = [np.zeros((0, nodes, 3), np.float32)], [np.zeros((0, nodes, 3), np.float32)]
     valid, truth = [np.zeros(0, bool)], [np.zeros((0, nodes), bool)]
     start = number * SIZE
     for source, item in enumerate(plan["sources"][start : start + SIZE], start):
@@ -86,7 +89,8 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         entries.append(entry)
         try:
             recording = reader.read(path)
-            planted = _ground_truth(path, recording)
+            planted = _beside(path, "truth", "bool", recording.xyz.shape[:3])
+            counterfactual = _beside(path, "counterfactual", "float32", recording.xyz.shape)
             _check_positions(path, recording, nodes)
         except DataError as error:
             entry.update(kind="broken", reason=str(error))
@@ -105,19 +109,27 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
             continue
         frames = valid_kept.shape[1]
         entry.update(frames=frames, instances=len(kept), bodies=len(recording.body_ids), planted=planted is not None)
-        # [M, T, N, 3] -> [M * T, N, 3]: all frames of an instance, then those of the next.
-        x.append(np.where(valid_kept[:, :, None, None], recording.xyz[kept], np.float32(0)).reshape(-1, nodes, 3))
+        entry["counterfactual"] = counterfactual is not None
+        # The same bodies in the same order, chosen by what was recorded: the two stay aligned row by row.
+        for rows, values in ((x, recording.xyz), (without, counterfactual)):
+            if values is not None:
+                # [M, T, N, 3] -> [M * T, N, 3]: all frames of an instance, then those of the next.
+                shown = np.where(valid_kept[:, :, None, None], values[kept], np.float32(0))
+                rows.append(shown.reshape(-1, nodes, 3))
         valid.append(valid_kept.reshape(-1))
         true_positions = np.zeros((len(kept), frames, nodes), bool) if planted is None else planted[kept]
         # A body that is absent decides nothing.
         truth.append((true_positions & valid_kept[:, :, None]).reshape(-1, nodes))
+    arrays: dict[str, Any] = {"x": np.concatenate(x), "valid": np.concatenate(valid), "truth": np.concatenate(truth)}
+    if len(x) == len(without):
+        arrays["counterfactual"] = np.concatenate(without)
     with atomic_write(shard_path(folder, number)) as temporary:
         np.savez(
             temporary,
             # JSON as bytes: the one array of a shard that holds text, without a pickle.
             entries=np.frombuffer(json.dumps(entries).encode(), np.uint8),
-            x=np.concatenate(x), valid=np.concatenate(valid), truth=np.concatenate(truth),
-        )  # fmt: skip
+            **arrays,
+        )
 
 
 def _check_positions(path: Path, recording: Recording, nodes: int) -> None:
@@ -128,18 +140,18 @@ def _check_positions(path: Path, recording: Recording, nodes: int) -> None:
         raise DataError(f"{path} has infinite positions.")
 
 
-def _ground_truth(path: Path, recording: Recording) -> NDArray[np.bool_] | None:
-    """The ground truth that a generator wrote beside a recording, ``[M, T, N]``, or none."""
-    beside = path.with_suffix(".truth.npy")
+def _beside(path: Path, what: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """What a generator wrote beside a recording (its ground truth, its counterfactual), or none."""
+    beside = path.with_suffix(f".{what}.npy")
     if not beside.is_file():
         return None
     try:
-        truth = np.load(beside, allow_pickle=False)
+        values = np.load(beside, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise DataError(f"{beside} is not readable as an array: {error}.") from error
-    if truth.dtype != np.bool_ or truth.shape != recording.xyz.shape[:3]:
-        raise DataError(f"{beside}: got {truth.dtype} {truth.shape}; expected bool {recording.xyz.shape[:3]}.")
-    return np.asarray(truth)
+    if values.dtype != kind or values.shape != shape:
+        raise DataError(f"{beside}: got {values.dtype} {values.shape}; expected {kind} {shape}.")
+    return np.asarray(values)
 
 
 def count(plan: dict[str, Any]) -> int:

@@ -20,10 +20,10 @@ def recorded(action, subject, camera):
     """A recording with its action and, seen by the same sensor with the same faults, without it."""
     performance = perform(action, subject)
     rng = np.random.default_rng([subject, camera])
-    (body, *_), truth = record(performance, camera, rng)
+    made = record(performance, camera, rng)
     faults = random_faults(len(performance.xyz), np.random.default_rng([subject, camera]))
     without = faults.apply(camera_view(performance.background, performance.place, camera))
-    return performance, body.xyz, without, truth[0]
+    return performance, made.bodies[0].xyz, without, made.truth[0]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(folde
 def test_a_part_of_the_recordings_is_the_same_as_in_the_whole(folder, tmp_path):
     generate(CARD, tmp_path / "part", actions=["A008"], subjects=[18], cameras=[3], workers=1, progress=False)
     part = contents(tmp_path / "part")
-    assert sorted(part) == ["S001C003P018R001A008.skeleton", "S001C003P018R001A008.truth.npy"]
+    assert sorted(part) == [f"S001C003P018R001A008.{end}" for end in ("counterfactual.npy", "skeleton", "truth.npy")]
     assert all(contents(folder)[name] == bytes_ for name, bytes_ in part.items())
 
 
@@ -76,7 +76,7 @@ def test_recordings_round_trip_through_the_reader(folder):
 
 def test_all_twelve_columns_are_read_back_as_written(tmp_path):
     performance = perform("A010", subject=2)
-    (body, *_), _ = record(performance, 2, np.random.default_rng(0))
+    body = record(performance, 2, np.random.default_rng(0)).bodies[0]
     ghost = random_ghost(len(performance.xyz), np.random.default_rng(1))
     path = tmp_path / "S002C002P002R001A010.skeleton"
     write_skeleton(path, len(performance.xyz), [body, ghost])
@@ -181,7 +181,7 @@ def test_three_cameras_see_one_performance_rotated():
         assert residual < 1e-9
         np.testing.assert_allclose(np.degrees(np.arccos((np.trace(turn) - 1) / 2)), abs(angle), atol=1e-6)
     noisy = [
-        record(performance, camera, np.random.default_rng(camera))[0][0].xyz.reshape(-1, 3) for camera in (1, 2, 3)
+        record(performance, camera, np.random.default_rng(camera)).bodies[0].xyz.reshape(-1, 3) for camera in (1, 2, 3)
     ]
     for other, exact in zip(noisy[1:], clean[1:], strict=True):
         turn, _ = rotation(clean[0], exact)
