@@ -1,4 +1,4 @@
-"""The constructors of STGraph: from edges, cards, matrices, distances, coordinates, tables and networkx."""
+"""The constructors of STGraph: from edges, cards, skeletons, matrices, distances, coordinates, tables and networkx."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,13 +12,14 @@ from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
 from stexplain.graph.edge_lists import adjacency_edges, kernel_edges, pairwise_distances
 from stexplain.graph.fields import GraphFields
+from stexplain.graph.skeletons import SKELETONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class GraphConstructors(GraphFields):
-    """The classmethods ``from_...`` of `STGraph`."""
+    """The classmethods ``from_...`` of `STGraph`, and `skeleton`."""
 
     @classmethod
     def from_edges(
@@ -94,6 +95,22 @@ class GraphConstructors(GraphFields):
             )
         except InputError as error:
             raise InputError(f"the graph of the card {card.name!r}: {error}") from error
+
+    @classmethod
+    def skeleton(cls, name: str) -> Self:
+        """The graph of a skeleton as a sensor or a format lists its joints, such as ``"kinect-v2"``.
+
+        Raises:
+            InputError: where there is none of this name, with the nearest.
+
+        Example:
+            >>> from stexplain.graph import STGraph
+            >>> STGraph.skeleton("kinect-v2")
+            STGraph(25 nodes, 24 edges, undirected, 6 groups, center 'spine shoulder')
+        """
+        if name not in SKELETONS:
+            raise unknown("skeleton", name, SKELETONS)
+        return cls.from_edges(**SKELETONS[name])
 
     @classmethod
     def from_adjacency(

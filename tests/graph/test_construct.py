@@ -241,3 +241,13 @@ def test_a_real_road_network():
     np.testing.assert_allclose(graph.relations("random_walk").matrices(207), expected, atol=1e-12)
     expected = np.stack(reference.chebyshev_relations(off, 3))
     np.testing.assert_allclose(graph.relations("chebyshev").matrices(207), expected, atol=1e-6)
+
+
+def test_a_skeleton_by_name_is_that_of_the_recordings_it_made():
+    graph = STGraph.skeleton("kinect-v2")
+    # Positions and groups count too: the card of the recordings declares the same sensor.
+    assert graph == STGraph.from_card("ntu")
+    assert graph.center == "spine shoulder"
+    assert len(graph.groups["left arm"]) == 6
+    with pytest.raises(InputError, match=r"unknown skeleton 'kinect_v2'. Did you mean 'kinect-v2'\?"):
+        STGraph.skeleton("kinect_v2")
