@@ -11,9 +11,9 @@ from stexplain.explainers.by_name import method_class, of_class
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.layer.choice import NoLayerError
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
-from stexplain.explainers.methods.layer.place import NoLayerError
 from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions

@@ -222,7 +222,7 @@ def d2stgnn() -> Case:
         stx.Forecast(1, horizon=3, layout="b t n"),
         lambda out: out[:, 2, 1],
         layers,
-        ("layers.0.inh_layer.rnn",),
+        ("embedding",),
         clock_channels=2,
     )
 

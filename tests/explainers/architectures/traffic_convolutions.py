@@ -89,7 +89,7 @@ def stgcn_traffic() -> Case:
         stx.Forecast(2, horizon=1, layout="b c t n"),
         lambda out: out[:, 0, 0, 2],
         layers,
-        ("output.align",),
+        ("st_blocks",),
     )
 
 
@@ -148,7 +148,7 @@ def graph_wavenet() -> Case:
         stx.Forecast(3, horizon=12, layout="b t n c"),
         lambda out: out[:, 11, 3, 0],
         layers,
-        ("bn.6",),
+        ("start_conv",),
     )
 
 

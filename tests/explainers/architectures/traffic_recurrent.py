@@ -94,7 +94,7 @@ def dcrnn() -> Case:
         stx.Forecast(2, horizon=4, layout="t b n"),
         lambda out: out[3, :, 2],
         layers,
-        ("encoder_model.dcgru_layers.1", "encoder_model"),
+        ("encoder_model.dcgru_layers.0",),
         options={"graph": road_graph(5)},
     )
 

@@ -12,15 +12,14 @@ from torch import Tensor, nn
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
-from stexplain.explainers.methods.layer.place import Declared, LayerPlace, declared_row, default_layer, place_of
+from stexplain.explainers.methods.layer.choice import default_layer, flow_of
+from stexplain.explainers.methods.layer.place import Declared, LayerPlace, declared_row, place_of
 from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
-from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.layer_names import find_layer, last_block
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.score_fn import ScoreFn
-from stexplain.explainers.outputs.nested import mapped, tensors_in
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import Scores
 
@@ -46,8 +45,9 @@ class LayerExplainer(Explainer):
     Args:
         model: any module; see `Explainer`.
         layer: the name or the module, as `stexplain.layers` lists them; default: the last of `model.blocks`, or else
-            the last layer that keeps nodes and frames. Where it returns a tuple or a dict, its first tensor is meant,
-            or the one in brackets: ``"encoder[1]"``, ``"encoder['hidden']"``.
+            the last layer that keeps nodes and frames and through which all of the output goes. Where it returns a
+            tuple or a dict, its first tensor is meant, or the one in brackets: ``"encoder[1]"``,
+            ``"encoder['hidden']"``.
         layout: of that tensor, such as ``"(b m) c t n"``; default: measured.
         stride: frames from one position of the layer to the next; default: measured.
         offset: the frame that the layer's first position stands for, below 0 where a model pads the past; default:
@@ -194,9 +194,8 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
     for each in waiting:
         notes: tuple[str, ...] = ()
         if not each.layer_name:
-            is_used = partial(_is_used, each, model_input)
-            each.layer_name, each.layer = find_layer(model, default_layer(measured, model_input.sizes, is_used).name)
-            notes = _bypass_note(each, model_input)
+            chosen, notes = default_layer(measured, model_input.sizes, partial(flow_of, each, model_input))
+            each.layer_name, each.layer = find_layer(model, chosen.name)
         named = [one for one in measured if one.named(each.layer_name)]
         if not named:
             raise InputError(
@@ -206,60 +205,6 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
         declared = Declared(each.layout, each.stride, each.offset, each.calls)
         place = place_of(model, named[0], declared, model_input.sizes)
         each._places[key] = replace(place, notes=(*place.notes, *notes))
-
-
-def _bypass_note(explainer: LayerExplainer, model_input: ModelInput) -> tuple[str, ...]:
-    """A sentence where the output depends on the input by other ways than through the explainer's layer."""
-
-    def constant(_: nn.Module, __: Any, output: Any) -> Any:
-        return mapped(output, lambda _, tensor: tensor.detach().clone())
-
-    assert explainer.layer is not None
-    leaf = model_input.x.detach().clone().requires_grad_()
-    handle = explainer.layer.register_forward_hook(constant)
-    try:
-        output = explainer._forward(model_input, leaf)
-    finally:
-        handle.remove()
-    tensors = [tensor for tensor in tensors_in(output).values() if tensor.requires_grad]
-    # Weights of their own generator, as a plain sum can cancel: that of a softmax has no gradient.
-    generator = torch.Generator().manual_seed(0)
-    summands = [(one * torch.randn(one.shape, generator=generator).to(one)).sum().float() for one in tensors]
-    if not summands:
-        return ()
-    # With the layer held fixed, what is left of the gradient goes around it.
-    (gradient,) = torch.autograd.grad(torch.stack(summands).sum(), leaf, allow_unused=True)
-    if gradient is None or not bool(gradient.any()):
-        return ()
-    return (
-        f"Part of the output goes around layer {explainer.layer_name!r}: its map explains the rest alone. Name another "
-        "`layer`, or explain the input.",
-    )
-
-
-def _is_used(explainer: LayerExplainer, model_input: ModelInput, name: str) -> bool:
-    """Whether the model's output depends on a layer, in a differentiable way, and is not that layer's own.
-
-    A state beside a layer may be all that goes on; and a map of the output itself does not say why.
-    """
-    assert explainer.model is not None
-    with capture_activations(dict([find_layer(explainer.model, name)]), gradient=True) as activations:
-        output = explainer._forward(model_input)
-    tensors = [tensor for tensor in tensors_in(output).values() if tensor.requires_grad]
-    if not tensors:
-        return False
-    last = activations.calls(name)[-1].detach()
-    if any(_same_values(tensor.detach(), last) for tensor in tensors):
-        return False
-    total = torch.stack([tensor.abs().sum().to(torch.float32) for tensor in tensors]).sum()
-    return any(one is not None for one in torch.autograd.grad(total, activations.calls(name), allow_unused=True))
-
-
-def _same_values(one: Tensor, other: Tensor) -> bool:
-    """Whether tensors hold the same values, in whatever order of their axes."""
-    if one.numel() != other.numel() or one.dtype != other.dtype:
-        return False
-    return torch.equal(one.flatten().sort().values, other.flatten().sort().values)
 
 
 def _kind_of(model_input: ModelInput) -> tuple[Any, ...]:

@@ -12,10 +12,10 @@ from torch import nn
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.methods.layer.choice import default_layer, keeps_all
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.layer_explainer import measure
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
-from stexplain.explainers.methods.layer.place import default_layer, keeps_all
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.probe.layers import LayerProbe

@@ -1,6 +1,6 @@
 """Where the output of a layer lies: its axes and its positions in time, measured; what was declared is checked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,10 +12,6 @@ from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.layer_names import find_layer, split_name
 from stexplain.explainers.model.probe.rows import LayerAxes
 from stexplain.explainers.model.probe.time import Timing
-
-
-class NoLayerError(InputError):
-    """A model has no layer that could be explained without naming it."""
 
 
 @dataclass(frozen=True)
@@ -60,40 +56,6 @@ class LayerPlace:
     in_time: bool
     notes: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
-
-
-def keeps_all(measured: LayerAxes, sizes: dict[str, int]) -> bool:
-    """Whether a layer keeps samples, nodes and frames, at known places in time.
-
-    Args:
-        measured: the layer.
-        sizes: of the input's axes: one node, or one frame, is kept by any layer.
-    """
-    return measured.known and (measured.nodes or sizes["n"] == 1) and (measured.frames or sizes["t"] == 1)
-
-
-def default_layer(
-    measured: Sequence[LayerAxes], sizes: dict[str, int], is_used: Callable[[str], bool] = lambda _: True
-) -> LayerAxes:
-    """The last layer that keeps samples, nodes and frames, at known places in time.
-
-    Args:
-        measured: all layers, in the order in which they finish.
-        sizes: of the input's axes.
-        is_used: whether the model's output depends on a layer; is asked of the last one first.
-
-    Raises:
-        NoLayerError: where there is none.
-    """
-    for one in reversed(measured):
-        # Further tensors of a tuple are mostly states that the next call takes.
-        if keeps_all(one, sizes) and not split_name(one.name)[1] and is_used(one.name):
-            return one
-    raise NoLayerError(
-        "no layer of the model was found that keeps samples, nodes and frames. Give `layer`, with `layout`, `stride` "
-        "and `offset` where they cannot be measured (stexplain.layers(model, x) shows why), or explain the input: "
-        "InputGradient, IntegratedGradients, Occlusion."
-    )
 
 
 def place_of(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: dict[str, int]) -> LayerPlace:

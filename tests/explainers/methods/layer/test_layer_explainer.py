@@ -75,7 +75,7 @@ def test_the_default_is_no_layer_whose_output_is_the_models():
 
 
 class TwoBranches(nn.Module):
-    """x ``[B, C, T, N]`` through one branch, or around it as well; pooled, then a head of softmax."""
+    """x ``[B, C, T, N]`` through two layers, or around the second, or around both; pooled, then a head of softmax."""
 
     def __init__(self, around):
         super().__init__()
@@ -90,16 +90,46 @@ class TwoBranches(nn.Module):
     def forward(self, x):
         hidden = torch.tanh(self.first(x))
         last = self.second(hidden)
-        return self.head((last + hidden if self.around else last).mean((2, 3))).softmax(1)
+        if self.around == "second":
+            last = last + hidden
+        if self.around == "both":
+            last = last + x.mean(1, keepdim=True)
+        return self.head(last.mean((2, 3))).softmax(1)
 
 
-@pytest.mark.parametrize("around", [True, False])
-def test_what_goes_around_the_default_layer_is_said(around):
+@pytest.mark.parametrize(("around", "layer"), [("", "second"), ("second", "first"), ("both", "second")])
+def test_the_default_is_the_last_layer_through_which_all_goes(around, layer):
+    """Where none is, what goes around the last one is said."""
     e = STGGradCAM(TwoBranches(around), inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
-    assert e.layer == "second"
-    assert any("goes around layer 'second'" in note for note in e.notes) is around
+    assert e.layer == layer
+    assert any("goes around layer 'second'" in note for note in e.notes) is (around == "both")
+
+
+class Refined(nn.Module):
+    """x ``[B, C, T, N]`` to logits, and the features that they are pooled from."""
+
+    def __init__(self, features_first):
+        super().__init__()
+        torch.manual_seed(0)
+        self.lift, self.act, self.head, self.features_first = (
+            nn.Conv2d(3, 4, 1),
+            nn.ReLU(),
+            nn.Linear(4, 2),
+            features_first,
+        )
+
+    def forward(self, x):
+        features = self.act(self.lift(x))
+        logits = self.head(features.mean((2, 3)))
+        return (features, logits) if self.features_first else (logits, features)
+
+
+@pytest.mark.parametrize("features_first", [True, False])
+def test_features_that_are_returned_beside_the_logits_may_be_explained(features_first):
+    explain = STGGradCAM(Refined(features_first), inputs="b c t n", output=int(features_first))
+    assert explain(signals(2, 3, 12, 5), target=Class(0)).layer == "act"
 
 
 def test_a_layer_without_nodes_and_frames_is_refused():
     with pytest.raises(InputError, match="neither of nodes nor of frames"):
-        STGGradCAM(TwoBranches(around=False), layer="head", inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
+        STGGradCAM(TwoBranches(""), layer="head", inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
