@@ -1,26 +1,27 @@
 """Robustness: how much an explanation changes under small changes of the signals."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from stexplain.axes import BATCH, check_shape
-from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.index_channels import signal_mask
-from stexplain.explainers.model.model_input import Signals
-from stexplain.explainers.target import TargetLike
+from stexplain.explainers.model.inputs.streams import Streams as PackedStreams
+from stexplain.explainers.model.model_input import Signals, Streams
+from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import Predicted, as_target
 from stexplain.metrics.arrays import names_of, sample_generator
 from stexplain.metrics.bootstrap import Interval, interval
-from stexplain.metrics.calls import as_batch
+from stexplain.metrics.calls import as_batch, unlabelled
 from stexplain.metrics.masked_model import fix_predicted
 
 
@@ -69,7 +70,7 @@ class Sensitivity:
 
 def sensitivity_max(
     explainer: Explainer,
-    x: Signals,
+    x: Signals | Streams,
     *,
     target: TargetLike | None = None,
     radius: "float | Sequence[float]" = 0.1,
@@ -95,7 +96,8 @@ def sensitivity_max(
 
     Args:
         explainer: any; its maps' signed values are compared, and the model is called as it says.
-        x: the samples, as the explainer takes them.
+        x: the samples, as the explainer takes them. Streams are perturbed together, each channel by its own radius in
+            the order of the streams, and the norm is over the maps of all.
         target: the target; default: `Predicted()`, the class predicted for the unperturbed sample, in every draw.
         radius: r, one number or one for each channel.
         relative: whether the radius is a share of the standard deviation of each channel over the valid observations
@@ -119,8 +121,9 @@ def sensitivity_max(
     if draws < 1:
         raise InputError(f"draws: got {draws}; expected at least 1.")
     # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
-    batch = replace(as_batch(explainer, x, valid, shared, per_sample), sampling=None)
     arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
+    samples = _Samples(explainer, x, valid, arguments)
+    batch = samples.batch
     sizes = check_shape("x", tuple(batch.x.shape), BATCH)
     radii = np.atleast_1d(np.asarray(radius, np.float64))
     # `not all` rather than `any below 0`, which NaN would pass.
@@ -139,15 +142,14 @@ def sensitivity_max(
     # One per sample for all draws: each draw continues where the last one ended.
     generators = [sample_generator(seed, name) for name in names_of(batch.ids)]
     # Zero for a channel that is an index: each draw is still of as many numbers.
-    perturbable = _signal_channels(explainer, batch, arguments)
+    perturbable = samples.signal_channels()
     scales = [scale * perturbable for scale in scales]
     with explainer:
-        explanation = explainer(batch, target=target, **arguments)
+        original, predicted = samples.maps(samples.x, target)
         # A perturbed sample may be predicted otherwise; the explained class stays that of the original.
-        fixed = fix_predicted(target, explanation.targets)
-        original = explanation.values.astype(np.float64)
+        fixed = fix_predicted(target, predicted)
         # Values are zero where they are not valid, so the sum is over valid positions.
-        norm = np.sqrt((original**2).sum((1, 2, 3)))
+        norm = _norm(original)
         changes = np.empty((draws, len(batch)))
         for draw in range(draws):
             perturbed = signals.copy()
@@ -156,17 +158,64 @@ def sensitivity_max(
                 noise = random.uniform(-1, 1, (int(observed[row].sum()), sizes["c"])) * scale
                 # [M, T, N, C] by a mask [M, T, N] is [observed, C], as the noise is.
                 perturbed[row][observed[row]] += noise
-            # To the device and the floating type of the batch.
-            samples = replace(batch, x=torch.from_numpy(perturbed).to(batch.x))
-            shift = explainer(samples, target=fixed, **arguments).values.astype(np.float64) - original
-            changes[draw] = np.sqrt((shift**2).sum((1, 2, 3)))
+            maps, _ = samples.maps(samples.other(torch.from_numpy(perturbed)), fixed)
+            changes[draw] = _norm(maps - original)
     relative_changes = np.where(norm > 0, changes / np.where(norm > 0, norm, 1), np.nan)
     return Sensitivity(relative_changes, batch.ids, explainer.method or type(explainer).__name__)
 
 
-def _signal_channels(explainer: Explainer, batch: Batch, arguments: Mapping[str, Any]) -> NDArray[np.float64]:
-    """One for each channel that is a signal, zero for one that is an index, ``[C]``."""
-    # A baseline explainer has no model that could look an index up.
-    with nullcontext() if explainer.model is None else explainer._model_frozen():
-        signals = signal_mask(explainer, explainer._prepare(batch, None, **arguments))
-    return np.ones(batch.x.shape[-1]) if signals is None else signals.cpu().numpy().astype(np.float64)
+class _Samples:
+    """Samples, or streams of them, as one batch to perturb, and in the form that an explainer takes.
+
+    Attributes:
+        batch: the samples, ``[B, M, T, N, C]``; of streams with the channels of all.
+        x: what the explainer is given of them.
+    """
+
+    def __init__(self, explainer: Explainer, x: Signals | Streams, valid: Any, arguments: Mapping[str, Any]):
+        self.explainer, self.valid, self.arguments = explainer, valid, arguments
+        self.streams: PackedStreams | None = None
+        if not isinstance(x, Mapping):
+            # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
+            self.batch = replace(as_batch(explainer, x, valid, **arguments), sampling=None)
+            self.x: Signals | Streams = self.batch
+            return
+        with self._frozen():
+            prepared = explainer._prepare(x, valid, **self._named)
+            self.batch = unlabelled(prepared, explainer.inputs.to_batch(prepared.x, **prepared.sizes))
+            self.streams, self.x = explainer._streams, x
+
+    @property
+    def _named(self) -> Mapping[str, Any]:
+        # A baseline explainer calls no model, which could take arguments.
+        return {} if self.explainer.model is None else self.arguments
+
+    def _frozen(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.explainer.model is None else self.explainer._model_frozen()
+
+    def other(self, signals: Tensor) -> Signals | Streams:
+        """The samples with other signals ``[B, M, T, N, C]``, in the form that the explainer takes."""
+        # To the device and the floating type of the batch.
+        signals = signals.to(self.batch.x)
+        return replace(self.batch, x=signals) if self.streams is None else self.streams.split(signals)
+
+    def maps(self, x: Signals | Streams, target: Target) -> tuple[NDArray[np.float64], Any]:
+        """The maps ``[streams, B, M, T, N]``, and the classes that were explained."""
+        # The mask of a batch is its own.
+        valid = None if self.streams is None else self.valid
+        found = self.explainer(x, target=target, valid=valid, **self.arguments)
+        explanations = list(found.values()) if isinstance(found, Mapping) else [found]
+        return np.stack([one.values for one in explanations]).astype(np.float64), explanations[0].targets
+
+    def signal_channels(self) -> NDArray[np.float64]:
+        """One for each channel that is a signal, zero for one that is an index, ``[C]``."""
+        with self._frozen():
+            valid = None if self.streams is None else self.valid
+            signals = signal_mask(self.explainer, self.explainer._prepare(self.x, valid, **self._named))
+        return np.ones(self.batch.x.shape[-1]) if signals is None else signals.cpu().numpy().astype(np.float64)
+
+
+def _norm(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The Euclidean norm of the maps of each sample: ``[streams, B, M, T, N]`` to ``[B]``."""
+    norm: NDArray[np.float64] = np.sqrt((maps**2).sum((0, 2, 3, 4)))
+    return norm

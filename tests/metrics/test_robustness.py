@@ -7,7 +7,7 @@ from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
-from stexplain.explainers.methods.baselines import Random
+from stexplain.explainers.methods.baselines import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class
 from stexplain.metrics import Sensitivity, sensitivity_max
@@ -122,3 +122,44 @@ def test_wrong_use():
         Sensitivity.joined([sensitivity_max(Readings(linear()), BATCH, draws=draws) for draws in (1, 2)])
     with pytest.raises(InputError, match="no sensitivities"):
         Sensitivity.joined([])
+
+
+class TwoStreams(nn.Module):
+    """joint ``[B, T, N, C]`` and bone ``[B, C, T, N]`` to two classes: what one tensor of both gives."""
+
+    def forward(self, joint, bone):
+        return Together()(torch.cat([joint, bone.permute(0, 2, 3, 1)], -1))
+
+
+class Together(nn.Module):
+    def forward(self, x):
+        return torch.stack([(x**2).sum((1, 2, 3)), x.pow(3).sum((1, 2, 3))], 1)
+
+
+def test_streams_are_perturbed_as_one_tensor_of_all():
+    torch.manual_seed(0)
+    x = torch.randn(3, 6, 4, 5)
+    streams = {"joint": x[..., :3], "bone": x[..., 3:].permute(0, 3, 1, 2)}
+    inputs = {"joint": "b t n c", "bone": "b c t n"}
+    options = {"target": Class(1), "draws": 3, "radius": 0.2}
+    of_streams = sensitivity_max(InputGradient(TwoStreams(), inputs=inputs, signals=range(5)), streams, **options)
+    # The map of a tensor is reduced over all channels, those of streams over the channels of each.
+    reduced = [
+        InputGradient(Together(), inputs="b t n c")(x, target=Class(1)).channels[..., channels]
+        for channels in (slice(3), slice(3, 5))
+    ]
+    single = InputGradient(TwoStreams(), inputs=inputs)(streams, target=Class(1))
+    for (name, e), channels in zip(single.items(), reduced, strict=True):
+        np.testing.assert_allclose(e.values, np.linalg.norm(channels, axis=-1), rtol=1e-5, err_msg=name)
+    assert of_streams.changes.shape == (3, 3)
+    assert (of_streams.changes > 0).all()
+    # A single stream is a tensor by another name.
+    whole = sensitivity_max(InputGradient(Together(), inputs="b t n c", argument="x"), x, **options)
+    alone = sensitivity_max(InputGradient(Together(), inputs="b t n c"), {"x": x}, **options)
+    np.testing.assert_allclose(alone.changes, whole.changes, rtol=1e-5)
+
+
+def test_streams_without_a_model():
+    x = torch.randn(2, 6, 4, 3, generator=torch.Generator().manual_seed(0))
+    found = sensitivity_max(Motion(inputs="b t n c"), {"joint": x, "bone": 2 * x}, draws=2)
+    assert (found.maximum > 0).all()

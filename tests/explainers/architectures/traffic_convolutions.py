@@ -79,6 +79,7 @@ def stgcn_traffic() -> Case:
         window("st_blocks.1.tmp_conv2", "b c t n", 0, 8),
         window("st_blocks.1.tc2_ln", "b t n c", 0, 8),
         window("st_blocks.1", "b c t n", 0, 8),
+        window("st_blocks", "b c t n", 0, 8),
         window("output.align", "b c t n", 0, 8),
     )
     return Case(
