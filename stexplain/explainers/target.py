@@ -12,6 +12,7 @@ from torch import Tensor
 from stexplain.axes import Layout
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.outputs.model_output import ModelOutput
+from stexplain.explainers.outputs.probabilities import notes_of_probabilities
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class OutputInfo:
         layout: of the output of a forecaster, over b, t (the horizon), n and c; none: not known.
         rows: which samples of the batch the output is of, where a batch is worked through in chunks; none: all.
         samples: how many the whole batch has; none: as many as the output.
+        node_count: how many nodes the samples have; 0: not known.
     """
 
     classes: tuple[str, ...] = ()
@@ -33,6 +35,7 @@ class OutputInfo:
     layout: Layout | None = None
     rows: slice | None = None
     samples: int | None = None
+    node_count: int = 0
 
     def entries_of_rows(self, per_sample: Sequence[Any] | Tensor, count: int, noun: str) -> Any:
         """The entries of the samples in `rows`, of something that has one per sample of the batch.
@@ -114,7 +117,7 @@ class Target(ABC):
         """
         return self
 
-    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+    def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """Sentences for the user on what this target means for this output."""
         return ()
 
@@ -190,6 +193,20 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
     if single:
         return Scores(torch.where(classes == 1, logits[:, 0], -logits[:, 0]), classes)
     return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
+
+
+def class_notes(output: ModelOutput, info: OutputInfo) -> tuple[str, ...]:
+    """What to say where an output that is read as logits of classes may be something else."""
+    entries = output.tensor.shape[1:]
+    # Names of classes say what the entries are.
+    if len(entries) == 1 and entries[0] == info.node_count > 1 and not info.classes:
+        return (
+            *notes_of_probabilities(output),
+            f"The output has {entries[0]} entries, as many as there are nodes, and they were taken for classes. Where "
+            "they are values of nodes, give Forecast(node, horizon=1, layout='b n'); where they are classes, name them "
+            "by `classes`.",
+        )
+    return notes_of_probabilities(output)
 
 
 def class_index(which: int | str, names: Sequence[str], count: int) -> int:

@@ -14,12 +14,12 @@ from stexplain.explainers.forecast_target import Forecast as Forecast
 from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.nested import shapes_of
-from stexplain.explainers.outputs.probabilities import is_probability, notes_of_probabilities
+from stexplain.explainers.outputs.probabilities import is_probability
 from stexplain.explainers.target import UNKNOWN as UNKNOWN
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
 from stexplain.explainers.target import Target as Target
-from stexplain.explainers.target import class_scores, one_or_several
+from stexplain.explainers.target import class_notes, class_scores, one_or_several
 
 
 class Class(Target):
@@ -54,9 +54,9 @@ class Class(Target):
         """See `Target.text`."""
         return "one class per sample" if isinstance(self.which, list) else f"class {self.which!r}"
 
-    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+    def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return notes_of_probabilities(output)
+        return class_notes(output, info)
 
 
 class Predicted(Target):
@@ -84,9 +84,9 @@ class Predicted(Target):
         """See `Target.text`."""
         return "the predicted class"
 
-    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+    def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return notes_of_probabilities(output)
+        return class_notes(output, info)
 
 
 class Margin(Target):
@@ -122,9 +122,9 @@ class Margin(Target):
         """See `Target.text`."""
         return f"class {self.ahead!r} ahead of class {self.behind!r}"
 
-    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+    def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return notes_of_probabilities(output)
+        return class_notes(output, info)
 
 
 class Output(Target):
@@ -260,9 +260,9 @@ class PerSample(Target):
         pairs = zip(self.targets, each, strict=True)
         return PerSample([one if index < 0 else one.fixed(index) for one, index in pairs])
 
-    def notes(self, output: ModelOutput) -> tuple[str, ...]:
+    def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return tuple(dict.fromkeys(note for target in self.targets for note in target.notes(output)))
+        return tuple(dict.fromkeys(note for target in self.targets for note in target.notes(output, info)))
 
     def text(self) -> str:
         """See `Target.text`."""

@@ -135,7 +135,7 @@ def test_log_odds_are_those_of_the_logits(log, chunk):
 def test_probabilities_are_noted():
     e = explained("InputGradient", lambda x: x.sum(1).softmax(1), stx.Class(1))
     assert any("LogOdds" in note for note in e.notes)
-    assert not explained("InputGradient", lambda x: x.sum(1), stx.Class(1)).notes
+    assert not explained("InputGradient", lambda x: x.sum(1)[:, :4], stx.Class(1)).notes
 
 
 @pytest.mark.parametrize(
@@ -187,3 +187,15 @@ def test_a_target_derived_from_a_forecast_scores_as_it_says(layout):
     expected[:, 0, -1, 2] = -1.5
     np.testing.assert_allclose(e.values, expected, atol=1e-6)
     np.testing.assert_allclose(e.score, -1.5 * x[:, -1, 2], rtol=1e-6)
+
+
+def test_values_of_nodes_that_are_taken_for_classes_are_said():
+    """One step of every node, ``[b, n]``, looks like the logits of as many classes."""
+    words = "as many as there are nodes"
+    assert any(words in note for note in explained("InputGradient", lambda x: x[:, -1], stx.Predicted()).notes)
+    for quiet in (
+        explained("InputGradient", lambda x: x[:, -1, :4], stx.Predicted()),
+        explained("InputGradient", lambda x: x[:, -1], stx.Class("c"), classes=list("abcde")),
+        explained("InputGradient", lambda x: x[:, -1], stx.Forecast(1, horizon=1, layout="b n")),
+    ):
+        assert not any(words in note for note in quiet.notes)

@@ -160,7 +160,8 @@ class ModelCaller(InputPreparer):
             # A target with an entry per sample must know which of the batch's samples the output is of.
             chunk_input = self._rows(model_input, rows)
             axes = self._output_axes(chunk_input) if targets else OutputAxes()
-            yield chunk_input, [self._score_fn(one, rows=rows, samples=samples, axes=axes) for one in targets]
+            known = {"rows": rows, "samples": samples, "node_count": model_input.sizes["n"]}
+            yield chunk_input, [self._score_fn(one, axes, **known) for one in targets]
 
     def _rows(self, model_input: ModelInput, rows: slice) -> ModelInput:
         """Some of the samples, with the arguments that belong to the batch as a whole cut; see `rows_of`."""
@@ -273,9 +274,15 @@ class ModelCaller(InputPreparer):
             undo_last_pass(self.model)
         return self._axes_by_kind.get((*kind, False)) or self._axes_by_kind[*kind, True]
 
-    def _score_fn(self, target: Target, *, rows: slice, samples: int, axes: OutputAxes | None = None) -> ScoreFn:
-        """From the output for the samples in `rows`, which has these axes, to the scores of a target."""
-        info = replace(self.output_info, rows=rows, samples=samples)
+    def _score_fn(self, target: Target, axes: OutputAxes | None = None, **known: Any) -> ScoreFn:
+        """From the output for the samples in `rows`, which has these axes, to the scores of a target.
+
+        Args:
+            target: any.
+            axes: of the tensors of the output.
+            **known: what else is known of the output; see `OutputInfo`.
+        """
+        info = replace(self.output_info, **known)
         return TargetScores(target, info, axes or OutputAxes(), self.output, self._note)
 
     def _score(self, target: Target, output: Any, *, rows: slice, samples: int) -> Scores:

@@ -116,7 +116,7 @@ class TargetScores(ScoreFn):
     def _check(self, output: ModelOutput, scores: Scores) -> None:
         """Refuses scores that depend on other samples than their own, and notes what the target has to say."""
         if self.note is not None:
-            for sentence in self.target.notes(output):
+            for sentence in self.target.notes(output, self.info):
                 self.note(sentence)
         if output.samples < 2:
             return
