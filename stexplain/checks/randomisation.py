@@ -114,23 +114,31 @@ def cascade(model: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
         yield stage.name, other
 
 
-def rank_correlation(first: Explanation, second: Explanation) -> NDArray[np.float64]:
-    """Spearman's correlation of two explanations' absolute values over the valid positions of each sample, ``[B]``.
+def rank_correlation(first: Explanation, second: Explanation, *, signed: bool = False) -> NDArray[np.float64]:
+    """Spearman's correlation of two explanations over the positions of each sample that both hold valid, ``[B]``.
 
     Positions where both are zero are excluded: missing observations, and positions outside of the receptive field, are
     zero in any two maps. A constant map has no ranks; its correlation with any other is defined as zero.
+
+    Args:
+        first: of some samples.
+        second: of the same samples.
+        signed: whether values are ranked as they are; else by their size, whatever their sign.
 
     Example:
         >>> one = Explanation(np.array([[[[1.0, -2.0], [3.0, 0.0]]]]), np.ones((1, 1, 2), bool))
         >>> other = Explanation(np.array([[[[1.0, 4.0], [9.0, 0.0]]]]), np.ones((1, 1, 2), bool))
         >>> rank_correlation(one, other).round(6).tolist()
         [1.0]
+        >>> rank_correlation(one, other, signed=True).round(6).tolist()
+        [0.5]
     """
     correlation = np.zeros(len(first))
-    for row, valid in enumerate(first.valid):
+    for row, valid in enumerate(first.valid & second.valid):
         # [2, valid positions]: a row per explanation.
-        sizes = np.abs([each.values[row][valid].ravel() for each in (first, second)])
-        ranks = rankdata(sizes[:, sizes.any(0)], axis=1)
+        values = np.array([each.values[row][valid].ravel() for each in (first, second)])
+        values = (values if signed else np.abs(values))[:, values.any(0)]
+        ranks = rankdata(values, axis=1)
         centred = ranks - ranks.mean(1, keepdims=True) if ranks.size else ranks
         # Spearman's is Pearson's correlation of the ranks: of centred ranks, the cosine.
         size = np.prod(np.linalg.norm(centred, axis=1))

@@ -1,6 +1,6 @@
 """Robustness: how much an explanation changes under small changes of the signals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import BATCH, check_shape
+from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.joining import check_alike
@@ -124,6 +125,53 @@ def sensitivity_max(
     arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
     samples = _Samples(explainer, x, valid, arguments)
     batch = samples.batch
+    target = as_target(Predicted() if target is None else target)
+    perturbed = perturbed_signals(
+        batch, samples.signal_channels(), radius=radius, relative=relative, draws=draws, seed=seed
+    )
+    with explainer:
+        original, predicted = samples.maps(samples.x, target)
+        # A perturbed sample may be predicted otherwise; the explained class stays that of the original.
+        fixed = fix_predicted(target, predicted)
+        # Values are zero where they are not valid, so the sum is over valid positions.
+        norm = _norm(original)
+        changes = np.empty((draws, len(batch)))
+        for draw, signals in enumerate(perturbed):
+            maps, _ = samples.maps(samples.other(signals), fixed)
+            changes[draw] = _norm(maps - original)
+    relative_changes = np.where(norm > 0, changes / np.where(norm > 0, norm, 1), np.nan)
+    return Sensitivity(relative_changes, batch.ids, explainer.method or type(explainer).__name__)
+
+
+def perturbed_signals(
+    batch: Batch,
+    channels: NDArray[np.float64],
+    *,
+    radius: "float | Sequence[float]",
+    relative: bool = True,
+    draws: int,
+    seed: int = 0,
+) -> Iterator[Tensor]:
+    """The signals of a batch with noise added, ``[B, M, T, N, C]``, draw by draw; see `sensitivity_max`.
+
+    Args:
+        batch: the samples; what they do not observe stays as it is.
+        channels: one for each channel that is a signal, zero for one that is an index, ``[C]``.
+        radius: see `sensitivity_max`.
+        relative: see `sensitivity_max`.
+        draws: see `sensitivity_max`.
+        seed: see `sensitivity_max`.
+
+    Raises:
+        InputError: if the radius is out of range.
+
+    Example:
+        >>> x, valid = torch.zeros(1, 1, 4, 1, 1), torch.ones(1, 1, 4, dtype=torch.bool)
+        >>> still = Batch(x, valid, torch.zeros(1, dtype=torch.int64), ("a",))
+        >>> (noisy,) = perturbed_signals(still, np.ones(1), radius=0.5, relative=False, draws=1)
+        >>> bool(0 < noisy.abs().max() <= 0.5)
+        True
+    """
     sizes = check_shape("x", tuple(batch.x.shape), BATCH)
     radii = np.atleast_1d(np.asarray(radius, np.float64))
     # `not all` rather than `any below 0`, which NaN would pass.
@@ -132,36 +180,28 @@ def sensitivity_max(
             f"radius: got {radius}; expected a number of at least 0, or one for each of {sizes['c']} channels."
         )
     observed = batch.present.cpu().numpy()
-    target = as_target(Predicted() if target is None else target)
     signals = batch.x.detach().cpu().double().numpy()
-    # r of each sample, [C]: relative radii scale with the sample's own spread.
+    # r of each sample, [C]: relative radii scale with the sample's own spread. Zero for a channel that is an index:
+    # each draw is still of as many numbers.
     scales = [
-        radii * (rows[mask].std(axis=0) if relative and mask.any() else 1.0)
+        radii * (rows[mask].std(axis=0) if relative and mask.any() else 1.0) * channels
         for rows, mask in zip(signals, observed, strict=True)
     ]
     # One per sample for all draws: each draw continues where the last one ended.
     generators = [sample_generator(seed, name) for name in names_of(batch.ids)]
-    # Zero for a channel that is an index: each draw is still of as many numbers.
-    perturbable = samples.signal_channels()
-    scales = [scale * perturbable for scale in scales]
-    with explainer:
-        original, predicted = samples.maps(samples.x, target)
-        # A perturbed sample may be predicted otherwise; the explained class stays that of the original.
-        fixed = fix_predicted(target, predicted)
-        # Values are zero where they are not valid, so the sum is over valid positions.
-        norm = _norm(original)
-        changes = np.empty((draws, len(batch)))
-        for draw in range(draws):
-            perturbed = signals.copy()
-            for row, (random, scale) in enumerate(zip(generators, scales, strict=True)):
-                # Draw for observed positions only, so that padding changes no other number.
-                noise = random.uniform(-1, 1, (int(observed[row].sum()), sizes["c"])) * scale
-                # [M, T, N, C] by a mask [M, T, N] is [observed, C], as the noise is.
-                perturbed[row][observed[row]] += noise
-            maps, _ = samples.maps(samples.other(torch.from_numpy(perturbed)), fixed)
-            changes[draw] = _norm(maps - original)
-    relative_changes = np.where(norm > 0, changes / np.where(norm > 0, norm, 1), np.nan)
-    return Sensitivity(relative_changes, batch.ids, explainer.method or type(explainer).__name__)
+
+    def draw() -> Tensor:
+        perturbed = signals.copy()
+        for row, (random, scale) in enumerate(zip(generators, scales, strict=True)):
+            # Draw for observed positions only, so that padding changes no other number.
+            noise = random.uniform(-1, 1, (int(observed[row].sum()), sizes["c"])) * scale
+            # [M, T, N, C] by a mask [M, T, N] is [observed, C], as the noise is.
+            perturbed[row][observed[row]] += noise
+        # To the device and the floating type of the batch.
+        return torch.from_numpy(perturbed).to(batch.x)
+
+    # One at a time: each is as large as the batch.
+    return (draw() for _ in range(draws))
 
 
 class _Samples:
