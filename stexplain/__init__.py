@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stexplain import viz as viz
     from stexplain.bench.runner import bench as bench
     from stexplain.checks.selftest import selftest as selftest
+    from stexplain.checks.trust.trust import trust as trust
     from stexplain.data import Batch as Batch
     from stexplain.data import Clips as Clips
     from stexplain.data import Sample as Sample
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 # alone takes longer to import than `stexplain --help` may last.
 _MODULES = {
     "stexplain.checks.selftest": ("selftest",),
+    "stexplain.checks.trust.trust": ("trust",),
     "stexplain.data": ("Batch", "Clips", "Sample", "WindowedSeries", "load_dataset", "load_series"),
     "stexplain.explainers": (
         "CAM",

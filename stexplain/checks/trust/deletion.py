@@ -1,0 +1,78 @@
+"""Whether the model's score needs what the map ranks first: deletion against controls that know no model."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.checks.trust.result import TrustCheck
+from stexplain.checks.trust.subject import TrustSubject
+from stexplain.errors import StexplainError
+from stexplain.explainers.by_name import methods, of_class
+from stexplain.explainers.methods.baselines import BaselineExplainer, Random
+from stexplain.metrics.deletion import DeletionCurve, deletion_curve
+
+_NAME = "deletion"
+
+
+def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustCheck:
+    """What is ranked first costs more of the score than random positions, the least important, and every control.
+
+    The test is paired: for each sample the area between two deletion curves, over all shares. The map must be ahead of
+    every rival, so no correction is due; the one that it is least ahead of is reported.
+    """
+    values = subject.explanation.values
+    own = _curve(subject, values, steps, repeats)
+    # By the same number of steps, so that areas differ by the order alone.
+    areas = {
+        "random positions": own.areas("random"),
+        "the least important": _curve(subject, -values, steps, 0).areas(),
+    }
+    for name, control in _controls(subject).items():
+        areas[f"{name}, which uses no model"] = _curve(subject, control, steps, 0).areas()
+    gains = {name: area - own.areas() for name, area in areas.items()}
+    intervals = {name: subject.interval(gain) for name, gain in gains.items()}
+    # A constant score has gains of zero: no order is better than another.
+    rival = min(intervals, key=lambda name: intervals[name].low)
+    behind = [name for name, found in intervals.items() if not found.low > 0]
+    sentence = f"Area between the deletion curves of {rival} and of the map, in units of the score"
+    if behind:
+        sentence += f"; what the map ranks first does not cost more of the score than {_listed(behind)}"
+    else:
+        sentence += f"; the map is ahead of {len(areas)} rivals, of this one by least"
+    return TrustCheck.of(_NAME, intervals[rival], 0.0, f"{sentence}.")
+
+
+def _curve(subject: TrustSubject, values: NDArray[Any], steps: int, repeats: int) -> DeletionCurve:
+    return deletion_curve(
+        subject.model,
+        subject.batch,
+        # Values, not the explanation: the model is called as the subject says, and scored for the subject's target.
+        np.asarray(values),
+        target=subject.target,
+        baseline=subject.baseline,
+        steps=steps,
+        repeats=repeats,
+        seed=subject.seed,
+        **subject.arguments,
+        **subject.options,
+    )
+
+
+def _controls(subject: TrustSubject) -> dict[str, NDArray[np.float32]]:
+    """The maps of all baseline explainers but random attribution, which the curve draws by itself."""
+    found = {}
+    for kind in methods().values():
+        if not issubclass(kind, BaselineExplainer) or issubclass(kind, Random):
+            continue
+        try:
+            control = of_class(kind, subject.model, **subject.options)
+            found[control.method] = control(subject.batch, target=subject.target).values
+        except (StexplainError, TypeError):
+            # A control may need more than the samples, such as training clips or a graph.
+            continue
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{'; '.join(names[:-1])}; nor than {names[-1]}"

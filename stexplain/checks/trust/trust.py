@@ -1,0 +1,176 @@
+"""`trust`: whether to trust an explainer's maps of a model, as one verdict with its reasons."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from stexplain.checks.trust.accuracy import Accuracy, check_accuracy, predictor_of
+from stexplain.checks.trust.agreement import check_methods, check_same_structure, check_second
+from stexplain.checks.trust.changes import check_randomised, check_stability
+from stexplain.checks.trust.deletion import check_deletion
+from stexplain.checks.trust.labels import checked_labels
+from stexplain.checks.trust.result import Trust, TrustCheck
+from stexplain.checks.trust.subject import TrustSubject, checked_groups, inside_of, read_samples
+from stexplain.data.baselines import Baseline
+from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.target import TargetLike
+from stexplain.explainers.targets import Output, Predicted, as_target
+
+CHECKS = (
+    "accuracy",
+    "deletion",
+    "agreement between methods",
+    "stability",
+    "parameter randomisation",
+    "second training",
+)
+"""The checks, in the order in which they are made."""
+
+
+def trust(
+    model: nn.Module,
+    explainer: "Explainer | type[Explainer] | str | None",
+    x: Signals,
+    *,
+    labels: Any = None,
+    target: TargetLike | None = None,
+    valid: Any = None,
+    shared: Mapping[str, Any] | None = None,
+    per_sample: Mapping[str, Any] | None = None,
+    groups: "ArrayLike | None" = None,
+    second: nn.Module | None = None,
+    guess: "ArrayLike | None" = None,
+    baseline: "str | Baseline | Tensor" = "mean",
+    radius: float = 0.05,
+    stable: float = 0.5,
+    randomised: float = 0.5,
+    steps: int = 10,
+    draws: int = 3,
+    copies: int = 99,
+    seed: int = 0,
+    **options: Any,
+) -> Trust:
+    """Whether to trust an explainer's maps of a model: one verdict, with its reasons.
+
+    `selftest` checks software; this checks what the software says of your model. Give samples that the model was not
+    trained on. Each check is one test, fixed before looking, of an interval over independent units: samples, or the
+    `groups` that they come in.
+
+    1. *accuracy*: the balanced accuracy lies above that of guessing (the 99% interval), and above that of every one of
+       `copies` networks with the same weights in random places. For values: the mean absolute error lies below that of
+       the mean label, and of the last observation where the output's layout tells it.
+    2. *deletion*: masking what the map ranks first costs more of the score than masking random positions, the least
+       important first, and what each control that uses no model ranks first. Paired, by the area between curves.
+    3. *agreement between methods*: the rank correlation with a method of another family (gradients, layers,
+       perturbations) lies above that with its permuted maps.
+    4. *stability*: under noise of a few percent of each channel's deviation, where the prediction stays, the map keeps
+       its rank correlation with itself.
+    5. *parameter randomisation*: with all weights shuffled, the map loses it.
+    6. *second training*: maps of the same samples by another training of the model are more alike than maps of
+       different samples. Only where `second` is given.
+
+    A map is trusted where accuracy and deletion pass and no other check fails. What was not checked is counted in the
+    first line. An untrained network passes the first check with a probability below 1 in 100, whatever the labels,
+    as long as they were not made by itself; with fewer than 10 independent units nothing is shown, so nothing trusted.
+
+    It costs, per sample: `copies` + 1 inferences for accuracy, ``(steps - 1) (7 + controls)`` for deletion, about 30
+    for integrated gradients and up to 512 for occlusion (no more than two of three methods are asked), 2 for noise,
+    and ``1 + 2 draws`` explanations by the explainer, one more where `second` is given.
+
+    Args:
+        model: any module.
+        explainer: of that model; or the class or the name of one; none: the default of `explain`.
+        x: the samples, as an explainer takes them; not a dict of streams.
+        labels: the true class of each sample, ``[B]``, by index or name; or true values as floats: of the output's
+            shape, samples first, or ``[B]`` of what the target names. Default: the labels of a batch.
+        target: what is explained; default: `Predicted()`, or `Output()` where labels are values.
+        valid: as an explainer takes it.
+        shared: as an explainer takes it.
+        per_sample: as an explainer takes it.
+        groups: of each sample, ``[B]``: samples of one recording, person or day are not independent of each other.
+        second: another training of the same model.
+        guess: the accuracy of guessing; default: one over the number of classes, as every class counts alike. For
+            values: guessed ones, such as a persistence forecast; default: see above.
+        baseline: what a masked value is replaced by, see `stexplain.metrics.deletion_curve`. The mean of a node over
+            time hides what happens, not the level: where the level matters, give another.
+        radius: of the noise, a share of each channel's standard deviation in the sample.
+        stable: the rank correlation that stability asks for.
+        randomised: the rank correlation that may be left with shuffled weights.
+        steps: of a deletion curve.
+        draws: of noise, and of shuffled weights to explain.
+        copies: with shuffled weights, whose accuracy is compared.
+        seed: of all draws.
+        **options: how the model is called, and of the class, where a class, a name or none is given as explainer.
+
+    Raises:
+        InputError: if the explainer is of another model, labels are not one for each sample or no class of the model,
+            or another argument does not fit.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+        >>> x = torch.randn(20, 2, 8, 6, generator=torch.Generator().manual_seed(0))
+        >>> verdict = trust(model, "InputGradient", x, labels=[0, 1] * 10, inputs="b c t n", copies=9)
+        >>> verdict.trusted, verdict["accuracy"].passed, verdict["second training"].sentence
+        (False, False, 'No other training was given: second=.')
+    """
+    check_counts(steps=steps, draws=draws, copies=copies)
+    inside = inside_of(model)
+    shared, per_sample = shared or {}, per_sample or {}
+    other = None if second is None else inside_of(second)
+    if other is not None:
+        # At once, not after all other checks.
+        check_same_structure(inside, other)
+    explainer_for, caller, batch = read_samples(inside, explainer, x, valid, shared, per_sample, options)
+    samples = len(batch)
+    true = checked_labels(_given(labels, batch.label), samples, caller.classes)
+    group = checked_groups(groups, samples)
+    values = true.dtype.kind == "f"
+    chosen = as_target((Output() if values else Predicted()) if target is None else target)
+    explanation = explainer_for(inside)(batch, target=chosen, shared=shared, per_sample=per_sample)
+    subject = TrustSubject(
+        inside,
+        explainer_for,
+        caller,
+        batch,
+        chosen,
+        shared,
+        per_sample,
+        group,
+        baseline,
+        seed,
+        explanation,
+    ).fixed()
+    named = f"{explanation.method}{f' at {explanation.layer}' if explanation.layer else ''}"
+    about = f"{named} on {type(inside).__name__}, {samples} sample{'' if samples == 1 else 's'}"
+    if group is not None:
+        about += f" in {subject.units()} groups"
+    if few := subject.few(subject.units()):
+        return Trust(about, tuple(TrustCheck.not_checked(name, few) for name in CHECKS))
+    checks = (
+        check_accuracy(subject, Accuracy(true, chosen, guess), copies),
+        check_deletion(subject, steps=steps, repeats=5),
+        check_methods(subject),
+        check_stability(
+            subject, None if values else predictor_of(chosen), radius=radius, draws=draws, threshold=stable
+        ),
+        check_randomised(subject, draws=draws, threshold=randomised),
+        TrustCheck.not_checked(CHECKS[-1], "No other training was given: second=.")
+        if other is None
+        else check_second(subject, other),
+    )
+    return Trust(about, checks)
+
+
+def _given(labels: Any, of_batch: Tensor) -> Any:
+    """The labels as given, else those of the batch."""
+    if labels is not None:
+        return labels
+    if bool((of_batch < 0).any()):
+        raise InputError("labels: got none; expected the true class of each sample, or true values. Give labels=.")
+    return of_batch
