@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from stexplain.data import load_dataset as load_dataset
     from stexplain.data import load_series as load_series
     from stexplain.explainers import CAM as CAM
+    from stexplain.explainers import Acceleration as Acceleration
     from stexplain.explainers import Class as Class
     from stexplain.explainers import Custom as Custom
+    from stexplain.explainers import Deviation as Deviation
+    from stexplain.explainers import Displacement as Displacement
     from stexplain.explainers import EdgeExplanation as EdgeExplanation
     from stexplain.explainers import EdgeImportance as EdgeImportance
     from stexplain.explainers import Explanation as Explanation
@@ -51,9 +54,15 @@ if TYPE_CHECKING:
     from stexplain.explainers import PerSample as PerSample
     from stexplain.explainers import Predicted as Predicted
     from stexplain.explainers import Random as Random
+    from stexplain.explainers import RelativeCurvature as RelativeCurvature
     from stexplain.explainers import ShapleyValueSampling as ShapleyValueSampling
+    from stexplain.explainers import Slowness as Slowness
+    from stexplain.explainers import SlownessNearTarget as SlownessNearTarget
     from stexplain.explainers import STGGradCAM as STGGradCAM
     from stexplain.explainers import TemporalRescaling as TemporalRescaling
+    from stexplain.explainers import TimePrior as TimePrior
+    from stexplain.explainers import TrainingMap as TrainingMap
+    from stexplain.explainers import Variance as Variance
     from stexplain.explainers import adjacencies as adjacencies
     from stexplain.explainers import explain as explain
     from stexplain.explainers import layer_sweep as layer_sweep
@@ -74,6 +83,15 @@ _MODULES = {
         "CAM",
         "Class",
         "Custom",
+        "Deviation",
+        "Displacement",
+        "Variance",
+        "Acceleration",
+        "RelativeCurvature",
+        "TimePrior",
+        "TrainingMap",
+        "Slowness",
+        "SlownessNearTarget",
         "EdgeExplanation",
         "EdgeImportance",
         "Explanation",

@@ -12,7 +12,7 @@ import stexplain as stx
 import stexplain.explainers
 from stexplain.explainers.by_name import methods
 from stexplain.explainers.target import Target
-from tests.explainers.every_explainer import EXPLAINERS
+from tests.explainers.every_explainer import kinds
 
 ABSTRACT = {"Explainer", "Target"}
 """Bases to derive from: nothing that one types in the first hour."""
@@ -49,7 +49,7 @@ def test_every_explainer_and_target_is_at_the_top():
 
 
 def test_every_explainer_of_the_package_is_exported():
-    assert {kind.__name__ for kind in EXPLAINERS} == set(methods())
+    assert {kind.__name__ for kind in kinds()} == set(methods())
     assert set(methods()) <= set(vars(stexplain.explainers))
     targets = {kind.__name__ for kind in Target.__subclasses__() if kind.__module__.startswith("stexplain.")}
     assert targets <= set(dir(stx))

@@ -11,6 +11,9 @@ from stexplain.explainers.explanation import joined as joined
 from stexplain.explainers.forecast_target import Forecast as Forecast
 from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.methods import CAM as CAM
+from stexplain.explainers.methods import Acceleration as Acceleration
+from stexplain.explainers.methods import Deviation as Deviation
+from stexplain.explainers.methods import Displacement as Displacement
 from stexplain.explainers.methods import EdgeImportance as EdgeImportance
 from stexplain.explainers.methods import GradCAMPlusPlus as GradCAMPlusPlus
 from stexplain.explainers.methods import GradientSHAP as GradientSHAP
@@ -24,9 +27,15 @@ from stexplain.explainers.methods import LearnedMask as LearnedMask
 from stexplain.explainers.methods import Motion as Motion
 from stexplain.explainers.methods import Occlusion as Occlusion
 from stexplain.explainers.methods import Random as Random
+from stexplain.explainers.methods import RelativeCurvature as RelativeCurvature
 from stexplain.explainers.methods import ShapleyValueSampling as ShapleyValueSampling
+from stexplain.explainers.methods import Slowness as Slowness
+from stexplain.explainers.methods import SlownessNearTarget as SlownessNearTarget
 from stexplain.explainers.methods import STGGradCAM as STGGradCAM
 from stexplain.explainers.methods import TemporalRescaling as TemporalRescaling
+from stexplain.explainers.methods import TimePrior as TimePrior
+from stexplain.explainers.methods import TrainingMap as TrainingMap
+from stexplain.explainers.methods import Variance as Variance
 from stexplain.explainers.methods import graph_removed as graph_removed
 from stexplain.explainers.methods import layer_sweep as layer_sweep
 from stexplain.explainers.methods import layers as layers

@@ -113,7 +113,7 @@ def sensitivity_max(
         InputError: if an argument is out of range.
 
     Example:
-        >>> from stexplain.explainers.methods.baselines import Motion
+        >>> from stexplain.explainers.methods import Motion
         >>> x = torch.tensor([0.0, 1.0, 0.0, 1.0]).view(1, 1, 4, 1, 1)
         >>> result = sensitivity_max(Motion(), x, radius=0.01, relative=False)
         >>> bool(0 < result.maximum[0] <= 0.02)

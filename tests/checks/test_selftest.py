@@ -13,7 +13,8 @@ from stexplain.checks.selftest import SelfTestError, selftest
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
-from stexplain.explainers.methods.baselines import BaselineExplainer, Motion, Random
+from stexplain.explainers.methods import Motion, Random
+from stexplain.explainers.methods.controls.base import BaselineExplainer
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM

@@ -2,7 +2,7 @@
 
 import pkgutil
 from importlib import import_module
-from inspect import isabstract
+from inspect import isabstract, signature
 
 import stexplain.explainers
 from stexplain.explainers.explainer import Explainer
@@ -19,4 +19,10 @@ def kinds(base=Explainer):
         yield from kinds(kind)
 
 
-EXPLAINERS = sorted(set(kinds()), key=lambda kind: kind.__name__)
+def needs(kind):
+    """What cannot be left out when an explainer is made, beside the model; such as samples of a training part."""
+    parameters = list(signature(kind).parameters.values())[1:]
+    return [one.name for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty]
+
+
+EXPLAINERS = sorted({kind for kind in kinds() if not needs(kind)}, key=lambda kind: kind.__name__)

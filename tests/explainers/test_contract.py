@@ -6,7 +6,7 @@ import torch
 
 from stexplain.data.samples import Batch
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.baselines import Random
+from stexplain.explainers.methods import Random
 from stexplain.explainers.targets import Class
 from tests.explainers.every_explainer import EXPLAINERS
 from tests.explainers.our_models import NODES, batch, graph, small_model

@@ -4,7 +4,7 @@ import torch
 
 import stexplain as stx
 from stexplain.errors import InputError
-from stexplain.explainers.methods.baselines import Random
+from stexplain.explainers.methods import Random
 from stexplain.metrics import Localisation, localisation
 from tests.reference import slow_auroc, slow_average_precision, slow_mask_scores
 

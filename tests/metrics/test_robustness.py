@@ -7,7 +7,7 @@ from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
-from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class
 from stexplain.metrics import Sensitivity, sensitivity_max

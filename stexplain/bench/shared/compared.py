@@ -13,6 +13,7 @@ from stexplain.bench.stage import Results
 from stexplain.cards import Count, Part
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import explainer, methods, takes
+from stexplain.explainers.methods.controls.base import BaselineExplainer
 from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
@@ -61,7 +62,12 @@ class Options(Part):
 
 def compared_methods(options: Options) -> list[str]:
     """The methods that are compared, by class name; baseline explainers last."""
-    chosen = [name for name in methods() if options.methods is None or name in options.methods]
+    # Of explainers that call no model those are compared that are named: there are many, and they are no methods.
+    chosen = [
+        name
+        for name, kind in methods().items()
+        if (not issubclass(kind, BaselineExplainer) if options.methods is None else name in options.methods)
+    ]
     # Baseline explainers are last in every table, whatever their names.
     explainers = [name for name in chosen if name not in options.exclude and name not in options.baselines]
     return explainers + [name for name in options.baselines if name not in options.exclude]
@@ -119,6 +125,9 @@ def make_explainer(run: Run, model: nn.Module, method: str, samples: Samples, op
     # The experiment's seed, where the method draws anything and its options fix none.
     if takes(method, "seed"):
         method_options.setdefault("seed", run.seed)
+    # What is known before a sample is seen is known of the training split alone.
+    if takes(method, "training"):
+        method_options.setdefault("training", run.dataset("train"))
     built = explainer(method, model, **method_options)
     return AbsoluteAttribution(built) if method in options.absolute else built
 

@@ -14,7 +14,7 @@ from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Forecast, PerSample

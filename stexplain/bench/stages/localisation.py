@@ -11,7 +11,7 @@ from stexplain.bench.shared.localised import localised, scores_html, scores_tabl
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
 from stexplain.bench.verdicts import BASELINES, Outcome, compare_intervals, known, outcome
 from stexplain.explainers.explainer import Explainer
-from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Predicted

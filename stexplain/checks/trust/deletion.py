@@ -9,7 +9,8 @@ from stexplain.checks.trust.result import TrustCheck
 from stexplain.checks.trust.subject import TrustSubject
 from stexplain.errors import StexplainError
 from stexplain.explainers.by_name import methods, of_class
-from stexplain.explainers.methods.baselines import BaselineExplainer, Random
+from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.controls.random import Random
 from stexplain.metrics.deletion import DeletionCurve, deletion_curve
 
 _NAME = "deletion"

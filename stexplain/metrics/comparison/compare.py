@@ -76,7 +76,7 @@ def compare(
 
     Example:
         >>> import torch
-        >>> from stexplain.explainers.methods.baselines import Motion, Random
+        >>> from stexplain.explainers.methods import Motion, Random
         >>> from stexplain.metrics.comparison.scores import localisation_score
         >>> x = torch.zeros(6, 1, 8, 4, 3)
         >>> x[:, :, 2:5, 1] = torch.randn(6, 1, 3, 3, generator=torch.Generator().manual_seed(0))

@@ -96,7 +96,7 @@ class AbsoluteAttribution:
 
     Example:
         >>> import torch
-        >>> from stexplain.explainers.methods.baselines import Motion
+        >>> from stexplain.explainers.methods import Motion
         >>> AbsoluteAttribution(Motion())(torch.zeros(1, 1, 3, 2, 3), target=None).values.shape
         (1, 1, 3, 2)
     """

@@ -10,7 +10,7 @@ from stexplain.cards import model_card
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers.methods.baselines import Motion
+from stexplain.explainers.methods import Motion
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Class

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stexplain.explainers.explanation import joined
-from stexplain.explainers.methods.baselines import Random
+from stexplain.explainers.methods import Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class
 from tests.explainers.small_models import signals

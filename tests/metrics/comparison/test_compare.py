@@ -11,7 +11,7 @@ from stexplain.data.clips import Clips
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.graph import STGraph

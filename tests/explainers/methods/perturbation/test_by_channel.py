@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stexplain.errors import InputError
-from stexplain.explainers.methods.baselines import Motion
+from stexplain.explainers.methods import Motion
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from stexplain.errors import InputError
-from stexplain.explainers.methods.baselines import Motion
+from stexplain.explainers.methods import Motion
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling

@@ -7,7 +7,7 @@ from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.explain import explain
-from stexplain.explainers.methods.baselines import Motion
+from stexplain.explainers.methods import Motion
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
 from stexplain.explainers.targets import Class

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from stexplain.explainers.methods.baselines import Motion
+from stexplain.explainers.methods import Motion
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion

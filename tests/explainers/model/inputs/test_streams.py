@@ -7,7 +7,7 @@ from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.explain import explain
-from stexplain.explainers.methods.baselines import Motion, Random
+from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients

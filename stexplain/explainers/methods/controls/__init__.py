@@ -1,0 +1,1 @@
+"""Controls: explainers that call no model, one file each."""

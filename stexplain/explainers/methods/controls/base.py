@@ -1,0 +1,109 @@
+"""Controls: explainers that call no model. What a method must beat before its maps say anything about a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack, overload
+
+import torch
+from torch import Tensor, nn
+
+from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.index_channels import signal_mask
+from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
+from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.target import Target, TargetLike
+from stexplain.explainers.targets import Predicted
+
+
+class BaselineExplainer(Explainer):
+    """An explainer that uses the signals alone.
+
+    Args:
+        model: used only for the layout of the input, the graph and the recipe, where it is given.
+        **options: as of an explainer that calls the model; see `ModelCaller`.
+    """
+
+    def __init__(self, model: nn.Module | None = None, **options: Unpack[CallOptions]):
+        super().__init__(model, **options)
+        # No model to call. `_recipe_model` stays: raw samples are preprocessed as the model's own.
+        self.model = None
+
+    def _explain_streams(
+        self,
+        x: Streams,
+        targets: Sequence[Target],
+        valid: Any,
+        shared: Mapping[str, Any] | None,
+        per_sample: Mapping[str, Any] | None,
+    ) -> list[dict[str, Explanation]]:
+        by_target: list[dict[str, Explanation]] = [{} for _ in targets]
+        for name, signals in x.items():
+            # Each by itself: what moves in one stream says nothing of another.
+            self._add_streams([name], self._explain({name: signals}, targets, valid, None, None), by_target)
+        return by_target
+
+    @overload
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: TargetLike | None = None,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Explanation: ...
+    @overload
+    def __call__(
+        self,
+        x: Signals,
+        *,
+        target: Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> list[Explanation]: ...
+    @overload
+    def __call__(
+        self,
+        x: Streams,
+        *,
+        target: TargetLike | None = None,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> dict[str, Explanation]: ...
+    @overload
+    def __call__(
+        self,
+        x: Streams,
+        *,
+        target: Sequence[TargetLike],
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Explanation]]: ...
+    def __call__(
+        self,
+        x: Signals | Streams,
+        *,
+        target: TargetLike | Sequence[TargetLike] | None = None,
+        valid: Any = None,
+        shared: Mapping[str, Any] | None = None,
+        per_sample: Mapping[str, Any] | None = None,
+    ) -> Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]:
+        """Explains samples; see `Explainer`. The target is not used, so that a baseline can replace any explainer."""
+        if isinstance(target, Sequence):
+            return super().__call__(x, target=target, valid=valid)
+        return super().__call__(x, target=Predicted() if target is None else target, valid=valid)
+
+    def _signals(self, model_input: ModelInput) -> tuple[Tensor, Tensor]:
+        """Signals ``[B, M, T, N, C]``, zero in channels that are none, and what was observed, ``[B, M, T, N]``.
+
+        Both lie where the samples do. A value that is missing is zero and counts nowhere.
+        """
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+        signals = signal_mask(self, model_input, find=False)
+        present = model_input.observed_positions
+        if signals is not None:
+            x = torch.where(signals, x, 0)
+        return torch.where(present[..., None], x, 0), present

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import torch
+
+from stexplain.data import Batch
+from stexplain.errors import InputError
+from stexplain.metrics import best_control, control_scores
+from stexplain.metrics.comparison.controls import CONTROLS, SERIES_CONTROLS
+
+
+def batch(seed):
+    """Two nodes of five move at some frames; the truth is where the third moves."""
+    rng = np.random.default_rng(seed)
+    x = torch.zeros(2, 1, 12, 5, 2)
+    x[:, :, 4:8, 2] = torch.from_numpy(rng.normal(size=(2, 1, 4, 2))).float() * 5
+    truth = torch.zeros(2, 1, 12, 5, dtype=torch.bool)
+    truth[:, :, 4:8, 2] = True
+    return Batch(x, torch.ones(2, 1, 12, dtype=torch.bool), torch.zeros(2), (f"{seed}a", f"{seed}b"), truth)
+
+
+def test_every_control_is_scored_on_every_sample():
+    scores = control_scores([batch(0), batch(1)], training=batch(2))
+    assert tuple(scores) == CONTROLS
+    for one in scores.values():
+        assert len(one.scores["nodes"]["auroc"]) == 4
+    # The cause lies where it lay in training, so the map of that knows all.
+    assert best_control(scores, "positions") == ("TrainingMap", pytest.approx(1.0))
+    assert best_control({name: scores[name] for name in ("TimePrior", "Variance")}, "nodes").name == "Variance"
+
+
+def test_what_needs_training_is_left_out_without_it():
+    scores = control_scores([batch(0)])
+    assert set(scores) == set(CONTROLS) - {"TrainingMap"}
+    assert set(CONTROLS) < set(SERIES_CONTROLS)
+
+
+def test_nothing_to_choose_from():
+    with pytest.raises(InputError, match="got none over nodes"):
+        best_control({}, "nodes")
+    whole = batch(0)
+    full = Batch(whole.x, whole.valid, whole.label, whole.ids, torch.ones_like(whole.truth))
+    with pytest.raises(InputError, match="got none over positions"):
+        best_control(control_scores([full], controls=["Motion"]), "positions")
