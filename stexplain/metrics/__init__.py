@@ -44,6 +44,11 @@ from stexplain.metrics.localisation import Localisation as Localisation
 from stexplain.metrics.localisation import localisation as localisation
 from stexplain.metrics.robustness import Sensitivity as Sensitivity
 from stexplain.metrics.robustness import sensitivity_max as sensitivity_max
+from stexplain.metrics.truth.agreement import Agreement as Agreement
+from stexplain.metrics.truth.agreement import effect_agreement as effect_agreement
+from stexplain.metrics.truth.effect import Effect as Effect
+from stexplain.metrics.truth.effect import effect as effect
+from stexplain.metrics.truth.inferences import counted_inferences as counted_inferences
 
 if not _TYPE_CHECKING:
     # Hidden from type checkers, which would otherwise let any name pass.

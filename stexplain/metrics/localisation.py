@@ -130,12 +130,28 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
     for over in OVER:
         means, present = aggregate(importance, mask, over)
         # The mean of a 0/1 truth is above zero where any position is true.
-        scores[over] = _scores(means, aggregate(true.astype(np.float64), mask, over)[0] > 0, present)
+        scores[over] = row_scores(means, aggregate(true.astype(np.float64), mask, over)[0] > 0, present)
     return Localisation(scores)
 
 
-def _scores(value: NDArray[np.float64], true: NDArray[np.bool_], valid: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    """The scores per row of ``[B, L]``; NaN for a row whose valid entries are all true, or none."""
+def row_scores(
+    value: NDArray[np.float64], true: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
+    """The scores of `localisation` for rows of anything that is ranked, ``[B, L]``.
+
+    Args:
+        value: what is ranked by.
+        true: which entries should be ranked first.
+        valid: which entries are ranked.
+
+    Returns:
+        Each of `SCORES`, ``[B]``; NaN for a row whose valid entries are all true, or none.
+
+    Example:
+        >>> value, true = np.array([[0.1, 0.4, 0.4]]), np.array([[False, True, False]])
+        >>> row_scores(value, true, np.ones((1, 3), bool))["auroc"].tolist()  # one of two beaten, one tied
+        [0.75]
+    """
     positives, count = true.sum(1), valid.sum(1)
     defined = (positives > 0) & (positives < count)
     safe_positives, negatives = np.maximum(positives, 1), np.maximum(count - positives, 1)
