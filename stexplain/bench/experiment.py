@@ -1,7 +1,7 @@
 """From an experiment's TOML to runs and stages, all of it checked before any work begins."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,27 +60,39 @@ class Experiment:
         data: Path | None = None,
         recipe: str | None = None,
         seed: int = 0,
+        seeds: int = 1,
         folder: Path = Path(),
         progress: bool = False,
     ) -> list[Run]:
-        """The runs.
+        """The runs, and every further training as a run of its own: ``NAME/seed-S``, of the next seed.
 
         Args:
             names: only these; none: all.
             data: of the experiment's own dataset; none: its generated data.
             recipe: of the model cards; none: as the experiment says.
             seed: of everything random.
+            seeds: how many trainings of each run, from seeds that follow on each other.
             folder: that holds the folders of the runs.
             progress: whether progress bars are shown.
 
         Raises:
-            InputError: for an unknown run or recipe, or where data is missing.
+            InputError: for an unknown run or recipe, fewer than one training, or where data is missing.
         """
         known = {part.title: part for part in self.declared.runs}
         for name in names or ():
             if name not in known:
                 raise unknown("run", name, known)
-        return [self._run(known[name], data, recipe, seed, folder, progress) for name in names or known]
+        if seeds < 1:
+            raise InputError(f"seeds: got {seeds}; expected at least 1.")
+        first = [self._run(known[name], data, recipe, seed, folder, progress) for name in names or known]
+        # All runs once before any is trained again: an experiment that is stopped then has results of each.
+        further = [
+            replace(run, name=name, first=run.name, seed=run.seed + step, folder=folder / name)
+            for step in range(1, seeds)
+            for run in first
+            for name in [f"{run.name}/seed-{run.seed + step}"]
+        ]
+        return first + further
 
     def check(self, runs: Sequence[Run]) -> None:
         """Checks the options of stages against runs on their own data, such as one without planted events.

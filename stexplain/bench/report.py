@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -10,6 +11,7 @@ from typing import Any
 from stexplain.bench.figures import bundle, figure_html
 from stexplain.bench.html import count, items, listed, paragraph, percent, table, text
 from stexplain.bench.run import FORECASTING
+from stexplain.bench.spread import spread_html
 from stexplain.bench.stage import Card, RunResults, Stage
 from stexplain.bench.stages import stage_types
 from stexplain.cards.files import read_part
@@ -37,7 +39,8 @@ def write_report(run_folder: Path | str) -> Path:
             written.
     """
     folder = Path(run_folder)
-    results, runs = results_of(folder)
+    results, trainings = results_of(folder)
+    runs = first_trainings(trainings)
     stages = stages_of(folder, results)
     sections = [("summary", "Summary", _summary(results, runs, stages))]
     for stage in stages:
@@ -46,7 +49,9 @@ def write_report(run_folder: Path | str) -> Path:
         drawn = "".join(
             figure_html(folder, figure) for figure in results.get("figures") or [] if figure.get("stage") == stage.name
         )
-        parts = [stage.section(runs_with_stage) if runs_with_stage else "", drawn]
+        # One run a card, whatever the number of its trainings; their spread stands below its numbers.
+        words = stage.section(runs_with_stage) + spread_html(stage, runs_with_stage) if runs_with_stage else ""
+        parts = [words, drawn]
         title = stage.title.format(node=results.get("node") or "node")
         sections.append((stage.name, title, "".join(reversed(parts) if stage.figures_first else parts)))
     sections += [
@@ -91,6 +96,15 @@ def run_results(results: Mapping[str, Any]) -> list[RunResults]:
     ]
 
 
+def first_trainings(runs: Sequence[RunResults]) -> list[RunResults]:
+    """The first training of every run, which knows the others: what sections and verdicts are made of."""
+    others: dict[str, list[RunResults]] = {}
+    for run in runs:
+        if first := run.about.get("first"):
+            others.setdefault(str(first), []).append(run)
+    return [replace(run, others=tuple(others.get(run.name, ()))) for run in runs if not run.about.get("first")]
+
+
 def stages_of(folder: Path, results: Mapping[str, Any]) -> list[Stage[Any]]:
     """The stages of an experiment, as its results name them."""
     types, source, stages = stage_types(), folder / "results.json", []
@@ -128,7 +142,11 @@ def _question(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
             size = f": {dataset['frames']:,} {synthetic}observations at each of {dataset['nodes']:,} sensors"
         truth = "The ground truth is known." if synthetic else ""
         lines.append(paragraph(f"Data: {dataset.get('title') or name}{size}.", truth))
-    trained = f"{len(runs)} model{'s were' if len(runs) != 1 else ' was'} trained and explained." if runs else ""
+    trained = f"{len(runs)} model{'s were' if len(runs) != 1 else ' was'} trained and explained" if runs else ""
+    # All runs have as many, as one call asks for them.
+    seeds = max((len(run.trainings) for run in runs), default=1)
+    trained += f", {'each ' if len(runs) > 1 else ''}{seeds} times from different seeds" if seeds > 1 else ""
+    trained += "." if trained else ""
     for run in runs:
         if run.about.get("task") == FORECASTING and run.dataset.get("window"):
             trained += (
@@ -165,7 +183,8 @@ def _claim(verdict: Mapping[str, Any]) -> str:
 def _caveats(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Sequence[Stage[Any]]) -> list[str]:
     datasets = (results.get("datasets") or {}).values()
     lines = ["An explanation says what this model uses, not what causes the outcome in the world."]
-    lines.append("Each model was trained once: another seed may lead to a model that uses other nodes.")
+    if all(len(run.trainings) == 1 for run in runs):
+        lines.append("Each model was trained once: another seed may lead to a model that uses other nodes.")
     if any(dataset.get("planted") for dataset in datasets):
         lines.append("Accuracy and errors on synthetic data say nothing about real data.")
     if not all(dataset.get("planted") for dataset in datasets):
@@ -237,6 +256,7 @@ def _provenance(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
         ["command", results.get("command")],
         ["finished", results.get("finished")],
         ["seed", results.get("seed")],
+        ["trainings of each run", results.get("seeds")],
         ["threads", results.get("threads")],
         ["after", results.get("citation")],
         *([f"model card, {run.name} (SHA-256)", run.about.get("model_hash")] for run in runs),

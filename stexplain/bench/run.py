@@ -45,6 +45,7 @@ class Run:
         folder: of the run.
         progress: whether progress bars are shown.
         published: what a paper prints for this run.
+        first: of a further training: the name of the run of the first seed; else empty.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Run:
     folder: Path = Path()
     progress: bool = False
     published: Mapping[str, float | str] = field(default_factory=dict)
+    first: str = ""
 
     @property
     def task(self) -> Task:
@@ -122,6 +124,8 @@ class Run:
             "recipe_summary": self.recipe.summary,
             "epochs": self.recipe.epochs,
             "published": dict(self.published),
+            "seed": self.seed,
+            "first": self.first or None,
         }
 
 

@@ -16,8 +16,9 @@ from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
 from stexplain.bench.records import Records, log, run_folder
-from stexplain.bench.report import run_results, write_report
+from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
+from stexplain.bench.spread import spread_tables
 from stexplain.bench.stage import Stage
 from stexplain.bench.verdicts import Verdict
 from stexplain.cards import DatasetCard, SeriesCard
@@ -36,6 +37,7 @@ def bench(
     recipe: str | None = None,
     runs: Sequence[str] | None = None,
     seed: int = 0,
+    seeds: int = 1,
     progress: bool = True,
     command: str | None = None,
 ) -> Path:
@@ -52,6 +54,8 @@ def bench(
         recipe: of the model cards; default: as the experiment says, for planted or for real data.
         runs: only these of the experiment; default: all.
         seed: of everything random but generated data.
+        seeds: how many trainings of each run, each from the next seed and a run of its own: results then have their
+            spread between trainings. A finished experiment may be given more.
         progress: whether lines and bars show the progress.
         command: what to note in the results as the command that made them.
 
@@ -68,7 +72,7 @@ def bench(
     loaded = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
     folder = Path(out) if out is not None else Path("runs") / loaded.card.name
     data_path = None if data is None else Path(data)
-    chosen = loaded.runs(runs, data=data_path, recipe=recipe, seed=seed, folder=folder, progress=progress)
+    chosen = loaded.runs(runs, data=data_path, recipe=recipe, seed=seed, seeds=seeds, folder=folder, progress=progress)
     loaded.check(chosen)
     # A folder that was begun with another request is refused: no report mixes two experiments.
     requested = {
@@ -77,7 +81,8 @@ def bench(
         "experiment": loaded.declared.model_dump(mode="json"),
         "data": None if data_path is None else str(data_path.resolve()),
         "recipe": recipe,
-        "runs": [run.name for run in chosen],
+        # Further trainings are no other experiment: they may be added to one that is finished.
+        "runs": [run.name for run in chosen if not run.first],
         "seed": seed,
         "version": __version__,
     }
@@ -94,6 +99,7 @@ def bench(
             "datasets": datasets,
             "command": command or f"stexplain.bench({loaded.card.name!r}, ...)",
             "seed": seed,
+            "seeds": seeds,
             "threads": torch.get_num_threads(),
             "versions": {
                 "stexplain": __version__,
@@ -171,7 +177,8 @@ def _figures(
     drawn: list[dict[str, Any]] = []
     for stage in experiment.stages.values():
         for run in runs:
-            if stage.name not in computed[run.name]:
+            # One training is drawn; the numbers of the others stand beside its own.
+            if run.first or stage.name not in computed[run.name]:
                 continue
 
             # Default arguments bind the loop's values; a closure would see the last ones.
@@ -188,7 +195,7 @@ def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdic
     # Not recorded: verdicts follow from the results at once, and a changed wording needs no new computation.
     return [
         {"run": run.name, "stage": stage.name, "text": text, "verdict": outcome}
-        for run in run_results(results)
+        for run in first_trainings(run_results(results))
         for stage in experiment.stages.values()
         if stage.name in run.stages
         for text, outcome in stage.verdicts(run)
@@ -198,11 +205,16 @@ def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdic
 def _tables(folder: Path, experiment: Experiment, results: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Writes the tables of every stage as CSV."""
     listed = {}
-    for stage in experiment.stages.values():
-        runs = [run for run in run_results(results) if stage.name in run.stages]
-        for name, table in stage.tables(runs).items():
+    trainings = run_results(results)
+    by_stage = [
+        (stage.name, stage.tables([run for run in trainings if stage.name in run.stages]))
+        for stage in experiment.stages.values()
+    ]
+    by_stage.append(("", spread_tables(list(experiment.stages.values()), first_trainings(trainings))))
+    for stage_name, tables in by_stage:
+        for name, table in tables.items():
             path = folder / "tables" / f"{name}.csv"
             with atomic_write(path) as temporary:
                 table.frame.to_csv(temporary, index=False, float_format=table.digits)
-            listed[name] = {"stage": stage.name, "title": table.title, "file": path.relative_to(folder).as_posix()}
+            listed[name] = {"stage": stage_name, "title": table.title, "file": path.relative_to(folder).as_posix()}
     return listed

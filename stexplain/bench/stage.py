@@ -5,7 +5,7 @@ JSON, once, and writes what is too large for it into the run's folder; all that 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import pandas as pd
@@ -55,12 +55,19 @@ class RunResults:
         about: model, protocol, recipe, and `stages`: the result of each stage.
         dataset: what it was run on.
         node: what a node is: "joint", "sensor".
+        others: further trainings of the run, each from a seed of its own.
     """
 
     name: str
     about: Mapping[str, Any]
     dataset: Mapping[str, Any]
     node: str = "node"
+    others: "tuple[RunResults, ...]" = field(default=(), repr=False)
+
+    @property
+    def trainings(self) -> "tuple[RunResults, ...]":
+        """All trainings of the run, this one first: it is the one that sections show."""
+        return (self, *self.others)
 
     @property
     def stages(self) -> Results:
@@ -166,7 +173,7 @@ class Stage(Generic[AnyOptions]):
         """The text of its section in the report, as HTML from `stexplain.bench.html`; without figures.
 
         Args:
-            runs: those that have a result of this stage.
+            runs: those that have a result of this stage; the first training of each, which knows the others.
         """
         return ""
 
@@ -183,7 +190,18 @@ class Stage(Generic[AnyOptions]):
         yield from ()
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
-        """Tables by the names of their CSV files."""
+        """Tables by the names of their CSV files.
+
+        Args:
+            runs: those that have a result of this stage, further trainings included: each is a row of its own.
+        """
+        return {}
+
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """The main numbers of one training, by name, each alone or as value with the interval between samples.
+
+        Where a run is trained several times, the report shows their spread between trainings below the section.
+        """
         return {}
 
     def headline(self, run: RunResults) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from stexplain.bench.report import results_of, stages_of
+from stexplain.bench.report import first_trainings, results_of, stages_of
 from stexplain.bench.stage import RunResults, TextTable
 
 
@@ -27,6 +27,8 @@ def print_summary(folder: Path) -> None:
     if head:
         body = [[run.name, *(columns.get(name, "-") for name in head)] for run, columns in rows]
         console.print(_table(TextTable(str(results["title"]), ["run", *head], body)))
+    # Every training has its row above; the longer tables are of the first.
+    runs = first_trainings(runs)
     for run in runs:
         for stage in stages:
             for table in stage.terminal(run) if stage.name in run.stages else ():

@@ -28,6 +28,9 @@ def bench(
         typer.Option(help="Only this run, such as xsub/stgcn10; may be repeated."),
     ] = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train each run so many times, from this seed on, and report the spread.")
+    ] = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,7 +46,7 @@ def bench(
 
       stexplain bench nw-ucla --data all_sqe --run xview/stgcn10
 
-      stexplain bench planted
+      stexplain bench planted --seeds 5
 
       stexplain bench roads --data los-loop --card los-loop
     """
@@ -61,6 +64,7 @@ def bench(
         recipe=recipe,
         runs=run,
         seed=seed,
+        seeds=seeds,
         progress=not quiet,
         # As typed, for the report: what to type to get the same numbers.
         command=" ".join(["stexplain", *sys.argv[1:]]),

@@ -23,6 +23,15 @@ def localised(scores: Localisation, seed: int) -> dict[str, dict[str, dict[str, 
     }
 
 
+def auroc_measures(scores: Scores) -> dict[str, Any]:
+    """The AUROC of every method on every axis, by a name that says both."""
+    return {
+        f"AUROC {method}, {over}": measures.get("auroc")
+        for method, by_axis in scores.items()
+        for over, measures in by_axis.items()
+    }
+
+
 def scores_table(scores: Scores) -> pd.DataFrame:
     """The scores as rows of ``method, over, measure, value, low, high``."""
     return pd.DataFrame(

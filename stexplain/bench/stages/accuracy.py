@@ -99,6 +99,10 @@ class AccuracyStage(Stage[NoOptions]):
                 f"({' or '.join(recipes)}), or both, may differ from the paper's."
             )
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """The accuracy."""
+        return {"accuracy": run.stages[self.name]["accuracy"]}
+
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """The accuracy."""
         return {"accuracy": f"{run.stages[self.name]['accuracy']['value']:.3f}"}

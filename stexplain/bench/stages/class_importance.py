@@ -202,6 +202,10 @@ class ClassImportanceStage(Stage[Options]):
         frame = pd.DataFrame(rows).rename(columns={"value": "contrastivity"})
         return {"contrastivity": Table("Contrastivity (Table 3 of the paper)", frame)} if rows else {}
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """The contrastivity."""
+        return {"contrastivity": run.stages[self.name]["contrastivity"]}
+
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """The contrastivity."""
         value = run.stages[self.name]["contrastivity"]["value"]

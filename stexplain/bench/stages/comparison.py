@@ -248,6 +248,10 @@ class ComparisonStage(Stage[Options]):
                 tables[name] = Table(f"{run.name}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
         return tables
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """Every score of every method."""
+        return {f"{row['metric']}, {row['method']}": row for row in run.stages[self.name]["table"]}
+
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """The means of every method, the best of each metric starred."""
         result = run.stages[self.name]

@@ -145,6 +145,14 @@ class DeletionStage(Stage[Options]):
                 judged = "inconclusive"
         yield too_few(text, judged, len(run.stages["events"]["explained"]))
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """The gain of every method over random orders."""
+        return {
+            f"{kind} gain, {method}": areas.get("gain")
+            for method, curves in run.stages[self.name]["deletion"].items()
+            for kind, areas in curves.items()
+        }
+
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """Mean change of every method."""
         rows = [

@@ -7,7 +7,7 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.events import events_of, lowering, saved_explanations
-from stexplain.bench.shared.localised import localised, scores_html, scores_table
+from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, TextTable
 from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, outcome, too_few
 from stexplain.metrics.localisation import localisation as score
@@ -67,6 +67,10 @@ class EventLocalisationStage(Stage[NoOptions]):
                 judged = _judged(method, scores)
                 if judged is not None:
                     yield too_few(*judged, events)
+
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """AUROC of every method over sensors, lags and positions."""
+        return auroc_measures(run.stages[self.name]["localisation"] or {})
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """AUROC of every method."""

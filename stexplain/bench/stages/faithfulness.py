@@ -193,6 +193,14 @@ class FaithfulnessStage(Stage[Options]):
                     rows.append(row)
         return pd.DataFrame(rows)
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """Eq. 7 for every baseline and set of nodes."""
+        return {
+            f"β {which}, {name}": curves[which]["beta"]
+            for name, curves in run.stages[self.name]["faithfulness"].items()
+            for which in SETS
+        }
+
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """Eq. 7 for the highlighted nodes and the first baseline."""
         # The paper's baseline comes first in the options.

@@ -153,6 +153,19 @@ class ForecastErrorStage(Stage[Options]):
             frames.append(wide[["run", "method", "minutes", *METRICS]])
         return {"forecast_error": Table("Forecast error at every horizon", pd.concat(frames))}
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """MAE of the model at every horizon of the options, and the differences to simple forecasts."""
+        result = run.stages[self.name]
+        measures: dict[str, Any] = {
+            f"MAE, {run.minutes(step)} ahead": result["errors"][MODEL]["mae"][step - 1] for step in result["horizons"]
+        }
+        for name, by_step in result["differences"].items():
+            measures |= {
+                f"MAE of {name} minus the model's, {run.minutes(int(step))} ahead": score
+                for step, score in by_step.items()
+            }
+        return measures
+
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """MAE at the horizons of the options."""
         steps = run.stages[self.name]["horizons"]

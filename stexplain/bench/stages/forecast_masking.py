@@ -165,6 +165,14 @@ class ForecastMaskingStage(Stage[Options]):
         )
         yield too_few(text, judged, len(run.stages["events"]["explained"]))
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """Error at the strongest masking, by method and set of sensors."""
+        return {
+            f"error with {which} masked, {method}": sets[which]["error"][-1]
+            for method, sets in run.stages[self.name]["masking"].items()
+            for which in SETS
+        }
+
 
 def curves_table(curves_by_method: Mapping[str, Any]) -> pd.DataFrame:
     """The errors as rows of ``method, set, masking, error, low, high``."""

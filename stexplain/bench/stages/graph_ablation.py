@@ -63,6 +63,13 @@ class GraphAblationStage(Stage[NoOptions]):
         head.append("difference (95% interval)")
         return intro + table(head, body, caption="No message passing (identity adjacency) against the model")
 
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """By how much the error is larger without message passing."""
+        return {
+            f"MAE without message passing minus the model's, {run.minutes(int(step))} ahead": score
+            for step, score in run.stages[self.name]["differences"][NAME].items()
+        }
+
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Is the error larger without message passing, at every horizon?"""
         signs, words = differences_in_words(run, self.name, NAME, more="higher", less="lower")

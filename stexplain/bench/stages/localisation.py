@@ -7,7 +7,7 @@ import numpy as np
 
 from stexplain.bench.figures import Figures
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
-from stexplain.bench.shared.localised import localised, scores_html, scores_table
+from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
 from stexplain.bench.verdicts import BASELINES, Outcome, compare_intervals, known, outcome
 from stexplain.explainers.explainer import Explainer
@@ -100,6 +100,10 @@ class LocalisationStage(Stage[NoOptions]):
                 else f"not clearly more accurately than {words}",
             }[judged]
             yield f"{JUDGED} localises the ground truth {relation} (AUROC {'; '.join(details)}).", judged
+
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """AUROC of every method over nodes, frames and positions."""
+        return auroc_measures(run.stages[self.name]["localisation"] or {})
 
     def headline(self, run: RunResults) -> Mapping[str, str]:
         """AUROC of the explainer and of motion energy."""
