@@ -1,79 +1,133 @@
-"""Bootstrap confidence intervals over samples."""
+"""Confidence intervals over samples, which may come in groups."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
+from stexplain.metrics.groups import group_codes, group_sums
+from stexplain.metrics.shares import share_ends, unseen_share
+from stexplain.metrics.studentised import spread, studentised_ends
 
 # Resamples per block of weights. This bounds memory and changes no number.
 _BLOCK = 64
+# How far a value may lie outside of its bounds.
+_ROUNDING = 1e-9
 
 
-class Interval(NamedTuple):
-    """An estimate and its confidence interval.
-
-    Attributes:
-        value: the estimate.
-        low: the lower end.
-        high: the upper end.
-    """
-
+class _Ends(NamedTuple):
     value: float
     low: float
     high: float
 
 
-def interval(values: ArrayLike, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> Interval:
-    """The mean of values and its percentile bootstrap interval (Efron 1979).
+class Interval(_Ends):
+    """An estimate and its confidence interval: a tuple of three numbers, and why there is no interval.
 
-    Values are resampled with replacement `resamples` times; the interval lies between the quantiles of their means.
+    Attributes:
+        value: the estimate.
+        low: the lower end.
+        high: the upper end.
+        reason: why the ends are NaN, where they are; not a part of the tuple.
+    """
+
+    reason: str = ""
+
+    def __new__(cls, value: float, low: float, high: float, reason: str = "") -> "Interval":
+        """An interval, with the reason where it has no ends."""
+        made = super().__new__(cls, value, low, high)
+        made.reason = reason
+        return made
+
+
+def interval(
+    values: ArrayLike,
+    *,
+    groups: Any = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    """The mean of values and its confidence interval, for few samples, skewed ones, and samples that come in groups.
+
+    - Values that differ: the bootstrap of the t statistic, of samples or of whole groups; see
+      `stexplain.metrics.studentised.studentised_ends`, whose ends are cut at the bounds.
+    - Zeros and ones, without groups: the interval of a share; see `stexplain.metrics.shares.share_ends`.
+    - Values that are all alike have no spread to go by. n of them (or n groups) leave room for a share
+      ``q = 1 - (1 - confidence)^(1 / n)`` of others, about 3 / n, and these may be as far off as the bounds: the
+      interval is ``[value - q (value - bound), value + q (bound - value)]``. Without `bounds`, these are 0 and 1 for a
+      value between them, else 0 and twice the value.
 
     Args:
         values: one per sample, ``[n]``; NaN excludes a sample.
+        groups: a label per sample, ``[n]``, of samples that are not independent, such as of one performance filmed by
+            several cameras; or nested, ``[n, levels]``, of which the outermost, first, decides. Data gives its own as
+            `Clips.groups` and `WindowedSeries.groups`.
         seed: of the draws.
         resamples: how many draws.
         confidence: in (0, 1).
+        bounds: the smallest and the largest possible value, such as ``(0, 1)`` of an AUROC; none: not known.
 
     Returns:
-        NaN for all three if no sample has a value.
+        The mean over samples. NaN for all three if no sample has a value. A single sample, or a single group, says
+        nothing of others: NaN ends, with the reason.
 
     Raises:
-        InputError: if values are not one per sample, or an argument is out of range.
+        InputError: if values or groups are not one per sample, or an argument is out of range.
 
     Example:
-        >>> interval([1.0, 1.0, 1.0])
-        Interval(value=1.0, low=1.0, high=1.0)
+        >>> found = interval(np.ones(8))
+        >>> found.value, round(found.low, 2), found.high
+        (1.0, 0.69, 1.0)
         >>> mean = interval(np.arange(101.0))
         >>> mean.value, 40 < mean.low < 46, 54 < mean.high < 60
         (50.0, True, True)
+        >>> interval([0.5, 0.7], groups=["one", "one"]).reason
+        'a single group: there is nothing to compare it with'
     """
-    present = np.asarray(values, np.float64)
-    check_shape("values", present.shape, "b")
-    present = present[~np.isnan(present)]
-    if not len(present):
-        return Interval(np.nan, np.nan, np.nan)
-    # A resample is a weight per sample, so that the means of many resamples are one matrix product.
-    blocks = resampling_weights(len(present), seed=seed, resamples=resamples)
-    means = np.concatenate([weights @ present / len(present) for weights in blocks])
-    low, high = quantiles(means, confidence)
-    return Interval(float(present.mean()), float(low), float(high))
+    every = np.asarray(values, np.float64)
+    check_shape("values", every.shape, "b")
+    known = ~np.isnan(every)
+    codes = group_codes(groups, len(every))[known]
+    present = every[known]
+    # A score may leave its bounds by a rounding error.
+    if bounds is not None and not (
+        bounds[0] < bounds[1] and (bounds[0] - _ROUNDING <= present).all() and (present <= bounds[1] + _ROUNDING).all()
+    ):
+        raise InputError(f"bounds: got {bounds}; expected (smallest, largest) possible value, around all values.")
+    # A share that is counted needs no bootstrap: its distribution is known.
+    if groups is None and len(present) > 1 and bounds in (None, (0, 1)) and np.isin(present, (0.0, 1.0)).all():
+        _check_arguments(resamples, confidence)
+        return Interval(float(present.mean()), *share_ends(int(present.sum()), len(present), confidence))
+    return _of_units(present, np.ones(len(present)), codes, groups is not None, seed, resamples, confidence, bounds)
 
 
 def ratio_interval(
-    numerator: ArrayLike, denominator: ArrayLike, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    numerator: ArrayLike,
+    denominator: ArrayLike,
+    *,
+    groups: Any = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] | None = None,
 ) -> Interval:
-    """The ratio of two sums over samples and its percentile bootstrap interval; both sums use the same resamples.
+    """The ratio of two sums over samples and its confidence interval, made as that of a mean; see `interval`.
 
     Args:
         numerator: one per sample, ``[n]``.
         denominator: one per sample, ``[n]``.
+        groups: see `interval`.
         seed: of the draws.
-        resamples: how many draws; one whose denominator is zero has no ratio and is excluded.
+        resamples: how many draws; one whose denominators sum to zero has no ratio and is excluded.
         confidence: in (0, 1).
+        bounds: the smallest and the largest possible ratio; none: not known.
 
     Returns:
         NaN if the denominators sum to zero.
@@ -82,22 +136,59 @@ def ratio_interval(
         InputError: if the two differ in length, or an argument is out of range.
 
     Example:
-        >>> ratio_interval([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
-        Interval(value=0.5, low=0.5, high=0.5)
+        >>> found = ratio_interval([1.0, 2.0, 3.5, 4.0, 5.0], [2.0, 4.0, 6.0, 8.0, 10.0])
+        >>> round(found.value, 3), found.low < found.value < found.high
+        (0.517, True)
     """
     above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     sizes = check_shape("numerator", above.shape, "b")
     check_shape("denominator", below.shape, "b", **sizes)
+    return _of_units(
+        above, below, group_codes(groups, len(above)), groups is not None, seed, resamples, confidence, bounds
+    )
+
+
+def _of_units(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    grouped: bool,
+    seed: int,
+    resamples: int,
+    confidence: float,
+    bounds: tuple[float, float] | None,
+) -> Interval:
+    """The interval of sum(above) / sum(below) over samples ``[n]``, resampled by the codes of their groups ``[n]``."""
+    _check_arguments(resamples, confidence)
     if not len(above) or below.sum() == 0:
-        return Interval(np.nan, np.nan, np.nan)
-    draws = []
-    for weights in resampling_weights(len(above), seed=seed, resamples=resamples):
-        # A ratio of sums rather than a mean of ratios, in which samples of small denominators would dominate.
-        total = weights @ below
-        # The inner `where` keeps the division from warning; the outer one marks the resample as without a ratio.
-        draws.append(np.where(total != 0, weights @ above / np.where(total != 0, total, 1), np.nan))
-    low, high = quantiles(np.concatenate(draws), confidence)
-    return Interval(float(above.sum() / below.sum()), float(low), float(high))
+        return Interval(np.nan, np.nan, np.nan, "no sample has a value")
+    # A mean over samples is a ratio of sums over groups, whose sizes are drawn with them.
+    units, sizes = (group_sums(above, codes), group_sums(below, codes)) if grouped else (above, below)
+    # Not the ratio of the sums over groups, which may differ by a rounding error.
+    value = float(above.sum() / below.sum())
+    if len(units) < 2:
+        what = "group" if grouped else "sample"
+        return Interval(value, np.nan, np.nan, f"a single {what}: there is nothing to compare it with")
+    if spread(units, sizes) == 0:
+        smallest, largest = bounds if bounds is not None else ((0.0, 1.0) if 0 <= value <= 1 else _around(value))
+        share = unseen_share(len(units), confidence)
+        return Interval(value, value - share * (value - smallest), value + share * (largest - value))
+    low, high = studentised_ends(units, sizes, grouped=grouped, seed=seed, resamples=resamples, confidence=confidence)
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Interval(value, low, high)
+
+
+def _around(value: float) -> tuple[float, float]:
+    """From zero to twice a value, in ascending order."""
+    return min(0.0, 2 * value), max(0.0, 2 * value)
+
+
+def _check_arguments(resamples: int, confidence: float) -> None:
+    if resamples < 1:
+        raise InputError(f"resamples: got {resamples}; expected at least 1.")
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence: got {confidence}; expected a share between 0 and 1, such as 0.95.")
 
 
 def resampling_weights(count: int, *, seed: int, resamples: int) -> Iterator[NDArray[np.intp]]:
@@ -128,3 +219,20 @@ def quantiles(draws: NDArray[Any], confidence: float) -> NDArray[np.float64]:
         return np.nanquantile(draws, [tail, 1 - tail], axis=0) if present else ends
     ends[:, present] = np.nanquantile(draws[:, present], [tail, 1 - tail], axis=0)
     return ends
+
+
+def widened(value: float, low: float, high: float, units: int, confidence: float) -> tuple[float, float]:
+    """Percentile ends of few units, as far from the value as Student's t has it.
+
+    Resamples of G units vary by (G - 1) / G of the variance, and have normal tails: both ends move away from the value
+    by ``sqrt(G / (G - 1)) t / z`` (Hesterberg 2015). NaN of a single unit, which has no spread.
+
+    Example:
+        >>> [round(end, 2) for end in widened(0.0, -1.0, 1.0, 5, 0.95)]
+        [-1.58, 1.58]
+    """
+    if units < 2:
+        return np.nan, np.nan
+    upper = (1 + confidence) / 2
+    factor = float(np.sqrt(units / (units - 1)) * student.ppf(upper, units - 1) / norm.ppf(upper))
+    return value - factor * (value - low), value + factor * (high - value)

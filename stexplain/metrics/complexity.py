@@ -29,13 +29,17 @@ class Complexity:
 
     scores: dict[str, NDArray[np.float64]]
 
-    def interval(self, score: str, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> Interval:
+    def interval(
+        self, score: str, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> Interval:
         """The mean over samples with its bootstrap interval."""
-        return interval(self.scores[score], seed=seed, resamples=resamples, confidence=confidence)
+        return interval(self.scores[score], groups=groups, seed=seed, resamples=resamples, confidence=confidence)
 
-    def to_frame(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
+    def to_frame(
+        self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> pd.DataFrame:
         """A row per score: ``score, value, low, high, samples, excluded``."""
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
                 {

@@ -101,6 +101,7 @@ class DeletionCurve:
         which: str = "explained",
         measure: str = "score",
         *,
+        groups: Any = None,
         seed: int = 0,
         resamples: int = 1000,
         confidence: float = 0.95,
@@ -113,6 +114,7 @@ class DeletionCurve:
         Args:
             which: see `areas`.
             measure: one of `MEASURES`.
+            groups: of the samples, see `stexplain.metrics.interval`.
             seed: of the draws.
             resamples: how many draws.
             confidence: in (0, 1).
@@ -120,7 +122,7 @@ class DeletionCurve:
         Raises:
             InputError: for an unknown name.
         """
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         if measure != "normalised":
             return interval(self.areas(which, measure), **options)
         # A gain is a difference of two areas, in which the floor cancels out.
@@ -128,12 +130,19 @@ class DeletionCurve:
         return ratio_interval(self.areas(which, "score") - floor, self.unmasked - self.all_masked, **options)
 
     def to_frame(
-        self, measure: str = "score", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+        self,
+        measure: str = "score",
+        *,
+        groups: Any = None,
+        seed: int = 0,
+        resamples: int = 1000,
+        confidence: float = 0.95,
     ) -> pd.DataFrame:
         """The curves as a table, as `stexplain.viz.scores.deletion` draws it.
 
         Args:
             measure: one of `MEASURES`.
+            groups: of the samples, see `stexplain.metrics.interval`.
             seed: of the draws.
             resamples: how many draws.
             confidence: in (0, 1).
@@ -142,7 +151,7 @@ class DeletionCurve:
             Columns ``method, curve, over, baseline, set, share, value, low, high, samples``; set is ``"explained"`` or
             ``"random"``.
         """
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         rows = []
         # Without random orders there is only the explanation's curve.
         for which in SETS[: 2 if self.random.shape[1] else 1]:

@@ -18,7 +18,8 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
-from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights
+from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights, widened
+from stexplain.metrics.groups import group_codes, group_sums
 from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
 
 SIDES = ("plus", "minus")
@@ -49,7 +50,14 @@ class Fidelity:
     target: str = ""
 
     def interval(
-        self, side: str, measure: str, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+        self,
+        side: str,
+        measure: str,
+        *,
+        groups: Any = None,
+        seed: int = 0,
+        resamples: int = 1000,
+        confidence: float = 0.95,
     ) -> list[Interval]:
         """The mean over samples with its bootstrap interval, for each share.
 
@@ -57,13 +65,14 @@ class Fidelity:
             InputError: for an unknown side or measure.
         """
         rows = self._scores(side, measure)
-        return [interval(row, seed=seed, resamples=resamples, confidence=confidence) for row in rows]
+        return [interval(row, groups=groups, seed=seed, resamples=resamples, confidence=confidence) for row in rows]
 
     def characterization(
         self,
         measure: str = "probability",
         *,
         weight: float = 0.5,
+        groups: Any = None,
         seed: int = 0,
         resamples: int = 1000,
         confidence: float = 0.95,
@@ -77,6 +86,7 @@ class Fidelity:
         Args:
             measure: ``"probability"`` or ``"accuracy"``.
             weight: of fid+, in (0, 1).
+            groups: of the samples, see `stexplain.metrics.interval`.
             seed: of the draws.
             resamples: how many draws of samples; fid+ and fid- use the same ones.
             confidence: in (0, 1).
@@ -96,19 +106,27 @@ class Fidelity:
         if not 0 < weight < 1:
             raise InputError(f"weight: got {weight}; expected a share between 0 and 1.")
         intervals = []
+        codes = group_codes(groups, self._scores("plus", measure).shape[1])
         for plus, minus in zip(self._scores("plus", measure), self._scores("minus", measure), strict=True):
             # [None]: the formula takes an array of resamples, here of one.
             value = _characterization(plus.mean()[None], minus.mean()[None], weight)[0]
-            # One set of resamples for both sides, as the same samples give both numbers.
-            weighted = list(resampling_weights(len(plus), seed=seed, resamples=resamples))
-            draws = [_characterization(w @ plus / len(plus), w @ minus / len(plus), weight) for w in weighted]
-            low, high = quantiles(np.concatenate(draws), confidence)
+            # Samples of one group are drawn together. One set of resamples serves both sides.
+            sums = group_sums(np.stack([plus, minus, np.ones(len(plus))], axis=1), codes)
+            drawn = [weights @ sums for weights in resampling_weights(len(sums), seed=seed, resamples=resamples)]
+            each = np.concatenate(drawn)
+            draws = _characterization(each[:, 0] / each[:, 2], each[:, 1] / each[:, 2], weight)
+            low, high = (float(end) for end in quantiles(draws, confidence))
+            low, high = widened(float(value), low, high, len(sums), confidence)
+            # Both sides are shares, and so is their mean.
+            low, high = max(low, 0.0), min(high, 1.0)
             intervals.append(Interval(float(value), float(low), float(high)))
         return intervals
 
-    def to_frame(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
+    def to_frame(
+        self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> pd.DataFrame:
         """A row per side, measure and share: ``method, over, baseline, side, measure, share, value, low, high``."""
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         about = {"method": self.method, "over": self.over, "baseline": self.baseline}
         return pd.DataFrame(
             [

@@ -20,7 +20,8 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.graph.checks import node_index
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
-from stexplain.metrics.bootstrap import Interval, quantiles, ratio_interval, resampling_weights
+from stexplain.metrics.beta import beta_interval
+from stexplain.metrics.bootstrap import Interval, ratio_interval
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
@@ -61,39 +62,45 @@ class ForecastMaskingCurve:
         which: str = "highlighted",
         measure: str = "error",
         *,
+        groups: Any = None,
         seed: int = 0,
         resamples: int = 1000,
         confidence: float = 0.95,
     ) -> list[Interval]:
         """The curve with bootstrap intervals over samples."""
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return [ratio_interval(row, self.counts, **options) for row in self._sums(which, measure)]
 
     def faithfulness(
-        self, which: str = "highlighted", *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+        self,
+        which: str = "highlighted",
+        *,
+        signed: bool = False,
+        groups: Any = None,
+        seed: int = 0,
+        resamples: int = 1000,
+        confidence: float = 0.95,
     ) -> Interval:
-        """Eq. 7 of Das & Ortega (ICASSP 2022) with the error in place of the accuracy, and its bootstrap interval.
+        """Eq. 7 of Das & Ortega (ICASSP 2022) with the error in place of the accuracy, and its interval over samples.
 
-            beta = sum over i of m_i |e_0 - e_i| / e_0
+            beta = sum over i of m_i |e_0 - e_i| / e_0,   signed: sum over i of m_i (e_i - e_0) / e_0
+
+        The arguments are those of `MaskingCurve.faithfulness`.
 
         Raises:
             InputError: if the error without masking is zero.
         """
         errors = self._sums(which, "error")
         beta = faithfulness(self.masking, self.curve(which))
-        draws = []
-        for weights in resampling_weights(len(self.counts), seed=seed, resamples=resamples):
-            # Sums suffice: a resample's count of targets divides both e_i and e_0 and cancels out.
-            e = weights @ errors.T
-            lost = (self.masking * np.abs(e[:, :1] - e)).sum(axis=1)
-            # A resample whose unmasked error is zero has no beta.
-            draws.append(np.where(e[:, 0] > 0, lost / np.where(e[:, 0] > 0, e[:, 0], 1), np.nan))
-        low, high = quantiles(np.concatenate(draws), confidence)
-        return Interval(beta, float(low), float(high))
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
+        # Sums suffice: the count of targets divides both e_i and e_0 and cancels out.
+        return beta_interval(self.masking, errors - errors[:1], errors[0], published=beta, signed=signed, **options)
 
-    def to_frame(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
+    def to_frame(
+        self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> pd.DataFrame:
         """A row per set, measure and masking: ``set, measure, masking, value, low, high, baseline, nodes``."""
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
                 {

@@ -36,18 +36,30 @@ class Localisation:
     scores: dict[str, dict[str, NDArray[np.float64]]]
 
     def interval(
-        self, over: str, score: str, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+        self,
+        over: str,
+        score: str,
+        *,
+        groups: Any = None,
+        seed: int = 0,
+        resamples: int = 1000,
+        confidence: float = 0.95,
     ) -> Interval:
-        """The mean over samples with its bootstrap interval."""
-        return interval(self.scores[over][score], seed=seed, resamples=resamples, confidence=confidence)
+        """The mean over samples with its interval; `groups`: see `stexplain.metrics.interval`."""
+        # Information and entropy are sums; all other scores are shares.
+        bounds = None if score in ("information", "entropy") else (0.0, 1.0)
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
+        return interval(self.scores[over][score], bounds=bounds, **options)
 
     def excluded(self, over: str) -> int:
         """How many samples are excluded because they have no score."""
         return int(np.isnan(self.scores[over]["auroc"]).sum())
 
-    def to_frame(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> pd.DataFrame:
+    def to_frame(
+        self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> pd.DataFrame:
         """A row per axis (`OVER`) and score: ``over, score, value, low, high, samples, excluded``."""
-        options: dict[str, Any] = {"seed": seed, "resamples": resamples, "confidence": confidence}
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
                 {

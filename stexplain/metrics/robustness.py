@@ -47,9 +47,11 @@ class Sensitivity:
         largest: NDArray[np.float64] = self.changes.max(axis=0)
         return largest
 
-    def interval(self, *, seed: int = 0, resamples: int = 1000, confidence: float = 0.95) -> Interval:
+    def interval(
+        self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> Interval:
         """The mean of `maximum` over samples with its bootstrap interval."""
-        return interval(self.maximum, seed=seed, resamples=resamples, confidence=confidence)
+        return interval(self.maximum, groups=groups, seed=seed, resamples=resamples, confidence=confidence)
 
     @classmethod
     def joined(cls, parts: "Sequence[Sensitivity]") -> "Sensitivity":

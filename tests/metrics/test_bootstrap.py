@@ -1,5 +1,9 @@
+import pickle
+
 import numpy as np
 import pytest
+from scipy.stats import binom
+from scipy.stats import t as student
 
 from stexplain.errors import InputError
 from stexplain.metrics.bootstrap import interval, quantiles, ratio_interval, resampling_weights
@@ -28,7 +32,108 @@ def test_seeded_and_blind_to_samples_without_a_value():
     assert interval(values, seed=1) != interval(values, seed=2)
     assert interval([*values, np.nan], seed=1) == interval(values, seed=1)
     assert np.isnan(interval([np.nan])).all()
-    assert interval([3.0]) == (3.0, 3.0, 3.0)
+
+
+def test_a_single_sample_or_group_says_nothing_of_others():
+    alone = interval([3.0])
+    assert alone.value == 3
+    assert np.isnan(alone[1:]).all()
+    assert "single sample" in alone.reason
+    family = interval([1.0, 2.0, 4.0], groups=["a", "a", "a"])
+    assert family.value == pytest.approx(7 / 3)
+    assert np.isnan(family[1:]).all()
+    assert "single group" in family.reason
+    assert interval([1.0, 2.0, 4.0]).reason == ""
+    # What stands beside the tuple survives a copy, and adds no column to tables.
+    assert pickle.loads(pickle.dumps(alone)).reason == alone.reason
+    assert list(alone._asdict()) == ["value", "low", "high"]
+
+
+def test_samples_that_are_all_alike_leave_room_for_others():
+    # Of 8, a share of 1 - 0.05 ** (1 / 8) may be unlike them: the rule of three.
+    unseen = 1 - 0.05 ** (1 / 8)
+    assert interval(np.ones(8)) == pytest.approx((1, 1 - unseen, 1))
+    assert interval(np.zeros(8), bounds=(-1, 1)) == pytest.approx((0, -unseen, unseen))
+    assert interval(np.full(8, 0.7)) == pytest.approx((0.7, 0.7 - 0.7 * unseen, 0.7 + 0.3 * unseen))
+    assert interval(np.full(8, -3.0)) == pytest.approx((-3, -3 - 3 * unseen, -3 + 3 * unseen))
+    # Eight samples of two groups are two.
+    assert interval(np.ones(8), groups=[0, 1] * 4) == pytest.approx((1, 0.05**0.5, 1))
+    assert ratio_interval(np.ones(8), np.full(8, 2.0)) == pytest.approx((0.5, 0.5 - unseen / 2, 0.5 + unseen / 2))
+
+
+def test_shares_by_their_own_distribution():
+    # Mid-P: the probability of more, and half of that of as many, is one in forty at the low end.
+    found = interval([1.0] * 9 + [0.0])
+    assert binom.sf(9, 10, found.low) + binom.pmf(9, 10, found.low) / 2 == pytest.approx(0.025)
+    assert binom.cdf(8, 10, found.high) + binom.pmf(9, 10, found.high) / 2 == pytest.approx(0.025)
+    # Not a share: with the bounds of something else zeros and ones are numbers.
+    assert interval([1.0] * 9 + [0.0], bounds=(-5, 5)) != found
+
+
+def test_of_groups_the_error_is_that_of_the_jackknife():
+    random = np.random.default_rng(5)
+    sizes = np.array([3, 8, 5, 12])
+    values, groups = random.normal(size=sizes.sum()), np.repeat(["d", "a", "c", "b"], sizes)
+    # With four groups it is Student's t with three degrees, around the error of leaving out a group at a time.
+    left_out = np.array([values[groups != name].mean() for name in "dacb"])
+    error = np.sqrt(((left_out - values.mean()) ** 2).sum())
+    found = interval(values, groups=groups)
+    assert found.high - found.value == pytest.approx(student.ppf(0.975, 3) * error)
+    assert found.value == pytest.approx(values.mean())
+
+
+def test_the_outermost_group_decides_and_order_does_not():
+    values = np.random.default_rng(2).normal(size=40)
+    subject, action = np.repeat(np.arange(8), 5), np.tile(np.arange(5), 8)
+    nested = np.stack([subject, action], axis=1)
+    assert interval(values, groups=nested) == interval(values, groups=subject)
+    assert interval(values, groups=nested) != interval(values, groups=nested[:, ::-1])
+    named = [f"subject {number}" for number in subject]
+    assert interval(values, groups=named) == pytest.approx(interval(values, groups=subject))
+    # A sample without a value is excluded with its label.
+    assert interval([*values, np.nan], groups=[*subject, 99]) == interval(values, groups=subject)
+
+
+@pytest.mark.parametrize("label", [None, np.nan])
+def test_a_sample_without_a_group_is_refused(label):
+    with pytest.raises(InputError, match="groups: got no label for sample 1"):
+        interval([1.0, 2.0], groups=np.array([1.0, label], object))
+    with pytest.raises(InputError, match=r"groups: got shape \(1,\)"):
+        interval([1.0, 2.0], groups=["a"])
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "bounds"),
+    [
+        (lambda random, n: random.normal(size=n), 0.0, None),
+        (lambda random, n: random.beta(20, 1, n), 20 / 21, (0, 1)),
+        (lambda random, n: (random.random(n) < 0.95) * 1.0, 0.95, (0, 1)),
+        (lambda random, n: np.where(random.random(n) < 0.9, 1, random.uniform(0.3, 1, n)), 0.965, (0, 1)),
+    ],
+    ids=["normal", "near one", "share near one", "most are one"],
+)
+@pytest.mark.parametrize("size", [5, 10, 30])
+def test_few_samples_are_covered_as_often_as_promised(draw, mean, bounds, size):
+    random = np.random.default_rng(size)
+    found = [interval(draw(random, size), seed=run, resamples=300, bounds=bounds) for run in range(300)]
+    # 0.95 less two and a half standard deviations of a share of 300; ties at a bound can only be covered too often.
+    assert np.mean([one.low <= mean <= one.high for one in found]) >= 0.918
+    assert bounds is None or all(bounds[0] <= one.low <= one.high <= bounds[1] for one in found)
+
+
+@pytest.mark.parametrize("unequal", [False, True], ids=["equal", "unequal"])
+@pytest.mark.parametrize(("count", "correlation"), [(5, 0.3), (20, 0.0), (20, 0.9)])
+def test_groups_are_covered_as_often_as_promised(count, correlation, unequal):
+    random = np.random.default_rng(count)
+    covered = 0
+    for run in range(300):
+        sizes = random.integers(2, 40, count) if unequal else np.full(count, 20)
+        groups = np.repeat(np.arange(count), sizes)
+        shared, own = random.normal(size=count)[groups], random.normal(size=len(groups))
+        values = shared * correlation**0.5 + own * (1 - correlation) ** 0.5
+        found = interval(values, groups=groups, seed=run, resamples=300)
+        covered += found.low <= 0 <= found.high
+    assert 0.918 <= covered / 300 <= 0.985
 
 
 def test_every_resample_draws_as_many():

@@ -78,7 +78,10 @@ def test_curve_of_a_model_that_is_understood():
     assert curve.accuracy("least").tolist() == [1, 1, 1, 1]
     assert 0.5 < curve.accuracy("random")[3] < 1
     assert curve.faithfulness("highlighted").value == pytest.approx(0.9 * 0.5 + 0.5)
-    assert curve.faithfulness("least") == (0, 0, 0)
+    none = curve.faithfulness("least")
+    # Nothing changes in any sample: the truth is zero, or as little as the rule of three leaves room for.
+    assert none[:2] == (0, 0)
+    assert 0 < none.high < 0.1
     low, high = curve.faithfulness("highlighted")[1:]
     assert 0.5 < low < 0.95 < high < 1.4
     assert curve.accuracy_interval("highlighted")[3].low < 0.5 < curve.accuracy_interval("highlighted")[3].high

@@ -84,7 +84,10 @@ def test_hiding_what_a_forecast_reads_changes_it_and_hiding_the_rest_does_not():
     assert not curve.curve("least", "change").any()
     assert 0 < curve.curve("random", "change")[2] < change[2]
     assert curve.interval("highlighted", "change")[2].low > curve.interval("random", "change")[2].high
-    assert curve.faithfulness("least") == (0, 0, 0)
+    none = curve.faithfulness("least")
+    # Nothing changes in any sample: the truth is zero, or as little as the rule of three leaves room for.
+    assert none[:2] == (0, 0)
+    assert 0 < none.high < 0.1
     beta = curve.faithfulness("highlighted")
     assert beta.value == pytest.approx(faithfulness(curve.masking, curve.curve()))
     assert beta.low < beta.value < beta.high

@@ -1,0 +1,61 @@
+"""Samples that belong together: the cameras of one performance, the clips of one person, the windows of one day.
+
+Such samples resemble each other, so that n of them tell less than n independent ones. What is independent are the
+groups: intervals and tests of this package take their labels, ``groups``, and count groups in place of samples.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError
+
+
+def group_codes(groups: Any, count: int) -> NDArray[np.intp]:
+    """The group of every sample as a number from 0, ``[count]``, in the order in which the labels sort.
+
+    Args:
+        groups: a label per sample, ``[n]``, numbers or text; nested groups as ``[n, levels]``, outermost first, of
+            which the outermost decides, because nothing smaller is independent. None: every sample for itself.
+        count: how many samples there are.
+
+    Raises:
+        InputError: where there is not one label per sample, or a label is missing.
+
+    Example:
+        >>> group_codes(["b", "a", "b"], 3).tolist()
+        [1, 0, 1]
+        >>> group_codes([["subject 2", "nod"], ["subject 2", "wave"]], 2).tolist()
+        [0, 0]
+    """
+    if groups is None:
+        return np.arange(count)
+    labels = np.asarray(groups)
+    if labels.ndim not in (1, 2) or len(labels) != count or 0 in labels.shape[1:]:
+        raise InputError(
+            f"groups: got shape {labels.shape}; expected a label per sample, [{count}], or nested ones, "
+            f"[{count}, levels], outermost first."
+        )
+    outer = labels if labels.ndim == 1 else labels[:, 0]
+    # A missing label would make one group of all samples without one, which nobody meant.
+    missing = outer != outer if outer.dtype.kind in "fO" else np.zeros(count, bool)
+    missing = missing | np.array([label is None for label in outer], bool) if outer.dtype.kind == "O" else missing
+    if np.any(missing):
+        raise InputError(
+            f"groups: got no label for sample {int(np.argmax(missing))}; expected one for each. Name its group, or "
+            "leave the sample out."
+        )
+    # Labels of several types do not sort; their text does, and equal labels have equal texts.
+    outer = outer.astype(str) if outer.dtype.kind == "O" else outer
+    codes: NDArray[np.intp] = np.unique(outer, return_inverse=True)[1].reshape(-1)
+    return codes
+
+
+def group_sums(values: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Sums over the samples of each group that has any: values ``[n]`` or ``[n, ...]`` -> ``[G]`` or ``[G, ...]``."""
+    # Codes of groups that lost all of their samples are left out.
+    present, codes = np.unique(codes, return_inverse=True)
+    sums: NDArray[np.float64] = np.zeros((len(present), *values.shape[1:]))
+    np.add.at(sums, codes.reshape(-1), values)
+    return sums
