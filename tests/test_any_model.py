@@ -305,12 +305,10 @@ def test_several_streams_are_compared_each_by_itself():
     assert list(compare({"a": absolute}, metrics, x, **options).scores["deletion gain"]) == ["a, joint", "a, bone"]
 
 
-def test_streams_are_refused_where_they_are_not_told_apart():
+def test_the_selftest_refuses_streams():
     model, x, _, _ = streams()
     with pytest.raises(InputError, match="got a dict of streams; expected a tensor"):
         stx.selftest(model, stx.InputGradient, x, inputs="b t n")
-    with pytest.raises(InputError, match="got a dict of streams; expected a tensor"):
-        stx.metrics.sensitivity_max(stx.InputGradient(model, inputs="b t n"), x)
 
 
 def test_nodes_are_masked_in_all_streams():

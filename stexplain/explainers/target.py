@@ -195,8 +195,8 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
     return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
 
 
-def class_notes(output: ModelOutput, info: OutputInfo) -> tuple[str, ...]:
-    """What to say where an output that is read as logits of classes may be something else."""
+def predicted_notes(output: ModelOutput, info: OutputInfo) -> tuple[str, ...]:
+    """What to say where the largest entry of an output is taken for a class, and may be something else."""
     entries = output.tensor.shape[1:]
     # Names of classes say what the entries are.
     if len(entries) == 1 and entries[0] == info.node_count > 1 and not info.classes:

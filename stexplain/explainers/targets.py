@@ -14,12 +14,12 @@ from stexplain.explainers.forecast_target import Forecast as Forecast
 from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.nested import shapes_of
-from stexplain.explainers.outputs.probabilities import is_probability
+from stexplain.explainers.outputs.probabilities import is_probability, notes_of_probabilities
 from stexplain.explainers.target import UNKNOWN as UNKNOWN
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
 from stexplain.explainers.target import Target as Target
-from stexplain.explainers.target import class_notes, class_scores, one_or_several
+from stexplain.explainers.target import class_scores, one_or_several, predicted_notes
 
 
 class Class(Target):
@@ -56,7 +56,7 @@ class Class(Target):
 
     def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return class_notes(output, info)
+        return notes_of_probabilities(output)
 
 
 class Predicted(Target):
@@ -86,7 +86,7 @@ class Predicted(Target):
 
     def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return class_notes(output, info)
+        return predicted_notes(output, info)
 
 
 class Margin(Target):
@@ -124,7 +124,7 @@ class Margin(Target):
 
     def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return class_notes(output, info)
+        return notes_of_probabilities(output)
 
 
 class Output(Target):

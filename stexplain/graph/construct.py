@@ -1,24 +1,23 @@
-"""The constructors of STGraph: from edges, cards, skeletons, matrices, distances, coordinates, tables and networkx."""
+"""The constructors of STGraph from edges, cards, skeletons, tables of edges and networkx."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from stexplain.cards import DatasetCard, dataset_card
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
-from stexplain.graph.edge_lists import adjacency_edges, kernel_edges, pairwise_distances
-from stexplain.graph.fields import GraphFields
-from stexplain.graph.skeletons import SKELETONS
+from stexplain.graph.matrices import MatrixConstructors
+from stexplain.graph.notices import warn_of, warn_of_distances
+from stexplain.graph.skeletons import skeleton_named
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class GraphConstructors(GraphFields):
+class GraphConstructors(MatrixConstructors):
     """The classmethods ``from_...`` of `STGraph`, and `skeleton`."""
 
     @classmethod
@@ -98,7 +97,14 @@ class GraphConstructors(GraphFields):
 
     @classmethod
     def skeleton(cls, name: str) -> Self:
-        """The graph of a skeleton as a sensor or a format lists its joints, such as ``"kinect-v2"``.
+        """The graph of a skeleton as a sensor or a format lists its joints.
+
+        Bones lead from child to parent, and make a tree. Left/right pairs, and which coordinate points up in such data,
+        are in `stexplain.graph.skeleton_named`.
+
+        Args:
+            name: ``"kinect-v1"``, ``"kinect-v2"``, ``"coco-17"``, ``"openpose-18"``, ``"openpose-25"``,
+                ``"mediapipe-33"``, ``"h36m-17"``, ``"smpl-24"`` or ``"hand-21"``.
 
         Raises:
             InputError: where there is none of this name, with the nearest.
@@ -108,109 +114,7 @@ class GraphConstructors(GraphFields):
             >>> STGraph.skeleton("kinect-v2")
             STGraph(25 nodes, 24 edges, undirected, 6 groups, center 'spine shoulder')
         """
-        if name not in SKELETONS:
-            raise unknown("skeleton", name, SKELETONS)
-        return cls.from_edges(**SKELETONS[name])
-
-    @classmethod
-    def from_adjacency(
-        cls, matrix: Any, nodes: Iterable[str] | None = None, *, directed: bool | None = None, **fields: Any
-    ) -> Self:
-        """A graph from an adjacency matrix: entry [source, target] is the weight of an edge, zero where there is none.
-
-        The diagonal is ignored: relations add self loops themselves.
-
-        Args:
-            matrix: ``[N, N]``, dense, or a scipy sparse matrix or array.
-            nodes: N names; none: "0" to "N-1".
-            directed: none: directed exactly where the matrix is not symmetric.
-            **fields: `groups`, `positions`, `center` of `STGraph`.
-
-        Raises:
-            InputError: where the matrix is not square, has NaN or infinite entries, or is not symmetric although
-                ``directed=False``.
-
-        Example:
-            >>> from stexplain.graph import STGraph
-            >>> STGraph.from_adjacency([[1.0, 0.5], [0.5, 1.0]], ["a", "b"]).weight.tolist()
-            [0.5]
-        """
-        count, edges, weight, directed = adjacency_edges(matrix, directed)
-        return cls(map(str, range(count)) if nodes is None else nodes, edges, weight, directed=directed, **fields)
-
-    @classmethod
-    def from_distances(
-        cls,
-        distances: ArrayLike,
-        nodes: Iterable[str] | None = None,
-        *,
-        sigma: float | None = None,
-        threshold: float | None = None,
-        nearest: int | None = None,
-        directed: bool | None = None,
-        **fields: Any,
-    ) -> Self:
-        """A graph from distances by a Gaussian kernel: weight = exp(-d^2 / sigma^2), thresholded or k nearest.
-
-        The kernel of Shuman et al. (2013), by default with the settings of DCRNN (Li et al. 2018).
-
-        Args:
-            distances: from source to target, ``[N, N]``, at least 0; infinite where there is no path.
-            nodes: N names; none: "0" to "N-1".
-            sigma: of the kernel, in the unit of the distances; none: the standard deviation of all finite distances.
-            threshold: the smallest weight of an edge, in [0, 1]; none: 0.1, or no threshold where `nearest` is given.
-            nearest: the number of edges into each node, from the nearest nodes. In an undirected graph an edge needs
-                one end that selects it. Ties: the node that comes first.
-            directed: none: directed exactly where the distances are not symmetric.
-            **fields: `groups`, `positions`, `center` of `STGraph`.
-
-        Raises:
-            InputError: where a distance is negative or NaN, or a setting is out of its range.
-
-        Example:
-            >>> from stexplain.graph import STGraph
-            >>> graph = STGraph.from_distances([[0, 1, 9], [1, 0, 1], [9, 1, 0]], ["a", "b", "c"], sigma=1.0)
-            >>> graph.edges.tolist(), graph.weight.round(3).tolist()
-            ([[0, 1], [1, 2]], [0.368, 0.368])
-        """
-        count, edges, weight, directed = kernel_edges(distances, sigma, threshold, nearest, directed)
-        return cls(map(str, range(count)) if nodes is None else nodes, edges, weight, directed=directed, **fields)
-
-    @classmethod
-    def from_coordinates(
-        cls,
-        coordinates: ArrayLike,
-        nodes: Iterable[str] | None = None,
-        *,
-        nearest: int = 4,
-        geographic: bool = False,
-        sigma: float | None = None,
-        **options: Any,
-    ) -> Self:
-        """A k-nearest-neighbour graph of points, with the weights of `from_distances`.
-
-        Args:
-            coordinates: ``[N, 2]``, x and y in one unit; or longitude and latitude in degrees. They become the
-                positions.
-            nodes: N names; none: "0" to "N-1".
-            nearest: the number of edges into each node.
-            geographic: whether coordinates are longitude and latitude. Distances are then in metres along great
-                circles (haversine formula, earth's mean radius).
-            sigma: of the kernel, in the unit of the distances; see `from_distances`.
-            **options: `threshold`, `directed`, `groups`, `center`, as of `from_distances`.
-
-        Raises:
-            InputError: where a coordinate is not finite or no longitude and latitude, or as `from_distances`.
-
-        Example:
-            >>> from stexplain.graph import STGraph
-            >>> STGraph.from_coordinates([(0, 0), (1, 0), (3, 0)], ["a", "b", "c"], nearest=1).edges.tolist()
-            [[0, 1], [1, 2]]
-        """
-        # Given positions win: a network may be drawn otherwise than it lies.
-        options = {"positions": np.asarray(coordinates), **options}
-        distances = pairwise_distances(coordinates, geographic)
-        return cls.from_distances(distances, nodes, sigma=sigma, nearest=nearest, **options)
+        return cls.from_edges(**skeleton_named(name).fields())
 
     @classmethod
     def from_pandas(
@@ -236,6 +140,9 @@ class GraphConstructors(GraphFields):
         Raises:
             InputError: as `STGraph`, and for an unknown column or node, with the nearest name.
 
+        Warns:
+            UserWarning: where weights are named like distances, of nodes without an edge and of negative weights.
+
         Example:
             >>> import pandas as pd
             >>> from stexplain.graph import STGraph
@@ -260,7 +167,11 @@ class GraphConstructors(GraphFields):
                 raise unknown("node (in the table of edges)", name, names)
         weight = weight or ("weight" if "weight" in table.columns else None)
         weights = None if weight is None else table[weight].to_numpy()
-        return cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
+        if weight is not None:
+            warn_of_distances(str(weight))
+        graph = cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
+        warn_of(graph)
+        return graph
 
     @classmethod
     def from_networkx(cls, graph: Any, *, weight: str = "weight", position: str = "pos") -> Self:

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from stexplain.graph.edge_lists import pairwise_distances
+from stexplain.graph.coordinates import distance_between
 from tests import reference
 
 
@@ -35,7 +35,8 @@ def test_from_edges_refuses_wrong_edges():
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array, sp.csr_matrix, sp.coo_array, sp.csc_matrix, list])
 def test_from_adjacency_takes_dense_and_sparse_matrices(kind):
-    graph = STGraph.from_adjacency(kind([[1.0, 0.5, 0.0], [0.5, 1.0, 2.0], [0.0, 2.0, 0.0]]))
+    with pytest.warns(UserWarning, match=r"self loops were left out, of 2 nodes \('0', '1'\)"):
+        graph = STGraph.from_adjacency(kind([[1.0, 0.5, 0.0], [0.5, 1.0, 2.0], [0.0, 2.0, 0.0]]))
     assert graph == STGraph("012", [(0, 1), (1, 2)], [0.5, 2.0])
 
 
@@ -82,7 +83,8 @@ def test_from_distances_is_the_gaussian_kernel():
 def test_the_threshold_keeps_a_weight_that_equals_it():
     far = np.array([[0.0, 2.0], [2.0, 0.0]])
     assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0))).edges) == 1
-    assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0)) + 1e-9).edges) == 0
+    with pytest.warns(UserWarning, match=r"nodes without an edge, 2 nodes \('0', '1'\)"):
+        assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0)) + 1e-9).edges) == 0
 
 
 def test_nearest_nodes():
@@ -94,7 +96,8 @@ def test_nearest_nodes():
     directed = STGraph.from_distances(distances, "abcd", sigma=10.0, nearest=1, directed=True)
     assert {tuple(edge) for edge in directed.edges.tolist()} == {(1, 0), (0, 1), (1, 2), (2, 3)}
     # Under a threshold, a distant node has no edge although it has a nearest node.
-    near = STGraph.from_distances(distances, "abcd", sigma=1.0, nearest=2, threshold=0.1)
+    with pytest.warns(UserWarning, match=r"without an edge, 2 nodes \('c', 'd'\)"):
+        near = STGraph.from_distances(distances, "abcd", sigma=1.0, nearest=2, threshold=0.1)
     assert near.edges.tolist() == [[0, 1]]
     assert len(STGraph.from_distances(distances, "abcd", nearest=99).edges) == 6
 
@@ -177,7 +180,8 @@ def test_from_coordinates_joins_the_nearest():
 def test_distances_on_the_globe_are_metres():
     # A degree of a great circle is a 360th of the circumference, at the equator and along every meridian.
     degree = 2 * np.pi * 6_371_008.8 / 360
-    metres = pairwise_distances([(0, 0), (1, 0), (0, 90), (1, 90), (180, 0), (-118, 34), (-118, 35)], geographic=True)
+    points = np.array([(0, 0), (1, 0), (0, 90), (1, 90), (180, 0), (-118, 34), (-118, 35)])
+    metres = distance_between(points[:, None], points, geographic=True)
     np.testing.assert_allclose(metres[0, 1], degree)
     np.testing.assert_allclose(metres[0, 2], 90 * degree)
     np.testing.assert_allclose(metres[2, 3], 0, atol=1e-6)
@@ -195,7 +199,8 @@ def test_distances_on_the_globe_are_metres():
 
 def test_from_pandas_takes_ids_as_names():
     table = pd.DataFrame({"from": [7, 5], "to": [5, 9], "cost": [2.0, 0.5]})
-    graph = STGraph.from_pandas(table, [9, 7, 5], weight="cost", directed=True)
+    with pytest.warns(UserWarning, match="'cost' is taken for weights"):
+        graph = STGraph.from_pandas(table, [9, 7, 5], weight="cost", directed=True)
     assert graph == STGraph(["9", "7", "5"], [(1, 2), (2, 0)], [2.0, 0.5], directed=True)
     assert STGraph.from_pandas(table).weight.tolist() == [1, 1]
     swapped = STGraph.from_pandas(table, source="to", target="from", directed=True)

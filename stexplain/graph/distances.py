@@ -1,0 +1,214 @@
+"""Edge lists from distances by a Gaussian kernel: of a matrix, a sparse matrix, or a table of pairs."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError, unknown
+from stexplain.graph.edge_lists import ROUNDING, EdgeList, labelled_matrix, refuse_entries
+
+COLUMNS = {
+    "source": ("source", "from", "src", "origin", "start", "i", "u"),
+    "target": ("target", "to", "dst", "dest", "destination", "end", "j", "v"),
+    "distance": ("distance", "dist", "cost", "length", "metres", "meters", "miles", "km", "d"),
+}
+"""Names by which the columns of a table of distances are known, in lower case."""
+
+
+class Pairs(NamedTuple):
+    """Distances of pairs of nodes; of pairs that are not listed there is no path.
+
+    Attributes:
+        nodes: the names of the nodes; none where the data has none.
+        size: N.
+        source: of each pair, ``[P]``.
+        target: of each pair, ``[P]``.
+        distance: of each pair, ``[P]``, finite.
+        once: whether each link is listed in one direction only.
+    """
+
+    nodes: tuple[str, ...] | None
+    size: int
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    once: bool = False
+
+
+def kernel_edges(
+    pairs: Pairs, sigma: float | None, threshold: float | None, nearest: int | None, directed: bool | None
+) -> EdgeList:
+    """The edges of a Gaussian kernel over distances; see `STGraph.from_distances`."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InputError(f"threshold: got {threshold}; expected a weight in [0, 1], the range of the kernel.")
+    if nearest is not None and (not isinstance(nearest, int) or nearest < 1):
+        raise InputError(f"nearest: got {nearest!r}; expected an integer of at least 1.")
+    # The diagonal counts, as in DCRNN.
+    width = float(pairs.distance.std()) if sigma is None and len(pairs.distance) else float(sigma or 0)
+    if not (width > 0 and np.isfinite(width)):
+        given = f"got {sigma}" if sigma is not None else f"got {width}, as the finite distances are all the same"
+        raise InputError(f"sigma: {given}; expected a finite number above 0, in the unit of the distances.")
+    apart = pairs.source != pairs.target
+    source, target, distance = pairs.source[apart], pairs.target[apart], pairs.distance[apart]
+    symmetric = pairs.once or _is_symmetric(pairs.size, source, target, distance)
+    if directed is False and not symmetric:
+        raise InputError("distances is not symmetric. Give directed=True, or symmetric distances.")
+    directed = not symmetric if directed is None else directed
+    if pairs.once and not directed:
+        source, target = np.concatenate([source, target]), np.concatenate([target, source])
+        distance = np.concatenate([distance, distance])
+    weight = np.exp(-np.square(distance / width))
+    # 0.1 is DCRNN's threshold (Li et al. 2018).
+    least = (0.1 if nearest is None else 0.0) if threshold is None else threshold
+    kept = weight >= least
+    if nearest is not None:
+        kept &= _among_nearest(source, target, np.where(kept, distance, np.inf), nearest)
+    source, target, weight = source[kept], target[kept], weight[kept]
+    if not directed:
+        # An edge needs one end that selects it; both give the same weight.
+        low, high = np.minimum(source, target), np.maximum(source, target)
+        _, first = np.unique(low * pairs.size + high, return_index=True)
+        source, target, weight = low[first], high[first], weight[first]
+    order = np.lexsort((target, source))
+    edges = np.stack([source, target], axis=1)[order].astype(np.int64)
+    none = np.zeros(0, np.int64)
+    return EdgeList(pairs.nodes, pairs.size, edges, weight[order], directed, none)
+
+
+def distance_pairs(
+    distances: Any, source: str | None = None, target: str | None = None, distance: str | None = None
+) -> Pairs:
+    """The distances of `STGraph.from_distances` pair by pair, whatever holds them."""
+    if hasattr(distances, "columns") and hasattr(distances, "iloc"):
+        if source or target or distance or _is_list_of_pairs(distances):
+            return _of_table(distances, source, target, distance)
+    elif source or target or distance:
+        raise InputError(f"distances: got a {type(distances).__name__}; expected a table, as columns are named.")
+    if sp.issparse(distances):
+        given: Any = distances
+        entries = sp.coo_array(given, dtype=np.float64)
+        _check_square(entries.shape)
+        _refuse_negative(entries.row, entries.col, entries.data)
+        found = np.isfinite(entries.data)
+        row, col = (each[found].astype(np.int64) for each in (entries.row, entries.col))
+        return Pairs(None, int(entries.shape[0]), row, col, entries.data[found])
+    names, values = labelled_matrix(distances, "distances", np.inf)
+    try:
+        matrix = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"distances: got a {type(distances).__name__} without numbers; expected a matrix [N, N], dense or sparse, "
+            "or a table with the columns source, target, distance."
+        ) from None
+    _check_square(matrix.shape)
+    rows, cols = np.nonzero(~(matrix >= 0))  # this way round, NaN is invalid too
+    _refuse_negative(rows, cols, matrix[rows, cols])
+    row, col = np.nonzero(np.isfinite(matrix))
+    return Pairs(names, len(matrix), row.astype(np.int64), col.astype(np.int64), matrix[row, col])
+
+
+def _check_square(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[0] != shape[1]:
+        hint = " A list of pairs is given as a pandas table: source, target, distance." if shape[1:] == (3,) else ""
+        raise InputError(f"distances has shape {shape}; expected [N, N].{hint}")
+
+
+def _refuse_negative(rows: NDArray[Any], cols: NDArray[Any], values: NDArray[Any]) -> None:
+    invalid = ~(values >= 0)
+    expected = "at least 0, infinite where there is no path"
+    refuse_entries(rows[invalid], cols[invalid], values[invalid], "distances", expected)
+
+
+def _is_list_of_pairs(table: Any) -> bool:
+    """Whether a table lists pairs, one per row, and is no matrix."""
+    rows, columns = [str(label) for label in table.index], [str(label) for label in table.columns]
+    if len(columns) != len(rows):
+        return len(columns) >= 3
+    # Square: a matrix has the same labels twice, or numbers that count.
+    if sorted(rows) == sorted(columns):
+        if len(rows) == 3 and columns == ["0", "1", "2"]:
+            raise InputError(
+                "distances: got a table of 3 rows and 3 columns without names; expected a matrix as an array, or, for "
+                "a list of pairs, columns named source, target and distance."
+            )
+        return False
+    return len(columns) == 3 and any(name.lower() in COLUMNS["distance"] for name in columns)
+
+
+def _of_table(table: Any, source: str | None, target: str | None, distance: str | None) -> Pairs:
+    """The pairs of a table with a row for each."""
+    columns = [str(name) for name in table.columns]
+    if len(columns) < 3:
+        raise InputError(f"distances: got the columns {columns}; expected source, target and distance.")
+    chosen = []
+    for place, (role, given) in enumerate(zip(COLUMNS, (source, target, distance), strict=True)):
+        if given is not None and given not in columns:
+            raise unknown("column", given, columns)
+        named = [name for name in columns if name.lower() in COLUMNS[role]]
+        # By name where it is known, else by place.
+        chosen.append(columns.index(given) if given is not None else columns.index(named[0]) if named else place)
+    if len(set(chosen)) < 3:
+        raise InputError(
+            f"distances: got the columns {columns}, of which source, target and distance cannot be told. Name them: "
+            "source=, target=, distance=."
+        )
+    ends = [[str(value) for value in table.iloc[:, place].tolist()] for place in chosen[:2]]
+    try:
+        values = table.iloc[:, chosen[2]].to_numpy(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"distances: got a column {columns[chosen[2]]!r} without numbers; expected distances."
+        ) from None
+    invalid = np.flatnonzero(~(values >= 0))
+    if len(invalid):
+        row = int(invalid[0])
+        raise InputError(
+            f"distances, row {row} ({ends[0][row]!r} to {ends[1][row]!r}): got {values[row]}; expected at least 0, "
+            "infinite where there is no path."
+        )
+    # A dict keeps the order of first appearance, which a set does not.
+    names = tuple(dict.fromkeys([*ends[0], *ends[1]]))
+    index = {name: place for place, name in enumerate(names)}
+    rows, cols = (np.array([index[name] for name in each], np.int64) for each in ends)
+    keys = rows * len(names) + cols
+    unique, first = np.unique(keys, return_index=True)
+    if len(unique) < len(keys):
+        # A pair that is listed again says the same, or something is wrong.
+        known = dict(zip(unique.tolist(), values[first].tolist(), strict=True))
+        for row, key in enumerate(keys.tolist()):
+            if known[key] != values[row]:
+                raise InputError(
+                    f"distances, row {row}: got {values[row]} from {ends[0][row]!r} to {ends[1][row]!r}, and "
+                    f"{known[key]} before; expected each pair once."
+                )
+    rows, cols, values = rows[first], cols[first], values[first]
+    found = np.isfinite(values)
+    rows, cols, values = rows[found], cols[found], values[found]
+    apart = rows != cols
+    back = np.isin(cols[apart] * len(names) + rows[apart], rows[apart] * len(names) + cols[apart])
+    return Pairs(names, len(names), rows, cols, values, once=not bool(back.any()))
+
+
+def _is_symmetric(count: int, source: NDArray[Any], target: NDArray[Any], distance: NDArray[Any]) -> bool:
+    """Whether each pair has the same distance both ways, but for rounding."""
+    there, back = source * count + target, target * count + source
+    one, other = np.argsort(there), np.argsort(back)
+    if not np.array_equal(there[one], back[other]):
+        return False
+    return bool(np.allclose(distance[one], distance[other], rtol=ROUNDING, atol=0))
+
+
+def _among_nearest(
+    source: NDArray[Any], target: NDArray[Any], distance: NDArray[Any], nearest: int
+) -> NDArray[np.bool_]:
+    """Which pairs are among the nearest of those into their target; ties: the source that comes first."""
+    order = np.lexsort((source, distance, target))
+    into = target[order]
+    # The rank within the run of pairs of one target.
+    starts = np.flatnonzero(np.r_[True, into[1:] != into[:-1]]) if len(into) else np.zeros(0, np.int64)
+    rank = np.arange(len(into)) - np.repeat(starts, np.diff(np.r_[starts, len(into)]))
+    chosen = np.zeros(len(source), bool)
+    chosen[order] = rank < nearest
+    return chosen
