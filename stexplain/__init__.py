@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from stexplain.explainers import layers as layers
     from stexplain.graph import STGraph as STGraph
     from stexplain.metrics import compare as compare
+    from stexplain.metrics.truth.margin import MarginOverOthers as MarginOverOthers
     from stexplain.nn import load_model as load_model
     from stexplain.nn import load_stgcn_checkpoint as load_stgcn_checkpoint
     from stexplain.training import fit as fit
@@ -124,6 +125,7 @@ _MODULES = {
     ),
     "stexplain.graph": ("STGraph",),
     "stexplain.metrics": ("compare",),
+    "stexplain.metrics.truth.margin": ("MarginOverOthers",),
     "stexplain.nn": ("load_model", "load_stgcn_checkpoint"),
     "stexplain.training": ("fit",),
 }

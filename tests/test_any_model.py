@@ -25,6 +25,8 @@ from tests.explainers.small_models import signals
 
 SAMPLES_OF = ("x", "batches", "data")
 """What the samples are called; a function with none of these calls no model, unless it makes a metric."""
+CALL_NO_MODEL = {"control_scores"}
+"""These take a model for how samples are prepared, and call none."""
 FIXED: dict[str, Any] = {
     "target": stx.Class(1),
     "class_importance": signals(STEPS * NODES, NODES).numpy(),
@@ -40,6 +42,7 @@ FIXED: dict[str, Any] = {
     "progress": False,
     "permutations": 100,
     "resamples": 20,
+    "windows": 2,
 }
 """Values of parameters by name, that are the same for every model."""
 
@@ -70,6 +73,8 @@ def public_functions() -> dict[str, Any]:
     for module in (stx, stx.metrics):
         for name in dir(module):
             value = getattr(module, name)
+            if name in CALL_NO_MODEL:
+                continue
             if inspect.isfunction(value) and not name.startswith("_") and calls_model(value):
                 found[name] = value
     return found
@@ -110,6 +115,7 @@ def run(function: Any, model: nn.Module, x: Tensor, options: Mapping[str, Any], 
     parameters = signature.parameters
     explainer = stx.InputGradient(model, **options)
     if makes_metric(function):
+        arguments = {name: value for name, value in arguments.items() if name != "counterfactual"}
         # A metric is measured by `compare`, whose explainers say how the model is called.
         metric = function(**{name: value for name, value in {"model": model}.items() if name in parameters})
         measure = partial(compare, [explainer, stx.Random(model)], [metric], x)
@@ -117,6 +123,7 @@ def run(function: Any, model: nn.Module, x: Tensor, options: Mapping[str, Any], 
     values = {
         **FIXED,
         **dict.fromkeys(SAMPLES_OF, x),
+        "counterfactual": 0.5 * x,
         "model": model,
         "explainer": stx.InputGradient if takes_options(function) else explainer,
         "explainers": [explainer, stx.Random(model)],
@@ -249,7 +256,9 @@ def test_an_index_is_never_changed(function, options):
     x = signals(SAMPLES, FRAMES, NODES, 2).double()
     index = torch.randint(4, x.shape[:-1], generator=torch.Generator().manual_seed(0))
     x[..., 1] = torch.tensor(TimeOfDay.seen).double()[index]
-    run(function, TimeOfDay().eval(), x, {"inputs": "b t n c", **options}, {})
+    # The counterfactual of a generator has the same indices.
+    other = torch.stack([0.5 * x[..., 0], x[..., 1]], -1)
+    run(function, TimeOfDay().eval(), x, {"inputs": "b t n c", **options}, {"counterfactual": other})
 
 
 @pytest.mark.parametrize(

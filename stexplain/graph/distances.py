@@ -158,9 +158,7 @@ def _of_table(table: Any, source: str | None, target: str | None, distance: str 
     try:
         values = table.iloc[:, chosen[2]].to_numpy(np.float64)
     except (TypeError, ValueError):
-        raise InputError(
-            f"distances: got a column {columns[chosen[2]]!r} without numbers; expected distances."
-        ) from None
+        raise InputError(f"distances: the column {columns[chosen[2]]!r} holds no numbers; expected some.") from None
     invalid = np.flatnonzero(~(values >= 0))
     if len(invalid):
         row = int(invalid[0])
