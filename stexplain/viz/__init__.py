@@ -28,6 +28,7 @@ from stexplain.viz.scores.horizon_errors import horizon_errors as horizon_errors
 from stexplain.viz.scores.localisation import localisation as localisation
 from stexplain.viz.scores.masking_curves import masking_curves as masking_curves
 from stexplain.viz.scores.randomisation import randomisation as randomisation
+from stexplain.viz.scores.truths import truths as truths
 
 __all__ = [
     "comparison",
@@ -49,6 +50,7 @@ __all__ = [
     "skeleton",
     "timeline",
     "top_nodes",
+    "truths",
 ]
 
 if not _TYPE_CHECKING:

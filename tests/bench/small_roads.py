@@ -108,11 +108,15 @@ def generate(card: SeriesCard, out: Path, *, seed: int = 0) -> None:
     links.to_csv(out / "edges.csv", index=False)
     places = pd.DataFrame({"sensor": NODES, "x": np.arange(len(NODES)), "y": 0.0, "group": "lane"})
     places.to_csv(out / "sensors.csv", index=False)
-    events, truth = [], []
+    events, truth, without = [], [], []
     for begin, target in product(begins, (3, 4, 5)):
         # The window's last frame is the second in which the sensor before the target is slow.
         start = begin + LAG * (target - 1) + 2 - window
         events.append((NODES[target], start, LAG))
         truth.append((lost[start : start + window] > 0) & (np.arange(len(NODES)) < target))
+        # The same readings, had there been no slowdown upstream of the target.
+        shown = speed[start : start + window]
+        without.append(np.where(truth[-1], shown + lost[start : start + window], shown))
     pd.DataFrame(events, columns=["target", "frame", "horizon"]).to_csv(out / "events.csv", index=False)
     np.save(out / "truth.npy", np.array(truth))
+    np.save(out / "counterfactual.npy", np.array(without, np.float32))

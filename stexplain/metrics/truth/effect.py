@@ -17,12 +17,11 @@ from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Class, Predicted, as_target
-from stexplain.graph.checks import node_index
 from stexplain.metrics.arrays import check_sample_ids
 from stexplain.metrics.calls import call_of
 from stexplain.metrics.masked_model import MaskedModel
 from stexplain.metrics.truth.margin import MarginOverOthers
-from stexplain.metrics.truth.regions import Regions
+from stexplain.metrics.truth.regions import Regions, members_of
 
 USED = 0.05
 """A region counts as used where its effect is above this share of the sample's largest."""
@@ -162,7 +161,8 @@ def effect(
     masked.load(x, call)
     other.load(counterfactual, call)
     replaced, differs = _replaced(masked, other)
-    regions = Regions.of(masked.observed.cpu().numpy(), windows, _members(masked, groups))
+    members = members_of(groups, masked.output_info.nodes, masked.observed.shape[3])
+    regions = Regions.of(masked.observed.cpu().numpy(), windows, members)
     with masked.frozen():
         asked = as_target(Predicted() if target is None else target)
         # The class of the sample as it is: a copy that is classified otherwise has lost margin, not gained a class.
@@ -192,20 +192,6 @@ def _replaced(masked: MaskedModel, other: MaskedModel) -> tuple[Tensor, Tensor]:
             "generated data: clips.counterfactual(), or series.events_batch(counterfactual=True)."
         )
     return replaced, differs
-
-
-def _members(masked: MaskedModel, groups: Mapping[str, Sequence[int | str]] | None) -> dict[str, NDArray[np.bool_]]:
-    """The nodes of each group, ``[N]`` bool, by its name."""
-    nodes = masked.observed.shape[3]
-    names = list(masked.output_info.nodes) or [str(index) for index in range(nodes)]
-    if groups is None:
-        return {name: np.arange(nodes) == index for index, name in enumerate(names)}
-    if not groups or not all(groups.values()):
-        raise InputError("groups: got none, or one without nodes; expected at least one group of nodes.")
-    return {
-        name: np.isin(np.arange(nodes), [node_index(node, names, nodes) for node in members])
-        for name, members in groups.items()
-    }
 
 
 def _scores(

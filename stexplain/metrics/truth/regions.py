@@ -8,6 +8,35 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError
 from stexplain.explainers.joining import check_alike
+from stexplain.graph.checks import node_index
+
+
+def members_of(
+    groups: Mapping[str, Sequence[int | str]] | None, names: Sequence[str], nodes: int
+) -> dict[str, NDArray[np.bool_]]:
+    """The nodes of each group, ``[N]`` bool, by its name.
+
+    Args:
+        groups: nodes by name or index; none: each node by itself.
+        names: of the nodes; empty: they are numbered.
+        nodes: how many there are.
+
+    Raises:
+        InputError: for a node that does not exist, no group, or one without nodes.
+
+    Example:
+        >>> members_of({"arm": ["hand", 0]}, ["elbow", "head", "hand"], 3)["arm"].tolist()
+        [True, False, True]
+    """
+    known = list(names) or [str(index) for index in range(nodes)]
+    if groups is None:
+        return {name: np.arange(nodes) == index for index, name in enumerate(known)}
+    if not groups or not all(groups.values()):
+        raise InputError("groups: got none, or one without nodes; expected at least one group of nodes.")
+    return {
+        name: np.isin(np.arange(nodes), [node_index(node, known, nodes) for node in members])
+        for name, members in groups.items()
+    }
 
 
 @dataclass(frozen=True)

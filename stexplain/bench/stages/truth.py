@@ -1,0 +1,288 @@
+"""Explanations against two truths of generated data: what was planted, and what this model used of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stexplain.bench.figures import Figures
+from stexplain.bench.html import count, listed, number, paragraph, table
+from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.truths import (
+    DETAILS,
+    SCORES,
+    Options,
+    draw_samples,
+    has_counterfactual,
+    measure_effect,
+    rows,
+    score_row,
+)
+from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
+from stexplain.bench.verdicts import Outcome, of_all
+from stexplain.errors import suggest
+from stexplain.explainers.by_name import methods
+from stexplain.metrics.bootstrap import interval
+from stexplain.metrics.comparison.result import Comparison
+from stexplain.viz import truths
+
+JUDGED = "effect_positions"
+"""The score that methods are judged by."""
+COLUMNS = ("dataset", "model", "seed", "method", "baseline")
+FOUND = 0.7
+"""A class counts as found where the AUROC is at least this, and above that of the best control."""
+TITLES = {
+    "planted_nodes": "planted nodes",
+    "planted_frames": "planted frames",
+    "planted_positions": "planted positions",
+    "effect_nodes": "effect nodes",
+    "effect_positions": "effect positions",
+    "effect_rank": "effect rank",
+}
+
+
+class TruthStage(Stage[Options]):
+    """Which methods find what was planted, and which what the model used."""
+
+    title = "What was planted, and what the model used"
+    Options = Options
+    figures_first = True
+
+    def needs(self, task: Task) -> tuple[str, ...]:
+        """The predictions, or the events, of which samples are drawn."""
+        return ("train", "events" if task == FORECASTING else "accuracy")
+
+    def check(self, run: Run) -> Iterator[str]:
+        """Methods must exist."""
+        options, known = self.options, methods()
+        named = {
+            "controls": options.controls or [],
+            "methods": options.methods or [],
+            "exclude": options.exclude,
+            "absolute": options.absolute,
+            "options": options.options,
+        }
+        for field, names in named.items():
+            for name in names:
+                if name not in known:
+                    yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
+
+    def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
+        """Measures the effect once, then scores each method; nothing where the data has no counterfactual."""
+        if not has_counterfactual(run):
+            return {"rows": None}
+        options = self.options
+        drawn = parts("samples", partial(draw_samples, run, results, options))
+        effect = parts("effect", partial(measure_effect, run, results, drawn, options))
+        scored = [
+            # A part each: all methods take long, and an interrupted stage resumes after the last finished one.
+            (row, parts(row.name, partial(score_row, run, results, row, drawn, options)))
+            for row in rows(run, options)
+        ]
+        names = run.clips("test").classes if drawn["labels"] else ()
+        labels = [names[label] for label in drawn["labels"]]
+        body = [
+            {
+                "method": row.method,
+                "baseline": row.baseline,
+                "control": row.control,
+                "absolute": row.method in options.absolute,
+                "inferences": found["inferences"],
+                "scores": {name: _array(values).tolist() for name, values in found["scores"].items()},
+            }
+            for row, found in scored
+            if "scores" in found
+        ]
+        return {
+            "dataset": f"{run.card.name}/{run.protocol}" if run.protocol else run.card.name,
+            "model": run.model_card.name,
+            "seed": run.seed,
+            "samples": len(drawn["indices"]),
+            "left_out": drawn["left_out"],
+            "labels": labels,
+            "used": interval(_array(effect["used"]), seed=run.seed)._asdict(),
+            "used_by_sample": effect["used"],
+            "effect_inferences": effect["inferences"],
+            "rows": body,
+            "excluded": {row.name: found["excluded"] for row, found in scored if "excluded" in found},
+            "tests": _tests(body, run.seed),
+        }
+
+    def figures(self, run: Run, results: Results, figures: Figures) -> None:
+        """Both truths by method."""
+        result = results[self.name]
+        if result["rows"]:
+            frame = pd.DataFrame(
+                [
+                    {"method": _name(row), "control": row["control"], "truth": truth, "value": _mean(row, score)}
+                    for row in result["rows"]
+                    for truth, score in (("planted", "planted_positions"), ("effect", JUDGED))
+                ]
+            )
+            figures.add(
+                "",
+                f"What was planted and what the model used, {run.name}",
+                f"AUROC over positions of each method, {result['samples']} test samples of {run.card.title}. Lines: "
+                "the best control, which uses no model.",
+                truths(frame, title=f"Planted truth and effect, {run.name}"),
+            )
+
+    def section(self, runs: Sequence[RunResults]) -> str:
+        """What effect is, how much of what was planted was used, and a table per run."""
+        shown = [run for run in runs if run.stages[self.name]["rows"]]
+        if not shown:
+            return paragraph("This data has no counterfactual, so what the model used of it cannot be measured.")
+        words = paragraph(
+            "Planted is where the classes or events of the data differ. Effect is what this model used of it: how far "
+            f"its margin (or forecast) falls when a node in one of {self.options.windows} windows of time is replaced "
+            "by what the generator would have made without the cause. A region counts as used where that is above 5% "
+            "of the sample's largest effect. Columns are AUROC (0.5: a guess), effect rank is Spearman's correlation "
+            "with the effect within what was planted (0: a guess), inferences are passes through the model per "
+            "sample, one forward and one backward counting two. Controls use no model.",
+            f"By absolute value, as where something was used has no sign: {listed(self.options.absolute)}; by all "
+            "others, their positive part."
+            if self.options.absolute
+            else "",
+        )
+        return words + "".join(self._table(run) for run in shown)
+
+    def _table(self, run: RunResults) -> str:
+        result = run.stages[self.name]
+        used = paragraph(
+            f"{run.label}: of the planted regions this model used {number(result['used'])}, measured on "
+            f"{count(result['samples'])} samples that it predicts right.",
+            f"Left out, as every node is planted: {listed(result['left_out'])}." if result["left_out"] else "",
+        )
+        best = {name: _best(result["rows"], name) for name in SCORES}
+        body = [
+            [
+                row["method"],
+                row["baseline"] or "–",
+                *(f"{_digits(_mean(row, name))}{' ★' if best[name] is row else ''}" for name in SCORES),
+                _digits(_mean(row, "effect_precision")),
+                f"{row['inferences']:.3g}",
+            ]
+            for row in result["rows"]
+        ]
+        head = ["method", "baseline", *TITLES.values(), "effect AP", "inferences"]
+        caption = f"{run.name}: means over {count(result['samples'])} samples; ★: the best of methods"
+        return used + table(head, body, caption=caption)
+
+    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+        """Does every method find what the model used better than the best control, by its corrected paired test?"""
+        result = run.stages[self.name]
+        tests = result.get("tests") or []
+        if not result["rows"] or not tests:
+            return
+        control = next(row for row in result["rows"] if _name(row) == tests[0]["against"])
+        better = [test["method"] for test in tests if test["better"] == test["method"]]
+        others = [test["method"] for test in tests if test["better"] != test["method"]]
+        best = max((row for row in result["rows"] if not row["control"]), key=lambda row: _mean(row, JUDGED))
+        text = (
+            f"For this training, {len(better)} of {len(tests)} methods find what the model used better than the best "
+            f"control, {_name(control)} (AUROC over positions {_mean(control, JUDGED):.2f}); the best is {_name(best)} "
+            f"({_mean(best, JUDGED):.2f})."
+        )
+        yield text + (f" Not shown to be better: {listed(others)}." if others else ""), of_all(better, others)
+
+    def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """What effects can tell."""
+        if any(run.stages[self.name]["rows"] for run in runs):
+            yield (
+                "Effect is measured one node and window at a time: what matters only together with another, or is said "
+                "twice, has a smaller effect than its part in the decision."
+            )
+        for run in runs:
+            for method, why in (run.stages[self.name].get("excluded") or {}).items():
+                yield f"{method} is excluded from what was planted and used in {run.name}: {why}"
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """A row per run, method and baseline; the same by class; and further scores."""
+        whole, by_class, detail = [], [], []
+        for run in runs:
+            result = run.stages[self.name]
+            labels = np.array(result.get("labels") or [])
+            for row in result["rows"] or []:
+                about = {**{name: result[name] for name in COLUMNS[:3]}, **{name: row[name] for name in COLUMNS[3:]}}
+                whole.append({**about, **{name: _mean(row, name) for name in SCORES}, "inferences": row["inferences"]})
+                excluded = {f"{name}_excluded": int(np.isnan(_array(row["scores"][name])).sum()) for name in SCORES}
+                further = {name: _mean(row, name) for name in DETAILS}
+                control = {"control": row["control"], "absolute": row["absolute"], "n": result["samples"]}
+                detail.append({**about, **control, **further, **excluded, "used": result["used"]["value"]})
+                for name in dict.fromkeys(labels.tolist()):
+                    chosen = labels == name
+                    means = {score: _mean(row, score, chosen) for score in SCORES}
+                    counted = {"class": name, "n": int(chosen.sum())}
+                    by_class.append({**about, **counted, **means, "inferences": row["inferences"]})
+        if not whole:
+            return {}
+        tables = {"truth": Table("Methods against the planted truth and the effect", pd.DataFrame(whole), "%.4g")}
+        if by_class:
+            tables["truth_by_class"] = Table("The same by class", pd.DataFrame(by_class), "%.4g")
+        tables["truth_detail"] = Table("Further scores against both truths", pd.DataFrame(detail), "%.4g")
+        return tables
+
+    def measures(self, run: RunResults) -> Mapping[str, Any]:
+        """Every score of every method."""
+        result = run.stages[self.name]
+        shares = {"planted regions used": result["used"]} if result["rows"] else {}
+        return shares | {
+            f"{TITLES[score]}, {_name(row)}": _mean(row, score) for row in result["rows"] or [] for score in SCORES
+        }
+
+    def terminal(self, run: RunResults) -> Iterator[TextTable]:
+        """The means of every method."""
+        result = run.stages[self.name]
+        if not result["rows"]:
+            return
+        names = ("planted_nodes", "planted_positions", "effect_nodes", "effect_positions", "effect_rank")
+        body = [
+            [_name(row), *(_digits(_mean(row, name), 2) for name in names), f"{row['inferences']:.3g}"]
+            for row in result["rows"]
+        ]
+        title = f"{run.name}: truths, {result['samples']} samples; {result['used']['value']:.2f} of the planted used"
+        yield TextTable(title, ["method", *(TITLES[name] for name in names), "inferences"], body)
+
+
+def _array(values: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    # NaN is no JSON: it is kept as null.
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _mean(row: Mapping[str, Any], score: str, chosen: Any = slice(None)) -> float:
+    """The mean over the samples that have the score; NaN where none has."""
+    values = _array(row["scores"][score])[chosen]
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['method']}, {row['baseline']}" if row["baseline"] else str(row["method"])
+
+
+def _digits(value: float, digits: int = 3) -> str:
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _best(body: Sequence[Mapping[str, Any]], score: str, *, control: bool = False) -> Mapping[str, Any] | None:
+    """The row with the highest mean, of methods or of controls; none where no row has one."""
+    candidates = [row for row in body if row["control"] == control and not np.isnan(_mean(row, score))]
+    return max(candidates, key=lambda row: _mean(row, score), default=None)
+
+
+def _tests(body: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
+    """Paired tests of every method against the best control, over what the model used.
+
+    The control is chosen on the samples that it is tested on, which is in its favour.
+    """
+    control = _best(body, JUDGED, control=True)
+    if control is None or all(row["control"] for row in body):
+        return []
+    judged = {_name(row): _array(row["scores"][JUDGED]) for row in body if not row["control"] or row is control}
+    ids = tuple(map(str, range(len(next(iter(judged.values()))))))
+    tests = Comparison({JUDGED: judged}, {JUDGED: True}, ids, None, seed=seed).tests(_name(control))
+    # NaN is no JSON; a test of differences that are all zero has no p value.
+    plain = tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in record.items()} for record in plain]

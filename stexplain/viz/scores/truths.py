@@ -1,0 +1,58 @@
+"""Methods against two truths: what was planted in the data, and what the model used of it."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from stexplain.viz.columns import require
+from stexplain.viz.names import ordered
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+
+TRUTHS = ("planted", "effect")
+
+
+def truths(
+    table: pd.DataFrame, *, methods: Sequence[str] | None = None, title: str = "Planted truth and effect"
+) -> alt.LayerChart:
+    """Draws the score of each method against each truth: a row per method, the best control as a line.
+
+    Args:
+        table: columns `method`, `control` (bool: it uses no model), `truth` (planted, effect), `value` in [0, 1].
+        methods: the methods to draw, in order; by default all, in the table's order, controls last.
+        title: above the chart.
+
+    Raises:
+        InputError: where a column is missing or a method is not in the table.
+    """
+    require(table, ["method", "control", "truth", "value"])
+    table = table.assign(method=table["method"].astype(str))
+    shown = ordered("method", list(dict.fromkeys(table["method"])), methods)
+    controls = set(table.loc[table["control"].astype(bool), "method"])
+    if methods is None:
+        shown = [name for name in shown if name not in controls] + [name for name in shown if name in controls]
+    table = table[table["method"].isin(shown)]
+    best = table[table["control"].astype(bool)].groupby("truth", sort=False)["value"].max().reset_index()
+    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=260, grid=True))
+    colour = alt.Color(
+        "truth:N",
+        scale=alt.Scale(domain=list(TRUTHS), range=[CATEGORIES[1], CATEGORIES[0]]),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+    )
+    # Colour and shape share one legend because field, domain and legend are the same.
+    shape = alt.Shape(
+        "truth:N",
+        scale=alt.Scale(domain=list(TRUTHS), range=["diamond", "circle"]),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+    )
+    x = alt.X("value:Q", title="AUROC over positions", scale=alt.Scale(domain=[0, 1]))
+    tip = [alt.Tooltip("method:N"), alt.Tooltip("truth:N"), alt.Tooltip("value:Q", format=".3f")]
+    marks = alt.Chart(rows(table[["method", "truth", "value"]]))
+    chart = layered(
+        alt.Chart(rows(best)).mark_rule(strokeDash=[4, 3], strokeWidth=1.5).encode(x=x, color=colour),
+        # From one truth to the other: how far a method's two scores lie apart.
+        marks.mark_line(color=MUTED, strokeWidth=1.5).encode(x=x, y=y, detail="method:N"),
+        marks.mark_point(filled=True, size=48, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tip),
+    ).properties(width=420, height=alt.Step(20))
+    how = "Further right is better. Dashed: the best control, which uses no model, against the truth of that colour."
+    return styled(chart, titled(title, how))

@@ -1,0 +1,234 @@
+"""The stage `truth`: methods against what was planted and against what the model used, whole, on small data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stexplain as stx
+from stexplain.bench import figures as figures_module
+from stexplain.bench.experiment import load_experiment
+from stexplain.bench.shared import truths as shared
+from stexplain.bench.stage import RunResults
+from stexplain.bench.stages import truth as truth_module
+from stexplain.cards import dataset_card
+from stexplain.data.planted.graph import generate
+from stexplain.data.store.prepare import prepare
+from stexplain.errors import CardError
+from stexplain.metrics.comparison.controls import SERIES_CONTROLS
+from stexplain.nn.checkpoint import load_model
+from tests.bench import small_roads
+
+# A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
+
+METHODS = ["InputGradient", "LearnedMask", "STGGradCAM"]
+EXPERIMENT = """
+title = "Which?"
+question = "Which method?"
+citation = "none"
+[[runs]]
+name = "graph"
+protocol = "random"
+model = "stgcn2"
+recipe = "quick"
+epochs = 12
+[stages.truth]
+per_class = 2
+methods = ["InputGradient", "LearnedMask", "STGGradCAM"]
+absolute = ["InputGradient"]
+controls = ["Motion", "Random"]
+baselines = ["mean", "interpolation"]
+[stages.truth.options]
+LearnedMask = { steps = 2 }
+[stages.accuracy]
+"""
+ROADS = """
+title = "Which, on a road?"
+question = "Which method?"
+citation = "none"
+node = "sensor"
+[[runs]]
+model = "lane-stgcn"
+recipe = "quick"
+[stages.truth]
+events = 6
+windows = 4
+methods = ["InputGradient"]
+absolute = ["InputGradient"]
+[stages.events]
+horizon = 3
+fall = 15.0
+count = 12
+shown = 1
+steps = 8
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A user's own card of planted signals, its experiment, and a small store of it."""
+    root = tmp_path_factory.mktemp("cards")
+    folder = root / "datasets" / "tiny"
+    folder.mkdir(parents=True)
+    text = dataset_card("planted").path.read_text("utf-8").replace('name = "planted"', 'name = "tiny"')
+    (folder / "card.toml").write_text(text, "utf-8")
+    (folder / "experiment.toml").write_text(EXPERIMENT, "utf-8")
+    card = dataset_card(folder)
+    generate(card, root / "raw", repetitions=6, progress=False)
+    prepare(card, root / "raw", root / "store", workers=1, progress=False)
+    return folder, root / "store"
+
+
+@pytest.fixture(scope="module")
+def finished(home, tmp_path_factory):
+    folder, store = home
+    return stx.bench(folder, data=store, out=tmp_path_factory.mktemp("run") / "tiny", progress=False)
+
+
+def results(folder: Path) -> dict:
+    return json.loads((folder / "results.json").read_text("utf-8"))
+
+
+def truth_of(folder: Path, run: str = "graph") -> dict:
+    return results(folder)["runs"][run]["stages"]["truth"]
+
+
+def test_the_table_has_a_row_per_method_and_baseline(finished):
+    table = pd.read_csv(finished / "tables" / "truth.csv")
+    assert table.columns.tolist() == [
+        "dataset", "model", "seed", "method", "baseline", "planted_nodes", "planted_frames", "planted_positions",
+        "effect_nodes", "effect_positions", "effect_rank", "inferences",
+    ]  # fmt: skip
+    assert set(table["dataset"]) == {"tiny/random"}
+    assert set(table["model"]) == {"stgcn2"}
+    assert set(table["seed"]) == {0}
+    named = list(zip(table["method"], table["baseline"].fillna(""), strict=True))
+    masks = [("LearnedMask", "mean"), ("LearnedMask", "interpolation")]
+    assert named == [("InputGradient", ""), *masks, ("STGGradCAM", ""), ("Motion", ""), ("Random", "")]
+    # One pass forward and one backward; a control runs no model.
+    cost = dict(zip(named, table["inferences"], strict=True))
+    assert cost["InputGradient", ""] == cost["STGGradCAM", ""] == 2
+    assert cost["Motion", ""] == cost["Random", ""] == 0
+    assert cost["LearnedMask", "mean"] > 4
+
+
+def test_the_table_by_class_adds_up_to_the_whole(finished):
+    whole = pd.read_csv(finished / "tables" / "truth.csv")
+    by_class = pd.read_csv(finished / "tables" / "truth_by_class.csv")
+    found = truth_of(finished)
+    for (method, baseline), part in by_class.groupby(["method", by_class["baseline"].fillna("")]):
+        assert part["n"].sum() == found["samples"]
+        row = whole[(whole["method"] == method) & (whole["baseline"].fillna("") == baseline)].iloc[0]
+        mean = np.average(part["planted_positions"], weights=part["n"])
+        assert mean == pytest.approx(row["planted_positions"], abs=1e-3)
+
+
+def test_scores_are_those_of_the_effect_measured_anew(home, finished):
+    """The effect is written to the run's folder and read back, batch by batch, for each method."""
+    found = truth_of(finished)
+    run = load_experiment(home[0]).runs(data=home[1], folder=finished)[0]
+    drawn = json.loads((finished / "stages" / "graph" / "truth" / "samples.json").read_text("utf-8"))["result"]
+    clips, model = run.clips("test"), load_model(run.folder)
+    batch, other = clips.batch(drawn["indices"]), clips.counterfactual().batch(drawn["indices"])
+    effect = stx.metrics.effect(model, batch, other)
+    e = stx.Motion(model)(batch)
+    expected = stx.metrics.effect_agreement(e, effect, planted=batch.truth).scores
+    motion = next(row for row in found["rows"] if row["method"] == "Motion")["scores"]
+    for name, over, score in (
+        ("effect_nodes", "groups", "auroc"),
+        ("effect_positions", "regions", "auroc"),
+        ("effect_rank", "regions", "rank"),
+    ):
+        given = np.array([np.nan if value is None else value for value in motion[name]])
+        np.testing.assert_allclose(given, expected[over][score], atol=1e-6)
+    truth = batch.truth.numpy()
+    used, planted = effect.used(), effect.regions.any(truth)
+    np.testing.assert_allclose(found["used_by_sample"], (used & planted).sum((1, 2)) / planted.sum((1, 2)), atol=1e-6)
+    # Nothing but what was planted differs from the counterfactual.
+    assert not effect.values[~planted].any()
+
+
+def test_samples_are_drawn_evenly_over_classes_and_classified_correctly(finished):
+    labels = truth_of(finished)["labels"]
+    assert len(set(labels)) > 1
+    assert max(labels.count(name) for name in labels) == 2
+
+
+def test_the_report_says_both_truths_and_judges_against_the_best_control(finished):
+    page = (finished / "report.html").read_text("utf-8")
+    for words in ("What was planted, and what the model used", "planted regions this model used", "effect rank"):
+        assert words in page
+    verdicts = [one for one in results(finished)["verdicts"] if one["stage"] == "truth"]
+    assert len(verdicts) == 1
+    assert verdicts[0]["text"].startswith("For this training, ")
+    assert {figure["id"] for figure in results(finished)["figures"]} >= {"truth-graph"}
+
+
+def test_a_run_resumes_after_its_last_method(home, finished, monkeypatch, tmp_path):
+    done: list[str] = []
+    score = shared.score_row
+    monkeypatch.setattr(truth_module.TruthStage, "figures", lambda *_: None)
+
+    def stopped(run, found, row, drawn, options):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(row.name)
+        return score(run, found, row, drawn, options)
+
+    monkeypatch.setattr(truth_module, "score_row", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        stx.bench(home[0], data=home[1], out=tmp_path / "run", progress=False)
+    monkeypatch.setattr(truth_module, "score_row", lambda *a: done.append(a[2].name) or score(*a))
+    # Finished before, and so not measured again.
+    monkeypatch.setattr(truth_module, "measure_effect", lambda *_: pytest.fail("the effect is measured again"))
+    stx.bench(home[0], data=home[1], out=tmp_path / "run", progress=False)
+    assert len(done) == len(set(done)) == 6
+    table, again = (pd.read_csv(folder / "tables" / "truth.csv") for folder in (finished, tmp_path / "run"))
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_a_method_that_does_not_exist_is_refused(home):
+    text = EXPERIMENT.replace('methods = ["InputGradient", ', 'methods = ["InputGradiant", ')
+    (home[0] / "experiment.toml").write_text(text, "utf-8")
+    try:
+        with pytest.raises(CardError, match="InputGradiant"):
+            load_experiment(home[0])
+    finally:
+        (home[0] / "experiment.toml").write_text(EXPERIMENT, "utf-8")
+
+
+def test_data_without_a_counterfactual_says_so(home, tmp_path):
+    generate(dataset_card(home[0]), tmp_path / "raw", repetitions=1, progress=False)
+    for path in (tmp_path / "raw").glob("*.counterfactual.npy"):
+        path.unlink()
+    prepare(dataset_card(home[0]), tmp_path / "raw", tmp_path / "store", workers=1, progress=False)
+    experiment = load_experiment(home[0])
+    (run,) = experiment.runs(data=tmp_path / "store", folder=tmp_path)
+    stage = experiment.stages["truth"]
+    found = stage.compute(run, {}, lambda _, work: work())
+    shown = RunResults("graph", {"stages": {"truth": found}}, {})
+    assert "no counterfactual" in stage.section([shown])
+    assert not stage.tables([shown])
+    assert not list(stage.verdicts(shown))
+    assert not stage.measures(shown)
+
+
+def test_the_effect_on_a_forecast_is_how_far_the_cause_lowered_it(tmp_path, monkeypatch):
+    folder = small_roads.write_cards(tmp_path)
+    (folder / "experiment.toml").write_text(ROADS, "utf-8")
+    monkeypatch.setenv("STEXPLAIN_CARDS", str(tmp_path))
+    monkeypatch.setenv("STEXPLAIN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(figures_module, "FORMATS", ("json",))
+    out = stx.bench("lane", out=tmp_path / "run", progress=False)
+    found = truth_of(out, "lane-stgcn")
+    assert found["dataset"] == "lane"
+    assert found["samples"] == 6
+    table = pd.read_csv(out / "tables" / "truth.csv").set_index("method")
+    assert set(SERIES_CONTROLS) < set(table.index)
+    # Without the slowdown the forecast is higher: the model used some of what was planted.
+    assert found["used"]["value"] > 0.1
+    assert table["effect_positions"]["InputGradient"] > 0.5
+    assert not (out / "tables" / "truth_by_class.csv").exists()

@@ -1,0 +1,37 @@
+"""The chart of methods against two truths."""
+
+import pandas as pd
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.viz import truths
+
+TABLE = pd.DataFrame(
+    [
+        ("Motion", True, "planted", 0.6),
+        ("Motion", True, "effect", 0.7),
+        ("Gradient", False, "planted", 0.8),
+        ("Gradient", False, "effect", 0.9),
+        ("Random", True, "planted", 0.5),
+        ("Random", True, "effect", 0.5),
+    ],
+    columns=["method", "control", "truth", "value"],
+)
+
+
+def test_the_lines_are_at_the_best_control_and_controls_come_last():
+    spec = truths(TABLE).to_dict()
+    lines, _, points = spec["layer"]
+    values = lines["data"]["values"] if "values" in lines["data"] else spec["datasets"][lines["data"]["name"]]
+    assert {row["truth"]: row["value"] for row in values} == {"planted": 0.6, "effect": 0.7}
+    assert points["encoding"]["y"]["sort"] == ["Gradient", "Motion", "Random"]
+
+
+def test_chosen_methods_are_drawn_in_their_order():
+    points = truths(TABLE, methods=["Random", "Gradient"]).to_dict()["layer"][2]
+    assert points["encoding"]["y"]["sort"] == ["Random", "Gradient"]
+
+
+def test_a_missing_column_is_refused():
+    with pytest.raises(InputError, match="control"):
+        truths(TABLE.drop(columns="control"))
