@@ -61,7 +61,11 @@ class Protocol(Part):
 
 
 class DatasetCard(Card):
-    """A dataset of recordings: graph, axes, classes, protocols, licence, and how to obtain it."""
+    """A dataset of recordings: graph, axes, classes, protocols, licence, and how to obtain it.
+
+    `grouping` names what makes recordings dependent: the fields (or ``label``) whose values they share, by level, the
+    outermost first, such as ``{"subject": ["subject"], "performance": ["subject", "replication", "label"]}``.
+    """
 
     title: str
     summary: str
@@ -72,6 +76,8 @@ class DatasetCard(Card):
     # An import path, as text: reading a card imports no reader and no generator.
     reader: str
     planted: str | None = None
+    # Outermost first: the first is what intervals and tests take for independent.
+    grouping: dict[str, list[str]] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     graph: GraphPart
     axes: AxesPart

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.cards import DatasetCard, Recipe
+from stexplain.data.grouping import clip_groups
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import Batch, Sample, Sampling, check_finite
 from stexplain.data.store.prepared import Rows
@@ -89,7 +90,7 @@ class Clips:
             valid: n arrays ``[M, T]``, bool; none: all frames are valid.
             ids: n names; none: numbers.
             channels: names of the C channels; none: "channel 0" and so on.
-            fields: further columns, n values each.
+            fields: further columns, n values each; ``group`` says which clips are not independent.
             recipe: see the class.
 
         Raises:
@@ -172,6 +173,24 @@ class Clips:
         """The name of each clip."""
         return [str(name) for name in self._table["id"].to_numpy()[self._chosen]]
 
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        """The group of each clip, ``[n]``, such as ``"subject 3"``: clips of one group are not independent.
+
+        The card says what makes a group; the outermost level counts. Of a user's own arrays it is the field ``group``
+        where there is one, else every clip is a group.
+        """
+        return self.groups_by()
+
+    def groups_by(self, level: str | None = None) -> NDArray[np.str_]:
+        """The group of each clip at a level of the card's `grouping`, such as ``"performance"``; none: the outermost.
+
+        Raises:
+            InputError: for a level that the card does not have.
+        """
+        own = {"group": ["group"]} if "group" in self._table else {}
+        return clip_groups(self.table, own if self.card is None else self.card.grouping, level)
+
     @property
     def planted(self) -> bool:
         """Whether batches carry a ground truth, `truth`."""
@@ -189,7 +208,7 @@ class Clips:
         return Sample(
             x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
             truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
-            channels=tuple(self.channels),
+            channels=tuple(self.channels), group=str(self.groups[number]),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -218,6 +237,7 @@ class Clips:
             truth=None if truth is None else torch.from_numpy(truth),
             sampling=self._sampling(picked),
             channels=tuple(self.channels),
+            groups=tuple(self.groups[picked].tolist()),
         )
 
     def batches(self, size: int) -> Iterator[Batch]:

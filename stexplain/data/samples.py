@@ -55,6 +55,7 @@ class Sample:
         observed: the missing-value mask, ``[M, T, N]``, bool, or none; see the module.
         sampling: how the sample was drawn, where it is of a dataset.
         channels: the names of the C channels, where known.
+        group: of samples that are not independent, such as of one person; empty: not known.
 
     Raises:
         InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
@@ -69,6 +70,7 @@ class Sample:
     observed: NDArray[np.bool_] | None = None
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
     channels: tuple[str, ...] = ()
+    group: str = ""
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
@@ -92,6 +94,8 @@ class Batch:
         observed: the missing-value mask, ``[B, M, T, N]``, bool, or none; see the module.
         sampling: how the samples were drawn, where they are of a dataset.
         channels: the names of the C channels, where known.
+        groups: the group of each sample, B of them, such as ``"subject 3"``: samples of one group are not
+            independent; empty: not known.
         unmasked: whether no one gave `valid`, which then says what was noticed in a plain tensor: a model that takes a
             mask is given none.
     """
@@ -104,6 +108,7 @@ class Batch:
     observed: torch.Tensor | None = None
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
     channels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     unmasked: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
@@ -158,6 +163,7 @@ class Batch:
             _common_sampling([sample.sampling for sample in samples]),
             # Samples of one dataset agree; names that not all of them have are nobody's.
             samples[0].channels if len({sample.channels for sample in samples}) == 1 else (),
+            tuple(sample.group for sample in samples) if all(sample.group for sample in samples) else (),
         )
 
     def __len__(self) -> int:
@@ -179,7 +185,9 @@ class Batch:
         if sampling is not None and (whole := sampling.resample) is not None:
             # Resampling the whole batch and cutting again keeps the samples in the order of this part.
             sampling = replace(sampling, resample=lambda recipe: whole(recipe)[index])
-        return replace(self._each(lambda tensor: tensor[index]), ids=self.ids[index], sampling=sampling)
+        return replace(
+            self._each(lambda tensor: tensor[index]), ids=self.ids[index], groups=self.groups[index], sampling=sampling
+        )
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         """The batch with every tensor changed, those that a subclass adds too."""
@@ -207,6 +215,7 @@ def _common_sampling(each: "list[Sampling | None]") -> Sampling | None:
             torch.cat(truth) if truth else None,
             sampling=Sampling(recipe, resample),
             channels=batches[0].channels,
+            groups=tuple(name for batch in batches for name in batch.groups),
         )
 
     return Sampling(known[0].recipe, None if None in resamplers else resample)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from stexplain.data.events import chosen_events, series_events
+from stexplain.data.grouping import window_blocks
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import Sample, check_finite
 from stexplain.data.series_source import SeriesSource, as_series_source
@@ -156,13 +157,10 @@ class WindowedSeries:
         # A batch of one, so that samples and batches agree by construction; negative indices count from the end.
         batch = self.batch([int(index) % len(self)])
         return Sample(
-            x=batch.x[0].numpy(),
-            valid=batch.valid[0].numpy(),
-            id=batch.ids[0],
-            fields={"frame": int(self.starts[index]), "start": batch.start[0]},
-            observed=batch.observed[0].numpy(),
-            channels=batch.channels,
-        )
+            x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], observed=batch.observed[0].numpy(),
+            fields={"frame": int(self.starts[index]), "start": batch.start[0]}, channels=batch.channels,
+            group=batch.groups[0],
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -173,7 +171,8 @@ class WindowedSeries:
         Raises:
             InputError: where an index is out of range, or a value is infinite.
         """
-        starts = self.starts[picked_indices(indices, len(self), "windows")]
+        picked = picked_indices(indices, len(self), "windows")
+        starts = self.starts[picked]
         # Frame numbers [B, window + horizon]: one gather reads input and target of all windows.
         frames = starts[:, None] + np.arange(self.window + self.horizon)
         values, present = self._source.read(frames)
@@ -196,6 +195,7 @@ class WindowedSeries:
             y_observed=torch.from_numpy(np.ascontiguousarray(y_observed)),
             start=self._source.times(starts),
             channels=self.channels,
+            groups=tuple(f"block {number}" for number in self.groups[picked]),
         )
         # NaN is missing and already zero; infinite values are errors of the data.
         check_finite("x", batch.x)
@@ -207,6 +207,11 @@ class WindowedSeries:
         if size < 1:
             raise InputError(f"size: got a batch size of {size}; expected at least 1.")
         return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """The block of time of each window, ``[n]``: windows of one block are not independent; see `window_blocks`."""
+        return window_blocks(self.starts, self.window + self.horizon, self.time)[0]
 
     @property
     def covered(self) -> NDArray[np.int64]:

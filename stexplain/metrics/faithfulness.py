@@ -16,11 +16,11 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.targets import Predicted
 from stexplain.metrics.arrays import as_array, names_of, sample_generator
-from stexplain.metrics.beta import beta_interval
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
+from stexplain.metrics.masking import beta_interval
 
 SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
@@ -141,7 +141,7 @@ class MaskingCurve:
         resamples: int = 1000,
         confidence: float = 0.95,
     ) -> Interval:
-        """Eq. 7 with its interval over samples; see `faithfulness` and `stexplain.metrics.beta.beta_interval`.
+        """Eq. 7 with its interval over samples; see `faithfulness` and `stexplain.metrics.masking.beta_interval`.
 
         Args:
             which: one of `SETS`.

@@ -20,11 +20,11 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.graph.checks import node_index
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
-from stexplain.metrics.beta import beta_interval
 from stexplain.metrics.bootstrap import Interval, ratio_interval
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
+from stexplain.metrics.masking import beta_interval
 
 MEASURES = ("error", "change")
 """The mean absolute error against the observed targets, or the mean distance from the unmasked forecast."""

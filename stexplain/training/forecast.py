@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from stexplain.data.grouping import window_blocks
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 
@@ -22,8 +23,6 @@ Metric = Literal["mae", "rmse", "mape"]
 METRICS: tuple[Metric, ...] = ("mae", "rmse", "mape")
 NEAR_ZERO = 5e-5
 """Targets of at most this absolute value (in their unit) do not count in MAPE, which would divide by them."""
-FEWEST_DAYS = 10
-"""With at least this many days, the blocks of the bootstrap are days."""
 
 
 class Estimate(NamedTuple):
@@ -258,33 +257,10 @@ def forecast_errors(
     absolute, squared, count, relative, large = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not count.sum():
         raise DataError("series: got no observed target; expected at least one. Is `missing` right, or the split?")
-    blocks, block = time_blocks(series)
+    blocks, block = window_blocks(series.starts, series.window + series.horizon, series.time)
     return ForecastEvaluation(
         absolute, squared, count, relative, large, blocks=blocks, block=block, unit=series.unit, ids=tuple(ids)
     )
-
-
-def time_blocks(series: "WindowedSeries") -> tuple[NDArray[np.int64], str]:
-    """The block of each window for a block bootstrap, ``[n]``, and a description of the blocks.
-
-    Days (of a window's first frame) if there are at least 10; else runs of consecutive windows as long as a window and
-    its horizon, so that only neighbouring blocks share an observed value.
-
-    Example:
-        >>> from stexplain.data.series import WindowedSeries
-        >>> time_blocks(WindowedSeries(np.zeros((20, 3)), window=4, horizon=2, stride=2))[0]
-        array([0, 0, 0, 1, 1, 1, 2, 2])
-    """
-    if series.time is not None:
-        # The inverse of `unique` numbers the days from 0 in order of time.
-        days = series.time.normalize()[series.starts]
-        names, blocks = np.unique(days.to_numpy(), return_inverse=True)
-        if len(names) >= FEWEST_DAYS:
-            return blocks.astype(np.int64), f"{len(names)} days"
-    # Rounded up: windows start every `stride` frames.
-    length = -(-(series.window + series.horizon) // series.stride)
-    blocks = np.arange(len(series)) // length
-    return blocks, f"{blocks[-1] + 1} blocks of {length} windows"
 
 
 def _block_weights(blocks: NDArray[np.int64], seed: int, resamples: int = 1000) -> NDArray[np.int64]:

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from stexplain.data.grouping import window_blocks
 from stexplain.data.scaler import Scaler
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import DataError, InputError
-from stexplain.training.forecast import METRICS, evaluate_forecast, forecast_errors, time_blocks
+from stexplain.training.forecast import METRICS, evaluate_forecast, forecast_errors
 from tests.reference import slow_forecast_errors
 from tests.training.roads import NODES, forecaster, series, speeds
 
@@ -79,12 +80,16 @@ def test_the_mode_comes_back_also_after_an_error() -> None:
 
 def test_blocks_are_days_where_there_are_enough() -> None:
     short = series(speeds(9 * 24), every="h")
-    assert time_blocks(short)[1] == "24 blocks of 9 windows"
+    assert window_blocks(short.starts, 9, short.time)[1] == "24 blocks of 9 frames"
     long = series(speeds(12 * 24), every="h")
-    blocks, words = time_blocks(long)
+    blocks, words = window_blocks(long.starts, 9, long.time)
+    assert np.array_equal(blocks, long.groups)
     assert words == "12 days"
     assert np.bincount(blocks).tolist() == [24] * 11 + [24 - 8]
-    assert time_blocks(series(speeds(100), stride=4))[0].tolist() == [index // 3 for index in range(23)]
+    # Windows of any subset are grouped by their frames.
+    part = series(speeds(100), stride=4)
+    assert part.groups.tolist() == [4 * index // 9 for index in range(23)]
+    assert part.subset([0, 2, 5, 6]).groups.tolist() == [0, 0, 1, 1]
 
 
 def test_intervals_are_those_of_a_slow_bootstrap_over_blocks() -> None:

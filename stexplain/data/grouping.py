@@ -1,0 +1,78 @@
+"""Which samples belong together, and so are not independent: clips of one person, windows of one day."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.errors import DataError, unknown
+
+FEWEST_DAYS = 10
+"""With at least this many days, windows are grouped by days."""
+
+
+def clip_groups(
+    table: pd.DataFrame, grouping: Mapping[str, Sequence[str]], level: str | None = None
+) -> NDArray[np.str_]:
+    """The group of each clip, as text such as ``"subject 3"``; the clip's own name where the dataset has no groups.
+
+    Args:
+        table: a row per clip: ``id``, ``label`` and the dataset's fields.
+        grouping: of the card: the fields whose values make a group, by the name of the level, outermost first.
+        level: which level; none: the outermost.
+
+    Raises:
+        InputError: for an unknown level.
+        DataError: where the table lacks a field.
+
+    Example:
+        >>> table = pd.DataFrame({"id": ["a", "b"], "label": [0, 1], "subject": [3, 3]})
+        >>> clip_groups(table, {"subject": ["subject"], "performance": ["subject", "label"]}).tolist()
+        ['subject 3', 'subject 3']
+        >>> clip_groups(table, {"performance": ["subject", "label"]}).tolist()
+        ['performance 3-0', 'performance 3-1']
+        >>> clip_groups(table, {}).tolist()
+        ['a', 'b']
+    """
+    if level is not None and level not in grouping:
+        raise unknown("level", level, list(grouping))
+    if not grouping:
+        return np.array([str(name) for name in table["id"]], np.str_)
+    name = next(iter(grouping)) if level is None else level
+    missing = [field for field in grouping[name] if field not in table]
+    if missing:
+        raise DataError(
+            f"grouping: got the field {missing[0]!r} for {name!r}; expected one of {', '.join(map(str, table))}. "
+            "Correct the table [grouping] of the card."
+        )
+    columns = [table[field].astype(str) for field in grouping[name]]
+    return np.array([f"{name} {'-'.join(values)}" for values in zip(*columns, strict=True)], np.str_)
+
+
+def window_blocks(
+    starts: NDArray[np.int64], span: int, time: pd.DatetimeIndex | None = None
+) -> tuple[NDArray[np.int64], str]:
+    """The block of time of each window, from 0, and a description of the blocks.
+
+    Days (of a window's first frame) where there are at least `FEWEST_DAYS`: what is odd about a day, such as its
+    weather, is in all of its windows. Else runs of frames as long as a window and its horizon, so that only
+    neighbouring blocks share a value; an effect that lasts longer is then not covered.
+
+    Args:
+        starts: the first frame of each window, ``[n]``.
+        span: how many frames a window and its horizon have.
+        time: of each frame of the series; none: not known.
+
+    Example:
+        >>> window_blocks(np.array([0, 2, 4, 6, 8]), 6)
+        (array([0, 0, 0, 1, 1]), '2 blocks of 6 frames')
+    """
+    if time is not None:
+        names, days = np.unique(time.normalize()[starts].to_numpy(), return_inverse=True)
+        if len(names) >= FEWEST_DAYS:
+            return days.astype(np.int64), f"{len(names)} days"
+    # By frames, not by windows: the windows may be any subset, such as those of events.
+    first = starts.min() if len(starts) else 0
+    names, blocks = np.unique((starts - first) // span, return_inverse=True)
+    return blocks.astype(np.int64), f"{len(names)} blocks of {span} frames"

@@ -1,0 +1,1 @@
+"""What intervals are made of: groups of samples, standard errors, shares; put together by `interval`."""

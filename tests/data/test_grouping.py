@@ -1,0 +1,51 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stexplain.cards import dataset_card
+from stexplain.data.clips import Clips
+from stexplain.data.grouping import clip_groups
+from stexplain.data.samples import Batch
+from stexplain.errors import DataError, InputError
+from stexplain.graph import STGraph
+
+
+def clips(**options: object) -> Clips:
+    return Clips.from_arrays(np.ones((4, 1, 5, 2, 3)), [0, 1, 0, 1], graph=STGraph.from_edges("ab", []), **options)
+
+
+def test_every_clip_of_a_users_own_is_a_group_unless_told() -> None:
+    assert clips().groups.tolist() == ["0", "1", "2", "3"]
+    told = clips(fields={"group": [7, 7, 8, 8]})
+    assert told.groups.tolist() == ["group 7", "group 7", "group 8", "group 8"]
+    assert told.subset([3, 0]).groups.tolist() == ["group 8", "group 7"]
+
+
+def test_samples_and_batches_know_their_groups() -> None:
+    told = clips(fields={"group": [7, 7, 8, 8]})
+    assert told[2].group == "group 8"
+    batch = told.batch([1, 2, 3])
+    assert batch.groups == ("group 7", "group 8", "group 8")
+    assert batch[1:].groups == batch.groups[1:]
+    assert Batch.of(told[0], told[3]).groups == ("group 7", "group 8")
+    # Of a tensor nothing is known.
+    assert Batch(batch.x, batch.valid, batch.label, batch.ids)[:2].groups == ()
+    assert torch.equal(batch.to("cpu").x, batch.x)
+
+
+def test_the_outermost_level_of_the_card_decides() -> None:
+    table = pd.DataFrame(
+        {"id": list("wxyz"), "label": [0, 0, 1, 0], "subject": [3, 3, 3, 4], "camera": [1, 2, 1, 1],
+         "setup": 1, "replication": 1}
+    )  # fmt: skip
+    grouping = dataset_card("ntu").grouping
+    assert clip_groups(table, grouping).tolist() == ["subject 3"] * 3 + ["subject 4"]
+    # Two cameras film one performance.
+    one, two, other, person = clip_groups(table, grouping, "performance")
+    assert one == two
+    assert len({one, other, person}) == 3
+    with pytest.raises(InputError, match="performanse"):
+        clip_groups(table, grouping, "performanse")
+    with pytest.raises(DataError, match="grouping: got the field 'subject'"):
+        clip_groups(table.drop(columns="subject"), grouping)
