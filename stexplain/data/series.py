@@ -33,7 +33,8 @@ class WindowedSeries:
 
     Args:
         values: ``[T, N, C]`` or ``[T, N]`` (one channel): an array, a memory map, a zarr array, or a pandas frame
-            whose columns are nodes and whose index, where it is one of times, is `time`. NaN: not observed.
+            whose columns are nodes and whose index, where it is one of times, is `time`. NaN, and what a masked array
+            masks: not observed.
         window: how many frames a window reads.
         horizon: how many frames it predicts, H.
         stride: frames from one window to the next.

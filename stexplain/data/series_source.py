@@ -90,6 +90,10 @@ def as_series_source(
     Raises:
         InputError: where sizes do not fit, or times are not evenly spaced.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        # What is masked was not observed, whatever number lies there.
+        masked = np.ma.getmaskarray(values)
+        values = np.where(masked, np.nan, np.ma.getdata(values).astype(np.result_type(values.dtype, np.float32)))
     if isinstance(values, pd.DataFrame):
         if time is None and isinstance(values.index, pd.DatetimeIndex):
             time = values.index

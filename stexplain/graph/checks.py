@@ -139,6 +139,8 @@ def checked_positions(
 def node_index(node: int | str, names: Sequence[str], count: int, others: Sequence[str] = ()) -> int:
     """The index of a node, from its name or its index.
 
+    A number that is no index, but the name of a node, is taken for that: sensors are often named by numbers.
+
     Args:
         node: name or index.
         names: of the nodes; empty where there is no graph.
@@ -146,11 +148,12 @@ def node_index(node: int | str, names: Sequence[str], count: int, others: Sequen
         others: other names that the caller accepts, for the message.
 
     Raises:
-        InputError: where there is no such node, with the nearest name.
+        InputError: where there is no such node, with the nearest name; and for a number that is the index of one node
+            and the name of another.
 
     Example:
-        >>> node_index("knee", ["hip", "knee"], 2), node_index(0, [], 2)
-        (1, 0)
+        >>> node_index("knee", ["hip", "knee"], 2), node_index(0, [], 2), node_index(773869, ["767541", "773869"], 2)
+        (1, 0, 1)
     """
     if isinstance(node, str):
         if not names:
@@ -158,6 +161,15 @@ def node_index(node: int | str, names: Sequence[str], count: int, others: Sequen
         if node not in names:
             raise unknown("node", node, [*names, *others])
         return list(names).index(node)
+    named = list(names).index(str(node)) if str(node) in names else None
     if not 0 <= node < count:
-        raise InputError(f"node: got index {node}; expected 0 to {count - 1}.")
+        if named is not None:
+            return named
+        hint = f", or the name of a node, such as {names[0]!r}" if names else ""
+        raise InputError(f"node: got index {node}; expected 0 to {count - 1}{hint}.")
+    if named is not None and named != node:
+        raise InputError(
+            f"node: got {node}, the index of {names[node]!r} and the name of node {named}; expected a name as text, "
+            f"{str(node)!r} or {names[node]!r}."
+        )
     return int(node)

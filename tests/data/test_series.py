@@ -349,3 +349,12 @@ def test_the_remedy_for_times_that_do_not_increase_is_named():
     with pytest.raises(InputError, match=r"index is text, such as '2012-03-01 00:00:00'.*pd\.to_datetime\(df\.index\)"):
         WindowedSeries(text, window=2, horizon=1)
     assert WindowedSeries(text.reset_index(drop=True), window=2, horizon=1).time is None
+
+
+def test_what_is_masked_was_not_observed():
+    masked = np.ma.masked_equal(np.array([[1, 0], [2, 3], [0, 4], [5, 6]]), 0)
+    series = WindowedSeries(masked, window=2, horizon=1)
+    batch = series.batch([0, 1])
+    assert batch.observed[:, 0].tolist() == [[[True, False], [True, True]], [[True, True], [False, True]]]
+    assert batch.y_observed[:, 0].tolist() == [[False, True], [True, True]]
+    assert batch.x[0, 0, :, :, 0].tolist() == [[1, 0], [2, 3]]

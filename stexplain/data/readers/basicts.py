@@ -6,7 +6,7 @@ import numpy as np
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
-from stexplain.data.readers.road_graph import positions_beside
+from stexplain.data.readers.road_graph import positions_beside, without_loops
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
@@ -60,7 +60,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     if len(ids) != shape[1]:
         raise DataError(f"{adjacency} is of {len(ids)} sensors; {path.name} holds {shape[1]}.")
     try:
-        graph = STGraph.from_adjacency(matrix, ids, positions=positions_beside(path, ids))
+        graph = STGraph.from_adjacency(without_loops(matrix), ids, positions=positions_beside(path, ids))
     except InputError as error:
         raise DataError(f"{adjacency}: {error}") from error
     return SeriesFile(values, graph, times_from_start(card, shape[0]))

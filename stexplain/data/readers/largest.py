@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.pems_npz import read_arrays
+from stexplain.data.readers.road_graph import without_loops
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
@@ -54,7 +55,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         )
     # Channel 0 is flow; in float64 until it is back in its unit.
     values = (data[..., :1] * float(std) + float(mean)).astype(np.float32)
-    return SeriesFile(values, STGraph.from_adjacency(matrix), times_from_start(card, len(data)))
+    return SeriesFile(values, STGraph.from_adjacency(without_loops(matrix)), times_from_start(card, len(data)))
 
 
 def read_array(path: Path) -> NDArray[np.float64]:

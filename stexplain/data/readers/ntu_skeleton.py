@@ -76,7 +76,8 @@ def read(path: Path, fields: Sequence[str] = ()) -> Recording:
         fields: names of `FIELDS` to keep beside x, y and z.
 
     Returns:
-        Bodies in the order in which they first appear, distinguished by id. Frames without a body stay, as NaN.
+        Bodies in the order in which they first appear, distinguished by id. Frames without a body stay, as NaN; so do
+        those in which all of its joints are zero.
 
     Raises:
         DataError: where the file is missing, truncated or corrupt: names the line, what it has and what was expected.
@@ -239,6 +240,10 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
 def _assemble(
     frames: int, frame_of: NDArray[np.intp], ids: list[int], values: NDArray[np.float32], fields: Sequence[str]
 ) -> Recording:
+    # All joints at the camera's own place: the sensor wrote a body that it did not see.
+    read = np.asarray(values[:, :, :3].any(axis=(1, 2)))
+    frame_of, values = frame_of[read], values[read]
+    ids = [body for body, seen in zip(ids, read.tolist(), strict=True) if seen]
     # A dict keeps the order of insertion, so bodies are in the order of their first frame.
     body_ids = tuple(dict.fromkeys(ids))
     index = {body: number for number, body in enumerate(body_ids)}

@@ -65,7 +65,19 @@ def adjacency_graph(
     row = {name: number for number, name in enumerate(names)}
     order = [row[name] for name in ids]
     # Rows and columns both; sensors that are not among `ids` fall out.
-    return STGraph.from_adjacency(matrix[np.ix_(order, order)], ids, positions=positions)
+    return STGraph.from_adjacency(without_loops(matrix[np.ix_(order, order)]), ids, positions=positions)
+
+
+def without_loops(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A copy without its diagonal, which published adjacencies have by design.
+
+    Example:
+        >>> without_loops(np.ones((2, 2))).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    bare = matrix.copy()
+    np.fill_diagonal(bare, 0)
+    return bare
 
 
 def read_distances(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:

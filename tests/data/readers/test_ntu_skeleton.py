@@ -49,6 +49,18 @@ def test_bodies_that_come_and_go_and_empty_frames(tmp_path):
     same_as_reference(path)
 
 
+def test_a_body_whose_joints_are_all_zero_was_not_seen(tmp_path):
+    seen, ghost = body(5, 0), body(5, 1)
+    seen[2, :, :3] = 0
+    ghost[..., :3] = 0
+    recording = read(write_ntu(tmp_path, "zeros", {7: seen, 9: ghost}), ["tracking"])
+    # A body without any reading is none.
+    assert recording.body_ids == (7,)
+    assert recording.valid.tolist() == [[True, True, False, True, True]]
+    assert np.isnan(recording.fields["tracking"][0, 2]).all()
+    np.testing.assert_array_equal(recording.xyz[0, 3], seen[3, :, :3].astype(np.float32))
+
+
 @pytest.mark.parametrize("frames", [0, 3])
 def test_no_body_at_all(tmp_path, frames):
     path = tmp_path / "empty.skeleton"
