@@ -167,6 +167,27 @@ def test_the_report_says_both_truths_and_judges_against_the_best_control(finishe
     assert {figure["id"] for figure in results(finished)["figures"]} >= {"truth-graph"}
 
 
+def test_the_summary_names_the_classes_that_are_not_found():
+    labels = ["nod", "nod", "wave", "jump", "jump"]
+    scores = {
+        "planted_nodes": [0.0, 0.2, 0.9, None, None],  # a class without a score is not counted
+        "effect_nodes": [0.9, 0.9, 0.6, 0.8, 0.9],
+        "effect_positions": [0.7] * 5,
+    }
+    row = {"method": "STGGradCAM", "baseline": "", "control": False, "scores": scores}
+    control = {**row, "method": "Motion", "control": True}
+    result = {"rows": [row, control], "labels": labels, "samples": 5}
+    card = truth_module.TruthStage(shared.Options()).summary(
+        [RunResults("body", {"stages": {"truth": result}, "model_title": "STGCN"}, {})]
+    )
+    assert (
+        "STGCN: the best of methods, STGGradCAM finds the planted nodes of 1 of 2 classes; not of nod (AUROC 0.10)."
+        in (card.html)
+    )
+    assert "STGCN: the best of methods, STGGradCAM finds the used nodes of 3 of 3 classes." in card.html
+    assert "Motion" not in card.html
+
+
 def test_a_run_resumes_after_its_last_method(home, finished, monkeypatch, tmp_path):
     done: list[str] = []
     score = shared.score_row

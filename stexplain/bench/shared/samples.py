@@ -93,7 +93,7 @@ def without_absent_instances(batch: Batch) -> Batch:
     # The last instance that is present in any clip; the first of a clip is always present.
     count = int(batch.valid.any(2).any(0).nonzero().max()) + 1
     truth = None if batch.truth is None else batch.truth[:, :count]
-    return Batch(batch.x[:, :count], batch.valid[:, :count], batch.label, batch.ids, truth)
+    return Batch(batch.x[:, :count], batch.valid[:, :count], batch.label, batch.ids, truth, groups=batch.groups)
 
 
 class Decrease(Forecast):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, listed, number, paragraph, table
+from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.truths import (
     DETAILS,
@@ -20,7 +20,7 @@ from stexplain.bench.shared.truths import (
     rows,
     score_row,
 )
-from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
+from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
 from stexplain.errors import suggest
 from stexplain.explainers.by_name import methods
@@ -31,8 +31,10 @@ from stexplain.viz import truths
 JUDGED = "effect_positions"
 """The score that methods are judged by."""
 COLUMNS = ("dataset", "model", "seed", "method", "baseline")
-FOUND = 0.7
-"""A class counts as found where the AUROC is at least this, and above that of the best control."""
+PAPER = "STGGradCAM"
+"""The method whose classes stand in the summary, beside those of the best method."""
+FOUND = 0.6
+"""The nodes of a class count as found where their mean AUROC is at least this."""
 TITLES = {
     "planted_nodes": "planted nodes",
     "planted_frames": "planted frames",
@@ -102,7 +104,8 @@ class TruthStage(Stage[Options]):
             "samples": len(drawn["indices"]),
             "left_out": drawn["left_out"],
             "labels": labels,
-            "used": interval(_array(effect["used"]), seed=run.seed)._asdict(),
+            "groups": effect["groups"],
+            "used": interval(_array(effect["used"]), groups=effect["groups"], seed=run.seed, bounds=(0, 1))._asdict(),
             "used_by_sample": effect["used"],
             "effect_inferences": effect["inferences"],
             "rows": body,
@@ -169,6 +172,24 @@ class TruthStage(Stage[Options]):
         head = ["method", "baseline", *TITLES.values(), "effect AP", "inferences"]
         caption = f"{run.name}: means over {count(result['samples'])} samples; ★: the best of methods"
         return used + table(head, body, caption=caption)
+
+    def summary(self, runs: Sequence[RunResults]) -> Card | None:
+        """Of which classes the nodes are found, by the paper's method and the best one."""
+        lines = []
+        for run in runs:
+            result = run.stages[self.name]
+            body = [row for row in result["rows"] or [] if not row["control"]]
+            best = _best(body, JUDGED)
+            shown = {
+                id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
+            }
+            for row in shown.values() if result["labels"] else ():
+                most = "the best of methods, " if row is best else ""
+                for score, words in (("planted_nodes", "planted"), ("effect_nodes", "used")):
+                    lines.append(f"{run.label}: {most}{_name(row)} {_by_class(row, score, result['labels'], words)}")
+        each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
+        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.")
+        return Card("Found by class", items(lines) + note, wide=True) if lines else None
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Does every method find what the model used better than the best control, by its corrected paired test?"""
@@ -260,6 +281,16 @@ def _mean(row: Mapping[str, Any], score: str, chosen: Any = slice(None)) -> floa
 
 def _name(row: Mapping[str, Any]) -> str:
     return f"{row['method']}, {row['baseline']}" if row["baseline"] else str(row["method"])
+
+
+def _by_class(row: Mapping[str, Any], score: str, labels: Sequence[str], words: str) -> str:
+    """Of how many classes the nodes are found, and of which not."""
+    of = np.array(labels)
+    means = {name: _mean(row, score, of == name) for name in dict.fromkeys(labels)}
+    known = {name: value for name, value in means.items() if not np.isnan(value)}
+    missed = [f"{name} (AUROC {value:.2f})" for name, value in known.items() if value < FOUND]
+    text = f"finds the {words} nodes of {len(known) - len(missed)} of {len(known)} classes"
+    return f"{text}; not of {listed(missed)}." if missed else f"{text}."
 
 
 def _digits(value: float, digits: int = 3) -> str:
