@@ -282,6 +282,7 @@ class Explainer(ModelCaller, ABC):
             extra={name: _array(value) for name, value in maps.extra.items()},
             channels=_array(channels),
             channel_names=model_input.channel_names if maps.channels is not None else (),
+            observed=None if model_input.observed is None else _array(present, np.bool_),
             reduce=maps.reduce if maps.channels is not None else "",
             notes=tuple(dict.fromkeys([*self._notes, *maps.notes])),
         )

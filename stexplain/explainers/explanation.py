@@ -54,6 +54,7 @@ class Explanation:
         channel_names: the names of the channels; "0", "1", ... where they have none.
         reduce: how `values` follows from `channels`, in words; empty where there are none.
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
+        observed: the missing-value mask, ``[B, M, T, N]``, bool; none: all that is valid was observed.
         call: how the model was called; none where none was, from a file, or joined of parts that were called unlike.
 
     Raises:
@@ -89,6 +90,7 @@ class Explanation:
     channel_names: tuple[str, ...] = ()
     reduce: str = ""
     notes: tuple[str, ...] = ()
+    observed: NDArray[np.bool_] | None = None
     call: ModelCall | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +116,9 @@ class Explanation:
         if self.layer_values is not None:
             fill(self, "layer_values", np.asarray(self.layer_values, np.float32))
             check_shape("layer_values", self.layer_values.shape, "b m t n", b=samples, m=sizes["m"], n=nodes)
+        if self.observed is not None:
+            fill(self, "observed", np.asarray(self.observed, np.bool_))
+            check_shape("observed", self.observed.shape, "b m t n", **sizes)
         if self.channels is not None:
             fill(self, "channels", np.asarray(self.channels, np.float32))
             shape = self.channels.shape
@@ -141,20 +146,26 @@ class Explanation:
         return np.maximum(self.values, 0)
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which positions hold an observed value: `valid` and `observed` together, ``[B, M, T, N]``."""
+        valid = np.broadcast_to(self.valid[..., None], self.values.shape)
+        return valid if self.observed is None else valid & self.observed
+
+    @property
     def node_groups(self) -> dict[str, tuple[str, ...]]:
         """The nodes of each group, such as a body part or a region; empty where the graph has none."""
         return {} if self.graph is None else {name: tuple(nodes) for name, nodes in self.graph.groups.items()}
 
     def nodes(self) -> pd.DataFrame:
-        """Importance per node: the mean of ReLU of the values over valid frames and instances.
+        """Importance per node: the mean of ReLU of the values over the frames and instances in which it was observed.
 
         Returns:
-            ``[B, N]``, a row per sample and a column per node; zeros for a sample without a valid frame.
+            ``[B, N]``, a row per sample and a column per node; zeros for a node that was never observed.
         """
-        # At least one: a sample without a valid frame gets zeros rather than NaN.
-        weight = self.valid / np.maximum(self.valid.sum((1, 2), keepdims=True), 1)
+        # Gaps of a sensor are not zeros: it has fewer frames. At least one, so that none at all gives 0 and not NaN.
+        weight = self.present / np.maximum(self.present.sum((1, 2), keepdims=True), 1)
         # The ReLU is taken before the mean, so evidence against the target does not cancel evidence for it.
-        means = np.einsum("bmtn,bmt->bn", self.importance, weight)
+        means = np.einsum("bmtn,bmtn->bn", self.importance, weight)
         return pd.DataFrame(
             means, index=pd.Index(self.ids, name="sample"), columns=pd.Index(self.node_names, name="node")
         )
@@ -269,6 +280,7 @@ class Explanation:
             ids=tuple(self.ids[row] for row in rows),
             layer_values=None if self.layer_values is None else self.layer_values[rows],
             channels=None if self.channels is None else self.channels[rows],
+            observed=None if self.observed is None else self.observed[rows],
             call=None if self.call is None else self.call.rows(rows),
             extra={name: numbers[rows] for name, numbers in self.extra.items()},
             **{name: getattr(self, name)[rows] for name in ("values", "valid", "targets", "score", "padding_share")},
@@ -306,16 +318,11 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
     kinds = {(part.values.shape[1:], part.layer_values is None, part.channels is None) for part in parts}
     if len(kinds) > 1:
         raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
-    arrays = [
-        "values",
-        "valid",
-        "targets",
-        "score",
-        "padding_share",
-        *(["layer_values"] if first.layer_values is not None else []),
-        *(["channels"] if first.channels is not None else []),
-    ]
+    optional = [name for name in ("layer_values", "channels") if getattr(first, name) is not None]
+    arrays = ["values", "valid", "targets", "score", "padding_share", *optional]
     concatenated: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    if any(part.observed is not None for part in parts):
+        concatenated["observed"] = np.concatenate([part.present for part in parts])
     # `time` and `graph` are taken from the first: parts have one size, and one model.
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
     # A note that holds for some of the parts is said once.

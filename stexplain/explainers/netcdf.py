@@ -37,6 +37,8 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
     if fields["channels"] is not None:
         axes = ("sample", "instance", "time", "node", "channel")
         variables["channels"] = (axes, fields["channels"], {"long_name": "signed importance per channel"})
+    if fields["observed"] is not None:
+        variables["observed"] = (("sample", "instance", "time", "node"), fields["observed"])
     for name, numbers in fields["extra"].items():
         variables[_EXTRA + name] = (("sample",), numbers)
     # Attributes of netCDF are numbers or text: tuples and graphs are written as JSON.
@@ -82,6 +84,7 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "classes": tuple(json.loads(dataset.attrs["classes"])),
             # Files of earlier versions have none of these.
             "channels": dataset["channels"].values if "channels" in dataset else None,
+            "observed": dataset["observed"].values.astype(np.bool_) if "observed" in dataset else None,
             "channel_names": tuple(dataset["channel"].values.tolist()) if "channels" in dataset else (),
             "reduce": dataset.attrs.get("reduce", ""),
             "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),

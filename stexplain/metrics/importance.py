@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
-from stexplain.metrics.bootstrap import Interval, quantiles
+from stexplain.metrics.bootstrap import Interval, widened
+from stexplain.metrics.intervals.groups import group_names
 
 
 class ClassImportance:
@@ -22,8 +24,9 @@ class ClassImportance:
                     of the mean over valid frames and instances of ReLU(H[m, t, n])
 
     Explanations are added batch by batch in constant memory, and importances of other shards can be merged; neither
-    order nor shards change the result beyond float64 rounding. Intervals come from a Poisson bootstrap: a sample's
-    weight in each resample is a Poisson(1) draw that depends on the seed and the sample's name alone.
+    order nor shards change the result beyond float64 rounding. Intervals come from a Poisson bootstrap: the weight of a
+    sample in each resample is a Poisson(1) draw that depends on the seed and the name of its group alone, or on its own
+    name where it is in no group.
 
     Args:
         classes: names of the classes; the index is the label.
@@ -64,8 +67,12 @@ class ClassImportance:
         self._sums = np.zeros((len(self.classes), len(self.nodes)))
         self._resampled_counts = np.zeros((resamples, len(self.classes)))
         self._resampled_sums = np.zeros((resamples, *self._sums.shape))
+        # What is independent: the groups of each class, or its samples. Their number decides how wide an interval is.
+        self._units: list[set[bytes]] = [set() for _ in self.classes]
 
-    def update(self, explanation: Explanation, labels: ArrayLike, correct: ArrayLike | None = None) -> None:
+    def update(
+        self, explanation: Explanation, labels: ArrayLike, correct: ArrayLike | None = None, *, groups: Any = None
+    ) -> None:
         """Adds the correctly classified samples of an explanation.
 
         Args:
@@ -73,6 +80,9 @@ class ClassImportance:
             labels: the class of every sample, ``[B]``.
             correct: whether the model classified each sample correctly, ``[B]``; default: if the explained class is the
                 label.
+
+            groups: a label per sample, ``[B]``, the same for samples that are not independent; see
+                `stexplain.metrics.interval`. All updates name them, or none.
 
         Raises:
             InputError: if shapes, nodes or labels do not fit, or a correct sample was explained for another class.
@@ -104,6 +114,7 @@ class ClassImportance:
                 explanation.call.options, shared=explanation.call.shared, stream=explanation.call.stream
             )
         means = self._sample_means(explanation)
+        units = _units_of(explanation, means, groups)
         # Class by class, because `sums[label] += means` would add only one of several samples of a class.
         for index in np.unique(label[counted]):
             rows = np.flatnonzero(counted & (label == index))
@@ -111,7 +122,8 @@ class ClassImportance:
             self._sums[index] += means[rows].sum(axis=0)
             if self.resamples:
                 # [samples, resamples]: sums and counts of every resample are kept, so that shards can be merged.
-                weights = np.stack([self._resample_weights(explanation.ids[row], means[row]) for row in rows])
+                weights = np.stack([self._resample_weights(units[row]) for row in rows])
+                self._units[index].update(units[row] for row in rows)
                 self._resampled_counts[:, index] += weights.sum(axis=0)
                 self._resampled_sums[:, index] += weights.T @ means[rows]
 
@@ -132,6 +144,7 @@ class ClassImportance:
         self._sums += other._sums
         self._resampled_counts += other._resampled_counts
         self._resampled_sums += other._resampled_sums
+        self._units = [one | two for one, two in zip(self._units, other._units, strict=True)]
 
     @property
     def psi(self) -> NDArray[np.float64]:
@@ -150,14 +163,24 @@ class ClassImportance:
     def interval(
         self, statistic: Callable[[NDArray[np.float64]], float] | None = None, *, confidence: float = 0.95
     ) -> "NDArray[np.float64] | Interval":
-        """The bootstrap interval over samples, of psi or of a statistic of it, such as contrastivity.
+        """The interval over samples or groups, of psi or of a statistic of it, such as contrastivity.
+
+        Of psi: Student's t times the standard deviation of its resamples, at least 0. Of a statistic, with ``bias`` the
+        mean of its resamples less its value::
+
+            value - bias +- sqrt((t sd)^2 + bias^2)
+
+        Noise in psi makes classes look different, so contrastivity of few samples is too large, and that of their
+        resamples is so once more: that is the bias. t has the degrees of the number of samples, or groups, of a class;
+        for a statistic of the class that has the fewest, at least two.
 
         Args:
             statistic: from psi ``[classes, N]`` to a number; none: psi itself.
             confidence: in (0, 1).
 
         Returns:
-            The ends ``[2, classes, N]``, or, for a statistic, its value and ends.
+            The ends ``[2, classes, N]``, NaN for a class of fewer than two samples or groups; or, for a statistic, its
+            value and ends.
 
         Raises:
             InputError: if `resamples` is 0.
@@ -167,9 +190,36 @@ class ClassImportance:
                 "resamples: got 0; expected at least 1 for an interval. Give `resamples` to ClassImportance."
             )
         if statistic is None:
-            return quantiles(self.draws, confidence)
-        low, high = quantiles(np.array([statistic(draw) for draw in self.draws]), confidence)
-        return Interval(float(statistic(self.psi)), float(low), float(high))
+            return self._psi_ends(confidence)
+        value = float(statistic(self.psi))
+        counts = [len(units) for units in self._units if len(units) > 1]
+        if not counts:
+            return Interval(value, np.nan, np.nan, "no class has two samples or groups")
+        draws = np.array([statistic(draw) for draw in self.draws])
+        draws = draws[~np.isnan(draws)]
+        if not len(draws):
+            return Interval(value, np.nan, np.nan, "no resample has the statistic")
+        bias = float(draws.mean()) - value
+        reach = float(norm.ppf((1 + confidence) / 2)) * float(draws.std())
+        _, reach = widened(0.0, -reach, reach, min(counts), confidence)
+        # The bias is an estimate too: its size counts as a further error.
+        reach = float(np.hypot(reach, bias))
+        return Interval(value, value - bias - reach, value - bias + reach)
+
+    def _psi_ends(self, confidence: float) -> NDArray[np.float64]:
+        """The ends of psi ``[2, classes, N]``."""
+        ends: NDArray[np.float64] = np.full((2, *self._sums.shape), np.nan)
+        for index, units in enumerate(self._units):
+            if len(units) < 2:
+                continue
+            draws = self.draws[:, index]
+            # A resample that drew no sample of the class has no psi.
+            error = draws[~np.isnan(draws[:, 0])].std(axis=0)
+            reach = float(norm.ppf((1 + confidence) / 2))
+            low, high = widened(0.0, -reach, reach, len(units), confidence)
+            # Importance is positive: the mean of ReLU.
+            ends[:, index] = np.maximum(self.psi[index] + np.outer([low, high], error), 0.0)
+        return ends
 
     def table(self) -> pd.DataFrame:
         """`psi` as a table: a row per class, a column per node."""
@@ -207,14 +257,22 @@ class ClassImportance:
         assert explanation.layer_values is not None
         return range(0, explanation.layer_values.shape[2] * explanation.stride, explanation.stride)
 
-    def _resample_weights(self, name: str, mean: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How often a sample counts in each resample, ``[resamples]``."""
-        # A sample without a name is identified by its importance. The hash, unlike Python's own, is the same in every
-        # process.
-        key = name.encode() if name else mean.astype(np.float32).tobytes()
+    def _resample_weights(self, key: bytes) -> NDArray[np.int64]:
+        """How often a sample counts in each resample, ``[resamples]``; samples of one key count together."""
+        # The hash, unlike Python's own, is the same in every process.
         digest = hashlib.blake2b(f"{self.seed}:".encode() + key, digest_size=8).digest()
         # Poisson(1) in place of drawing n of n: a sample's weight needs no other sample, so shards can be merged.
         return np.random.default_rng(int.from_bytes(digest)).poisson(1.0, self.resamples)
+
+
+def _units_of(explanation: Explanation, means: NDArray[np.float64], groups: Any) -> list[bytes]:
+    """What each sample is resampled as: its group, its name, or, without either, its importance."""
+    if groups is not None:
+        return [f"group {name}".encode() for name in group_names(groups, len(explanation))]
+    return [
+        name.encode() if name else mean.astype(np.float32).tobytes()
+        for name, mean in zip(explanation.ids, means, strict=True)
+    ]
 
 
 def _means(sums: NDArray[np.float64], counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:

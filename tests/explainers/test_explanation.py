@@ -1,9 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import nn
 
+from stexplain.data.samples import Batch
 from stexplain.errors import DataError, InputError
 from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.targets import Class
 from stexplain.graph import STGraph
 
 GRAPH = STGraph.from_edges(["hip", "knee", "hand"], [("hip", "knee"), ("hip", "hand")], groups={"leg": ["hip", "knee"]})
@@ -163,3 +170,33 @@ def test_groups_need_a_graph():
     assert isinstance(explanation().groups(), pd.DataFrame)
     with pytest.raises(InputError, match="groups"):
         explanation(graph=None).groups()
+
+
+def test_a_sensor_that_was_read_half_of_the_time_has_no_zeros_in_its_gaps(tmp_path: Path) -> None:
+    """The mean over what was observed: a sensor of constant importance keeps it, however often it was silent."""
+    values = np.ones((2, 1, 4, 3), np.float32)
+    observed = np.ones(values.shape, bool)
+    observed[:, :, ::2, 1] = False
+    observed[:, :, :, 2] = False
+    e = Explanation(values * observed, np.ones((2, 1, 4), bool), tuple("abc"), ids=("one", "two"), observed=observed)
+    assert e.nodes().to_numpy().tolist() == [[1, 1, 0], [1, 1, 0]]
+    # A part, a file, and a join with samples that have no gaps keep what was observed.
+    whole = Explanation(values, np.ones((2, 1, 4), bool), tuple("abc"), ids=("three", "four"))
+    assert joined([e[[1]], whole]).nodes().to_numpy().tolist() == [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
+    e.save(tmp_path / "e.nc")
+    assert np.array_equal(Explanation.load(tmp_path / "e.nc").present, observed)
+    with pytest.raises(InputError, match="observed has shape"):
+        Explanation(values, np.ones((2, 1, 4), bool), observed=observed[:, :, :2])
+
+
+def test_the_mask_of_a_batch_reaches_the_explanation() -> None:
+    x = torch.ones(1, 1, 4, 2, 1)
+    observed = torch.ones(1, 1, 4, 2, dtype=torch.bool)
+    observed[:, :, :2, 1] = False
+    batch = Batch(x * observed[..., None], torch.ones(1, 1, 4).bool(), torch.zeros(1).long(), ("a",), observed=observed)
+    e = InputGradient(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)), inputs="b m t n c")(batch, target=Class(0))
+    assert np.array_equal(e.present, observed.numpy())
+    assert (
+        InputGradient(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)), inputs="b m t n c")(x, target=Class(0)).observed
+        is None
+    )

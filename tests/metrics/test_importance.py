@@ -124,3 +124,40 @@ def test_wrong_use():
         ClassImportance(CLASSES, NODES).update(e, labels[:3])
     with pytest.raises(InputError, match="different seed"):
         ClassImportance(CLASSES, NODES).merge(ClassImportance(CLASSES, NODES, seed=1))
+
+
+def drawn(random, mean, samples, groups=None):
+    """Importance of `samples` clips of every class, around the mean of their class ``[classes, N]``."""
+    labels = np.repeat(np.arange(len(mean)), samples)
+    values = mean[labels] * random.gamma(4, 0.25, (len(labels), mean.shape[1]))
+    if groups is not None:
+        values = values * random.gamma(8, 0.125, (groups.max() + 1, mean.shape[1]))[groups]
+    ids = tuple(f"{random.random()} {row}" for row in range(len(labels)))
+    e = Explanation(values[:, None, None], np.ones((len(labels), 1, 1), bool), ids=ids)
+    found = ClassImportance([str(k) for k in range(len(mean))], [str(n) for n in range(mean.shape[1])])
+    found.update(e, labels, np.ones(len(labels), bool), groups=groups)
+    return found
+
+
+@pytest.mark.parametrize("grouped", [False, True], ids=["single", "grouped"])
+def test_intervals_hold_the_truth_as_often_as_promised(grouped):
+    random = np.random.default_rng(4)
+    mean = 0.3 + np.abs(random.normal(size=(5, 8)))
+    # Twelve persons, each once or twice in every class.
+    groups = np.tile(np.arange(20) % 12, 5) if grouped else None
+    psi, number = [], []
+    for _ in range(120):
+        found = drawn(random, mean, 20, groups)
+        low, high = found.interval()
+        psi.append(((low <= mean) & (mean <= high)).mean())
+        estimate = found.interval(contrastivity)
+        number.append(estimate.low <= contrastivity(mean) <= estimate.high)
+    assert 0.925 <= np.mean(psi) <= 0.98
+    # Of 120: 0.95 less two and a half standard deviations.
+    assert np.mean(number) >= 0.9
+
+
+def test_what_is_said_of_classes_of_one_sample():
+    found = drawn(np.random.default_rng(0), np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]]), 1)
+    assert np.isnan(found.interval()).all()
+    assert "two samples or groups" in found.interval(contrastivity).reason

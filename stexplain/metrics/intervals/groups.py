@@ -31,6 +31,20 @@ def group_codes(groups: Any, count: int) -> NDArray[np.intp]:
     """
     if groups is None:
         return np.arange(count)
+    codes: NDArray[np.intp] = np.unique(group_names(groups, count), return_inverse=True)[1].reshape(-1)
+    return codes
+
+
+def group_names(groups: Any, count: int) -> NDArray[Any]:
+    """The outermost label of every sample, ``[count]``, as it was given; see `group_codes`.
+
+    Raises:
+        InputError: where there is not one label per sample, or a label is missing.
+
+    Example:
+        >>> group_names([[3, 1], [3, 2]], 2).tolist()
+        [3, 3]
+    """
     labels = np.asarray(groups)
     if labels.ndim not in (1, 2) or len(labels) != count or 0 in labels.shape[1:]:
         raise InputError(
@@ -47,9 +61,8 @@ def group_codes(groups: Any, count: int) -> NDArray[np.intp]:
             "leave the sample out."
         )
     # Labels of several types do not sort; their text does, and equal labels have equal texts.
-    outer = outer.astype(str) if outer.dtype.kind == "O" else outer
-    codes: NDArray[np.intp] = np.unique(outer, return_inverse=True)[1].reshape(-1)
-    return codes
+    named: NDArray[Any] = outer.astype(str) if outer.dtype.kind == "O" else outer
+    return named
 
 
 def group_sums(values: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
