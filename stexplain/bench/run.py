@@ -93,6 +93,10 @@ class Run:
         """A part of the data: clips, or windows of a series."""
         return self.windows(part) if self.task == FORECASTING else self.clips(part)
 
+    def groups(self, part: str) -> Any:
+        """The groups of the samples of a part, which are not independent within one; none where none are known."""
+        return getattr(self.dataset(part), "groups", None)
+
     def model(self, folder: str = "") -> nn.Module:
         """The trained model, or another one that a stage keeps in a folder of the run."""
         return load_model(self.folder / folder)

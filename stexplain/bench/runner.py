@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from stexplain.bench.claims import judge
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
@@ -193,12 +194,17 @@ def _figures(
 
 def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdict]:
     # Not recorded: verdicts follow from the results at once, and a changed wording needs no new computation.
+    stages = experiment.stages.values()
+    pairs = [
+        (run, stage) for run in first_trainings(run_results(results)) for stage in stages if stage.name in run.stages
+    ]
+    claims = [list(stage.claims(run)) for run, stage in pairs]
+    # All at once: the more a report claims, the less each single test may be believed.
+    judged = iter(judge([claim for of_stage in claims for claim in of_stage]))
     return [
         {"run": run.name, "stage": stage.name, "text": text, "verdict": outcome}
-        for run in first_trainings(run_results(results))
-        for stage in experiment.stages.values()
-        if stage.name in run.stages
-        for text, outcome in stage.verdicts(run)
+        for (run, stage), of_stage in zip(pairs, claims, strict=True)
+        for text, outcome in [*(next(judged) for _ in of_stage), *stage.verdicts(run)]
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import pandas as pd
 
+from stexplain.bench.claims import Claim
 from stexplain.bench.figures import Figures
 from stexplain.bench.run import TASKS, Run, Task
 from stexplain.bench.verdicts import Outcome
@@ -183,6 +184,10 @@ class Stage(Generic[AnyOptions]):
 
     def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
         """Claims, and whether the numbers support them; the test of each is fixed here, before any run."""
+        yield from ()
+
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Claims that paired tests decide, which the runner corrects over all claims of a report."""
         yield from ()
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:

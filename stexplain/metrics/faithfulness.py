@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stexplain.axes import BATCH, check_shape
 from stexplain.data.baselines import Baseline, as_baseline
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.targets import Predicted
@@ -99,7 +99,7 @@ class MaskingCurve:
 
     Attributes:
         masking: m, ``[A]``, the first being 0.
-        correct: whether each sample is classified correctly, for each name in `SETS`: ``[A, n]``, bool.
+        correct: whether each sample is classified correctly, for each set that was masked: ``[A, n]``, bool.
         ids: the names of the samples, n of them.
         baseline: the name of the baseline that nodes are moved towards.
         nodes: how many nodes each set has.
@@ -167,6 +167,7 @@ def masking_curve(
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     baseline: "str | Baseline | Tensor" = "zero",
     seed: int = 0,
+    sets: Sequence[str] = SETS,
     labels: ArrayLike | None = None,
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
@@ -188,6 +189,7 @@ def masking_curve(
         masking: the values of m; 0 is put first if it is missing.
         baseline: see `deletion_curve`.
         seed: of the random sets.
+        sets: only these of `SETS` are masked.
         labels: the class of each sample, ``[n]``, in their order; default: the labels of the batches.
         valid: see `frozen_masked_model`; of all samples, in their order.
         shared: see `frozen_masked_model`.
@@ -208,6 +210,9 @@ def masking_curve(
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     # Looked up before the loop: a misspelt name fails at once.
     as_baseline(baseline)
+    for which in sets:
+        if which not in SETS:
+            raise unknown("set", which, SETS)
     remembered = class_importance if isinstance(class_importance, ClassImportance) else None
     maps = np.asarray(class_importance if remembered is None else remembered.psi, np.float64)
     check_shape("class_importance", maps.shape, "k n")
@@ -218,7 +223,7 @@ def masking_curve(
     filled = np.where(ranked[:, None], maps, maps[ranked].mean(axis=0))
     call = call_of(None if remembered is None else remembered.call, options, valid, shared, per_sample)
     masked = MaskedModel(model, **call.options)
-    correct: dict[str, list[NDArray[np.bool_]]] = {which: [] for which in SETS}
+    correct: dict[str, list[NDArray[np.bool_]]] = {which: [] for which in sets}
     ids: list[str] = []
     unranked = 0
     for batch, part in parts_of(masked, batches, call):
@@ -240,10 +245,11 @@ def masking_curve(
                 nodes,
                 seed,
                 names_of(masked.batch.ids, len(ids)),
+                sets,
             )
         unranked += int((~ranked[classes]).sum())
         ids += masked.batch.ids
-        for which in SETS:
+        for which in sets:
             # [A, B] against the labels [B].
             correct[which].append(predicted[which] == label)
     if not ids:
@@ -260,6 +266,7 @@ def _predictions(
     nodes: int,
     seed: int,
     names: Sequence[str],
+    sets: Sequence[str],
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
     """The classes predicted for the unmasked samples, ``[B]``, and for each node set at each masking, ``[A, B]``."""
     target = Predicted()
@@ -275,17 +282,17 @@ def _predictions(
             "expected a row for each of the model's classes."
         )
     masks = node_masks(importance[unmasked[0]], names, nodes, seed)
-    node_sets = [torch.from_numpy(masks[which]).to(baseline.device) for which in SETS]
+    node_sets = [torch.from_numpy(masks[which]).to(baseline.device) for which in sets]
     rest = len(steps) - 1
 
     def perturbed(index: int) -> Tensor:
         which, step = divmod(index, rest)
         return masked.moved(node_sets[which], baseline, float(steps[step + 1]))
 
-    by_set = masked.evaluate(perturbed, len(SETS) * rest, read).astype(np.int64) if rest else unmasked[:0]
+    by_set = masked.evaluate(perturbed, len(sets) * rest, read).astype(np.int64) if rest else unmasked[:0]
     # m = 0 is the unmasked sample, which is the same for all sets.
     return unmasked[0], {
-        which: np.concatenate([unmasked, by_set[index * rest : (index + 1) * rest]]) for index, which in enumerate(SETS)
+        which: np.concatenate([unmasked, by_set[index * rest : (index + 1) * rest]]) for index, which in enumerate(sets)
     }
 
 

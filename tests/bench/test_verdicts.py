@@ -1,76 +1,179 @@
+from dataclasses import replace
+
 import pytest
 
+from stexplain.bench.claims import judge
 from stexplain.bench.stage import RunResults
+from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.faithfulness import FaithfulnessStage
 from stexplain.bench.stages.localisation import LocalisationStage
 from stexplain.bench.verdicts import of_all, outcome, too_few
 from tests.bench.page import score
 
+AXES = ("nodes", "frames")
 
-def located(**auroc):
-    """Method -> AUROC over nodes and over frames."""
+
+def paired(against, difference, p=0.0001):
+    return {"against": against, "difference": difference, "p": p}
+
+
+def located(differences, *, p=0.0001, classes=None, ours=0.8):
+    """A result of the stage: by how much STG-Grad-CAM is better than each other explainer, alike on both axes."""
+    methods = {"STGGradCAM": ours, **{name: ours - difference for name, difference in differences.items()}}
     return {
-        method: {"nodes": {"auroc": score(nodes)}, "frames": {"auroc": score(frames)}}
-        for method, (nodes, frames) in auroc.items()
+        "localisation": {name: {axis: {"auroc": score(value)} for axis in AXES} for name, value in methods.items()},
+        "tests": {axis: [paired(name, value, p) for name, value in differences.items()] for axis in AXES},
+        "by_class": {"STGGradCAM": classes or {}},
     }
 
 
-def masked(highlighted, random, *, baseline="zero"):
-    sets = {"highlighted": highlighted, "random": random}
-    return {baseline: {k: {"masking": [0.5, 0.9], "accuracy": [score(0.9), score(v)]} for k, v in sets.items()}}
+def run_of(stage, *results):
+    """A run with a training per result."""
+    trainings = [
+        RunResults(f"run{seed}", {"stages": {stage: result}}, {}, "joint") for seed, result in enumerate(results)
+    ]
+    return replace(trainings[0], others=tuple(trainings[1:]))
 
 
-def judged_localisation(found):
-    run = RunResults("run", {"stages": {"localisation": {"localisation": found}}}, {})
-    return list(LocalisationStage(LocalisationStage.Options()).verdicts(run))
+def localisation_claims(*results):
+    return list(LocalisationStage(LocalisationStage.Options()).claims(run_of("localisation", *results)))
 
 
-def judged_masking(found):
-    run = RunResults("run", {"stages": {"faithfulness": {"faithfulness": found}}}, {})
-    options = FaithfulnessStage.Options(nodes=1, values=[0.5], baselines=["zero"])
-    return list(FaithfulnessStage(options).verdicts(run))
+BETTER = {"InputGradient": 0.1, "Motion": 0.2, "Displacement": 0.05, "Random": 0.3}
 
 
 @pytest.mark.parametrize(
-    ("ours", "motion", "verdict", "says"),
+    ("changes", "verdict", "says"),
     [
-        ((0.90, 0.92), (0.82, 0.80), "supported", "more accurately than the motion-energy baseline"),
-        ((0.70, 0.70), (0.82, 0.80), "not supported", "less accurately than the motion-energy baseline"),
-        ((0.82, 0.82), (0.82, 0.80), "inconclusive", "not clearly more accurately than the motion-energy baseline"),
-        ((0.90, 0.81), (0.82, 0.80), "inconclusive", "more accurately than the motion-energy baseline in part only"),
-        ((0.70, 0.81), (0.82, 0.80), "inconclusive", "not clearly more accurately than the motion-energy baseline"),
+        ({}, "supported", "better than random attribution over nodes, every control without a model over nodes"),
+        ({"InputGradient": -0.1}, "not supported", "worse than the plain gradient over nodes and the plain gradient"),
+        ({"Displacement": -0.05}, "not supported", "worse than every control without a model over nodes"),
     ],
 )
-def test_a_baseline_explainer_is_beaten_only_beyond_the_intervals_on_every_axis(ours, motion, verdict, says):
-    ((text, judged),) = judged_localisation(located(STGGradCAM=ours, Motion=motion))
+def test_localisation_is_supported_only_against_chance_controls_and_the_gradient(changes, verdict, says):
+    ((text, judged),) = judge(localisation_claims(located(BETTER | changes)))
     assert judged == verdict
     assert says in text
+    assert text.startswith("For this training, STGGradCAM localises the ground truth")
+    best = max(("Motion", "Displacement"), key=lambda name: 0.8 - (BETTER | changes)[name])
+    gradient, control = (0.8 - (BETTER | changes)[name] for name in ("InputGradient", best))
+    axis = f"STGGradCAM 0.80, Random 0.50, {best} {control:.2f}, InputGradient {gradient:.2f}"
+    assert f"(AUROC over nodes {axis}; over frames {axis})" in text
+
+
+def test_localisation_that_is_no_more_than_chance_is_undecided():
+    ((text, judged),) = judge(localisation_claims(located(BETTER, p=0.2)))
+    assert judged == "inconclusive"
+    assert "not shown to be better than random attribution over nodes" in text
+    assert "; worse" not in text
+
+
+def test_a_claim_over_trainings_needs_them_to_agree():
+    better = [located(dict.fromkeys(BETTER, 0.1 + 0.001 * seed)) for seed in range(5)]
+    ((text, judged),) = judge(localisation_claims(*better))
+    assert judged == "supported"
+    assert text.startswith("Over 5 trainings, ")
+    # Each training is sure, but they contradict each other.
+    mixed = [located(dict.fromkeys(BETTER, difference)) for difference in (0.1, -0.08, 0.12, -0.1, 0.05)]
+    ((text, judged),) = judge(localisation_claims(*mixed))
+    assert judged == "inconclusive"
+
+
+def test_the_summary_names_the_classes_that_are_not_found_and_what_is_better():
+    classes = {
+        "throw": {**score(0.9), "samples": 9},
+        "nod head": {**score(0.02), "samples": 8},
+        "salute": {**score(0.53, 0.05), "samples": 8},
+    }
+    run = run_of("localisation", located(BETTER | {"InputGradient": -0.08}, classes=classes))
+    card = LocalisationStage(LocalisationStage.Options()).summary([run])
     assert (
-        f"over nodes {ours[0]:.2f} against {motion[0]:.2f}; over frames {ours[1]:.2f} against {motion[1]:.2f}" in text
+        "finds the ground-truth joints of 1 of 3 classes; not of nod head (AUROC 0.02) and salute (AUROC 0.53)."
+        in card.html
+    )
+    assert "over nodes a higher AUROC than that of STGGradCAM (0.80) has InputGradient (0.88)." in card.html
+    fine = run_of("localisation", located(BETTER, classes={"throw": classes["throw"]}))
+    html = LocalisationStage(LocalisationStage.Options()).summary([fine]).html
+    assert "of 1 of 1 classes." in html
+    assert "higher" not in html
+
+
+def masked(changes=None, p=0.0001, baseline="zero"):
+    """A result of the stage: how much more accuracy the highlighted nodes cost than each other set."""
+    differences = {"random": 0.3, "least": 0.4, "motion": 0.1, "gradient": 0.05} | (changes or {})
+    return {baseline: [paired(name, value, p) for name, value in differences.items()]}
+
+
+def judged_masking(*tests, baselines=("zero",)):
+    results = [{"faithfulness": {}, "tests": of_training, "samples": 200} for of_training in tests]
+    options = FaithfulnessStage.Options(nodes=1, values=[0.5], baselines=list(baselines))
+    return judge(list(FaithfulnessStage(options).claims(run_of("faithfulness", *results))))
+
+
+def test_highlighted_nodes_must_cost_more_than_all_that_they_are_compared_with():
+    ((text, judged),) = judged_masking(masked())
+    assert judged == "supported"
+    assert text == (
+        "For this training, masking the highlighted joints costs more accuracy than masking random nodes (zero: "
+        "+0.300), the least important nodes (zero: +0.400), those of most motion energy (zero: +0.100) and those of "
+        "the largest gradient (zero: +0.050) (mean difference of accuracy over the curve, 200 test samples)."
     )
 
 
 @pytest.mark.parametrize(
-    ("highlighted", "random", "verdict"),
-    [(0.4, 0.7, "supported"), (0.7, 0.4, "not supported"), (0.7, 0.71, "inconclusive")],
+    ("changes", "words"),
+    [
+        ({"least": -0.05}, "costs less than masking the least important nodes (zero: -0.050)"),
+        ({"gradient": -0.1}, "costs less than masking those of the largest gradient (zero: -0.100)"),
+    ],
 )
-def test_masking_supports_where_the_highlighted_cost_more(highlighted, random, verdict):
-    ((text, judged),) = judged_masking(masked(highlighted, random))
-    assert judged == verdict
-    assert f"zero: {highlighted:.0%} against {random:.0%} at m = 0.9" in text
+def test_what_the_highlighted_nodes_do_not_beat_is_said(changes, words):
+    ((text, judged),) = judged_masking(masked(changes))
+    assert judged == "not supported"
+    assert words in text
+    assert "costs more accuracy than masking random nodes" in text
 
 
-def test_baselines_that_disagree_leave_it_inconclusive():
-    ((text, judged),) = judged_masking(masked(0.4, 0.7) | masked(0.7, 0.4, baseline="mean"))
+def test_masking_without_a_clear_difference_is_undecided():
+    ((text, judged),) = judged_masking(masked(p=0.3))
     assert judged == "inconclusive"
-    assert "for 1 of 2 baselines only" in text
+    assert "masking the highlighted joints is not shown to cost more than masking random nodes" in text
 
 
-def test_scores_without_intervals_are_not_judged():
-    bare = {"STGGradCAM": {"nodes": {"auroc": {"value": 0.9}}}, "Motion": {"nodes": {"auroc": {"value": 0.5}}}}
-    assert judged_localisation(bare) == []
-    assert judged_localisation(None) == []
-    assert judged_masking({"zero": {}}) == []
+def test_one_baseline_that_disagrees_is_enough_to_be_not_supported():
+    tests = masked() | masked({"random": -0.2}, baseline="mean")
+    ((text, judged),) = judged_masking(tests, baselines=("zero", "mean"))
+    assert judged == "not supported"
+    assert "costs less than masking random nodes (mean: -0.200)" in text
+
+
+def compared(**tests):
+    rows = [
+        {"method": name, "metric": "auroc, positions", "value": 0.5 + d} for name, d in {**tests, "Motion": 0.0}.items()
+    ]
+    return {"table": rows, "paired": {name: [paired("Motion", d)] for name, d in tests.items()}}
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict", "says"),
+    [
+        ({"A": 0.1, "B": 0.2}, "supported", "2 of 2 methods localise the ground truth better than Motion"),
+        ({"A": 0.1, "B": -0.2}, "inconclusive", "1 of 2 methods localise the ground truth better than Motion"),
+        ({"A": -0.1, "B": -0.2}, "not supported", "Worse than one of these: A, B."),
+    ],
+)
+def test_a_comparison_counts_the_methods_that_beat_the_best_control(differences, verdict, says):
+    stage = ComparisonStage(ComparisonStage.Options(baselines=["Motion", "Random"]))
+    ((text, judged),) = judge(list(stage.claims(run_of("comparison", compared(**differences)))))
+    assert judged == verdict
+    assert says in text
+    best = max(differences, key=differences.get)
+    assert f"(AUROC over positions of Motion, the best of these: 0.50); the best method is {best}" in text
+
+
+def test_results_without_tests_are_not_judged():
+    assert localisation_claims({"localisation": None}) == []
+    assert judged_masking({}) == []
 
 
 @pytest.mark.parametrize(

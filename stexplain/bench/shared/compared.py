@@ -1,23 +1,27 @@
 """Scores of explainers on the same samples, and the tests of their differences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from stexplain.bench.claims import paired_test
 from stexplain.bench.run import Run
 from stexplain.bench.shared.samples import Samples, load
 from stexplain.bench.stage import Results
 from stexplain.cards import Count, Part
+from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import explainer, methods, takes
+from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.controls.base import BaselineExplainer
 from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
-    AbsoluteAttribution,
     ExplainerLike,
     SampleMetric,
     complexity_score,
@@ -25,6 +29,8 @@ from stexplain.metrics.comparison.scores import (
     localisation_score,
 )
 
+JUDGED = "auroc, positions"
+"""The metric that methods are judged by."""
 HISTORICAL_AVERAGE = "historical_average"
 """The name of the baseline that is the historical average, for series."""
 
@@ -45,7 +51,8 @@ class Options(Part):
         baselines: baseline explainers, which every other method is tested against.
         methods: only these, beside the baseline explainers; none: all there are.
         exclude: methods that are not compared.
-        absolute: methods whose importance is the absolute value of what they give.
+        absolute: methods that localise by the absolute value of what they give, not by its positive part. Deletion
+            keeps the sign: what spoke for the target goes first.
         deletion: how deletion is measured.
         options: method -> its options. ``groups = "graph"`` stands for the groups of the graph, ``baseline =
             "historical_average"`` for the historical average of a series.
@@ -100,7 +107,7 @@ def score_method(
         )
         comparison = compare(
             {method: explainer_of_part},
-            sample_metrics(run, model, part, options),
+            sample_metrics(run, model, part, method, options),
             part.batch,
             target=part.target,
             progress=run.progress,
@@ -128,24 +135,41 @@ def make_explainer(run: Run, model: nn.Module, method: str, samples: Samples, op
     # What is known before a sample is seen is known of the training split alone.
     if takes(method, "training"):
         method_options.setdefault("training", run.dataset("train"))
-    built = explainer(method, model, **method_options)
-    return AbsoluteAttribution(built) if method in options.absolute else built
+    return explainer(method, model, **method_options)
 
 
-def sample_metrics(run: Run, model: nn.Module, samples: Samples, options: Options) -> list[SampleMetric]:
-    """What methods are compared by."""
+def importance_of(method: str, e: Explanation, options: Options) -> NDArray[np.floating[Any]]:
+    """What a method localises by: where something mattered, not for or against what."""
+    return np.abs(e.values) if method in options.absolute else e.importance
+
+
+def sample_metrics(run: Run, model: nn.Module, samples: Samples, method: str, options: Options) -> list[SampleMetric]:
+    """What a method is scored by."""
     metrics = [localisation_score(over, "auroc") for over in ("nodes", "frames", "positions")]
     metrics += [localisation_score("positions", "average_precision"), localisation_score("positions", "pointing")]
     # Deletion asks the model, localisation the ground truth, and Gini neither: three views of one explanation.
     deletion = options.deletion.model_dump()
     if deletion["baseline"] == HISTORICAL_AVERAGE:
         deletion["baseline"] = _historical_average(samples)
-    metrics.append(deletion_score(model, **deletion, target=samples.target, seed=run.seed))
-    return [*metrics, complexity_score("gini")]
+    metrics.append(complexity_score("gini"))
+    if method in options.absolute:
+        # Where something mattered has no sign.
+        metrics = [replace(metric, measure=_by_magnitude(metric)) for metric in metrics]
+    # What spoke for the target has one: values against it are masked last, whatever their size.
+    signed = deletion_score(model, **deletion, target=samples.target, seed=run.seed)
+    return [*metrics[:-1], signed, metrics[-1]]
+
+
+def _by_magnitude(metric: SampleMetric) -> Callable[[Any, Explanation, Batch], ArrayLike]:
+    return lambda explainer, e, batch: metric.measure(explainer, replace(e, values=np.abs(e.values)), batch)
 
 
 def compare_scores(
-    indices: Sequence[int], scored: Mapping[str, Mapping[str, Any]], baselines: Sequence[str], seed: int
+    indices: Sequence[int],
+    scored: Mapping[str, Mapping[str, Any]],
+    baselines: Sequence[str],
+    seed: int,
+    groups: Any = None,
 ) -> dict[str, Any]:
     """The table and the tests against each baseline explainer, from the scores of the methods."""
     present = {method: scores for method, scores in scored.items() if "scores" in scores}
@@ -167,6 +191,13 @@ def compare_scores(
     # Methods against each other would be many more tests, and a harsher correction.
     tests = comparison.tests([name for name in baselines if name in present])
     plain = comparison.to_dict()
+    # By whole groups of samples: what the verdict is made of.
+    scores, against = comparison.scores[JUDGED], [name for name in baselines if name in present]
+    paired = {
+        method: [paired_test(other, scores[method] - scores[other], groups, seed=seed) for other in against]
+        for method in present
+        if method not in baselines
+    }
     return {
         "methods": list(comparison.methods),
         "higher_is_better": dict(comparison.higher_is_better),
@@ -176,6 +207,7 @@ def compare_scores(
         # NaN is no JSON; a test of differences that are all zero has no p value.
         "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
         "correction": comparison.correction,
+        "paired": paired,
         "seconds_per_sample": plain["seconds"],
     }
 

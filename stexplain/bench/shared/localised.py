@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stexplain.bench.html import number, paragraph, table
@@ -14,11 +15,24 @@ Scores = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 """Method -> nodes, frames or positions -> measure -> value and interval."""
 
 
-def localised(scores: Localisation, seed: int) -> dict[str, dict[str, dict[str, float]]]:
-    """The scores of one method, over nodes, frames and positions, with bootstrap intervals."""
+def in_groups(groups: Any, rows: Any = None) -> dict[str, Any]:
+    """The argument `groups` of an interval, of these rows; none where no groups are known.
+
+    Example:
+        >>> in_groups(None), in_groups(["a", "b"], [1])["groups"].tolist()
+        ({}, ['b'])
+    """
+    return {} if groups is None else {"groups": np.asarray(groups)[slice(None) if rows is None else rows]}
+
+
+def localised(scores: Localisation, seed: int, groups: Any = None) -> dict[str, dict[str, dict[str, float]]]:
+    """The scores of one method, over nodes, frames and positions, with intervals over groups of samples."""
     # One seed for all: methods are then compared on the same resamples.
     return {
-        over: {short: scores.interval(over, measure, seed=seed)._asdict() for measure, short in MEASURES.items()}
+        over: {
+            short: scores.interval(over, measure, seed=seed, **in_groups(groups))._asdict()
+            for measure, short in MEASURES.items()
+        }
         for over in OVER
     }
 

@@ -83,6 +83,16 @@ def load(run: Run, results: Results, indices: Sequence[int], *, size: int | None
     return samples
 
 
+def groups_of(run: Run, results: Results, indices: Sequence[int]) -> Any:
+    """The groups of the samples: of the recordings, or for events the days on which their windows begin."""
+    if run.task == FORECASTING:
+        starts = [str(results["events"]["explained"][index].get("start") or "")[:10] for index in indices]
+        # The windows of one day overlap, and a slowdown reaches several sensors.
+        return starts if all(starts) else None
+    groups = run.groups("test")
+    return None if groups is None else np.asarray(groups)[list(indices)]
+
+
 def has_truth(run: Run) -> bool:
     """Whether the test data carries ground truth."""
     return run.windows("test").planted if run.task == FORECASTING else run.clips("test").planted

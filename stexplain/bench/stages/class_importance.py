@@ -78,6 +78,8 @@ class ClassImportanceStage(Stage[Options]):
         theirs = ClassImportance(clips.classes, clips.graph.nodes, seed=run.seed, parity="das2022")
         saved: list[Explanation] = []
         padding: list[float] = []
+        # Which nodes are ever in the ground truth of a class; none where there is no truth.
+        truth = np.zeros((len(clips.classes), len(clips.graph.nodes)), np.bool_) if clips.planted else None
         batches = -(-len(clips) // BATCH)  # rounded up
         for index, batch in enumerate(tracked(clips.batches(BATCH), batches, f"explaining {run.name}", run.progress)):
             label = batch.label.numpy()
@@ -88,6 +90,8 @@ class ClassImportanceStage(Stage[Options]):
             # Whole maps of a large test split would fill the memory; their sums per class do not.
             if index * BATCH < SAVED:
                 saved.append(e)
+            if truth is not None and batch.truth is not None:
+                np.logical_or.at(truth, label, batch.truth.numpy().any((1, 2)))
             theirs.update(parity(batch, target=Predicted()), label)
         run.folder.mkdir(parents=True, exist_ok=True)
         joined(saved).save(run.folder / "explanations.nc")
@@ -112,6 +116,12 @@ class ClassImportanceStage(Stage[Options]):
             },
             # Classes without a correctly classified sample are NaN.
             "top_nodes": _top_nodes(ours.table().dropna()),
+            "truth_nodes": None
+            if truth is None
+            else {
+                name: [clips.graph.nodes[node] for node in np.flatnonzero(row)]
+                for name, row in zip(clips.classes, truth, strict=True)
+            },
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -165,9 +175,11 @@ class ClassImportanceStage(Stage[Options]):
         run = runs[0]
         rows = []
         for label, ranked in run.stages[self.name]["top_nodes"].items():
-            nodes = listed([str(node) for node, *_ in ranked[:SHOWN]])
-            rows.append(f"<li><b>{text(label)}</b>: {text(nodes or 'no correctly classified sample')}</li>")
-        intro = f"In order, averaged over the correctly classified samples of {run.label}:"
+            nodes = [str(node) for node, *_ in ranked[:SHOWN]]
+            words = _beside_truth(nodes, (run.stages[self.name].get("truth_nodes") or {}).get(label))
+            rows.append(f"<li><b>{text(label)}</b>: {text(words or 'no correctly classified sample')}</li>")
+        seed = "" if len(run.trainings) == 1 else f", seed {run.about.get('seed')}"
+        intro = f"By STG-Grad-CAM, in order, averaged over the correctly classified samples of {run.label}{seed}:"
         return Card(
             f"Most important {run.node}s per class",
             paragraph(intro) + f'<ul class="columns">{"".join(rows)}</ul>',
@@ -210,6 +222,22 @@ class ClassImportanceStage(Stage[Options]):
         """The contrastivity."""
         value = run.stages[self.name]["contrastivity"]["value"]
         return {"contrastivity": "-" if value is None else f"{value:.2f}"}
+
+
+def _beside_truth(nodes: Sequence[str], truth: Sequence[str] | None) -> str:
+    """The most important nodes, and which of them the ground truth contradicts; nothing is said where there is none.
+
+    Example:
+        >>> _beside_truth(["head", "left hand"], ["neck", "head"])
+        'head; contradicted by the ground truth: left hand'
+    """
+    if truth is None:
+        return listed(nodes)
+    wrong = [node for node in nodes if node not in truth]
+    right = listed([node for node in nodes if node in truth])
+    if not wrong:
+        return right
+    return f"{right or 'none confirmed'}; contradicted by the ground truth: {listed(wrong)}"
 
 
 def _rank_correlation(ours: Any, theirs: Any) -> float:

@@ -8,18 +8,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.bench.claims import Claim, combined, hardest, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.compared import (
     HISTORICAL_AVERAGE,
+    JUDGED,
     Options,
     compare_scores,
     compared_methods,
+    importance_of,
     make_explainer,
     score_method,
 )
-from stexplain.bench.shared.samples import draw, has_truth, load
+from stexplain.bench.shared.samples import draw, groups_of, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
 from stexplain.data.baselines import baseline
@@ -28,8 +31,6 @@ from stexplain.explainers.by_name import methods, takes
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
 
-JUDGED = "auroc, positions"
-"""The metric that methods are judged by."""
 CHANCE = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, positions": 0.5, "deletion gain": 0.0}
 """The value of a guess, where that is known."""
 SHOWN = ("auroc, nodes", "auroc, frames", "auroc, positions", "deletion gain")
@@ -93,7 +94,8 @@ class ComparisonStage(Stage[Options]):
             name: parts(name, partial(score_method, run, results, name, drawn["indices"], self.options))
             for name in compared_methods(self.options)
         }
-        return {**drawn, **compare_scores(drawn["indices"], scored, self.options.baselines, run.seed)}
+        groups = groups_of(run, results, drawn["indices"])
+        return {**drawn, **compare_scores(drawn["indices"], scored, self.options.baselines, run.seed, groups)}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The scores of all methods, and one sample as the best method explains it."""
@@ -127,7 +129,8 @@ class ComparisonStage(Stage[Options]):
         e = make_explainer(run, run.model(), method, samples, self.options)(samples.batch, target=samples.target)
         assert samples.batch.truth is not None
         # The score of each sample by itself: the table holds means only.
-        area = localisation(e.importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
+        importance = importance_of(method, e, self.options)
+        area = localisation(importance, samples.batch.truth, samples.batch.present).scores["positions"]["auroc"]
         # A sample that is all ground truth, or none, has no AUROC; such ones are sorted to the end.
         order = np.argsort(np.where(np.isnan(area), np.inf, area), kind="stable")
         # The middle of those that have a score: the upper one where their number is even.
@@ -148,7 +151,7 @@ class ComparisonStage(Stage[Options]):
             f"{frames.max()}. Of all samples, this one has the median score (AUROC {area[row]:.2f}).",
             network(
                 graph,
-                e.importance[row].max(axis=0),  # [M, T, N] to [T, N]: of several instances, the most important
+                importance[row].max(axis=0),  # [M, T, N] to [T, N]: of several instances, the most important
                 marked={"ground truth": nodes},
                 title=f"Importance over time, {method}",
             ),
@@ -160,7 +163,8 @@ class ComparisonStage(Stage[Options]):
             "Every method explains the same samples: correctly classified test samples drawn at random, or slowdowns "
             "that the model forecast. Every method has one setting, chosen for speed. Tests are two-sided and paired: "
             "they flip the signs of the differences between two methods on the same sample. p values are corrected "
-            "over all tests of a metric."
+            "over all tests of a metric. Localisation asks where, and ranks by magnitude or by the positive part, as "
+            "the table says. Deletion asks what contributed to the target, and ranks every method by its signed values."
         )
         return intro + "".join(self._scores(run) + self._tests(run) for run in runs)
 
@@ -171,12 +175,13 @@ class ComparisonStage(Stage[Options]):
         body = [
             [
                 method,
+                "magnitude" if method in self.options.absolute else "positive part",
                 *(_mean(rows[method, metric], result["best"][metric] == method) for metric in better),
                 f"{1000 * result['seconds_per_sample'][method]:.3g}",
             ]
             for method in result["methods"]
         ]
-        head = ["method", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
+        head = ["method", "localised by", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
         caption = f"{run.name}: {run.label}, {count(result['samples'])} samples; means with 95% bootstrap intervals"
         return table([*head, "ms per sample"], body, caption=caption)
 
@@ -202,22 +207,34 @@ class ComparisonStage(Stage[Options]):
         summary = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
         return f"<details><summary>{text(summary)}</summary>{table(head, body, caption=caption)}</details>"
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Does every method localise the ground truth better than each baseline explainer, by its corrected test?"""
-        result = run.stages[self.name]
-        means = {row["method"]: row["value"] for row in result["table"] if row["metric"] == JUDGED}
-        best = result["best"].get(JUDGED)
-        for other in self.options.baselines:
-            tests = [row for row in result["tests"] if row["metric"] == JUDGED and row["against"] == other]
-            if not tests:
-                continue
-            # `better` names a method only where the corrected test finds a difference.
-            better = [row["method"] for row in tests if row["better"] == row["method"]]
-            worse = [row["method"] for row in tests if row["better"] == other]
-            claim = f"{len(better)} of {len(tests)} methods localise the ground truth better than {other} "
-            claim += f"(AUROC over positions {means[other]:.2f}); the best is {best} ({means[best]:.2f})."
-            claim += f" Worse than {other}: {', '.join(worse)}." if worse else ""
-            yield claim, of_all(better, [row for row in tests if row["method"] not in better])
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Does every method localise the ground truth better than every baseline explainer?"""
+        results = [training.stages[self.name] for training in run.trainings]
+        by_training = [result.get("paired") or {} for result in results]
+        # Better than the best baseline explainer is better than each: one hypothesis a method.
+        pairs = {method: combined([paired.get(method, ()) for paired in by_training]) for method in by_training[0]}
+        tests = [hardest(method, found) for method, found in pairs.items() if found]
+        means = _means(results)
+        controls = [name for name in self.options.baselines if name in means]
+        if not tests or not controls:
+            return
+        control = max(controls, key=lambda name: means[name])
+        best = max(pairs, key=lambda name: means.get(name, 0.0))
+
+        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
+            better, unsure, worse = (
+                [test["against"] for test, sign in zip(tests, signs, strict=True) if sign == way] for way in (1, 0, -1)
+            )
+            claim = (
+                f"{scope(len(results))}, {len(better)} of {len(tests)} methods localise the ground truth better than "
+                f"{listed(controls)} (AUROC over positions of {control}, the best of these: {means[control]:.2f}); the "
+                f"best method is {best} ({means[best]:.2f})."
+            )
+            claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""
+            claim += f" Worse than one of these: {', '.join(worse)}." if worse else ""
+            return claim, of_all(better, unsure + worse)
+
+        yield Claim(tests, words, together=False)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What a comparison can tell."""
@@ -231,8 +248,8 @@ class ComparisonStage(Stage[Options]):
         yield "A new training of the model may change the order of methods whose intervals overlap."
         if self.options.absolute:
             yield (
-                f"The importance by {listed(self.options.absolute)} is the absolute value; by all others, the "
-                "positive part."
+                f"Localisation ranks {listed(self.options.absolute)} by their absolute values and all others by their "
+                "positive part; deletion ranks all by their signed values."
             )
         for run in runs:
             for method, why in run.stages[self.name]["excluded"].items():
@@ -287,3 +304,13 @@ def _ranked(result: Mapping[str, Any]) -> list[str]:
     means = {row["method"]: row["value"] for row in result["table"] if row["metric"] == JUDGED}
     # A method without a score comes last.
     return sorted(means, key=lambda name: -(means[name] if means[name] is not None else -np.inf))
+
+
+def _means(results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Method -> its mean score over trainings; those without a score are left out."""
+    by_method: dict[str, list[float]] = {}
+    for result in results:
+        for row in result["table"]:
+            if row["metric"] == JUDGED and row["value"] is not None:
+                by_method.setdefault(row["method"], []).append(row["value"])
+    return {method: float(np.mean(values)) for method, values in by_method.items()}

@@ -5,22 +5,43 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from torch import nn
 
+from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import CLASSIFICATION, Run, Task, tracked
+from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import without_absent_instances
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
 from stexplain.bench.stages.class_importance import IMPORTANCE
-from stexplain.bench.verdicts import Outcome, compare_intervals, known, outcome
+from stexplain.bench.verdicts import Outcome
 from stexplain.cards import Count, Part, Share
 from stexplain.data.baselines import baseline
+from stexplain.data.clips import Clips
 from stexplain.errors import InputError
-from stexplain.metrics.faithfulness import SETS, masking_curve
+from stexplain.explainers.methods import Motion
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.targets import Predicted
+from stexplain.metrics.comparison.scores import AbsoluteAttribution
+from stexplain.metrics.faithfulness import SETS, MaskingCurve, masking_curve
+from stexplain.metrics.importance import ClassImportance
 from stexplain.viz import masking_curves
 
 BATCH = 64
 """Clips masked at a time."""
+MOTION, GRADIENT = "motion", "gradient"
+WORDS = {
+    "highlighted": "highlighted",
+    "random": "random nodes",
+    "least": "the least important nodes",
+    MOTION: "those of most motion energy",
+    GRADIENT: "those of the largest gradient",
+}
+"""Sets of nodes that are masked -> what they are called."""
+ALL = tuple(WORDS)
+COSTS = ("costs more accuracy than masking", "is not shown to cost more than masking", "costs less than masking")
 
 
 class Options(Part):
@@ -48,8 +69,8 @@ class FaithfulnessStage(Stage[Options]):
     Options = Options
 
     def needs(self, task: Task) -> tuple[str, ...]:
-        """The importance of nodes per class."""
-        return ("train", "class_importance")
+        """The importance of nodes per class, and which samples are classified correctly."""
+        return ("train", "accuracy", "class_importance")
 
     def check(self, run: Run) -> Iterator[str]:
         """Baselines must exist."""
@@ -62,37 +83,60 @@ class FaithfulnessStage(Stage[Options]):
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Accuracy at every masking value, by baseline and set of nodes."""
         options, clips = self.options, run.clips("test")
-        model = run.model()
+        model, groups = run.model(), run.groups("test")
         psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).to_numpy()  # [K, N]
+        # What the highlighted nodes must beat, beside random and least important ones: nodes by other importance.
+        others = parts("others", lambda: _other_importance(run, model, clips))
+        rows = np.arange(len(clips))
         if options.clips is not None and options.clips < len(clips):
             # Every baseline masks the same clips, so that the curves can be compared.
-            drawn = np.random.default_rng(run.seed).permutation(len(clips))[: options.clips]
-            clips = clips.subset(np.sort(drawn))
+            rows = np.sort(np.random.default_rng(run.seed).permutation(len(clips))[: options.clips])
         # Clips of few instances come together, so that one clip of two persons does not double a whole batch's work.
-        clips = clips.subset(np.argsort(clips.table["instances"].to_numpy(), kind="stable"))
+        rows = rows[np.argsort(clips.table["instances"].to_numpy()[rows], kind="stable")]
+        clips = clips.subset(rows)
+        own_groups = None if groups is None else np.asarray(groups)[rows]
         curves: dict[str, dict[str, Any]] = {}
+        tests: dict[str, list[PairedTest]] = {}
         for name in options.baselines:
-            batches = map(without_absent_instances, clips.batches(BATCH))
-            # A generator each time: the batches of one baseline are used up.
-            what = f"masking {run.name} towards {name}"
-            curve = masking_curve(
-                model,
-                tracked(batches, -(-len(clips) // BATCH), what, run.progress),
-                psi,
-                nodes=options.nodes,
-                masking=options.values,
-                baseline=name,
-                seed=run.seed,
-            )
+
+            def curve_of(importance: Any, sets: Sequence[str], what: str, name: str = name) -> MaskingCurve:
+                batches = map(without_absent_instances, clips.batches(BATCH))
+                # A generator each time: the batches of one baseline are used up.
+                shown = tracked(batches, -(-len(clips) // BATCH), f"masking {what}, {name}", run.progress)
+                return masking_curve(
+                    model,
+                    shown,
+                    importance,
+                    nodes=options.nodes,
+                    masking=options.values,
+                    baseline=name,
+                    seed=run.seed,
+                    sets=sets,
+                )
+
+            curve = curve_of(psi, SETS, run.name)
+            by_set = {which: (curve, which) for which in SETS}
+            for other, importance in others["importance"].items():
+                # JSON holds the importance of a class without a correct clip as null.
+                values = np.array(importance, np.float64)
+                by_set[other] = (curve_of(values, ("highlighted",), f"nodes by {other}"), "highlighted")
             curves[name] = {
-                which: {
-                    "masking": curve.masking.tolist(),
-                    "accuracy": [accuracy._asdict() for accuracy in curve.accuracy_interval(which, seed=run.seed)],
-                    "beta": curve.faithfulness(which, seed=run.seed)._asdict(),
+                shown: {
+                    "masking": one.masking.tolist(),
+                    "accuracy": [accuracy._asdict() for accuracy in one.accuracy_interval(which, seed=run.seed)],
+                    "beta": one.faithfulness(which, seed=run.seed)._asdict(),
+                    "area": float(_areas(one, which).mean()),
                 }
-                for which in SETS
+                for shown, (one, which) in by_set.items()
             }
-        return {"faithfulness": curves, "nodes": options.nodes, "samples": len(clips)}
+            ours = _areas(curve, "highlighted")
+            tests[name] = [
+                # Positive where masking the highlighted nodes costs more.
+                paired_test(shown, _areas(one, which) - ours, own_groups, seed=run.seed)
+                for shown, (one, which) in by_set.items()
+                if shown != "highlighted"
+            ]
+        return {"faithfulness": curves, "tests": tests, "nodes": options.nodes, "samples": len(clips)}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Accuracy against masking."""
@@ -111,48 +155,51 @@ class FaithfulnessStage(Stage[Options]):
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """Eq. 7 for every run, baseline and set of nodes."""
-        sets = ("highlighted", "random", "least")
         body = [
-            [run.label, name, *(number(curves[which]["beta"]) for which in sets)]
+            [
+                run.label,
+                name,
+                run.stages[self.name].get("samples"),
+                *(number((curves.get(w) or {}).get("beta")) for w in ALL),
+            ]
             for run in runs
             for name, curves in run.stages[self.name]["faithfulness"].items()
         ]
         # The set "least" shows whether masking any nodes costs as much.
-        head = ["run", "baseline", "β highlighted", "β random nodes", "β least important"]
+        head = ["run", "baseline", "test samples", *(f"β {WORDS[which]}" for which in ALL)]
         intro = paragraph(
-            "The highlighted nodes are those of highest importance for the predicted class. Each set of nodes moves "
-            "towards a baseline, and accuracy is measured again. β sums the loss of accuracy over the masking values "
-            "(Eq. 7 of the paper): the larger, the more those nodes matter to the model."
+            "The highlighted nodes are those of highest importance for the predicted class, by STG-Grad-CAM. Each set "
+            "of nodes moves towards a baseline, and accuracy is measured again. β sums the loss of accuracy over the "
+            "masking values (Eq. 7 of the paper): the larger, the more those nodes matter to the model. As many nodes "
+            "each are taken at random, from the end of the order, by motion energy, which uses no model, and by the "
+            "plain gradient. The test of the claim is on the area between two curves, paired by sample."
         )
         return intro + table(head, body, caption="Faithfulness β (95% interval)")
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Does masking the highlighted nodes cost more accuracy than masking random ones, for every baseline?"""
-        signs, details = [], []
-        for name, sets in run.stages[self.name]["faithfulness"].items():
-            curves = (sets.get(which) or {} for which in ("highlighted", "random"))
-            ours, theirs = ([*zip(c.get("masking", ()), c.get("accuracy", ()), strict=False)] for c in curves)
-            pairs = [(m, a, b) for (m, a), (_, b) in zip(ours, theirs, strict=False) if known(a) and known(b)]
-            if not pairs:
-                continue
-            # Where m is small nothing can differ yet, and at the largest all may be at chance: any clear gap counts.
-            # Positive where accuracy is lower with the highlighted nodes masked.
-            gaps = [compare_intervals(random, highlighted) for _, highlighted, random in pairs]
-            # Gaps both ways contradict each other.
-            signs.append(0 if max(gaps) > 0 > min(gaps) else max(gaps, key=abs))
-            # Quoted in the text is the largest gap of the means.
-            m, a, b = max(pairs, key=lambda pair: abs(pair[2]["value"] - pair[1]["value"]))
-            details.append(f"{name}: {a['value']:.0%} against {b['value']:.0%} at m = {m:g}")
-        if not signs:
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Does masking the highlighted nodes cost more accuracy than masking each other set, for every baseline?"""
+        tests: list[PairedTest] = []
+        for name in self.options.baselines:
+            found = combined(
+                [(training.stages[self.name].get("tests") or {}).get(name, ()) for training in run.trainings]
+            )
+            tests += [
+                {**test, "against": f"{WORDS[test['against']]} ({name}: {test['difference']:+.3f})"} for test in found
+            ]
+        if not tests:
             return
-        judged = outcome(signs)
-        count = f"for {sum(sign > 0 for sign in signs)} of {len(signs)} baselines"
-        relation = {
-            "supported": f"costs more accuracy than masking random ones, {count}",
-            "not supported": "costs less accuracy than masking random ones",
-            "inconclusive": f"clearly costs more accuracy than masking random ones {count} only",
-        }[judged]
-        yield f"Masking the highlighted {run.node}s {relation} ({'; '.join(details)}).", judged
+
+        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
+            text, judged = relation(tests, signs, COSTS)
+            samples = run.stages[self.name].get("samples")
+            size = f", {samples} test samples" if samples else ""
+            return (
+                f"{scope(len(run.trainings))}, masking the highlighted {run.node}s {text} (mean difference of accuracy "
+                f"over the curve{size}).",
+                judged,
+            )
+
+        yield Claim(tests, words)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """The baseline matters."""
@@ -171,7 +218,7 @@ class FaithfulnessStage(Stage[Options]):
             ),
             "masking": Table(
                 "Accuracy under masking, all sets and baselines (Table 2 of the paper)",
-                self._table(runs, SETS, self.options.baselines),
+                self._table(runs, ALL, self.options.baselines),
             ),
         }
 
@@ -180,8 +227,11 @@ class FaithfulnessStage(Stage[Options]):
         for run in runs:
             for name in baselines:
                 for which in sets:
-                    curve = run.stages[self.name]["faithfulness"][name][which]
+                    curve = run.stages[self.name]["faithfulness"][name].get(which)
+                    if curve is None:
+                        continue
                     row: dict[str, Any] = {"run": run.name, "baseline": name, "set": which}
+                    row["samples"] = run.stages[self.name].get("samples")
                     for m, accuracy in zip(curve["masking"], curve["accuracy"], strict=True):
                         row[f"m={m:g}"] = accuracy["value"]
                     row["beta"] = curve["beta"]["value"]
@@ -198,7 +248,8 @@ class FaithfulnessStage(Stage[Options]):
         return {
             f"β {which}, {name}": curves[which]["beta"]
             for name, curves in run.stages[self.name]["faithfulness"].items()
-            for which in SETS
+            for which in ALL
+            if which in curves
         }
 
     def headline(self, run: RunResults) -> Mapping[str, str]:
@@ -206,6 +257,37 @@ class FaithfulnessStage(Stage[Options]):
         # The paper's baseline comes first in the options.
         first = next(iter(run.stages[self.name]["faithfulness"].values()))
         return {"beta": f"{first['highlighted']['beta']['value']:.2f}"}
+
+
+def _other_importance(run: Run, model: nn.Module, clips: Clips) -> Mapping[str, Any]:
+    """The importance of every node for every class by what the highlighted nodes must beat, averaged as Eq. 6."""
+    explainers: dict[str, Any] = {MOTION: Motion(model), GRADIENT: AbsoluteAttribution(InputGradient(model))}
+    _, correct = load_predictions(run)
+    found = {name: ClassImportance(clips.classes, clips.graph.nodes, resamples=0) for name in explainers}
+    start = 0
+    for batch in tracked(clips.batches(BATCH), -(-len(clips) // BATCH), f"importance, {run.name}", run.progress):
+        for name, explain in explainers.items():
+            rows = correct[start : start + len(batch)]
+            found[name].update(explain(batch, target=Predicted()), batch.label.numpy(), rows)
+        start += len(batch)
+    return {
+        "importance": {
+            name: [[None if np.isnan(value) else float(value) for value in row] for row in one.psi]
+            for name, one in found.items()
+        }
+    }
+
+
+def _areas(curve: MaskingCurve, which: str) -> NDArray[np.float64]:
+    """The mean of each sample's being classified correctly over the masking values, ``[n]``: the area of its curve."""
+    correct: NDArray[np.float64] = curve.correct[which].astype(np.float64)
+    m = curve.masking
+    if len(m) < 2:
+        first: NDArray[np.float64] = correct[0]
+        return first
+    width = np.diff(m)[:, None]
+    areas: NDArray[np.float64] = (width * (correct[1:] + correct[:-1]) / 2).sum(0) / (m[-1] - m[0])
+    return areas
 
 
 def curves_table(faithfulness: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

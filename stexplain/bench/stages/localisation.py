@@ -4,17 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from torch import nn
 
+from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, relation, scope
 from stexplain.bench.figures import Figures
+from stexplain.bench.html import items, listed
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
+from stexplain.bench.shared.by_class import by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
-from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
-from stexplain.bench.verdicts import BASELINES, Outcome, compare_intervals, known, outcome
+from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
+from stexplain.bench.verdicts import Outcome, known
+from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
-from stexplain.explainers.methods import Motion, Random
+from stexplain.explainers.methods import Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Predicted
+from stexplain.metrics.comparison.controls import CONTROLS
 from stexplain.metrics.localisation import Localisation
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
@@ -23,6 +30,7 @@ BATCH = 32
 """Clips explained at a time."""
 JUDGED = "STGGradCAM"
 """The explainer that verdicts are about."""
+GRADIENT, RANDOM = "InputGradient", "Random"
 # Without "positions", which would count both again.
 OVER = {"nodes": "nodes", "frames": "frames"}
 
@@ -38,27 +46,35 @@ class LocalisationStage(Stage[NoOptions]):
         clips = run.clips("test")
         if not clips.planted:
             return {"localisation": None}
-        # The first is judged; the gradient stands beside it, as the simplest explainer that uses the model.
-        model = run.model()
-        explainers: dict[str, Explainer] = {
-            "STGGradCAM": STGGradCAM(model),
-            "InputGradient": InputGradient(model),
-            "Motion": Motion(model),
-            "Random": Random(model, seed=run.seed),
-        }
+        model, groups = run.model(), run.groups("test")
+        explainers = _explainers(run, model)
         scores: dict[str, list[Localisation]] = {name: [] for name in explainers}
+        labels = []
         batches = -(-len(clips) // BATCH)
         # Batches go through all explainers at once: the clips are read only once.
         for batch in tracked(clips.batches(BATCH), batches, f"localisation, {run.name}", run.progress):
-            for name, explainer in explainers.items():
-                e = explainer(batch, target=Predicted())
-                # A gradient says by its magnitude what matters, a class activation map by what is positive.
-                values = np.abs(e.values) if name == "InputGradient" else e.importance
+            labels.append(batch.label.numpy())
+            for name, explain in explainers.items():
+                e = explain(batch, target=Predicted())
+                # A gradient says by its magnitude where something matters, a class activation map by what is positive.
+                values = np.abs(e.values) if name == GRADIENT else e.importance
                 scores[name].append(score(values, batch.truth, batch.valid))
+        by_method = {name: Localisation.joined(by_batch) for name, by_batch in scores.items()}
+        names = [clips.classes[index] for index in np.concatenate(labels)]
+        over_nodes = {name: one.scores["nodes"]["auroc"] for name, one in by_method.items()}
         return {
-            "localisation": {
-                name: localised(Localisation.joined(by_batch), run.seed) for name, by_batch in scores.items()
-            }
+            "samples": len(clips),
+            "localisation": {name: localised(one, run.seed, groups) for name, one in by_method.items()},
+            "by_class": by_class(over_nodes, names, groups),
+            "tests": {
+                over: [
+                    paired_test(name, ours.scores[over]["auroc"] - other.scores[over]["auroc"], groups, seed=run.seed)
+                    for ours in [by_method[JUDGED]]
+                    for name, other in by_method.items()
+                    if name != JUDGED
+                ]
+                for over in OVER
+            },
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -70,36 +86,56 @@ class LocalisationStage(Stage[NoOptions]):
                 f"Localisation against ground truth, {run.name}",
                 "Scores over nodes, over frames, and over positions (node x frame). The baseline explainers use no "
                 "model. Bars are 95% bootstrap intervals.",
-                localisation(scores_table(scores), title=f"Localisation against ground truth, {run.name}"),
+                localisation(
+                    scores_table(_shown(scores) or {}), title=f"Localisation against ground truth, {run.name}"
+                ),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
-        """All scores."""
-        scores = {run.label: run.stages[self.name]["localisation"] for run in runs}
-        return scores_html(scores, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"})
+        """All scores, and those of each class."""
+        scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
+        words = scores_html(scores, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"})
+        return words + "".join(class_table(run.label, run.stages[self.name].get("by_class") or {}) for run in runs)
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Is the explainer better than each baseline explainer, over nodes and over frames?"""
-        scores = run.stages[self.name]["localisation"] or {}
-        for baseline, words in BASELINES.items():
-            signs, details = [], []
-            for over, name in OVER.items():
-                ours, theirs = (scores.get(method, {}).get(over, {}).get("auroc") for method in (JUDGED, baseline))
-                if known(ours) and known(theirs):
-                    signs.append(compare_intervals(ours, theirs))
-                    details.append(f"over {name} {ours['value']:.2f} against {theirs['value']:.2f}")
-            # Without intervals nothing is judged.
-            if not signs:
-                continue
-            judged = outcome(signs)
-            relation = {
-                "supported": f"more accurately than {words}",
-                "not supported": f"less accurately than {words}",
-                "inconclusive": f"more accurately than {words} in part only"
-                if max(signs) > 0
-                else f"not clearly more accurately than {words}",
-            }[judged]
-            yield f"{JUDGED} localises the ground truth {relation} (AUROC {'; '.join(details)}).", judged
+    def summary(self, runs: Sequence[RunResults]) -> Card | None:
+        """Of which classes the ground truth is found, and what finds it better."""
+        lines = [line for run in runs for line in _findings(run, self.name)]
+        return Card("Localisation of the ground truth", items(lines), True) if lines else None
+
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Is the explainer better than chance, than every control without a model, and than the plain gradient?"""
+        tests: list[PairedTest] = []
+        for over, name in OVER.items():
+            pairs = combined(
+                [(training.stages[self.name].get("tests") or {}).get(over, ()) for training in run.trainings]
+            )
+            controls = [test for test in pairs if test["against"] not in (RANDOM, GRADIENT)]
+            named = {test["against"]: test for test in pairs}
+            tests += [{**named[RANDOM], "against": f"random attribution over {name}"}] if RANDOM in named else []
+            # Who is better than the best control is better than each: one hypothesis, not one per control.
+            tests += [hardest(f"every control without a model over {name}", controls)] if controls else []
+            tests += [{**named[GRADIENT], "against": f"the plain gradient over {name}"}] if GRADIENT in named else []
+        # Without pairs nothing is judged.
+        if not tests:
+            return
+
+        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
+            text, judged = relation(tests, signs)
+            scores = [training.stages[self.name]["localisation"] for training in run.trainings]
+            return f"{scope(len(scores))}, {JUDGED} localises the ground truth {text} ({_details(scores)}).", judged
+
+        yield Claim(tests, words)
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """The scores of every class."""
+        rows = [
+            {"run": run.name, "seed": run.about.get("seed"), "method": method, "class": name, **result}
+            for run in runs
+            for method, classes in (run.stages[self.name].get("by_class") or {}).items()
+            for name, result in classes.items()
+        ]
+        title = "AUROC over nodes by class, all methods and controls (synthetic data)"
+        return {"localisation-by-class": Table(title, pd.DataFrame(rows))} if rows else {}
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
         """AUROC of every method over nodes, frames and positions."""
@@ -114,3 +150,74 @@ class LocalisationStage(Stage[NoOptions]):
             for over in overs
             if method in scores
         }
+
+
+def _explainers(run: Run, model: nn.Module) -> dict[str, Explainer]:
+    """The explainer that is judged, what it must beat, and the controls that call no model."""
+    # The plain gradient stands beside it, as the simplest explainer that uses the model.
+    explainers: dict[str, Explainer] = {JUDGED: STGGradCAM(model), GRADIENT: InputGradient(model)}
+    for name in CONTROLS:
+        # What is known before a sample is seen is known of the training split alone.
+        training = {"training": run.clips("train")} if takes(name, "training") else {}
+        explainers[name] = explainer(name, model, **training)
+    return {**explainers, RANDOM: Random(model, seed=run.seed)}
+
+
+def _best(scores: Mapping[str, Any], over: str) -> str | None:
+    """The control without a model whose AUROC is highest."""
+    known_scores = {
+        name: axes[over]["auroc"]["value"]
+        for name, axes in scores.items()
+        if name not in (JUDGED, GRADIENT, RANDOM) and known(axes.get(over, {}).get("auroc"))
+    }
+    return max(known_scores, key=lambda name: known_scores[name]) if known_scores else None
+
+
+def _shown(scores: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The scores without the controls that are the best on no axis; the CSV has all."""
+    if not scores:
+        return scores
+    best = {_best(scores, over) for over in (*OVER, "positions")}
+    return {name: axes for name, axes in scores.items() if name in (JUDGED, GRADIENT, RANDOM, "Motion", *best)}
+
+
+def _details(trainings: Sequence[Mapping[str, Any]]) -> str:
+    """The mean AUROC of the explainer and of what it is compared with, on each axis."""
+    parts = []
+    for over, axis in OVER.items():
+        names = [name for name in (JUDGED, RANDOM, _best(trainings[0], over), GRADIENT) if name]
+        means = [
+            f"{name} {np.mean([scores[name][over]['auroc']['value'] for scores in trainings]):.2f}"
+            for name in names
+            if all(name in scores and over in scores[name] for scores in trainings)
+        ]
+        parts.append(f"over {axis} {', '.join(means)}")
+    return f"AUROC {'; '.join(parts)}"
+
+
+def _findings(run: RunResults, stage: str) -> Iterator[str]:
+    """What the summary says of a run: favourable or not."""
+    result = run.stages[stage]
+    scores, classes = result["localisation"] or {}, (result.get("by_class") or {}).get(JUDGED) or {}
+    if classes:
+        counts = [
+            len(found(by_method))
+            for training in run.others
+            if (by_method := (training.stages[stage].get("by_class") or {}).get(JUDGED))
+        ]
+        others = f" In its other trainings: {', '.join(map(str, counts))}." if counts else ""
+        yield f"{run.label}: {JUDGED} {classes_in_words(classes, run.node)}{others}"
+    for over, name in OVER.items():
+        better = [
+            f"{other} ({scores[other][over]['auroc']['value']:.2f})"
+            for other in (GRADIENT, _best(scores, over))
+            if other in scores
+            and known(ours := scores.get(JUDGED, {}).get(over, {}).get("auroc"))
+            and known(theirs := scores[other].get(over, {}).get("auroc"))
+            and theirs["value"] > ours["value"]
+        ]
+        if better:
+            yield (
+                f"{run.label}: over {name} a higher AUROC than that of {JUDGED} "
+                f"({scores[JUDGED][over]['auroc']['value']:.2f}) has {listed(better)}."
+            )

@@ -1,0 +1,204 @@
+"""Claims and their tests: paired, fixed before any run, over trainings where there are several, corrected together."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import ttest_1samp
+
+from stexplain.bench.html import listed
+from stexplain.bench.verdicts import Outcome
+from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test
+
+LEVEL = 0.05
+"""Significance level of corrected p values."""
+
+
+class PairedTest(TypedDict):
+    """A paired two-sided test, as results hold it: of one training, or of several.
+
+    Attributes:
+        against: what is compared with.
+        difference: the mean difference, positive where the claim is right.
+        p: of no difference; none where there was nothing to test.
+    """
+
+    against: str
+    difference: float
+    p: float | None
+
+
+class Claim(NamedTuple):
+    """A claim that its tests decide.
+
+    Attributes:
+        tests: one for each thing that is to be beaten.
+        words: from the sign of every test (1 better, -1 worse, 0 undecided) to the sentence and its outcome.
+        together: whether the claim is that all are beaten; else each test is a finding of its own.
+    """
+
+    tests: Sequence[PairedTest]
+    words: Callable[[Sequence[int]], tuple[str, Outcome]]
+    together: bool = True
+
+
+def paired_test(against: str, differences: ArrayLike, groups: Any = None, *, seed: int = 0) -> PairedTest:
+    """The sign-flip test of differences on the same samples, by whole groups of samples that are not independent.
+
+    Args:
+        against: what is compared with.
+        differences: one per sample, ``[n]``; NaN excludes a sample.
+        groups: a label per sample, ``[n]`` or nested ``[n, levels]``, outermost first; none: all are independent.
+        seed: of the permutations.
+
+    Example:
+        >>> paired_test("chance", [1.0, 2.0, 3.0])
+        {'against': 'chance', 'difference': 2.0, 'p': 0.25}
+        >>> paired_test("chance", [1.0, 2.0, 3.0], groups=["a", "a", "b"])["p"]
+        0.5
+    """
+    values = np.asarray(differences, np.float64)
+    known = ~np.isnan(values)
+    if not known.any():
+        return {"against": against, "difference": 0.0, "p": None}
+    # If nothing differs within a pair, nothing does within the sum of a group: its sign is flipped as a whole.
+    sums = values[known]
+    if groups is not None:
+        labels: NDArray[Any] = np.asarray(groups)
+        labels = (labels if labels.ndim == 1 else labels[:, 0])[known]
+        _, codes = np.unique(labels, return_inverse=True)
+        sums = np.bincount(codes, weights=sums).astype(np.float64)
+    p = float(sign_flip_test(sums, seed=seed)[0])
+    return {"against": against, "difference": float(values[known].mean()), "p": p}
+
+
+def over_trainings(tests: Sequence[PairedTest]) -> PairedTest:
+    """One test of a difference over several trainings, whose samples are the same.
+
+    Both must speak for the difference: Student's test of the means of the trainings, and the samples, whose p values
+    depend on each other in an unknown way, so that twice their median is taken (Rüger 1978). The larger p counts. A
+    training that points the other way has p = 1.
+
+    Example:
+        >>> one = {"against": "chance", "difference": 0.2, "p": 0.001}
+        >>> over_trainings([one]) == one
+        True
+        >>> over_trainings([one, {**one, "difference": 0.3}, {**one, "difference": -0.2}])["p"] > 0.05
+        True
+    """
+    if len(tests) == 1:
+        return tests[0]
+    means = np.array([test["difference"] for test in tests])
+    mean, against = float(means.mean()), tests[0]["against"]
+    if any(test["p"] is None for test in tests):
+        return {"against": against, "difference": mean, "p": None}
+    by_samples = [test["p"] if test["difference"] * mean > 0 else 1.0 for test in tests]
+    # Of equal differences the t statistic is infinite, or undefined where all are zero.
+    if np.ptp(means) <= 1e-12 * np.abs(means).max():
+        by_training = 0.0 if mean else 1.0
+    else:
+        by_training = float(ttest_1samp(means, 0.0).pvalue)
+    p = max(by_training, min(1.0, 2 * float(np.median(np.array(by_samples, np.float64)))))
+    return {"against": against, "difference": mean, "p": p}
+
+
+def combined(by_training: Sequence[Sequence[PairedTest]]) -> list[PairedTest]:
+    """The tests of several trainings as one each; those that a training lacks are left out."""
+    found = [{test["against"]: test for test in tests} for tests in by_training]
+    return [
+        over_trainings([tests[test["against"]] for tests in found])
+        for test in (by_training[0] if by_training else ())
+        if all(test["against"] in tests for tests in found)
+    ]
+
+
+def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
+    """What the tests say of all claims of a report, corrected over all of them by Holm's method.
+
+    A claim that all of several things are beaten is right where its largest p is small: one hypothesis for the
+    correction. Which of them are beaten, or win, where it is not, is decided by corrected p values of all single tests.
+
+    Example:
+        >>> words = lambda signs: (f"signs {list(signs)}", "supported" if min(signs) > 0 else "inconclusive")
+        >>> judge([Claim([{"against": "a", "difference": 1.0, "p": 0.001}], words)])
+        [('signs [1]', 'supported')]
+    """
+    single = _corrected([test["p"] for claim in claims for test in claim.tests])
+    whole = _corrected([p for claim in claims for p in _hypotheses(claim)])
+    judged, start, first = [], 0, 0
+    for claim in claims:
+        p_single = single[start : start + len(claim.tests)]
+        start += len(claim.tests)
+        count = len(_hypotheses(claim))
+        p_whole, first = whole[first : first + count], first + count
+        if claim.together and count and p_whole[0] <= LEVEL:
+            signs = [1] * len(claim.tests)
+        else:
+            signs = [
+                int(np.sign(test["difference"])) if p <= LEVEL else 0
+                for test, p in zip(claim.tests, p_single, strict=True)
+            ]
+        judged.append(claim.words(signs))
+    return judged
+
+
+def _hypotheses(claim: Claim) -> list[float | None]:
+    if not claim.together:
+        return [test["p"] for test in claim.tests]
+    if not claim.tests:
+        return []
+    # The union of its null hypotheses is rejected only where each is (Berger 1982).
+    return [max(1.0 if test["p"] is None or test["difference"] <= 0 else test["p"] for test in claim.tests)]
+
+
+def _corrected(p: Sequence[float | None]) -> NDArray[np.float64]:
+    # A test that was not made decides nothing: NaN is not below the level.
+    return corrected_p_values(np.array([np.nan if value is None else value for value in p], np.float64), "holm")
+
+
+BETTER = ("better than", "not shown to be better than", "worse than")
+
+
+def relation(
+    tests: Sequence[PairedTest], signs: Sequence[int], ways: tuple[str, str, str] = BETTER
+) -> tuple[str, Outcome]:
+    """Against what the claim holds, in words, and its outcome: supported against all, not supported where one wins.
+
+    Example:
+        >>> tests = [paired_test("chance", [1.0]), paired_test("motion", [0.1]), paired_test("the gradient", [-1.0])]
+        >>> relation(tests, [1, 0, -1])
+        ('better than chance; not shown to be better than motion; worse than the gradient', 'not supported')
+    """
+    parts = []
+    for way, words in zip((1, 0, -1), ways, strict=True):
+        names = [test["against"] for test, sign in zip(tests, signs, strict=True) if sign == way]
+        parts += [f"{words} {listed(names)}"] if names else []
+    outcome: Outcome = "supported" if min(signs) > 0 else "not supported" if min(signs) < 0 else "inconclusive"
+    return "; ".join(parts), outcome
+
+
+def hardest(against: str, tests: Sequence[PairedTest]) -> PairedTest:
+    """The test of several that speaks least for the claim: who passes it is better than all that are tested.
+
+    Example:
+        >>> tests = [paired_test("a", [1.0, 1.0, 1.0]), paired_test("b", [-1.0, 0.5])]
+        >>> hardest("every control", tests)["difference"]
+        -0.25
+    """
+
+    def evidence(test: PairedTest) -> float:
+        # From -1, clearly worse, over 0 to 1, clearly better.
+        return 0.0 if test["p"] is None else float(np.sign(test["difference"])) * (1 - test["p"])
+
+    return {**min(tests, key=evidence), "against": against}
+
+
+def scope(trainings: int) -> str:
+    """Over what a claim holds, as words at its start.
+
+    Example:
+        >>> scope(1), scope(5)
+        ('For this training', 'Over 5 trainings')
+    """
+    return "For this training" if trainings == 1 else f"Over {trainings} trainings"

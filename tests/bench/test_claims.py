@@ -1,0 +1,81 @@
+"""Tests of claims: by groups, over trainings, corrected together."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from stexplain.bench.claims import Claim, combined, hardest, judge, over_trainings, paired_test, relation
+
+
+def paired(against, difference, p):
+    return {"against": against, "difference": difference, "p": p}
+
+
+def claim(*tests, together=True):
+    return Claim(tests, lambda signs: relation(tests, signs), together)
+
+
+def test_groups_flip_their_signs_as_one():
+    values = [0.5, 0.1, 0.4, 0.3, -0.1]
+    groups = ["a", "a", "b", "b", "c"]
+    # Sums of groups: 0.6, 0.7, -0.1. Of 8 patterns those as far from zero as 1.2: +++, ++-, and their opposites.
+    assert paired_test("x", values, groups)["p"] == 4 / 8
+    nested = np.array([["a", 1], ["a", 2], ["b", 1], ["b", 2], ["c", 1]])
+    assert paired_test("x", values, nested) == paired_test("x", values, groups)
+    assert paired_test("x", [*values, np.nan], [*groups, "d"]) == paired_test("x", values, groups)
+    assert paired_test("x", [np.nan])["p"] is None
+
+
+def test_a_test_of_grouped_samples_fires_no_more_often_than_it_should():
+    random, fired = np.random.default_rng(0), 0
+    groups = np.repeat(np.arange(20), 12)
+    for run in range(200):
+        values = np.repeat(random.normal(size=20), 12) * 0.3**0.5 + random.normal(size=240) * 0.7**0.5
+        fired += paired_test("x", values, groups, seed=run)["p"] <= 0.05
+    assert fired / 200 <= 0.1
+
+
+def test_over_trainings_both_trainings_and_samples_must_speak_for_it():
+    tests = [paired("x", difference, 0.001) for difference in (0.1, 0.12, 0.11, 0.09)]
+    assert over_trainings(tests)["p"] == pytest.approx(max(ttest_1samp([0.1, 0.12, 0.11, 0.09], 0).pvalue, 0.002))
+    unsure = [{**test, "p": 0.4} for test in tests]
+    assert over_trainings(unsure)["p"] == pytest.approx(0.8)
+    assert over_trainings(tests)["difference"] == pytest.approx(0.105)
+    assert over_trainings([tests[0], {**tests[1], "p": None}])["p"] is None
+    assert over_trainings([paired("x", 0.0, 1.0)] * 3)["p"] == 1.0
+
+
+def test_of_trainings_only_what_all_of_them_have_is_tested():
+    first, second = [paired("x", 0.1, 0.5), paired("y", 0.1, 0.5)], [paired("y", 0.2, 0.5)]
+    assert [test["against"] for test in combined([first, second])] == ["y"]
+    assert combined([first]) == first
+
+
+def test_claims_are_corrected_over_the_whole_report():
+    one = claim(paired("x", 0.1, 0.02))
+    assert judge([one])[0][1] == "supported"
+    others = [claim(paired("x", 0.1, 0.5)) for _ in range(4)]
+    # Holm: five claims, the smallest p times five.
+    assert [outcome for _, outcome in judge([one, *others])] == ["inconclusive"] * 5
+
+
+def test_a_claim_against_several_things_is_one_claim():
+    # Two claims of three tests each: the largest p of each is corrected over two, not over six.
+    several = [claim(*(paired(name, 0.1, 0.02) for name in "abc")) for _ in range(2)]
+    assert [outcome for _, outcome in judge(several)] == ["supported"] * 2
+    apart = [claim(*(paired(name, 0.1, 0.02) for name in "abc"), together=False) for _ in range(2)]
+    assert [outcome for _, outcome in judge(apart)] == ["inconclusive"] * 2
+
+
+def test_one_test_that_fails_leaves_the_claim_without_support_and_is_named():
+    tests = paired("a", 0.1, 0.0001), paired("b", 0.1, 0.3), paired("c", 0.1, None)
+    ((text, outcome),) = judge([claim(*tests)])
+    assert outcome == "inconclusive"
+    assert text == "better than a; not shown to be better than b and c"
+
+
+def test_the_hardest_is_the_one_that_speaks_least_for_the_claim():
+    tests = [paired("a", 0.5, 0.001), paired("b", -0.1, 0.9), paired("c", -0.3, 0.01), paired("d", 0.1, None)]
+    assert hardest("all", tests) == paired("all", -0.3, 0.01)
+    assert hardest("all", tests[:2]) == paired("all", -0.1, 0.9)
+    assert hardest("all", [tests[0], tests[3]]) == paired("all", 0.1, None)
