@@ -153,7 +153,9 @@ def _question(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
                 f" {run.model} reads the last {run.minutes(run.dataset['window'])} at every sensor and forecasts "
             )
             trained += f"the next {run.minutes(run.dataset['horizon'])}."
-    return paragraph(str(results.get("question") or "")) + "".join(lines) + paragraph(trained)
+    # Elsewhere runs go by their names: here is what they are.
+    named = items(f"{run.label}: {run.description}" for run in runs if run.label != run.description) if runs else ""
+    return paragraph(str(results.get("question") or "")) + "".join(lines) + paragraph(trained) + named
 
 
 def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults]) -> str:

@@ -92,7 +92,7 @@ def bench(
             log.info("stage %s is added: %s needs it", name, needed_by)
         datasets, chosen = _with_data(records, chosen, progress)
         results: dict[str, Any] = {
-            "title": loaded.declared.title,
+            "title": loaded.declared.title + _synthetic(datasets),
             "question": loaded.declared.question,
             "citation": loaded.declared.citation,
             "node": loaded.declared.node,
@@ -122,6 +122,12 @@ def bench(
         write_json(folder / "results.json", results)
         write_report(folder)
     return folder
+
+
+def _synthetic(datasets: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a title says of generated data: a reader may see no more than the title."""
+    generated = [bool(dataset["planted"]) for dataset in datasets.values()]
+    return " (synthetic data)" if all(generated) else " (partly synthetic data)" if any(generated) else ""
 
 
 def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[dict[str, dict[str, Any]], list[Run]]:

@@ -90,7 +90,17 @@ class RunResults:
 
     @property
     def label(self) -> str:
-        """What the run is called in a sentence, such as "STGCN-10, cross-subject"."""
+        """What the run is called in sentences and tables: its name, as on disk and in the command."""
+        return self.name
+
+    @property
+    def planted(self) -> bool:
+        """Whether its data was generated."""
+        return bool(self.dataset.get("planted"))
+
+    @property
+    def description(self) -> str:
+        """What the run is, such as "STGCN-10, cross-subject"."""
         # Runs of one model differ by their protocol; a series has none.
         protocol = self.about.get("protocol_title") or self.about.get("protocol")
         return f"{self.model}, {protocol}" if protocol else self.model
@@ -216,3 +226,30 @@ class Stage(Generic[AnyOptions]):
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """Tables of its own for the terminal."""
         yield from ()
+
+
+def as_table(number: int, runs: Sequence[RunResults]) -> str:
+    """Which table of the paper one of ours is laid out as, and that its data is not the paper's where it is generated.
+
+    Example:
+        >>> as_table(1, [RunResults("xsub", {}, {"planted": True})])
+        "as Table 1 of the paper, on synthetic data; the paper's numbers are of real data"
+    """
+    synthetic = any(run.planted for run in runs)
+    return f"as Table {number} of the paper" + (
+        ", on synthetic data; the paper's numbers are of real data" if synthetic else ""
+    )
+
+
+def as_figure(run: Run, name: str) -> str:
+    """Which figure of the paper one of ours is drawn as, as the start of its title; empty where there is none.
+
+    Args:
+        run: whose figure it is.
+        name: of the paper's figure, see `RunPart.published`.
+    """
+    if name not in run.published:
+        return ""
+    # The paper's figure is of real data: a title that names it says where ours is not.
+    synthetic = ", on synthetic data" if run.clips("test").planted else ""
+    return f"As {run.published[name]}{synthetic}: "

@@ -27,8 +27,8 @@ def test_stages_that_others_need_are_added(tmp_path, monkeypatch):
     text = path.read_text()
     path.write_text(text[: text.index("[stages.accuracy]")] + text[text.index("[stages.faithfulness]") :])
     found = load_experiment(path.parent)
-    assert list(found.stages) == ["train", "class_importance", "faithfulness", "localisation"]
-    assert found.added == {"train": "faithfulness", "class_importance": "faithfulness"}
+    assert list(found.stages) == ["train", "accuracy", "class_importance", "faithfulness", "localisation"]
+    assert found.added == dict.fromkeys(("train", "accuracy", "class_importance"), "faithfulness")
 
 
 @pytest.mark.parametrize(

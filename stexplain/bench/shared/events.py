@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.bench.run import Run
+from stexplain.bench.verdicts import FEWEST
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.explainer import Explainer
@@ -122,3 +123,22 @@ def lowering(explanations: Mapping[str, Explanation]) -> dict[str, NDArray[np.fl
     """
     # A negative value lowered the forecast.
     return {name: np.maximum(e.values if name in UNSIGNED else -e.values, 0) for name, e in explanations.items()}
+
+
+def event_groups(explained: Sequence[Mapping[str, Any]]) -> list[str] | None:
+    """The groups of explained events: the days on which their windows begin; none where times are unknown.
+
+    Windows of one day overlap, and one slowdown reaches several sensors: such events are not independent. Of fewer than
+    ten days, too few to resample, the hours are taken.
+
+    Example:
+        >>> event_groups([{"start": "2024-05-06 07:10"}, {"start": "2024-05-06 08:00"}])
+        ['2024-05-06 07', '2024-05-06 08']
+        >>> event_groups([{"start": None}]) is None
+        True
+    """
+    starts = [str(event.get("start") or "") for event in explained]
+    if not starts or not all(starts):
+        return None
+    days = [start[:10] for start in starts]
+    return days if len(set(days)) >= FEWEST else [start[:13] for start in starts]

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from stexplain.bench.run import FORECASTING, Run
-from stexplain.bench.shared.events import events_of
+from stexplain.bench.shared.events import event_groups, events_of
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.stage import Results
 from stexplain.data.samples import Batch
@@ -84,11 +84,9 @@ def load(run: Run, results: Results, indices: Sequence[int], *, size: int | None
 
 
 def groups_of(run: Run, results: Results, indices: Sequence[int]) -> Any:
-    """The groups of the samples: of the recordings, or for events the days on which their windows begin."""
+    """The groups of the samples: of the recordings, or of the events."""
     if run.task == FORECASTING:
-        starts = [str(results["events"]["explained"][index].get("start") or "")[:10] for index in indices]
-        # The windows of one day overlap, and a slowdown reaches several sensors.
-        return starts if all(starts) else None
+        return event_groups([results["events"]["explained"][index] for index in indices])
     groups = run.groups("test")
     return None if groups is None else np.asarray(groups)[list(indices)]
 

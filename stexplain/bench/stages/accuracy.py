@@ -72,7 +72,7 @@ class AccuracyStage(Stage[NoOptions]):
             "Intervals are Wilson score intervals. Chance level is that of guessing among the classes."
         )
         return (
-            table([*head, *(["paper"] if published else [])], body, caption="Accuracy on the test split")
+            table([*head, *(["paper (real data)"] if published else [])], body, caption="Accuracy on the test split")
             + note_on_intervals
             + "".join(paragraph(note) for note in notes)
         )
@@ -94,6 +94,11 @@ class AccuracyStage(Stage[NoOptions]):
         """Data and recipe may differ from the paper's."""
         recipes = sorted({str(run.about.get("recipe")) for run in runs if run.published})
         if recipes:
+            if any(run.planted for run in runs):
+                yield (
+                    "The paper's numbers are of real recordings and ours of synthetic ones: they stand side by side "
+                    "for orientation only, and no difference between them says anything about the method."
+                )
             yield (
                 "The paper's numbers are shown for orientation: the data, the training recipe "
                 f"({' or '.join(recipes)}), or both, may differ from the paper's."

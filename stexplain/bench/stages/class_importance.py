@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed, number, paragraph, percent, table, text
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
-from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
+from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, as_figure, as_table
 from stexplain.cards import DatasetCard, Part
 from stexplain.errors import suggest
 from stexplain.explainers.explanation import Explanation, joined
@@ -132,10 +132,10 @@ class ClassImportanceStage(Stage[Options]):
         names = {entry.id: entry.name for entry in run.card.classes}
         # The order is given as ids, the CSV has names.
         order = [names[key] for key in self.options.classes] or run.card.class_names
-        paper = run.published.get("importance_figure")
+        paper = as_figure(run, "importance_figure")
         figures.add(
             "",
-            f"{f'{paper}: ' if paper else ''}Importance of each node for each class, {run.name}",
+            f"{paper}Importance of each node for each class, {run.name}",
             f"Mean importance (Eq. 6) over correctly classified test samples of {run.model_card.title}, "
             f"{run.card.protocols[run.protocol].title}. Each row is scaled to its own maximum.",
             importance_map(
@@ -159,7 +159,7 @@ class ClassImportanceStage(Stage[Options]):
         )
         published = any("contrastivity" in run.published for run in runs)
         head = ["run", "contrastivity", "parity das2022", "rank correlation with parity", "classes"]
-        head += ["constant maps excluded", *(["paper"] if published else [])]
+        head += ["constant maps excluded", *(["paper (real data)"] if published else [])]
         body = []
         for run in runs:
             contrast, parity = run.stages[self.name]["contrastivity"], run.stages[self.name]["das2022"]
@@ -212,7 +212,7 @@ class ClassImportanceStage(Stage[Options]):
                 }
             )
         frame = pd.DataFrame(rows).rename(columns={"value": "contrastivity"})
-        return {"contrastivity": Table("Contrastivity (Table 3 of the paper)", frame)} if rows else {}
+        return {"contrastivity": Table(f"Contrastivity ({as_table(3, runs)})", frame)} if rows else {}
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
         """The contrastivity."""

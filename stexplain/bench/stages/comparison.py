@@ -182,7 +182,9 @@ class ComparisonStage(Stage[Options]):
             for method in result["methods"]
         ]
         head = ["method", "localised by", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
-        caption = f"{run.name}: {run.label}, {count(result['samples'])} samples; means with 95% bootstrap intervals"
+        caption = (
+            f"{run.name}: {run.description}, {count(result['samples'])} samples; means with 95% bootstrap intervals"
+        )
         return table([*head, "ms per sample"], body, caption=caption)
 
     def _tests(self, run: RunResults) -> str:
@@ -285,7 +287,7 @@ class ComparisonStage(Stage[Options]):
             rows.append([method, *row, f"{1000 * result['seconds_per_sample'][method]:.3g}"])
         # The report says why; a method that is missing here would look forgotten.
         rows += [[method, "excluded", *["-"] * len(metrics)] for method in result["excluded"]]
-        title = f"{run.name}: {run.label}, {result['samples']} samples"
+        title = f"{run.name}: {run.description}, {result['samples']} samples"
         yield TextTable(title, ["method", *metrics, "ms per sample"], rows)
 
 

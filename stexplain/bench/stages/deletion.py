@@ -8,7 +8,7 @@ import pandas as pd
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
-from stexplain.bench.shared.events import events_of, lowering, saved_explanations
+from stexplain.bench.shared.events import event_groups, events_of, lowering, saved_explanations
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, TextTable
 from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, of_all, too_few
 from stexplain.cards import Count, Part, SeriesCard
@@ -48,6 +48,7 @@ class DeletionStage(Stage[Options]):
         if not events["explained"]:
             return {"deletion": {}}
         chosen, model = events_of(run, events["explained"]), run.model()
+        groups = event_groups(events["explained"])
         # The observations that lowered the forecast go first: a slowdown is explained.
         maps = lowering(saved_explanations(run, events["methods"]))
         # Method -> kind of curve -> set -> area with its interval.
@@ -69,7 +70,7 @@ class DeletionStage(Stage[Options]):
                 seed=run.seed,
             )
             areas.setdefault(name, {})[kind] = {
-                which: curve.area(which, "change", seed=run.seed)._asdict() for which in SETS
+                which: curve.area(which, "change", groups=groups, seed=run.seed)._asdict() for which in SETS
             }
             # Curves of random orders are left out: the method Random stands for them in the figure.
             frame = curve.to_frame("change", seed=run.seed)

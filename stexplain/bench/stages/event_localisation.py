@@ -6,7 +6,7 @@ from typing import Any
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.events import events_of, lowering, saved_explanations
+from stexplain.bench.shared.events import event_groups, events_of, lowering, saved_explanations
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, TextTable
 from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, outcome, too_few
@@ -36,7 +36,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         batch = events_of(run, events["explained"]).batch
         return {
             "localisation": {
-                name: localised(score(values, batch.truth, batch.observed), run.seed)
+                name: localised(score(values, batch.truth, batch.observed), run.seed, event_groups(events["explained"]))
                 for name, values in lowering(saved_explanations(run, events["methods"])).items()
             }
         }

@@ -8,7 +8,7 @@ import numpy as np
 from stexplain.bench.figures import Figures
 from stexplain.bench.run import CLASSIFICATION, Run, Task
 from stexplain.bench.shared.predictions import load_predictions
-from stexplain.bench.stage import Parts, Results, Stage
+from stexplain.bench.stage import Parts, Results, Stage, as_figure
 from stexplain.cards import DatasetCard, Part
 from stexplain.errors import suggest
 from stexplain.explainers.explanation import Explanation
@@ -78,7 +78,7 @@ class ExamplesStage(Stage[Options]):
             path = run.folder / example["file"]
             e = Explanation.load(path)
             x = np.load(path.with_suffix(".npy"), allow_pickle=False)
-            paper = f"{run.published['example_figure']}: " if "example_figure" in run.published else ""
+            paper = as_figure(run, "example_figure")
             figures.add(
                 str(number),
                 f"{paper}Importance over time, '{example['class']}', {run.name}",

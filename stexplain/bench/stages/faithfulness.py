@@ -14,7 +14,7 @@ from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import CLASSIFICATION, Run, Task, tracked
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import without_absent_instances
-from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
+from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, as_table
 from stexplain.bench.stages.class_importance import IMPORTANCE
 from stexplain.bench.verdicts import Outcome
 from stexplain.cards import Count, Part, Share
@@ -120,11 +120,12 @@ class FaithfulnessStage(Stage[Options]):
                 # JSON holds the importance of a class without a correct clip as null.
                 values = np.array(importance, np.float64)
                 by_set[other] = (curve_of(values, ("highlighted",), f"nodes by {other}"), "highlighted")
+            intervals: dict[str, Any] = {"groups": own_groups, "seed": run.seed}
             curves[name] = {
                 shown: {
                     "masking": one.masking.tolist(),
-                    "accuracy": [accuracy._asdict() for accuracy in one.accuracy_interval(which, seed=run.seed)],
-                    "beta": one.faithfulness(which, seed=run.seed)._asdict(),
+                    "accuracy": [accuracy._asdict() for accuracy in one.accuracy_interval(which, **intervals)],
+                    "beta": one.faithfulness(which, **intervals)._asdict(),
                     "area": float(_areas(one, which).mean()),
                 }
                 for shown, (one, which) in by_set.items()
@@ -213,11 +214,11 @@ class FaithfulnessStage(Stage[Options]):
         first = self.options.baselines[:1]
         return {
             "masking-highlighted": Table(
-                "Accuracy under masking of highlighted nodes (Table 1 of the paper)",
+                f"Accuracy under masking of highlighted nodes ({as_table(1, runs)})",
                 self._table(runs, ("highlighted",), first),
             ),
             "masking": Table(
-                "Accuracy under masking, all sets and baselines (Table 2 of the paper)",
+                f"Accuracy under masking, all sets and baselines ({as_table(2, runs)})",
                 self._table(runs, ALL, self.options.baselines),
             ),
         }

@@ -9,7 +9,7 @@ from pydantic import Field
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
-from stexplain.bench.shared.events import events_of, lowering, saved_explanations
+from stexplain.bench.shared.events import event_groups, events_of, lowering, saved_explanations
 from stexplain.bench.stage import Parts, Results, RunResults, Stage
 from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, of_all, too_few
 from stexplain.cards import Count, Part, SeriesCard, Share
@@ -53,6 +53,9 @@ class ForecastMaskingStage(Stage[Options]):
         targets = list(zip(chosen.node.tolist(), chosen.horizon, strict=True))
         # Of sensors that raised the forecast nothing is left: they are among the least important ones.
         maps = lowering(saved_explanations(run, events["methods"]))
+        # Without an observation there is no error.
+        rows = [row for row, (node, step) in enumerate(targets) if bool(batch.y_observed[row, step - 1, node])]
+        options: dict[str, Any] = {"groups": event_groups([events["explained"][row] for row in rows]), "seed": run.seed}
         curves: dict[str, Any] = {}
         for name, values in tracked(maps.items(), len(maps), f"masking, {run.name}", run.progress):
             importance = values.mean((1, 2))  # [B, N]: sensors are masked as a whole
@@ -70,16 +73,15 @@ class ForecastMaskingStage(Stage[Options]):
                         baseline=averages[row : row + 1],
                         seed=run.seed,
                     )
-                    for row, (node, horizon) in enumerate(targets)
-                    # Without an observation there is no error.
-                    if bool(batch.y_observed[row, horizon - 1, node])
+                    for row in rows
+                    for node, horizon in [targets[row]]
                 ]
             )
             curves[name] = {
                 which: {
                     "masking": curve.masking.tolist(),
-                    **{of: [score._asdict() for score in curve.interval(which, of, seed=run.seed)] for of in MEASURES},
-                    "beta": curve.faithfulness(which, seed=run.seed)._asdict(),
+                    **{of: [score._asdict() for score in curve.interval(which, of, **options)] for of in MEASURES},
+                    "beta": curve.faithfulness(which, **options)._asdict(),
                 }
                 for which in SETS
             }

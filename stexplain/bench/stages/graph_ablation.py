@@ -41,7 +41,7 @@ class GraphAblationStage(Stage[NoOptions]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The history of its training."""
-        title = f"{run.model_card.title}, {NAME}"
+        title = f"{run.name}, {NAME}"
         add_history(run, run.folder / FOLDER, results[self.name]["selected_epoch"], figures, title)
 
     def section(self, runs: Sequence[RunResults]) -> str:

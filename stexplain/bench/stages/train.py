@@ -31,7 +31,7 @@ class TrainStage(Stage[NoOptions]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Loss, and what else is measured after each epoch."""
-        add_history(run, run.folder, results[self.name]["selected_epoch"], figures, run.model_card.title)
+        add_history(run, run.folder, results[self.name]["selected_epoch"], figures, run.name)
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """What was trained on what."""
@@ -65,8 +65,7 @@ def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str
         unit = f". Loss is the mean absolute error in {run.card.series.unit}."
     figures.add(
         name,
-        # A series has no protocol to name.
-        f"Training, {title}" + (f", {run.protocol}" if run.protocol else ""),
+        f"Training, {title}",
         f"Recipe {run.recipe_name}: {run.recipe.summary}{unit}",
         history(table, selected_epoch=epoch, title=f"Training, {title}"),
     )
