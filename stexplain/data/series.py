@@ -158,9 +158,9 @@ class WindowedSeries:
         # A batch of one, so that samples and batches agree by construction; negative indices count from the end.
         batch = self.batch([int(index) % len(self)])
         return Sample(
-            x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], observed=batch.observed[0].numpy(),
+            x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], group=batch.groups[0],
             fields={"frame": int(self.starts[index]), "start": batch.start[0]}, channels=batch.channels,
-            group=batch.groups[0],
+            observed=batch.observed[0].numpy(),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -172,8 +172,7 @@ class WindowedSeries:
         Raises:
             InputError: where an index is out of range, or a value is infinite.
         """
-        picked = picked_indices(indices, len(self), "windows")
-        starts = self.starts[picked]
+        starts = self.starts[picked := picked_indices(indices, len(self), "windows")]
         # Frame numbers [B, window + horizon]: one gather reads input and target of all windows.
         frames = starts[:, None] + np.arange(self.window + self.horizon)
         values, present = self._source.read(frames)

@@ -13,6 +13,7 @@ from stexplain.metrics.comparison.controls import best_control as best_control
 from stexplain.metrics.comparison.controls import control_scores as control_scores
 from stexplain.metrics.comparison.permutation import corrected_p_values as corrected_p_values
 from stexplain.metrics.comparison.permutation import sign_flip_test as sign_flip_test
+from stexplain.metrics.comparison.permutation import smallest_p as smallest_p
 from stexplain.metrics.comparison.result import Comparison as Comparison
 from stexplain.metrics.comparison.scores import AbsoluteAttribution as AbsoluteAttribution
 from stexplain.metrics.comparison.scores import SampleMetric as SampleMetric

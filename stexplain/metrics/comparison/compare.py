@@ -21,6 +21,7 @@ from stexplain.metrics.calls import SINGLE, as_batch, parts_of
 from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, caller_of, preprocessed_by
+from stexplain.metrics.intervals.groups import group_names
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
 BATCH = 32
@@ -36,6 +37,7 @@ def compare(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    groups: Any = None,
     seed: int = 0,
     resamples: int = 1000,
     permutations: int = 9999,
@@ -59,6 +61,8 @@ def compare(
         valid: as an explainer takes it, of all samples in their order.
         shared: as an explainer takes it. Metrics that call the model use what the explanations remember.
         per_sample: as an explainer takes it, of all samples in their order.
+        groups: a label per sample, in their order, of samples that are not independent; see
+            `stexplain.metrics.interval`. Default: those of the data, such as `Clips.groups`.
         seed: of bootstrap and permutation tests.
         resamples: of the bootstrap.
         permutations: of the tests; with fewer sign patterns than that, the test is exact.
@@ -93,6 +97,7 @@ def compare(
     scores: dict[str, dict[str, list[NDArray[np.float64]]]] = {metric.name: {} for metric in sample_metrics}
     seconds: dict[str, float] = {}
     ids: list[str] = []
+    known: list[str] = []
     target_text = ""
     callers = [caller for one in named.values() if (caller := caller_of(one)) is not None]
     # Layout and options are those of the explainers; here is what belongs to the samples.
@@ -127,6 +132,7 @@ def compare(
                     for metric in sample_metrics:
                         scores[metric.name].setdefault(label, []).append(metric(explainer, one, preprocessed))
                 bar.advance(task)
+            known += samples.groups if isinstance(samples, Batch) else ()
             ids += samples.ids if isinstance(samples, Batch) else next(iter(found.values())).ids
     if not ids:
         raise InputError("data: got no samples; expected at least one to compare methods on.")
@@ -141,7 +147,14 @@ def compare(
         permutations=permutations,
         correction=correction,
         confidence=confidence,
+        # Groups of some of the samples say nothing of the rest.
+        groups=tuple(group_names(groups, len(ids)).tolist()) if groups is not None else _if_all(known, len(ids)),
     )
+
+
+def _if_all(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """The groups that the data gives, where it does of every sample."""
+    return tuple(names) if len(names) == count else ()
 
 
 def _named_explainers(explainers: "Mapping[str, ExplainerLike] | Sequence[ExplainerLike]") -> dict[str, ExplainerLike]:

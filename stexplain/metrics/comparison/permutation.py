@@ -1,12 +1,13 @@
 """Paired permutation tests, and their correction for multiple tests."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError, unknown
+from stexplain.metrics.intervals.groups import group_codes, group_sums
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 CORRECTIONS: tuple[Correction, ...] = ("holm", "benjamini-hochberg", "none")
@@ -18,7 +19,9 @@ _ROUNDING = 1e-12
 _BLOCK = 2048
 
 
-def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int = 9999) -> NDArray[np.float64]:
+def sign_flip_test(
+    differences: ArrayLike, *, groups: Any = None, seed: int = 0, permutations: int = 9999
+) -> NDArray[np.float64]:
     """The paired permutation test by flipping signs (Fisher 1935): are differences of pairs centred on zero?
 
     If two methods do equally well, a pair's difference is as likely to be d as -d. With s one sign per pair::
@@ -28,9 +31,14 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int =
     If there are at most `permutations` sign patterns, all 2^n are used and p is exact; else `permutations` are drawn,
     and p = (1 + hits) / (1 + permutations), which is never too small (Phipson & Smyth 2010).
 
+    Pairs of one group keep one sign: d_i is then the sum over the pairs of group i, and n the number of groups. The
+    same test over K trainings, one difference each, tells whether a claim holds of trainings and not of one: with
+    K = 5 no p is below 2 / 2^5 = 1/16, with K = 6 none below 1/32; see `smallest_p`.
+
     Args:
         differences: one per pair, ``[n]``, or of several tests over the same samples, ``[n, tests]``; NaN excludes a
             pair.
+        groups: a label per pair, ``[n]``, of pairs that are not independent; see `stexplain.metrics.interval`.
         seed: of the draws.
         permutations: the largest number of patterns.
 
@@ -51,6 +59,10 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int =
         raise InputError(f"permutations: got {permutations}; expected at least 1.")
     # An excluded pair adds nothing to any sum, so one set of sign patterns serves all tests.
     paired = np.where(np.isnan(values), 0.0, values)
+    if groups is not None:
+        # Signs are flipped within a group together: that is all that independence allows.
+        paired = group_sums(paired, group_codes(groups, count))
+        count = len(paired)
     threshold = np.abs(paired.sum(axis=0)) - _ROUNDING * np.abs(paired).sum(axis=0)
     # Below 60, because 2^63 would overflow the pattern numbers.
     exact = count < 60 and 2**count <= permutations
@@ -67,6 +79,23 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0, permutations: int =
         hits += (np.abs((1.0 - 2.0 * flipped) @ paired) >= threshold).sum(axis=0)
     p = hits / total if exact else (1 + hits) / (1 + total)
     return np.where(np.isnan(values).all(axis=0), np.nan, p)
+
+
+def smallest_p(units: int) -> float:
+    """The smallest p that the exact `sign_flip_test` of so many independent units can give: ``2 / 2^units``.
+
+    Five trainings cannot show a difference at 0.05, whatever they find; six can.
+
+    Raises:
+        InputError: if there is no unit.
+
+    Example:
+        >>> smallest_p(5), smallest_p(6)
+        (0.0625, 0.03125)
+    """
+    if units < 1:
+        raise InputError(f"units: got {units}; expected at least 1.")
+    return float(2.0 ** (1 - units))
 
 
 def corrected_p_values(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ class Comparison:
         permutations: of the tests; with fewer sign patterns than that, the test is exact.
         correction: of the tests, see `stexplain.metrics.corrected_p_values`.
         confidence: of the intervals.
+        groups: the group of each sample ``[n]``, of samples that are not independent; empty: each by itself.
 
     Raises:
         InputError: if methods or sample counts differ between metrics.
@@ -56,8 +57,11 @@ class Comparison:
     permutations: int = 9999
     correction: Correction = "holm"
     confidence: float = 0.95
+    groups: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.groups and len(self.groups) != len(self.ids):
+            raise InputError(f"groups: got {len(self.groups)}; expected one per sample, {len(self.ids)}.")
         if not self.scores or not self.methods:
             raise InputError("scores: got no metric or no method; expected at least one of each.")
         if self.correction not in CORRECTIONS:
@@ -98,7 +102,9 @@ class Comparison:
         `excluded` the number of samples without a score, `seconds` the time of explaining per sample (NaN if unknown).
         """
         # One seed for all rows: methods that score the same samples share their resamples.
-        options: dict[str, Any] = {"seed": self.seed, "resamples": self.resamples, "confidence": self.confidence}
+        options: dict[str, Any] = {
+            "groups": self.groups or None, "seed": self.seed, "resamples": self.resamples, "confidence": self.confidence
+        }  # fmt: skip
         rows = []
         for metric, by_method in self.scores.items():
             for method, values in by_method.items():
@@ -160,6 +166,7 @@ class Comparison:
             "methods": list(self.methods),
             "metrics": {name: {"higher_is_better": self.higher_is_better[name]} for name in self.metrics},
             "samples": len(self.ids),
+            "groups": len(set(self.groups)) or len(self.ids),
             "target": self.target,
             "seed": self.seed,
             "resamples": self.resamples,
@@ -208,13 +215,15 @@ class Comparison:
         # NaN minus anything is NaN: a sample without one of the two scores is excluded from this pair alone.
         differences = np.stack([by_method[a] - by_method[b] for a, b in pairs], axis=1)
         # All pairs of a metric are one family of tests, whose p values are corrected together.
-        p = sign_flip_test(differences, seed=self.seed, permutations=self.permutations)
+        groups = self.groups or None
+        p = sign_flip_test(differences, groups=groups, seed=self.seed, permutations=self.permutations)
         adjusted = corrected_p_values(p, self.correction)
         rows = []
         for column, (a, b) in enumerate(pairs):
             difference = interval(
-                differences[:, column], seed=self.seed, resamples=self.resamples, confidence=self.confidence
-            )
+                differences[:, column], groups=groups, seed=self.seed, resamples=self.resamples,
+                confidence=self.confidence, bounds=_reach(by_method[a], by_method[b]),
+            )  # fmt: skip
             missing = int(np.isnan(differences[:, column]).sum())
             # `==` turns the comparison round for metrics of which less is better.
             first_is_better = (difference.value > 0) == self.higher_is_better[metric]
@@ -263,14 +272,28 @@ class Comparison:
         target = f", target: {self.target}" if self.target else ""
         return [f"{len(self.methods)} methods on {len(self.ids)} samples{target}"]
 
+    def _over(self) -> str:
+        return f" over {len(set(self.groups))} groups of samples" if self.groups else ""
+
     def _foot(self) -> list[str]:
         table = self.to_frame()
         missing = int(table["excluded"].max())
         lines = [
-            f"Means with {self.confidence:.0%} bootstrap intervals; * best mean; tests() gives the significance of "
+            f"Means with {self.confidence:.0%} intervals{self._over()}; * best mean; tests() gives the significance of "
             "differences."
         ]
         return [*lines, f"Up to {missing} samples had no score and were excluded."] if missing else lines
+
+
+def _reach(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The largest difference that any two of these scores have, to both sides; none where all are the same.
+
+    It bounds what equal differences, which have no spread, leave open.
+    """
+    both = np.concatenate([one, two])
+    both = both[~np.isnan(both)]
+    width = float(np.ptp(both)) if len(both) else 0.0
+    return (-width, width) if width > 0 else None
 
 
 def _value_text(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -300,3 +301,19 @@ def test_samples_as_recorded_are_scored_as_the_model_sees_them():
     assert comparison.to_frame()["value"].tolist() == [8.0, 8.0, 8.0]
     same = compare([STGGradCAM(model)], [frames], clips.with_recipe(recipe), progress=False)
     assert same.to_frame()["value"].tolist() == [8.0]
+
+
+def test_groups_of_the_data_are_taken_by_default():
+    batch = replace(planted(), groups=tuple(f"subject {row % 4}" for row in range(20)))
+    methods = [Motion(), Random()]
+    by_data = compare(methods, [localisation_score()], batch, progress=False)
+    assert by_data.groups == batch.groups
+    # Four persons: no p is below 2 / 2^4, however many clips there are.
+    assert by_data.tests()["p"].tolist() == [0.125]
+    assert "4 groups of samples" in str(by_data)
+    single = compare(methods, [localisation_score()], replace(batch, groups=()), progress=False)
+    assert single.tests()["p"][0] < 0.01
+    given = compare(methods, [localisation_score()], batch, groups=list(range(20)), progress=False)
+    assert given.tests()["p"][0] == single.tests()["p"][0]
+    with pytest.raises(InputError, match="groups"):
+        compare(methods, [localisation_score()], batch, groups=[1, 2], progress=False)

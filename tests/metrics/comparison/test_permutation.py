@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from stexplain.errors import InputError
-from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test
+from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test, smallest_p
 
 
 def enumerated(differences):
@@ -103,3 +103,36 @@ def test_what_does_not_fit():
         sign_flip_test([1.0], permutations=0)
     with pytest.raises(InputError, match="got 3 dimensions"):
         sign_flip_test(np.zeros((2, 2, 2)))
+
+
+def test_a_group_keeps_one_sign():
+    differences = np.array([1.0, 2.0, -0.5, 3.0, 0.25, 1.5])
+    groups = ["a", "a", "b", "b", "c", "c"]
+    # The sums of the groups are 3, 2.5 and 1.75: only all with one sign are as far from zero.
+    assert sign_flip_test(differences, groups=groups).tolist() == [2 / 8]
+    assert sign_flip_test(differences, groups=groups) == sign_flip_test([3.0, 2.5, 1.75])
+    # Excluded pairs leave the rest of their group.
+    assert sign_flip_test([*differences, np.nan], groups=[*groups, "c"]).tolist() == [2 / 8]
+    with pytest.raises(InputError, match="groups"):
+        sign_flip_test(differences, groups=groups[:3])
+
+
+def test_grouped_pairs_are_called_different_as_rarely_as_promised():
+    """Persons whose clips share a third of the variance, and no difference on average: 5 of 100 tests fire at 5%."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(20), 36)
+    shared, own = random.normal(size=(20, 400)), random.normal(size=(720, 400))
+    differences = 0.3**0.5 * shared[groups] + 0.7**0.5 * own
+    fired = (sign_flip_test(differences, groups=groups, permutations=999) <= 0.05).mean()
+    # The standard deviation of a share of 400 is 0.011.
+    assert 0.025 <= fired <= 0.08
+    # Clips that are taken for independent: most tests fire.
+    assert (sign_flip_test(differences, permutations=999) <= 0.05).mean() > 0.4
+
+
+def test_what_few_trainings_can_show():
+    for trainings in (1, 5, 6):
+        assert sign_flip_test(np.arange(1.0, trainings + 1)).tolist() == [smallest_p(trainings)]
+    assert smallest_p(5) == 1 / 16
+    with pytest.raises(InputError, match="units"):
+        smallest_p(0)
