@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from stexplain.data import load_series as load_series
     from stexplain.explainers import CAM as CAM
     from stexplain.explainers import Acceleration as Acceleration
+    from stexplain.explainers import Calibration as Calibration
     from stexplain.explainers import Class as Class
     from stexplain.explainers import Custom as Custom
     from stexplain.explainers import Deviation as Deviation
     from stexplain.explainers import Displacement as Displacement
     from stexplain.explainers import EdgeExplanation as EdgeExplanation
     from stexplain.explainers import EdgeImportance as EdgeImportance
+    from stexplain.explainers import ExpectedGradients as ExpectedGradients
     from stexplain.explainers import Explanation as Explanation
     from stexplain.explainers import Forecast as Forecast
     from stexplain.explainers import GradCAMPlusPlus as GradCAMPlusPlus
@@ -82,6 +84,7 @@ _MODULES = {
     "stexplain.data": ("Batch", "Clips", "Sample", "WindowedSeries", "load_dataset", "load_series"),
     "stexplain.explainers": (
         "CAM",
+        "Calibration",
         "Class",
         "Custom",
         "Deviation",
@@ -98,6 +101,7 @@ _MODULES = {
         "Explanation",
         "Forecast",
         "GradCAMPlusPlus",
+        "ExpectedGradients",
         "GradientSHAP",
         "GraphAblated",
         "HiResCAM",

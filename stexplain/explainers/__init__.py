@@ -7,14 +7,15 @@ from stexplain.explainers.edge_explanation import EdgeExplanation as EdgeExplana
 from stexplain.explainers.explain import explain as explain
 from stexplain.explainers.explainer import Explainer as Explainer
 from stexplain.explainers.explanation import Explanation as Explanation
-from stexplain.explainers.explanation import joined as joined
 from stexplain.explainers.forecast_target import Forecast as Forecast
 from stexplain.explainers.forecast_target import NodeClass as NodeClass
+from stexplain.explainers.joined import joined as joined
 from stexplain.explainers.methods import CAM as CAM
 from stexplain.explainers.methods import Acceleration as Acceleration
 from stexplain.explainers.methods import Deviation as Deviation
 from stexplain.explainers.methods import Displacement as Displacement
 from stexplain.explainers.methods import EdgeImportance as EdgeImportance
+from stexplain.explainers.methods import ExpectedGradients as ExpectedGradients
 from stexplain.explainers.methods import GradCAMPlusPlus as GradCAMPlusPlus
 from stexplain.explainers.methods import GradientSHAP as GradientSHAP
 from stexplain.explainers.methods import GraphAblated as GraphAblated
@@ -40,6 +41,7 @@ from stexplain.explainers.methods import graph_removed as graph_removed
 from stexplain.explainers.methods import layer_sweep as layer_sweep
 from stexplain.explainers.methods import layers as layers
 from stexplain.explainers.model.adjacency.table import adjacencies as adjacencies
+from stexplain.explainers.results.calibration import Calibration as Calibration
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Target as Target
 from stexplain.explainers.targets import Class as Class

@@ -30,6 +30,8 @@ def of_stream(whole: Explanation, channels: slice, values: NDArray[np.float32]) 
         whole,
         values=np.where(whole.valid[..., None], values, 0),
         channels=whole.channels[..., channels],
+        # Of the map of all streams: it says nothing of one.
+        standard_error=None,
         # Numbers, which count the channels of all streams, begin anew.
         channel_names=()
         if whole.channel_names == tuple(map(str, range(len(whole.channel_names))))

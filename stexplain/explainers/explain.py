@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
+import numpy as np
 from torch import nn
 
 from stexplain.errors import InputError
-from stexplain.explainers.by_name import method_class, of_class
+from stexplain.explainers.by_name import method_class, of_class, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
-from stexplain.explainers.methods.layer.choice import NoLayerError
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
-from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
 from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
@@ -21,6 +21,7 @@ from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
+_BEST = "It finds known causes best of the methods that cost at most 40 inferences"
 _LAST = "The layer is the last that keeps samples, nodes and frames"
 
 
@@ -93,9 +94,10 @@ def explain(
         x: a `Sample`, a `Batch`, a tensor in the model's own layout, or a dict of tensors; see `Explainer.__call__`.
         target: what is explained, such as ``Class(3)`` or ``Forecast("s7", horizon=3)``, or a list of targets; default:
             the predicted class, `Predicted()`.
-        method: the name of an explainer class of `stexplain.explainers`, or a custom class. Default: `STGGradCAM`,
-            where the model has a layer that keeps nodes and frames, else `InputGradient`, which several streams get
-            too; `Explanation.notes` say which it was and why.
+        method: the name of an explainer class of `stexplain.explainers`, or a custom class. Default:
+            `ExpectedGradients`, some 35 inferences of a sample; `STGGradCAM` where an option says anything of a layer,
+            or the input has no gradient; `InputGradient` where samples do not change over time.
+            `Explanation.notes` say which it was and why.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
         shared: further arguments of the model's forward by name, the same for all samples.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
@@ -115,8 +117,10 @@ def explain(
         >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
         >>> x = torch.randn(5, 2, 8, 6)
         >>> e = explain(model, x, inputs="b c t n")
-        >>> e.values.shape, e.method, e.layer
-        ((5, 1, 8, 6), 'STG-Grad-CAM', '0')
+        >>> e.values.shape, e.method
+        ((5, 1, 8, 6), 'expected gradients')
+        >>> explain(model, x, layer="0", inputs="b c t n").method
+        'STG-Grad-CAM'
         >>> explain(model, x, target=[Class(0), Class(1)], method="InputGradient", inputs="b c t n")[1].target
         'class 1'
         >>> explain(model, x, method="IntegratedGradient", inputs="b c t n")
@@ -153,28 +157,40 @@ def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any
 
 def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any], options: dict[str, Any]) -> _Result:
     """The explanation by the method that suits the model, which its notes name."""
-    # Whoever says anything of a layer means one.
-    of_layer = options.keys() & (LayerOptions.__annotations__.keys() - CallOptions.__annotations__.keys())
-    result: _Result
-    if isinstance(x, Mapping) and not of_layer:
-        result = _called(of_class(InputGradient, model, **options), x, arguments)
-        return _noted(result, "A layer's map would be the same for all streams")
-    # Outside of the attempt: an option that does not exist is the caller's error.
-    cam = of_class(STGGradCAM, model, **options)
+    # Whoever says anything of a layer means one. An option that is nobody's is the layer's too, which says so.
+    if not all(takes("ExpectedGradients", option) for option in options):
+        cam = _called(of_class(STGGradCAM, model, **options), x, arguments)
+        if options.get("layer") is not None:
+            return cam
+        return _noted(cam, "The layer is the last of the model's blocks" if last_block(model) else _LAST)
+    # Outside of the attempt: a value that an option cannot have is the caller's error.
+    best = of_class(ExpectedGradients, model, **options)
+    plain = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
     try:
-        result = _called(cam, x, arguments)
+        result = _called(best, x, arguments)
     except InputError as error:
-        if of_layer:
-            raise
-        # Where the cause is not the layer, this call fails for the same cause, and says so.
-        result = _called(of_class(InputGradient, model, **options), x, arguments)
-        why = "No layer of the model keeps samples, nodes and frames"
-        if not isinstance(error, NoLayerError):
-            why = f"No layer of the model could be explained ({str(error).splitlines()[0].rstrip('.')})"
-        return _noted(result, why)
-    if options.get("layer") is not None:
-        return result
-    return _noted(result, "The layer is the last of the model's blocks" if last_block(model) else _LAST)
+        why = f"Expected gradients could not be computed ({str(error).splitlines()[0].rstrip('.')})"
+        # The input may have no gradient where a layer has one. Where the cause is another, the gradient says it best.
+        if not isinstance(x, Mapping):
+            try:
+                return _noted(_called(of_class(STGGradCAM, model, **plain), x, arguments), why)
+            except InputError:
+                pass
+        return _noted(_called(of_class(InputGradient, model, **plain), x, arguments), why)
+    if _is_empty(result):
+        result = _called(of_class(InputGradient, model, **plain), x, arguments)
+        return _noted(result, "Some samples do not change over time, so that no baseline differs from them")
+    return _noted(result, _BEST)
+
+
+def _is_empty(result: _Result) -> bool:
+    """Whether some sample's map is zero everywhere, in all of its streams."""
+    for each in result if isinstance(result, list) else [result]:
+        parts = [each] if isinstance(each, Explanation) else list(each.values())
+        empty = [~part.values.any((1, 2, 3)) & part.valid.any((1, 2)) for part in parts]
+        if np.logical_and.reduce(empty).any():
+            return True
+    return False
 
 
 def _noted(result: _Result, why: str) -> _Result:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.by_stream import SAME_MAP, of_stream
-from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joined import joined
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
@@ -41,6 +42,7 @@ class Maps:
     channels: Tensor | None = None
     reduce: str = ""
     notes: tuple[str, ...] = ()
+    standard_error: Tensor | None = None
 
 
 class Explainer(ModelCaller, ABC):
@@ -261,8 +263,9 @@ class Explainer(ModelCaller, ABC):
         # Methods may give values on padding; those are never evidence.
         values = torch.where(present, maps.values, 0)
         channels = None if maps.channels is None else torch.where(present[..., None], maps.channels, 0)
+        error = None if maps.standard_error is None else torch.where(present, maps.standard_error, 0)
         check_finite_values(None if maps.scores is None else maps.scores.scores, "the score")
-        for each in (values, channels):
+        for each in (values, channels, error):
             check_finite_values(each, f"the map of {self.method or type(self).__name__}")
         return Explanation(
             values=_array(values),
@@ -281,6 +284,7 @@ class Explainer(ModelCaller, ABC):
             graph=self.graph,
             extra={name: _array(value) for name, value in maps.extra.items()},
             channels=_array(channels),
+            standard_error=_array(error),
             channel_names=model_input.channel_names if maps.channels is not None else (),
             observed=None if model_input.observed is None else _array(present, np.bool_),
             reduce=maps.reduce if maps.channels is not None else "",

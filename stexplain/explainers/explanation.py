@@ -1,6 +1,6 @@
 """The result of an explainer: importance over node x time, with all that is needed to interpret it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from textwrap import shorten
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
 from stexplain.errors import DataError, InputError, unknown
-from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.tidy import tidy
 
 if TYPE_CHECKING:
     import xarray
 
+    from stexplain.explainers.results.calibration import Calibration
     from stexplain.graph import STGraph
 
 # A default that `__post_init__` replaces, as it depends on the shape of the values.
@@ -53,6 +53,8 @@ class Explanation:
             not valid. Zero too for channels that are indices, such as a time of day.
         channel_names: the names of the channels; "0", "1", ... where they have none.
         reduce: how `values` follows from `channels`, in words; empty where there are none.
+        standard_error: of each value, ``[B, M, T, N]`` float32, where the method draws at random: how far it would move
+            if it were drawn again. Zero where not valid. None where nothing is drawn, or it is not known.
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
         observed: the missing-value mask, ``[B, M, T, N]``, bool; none: all that is valid was observed.
         call: how the model was called; none where none was, from a file, or joined of parts that were called unlike.
@@ -91,6 +93,7 @@ class Explanation:
     reduce: str = ""
     notes: tuple[str, ...] = ()
     observed: NDArray[np.bool_] | None = None
+    standard_error: NDArray[np.float32] | None = None
     call: ModelCall | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +129,9 @@ class Explanation:
             fill(self, "channel_names", tuple(self.channel_names) or tuple(str(index) for index in range(shape[-1])))
             if len(self.channel_names) != shape[-1]:
                 raise InputError(f"channel_names has {len(self.channel_names)} entries; expected {shape[-1]}.")
+        if self.standard_error is not None:
+            fill(self, "standard_error", np.asarray(self.standard_error, np.float32))
+            check_shape("standard_error", self.standard_error.shape, "b m t n", **sizes)
         for name, got, expected in (
             ("node_names", len(self.node_names), nodes),
             ("ids", len(self.ids), samples),
@@ -169,6 +175,24 @@ class Explanation:
         return pd.DataFrame(
             means, index=pd.Index(self.ids, name="sample"), columns=pd.Index(self.node_names, name="node")
         )
+
+    def select(self, share: float = 0.1, *, calibration: "Calibration | None" = None) -> NDArray[np.bool_]:
+        """The most important positions, of which an expected share of at most `share` is wrong, ``[B, M, T, N]``.
+
+        As many as the promise allows: none where not even the most important position keeps it. See `Calibration` for
+        what wrong means and what is assumed.
+
+        Args:
+            share: the largest expected share of wrong members, in (0, 1).
+            calibration: made of samples with a ground truth, by the same method; default: that of the bundled
+                recordings, for `ExpectedGradients` with its own settings.
+
+        Raises:
+            InputError: where share is out of range, or no calibration fits the method.
+        """
+        from stexplain.explainers.results.select import selected
+
+        return selected(self, share, calibration)
 
     def groups(self) -> pd.DataFrame:
         """Importance per group: the mean of `nodes` over the nodes of each group, ``[B, groups]``.
@@ -216,6 +240,7 @@ class Explanation:
             reduce="",
             # Of the whole map: they say nothing of one channel.
             layer_values=None,
+            standard_error=None,
             extra={},
         )
 
@@ -279,6 +304,7 @@ class Explanation:
             self,
             ids=tuple(self.ids[row] for row in rows),
             layer_values=None if self.layer_values is None else self.layer_values[rows],
+            standard_error=None if self.standard_error is None else self.standard_error[rows],
             channels=None if self.channels is None else self.channels[rows],
             observed=None if self.observed is None else self.observed[rows],
             call=None if self.call is None else self.call.rows(rows),
@@ -301,40 +327,6 @@ class Explanation:
             f"{f'; noted: {shorten(self.notes[0], 72)}' if self.notes else ''}"
             f"{f' (and {len(self.notes) - 1} more)' if len(self.notes) > 1 else ''}>"
         )
-
-
-def joined(parts: Sequence[Explanation]) -> Explanation:
-    """Explanations of one method, layer and target, of samples of one size, as one.
-
-    Raises:
-        InputError: where there are none, or they are not of one kind.
-    """
-    check_alike(
-        "explanations",
-        parts,
-        ["method", "layer", "target", "stride", "node_names", "classes", "channel_names", "reduce"],
-    )
-    first = parts[0]
-    kinds = {(part.values.shape[1:], part.layer_values is None, part.channels is None) for part in parts}
-    if len(kinds) > 1:
-        raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
-    optional = [name for name in ("layer_values", "channels") if getattr(first, name) is not None]
-    arrays = ["values", "valid", "targets", "score", "padding_share", *optional]
-    concatenated: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
-    if any(part.observed is not None for part in parts):
-        concatenated["observed"] = np.concatenate([part.present for part in parts])
-    # `time` and `graph` are taken from the first: parts have one size, and one model.
-    extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
-    # A note that holds for some of the parts is said once.
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return replace(
-        first,
-        notes=notes,
-        call=ModelCall.joined([part.call for part in parts]),
-        ids=tuple(name for part in parts for name in part.ids),
-        extra=extra,
-        **concatenated,
-    )
 
 
 def _filled(values: Any, count: int, default: float, dtype: Any) -> NDArray[Any]:

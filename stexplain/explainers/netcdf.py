@@ -39,6 +39,8 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         variables["channels"] = (axes, fields["channels"], {"long_name": "signed importance per channel"})
     if fields["observed"] is not None:
         variables["observed"] = (("sample", "instance", "time", "node"), fields["observed"])
+    if fields["standard_error"] is not None:
+        variables["standard_error"] = (("sample", "instance", "time", "node"), fields["standard_error"])
     for name, numbers in fields["extra"].items():
         variables[_EXTRA + name] = (("sample",), numbers)
     # Attributes of netCDF are numbers or text: tuples and graphs are written as JSON.
@@ -87,6 +89,7 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "observed": dataset["observed"].values.astype(np.bool_) if "observed" in dataset else None,
             "channel_names": tuple(dataset["channel"].values.tolist()) if "channels" in dataset else (),
             "reduce": dataset.attrs.get("reduce", ""),
+            "standard_error": dataset["standard_error"].values if "standard_error" in dataset else None,
             "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
             "layer": dataset.attrs["layer"],
             "layer_values": dataset["layer_values"].values if "layer_values" in dataset else None,

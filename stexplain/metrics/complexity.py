@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from stexplain.errors import InputError
-from stexplain.explainers.joining import check_alike
+from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.bootstrap import Interval, interval
 

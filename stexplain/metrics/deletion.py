@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
 from stexplain.metrics.bootstrap import Interval, interval, ratio_interval

@@ -15,9 +15,9 @@ from stexplain.data.baselines import Baseline
 from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.results.joining import check_alike
 from stexplain.graph.checks import node_index
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
 from stexplain.metrics.bootstrap import Interval, ratio_interval

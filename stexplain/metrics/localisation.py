@@ -11,7 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
-from stexplain.explainers.joining import check_alike
+from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import as_array, valid_importance
 from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.ranking import OVER as OVER

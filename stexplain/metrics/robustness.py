@@ -14,10 +14,10 @@ from stexplain.axes import BATCH, check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
-from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.inputs.streams import Streams as PackedStreams
 from stexplain.explainers.model.model_input import Signals, Streams
+from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import Predicted, as_target
 from stexplain.metrics.arrays import names_of, sample_generator

@@ -9,6 +9,7 @@ from stexplain.errors import InputError
 from stexplain.explainers import (
     CAM,
     Class,
+    ExpectedGradients,
     Explainer,
     Explanation,
     GraphAblated,
@@ -71,20 +72,20 @@ def test_it_equals_the_explicit_call(method, options, make):
 
 def test_the_predicted_class_is_the_default():
     model = small_model()
-    assert_identical(explain(model, batch()), STGGradCAM(model)(batch(), target=Predicted()))
+    assert_identical(explain(model, batch()), ExpectedGradients(model)(batch(), target=Predicted()))
 
 
 def test_several_targets_give_several_explanations():
     model, targets = small_model(), [Class(1), Margin(2, 0)]
     explanations = explain(model, batch(), target=targets)
-    for one, other in zip(explanations, STGGradCAM(model)(batch(), target=targets), strict=True):
+    for one, other in zip(explanations, ExpectedGradients(model)(batch(), target=targets), strict=True):
         assert_identical(one, other)
 
 
 def test_masks_and_arguments_reach_the_model():
     x, valid = padded()
     model = small_model(on=PATH)
-    assert_identical(explain(model, x, valid=valid), STGGradCAM(model)(x, target=Predicted(), valid=valid))
+    assert_identical(explain(model, x, valid=valid), ExpectedGradients(model)(x, target=Predicted(), valid=valid))
 
     class Gated(torch.nn.Module):
         def forward(self, x, scale, gate):
@@ -149,42 +150,74 @@ def test_no_module():
         explain(lambda x: x, batch())
 
 
-def test_the_default_takes_the_last_block_and_says_so():
+def test_the_default_says_what_it_took_and_why():
     (note, *_) = explain(small_model(), batch()).notes
-    chosen = "The layer is the last of the model's blocks: explained by STG-Grad-CAM at blocks.2."
+    chosen = (
+        "It finds known causes best of the methods that cost at most 40 inferences: explained by expected gradients."
+    )
     assert note == f"{chosen} Give `method` or `layer` for another."
-    # Whoever names one knows.
+    # Whoever names a method or a layer knows.
     assert explain(small_model(), batch(), layer="blocks.2").notes == ()
     assert explain(small_model(), batch(), method="STGGradCAM").notes == ()
 
 
-def test_the_default_finds_the_last_layer_that_keeps_nodes_and_frames():
+def test_the_default_costs_at_most_40_inferences_of_a_sample():
+    model, samples = small_model(), []
+    model.register_forward_hook(lambda module, given, output: samples.append(len(output)))
+    x = batch()
+    explain(model, x)
+    # A backward pass counts as a forward pass; of the 16 steps of two baselines each has one.
+    steps = 16
+    assert sum(samples) / len(x.x) + steps <= 40
+
+
+def test_an_option_of_a_layer_means_a_layer():
     x = signals(2, 3, 12, 5, 2)
     model = PlainSTGCN().eval()
-    e = explain(model, x, inputs="b c t n m")
+    e = explain(model, x, inputs="b c t n m", calls="last")
     assert e.layer == "drop"
     assert "The layer is the last that keeps samples, nodes and frames" in e.notes[0]
     assert_identical(e, STGGradCAM(model, layer=e.layer, inputs="b c t n m")(x, target=Predicted()))
 
 
+def test_where_the_input_has_no_gradient_a_layer_is_explained():
+    class Looked(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.drop, self.head = torch.nn.Embedding(4, 6), torch.nn.Dropout(), torch.nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.head(self.drop(self.table((x * 0.99).long()).tanh()).mean((1, 2)))
+
+    e = explain(Looked().eval(), torch.rand(2, 12, 5, generator=torch.Generator().manual_seed(0)) * 4, inputs="b t n")
+    assert "Expected gradients could not be computed (the target does not depend on the input" in e.notes[0]
+    assert e.method == "STG-Grad-CAM"
+
+
+def test_of_samples_that_do_not_change_over_time_the_gradient_is_explained():
+    x, model = signals(2, 1, 5), Flat(1)
+    e = explain(model, x, inputs="b t n")
+    assert_identical(e, InputGradient(model, inputs="b t n")(x, target=Predicted()))
+    assert "do not change over time, so that no baseline differs from them: explained by input gradient" in e.notes[0]
+
+
 class Flat(torch.nn.Module):
     """x ``[B, T, N]``; no layer has nodes."""
 
-    def __init__(self):
+    def __init__(self, frames=12):
         super().__init__()
-        self.head = torch.nn.Linear(12 * 5, 3)
+        self.head = torch.nn.Linear(frames * 5, 3)
 
     def forward(self, x):
         return self.head(torch.tanh(x).flatten(1))
 
 
-def test_without_such_a_layer_the_input_is_explained():
+def test_a_model_without_any_layer():
     x, model = signals(2, 12, 5), Flat()
-    e = explain(model, x, inputs="b t n")
-    assert_identical(e, InputGradient(model, inputs="b t n")(x, target=Predicted()))
-    assert "No layer of the model keeps samples, nodes and frames: explained by input gradient." in e.notes[0]
+    assert_identical(explain(model, x, inputs="b t n"), ExpectedGradients(model, inputs="b t n")(x, target=Predicted()))
     # Several targets are all noted.
-    assert all(len(each.notes) == 1 for each in explain(model, x, inputs="b t n", target=[Class(0), Class(1)]))
+    for each in explain(model, x, inputs="b t n", target=[Class(0), Class(1)]):
+        assert "explained by expected gradients" in each.notes[0]
     # Of a layer that was asked for, the error is the answer.
     with pytest.raises(InputError, match="samples, nodes and frames"):
         explain(model, x, inputs="b t n", stride=2)
@@ -205,8 +238,12 @@ def test_streams_are_explained_at_the_input():
     x = {"joint": signals(2, 6, 5, 3), "bone": signals(2, 6, 5, 3, seed=1)}
     found = explain(Two(), x, inputs="b t n c", target=Class(1))
     assert set(found) == {"joint", "bone"}
-    np.testing.assert_allclose(found["bone"].channels[:, 0, :, 1], 5)
-    assert all("all streams: explained by input gradient" in e.notes[0] for e in found.values())
+    # Of a linear model: the weight times the mean distance from both baselines.
+    bone = x["bone"].numpy()
+    line = np.linspace(bone[:, 0], bone[:, -1], 6, axis=1)
+    away = bone - (line + bone.mean(1, keepdims=True)) / 2
+    np.testing.assert_allclose(found["bone"].channels[:, 0, :, 1], 5 * away[:, :, 1], atol=1e-5)
+    assert all("explained by expected gradients" in e.notes[0] for e in found.values())
 
 
 def test_argument_and_output_are_passed_on():

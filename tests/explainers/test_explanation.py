@@ -8,7 +8,8 @@ from torch import nn
 
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError, InputError
-from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class
 from stexplain.graph import STGraph

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stexplain.errors import InputError
-from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joined import joined
 from stexplain.metrics import ClassImportance, contrastivity
 
 CLASSES, NODES = ["throw", "kick", "clap"], ["hip", "knee", "hand", "head"]

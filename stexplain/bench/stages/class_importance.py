@@ -17,7 +17,8 @@ from stexplain.bench.run import CLASSIFICATION, Run, tracked
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, as_figure, as_table
 from stexplain.cards import DatasetCard, Part
 from stexplain.errors import suggest
-from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Predicted
 from stexplain.files import atomic_write

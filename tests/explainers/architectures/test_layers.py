@@ -4,12 +4,13 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import stexplain as stx
-from tests.explainers.architectures.by_hand import grad_cam, input_gradient, relative_error
+from tests.explainers.architectures.by_hand import grad_cam, relative_error
 from tests.explainers.architectures.case import Case, Layer
 from tests.explainers.architectures.zoo import MAKERS, built
 
@@ -72,16 +73,28 @@ def said(layer: Layer) -> dict[str, Any]:
 
 
 @every_architecture
-def test_explain_with_nothing_but_the_layout_of_the_input(name):
+def test_the_layer_that_is_taken_where_none_is_named(name):
     case = built(name)
-    e = stx.explain(case.model, case.x, target=case.target, inputs=case.inputs, **case.options, **case.arguments)
-    assert e.notes, "which method was taken, and why, is not said"
+    explain = stx.STGGradCAM(case.model, inputs=case.inputs, **case.options)
     if not case.defaults:
-        assert relative_error(e.values, input_gradient(case).norm(dim=-1)) < 1e-5
+        with pytest.raises(stx.errors.InputError):
+            explain(case.x, target=case.target, **case.arguments)
         return
+    e = explain(case.x, target=case.target, **case.arguments)
     assert e.layer in case.defaults
     (layer,) = (one for one in case.layers if one.name == e.layer)
     assert relative_error(e.values, grad_cam(case, layer)) < 1e-5
+
+
+@every_architecture
+def test_explain_with_nothing_but_the_layout_of_the_input(name):
+    case = built(name)
+    e = stx.explain(case.model, case.x, target=case.target, inputs=case.inputs, **case.options, **case.arguments)
+    assert "expected gradients" in e.notes[0], "which method was taken, and why, is not said"
+    assert (e.values.max((1, 2, 3)) > 0).all()
+    # Its own signed channels: their norm is the map, and the score's distance from the baselines their sum.
+    assert relative_error(e.values, torch.as_tensor(e.channels).norm(dim=-1)) < 1e-6
+    assert np.isfinite(e.extra["convergence_delta"]).all()
 
 
 def assert_unchanged(case: Case, state: Mapping[str, torch.Tensor]) -> None:

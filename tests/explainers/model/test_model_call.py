@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from stexplain.explainers.explanation import joined
+from stexplain.explainers.joined import joined
 from stexplain.explainers.methods import Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class

@@ -107,7 +107,7 @@ class GradientSHAP(Explainer):
         # Both [draws, B]: the index of x', and u.
         chosen = torch.tensor(np.array([each.integers(len(baselines), size=self.draws) for each in generators]).T)
         share = torch.tensor(np.array([each.random(self.draws) for each in generators]).T).to(x)
-        total, baseline_scores = torch.zeros_like(x), x.new_zeros(len(x))
+        total, squares, baseline_scores = torch.zeros_like(x), x.new_zeros(x.shape[:-1]), x.new_zeros(len(x))
         for first in range(0, self.draws, self.copies):
             part = slice(first, min(first + self.copies, self.draws))
             start = baselines[chosen[part].to(x.device), torch.arange(len(x), device=x.device)]  # [K, B, M, T, N, C]
@@ -118,19 +118,24 @@ class GradientSHAP(Explainer):
             point = start + share[part].view(-1, len(x), 1, 1, 1, 1) * difference
             leaf = point.flatten(0, 1).requires_grad_()
             (gradient,) = torch.autograd.grad(perturbed.differentiable_scores(leaf).sum(), leaf)
-            total += (gradient.view(difference.shape) * difference).sum(0)
+            each = gradient.view(difference.shape) * difference
+            total += each.sum(0)
+            squares += each.sum(-1).square().sum(0)
             with torch.no_grad():
                 baseline_scores += perturbed.scores(start.flatten(0, 1)).view(len(difference), -1).sum(0)
         per_channel = total / self.draws
         values = per_channel.sum(-1)
         # Complete in expectation: what is missing shows whether there are enough draws.
         delta = values.sum((1, 2, 3)) - (perturbed.scores_of_samples.scores - baseline_scores / self.draws)
+        # The draws are independent. Of one alone nobody can tell how far it is from the next.
+        variance = (squares / self.draws - values.square()).clamp(min=0) / (self.draws - 1) if self.draws > 1 else None
         return Maps(
             values,
             perturbed.scores_of_samples,
             extra={"convergence_delta": delta},
             channels=per_channel,
             reduce="the sum over channels",
+            standard_error=None if variance is None else variance.sqrt(),
         )
 
     def _noise(self, generators: Sequence[np.random.Generator], model_input: ModelInput, present: Tensor) -> Tensor:

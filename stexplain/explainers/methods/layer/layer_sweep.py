@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.errors import InputError, unknown
-from stexplain.explainers.explanation import Explanation, joined
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.choice import default_layer, keeps_all
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.layer_explainer import measure

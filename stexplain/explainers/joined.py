@@ -1,0 +1,53 @@
+"""Explanations of several batches as one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.results.joining import check_alike
+
+
+def joined(parts: Sequence[Explanation]) -> Explanation:
+    """Explanations of one method, layer and target, of samples of one size, as one.
+
+    Raises:
+        InputError: where there are none, or they are not of one kind.
+    """
+    check_alike(
+        "explanations",
+        parts,
+        ["method", "layer", "target", "stride", "node_names", "classes", "channel_names", "reduce"],
+    )
+    first = parts[0]
+    optional = ("layer_values", "channels", "standard_error")
+    kinds = {(part.values.shape[1:], *(getattr(part, name) is None for name in optional)) for part in parts}
+    if len(kinds) > 1:
+        raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
+    arrays = [
+        "values",
+        "valid",
+        "targets",
+        "score",
+        "padding_share",
+        *(name for name in optional if getattr(first, name) is not None),
+    ]
+    concatenated: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    if any(part.observed is not None for part in parts):
+        concatenated["observed"] = np.concatenate([part.present for part in parts])
+    # `time` and `graph` are taken from the first: parts have one size, and one model.
+    extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
+    # A note that holds for some of the parts is said once.
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return replace(
+        first,
+        notes=notes,
+        call=ModelCall.joined([part.call for part in parts]),
+        ids=tuple(name for part in parts for name in part.ids),
+        extra=extra,
+        **concatenated,
+    )

@@ -1,0 +1,104 @@
+"""How often a position of a given importance is wrong, measured where the truth is known."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
+
+from stexplain.axes import check_shape
+from stexplain.errors import InputError
+
+# Positions are sorted into this many bins of equal count before the fit: enough for shares of a few per cent.
+_BINS = 200
+
+
+class Map(Protocol):
+    """What is used of an `Explanation`."""
+
+    @property
+    def values(self) -> NDArray[np.float32]: ...  # noqa: D102  # see `Explanation`
+    @property
+    def importance(self) -> NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def present(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def method(self) -> str: ...  # noqa: D102
+    @property
+    def reduce(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The local false discovery rate of a method (Efron, Large-Scale Inference, 2010, ch. 5), fitted to a ground truth.
+
+    A position is *wrong* where the ground truth does not mark it. How often, is a falling function of its *relative
+    importance*: ReLU of the value, divided by the sample's mean over observed positions. The function is fitted by
+    isotonic regression to samples whose truth is known.
+
+    It holds for samples and models like those it was fitted to. Other data, another model or another kind of cause may
+    have another function: then make one, `of` generated samples with a ground truth that resemble one's own. The share
+    is an expectation over samples, not a promise for each.
+
+    Attributes:
+        method: of the explanations, by name.
+        reduce: how their values follow from channels, in words.
+        importance: relative importance, rising, ``[K]``.
+        wrong: the share of wrong positions there, falling, ``[K]``, in [0, 1].
+        data: what it was fitted to, in words.
+    """
+
+    method: str
+    reduce: str
+    importance: NDArray[np.float64]
+    wrong: NDArray[np.float64]
+    data: str = ""
+
+    @classmethod
+    def of(cls, explanation: Map, truth: ArrayLike, data: str = "") -> "Calibration":
+        """The calibration of a method on samples with a ground truth.
+
+        Args:
+            explanation: of them; some hundred samples, better from several trainings.
+            truth: which positions are right, ``[B, M, T, N]``, bool.
+            data: what they are, in words.
+
+        Raises:
+            InputError: where the truth has another shape, or is the same at all positions.
+
+        Example:
+            >>> from stexplain.explainers.explanation import Explanation
+            >>> values = np.arange(8.0).reshape(1, 1, 2, 4)
+            >>> e = Explanation(values, np.ones((1, 1, 2), bool))
+            >>> Calibration.of(e, values > 3).wrong.tolist()
+            [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+        """
+        right = np.asarray(truth, bool)
+        check_shape("truth", right.shape, "b m t n", **dict(zip("bmtn", explanation.values.shape, strict=True)))
+        valid = explanation.present
+        x, wrong = relative_importance(explanation)[valid], ~right[valid]
+        if wrong.all() or not wrong.any():
+            raise InputError("truth: got the same everywhere; expected some positions that are right and some not.")
+        order = np.argsort(x, kind="stable")
+        parts = np.array_split(order, min(_BINS, len(order)))
+        heights = np.array([wrong[part].mean() for part in parts])
+        counts = np.array([len(part) for part in parts], float)
+        # Falling: the more important a position, the less often it is wrong.
+        fitted = isotonic_regression(heights, weights=counts, increasing=False).x
+        return cls(
+            explanation.method, explanation.reduce, np.array([x[part].mean() for part in parts]), np.array(fitted), data
+        )
+
+    def at(self, importance: NDArray[Any]) -> NDArray[np.float64]:
+        """The share of wrong positions at a relative importance."""
+        # Beyond the ends of what was seen the function stays as it is there: nothing is extrapolated.
+        return np.asarray(np.interp(importance, self.importance, self.wrong), np.float64)
+
+
+def relative_importance(explanation: Map) -> NDArray[np.float64]:
+    """Importance divided by its mean over the observed positions of the sample, ``[B, M, T, N]``; zero in an empty map."""
+    importance = explanation.importance.astype(np.float64)
+    valid = explanation.present
+    mean = (importance * valid).sum((1, 2, 3), keepdims=True) / np.maximum(valid.sum((1, 2, 3), keepdims=True), 1)
+    return np.asarray(importance / np.where(mean > 0, mean, 1))

@@ -1,0 +1,43 @@
+"""The positions of a map of which an expected share is wrong."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError
+from stexplain.explainers.results.calibrated import BUNDLED
+from stexplain.explainers.results.calibration import Calibration, Map, relative_importance
+
+
+def selected(explanation: Map, share: float, calibration: Calibration | None) -> NDArray[np.bool_]:
+    """See `Explanation.select`."""
+    if not 0 < share < 1:
+        raise InputError(f"share: got {share}; expected the largest share of wrong members, above 0 and below 1.")
+    calibration = calibration or _bundled(explanation)
+    if (calibration.method, calibration.reduce) != (explanation.method, explanation.reduce):
+        raise InputError(
+            f"calibration: got one of {calibration.method!r} ({calibration.reduce}); expected one of "
+            f"{explanation.method!r} ({explanation.reduce}). Make it: Calibration.of(explanation, truth)."
+        )
+    importance, valid = relative_importance(explanation), explanation.present
+    chosen = np.zeros(valid.shape, bool)
+    for row in range(len(valid)):
+        places = np.flatnonzero(valid[row] & (importance[row] > 0))
+        # The most important first; positions that are equally important keep their order in the sample.
+        places = places[np.argsort(-importance[row].ravel()[places], kind="stable")]
+        wrong = calibration.at(importance[row].ravel()[places])
+        # The expected share of a set is the mean of its members' rates, which rises as less important ones join.
+        kept = np.cumsum(wrong) <= share * np.arange(1, len(wrong) + 1)
+        count = int(np.flatnonzero(kept).max(initial=-1)) + 1
+        chosen[row].reshape(-1)[places[:count]] = True
+    return chosen
+
+
+def _bundled(explanation: Map) -> Calibration:
+    for one in BUNDLED:
+        if (one.method, one.reduce) == (explanation.method, explanation.reduce):
+            return one
+    raise InputError(
+        f"no calibration is known of {explanation.method!r}: how often its positions are wrong was not measured. Give "
+        "calibration=Calibration.of(explanation, truth), made of samples with a ground truth, or use the default "
+        "method, explain(model, x)."
+    )

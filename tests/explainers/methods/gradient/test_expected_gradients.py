@@ -1,0 +1,102 @@
+"""Expected gradients against closed forms; standard errors against simulation."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.errors import InputError
+from stexplain.explainers import Custom, ExpectedGradients, GradientSHAP
+from stexplain.explainers.methods.gradient.expected_gradients import collapsed_standard_error
+
+X = torch.randn(3, 1, 6, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+CUBE = Custom(lambda y: y.pow(3).sum(1))
+
+
+def baselines_of(x):
+    """Both by hand: the straight line in time, and the mean over time."""
+    share = torch.linspace(0, 1, x.shape[2], dtype=x.dtype)[:, None, None]
+    return x[:, :, :1] + (x[:, :, -1:] - x[:, :, :1]) * share, x.mean(2, keepdim=True).expand_as(x)
+
+
+def test_many_steps_give_the_integral():
+    """Of a sum of cubes the mean gradient on a line from b to x, times x - b, is x^3 - b^3."""
+    e = ExpectedGradients(nn.Flatten(), steps=200)(X, target=CUBE)
+    line, mean = baselines_of(X)
+    expected = X**3 - (line**3 + mean**3) / 2
+    np.testing.assert_allclose(e.channels, expected, rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(e.values, expected.norm(dim=-1), rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(e.extra["convergence_delta"], 0, atol=5e-2)
+
+
+def test_channels_miss_the_difference_of_scores_by_what_is_said():
+    e = ExpectedGradients(nn.Flatten(), steps=2)(X, target=CUBE)
+    score = X.pow(3).sum((1, 2, 3, 4))
+    expected = score - sum(b.pow(3).sum((1, 2, 3, 4)) for b in baselines_of(X)) / 2
+    np.testing.assert_allclose(e.channels.sum((1, 2, 3, 4)) - expected.numpy(), e.extra["convergence_delta"], atol=1e-4)
+
+
+def test_of_a_linear_score_nothing_is_left_to_chance():
+    e = ExpectedGradients(nn.Flatten(), steps=2, reduce="sum")(X, target=Custom(lambda y: (3 * y).sum(1)))
+    line, mean = baselines_of(X)
+    np.testing.assert_allclose(e.values, 3 * (X - (line + mean) / 2).sum(-1), atol=1e-5)
+    assert e.standard_error.max() < 1e-6
+
+
+def many(reduce, seeds=300, steps=8):
+    found = [
+        ExpectedGradients(nn.Flatten(), steps=steps, reduce=reduce, seed=seed)(X, target=CUBE) for seed in range(seeds)
+    ]
+    return np.stack([e.values for e in found]), np.stack([e.standard_error for e in found])
+
+
+def test_it_is_unbiased_and_its_standard_error_errs_upwards_alone():
+    """Over seeds: the mean is the integral, and the spread is at most what the standard error says."""
+    values, errors = many("sum")
+    line, mean = baselines_of(X)
+    expected = (X**3 - (line**3 + mean**3) / 2).sum(-1).numpy()
+    spread = values.std(0, ddof=1)
+    assert (np.abs(values.mean(0) - expected) < 5 * spread / np.sqrt(len(values)) + 1e-6).all()
+    assert (np.sqrt((errors**2).mean(0)) > 0.85 * spread).all()
+    # Not just large: it falls with the steps, as fast as strata get narrower.
+    assert many("sum", 20, steps=32)[1].mean() < 0.25 * errors.mean()
+
+
+def test_the_standard_error_of_a_norm_covers_its_spread():
+    values, errors = many("norm")
+    assert (np.sqrt((errors**2).mean(0)) > 0.85 * values.std(0, ddof=1)).mean() > 0.95
+
+
+def test_the_collapsed_error_is_right_where_strata_are_alike():
+    """Independent draws of one distribution: the estimate of the variance of the mean is unbiased."""
+    draws = torch.randn(4, 20_000, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(collapsed_standard_error(draws).square().mean(), 1 / 4, rtol=0.03)
+
+
+def test_gradient_shap_says_the_spread_of_its_mean():
+    options = {"baselines": ["zero", "mean"], "draws": 16}
+    found = [GradientSHAP(nn.Flatten(), seed=seed, **options)(X[:1], target=CUBE) for seed in range(300)]
+    values, errors = np.stack([e.values for e in found]), np.stack([e.standard_error for e in found])
+    np.testing.assert_allclose(np.sqrt((errors**2).mean(0)), values.std(0, ddof=1), rtol=0.25, atol=1e-4)
+    assert GradientSHAP(nn.Flatten(), baselines=["zero"], draws=1)(X[:1], target=CUBE).standard_error is None
+
+
+def test_other_settings_have_another_name():
+    assert ExpectedGradients(nn.Flatten()).method == "expected gradients"
+    assert (
+        ExpectedGradients(nn.Flatten(), baselines=["zero"], steps=4).method == "expected gradients (4 steps from zero)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 3}, "steps: got 3; expected an even number"),
+        ({"baselines": "zero"}, "baselines: got 'zero'; expected a list"),
+        ({"baselines": []}, "baselines: got .*; expected a list"),
+        ({"reduce": "max"}, "unknown reduction 'max'"),
+    ],
+)
+def test_wrong_options(wrong, message):
+    with pytest.raises(InputError, match=message):
+        ExpectedGradients(nn.Flatten(), **wrong)

@@ -1,0 +1,78 @@
+"""Sets of positions keep the share of wrong members that they promise, where the calibration holds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.explainers import Calibration, Explanation
+
+
+def samples(count, seed, signal=2.0):
+    """Maps whose right positions, a tenth of all, are larger on average: exponential, with `signal` times the mean."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((count, 1, 16, 40)) < 0.1
+    values = rng.exponential(size=truth.shape) * np.where(truth, 1 + 3 * signal, 1)
+    return Explanation(values, np.ones((count, 1, 16), bool), method="ours"), truth
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
+def test_the_share_of_wrong_members_is_the_promised_one(share):
+    e, truth = samples(600, 1)
+    calibration = Calibration.of(*samples(600, 0))
+    chosen = e.select(share, calibration=calibration)
+    measured = (chosen & ~truth).sum() / chosen.sum()
+    # At most the promise, and not far below it: an empty set would keep any.
+    assert 0.6 * share < measured < 1.1 * share
+
+
+def test_the_local_rate_is_that_of_the_two_distributions():
+    calibration = Calibration.of(*samples(4000, 0))
+    scale = 0.9 + 0.1 * 7  # the mean of a map
+    at = np.array([0.5, 2.0, 4.0])
+    null, right = 0.9 * np.exp(-at * scale), 0.1 / 7 * np.exp(-at * scale / 7)
+    np.testing.assert_allclose(calibration.at(at), null / (null + right), atol=0.04)
+
+
+def test_where_nothing_tells_positions_apart_the_set_is_empty():
+    e, _ = samples(50, 1, signal=0)
+    assert not e.select(0.1, calibration=Calibration.of(*samples(500, 0, signal=0))).any()
+
+
+def test_a_larger_share_keeps_what_a_smaller_one_chose():
+    e, _ = samples(20, 2)
+    calibration = Calibration.of(*samples(500, 0))
+    small, large = (e.select(share, calibration=calibration) for share in (0.1, 0.3))
+    assert (large >= small).all()
+    assert large.sum() > small.sum()
+
+
+def test_scale_and_padding_change_nothing():
+    e, _ = samples(5, 3)
+    calibration = Calibration.of(*samples(500, 0))
+    chosen = e.select(0.2, calibration=calibration)
+    np.testing.assert_array_equal(
+        dataclasses.replace(e, values=1000 * e.values).select(0.2, calibration=calibration), chosen
+    )
+    padded = Explanation(
+        np.pad(e.values, ((0, 0), (0, 0), (0, 8), (0, 0)), constant_values=99),
+        np.pad(e.valid, ((0, 0), (0, 0), (0, 8))),
+        method="ours",
+    )
+    found = padded.select(0.2, calibration=calibration)
+    np.testing.assert_array_equal(found[:, :, :16], chosen)
+    assert not found[:, :, 16:].any()
+
+
+def test_refused_where_nothing_supports_it():
+    e, truth = samples(20, 0)
+    with pytest.raises(InputError, match="no calibration is known of 'ours'.*Calibration.of"):
+        e.select()
+    with pytest.raises(InputError, match="share: got 1"):
+        e.select(1, calibration=Calibration.of(e, truth))
+    other = Calibration.of(dataclasses.replace(e, method="theirs"), truth)
+    with pytest.raises(InputError, match="calibration: got one of 'theirs'.*expected one of 'ours'"):
+        e.select(0.1, calibration=other)
+    with pytest.raises(InputError, match="truth: got the same everywhere"):
+        Calibration.of(e, np.zeros_like(truth))
