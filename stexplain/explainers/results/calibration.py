@@ -97,7 +97,7 @@ class Calibration:
 
 
 def relative_importance(explanation: Map) -> NDArray[np.float64]:
-    """Importance divided by its mean over the observed positions of the sample, ``[B, M, T, N]``; zero in an empty map."""
+    """Importance over its mean at the observed positions of the sample, ``[B, M, T, N]``; zero in an empty map."""
     importance = explanation.importance.astype(np.float64)
     valid = explanation.present
     mean = (importance * valid).sum((1, 2, 3), keepdims=True) / np.maximum(valid.sum((1, 2, 3), keepdims=True), 1)

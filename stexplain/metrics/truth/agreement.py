@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.joining import check_alike
+from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import as_array, valid_importance
 from stexplain.metrics.localisation import row_scores
 from stexplain.metrics.truth.effect import USED, Effect

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
-from stexplain.explainers.joining import check_alike
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Class, Predicted, as_target
 from stexplain.metrics.arrays import check_sample_ids

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError
-from stexplain.explainers.joining import check_alike
+from stexplain.explainers.results.joining import check_alike
 from stexplain.graph.checks import node_index
 
 
