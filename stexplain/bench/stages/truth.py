@@ -7,9 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.truth_rows import (
+    FOUND,
+    Row,
+    as_array,
+    best_of,
+    classes_found,
+    digits,
+    mean_of,
+    name_of,
+)
 from stexplain.bench.shared.truths import (
     DETAILS,
     SCORES,
@@ -25,7 +36,6 @@ from stexplain.bench.verdicts import Outcome, of_all
 from stexplain.errors import suggest
 from stexplain.explainers.by_name import methods
 from stexplain.metrics.bootstrap import interval
-from stexplain.metrics.comparison.result import Comparison
 from stexplain.viz import truths
 
 JUDGED = "effect_positions"
@@ -33,8 +43,6 @@ JUDGED = "effect_positions"
 COLUMNS = ("dataset", "model", "seed", "method", "baseline")
 PAPER = "STGGradCAM"
 """The method whose classes stand in the summary, beside those of the best method."""
-FOUND = 0.6
-"""The nodes of a class count as found where their mean AUROC is at least this."""
 TITLES = {
     "planted_nodes": "planted nodes",
     "planted_frames": "planted frames",
@@ -92,7 +100,7 @@ class TruthStage(Stage[Options]):
                 "control": row.control,
                 "absolute": row.method in options.absolute,
                 "inferences": found["inferences"],
-                "scores": {name: _array(values).tolist() for name, values in found["scores"].items()},
+                "scores": {name: as_array(values).tolist() for name, values in found["scores"].items()},
             }
             for row, found in scored
             if "scores" in found
@@ -105,12 +113,12 @@ class TruthStage(Stage[Options]):
             "left_out": drawn["left_out"],
             "labels": labels,
             "groups": effect["groups"],
-            "used": interval(_array(effect["used"]), groups=effect["groups"], seed=run.seed, bounds=(0, 1))._asdict(),
+            "used": interval(as_array(effect["used"]), groups=effect["groups"], seed=run.seed, bounds=(0, 1))._asdict(),
             "used_by_sample": effect["used"],
             "effect_inferences": effect["inferences"],
             "rows": body,
             "excluded": {row.name: found["excluded"] for row, found in scored if "excluded" in found},
-            "tests": _tests(body, run.seed),
+            "paired": _paired(body, effect["groups"], run.seed),
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -119,7 +127,7 @@ class TruthStage(Stage[Options]):
         if result["rows"]:
             frame = pd.DataFrame(
                 [
-                    {"method": _name(row), "control": row["control"], "truth": truth, "value": _mean(row, score)}
+                    {"method": name_of(row), "control": row["control"], "truth": truth, "value": mean_of(row, score)}
                     for row in result["rows"]
                     for truth, score in (("planted", "planted_positions"), ("effect", JUDGED))
                 ]
@@ -158,13 +166,13 @@ class TruthStage(Stage[Options]):
             f"{count(result['samples'])} samples that it predicts right.",
             f"Left out, as every node is planted: {listed(result['left_out'])}." if result["left_out"] else "",
         )
-        best = {name: _best(result["rows"], name) for name in SCORES}
+        best = {name: best_of(result["rows"], name) for name in SCORES}
         body = [
             [
                 row["method"],
                 row["baseline"] or "–",
-                *(f"{_digits(_mean(row, name))}{' ★' if best[name] is row else ''}" for name in SCORES),
-                _digits(_mean(row, "effect_precision")),
+                *(f"{digits(mean_of(row, name))}{' ★' if best[name] is row else ''}" for name in SCORES),
+                digits(mean_of(row, "effect_precision")),
                 f"{row['inferences']:.3g}",
             ]
             for row in result["rows"]
@@ -179,34 +187,54 @@ class TruthStage(Stage[Options]):
         for run in runs:
             result = run.stages[self.name]
             body = [row for row in result["rows"] or [] if not row["control"]]
-            best = _best(body, JUDGED)
+            best = best_of(body, JUDGED)
             shown = {
                 id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
             }
             for row in shown.values() if result["labels"] else ():
                 most = "the best of methods, " if row is best else ""
                 for score, words in (("planted_nodes", "planted"), ("effect_nodes", "used")):
-                    lines.append(f"{run.label}: {most}{_name(row)} {_by_class(row, score, result['labels'], words)}")
+                    lines.append(f"{run.label}: {most}{name_of(row)} {classes_found(row, score, result['labels'], words)}")
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.")
         return Card("Found by class", items(lines) + note, wide=True) if lines else None
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Does every method find what the model used better than the best control, by its corrected paired test?"""
-        result = run.stages[self.name]
-        tests = result.get("tests") or []
-        if not result["rows"] or not tests:
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Does every method find what the model used better than every control, each by its paired test?"""
+        trainings = [training.stages[self.name] for training in run.trainings if self.name in training.stages]
+        results = [result for result in trainings if result["rows"] and result["paired"]]
+        if not results:
             return
-        control = next(row for row in result["rows"] if _name(row) == tests[0]["against"])
-        better = [test["method"] for test in tests if test["better"] == test["method"]]
-        others = [test["method"] for test in tests if test["better"] != test["method"]]
-        best = max((row for row in result["rows"] if not row["control"]), key=lambda row: _mean(row, JUDGED))
-        text = (
-            f"For this training, {len(better)} of {len(tests)} methods find what the model used better than the best "
-            f"control, {_name(control)} (AUROC over positions {_mean(control, JUDGED):.2f}); the best is {_name(best)} "
-            f"({_mean(best, JUDGED):.2f})."
-        )
-        yield text + (f" Not shown to be better: {listed(others)}." if others else ""), of_all(better, others)
+        # Better than the best control is better than each: one hypothesis a method.
+        pairs = {
+            method: combined([result["paired"].get(method, ()) for result in results])
+            for method in results[0]["paired"]
+        }
+        tests = [hardest(method, found) for method, found in pairs.items() if found]
+        means = {
+            name_of(row): float(np.mean([_of_training(result, name_of(row)) for result in results]))
+            for row in results[0]["rows"]
+        }
+        controls = [name_of(row) for row in results[0]["rows"] if row["control"] and not np.isnan(means[name_of(row)])]
+        if not tests or not controls:
+            return
+        control = max(controls, key=lambda name: means[name])
+        best = max((test["against"] for test in tests), key=lambda name: means[name])
+
+        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
+            better, unsure, worse = (
+                [test["against"] for test, sign in zip(tests, signs, strict=True) if sign == way] for way in (1, 0, -1)
+            )
+            text = (
+                f"{scope(len(results))}, {len(better)} of {len(tests)} methods find what the model used better than "
+                f"every control (AUROC over positions of {control}, the best of these: {means[control]:.2f}); the best "
+                f"method is {best} ({means[best]:.2f})."
+            )
+            text += f" Not shown to be better: {'; '.join(unsure)}." if unsure else ""
+            text += f" Worse than a control: {'; '.join(worse)}." if worse else ""
+            return text, of_all(better, unsure + worse)
+
+        yield Claim(tests, words, together=False)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What effects can tell."""
@@ -227,14 +255,14 @@ class TruthStage(Stage[Options]):
             labels = np.array(result.get("labels") or [])
             for row in result["rows"] or []:
                 about = {**{name: result[name] for name in COLUMNS[:3]}, **{name: row[name] for name in COLUMNS[3:]}}
-                whole.append({**about, **{name: _mean(row, name) for name in SCORES}, "inferences": row["inferences"]})
-                excluded = {f"{name}_excluded": int(np.isnan(_array(row["scores"][name])).sum()) for name in SCORES}
-                further = {name: _mean(row, name) for name in DETAILS}
+                whole.append({**about, **{name: mean_of(row, name) for name in SCORES}, "inferences": row["inferences"]})
+                excluded = {f"{name}_excluded": int(np.isnan(as_array(row["scores"][name])).sum()) for name in SCORES}
+                further = {name: mean_of(row, name) for name in DETAILS}
                 control = {"control": row["control"], "absolute": row["absolute"], "n": result["samples"]}
                 detail.append({**about, **control, **further, **excluded, "used": result["used"]["value"]})
                 for name in dict.fromkeys(labels.tolist()):
                     chosen = labels == name
-                    means = {score: _mean(row, score, chosen) for score in SCORES}
+                    means = {score: mean_of(row, score, chosen) for score in SCORES}
                     counted = {"class": name, "n": int(chosen.sum())}
                     by_class.append({**about, **counted, **means, "inferences": row["inferences"]})
         if not whole:
@@ -250,7 +278,7 @@ class TruthStage(Stage[Options]):
         result = run.stages[self.name]
         shares = {"planted regions used": result["used"]} if result["rows"] else {}
         return shares | {
-            f"{TITLES[score]}, {_name(row)}": _mean(row, score) for row in result["rows"] or [] for score in SCORES
+            f"{TITLES[score]}, {name_of(row)}": mean_of(row, score) for row in result["rows"] or [] for score in SCORES
         }
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
@@ -260,60 +288,24 @@ class TruthStage(Stage[Options]):
             return
         names = ("planted_nodes", "planted_positions", "effect_nodes", "effect_positions", "effect_rank")
         body = [
-            [_name(row), *(_digits(_mean(row, name), 2) for name in names), f"{row['inferences']:.3g}"]
+            [name_of(row), *(digits(mean_of(row, name), 2) for name in names), f"{row['inferences']:.3g}"]
             for row in result["rows"]
         ]
         title = f"{run.name}: truths, {result['samples']} samples; {result['used']['value']:.2f} of the planted used"
         yield TextTable(title, ["method", *(TITLES[name] for name in names), "inferences"], body)
 
 
-def _array(values: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    # NaN is no JSON: it is kept as null.
-    return np.array([np.nan if value is None else value for value in values], np.float64)
+def _of_training(result: Mapping[str, Any], name: str) -> float:
+    """The score that methods are judged by, of one training; NaN where that has no such method."""
+    return next((mean_of(row, JUDGED) for row in result["rows"] if name_of(row) == name), float("nan"))
 
 
-def _mean(row: Mapping[str, Any], score: str, chosen: Any = slice(None)) -> float:
-    """The mean over the samples that have the score; NaN where none has."""
-    values = _array(row["scores"][score])[chosen]
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['method']}, {row['baseline']}" if row["baseline"] else str(row["method"])
-
-
-def _by_class(row: Mapping[str, Any], score: str, labels: Sequence[str], words: str) -> str:
-    """Of how many classes the nodes are found, and of which not."""
-    of = np.array(labels)
-    means = {name: _mean(row, score, of == name) for name in dict.fromkeys(labels)}
-    known = {name: value for name, value in means.items() if not np.isnan(value)}
-    missed = [f"{name} (AUROC {value:.2f})" for name, value in known.items() if value < FOUND]
-    text = f"finds the {words} nodes of {len(known) - len(missed)} of {len(known)} classes"
-    return f"{text}; not of {listed(missed)}." if missed else f"{text}."
-
-
-def _digits(value: float, digits: int = 3) -> str:
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
-
-
-def _best(body: Sequence[Mapping[str, Any]], score: str, *, control: bool = False) -> Mapping[str, Any] | None:
-    """The row with the highest mean, of methods or of controls; none where no row has one."""
-    candidates = [row for row in body if row["control"] == control and not np.isnan(_mean(row, score))]
-    return max(candidates, key=lambda row: _mean(row, score), default=None)
-
-
-def _tests(body: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
-    """Paired tests of every method against the best control, over what the model used.
-
-    The control is chosen on the samples that it is tested on, which is in its favour.
-    """
-    control = _best(body, JUDGED, control=True)
-    if control is None or all(row["control"] for row in body):
-        return []
-    judged = {_name(row): _array(row["scores"][JUDGED]) for row in body if not row["control"] or row is control}
-    ids = tuple(map(str, range(len(next(iter(judged.values()))))))
-    tests = Comparison({JUDGED: judged}, {JUDGED: True}, ids, None, seed=seed).tests(_name(control))
-    # NaN is no JSON; a test of differences that are all zero has no p value.
-    plain = tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in record.items()} for record in plain]
+def _paired(body: Sequence[Row], groups: Sequence[str], seed: int) -> dict[str, list[PairedTest]]:
+    """Paired tests of every method against each control, over what the model used, by groups of samples."""
+    scores = {name_of(row): as_array(row["scores"][JUDGED]) for row in body}
+    controls = [name_of(row) for row in body if row["control"]]
+    return {
+        name: [paired_test(control, scores[name] - scores[control], groups, seed=seed) for control in controls]
+        for name in scores
+        if name not in controls
+    }

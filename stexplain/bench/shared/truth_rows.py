@@ -1,0 +1,52 @@
+"""The rows of the stage `truth`: a method with one baseline, and its scores, a number per sample."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.bench.html import listed
+
+Row = Mapping[str, Any]
+"""``method``, ``baseline``, ``control`` (whether it uses no model), ``scores`` (each a list) and ``inferences``."""
+FOUND = 0.6
+"""The nodes of a class count as found where their mean AUROC is at least this."""
+
+
+def as_array(values: Sequence[float | None]) -> NDArray[np.float64]:
+    """A score of all samples; NaN where there is none, which JSON keeps as null."""
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def mean_of(row: Row, score: str, chosen: Any = slice(None)) -> float:
+    """The mean over the samples that have the score; NaN where none has."""
+    values = as_array(row["scores"][score])[chosen]
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def name_of(row: Row) -> str:
+    """The method, and its baseline where it has one."""
+    return f"{row['method']}, {row['baseline']}" if row["baseline"] else str(row["method"])
+
+
+def classes_found(row: Row, score: str, labels: Sequence[str], words: str) -> str:
+    """Of how many classes the nodes are found, and of which not."""
+    of = np.array(labels)
+    means = {name: mean_of(row, score, of == name) for name in dict.fromkeys(labels)}
+    present = {name: value for name, value in means.items() if not np.isnan(value)}
+    missed = [f"{name} (AUROC {value:.2f})" for name, value in present.items() if value < FOUND]
+    text = f"finds the {words} nodes of {len(present) - len(missed)} of {len(present)} classes"
+    return f"{text}; not of {listed(missed)}." if missed else f"{text}."
+
+
+def digits(value: float, places: int = 3) -> str:
+    """A number with so many digits; a dash for NaN."""
+    return "–" if np.isnan(value) else f"{value:.{places}f}"
+
+
+def best_of(body: Sequence[Row], score: str, *, control: bool = False) -> Row | None:
+    """The row with the highest mean, of methods or of controls; none where no row has one."""
+    candidates = [row for row in body if row["control"] == control and not np.isnan(mean_of(row, score))]
+    return max(candidates, key=lambda row: mean_of(row, score), default=None)
