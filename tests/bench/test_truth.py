@@ -157,7 +157,7 @@ def test_samples_are_drawn_evenly_over_classes_and_classified_correctly(finished
     assert max(labels.count(name) for name in labels) == 2
 
 
-def test_the_report_says_both_truths_and_judges_against_the_best_control(finished):
+def test_the_report_says_both_truths_and_judges_against_every_control(finished):
     page = (finished / "report.html").read_text("utf-8")
     for words in ("What was planted, and what the model used", "planted regions this model used", "effect rank"):
         assert words in page
@@ -181,10 +181,10 @@ def test_the_summary_names_the_classes_that_are_not_found():
         [RunResults("body", {"stages": {"truth": result}, "model_title": "STGCN"}, {})]
     )
     assert (
-        "STGCN: the best of methods, STGGradCAM finds the planted nodes of 1 of 2 classes; not of nod (AUROC 0.10)."
+        "body: the best of methods, STGGradCAM finds the planted nodes of 1 of 2 classes; not of nod (AUROC 0.10)."
         in (card.html)
     )
-    assert "STGCN: the best of methods, STGGradCAM finds the used nodes of 3 of 3 classes." in card.html
+    assert "body: the best of methods, STGGradCAM finds the used nodes of 3 of 3 classes." in card.html
     assert "Motion" not in card.html
 
 
@@ -233,7 +233,7 @@ def test_data_without_a_counterfactual_says_so(home, tmp_path):
     shown = RunResults("graph", {"stages": {"truth": found}}, {})
     assert "no counterfactual" in stage.section([shown])
     assert not stage.tables([shown])
-    assert not list(stage.verdicts(shown))
+    assert not list(stage.claims(shown))
     assert not stage.measures(shown)
 
 

@@ -170,12 +170,10 @@ def measure_effect(run: Run, results: Results, drawn: Mapping[str, Any], options
     """Measures the effect, of nodes and of parts, and writes it to the folder of the run.
 
     Returns:
-        What it took and found: inferences per sample, the share of planted regions that the model used in each, and
-        the group of each, such as its subject.
+        What it took and found: inferences per sample, and the share of planted regions that the model used in each.
     """
     model, arrays = run.model(), dict[str, list[NDArray[Any]]]()
     shares: list[float] = []
-    together: list[str] = []
     parts = load(run, results, drawn["indices"])
     levels = _levels(run)
     start = 0
@@ -183,8 +181,6 @@ def measure_effect(run: Run, results: Results, drawn: Mapping[str, Any], options
         count = len(samples.batch)
         other = _counterfactual(run, results, samples, drawn["indices"][start : start + count])
         start += count
-        # Samples of one person or time are not independent of each other.
-        together += samples.batch.groups or samples.batch.ids
         for level, groups in levels.items():
             found = effect(model, samples.batch, other, target=samples.target, windows=options.windows, groups=groups)
             for name in ("values", "before", "after", "classes", "inferences"):
@@ -197,7 +193,7 @@ def measure_effect(run: Run, results: Results, drawn: Mapping[str, Any], options
     with atomic_write(run.folder / FILE) as temporary:
         np.savez(temporary, **joined)
     inferences = {level: float(joined[f"{level}_inferences"].mean()) for level in levels}
-    return {"used": shares, "groups": together, "inferences": inferences, "levels": list(levels)}
+    return {"used": shares, "inferences": inferences, "levels": list(levels)}
 
 
 def score_row(run: Run, results: Results, row: Row, drawn: Mapping[str, Any], options: Options) -> Mapping[str, Any]:

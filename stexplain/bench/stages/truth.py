@@ -11,6 +11,7 @@ from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
     FOUND,
     Row,
@@ -91,6 +92,8 @@ class TruthStage(Stage[Options]):
             (row, parts(row.name, partial(score_row, run, results, row, drawn, options)))
             for row in rows(run, options)
         ]
+        # Samples of one person, or of one day, are not independent of each other.
+        groups = groups_of(run, results, drawn["indices"])
         names = run.clips("test").classes if drawn["labels"] else ()
         labels = [names[label] for label in drawn["labels"]]
         body = [
@@ -112,13 +115,12 @@ class TruthStage(Stage[Options]):
             "samples": len(drawn["indices"]),
             "left_out": drawn["left_out"],
             "labels": labels,
-            "groups": effect["groups"],
-            "used": interval(as_array(effect["used"]), groups=effect["groups"], seed=run.seed, bounds=(0, 1))._asdict(),
+            "used": interval(as_array(effect["used"]), groups=groups, seed=run.seed, bounds=(0, 1))._asdict(),
             "used_by_sample": effect["used"],
             "effect_inferences": effect["inferences"],
             "rows": body,
             "excluded": {row.name: found["excluded"] for row, found in scored if "excluded" in found},
-            "paired": _paired(body, effect["groups"], run.seed),
+            "paired": _paired(body, groups, run.seed),
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -194,7 +196,9 @@ class TruthStage(Stage[Options]):
             for row in shown.values() if result["labels"] else ():
                 most = "the best of methods, " if row is best else ""
                 for score, words in (("planted_nodes", "planted"), ("effect_nodes", "used")):
-                    lines.append(f"{run.label}: {most}{name_of(row)} {classes_found(row, score, result['labels'], words)}")
+                    lines.append(
+                        f"{run.label}: {most}{name_of(row)} {classes_found(row, score, result['labels'], words)}"
+                    )
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.")
         return Card("Found by class", items(lines) + note, wide=True) if lines else None
@@ -255,16 +259,18 @@ class TruthStage(Stage[Options]):
             labels = np.array(result.get("labels") or [])
             for row in result["rows"] or []:
                 about = {**{name: result[name] for name in COLUMNS[:3]}, **{name: row[name] for name in COLUMNS[3:]}}
-                whole.append({**about, **{name: mean_of(row, name) for name in SCORES}, "inferences": row["inferences"]})
+                whole.append(
+                    {**about, **{name: mean_of(row, name) for name in SCORES}, "inferences": row["inferences"]}
+                )
                 excluded = {f"{name}_excluded": int(np.isnan(as_array(row["scores"][name])).sum()) for name in SCORES}
                 further = {name: mean_of(row, name) for name in DETAILS}
                 control = {"control": row["control"], "absolute": row["absolute"], "n": result["samples"]}
                 detail.append({**about, **control, **further, **excluded, "used": result["used"]["value"]})
                 for name in dict.fromkeys(labels.tolist()):
                     chosen = labels == name
-                    means = {score: mean_of(row, score, chosen) for score in SCORES}
+                    own = {score: mean_of(row, score, chosen) for score in SCORES}
                     counted = {"class": name, "n": int(chosen.sum())}
-                    by_class.append({**about, **counted, **means, "inferences": row["inferences"]})
+                    by_class.append({**about, **counted, **own, "inferences": row["inferences"]})
         if not whole:
             return {}
         tables = {"truth": Table("Methods against the planted truth and the effect", pd.DataFrame(whole), "%.4g")}
@@ -300,7 +306,7 @@ def _of_training(result: Mapping[str, Any], name: str) -> float:
     return next((mean_of(row, JUDGED) for row in result["rows"] if name_of(row) == name), float("nan"))
 
 
-def _paired(body: Sequence[Row], groups: Sequence[str], seed: int) -> dict[str, list[PairedTest]]:
+def _paired(body: Sequence[Row], groups: Any, seed: int) -> dict[str, list[PairedTest]]:
     """Paired tests of every method against each control, over what the model used, by groups of samples."""
     scores = {name_of(row): as_array(row["scores"][JUDGED]) for row in body}
     controls = [name_of(row) for row in body if row["control"]]
