@@ -5,7 +5,7 @@ from torch import nn
 
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.metrics import faithfulness, masking_curve, node_sets
+from stexplain.metrics import MaskingCurve, faithfulness, masking_curve, node_sets
 from tests.explainers.small_models import signals
 
 
@@ -139,3 +139,41 @@ def test_a_single_logit_has_two_classes():
     assert curve.correct["highlighted"].tolist() == [[True, True, False], [False, False, True]]
     with pytest.raises(InputError, match="labels: got none for sample 0"):
         masking_curve(Positive(), x, [[0.1, 0.9], [0.9, 0.1]], **options)
+
+
+def test_beta_where_masking_does_nothing_has_an_interval_that_holds_zero():
+    """Correct or not by chance at every step: Eq. 7 adds up the noise, its signed form does not."""
+    random = np.random.default_rng(0)
+    masking = np.array([0.0, 0.3, 0.6, 0.9])
+    plain, signed, holds = [], [], 0
+    for run in range(300):
+        kept = random.random(120) < 0.5
+        draws = np.where(kept, random.random(120), random.random((4, 120)))
+        curve = MaskingCurve(masking, {"highlighted": draws < 0.8}, ("",) * 120, "zero", 1, 0)
+        found = curve.faithfulness(seed=run, resamples=200)
+        plain.append(found.value)
+        holds += found.low == 0
+        signed.append(curve.faithfulness(signed=True, seed=run, resamples=200))
+    assert min(plain) >= 0
+    assert np.mean(plain) > 0.03
+    # The mean of 300 numbers whose standard deviation is 0.06.
+    assert abs(np.mean([one.value for one in signed])) < 0.01
+    # 285 are expected of each; the standard deviation is 3.8. The low end of Eq. 7's is wrong on one side only.
+    assert 276 <= sum(one.low <= 0 <= one.high for one in signed) <= 295
+    assert 276 <= holds <= 300
+
+
+def test_beta_is_the_same_with_its_sign_where_accuracy_falls():
+    correct = np.array([[True] * 10, [True] * 6 + [False] * 4, [True] * 3 + [False] * 7])
+    curve = MaskingCurve(np.array([0, 0.5, 1]), {"highlighted": correct}, ("",) * 10, "zero", 1, 0)
+    assert curve.faithfulness() == pytest.approx(curve.faithfulness(signed=True))
+    assert curve.faithfulness().value == pytest.approx(0.5 * 0.4 + 0.7)
+    # Two persons: what is the same in all clips of one is one observation.
+    persons = curve.faithfulness(groups=[0] * 5 + [1] * 5)
+    assert persons.high - persons.low > 2 * (curve.faithfulness().high - curve.faithfulness().low)
+    # Where masking mends what was wrong, Eq. 7 counts it and the sign tells.
+    mended = MaskingCurve(np.array([0.0, 1]), {"highlighted": np.array([[True, False] * 20, [True] * 40])}, ("",) * 40,
+                          "zero", 1, 0)  # fmt: skip
+    assert mended.faithfulness().value == 1
+    assert mended.faithfulness().low > 0
+    assert mended.faithfulness(signed=True).high < 0
