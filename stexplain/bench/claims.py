@@ -202,3 +202,25 @@ def scope(trainings: int) -> str:
         ('For this training', 'Over 5 trainings')
     """
     return "For this training" if trainings == 1 else f"Over {trainings} trainings"
+
+
+def agreed(by_training: Sequence[Sequence[tuple[str, Outcome]]]) -> list[tuple[str, Outcome]]:
+    """Verdicts that intervals decide, training by training: those of the first, and how many others agree.
+
+    Example:
+        >>> agreed([[("It holds.", "supported")]])
+        [('For this training: It holds.', 'supported')]
+        >>> agreed([[("It holds.", "supported")], [("It does not.", "not supported")]])
+        [('In 1 of 2 trainings, the first among them: It holds.', 'inconclusive')]
+    """
+    first = by_training[0]
+    # A claim that some trainings cannot make, such as of too few events, has no counterpart to agree with.
+    if len(by_training) == 1 or any(len(verdicts) != len(first) for verdicts in by_training):
+        # A stage may say so itself.
+        return [(text if text.startswith(scope(1)) else f"{scope(1)}: {text}", outcome) for text, outcome in first]
+    judged: list[tuple[str, Outcome]] = []
+    for (text, outcome), *others in zip(*by_training, strict=True):
+        same = 1 + sum(other == outcome for _, other in others)
+        words = f"In {same} of {len(by_training)} trainings, the first among them: {text}"
+        judged.append((words, outcome if same == len(by_training) else "inconclusive"))
+    return judged

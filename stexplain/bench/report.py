@@ -163,7 +163,13 @@ def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults])
     if not verdicts:
         return paragraph("Nothing was measured that could support a claim.")
     labels = {run.name: run.label for run in runs}
-    shown = []
+    shown = [
+        paragraph(
+            "A claim is supported where its test, fixed before any run, leaves no other explanation than chance below "
+            "5%. Paired tests are corrected over all claims of this report by Holm's method; the others compare 95% "
+            "intervals. What is said of one training need not hold for another."
+        )
+    ]
     # A dict keeps the order of the runs, which a set would not.
     for name in dict.fromkeys(verdict.get("run") for verdict in verdicts):
         rows = "".join(_claim(verdict) for verdict in verdicts if verdict.get("run") == name)

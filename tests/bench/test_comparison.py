@@ -8,10 +8,14 @@ import pytest
 
 import stexplain as stx
 from stexplain.bench import figures as figures_module
+from stexplain.bench.claims import judge
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import samples as samples_module
+from stexplain.bench.shared.by_class import FOUND
 from stexplain.bench.shared.compared import compare_scores, compared_methods, score_method
+from stexplain.bench.stage import RunResults
 from stexplain.bench.stages import comparison as comparison_module
+from stexplain.bench.stages.localisation import LocalisationStage
 from stexplain.bench.summary import print_summary
 from stexplain.cards import dataset_card
 from stexplain.data.planted.graph import generate
@@ -19,6 +23,7 @@ from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.by_name import methods
 from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.metrics.comparison.controls import CONTROLS
 from tests.bench import small_roads
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
@@ -283,3 +288,48 @@ def test_a_method_that_cannot_explain_a_forecaster_is_excluded_with_its_reason(r
     )
     print_summary(roads)
     assert re.search(r"CAM +excluded", capsys.readouterr().out)
+
+
+def test_deletion_keeps_the_sign_that_localisation_leaves_out(home, finished):
+    folder, store = home
+    experiment = load_experiment(folder)
+    (run,) = experiment.runs(data=store, folder=finished)
+    options = experiment.stages["comparison"].options
+    indices = comparison_of(finished)["indices"][:3]
+    by_size, by_sign = (
+        score_method(run, {}, "IntegratedGradients", indices, options.model_copy(update={"absolute": absolute}))[
+            "scores"
+        ]
+        for absolute in (["IntegratedGradients"], [])
+    )
+    assert by_size["deletion gain"] == by_sign["deletion gain"]
+    assert by_size["auroc, positions"] != by_sign["auroc, positions"]
+
+
+def test_localisation_of_a_planted_run_by_class_and_against_every_control(home, finished):
+    folder, store = home
+    (run,) = load_experiment(folder).runs(data=store, folder=finished)
+    stage = LocalisationStage(LocalisationStage.Options())
+    result = stage.compute(run, {}, lambda _, work: work())
+    clips = run.clips("test")
+    assert result["samples"] == len(clips)
+    assert set(CONTROLS) < set(result["localisation"])
+    assert sum(one["samples"] for one in result["by_class"]["STGGradCAM"].values()) <= len(clips)
+    scores = {name: axes["nodes"]["auroc"]["value"] for name, axes in result["localisation"].items()}
+    for test in result["tests"]["nodes"]:
+        assert test["difference"] == pytest.approx(scores["STGGradCAM"] - scores[test["against"]], abs=1e-9)
+    shown = RunResults("graph", {"stages": {"localisation": json.loads(json.dumps(result))}}, {"planted": True})
+    ((text, _),) = judge(list(stage.claims(shown)))
+    best = max(CONTROLS, key=lambda name: scores[name])
+    assert f"{best} {scores[best]:.2f}" in text
+    assert best in stage.section([shown])
+    card = stage.summary([shown]).html
+    found = sum(one["value"] >= FOUND for one in result["by_class"]["STGGradCAM"].values())
+    assert f"of {found} of {len(result['by_class']['STGGradCAM'])} classes" in card
+    assert (f"({scores[best]:.2f})" in card) == (scores[best] > scores["STGGradCAM"])
+    assert len(stage.tables([shown])["localisation-by-class"].frame) > len(CONTROLS)
+
+
+def test_titles_say_that_data_is_synthetic(finished):
+    assert results(finished)["title"] == "Which? (synthetic data)"
+    assert "<title>Which? (synthetic data)" in (finished / "report.html").read_text("utf-8")

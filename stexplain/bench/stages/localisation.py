@@ -9,9 +9,9 @@ from torch import nn
 
 from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import items, listed
+from stexplain.bench.html import items, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
-from stexplain.bench.shared.by_class import by_class, class_table, classes_in_words, found
+from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
 from stexplain.bench.verdicts import Outcome, known
@@ -100,7 +100,8 @@ class LocalisationStage(Stage[NoOptions]):
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Of which classes the ground truth is found, and what finds it better."""
         lines = [line for run in runs for line in _findings(run, self.name)]
-        return Card("Localisation of the ground truth", items(lines), True) if lines else None
+        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; that of a guess is 0.5.")
+        return Card("Localisation of the ground truth", items(lines) + note, True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is the explainer better than chance, than every control without a model, and than the plain gradient?"""
