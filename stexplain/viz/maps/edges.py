@@ -142,6 +142,8 @@ def edge_timeline(
 ) -> alt.LayerChart:
     """Draws edges x frames, the most important edges first; the last row is the sum of all others.
 
+    Edges whose importance is exactly zero at every frame get no row; a line says how many there are.
+
     Args:
         e: of some samples; relations and blocks are summed, both directions are rows of their own.
         sample: index of the sample.
@@ -153,7 +155,10 @@ def edge_timeline(
         InputError: where there is no such sample, or no block has known frames.
     """
     table = e.by_frame(sample)
-    order = table.abs().sum(axis=1).sort_values(ascending=False, kind="stable").index
+    sizes = table.abs().sum(axis=1)
+    silent = int((sizes == 0).sum())
+    # Where all are zero, rows of zeros are what there is to show.
+    order = sizes[(sizes > 0) | (silent == len(sizes))].sort_values(ascending=False, kind="stable").index
     shown = table.loc[order[:edges]]
     labels = [f"{a} → {b}" if a != b else f"{a}, itself" for a, b in shown.index]
     values = shown.to_numpy()
@@ -178,7 +183,12 @@ def edge_timeline(
     )
     width = int(np.clip(24 * len(frames), 360, 900))
     drawing = layered(chart).properties(width=width, height=CELL * len(labels))
-    return styled(drawing, titled(title or f"Importance of edges over time for {e.explained or 'the target'}", _HOW))
+    lines = [_HOW]
+    if 0 < silent < len(sizes):
+        lines.append(
+            f"Not drawn: {silent} {'edge' if silent == 1 else 'edges'} whose importance is zero at all frames."
+        )
+    return styled(drawing, titled(title or f"Importance of edges over time for {e.explained or 'the target'}", *lines))
 
 
 def graph_pairs(graph: "STGraph") -> list[tuple[str, str]]:

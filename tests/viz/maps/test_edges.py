@@ -66,3 +66,12 @@ def test_edges_over_time():
     assert [row["value"] for row in table if row["edge"] == "2 others, summed"] == [1, 0, 3, 2]
     assert len(marks(chart, "rect mark")) == 3 * 4
     drawn(chart)
+
+
+def test_edges_without_any_importance_get_no_row_over_time_and_are_counted():
+    values = np.array([[[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]])
+    ends = tuple("abc"), tuple("bcd"), ("0",) * 3, ("x",) * 3
+    frames = {"x": EdgeFrames(np.array([0.0, 1.0]), values)}
+    chart = edge_timeline(EdgeExplanation(values.sum(1), *ends, node_names=tuple("abcd"), over_time=frames))
+    assert {row["edge"] for row in records(chart, "edge", "frame", "value")} == {"a → b"}
+    assert "Not drawn: 2 edges" in str(chart.to_dict()["title"])

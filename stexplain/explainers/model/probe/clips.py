@@ -9,6 +9,7 @@ from stexplain.axes import Layout
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, layout_of
 from stexplain.explainers.model.probe.plan import Plan
+from stexplain.explainers.model.probe.responses import Factor
 from stexplain.explainers.model.probe.time import Timing, fits
 
 
@@ -85,3 +86,13 @@ def with_longer(short: TensorAxes, plan: Plan, longer: TensorAxes) -> TensorAxes
         sizes={**longer.sizes, "t": named[place].size},
         factors=tuple(replace(one, letter=other.letter) for one, other in zip(named, longer.factors, strict=True)),
     )
+
+
+def sees_both_ends(factors: list[Factor], plan: Plan) -> bool:
+    """Whether each index of each axis responds to the first frame, and to the last.
+
+    Args:
+        factors: of a tensor.
+        plan: of the copies, which change the first frame, or the last.
+    """
+    return all(bool((one.response[plan.frame_tests] > 0).all()) for one in factors if one.response is not None)

@@ -5,16 +5,16 @@ can no longer be told which index of a layer is which node. From the output of o
 one such step, or none. So nodes are changed there, copy by copy, and every layer found is a start for those behind it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from stexplain.axes import CHANNELS, Layout
-from stexplain.errors import StexplainError
+from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.layer_names import floating_tensors, split_name, with_tensor
 from stexplain.explainers.model.model_input import ModelInput
@@ -26,7 +26,7 @@ from stexplain.explainers.model.probe.responses import Factor, factors_of, joine
 from stexplain.explainers.model.probe.rows import LayerAxes
 
 STARTS = 3
-"""So many known layers before one whose nodes are open are tried."""
+"""So many known layers before one whose nodes are open are tried, each alone."""
 
 
 class Evidence(Protocol):
@@ -57,6 +57,10 @@ def find_nodes(
 ) -> int:
     """Looks for the nodes of layers that may hide them, from layers before them; what is found is entered.
 
+    All layers whose nodes are known are changed together, each from its unchanged values, in the same node of the same
+    copy: so each layer behind is reached from the nearest one, by all ways at once. What is found is a start of the
+    next round.
+
     Args:
         caller: of the model.
         model_input: samples; one of them is copied.
@@ -68,33 +72,50 @@ def find_nodes(
     """
     nodes = model_input.sizes["n"]
     order = list(evidence)
-    left = [name for name in order if may_hide_nodes(evidence[name].axes, nodes)]
-    tried: set[str] = set()
-    inferences = 0
+    # What does not depend on the input, such as an adjacency that is passed on, follows none of its nodes.
+    left = [name for name in order if evidence[name].axes.factors and may_hide_nodes(evidence[name].axes, nodes)]
+    together: set[str] = set()
+    alone: set[str] = set()
+    inferences, all_at_once = 0, True
     while left:
-        before = order[: order.index(left[0])]
-        # Not one of several tensors of a module: which of them the next module takes is not known.
-        known = [name for name in before if name in once and evidence[name].axes.nodes and not split_name(name)[1]]
-        starts = [name for name in known[-STARTS:] if evidence[name].axes.layout is not None and name not in tried]
-        if not starts:
-            left = left[1:]
-            continue
-        tried.add(starts[-1])
-        inferences += _from_layer(caller, model_input, starts[-1], {name: evidence[name] for name in left}, evidence)
-        left = [name for name in left if may_hide_nodes(evidence[name].axes, nodes)]
+        # Those behind all that is open reach nothing of it.
+        starts = _starts(order[: order.index(left[-1])], evidence, once)
+        if all_at_once and starts.keys() - together:
+            together |= starts.keys()
+        else:
+            # By one way alone a node may stand out that does not where it comes by several.
+            before = [name for name in starts if order.index(name) < order.index(left[0])]
+            names = [name for name in before[-STARTS:] if name not in alone][-1:]
+            if not names:
+                left = left[1:]
+                continue
+            alone |= set(names)
+            starts = {name: starts[name] for name in names}
+        inferences += _from_layers(caller, model_input, starts, {name: evidence[name] for name in left})
+        open_before, left = left, [name for name in left if may_hide_nodes(evidence[name].axes, nodes)]
+        # Once all together tell nothing more, they hardly will behind one that was found alone.
+        all_at_once = all_at_once and len(left) < len(open_before)
     return inferences
 
 
-def _from_layer(
-    caller: ModelCaller,
-    model_input: ModelInput,
-    start: str,
-    left: Mapping[str, Evidence],
-    evidence: Mapping[str, Evidence],
+def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collection[str]) -> dict[str, Layout]:
+    """The layers, in order, whose nodes are known, and can be changed."""
+    starts = {}
+    for name in names:
+        axes = evidence[name].axes
+        # Not one of several tensors of a module: which of them the next module takes is not known.
+        if name not in once or not axes.nodes or axes.layout is None or split_name(name)[1]:
+            continue
+        if len(set(axes.layout.letters) & set(CHANNELS)) <= 1:
+            starts[name] = axes.layout
+    return starts
+
+
+def _from_layers(
+    caller: ModelCaller, model_input: ModelInput, starts: Mapping[str, Layout], left: Mapping[str, Evidence]
 ) -> int:
-    """Changes the nodes of one layer, and looks at those behind it."""
-    layout, like = evidence[start].axes.layout, evidence[start].plan
-    assert layout is not None
+    """Changes the nodes of some layers, and looks at those behind them."""
+    like = next(iter(left.values())).plan
     sizes = {axis: model_input.sizes[axis] for axis in "mtnc"}
     plan = plan_of(node_changes(sizes), sizes)
     if like.one_by_one:
@@ -103,7 +124,7 @@ def _from_layer(
     # Nothing is changed in the input: what is changed lies inside of the model.
     unchanged = replace(plan, changes=(Change(nothing=True),) * len(plan.changes))
     try:
-        seen = observed_twice(caller, model_input, _changing(start, layout, plan, modules), unchanged)
+        seen = observed_twice(caller, model_input, _changing(starts, plan, modules), unchanged)
     except StexplainError:
         # A model that does not run with other values inside: nothing is learned.
         return 0
@@ -151,52 +172,75 @@ def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
     return replace(axes, layout=layout, timing=before.timing, why=why, frames=True, factors=tuple(named), sizes=sizes)
 
 
-def _changing(start: str, layout: Layout, plan: Plan, modules: Sequence[str]) -> Collect[ModuleOutputs]:
-    """What `observed_twice` gathers, with one layer's output changed in all passes but the first."""
+def _changing(starts: Mapping[str, Layout], plan: Plan, modules: Sequence[str]) -> Collect[ModuleOutputs]:
+    """What `observed_twice` gathers, with the outputs of some layers changed in all passes but the first."""
     passes = 0
+    unchanged: dict[str, Tensor] = {}
 
     @contextmanager
     def one_pass(model: nn.Module) -> Iterator[ModuleOutputs]:
         nonlocal passes
         # One copy after the other is the first sample of a batch in a pass of its own.
         changes = plan.changes[passes - 1 : passes] if plan.one_by_one else plan.changes
-        hook: AbstractContextManager[None] = nullcontext()
-        if passes:
-            hook = _changed_output(model, start, layout, changes, plan)
-        passes += 1
-        try:
-            with hook, module_outputs(model, modules) as outputs:
-                yield outputs
-        except BaseException:
-            # The passes begin again, in another type or one by one.
-            passes = 0
-            raise
+        with ExitStack() as hooks:
+            for name, layout in starts.items():
+                if not passes:
+                    hook = _kept_output(unchanged, name)
+                elif (batch := _as_batch(unchanged.get(name), layout, plan)) is not None:
+                    hook = _changed_output(batch, unchanged[name].shape, layout, changes)
+                else:
+                    continue
+                hooks.callback(model.get_submodule(name).register_forward_hook(hook).remove)
+            passes += 1
+            try:
+                with module_outputs(model, modules) as outputs:
+                    yield outputs
+            except BaseException:
+                # The passes begin again, in another type or one by one.
+                passes = 0
+                raise
 
     return one_pass
 
 
-@contextmanager
-def _changed_output(
-    model: nn.Module, layer: str, layout: Layout, changes: Sequence[Change], plan: Plan
-) -> Iterator[None]:
-    def change(_module: nn.Module, _arguments: object, output: object) -> object:
-        path, first = next(iter(floating_tensors(output).items()))
-        batch = layout.to_batch(first.detach(), b=plan.samples, m=plan.sizes["m"], n=plan.sizes["n"]).clone()
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(batch.shape[1:], generator=generator, dtype=torch.float64).to(batch)
-        # As large as the values differ, channel by channel: far more would saturate what follows.
-        noise = noise * (batch.std((0, 1, 2, 3)) + 1e-3 * batch.abs().max())
-        for copy, one in enumerate(changes):
-            if one.node is not None:
-                instance = slice(None) if one.instance is None else one.instance
-                batch[copy, instance, :, one.node] += noise[instance, :, one.node]
-        return with_tensor(output, path, layout.from_batch(batch).reshape(first.shape))
+_Hook = Callable[[nn.Module, Any, Any], Any]
 
-    handle = model.get_submodule(layer).register_forward_hook(change)
+
+def _kept_output(kept: dict[str, Tensor], name: str) -> _Hook:
+    def keep(_module: nn.Module, _arguments: object, output: object) -> None:
+        kept[name] = next(iter(floating_tensors(output).values())).detach().clone()
+
+    return keep
+
+
+def _as_batch(unchanged: Tensor | None, layout: Layout, plan: Plan) -> Tensor | None:
+    """A layer's output as a batch; none where it has no such form, as one with several axes of channels."""
+    if unchanged is None:
+        return None
     try:
-        yield
-    finally:
-        handle.remove()
+        return layout.to_batch(unchanged, b=plan.samples, m=plan.sizes["m"], n=plan.sizes["n"])
+    except InputError:
+        return None
+
+
+def _changed_output(batch: Tensor, shape: torch.Size, layout: Layout, changes: Sequence[Change]) -> _Hook:
+    """A hook that gives the unchanged output but for a node per copy, whatever was changed before the layer."""
+    batch = batch.clone()
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(batch.shape[1:], generator=generator, dtype=torch.float64).to(batch)
+    # As large as the values differ, channel by channel: far more would saturate what follows.
+    noise = noise * (batch.std((0, 1, 2, 3)) + 1e-3 * batch.abs().max())
+    for copy, one in enumerate(changes):
+        if one.node is not None:
+            instance = slice(None) if one.instance is None else one.instance
+            batch[copy, instance, :, one.node] += noise[instance, :, one.node]
+    changed = layout.from_batch(batch).reshape(shape)
+
+    def change(_module: nn.Module, _arguments: object, output: object) -> object:
+        path = next(iter(floating_tensors(output)))
+        return with_tensor(output, path, changed.clone())
+
+    return change
 
 
 def with_nodes_of_first_call(axes: TensorAxes, reference: Tensor, changed: Tensor, plan: Plan) -> TensorAxes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from stexplain.errors import unknown
 from stexplain.explainers.model.layer_names import (
     check_captured,
     floating_tensors,
@@ -105,3 +106,25 @@ def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = 
     finally:
         for handle in handles:
             handle.remove()
+
+
+def named_outputs(outputs: ModuleOutputs, layers: Sequence[str]) -> list[str]:
+    """The names of the tensors that layers mean, in the order in which they finish.
+
+    Args:
+        outputs: of the modules.
+        layers: names, with keys in brackets or without.
+
+    Raises:
+        InputError: where a module returned no such tensor.
+    """
+    found = set()
+    for layer in layers:
+        module, keys = split_name(layer)
+        own = [name for name in outputs.calls if split_name(name)[0] == module]
+        # The first one below the keys: encoder[1] of (y, (h, c)) means h.
+        meant = [name for name in own if outputs.paths[name][: len(keys)] == keys]
+        if own and not meant:
+            raise unknown("layer", layer, own)
+        found |= set(meant[:1])
+    return [name for name in outputs.calls if name in found]

@@ -150,6 +150,16 @@ def plan_of(changes: Sequence[Change], sizes: dict[str, int]) -> Plan:
     return Plan(tuple(mixed[index] for index in order), dict(sizes), copies)
 
 
+def ends_plan(sizes: dict[str, int]) -> Plan:
+    """The plan that asks alone whether the first frame, and the last, are seen everywhere: three copies.
+
+    Args:
+        sizes: of the axes m, t, n, c of a sample.
+    """
+    last = sizes["t"] - 1
+    return Plan((Change(frames=(0, 0)), Change(nothing=True), Change(frames=(last, last))), dict(sizes), 3)
+
+
 def frame_intervals(last_frames: Sequence[int], frames: int) -> list[Change]:
     """For each of these frames: all up to it are changed in one copy, all after it in another."""
     up_to = [Change(frames=(0, frame)) for frame in last_frames]

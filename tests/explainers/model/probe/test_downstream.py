@@ -114,3 +114,30 @@ def test_the_first_call_of_a_cell_tells_its_nodes():
     torch.manual_seed(0)
     row = stx.layers(Cells().eval(), torch.randn(4, 8, NODES), inputs="b t n").set_index("layer").loc["cell"]
     assert (row["layout"], row["time"], row["calls_are_frames"]) == ("b (n c)", "causal", True)
+
+
+def test_every_inference_is_counted(deep):
+    """Those of the checks, and of tries that fail, too."""
+    x, counted = torch.randn(3, 2, 10, NODES), []
+    handle = deep.register_forward_pre_hook(lambda _, arguments: counted.append(arguments[0].numel()))
+    table = stx.layers(deep, x, inputs="b c t n")
+    handle.remove()
+    assert table.attrs["inferences"] == sum(counted) / x[0].numel()
+    assert table["nodes"].tolist()[:5] == [True] * 5
+
+
+class TwoWays(Deep):
+    """The first layer also goes round the second: its change comes to the third by two ways, in the same node."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = torch.tanh(self.convs[0](x @ self.walk))
+        x = torch.tanh(self.convs[1](first @ self.walk)) + first @ self.walk @ self.walk
+        for conv in [*self.convs][2:]:
+            x = torch.tanh(conv(x @ self.walk))
+        return self.head(self.pooled(x.mean(3)).mean(2))
+
+
+def test_ways_around_a_layer_do_not_hide_its_nodes():
+    torch.manual_seed(0)
+    table = stx.layers(TwoWays().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
+    assert [table.loc[f"convs.{index}", "layout"] for index in range(5)] == ["b c t n"] * 5
