@@ -210,18 +210,18 @@ def score_row(run: Run, results: Results, row: Row, drawn: Mapping[str, Any], op
     except InputError as error:
         return {"excluded": str(error)}
     scores: dict[str, list[float]] = {name: [] for name in (*SCORES, *DETAILS)}
-    cost, samples_done = 0.0, 0
+    costs: list[float] = []
     for samples, effects in zip(parts, _effects(run, parts, options), strict=True):
         if samples.historical_average is not None:
             # A baseline of the windows' own shape belongs to one batch.
             explain = make_explainer(run, model, row.method, samples, row.options)
         with counted_inferences(model) as counted:
             e = explain(samples.batch, target=samples.target)
-        cost += counted.per_sample(samples.batch.x[0].numel())
-        samples_done += len(samples.batch)
+        costs.append(counted.per_sample(samples.batch.x.numel()))
         for name, values in _scores(e.importance, samples.batch, effects):
             scores[name] += values.tolist()
-    return {"scores": scores, "inferences": cost / samples_done}
+    # The least of the batches: in another, clips of more persons may have had their layout measured anew.
+    return {"scores": scores, "inferences": min(costs)}
 
 
 def _scores(importance: Any, batch: Batch, effects: Mapping[str, Effect]) -> Iterator[tuple[str, NDArray[np.float64]]]:
