@@ -184,8 +184,8 @@ class Explanation:
 
         Args:
             share: the largest expected share of wrong members, in (0, 1).
-            calibration: made of samples with a ground truth, by the same method; default: that of the bundled
-                recordings, for `ExpectedGradients` with its own settings.
+            calibration: made of samples with a ground truth, by the same method; default: a bundled one, where the
+                method has one, else it is refused.
 
         Raises:
             InputError: where share is out of range, or no calibration fits the method.

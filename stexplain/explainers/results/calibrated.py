@@ -1,6 +1,6 @@
-"""Calibrations that were measured on the bundled recordings, by benchmarks/methods.py."""
+"""Calibrations that come with the package: none yet, so a set is chosen by a calibration of one's own."""
 
 from stexplain.explainers.results.calibration import Calibration
 
 BUNDLED: tuple[Calibration, ...] = ()
-"""One per method and reduction that was measured."""
+"""One per method and reduction that was measured on the bundled data."""

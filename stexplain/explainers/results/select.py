@@ -38,6 +38,5 @@ def _bundled(explanation: Map) -> Calibration:
             return one
     raise InputError(
         f"no calibration is known of {explanation.method!r}: how often its positions are wrong was not measured. Give "
-        "calibration=Calibration.of(explanation, truth), made of samples with a ground truth, or use the default "
-        "method, explain(model, x)."
+        "calibration=Calibration.of(explanation, truth), made of samples with a ground truth."
     )
