@@ -32,8 +32,8 @@ def spread(values: Iterable[float | None]) -> Spread | None:
     """The spread of a number, one per training; none where fewer than two trainings have it.
 
     Example:
-        >>> spread([0.8, 0.9, 1.0, None])
-        Spread(mean=0.9..., deviation=0.1..., low=0.8, high=1.0, trainings=3)
+        >>> spread([0.75, 0.875, 1.0, None])
+        Spread(mean=0.875, deviation=0.125, low=0.75, high=1.0, trainings=3)
         >>> spread([0.8]) is None
         True
     """

@@ -11,7 +11,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
 from stexplain.graph.matrices import MatrixConstructors
 from stexplain.graph.notices import warn_of, warn_of_distances
-from stexplain.graph.skeletons import skeleton_named
+from stexplain.graph.skeletons.skeleton import skeleton_named
 
 if TYPE_CHECKING:
     import pandas as pd
