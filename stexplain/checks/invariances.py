@@ -95,7 +95,7 @@ def padding_invariance(subject: Subject) -> Check:
     batch = subject.batch
     instances, frames = batch.valid.shape[1:]
     # A layout without instances has no place for another one.
-    more = 1 if "m" in subject.explainer.inputs.letters else 0
+    more = 1 if "m" in subject.explainer.inputs.letters and subject.streams is None else 0
     # F.pad lists the axes from the last: of x these are C, N, T, M.
     longer = replace(
         batch,
@@ -108,14 +108,16 @@ def padding_invariance(subject: Subject) -> Check:
         explainer = subject.explainer
         try:
             with explainer._model_frozen(), torch.no_grad():
-                explainer._forward(explainer._prepare(longer, None, subject.shared, subject.per_sample))
+                explainer._forward(subject.prepared(explainer, longer))
         except (InputError, RuntimeError) as error:
             # A model of fixed length is not the explainer's fault; the verdict quotes its message.
             return Check.not_applicable(name, f"the model takes no longer samples: {str(error).splitlines()[0]}")
     explanation = subject.explain(batch=longer)
     if not same_score(subject, explanation):
         return Check.not_applicable(name, "the model's own score changes with padding")
-    value = difference(subject.original.values, explanation.values[:, :instances, :frames])
+    # Streams lie side by side as instances, to none of which another is added.
+    kept = slice(instances if subject.streams is None else None)
+    value = difference(subject.original.values, explanation.values[:, kept, :frames])
     return Check.of(name, value, subject.limits.tolerance)
 
 
@@ -136,6 +138,8 @@ def completeness(subject: Subject) -> Check:
     """The map sums to the score minus the head's bias, or minus the baseline's score."""
     name = "completeness"
     explainer = subject.explainer
+    if isinstance(explainer, ShapleyValueSampling) and subject.streams is not None:
+        return Check.not_applicable(name, "one stream after the other is perturbed: the maps are of several sums")
     if isinstance(explainer, IntegratedGradients | ShapleyValueSampling):
         with explainer._model_frozen():
             samples = model_input(subject)
@@ -160,15 +164,21 @@ def completeness(subject: Subject) -> Check:
     return Check.of(name, float((np.abs(total - explanation.score) / size).max()), subject.limits.tolerance, "of y - b")
 
 
-def parameter_randomisation(subject: Subject) -> tuple[Check, pd.DataFrame | None]:
-    """The map of a parameter randomisation has lost its rank correlation with the original; also returns the curve."""
+def parameter_randomisation(subject: Subject, *, equal_to_equation: bool = False) -> tuple[Check, pd.DataFrame | None]:
+    """The map of a parameter randomisation has lost its rank correlation with the original; also returns the curve.
+
+    Args:
+        subject: the explainer and its model.
+        equal_to_equation: whether the map is that of a plain re-implementation, so that it depends on the weights as
+            its equation does: a correlation that is left is then no fault of the software.
+    """
     name = "parameter randomisation"
     if isinstance(subject.explainer, BaselineExplainer):
         return Check.not_applicable(name, "a baseline explainer does not use the model"), None
     original = subject.original
     # The level that any two maps without relation have on these samples.
     with Random(subject.model, **subject.explainer.options) as random:
-        level = float(rank_correlation(original, random(subject.batch)).mean())
+        level = float(rank_correlation(original, subject.explain(by=random)).mean())
     correlations: list[list[NDArray[np.float64]]] = []
     layers: list[str] = []
     for draw in range(subject.limits.draws):
@@ -190,7 +200,11 @@ def parameter_randomisation(subject: Subject) -> tuple[Check, pd.DataFrame | Non
     rows = [curve_row(stage, layers[stage - 1], np.stack(each), level) for stage, each in enumerate(correlations, 1)]
     curve = pd.DataFrame([trained, *rows])
     why = f"rank correlation after {len(layers)} stages; random attribution has {level:.2f}"
-    return Check.of(name, curve["correlation"].iloc[-1], subject.limits.threshold, why), curve
+    left = float(curve["correlation"].iloc[-1])
+    if equal_to_equation and left > subject.limits.threshold:
+        remark = "the map equals its equation: the model's own structure keeps the"
+        return replace(Check.not_applicable(name, f"{remark} {why}"), value=left, limit=subject.limits.threshold), curve
+    return Check.of(name, left, subject.limits.threshold, why), curve
 
 
 def _quietly(subject: Subject, explainer: Explainer) -> Explanation:

@@ -5,11 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stexplain.checks.randomisation import copied
 from stexplain.checks.subject import Check, Subject
+from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -67,6 +69,35 @@ def model_restored(subject: Subject, before: Mapping[str, Any]) -> Check:
         raise _InjectedError
     changed |= changes(start, snapshot(other))
     return Check.of("model restored", len(changed), 0, "".join(_named(changed)))
+
+
+def input_snapshot(*inputs: Any) -> dict[str, Tensor]:
+    """Copies of the tensors in what a call is given, however they are nested, by where they are.
+
+    Example:
+        >>> list(input_snapshot(torch.zeros(1), {"edges": torch.zeros(2)}))
+        ['0', '1.edges']
+    """
+    found: dict[str, Tensor] = {}
+    waiting = [(str(place), value) for place, value in enumerate(inputs)]
+    while waiting:
+        name, value = waiting.pop(0)
+        if isinstance(value, Sample | Batch):
+            value = vars(value)
+        if isinstance(value, Tensor | np.ndarray):
+            found[name] = torch.as_tensor(value).detach().clone()
+        elif isinstance(value, Mapping):
+            waiting += [(f"{name}.{key}", each) for key, each in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(f"{name}.{place}", each) for place, each in enumerate(value)]
+    return found
+
+
+def inputs_unchanged(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Check:
+    """The caller's samples and arguments are as they were: snapshots of before and after all explanations."""
+    changed = changes(before, after)
+    why = "x, or another argument of the call, was changed in place" if changed else ""
+    return Check.of("inputs unchanged", len(changed), 0, why)
 
 
 def _named(changed: Collection[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The self-test: whether an explainer works correctly on a model, whatever its explanations say."""
+"""The self-test: a check of software, whether an explainer computes what it says, whatever its explanations say."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ from typing import Any, Unpack
 import pandas as pd
 from torch import nn
 
+from stexplain.checks.agreement import equation, target_and_score
 from stexplain.checks.invariances import CHECKS, parameter_randomisation
-from stexplain.checks.model_state import model_restored, snapshot
+from stexplain.checks.model_state import input_snapshot, inputs_unchanged, model_restored, snapshot
+from stexplain.checks.recovery import known_models_found
 from stexplain.checks.subject import Check, Limits, Subject
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.model.inspection import unwrapped
-from stexplain.explainers.model.model_input import Signals
+from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
@@ -41,8 +43,9 @@ class SelfTest:
 
     Example:
         >>> print(SelfTest("CAM on STGCN", (Check("deterministic", True, 0.0, 1e-4),), None))
-        self-test of CAM on STGCN: passed
+        self-test of CAM on STGCN: 1 of 1 checks passed
           passed          deterministic             0 (at most 0.0001)
+        It checks the software, not whether an explanation is right: that is stexplain.trust's question.
     """
 
     subject: str
@@ -60,6 +63,15 @@ class SelfTest:
         # `is False`: None means not applicable, which is no failure.
         return tuple(check.name for check in self.checks if check.passed is False)
 
+    @property
+    def summary(self) -> str:
+        """How many checks passed, failed, and could not be made, in words."""
+        verdicts = [check.passed for check in self.checks]
+        parts = [f"{verdicts.count(True)} of {len(verdicts)} checks passed"]
+        # What could not be checked is said as loudly as what was.
+        parts += [f"{count} {_WORDS[verdict]}" for verdict in (False, None) if (count := verdicts.count(verdict))]
+        return ", ".join(parts)
+
     def __getitem__(self, name: str) -> Check:
         """The check of this name.
 
@@ -69,11 +81,12 @@ class SelfTest:
         return {check.name: check for check in self.checks}[name]
 
     def __str__(self) -> str:
-        lines = [f"self-test of {self.subject}: {_WORDS[self.passed]}"]
+        lines = [f"self-test of {self.subject}: {self.summary}"]
         for check in self.checks:
             number = "" if check.value is None else f"{check.value:.2g} (at most {check.limit:.2g})"
             detail = "; ".join(part for part in (number, check.why) if part)
             lines.append(f"  {_WORDS[check.passed]:15} {check.name:25} {detail}")
+        lines.append("It checks the software, not whether an explanation is right: that is stexplain.trust's question.")
         return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:
@@ -108,7 +121,7 @@ class SelfTest:
 def selftest(
     model: nn.Module,
     explainer: "Explainer | Callable[..., Explainer]",
-    x: Signals,
+    x: Signals | Streams,
     *,
     target: TargetLike | None = None,
     valid: Any = None,
@@ -121,8 +134,17 @@ def selftest(
     seed: int = 0,
     **options: Unpack[CallOptions],
 ) -> SelfTest:
-    """Tests an explainer on a model with some samples.
+    """Tests the software: whether an explainer computes on a model what it says that it computes.
 
+    Whether to trust a map of one's own model is another question, which `stexplain.trust` answers.
+
+    - target and score: the explanation's score and class are those of a plain call of the model.
+    - equation: where a method's equation is documented (of `STGGradCAM`, `GradCAMPlusPlus`, `HiResCAM`, `LayerCAM`,
+      `CAM`, `InputGradient`, `IntegratedGradients`, `GradientSHAP`, `Occlusion`, `ShapleyValueSampling`, and of classes
+      derived from them), the map is that of a plain re-implementation by loops in float64. Methods that mask are
+      compared where their map is largest, and at places drawn at random. Both checks are made for the target, and where
+      that names classes, for others too. A derived class with an equation of its own says so by an attribute
+      `equation`, any text.
     - deterministic: two calls give the same map.
     - batch independence: every sample by itself gets the map that it gets in the batch.
     - chunk independence: samples that are explained in chunks of one get the same map as in one chunk.
@@ -130,12 +152,16 @@ def selftest(
     - padding invariance: appended frames and instances without an observation do not change the map.
     - CAM identity: under global average pooling and a linear head, STG-Grad-CAM and HiResCAM are CAM / (M T' N).
     - completeness: there they sum to y - b. Integrated gradients and Shapley values sum to y(x) - y(baseline).
-    - model restored: modes, hooks, gradients, `requires_grad`, values, and what a forward pass sets on the model
-      itself, also after an error.
+    - known models: an explainer of the same class finds what `known_models` depend on: one node at one time, beside a
+      decoy that is computed and not used, of one of two persons.
+    - inputs unchanged: the samples and further arguments of the call are as they were.
     - parameter randomisation: as the weights are randomised, part by part from the last to the first, edge importance
       and statistics of batch normalisation included, the map must lose its rank correlation with the original
       (Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018). The explained class stays the original one.
-      It uses copies of the model.
+      It uses copies of the model. Of a map that equals its equation, what is left of the correlation is the model's
+      own structure: the check is then not applicable, with the number.
+    - model restored: modes, hooks, gradients, `requires_grad`, values, and what a forward pass sets on the model
+      itself, also after an error.
 
     Maps are compared by their largest difference, relative to the largest absolute value of the sample. A check that
     does not apply is reported as not applicable, with the reason. If the model's own score changes (as when padding
@@ -145,7 +171,7 @@ def selftest(
         model: any module.
         explainer: of that model; or a callable that makes one of a model, such as `STGGradCAM`. The callable is called
             for copies of the model; an explainer is copied with its options.
-        x: a few samples, as an explainer takes them; not a dict of streams.
+        x: a few samples, as an explainer takes them: also a dict of streams.
         target: as an explainer takes it; default: `Predicted()`.
         valid: as an explainer takes it.
         shared: as an explainer takes it.
@@ -180,7 +206,7 @@ def selftest(
     # Explainers work on the module inside of torch.compile or DataParallel, so that one is watched.
     inside = unwrapped(model)
     # Before the explainer is made: its constructor must leave the model unchanged too.
-    before = snapshot(inside)
+    before, given = snapshot(inside), input_snapshot(x, valid, shared, per_sample)
     own = explainer if make is None else make(model)
     if not isinstance(own, Explainer):
         raise InputError(f"explainer: got a {type(own).__name__}; expected an Explainer, or a callable that makes one.")
@@ -203,9 +229,12 @@ def selftest(
         permuted,
         Limits(tolerance, threshold, draws, seed),
     )
-    checks = [check(subject) for check in CHECKS]
+    checks = [check(subject) for check in (target_and_score, equation, *CHECKS)]
+    checks.append(known_models_found(own, explainer))
+    checks.append(inputs_unchanged(given, input_snapshot(x, valid, shared, per_sample)))
     # Not one of CHECKS, because it returns its curve too.
-    randomisation, curve = parameter_randomisation(subject)
+    equal = any(check.name == "equation" and check.passed for check in checks)
+    randomisation, curve = parameter_randomisation(subject, equal_to_equation=equal)
     # Last, so that it sees what all other checks have done to the model.
     checks += [randomisation, model_restored(subject, before)]
     count = len(subject.batch)

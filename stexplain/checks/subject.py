@@ -2,22 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.data.samples import Batch
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.inputs.streams import Streams
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.model_input import Streams as StreamsByName
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.rebind import MakeExplainer, with_model
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Class, Forecast, LogOdds, NodeClass, PerSample, Target, as_target
-from stexplain.metrics.calls import as_batch
+from stexplain.metrics.calls import as_batch, unlabelled
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Subject:
         per_sample: the same, with an entry per sample.
         permuted: from an order of the nodes to the model over the permuted graph.
         limits: of the verdicts.
+        streams: how the batch's channels come apart, where x was a dict of streams.
         original: the explanation of the batch.
     """
 
@@ -85,6 +90,7 @@ class Subject:
     per_sample: Mapping[str, Any]
     permuted: Callable[[Sequence[int]], nn.Module] | None
     limits: Limits
+    streams: Streams | None
     original: Explanation
 
     @classmethod
@@ -93,7 +99,7 @@ class Subject:
         model: nn.Module,
         explainer: Explainer,
         make: MakeExplainer | None,
-        x: Signals,
+        x: Signals | StreamsByName,
         target: TargetLike,
         valid: Any,
         shared: Mapping[str, Any],
@@ -103,34 +109,98 @@ class Subject:
     ) -> "Subject":
         """Reads the samples and explains them; the predicted classes are fixed as the target of all checks."""
         fixed = as_target(target)
-        batch = as_batch(explainer, x, valid, shared, per_sample)
-        arguments = {"shared": shared, "per_sample": per_sample}
-        original = explainer(batch, target=fixed, **arguments)
-        if (original.targets >= 0).all():
-            # From here on a changed prediction cannot change what is explained.
-            fixed = fixed.fixed(original.targets.tolist())
-        return cls(model, explainer, make, batch, fixed, shared, per_sample, permuted, limits, original)
+        streams = None
+        if isinstance(x, Mapping):
+            # Inside they are one tensor, which is cut and permuted as any other.
+            arguments = () if explainer.model is None else (shared, per_sample)
+            prepared = explainer._prepare(x, valid, *arguments)
+            batch, streams = unlabelled(prepared, explainer.inputs.to_batch(prepared.x)), explainer._streams
+        else:
+            batch = as_batch(explainer, x, valid, shared, per_sample)
+        given = given_to(batch, streams)
+        original = _one(explainer(*given[:1], valid=given[1], target=fixed, shared=shared, per_sample=per_sample))
+        if explainer.model is not None:
+            # By a plain call: an explainer that explains another class than it should may name that one, too.
+            classes = _classes(explainer, given, fixed, shared, per_sample)
+            if (classes >= 0).all():
+                # From here on a changed prediction cannot change what is explained.
+                fixed = fixed.fixed(classes.tolist())
+        return cls(model, explainer, make, batch, fixed, shared, per_sample, permuted, limits, streams, original)
 
     def explainer_for(self, model: nn.Module) -> Explainer:
         """The explainer for another model of the same structure."""
         return self.make(model) if self.make is not None else with_model(self.explainer, model)
 
     def explain(
-        self, *, by: Explainer | None = None, batch: Batch | None = None, rows: slice = slice(None)
+        self,
+        *,
+        by: Explainer | None = None,
+        batch: Batch | None = None,
+        rows: slice = slice(None),
+        target: Target | None = None,
     ) -> Explanation:
-        """Explains the batch, or some of its rows, or another batch, by the explainer or another one.
+        """Explains the batch, or some of its rows, or another batch or target, by the explainer or another one.
+
+        Explanations of several streams are joined as if each were an instance.
 
         Raises:
             InputError: as the explainer does, and where an argument of the whole batch cannot be cut into rows.
         """
         explainer, samples = by or self.explainer, batch or self.batch
-        target = _rows_of(self.target, rows)
+        target = _rows_of(target or self.target, rows)
         shared, per_sample = self.shared, self.per_sample
         if rows != slice(None) and explainer.model is not None:
             with explainer._model_frozen():
-                some = explainer._rows(explainer._prepare(samples, None, shared, per_sample), rows)
+                some = explainer._rows(self.prepared(explainer, samples), rows)
             shared, per_sample = some.shared, some.per_sample
-        return explainer(samples[rows], target=target, shared=shared, per_sample=per_sample)
+        x, valid = self.given(samples[rows])
+        return _one(explainer(x, valid=valid, target=target, shared=shared, per_sample=per_sample))
+
+    def given(self, batch: Batch) -> tuple[Any, Any]:
+        """What an explainer is given as x and valid: the batch, or its streams."""
+        return given_to(batch, self.streams)
+
+    def prepared(self, explainer: ModelCaller, batch: Batch) -> ModelInput:
+        """A batch as a method receives it."""
+        return explainer._prepare(*self.given(batch), self.shared, self.per_sample)
+
+
+def given_to(batch: Batch, streams: Streams | None) -> tuple[Any, Any]:
+    """What an explainer is given as x and valid: the batch, or its streams."""
+    if streams is None:
+        return batch, None
+    # A mask that was noticed is noticed again.
+    return streams.split(batch.x), None if batch.unmasked else batch.valid
+
+
+def _one(result: Any) -> Explanation:
+    """An explanation; those of streams beside each other, as if each were an instance."""
+    if not isinstance(result, Mapping):
+        explanation: Explanation = result
+        return explanation
+    each = list(result.values())
+    first: Explanation = each[0]
+    # A layer behind all streams has one map: once is enough.
+    if first.layer or len(each) == 1:
+        return replace(first, channels=None, channel_names=())
+    values, valid = (np.concatenate([getattr(one, name) for one in each], 1) for name in ("values", "valid"))
+    return replace(first, values=values, valid=valid, channels=None, channel_names=())
+
+
+def _classes(
+    explainer: Explainer,
+    given: tuple[Any, Any],
+    target: Target,
+    shared: Mapping[str, Any],
+    per_sample: Mapping[str, Any],
+) -> NDArray[np.int64]:
+    """The classes that a target chooses, by a plain call of the model."""
+    caller = ModelCaller(explainer.model, **explainer.options)
+    found = []
+    with caller._model_frozen(), torch.no_grad():
+        for chunk, (scores,) in caller._chunks(caller._prepare(*given, shared, per_sample), [target]):
+            found.append(scores(caller._forward(chunk)).classes.cpu().numpy())
+    return np.concatenate(found)
 
 
 def _rows_of(target: Target, rows: slice) -> Target:
@@ -181,7 +251,7 @@ def same_score(subject: Subject, other: Explanation) -> bool:
 
 def model_input(subject: Subject) -> ModelInput:
     """The batch as a method receives it."""
-    return subject.explainer._prepare(subject.batch, None, subject.shared, subject.per_sample)
+    return subject.prepared(subject.explainer, subject.batch)
 
 
 def score_fn(subject: Subject) -> ScoreFn:

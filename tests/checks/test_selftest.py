@@ -127,17 +127,24 @@ def test_every_explainer_passes(kind):
 @pytest.mark.parametrize(
     ("broken", "tests"),
     [
-        (Mixing, {"batch independence", "chunk independence"}),
-        (Numbered, {"node permutation"}),
-        (Padded, {"padding invariance"}),
+        (Mixing, {"batch independence", "chunk independence", "equation"}),
+        (Numbered, {"node permutation", "equation"}),
+        (Padded, {"padding invariance", "equation"}),
         (
             Wavering,
-            {"deterministic", "batch independence", "chunk independence", "node permutation", "padding invariance"},
+            {
+                "deterministic",
+                "batch independence",
+                "chunk independence",
+                "node permutation",
+                "padding invariance",
+                "equation",
+            },
         ),
-        (Sighted, {"parameter randomisation"}),
+        (Sighted, {"parameter randomisation", "equation"}),
         (Hooking, {"model restored"}),
         (Training, {"model restored"}),
-        (Added, {"CAM identity", "completeness"}),
+        (Added, {"CAM identity", "completeness", "equation"}),
     ],
 )
 def test_a_broken_explainer_fails_the_right_test(broken, tests):
@@ -258,11 +265,14 @@ def test_further_arguments_of_the_model_are_passed_on():
 def test_the_report():
     result = selftest(model(), InputGradient, batch(2))
     text = str(result)
-    assert text.startswith("self-test of input gradient on STGCN, 2 samples: passed\n")
+    assert text.startswith(
+        "self-test of input gradient on STGCN, 2 samples: 11 of 13 checks passed, 2 not applicable\n"
+    )
+    assert "checks the software, not whether an explanation is right" in text
     assert "not applicable  CAM identity" in text
     frame = result.to_frame()
     assert frame.columns.tolist() == ["check", "verdict", "value", "limit", "why"]
-    assert len(frame) == 9
+    assert len(frame) == 13
     assert json.loads(json.dumps(result.to_dict()))["passed"] is True
     with pytest.raises(KeyError):
         result["no such test"]

@@ -14,7 +14,7 @@ for module in pkgutil.walk_packages(stexplain.explainers.__path__, "stexplain.ex
 def kinds(base=Explainer):
     """Every explainer that can be made, however deep it is derived."""
     for kind in base.__subclasses__():
-        if not isabstract(kind) and kind.__module__.startswith("stexplain."):
+        if not isabstract(kind) and kind.__module__.startswith("stexplain.explainers."):
             yield kind
         yield from kinds(kind)
 

@@ -1,0 +1,1 @@
+"""The kinds of known models, one file each."""

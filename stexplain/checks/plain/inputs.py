@@ -1,0 +1,72 @@
+"""The methods that differentiate with respect to the input: gradients, integrated gradients, gradient SHAP."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stexplain.checks.plain.part import Part, PlainMap, as_float64
+from stexplain.explainers.draws import own_generator
+from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
+from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.explainers.model.perturb import with_baseline
+
+_Array = NDArray[np.float64]
+
+
+def input_gradient(part: Part, explainer: InputGradient) -> PlainMap:
+    """Eq. 3 of Das & Ortega: the gradient, and its norm (or what `reduce` says) over channels."""
+    gradient = part.gradient(part.x)
+    if part.caller.signals is not None:
+        left_out = set(range(gradient.shape[-1])) - set(part.samples.channels(part.caller.signals))
+        gradient[..., sorted(left_out)] = 0
+    return _by_channel(part, gradient, explainer.reduce)
+
+
+def reduced(gradient: _Array, reduce: str) -> _Array:
+    """Channels as one number, by the name of an `InputGradient.reduce`."""
+    if reduce == "sum":
+        total: _Array = gradient.sum(-1)
+        return total
+    length: _Array = np.sqrt((np.maximum(gradient, 0 if reduce == "positive" else -np.inf) ** 2).sum(-1))
+    return length
+
+
+def integrated_gradients(part: Part, explainer: IntegratedGradients) -> PlainMap:
+    """The gradients along the straight line from the baseline, at the points and by the weights of Gauss-Legendre."""
+    baseline = with_baseline(part.caller, part.samples, explainer.baseline)
+    points, weights = np.polynomial.legendre.leggauss(explainer.steps)
+    total = np.zeros(part.x.shape)
+    for point, weight in zip(points, weights, strict=True):
+        # From [-1, 1], where the rule is defined, to [0, 1].
+        share = (1 + float(point)) / 2
+        total += weight / 2 * part.gradient(baseline + share * (part.x - baseline))
+    return _by_channel(part, total * as_float64(part.x - baseline), "sum")
+
+
+def gradient_shap(part: Part, explainer: GradientSHAP) -> PlainMap:
+    """Gradients at random points of the way from random baselines, draw by draw; without noise."""
+    starts = [with_baseline(part.caller, part.samples, one) for one in explainer.baselines]
+    valid, total = part.samples.known_valid, np.zeros(part.x.shape)
+    chosen, shares = [], []
+    for row, name in enumerate(part.samples.ids):
+        generator = own_generator(explainer.seed, name, part.x[row][valid[row]].cpu().numpy())
+        chosen.append(generator.integers(len(starts), size=explainer.draws))
+        shares.append(generator.random(explainer.draws))
+    for draw in range(explainer.draws):
+        start = torch.stack([starts[int(which[draw])][row] for row, which in enumerate(chosen)])
+        share = _column([one[draw] for one in shares], part.x)
+        total += part.gradient(start + share * (part.x - start)) * as_float64(part.x - start)
+    return _by_channel(part, total / explainer.draws, "sum")
+
+
+def _by_channel(part: Part, channels: _Array, reduce: str) -> PlainMap:
+    channels = part.masked(channels)
+    magnitude = np.abs(channels).sum(-1).reshape(len(channels), -1).max(1)
+    return PlainMap(reduced(channels, reduce), magnitude, channels=channels)
+
+
+def _column(numbers: "list[float]", like: Tensor) -> Tensor:
+    """A number per sample, which broadcasts to ``[B, M, T, N, C]``."""
+    return torch.tensor(numbers, dtype=like.dtype, device=like.device).view(-1, 1, 1, 1, 1)
