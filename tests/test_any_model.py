@@ -314,10 +314,27 @@ def test_several_streams_are_compared_each_by_itself():
     assert list(compare({"a": absolute}, metrics, x, **options).scores["deletion gain"]) == ["a, joint", "a, bone"]
 
 
-def test_the_selftest_refuses_streams():
+@pytest.mark.parametrize(
+    "kind", [stx.InputGradient, stx.IntegratedGradients, stx.STGGradCAM, stx.Occlusion, stx.Motion]
+)
+def test_the_selftest_takes_streams(kind):
     model, x, _, _ = streams()
-    with pytest.raises(InputError, match="got a dict of streams; expected a tensor"):
-        stx.selftest(model, stx.InputGradient, x, inputs="b t n")
+    result = stx.selftest(model, kind, x, inputs="b t n", draws=1)
+    result.raise_for_failure()
+    assert result["deterministic"].passed
+    assert result["batch independence"].passed
+    assert result["equation"].passed is (None if kind in (stx.Occlusion, stx.Motion) else True)
+
+
+def test_the_selftest_sees_streams_that_are_exchanged():
+    class Exchanged(stx.InputGradient):
+        def _add_streams(self, names, wholes, by_target):
+            super()._add_streams(names, wholes, by_target)
+            for found in by_target:
+                found["joint"], found["bone"] = found["bone"], found["joint"]
+
+    model, x, _, _ = streams()
+    assert stx.selftest(model, Exchanged, x, inputs="b t n", draws=1).failed == ("equation",)
 
 
 def test_nodes_are_masked_in_all_streams():

@@ -12,6 +12,7 @@ from stexplain.checks.plain.part import Part, PlainMap, parts
 from stexplain.checks.subject import Check, Subject
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.graph_ablated import GraphAblated
 from stexplain.explainers.model.caller import ModelCaller
@@ -110,7 +111,7 @@ def _by_stream(plain: PlainMap, part: Part, explainer: object, names: "list[str]
         return plain.values if len(names) == 1 else None
     streams = part.caller._streams
     assert streams is not None
-    reduce = explainer.reduce if isinstance(explainer, InputGradient) else "sum"
+    reduce = explainer.reduce if isinstance(explainer, InputGradient | ExpectedGradients) else "sum"
     return np.concatenate([reduced(plain.channels[..., streams.channels(name)], reduce) for name in names], 1)
 
 

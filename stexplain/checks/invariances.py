@@ -178,7 +178,10 @@ def parameter_randomisation(subject: Subject, *, equal_to_equation: bool = False
     original = subject.original
     # The level that any two maps without relation have on these samples.
     with Random(subject.model, **subject.explainer.options) as random:
-        level = float(rank_correlation(original, subject.explain(by=random)).mean())
+        drawn = subject.explain(by=random)
+        # A layer has one map for all streams, random attribution one for each.
+        values = drawn.values[:, : original.values.shape[1]]
+        level = float(rank_correlation(original, replace(original, values=values)).mean())
     correlations: list[list[NDArray[np.float64]]] = []
     layers: list[str] = []
     for draw in range(subject.limits.draws):

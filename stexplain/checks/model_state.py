@@ -64,7 +64,8 @@ def model_restored(subject: Subject, before: Mapping[str, Any]) -> Check:
     subject.explain(by=explainer)
     # An error in the target, that is in the middle of an explanation; and one in the user's own code.
     with suppress(_InjectedError):
-        explainer(subject.batch, target=_raise_error, shared=subject.shared, per_sample=subject.per_sample)
+        x, valid = subject.given(subject.batch)
+        explainer(x, valid=valid, target=_raise_error, shared=subject.shared, per_sample=subject.per_sample)
     with suppress(_InjectedError), explainer:
         raise _InjectedError
     changed |= changes(start, snapshot(other))

@@ -140,11 +140,11 @@ def selftest(
 
     - target and score: the explanation's score and class are those of a plain call of the model.
     - equation: where a method's equation is documented (of `STGGradCAM`, `GradCAMPlusPlus`, `HiResCAM`, `LayerCAM`,
-      `CAM`, `InputGradient`, `IntegratedGradients`, `GradientSHAP`, `Occlusion`, `ShapleyValueSampling`, and of classes
-      derived from them), the map is that of a plain re-implementation by loops in float64. Methods that mask are
-      compared where their map is largest, and at places drawn at random. Both checks are made for the target, and where
-      that names classes, for others too. A derived class with an equation of its own says so by an attribute
-      `equation`, any text.
+      `CAM`, `InputGradient`, `IntegratedGradients`, `ExpectedGradients`, `GradientSHAP`, `Occlusion`,
+      `ShapleyValueSampling`, and of classes derived from them), the map is that of a plain re-implementation by loops
+      in float64. Methods that mask are compared where their map is largest, and at places drawn at random. Both checks
+      are made for the target, and where that names classes, for others too. A derived class with an equation of its own
+      says so by an attribute `equation`, any text.
     - deterministic: two calls give the same map.
     - batch independence: every sample by itself gets the map that it gets in the batch.
     - chunk independence: samples that are explained in chunks of one get the same map as in one chunk.
@@ -171,7 +171,7 @@ def selftest(
         model: any module.
         explainer: of that model; or a callable that makes one of a model, such as `STGGradCAM`. The callable is called
             for copies of the model; an explainer is copied with its options.
-        x: a few samples, as an explainer takes them: also a dict of streams.
+        x: a few samples, as an explainer takes them; a dict of streams too.
         target: as an explainer takes it; default: `Predicted()`.
         valid: as an explainer takes it.
         shared: as an explainer takes it.

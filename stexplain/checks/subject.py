@@ -182,9 +182,9 @@ def _one(result: Any) -> Explanation:
     first: Explanation = each[0]
     # A layer behind all streams has one map: once is enough.
     if first.layer or len(each) == 1:
-        return replace(first, channels=None, channel_names=())
+        return replace(first, channels=None, channel_names=(), standard_error=None)
     values, valid = (np.concatenate([getattr(one, name) for one in each], 1) for name in ("values", "valid"))
-    return replace(first, values=values, valid=valid, channels=None, channel_names=())
+    return replace(first, values=values, valid=valid, channels=None, channel_names=(), standard_error=None)
 
 
 def _classes(

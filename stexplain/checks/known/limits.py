@@ -21,6 +21,7 @@ _LIMITS: Mapping[str, Mapping[str, str]] = {
     "InputGradient": {"absence": _STILL},
     "IntegratedGradients": {"absence": _STILL},
     "GradientSHAP": {"absence": _STILL},
+    "ExpectedGradients": {"absence": _STILL},
     "LearnedMask": {"absence": _STILL},
     "Occlusion": {"absence": "a window of zeros is as still as what it replaces"},
     "ShapleyValueSampling": {"absence": "a node of zeros is as still as what it replaces"},

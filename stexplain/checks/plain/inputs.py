@@ -7,6 +7,7 @@ from torch import Tensor
 
 from stexplain.checks.plain.part import Part, PlainMap, as_float64
 from stexplain.explainers.draws import own_generator
+from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
@@ -59,6 +60,18 @@ def gradient_shap(part: Part, explainer: GradientSHAP) -> PlainMap:
         share = _column([one[draw] for one in shares], part.x)
         total += part.gradient(start + share * (part.x - start)) * as_float64(part.x - start)
     return _by_channel(part, total / explainer.draws, "sum")
+
+
+def expected_gradients(part: Part, explainer: ExpectedGradients) -> PlainMap:
+    """Gradients at one point of each stratum of the way from each baseline, times the way."""
+    drawn = np.random.default_rng(explainer.seed).random((len(explainer.baselines), explainer.steps))
+    total = np.zeros(part.x.shape)
+    for which, numbers in zip(explainer.baselines, drawn, strict=True):
+        baseline = with_baseline(part.caller, part.samples, which)
+        for stratum, number in enumerate(numbers):
+            share = (stratum + float(number)) / explainer.steps
+            total += part.gradient(baseline + share * (part.x - baseline)) * as_float64(part.x - baseline)
+    return _by_channel(part, total / drawn.size, explainer.reduce)
 
 
 def _by_channel(part: Part, channels: _Array, reduce: str) -> PlainMap:
