@@ -107,7 +107,8 @@ def test_a_stage_in_a_file_of_its_own_is_all_it_takes(wave, tmp_path, capsys):
     assert {
         "run": "xview/small",
         "stage": "lengths",
-        "text": "Every sample is long enough.",
+        # One training: the verdict says so.
+        "text": "For this training: Every sample is long enough.",
         "verdict": "supported",
     } in (results["verdicts"])
     assert pd.read_csv(run / results["tables"]["lengths"]["file"])["shortest"].item() == found["shortest"]

@@ -9,6 +9,7 @@ from stexplain.checks.trust.result import TrustCheck
 from stexplain.checks.trust.subject import TrustSubject
 from stexplain.errors import StexplainError
 from stexplain.explainers.by_name import methods, of_class
+from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.controls.base import BaselineExplainer
 from stexplain.explainers.methods.controls.random import Random
 from stexplain.metrics.deletion import DeletionCurve, deletion_curve
@@ -22,7 +23,7 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
     The test is paired: for each sample the area between two deletion curves, over all shares. The map must be ahead of
     every rival, so no correction is due; the one that it is least ahead of is reported.
     """
-    values = subject.explanation.values
+    values = _signed(subject.explanation)
     own = _curve(subject, values, steps, repeats)
     # By the same number of steps, so that areas differ by the order alone.
     areas = {
@@ -42,6 +43,15 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
     else:
         sentence += f"; the map is ahead of {len(areas)} rivals, of this one by least"
     return TrustCheck.of(_NAME, intervals[rival], 0.0, f"{sentence}.")
+
+
+def _signed(explanation: Explanation) -> NDArray[Any]:
+    """What spoke for the target, with its sign, ``[B, M, T, N]``: a norm over channels has none."""
+    values: NDArray[Any] = explanation.values
+    # Of contributions, which add up to the score, channels are summed.
+    if explanation.channels is not None and "convergence_delta" in explanation.extra:
+        values = explanation.channels.sum(-1)
+    return values
 
 
 def _curve(subject: TrustSubject, values: NDArray[Any], steps: int, repeats: int) -> DeletionCurve:

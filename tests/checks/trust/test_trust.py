@@ -49,7 +49,7 @@ class OtherClass(IntegratedGradients):
 
 SOUND = {
     "integrated gradients": partial(stx.IntegratedGradients, baseline="mean", steps=16, inputs=LAYOUT),
-    "STG-Grad-CAM": partial(stx.STGGradCAM, layer="1", inputs=LAYOUT),
+    "expected gradients": partial(stx.ExpectedGradients, inputs=LAYOUT),
     "occlusion": partial(stx.Occlusion, baseline="mean", window=4, inputs=LAYOUT),
 }
 
@@ -61,6 +61,13 @@ def test_a_sound_map_of_a_network_that_has_learned_is_trusted(make):
     assert all(check.passed for check in verdict.checks)
     assert str(verdict).splitlines()[0].endswith("trusted; 6 of 6 checks passed")
     assert len(verdict.reasons) == 6
+
+
+def test_a_map_that_a_simple_control_beats_is_not_trusted():
+    """STG-Grad-CAM spreads over frames: positions far from where a node began cost more of the score."""
+    verdict = trust(trained(), stx.STGGradCAM(trained(), layer="1", inputs=LAYOUT))
+    assert not verdict.trusted
+    assert "displacement, which uses no model" in str(verdict["deletion"].sentence)
 
 
 @pytest.mark.parametrize("kind", [Flipped, OtherClass])
@@ -181,7 +188,7 @@ def test_the_model_and_the_samples_are_left_as_they_were():
 
 
 def test_the_result_in_other_forms():
-    verdict = trust(trained(), "STGGradCAM", steps=4, draws=1)
+    verdict = trust(trained(), SOUND["integrated gradients"](trained()))
     table = verdict.to_frame()
     assert table["check"].tolist() == [check.name for check in verdict.checks]
     assert table["verdict"].tolist() == ["passed"] * 5 + ["not checked"]

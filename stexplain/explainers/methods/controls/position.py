@@ -23,7 +23,7 @@ class Displacement(BaselineExplainer):
         **options: see `BaselineExplainer`.
 
     Example:
-        >>> Displacement()(torch.tensor([1.0, 3.0, 0.0]).view(1, 1, 3, 1, 1)).values.flatten().tolist()
+        >>> Displacement()(torch.tensor([1.0, 3.0, 2.0]).view(1, 1, 3, 1, 1)).values.flatten().tolist()
         [0.0, 2.0, 1.0]
     """
 
