@@ -10,6 +10,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stexplain.axes import Layout
 from tests.explainers.architectures.case import Case, Layer
 
 
@@ -25,6 +26,28 @@ def input_gradient(case: Case) -> Tensor:
     x = case.x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(case.score(called(case, x)).sum(), x)
     return canonical(gradient, case.inputs, case.sizes)
+
+
+def expected_gradients(case: Case, indices: int) -> Tensor:
+    """Expected gradients from a line in time and from the mean over time, eight draws each, ``[B, M, T, N, C]``.
+
+    Args:
+        case: all of whose frames are valid.
+        indices: how many of the last channels the model looks up, which stay as they are.
+    """
+    layout, x = Layout(case.inputs), canonical(case.x, case.inputs, case.sizes)
+    share = torch.linspace(0, 1, x.shape[2], dtype=x.dtype)[:, None, None]
+    baselines = [x[:, :, :1] * (1 - share) + x[:, :, -1:] * share, x.mean(2, keepdim=True).expand_as(x)]
+    # One draw in each eighth of the way, as the method's seed 0 gives them.
+    jitter = np.random.default_rng(0).random((2, 8))
+    total = torch.zeros_like(x)
+    for row, baseline in zip(jitter, baselines, strict=True):
+        start = torch.cat([baseline[..., : x.shape[-1] - indices], x[..., x.shape[-1] - indices :]], -1)
+        for step, draw in enumerate(row):
+            at = layout.from_batch(start + float((step + draw) / 8) * (x - start)).contiguous().requires_grad_()
+            (gradient,) = torch.autograd.grad(case.score(called(case, at)).sum(), at)
+            total += canonical(gradient, case.inputs, case.sizes) * (x - start) / 16
+    return total
 
 
 def outputs_at(case: Case, layer: Layer, x: Any) -> tuple[Any, list[Tensor]]:

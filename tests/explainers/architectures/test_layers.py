@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import stexplain as stx
-from tests.explainers.architectures.by_hand import grad_cam, relative_error
+from tests.explainers.architectures.by_hand import expected_gradients, grad_cam, relative_error
 from tests.explainers.architectures.case import Case, Layer
 from tests.explainers.architectures.zoo import MAKERS, built
 
@@ -92,7 +92,10 @@ def test_explain_with_nothing_but_the_layout_of_the_input(name):
     e = stx.explain(case.model, case.x, target=case.target, inputs=case.inputs, **case.options, **case.arguments)
     assert "expected gradients" in e.notes[0], "which method was taken, and why, is not said"
     assert (e.values.max((1, 2, 3)) > 0).all()
-    # Its own signed channels: their norm is the map, and the score's distance from the baselines their sum.
+    # Two of them also take the time of day as a signal beside the ones they look up.
+    indices = 1 if name in ("staeformer", "stid") else case.clock_channels
+    assert relative_error(e.channels, expected_gradients(case, indices)) < 1e-5
+    # The norm of its signed channels is the map, and the score's distance from the baselines their sum.
     assert relative_error(e.values, torch.as_tensor(e.channels).norm(dim=-1)) < 1e-6
     assert np.isfinite(e.extra["convergence_delta"]).all()
 
