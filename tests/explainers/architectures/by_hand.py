@@ -1,4 +1,4 @@
-"""Gradients and Grad-CAM by hand: autograd and hooks of torch alone, nothing of the package."""
+"""Gradients and Grad-CAM by hand: autograd and hooks of torch alone, and how a layout is read."""
 
 import math
 import re
