@@ -164,13 +164,13 @@ def completeness(subject: Subject) -> Check:
     return Check.of(name, float((np.abs(total - explanation.score) / size).max()), subject.limits.tolerance, "of y - b")
 
 
-def parameter_randomisation(subject: Subject, *, equal_to_equation: bool = False) -> tuple[Check, pd.DataFrame | None]:
+def parameter_randomisation(subject: Subject, *, depends_on_model: bool = False) -> tuple[Check, pd.DataFrame | None]:
     """The map of a parameter randomisation has lost its rank correlation with the original; also returns the curve.
 
     Args:
         subject: the explainer and its model.
-        equal_to_equation: whether the map is that of a plain re-implementation, so that it depends on the weights as
-            its equation does: a correlation that is left is then no fault of the software.
+        depends_on_model: whether it is shown already that the map follows from the model: it is that of the method's
+            equation, or finds what known models use. A correlation that is left is then no fault of the software.
     """
     name = "parameter randomisation"
     if isinstance(subject.explainer, BaselineExplainer):
@@ -204,8 +204,8 @@ def parameter_randomisation(subject: Subject, *, equal_to_equation: bool = False
     curve = pd.DataFrame([trained, *rows])
     why = f"rank correlation after {len(layers)} stages; random attribution has {level:.2f}"
     left = float(curve["correlation"].iloc[-1])
-    if equal_to_equation and left > subject.limits.threshold:
-        remark = "the map equals its equation: the model's own structure keeps the"
+    if depends_on_model and left > subject.limits.threshold:
+        remark = "the method does follow the model, so this model's own structure keeps the"
         return replace(Check.not_applicable(name, f"{remark} {why}"), value=left, limit=subject.limits.threshold), curve
     return Check.of(name, left, subject.limits.threshold, why), curve
 

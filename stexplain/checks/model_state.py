@@ -54,11 +54,11 @@ def model_restored(subject: Subject, before: Mapping[str, Any]) -> Check:
         other = copied(subject.model)
     except InputError as error:
         return Check.of("model restored", len(changed), 0, "; ".join([*_named(changed), str(error).splitlines()[0]]))
-    # A copy in training mode and partly frozen has more state to restore than a model in eval mode.
+    # A copy in the other mode, and partly frozen: what is left as it always is shows where it was otherwise before.
     for module in other.modules():
-        module.training = True
+        module.training = not subject.model.training
     for parameter in list(other.parameters())[:1]:
-        parameter.requires_grad_(False)
+        parameter.requires_grad_(not parameter.requires_grad)
     start = snapshot(other)
     explainer = subject.explainer_for(other)
     subject.explain(by=explainer)

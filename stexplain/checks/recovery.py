@@ -45,12 +45,13 @@ def known_models_found(own: Explainer, given: "Explainer | Callable[..., Explain
 
 def _judged(make: Callable[[nn.Module], Explainer], models: "list[KnownModel]") -> Check:
     table = score_table(make, models)
-    worst = table.sort_values("auroc").iloc[0]
+    table["found"] = table[["auroc", "rivals"]].min(axis=1)
+    worst = table.sort_values("found").iloc[0]
     wrong = table[table.sign < _SIGN]
     why = f"1 - AUROC, worst on {worst.kind!r}, {worst.over}"
     if len(wrong):
         return Check.of(_NAME, 1.0, 1 - SEEN, f"signs are wrong on {wrong.kind.iloc[0]!r}, {wrong.over.iloc[0]}")
-    return Check.of(_NAME, 1 - float(worst.auroc), 1 - SEEN, why)
+    return Check.of(_NAME, 1 - float(worst.found), 1 - SEEN, why)
 
 
 def _without_options(given: "Explainer | Callable[..., Explainer]") -> "Callable[..., Explainer] | None":

@@ -1,7 +1,7 @@
 """The subject of a self-test (an explainer, its model, samples and a target), and the verdict of a check."""
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inputs.streams import Streams
+from stexplain.explainers.model.inspection import device_and_dtype
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.model_input import Streams as StreamsByName
 from stexplain.explainers.model.score_fn import ScoreFn
@@ -130,6 +131,20 @@ class Subject:
     def explainer_for(self, model: nn.Module) -> Explainer:
         """The explainer for another model of the same structure."""
         return self.make(model) if self.make is not None else with_model(self.explainer, model)
+
+    def in_float64(self) -> "Subject | None":
+        """The same on a copy of the model in float64; none where the model is not in float32, or has no such copy."""
+        if self.explainer.model is None or device_and_dtype(self.model)[1] != torch.float32:
+            return None
+        try:
+            model = deepcopy(self.model).double()
+            explainer = self.explainer_for(model)
+            batch = replace(self.batch, x=self.batch.x.double())
+            other = replace(self, model=model, explainer=explainer, batch=batch)
+            return replace(other, original=other.explain())
+        # Whatever a model raises that holds float32 by itself, or cannot be copied.
+        except Exception:
+            return None
 
     def explain(
         self,

@@ -141,7 +141,7 @@ def test_every_explainer_passes(kind):
                 "equation",
             },
         ),
-        (Sighted, {"parameter randomisation", "equation"}),
+        (Sighted, {"parameter randomisation", "equation", "known models"}),
         (Hooking, {"model restored"}),
         (Training, {"model restored"}),
         (Added, {"CAM identity", "completeness", "equation"}),

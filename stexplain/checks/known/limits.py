@@ -22,7 +22,10 @@ _LIMITS: Mapping[str, Mapping[str, str]] = {
     "IntegratedGradients": {"absence": _STILL},
     "GradientSHAP": {"absence": _STILL},
     "ExpectedGradients": {"absence": _STILL},
-    "LearnedMask": {"absence": _STILL},
+    "LearnedMask": {
+        "absence": _STILL,
+        "order": "its mask starts at one half, and two half events are none: the score has no gradient there",
+    },
     "Occlusion": {"absence": "a window of zeros is as still as what it replaces"},
     "ShapleyValueSampling": {"absence": "a node of zeros is as still as what it replaces"},
     "TemporalRescaling": {"absence": "it rescales the gradient, which is zero where a signal is still"},

@@ -13,6 +13,9 @@ from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.targets import Class
 from stexplain.metrics.localisation import localisation
 
+# Above all noise, and below all events, of the known models' samples.
+_ACTIVE = 0.5
+
 
 def score_table(make: Callable[[nn.Module], Explainer], models: Sequence[KnownModel] | None = None) -> pd.DataFrame:
     """The scores of an explainer on known models.
@@ -25,8 +28,10 @@ def score_table(make: Callable[[nn.Module], Explainer], models: Sequence[KnownMo
 
     Returns:
         A row per model: `kind`, `over`; means over samples of `auroc` and `average_precision` of the signed values
-        over positions, of `top_share` (which share of as many highest values as there are true positions lies at true
-        ones); and `sign`, the share of positions with a sign whose value has the same, NaN where no value is negative.
+        over positions; of `rivals`, that AUROC among the active positions alone, where a map that asks no model has
+        about one half or less; of `top_share` (which share of as many highest values as there are true positions lies
+        at true ones); and `sign`, the share of positions with a sign whose value has the same, NaN where no value is
+        negative.
 
     Raises:
         InputError: as the explainer does.
@@ -53,8 +58,10 @@ def scores(values: NDArray[np.float32], known: KnownModel) -> dict[str, float]:
     samples = len(values)
     # Each sample as one frame with as many nodes as there are positions, some of which are not valid.
     flat = [array.reshape(samples, 1, 1, -1) for array in (values, for_class, kept)]
+    # Positions that are active: only what the model does tells those that count from the others.
+    active = known.x[..., 0].numpy() > _ACTIVE
     rest = [np.where(flat[2], flat[0], -np.inf), flat[1]]
-    auroc, precision, top = [], [], []
+    auroc, precision, top, rivals = [], [], [], []
     for row in range(samples):
         mask = flat[2][row : row + 1]
         found = localisation(
@@ -62,6 +69,8 @@ def scores(values: NDArray[np.float32], known: KnownModel) -> dict[str, float]:
         )
         auroc.append(found.scores["positions"]["auroc"][0])
         precision.append(found.scores["positions"]["average_precision"][0])
+        among = kept[row] & active[row]
+        rivals.append(_auroc(values[row][among], for_class[row][among]))
         top.append(_top_share(rest[0][row].ravel(), rest[1][row].ravel()))
     negative = values < -1e-6 * np.abs(values).max()
     signed = known.sign != 0
@@ -69,9 +78,18 @@ def scores(values: NDArray[np.float32], known: KnownModel) -> dict[str, float]:
     return {
         "auroc": float(np.mean(auroc)),
         "average_precision": float(np.mean(precision)),
+        "rivals": float(np.mean(rivals)),
         "top_share": float(np.mean(top)),
         "sign": sign,
     }
+
+
+def _auroc(values: NDArray[np.float32], true: NDArray[np.bool_]) -> float:
+    """The probability that a true one of some values is higher than another; 1 where there is no other."""
+    if true.all():
+        return 1.0
+    differences = values[true][:, None] - values[~true][None]
+    return float(((differences > 0) + (differences == 0) / 2).mean())
 
 
 def _top_share(values: NDArray[np.float32], true: NDArray[np.bool_]) -> float:
