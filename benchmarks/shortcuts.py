@@ -1,9 +1,10 @@
-"""What finds the cause of generated data without a model: every control, and a regression on per-node statistics.
+"""What finds the cause of generated data without a model: baseline explainers, and a regression on node statistics.
 
     python benchmarks/shortcuts.py planted ntu roads [--train]
 
-Per dataset: the mean AUROC of every control over nodes, frames and positions of the test samples; of recordings, the
-accuracy of a logistic regression on statistics of each node, and with `--train` that of the network of the experiment.
+Per dataset: the mean AUROC of every baseline explainer over nodes, frames and positions of the test samples; of
+recordings, the accuracy of a logistic regression on statistics of each node, and with `--train` that of
+the network of the experiment.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import torch
 
 import stexplain as stx
 from stexplain.cards import is_series_card, model_card
-from stexplain.metrics import best_control, control_scores
+from stexplain.metrics import baseline_scores, best_baseline
 from stexplain.training.evaluate import evaluate
 
 # Of each dataset the split, the model and its epochs, as the experiments have them; none: as many as the recipe says.
@@ -81,7 +82,7 @@ def main() -> None:
             batch = test.events_batch()
             # The graph of the series, which no model gives here.
             near = {"SlownessNearTarget": {"graph": test.graph, "hops": 2}}
-            scores = control_scores([batch], training=train, targets=[stx.PerSample(forecasts)], options=near)
+            scores = baseline_scores([batch], training=train, targets=[stx.PerSample(forecasts)], options=near)
         else:
             protocol, model_name, _ = RUNS[name]
             recipe = model_card(model_name).recipe("quick")
@@ -89,12 +90,12 @@ def main() -> None:
                 stx.load_dataset(name, split=f"{protocol}/{part}", recipe=recipe)
                 for part in ("train+validation", "test")
             )
-            scores = control_scores(list(test.batches(64)), training=train)
+            scores = baseline_scores(list(test.batches(64)), training=train)
             print(f"{name}: logistic regression on per-node statistics {regression(train, test):.2f}", flush=True)
-        for control, score in scores.items():
+        for baseline_explainer, score in scores.items():
             values = [np.nanmean(score.scores[over]["auroc"]) for over in OVER]
-            print(f"{name}: {control:20}" + "".join(f"{value:8.2f}" for value in values), flush=True)
-        print(f"{name}: best " + ", ".join(f"{over} {best_control(scores, over)}" for over in OVER), flush=True)
+            print(f"{name}: {baseline_explainer:20}" + "".join(f"{value:8.2f}" for value in values), flush=True)
+        print(f"{name}: best " + ", ".join(f"{over} {best_baseline(scores, over)}" for over in OVER), flush=True)
         if options.train and name in RUNS:
             print(f"{name}: network {network(name, *RUNS[name], options.seed):.2f}", flush=True)
 

@@ -25,7 +25,7 @@ from tests.explainers.small_models import signals
 
 SAMPLES_OF = ("x", "batches", "data")
 """What the samples are called; a function with none of these calls no model, unless it makes a metric."""
-CALL_NO_MODEL = {"control_scores"}
+CALL_NO_MODEL = {"baseline_scores"}
 """These take a model for how samples are prepared, and call none."""
 FIXED: dict[str, Any] = {
     "target": stx.Class(1),

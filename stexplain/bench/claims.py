@@ -178,20 +178,21 @@ def relation(
     return "; ".join(parts), outcome
 
 
-def hardest(against: str, tests: Sequence[PairedTest]) -> PairedTest:
+def hardest(tests: Sequence[PairedTest]) -> PairedTest:
     """The test of several that speaks least for the claim: who passes it is better than all that are tested.
 
     Example:
         >>> tests = [paired_test("a", [1.0, 1.0, 1.0]), paired_test("b", [-1.0, 0.5])]
-        >>> hardest("every control", tests)["difference"]
-        -0.25
+        >>> hardest(tests)["against"]
+        'b'
     """
 
-    def evidence(test: PairedTest) -> float:
-        # From -1, clearly worse, over 0 to 1, clearly better.
-        return 0.0 if test["p"] is None else float(np.sign(test["difference"])) * (1 - test["p"])
+    def evidence(test: PairedTest) -> tuple[float, float]:
+        # From -1, clearly worse, over 0 to 1, clearly better; where p is the same, the difference tells.
+        sure = 0.0 if test["p"] is None else float(np.sign(test["difference"])) * (1 - test["p"])
+        return sure, test["difference"]
 
-    return {**min(tests, key=evidence), "against": against}
+    return min(tests, key=evidence)
 
 
 def scope(trainings: int) -> str:

@@ -175,6 +175,7 @@ class Stage(Generic[AnyOptions]):
             results: of the stages that came before.
             parts: gives the result of a part of this stage, worked out once; see `Parts`.
         """
+        # The one method without a default: what a stage does.
         raise NotImplementedError
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:

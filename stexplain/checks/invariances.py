@@ -15,8 +15,8 @@ from stexplain.checks.subject import Check, Subject, difference, model_input, sa
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.controls.base import BaselineExplainer
-from stexplain.explainers.methods.controls.random import Random
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.random import Random
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.cam import CAM
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM

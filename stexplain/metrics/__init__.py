@@ -7,10 +7,10 @@ from stexplain.errors import suggest as _suggest
 from stexplain.metrics.bootstrap import Interval as Interval
 from stexplain.metrics.bootstrap import interval as interval
 from stexplain.metrics.bootstrap import ratio_interval as ratio_interval
+from stexplain.metrics.comparison.baselines import BestBaseline as BestBaseline
+from stexplain.metrics.comparison.baselines import baseline_scores as baseline_scores
+from stexplain.metrics.comparison.baselines import best_baseline as best_baseline
 from stexplain.metrics.comparison.compare import compare as compare
-from stexplain.metrics.comparison.controls import BestControl as BestControl
-from stexplain.metrics.comparison.controls import best_control as best_control
-from stexplain.metrics.comparison.controls import control_scores as control_scores
 from stexplain.metrics.comparison.permutation import corrected_p_values as corrected_p_values
 from stexplain.metrics.comparison.permutation import sign_flip_test as sign_flip_test
 from stexplain.metrics.comparison.permutation import smallest_p as smallest_p

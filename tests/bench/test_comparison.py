@@ -22,8 +22,8 @@ from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.by_name import methods
-from stexplain.explainers.methods.controls.base import BaselineExplainer
-from stexplain.metrics.comparison.controls import CONTROLS
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
 from tests.bench import small_roads
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
@@ -189,8 +189,8 @@ def test_the_bundled_experiment_compares_every_method_there_is():
     names = compared_methods(load_experiment("planted").stages["comparison"].options)
     options = load_experiment("planted").stages["comparison"].options
     called = [name for name, kind in methods().items() if not issubclass(kind, BaselineExplainer)]
-    # Beside them the controls of any signals; those of roads have nothing to say here.
-    assert set(CONTROLS) | {"Random"} == set(options.baselines)
+    # Beside them the baseline explainers of any signals; those of roads have nothing to say here.
+    assert set(BASELINE_EXPLAINERS) | {"Random"} == set(options.baselines)
     assert sorted(names) == sorted([*called, *options.baselines])
     assert names[-len(options.baselines) :] == options.baselines
 
@@ -316,21 +316,21 @@ def test_localisation_of_a_planted_run_by_class_and_against_every_control(home, 
     result = stage.compute(run, {}, lambda _, work: work())
     clips = run.clips("test")
     assert result["samples"] == len(clips)
-    assert set(CONTROLS) < set(result["localisation"])
+    assert set(BASELINE_EXPLAINERS) < set(result["localisation"])
     assert sum(one["samples"] for one in result["by_class"]["STGGradCAM"].values()) <= len(clips)
     scores = {name: axes["nodes"]["auroc"]["value"] for name, axes in result["localisation"].items()}
     for test in result["tests"]["nodes"]:
         assert test["difference"] == pytest.approx(scores["STGGradCAM"] - scores[test["against"]], abs=1e-9)
     shown = RunResults("graph", {"stages": {"localisation": json.loads(json.dumps(result))}}, {"planted": True})
     ((text, _),) = judge(list(stage.claims(shown)))
-    best = max(CONTROLS, key=lambda name: scores[name])
+    best = max(BASELINE_EXPLAINERS, key=lambda name: scores[name])
     assert f"{best} {scores[best]:.2f}" in text
     assert best in stage.section([shown])
     card = stage.summary([shown]).html
     found = sum(one["value"] >= FOUND for one in result["by_class"]["STGGradCAM"].values())
     assert f"of {found} of {len(result['by_class']['STGGradCAM'])} classes" in card
     assert (f"({scores[best]:.2f})" in card) == (scores[best] > scores["STGGradCAM"])
-    assert len(stage.tables([shown])["localisation-by-class"].frame) > len(CONTROLS)
+    assert len(stage.tables([shown])["localisation-by-class"].frame) > len(BASELINE_EXPLAINERS)
 
 
 def test_titles_say_that_data_is_synthetic(finished):

@@ -17,7 +17,7 @@ from stexplain.cards import dataset_card
 from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError
-from stexplain.metrics.comparison.controls import SERIES_CONTROLS
+from stexplain.metrics.comparison.baselines import SERIES_BASELINE_EXPLAINERS
 from stexplain.nn.checkpoint import load_model
 from tests.bench import small_roads
 
@@ -39,7 +39,7 @@ epochs = 12
 per_class = 2
 methods = ["InputGradient", "LearnedMask", "STGGradCAM"]
 absolute = ["InputGradient"]
-controls = ["Motion", "Random"]
+baseline_explainers = ["Motion", "Random"]
 baselines = ["mean", "interpolation"]
 [stages.truth.options]
 LearnedMask = { steps = 2 }
@@ -108,7 +108,7 @@ def test_the_table_has_a_row_per_method_and_baseline(finished):
     named = list(zip(table["method"], table["baseline"].fillna(""), strict=True))
     masks = [("LearnedMask", "mean"), ("LearnedMask", "interpolation")]
     assert named == [("InputGradient", ""), *masks, ("STGGradCAM", ""), ("Motion", ""), ("Random", "")]
-    # One pass forward and one backward; a control runs no model.
+    # One pass forward and one backward; a baseline explainer runs no model.
     cost = dict(zip(named, table["inferences"], strict=True))
     assert cost["InputGradient", ""] == cost["STGGradCAM", ""] == 2
     assert cost["Motion", ""] == cost["Random", ""] == 0
@@ -174,9 +174,9 @@ def test_the_summary_names_the_classes_that_are_not_found():
         "effect_nodes": [0.9, 0.9, 0.6, 0.8, 0.9],
         "effect_positions": [0.7] * 5,
     }
-    row = {"method": "STGGradCAM", "baseline": "", "control": False, "scores": scores}
-    control = {**row, "method": "Motion", "control": True}
-    result = {"rows": [row, control], "labels": labels, "samples": 5}
+    row = {"method": "STGGradCAM", "baseline": "", "baseline_explainer": False, "scores": scores}
+    baseline_explainer = {**row, "method": "Motion", "baseline_explainer": True}
+    result = {"rows": [row, baseline_explainer], "labels": labels, "samples": 5}
     card = truth_module.TruthStage(shared.Options()).summary(
         [RunResults("body", {"stages": {"truth": result}, "model_title": "STGCN"}, {})]
     )
@@ -248,7 +248,7 @@ def test_the_effect_on_a_forecast_is_how_far_the_cause_lowered_it(tmp_path, monk
     assert found["dataset"] == "lane"
     assert found["samples"] == 6
     table = pd.read_csv(out / "tables" / "truth.csv").set_index("method")
-    assert set(SERIES_CONTROLS) < set(table.index)
+    assert set(SERIES_BASELINE_EXPLAINERS) < set(table.index)
     # Without the slowdown the forecast is higher: the model used some of what was planted.
     assert found["used"]["value"] > 0.1
     assert table["effect_positions"]["InputGradient"] > 0.5

@@ -14,7 +14,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods import Motion, Random
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM

@@ -44,15 +44,15 @@ def test_a_linear_model_loses_what_its_items_add_in_their_order(over, kind):
 
 def test_areas_by_hand():
     score = np.array([[4.0, 1.0], [1.0, 1.0], [0.0, -3.0]])
-    control = np.array([[[4.0, 1.0], [4.0, 1.0]], [[2.0, 0.0], [4.0, 0.0]], [[0.0, -3.0], [0.0, -3.0]]])
-    curve = DeletionCurve("deletion", "positions", "zero", np.array([0, 0.5, 1]), score, control, ("a", "b"))
+    baseline_explainer = np.array([[[4.0, 1.0], [4.0, 1.0]], [[2.0, 0.0], [4.0, 0.0]], [[0.0, -3.0], [0.0, -3.0]]])
+    curve = DeletionCurve("deletion", "positions", "zero", np.array([0, 0.5, 1]), score, baseline_explainer, ("a", "b"))
     assert curve.areas().tolist() == [1.5, 0]
     assert curve.areas("random").tolist() == [2.5, -0.5]
     assert curve.areas("gain").tolist() == [1.0, -0.5]
     assert curve.areas(measure="change").tolist() == [2.5, 1.0]
     assert curve.areas("gain", "change").tolist() == [1.0, -0.5]
     assert curve.area().value == 0.75
-    # (0.75 - -1.5) / (2.5 - -1.5), and for the control (1 + 1.5) / 4.
+    # (0.75 - -1.5) / (2.5 - -1.5), and for the baseline explainer (1 + 1.5) / 4.
     assert curve.area(measure="normalised").value == 2.25 / 4
     assert curve.area("random", "normalised").value == 2.5 / 4
     assert curve.area("gain", "normalised").value == 0.25 / 4

@@ -105,11 +105,11 @@ def test_parity_keeps_the_first_instance_and_the_cells_within_the_clip():
 
 def test_controls_need_to_be_told_what_is_correct():
     e, labels = explanations()
-    control = Explanation(e.values, e.valid, e.node_names, ids=e.ids)
+    baseline_explainer = Explanation(e.values, e.valid, e.node_names, ids=e.ids)
     importance = ClassImportance(CLASSES, NODES)
     with pytest.raises(InputError, match="Give `correct`"):
-        importance.update(control, labels)
-    importance.update(control, labels, e.targets == labels)
+        importance.update(baseline_explainer, labels)
+    importance.update(baseline_explainer, labels, e.targets == labels)
     assert np.allclose(importance.psi, filled((e, labels)).psi, equal_nan=True)
 
 

@@ -1,6 +1,6 @@
 """Scores of explainers on the same samples, and the tests of their differences."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -14,11 +14,12 @@ from stexplain.bench.run import Run
 from stexplain.bench.shared.samples import Samples, load
 from stexplain.bench.stage import Results
 from stexplain.cards import Count, Part
+from stexplain.data.baselines import baseline
 from stexplain.data.samples import Batch
-from stexplain.errors import InputError
+from stexplain.errors import InputError, suggest
 from stexplain.explainers.by_name import explainer, methods, takes
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
@@ -65,6 +66,37 @@ class Options(Part):
     absolute: list[str] = Field(default_factory=list)
     deletion: DeletionOptions = DeletionOptions()
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+def problems_of(
+    named: Mapping[str, Iterable[str]], options: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, str]
+) -> Iterator[str]:
+    """What is wrong with the methods and baselines that an experiment names, each as a sentence.
+
+    Args:
+        named: names of methods, by the field that gives them.
+        options: of methods, by name.
+        baselines: names of baselines, by the field that gives them.
+    """
+    known, given = methods(), dict(baselines)
+    for field, names in {**named, "options": options}.items():
+        for name in names:
+            if name not in known:
+                yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
+    # Options are used after training only, and a method that refuses them would look as if it could not explain.
+    for name, method_options in options.items():
+        for option, value in method_options.items():
+            # A method that wraps another takes the other's options as well.
+            if name in known and takes(name, "model") and not takes(name, option):
+                yield f"options.{name}: there is no option {option!r}."
+            if option == "baseline":
+                given[f"options.{name}"] = value
+    for field, value in given.items():
+        try:
+            if value != HISTORICAL_AVERAGE:
+                baseline(value)
+        except InputError as error:
+            yield f"{field}.baseline: {error}"
 
 
 def compared_methods(options: Options) -> list[str]:

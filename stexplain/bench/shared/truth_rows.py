@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stexplain.bench.html import listed
 
 Row = Mapping[str, Any]
-"""``method``, ``baseline``, ``control`` (whether it uses no model), ``scores`` (each a list) and ``inferences``."""
+"""``method``, ``baseline``, ``baseline_explainer`` (it uses no model), ``scores`` (each a list) and ``inferences``."""
 FOUND = 0.6
 """The nodes of a class count as found where their mean AUROC is at least this."""
 
@@ -46,7 +46,9 @@ def digits(value: float, places: int = 3) -> str:
     return "–" if np.isnan(value) else f"{value:.{places}f}"
 
 
-def best_of(body: Sequence[Row], score: str, *, control: bool = False) -> Row | None:
-    """The row with the highest mean, of methods or of controls; none where no row has one."""
-    candidates = [row for row in body if row["control"] == control and not np.isnan(mean_of(row, score))]
+def best_of(body: Sequence[Row], score: str, *, baseline_explainer: bool = False) -> Row | None:
+    """The row with the highest mean, of methods or of baseline explainers; none where no row has one."""
+    candidates = [
+        row for row in body if row["baseline_explainer"] == baseline_explainer and not np.isnan(mean_of(row, score))
+    ]
     return max(candidates, key=lambda row: mean_of(row, score), default=None)

@@ -21,7 +21,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import methods, takes
 from stexplain.files import atomic_write
-from stexplain.metrics.comparison.controls import CONTROLS, SERIES_CONTROLS
+from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS, SERIES_BASELINE_EXPLAINERS
 from stexplain.metrics.localisation import localisation
 from stexplain.metrics.truth.agreement import effect_agreement
 from stexplain.metrics.truth.effect import Effect, effect
@@ -44,8 +44,8 @@ class Options(Part):
         per_class: how many correctly classified test clips of each class.
         events: how many events of a series.
         windows: into how many windows of time a sample is divided.
-        controls: explainers that use no model; none: all there are for such data, and random attribution.
-        methods: only these, beside the controls; none: all there are.
+        baseline explainers: explainers that use no model; none: all there are for such data, and random attribution.
+        methods: only these, beside the baseline explainers; none: all there are.
         exclude: methods that are not scored.
         absolute: methods whose importance is the absolute value of what they give: their sign says which way the score
             moves, and where something was used has none.
@@ -57,7 +57,7 @@ class Options(Part):
     per_class: Count = 5
     events: Count = 40
     windows: Count = 8
-    controls: list[str] | None = None
+    baseline_explainers: list[str] | None = None
     methods: list[str] | None = None
     exclude: list[str] = Field(default_factory=list)
     absolute: list[str] = Field(default_factory=list)
@@ -71,13 +71,13 @@ class Row(NamedTuple):
     Attributes:
         method: its class name.
         baseline: what replaces what it masks; empty where it masks nothing.
-        control: whether it uses no model.
+        baseline explainer: whether it uses no model.
         options: as of the comparison of methods, for this one.
     """
 
     method: str
     baseline: str
-    control: bool
+    baseline_explainer: bool
     options: compared.Options
 
     @property
@@ -87,11 +87,14 @@ class Row(NamedTuple):
 
 
 def rows(run: Run, options: Options) -> list[Row]:
-    """The methods that are scored; controls last."""
+    """The methods that are scored; baseline explainers last."""
     series = run.task == FORECASTING
-    controls = options.controls or [*(SERIES_CONTROLS if series else CONTROLS), "Random"]
+    baseline_explainers = options.baseline_explainers or [
+        *(SERIES_BASELINE_EXPLAINERS if series else BASELINE_EXPLAINERS),
+        "Random",
+    ]
     chosen = compared.Options(
-        baselines=controls, methods=options.methods, exclude=options.exclude, absolute=options.absolute
+        baselines=baseline_explainers, methods=options.methods, exclude=options.exclude, absolute=options.absolute
     )
     result = []
     for method in compared_methods(chosen):
@@ -105,7 +108,7 @@ def rows(run: Run, options: Options) -> list[Row]:
             name = baseline or given or _default_baseline(method)
             # Only what `make_explainer` reads: the options of this method, and whose values are absolute.
             row_options = chosen.model_copy(update={"options": {method: changed}})
-            result.append(Row(method, str(name or ""), method in controls, row_options))
+            result.append(Row(method, str(name or ""), method in baseline_explainers, row_options))
     return result
 
 

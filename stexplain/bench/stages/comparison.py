@@ -8,26 +8,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Claim, combined, hardest, scope
+from stexplain.bench.claims import Claim, PairedTest, combined, hardest, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.compared import (
-    HISTORICAL_AVERAGE,
     JUDGED,
     Options,
     compare_scores,
     compared_methods,
     importance_of,
     make_explainer,
+    problems_of,
     score_method,
 )
 from stexplain.bench.shared.samples import draw, groups_of, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
-from stexplain.data.baselines import baseline
-from stexplain.errors import InputError, suggest
-from stexplain.explainers.by_name import methods, takes
+from stexplain.errors import InputError
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
 
@@ -49,34 +47,15 @@ class ComparisonStage(Stage[Options]):
         return ("train", "events" if task == FORECASTING else "accuracy")
 
     def check(self, run: Run) -> Iterator[str]:
-        """Methods must exist."""
-        options, known = self.options, methods()
+        """Methods, their options and baselines must exist."""
+        options = self.options
         named = {
             "baselines": options.baselines,
             "methods": options.methods or [],
             "exclude": options.exclude,
             "absolute": options.absolute,
-            "options": options.options,
         }
-        for field, names in named.items():
-            for name in names:
-                if name not in known:
-                    yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
-        # Options are used after training only, and a method that refuses them would look as if it could not explain.
-        baselines = {"deletion": options.deletion.baseline}
-        for name, method_options in options.options.items():
-            for option, value in method_options.items():
-                # A method that wraps another takes the other's options as well.
-                if name in known and takes(name, "model") and not takes(name, option):
-                    yield f"options.{name}: there is no option {option!r}."
-                if option == "baseline":
-                    baselines[f"options.{name}"] = value
-        for field, value in baselines.items():
-            try:
-                if value != HISTORICAL_AVERAGE:
-                    baseline(value)
-            except InputError as error:
-                yield f"{field}.baseline: {error}"
+        yield from problems_of(named, options.options, {"deletion": options.deletion.baseline})
 
     def check_data(self, run: Run) -> None:
         """There must be a ground truth to score by."""
@@ -215,12 +194,12 @@ class ComparisonStage(Stage[Options]):
         by_training = [result.get("paired") or {} for result in results]
         # Better than the best baseline explainer is better than each: one hypothesis a method.
         pairs = {method: combined([paired.get(method, ()) for paired in by_training]) for method in by_training[0]}
-        tests = [hardest(method, found) for method, found in pairs.items() if found]
+        tests: list[PairedTest] = [{**hardest(found), "against": method} for method, found in pairs.items() if found]
         means = _means(results)
-        controls = [name for name in self.options.baselines if name in means]
-        if not tests or not controls:
+        baseline_explainers = [name for name in self.options.baselines if name in means]
+        if not tests or not baseline_explainers:
             return
-        control = max(controls, key=lambda name: means[name])
+        strongest = max(baseline_explainers, key=lambda name: means[name])
         best = max(pairs, key=lambda name: means.get(name, 0.0))
 
         def words(signs: Sequence[int]) -> tuple[str, Outcome]:
@@ -229,8 +208,8 @@ class ComparisonStage(Stage[Options]):
             )
             claim = (
                 f"{scope(len(results))}, {len(better)} of {len(tests)} methods localise the ground truth better than "
-                f"{listed(controls)} (AUROC over positions of {control}, the best of these: {means[control]:.2f}); the "
-                f"best method is {best} ({means[best]:.2f})."
+                f"{listed(baseline_explainers)} (AUROC over positions of {strongest}, the best of these: "
+                f"{means[strongest]:.2f}); the best method is {best} ({means[best]:.2f})."
             )
             claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""
             claim += f" Worse than one of these: {', '.join(worse)}." if worse else ""

@@ -11,6 +11,7 @@ from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.compared import problems_of
 from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
     FOUND,
@@ -34,8 +35,6 @@ from stexplain.bench.shared.truths import (
 )
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
-from stexplain.errors import suggest
-from stexplain.explainers.by_name import methods
 from stexplain.metrics.bootstrap import interval
 from stexplain.viz import truths
 
@@ -66,19 +65,15 @@ class TruthStage(Stage[Options]):
         return ("train", "events" if task == FORECASTING else "accuracy")
 
     def check(self, run: Run) -> Iterator[str]:
-        """Methods must exist."""
-        options, known = self.options, methods()
+        """Methods, their options and baselines must exist."""
+        options = self.options
         named = {
-            "controls": options.controls or [],
+            "baseline_explainers": options.baseline_explainers or [],
             "methods": options.methods or [],
             "exclude": options.exclude,
             "absolute": options.absolute,
-            "options": options.options,
         }
-        for field, names in named.items():
-            for name in names:
-                if name not in known:
-                    yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
+        yield from problems_of(named, options.options, {f"baselines.{name}": name for name in options.baselines})
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Measures the effect once, then scores each method; nothing where the data has no counterfactual."""
@@ -100,7 +95,7 @@ class TruthStage(Stage[Options]):
             {
                 "method": row.method,
                 "baseline": row.baseline,
-                "control": row.control,
+                "baseline_explainer": row.baseline_explainer,
                 "absolute": row.method in options.absolute,
                 "inferences": found["inferences"],
                 "scores": {name: as_array(values).tolist() for name, values in found["scores"].items()},
@@ -129,7 +124,12 @@ class TruthStage(Stage[Options]):
         if result["rows"]:
             frame = pd.DataFrame(
                 [
-                    {"method": name_of(row), "control": row["control"], "truth": truth, "value": mean_of(row, score)}
+                    {
+                        "method": name_of(row),
+                        "baseline_explainer": row["baseline_explainer"],
+                        "truth": truth,
+                        "value": mean_of(row, score),
+                    }
                     for row in result["rows"]
                     for truth, score in (("planted", "planted_positions"), ("effect", JUDGED))
                 ]
@@ -138,7 +138,7 @@ class TruthStage(Stage[Options]):
                 "",
                 f"What was planted and what the model used, {run.name}",
                 f"AUROC over positions of each method, {result['samples']} test samples of {run.card.title}. Lines: "
-                "the best control, which uses no model.",
+                "the best baseline explainer.",
                 truths(frame, title=f"Planted truth and effect, {run.name}"),
             )
 
@@ -153,7 +153,7 @@ class TruthStage(Stage[Options]):
             "by what the generator would have made without the cause. A region counts as used where that is above 5% "
             "of the sample's largest effect. Columns are AUROC (0.5: a guess), effect rank is Spearman's correlation "
             "with the effect within what was planted (0: a guess), inferences are passes through the model per "
-            "sample, one forward and one backward counting two. Controls use no model.",
+            "sample, one forward and one backward counting two. Baseline explainers use no model.",
             f"By absolute value, as where something was used has no sign: {listed(self.options.absolute)}; by all "
             "others, their positive part."
             if self.options.absolute
@@ -188,7 +188,7 @@ class TruthStage(Stage[Options]):
         lines = []
         for run in runs:
             result = run.stages[self.name]
-            body = [row for row in result["rows"] or [] if not row["control"]]
+            body = [row for row in result["rows"] or [] if not row["baseline_explainer"]]
             best = best_of(body, JUDGED)
             shown = {
                 id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
@@ -204,25 +204,29 @@ class TruthStage(Stage[Options]):
         return Card("Found by class", items(lines) + note, wide=True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
-        """Does every method find what the model used better than every control, each by its paired test?"""
+        """Does every method find what the model used better than every baseline explainer, each by its paired test?"""
         trainings = [training.stages[self.name] for training in run.trainings if self.name in training.stages]
         results = [result for result in trainings if result["rows"] and result["paired"]]
         if not results:
             return
-        # Better than the best control is better than each: one hypothesis a method.
+        # Better than the best baseline explainer is better than each: one hypothesis a method.
         pairs = {
             method: combined([result["paired"].get(method, ()) for result in results])
             for method in results[0]["paired"]
         }
-        tests = [hardest(method, found) for method, found in pairs.items() if found]
+        tests: list[PairedTest] = [{**hardest(found), "against": method} for method, found in pairs.items() if found]
         means = {
             name_of(row): float(np.mean([_of_training(result, name_of(row)) for result in results]))
             for row in results[0]["rows"]
         }
-        controls = [name_of(row) for row in results[0]["rows"] if row["control"] and not np.isnan(means[name_of(row)])]
-        if not tests or not controls:
+        baseline_explainers = [
+            name_of(row)
+            for row in results[0]["rows"]
+            if row["baseline_explainer"] and not np.isnan(means[name_of(row)])
+        ]
+        if not tests or not baseline_explainers:
             return
-        control = max(controls, key=lambda name: means[name])
+        strongest = max(baseline_explainers, key=lambda name: means[name])
         best = max((test["against"] for test in tests), key=lambda name: means[name])
 
         def words(signs: Sequence[int]) -> tuple[str, Outcome]:
@@ -231,11 +235,11 @@ class TruthStage(Stage[Options]):
             )
             text = (
                 f"{scope(len(results))}, {len(better)} of {len(tests)} methods find what the model used better than "
-                f"every control (AUROC over positions of {control}, the best of these: {means[control]:.2f}); the best "
-                f"method is {best} ({means[best]:.2f})."
+                f"every baseline explainer (AUROC over positions of {strongest}, the best of these: "
+                f"{means[strongest]:.2f}); the best method is {best} ({means[best]:.2f})."
             )
             text += f" Not shown to be better: {'; '.join(unsure)}." if unsure else ""
-            text += f" Worse than a control: {'; '.join(worse)}." if worse else ""
+            text += f" Worse than a baseline explainer: {'; '.join(worse)}." if worse else ""
             return text, of_all(better, unsure + worse)
 
         yield Claim(tests, words, together=False)
@@ -264,8 +268,12 @@ class TruthStage(Stage[Options]):
                 )
                 excluded = {f"{name}_excluded": int(np.isnan(as_array(row["scores"][name])).sum()) for name in SCORES}
                 further = {name: mean_of(row, name) for name in DETAILS}
-                control = {"control": row["control"], "absolute": row["absolute"], "n": result["samples"]}
-                detail.append({**about, **control, **further, **excluded, "used": result["used"]["value"]})
+                baseline_explainer = {
+                    "baseline_explainer": row["baseline_explainer"],
+                    "absolute": row["absolute"],
+                    "n": result["samples"],
+                }
+                detail.append({**about, **baseline_explainer, **further, **excluded, "used": result["used"]["value"]})
                 for name in dict.fromkeys(labels.tolist()):
                     chosen = labels == name
                     own = {score: mean_of(row, score, chosen) for score in SCORES}
@@ -307,11 +315,14 @@ def _of_training(result: Mapping[str, Any], name: str) -> float:
 
 
 def _paired(body: Sequence[Row], groups: Any, seed: int) -> dict[str, list[PairedTest]]:
-    """Paired tests of every method against each control, over what the model used, by groups of samples."""
+    """Paired tests of every method against each baseline explainer, over what the model used, by groups of samples."""
     scores = {name_of(row): as_array(row["scores"][JUDGED]) for row in body}
-    controls = [name_of(row) for row in body if row["control"]]
+    baseline_explainers = [name_of(row) for row in body if row["baseline_explainer"]]
     return {
-        name: [paired_test(control, scores[name] - scores[control], groups, seed=seed) for control in controls]
+        name: [
+            paired_test(baseline_explainer, scores[name] - scores[baseline_explainer], groups, seed=seed)
+            for baseline_explainer in baseline_explainers
+        ]
         for name in scores
-        if name not in controls
+        if name not in baseline_explainers
     }

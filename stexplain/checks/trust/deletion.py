@@ -1,4 +1,4 @@
-"""Whether the model's score needs what the map ranks first: deletion against controls that know no model."""
+"""Whether the model's score needs what the map ranks first: deletion against baseline explainers."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from stexplain.checks.trust.subject import TrustSubject
 from stexplain.errors import StexplainError
 from stexplain.explainers.by_name import methods, of_class
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.controls.base import BaselineExplainer
-from stexplain.explainers.methods.controls.random import Random
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.random import Random
 from stexplain.metrics.deletion import DeletionCurve, deletion_curve
 
 _NAME = "deletion"
 
 
 def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustCheck:
-    """What is ranked first costs more of the score than random positions, the least important, and every control.
+    """What is ranked first costs more of the score than random positions, the least, and what baseline explainers rank.
 
     The test is paired: for each sample the area between two deletion curves, over all shares. The map must be ahead of
     every rival, so no correction is due; the one that it is least ahead of is reported.
@@ -30,8 +30,8 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
         "random positions": own.areas("random"),
         "the least important": _curve(subject, -values, steps, 0).areas(),
     }
-    for name, control in _controls(subject).items():
-        areas[f"{name}, which uses no model"] = _curve(subject, control, steps, 0).areas()
+    for name, baseline_explainer in _baseline_explainers(subject).items():
+        areas[f"{name}, which uses no model"] = _curve(subject, baseline_explainer, steps, 0).areas()
     gains = {name: area - own.areas() for name, area in areas.items()}
     intervals = {name: subject.interval(gain) for name, gain in gains.items()}
     # A constant score has gains of zero: no order is better than another.
@@ -70,17 +70,17 @@ def _curve(subject: TrustSubject, values: NDArray[Any], steps: int, repeats: int
     )
 
 
-def _controls(subject: TrustSubject) -> dict[str, NDArray[np.float32]]:
+def _baseline_explainers(subject: TrustSubject) -> dict[str, NDArray[np.float32]]:
     """The maps of all baseline explainers but random attribution, which the curve draws by itself."""
     found = {}
     for kind in methods().values():
         if not issubclass(kind, BaselineExplainer) or issubclass(kind, Random):
             continue
         try:
-            control = of_class(kind, subject.model, **subject.options)
-            found[control.method] = control(subject.batch, target=subject.target).values
+            baseline_explainer = of_class(kind, subject.model, **subject.options)
+            found[baseline_explainer.method] = baseline_explainer(subject.batch, target=subject.target).values
         except (StexplainError, TypeError):
-            # A control may need more than the samples, such as training clips or a graph.
+            # A baseline explainer may need more than the samples, such as training clips or a graph.
             continue
     return found
 

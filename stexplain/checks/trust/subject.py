@@ -18,7 +18,7 @@ from stexplain.explainers.by_name import method_class, methods, of_class
 from stexplain.explainers.explain import explain
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import Signals

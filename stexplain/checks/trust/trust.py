@@ -65,7 +65,7 @@ def trust(
        `copies` networks with the same weights in random places. For values: the mean absolute error lies below that of
        the mean label, and of the last observation where the output's layout tells it.
     2. *deletion*: masking what the map ranks first costs more of the score than masking random positions, the least
-       important first, and what each control that uses no model ranks first. Paired, by the area between curves.
+       important first, and what each baseline explainer ranks first. Paired, by the area between curves.
     3. *agreement between methods*: the rank correlation with a method of another family (gradients, layers,
        perturbations) lies above that with its permuted maps.
     4. *stability*: under noise of a few percent of each channel's deviation, where the prediction stays, the map keeps
@@ -78,9 +78,10 @@ def trust(
     first line. An untrained network passes the first check with a probability below 1 in 100, whatever the labels,
     as long as they were not made by itself; with fewer than 10 independent units nothing is shown, so nothing trusted.
 
-    It costs, per sample: `copies` + 1 inferences for accuracy, ``(steps - 1) (7 + controls)`` for deletion, about 30
-    for integrated gradients and up to 512 for occlusion (no more than two of three methods are asked), 2 for noise,
-    and ``1 + 2 draws`` explanations by the explainer, one more where `second` is given.
+    It costs, per sample: `copies` + 1 inferences for accuracy, ``(steps - 1) (7 + b)`` for deletion beside b
+    baseline explainers, about 30 for integrated gradients and up to 512 for occlusion (no more than two of three
+    methods are taken), 2 for noise, and ``1 + 2 draws`` explanations by the explainer, one more with
+    `second`.
 
     Args:
         model: any module.

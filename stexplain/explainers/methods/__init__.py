@@ -1,16 +1,16 @@
 """The methods, one file each. A new one is exported here, and in `stexplain.explainers`."""
 
-from stexplain.explainers.methods.controls.change import Acceleration as Acceleration
-from stexplain.explainers.methods.controls.change import RelativeCurvature as RelativeCurvature
-from stexplain.explainers.methods.controls.motion import Motion as Motion
-from stexplain.explainers.methods.controls.position import Deviation as Deviation
-from stexplain.explainers.methods.controls.position import Displacement as Displacement
-from stexplain.explainers.methods.controls.position import Variance as Variance
-from stexplain.explainers.methods.controls.prior import TimePrior as TimePrior
-from stexplain.explainers.methods.controls.prior import TrainingMap as TrainingMap
-from stexplain.explainers.methods.controls.random import Random as Random
-from stexplain.explainers.methods.controls.slowness import Slowness as Slowness
-from stexplain.explainers.methods.controls.slowness import SlownessNearTarget as SlownessNearTarget
+from stexplain.explainers.methods.baselines.change import Acceleration as Acceleration
+from stexplain.explainers.methods.baselines.change import RelativeCurvature as RelativeCurvature
+from stexplain.explainers.methods.baselines.motion import Motion as Motion
+from stexplain.explainers.methods.baselines.position import Deviation as Deviation
+from stexplain.explainers.methods.baselines.position import Displacement as Displacement
+from stexplain.explainers.methods.baselines.position import Variance as Variance
+from stexplain.explainers.methods.baselines.prior import TimePrior as TimePrior
+from stexplain.explainers.methods.baselines.prior import TrainingMap as TrainingMap
+from stexplain.explainers.methods.baselines.random import Random as Random
+from stexplain.explainers.methods.baselines.slowness import Slowness as Slowness
+from stexplain.explainers.methods.baselines.slowness import SlownessNearTarget as SlownessNearTarget
 from stexplain.explainers.methods.edge_importance import EdgeImportance as EdgeImportance
 from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients as ExpectedGradients
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP as GradientSHAP

@@ -15,24 +15,26 @@ TRUTHS = ("planted", "effect")
 def truths(
     table: pd.DataFrame, *, methods: Sequence[str] | None = None, title: str = "Planted truth and effect"
 ) -> alt.LayerChart:
-    """Draws the score of each method against each truth: a row per method, the best control as a line.
+    """Draws the score of each method against each truth: a row per method, the best baseline explainer as a line.
 
     Args:
-        table: columns `method`, `control` (bool: it uses no model), `truth` (planted, effect), `value` in [0, 1].
-        methods: the methods to draw, in order; by default all, in the table's order, controls last.
+        table: columns `method`, `baseline_explainer` (bool), `truth` (planted, effect), `value` in [0, 1].
+        methods: the methods to draw, in order; by default all, in the table's order, baseline explainers last.
         title: above the chart.
 
     Raises:
         InputError: where a column is missing or a method is not in the table.
     """
-    require(table, ["method", "control", "truth", "value"])
+    require(table, ["method", "baseline_explainer", "truth", "value"])
     table = table.assign(method=table["method"].astype(str))
     shown = ordered("method", list(dict.fromkeys(table["method"])), methods)
-    controls = set(table.loc[table["control"].astype(bool), "method"])
+    baseline_explainers = set(table.loc[table["baseline_explainer"].astype(bool), "method"])
     if methods is None:
-        shown = [name for name in shown if name not in controls] + [name for name in shown if name in controls]
+        shown = [name for name in shown if name not in baseline_explainers] + [
+            name for name in shown if name in baseline_explainers
+        ]
     table = table[table["method"].isin(shown)]
-    best = table[table["control"].astype(bool)].groupby("truth", sort=False)["value"].max().reset_index()
+    best = table[table["baseline_explainer"].astype(bool)].groupby("truth", sort=False)["value"].max().reset_index()
     y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=260, grid=True))
     colour = alt.Color(
         "truth:N",
@@ -54,5 +56,5 @@ def truths(
         marks.mark_line(color=MUTED, strokeWidth=1.5).encode(x=x, y=y, detail="method:N"),
         marks.mark_point(filled=True, size=48, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tip),
     ).properties(width=420, height=alt.Step(20))
-    how = "Further right is better. Dashed: the best control, which uses no model, against the truth of that colour."
+    how = "Further right is better. Dashed: the best baseline explainer, against the truth of that colour."
     return styled(chart, titled(title, how))

@@ -13,7 +13,7 @@ from stexplain.checks.known.table import scores
 from stexplain.checks.selftest import selftest
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer
 from tests.explainers.every_explainer import EXPLAINERS

@@ -15,7 +15,7 @@ TABLE = pd.DataFrame(
         ("Random", True, "planted", 0.5),
         ("Random", True, "effect", 0.5),
     ],
-    columns=["method", "control", "truth", "value"],
+    columns=["method", "baseline_explainer", "truth", "value"],
 )
 
 
@@ -33,5 +33,5 @@ def test_chosen_methods_are_drawn_in_their_order():
 
 
 def test_a_missing_column_is_refused():
-    with pytest.raises(InputError, match="control"):
-        truths(TABLE.drop(columns="control"))
+    with pytest.raises(InputError, match="baseline_explainer"):
+        truths(TABLE.drop(columns="baseline_explainer"))

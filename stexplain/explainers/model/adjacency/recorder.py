@@ -244,7 +244,7 @@ def _dgl_watched(recorder: Recorder) -> Iterator[None]:
         form = MessageSum(source, target, op, lhs_data, rhs_data, degree, why)
         return recorder.record(form, f"{op}_{reduce_op}", (rhs_data, lhs_data), out)
 
-    module.gspmm = gspmm  # type: ignore[attr-defined]
+    module.gspmm = gspmm  # type: ignore[attr-defined]  # a module found by its name has attributes of any type
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
 from stexplain.explainers.explainer import Maps
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 

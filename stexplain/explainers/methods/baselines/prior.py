@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Maps
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from stexplain.explainers.explainer import Maps
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput

@@ -1,4 +1,4 @@
-"""Controls: explainers that call no model. What a method must beat before its maps say anything about a model."""
+"""Explainers that call no model: what a method must beat before its maps say anything about a model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack, overload

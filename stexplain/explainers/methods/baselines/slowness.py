@@ -12,7 +12,7 @@ from stexplain.data import WindowedSeries
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams, channel_index
 from stexplain.explainers.model.options import CallOptions

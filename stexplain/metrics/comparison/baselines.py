@@ -9,12 +9,12 @@ from torch import nn
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explainers import by_name
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 from stexplain.metrics.localisation import Localisation, localisation
 
-CONTROLS = (
+BASELINE_EXPLAINERS = (
     "Motion",
     "Displacement",
     "Deviation",
@@ -24,13 +24,13 @@ CONTROLS = (
     "TrainingMap",
     "TimePrior",
 )
-"""Controls of any signals, by class name. `Random` is none of them: it is chance."""
-SERIES_CONTROLS = (*CONTROLS, "Slowness", "SlownessNearTarget")
-"""Controls of series of speeds."""
+"""Baseline explainers of any signals, by class name. `Random` is none of them: it is chance."""
+SERIES_BASELINE_EXPLAINERS = (*BASELINE_EXPLAINERS, "Slowness", "SlownessNearTarget")
+"""Baseline explainers of series of speeds."""
 
 
-class BestControl(NamedTuple):
-    """The best control by one score.
+class BestBaseline(NamedTuple):
+    """The best baseline explainer by one score.
 
     Attributes:
         name: of its class.
@@ -41,24 +41,25 @@ class BestControl(NamedTuple):
     value: float
 
 
-def control_scores(
+def baseline_scores(
     batches: Sequence[Batch],
     *,
     training: Batch | Clips | WindowedSeries | None = None,
-    controls: Sequence[str] | None = None,
+    baseline_explainers: Sequence[str] | None = None,
     targets: Sequence[TargetLike] | None = None,
     model: nn.Module | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Localisation]:
-    """How well each control localises the ground truth.
+    """How well each baseline explainer localises the ground truth.
 
     Args:
         batches: samples with ground truth.
-        training: samples of the training part, which priors need. None: controls that need them are left out.
-        controls: class names; none: `SERIES_CONTROLS` where `training` is a series, else `CONTROLS`.
-        targets: of each batch, for controls that look near a node; none: the prediction, which names no node.
+        training: samples of the training part, which priors need. None: those that need them are left out.
+        baseline_explainers: class names; none: `SERIES_BASELINE_EXPLAINERS` where `training` is a series, else
+            `BASELINE_EXPLAINERS`.
+        targets: of each batch, for those that look near a node; none: the prediction, which names no node.
         model: for the layout of the input, the graph and the recipe, where batches are raw.
-        options: class name -> options of that control.
+        options: class name -> options of that baseline explainer.
 
     Returns:
         Class name -> scores per sample.
@@ -70,18 +71,20 @@ def control_scores(
         >>> truth = torch.zeros(1, 1, 4, 2, dtype=torch.bool)
         >>> truth[..., 1] = True
         >>> batch = Batch(x, torch.ones(1, 1, 4, dtype=torch.bool), torch.zeros(1), ("a",), truth)
-        >>> scores = control_scores([batch], controls=["Motion", "TimePrior"])
-        >>> best_control(scores, "nodes")
-        BestControl(name='Motion', value=1.0)
+        >>> scores = baseline_scores([batch], baseline_explainers=["Motion", "TimePrior"])
+        >>> best_baseline(scores, "nodes")
+        BestBaseline(name='Motion', value=1.0)
     """
-    chosen = controls or (SERIES_CONTROLS if isinstance(training, WindowedSeries) else CONTROLS)
+    chosen = baseline_explainers or (
+        SERIES_BASELINE_EXPLAINERS if isinstance(training, WindowedSeries) else BASELINE_EXPLAINERS
+    )
     scores: dict[str, Localisation] = {}
     for name in chosen:
         kind: Any = by_name.method_class(name)
         own = dict((options or {}).get(name, {}))
         if by_name.takes(name, "training") and training is not None:
             own.setdefault("training", training)
-        # The map of training samples is nothing without them; other controls do with less.
+        # The map of training samples is nothing without them; other baseline explainers do with less.
         elif name == "TrainingMap" and "training" not in own:
             continue
         explain: BaselineExplainer = kind(model, **own)
@@ -94,13 +97,14 @@ def control_scores(
     return scores
 
 
-def best_control(scores: Mapping[str, Localisation], over: str, score: str = "auroc") -> BestControl:
-    """The control with the highest mean.
+def best_baseline(scores: Mapping[str, Localisation], over: str, score: str = "auroc") -> BestBaseline:
+    """The baseline explainer with the highest mean.
 
-    It is chosen on the samples that it is judged on, which favours the controls: what beats it has beaten each of them.
+    It is chosen on the samples that it is judged on, which favours them: what beats it has
+    beaten each.
 
     Args:
-        scores: of `control_scores`.
+        scores: of `baseline_scores`.
         over: ``"nodes"``, ``"frames"`` or ``"positions"``.
         score: one of `stexplain.metrics.localisation.SCORES`.
 
@@ -111,6 +115,8 @@ def best_control(scores: Mapping[str, Localisation], over: str, score: str = "au
     known = {name: one.scores[over][score][~np.isnan(one.scores[over][score])] for name, one in scores.items()}
     means = {name: float(values.mean()) for name, values in known.items() if len(values)}
     if not means:
-        raise InputError(f"scores: got none over {over}; expected a control with a score for at least one sample.")
+        raise InputError(
+            f"scores: got none over {over}; expected a baseline explainer with a score for at least one sample."
+        )
     best = max(means, key=lambda name: (means[name], name))
-    return BestControl(best, means[best])
+    return BestBaseline(best, means[best])

@@ -4,8 +4,8 @@ import torch
 
 from stexplain.data import Batch
 from stexplain.errors import InputError
-from stexplain.metrics import best_control, control_scores
-from stexplain.metrics.comparison.controls import CONTROLS, SERIES_CONTROLS
+from stexplain.metrics import baseline_scores, best_baseline
+from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS, SERIES_BASELINE_EXPLAINERS
 
 
 def batch(seed):
@@ -19,25 +19,25 @@ def batch(seed):
 
 
 def test_every_control_is_scored_on_every_sample():
-    scores = control_scores([batch(0), batch(1)], training=batch(2))
-    assert tuple(scores) == CONTROLS
+    scores = baseline_scores([batch(0), batch(1)], training=batch(2))
+    assert tuple(scores) == BASELINE_EXPLAINERS
     for one in scores.values():
         assert len(one.scores["nodes"]["auroc"]) == 4
     # The cause lies where it lay in training, so the map of that knows all.
-    assert best_control(scores, "positions") == ("TrainingMap", pytest.approx(1.0))
-    assert best_control({name: scores[name] for name in ("TimePrior", "Variance")}, "nodes").name == "Variance"
+    assert best_baseline(scores, "positions") == ("TrainingMap", pytest.approx(1.0))
+    assert best_baseline({name: scores[name] for name in ("TimePrior", "Variance")}, "nodes").name == "Variance"
 
 
 def test_what_needs_training_is_left_out_without_it():
-    scores = control_scores([batch(0)])
-    assert set(scores) == set(CONTROLS) - {"TrainingMap"}
-    assert set(CONTROLS) < set(SERIES_CONTROLS)
+    scores = baseline_scores([batch(0)])
+    assert set(scores) == set(BASELINE_EXPLAINERS) - {"TrainingMap"}
+    assert set(BASELINE_EXPLAINERS) < set(SERIES_BASELINE_EXPLAINERS)
 
 
 def test_nothing_to_choose_from():
     with pytest.raises(InputError, match="got none over nodes"):
-        best_control({}, "nodes")
+        best_baseline({}, "nodes")
     whole = batch(0)
     full = Batch(whole.x, whole.valid, whole.label, whole.ids, torch.ones_like(whole.truth))
     with pytest.raises(InputError, match="got none over positions"):
-        best_control(control_scores([full], controls=["Motion"]), "positions")
+        best_baseline(baseline_scores([full], baseline_explainers=["Motion"]), "positions")

@@ -8,7 +8,7 @@ from torch import nn
 
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Maps
-from stexplain.explainers.methods.controls.base import BaselineExplainer
+from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions

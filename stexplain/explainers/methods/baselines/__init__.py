@@ -1,0 +1,1 @@
+"""Baseline explainers: explainers that call no model, one file each."""

@@ -1,1 +1,0 @@
-"""Controls: explainers that call no model, one file each."""
