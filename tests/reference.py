@@ -129,19 +129,19 @@ def chebyshev_relations(adjacency: NDArray[np.float64], order: int) -> list[NDAr
     return [vectors @ np.diag(np.cos(k * np.arccos(scaled))) @ vectors.T for k in range(order)]
 
 
-def slow_grad_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+def slow_grad_cam(features: torch.Tensor, gradients: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
     """STG-Grad-CAM of one sample and instance, Eq. 4-5 without the ReLU, by loops.
 
     Args:
         features: F, ``[T', N, C]``.
-        slopes: dy/dF, ``[T', N, C]``.
+        gradients: dy/dF, ``[T', N, C]``.
         ok: cells to be averaged over, ``[T']``.
     """
     frames, nodes, channels = features.shape
     cells = [t for t in range(frames) if ok[t]] or list(range(frames))
     result = np.zeros((frames, nodes))
     for channel in range(channels):
-        alpha = sum(float(slopes[t, n, channel]) for t in cells for n in range(nodes)) / (len(cells) * nodes)
+        alpha = sum(float(gradients[t, n, channel]) for t in cells for n in range(nodes)) / (len(cells) * nodes)
         for t in range(frames):
             for n in range(nodes):
                 result[t, n] += alpha * float(features[t, n, channel])
@@ -309,10 +309,10 @@ def slow_strided(mask: torch.Tensor, stride: int) -> torch.Tensor:
     return torch.cat(cells, 2)
 
 
-def slow_hires_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
-    """HiResCAM of one sample and instance by loops: features and slopes ``[T', N, C]``."""
+def slow_hires_cam(features: torch.Tensor, gradients: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+    """HiResCAM of one sample and instance by loops: features and gradients ``[T', N, C]``."""
     frames, nodes, channels = features.shape
-    values, slope = features.tolist(), slopes.tolist()
+    values, slope = features.tolist(), gradients.tolist()
     result = np.zeros((frames, nodes))
     for t in range(frames):
         for n in range(nodes):
@@ -320,10 +320,10 @@ def slow_hires_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tenso
     return result
 
 
-def slow_layer_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
-    """Layer-CAM of one sample and instance by loops: features and slopes ``[T', N, C]``."""
+def slow_layer_cam(features: torch.Tensor, gradients: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+    """Layer-CAM of one sample and instance by loops: features and gradients ``[T', N, C]``."""
     frames, nodes, channels = features.shape
-    values, slope = features.tolist(), slopes.tolist()
+    values, slope = features.tolist(), gradients.tolist()
     result = np.zeros((frames, nodes))
     for t in range(frames):
         for n in range(nodes):
@@ -331,10 +331,10 @@ def slow_layer_cam(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tenso
     return result
 
 
-def slow_grad_cam_plus_plus(features: torch.Tensor, slopes: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
+def slow_grad_cam_plus_plus(features: torch.Tensor, gradients: torch.Tensor, ok: torch.Tensor) -> NDArray[np.float64]:
     """Grad-CAM++ of one sample and instance by loops, powers written out; `ok` are the cells to be pooled over."""
     frames, nodes, channels = features.shape
-    values, slope = features.tolist(), slopes.tolist()
+    values, slope = features.tolist(), gradients.tolist()
     cells = [(t, n) for t in range(frames) if ok[t] or not ok.any() for n in range(nodes)]
     result = np.zeros((frames, nodes))
     for k in range(channels):

@@ -11,7 +11,7 @@ from stexplain.bench.shared.localised import in_groups
 from stexplain.metrics.bootstrap import interval
 
 FOUND = 0.6
-"""A class counts as found where its mean AUROC is at least this; that of a guess is 0.5."""
+"""A class counts as found where its mean AUROC is at least this; chance level 0.5."""
 ByClass = Mapping[str, Mapping[str, Any]]
 """Class -> its mean score with interval, and its number of samples."""
 

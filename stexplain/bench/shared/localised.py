@@ -80,7 +80,7 @@ def scores_html(runs: Mapping[str, Scores | None], over: Mapping[str, str]) -> s
     if not parts:
         return paragraph("This data has no ground truth, so localisation cannot be scored.")
     words = paragraph(
-        "The data was generated, so its ground truth is known. An AUROC of 0.5 is that of a guess, 1 is perfect. "
+        "The data was generated, so its ground truth is known. An AUROC of 0.5 is chance level, 1 is perfect. "
         "Motion (the motion-energy baseline, on series the temporal change) and Random (random attribution) use no "
         "model: an explanation has value only where it scores higher than both."
     )

@@ -100,7 +100,7 @@ class LocalisationStage(Stage[NoOptions]):
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Of which classes the ground truth is found, and what finds it better."""
         lines = [line for run in runs for line in _findings(run, self.name)]
-        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; that of a guess is 0.5.")
+        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; chance level 0.5.")
         return Card("Localisation of the ground truth", items(lines) + note, True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:

@@ -39,8 +39,8 @@ def layer_map(part: Part, locator: Locator, formula: Formula) -> PlainMap:
         gradients = torch.autograd.grad(score, calls, allow_unused=True)
     filled = [torch.zeros_like(call) if one is None else one for call, one in zip(calls, gradients, strict=True)]
     features = as_float64(locator._features([call.detach() for call in calls], part.samples))
-    slopes = as_float64(locator._features(filled, part.samples))
-    return _on_frames(part, place, features, slopes, formula)
+    gradient = as_float64(locator._features(filled, part.samples))
+    return _on_frames(part, place, features, gradient, formula)
 
 
 def cam_map(part: Part, locator: Locator, explainer: CAM) -> PlainMap:
@@ -52,14 +52,14 @@ def cam_map(part: Part, locator: Locator, explainer: CAM) -> PlainMap:
     # A target is a weighted sum of logits: Class(c) of one, a margin of two.
     _, of_logits = part.score_fn.with_gradient(part.output)
     classes, weight = as_float64(of_logits.flatten(1)), as_float64(explainer.weight)
-    slopes = np.zeros_like(features)
+    gradient = np.zeros_like(features)
     for b in range(len(features)):
         for c in range(weight.shape[0]):
-            slopes[b] += classes[b, c] * weight[c]
-    return _on_frames(part, place, features, slopes, hires_cam)
+            gradient[b] += classes[b, c] * weight[c]
+    return _on_frames(part, place, features, gradient, hires_cam)
 
 
-def _on_frames(part: Part, place: LayerPlace, features: _Array, slopes: _Array, formula: Formula) -> PlainMap:
+def _on_frames(part: Part, place: LayerPlace, features: _Array, gradient: _Array, formula: Formula) -> PlainMap:
     """The formula's map of every sample, at the layer's positions and on frames."""
     sizes, valid = part.samples.sizes, part.samples.known_valid.cpu().numpy()
     samples, instances, positions, layer_nodes = features.shape[:4]
@@ -69,7 +69,7 @@ def _on_frames(part: Part, place: LayerPlace, features: _Array, slopes: _Array, 
     for b in range(samples):
         known = [_positions_of(valid[b, m], positions, place) for m in range(instances)]
         pooled = np.array([one[1] for one in known])
-        summands = formula(features[b], slopes[b], pooled)
+        summands = formula(features[b], gradient[b], pooled)
         magnitude[b] = np.abs(summands).sum(-1).max()
         # A layer without nodes has one, whose value all nodes get.
         layer_values[b] = np.broadcast_to(summands.sum(-1), (instances, positions, layer_nodes))
@@ -112,42 +112,42 @@ def _frames_of(layer_values: _Array, known: NDArray[np.bool_], frames: int, plac
     return result
 
 
-def grad_cam(features: _Array, slopes: _Array, pooled: NDArray[np.bool_]) -> _Array:
+def grad_cam(features: _Array, gradient: _Array, pooled: NDArray[np.bool_]) -> _Array:
     """Eq. 4-5 of Das & Ortega: every channel is weighted by its mean gradient over nodes and pooled positions."""
     result = np.zeros_like(features)
     for m in range(len(features)):
         for k in range(features.shape[-1]):
-            alpha = slopes[m, pooled[m], :, k].mean()
+            alpha = gradient[m, pooled[m], :, k].mean()
             result[m, :, :, k] = alpha * features[m, :, :, k]
     return result
 
 
-def grad_cam_das2022(features: _Array, slopes: _Array, pooled: NDArray[np.bool_]) -> _Array:
+def grad_cam_das2022(features: _Array, gradient: _Array, pooled: NDArray[np.bool_]) -> _Array:
     """The authors' released code: alpha over instances and padding too, and the mean over channels."""
     result = np.zeros_like(features)
     for k in range(features.shape[-1]):
-        result[..., k] = slopes[..., k].mean() * features[..., k] / features.shape[-1]
+        result[..., k] = gradient[..., k].mean() * features[..., k] / features.shape[-1]
     return result
 
 
-def hires_cam(features: _Array, slopes: _Array, pooled: NDArray[np.bool_]) -> _Array:
+def hires_cam(features: _Array, gradient: _Array, pooled: NDArray[np.bool_]) -> _Array:
     """Every feature times its own gradient."""
-    return features * slopes
+    return features * gradient
 
 
-def layer_cam(features: _Array, slopes: _Array, pooled: NDArray[np.bool_]) -> _Array:
+def layer_cam(features: _Array, gradient: _Array, pooled: NDArray[np.bool_]) -> _Array:
     """Every feature times its own gradient, where that is positive."""
-    return features * np.maximum(slopes, 0)
+    return features * np.maximum(gradient, 0)
 
 
-def grad_cam_plus_plus(features: _Array, slopes: _Array, pooled: NDArray[np.bool_]) -> _Array:
+def grad_cam_plus_plus(features: _Array, gradient: _Array, pooled: NDArray[np.bool_]) -> _Array:
     """Eq. 11 and 19 of Grad-CAM++: the weight of a channel is its gradients' sum, each by its own share."""
     result = np.zeros_like(features)
     for m in range(len(features)):
         for k in range(features.shape[-1]):
             total = features[m, pooled[m], :, k].sum()
             weight = 0.0
-            for g in slopes[m, pooled[m], :, k].ravel():
+            for g in gradient[m, pooled[m], :, k].ravel():
                 if g > 0:
                     weight += g / (2 + total * g)
             result[m, :, :, k] = weight * features[m, :, :, k]

@@ -75,14 +75,14 @@ def grad_cam(case: Case, layer: Layer) -> NDArray[Any]:
     """Grad-CAM at a layer, on frames, ``[B, M, T, N]``."""
     output, calls = outputs_at(case, layer, case.x)
     gradients = torch.autograd.grad(case.score(output).sum(), calls)
-    features, slopes = (
+    features, gradients = (
         torch.cat([canonical(one.detach(), layer.layout, case.sizes) for one in several], 2)
         for several in (calls, gradients)
     )
     frames = case.sizes["t"]
     low, high = standing(layer, features.shape[2], frames)
     # Eq. 4 and 5: the mean over nodes and positions of the gradient, times the features, summed over channels.
-    weights = slopes.mean((2, 3), keepdim=True)
+    weights = gradients.mean((2, 3), keepdim=True)
     at_positions = (weights * features).sum(-1)
     columns = []
     for frame in range(frames):
