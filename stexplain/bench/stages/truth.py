@@ -152,8 +152,8 @@ class TruthStage(Stage[Options]):
             f"its margin (or forecast) falls when a node in one of {self.options.windows} windows of time is replaced "
             "by what the generator would have made without the cause. A region counts as used where that is above 5% "
             "of the sample's largest effect. Columns are AUROC (chance level 0.5), effect rank is Spearman's "
-            "correlation with the effect within what was planted (chance level 0), inferences are passes through the model per "
-            "sample, one forward and one backward counting two. Baseline explainers use no model.",
+            "correlation with the effect within what was planted (chance level 0), inferences are passes through the "
+            "model per sample, one forward and one backward counting two. Baseline explainers use no model.",
             f"By absolute value, as where something was used has no sign: {listed(self.options.absolute)}; by all "
             "others, their positive part."
             if self.options.absolute
