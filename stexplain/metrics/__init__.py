@@ -4,9 +4,9 @@
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest
-from stexplain.metrics.bootstrap import Interval as Interval
-from stexplain.metrics.bootstrap import interval as interval
-from stexplain.metrics.bootstrap import ratio_interval as ratio_interval
+from stexplain.intervals.bootstrap import Interval as Interval
+from stexplain.intervals.bootstrap import interval as interval
+from stexplain.intervals.bootstrap import ratio_interval as ratio_interval
 from stexplain.metrics.comparison.baselines import BestBaseline as BestBaseline
 from stexplain.metrics.comparison.baselines import baseline_scores as baseline_scores
 from stexplain.metrics.comparison.baselines import best_baseline as best_baseline

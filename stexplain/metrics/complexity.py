@@ -11,8 +11,8 @@ from scipy.special import xlogy
 
 from stexplain.errors import InputError
 from stexplain.explainers.results.joining import check_alike
+from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import valid_importance
-from stexplain.metrics.bootstrap import Interval, interval
 
 SCORES = ("sparsity", "gini", "entropy")
 """The scores; see `complexity`."""

@@ -18,7 +18,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
-from stexplain.metrics.bootstrap import Interval, interval, ratio_interval
+from stexplain.intervals.bootstrap import Interval, interval, ratio_interval
 from stexplain.metrics.masked_model import baseline_name, frozen_masked_model
 
 KINDS = ("deletion", "insertion")

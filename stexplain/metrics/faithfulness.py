@@ -15,8 +15,8 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.targets import Predicted
+from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import as_array, names_of, sample_generator
-from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.masked_model import MaskedModel, baseline_name

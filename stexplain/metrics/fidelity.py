@@ -18,8 +18,8 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
-from stexplain.metrics.bootstrap import Interval, interval, quantiles, resampling_weights, widened
-from stexplain.metrics.intervals.groups import group_codes, group_sums
+from stexplain.intervals.bootstrap import Interval, interval, quantiles, resampling_weights, widened
+from stexplain.intervals.groups import group_codes, group_sums
 from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
 
 SIDES = ("plus", "minus")

@@ -19,8 +19,8 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.graph.checks import node_index
+from stexplain.intervals.bootstrap import Interval, ratio_interval
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
-from stexplain.metrics.bootstrap import Interval, ratio_interval
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name

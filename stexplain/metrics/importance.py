@@ -13,8 +13,8 @@ from stexplain.axes import check_shape
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
-from stexplain.metrics.bootstrap import Interval, widened
-from stexplain.metrics.intervals.groups import group_names
+from stexplain.intervals.bootstrap import Interval, widened
+from stexplain.intervals.groups import group_names
 
 
 class ClassImportance:

@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
 from stexplain.explainers.results.joining import check_alike
+from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import as_array, valid_importance
-from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.ranking import OVER as OVER
 from stexplain.metrics.ranking import aggregate
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
-from stexplain.metrics.bootstrap import Interval, ratio_interval
+from stexplain.intervals.bootstrap import Interval, ratio_interval
 
 # A step counts as a change to the other side where chance alone gives it once in a hundred.
 _LEVEL = 0.99

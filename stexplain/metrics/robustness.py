@@ -20,8 +20,8 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import Predicted, as_target
+from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import names_of, sample_generator
-from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.calls import as_batch, unlabelled
 from stexplain.metrics.masked_model import fix_predicted
 

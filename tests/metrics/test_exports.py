@@ -25,7 +25,7 @@ def exported():
 def test_every_export_is_defined_under_its_own_name():
     for name, value in exported().items():
         module = importlib.import_module(value.__module__)
-        assert value.__module__.startswith("stexplain.metrics.")
+        assert value.__module__.startswith(("stexplain.metrics.", "stexplain.intervals."))
         assert getattr(module, name) is value
         assert value.__name__ == name
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.bench.html import listed, number, table
 from stexplain.bench.shared.localised import in_groups
-from stexplain.metrics.bootstrap import interval
+from stexplain.intervals.bootstrap import interval
 
 FOUND = 0.6
 """A class counts as found where its mean AUROC is at least this; chance level 0.5."""

@@ -18,7 +18,7 @@ from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
 from stexplain.cards import Count, SeriesCard
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import atomic_write
-from stexplain.metrics.bootstrap import interval, ratio_interval
+from stexplain.intervals.bootstrap import interval, ratio_interval
 
 CONTRIBUTIONS = 8
 """Positions that are kept of each event that is drawn."""

@@ -35,7 +35,7 @@ from stexplain.bench.shared.truths import (
 )
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.verdicts import Outcome, of_all
-from stexplain.metrics.bootstrap import interval
+from stexplain.intervals.bootstrap import interval
 from stexplain.viz import truths
 
 JUDGED = "effect_positions"

@@ -16,8 +16,8 @@ from stexplain.checks.trust.subject import TrustSubject
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Forecast, NodeClass, Predicted, Target
+from stexplain.intervals.bootstrap import Interval
 from stexplain.metrics.arrays import as_array
-from stexplain.metrics.bootstrap import Interval
 from stexplain.metrics.masked_model import MaskedModel
 
 _NAME = "accuracy"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from stexplain.metrics.bootstrap import Interval
+from stexplain.intervals.bootstrap import Interval
 
 _WORDS = {True: "passed", False: "failed", None: "not checked"}
 NEEDED = ("accuracy", "deletion")

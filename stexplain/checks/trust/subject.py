@@ -25,8 +25,8 @@ from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.rebind import with_model
 from stexplain.explainers.target import Target
+from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import as_array
-from stexplain.metrics.bootstrap import Interval, interval
 from stexplain.metrics.calls import as_batch
 from stexplain.metrics.masked_model import frozen_masked_model
 

@@ -17,11 +17,11 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Predicted
+from stexplain.intervals.groups import group_names
 from stexplain.metrics.calls import SINGLE, as_batch, parts_of
 from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, caller_of, preprocessed_by
-from stexplain.metrics.intervals.groups import group_names
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
 BATCH = 32

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError, unknown
-from stexplain.metrics.intervals.groups import group_codes, group_sums
+from stexplain.intervals.groups import group_codes, group_sums
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 CORRECTIONS: tuple[Correction, ...] = ("holm", "benjamini-hochberg", "none")

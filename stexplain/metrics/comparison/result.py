@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
-from stexplain.metrics.bootstrap import interval
+from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected_p_values, sign_flip_test
 
 LEVEL = 0.05

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.metrics.bootstrap import interval, quantiles
+from stexplain.intervals.bootstrap import interval, quantiles
 from stexplain.metrics.importance import ClassImportance
 from stexplain.viz.names import grouped
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled

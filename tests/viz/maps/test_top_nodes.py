@@ -5,7 +5,7 @@ import pytest
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
-from stexplain.metrics.bootstrap import interval
+from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.importance import ClassImportance
 from stexplain.viz import top_nodes
 from tests.viz.drawing import colours, drawn, marks, records, words

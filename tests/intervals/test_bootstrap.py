@@ -6,7 +6,7 @@ from scipy.stats import binom
 from scipy.stats import t as student
 
 from stexplain.errors import InputError
-from stexplain.metrics.bootstrap import interval, quantiles, ratio_interval, resampling_weights
+from stexplain.intervals.bootstrap import interval, quantiles, ratio_interval, resampling_weights
 
 
 def test_covers_the_mean_as_often_as_promised():

@@ -10,9 +10,9 @@ from scipy.stats import t as student
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
-from stexplain.metrics.intervals.groups import group_codes, group_sums
-from stexplain.metrics.intervals.shares import share_ends, unseen_share
-from stexplain.metrics.intervals.studentised import spread, studentised_ends
+from stexplain.intervals.groups import group_codes, group_sums
+from stexplain.intervals.shares import share_ends, unseen_share
+from stexplain.intervals.studentised import spread, studentised_ends
 
 # Resamples per block of weights. This bounds memory and changes no number.
 _BLOCK = 64
@@ -57,8 +57,8 @@ def interval(
     """The mean of values and its confidence interval, for few samples, skewed ones, and samples that come in groups.
 
     - Values that differ: the bootstrap of the t statistic, of samples or of whole groups; see
-      `stexplain.metrics.intervals.studentised.studentised_ends`, whose ends are cut at the bounds.
-    - Zeros and ones, without groups: the interval of a share; see `stexplain.metrics.intervals.shares.share_ends`.
+      `stexplain.intervals.studentised.studentised_ends`, whose ends are cut at the bounds.
+    - Zeros and ones, without groups: the interval of a share; see `stexplain.intervals.shares.share_ends`.
     - Values that are all alike have no spread to go by. n of them (or n groups) leave room for a share
       ``q = 1 - (1 - confidence)^(1 / n)`` of others, about 3 / n, and these may be as far off as the bounds: the
       interval is ``[value - q (value - bound), value + q (bound - value)]``. Without `bounds`, these are 0 and 1 for a
