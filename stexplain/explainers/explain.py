@@ -18,7 +18,6 @@ from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
-from stexplain.explainers.targets import Predicted
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
 _BEST = (
@@ -38,6 +37,7 @@ def explain(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    ids: Sequence[Any] | None = None,
     **options: Any,
 ) -> Explanation: ...
 @overload
@@ -50,6 +50,7 @@ def explain(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    ids: Sequence[Any] | None = None,
     **options: Any,
 ) -> list[Explanation]: ...
 @overload
@@ -62,6 +63,7 @@ def explain(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    ids: Sequence[Any] | None = None,
     **options: Any,
 ) -> dict[str, Explanation]: ...
 @overload
@@ -74,6 +76,7 @@ def explain(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    ids: Sequence[Any] | None = None,
     **options: Any,
 ) -> list[dict[str, Explanation]]: ...
 def explain(
@@ -85,6 +88,7 @@ def explain(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    ids: Sequence[Any] | None = None,
     **options: Any,
 ) -> _Result:
     """Explains samples by any method.
@@ -95,8 +99,8 @@ def explain(
     Args:
         model: any module; see `STGGradCAM`.
         x: a `Sample`, a `Batch`, a tensor in the model's own layout, or a dict of tensors; see `Explainer.__call__`.
-        target: what is explained, such as ``Class(3)`` or ``Forecast("s7", horizon=3)``, or a list of targets; default:
-            the predicted class, `Predicted()`.
+        target: what is explained, such as a class by index or name, or ``Forecast("s7", horizon=3)``, or a list of
+            targets; default: the predicted class. See `Explainer.__call__`.
         method: the name of an explainer class of `stexplain.explainers`, or a custom class. Default:
             `ExpectedGradients`, some 35 inferences of a sample; `STGGradCAM` where an option says anything of a layer,
             or the input has no gradient; `InputGradient` where samples do not change over time.
@@ -104,6 +108,7 @@ def explain(
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
         shared: further arguments of the model's forward by name, the same for all samples.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
+        ids: a name or number of each sample, B different ones.
         **options: of the method's class, such as `layer`, `inputs`, `graph` or `chunk`. A method that wraps another,
             such as `GraphAblated`, takes the other's name as `around`, and passes on the options that are not its own.
 
@@ -132,10 +137,11 @@ def explain(
         stexplain.errors.InputError: unknown method 'IntegratedGradient'. Did you mean 'IntegratedGradients'?
     """
     arguments: dict[str, Any] = {
-        "target": Predicted() if target is None else target,
+        "target": target,
         "valid": valid,
         "shared": shared,
         "per_sample": per_sample,
+        "ids": ids,
     }
     if method is None:
         return _by_default(model, x, arguments, options)

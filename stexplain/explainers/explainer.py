@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stexplain.errors import InputError
 from stexplain.explainers.by_stream import SAME_MAP, of_stream
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joined import joined
 from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.describe import described
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import Scores, Target, TargetLike
-from stexplain.explainers.targets import as_target
+from stexplain.explainers.targets import as_targets
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,19 @@ class Explainer(ModelCaller, ABC):
     layer_name: str = ""
     """The name of the explained layer; empty: the input is explained."""
 
+    def __repr__(self) -> str:
+        return described(self)
+
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]  # a name is a sequence too, and one target
         self,
         x: Signals,
         *,
-        target: TargetLike,
+        target: TargetLike | None = None,
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> Explanation: ...
     @overload
     def __call__(
@@ -80,16 +84,18 @@ class Explainer(ModelCaller, ABC):
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> list[Explanation]: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]  # a name is a sequence too, and one target
         self,
         x: Streams,
         *,
-        target: TargetLike,
+        target: TargetLike | None = None,
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> dict[str, Explanation]: ...
     @overload
     def __call__(
@@ -100,15 +106,17 @@ class Explainer(ModelCaller, ABC):
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> list[dict[str, Explanation]]: ...
     def __call__(
         self,
         x: Signals | Streams,
         *,
-        target: TargetLike | Sequence[TargetLike],
+        target: TargetLike | Sequence[TargetLike] | None = None,
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]:
         """Explains samples.
 
@@ -118,14 +126,16 @@ class Explainer(ModelCaller, ABC):
                 where it has one. Or *streams*: a dict of tensors that differ in their channels alone, such as joints
                 and bones. Where its names are parameters of the model's forward they go in by name, else the dict goes
                 in as one argument.
-            target: `Class(...)`, `Predicted()`, `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the
-                output; or a list of them, which share the forward pass.
+            target: a class by index or name, or by ``[B]`` indices for one per sample; `Class(...)`, `Predicted()`,
+                `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the output; or a list of these, which share
+                the forward pass. Default: the predicted class.
             valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``; default: that of
                 the sample. It is given to the model where its forward takes `valid`. In a tensor without one padding is
                 noticed, left out of the map, and said; True keeps all frames.
             shared: further arguments of the model's forward by name, the same for all samples, such as
                 ``{"edge_index": edges}``.
             per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
+            ids: a name or number of each sample, B different ones; default: those of the samples, where they have any.
 
         Returns:
             An explanation; for a list of targets one for each. Where x is a dict, a dict of explanations by the same
@@ -135,17 +145,11 @@ class Explainer(ModelCaller, ABC):
         Raises:
             InputError: where a shape, a name or a value does not fit; names the argument and what was expected.
         """
-        # A string is a sequence too; `as_target` explains what is expected in its place.
-        if isinstance(target, str) or not isinstance(target, Sequence):
-            targets, several = [as_target(target)], False
-        else:
-            targets, several = [as_target(one) for one in target], True
-        if not targets:
-            raise InputError("target: got an empty list; expected at least one target.")
+        targets, several = as_targets(target)
         if isinstance(x, Mapping):
-            by_target = self._explain_streams(x, targets, valid, shared, per_sample)
+            by_target = self._explain_streams(x, targets, valid, shared, per_sample, ids)
             return by_target if several else by_target[0]
-        explanations = self._explain(x, targets, valid, shared, per_sample)
+        explanations = self._explain(x, targets, valid, shared, per_sample, ids)
         return explanations if several else explanations[0]
 
     def _explain_streams(
@@ -155,6 +159,7 @@ class Explainer(ModelCaller, ABC):
         valid: Any,
         shared: Mapping[str, Any] | None,
         per_sample: Mapping[str, Any] | None,
+        ids: Sequence[Any] | None,
     ) -> list[dict[str, Explanation]]:
         """An explanation of each stream, for each target."""
         by_target: list[dict[str, Explanation]] = [{} for _ in targets]
@@ -162,11 +167,11 @@ class Explainer(ModelCaller, ABC):
             # One stream after the other is perturbed, and the others are left as they are.
             try:
                 for self._only_stream in x:
-                    self._add_streams(x, self._explain(x, targets, valid, shared, per_sample), by_target)
+                    self._add_streams(x, self._explain(x, targets, valid, shared, per_sample, ids), by_target)
             finally:
                 self._only_stream = None
             return by_target
-        self._add_streams(x, self._explain(x, targets, valid, shared, per_sample), by_target)
+        self._add_streams(x, self._explain(x, targets, valid, shared, per_sample, ids), by_target)
         return by_target
 
     def _add_streams(
@@ -202,14 +207,15 @@ class Explainer(ModelCaller, ABC):
         valid: Any,
         shared: Mapping[str, Any] | None,
         per_sample: Mapping[str, Any] | None,
+        ids: Sequence[Any] | None = None,
     ) -> list[Explanation]:
         """An explanation for each target."""
         # A baseline explainer: further arguments of a model's forward are of no use to it, and not checked.
         if self.model is None:
-            model_input = self._prepare(x, valid)
+            model_input = self._prepare(x, valid, ids=ids)
             return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
         with self._model_frozen():
-            model_input = self._prepare(x, valid, shared, per_sample)
+            model_input = self._prepare(x, valid, shared, per_sample, ids)
             # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
             by_target: list[list[Explanation]] = [[] for _ in targets]
             for chunk, score_fns in self._chunks(model_input, targets):

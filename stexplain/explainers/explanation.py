@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.axes import check_shape
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.model.options import ModelCall
-from stexplain.explainers.tidy import tidy
+from stexplain.explainers.results.filling import fill_in
+from stexplain.explainers.saving.tidy import tidy
 
 if TYPE_CHECKING:
+    import altair as alt
     import xarray
 
     from stexplain.explainers.results.calibration import Calibration
@@ -97,54 +98,7 @@ class Explanation:
     call: ModelCall | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        # The class is frozen: fields are filled in by object's own setter.
-        fill = object.__setattr__
-        fill(self, "values", np.asarray(self.values, np.float32))
-        fill(self, "valid", np.asarray(self.valid, np.bool_))
-        sizes = check_shape("values", self.values.shape, "b m t n")
-        samples, frames, nodes = sizes["b"], sizes["t"], sizes["n"]
-        check_shape("valid", self.valid.shape, "b m t", b=samples, m=sizes["m"], t=frames)
-        names = self.node_names or tuple(str(index) for index in range(nodes))
-        fill(self, "node_names", tuple(str(name) for name in names))
-        fill(self, "ids", tuple(self.ids) or ("",) * samples)
-        fill(self, "classes", tuple(self.classes))
-        fill(
-            self,
-            "time",
-            np.arange(frames, dtype=np.float64) if self.time is None else np.asarray(self.time, np.float64),
-        )
-        fill(self, "targets", _filled(self.targets, samples, -1, np.int64))
-        fill(self, "score", _filled(self.score, samples, np.nan, np.float32))
-        fill(self, "padding_share", _filled(self.padding_share, samples, 0.0, np.float32))
-        if self.layer_values is not None:
-            fill(self, "layer_values", np.asarray(self.layer_values, np.float32))
-            check_shape("layer_values", self.layer_values.shape, "b m t n", b=samples, m=sizes["m"], n=nodes)
-        if self.observed is not None:
-            fill(self, "observed", np.asarray(self.observed, np.bool_))
-            check_shape("observed", self.observed.shape, "b m t n", **sizes)
-        if self.channels is not None:
-            fill(self, "channels", np.asarray(self.channels, np.float32))
-            shape = self.channels.shape
-            check_shape("channels", shape, "b m t n c", b=samples, m=sizes["m"], t=frames, n=nodes)
-            fill(self, "channel_names", tuple(self.channel_names) or tuple(str(index) for index in range(shape[-1])))
-            if len(self.channel_names) != shape[-1]:
-                raise InputError(f"channel_names has {len(self.channel_names)} entries; expected {shape[-1]}.")
-        if self.standard_error is not None:
-            fill(self, "standard_error", np.asarray(self.standard_error, np.float32))
-            check_shape("standard_error", self.standard_error.shape, "b m t n", **sizes)
-        for name, got, expected in (
-            ("node_names", len(self.node_names), nodes),
-            ("ids", len(self.ids), samples),
-            ("time", len(self.time), frames),
-            ("targets", len(self.targets), samples),
-            ("score", len(self.score), samples),
-            ("padding_share", len(self.padding_share), samples),
-            *((f"extra[{key!r}]", len(numbers), samples) for key, numbers in self.extra.items()),
-        ):
-            if got != expected:
-                raise InputError(
-                    f"{name} has {got} entries; expected {expected}, as values has shape {self.values.shape}."
-                )
+        fill_in(self)
 
     @property
     def importance(self) -> NDArray[np.float32]:
@@ -254,28 +208,34 @@ class Explanation:
 
     def to_xarray(self) -> "xarray.Dataset":
         """A dataset over sample, instance, time, node (and channel, position), with all else as attributes."""
-        from stexplain.explainers.netcdf import to_dataset
+        from stexplain.explainers.saving.dataset import to_dataset
 
         return to_dataset(self._fields())
 
     def save(self, path: "str | Path") -> None:
-        """Writes a netCDF file, completely or not at all.
+        """Writes a file, completely or not at all.
+
+        Args:
+            path: its ending says the format. ``.nc`` (netCDF), ``.zarr`` and ``.npz`` hold all of it, and `load` reads
+                them; ``.csv`` and ``.parquet`` hold the table `to_pandas`.
 
         Raises:
+            InputError: where the ending is another.
             DataError: where it cannot be written.
         """
-        from stexplain.explainers.netcdf import save
+        from stexplain.explainers.saving.formats import save
 
-        save(self._fields(), Path(path))
+        save(self, Path(path))
 
     @classmethod
     def load(cls, path: "str | Path") -> "Explanation":
-        """Reads a file that `save` wrote.
+        """Reads a file that `save` wrote, ``.nc``, ``.zarr`` or ``.npz``.
 
         Raises:
+            InputError: where the ending is another.
             DataError: where the file is missing, broken, or not an explanation.
         """
-        from stexplain.explainers.netcdf import load
+        from stexplain.explainers.saving.formats import load
 
         path = Path(path)
         loaded = load(path)
@@ -283,6 +243,33 @@ class Explanation:
             return cls(**loaded)
         except ValueError as error:
             raise DataError(f"{path}: this is not an explanation: {error}") from error
+
+    def plot(self, sample: int = 0, **options: Any) -> "alt.TopLevelMixin":
+        """An altair chart of one sample: the one of `stexplain.viz` that fits what is known of it.
+
+        A graph with drawing positions and at most 80 nodes, or coordinates `x`, give `skeleton`; a forecast and all
+        others give `timeline`, signed where values are.
+
+        Args:
+            sample: its index.
+            **options: of that function.
+
+        Raises:
+            InputError: where there is no such sample, or an option does not fit.
+        """
+        from stexplain.explainers.display import chart
+
+        return chart(self, sample, **options)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows, offline: what it is, and a picture of its first sample."""
+        from stexplain.explainers.display import html
+
+        return html(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The values ``[B, M, T, N]``, for ``np.asarray(e)``."""
+        return np.array(self.values, dtype=dtype, copy=copy)
 
     def _fields(self) -> dict[str, Any]:
         """The fields by name, each as it is (`dataclasses.asdict` would copy arrays, and take the graph apart)."""
@@ -327,10 +314,6 @@ class Explanation:
             f"{f'; noted: {shorten(self.notes[0], 72)}' if self.notes else ''}"
             f"{f' (and {len(self.notes) - 1} more)' if len(self.notes) > 1 else ''}>"
         )
-
-
-def _filled(values: Any, count: int, default: float, dtype: Any) -> NDArray[Any]:
-    return np.full(count, default, dtype) if values is None else np.asarray(values, dtype)
 
 
 def _count(number: int, noun: str) -> str:

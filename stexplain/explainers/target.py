@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
@@ -133,8 +134,8 @@ class Target(ABC):
         return f"<target: {self.text()}>"
 
 
-TargetLike = Target | Callable[[Any], Tensor]
-"""A target, or a function of what the model returned, which `as_target` makes one of."""
+TargetLike = Target | Callable[[Any], Tensor] | int | str | Tensor | NDArray[Any]
+"""A target, or what `as_target` makes one of: a class, classes of samples, or a function of what the model returned."""
 
 
 def one_or_several(name: str, given: Any, kind: Any) -> Any:
@@ -195,8 +196,8 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
     return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
 
 
-def predicted_notes(output: ModelOutput, info: OutputInfo) -> tuple[str, ...]:
-    """What to say where the largest entry of an output is taken for a class, and may be something else."""
+def class_notes(output: ModelOutput, info: OutputInfo) -> tuple[str, ...]:
+    """What to say where entries of an output are taken for classes, and may be something else."""
     entries = output.tensor.shape[1:]
     # Names of classes say what the entries are.
     if len(entries) == 1 and entries[0] == info.node_count > 1 and not info.classes:

@@ -136,7 +136,7 @@ def test_the_model_is_left_as_it_was():
             {"method": "GraphAblated", "adjacenci": []},
             "GraphAblated has no option 'adjacenci'.* 'adjacency'",
         ),
-        ({"target": 3}, r"target: got 3; expected a target, such as Class\(3\)"),
+        ({"target": 2.5}, r"target: got 2.5; expected a class, by index or name"),
         ({"target": []}, "target: got an empty list"),
     ],
 )

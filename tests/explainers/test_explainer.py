@@ -140,10 +140,10 @@ def test_what_a_foreign_model_calls_graph_is_not_taken_for_ours():
     assert e.node_names == ("0", "1", "2", "3", "4")
 
 
-def bad(x=None, valid=None, target=None, **options):
+def bad(x=None, valid=None, target=None, ids=None, **options):
     model = named()
     x = signals(2, 1, 10, 5, 3) if x is None else x
-    return STGGradCAM(model, **options)(x, target=target or Predicted(), valid=valid)
+    return STGGradCAM(model, **options)(x, target=Predicted() if target is None else target, valid=valid, ids=ids)
 
 
 NAN = signals(2, 1, 10, 5, 3)
@@ -165,7 +165,15 @@ OTHER_GRAPH = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d
         ({"valid": torch.ones(2, 1, 10)}, "float32; expected bool"),
         ({"target": Class("kik")}, "Did you mean 'kick'"),
         ({"target": Class(3)}, "no class 3"),
-        ({"target": 3}, "target: got 3"),
+        ({"target": 3}, "no class 3"),
+        ({"target": 0.5}, "target: got 0.5"),
+        (
+            {"target": [0, 1]},
+            r"target: got a list of classes, \[0, 1\]; expected Class\(\[0, 1\]\) for one class per sample, or",
+        ),
+        ({"ids": ["a"]}, "ids: got 1 names; expected 2"),
+        ({"ids": ["a", "a"]}, "ids: got 'a' more than once"),
+        ({"ids": "ab"}, "ids: got 'ab'; expected a list of 2"),
         ({"graph": OTHER_GRAPH}, "4"),
         ({"layer": "blocks.7"}, "unknown layer 'blocks.7'"),
         ({"inputs": "b m t n c x"}, "'x'"),

@@ -13,6 +13,7 @@ from stexplain.explainers.targets import (
     PerSample,
     Predicted,
     as_target,
+    as_targets,
 )
 
 OUTPUT = torch.tensor([[1.0, 5.0, 2.0], [7.0, 3.0, 4.0]])
@@ -68,7 +69,16 @@ def test_a_name_without_names_and_an_output_without_classes():
         Predicted()(OUTPUT[None])
 
 
-@pytest.mark.parametrize(("wrong", "words"), [(6, "target: got 6"), (Predicted, r"Predicted\(\.\.\.\)")])
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (6.5, "target: got 6.5; expected a class, by index or name"),
+        (True, "target: got True"),
+        (torch.tensor([0.5]), "target: got float32 of shape \\(1,\\); expected indices of classes"),
+        (np.zeros((2, 2), int), "of shape \\(2, 2\\); expected indices of classes"),
+        (Predicted, r"Predicted\(\.\.\.\)"),
+    ],
+)
 def test_what_is_no_target(wrong, words):
     with pytest.raises(InputError, match=words):
         as_target(wrong)
@@ -154,3 +164,29 @@ def test_a_single_logit_of_a_part_of_a_batch():
     info = OutputInfo(rows=slice(1, 2), samples=2)
     assert Predicted().score(torch.tensor([[-3.0]]), info).scores.tolist() == [3.0]
     assert PerSample([Predicted(), Class(0)]).score(torch.tensor([-2.0, -3.0])).classes.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (2, Class(2)),
+        (np.int64(2), Class(2)),
+        (NAMES[1], Class(NAMES[1])),
+        (None, Predicted()),
+        (torch.tensor(1), Class(1)),
+        (torch.arange(len(OUTPUT)) % 2, Class([row % 2 for row in range(len(OUTPUT))])),
+        (np.arange(len(OUTPUT)) % 2, Class([row % 2 for row in range(len(OUTPUT))])),
+    ],
+)
+def test_what_is_meant_by_a_class_labels_or_nothing(given, meant):
+    info = OutputInfo(classes=tuple(NAMES))
+    got, expected = as_target(given).score(OUTPUT, info), meant.score(OUTPUT, info)
+    assert torch.equal(got.scores, expected.scores)
+    assert torch.equal(got.classes, expected.classes)
+
+
+def test_several_targets_are_a_list_of_targets():
+    assert [target.text() for target in as_targets([Class(1), "jump"])[0]] == ["class 1", "class 'jump'"]
+    assert as_targets("jump")[1] is False
+    assert as_targets(None)[1] is False
+    assert as_targets([Predicted()])[1] is True

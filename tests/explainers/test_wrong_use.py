@@ -45,8 +45,9 @@ def clips():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("wave", r"target: got 'wave'.*such as Class\('wave'\)"),
-        (1, r"target: got 1; expected a target, such as Class\(1\)"),
+        ("wav", "unknown class 'wav'. Did you mean 'wave'"),
+        ("b", "unknown class 'b'"),
+        (2, "there is no class 2: the model has 2"),
         (Forecast("a", 3), r"the model has 2 classes. Give Predicted\(\) or Class\('wave'\)"),
     ],
 )

@@ -115,10 +115,11 @@ class EdgeImportance(ModelCaller):
         self,
         x: Signals,
         *,
-        target: TargetLike,
+        target: TargetLike | None = None,
         valid: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> EdgeExplanation:
         """Explains samples; see `Explainer.__call__` for the arguments.
 
@@ -127,7 +128,7 @@ class EdgeImportance(ModelCaller):
         """
         one_target = as_target(target)
         with self._model_frozen():
-            model_input = self._prepare(x, valid, shared, per_sample)
+            model_input = self._prepare(x, valid, shared, per_sample, ids)
             learned = [f"{name}.importance" for name in self._convolutions]
             if self._convolutions and self.layout is not None and set(self.of).issubset(learned):
                 return self._of_convolutions(model_input, one_target, self.layout)

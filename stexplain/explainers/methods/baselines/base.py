@@ -1,7 +1,7 @@
 """Explainers that call no model: what a method must beat before its maps say anything about a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack, overload
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.index_channels import signal_mask
-from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
+from stexplain.explainers.model.model_input import ModelInput, Streams
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.target import Target, TargetLike
-from stexplain.explainers.targets import Predicted
+from stexplain.explainers.target import Target
 
 
 class BaselineExplainer(Explainer):
@@ -35,66 +34,13 @@ class BaselineExplainer(Explainer):
         valid: Any,
         shared: Mapping[str, Any] | None,
         per_sample: Mapping[str, Any] | None,
+        ids: Sequence[Any] | None,
     ) -> list[dict[str, Explanation]]:
         by_target: list[dict[str, Explanation]] = [{} for _ in targets]
         for name, signals in x.items():
             # Each by itself: what moves in one stream says nothing of another.
-            self._add_streams([name], self._explain({name: signals}, targets, valid, None, None), by_target)
+            self._add_streams([name], self._explain({name: signals}, targets, valid, None, None, ids), by_target)
         return by_target
-
-    @overload
-    def __call__(
-        self,
-        x: Signals,
-        *,
-        target: TargetLike | None = None,
-        valid: Any = None,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> Explanation: ...
-    @overload
-    def __call__(
-        self,
-        x: Signals,
-        *,
-        target: Sequence[TargetLike],
-        valid: Any = None,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> list[Explanation]: ...
-    @overload
-    def __call__(
-        self,
-        x: Streams,
-        *,
-        target: TargetLike | None = None,
-        valid: Any = None,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> dict[str, Explanation]: ...
-    @overload
-    def __call__(
-        self,
-        x: Streams,
-        *,
-        target: Sequence[TargetLike],
-        valid: Any = None,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> list[dict[str, Explanation]]: ...
-    def __call__(
-        self,
-        x: Signals | Streams,
-        *,
-        target: TargetLike | Sequence[TargetLike] | None = None,
-        valid: Any = None,
-        shared: Mapping[str, Any] | None = None,
-        per_sample: Mapping[str, Any] | None = None,
-    ) -> Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]:
-        """Explains samples; see `Explainer`. The target is not used, so that a baseline can replace any explainer."""
-        if isinstance(target, Sequence):
-            return super().__call__(x, target=target, valid=valid)
-        return super().__call__(x, target=Predicted() if target is None else target, valid=valid)
 
     def _signals(self, model_input: ModelInput) -> tuple[Tensor, Tensor]:
         """Signals ``[B, M, T, N, C]``, zero in channels that are none, and what was observed, ``[B, M, T, N]``.

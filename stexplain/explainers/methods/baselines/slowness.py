@@ -135,10 +135,11 @@ class SlownessNearTarget(Slowness):
         valid: Any,
         shared: Mapping[str, Any] | None,
         per_sample: Mapping[str, Any] | None,
+        ids: Sequence[Any] | None = None,
     ) -> list[Explanation]:
         found = []
         for target in targets:
-            (slow,) = super()._explain(x, [target], valid, None, None)
+            (slow,) = super()._explain(x, [target], valid, None, None, ids)
             weight = self._near(target, slow.values.shape)
             if weight is None:
                 found.append(replace(slow, notes=(*slow.notes, NO_NODE)))

@@ -16,7 +16,7 @@ from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
 from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
-from stexplain.explainers.model.inputs.sizes import folds_instances, sizes_of
+from stexplain.explainers.model.inputs.sizes import checked_ids, folds_instances, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
@@ -101,12 +101,13 @@ class InputPreparer(ABC):
         valid: Any,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> ModelInput:
         """The samples on the model's device and in its floating type, checked."""
         self._notes.clear()
         # A baseline explainer computes on the CPU in float32, the type of an explanation.
         device, dtype = (torch.device("cpu"), torch.float32) if self.model is None else device_and_dtype(self.model)
-        ids: tuple[str, ...] = ()
+        names_of_samples: tuple[str, ...] = ()
         of_dataset = isinstance(x, Sample | Batch)
         # valid=True says that nothing is padding, so that nothing need be noticed.
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
@@ -121,7 +122,7 @@ class InputPreparer(ABC):
             # Names of other channels than these, as of a batch whose x was replaced, name nothing.
             if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
                 names = batch.channels
-            ids, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
+            names_of_samples, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
             x = self._plain_layout().from_batch(batch.x)
         known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
@@ -151,8 +152,8 @@ class InputPreparer(ABC):
         if self.model is not None:
             check = check_names if self._streams is None else self._streams.check_names
             check(self.model, self.argument, [*common, *own])
-        ids = ids or ("",) * sizes["b"]
-        model_input = self._in_working_type(ModelInput(signals, valid, sizes, ids, observed, common, own, names))
+        named = checked_ids(ids, sizes["b"]) or names_of_samples or ("",) * sizes["b"]
+        model_input = self._in_working_type(ModelInput(signals, valid, sizes, named, observed, common, own, names))
         return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 
     def _without_padding(self, model_input: ModelInput) -> ModelInput:

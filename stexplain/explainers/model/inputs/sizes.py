@@ -1,6 +1,7 @@
 """The sizes of all axes of samples, from their layout and what else is known."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -49,3 +50,30 @@ def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph
     if graph is not None and sizes["n"] != len(graph):
         raise InputError(f"x has {sizes['n']} nodes and the graph {len(graph)}. Give the graph of the model.")
     return sizes
+
+
+def checked_ids(ids: Any, samples: int) -> tuple[str, ...]:
+    """The names of the samples as text; none where none are given.
+
+    Args:
+        ids: names or numbers, in any sequence, array or index; or None.
+        samples: how many there are.
+
+    Raises:
+        InputError: where there are more or fewer than samples, or two are the same.
+
+    Example:
+        >>> checked_ids([7, "p2"], 2)
+        ('7', 'p2')
+    """
+    if ids is None:
+        return ()
+    if isinstance(ids, str) or not hasattr(ids, "__len__"):
+        raise InputError(f"ids: got {ids!r}; expected a list of {samples}, one name for each sample.")
+    names = tuple(str(name) for name in (ids.tolist() if hasattr(ids, "tolist") else ids))
+    if len(names) != samples:
+        raise InputError(f"ids: got {len(names)} names; expected {samples}, one for each sample.")
+    if len(set(names)) < samples:
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"ids: got {twice!r} more than once; expected another name for each sample.")
+    return names

@@ -1,15 +1,13 @@
-"""The fields of an explanation as an xarray dataset, and as a netCDF file."""
+"""The fields of an explanation as an xarray dataset, and back."""
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray
 
 from stexplain.errors import DataError
-from stexplain.files import atomic_write
 from stexplain.graph import STGraph
 
 # Goes up by one when files of the version before can no longer be read.
@@ -104,32 +102,3 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
         }
     except (KeyError, ValueError) as error:
         raise DataError(f"this is not an explanation: {error}") from error
-
-
-def save(fields: Mapping[str, Any], path: Path) -> None:
-    """Writes a netCDF file, completely or not at all.
-
-    Raises:
-        DataError: where it cannot be written.
-    """
-    with atomic_write(path) as temporary:
-        # By scipy, which needs no netCDF4 library.
-        to_dataset(fields).to_netcdf(temporary, engine="scipy", format="NETCDF3_64BIT")
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The fields of an `Explanation` in a file that `save` wrote.
-
-    Raises:
-        DataError: where the file is missing, broken, or not an explanation.
-    """
-    try:
-        dataset = xarray.load_dataset(path, engine="scipy")
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing.") from error
-    except (OSError, TypeError, ValueError, IndexError) as error:
-        raise DataError(f"{path} is truncated, or not a netCDF file: {str(error).splitlines()[0]}") from error
-    try:
-        return from_dataset(dataset)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error

@@ -1,0 +1,1 @@
+"""Explanations in files: netCDF, zarr and npz hold all of one and can be read again; CSV and Parquet are tables."""

@@ -1,0 +1,132 @@
+"""Writes and reads explanations; the ending of a path says in which format."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+import xarray
+
+from stexplain.errors import DataError, InputError
+from stexplain.explainers.saving.dataset import from_dataset, to_dataset
+from stexplain.files import atomic_write
+
+if TYPE_CHECKING:
+    from stexplain.explainers.explanation import Explanation
+
+# In an npz, beside the arrays: names of axes and attributes, as JSON.
+_ABOUT = "about"
+
+
+def save(explanation: "Explanation", path: Path) -> None:
+    """Writes a file, or a folder of zarr, completely or not at all.
+
+    Args:
+        explanation: all of it goes into ``.nc``, ``.zarr`` and ``.npz``; its table `to_pandas` into ``.csv`` and
+            ``.parquet``.
+        path: its ending says the format.
+
+    Raises:
+        InputError: where the ending is another, or the package that writes it is not installed.
+        DataError: where it cannot be written.
+    """
+    kind = path.suffix.lower()
+    if kind not in WRITERS:
+        raise InputError(f"path: got {path.name!r}; expected a name that ends in {', '.join(WRITERS)}.")
+    with atomic_write(path) as temporary:
+        try:
+            WRITERS[kind](explanation, temporary)
+        except ImportError as error:
+            remedy = {".zarr": "pip install stexplain[traffic]", ".parquet": "pip install pyarrow"}[kind]
+            raise InputError(f"path: {kind} files need a package that is not installed. {remedy}") from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The fields of an `Explanation` in a file that `save` wrote.
+
+    Raises:
+        InputError: where the ending says that it is a table, or no format of an explanation.
+        DataError: where the file is missing, broken, or not an explanation.
+    """
+    kind = path.suffix.lower()
+    if kind not in READERS:
+        tables = " A table does not hold all of an explanation." if kind in WRITERS else ""
+        raise InputError(f"path: got {path.name!r}; expected a name that ends in {', '.join(READERS)}.{tables}")
+    if not path.exists():
+        raise DataError(f"{path} is missing.")
+    try:
+        dataset = READERS[kind](path)
+    except (OSError, TypeError, ValueError, IndexError, KeyError, AttributeError, BadZipFile, EOFError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} is truncated, or not {_NAMES[kind]}: {first}") from error
+    try:
+        return from_dataset(dataset)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _write_nc(explanation: "Explanation", path: Path) -> None:
+    # By scipy, which needs no netCDF4 library.
+    to_dataset(explanation._fields()).to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
+
+
+def _write_zarr(explanation: "Explanation", path: Path) -> None:
+    # Version 2 of the format has text of fixed length, which version 3 has not agreed on.
+    to_dataset(explanation._fields()).to_zarr(path, zarr_format=2, consolidated=True)
+
+
+def _write_npz(explanation: "Explanation", path: Path) -> None:
+    dataset = to_dataset(explanation._fields())
+    arrays = {str(name): variable.to_numpy() for name, variable in dataset.variables.items()}
+    about = {
+        "axes": {str(name): list(map(str, variable.dims)) for name, variable in dataset.variables.items()},
+        "coordinates": list(map(str, dataset.coords)),
+        "attributes": dataset.attrs,
+        "long_names": {str(name): each.attrs.get("long_name", "") for name, each in dataset.variables.items()},
+    }
+    np.savez_compressed(path, allow_pickle=False, **{**arrays, _ABOUT: np.asarray(json.dumps(about))})
+
+
+def _write_csv(explanation: "Explanation", path: Path) -> None:
+    explanation.to_pandas().to_csv(path, index=False)
+
+
+def _write_parquet(explanation: "Explanation", path: Path) -> None:
+    explanation.to_pandas().to_parquet(path, index=False)
+
+
+def _read_nc(path: Path) -> xarray.Dataset:
+    return xarray.load_dataset(path, engine="scipy")
+
+
+def _read_zarr(path: Path) -> xarray.Dataset:
+    with xarray.open_zarr(path, consolidated=True) as opened:
+        dataset: xarray.Dataset = opened.load()
+    return dataset
+
+
+def _read_npz(path: Path) -> xarray.Dataset:
+    # numpy leaves a file open that it cannot read.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        about = json.loads(str(arrays[_ABOUT]))
+        variables: dict[str, Any] = {
+            name: (tuple(axes), arrays[name], {"long_name": about["long_names"][name]})
+            for name, axes in about["axes"].items()
+        }
+    coordinates = {name: variables.pop(name) for name in about["coordinates"]}
+    return xarray.Dataset(variables, coordinates, about["attributes"])
+
+
+WRITERS: Mapping[str, Callable[["Explanation", Path], None]] = {
+    ".nc": _write_nc,
+    ".zarr": _write_zarr,
+    ".npz": _write_npz,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}
+"""What writes an explanation, by the ending of the path."""
+READERS: Mapping[str, Callable[[Path], xarray.Dataset]] = {".nc": _read_nc, ".zarr": _read_zarr, ".npz": _read_npz}
+"""What reads one again."""
+_NAMES = {".nc": "a netCDF file", ".zarr": "a zarr folder", ".npz": "an npz file of an explanation"}
