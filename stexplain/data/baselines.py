@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from stexplain.axes import check_shape
+from stexplain.data.bones import joints_on_bones, straight_line
 from stexplain.errors import InputError, unknown
 from stexplain.graph import STGraph
 
@@ -46,14 +47,7 @@ def interpolation(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Ten
         [1.0, 2.0, 3.0, 0.0]
     """
     mask = _mask(valid)
-    frames = torch.arange(x.shape[2], device=x.device)[:, None, None]
-    # argmax gives the first of equal values: the first true from the front, and from the back after the flip.
-    first = mask.to(torch.uint8).argmax(2, keepdim=True)
-    last = x.shape[2] - 1 - mask.flip(2).to(torch.uint8).argmax(2, keepdim=True)
-    # One observation alone has no line; the divisor 1 leaves it as it is.
-    share = ((frames - first) / (last - first).clamp(min=1)).to(x.dtype)
-    begin, end = _frame(x, first), _frame(x, last)
-    return (begin + (end - begin) * share) * mask
+    return straight_line(x, mask) * mask
 
 
 def neighbours(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
@@ -80,7 +74,27 @@ def neighbours(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor
     return torch.where(count == 0, mean(x, valid), average) * _mask(valid)
 
 
-BASELINES: tuple[Baseline, ...] = (zero, mean, interpolation, neighbours)
+def bones(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
+    """A body between its first and its last pose: bones turn evenly and keep their lengths, roots go straight.
+
+    What `interpolation` does, without leaving the body; see `stexplain.data.bones`. For skeletons alone: all channels
+    must be coordinates, which cannot be told from the numbers.
+
+    Raises:
+        InputError: where there is no graph, one of another size or with a circle, or nodes have other than two or three
+            channels.
+
+    Example:
+        >>> graph = STGraph(["shoulder", "hand"], [(0, 1)], center="shoulder")
+        >>> x = torch.tensor([[0.0, 0], [2, 0], [0, 0], [2, -2], [0, 0], [0, 2]]).view(1, 1, 3, 2, 2)
+        >>> bones(x, torch.ones(1, 1, 3, dtype=torch.bool), graph)[0, 0, 1, 1].round().tolist()
+        [2.0, 2.0]
+    """
+    mask = _mask(valid)
+    return joints_on_bones(x, mask, graph) * mask
+
+
+BASELINES: tuple[Baseline, ...] = (zero, mean, interpolation, neighbours, bones)
 """All of them, the paper's first."""
 
 
@@ -141,8 +155,3 @@ def as_baseline(which: "str | Baseline | Tensor | ArrayLike") -> Baseline:
 def _mask(valid: Tensor) -> Tensor:
     """A mask of frames or positions with axes for nodes and channels, ``[B, M, T, 1 or N, 1]``."""
     return valid[..., None, None] if valid.ndim == 3 else valid[..., None]
-
-
-def _frame(x: Tensor, index: Tensor) -> Tensor:
-    """The frame ``[B, M, 1, N, C]`` at an index ``[B, M, 1, 1 or N, 1]``."""
-    return x.gather(2, index.expand(-1, -1, -1, *x.shape[3:]))

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stexplain.data.baselines import as_baseline
+from stexplain.data.baselines import as_baseline, bones
+from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.gradients import not_differentiable
@@ -70,8 +71,21 @@ def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -
         InputError: where there is no such baseline, or it does not fit.
     """
     x, present = caller.inputs.to_batch(model_input.x, **model_input.sizes), model_input.observed_positions
+    chosen = as_baseline(baseline)
+    if chosen is bones:
+        _check_coordinates(model_input)
     # [B, M, T] where nothing is missing: baselines then need no mask per node.
     known = model_input.known_valid if model_input.observed is None else present
-    replaced = torch.where(present[..., None], as_baseline(baseline)(x, known, caller.graph), x)
+    replaced = torch.where(present[..., None], chosen(x, known, caller.graph), x)
     signals = signal_mask(caller, model_input)
     return replaced if signals is None else torch.where(signals, replaced, x)
+
+
+def _check_coordinates(model_input: ModelInput) -> None:
+    """Refuses bones of channels that are named, and are no coordinates: of a confidence, say."""
+    others = [name for name in model_input.channel_names if name[-1:].lower() not in ("x", "y", "z")]
+    if others:
+        raise InputError(
+            f"the baseline 'bones': got the channels {', '.join(model_input.channel_names)}; expected coordinates "
+            "alone, x, y and z. Use 'interpolation'."
+        )
