@@ -47,7 +47,7 @@ class Class(Target):
 
     def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
-        return class_notes(output, info)
+        return notes_of_probabilities(output)
 
 
 class Predicted(Target):

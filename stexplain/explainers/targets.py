@@ -23,6 +23,7 @@ from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
 from stexplain.explainers.target import Target as Target
 from stexplain.explainers.target import TargetLike as TargetLike
+from stexplain.explainers.target import class_notes
 
 
 class PerSample(Target):
@@ -120,6 +121,14 @@ class Custom(Target):
         return getattr(self.function, "__name__", type(self.function).__name__)
 
 
+class _TakenForClass(Class):
+    """A class that was given as a bare number or name, which may have meant a node."""
+
+    def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
+        """See `Target.notes`."""
+        return class_notes(output, info)
+
+
 def as_target(target: TargetLike | None) -> Target:
     """The target itself, or the one that is meant by a class, by none, or by a function.
 
@@ -147,10 +156,10 @@ def as_target(target: TargetLike | None) -> Target:
                 f"target: got {indices.dtype} of shape {indices.shape}; expected indices of classes, whole numbers of "
                 "shape [samples], or one of them."
             )
-        return Class(indices.tolist())
+        return _TakenForClass(indices.tolist())
     # bool is a subclass of int, and no index.
     if isinstance(target, str | int | np.integer) and not isinstance(target, bool):
-        return Class(target if isinstance(target, str) else int(target))
+        return _TakenForClass(target if isinstance(target, str) else int(target))
     if not callable(target):
         raise InputError(
             f"target: got {target!r}; expected a class, by index or name, Class(...), Predicted(), Margin(..., ...), "

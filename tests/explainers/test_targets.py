@@ -4,6 +4,7 @@ import torch
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
+from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.targets import (
     Class,
     Custom,
@@ -190,3 +191,12 @@ def test_several_targets_are_a_list_of_targets():
     assert as_targets("jump")[1] is False
     assert as_targets(None)[1] is False
     assert as_targets([Predicted()])[1] is True
+
+
+def test_a_bare_number_may_have_meant_a_node():
+    """Only where it is not said to be a class, and there are as many outputs as nodes."""
+    info, output = OutputInfo(node_count=3), ModelOutput(OUTPUT, 2)
+    assert "taken for classes" in as_target(1).notes(output, info)[0]
+    assert Class(1).notes(output, info) == ()
+    assert as_target(1).notes(output, OutputInfo(node_count=5)) == ()
+    assert as_target("kick").notes(output, OutputInfo(node_count=3, classes=tuple(NAMES))) == ()
