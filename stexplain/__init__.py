@@ -70,7 +70,9 @@ if TYPE_CHECKING:
     from stexplain.explainers import layer_sweep as layer_sweep
     from stexplain.explainers import layers as layers
     from stexplain.graph import STGraph as STGraph
+    from stexplain.metrics import GroupComparison as GroupComparison
     from stexplain.metrics import compare as compare
+    from stexplain.metrics import compare_groups as compare_groups
     from stexplain.metrics.truth.margin import MarginOverOthers as MarginOverOthers
     from stexplain.nn import load_model as load_model
     from stexplain.nn import load_stgcn_checkpoint as load_stgcn_checkpoint
@@ -128,7 +130,7 @@ _MODULES = {
         "layers",
     ),
     "stexplain.graph": ("STGraph",),
-    "stexplain.metrics": ("compare",),
+    "stexplain.metrics": ("GroupComparison", "compare", "compare_groups"),
     "stexplain.metrics.truth.margin": ("MarginOverOthers",),
     "stexplain.nn": ("load_model", "load_stgcn_checkpoint"),
     "stexplain.training": ("fit",),

@@ -40,6 +40,8 @@ from stexplain.metrics.fidelity import Fidelity as Fidelity
 from stexplain.metrics.fidelity import fidelity as fidelity
 from stexplain.metrics.forecast_masking import ForecastMaskingCurve as ForecastMaskingCurve
 from stexplain.metrics.forecast_masking import forecast_masking_curve as forecast_masking_curve
+from stexplain.metrics.groups.compare import compare_groups as compare_groups
+from stexplain.metrics.groups.result import GroupComparison as GroupComparison
 from stexplain.metrics.importance import ClassImportance as ClassImportance
 from stexplain.metrics.localisation import Localisation as Localisation
 from stexplain.metrics.localisation import localisation as localisation

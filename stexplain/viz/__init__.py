@@ -23,6 +23,7 @@ from stexplain.viz.scores.comparison import comparison as comparison
 from stexplain.viz.scores.confusion import confusion as confusion
 from stexplain.viz.scores.deletion import deletion as deletion
 from stexplain.viz.scores.forecast import forecast as forecast
+from stexplain.viz.scores.group_comparison import group_comparison as group_comparison
 from stexplain.viz.scores.history import history as history
 from stexplain.viz.scores.horizon_errors import horizon_errors as horizon_errors
 from stexplain.viz.scores.localisation import localisation as localisation
@@ -37,6 +38,7 @@ __all__ = [
     "edge_network",
     "edge_timeline",
     "forecast",
+    "group_comparison",
     "history",
     "horizon_errors",
     "importance_map",

@@ -1,0 +1,106 @@
+"""The result of a comparison of two groups: a table, and what it says."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from stexplain.graph import STGraph
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GroupComparison:
+    """Where and when the explanations of two groups of samples differ.
+
+    Attributes:
+        table: a row per node and per part of the samples' course: `kind` ("node" or "time"), `name`, the means
+            `reference` and `other` with their intervals (`reference_low` ...), their `difference` (other less
+            reference) with `low` and `high`, `p`, and `p_corrected` over all rows. Missing where some cluster never
+            observed a node: such a row is not tested.
+        clusters: how many of each group, the reference first.
+        paired: whether each cluster has samples of both groups.
+        permutations: how many were made.
+        smallest_p: the smallest p that so many clusters can give.
+        reference: the label of the group that is compared with.
+        other: the label of the other.
+        samples: how many of each group.
+        method: of the explanations.
+        target: of the explanations, in words.
+        unit: of the means.
+        confidence: of the intervals.
+        graph: of the nodes, where known.
+    """
+
+    table: pd.DataFrame
+    clusters: tuple[int, int]
+    paired: bool
+    permutations: int
+    smallest_p: float
+    reference: str = "reference"
+    other: str = "other"
+    samples: tuple[int, int] = (0, 0)
+    method: str = ""
+    target: str = ""
+    unit: str = "importance"
+    confidence: float = 0.95
+    graph: "STGraph | None" = None
+
+    def different(self, level: float = 0.05) -> pd.DataFrame:
+        """The rows whose corrected p is at most `level`, the clearest first."""
+        found = self.table[self.table["p_corrected"] <= level]
+        return found.sort_values(["p_corrected", "p"], kind="stable")
+
+    def sentences(self, level: float = 0.05) -> list[str]:
+        """What was compared and found, a sentence each."""
+        tested = self.table.dropna(subset=["p"])
+        found = self.different(level)
+        said = [f"{self.other} against {self.reference}: {self._sizes()}."]
+        for kind, noun in (("node", "node"), ("time", "part of the course")):
+            count = int((tested["kind"] == kind).sum())
+            if not count:
+                continue
+            rows = found[found["kind"] == kind]
+            nouns = noun if count == 1 else "parts of the course" if kind == "time" else "nodes"
+            more, less = (
+                [str(name) for name in rows["name"][way]] for way in (rows["difference"] > 0, rows["difference"] < 0)
+            )
+            words = [f"more at {_listed(more)}"] * bool(more) + [f"less at {_listed(less)}"] * bool(less)
+            verb = "differs" if len(rows) == 1 else "differ"
+            said.append(f"{len(rows)} of {count} {nouns} {verb}{': ' + ', '.join(words) if words else ''}.")
+        said.append(f"p is at most {level:g} corrected over {len(tested)} tests; {self.permutations:,} permutations.")
+        if self.smallest_p > level:
+            said.append(
+                f"So few clusters cannot show a difference: no p is below {self.smallest_p:.2g}, whatever is found."
+            )
+        if left := len(self.table) - len(tested):
+            said.append(
+                f"{left} {'node was' if left == 1 else 'nodes were'} not observed in some cluster, and not tested."
+            )
+        return said
+
+    def _sizes(self) -> str:
+        other, first = self.clusters[1], self.clusters[0]
+        if self.paired:
+            return f"{first} clusters with samples of both, {self.samples[1]} and {self.samples[0]} samples"
+        if (first, other) == self.samples:
+            return f"{other} and {first} samples"
+        return f"{other} and {first} clusters of {self.samples[1]} and {self.samples[0]} samples"
+
+    def __repr__(self) -> str:
+        return f"<GroupComparison {' '.join(self.sentences())}>"
+
+    def __str__(self) -> str:
+        return "\n".join([*self.sentences(), self.table.to_string(index=False, float_format="{:.4g}".format)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what was found, and the table."""
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
+        return said + str(
+            self.table.to_html(index=False, escape=True, border=0, float_format="{:.4g}".format, na_rep="")
+        )
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,117 @@
+"""Two groups of samples compared: where their explanations differ, and when."""
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from stexplain.errors import InputError
+from stexplain.metrics.groups.result import GroupComparison
+from stexplain.viz.maps.network import network
+from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, rows, styled, titled
+
+_WIDTH = 420
+
+
+def group_comparison(
+    result: GroupComparison, *, level: float = 0.05, nodes: int = 15, title: str | None = None
+) -> alt.VConcatChart:
+    """Draws a comparison of two groups: differences on the graph, per node with intervals, and both courses over time.
+
+    Args:
+        result: of `compare_groups`. The graph is drawn where its nodes have positions.
+        level: of the corrected p; nodes at or below it are drawn filled.
+        nodes: how many are listed, those with the smallest p first.
+        title: above the chart.
+
+    Raises:
+        InputError: where `nodes` is below 1, or `result` is none of a comparison of groups.
+    """
+    if not isinstance(result, GroupComparison):
+        raise InputError(f"result: got a {type(result).__name__}; expected what compare_groups returns.")
+    if nodes < 1:
+        raise InputError(f"nodes: got {nodes}; expected at least 1.")
+    of_nodes = result.table[result.table["kind"] == "node"]
+    over_time = result.table[result.table["kind"] == "time"]
+    parts: list[alt.LayerChart] = []
+    if result.graph is not None and result.graph.positions is not None:
+        differences = of_nodes["difference"].to_numpy(np.float64)
+        found = of_nodes["name"][of_nodes["p_corrected"] <= level].tolist()
+        drawn = network(
+            result.graph,
+            differences,
+            labels=found,
+            width=_WIDTH,
+            height=_WIDTH,
+            unit="difference",
+            title=f"Where: {result.other} less {result.reference}",
+            subtitle=[f"Named: p at most {level:g}, corrected."],
+        )
+        parts.append(_bare(drawn))
+    parts.append(_listed(of_nodes, result, level, nodes))
+    if not over_time.empty:
+        parts.append(_courses(over_time, result))
+    head = title or f"{result.other} against {result.reference}"
+    chart: alt.VConcatChart = alt.vconcat(*parts, spacing=28).resolve_scale(color="independent", size="independent")
+    return styled(chart, titled(head, result.sentences(level)[1]))
+
+
+def _bare(chart: AnyChart) -> AnyChart:
+    # Altair refuses a configuration inside of another chart.
+    chart.config = alt.Undefined  # type: ignore[attr-defined]  # every top-level chart has one
+    return chart
+
+
+def _listed(of_nodes: pd.DataFrame, result: GroupComparison, level: float, nodes: int) -> alt.LayerChart:
+    tested = of_nodes.dropna(subset=["p"])
+    table = tested.sort_values(["p_corrected", "p"], kind="stable").head(nodes)
+    # Largest difference first: what is read from the top is what differs most.
+    table = table.sort_values("difference", ascending=False, kind="stable")
+    clear = f"p ≤ {level:g}, corrected"
+    table = table.assign(verdict=np.where(table["p_corrected"] <= level, clear, "open"))
+    verdict = alt.Color(
+        "verdict:N",
+        scale=alt.Scale(domain=[clear, "open"], range=[CATEGORIES[1], MUTED]),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    y = alt.Y("name:N", sort=table["name"].tolist(), title=None, axis=alt.Axis(labelLimit=180))
+    base = alt.Chart(rows(table))
+    tip = [
+        alt.Tooltip("name:N"),
+        *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("difference", "p", "p_corrected")),
+    ]
+    zero = alt.Chart(rows(pd.DataFrame({"zero": [0.0]}))).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x="zero:Q")
+    label = f"difference in {result.unit}"
+    chart = layered(
+        zero,
+        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=label), x2="high:Q", y=y, color=verdict),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x=alt.X("difference:Q", title=label), y=y, color=verdict, tooltip=tip
+        ),
+    )
+    more = len(tested) - len(table)
+    how = f"Lines: {result.confidence:.0%} intervals over clusters."
+    if more:
+        how += f" {more} further {'node' if more == 1 else 'nodes'}: see the table."
+    return chart.properties(width=_WIDTH, height=alt.Step(20), title=titled("By how much", how))
+
+
+def _courses(over_time: pd.DataFrame, result: GroupComparison) -> alt.LayerChart:
+    parts = []
+    for column, name in (("reference", result.reference), ("other", result.other)):
+        values = over_time[[column, f"{column}_low", f"{column}_high"]].set_axis(["value", "low", "high"], axis=1)
+        parts.append(values.assign(group=name, part=over_time["name"].to_numpy()))
+    order = over_time["name"].tolist()
+    base = alt.Chart(rows(pd.concat(parts)))
+    group = alt.Color(
+        "group:N",
+        scale=alt.Scale(domain=[result.reference, result.other], range=[CATEGORIES[0], CATEGORIES[1]]),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+    )
+    x = alt.X("part:O", sort=order, title="share of the sample's course", axis=alt.Axis(labelAngle=-40))
+    chart = layered(
+        base.mark_area(opacity=0.2).encode(x=x, y=alt.Y("low:Q", title=result.unit), y2="high:Q", color=group),
+        base.mark_line(point=True, strokeWidth=2).encode(x=x, y=alt.Y("value:Q", title=result.unit), color=group),
+    )
+    return chart.properties(
+        width=_WIDTH, height=180, title=titled("When", "Mean over nodes; bands: intervals over clusters.")
+    )

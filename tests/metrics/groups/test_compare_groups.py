@@ -1,0 +1,231 @@
+"""Two groups of explanations: the tests against slow ones written out, their error rates, designs and words."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.graph import STGraph
+from stexplain.metrics.groups.compare import compare_groups
+
+NAMES = ("hip", "knee", "hand")
+
+
+def of(values, **options):
+    values = np.asarray(values, np.float32)
+    return Explanation(values, np.ones(values.shape[:3], bool), NAMES[: values.shape[-1]], **options)
+
+
+def maps(means, frames=8, seed=0):
+    """Maps whose mean over frames is exactly that, ``[B, N]``, and whose frames differ."""
+    means = np.asarray(means, np.float64)
+    wave = 1 + 0.5 * np.sin(2 * np.pi * np.arange(frames) / frames)
+    return of(means[:, None, None, :] * (wave / wave.mean())[None, None, :, None])
+
+
+def t(first, other):
+    return stats.ttest_ind(other, first, equal_var=False).statistic
+
+
+def slow_between(values, in_other):
+    """p and corrected p by loops over all choices and over subsets of tests (Westfall & Young 1993)."""
+    units, ones = len(values), int(in_other.sum())
+    drawn = []
+    for chosen in combinations(range(units), ones):
+        mask = np.isin(np.arange(units), chosen)
+        drawn.append([abs(t(values[~mask, f], values[mask, f])) for f in range(values.shape[1])])
+    drawn, observed = (
+        np.array(drawn),
+        np.abs([t(values[~in_other, f], values[in_other, f]) for f in range(values.shape[1])]),
+    )
+    p = (drawn >= observed - 1e-9).mean(0)
+    corrected, order = np.zeros(len(observed)), np.argsort(-observed)
+    for rank, feature in enumerate(order):
+        left = order[rank:]
+        own = (drawn[:, left].max(1) >= observed[feature] - 1e-9).mean()
+        corrected[feature] = max(own, corrected[order[rank - 1]] if rank else 0)
+    return p, corrected
+
+
+def test_p_values_are_those_of_all_permutations():
+    random = np.random.default_rng(1)
+    values = random.gamma(2, size=(9, 3)) + np.array([0, 0, 1.5]) * (np.arange(9) >= 5)[:, None]
+    in_other = np.arange(9) >= 5
+    result = compare_groups(maps(values), np.where(in_other, "patient", "control"), windows=0)
+    p, corrected = slow_between(maps(values).nodes().to_numpy(np.float64), in_other)
+    np.testing.assert_allclose(result.table["p"], p)
+    np.testing.assert_allclose(result.table["p_corrected"], corrected)
+    assert result.permutations == 126
+    assert result.smallest_p == 1 / 126
+
+
+def test_pairs_are_tested_by_flipping_signs():
+    random = np.random.default_rng(2)
+    before = random.gamma(2, size=(7, 3))
+    after = before + random.normal([0.0, 0.1, 0.6], 0.3, size=(7, 3))
+    values = np.maximum(np.concatenate([before, after]), 0.01)
+    result = compare_groups(maps(values), ["a"] * 7 + ["b"] * 7, clusters=[*range(7), *range(7)], windows=0)
+    pairs = maps(values[7:]).nodes().to_numpy(np.float64) - maps(values[:7]).nodes().to_numpy(np.float64)
+    for feature in range(3):
+        size = [
+            abs(stats.ttest_1samp(np.array(signs) * pairs[:, feature], 0).statistic)
+            for signs in product([1, -1], repeat=7)
+        ]
+        assert np.isclose(result.table["p"][feature], np.mean(np.array(size) >= size[0] - 1e-9))
+    assert result.paired
+    assert result.smallest_p == 2 / 128
+    expected = stats.ttest_1samp(pairs[:, 2], 0).confidence_interval(0.95)
+    np.testing.assert_allclose(result.table.loc[2, ["low", "high"]].astype(float), expected)
+
+
+def test_intervals_are_welchs():
+    random = np.random.default_rng(3)
+    values = random.gamma(2, size=(12, 3))
+    result = compare_groups(maps(values), [0] * 5 + [1] * 7, windows=0, confidence=0.9)
+    nodes = maps(values).nodes().to_numpy(np.float64)
+    expected = stats.ttest_ind(nodes[5:], nodes[:5], equal_var=False).confidence_interval(0.9)
+    np.testing.assert_allclose(result.table["low"], expected.low, rtol=1e-6)
+    np.testing.assert_allclose(result.table["high"], expected.high, rtol=1e-6)
+    np.testing.assert_allclose(result.table["difference"], nodes[5:].mean(0) - nodes[:5].mean(0), rtol=1e-6)
+
+
+def test_where_nothing_differs_hardly_ever_is_anything_found():
+    """Subjects of six samples that are alike: by subject 5% of reports have a finding, by sample far more."""
+    random, found, naive = np.random.default_rng(4), 0, 0
+    for _ in range(300):
+        subject = np.repeat(random.gamma(4, size=(12, 3)), 6, 0)
+        e = maps(subject * random.uniform(0.9, 1.1, size=subject.shape))
+        groups, clusters = np.repeat(["a", "b"], 36), np.repeat(np.arange(12), 6)
+        options = {"windows": 0, "permutations": 199}
+        found += not compare_groups(e, groups, clusters=clusters, **options).different().empty
+        naive += not compare_groups(e, groups, **options).different().empty
+    # 5% of 300 are 15; within three standard errors of a share.
+    assert 4 <= found <= 27
+    assert naive > 150
+
+
+def test_unlike_spread_is_no_difference():
+    """A permutation test of means would call groups of unlike size and spread different; by Welch's t it does not."""
+    random, found = np.random.default_rng(5), 0
+    for _ in range(400):
+        values = np.concatenate([random.normal(5, 0.2, (24, 1)), random.normal(5, 1.0, (8, 1))])
+        result = compare_groups(maps(values), ["a"] * 24 + ["b"] * 8, windows=0, permutations=199)
+        found += bool(result.table["p"][0] <= 0.05)
+    assert 8 <= found <= 38
+
+
+def test_parts_of_the_course_are_means_of_each_samples_own_frames():
+    valid = np.zeros((4, 1, 10), bool)
+    valid[:2, :, :4] = True
+    valid[2:, :, 2:] = True
+    values = np.arange(10.0)[None, None, :, None] * np.ones((4, 1, 10, 2)) * valid[..., None]
+    e = Explanation(values, valid, NAMES[:2])
+    result = compare_groups(e, ["a", "a", "b", "b"], windows=2)
+    rows = result.table[result.table["kind"] == "time"]
+    assert rows["name"].tolist() == ["0-50%", "50-100%"]
+    assert rows["reference"].tolist() == [0.5, 2.5]
+    assert rows["other"].tolist() == [3.5, 7.5]
+
+
+def test_samples_of_unlike_length_and_their_order():
+    random = np.random.default_rng(6)
+    parts = [of(random.gamma(2, size=(1, 1, frames, 3))) for frames in (8, 11, 9, 14, 10, 8)]
+    groups = ["b", "a", "a", "b", "a", "b"]
+    whole = compare_groups(parts, groups).table
+    order = [3, 1, 5, 0, 2, 4]
+    shuffled = compare_groups([parts[at] for at in order], [groups[at] for at in order]).table
+    for column in ("difference", "low", "p", "p_corrected"):
+        np.testing.assert_allclose(shuffled[column], whole[column])
+    turned = compare_groups(parts, groups, reference="b").table
+    np.testing.assert_allclose(turned["difference"], -whole["difference"])
+    np.testing.assert_allclose(turned["p_corrected"], whole["p_corrected"])
+
+
+def test_shares_do_not_ask_how_large_a_score_is():
+    random = np.random.default_rng(7)
+    values = random.gamma(2, size=(8, 3))
+    scaled = values * random.uniform(1, 9, size=(8, 1))
+    one, other = (compare_groups(maps(each), [0, 1] * 4, share=True).table for each in (values, scaled))
+    np.testing.assert_allclose(one["difference"], other["difference"], atol=1e-6)
+    assert np.isclose(one["reference"][:3].sum(), 1)
+
+
+def test_a_node_that_was_never_observed_is_not_tested():
+    values = np.random.default_rng(8).gamma(2, size=(6, 1, 4, 3))
+    observed = np.ones(values.shape, bool)
+    observed[0, ..., 1] = False
+    e = Explanation(values * observed, np.ones((6, 1, 4), bool), NAMES, observed=observed)
+    result = compare_groups(e, [0, 0, 0, 1, 1, 1], windows=0)
+    assert result.table["p"].isna().tolist() == [False, True, False]
+    assert "1 node was not observed in some cluster, and not tested." in result.sentences()
+
+
+def test_what_it_says():
+    values = np.random.default_rng(9).gamma(50, size=(12, 3))
+    values[6:, 2] *= 3
+    values[6:, 0] /= 3
+    result = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6)
+    said = result.sentences()
+    assert said[0] == "patient against control: 6 and 6 samples."
+    assert said[1] == "2 of 3 nodes differ: more at hand, less at hip."
+    assert said[3] == "p is at most 0.05 corrected over 11 tests; 924 permutations."
+    assert "<table" in result._repr_html_()
+    assert result.different()["name"].tolist()[:2] in (["hip", "hand"], ["hand", "hip"])
+    few = compare_groups(maps(values[[0, 1, 6, 7]]), ["a", "a", "b", "b"], windows=0)
+    assert "So few clusters cannot show a difference: no p is below 0.33, whatever is found." in few.sentences()
+    assert few.table["p"].min() >= few.smallest_p
+
+
+def test_nothing_that_varies_is_no_division_by_zero():
+    values = np.ones((6, 3))
+    values[3:, 2] = 2
+    table = compare_groups(maps(values), [0, 0, 0, 1, 1, 1], windows=0).table
+    assert table["p"].tolist() == [1.0, 1.0, 0.1]
+    assert np.isfinite(table[["low", "high", "difference"]].to_numpy(float)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"groups": ["a"] * 6}, r"groups: got 1 different labels, \['a'\]; expected two"),
+        ({"groups": list("abcabc")}, "groups: got 3 different labels"),
+        ({"groups": ["a", "b"]}, "groups: got 2 labels; expected 6"),
+        ({"groups": "aaabbb"}, "groups: got 'aaabbb'; expected a list of 6 labels"),
+        ({"groups": ["a", None, "a", "b", "b", "b"]}, "groups: sample 1 has no label"),
+        ({"groups": ["a", "a", "a", "a", "a", "b"]}, "got 5 and 1 clusters; expected at least two of each"),
+        ({"clusters": [0, 1, 2, 2, 3, 4]}, "clusters: 2 has samples of both groups, 0 of one"),
+        ({"clusters": [0]}, "clusters: got 1 labels"),
+        ({"reference": "patients"}, "unknown reference 'patients'"),
+        ({"windows": 9}, "windows: got 9; sample 0 has 8 frames"),
+        ({"windows": -1}, "windows: got -1"),
+        ({"confidence": 95}, "confidence: got 95"),
+        ({"permutations": 0}, "permutations: got 0"),
+        ({"explanations": []}, "explanations: got an empty list"),
+        ({"explanations": [np.ones(3)]}, r"explanations: got \['ndarray'\]"),
+    ],
+)
+def test_bad_input(options, words):
+    given = {"explanations": maps(np.ones((6, 3))), "groups": ["a", "a", "a", "b", "b", "b"], **options}
+    with pytest.raises(InputError, match=words):
+        compare_groups(given.pop("explanations"), given.pop("groups"), **given)
+
+
+def test_maps_of_unlike_methods_are_not_compared():
+    one, other = maps(np.ones((3, 3))), of(np.ones((3, 1, 8, 3)), method="another")
+    with pytest.raises(InputError, match="different method"):
+        compare_groups([one, other], [0, 0, 0, 1, 1, 1])
+
+
+def test_zero_maps_have_no_shares():
+    values = np.ones((6, 3))
+    values[2] = 0
+    with pytest.raises(InputError, match="sample 2 has an importance of zero throughout"):
+        compare_groups(maps(values), [0, 0, 0, 1, 1, 1], share=True)
+
+
+def test_the_graph_is_kept():
+    graph = STGraph.from_edges(NAMES, [("hip", "knee"), ("hip", "hand")])
+    assert compare_groups(of(np.ones((4, 1, 8, 3)), graph=graph), [0, 0, 1, 1]).graph == graph
