@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from stexplain.explainers import NodeClass as NodeClass
     from stexplain.explainers import Occlusion as Occlusion
     from stexplain.explainers import Output as Output
+    from stexplain.explainers import OwenValueSampling as OwenValueSampling
     from stexplain.explainers import PerSample as PerSample
     from stexplain.explainers import Predicted as Predicted
     from stexplain.explainers import Random as Random
@@ -115,6 +116,7 @@ _MODULES = {
         "Margin",
         "Motion",
         "Occlusion",
+        "OwenValueSampling",
         "PerSample",
         "LogOdds",
         "NodeClass",

@@ -27,6 +27,7 @@ from stexplain.explainers.methods import LayerSweep as LayerSweep
 from stexplain.explainers.methods import LearnedMask as LearnedMask
 from stexplain.explainers.methods import Motion as Motion
 from stexplain.explainers.methods import Occlusion as Occlusion
+from stexplain.explainers.methods import OwenValueSampling as OwenValueSampling
 from stexplain.explainers.methods import Random as Random
 from stexplain.explainers.methods import RelativeCurvature as RelativeCurvature
 from stexplain.explainers.methods import ShapleyValueSampling as ShapleyValueSampling

@@ -120,7 +120,7 @@ def test_every_explainer_passes(kind):
     assert ("parameter randomisation" in applicable) is not issubclass(kind, BaselineExplainer)
     assert ("node permutation" in applicable) is (kind is not Random)
     assert ("CAM identity" in applicable) is (kind.__name__ in ("STGGradCAM", "HiResCAM"))
-    complete = ("STGGradCAM", "HiResCAM", "IntegratedGradients", "ShapleyValueSampling")
+    complete = ("STGGradCAM", "HiResCAM", "IntegratedGradients", "OwenValueSampling", "ShapleyValueSampling")
     assert ("completeness" in applicable) is (kind.__name__ in complete)
 
 

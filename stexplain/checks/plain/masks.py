@@ -10,6 +10,7 @@ from torch import Tensor
 from stexplain.checks.plain.part import Part, PlainMap
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
+from stexplain.explainers.methods.perturbation.owen import OwenValueSampling
 from stexplain.explainers.methods.perturbation.regions import node_groups
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.model.index_channels import signal_mask
@@ -57,22 +58,35 @@ def shapley(part: Part, explainer: ShapleyValueSampling, values: NDArray[np.floa
         return "every signal is a player of its own"
     instances, frames, nodes = part.x.shape[1:4]
     length = min(explainer.window or frames, frames)
-    groups = _players(explainer, part)
+    groups, unions = _players(explainer, part)
     windows = range(-(-frames // length))
-    # Every player draws a number for each order, and shows itself in the order of the numbers.
+    count = explainer.orders // 2 if explainer.antithetic else explainer.orders
+    # Every player draws a number for each order, after its union if there are any, and shows itself in their order.
     drawn = {
-        (m, window, g): own_generator(explainer.seed, f"instance {m}, window {window}, {name}").random(explainer.orders)
+        (m, window, g): [
+            own_generator(explainer.seed, drawing).random(count)
+            for drawing in (
+                *([f"union {unions[g]}, instance {m}, window {window}"] if unions else []),
+                f"instance {m}, window {window}, {name}",
+            )
+        ]
         for m in range(instances)
         for g, name in enumerate(groups)
         for window in windows
     }
+
+    def turn(player: _Place, order: int) -> list[float]:
+        # The reverse of an order is that of the negative numbers.
+        which, sign = (order // 2, 1 - 2 * (order % 2)) if explainer.antithetic else (order, 1)
+        return [sign * float(numbers[which]) for numbers in drawn[player]]
+
     members = list(groups.values())
     baseline = with_baseline(part.caller, part.samples, explainer.baseline)
     result, computed = np.zeros(values.shape), np.zeros(values.shape, bool)
     for player in _chosen(values, members, length, _PLAYERS):
         added = np.zeros(len(values))
         for order in range(explainer.orders):
-            before = [other for other, numbers in drawn.items() if numbers[order] < drawn[player][order]]
+            before = [other for other in drawn if turn(other, order) < turn(player, order)]
             without = _shown(part, baseline, members, length, before)
             shown = _shown(part, baseline, members, length, [*before, player])
             added += part.score_number(shown) - part.score_number(without)
@@ -85,8 +99,8 @@ def shapley(part: Part, explainer: ShapleyValueSampling, values: NDArray[np.floa
     return PlainMap(part.masked(result), np.abs(part.score_number(part.x)) / (frames * nodes), computed=computed)
 
 
-def _players(explainer: ShapleyValueSampling, part: Part) -> dict[str, list[int]]:
-    """Groups that play together, and every node that is in none."""
+def _players(explainer: ShapleyValueSampling, part: Part) -> tuple[dict[str, list[int]], list[str]]:
+    """Groups that play together, and every node that is in none; or single nodes, and the union of each."""
     graph, nodes = part.caller.graph, part.x.shape[3]
     requested = explainer.groups
     if requested is None and graph is not None and graph.groups:
@@ -94,7 +108,11 @@ def _players(explainer: ShapleyValueSampling, part: Part) -> dict[str, list[int]
     groups = node_groups(requested, graph, nodes)
     inside = {node for group in groups.values() for node in group}
     names = [str(n) for n in range(nodes)] if graph is None else list(graph.nodes)
-    return groups | {f"node {names[n]}": [n] for n in range(nodes) if n not in inside}
+    groups |= {f"node {names[n]}": [n] for n in range(nodes) if n not in inside}
+    if not isinstance(explainer, OwenValueSampling):
+        return groups, []
+    unions = [next(name for name, members in groups.items() if n in members) for n in range(nodes)]
+    return {names[n]: [n] for n in range(nodes)}, unions
 
 
 def _shown(

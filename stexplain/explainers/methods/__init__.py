@@ -28,5 +28,6 @@ from stexplain.explainers.methods.layer.layer_sweep import layer_sweep as layer_
 from stexplain.explainers.methods.layer.layers import layers as layers
 from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask as LearnedMask
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion as Occlusion
+from stexplain.explainers.methods.perturbation.owen import OwenValueSampling as OwenValueSampling
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling as ShapleyValueSampling
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling as TemporalRescaling

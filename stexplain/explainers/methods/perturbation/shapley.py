@@ -1,16 +1,18 @@
 """Shapley values: what groups of nodes contribute to the score, averaged over orders in which they are shown."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Unpack
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
+from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
-from stexplain.explainers.methods.captum_bridge import captum_attr
 from stexplain.explainers.methods.perturbation.by_channel import (
     channel_groups,
     each_channel,
@@ -26,7 +28,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 
 class ShapleyValueSampling(Explainer):
-    """Shapley values by sampling orders, by captum.
+    """Shapley values by sampling orders.
 
     After Castro et al., "Polynomial calculation of the Shapley value based on sampling" (Computers & Operations
     Research 2009). A player is a group of nodes of one instance (within a window of frames). All are masked by the
@@ -40,6 +42,11 @@ class ShapleyValueSampling(Explainer):
     the seed and the players' names alone: they are the same for every sample, and players without an observation
     change nothing. It costs as many forward passes of a sample as there are orders times players.
 
+    `Explanation.standard_error` is that of the mean over orders, as they are drawn independently; none where one is
+    drawn. Antithetic orders (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022) come in
+    pairs, each followed by its reverse: who came early comes late. Errors of both partly cancel, and the pairs are what
+    is independent.
+
     Args:
         model: see `STGGradCAM`.
         groups: nodes that play together, by name or index; no node may be in two. Default: the graph's groups. Nodes
@@ -49,12 +56,13 @@ class ShapleyValueSampling(Explainer):
         per_channel: whether every signal of a group is a player of its own, which gives `Explanation.channels`; values
             are then their sum. Default: a player has all signals of its nodes.
         orders: how many orders are sampled.
+        antithetic: whether every second order is the reverse of the one before it; `orders` must then be even.
         seed: of the orders.
         copies: how many players are shown in one forward pass; memory grows with them.
         **options: how the model is called; see `ModelCaller`.
 
     Raises:
-        InputError: where captum is not installed, a node does not exist, or is in two groups.
+        InputError: where a node does not exist, or is in two groups, or antithetic orders are not even in number.
 
     Example:
         >>> import torch
@@ -76,6 +84,7 @@ class ShapleyValueSampling(Explainer):
         baseline: "str | Baseline | Tensor" = "zero",
         per_channel: bool = False,
         orders: int = 25,
+        antithetic: bool = False,
         seed: int = 0,
         copies: int = 16,
         **options: Unpack[CallOptions],
@@ -83,21 +92,25 @@ class ShapleyValueSampling(Explainer):
         super().__init__(model, **options)
         check_window(window)
         check_counts(orders=orders, copies=copies)
+        if antithetic and orders % 2:
+            raise InputError(f"orders: got {orders}; expected an even number, since antithetic orders come in pairs.")
         self.groups = groups
         self.window = window
         self.baseline = baseline
         self.orders = orders
+        self.antithetic = antithetic
         self.seed = seed
         self.per_channel = per_channel
         self.copies = copies
-        self._captum = captum_attr("ShapleyValueSampling")
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
         sizes, present = model_input.sizes, perturbed.present
         channels, signals = sizes["c"], signals_of(self, model_input)
-        groups = self._partition(sizes["n"])
+        groups = self._players(sizes["n"])
+        unions = self._unions([members[0] for members in groups.values()], sizes["n"])
         if self.per_channel:
+            unions = [union for union in unions for _ in signals]
             groups, present = channel_groups(groups, signals, channels), each_channel(present, channels)
             sizes = {**sizes, "n": sizes["n"] * channels}
         regions = Regions(list(groups.values()), sizes, window=self.window, device=perturbed.x.device)
@@ -105,20 +118,46 @@ class ShapleyValueSampling(Explainer):
         # A region without an observation in any sample is no player: it could only add zero.
         players = counts.any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
-        captum = self._captum.ShapleyValueSampling(masked_scores(perturbed, baseline, regions, players))
-        # captum draws orders from torch's global generator, which depends on what ran before.
-        captum.permutation_generator = self._orders(list(groups), regions, players)
-        contributions = perturbed.x.new_zeros(len(perturbed.x), len(regions))
-        if len(players):
-            contributions[:, players] = captum.attribute(
-                perturbed.x.new_ones(len(perturbed.x), len(players)),
-                baselines=0,
-                n_samples=self.orders,
-                perturbations_per_eval=self.copies,
-            ).to(contributions)
-        spread = regions.to_positions(contributions / counts.clamp(min=1)) * present
-        values, by_channel, reduce = with_channels(spread, signals, channels, separate=self.per_channel)
-        return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce)
+        orders = self._orders(list(groups), regions, players, unions)(len(players), self.orders)
+        scores, samples = masked_scores(perturbed, baseline, regions, players), len(perturbed.x)
+        with torch.no_grad():
+            hidden = scores(perturbed.x.new_zeros(samples, len(players)))
+            each = torch.stack([_contributions(scores, order, hidden, self.copies) for order in orders])
+        drawn = each.new_zeros(len(each), samples, len(regions))
+        drawn[:, :, players] = each
+
+        def spread(of_players: Tensor) -> Tensor:
+            return regions.to_positions(of_players / counts.clamp(min=1)) * present
+
+        values, by_channel, reduce = with_channels(spread(drawn.mean(0)), signals, channels, separate=self.per_channel)
+        error = self._standard_error(drawn, len(signals) if self.per_channel else 1, regions)
+        if error is not None:
+            error = spread(error)
+            # That of a sum over channels stands at the first of them.
+            error = error.view(*values.shape, channels).sum(-1) if self.per_channel else error
+        return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce, standard_error=error)
+
+    def _standard_error(self, drawn: Tensor, signals: int, regions: Regions) -> Tensor | None:
+        """Of players' mean contributions over orders ``[orders, B, M * G * W]``, ``[B, M * G * W]``; of one none.
+
+        Where each of several signals plays by itself, of their sum, at the first of them; the others have zero.
+        """
+        independent = drawn.unflatten(0, (-1, 2)).mean(1) if self.antithetic else drawn
+        if len(independent) < 2:
+            return None
+        instances, groups, windows = regions.shape
+        together = independent.view(*independent.shape[:2], instances, groups // signals, signals, windows).sum(4)
+        error = drawn.new_zeros(*together.shape[1:4], signals, windows)
+        error[:, :, :, 0] = (together.var(0) / len(independent)).sqrt()
+        return error.flatten(1)
+
+    def _players(self, nodes: int) -> dict[str, list[int]]:
+        """The nodes of each player."""
+        return self._partition(nodes)
+
+    def _unions(self, players: Sequence[int], nodes: int) -> list[str]:
+        """The union of each player, of which a node is given; empty: players come in any order."""
+        return []
 
     def _partition(self, nodes: int) -> dict[str, list[int]]:
         """The groups, and every node that is in none as a group of its own."""
@@ -134,21 +173,56 @@ class ShapleyValueSampling(Explainer):
         return groups | {f"node {name}": members for name, members in single.items() if members[0] not in grouped}
 
     def _orders(
-        self, names: Sequence[str], regions: Regions, players: Tensor
+        self, names: Sequence[str], regions: Regions, players: Tensor, unions: Sequence[str] = ()
     ) -> Callable[[int, int], Iterator[list[int]]]:
-        """A generator of captum's orders: every player draws a number for each, and players are sorted by it.
+        """A generator of orders: every player draws a number for each, and players are sorted by it.
 
-        The order of some players is then the same whoever else plays, and however they are numbered.
+        The order of some players is then the same whoever else plays, and however they are numbered. Unions draw
+        numbers too, which come first.
+
+        Args:
+            names: of the groups.
+            regions: of which `players` are some.
+            players: as indices into all regions.
+            unions: of each group; empty: there are none.
         """
+        places = [tuple(map(int, np.unravel_index(player, regions.shape))) for player in players.tolist()]
 
         def orders(_: int, count: int) -> Iterator[list[int]]:
-            drawn = []
-            for player in players.tolist():
-                instance, group, window = np.unravel_index(player, regions.shape)
-                name = f"instance {instance}, window {window}, {names[int(group)]}"
-                drawn.append(own_generator(self.seed, name).random(count))
-            # [P, orders] to an order of the players for each column.
-            for numbers in np.array(drawn).T:
-                yield np.argsort(numbers).tolist()
+            half = count // 2 if self.antithetic else count
+            keys = [self._drawn([f"instance {m}, window {w}, {names[g]}" for m, g, w in places], half)]
+            if unions:
+                keys.append(self._drawn([f"union {unions[g]}, instance {m}, window {w}" for m, g, w in places], half))
+            for order in range(half):
+                # The last key is the first criterion.
+                found = np.lexsort([key[:, order] for key in keys]).tolist()
+                yield found
+                if self.antithetic:
+                    yield found[::-1]
 
         return orders
+
+    def _drawn(self, names: Iterable[str], count: int) -> NDArray[np.float64]:
+        return np.array([own_generator(self.seed, name).random(count) for name in names]).reshape(-1, count)
+
+
+def _contributions(scores: Callable[..., Tensor], order: Sequence[int], hidden: Tensor, copies: int) -> Tensor:
+    """What every player adds to those before it in an order, ``[B, P]``.
+
+    By ourselves, as captum's sampling gives the mean over orders alone, of which there is no standard error.
+
+    Args:
+        scores: of switches ``[K * B, P]``.
+        order: of players.
+        hidden: the scores where none is shown, ``[B]``.
+        copies: how many go through the model at a time.
+    """
+    # Copy k shows the first k + 1 players.
+    shown = hidden.new_zeros(len(order), len(order))
+    for position, player in enumerate(order):
+        shown[position:, player] = 1
+    parts = [scores(part.repeat_interleave(len(hidden), 0)).view(len(part), -1) for part in shown.split(copies)]
+    found = torch.cat([hidden[None], *parts])
+    added = torch.empty_like(found[1:])
+    added[list(order)] = found[1:] - found[:-1]
+    return added.T

@@ -163,3 +163,53 @@ def test_wrong_use():
     for wrong, message in cases:
         with pytest.raises(InputError, match=message):
             ShapleyValueSampling(PlainSTGCN(), **wrong)
+
+
+def test_the_standard_error_is_that_of_independent_orders():
+    def majority(v):
+        return (v.sum(1) >= 2).float() + 0.5 * v[:, 0] * v[:, 1]
+
+    x, maps = one_frame(1.0, 1.0, 1.0), []
+    for seed in range(300):
+        with ShapleyValueSampling(nn.Flatten(), orders=6, seed=seed) as explain:
+            maps.append(explain(x, target=game(majority)))
+    values = np.stack([e.values[0, 0, 0] for e in maps])
+    errors = np.stack([e.standard_error[0, 0, 0] for e in maps])
+    # The variance that is estimated is that between maps of other orders: its mean over 300 is right to 10%.
+    np.testing.assert_allclose((errors**2).mean(0), values.var(0, ddof=1), rtol=0.2)
+    with ShapleyValueSampling(nn.Flatten(), orders=1) as explain:
+        assert explain(x, target=game(majority)).standard_error is None
+
+
+def test_antithetic_orders_come_in_pairs_of_which_the_error_is():
+    def pair(v):
+        return v[:, 0] * v[:, 1]
+
+    x = one_frame(1.0, 1.0, 1.0)
+    with ShapleyValueSampling(nn.Flatten(), orders=4, antithetic=True) as explain:
+        drawn = list(
+            explain._orders(["a", "b", "c"], Regions([[0], [1], [2]], {"m": 1, "t": 1, "n": 3}), torch.arange(3))(3, 4)
+        )
+        e = explain(x, target=game(pair))
+    assert drawn[0] == drawn[1][::-1]
+    assert drawn[2] == drawn[3][::-1]
+    # In every pair of orders each of both comes last once: nothing is left to chance.
+    assert e.values.flatten().tolist() == [0.5, 0.5, 0.0]
+    assert e.standard_error.flatten().tolist() == [0.0, 0.0, 0.0]
+    with ShapleyValueSampling(nn.Flatten(), orders=2, antithetic=True) as explain:
+        assert explain(x, target=game(pair)).standard_error is None
+    with pytest.raises(InputError, match="orders: got 5; expected an even number"):
+        ShapleyValueSampling(nn.Flatten(), orders=5, antithetic=True)
+
+
+def test_the_error_of_channels_is_that_of_their_sum():
+    x = torch.tensor([1.0, 1.0, 1.0, 1.0]).view(1, 1, 1, 2, 2)
+    target = Custom(lambda y: y[:, 0] * y[:, 1] + y[:, 2] * y[:, 0])
+    with ShapleyValueSampling(nn.Flatten(), inputs="b m t n c", orders=40, per_channel=True) as explain:
+        e = explain(x, target=target)
+    assert e.channels.shape == (1, 1, 1, 2, 2)
+    maps = []
+    for seed in range(1, 200):
+        with ShapleyValueSampling(nn.Flatten(), inputs="b m t n c", orders=40, per_channel=True, seed=seed) as explain:
+            maps.append(explain(x, target=target).values[0, 0, 0])
+    np.testing.assert_allclose(e.standard_error[0, 0, 0], np.std(maps, 0, ddof=1), rtol=0.3)
