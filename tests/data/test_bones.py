@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stexplain.data.baselines import as_baseline, bones, interpolation
-from stexplain.data.bones import skeleton_tree
+from stexplain.data.baselines.bones import skeleton_tree
 from stexplain.errors import InputError
 from stexplain.explainers import Occlusion
 from stexplain.explainers.targets import Custom

@@ -142,7 +142,7 @@ class ShapleyValueSampling(Explainer):
 
         Where each of several signals plays by itself, of their sum, at the first of them; the others have zero.
         """
-        independent = drawn.unflatten(0, (-1, 2)).mean(1) if self.antithetic else drawn
+        independent = drawn.view(-1, 2, *drawn.shape[1:]).mean(1) if self.antithetic else drawn
         if len(independent) < 2:
             return None
         instances, groups, windows = regions.shape
@@ -221,7 +221,7 @@ def _contributions(scores: Callable[..., Tensor], order: Sequence[int], hidden: 
     shown = hidden.new_zeros(len(order), len(order))
     for position, player in enumerate(order):
         shown[position:, player] = 1
-    parts = [scores(part.repeat_interleave(len(hidden), 0)).view(len(part), -1) for part in shown.split(copies)]
+    parts = [scores(part.repeat_interleave(len(hidden), 0)).view(len(part), -1) for part in torch.split(shown, copies)]
     found = torch.cat([hidden[None], *parts])
     added = torch.empty_like(found[1:])
     added[list(order)] = found[1:] - found[:-1]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from stexplain.axes import check_shape
-from stexplain.data.bones import joints_on_bones, straight_line
+from stexplain.data.baselines.bones import joints_on_bones, straight_line
 from stexplain.errors import InputError, unknown
 from stexplain.graph import STGraph
 
@@ -77,8 +77,8 @@ def neighbours(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor
 def bones(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     """A body between its first and its last pose: bones turn evenly and keep their lengths, roots go straight.
 
-    What `interpolation` does, without leaving the body; see `stexplain.data.bones`. For skeletons alone: all channels
-    must be coordinates, which cannot be told from the numbers.
+    What `interpolation` does, without leaving the body; see `stexplain.data.baselines.bones`. For skeletons alone:
+    all channels must be coordinates, which cannot be told from the numbers.
 
     Raises:
         InputError: where there is no graph, one of another size or with a circle, or nodes have other than two or three
