@@ -32,7 +32,8 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     message = out.with_name(f"{out.name}.error")
     message.parent.mkdir(parents=True, exist_ok=True)
     message.unlink(missing_ok=True)
-    command = [sys.executable, "-m", __name__, str(card.path), str(out), str(seed), str(message)]
+    # -P: nothing that lies in the current folder is imported.
+    command = [sys.executable, "-P", "-m", __name__, str(card.path), str(out), str(seed), str(message)]
     # The caller's search path, so that its own generators and an uninstalled package are found from any folder.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     code = subprocess.run(command, env=environment, check=False).returncode

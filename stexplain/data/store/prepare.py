@@ -262,7 +262,8 @@ def _processes(folder: Path, number: int) -> Iterator[list[tuple[subprocess.Pope
         for first in range(number):
             # A file and not a pipe: a pipe that nobody reads fills up and stops its writer.
             log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with its process
-            command = [sys.executable, "-m", "stexplain.data.store.shards", str(folder), str(first), str(number)]
+            # -P: nothing that lies in the current folder is imported.
+            command = [sys.executable, "-P", "-m", "stexplain.data.store.shards", str(folder), str(first), str(number)]
             running.append((subprocess.Popen(command, stderr=log, env=environment), log))
         yield running
         for process, log in running:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from stexplain.cards import dataset_card
+from stexplain.data.planted.generate import generate
 from stexplain.data.readers.ntu_skeleton import read
 from stexplain.data.recording import choose_bodies
 from stexplain.data.store import shards
@@ -152,6 +153,17 @@ def test_processes_give_the_same_bytes_as_none(tmp_path):
     prepare("ntu", raw, tmp_path / "one", workers=1, progress=False)
     prepare("ntu", raw, tmp_path / "three", workers=3, progress=False)
     assert contents(tmp_path / "one") == contents(tmp_path / "three")
+
+
+def test_nothing_in_the_current_folder_is_imported(tmp_path, monkeypatch):
+    raw, here = many(tmp_path / "raw", 2 * shards.SIZE), tmp_path / "here"
+    here.mkdir()
+    for module in ("numpy", "json", "stexplain"):
+        (here / f"{module}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n", "utf-8")
+    monkeypatch.chdir(here)
+    prepare("ntu", raw, tmp_path / "store", workers=2, progress=False)
+    generate(dataset_card("planted"), tmp_path / "planted", seed=0)
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_killed_run_leaves_no_store_and_is_continued(tmp_path):
