@@ -181,10 +181,13 @@ def relation(
 def hardest(tests: Sequence[PairedTest]) -> PairedTest:
     """The test of several that speaks least for the claim: who passes it is better than all that are tested.
 
+    Its p value is the largest where all speak for the claim. Where one speaks against it, which one is chosen after
+    looking: p is then multiplied by the number of tests (Bonferroni), for the finding that some of them wins.
+
     Example:
-        >>> tests = [paired_test("a", [1.0, 1.0, 1.0]), paired_test("b", [-1.0, 0.5])]
-        >>> hardest(tests)["against"]
-        'b'
+        >>> tests = [paired_test("a", [1.0, 1.0, 1.0]), paired_test("b", [-1.0, -0.5])]
+        >>> hardest(tests)
+        {'against': 'b', 'difference': -0.75, 'p': 1.0}
     """
 
     def evidence(test: PairedTest) -> tuple[float, float]:
@@ -192,7 +195,10 @@ def hardest(tests: Sequence[PairedTest]) -> PairedTest:
         sure = 0.0 if test["p"] is None else float(np.sign(test["difference"])) * (1 - test["p"])
         return sure, test["difference"]
 
-    return min(tests, key=evidence)
+    chosen = min(tests, key=evidence)
+    if chosen["p"] is None or chosen["difference"] > 0:
+        return chosen
+    return {**chosen, "p": min(1.0, chosen["p"] * len(tests))}
 
 
 def scope(trainings: int) -> str:
@@ -203,25 +209,3 @@ def scope(trainings: int) -> str:
         ('For this training', 'Over 5 trainings')
     """
     return "For this training" if trainings == 1 else f"Over {trainings} trainings"
-
-
-def agreed(by_training: Sequence[Sequence[tuple[str, Outcome]]]) -> list[tuple[str, Outcome]]:
-    """Verdicts that intervals decide, training by training: those of the first, and how many others agree.
-
-    Example:
-        >>> agreed([[("It holds.", "supported")]])
-        [('For this training: It holds.', 'supported')]
-        >>> agreed([[("It holds.", "supported")], [("It does not.", "not supported")]])
-        [('In 1 of 2 trainings, the first among them: It holds.', 'inconclusive')]
-    """
-    first = by_training[0]
-    # A claim that some trainings cannot make, such as of too few events, has no counterpart to agree with.
-    if len(by_training) == 1 or any(len(verdicts) != len(first) for verdicts in by_training):
-        # A stage may say so itself.
-        return [(text if text.startswith(scope(1)) else f"{scope(1)}: {text}", outcome) for text, outcome in first]
-    judged: list[tuple[str, Outcome]] = []
-    for (text, outcome), *others in zip(*by_training, strict=True):
-        same = 1 + sum(other == outcome for _, other in others)
-        words = f"In {same} of {len(by_training)} trainings, the first among them: {text}"
-        judged.append((words, outcome if same == len(by_training) else "inconclusive"))
-    return judged

@@ -166,8 +166,8 @@ def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults])
     shown = [
         paragraph(
             "A claim is supported where its test, fixed before any run, leaves no other explanation than chance below "
-            "5%. Paired tests are corrected over all claims of this report by Holm's method; the others compare 95% "
-            "intervals. What is said of one training need not hold for another."
+            "5%. Tests are paired, over groups of samples that are not independent, and corrected over all claims of "
+            "this report by Holm's method. What is said of one training need not hold for another."
         )
     ]
     # A dict keeps the order of the runs, which a set would not.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from stexplain.bench.claims import agreed, judge
+from stexplain.bench.claims import judge
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
@@ -210,10 +210,7 @@ def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdic
     return [
         {"run": run.name, "stage": stage.name, "text": text, "verdict": outcome}
         for (run, stage), of_stage in zip(pairs, claims, strict=True)
-        for text, outcome in [
-            *(next(judged) for _ in of_stage),
-            *agreed([list(stage.verdicts(one)) for one in run.trainings]),
-        ]
+        for text, outcome in (next(judged) for _ in of_stage)
     ]
 
 

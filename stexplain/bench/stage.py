@@ -13,7 +13,6 @@ import pandas as pd
 from stexplain.bench.claims import Claim
 from stexplain.bench.figures import Figures
 from stexplain.bench.run import TASKS, Run, Task
-from stexplain.bench.verdicts import Outcome
 from stexplain.cards import Part
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -193,12 +192,8 @@ class Stage(Generic[AnyOptions]):
         """Its card in the report's summary."""
         return None
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Claims, and whether the numbers support them; the test of each is fixed here, before any run."""
-        yield from ()
-
     def claims(self, run: RunResults) -> Iterator[Claim]:
-        """Claims that paired tests decide, which the runner corrects over all claims of a report."""
+        """Claims, fixed here before any run, and their paired tests, which the runner corrects over all of a report."""
         yield from ()
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What numbers with intervals support: the rules by which stages judge."""
+"""What tests support: the words of verdicts, and the rules by which stages judge."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
@@ -7,14 +7,10 @@ from typing import Any, Literal, TypedDict
 FEWEST = 10
 """Of fewer explained events nothing is supported."""
 Outcome = Literal["supported", "inconclusive", "not supported"]
-BASELINES = {"Motion": "the motion-energy baseline", "Random": "random attribution"}
-"""Baseline explainers, which use no model, and what they are called in a sentence."""
-SERIES_BASELINES = {"Motion": "temporal change", "Random": "random attribution"}
-"""The same on series, where nothing moves but values change."""
 
 
 class Verdict(TypedDict):
-    """A claim in a sentence, and what the numbers and their intervals say of it."""
+    """A claim in a sentence, and what its tests say of it."""
 
     run: str
     stage: str
@@ -27,31 +23,16 @@ def known(score: Any) -> bool:
     return isinstance(score, Mapping) and all(score.get(key) is not None for key in ("value", "low", "high"))
 
 
-def compare_intervals(ours: Mapping[str, float], theirs: Mapping[str, float]) -> int:
-    """1 where our interval lies above theirs, -1 where below, 0 where they overlap.
+def of_all(better: Sequence[object], unsure: Sequence[object], worse: Sequence[object]) -> Outcome:
+    """Of a claim about several things: supported where all are better, not supported where some lose and none wins.
 
     Example:
-        >>> compare_intervals({"low": 0.8, "high": 0.9}, {"low": 0.4, "high": 0.6})
-        1
-    """
-    # Stricter than a test of the difference: no overlap at all.
-    return int(ours["low"] > theirs["high"]) - int(ours["high"] < theirs["low"])
-
-
-def outcome(signs: Sequence[int]) -> Outcome:
-    """Supported where all signs are 1, not supported where all are -1, else inconclusive.
-
-    Example:
-        >>> outcome([1, 1]), outcome([1, 0]), outcome([-1, -1])
+        >>> of_all(["a"], [], []), of_all([], ["b"], []), of_all([], ["b"], ["c"])
         ('supported', 'inconclusive', 'not supported')
     """
-    # One axis, horizon or baseline that does not agree is enough to leave it open.
-    return "supported" if min(signs) > 0 else "not supported" if max(signs) < 0 else "inconclusive"
-
-
-def of_all(supported: Sequence[object], others: Sequence[object]) -> Outcome:
-    """Supported where it is for all, not supported where for none, else inconclusive."""
-    return "supported" if not others else "not supported" if not supported else "inconclusive"
+    if better and not unsure and not worse:
+        return "supported"
+    return "not supported" if worse and not better else "inconclusive"
 
 
 def too_few(text: str, judged: Outcome, events: int) -> tuple[str, Outcome]:

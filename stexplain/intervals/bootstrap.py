@@ -96,16 +96,20 @@ def interval(
     known = ~np.isnan(every)
     codes = group_codes(groups, len(every))[known]
     present = every[known]
+    # Where every sample is a group of its own, samples are independent.
+    grouped = groups is not None and len(np.unique(codes)) < len(codes)
     # A score may leave its bounds by a rounding error.
     if bounds is not None and not (
         bounds[0] < bounds[1] and (bounds[0] - _ROUNDING <= present).all() and (present <= bounds[1] + _ROUNDING).all()
     ):
         raise InputError(f"bounds: got {bounds}; expected (smallest, largest) possible value, around all values.")
     # A share that is counted needs no bootstrap: its distribution is known.
-    if groups is None and len(present) > 1 and bounds in (None, (0, 1)) and np.isin(present, (0.0, 1.0)).all():
+    if not grouped and len(present) > 1 and bounds in (None, (0, 1)) and np.isin(present, (0.0, 1.0)).all():
         _check_arguments(resamples, confidence)
         return Interval(float(present.mean()), *share_ends(int(present.sum()), len(present), confidence))
-    return _of_units(present, np.ones(len(present)), codes, groups is not None, seed, resamples, confidence, bounds)
+    # A single sample of a known group is a single group: the reason says so.
+    grouped = grouped or (groups is not None and len(present) == 1)
+    return _of_units(present, np.ones(len(present)), codes, grouped, seed, resamples, confidence, bounds)
 
 
 def ratio_interval(

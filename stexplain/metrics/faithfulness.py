@@ -20,7 +20,7 @@ from stexplain.metrics.arrays import as_array, names_of, sample_generator
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
-from stexplain.metrics.masking import beta_interval
+from stexplain.metrics.masking import beta_interval, mean_over_masking
 
 SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
@@ -130,6 +130,10 @@ class MaskingCurve:
         """The accuracy at each masking with its bootstrap interval over samples."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return [interval(row.astype(float), bounds=(0, 1), **options) for row in self.correct[which]]
+
+    def areas(self, which: str = "highlighted") -> NDArray[np.float64]:
+        """The mean over m of each sample's being classified correctly, ``[n]``: the area of its curve, in [0, 1]."""
+        return mean_over_masking(self.masking, self.correct[which].astype(np.float64))
 
     def faithfulness(
         self,

@@ -24,7 +24,7 @@ from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
-from stexplain.metrics.masking import beta_interval
+from stexplain.metrics.masking import beta_interval, mean_over_masking
 
 MEASURES = ("error", "change")
 """The mean absolute error against the observed targets, or the mean distance from the unmasked forecast."""
@@ -36,8 +36,8 @@ class ForecastMaskingCurve:
 
     Attributes:
         masking: m, ``[A]``, the first being 0.
-        sums: for each of `SETS` and `MEASURES`, the sum over the observed targets of each sample, ``[A, n]``, in the
-            units of the forecast.
+        sums: for each set that was masked and each of `MEASURES`, the sum over the observed targets of each sample,
+            ``[A, n]``, in the units of the forecast.
         counts: how many targets of each sample were observed, ``[n]``.
         ids: the names of the samples, n of them.
         baseline: the name of the baseline that nodes are moved towards.
@@ -70,6 +70,11 @@ class ForecastMaskingCurve:
         """The curve with bootstrap intervals over samples."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return [ratio_interval(row, self.counts, **options) for row in self._sums(which, measure)]
+
+    def areas(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
+        """The mean of each sample's curve over m, ``[n]``: its area; NaN where no target of the sample is observed."""
+        counts = np.where(self.counts > 0, self.counts, np.nan)
+        return mean_over_masking(self.masking, self._sums(which, measure) / counts)
 
     def faithfulness(
         self,
@@ -111,7 +116,7 @@ class ForecastMaskingCurve:
                     "baseline": self.baseline,
                     "nodes": self.nodes,
                 }
-                for which in SETS
+                for which in self.sums
                 for measure in MEASURES
                 for m, estimate in zip(self.masking, self.interval(which, measure, **options), strict=True)
             ]
@@ -130,7 +135,7 @@ class ForecastMaskingCurve:
             first.masking,
             {
                 which: {name: np.concatenate([part.sums[which][name] for part in parts], axis=1) for name in MEASURES}
-                for which in SETS
+                for which in first.sums
             },
             np.concatenate([part.counts for part in parts]),
             tuple(name for part in parts for name in part.ids),
@@ -139,8 +144,8 @@ class ForecastMaskingCurve:
         )
 
     def _sums(self, which: str, measure: str) -> NDArray[np.float64]:
-        if which not in SETS:
-            raise unknown("set", which, SETS)
+        if which not in self.sums:
+            raise unknown("set", which, list(self.sums))
         if measure not in MEASURES:
             raise unknown("measure", measure, MEASURES)
         return self.sums[which][measure]
@@ -157,6 +162,7 @@ def forecast_masking_curve(
     horizon: "int | Sequence[int] | None" = None,
     baseline: "str | Baseline | Tensor" = "mean",
     seed: int = 0,
+    sets: Sequence[str] = SETS,
     y: ArrayLike | None = None,
     layout: str | None = None,
     valid: Any = None,
@@ -182,6 +188,7 @@ def forecast_masking_curve(
         horizon: which steps ahead are measured, counted from 1; default: all.
         baseline: see `deletion_curve`.
         seed: of the random sets, which depend on it and the names of the samples.
+        sets: only these of `SETS` are masked.
         y: what was to be forecast for each sample, ``[n, H, N]``, in their order, NaN where it was not observed;
             default: that of the batches.
         layout: of the model's output, such as ``"b t n"``, where t is the horizon; default: `model.outputs`.
@@ -203,7 +210,10 @@ def forecast_masking_curve(
     """
     # m = 0 is always measured, because all others are compared with it.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
-    sums: dict[str, dict[str, list[NDArray[np.float64]]]] = {which: {m: [] for m in MEASURES} for which in SETS}
+    for which in sets:
+        if which not in SETS:
+            raise unknown("set", which, SETS)
+    sums: dict[str, dict[str, list[NDArray[np.float64]]]] = {which: {m: [] for m in MEASURES} for which in sets}
     counts: list[NDArray[np.int64]] = []
     ids: list[str] = []
     call = call_of(node_importance, options, valid, shared, per_sample)
@@ -217,7 +227,9 @@ def forecast_masking_curve(
         steps_ahead, measured = _measured_targets(masked, truth.shape, at, horizon)
         with masked.frozen():
             base = masked.baseline_values(baseline)
-            by_set = _forecasts(masked, masks, base, steps, steps_ahead, measured, layout)
+            by_set = _forecasts(
+                masked, {which: masks[which] for which in sets}, base, steps, steps_ahead, measured, layout
+            )
         # In two steps: NumPy would pair up two lists of indices, entry by entry.
         truth, observed = (each[:, steps_ahead][:, :, measured] for each in (truth, observed))
         counts.append(observed.sum((1, 2)))
@@ -304,7 +316,7 @@ def _forecasts(
             "layout: got None for a model without `outputs`; expected the layout of the model's output. Give "
             "`layout`, such as 'b t n', where t is the horizon."
         )
-    node_sets = [torch.from_numpy(masks[which]).to(masked.observed.device) for which in SETS]
+    node_sets = [torch.from_numpy(mask).to(masked.observed.device) for mask in masks.values()]
     # Copy 0 is the unmasked batch, which all sets share; then come the other maskings, set by set.
     rest = len(steps) - 1
 
@@ -322,9 +334,9 @@ def _forecasts(
         # [B, 1, H, N, 1] -> [B, steps ahead, nodes]
         return values[:, 0, :, :, 0][:, steps_ahead][:, :, measured]
 
-    forecasts = masked.evaluate(perturbed, 1 + len(SETS) * rest, read)
+    forecasts = masked.evaluate(perturbed, 1 + len(masks) * rest, read)
     return {
         # The shared copy first, then the set's own maskings: A in all.
         which: np.concatenate([forecasts[:1], forecasts[1 + index * rest : 1 + (index + 1) * rest]])
-        for index, which in enumerate(SETS)
+        for index, which in enumerate(masks)
     }

@@ -42,6 +42,28 @@ def mask_nodes(x: torch.Tensor, baseline: torch.Tensor, nodes: torch.Tensor, mas
     return (1 - weight) * x + weight * baseline
 
 
+def mean_over_masking(masking: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of curves over the masking values, by the trapezoidal rule: their area, in their own units.
+
+    Args:
+        masking: m_i, ``[A]``, ascending.
+        curves: ``[A, n]``.
+
+    Returns:
+        One per curve, ``[n]``; of a single masking value, the curve's only value.
+
+    Example:
+        >>> mean_over_masking(np.array([0.0, 0.5, 1.0]), np.array([[1.0], [1.0], [0.0]])).tolist()
+        [0.75]
+    """
+    if len(masking) < 2:
+        first: NDArray[np.float64] = curves[0]
+        return first
+    width = np.diff(masking)[:, None]
+    means: NDArray[np.float64] = (width * (curves[1:] + curves[:-1]) / 2).sum(axis=0) / (masking[-1] - masking[0])
+    return means
+
+
 def beta_interval(
     masking: NDArray[np.float64],
     losses: NDArray[np.float64],

@@ -10,9 +10,10 @@ import torch
 
 from stexplain.cards import Recipe
 from stexplain.errors import InputError
+from stexplain.intervals.bootstrap import Interval
 from stexplain.nn.traffic import STGCNForecaster, without_message_passing
 from stexplain.training.fit import History, fit
-from stexplain.training.forecast import METRICS, Estimate, ForecastEvaluation, evaluate_forecast
+from stexplain.training.forecast import METRICS, ForecastEvaluation, evaluate_forecast
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
@@ -36,7 +37,7 @@ class GraphAblation:
     history: History
 
     @property
-    def gain(self) -> Estimate:
+    def gain(self) -> Interval:
         """How much the graph lowers the MAE over all horizons, in the target's unit; negative if it raises it."""
         return self.without_graph.minus(self.with_graph)
 

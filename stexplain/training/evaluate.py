@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.errors import DataError, InputError
+from stexplain.intervals.bootstrap import Interval, interval
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
@@ -22,7 +23,8 @@ class Evaluation:
 
     Attributes:
         accuracy: share of samples whose highest logit is at their label, in [0, 1].
-        interval: of the accuracy, 95%: Wilson's score interval, which assumes independent samples.
+        interval: of the accuracy, 95%, over the groups of the data where it has some, such as persons; see
+            `stexplain.intervals.bootstrap.interval`. Its ends are NaN where all samples are of one group.
         top5: share of samples whose label is among the five highest logits (all of them where K < 5), in [0, 1].
         loss: mean cross-entropy, in nats.
         confusion: ``[K, K]``, int64, samples by label (row) and predicted class (column).
@@ -33,7 +35,7 @@ class Evaluation:
     """
 
     accuracy: float
-    interval: tuple[float, float]
+    interval: Interval
     top5: float
     loss: float
     confusion: NDArray[np.int64]
@@ -53,10 +55,11 @@ class Evaluation:
         return np.equal(self.predicted, self.labels)
 
     def __repr__(self) -> str:
-        low, high = self.interval
+        found = self.interval
+        within = f"no interval: {found.reason}" if found.reason else f"95%: {found.low:.3f} to {found.high:.3f}"
         return (
             f"Evaluation of {len(self.ids)} samples, {len(self.classes)} classes: "
-            f"accuracy {self.accuracy:.3f} (95%: {low:.3f} to {high:.3f}), top-5 {self.top5:.3f}"
+            f"accuracy {self.accuracy:.3f} ({within}), top-5 {self.top5:.3f}"
         )
 
 
@@ -91,9 +94,11 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
     # With fewer than five classes all of them are in the top five, which torchmetrics refuses to count.
     top = multiclass_accuracy(logits, labels, classes, average="micro", top_k=min(TOP, classes))
     confusion = multiclass_confusion_matrix(logits, labels, classes)
+    correct = (logits.argmax(1) == labels).numpy().astype(np.float64)
     return Evaluation(
         accuracy=float(multiclass_accuracy(logits, labels, classes, average="micro")),
-        interval=wilson(int(confusion.trace()), len(labels)),
+        # Clips of one person are not independent, of one performance even less.
+        interval=interval(correct, groups=getattr(clips, "groups", None), bounds=(0, 1)),
         top5=float(top),
         loss=float(nn.functional.cross_entropy(logits, labels)),
         confusion=confusion.numpy().astype(np.int64),
@@ -140,25 +145,6 @@ def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor
             "the model again at a lower rate, or load another checkpoint."
         )
     return logits
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a share (1927); unlike p +- z s it stays in [0, 1] and is valid at 0 and 1.
-
-    Args:
-        successes: k of n.
-        trials: n, at least 1.
-        z: of the normal distribution; the default gives 95%.
-
-    Example:
-        >>> [round(bound, 3) for bound in wilson(9, 10)]
-        [0.596, 0.982]
-    """
-    share, weight = successes / trials, z * z / trials
-    middle = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * (share * (1 - share) / trials + weight / (4 * trials)) ** 0.5
-    # At 0 and 1 rounding may lead out of [0, 1] by the last bit.
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def check_classes(model: nn.Module, clips: "Clips", name: str) -> None:

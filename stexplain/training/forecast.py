@@ -1,8 +1,8 @@
-"""Evaluation of a forecaster over a split of a series: masked MAE, RMSE and MAPE, with block-bootstrap intervals."""
+"""Evaluation of a forecaster over a split of a series: masked MAE, RMSE and MAPE, intervals over blocks of time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from torch import nn
 
 from stexplain.data.grouping import window_blocks
 from stexplain.errors import DataError, InputError, unknown
+from stexplain.intervals.bootstrap import Interval, ratio_interval
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ Metric = Literal["mae", "rmse", "mape"]
 METRICS: tuple[Metric, ...] = ("mae", "rmse", "mape")
 NEAR_ZERO = 5e-5
 """Targets of at most this absolute value (in their unit) do not count in MAPE, which would divide by them."""
-
-
-class Estimate(NamedTuple):
-    """A number and its 95% interval; NaN if there are fewer than two blocks to resample."""
-
-    value: float
-    low: float
-    high: float
 
 
 # Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
@@ -45,10 +38,11 @@ class ForecastEvaluation:
     MAPE excludes targets of zero, as the masked metrics of DCRNN (Li et al., ICLR 2018) do, and those near zero, as
     BasicTS (Shao et al. 2024) does.
 
-    Intervals are percentile block-bootstrap intervals of the ratio of sums. Windows overlap, and errors of one hour
-    resemble those of the next, so windows are not independent and are resampled in blocks (see `block`): days if there
-    are at least 10 of them, else runs of consecutive windows as long as a window and its horizon. Such runs are short:
-    an effect that lasts longer, such as a bad day, is not covered and the interval is too narrow.
+    Intervals are those of `stexplain.intervals.bootstrap.ratio_interval` over blocks of time. Windows overlap, and
+    errors of one hour resemble those of the next, so windows are not independent and are resampled in blocks (see
+    `block`): days if there are at least 10 of them, else runs of consecutive windows as long as a window and its
+    horizon. Such runs are short: an effect that lasts longer, such as a bad day, is not covered and the interval is too
+    narrow.
 
     Attributes:
         absolute: sum of ``|e|`` over nodes, ``[n, H]``.
@@ -96,7 +90,7 @@ class ForecastEvaluation:
         """Mean absolute percentage error at each horizon, ``[H]``, in percent."""
         return self._values("mape")
 
-    def score(self, metric: Metric = "mae", horizon: int | None = None, *, seed: int = 0) -> Estimate:
+    def score(self, metric: Metric = "mae", horizon: int | None = None, *, seed: int = 0) -> Interval:
         """A metric at a horizon, with its interval.
 
         Args:
@@ -108,15 +102,23 @@ class ForecastEvaluation:
             InputError: for another metric or horizon.
         """
         total, count = self._sums(metric, horizon)
-        drawn = _resampled(metric, _block_weights(self.blocks, seed), self.blocks, total, count)
-        return _estimate(float(_ratio(metric, total.sum(), count.sum())), drawn)
+        value = float(_ratio(metric, total.sum(), count.sum()))
+        found = ratio_interval(total, count, groups=self.blocks, seed=seed)
+        # No error is below zero. Of the root of a mean, and of a mean in percent, the ends are those of the mean.
+        low, high = (float(_of_mean(metric, max(end, 0.0))) for end in found[1:])
+        return Interval(value, low, high, found.reason)
 
     def minus(
         self, other: "ForecastEvaluation", metric: Metric = "mae", horizon: int | None = None, *, seed: int = 0
-    ) -> Estimate:
+    ) -> Interval:
         """The difference of this error and another's on the same windows, with its interval.
 
-        Both use the same resamples, so that windows that are hard for both do not widen the interval.
+        Differences are taken window by window, so that windows that are hard for both do not widen the interval: with
+        N observed targets, ``n_w`` of them in window w, and ``f`` the root for RMSE, 100 times for MAPE, else nothing::
+
+            interval of sum over w of (d n_w / N + u_w),   u_w = f'(A) (a_w - A n_w) / N  -  the same of the other
+
+        where A is the mean of the terms, ``a_w`` their sum in a window, and d the difference (the delta method).
 
         Args:
             other: of the same split of the same series.
@@ -127,16 +129,31 @@ class ForecastEvaluation:
         Raises:
             InputError: if the other is of other windows.
         """
+        differences, weight = self.differences(other, metric, horizon)
+        if np.isnan(differences).all():
+            return Interval(np.nan, np.nan, np.nan, "no target is observed")
+        return ratio_interval(differences, weight, groups=self.blocks, seed=seed)
+
+    def differences(
+        self, other: "ForecastEvaluation", metric: Metric = "mae", horizon: int | None = None
+    ) -> tuple[Floats, Floats]:
+        """What each window adds to the difference of `minus`, ``[n]``, and its weight, ``[n]``, which sums to 1.
+
+        Their sum is the difference; NaN if no target is observed. By whole `blocks` they are what a paired test takes.
+
+        Raises:
+            InputError: as of `minus`.
+        """
         if self.ids != other.ids or self.horizons != other.horizons:
             raise InputError(
                 f"other: got an evaluation of other windows: {len(self)} and {len(other)} windows, {self.horizons} and "
                 f"{other.horizons} horizons; expected the same. Evaluate both on one split of a series."
             )
-        weights = _block_weights(self.blocks, seed)
         one, two = self._sums(metric, horizon), other._sums(metric, horizon)
-        value = _ratio(metric, one[0].sum(), one[1].sum()) - _ratio(metric, two[0].sum(), two[1].sum())
-        drawn = _resampled(metric, weights, self.blocks, *one) - _resampled(metric, weights, self.blocks, *two)
-        return _estimate(float(value), drawn)
+        value = float(_ratio(metric, one[0].sum(), one[1].sum()) - _ratio(metric, two[0].sum(), two[1].sum()))
+        weight: Floats = one[1] / one[1].sum() if one[1].sum() else np.full(len(self), np.nan)
+        each: Floats = value * weight + _influence(metric, *one) - _influence(metric, *two)
+        return each, weight
 
     def to_frame(self, horizons: Sequence[int] = (3, 6, 12), *, seed: int = 0) -> pd.DataFrame:
         """A row per horizon, and one over all of them: metrics with their intervals.
@@ -263,30 +280,24 @@ def forecast_errors(
     )
 
 
-def _block_weights(blocks: NDArray[np.int64], seed: int, resamples: int = 1000) -> NDArray[np.int64]:
-    """How often each resample draws each block, ``[resamples, blocks]``; a single block is not resampled."""
-    count = int(blocks.max()) + 1
-    # Drawing `count` blocks with replacement gives multinomial counts.
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples if count > 1 else 0)
-
-
-def _resampled(
-    metric: Metric, weights: NDArray[np.int64], blocks: NDArray[np.int64], total: Floats, count: Floats
-) -> Floats:
-    """The metric of each resample, ``[resamples]``."""
-    # [n] -> [blocks]: sums over the windows of each block.
-    totals, counts = (np.bincount(blocks, each, weights.shape[1]).astype(np.float64) for each in (total, count))
-    return _ratio(metric, weights @ totals, weights @ counts)
-
-
 def _ratio(metric: Metric, total: Floats, count: Floats) -> Floats:
     """The metric from the sum of its terms and their number; NaN if there are none."""
     mean: Floats = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
-    return np.asarray(np.sqrt(mean) if metric == "rmse" else mean * 100 if metric == "mape" else mean)
+    return _of_mean(metric, mean)
 
 
-def _estimate(value: float, drawn: Floats) -> Estimate:
-    # A resample that drew no observed target has no metric.
-    present = drawn[~np.isnan(drawn)]
-    low, high = np.quantile(present, [0.025, 0.975]) if len(present) else (np.nan, np.nan)
-    return Estimate(value, float(low), float(high))
+def _of_mean(metric: Metric, mean: "Floats | float") -> Floats:
+    """The metric from the mean of its terms."""
+    return np.asarray(np.sqrt(mean) if metric == "rmse" else np.multiply(mean, 100 if metric == "mape" else 1))
+
+
+def _influence(metric: Metric, total: Floats, count: Floats) -> Floats:
+    """How far the terms of each window move the metric, ``[n]``, to first order; they sum to zero."""
+    number = count.sum()
+    if not number:
+        return np.full(len(total), np.nan)
+    mean = total.sum() / number
+    # Where there is no error at all, no window moves anything.
+    slope = {"mae": 1.0, "mape": 100.0, "rmse": 0.5 / np.sqrt(mean) if mean else 0.0}[metric]
+    moved: Floats = slope * (total - mean * count) / number
+    return moved

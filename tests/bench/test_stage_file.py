@@ -22,6 +22,7 @@ STAGE = '''
 import pandas as pd
 
 from stexplain.bench.html import paragraph
+from stexplain.bench.claims import Claim, paired_test
 from stexplain.bench.stage import Card, Stage, Table
 from stexplain.cards import Count, Part
 from stexplain.viz import history
@@ -53,9 +54,11 @@ class Lengths(Stage):
     def summary(self, runs):
         return Card("Length", paragraph("See below."))
 
-    def verdicts(self, run):
-        longer = run.stages["lengths"]["shortest"] >= self.options.least
-        yield "Every sample is long enough.", "supported" if longer else "not supported"
+    def claims(self, run):
+        lengths = [training.stages["lengths"]["shortest"] for training in run.trainings]
+        tests = [paired_test("the least", [length - self.options.least + 0.5 for length in lengths * 10])]
+        judged = {1: "supported", 0: "inconclusive", -1: "not supported"}
+        yield Claim(tests, lambda signs: ("Every sample is long enough.", judged[signs[0]]))
 
     def caveats(self, runs):
         yield "Lengths are counted in frames."
@@ -107,8 +110,7 @@ def test_a_stage_in_a_file_of_its_own_is_all_it_takes(wave, tmp_path, capsys):
     assert {
         "run": "xview/small",
         "stage": "lengths",
-        # One training: the verdict says so.
-        "text": "For this training: Every sample is long enough.",
+        "text": "Every sample is long enough.",
         "verdict": "supported",
     } in (results["verdicts"])
     assert pd.read_csv(run / results["tables"]["lengths"]["file"])["shortest"].item() == found["shortest"]

@@ -7,7 +7,7 @@ from stexplain.bench.stage import RunResults
 from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.faithfulness import FaithfulnessStage
 from stexplain.bench.stages.localisation import LocalisationStage
-from stexplain.bench.verdicts import of_all, outcome, too_few
+from stexplain.bench.verdicts import of_all, too_few
 from tests.bench.page import score
 
 AXES = ("nodes", "frames")
@@ -72,7 +72,7 @@ def test_localisation_is_supported_only_against_chance_controls_and_the_gradient
 def test_localisation_that_is_no_more_than_chance_is_undecided():
     ((text, judged),) = judge(localisation_claims(located(BETTER, p=0.2)))
     assert judged == "inconclusive"
-    assert "not shown to be better than random attribution over nodes" in text
+    assert "is not shown to localise the ground truth better than random attribution over nodes" in text
     assert "; worse" not in text
 
 
@@ -184,18 +184,13 @@ def test_results_without_tests_are_not_judged():
     assert judged_masking({}) == []
 
 
-@pytest.mark.parametrize(
-    ("signs", "verdict"),
-    [([1, 1], "supported"), ([1, -1], "inconclusive"), ([0], "inconclusive"), ([-1], "not supported")],
-)
-def test_what_signs_support(signs, verdict):
-    assert outcome(signs) == verdict
-
-
 def test_what_several_methods_support():
-    assert of_all(["a"], []) == "supported"
-    assert of_all([], ["b"]) == "not supported"
-    assert of_all(["a"], ["b"]) == "inconclusive"
+    assert of_all(["a"], [], []) == "supported"
+    # What is not shown is no evidence against it.
+    assert of_all([], ["b"], []) == "inconclusive"
+    assert of_all([], ["b"], ["c"]) == "not supported"
+    assert of_all(["a"], ["b"], []) == "inconclusive"
+    assert of_all(["a"], [], ["c"]) == "inconclusive"
 
 
 def test_of_a_handful_of_events_nothing_is_supported():

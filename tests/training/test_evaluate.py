@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binom
 from torch import nn
 
 from stexplain.errors import DataError, InputError
-from stexplain.training.evaluate import evaluate, wilson
+from stexplain.metrics import interval
+from stexplain.training.evaluate import evaluate
 from tests.reference import slow_scores
 from tests.training.standin import Probe, StandInClips, recipe
 
@@ -63,10 +64,24 @@ def test_a_model_that_knows_its_recipe_is_given_what_it_was_trained_on() -> None
     assert not np.allclose(plain.logits, evaluate(model, Sampled()).logits)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(0, 12), (7, 12), (12, 12), (870, 1000)])
-def test_wilson_is_scipy_s(successes: int, trials: int) -> None:
-    peer = binomtest(successes, trials).proportion_ci(method="wilson")
-    assert wilson(successes, trials) == pytest.approx((peer.low, peer.high), abs=1e-6)
+def test_the_interval_is_over_the_groups_of_the_data() -> None:
+    clips = StandInClips(29, 4)
+    alone = evaluate(Probe(4, seed=4), clips)  # type: ignore[arg-type]
+    # A share of independent samples has the mid-P interval: the ends at which its tail holds 2.5%.
+    right = int(alone.correct.sum())
+    tails = [binom.sf(right, 29, end) + binom.pmf(right, 29, end) / 2 for end in alone.interval[1:]]
+    assert tails == pytest.approx([0.025, 0.975], abs=1e-6)
+    clips.groups = np.arange(29) // 5  # type: ignore[attr-defined]
+    together = evaluate(Probe(4, seed=4), clips)  # type: ignore[arg-type]
+    assert together.interval == interval(alone.correct.astype(float), groups=clips.groups, bounds=(0, 1))  # type: ignore[attr-defined]
+    assert together.interval != alone.interval
+
+
+def test_samples_of_one_group_have_no_interval_and_say_so() -> None:
+    clips = StandInClips(29, 4)
+    clips.groups = ["subject 1"] * 29  # type: ignore[attr-defined]
+    shown = repr(evaluate(Probe(4, seed=4), clips))  # type: ignore[arg-type]
+    assert "(no interval: a single group" in shown
 
 
 def test_broken_weights_are_named() -> None:

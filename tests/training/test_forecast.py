@@ -3,13 +3,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.data.grouping import window_blocks
 from stexplain.data.scaler import Scaler
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import DataError, InputError
-from stexplain.training.forecast import METRICS, evaluate_forecast, forecast_errors
+from stexplain.intervals.bootstrap import ratio_interval
+from stexplain.training.forecast import METRICS, ForecastEvaluation, Metric, evaluate_forecast, forecast_errors
 from tests.reference import slow_forecast_errors
 from tests.training.roads import NODES, forecaster, series, speeds
 
@@ -92,30 +94,56 @@ def test_blocks_are_days_where_there_are_enough() -> None:
     assert part.subset([0, 2, 5, 6]).groups.tolist() == [0, 0, 1, 1]
 
 
-def test_intervals_are_those_of_a_slow_bootstrap_over_blocks() -> None:
+def test_intervals_are_over_the_groups_of_the_series() -> None:
     part = series(speeds(150))
     evaluation = evaluate_forecast(Constant(), part)
-    count = int(evaluation.blocks.max()) + 1
-    random = np.random.default_rng(5)
+    of_mean = ratio_interval(evaluation.absolute[:, 1], evaluation.count[:, 1], groups=part.groups)
+    assert evaluation.score("mae", 2) == pytest.approx(of_mean)
+    assert evaluation.score("mae", 2).value == pytest.approx(evaluation.mae[1])
+    squared = ratio_interval(evaluation.squared[:, 1], evaluation.count[:, 1], groups=part.groups)
+    assert evaluation.score("rmse", 2) == pytest.approx(np.sqrt(squared))
+    relative = ratio_interval(evaluation.relative[:, 1], evaluation.relative_count[:, 1], groups=part.groups)
+    assert evaluation.score("mape", 2) == pytest.approx(100 * np.array(relative))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_interval_of_a_difference_is_that_of_a_slow_bootstrap_over_blocks(metric: Metric) -> None:
+    part = series(speeds(600))
+    one, other = evaluate_forecast(Constant(54.0), part), evaluate_forecast(Constant(66.0), part)
+    random, count = np.random.default_rng(5), int(one.blocks.max()) + 1
+    members = [np.flatnonzero(one.blocks == block) for block in range(count)]
+
+    def slow(of: ForecastEvaluation, rows: NDArray[np.int64]) -> float:
+        total = {"mae": of.absolute, "rmse": of.squared, "mape": of.relative}[metric][rows, 1].sum()
+        mean = total / (of.relative_count if metric == "mape" else of.count)[rows, 1].sum()
+        return float(mean**0.5 if metric == "rmse" else 100 * mean if metric == "mape" else mean)
+
     draws = []
     for _ in range(2000):
-        rows = np.concatenate(
-            [np.flatnonzero(evaluation.blocks == block) for block in random.integers(0, count, count)]
-        )
-        draws.append(evaluation.absolute[rows, 1].sum() / evaluation.count[rows, 1].sum())
-    value, low, high = evaluation.score("mae", 2)
-    assert value == pytest.approx(evaluation.mae[1])
-    np.testing.assert_allclose([low, high], np.quantile(draws, [0.025, 0.975]), rtol=0.02)
-    assert low < value < high
+        rows = np.concatenate([members[block] for block in random.integers(0, count, count)])
+        draws.append(slow(one, rows) - slow(other, rows))
+    found = one.minus(other, metric, 2)
+    assert found.value == pytest.approx(slow(one, np.arange(len(one))) - slow(other, np.arange(len(one))), rel=1e-9)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    # Of many blocks both agree but for the noise of the draws; of few, percentiles are too narrow.
+    assert count > 60
+    assert [found.low, found.high] == pytest.approx([low, high], abs=0.15 * (high - low))
+    # What windows add is what a paired test takes: its sum is the difference.
+    each, weight = one.differences(other, metric, 2)
+    assert (each.sum(), weight.sum()) == (pytest.approx(found.value), pytest.approx(1.0))
 
 
 def test_a_paired_difference_knows_what_is_hard_for_both() -> None:
-    # Errors that differ by exactly 1 mph at every reading: the difference is certain, whatever the blocks.
+    # Errors that differ by exactly 1 mph at every reading: how hard a block is for both does not widen the interval.
     part = series(speeds(150) + 100)
     one, other = evaluate_forecast(Constant(60.0), part), evaluate_forecast(Constant(61.0), part)
-    np.testing.assert_allclose(one.minus(other), [1.0, 1.0, 1.0], rtol=1e-5)
+    value, low, high = one.minus(other)
+    assert value == pytest.approx(1.0, rel=1e-5)
     assert one.score("mae").high - one.score("mae").low > 0.5
-    np.testing.assert_allclose(other.minus(one, "mae", 2), [-1.0, -1.0, -1.0], rtol=1e-5)
+    # No width at all would claim certainty: 16 blocks that agree leave room for others, between no difference and this.
+    assert int(one.blocks.max()) + 1 == 16
+    assert [low, high] == pytest.approx([0.05 ** (1 / 16), 1.0], rel=1e-5)
+    assert other.minus(one, "mae", 2).value == pytest.approx(-1.0, rel=1e-5)
     with pytest.raises(InputError, match="of other windows: 142 and 92"):
         one.minus(evaluate_forecast(Constant(), series(speeds(100))))
 

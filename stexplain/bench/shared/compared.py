@@ -20,6 +20,7 @@ from stexplain.errors import InputError, suggest
 from stexplain.explainers.by_name import explainer, methods, takes
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.intervals.groups import group_names
 from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import (
@@ -219,6 +220,7 @@ def compare_scores(
         tuple(map(str, indices)),
         {method: float(scores["seconds"]) for method, scores in present.items()},
         seed=seed,
+        groups=() if groups is None else tuple(group_names(groups, len(indices)).tolist()),
     )
     # Methods against each other would be many more tests, and a harsher correction.
     tests = comparison.tests([name for name in baselines if name in present])
@@ -239,6 +241,7 @@ def compare_scores(
         # NaN is no JSON; a test of differences that are all zero has no p value.
         "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
         "correction": comparison.correction,
+        "groups": plain["groups"],
         "paired": paired,
         "seconds_per_sample": plain["seconds"],
     }

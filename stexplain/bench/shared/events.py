@@ -10,20 +10,27 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.bench.run import Run
+from stexplain.bench.shared.beaten import RANDOM
 from stexplain.bench.verdicts import FEWEST
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
+from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods import Motion, Random
+from stexplain.explainers.methods import Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Forecast, PerSample
+from stexplain.metrics.comparison.baselines import SERIES_BASELINE_EXPLAINERS
 from stexplain.training.daily_average import HistoricalAverage
 
+PRIORS = ("TrainingMap", "TimePrior")
+"""Baseline explainers that know the ground truth of the training split."""
 GRADIENT_CHANGE = "GradientTimesChange"
 """The gradient times the difference from the historical average, in the unit of the forecast."""
-UNSIGNED = ("InputGradient", "Motion", "Random")
+BASELINES = (*SERIES_BASELINE_EXPLAINERS, RANDOM)
+"""Explainers of events that use no model."""
+UNSIGNED = ("InputGradient", *BASELINES)
 """Methods whose values have no sign: they say how much a position matters, not which way it moves the forecast."""
 
 
@@ -71,14 +78,21 @@ def events_of(run: Run, explained: Sequence[Mapping[str, Any]]) -> Events:
 
 
 def explanations(
-    model: nn.Module, events: Events, average: HistoricalAverage, *, seed: int, steps: int
+    model: nn.Module,
+    events: Events,
+    average: HistoricalAverage,
+    *,
+    training: WindowedSeries,
+    seed: int,
+    steps: int,
 ) -> dict[str, Explanation]:
-    """The explanation of each event by each method, with the historical average as baseline.
+    """The explanation of each event by each method, with the historical average as baseline, and baseline explainers.
 
     Args:
         model: a forecaster.
         events: what is explained.
         average: of the training split.
+        training: that split, which some baseline explainers know.
         seed: of `Random`.
         steps: points of integrated gradients.
     """
@@ -95,8 +109,7 @@ def explanations(
     explainers[GRADIENT_CHANGE] = InputGradient(model, reduce="sum")
     explainers["InputGradient"] = InputGradient(model)
     explainers["STGGradCAM"] = STGGradCAM(model)
-    explainers["Motion"] = Motion(model)
-    explainers["Random"] = Random(model, seed=seed)
+    explainers |= _baseline_explainers(model, training, seed)
     by_method = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
     # The sum over channels is the observation's difference: the historical average of a calendar channel is its value.
     change = (batch.x - averages).sum(-1).numpy() * batch.observed.numpy()
@@ -104,6 +117,27 @@ def explanations(
     gradient = by_method[GRADIENT_CHANGE]
     by_method[GRADIENT_CHANGE] = replace(gradient, values=gradient.values * change, method="gradient x change")
     return by_method
+
+
+def _baseline_explainers(model: nn.Module, training: WindowedSeries, seed: int) -> dict[str, Explainer]:
+    """Those that this series allows: a prior needs ground truth, what is near the target a graph."""
+    # A part of a series need not hold an event, and a user's own series has none.
+    truth = training.planted and not training.events.empty
+    explainers: dict[str, Explainer] = {}
+    for name in SERIES_BASELINE_EXPLAINERS:
+        options: dict[str, Any] = {}
+        if takes(name, "channel"):
+            options["channel"] = training.target_channel
+        if takes(name, "training"):
+            if name in PRIORS and not truth:
+                continue
+            options["training"] = training
+        if takes(name, "hops"):
+            if training.graph is None:
+                continue
+            options["graph"] = training.graph
+        explainers[name] = explainer(name, model, **options)
+    return {**explainers, RANDOM: Random(model, seed=seed)}
 
 
 def saved_explanations(run: Run, methods: list[str]) -> dict[str, Explanation]:

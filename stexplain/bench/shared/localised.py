@@ -59,12 +59,15 @@ def scores_table(scores: Scores) -> pd.DataFrame:
     )
 
 
-def scores_html(runs: Mapping[str, Scores | None], over: Mapping[str, str]) -> str:
+def scores_html(
+    runs: Mapping[str, Scores | None], over: Mapping[str, str], samples: Mapping[str, str] | None = None
+) -> str:
     """A table per run.
 
     Args:
         runs: label of the run -> its scores.
         over: what nodes, frames and positions are called.
+        samples: label of the run -> on how many samples, in words.
     """
     parts = []
     for label, scores in runs.items():
@@ -76,12 +79,14 @@ def scores_html(runs: Mapping[str, Scores | None], over: Mapping[str, str]) -> s
         # A run on real data has no ground truth; others of the experiment may.
         if body:
             head = ["method", "over", "AUROC", "average precision", "pointing game"]
-            parts.append(table(head, body, caption=f"Localisation (95% interval): {label}"))
+            size = f", {samples[label]}" if samples else ""
+            parts.append(table(head, body, caption=f"Localisation (95% interval){size}: {label}"))
     if not parts:
         return paragraph("This data has no ground truth, so localisation cannot be scored.")
     words = paragraph(
         "The data was generated, so its ground truth is known. An AUROC of 0.5 is chance level, 1 is perfect. "
-        "Motion (the motion-energy baseline, on series the temporal change) and Random (random attribution) use no "
-        "model: an explanation has value only where it scores higher than both."
+        "Baseline explainers, such as Motion (the motion energy, on series the temporal change) and Random (random "
+        "attribution), use no model: an explanation has value only where it scores higher. Shown are Motion, Random "
+        "and those that are the best of them on an axis."
     )
     return words + "".join(parts)

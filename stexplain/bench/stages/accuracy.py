@@ -37,12 +37,13 @@ class AccuracyStage(Stage[NoOptions]):
         matrix = pd.DataFrame(evaluation.confusion[np.ix_(present, present)], index=names, columns=names)
         with atomic_write(run.folder / CONFUSION) as temporary:
             matrix.to_csv(temporary)
-        # Wilson's interval: it stays within [0, 1], also at an accuracy of 1.
-        low, high = evaluation.interval
+        found = evaluation.interval
         return {
             "test": len(clips),
             "classes": len(clips.classes),
-            "accuracy": {"value": evaluation.accuracy, "low": low, "high": high},
+            # What intervals are over: samples of one group are not independent.
+            "groups": len({*clips.groups.tolist()}),
+            "accuracy": {"value": evaluation.accuracy, "low": found.low, "high": found.high},
             "top5": evaluation.top5,
         }
 
@@ -61,15 +62,17 @@ class AccuracyStage(Stage[NoOptions]):
         """Accuracy of every run, beside the paper's where one is published."""
         # A column for the paper only where a paper says something.
         published = any("accuracy" in run.published for run in runs)
-        head = ["run", "accuracy (95% interval)", "top 5", "chance level", "test samples"]
+        head = ["run", "accuracy (95% interval)", "top 5", "chance level", "test samples", "groups"]
         body = []
         for run in runs:
             result = run.stages[self.name]
             row = [run.label, share(result["accuracy"]), share(result["top5"]), _chance(result), count(result["test"])]
+            row.append(count(result["groups"]) if result.get("groups") else "–")
             body.append([*row, *([percent(run.published.get("accuracy"))] if published else [])])
         notes = [str(run.published["note"]) for run in runs if run.published.get("note")]
         note_on_intervals = paragraph(
-            "Intervals are Wilson score intervals. Chance level is that of guessing among the classes."
+            "Intervals are over groups of samples that are not independent, such as all clips of one person; the table "
+            "says how many there are. Chance level is that of guessing among the classes."
         )
         return (
             table([*head, *(["paper (real data)"] if published else [])], body, caption="Accuracy on the test split")

@@ -86,14 +86,16 @@ class ClassImportanceStage(Stage[Options]):
             label = batch.label.numpy()
             # The predicted class is explained, also where it is wrong: `ClassImportance` keeps the correct ones.
             e = explain(batch, target=Predicted())
-            ours.update(e, label)
+            # Clips of one person are not independent; a batch knows its groups where the data does.
+            groups = batch.groups or None
+            ours.update(e, label, groups=groups)
             padding += e.padding_share.tolist()
             # Whole maps of a large test split would fill the memory; their sums per class do not.
             if index * BATCH < SAVED:
                 saved.append(e)
             if truth is not None and batch.truth is not None:
                 np.logical_or.at(truth, label, batch.truth.numpy().any((1, 2)))
-            theirs.update(parity(batch, target=Predicted()), label)
+            theirs.update(parity(batch, target=Predicted()), label, groups=groups)
         run.folder.mkdir(parents=True, exist_ok=True)
         joined(saved).save(run.folder / "explanations.nc")
         # Later stages read the importance back from CSV: it is a result to look at as well.

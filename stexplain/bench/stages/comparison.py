@@ -213,7 +213,7 @@ class ComparisonStage(Stage[Options]):
             )
             claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""
             claim += f" Worse than one of these: {', '.join(worse)}." if worse else ""
-            return claim, of_all(better, unsure + worse)
+            return claim, of_all(better, unsure, worse)
 
         yield Claim(tests, words, together=False)
 

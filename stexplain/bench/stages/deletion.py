@@ -1,22 +1,44 @@
 """Deletion and insertion curves over observations of the explained events; writes `deletion.csv`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from stexplain.bench.claims import Claim, PairedTest
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import listed, number, paragraph, table
+from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task, tracked
-from stexplain.bench.shared.events import event_groups, events_of, lowering, saved_explanations
-from stexplain.bench.stage import Parts, Results, RunResults, Stage, TextTable
-from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, of_all, too_few
+from stexplain.bench.shared.beaten import (
+    GRADIENT,
+    RANDOM,
+    combined_tests,
+    compare_each,
+    event_claims,
+    means_in_words,
+    must_beat,
+    sizes,
+    strongest_of,
+)
+from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
+from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.files import atomic_write
-from stexplain.metrics.deletion import KINDS, deletion_curve
+from stexplain.metrics.deletion import KINDS, DeletionCurve, deletion_curve
 from stexplain.viz import deletion
 
 SETS = ("explained", "random", "gain")
+JUDGED = "deletion"
+"""The kind of curve that verdicts are about."""
+CHANGES = (
+    "changes the forecast more than",
+    "is not shown to change the forecast more than",
+    "changes the forecast less than",
+)
 
 
 class Options(Part):
@@ -46,13 +68,15 @@ class DeletionStage(Stage[Options]):
         """The area under the curve of the change of the forecast, by method and kind of curve."""
         events = results["events"]
         if not events["explained"]:
-            return {"deletion": {}}
+            return {"deletion": {}, "tests": {}}
         chosen, model = events_of(run, events["explained"]), run.model()
         groups = event_groups(events["explained"])
         # The observations that lowered the forecast go first: a slowdown is explained.
         maps = lowering(saved_explanations(run, events["methods"]))
         # Method -> kind of curve -> set -> area with its interval.
         areas: dict[str, dict[str, Any]] = {}
+        changes: dict[str, NDArray[np.float64]] = {}
+        shared: dict[str, DeletionCurve] = {}
         tables = []
         # A curve takes seconds, which the progress bar counts.
         pairs = [(name, kind) for name in maps for kind in KINDS]
@@ -64,33 +88,45 @@ class DeletionStage(Stage[Options]):
                 target=chosen.target,
                 kind=kind,  # type: ignore[arg-type]  # of a literal type; KINDS holds its values
                 steps=self.options.steps,
-                repeats=self.options.repeats,
+                repeats=0 if kind in shared else self.options.repeats,
                 baseline=run.historical_average.in_window(chosen.batch),
                 # The same random orders for every method.
                 seed=run.seed,
             )
+            # Random orders are the same for every method: the model goes through them once.
+            curve = replace(curve, random=shared[kind].random) if kind in shared else curve
+            shared.setdefault(kind, curve)
+            if kind == JUDGED:
+                changes[name] = curve.areas("explained", "change")
             areas.setdefault(name, {})[kind] = {
                 which: curve.area(which, "change", groups=groups, seed=run.seed)._asdict() for which in SETS
             }
             # Curves of random orders are left out: the method Random stands for them in the figure.
-            frame = curve.to_frame("change", seed=run.seed)
+            frame = curve.to_frame("change", groups=groups, seed=run.seed)
             tables.append(frame[frame["set"] == "explained"].assign(method=name))
         with atomic_write(run.folder / "deletion.csv") as temporary:
             pd.concat(tables).to_csv(temporary, index=False, float_format="%.6g")
-        return {"deletion": areas}
+        # The random orders that all are compared with are many; as an explainer chance has one.
+        changes[RANDOM] = shared[JUDGED].areas("random", "change")
+        return {"deletion": areas, "tests": compare_each(changes, BASELINES, groups, seed=run.seed)}
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Change of the forecast against the share of observations that are masked."""
         assert isinstance(run.card, SeriesCard)
-        if results[self.name]["deletion"]:
+        areas = results[self.name]["deletion"]
+        if areas:
+            explained = results["events"]["explained"]
+            frame = pd.read_csv(run.folder / "deletion.csv")
             figures.add(
                 "",
                 "Deletion and insertion of observations",
-                "Distance of the forecast from that of the unmasked window, mean over the explained slowdowns. The "
-                "baseline is the historical average.",
+                f"Distance of the forecast from that of the unmasked window, mean over the {len(explained)} explained "
+                "slowdowns. The baseline is the historical average. Of the baseline explainers, which use no model, "
+                "the best is drawn.",
                 deletion(
-                    pd.read_csv(run.folder / "deletion.csv"),
+                    frame[frame["method"].isin(_shown(areas))],
                     score=run.card.series.unit,
+                    baseline_explainers=BASELINES,
                     title="Change of the forecast as observations are masked",
                 ),
             )
@@ -99,14 +135,17 @@ class DeletionStage(Stage[Options]):
         """Mean change by method, beside random orders."""
         parts = []
         for run in runs:
+            areas = run.stages[self.name]["deletion"]
             body = [
-                [method, kind, *(number(areas.get(which)) for which in SETS)]
-                for method, curves in run.stages[self.name]["deletion"].items()
-                for kind, areas in curves.items()
+                [method, kind, *(number(areas[method][kind].get(which)) for which in SETS)]
+                for method in _shown(areas)
+                for kind in areas[method]
             ]
             if body:
                 head = ["method", "curve", f"mean change, {run.unit}", "random order", "gain over random order"]
-                parts.append(table(head, body, caption=f"Deletion and insertion (95% interval): {run.label}"))
+                size = sizes([len(run.stages["events"]["explained"])])
+                caption = f"Deletion and insertion (95% interval), {size}: {run.label}"
+                parts.append(table(head, body, caption=caption))
         if not parts:
             return paragraph("No slowdown was explained, so none was masked.")
         return paragraph(
@@ -114,37 +153,35 @@ class DeletionStage(Stage[Options]):
             "of importance. Insertion: all are masked and come back in that order. The change is the distance of the "
             "forecast from that of the unmasked window, averaged over the curve. In deletion a larger change is "
             "better, in insertion a smaller one. The gain is by how much the order of the method is better than a "
-            "random one."
+            "random one. Of the baseline explainers, which use no model, the best is shown; deletion.csv has all."
         ) + "".join(parts)
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Does the order of each explainer change the forecast more than a random order, and than motion's?"""
-        by_method = run.stages[self.name]["deletion"]
-        areas = {name: curves["deletion"] for name, curves in by_method.items() if "deletion" in curves}
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Does the order of each method change the forecast more than chance, each baseline and the plain gradient?"""
+        claim = "masking observations in the order of {method}"
         # Insertion says the same in the other direction, and is in the table.
-        ours = {name: area for name, area in areas.items() if name not in SERIES_BASELINES and known(area.get("gain"))}
-        if not ours:
-            return
-        by_outcome: dict[bool, list[str]] = {True: [], False: []}
-        for name, area in ours.items():
-            means = f"{name} {area['explained']['value']:.2f} against {area['random']['value']:.2f}"
-            # Clear where the interval of the gain over random orders does not reach zero.
-            by_outcome[area["gain"]["low"] > 0].append(means)
-        judged = of_all(by_outcome[True], by_outcome[False])
-        claim = "masking observations in its order changes the forecast more than in a random order"
-        details = "; ".join(by_outcome[True] or by_outcome[False])
-        details += f"; not for {'; '.join(by_outcome[False])}" if judged == "inconclusive" else ""
-        whom = {"supported": "every explainer", "not supported": "no explainer", "inconclusive": "some explainers only"}
-        text = f"For {whom[judged]}, {claim} (mean change in {run.unit}: {details})."
-        motion = areas.get("Motion", {}).get("explained")
-        if known(motion):
-            above = [name for name, area in ours.items() if compare_intervals(area["explained"], motion) > 0]
-            names = listed(above) or "none"
-            text += f" Larger than by temporal change, which uses no model ({motion['value']:.2f}): {names}."
-            # A method that moves the forecast no more than what moves anyway shows nothing of the model.
-            if judged == "supported" and len(above) < len(ours):
-                judged = "inconclusive"
-        yield too_few(text, judged, len(run.stages["events"]["explained"]))
+        yield from event_claims(run, self.name, claim, CHANGES, partial(_beaten, run.unit))
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """All methods and baseline explainers."""
+        rows = [
+            {
+                "run": run.name,
+                "method": method,
+                "baseline_explainer": method in BASELINES,
+                "curve": kind,
+                "change": areas["explained"]["value"],
+                "low": areas["explained"]["low"],
+                "high": areas["explained"]["high"],
+                "random_order": areas["random"]["value"],
+                "events": len(run.stages["events"]["explained"]),
+            }
+            for run in runs
+            for method, curves in run.stages[self.name]["deletion"].items()
+            for kind, areas in curves.items()
+        ]
+        title = "Mean change of the forecast in deletion and insertion, all methods and baseline explainers"
+        return {"deletion": Table(title, pd.DataFrame(rows))} if rows else {}
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
         """The gain of every method over random orders."""
@@ -155,10 +192,30 @@ class DeletionStage(Stage[Options]):
         }
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
-        """Mean change of every method."""
+        """Mean change of every method, and of the best baseline explainer."""
+        areas = run.stages[self.name]["deletion"]
         rows = [
-            [name, *(f"{curves['deletion'][which]['value']:.2f}" for which in ("explained", "random"))]
-            for name, curves in run.stages[self.name]["deletion"].items()
+            [name, *(f"{areas[name][JUDGED][which]['value']:.2f}" for which in ("explained", "random"))]
+            for name in _shown(areas)
         ]
         if rows:
             yield TextTable("", ["explanation", f"deletion, {run.unit}", "random order"], rows)
+
+
+def _shown(areas: Mapping[str, Any]) -> list[str]:
+    """The methods, the best of the baseline explainers, and chance."""
+    means = {name: curves[JUDGED]["explained"]["value"] for name, curves in areas.items() if name != RANDOM}
+    best = strongest_of(means, BASELINES)
+    return [name for name in areas if name not in BASELINES or name in (best, RANDOM)]
+
+
+def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str]:
+    """What the order of a method must beat, and the mean changes over trainings that are compared."""
+    tests, strongest = must_beat(combined_tests(results, method), chance={RANDOM: "a random order"})
+    means = {
+        name: float(np.mean([result["deletion"][name][JUDGED]["explained"]["value"] for result in results]))
+        for name in dict.fromkeys([method, strongest, GRADIENT])
+        if name and all(name in result["deletion"] for result in results)
+    }
+    orders = float(np.mean([result["deletion"][method][JUDGED]["random"]["value"] for result in results]))
+    return tests, f"mean change in {unit}: {means_in_words({**means, 'random orders': orders})}"

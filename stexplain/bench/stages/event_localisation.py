@@ -3,13 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from stexplain.bench.claims import Claim, PairedTest, combined
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import listed
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.events import event_groups, events_of, lowering, saved_explanations
+from stexplain.bench.shared.beaten import (
+    GRADIENT,
+    LOCALISES,
+    RANDOM,
+    compare_each,
+    event_claims,
+    means_in_words,
+    must_beat,
+    sizes,
+    strongest_of,
+)
+from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
-from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, TextTable
-from stexplain.bench.verdicts import SERIES_BASELINES, Outcome, compare_intervals, known, outcome, too_few
+from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
@@ -33,40 +46,70 @@ class EventLocalisationStage(Stage[NoOptions]):
         if not events["explained"] or not run.windows("test").planted:
             return {"localisation": None}
         # Only observed positions take part: nothing can be said of a missing one.
-        batch = events_of(run, events["explained"]).batch
+        batch, groups = events_of(run, events["explained"]).batch, event_groups(events["explained"])
+        scores = {
+            name: score(values, batch.truth, batch.observed)
+            for name, values in lowering(saved_explanations(run, events["methods"])).items()
+        }
+        by_axis = {
+            over: compare_each(
+                {name: one.scores[over]["auroc"] for name, one in scores.items()}, BASELINES, groups, seed=run.seed
+            )
+            for over in OVER
+        }
+        methods = [name for name in scores if name not in BASELINES]
         return {
-            "localisation": {
-                name: localised(score(values, batch.truth, batch.observed), run.seed, event_groups(events["explained"]))
-                for name, values in lowering(saved_explanations(run, events["methods"])).items()
-            }
+            "localisation": {name: localised(one, run.seed, groups) for name, one in scores.items()},
+            "tests": {name: {over: tests[name] for over, tests in by_axis.items()} for name in methods},
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """All scores with their intervals."""
         scores = results[self.name]["localisation"]
         if scores:
+            size = sizes([len(results["events"]["explained"])])
             figures.add(
                 "",
                 "Localisation against ground truth",
-                "Scores over sensors (nodes), over lags (frames), and over positions (sensor x lag). The baseline "
-                "explainers use no model. Bars are 95% bootstrap intervals.",
-                localisation(scores_table(scores), title="Localisation against ground truth"),
+                f"Scores over sensors (nodes), over lags (frames), and over positions (sensor x lag), {size}. The "
+                "baseline explainers use no model; those that are the best on an axis are drawn. Bars are 95% "
+                "bootstrap intervals.",
+                localisation(
+                    scores_table(_shown(scores)),
+                    baseline_explainers=BASELINES,
+                    title="Localisation against ground truth",
+                ),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """All scores."""
-        scores = {run.label: run.stages[self.name]["localisation"] for run in runs}
-        return scores_html(scores, {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"})
+        scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
+        samples = {run.label: sizes([len(run.stages["events"]["explained"])]) for run in runs}
+        return scores_html(scores, {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"}, samples)
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
-        """Is each explainer better than every baseline explainer, over sensors and over lags?"""
-        scores = run.stages[self.name]["localisation"] or {}
-        events = len(run.stages["events"]["explained"])
-        for method in scores:
-            if method not in SERIES_BASELINES:
-                judged = _judged(method, scores)
-                if judged is not None:
-                    yield too_few(*judged, events)
+    def claims(self, run: RunResults) -> Iterator[Claim]:
+        """Is each method better than chance, every baseline explainer and the plain gradient, over sensors and lags?"""
+        yield from event_claims(run, self.name, "{method}", LOCALISES, _beaten)
+
+    def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
+        """All methods and baseline explainers."""
+        rows = [
+            {
+                "run": run.name,
+                "method": method,
+                "baseline_explainer": method in BASELINES,
+                "over": OVER.get(over, over),
+                "measure": measure,
+                **{end: found[end] for end in ("value", "low", "high")},
+                "events": len(run.stages["events"]["explained"]),
+            }
+            for run in runs
+            for method, axes in (run.stages[self.name]["localisation"] or {}).items()
+            for over, measures in axes.items()
+            for measure, found in measures.items()
+        ]
+        title = "Localisation of all methods and baseline explainers (synthetic data)"
+        return {"event_localisation": Table(title, pd.DataFrame(rows))} if rows else {}
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
         """AUROC of every method over sensors, lags and positions."""
@@ -74,41 +117,47 @@ class EventLocalisationStage(Stage[NoOptions]):
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
         """AUROC of every method."""
-        by_method = run.stages[self.name]["localisation"] or {}
-        axes = ("nodes", "frames", "positions")
+        by_method = _shown(run.stages[self.name]["localisation"]) or {}
         rows = [
-            [name, *(f"{scores[axis]['auroc']['value']:.2f}" for axis in axes)] for name, scores in by_method.items()
+            [name, *(f"{scores[axis]['auroc']['value']:.2f}" for axis in (*OVER, "positions"))]
+            for name, scores in by_method.items()
         ]
         if rows:
             yield TextTable("", ["explanation", "AUROC sensors", "lags", "positions"], rows)
 
 
-def _judged(method: str, scores: Mapping[str, Any]) -> tuple[str, Outcome] | None:
-    # Baseline explainer -> a sign over sensors and one over lags; positions would count both again.
-    signs: dict[str, list[int]] = {}
-    details = []
-    for over, name in OVER.items():
-        ours = scores[method].get(over, {}).get("auroc")
-        others = {baseline: scores.get(baseline, {}).get(over, {}).get("auroc") for baseline in SERIES_BASELINES}
-        # All or none on an axis: a relation to one baseline explainer alone would read like one to both.
-        if not known(ours) or not all(known(theirs) for theirs in others.values()):
-            continue
-        for baseline, theirs in others.items():
-            signs.setdefault(baseline, []).append(compare_intervals(ours, theirs))
-        # In the order of the baseline explainers, which the relation names.
-        against = listed([f"{theirs['value']:.2f}" for theirs in others.values()])
-        details.append(f"over {name} {ours['value']:.2f} against {against}")
-    if not signs:
-        return None
-    judged = {baseline: outcome(over_axes) for baseline, over_axes in signs.items()}
-    nowhere = [baseline for baseline, over_axes in signs.items() if max(over_axes) <= 0]
-    better = [baseline for baseline, result in judged.items() if result == "supported"]
-    in_part = [baseline for baseline in signs if baseline not in better and baseline not in nowhere]
-    ways = {"more accurately than": better, "only in part more accurately than": in_part, "no better than": nowhere}
-    relation = " and ".join(
-        f"{way} {listed([SERIES_BASELINES[name] for name in names])}" for way, names in ways.items() if names
-    )
-    # Better than each baseline explainer on every axis, or no better than one of them on any: else it is open.
-    conclusion: Outcome = "supported" if len(better) == len(signs) else "not supported" if nowhere else "inconclusive"
-    text = f"{method} localises the ground truth {relation} (AUROC {'; '.join(details)})."
-    return text, conclusion
+def _best(scores: Mapping[str, Any], over: str) -> str | None:
+    """The baseline explainer whose AUROC is highest."""
+    means = {
+        name: axes[over]["auroc"]["value"]
+        for name, axes in scores.items()
+        if name != RANDOM and axes[over]["auroc"]["value"] is not None
+    }
+    return strongest_of(means, BASELINES)
+
+
+def _shown(scores: Mapping[str, Any] | None) -> Any:
+    """The scores without the baseline explainers that are the best on no axis; the CSV has all."""
+    if not scores:
+        return scores
+    best = {_best(scores, over) for over in (*OVER, "positions")}
+    return {name: axes for name, axes in scores.items() if name not in BASELINES or name in (*best, "Motion", RANDOM)}
+
+
+def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str]:
+    """What a method must beat on both axes, and the mean AUROCs over trainings that are compared."""
+    tests: list[PairedTest] = []
+    parts = []
+    scores = [result["localisation"] for result in results]
+    for over, axis in OVER.items():
+        pairs = combined([(result["tests"].get(method) or {}).get(over, ()) for result in results])
+        found, strongest = must_beat(pairs, f" over {axis}")
+        tests += found
+        names = [name for name in dict.fromkeys([method, RANDOM, strongest, GRADIENT]) if name]
+        means = {
+            name: float(np.mean([each[name][over]["auroc"]["value"] for each in scores]))
+            for name in names
+            if all(name in each and each[name][over]["auroc"]["value"] is not None for each in scores)
+        }
+        parts += [f"over {axis} {means_in_words(means)}"] if found else []
+    return tests, f"AUROC {'; '.join(parts)}"

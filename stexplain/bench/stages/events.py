@@ -11,7 +11,7 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.html import items, listed, number, paragraph, percent, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.shared.event_figures import add_event
-from stexplain.bench.shared.events import events_of, explanation_file, explanations
+from stexplain.bench.shared.events import BASELINES, event_groups, events_of, explanation_file, explanations
 from stexplain.bench.shared.forecasts import Forecaster, forecaster_of
 from stexplain.bench.shared.slowdowns import Chosen, Slowdowns, observed_slowdowns, planted_slowdowns, with_names
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
@@ -67,8 +67,15 @@ class EventsStage(Stage[Options]):
         # A weak model may forecast no slowdown: the stages that follow then have nothing to explain.
         if not explained:
             return {**counts, "explained": [], "methods": [], "shown": []}
-        events = events_of(run, explained)
-        explained_by = explanations(model, events, run.historical_average, seed=run.seed, steps=self.options.steps)
+        events, groups = events_of(run, explained), event_groups(explained)
+        explained_by = explanations(
+            model,
+            events,
+            run.historical_average,
+            training=run.windows("train"),
+            seed=run.seed,
+            steps=self.options.steps,
+        )
         for name, e in explained_by.items():
             e.save(run.folder / explanation_file(name))
         return {
@@ -79,16 +86,16 @@ class EventsStage(Stage[Options]):
             "layer": explained_by["STGGradCAM"].layer,
             "shown": self._shown(chosen.table["fall"], explained, explained_by),
             "completeness_gap": {
-                name: _completeness_gap(e, run.seed)
+                name: _completeness_gap(e, groups, run.seed)
                 for name, e in explained_by.items()
                 # Only integrated gradients promise a sum, and say by how much they miss it.
                 if "convergence_delta" in e.extra
             },
             "share_at_other_nodes": {
-                name: _elsewhere(e, events.node, run.seed)
+                name: _elsewhere(e, events.node, groups, run.seed)
                 for name, e in explained_by.items()
                 # Of the data or of chance alone the share tells nothing.
-                if name not in ("Motion", "Random")
+                if name not in BASELINES
             },
         }
 
@@ -210,18 +217,19 @@ def _one(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _elsewhere(e: Explanation, node: NDArray[np.int64], seed: int) -> dict[str, float]:
+def _elsewhere(e: Explanation, node: NDArray[np.int64], groups: Any, seed: int) -> dict[str, float]:
     """The share of a map's absolute values at other nodes than that of the forecast, mean over events."""
     size = np.abs(e.values).sum((1, 2))  # [B, N]
     at_target = size[np.arange(len(size)), node]
     total = size.sum(1)
     # An empty map has no share.
     share = np.where(total > 0, 1 - at_target / np.where(total > 0, total, 1), np.nan)
-    return interval(share, seed=seed)._asdict()
+    return interval(share, groups=groups, seed=seed, bounds=(0, 1))._asdict()
 
 
-def _completeness_gap(e: Explanation, seed: int) -> dict[str, float]:
+def _completeness_gap(e: Explanation, groups: Any, seed: int) -> dict[str, float]:
     """By how much maps miss the change of the forecast that they should sum to, as a share of it over all events."""
     # Over all events at once, as a share of a change near zero says nothing.
     delta = e.extra["convergence_delta"].astype(np.float64)
-    return ratio_interval(np.abs(delta), np.abs(e.values.sum((1, 2, 3)) - delta), seed=seed)._asdict()
+    other = np.abs(e.values.sum((1, 2, 3)) - delta)
+    return ratio_interval(np.abs(delta), other, groups=groups, seed=seed)._asdict()

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from torch import nn
 
 from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
@@ -126,14 +125,14 @@ class FaithfulnessStage(Stage[Options]):
                     "masking": one.masking.tolist(),
                     "accuracy": [accuracy._asdict() for accuracy in one.accuracy_interval(which, **intervals)],
                     "beta": one.faithfulness(which, **intervals)._asdict(),
-                    "area": float(_areas(one, which).mean()),
+                    "area": float(one.areas(which).mean()),
                 }
                 for shown, (one, which) in by_set.items()
             }
-            ours = _areas(curve, "highlighted")
+            ours = curve.areas("highlighted")
             tests[name] = [
                 # Positive where masking the highlighted nodes costs more.
-                paired_test(shown, _areas(one, which) - ours, own_groups, seed=run.seed)
+                paired_test(shown, one.areas(which) - ours, own_groups, seed=run.seed)
                 for shown, (one, which) in by_set.items()
                 if shown != "highlighted"
             ]
@@ -277,18 +276,6 @@ def _other_importance(run: Run, model: nn.Module, clips: Clips) -> Mapping[str, 
             for name, one in found.items()
         }
     }
-
-
-def _areas(curve: MaskingCurve, which: str) -> NDArray[np.float64]:
-    """The mean of each sample's being classified correctly over the masking values, ``[n]``: the area of its curve."""
-    correct: NDArray[np.float64] = curve.correct[which].astype(np.float64)
-    m = curve.masking
-    if len(m) < 2:
-        first: NDArray[np.float64] = correct[0]
-        return first
-    width = np.diff(m)[:, None]
-    areas: NDArray[np.float64] = (width * (correct[1:] + correct[:-1]) / 2).sum(0) / (m[-1] - m[0])
-    return areas
 
 
 def curves_table(faithfulness: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

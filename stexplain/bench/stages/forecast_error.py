@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
+from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import items, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.verdicts import Outcome, compare_intervals, known, outcome
+from stexplain.bench.verdicts import Outcome
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.training import ForecastEvaluation, evaluate_forecast, historical_average, persistence
 from stexplain.training.forecast import METRICS
@@ -20,6 +21,9 @@ MODEL = "model"
 """The name of the model's own forecasts in the results."""
 BASELINES = ("persistence", "historical average")
 """Forecasts that learn nothing of the graph; a model that is no better is not worth explaining."""
+
+
+ACCURATE = ("more accurate than", "not shown to be more accurate than", "less accurate than")
 
 
 class Options(Part):
@@ -109,25 +113,28 @@ class ForecastErrorStage(Stage[Options]):
             "Forecast error (MAE)", paragraph("On the test split, which was not used in training:") + items(lines)
         )
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+    def claims(self, run: RunResults) -> Iterator[Claim]:
         """Are the forecasts better than each simple one, at every horizon?"""
         # The historical average is missing for a series without times.
         for name in BASELINES:
-            signs, words = differences_in_words(run, self.name, name)
-            if not signs:
+            tests, details = horizon_tests(run, self.name, name)
+            if not tests:
                 continue
-            judged = outcome(signs)
-            relation = {
-                "supported": "are more accurate than",
-                "not supported": "are less accurate than",
-                "inconclusive": "are more accurate at some horizons only than"
-                if max(signs) > 0
-                else "are not more accurate than",
-            }[judged]
-            yield f"Forecasts of {run.model} {relation} {_article(name)} ({words}).", judged
+
+            def words(
+                signs: Sequence[int], name: str = name, tests: list[PairedTest] = tests, details: str = details
+            ) -> tuple[str, Outcome]:
+                better, unsure, worse = (f"{way} {_article(name)}" for way in ACCURATE)
+                relations, judged = relation(tests, signs, (better, unsure, worse))
+                text = f"{scope(len(run.trainings))}, forecasts of {run.model} are {relations} ({details})."
+                if judged != "supported":
+                    text += " A model that is no better than a simple forecast is not worth explaining: mind its maps."
+                return text, judged
+
+            yield Claim(tests, words)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
-        """Little data, and a model that is no better than a simple forecast."""
+        """Little data."""
         for run in runs:
             days = run.dataset.get("days")
             # Two months hold about eight of each weekday.
@@ -137,8 +144,6 @@ class ForecastErrorStage(Stage[Options]):
                     "has few days to average over, and weekly patterns cannot be learnt. Do not compare them with "
                     "published errors on months of data."
                 )
-        if any(judged != "supported" for run in runs for _, judged in self.verdicts(run)):
-            yield "A model that is no better than a simple forecast is not worth explaining: read its maps with care."
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """Errors at every step of the horizon."""
@@ -179,7 +184,7 @@ class ForecastErrorStage(Stage[Options]):
 def errors_beside(
     model: ForecastEvaluation, evaluations: Mapping[str, ForecastEvaluation], horizons: Sequence[int], seed: int
 ) -> dict[str, Any]:
-    """Errors of forecasts, and by how much their MAE is above the model's, as plain JSON."""
+    """Errors of forecasts, by how much their MAE is above the model's, and the tests of that, as plain JSON."""
     return {
         "errors": {
             # At every step ahead, for the figure; the horizons of the options are those of tables and verdicts.
@@ -193,7 +198,20 @@ def errors_beside(
             # Against itself there is no difference to test.
             if evaluation is not model
         },
+        # What `minus` bootstraps and the test flips are the same differences, by the same blocks of time.
+        "tests": {
+            name: [_test(evaluation, model, step, seed) for step in horizons]
+            for name, evaluation in evaluations.items()
+            if evaluation is not model
+        },
     }
+
+
+def _test(evaluation: ForecastEvaluation, model: ForecastEvaluation, step: int, seed: int) -> PairedTest:
+    """The paired test at one horizon, positive where the model's error is smaller."""
+    differences, _ = evaluation.differences(model, horizon=step)
+    # A test takes the mean over windows; these sum to the difference.
+    return paired_test(str(step), differences * len(differences), model.blocks, seed=seed)
 
 
 def errors_table(errors: Mapping[str, Mapping[str, Any]], model: str) -> pd.DataFrame:
@@ -208,19 +226,26 @@ def errors_table(errors: Mapping[str, Mapping[str, Any]], model: str) -> pd.Data
     )
 
 
-def differences_in_words(
+def horizon_tests(
     run: RunResults, stage: str, name: str, more: str = "lower", less: str = "higher"
-) -> tuple[list[int], str]:
-    """At each horizon 1 where the difference lies above zero, -1 where below, else 0; and all of it in words."""
-    signs, words = [], []
-    for step, score in (run.stages[stage]["differences"].get(name) or {}).items():
-        if known(score):
-            # A difference is clear where its interval does not reach zero.
-            signs.append(compare_intervals(score, {"low": 0.0, "high": 0.0}))
-            way = more if score["value"] >= 0 else less
-            unsure = "" if signs[-1] else ", the interval includes 0"
-            words.append(f"{abs(score['value']):.2f} {run.unit} {way} {run.minutes(int(step))} ahead{unsure}")
-    return signs, f"MAE is {'; '.join(words)}"
+) -> tuple[list[PairedTest], str]:
+    """The tests at each horizon that another forecast has a larger error than the model, and the differences in words.
+
+    Args:
+        run: whose trainings hold the tests and differences of the stage.
+        stage: its name.
+        name: of the other forecast.
+        more: what the sentence says of the difference where it is positive.
+        less: where it is negative.
+    """
+    results = [training.stages[stage] for training in run.trainings if stage in training.stages]
+    tests = combined([(result.get("tests") or {}).get(name, ()) for result in results])
+    parts = []
+    for test in tests:
+        way = more if test["difference"] >= 0 else less
+        parts.append(f"{abs(test['difference']):.2f} {run.unit} {way} {run.minutes(int(test['against']))} ahead")
+    timed: list[PairedTest] = [{**test, "against": f"{run.minutes(int(test['against']))} ahead"} for test in tests]
+    return timed, f"MAE is {'; '.join(parts)}"
 
 
 def _errors(results: Results) -> dict[str, Mapping[str, Any]]:

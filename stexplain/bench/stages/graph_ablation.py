@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from stexplain.bench.claims import Claim, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.training import train
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
-from stexplain.bench.stages.forecast_error import MODEL, differences_in_words, errors_beside
+from stexplain.bench.stages.forecast_error import MODEL, errors_beside, horizon_tests
 from stexplain.bench.stages.train import add_history
 from stexplain.bench.verdicts import Outcome
 from stexplain.training import evaluate_forecast
@@ -16,6 +17,7 @@ from stexplain.training import evaluate_forecast
 FOLDER = "no_message_passing"
 """The folder of the model without message passing, in that of the run."""
 NAME = "no message passing"
+USES = ("uses its graph", "is not shown to use its graph", "forecasts worse with its graph than without it")
 
 
 class GraphAblationStage(Stage[NoOptions]):
@@ -70,20 +72,17 @@ class GraphAblationStage(Stage[NoOptions]):
             for step, score in run.stages[self.name]["differences"][NAME].items()
         }
 
-    def verdicts(self, run: RunResults) -> Iterator[tuple[str, Outcome]]:
+    def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is the error larger without message passing, at every horizon?"""
-        signs, words = differences_in_words(run, self.name, NAME, more="higher", less="lower")
-        if not signs:
+        tests, details = horizon_tests(run, self.name, NAME, more="higher", less="lower")
+        if not tests:
             return
-        weight = "what an explanation says of other sensors has little weight"
-        without = f"without message passing, {words}"
-        # No clear gain at any horizon is "not supported": the claim is that the graph is used.
-        if min(signs) > 0:
-            yield f"{run.model} uses its graph: {without}.", "supported"
-        elif max(signs) > 0:
-            yield (
-                f"{run.model} uses its graph, but at some horizons only: {without}. Elsewhere {weight}.",
-                "inconclusive",
-            )
-        else:
-            yield f"{run.model} uses its graph: {without}. So {weight}.", "not supported"
+
+        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
+            relations, judged = relation(tests, signs, USES)
+            text = f"{scope(len(run.trainings))}, {run.model} {relations} (without message passing, {details})."
+            if judged != "supported":
+                text += " Where it is not shown to use its graph, what maps say of other sensors has little weight."
+            return text, judged
+
+        yield Claim(tests, words)

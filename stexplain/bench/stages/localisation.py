@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, relation, scope
+from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import items, listed, paragraph
+from stexplain.bench.html import count, items, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
+from stexplain.bench.shared.beaten import GRADIENT, LOCALISES, RANDOM, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
@@ -30,7 +31,6 @@ BATCH = 32
 """Clips explained at a time."""
 JUDGED = "STGGradCAM"
 """The explainer that verdicts are about."""
-GRADIENT, RANDOM = "InputGradient", "Random"
 # Without "positions", which would count both again.
 OVER = {"nodes": "nodes", "frames": "frames"}
 
@@ -84,17 +84,21 @@ class LocalisationStage(Stage[NoOptions]):
             figures.add(
                 "",
                 f"Localisation against ground truth, {run.name}",
-                "Scores over nodes, over frames, and over positions (node x frame). The baseline explainers use no "
-                "model. Bars are 95% bootstrap intervals.",
+                f"Scores over nodes, over frames, and over positions (node x frame) of {results[self.name]['samples']} "
+                "test samples. The baseline explainers use no model; Motion, Random and the best of them are drawn. "
+                "Bars are 95% bootstrap intervals.",
                 localisation(
-                    scores_table(_shown(scores) or {}), title=f"Localisation against ground truth, {run.name}"
+                    scores_table(_shown(scores) or {}),
+                    baseline_explainers=(*BASELINE_EXPLAINERS, RANDOM),
+                    title=f"Localisation against ground truth, {run.name}",
                 ),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """All scores, and those of each class."""
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
-        words = scores_html(scores, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"})
+        samples = {run.label: f"{count(run.stages[self.name].get('samples'))} test samples" for run in runs}
+        words = scores_html(scores, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"}, samples)
         return words + "".join(class_table(run.label, run.stages[self.name].get("by_class") or {}) for run in runs)
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
@@ -111,25 +115,18 @@ class LocalisationStage(Stage[NoOptions]):
             pairs = combined(
                 [(training.stages[self.name].get("tests") or {}).get(over, ()) for training in run.trainings]
             )
-            baseline_explainers = [test for test in pairs if test["against"] not in (RANDOM, GRADIENT)]
-            named = {test["against"]: test for test in pairs}
-            tests += [{**named[RANDOM], "against": f"random attribution over {name}"}] if RANDOM in named else []
-            # Who is better than the best of them is better than each: one hypothesis, not one for each.
-            if baseline_explainers:
-                strongest = hardest(baseline_explainers)
-                hard[over] = strongest["against"]
-                # Named, not "every": who is worse than this one may be better than the others.
-                tests.append({**strongest, "against": f"the strongest baseline explainer over {name} ({hard[over]})"})
-            tests += [{**named[GRADIENT], "against": f"the plain gradient over {name}"}] if GRADIENT in named else []
+            found, strongest = must_beat(pairs, f" over {name}")
+            tests += found
+            hard |= {over: strongest} if strongest else {}
         # Without pairs nothing is judged.
         if not tests:
             return
 
         def words(signs: Sequence[int]) -> tuple[str, Outcome]:
-            text, judged = relation(tests, signs)
+            text, judged = relation(tests, signs, LOCALISES)
             scores = [training.stages[self.name]["localisation"] for training in run.trainings]
             return (
-                f"{scope(len(scores))}, {JUDGED} localises the ground truth {text} ({_details(scores, hard)}).",
+                f"{scope(len(scores))}, {JUDGED} {text} ({_details(scores, hard)}).",
                 judged,
             )
 

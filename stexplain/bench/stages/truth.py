@@ -240,7 +240,7 @@ class TruthStage(Stage[Options]):
             )
             text += f" Not shown to be better: {'; '.join(unsure)}." if unsure else ""
             text += f" Worse than a baseline explainer: {'; '.join(worse)}." if worse else ""
-            return text, of_all(better, unsure + worse)
+            return text, of_all(better, unsure, worse)
 
         yield Claim(tests, words, together=False)
 

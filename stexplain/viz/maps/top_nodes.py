@@ -1,14 +1,17 @@
 """The most important nodes as ranked bars."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.intervals.bootstrap import interval, quantiles
+from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.importance import ClassImportance
 from stexplain.viz.names import grouped
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -19,6 +22,7 @@ def top_nodes(
     *,
     k: int = 15,
     of: str | None = None,
+    groups: Any = None,
     seed: int = 0,
     unit: str = "importance",
     title: str | None = None,
@@ -30,6 +34,8 @@ def top_nodes(
             Eq. 6.
         k: number of nodes; all if there are fewer.
         of: the class, for class importance; by default the mean over the classes with a value.
+        groups: of the samples of an explanation, which are not independent within one, such as `batch.groups`; see
+            `stexplain.metrics.interval`. Class importance was given its own in `ClassImportance.update`.
         seed: of the bootstrap over the samples of an explanation.
         unit: title of the axis.
         title: above the chart.
@@ -40,13 +46,17 @@ def top_nodes(
     if k < 1:
         raise InputError(f"k got {k}; expected at least 1.")
     if isinstance(importance, Explanation):
-        table, what, groups = _explained(importance, k, seed)
+        table, what, node_groups = _explained(importance, k, groups, seed)
         names = importance.node_names
-        group, present = grouped("node", names, groups or None)
+        group, present = grouped("node", names, node_groups or None)
     else:
         if not isinstance(importance, ClassImportance):
             raise InputError(
                 f"importance got {type(importance).__name__}; expected an Explanation or a ClassImportance."
+            )
+        if groups is not None:
+            raise InputError(
+                "groups: got some for a ClassImportance; expected none. Give them to ClassImportance.update."
             )
         table, what = _of_class(importance, k, of)
         group, present = grouped("node", importance.nodes, None)
@@ -72,17 +82,18 @@ def top_nodes(
     if known:
         ends = base.mark_rule(strokeWidth=2, color=MUTED)
         layers.append(ends.encode(x=alt.X("low:Q", title=unit), x2="high:Q", y=y))
+    over = "samples" if groups is None else "groups of samples"
     chart = layered(*layers, data=rows(table)).properties(width=440, height=alt.Step(20))
-    return styled(chart, titled(heading, "Lines are 95% bootstrap intervals over samples." if known else ""))
+    return styled(chart, titled(heading, f"Lines are 95% bootstrap intervals over {over}." if known else ""))
 
 
-def _explained(e: Explanation, k: int, seed: int) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]]]:
+def _explained(e: Explanation, k: int, groups: Any, seed: int) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]]]:
     nodes = e.nodes().to_numpy(np.float64)
     means = nodes.mean(axis=0)
     ranked = []
     # A stable sort keeps the graph's order among equal values; intervals are computed for the k drawn nodes alone.
     for index in np.argsort(-means, kind="stable")[:k]:
-        ends = interval(nodes[:, index], seed=seed) if len(nodes) > 1 else None
+        ends = interval(nodes[:, index], groups=groups, seed=seed) if len(nodes) > 1 else None
         ranked.append(
             {
                 "node": e.node_names[index],
@@ -113,11 +124,16 @@ def _of_class(importance: ClassImportance, k: int, of: str | None) -> tuple[pd.D
     table = pd.DataFrame({"node": [importance.nodes[index] for index in order], "value": means[order]})
     table["low"] = table["high"] = np.nan
     if importance.resamples:
-        # [resamples, classes, k nodes]
-        draws = importance.draws[:, rows_of][:, :, order]
-        # A resample may leave a class empty (NaN): average over the classes that it has.
-        present = ~np.isnan(draws)
-        count = present.sum(axis=1)
-        averages = np.where(present, draws, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
-        table["low"], table["high"] = quantiles(averages, 0.95)
+        if of is not None:
+            table["low"], table["high"] = importance.interval()[:, rows_of[0], order]
+        else:
+            ends = [importance.interval(partial(_mean_over, rows_of, node)) for node in order]
+            table["low"], table["high"] = [max(one.low, 0.0) for one in ends], [one.high for one in ends]
     return table, f" for '{of}'" if of else f", mean over {len(rows_of)} classes"
+
+
+def _mean_over(rows_of: NDArray[np.intp], node: int, psi: NDArray[np.float64]) -> float:
+    """The mean importance of a node over classes; those that a resample left empty (NaN) are excluded."""
+    values = psi[rows_of, node]
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else float("nan")

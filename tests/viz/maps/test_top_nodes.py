@@ -22,6 +22,34 @@ def test_the_most_important_nodes_come_first_with_their_intervals(explanation):
     drawn(top_nodes(explanation))
 
 
+def test_intervals_are_over_the_groups_of_the_samples(explanation):
+    groups = [f"person {row % 3}" for row in range(len(explanation))]
+    chart = top_nodes(explanation, k=2, groups=groups)
+    first = records(chart, "node", "value")[0]
+    expected = interval(explanation.nodes()[first["node"]], groups=groups)
+    assert (first["low"], first["high"]) == pytest.approx((expected.low, expected.high))
+    assert any("over groups of samples" in text for text in words(chart))
+
+
+def test_class_importance_has_the_intervals_of_its_own_groups():
+    random = np.random.default_rng(0)
+    values = random.random((12, 1, 1, 3))
+    importance = ClassImportance(["throw", "kick"], ["hand", "foot", "head"])
+    e = Explanation(values, np.ones((12, 1, 1), bool), ("hand", "foot", "head"), ids=tuple(map(str, range(12))))
+    groups = [f"person {row // 2}" for row in range(12)]
+    importance.update(e, labels=[0] * 6 + [1] * 6, correct=[True] * 12, groups=groups)
+    ends = importance.interval()[:, 0]
+    for row in records(top_nodes(importance, of="throw"), "node", "value"):
+        node = importance.nodes.index(row["node"])
+        assert (row["low"], row["high"]) == pytest.approx(tuple(ends[:, node]))
+    over_classes = records(top_nodes(importance, k=1), "node", "value")[0]
+    node = importance.nodes.index(over_classes["node"])
+    expected = importance.interval(lambda psi: float(np.nanmean(psi[:, node])))
+    assert (over_classes["low"], over_classes["high"]) == pytest.approx((max(expected.low, 0), expected.high))
+    with pytest.raises(InputError, match="groups: got some for a ClassImportance"):
+        top_nodes(importance, groups=groups)
+
+
 def test_groups_are_coloured(explanation):
     chart = top_nodes(explanation, k=5)
     assert {"arms", "legs", "other"} <= set(words(chart))

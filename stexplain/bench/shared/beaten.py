@@ -1,0 +1,169 @@
+"""What a method must beat before a verdict speaks for it: chance, each baseline explainer, and the plain gradient."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, relation, scope
+from stexplain.bench.html import listed
+from stexplain.bench.stage import RunResults
+from stexplain.bench.verdicts import Outcome, too_few
+
+RANDOM, GRADIENT = "Random", "InputGradient"
+PAPER = "STGGradCAM"
+"""The paper's method, of which verdicts speak beside the method whose maps are drawn."""
+LOCALISES = (
+    "localises the ground truth better than",
+    "is not shown to localise the ground truth better than",
+    "localises the ground truth worse than",
+)
+"""How a method stands to what it is tested against: better, undecided, worse."""
+CHANCE = {RANDOM: "random attribution"}
+"""What chance alone gives -> what it is called in a sentence."""
+
+
+class Beaten(NamedTuple):
+    """What a method must beat.
+
+    Attributes:
+        tests: of chance, of the strongest baseline explainer, of the plain gradient; named as in a sentence.
+        strongest: the name of that baseline explainer; none where there is none.
+    """
+
+    tests: list[PairedTest]
+    strongest: str | None
+
+
+def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str, str] = CHANCE) -> Beaten:
+    """What a method must beat, from its tests against all there is.
+
+    Who is better than the strongest baseline explainer is better than each: one hypothesis, not one for each.
+
+    Args:
+        tests: against what `chance` names, baseline explainers, and `GRADIENT`; the method's own is left out.
+        where: what is said behind each name, such as " over nodes".
+        chance: what chance alone gives -> what it is called.
+
+    Example:
+        >>> gains = {"Random": 2.0, "Motion": 1.0, "Slowness": 0.5}
+        >>> tests = [paired_test(name, [1.0, gain]) for name, gain in gains.items()]
+        >>> [test["against"] for test in must_beat(tests).tests]
+        ['random attribution', 'the strongest baseline explainer (Slowness)']
+    """
+    named: list[PairedTest] = [
+        {**test, "against": f"{chance[test['against']]}{where}"} for test in tests if test["against"] in chance
+    ]
+    baseline_explainers = [test for test in tests if test["against"] not in (*chance, GRADIENT)]
+    strongest = None
+    if baseline_explainers:
+        hard = hardest(baseline_explainers)
+        strongest = hard["against"]
+        # Named, not "every": who is worse than this one may be better than the others.
+        named.append({**hard, "against": f"the strongest baseline explainer{where} ({strongest})"})
+    named += [{**test, "against": f"the plain gradient{where}"} for test in tests if test["against"] == GRADIENT]
+    return Beaten(named, strongest)
+
+
+def compare_each(
+    scores: Mapping[str, NDArray[np.float64]],
+    baseline_explainers: Sequence[str],
+    groups: Any = None,
+    *,
+    seed: int = 0,
+) -> dict[str, list[PairedTest]]:
+    """Paired tests of every method against the baseline explainers and the plain gradient.
+
+    Args:
+        scores: name -> one per sample ``[n]``, the higher the better; NaN excludes a sample.
+        baseline_explainers: those of the names that use no model.
+        groups: of the samples, see `paired_test`.
+        seed: of the permutations.
+
+    Returns:
+        Method -> its tests; those that have no sample are left out.
+    """
+    others = [name for name in scores if name in baseline_explainers or name == GRADIENT]
+    found = {
+        name: [paired_test(other, values - scores[other], groups, seed=seed) for other in others if other != name]
+        for name, values in scores.items()
+        if name not in baseline_explainers
+    }
+    return {name: [test for test in tests if test["p"] is not None] for name, tests in found.items()}
+
+
+def strongest_of(means: Mapping[str, float], baseline_explainers: Sequence[str]) -> str | None:
+    """The baseline explainer with the highest mean; none where none has one.
+
+    Example:
+        >>> strongest_of({"STGGradCAM": 0.9, "Motion": 0.6, "Slowness": 0.7}, ["Motion", "Slowness"])
+        'Slowness'
+    """
+    present = {name: mean for name, mean in means.items() if name in baseline_explainers and not np.isnan(mean)}
+    return max(present, key=lambda name: present[name]) if present else None
+
+
+def event_claims(
+    run: RunResults,
+    stage: str,
+    claim: str,
+    ways: tuple[str, str, str],
+    beaten_by: Callable[[Sequence[Mapping[str, Any]], str], tuple[list[PairedTest], str]],
+) -> Iterator[Claim]:
+    """Claims that a method beats chance, every baseline explainer and the plain gradient on explained events.
+
+    Of the method whose maps are drawn, the first, and of the paper's: the more claims, the less each may be believed.
+    Tables show all methods.
+
+    Args:
+        run: whose trainings hold the `tests` of the stage, by method.
+        stage: its name.
+        claim: the start of the sentence, with ``{method}``.
+        ways: how the method stands to what it is tested against: better, undecided, worse.
+        beaten_by: from the results of all trainings and the method to the tests and the numbers that they compare.
+    """
+    trainings = [training for training in run.trainings if (training.stages.get(stage) or {}).get("tests")]
+    results = [training.stages[stage] for training in trainings]
+    events = [len(training.stages["events"]["explained"]) for training in trainings]
+    methods = list(results[0]["tests"]) if results else []
+    for method in dict.fromkeys([*methods[:1], *(name for name in methods if name == PAPER)]):
+        tests, numbers = beaten_by(results, method)
+        if not tests:
+            continue
+
+        # Default arguments bind the loop's values.
+        def words(
+            signs: Sequence[int], method: str = method, tests: list[PairedTest] = tests, numbers: str = numbers
+        ) -> tuple[str, Outcome]:
+            relations, judged = relation(tests, signs, ways)
+            text = f"{scope(len(results))}, {claim.format(method=method)} {relations} ({numbers}; {sizes(events)})."
+            return too_few(text, judged, min(events))
+
+        yield Claim(tests, words)
+
+
+def combined_tests(results: Sequence[Mapping[str, Any]], method: str) -> list[PairedTest]:
+    """The tests of a method over trainings; those that one lacks are left out."""
+    return combined([result["tests"].get(method, ()) for result in results])
+
+
+def sizes(events: Sequence[int]) -> str:
+    """How many events were explained, over all trainings.
+
+    Example:
+        >>> sizes([60]), sizes([60, 48])
+        ('60 events', '48 to 60 events')
+    """
+    low, high = min(events), max(events)
+    return f"{high} event{'s' if high != 1 else ''}" if low == high else f"{low} to {high} events"
+
+
+def means_in_words(means: Mapping[str, float], digits: int = 2) -> str:
+    """Names with their means.
+
+    Example:
+        >>> means_in_words({"IntegratedGradients": 0.987, "Slowness": 0.9})
+        'IntegratedGradients 0.99 and Slowness 0.90'
+    """
+    return listed([f"{name} {mean:.{digits}f}" for name, mean in means.items()])
