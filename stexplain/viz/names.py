@@ -1,7 +1,7 @@
 """The order and the groups of names on an axis, checked the same way for every chart."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stexplain.errors import InputError, unknown
 
@@ -23,6 +23,8 @@ def ordered(kind: str, names: Sequence[str], order: Sequence[str] | None) -> lis
         >>> ordered("node", ["hip", "knee", "head"], ["head", "hip"])
         ['head', 'hip']
     """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise InputError(f"{kind}: got {names!r}; expected a list of names.")
     present = [str(name) for name in names]
     # A name twice would be one band of the axis with two values in it.
     twice = [name for name, count in Counter(present if order is None else map(str, order)).items() if count > 1]

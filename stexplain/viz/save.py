@@ -27,6 +27,8 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
         InputError: where the suffix is another.
         DataError: where the file cannot be written.
     """
+    if not isinstance(chart, alt.TopLevelMixin):
+        raise InputError(f"chart: got a {type(chart).__name__}; expected a chart, from a function of stexplain.viz.")
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:

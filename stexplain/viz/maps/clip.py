@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from stexplain.axes import check_shape
+from stexplain.axes import Layout, check_shape
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.viz.columns import expect
 
 if TYPE_CHECKING:
-    from stexplain.explainers.explanation import Explanation
     from stexplain.graph import STGraph
 
 
@@ -64,6 +67,7 @@ def clip_of(
     Raises:
         InputError: where a shape, `sample`, `instance` or `axes` does not match, or the nodes have no coordinates.
     """
+    expect("e", e, Explanation, "an explainer")
     values, valid = pick(e, sample=sample, instance=instance)
     people, frames, count = values.shape
     drawn = graph if graph is not None else e.graph
@@ -83,7 +87,7 @@ def clip_of(
         # One position for all instances and frames: the drawing stands still, only importance moves.
         points = np.broadcast_to(np.asarray(drawn.positions, dtype=np.float64), (people, frames, count, 2))
     else:
-        points = _projected(x, tuple(np.shape(e.values)), sample, instance, axes)
+        points = _projected(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes)
     if not bool(np.isfinite(points[valid]).all()):
         raise InputError(
             "x got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
@@ -125,6 +129,20 @@ def pick(e: "Explanation", *, sample: int, instance: int | None) -> tuple[NDArra
         raise InputError(f"sample {sample} has no valid frame{'' if instance is None else f' of instance {instance}'}.")
     # Positions on padding are drawn nowhere, and must not set the colour scale.
     return np.where(valid[..., None], np.nan_to_num(values, nan=0.0), 0.0), valid
+
+
+def _as_explained(x: ArrayLike | Sample | Batch, e: Explanation) -> ArrayLike | Sample | Batch:
+    """Coordinates in the layout that the explainer took, as ``[B, M, T, N, C]``; all others as they are."""
+    pattern = None if e.call is None else e.call.options.get("inputs")
+    if isinstance(x, Sample | Batch) or not isinstance(pattern, str):
+        return x
+    array = x.detach().cpu() if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))
+    sizes = dict(zip("bmtn", np.shape(e.values), strict=True))
+    try:
+        return Layout(pattern).to_batch(array, **sizes).numpy()
+    except InputError:
+        # Not what the explainer took: the axes of this package are meant.
+        return array.numpy()
 
 
 def _projected(

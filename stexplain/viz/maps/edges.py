@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from stexplain.errors import InputError
+from stexplain.explainers.edge_explanation import EdgeExplanation
+from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.network import NAMED, drawing_positions, name_marks, slider_stops
 from stexplain.viz.panel import Panel
 from stexplain.viz.theme import MUTED, colour_scale, layered, literal, magnitude, rows, short, styled, titled
 
 if TYPE_CHECKING:
-    from stexplain.explainers.edge_explanation import EdgeExplanation
     from stexplain.graph import STGraph
 
 CELL = 17
@@ -23,7 +24,7 @@ _HOW = "Orange: speaks for what was explained; blue: against it."
 
 
 def edge_network(
-    e: "EdgeExplanation",
+    e: EdgeExplanation,
     graph: "STGraph",
     *,
     sample: int = 0,
@@ -61,6 +62,7 @@ def edge_network(
         >>> e = EdgeExplanation(np.array([[1.0, -3.0]]), ("a", "b"), ("b", "c"), ("0", "0"), ("1", "1"))
         >>> chart = edge_network(e, STGraph.from_edges("abc", [("a", "b"), ("b", "c")]))
     """
+    expect("e", e, EdgeExplanation, "EdgeImportance")
     if set(e.node_names) - set(graph.nodes):
         other = sorted(set(e.node_names) - set(graph.nodes))[:3]
         raise InputError(f"graph: it has no node {', '.join(map(repr, other))}; expected the graph of the explanation.")
@@ -133,7 +135,7 @@ def edge_network(
 
 
 def edge_timeline(
-    e: "EdgeExplanation",
+    e: EdgeExplanation,
     *,
     sample: int = 0,
     edges: int = 20,
@@ -154,6 +156,7 @@ def edge_timeline(
     Raises:
         InputError: where there is no such sample, or no block has known frames.
     """
+    expect("e", e, EdgeExplanation, "EdgeImportance")
     table = e.by_frame(sample)
     sizes = table.abs().sum(axis=1)
     silent = int((sizes == 0).sum())
@@ -197,7 +200,7 @@ def graph_pairs(graph: "STGraph") -> list[tuple[str, str]]:
     return [(graph.nodes[a], graph.nodes[b]) for a, b in ends.tolist() if a != b]
 
 
-def _totals(e: "EdgeExplanation", sample: int) -> pd.DataFrame:
+def _totals(e: EdgeExplanation, sample: int) -> pd.DataFrame:
     table = e.table(sample).groupby(["source", "target"])["value"].sum()
     return table.to_frame(0.0)
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stexplain.errors import InputError
 from stexplain.viz.bands import Bands
+from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_scale, layered, rows, styled, titled
 
@@ -49,6 +50,7 @@ def importance_map(
         >>> type(chart).__name__
         'LayerChart'
     """
+    expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
     if psi.empty:
         raise InputError(f"psi got shape {psi.shape}; expected at least one class (row) and one node (column).")
     psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)

@@ -1,7 +1,7 @@
 """A graph with a value at each node, at one time or over time."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.errors import InputError
+from stexplain.graph import STGraph
+from stexplain.viz.columns import expect, numbers
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.names import ordered
 from stexplain.viz.panel import Panel
@@ -24,9 +26,6 @@ from stexplain.viz.theme import (
     styled,
     titled,
 )
-
-if TYPE_CHECKING:
-    from stexplain.graph import STGraph
 
 NAMED = 40
 """Larger graphs are drawn without names, which are then in tooltips."""
@@ -74,7 +73,8 @@ def network(
     Raises:
         InputError: where the values do not match the graph or the times, or a node in `labels` or `marked` is unknown.
     """
-    array = np.asarray(values, dtype=np.float64)
+    expect("graph", graph, STGraph, "e.graph, or one of your own")
+    array = numbers("values", values)
     if array.ndim not in (1, 2) or array.shape[-1] != len(graph.nodes) or array.size == 0:
         raise InputError(f"values got shape {array.shape}; expected [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
     frames = np.atleast_2d(array)

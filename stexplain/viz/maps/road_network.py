@@ -7,15 +7,16 @@ import altair as alt
 import numpy as np
 
 from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
+from stexplain.viz.columns import expect
 from stexplain.viz.maps.network import NAMED, network
 
 if TYPE_CHECKING:
-    from stexplain.explainers.explanation import Explanation
     from stexplain.graph import STGraph
 
 
 def road_network(
-    e: "Explanation",
+    e: Explanation,
     *,
     sample: int = 0,
     minutes: float = 5.0,
@@ -83,12 +84,13 @@ def road_network(
     )
 
 
-def signed(e: "Explanation", sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
     """The values ``[T, N]`` of a sample with one instance; NaN in frames without observations.
 
     Raises:
         InputError: where `sample` is out of range, or the explanation has more than one instance.
     """
+    expect("e", e, Explanation, "an explainer")
     samples, instances = np.shape(e.values)[:2]
     if not 0 <= sample < samples:
         raise InputError(f"sample got {sample}; expected 0 to {samples - 1}.")

@@ -47,9 +47,9 @@ def skeleton(
 
     Args:
         e: an explanation ``[B, M, T, N]``.
-        x: coordinates of the clip, ``[M, T, N, C]`` or ``[B, M, T, N, C]``, in any unit of length, or the sample or
-            batch with them; by default the graph's drawing positions, which do not move. For a raw clip pass the
-            preprocessed one: ``explain.preprocess(sample)``.
+        x: coordinates of the clip, in the layout in which the explainer took them, ``[M, T, N, C]`` or
+            ``[B, M, T, N, C]``, in any unit of length, or the sample or batch with them; by default the graph's drawing
+            positions, which do not move. For a raw clip pass the preprocessed one: ``explain.preprocess(sample)``.
         sample: index of the sample.
         instance: index of the instance (person) to draw; by default all.
         frames: the frames to draw side by side, or their number, evenly spread over the valid frames (default 5). Not

@@ -2,26 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
 from stexplain.viz.bands import Bands
+from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_scale, layered, literal, rows, short, styled, titled
-
-if TYPE_CHECKING:
-    from stexplain.explainers.explanation import Explanation
 
 ALL, MOST = 80, 40
 """Up to ALL nodes are all drawn; of more, the MOST most important."""
 
 
 def timeline(
-    e: "Explanation",
+    e: Explanation,
     *,
     sample: int = 0,
     instance: int = 0,
@@ -46,6 +44,7 @@ def timeline(
     Raises:
         InputError: where there is no such sample, instance or node, or no valid frame.
     """
+    expect("e", e, Explanation, "an explainer")
     shape = np.shape(e.values)
     for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
         if not 0 <= index < size:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
+from stexplain.viz.columns import numbers
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import MUTED, colour_scale, layered, rows, styled, titled
 
@@ -34,7 +35,7 @@ def confusion(
     Raises:
         InputError: where the matrix is not square, has negative entries, or the names are not K different ones.
     """
-    counts = np.asarray(matrix, dtype=np.float64)
+    counts = numbers("matrix", matrix)
     names = ordered("class", classes, None)
     check_shape("matrix", counts.shape, "true predicted", true=len(names), predicted=len(names))
     if not bool(np.isfinite(counts).all()) or bool((counts < 0).any()):

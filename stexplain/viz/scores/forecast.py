@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
+from stexplain.viz.columns import expect, numbers
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
 OBSERVED = "observed"
@@ -47,7 +48,8 @@ def forecast(
         >>> [row["minutes"] for row in chart.layer[1].data.values if row["line"] == "model"]
         [5.0, 10.0]
     """
-    before, after = np.asarray(past, np.float64), np.asarray(observed, np.float64)
+    expect("forecasts", forecasts, Mapping, "a name for each array of forecasts")
+    before, after = numbers("past", past), numbers("observed", observed)
     check_shape("past", before.shape, "t")
     steps = check_shape("observed", after.shape, "h")["h"]
     if horizon is not None and not 1 <= horizon <= steps:
@@ -63,7 +65,7 @@ def forecast(
         )
     ]
     for name, values in forecasts.items():
-        ahead = np.asarray(values, np.float64)
+        ahead = numbers(f"forecast {name!r}", values)
         check_shape(f"forecast {name!r}", ahead.shape, "h", h=steps)
         parts.append(pd.DataFrame({"line": str(name), "minutes": minutes * np.arange(1, steps + 1), "value": ahead}))
     table = pd.concat(parts)
