@@ -10,7 +10,7 @@ Two masks travel with the signals, and mean the same everywhere in the package:
 Signals are zero where either mask is false, and such positions are never evidence. `Batch.present` joins the two.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -41,7 +41,7 @@ class Sampling:
         return Sampling, (self.recipe, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sample:
     """One sample of signals on a graph over time.
 
@@ -80,8 +80,11 @@ class Sample:
                 check_shape(name, mask.shape, "m t n", m=sizes["m"], t=sizes["t"], n=sizes["n"])
         check_finite("x", self.x, self.id)
 
+    def __repr__(self) -> str:
+        return f"<Sample{f' {self.id!r}' if self.id else ''}: {_sizes(self.x.shape, self.channels)}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Batch:
     """Samples of one size, stacked.
 
@@ -110,6 +113,11 @@ class Batch:
     channels: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     unmasked: bool = field(default=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        named = [name for name in self.ids if name]
+        names = f"; {', '.join(named[:3])}{', ...' if len(named) > 3 else ''}" if named else ""
+        return f"<Batch of {len(self.ids)}: {_sizes(self.x.shape[1:], self.channels)}{names}>"
 
     @classmethod
     def of(cls, *samples: Sample) -> "Batch":
@@ -253,3 +261,9 @@ def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", sample: str =
             f"{'are' if count > 1 else 'is'} NaN or infinite, the first at index {first}. "
             "Mark missing values in `valid` or `observed` and set them to zero."
         )
+
+
+def _sizes(shape: Sequence[int], channels: Sequence[str]) -> str:
+    nouns = ("instance", "frame", "node", "channel")
+    counts = " x ".join(f"{size} {noun}{'' if size == 1 else 's'}" for size, noun in zip(shape, nouns, strict=True))
+    return counts + (f" ({', '.join(channels)})" if channels else "")

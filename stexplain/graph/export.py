@@ -1,5 +1,6 @@
-"""A graph in the form of other libraries, and its spatio-temporal product: the functions behind STGraph's methods."""
+"""A graph in the form of other libraries or a notebook, and its spatio-temporal product: behind STGraph's methods."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -49,3 +50,44 @@ def unrolled_fields(graph: GraphFields, frames: int, temporal_weight: float) -> 
         },
         "directed": graph.directed,
     }
+
+
+# Of more nodes than this a small drawing is no longer read.
+_DRAWN = 400
+_SIZE = 220
+
+
+def to_html(graph: GraphFields) -> str:
+    """What it is, its groups, and a small drawing where nodes have positions; for a notebook, offline.
+
+    Example:
+        >>> from stexplain.graph import STGraph
+        >>> to_html(STGraph.from_edges(["<a>", "b"], [("<a>", "b")], groups={"ends": ["<a>", "b"]}))
+        '<p>STGraph(2 nodes, 1 edge, undirected, 1 group)</p><ul><li>ends: &lt;a&gt;, b</li></ul>'
+    """
+    parts = [f"<p>{escape(repr(graph))}</p>"]
+    if graph.groups:
+        listed = (
+            f"<li>{escape(name)}: {escape(', '.join(members[:8]))}{', ...' if len(members) > 8 else ''}</li>"
+            for name, members in graph.groups.items()
+        )
+        parts.append(f"<ul>{''.join(listed)}</ul>")
+    if graph.positions is not None and 0 < len(graph) <= _DRAWN:
+        parts.append(_svg(graph, graph.positions))
+    return "".join(parts)
+
+
+def _svg(graph: GraphFields, positions: Any) -> str:
+    """Nodes and edges at their positions, upwards as in a plot; tooltips name the nodes."""
+    low, extent = positions.min(0), float(np.ptp(positions, axis=0).max()) or 1.0
+    places = (positions - low) / extent * (_SIZE - 20) + 10
+    places[:, 1] = _SIZE - places[:, 1]
+    lines = (
+        f'<line x1="{a[0]:.1f}" y1="{a[1]:.1f}" x2="{b[0]:.1f}" y2="{b[1]:.1f}" stroke="#8c8c8c"/>'
+        for a, b in places[graph.edges]
+    )
+    dots = (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#0072B2"><title>{escape(name)}</title></circle>'
+        for (x, y), name in zip(places, graph.nodes, strict=True)
+    )
+    return f'<svg width="{_SIZE}" height="{_SIZE}" role="img">{"".join(lines)}{"".join(dots)}</svg>'

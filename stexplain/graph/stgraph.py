@@ -216,6 +216,10 @@ class STGraph(GraphConstructors):
 
     # ---- exports ----
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows, offline: sizes, groups, and a drawing where nodes have positions."""
+        return export.to_html(self)
+
     def to_scipy(self) -> "sp.csr_array[np.float64]":
         """The adjacency ``[N, N]``, float64, row = source; symmetric where the graph is undirected.
 

@@ -1,0 +1,15 @@
+import numpy as np
+
+from stexplain.data.samples import Batch, Sample
+
+
+def sample(**options):
+    return Sample(np.zeros((1, 4, 3, 2), np.float32), np.ones((1, 4), bool), **options)
+
+
+def test_a_sample_and_a_batch_say_what_they_hold():
+    assert repr(sample()) == "<Sample: 1 instance x 4 frames x 3 nodes x 2 channels>"
+    named = sample(id="walk", channels=("x", "y"))
+    assert repr(named) == "<Sample 'walk': 1 instance x 4 frames x 3 nodes x 2 channels (x, y)>"
+    batch = Batch.of(named, *[sample(id=str(number), channels=("x", "y")) for number in range(3)])
+    assert repr(batch) == "<Batch of 4: 1 instance x 4 frames x 3 nodes x 2 channels (x, y); walk, 0, 1, ...>"
