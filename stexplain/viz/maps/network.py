@@ -1,6 +1,7 @@
 """A graph with a value at each node, at one time or over time."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -35,7 +36,7 @@ RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
 
 
 def network(
-    graph: "STGraph",
+    graph: STGraph,
     values: ArrayLike,
     *,
     time: ArrayLike | None = None,
@@ -198,10 +199,17 @@ def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequ
     return ring
 
 
-def drawing_positions(graph: "STGraph", seed: int) -> NDArray[np.float64]:
+def drawing_positions(graph: STGraph, seed: int) -> NDArray[np.float64]:
     """The graph's own positions, or those of a force-directed layout, ``[N, 2]``."""
     if graph.positions is not None:
         return np.asarray(graph.positions, dtype=np.float64)
+    return _layout(graph, seed).copy()
+
+
+# Charts of one graph are drawn again and again, and the layout of 2,000 nodes takes many seconds.
+@lru_cache(maxsize=16)
+def _layout(graph: STGraph, seed: int) -> NDArray[np.float64]:
+    """A force-directed layout of a graph, ``[N, 2]``."""
     import networkx as nx
 
     plain = nx.Graph()

@@ -5,6 +5,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
 from stexplain.graph import STGraph
 from stexplain.viz import edge_network, edge_timeline
+from stexplain.viz.maps.network import _layout, drawing_positions
 from tests.viz.drawing import drawn, marks, records, words
 
 GRAPH = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d")])
@@ -75,3 +76,14 @@ def test_edges_without_any_importance_get_no_row_over_time_and_are_counted():
     chart = edge_timeline(EdgeExplanation(values.sum(1), *ends, node_names=tuple("abcd"), over_time=frames))
     assert {row["edge"] for row in records(chart, "edge", "frame", "value")} == {"a → b"}
     assert "Not drawn: 2 edges" in str(chart.to_dict()["title"])
+
+
+def test_the_layout_of_a_graph_is_computed_once():
+    graph = STGraph.from_edges("abcd", [("a", "b"), ("b", "c"), ("c", "d")])
+    before = _layout.cache_info().hits
+    first, again = drawing_positions(graph, 3), drawing_positions(STGraph.from_dict(graph.to_dict()), 3)
+    assert _layout.cache_info().hits == before + 1
+    np.testing.assert_array_equal(first, again)
+    first[:] = 0
+    assert drawing_positions(graph, 3).any(), "a caller's array is its own"
+    assert not np.array_equal(drawing_positions(graph, 4), again)
