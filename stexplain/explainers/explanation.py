@@ -138,8 +138,9 @@ class Explanation:
 
         Args:
             share: the largest expected share of wrong members, in (0, 1).
-            calibration: made of samples with a ground truth, by the same method; default: a bundled one, where the
-                method has one, else it is refused.
+            calibration: made of samples with a ground truth, by the same method; default: a bundled one, which was
+                measured on generated data with these nodes: a warning says on which, and what it promises. Where there
+                is none it is refused.
 
         Raises:
             InputError: where share is out of range, or no calibration fits the method.

@@ -1,12 +1,14 @@
 """Sets of positions keep the share of wrong members that they promise, where the calibration holds."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from stexplain.errors import InputError
 from stexplain.explainers import Calibration, Explanation
+from stexplain.explainers.results import select as select_module
 
 
 def samples(count, seed, signal=2.0):
@@ -67,7 +69,9 @@ def test_scale_and_padding_change_nothing():
 
 def test_refused_where_nothing_supports_it():
     e, truth = samples(20, 0)
-    with pytest.raises(InputError, match="no calibration is known of 'ours'.*Calibration.of"):
+    with pytest.raises(
+        InputError, match="no calibration is known of 'ours' on this data.*was not measured.*Calibration.of"
+    ):
         e.select()
     with pytest.raises(InputError, match="share: got 1"):
         e.select(1, calibration=Calibration.of(e, truth))
@@ -76,3 +80,28 @@ def test_refused_where_nothing_supports_it():
         e.select(0.1, calibration=other)
     with pytest.raises(InputError, match="truth: got the same everywhere"):
         Calibration.of(e, np.zeros_like(truth))
+
+
+def test_a_calibration_survives_a_file_of_plain_json():
+    e, truth = samples(100, 0)
+    made = dataclasses.replace(Calibration.of(e, truth, "a game"), measured={0.1: 0.09, 0.2: 0.21})
+    again = Calibration.from_dict(json.loads(json.dumps(made.to_dict())))
+    assert (again.method, again.reduce, again.data) == ("ours", "", "a game")
+    assert again.nodes == e.node_names
+    assert again.measured == {0.1: 0.09, 0.2: 0.21}
+    # Runs of equal rates are kept by their ends: the function is the same.
+    assert len(again.wrong) < len(made.wrong)
+    at = np.linspace(0, 10, 1001)
+    np.testing.assert_allclose(again.at(at), made.at(at), atol=1e-12)
+
+
+def test_a_bundled_one_is_taken_for_its_own_nodes_alone_and_says_what_it_promises(monkeypatch):
+    e, truth = samples(100, 0)
+    made = dataclasses.replace(Calibration.of(e, truth, "a game"), measured={0.1: 0.09})
+    monkeypatch.setattr(select_module, "bundled", lambda: (made,))
+    with pytest.warns(UserWarning, match="at most of the positions is wrong for data and models like a game. On other"):
+        chosen = e.select(0.1)
+    np.testing.assert_array_equal(chosen, e.select(0.1, calibration=made))
+    other = dataclasses.replace(e, node_names=tuple(f"sensor {index}" for index in range(40)))
+    with pytest.raises(InputError, match="was measured of a game, and says nothing of other nodes"):
+        other.select(0.1)

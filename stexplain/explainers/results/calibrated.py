@@ -1,6 +1,19 @@
-"""Calibrations that come with the package: none yet, so a set is chosen by a calibration of one's own."""
+"""Calibrations that come with the package, each of one method on one kind of data, with what was measured on it."""
+
+import json
+from functools import cache
+from importlib.resources import files
 
 from stexplain.explainers.results.calibration import Calibration
 
-BUNDLED: tuple[Calibration, ...] = ()
-"""One per method and reduction that was measured on the bundled data."""
+
+@cache
+def bundled() -> tuple[Calibration, ...]:
+    """All of them; `benchmarks/calibrate.py` makes their file.
+
+    Example:
+        >>> all(one.data and one.measured for one in bundled())
+        True
+    """
+    text = files("stexplain.explainers.results").joinpath("calibrations.json").read_text("utf-8")
+    return tuple(map(Calibration.from_dict, json.loads(text)["calibrations"]))

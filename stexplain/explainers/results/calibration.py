@@ -1,7 +1,8 @@
 """How often a position of a given importance is wrong, measured where the truth is known."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,8 @@ class Map(Protocol):
     def method(self) -> str: ...  # noqa: D102
     @property
     def reduce(self) -> str: ...  # noqa: D102
+    @property
+    def node_names(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Calibration:
         importance: relative importance, rising, ``[K]``.
         wrong: the share of wrong positions there, falling, ``[K]``, in [0, 1].
         data: what it was fitted to, in words.
+        nodes: the nodes of those samples.
+        measured: of other samples of that kind: the share that was promised -> the share of the members of all sets
+            that was wrong. Empty: not measured.
     """
 
     method: str
@@ -54,6 +60,8 @@ class Calibration:
     importance: NDArray[np.float64]
     wrong: NDArray[np.float64]
     data: str = ""
+    nodes: tuple[str, ...] = ()
+    measured: Mapping[float, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, explanation: Map, truth: ArrayLike, data: str = "") -> "Calibration":
@@ -87,7 +95,61 @@ class Calibration:
         # Falling: the more important a position, the less often it is wrong.
         fitted = isotonic_regression(heights, weights=counts, increasing=False).x
         return cls(
-            explanation.method, explanation.reduce, np.array([x[part].mean() for part in parts]), np.array(fitted), data
+            explanation.method,
+            explanation.reduce,
+            np.array([x[part].mean() for part in parts]),
+            np.array(fitted),
+            data,
+            tuple(explanation.node_names),
+        )
+
+    def promise(self, share: float) -> str:
+        """What a share rests on, in a sentence or two.
+
+        Example:
+            >>> known = Calibration("ours", "", np.ones(1), np.ones(1), "planted bodies", measured={0.1: 0.08})
+            >>> for sentence in known.promise(0.1).split(". "):
+            ...     print(sentence)
+            An expected 0.1 at most of the positions is wrong for data and models like planted bodies
+            On others of these 0.08 was, where 0.1 was promised.
+        """
+        rests = self.data or "the samples of the calibration"
+        text = f"An expected {share:g} at most of the positions is wrong for data and models like {rests}."
+        if not self.measured:
+            return text
+        near = min(self.measured, key=lambda promised: abs(promised - share))
+        return f"{text} On others of these {self.measured[near]:.2g} was, where {near:g} was promised."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON; runs of equal rates as their ends."""
+        # Between the ends of a run the rate is the same, so the points between say nothing.
+        same = np.diff(self.wrong) == 0
+        inner = (
+            np.concatenate([[False], same[:-1] & same[1:], [False]])
+            if len(same) > 1
+            else np.zeros(len(self.wrong), bool)
+        )
+        return {
+            "method": self.method,
+            "reduce": self.reduce,
+            "data": self.data,
+            "nodes": list(self.nodes),
+            "measured": [[promised, share] for promised, share in self.measured.items()],
+            "importance": self.importance[~inner].tolist(),
+            "wrong": self.wrong[~inner].tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The calibration that `to_dict` gave; further entries, such as where it comes from, are left alone."""
+        return cls(
+            values["method"],
+            values["reduce"],
+            np.array(values["importance"], np.float64),
+            np.array(values["wrong"], np.float64),
+            values["data"],
+            tuple(values["nodes"]),
+            {float(promised): float(share) for promised, share in values["measured"]},
         )
 
     def at(self, importance: NDArray[Any]) -> NDArray[np.float64]:

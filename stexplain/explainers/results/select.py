@@ -1,10 +1,12 @@
 """The positions of a map of which an expected share is wrong."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError
-from stexplain.explainers.results.calibrated import BUNDLED
+from stexplain.explainers.results.calibrated import bundled
 from stexplain.explainers.results.calibration import Calibration, Map, relative_importance
 
 
@@ -12,7 +14,10 @@ def selected(explanation: Map, share: float, calibration: Calibration | None) ->
     """See `Explanation.select`."""
     if not 0 < share < 1:
         raise InputError(f"share: got {share}; expected the largest share of wrong members, above 0 and below 1.")
-    calibration = calibration or _bundled(explanation)
+    if calibration is None:
+        calibration = _bundled(explanation)
+        # Whoever gives a calibration knows it; whoever gives none must be told what the promise rests on.
+        warnings.warn(f"select: {calibration.promise(share)} Give `calibration` for others.", UserWarning, stacklevel=3)
     if (calibration.method, calibration.reduce) != (explanation.method, explanation.reduce):
         raise InputError(
             f"calibration: got one of {calibration.method!r} ({calibration.reduce}); expected one of "
@@ -33,10 +38,18 @@ def selected(explanation: Map, share: float, calibration: Calibration | None) ->
 
 
 def _bundled(explanation: Map) -> Calibration:
-    for one in BUNDLED:
-        if (one.method, one.reduce) == (explanation.method, explanation.reduce):
+    known = [one for one in bundled() if (one.method, one.reduce) == (explanation.method, explanation.reduce)]
+    for one in known:
+        if one.nodes == tuple(explanation.node_names):
             return one
+    why = (
+        "how often its positions are wrong was measured of "
+        + " and of ".join(one.data for one in known)
+        + ", and says nothing of other nodes"
+        if known
+        else "how often its positions are wrong was not measured"
+    )
     raise InputError(
-        f"no calibration is known of {explanation.method!r}: how often its positions are wrong was not measured. Give "
+        f"no calibration is known of {explanation.method!r} on this data: {why}. Give "
         "calibration=Calibration.of(explanation, truth), made of samples with a ground truth."
     )
