@@ -1,18 +1,30 @@
 """Claims and their tests: paired, fixed before any run, over trainings where there are several, corrected together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ttest_1samp
 
 from stexplain.bench.html import listed
-from stexplain.bench.verdicts import Outcome
 from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test
 
 LEVEL = 0.05
 """Significance level of corrected p values."""
+# A convention, fixed before any run; see `too_few` for why there is a limit.
+FEWEST = 10
+"""Of fewer explained events nothing is supported."""
+Outcome = Literal["supported", "inconclusive", "not supported"]
+
+
+class Verdict(TypedDict):
+    """A claim in a sentence, and what its tests say of it."""
+
+    run: str
+    stage: str
+    text: str
+    verdict: Outcome
 
 
 class PairedTest(TypedDict):
@@ -209,3 +221,28 @@ def scope(trainings: int) -> str:
         ('For this training', 'Over 5 trainings')
     """
     return "For this training" if trainings == 1 else f"Over {trainings} trainings"
+
+
+def of_all(better: Sequence[object], unsure: Sequence[object], worse: Sequence[object]) -> Outcome:
+    """Of a claim about several things: supported where all are better, not supported where some lose and none wins.
+
+    Example:
+        >>> of_all(["a"], [], []), of_all([], ["b"], []), of_all([], ["b"], ["c"])
+        ('supported', 'inconclusive', 'not supported')
+    """
+    if better and not unsure and not worse:
+        return "supported"
+    return "not supported" if worse and not better else "inconclusive"
+
+
+def too_few(text: str, judged: Outcome, events: int) -> tuple[str, Outcome]:
+    """A verdict on explained events; inconclusive where there are fewer than `FEWEST`.
+
+    Intervals of a handful of samples are too narrow, and of one sample there is none.
+    """
+    if events >= FEWEST:
+        return text, judged
+    return (
+        f"{text} Only {events} event{'s were' if events != 1 else ' was'} explained, too few to tell.",
+        "inconclusive",
+    )

@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -110,3 +110,8 @@ def listed(names: Sequence[str]) -> str:
 def count(value: object) -> str:
     """A whole number with commas between thousands; a dash where there is none."""
     return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)
+
+
+def known(score: Any) -> bool:
+    """Whether a score has its value and both ends of its interval."""
+    return isinstance(score, Mapping) and all(score.get(key) is not None for key in ("value", "low", "high"))

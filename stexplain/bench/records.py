@@ -136,16 +136,21 @@ def _check(folder: Path, requested: Mapping[str, Any]) -> None:
     differs = sorted(key for key in {*requested, *before} if before.get(key) != requested.get(key))
     # A run that never finished a stage, for instance because its data was missing, holds nothing to protect.
     if differs and (folder / "stages").exists():
-        what = "; ".join(_difference(key, before.get(key), requested.get(key)) for key in differs)
+        what = "; ".join(difference(key, before.get(key), requested.get(key)) for key in differs)
         raise InputError(
             f"{folder} holds another run: {what}. Give another folder with --out, or remove this one to start over."
         )
 
 
-def _difference(key: str, before: object, now: object) -> str:
-    """What changed of what was requested; hashes and whole experiments would fill the screen."""
+def difference(key: str, before: object, now: object, words: tuple[str, str] = ("was", "now")) -> str:
+    """What changed of what was requested; hashes and whole experiments would fill the screen.
+
+    Example:
+        >>> difference("seed", 0, 1)
+        'seed was 0, now 1'
+    """
     shown = max(len(repr(before)), len(repr(now))) <= _SHOWN
-    return f"{key} was {before!r}, now {now!r}" if shown else f"{key} differs"
+    return f"{key} {words[0]} {before!r}, {words[1]} {now!r}" if shown else f"{key} differs"
 
 
 @contextmanager

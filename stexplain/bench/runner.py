@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from stexplain.bench.claims import judge
+from stexplain.bench.claims import Verdict, judge
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
@@ -21,7 +21,6 @@ from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.spread import spread_tables
 from stexplain.bench.stage import Stage
-from stexplain.bench.verdicts import Verdict
 from stexplain.cards import DatasetCard, SeriesCard
 from stexplain.files import atomic_write, write_json
 from stexplain.version import __version__
@@ -92,7 +91,7 @@ def bench(
             log.info("stage %s is added: %s needs it", name, needed_by)
         datasets, chosen = _with_data(records, chosen, progress)
         results: dict[str, Any] = {
-            "title": loaded.declared.title + _synthetic(datasets),
+            "title": loaded.declared.title + of_generated(datasets),
             "question": loaded.declared.question,
             "citation": loaded.declared.citation,
             "node": loaded.declared.node,
@@ -114,20 +113,15 @@ def bench(
         for name, by_stage in computed.items():
             results["runs"][name]["stages"] = by_stage
         results["figures"] = _figures(records, loaded, chosen, computed)
-        results["verdicts"] = _verdicts(loaded, results)
-        results["tables"] = _tables(folder, loaded, results)
+        stages = list(loaded.stages.values())
+        results["verdicts"] = verdicts_of(results, stages)
+        results["tables"] = write_tables(folder, results, stages)
         results["seconds"] = records.seconds()
         results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
         # The report is made from the file alone, so that it can be made again without the data.
         write_json(folder / "results.json", results)
         write_report(folder)
     return folder
-
-
-def _synthetic(datasets: Mapping[str, Mapping[str, Any]]) -> str:
-    """What a title says of generated data: a reader may see no more than the title."""
-    generated = [bool(dataset["planted"]) for dataset in datasets.values()]
-    return " (synthetic data)" if all(generated) else " (partly synthetic data)" if any(generated) else ""
 
 
 def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[dict[str, dict[str, Any]], list[Run]]:
@@ -198,9 +192,19 @@ def _figures(
     return drawn
 
 
-def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdict]:
-    # Not recorded: verdicts follow from the results at once, and a changed wording needs no new computation.
-    stages = experiment.stages.values()
+def of_generated(datasets: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a title says of generated data: a reader may see no more than the title.
+
+    Example:
+        >>> of_generated({"ntu": {"planted": True}}), of_generated({"ntu": {"planted": False}})
+        (' (synthetic data)', '')
+    """
+    generated = [bool(dataset["planted"]) for dataset in datasets.values()]
+    return " (synthetic data)" if all(generated) else " (partly synthetic data)" if any(generated) else ""
+
+
+def verdicts_of(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> list[Verdict]:
+    """The verdicts of all claims, tested together."""
     pairs = [
         (run, stage) for run in first_trainings(run_results(results)) for stage in stages if stage.name in run.stages
     ]
@@ -214,15 +218,12 @@ def _verdicts(experiment: Experiment, results: Mapping[str, Any]) -> list[Verdic
     ]
 
 
-def _tables(folder: Path, experiment: Experiment, results: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Writes the tables of every stage as CSV."""
+def write_tables(folder: Path, results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> dict[str, dict[str, str]]:
+    """Writes the tables of every stage as CSV into `tables/`, and lists them."""
     listed = {}
     trainings = run_results(results)
-    by_stage = [
-        (stage.name, stage.tables([run for run in trainings if stage.name in run.stages]))
-        for stage in experiment.stages.values()
-    ]
-    by_stage.append(("", spread_tables(list(experiment.stages.values()), first_trainings(trainings))))
+    by_stage = [(stage.name, stage.tables([run for run in trainings if stage.name in run.stages])) for stage in stages]
+    by_stage.append(("", spread_tables(stages, first_trainings(trainings))))
     for stage_name, tables in by_stage:
         for name, table in tables.items():
             path = folder / "tables" / f"{name}.csv"

@@ -10,6 +10,7 @@ from stexplain.cli.bench import bench
 from stexplain.cli.data import data_app
 from stexplain.cli.doctor import doctor
 from stexplain.cli.explain import explain
+from stexplain.cli.join import join
 from stexplain.cli.openmp import wait_passively
 from stexplain.errors import StexplainError
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 # The order of the help.
 app.command()(bench)
+app.command()(join)
 app.add_typer(data_app, name="data")
 app.command()(explain)
 app.command()(doctor)

@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from stexplain.bench.claims import judge
+from stexplain.bench.claims import judge, of_all, too_few
 from stexplain.bench.stage import RunResults
 from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.faithfulness import FaithfulnessStage
 from stexplain.bench.stages.localisation import LocalisationStage
-from stexplain.bench.verdicts import of_all, too_few
 from tests.bench.page import score
 
 AXES = ("nodes", "frames")

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, relation, scope
+from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest, paired_test, relation, scope, too_few
 from stexplain.bench.html import listed
 from stexplain.bench.stage import RunResults
-from stexplain.bench.verdicts import Outcome, too_few
 
 RANDOM, GRADIENT = "Random", "InputGradient"
 PAPER = "STGGradCAM"

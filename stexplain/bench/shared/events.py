@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from stexplain.bench.claims import FEWEST
 from stexplain.bench.run import Run
 from stexplain.bench.shared.beaten import RANDOM
-from stexplain.bench.verdicts import FEWEST
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.by_name import explainer, takes

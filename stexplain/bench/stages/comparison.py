@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Claim, PairedTest, combined, hardest, scope
+from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest, of_all, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
@@ -24,7 +24,6 @@ from stexplain.bench.shared.compared import (
 )
 from stexplain.bench.shared.samples import draw, groups_of, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.verdicts import Outcome, of_all
 from stexplain.errors import InputError
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
+from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import CLASSIFICATION, Run, Task, tracked
@@ -15,7 +15,6 @@ from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import without_absent_instances
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, as_table
 from stexplain.bench.stages.class_importance import IMPORTANCE
-from stexplain.bench.verdicts import Outcome
 from stexplain.cards import Count, Part, Share
 from stexplain.data.baselines import baseline
 from stexplain.data.clips import Clips

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
-from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
+from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import items, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.verdicts import Outcome
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.training import ForecastEvaluation, evaluate_forecast, historical_average, persistence
 from stexplain.training.forecast import METRICS

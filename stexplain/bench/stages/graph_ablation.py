@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stexplain.bench.claims import Claim, relation, scope
+from stexplain.bench.claims import Claim, Outcome, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
@@ -11,7 +11,6 @@ from stexplain.bench.shared.training import train
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
 from stexplain.bench.stages.forecast_error import MODEL, errors_beside, horizon_tests
 from stexplain.bench.stages.train import add_history
-from stexplain.bench.verdicts import Outcome
 from stexplain.training import evaluate_forecast
 
 FOLDER = "no_message_passing"

@@ -7,15 +7,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from stexplain.bench.claims import Claim, PairedTest, combined, paired_test, relation, scope
+from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, items, listed, paragraph
+from stexplain.bench.html import count, items, known, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
 from stexplain.bench.shared.beaten import GRADIENT, LOCALISES, RANDOM, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
-from stexplain.bench.verdicts import Outcome, known
 from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods import Random

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test, scope
+from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest, of_all, paired_test, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
@@ -34,7 +34,6 @@ from stexplain.bench.shared.truths import (
     score_row,
 )
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.verdicts import Outcome, of_all
 from stexplain.intervals.bootstrap import interval
 from stexplain.viz import truths
 

@@ -1,0 +1,36 @@
+"""`stexplain join`: joins runs of an experiment that were made apart."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stexplain.cli.options import Json
+
+
+def join(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new run folder.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Finished run folders.")],
+    as_json: Json = False,
+) -> None:
+    """Join runs of one experiment that were made apart, such as a seed each on several machines.
+
+    Folders may differ in --seed and --run alone. The report is that of `stexplain bench CARD --seeds K`; nothing is
+    computed again.
+
+    Examples:
+
+      for S in 0 1 2 3 4; do stexplain bench planted --seed $S --out runs/planted-$S; done
+
+      stexplain join runs/planted runs/planted-*
+    """
+    from stexplain.bench.joining import join_runs
+
+    folder = join_runs(out, folders, command=" ".join(["stexplain", *sys.argv[1:]]))
+    if as_json:
+        typer.echo((folder / "results.json").read_text("utf-8"))
+        return
+    from stexplain.bench.summary import print_summary
+
+    print_summary(folder)

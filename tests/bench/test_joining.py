@@ -1,0 +1,161 @@
+"""Runs made apart, joined: the same report as of one call, to the last bit; anything else is refused."""
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+import stexplain as stx
+from stexplain.bench import figures as figures_module
+from stexplain.bench.joining import join_runs
+from stexplain.bench.stages.train import TrainStage
+from stexplain.cli.main import app
+from stexplain.errors import DataError, InputError
+from stexplain.files import read_json, write_json
+from tests.bench.small_experiment import write_cards, write_recordings
+
+SECOND = """
+[[runs]]
+name = "again"
+protocol = "xview"
+model = "small"
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def raw(tmp_path_factory):
+    """An experiment of two runs, and its recordings."""
+    root = tmp_path_factory.mktemp("cards")
+    folder = write_cards(root)
+    model = root / "models" / "small.toml"
+    model.write_text(model.read_text().replace("epochs = 25", "epochs = 2"))
+    experiment = (folder / "experiment.toml").read_text()
+    (folder / "experiment.toml").write_text(experiment.replace("[recipes]", f"{SECOND}\n[recipes]"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEXPLAIN_CARDS", str(root))
+        patch.setattr(figures_module, "FORMATS", ("json",))
+        yield write_recordings(tmp_path_factory.mktemp("data") / "raw")
+
+
+@pytest.fixture(scope="module")
+def whole(raw, tmp_path_factory):
+    """Both runs, two trainings each, by one call."""
+    return stx.bench("wave", data=raw, out=tmp_path_factory.mktemp("whole") / "wave", seeds=2, progress=False)
+
+
+@pytest.fixture(scope="module")
+def parts(raw, tmp_path_factory):
+    """The same apart: seed 0 of both runs, and seed 1 of each run alone."""
+    root = tmp_path_factory.mktemp("parts")
+    options = {"data": raw, "progress": False}
+    return [
+        stx.bench("wave", out=root / "first", **options),
+        stx.bench("wave", out=root / "again-1", seed=1, runs=["again"], **options),
+        stx.bench("wave", out=root / "small-1", seed=1, runs=["xview/small"], **options),
+    ]
+
+
+def test_the_joined_report_is_that_of_one_call(whole, parts, tmp_path, monkeypatch):
+    joined = join_runs(tmp_path / "joined", parts)
+    together, found = (read_json(folder / "results.json") for folder in (whole, joined))
+    for key in ("runs", "verdicts", "figures", "tables", "seed", "seeds", "stages", "title"):
+        assert json.dumps(found[key]) == json.dumps(together[key]), key
+    assert [verdict["text"][:16] for verdict in found["verdicts"]][:1] == ["Over 2 trainings"]
+    for entry in together["tables"].values():
+        assert (joined / entry["file"]).read_bytes() == (whole / entry["file"]).read_bytes()
+    for figure in together["figures"]:
+        assert (joined / figure["json"]).read_bytes() == (whole / figure["json"]).read_bytes()
+    weights = [f"{name}/model.safetensors" for name in together["runs"]]
+    assert [(joined / file).read_bytes() for file in weights] == [(whole / file).read_bytes() for file in weights]
+    # Every record and file of the one call is there, but for the data, which is prepared anew where it is needed.
+    own, everything = (
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} for root in (joined, whole)
+    )
+    assert {name for name in everything - own if not name.startswith(("store/", "stages/data/"))} == set()
+    assert own - everything == set()
+    assert (joined / "report.html").stat().st_size > 10_000
+
+
+def test_further_trainings_may_be_added_to_a_joined_folder(raw, parts, tmp_path, monkeypatch):
+    joined = join_runs(tmp_path / "joined", parts)
+    trained, compute = [], TrainStage.compute
+
+    def counted(self, run, results, parts):
+        trained.append(run.name)
+        return compute(self, run, results, parts)
+
+    monkeypatch.setattr(TrainStage, "compute", counted)
+    stx.bench("wave", data=raw, out=joined, seeds=3, progress=False)
+    assert trained == ["xview/small/seed-2", "again/seed-2"]
+
+
+def test_a_part_of_several_trainings_is_taken_apart(raw, whole, tmp_path):
+    third = stx.bench("wave", data=raw, out=tmp_path / "third", seed=2, progress=False)
+    joined = read_json(join_runs(tmp_path / "joined", [third, whole]) / "results.json")
+    assert (joined["seed"], joined["seeds"]) == (0, 3)
+    assert list(joined["runs"]) == [
+        f"{name}{seed}" for seed in ("", "/seed-1", "/seed-2") for name in ("xview/small", "again")
+    ]
+    assert joined["runs"]["again/seed-1"] == read_json(whole / "results.json")["runs"]["again/seed-1"]
+
+
+def test_the_command_joins_too(parts, tmp_path):
+    result = CliRunner().invoke(app, ["join", str(tmp_path / "joined"), *map(str, parts)])
+    assert result.exit_code == 0
+    assert "report.html" in result.stdout
+
+
+def changed(part, to, file, change):
+    """A copy of a part with a changed JSON file."""
+    shutil.copytree(part, to)
+    content = read_json(to / file)
+    change(content)
+    write_json(to / file, content)
+    return to
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "says"),
+    [
+        ("run.json", lambda run: run.update(recipe="other"), "recipe there None, here 'other'"),
+        ("run.json", lambda run: run.update(version="9.9"), "version there .*, here '9.9'"),
+        ("run.json", lambda run: run["experiment"]["stages"].pop("faithfulness"), "experiment differs"),
+        ("run.json", lambda run: run.update(data=None), "data there True, here False"),
+        ("results.json", lambda results: results.update(threads=99), "threads there .*, here 99"),
+        ("results.json", lambda results: results["versions"].update(torch="1"), "version of torch there .*, here '1'"),
+        ("results.json", lambda results: results["datasets"]["wave"].update(samples=3), "data of wave differs"),
+        ("results.json", lambda results: results["runs"]["again"].update(model_hash="x"), "model of again differs"),
+    ],
+)  # fmt: skip
+def test_parts_of_different_experiments_are_refused(parts, tmp_path, file, change, says):
+    other = changed(parts[1], tmp_path / "other", file, change)
+    with pytest.raises(InputError, match=f"other cannot be joined with .*first: {says}.*--seed and --run alone"):
+        join_runs(tmp_path / "joined", [parts[0], other, parts[2]])
+    assert not (tmp_path / "joined").exists()
+
+
+def test_a_data_folder_may_lie_elsewhere(parts, tmp_path):
+    moved = changed(parts[1], tmp_path / "moved", "run.json", lambda run: run.update(data="/scratch/other"))
+    assert join_runs(tmp_path / "joined", [parts[0], moved, parts[2]]).is_dir()
+
+
+def test_what_is_missing_or_there_twice_is_named(parts, tmp_path):
+    with pytest.raises(InputError, match="got no run 'xview/small' of seed 1; expected each run of each seed"):
+        join_runs(tmp_path / "joined", parts[:2])
+    with pytest.raises(InputError, match="both hold the run 'again' of seed 1; expected each once"):
+        join_runs(tmp_path / "joined", [*parts, parts[1]])
+    with pytest.raises(InputError, match="got no run.json; expected a folder of `stexplain bench`"):
+        join_runs(tmp_path / "joined", [*parts, tmp_path])
+    with pytest.raises(InputError, match="got none; expected run folders"):
+        join_runs(tmp_path / "joined", [])
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(parts[1], unfinished)
+    (unfinished / "results.json").unlink()
+    with pytest.raises(DataError, match="did not finish"):
+        join_runs(tmp_path / "joined", [parts[0], unfinished, parts[2]])
+    assert not (tmp_path / "joined").exists()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    with pytest.raises(InputError, match="got a folder that is not empty"):
+        join_runs(tmp_path / "taken", parts)
