@@ -1,7 +1,8 @@
 """STGCN-10's training step and inference against the dense einsum formulation in NCHW memory.
 
-Both networks hold the same parameters and see the same input, [16, 1, 150, 25, 3] by default; they run in turn in one
-process, so that what else the machine does falls on both alike. Printed are medians, the median of the ratios of
+Both networks hold the same parameters and see the same input, [16, 1, 150, 25, 3] by default, without padding; with
+``--mix ntu`` clips as in NTU RGB+D (85 frames on average, four fifths of them of one person), zero-padded to 2 x 300
+frames, which ours is told by `valid`; a new batch of 8 in every round. They run in turn in one process, so that what else the machine does falls on both alike. Printed are medians, the median of the ratios of
 neighbouring runs (with its middle half, and that of CPU time, which other load disturbs less), and peak extra memory:
 the highest resident memory that a thread sees while one network runs, less what was resident before.
 
@@ -10,7 +11,7 @@ next operation. An allocator that keeps its pages saves that, and saves the dens
 allocates more; both are measured, the second with glibc told to keep pages. As what glibc keeps depends on what the
 process did before, training and inference are measured in a process each.
 
-    python benchmarks/train_step.py [--threads 2] [--rounds 15] [--json FILE]
+    python benchmarks/train_step.py [--mix ntu] [--threads 2] [--rounds 15] [--json FILE]
 """
 
 import argparse
@@ -27,6 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -152,10 +154,13 @@ def peak_extra(run: Callable[[], object]) -> float:
     return (highest - before) / 1e6
 
 
-def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, list[float]]]:
+def in_turn(
+    runs: dict[str, Callable[[], object]], rounds: int, before: Callable[[], None]
+) -> dict[str, dict[str, list[float]]]:
     """Seconds on the clock and of CPU time of every run, in turn, after two rounds that are not counted."""
     seconds: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in runs} for kind in ("clock", "cpu")}
     for i in range(rounds + 2):
+        before()
         for name, run in runs.items():
             start, start_cpu = time.perf_counter(), time.process_time()
             run()
@@ -165,7 +170,43 @@ def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, dic
     return seconds
 
 
-def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
+def valid_like_ntu(clips: int, generator: np.random.Generator) -> torch.Tensor:
+    """The padding mask of clips as in NTU RGB+D 60, ``[B, 2, 300]``: 85 frames on average, 18% of two persons."""
+    # Lengths there are from 32 to 300, skewed to the right: a log-normal distribution of mean 85.
+    lengths = np.exp(generator.normal(np.log(85) - 0.4**2 / 2, 0.4, clips)).round().clip(32, 300).astype(int)
+    valid = torch.zeros(clips, 2, 300, dtype=torch.bool)
+    for clip, (length, two) in enumerate(zip(lengths, generator.random(clips) < 10_347 / 56_578, strict=True)):
+        valid[clip, : 1 + two, :length] = True
+    return valid
+
+
+class Data:
+    """The batch that both networks see; `draw` takes another."""
+
+    def __init__(self, shape: list[int], mix: str | None):
+        self.shape, self.mix, self.generator = shape, mix, np.random.default_rng(0)
+        self.shares: list[float] = []
+        self.labels = torch.randint(60, (shape[0],))
+        self.draw()
+
+    def draw(self) -> None:
+        """The next batch: the same numbers, with other frames padded where there is a mix."""
+        if self.mix is None and self.shares:
+            return
+        self.valid = valid_like_ntu(self.shape[0], self.generator) if self.mix else None
+        self.x = torch.randn(self.shape)
+        if self.valid is not None:
+            self.x = self.x * self.valid[..., None, None]
+        self.theirs = self.x.permute(0, 4, 2, 3, 1).contiguous()
+        self.shares.append(1.0 if self.valid is None else float(self.valid.float().mean()))
+
+    def logits(self, model: nn.Module) -> torch.Tensor:
+        """Of our model or of the dense one."""
+        out: torch.Tensor = model(self.x, self.valid) if isinstance(model, STGCN) else model(self.theirs)
+        return out
+
+
+def measure(kind: str, shape: list[int], rounds: int, mix: str | None) -> dict[str, object]:
     """The figures of one process: of the ``"training step"`` or of ``"inference"``."""
     torch.manual_seed(0)
     graph = STGraph.from_card(dataset_card("ntu"))
@@ -175,28 +216,30 @@ def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
     dense = Dense(adjacency, 60, hyperparameters["channels"], hyperparameters["strides"])
     copy_parameters(ours, dense)
 
-    x = torch.randn(shape)
-    theirs = x.permute(0, 4, 2, 3, 1).contiguous()
-    labels = torch.randint(60, (shape[0],))
+    data = Data(shape, mix)
     ours.eval()
     dense.eval()
     with torch.no_grad():
-        difference = float((ours(x) - dense(theirs)).abs().max() / dense(theirs).abs().max())
+        # The dense network counts padding, which ours leaves out: they are compared on a batch without.
+        whole = Data([2, 1, 64, 25, 3], None)
+        difference = float(
+            (whole.logits(ours) - whole.logits(dense)).abs().max() / whole.logits(dense).abs().max()
+        )
 
-    def step(model: nn.Module, x: torch.Tensor, optimizer: torch.optim.Optimizer) -> Callable[[], object]:
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], object]:
         def run() -> None:
             model.train()
             optimizer.zero_grad()
-            F.cross_entropy(model(x), labels).backward()
+            F.cross_entropy(data.logits(model), data.labels).backward()
             optimizer.step()
 
         return run
 
-    def infer(model: nn.Module, x: torch.Tensor) -> Callable[[], object]:
+    def infer(model: nn.Module) -> Callable[[], object]:
         def run() -> None:
             model.eval()
             with torch.inference_mode():
-                model(x)
+                data.logits(model)
 
         return run
 
@@ -205,17 +248,18 @@ def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
         for model in (ours, dense)
     ]
     kinds = {
-        "training step": {"ours": step(ours, x, optimizers[0]), "dense": step(dense, theirs, optimizers[1])},
-        "inference": {"ours": infer(ours, x), "dense": infer(dense, theirs)},
+        "training step": {"ours": step(ours, optimizers[0]), "dense": step(dense, optimizers[1])},
+        "inference": {"ours": infer(ours), "dense": infer(dense)},
     }
     runs = kinds[kind]
-    seconds = in_turn(runs, rounds)
+    seconds = in_turn(runs, rounds, data.draw)
     ratios = {
         how: [a / b for a, b in zip(values["ours"], values["dense"], strict=True)] for how, values in seconds.items()
     }
     return {
         "largest relative difference of logits": difference,
         "seconds": {name: statistics.median(values) for name, values in seconds["clock"].items()},
+        "share of frames": statistics.mean(data.shares),
         "ratio": statistics.median(ratios["clock"]),
         "ratio, middle half": statistics.quantiles(ratios["clock"], n=4)[::2],
         "ratio of CPU time": statistics.median(ratios["cpu"]),
@@ -225,15 +269,19 @@ def measure(kind: str, shape: list[int], rounds: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", type=int, nargs=5, default=[16, 1, 150, 25, 3], help="of the input, B M T N C")
+    parser.add_argument("--shape", type=int, nargs=5, help="of the input, B M T N C; default: 16 1 150 25 3")
+    parser.add_argument("--mix", choices=["ntu"], help="clips with padding as in this dataset, 8 of 2 x 300 frames")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", type=Path, help="writes the figures here")
     parser.add_argument("--one", choices=KINDS, help="this kind alone, with this process's allocator; prints JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.mix and arguments.shape:
+        parser.error("--mix has a shape of its own: leave --shape out.")
+    shape = [8, 2, 300, 25, 3] if arguments.mix else arguments.shape or [16, 1, 150, 25, 3]
     if arguments.one:
-        print(json.dumps(measure(arguments.one, arguments.shape, arguments.rounds)))
+        print(json.dumps(measure(arguments.one, shape, arguments.rounds, arguments.mix)))
         return
     results: dict[str, dict[str, Any]] = {}
     for name, setting in {"default allocator": {}, "allocator keeps pages": KEEP_PAGES}.items():
@@ -241,7 +289,8 @@ def main() -> None:
         print(name)
         for kind in KINDS:
             command = [sys.executable, __file__, "--one", kind, "--threads", str(arguments.threads)]
-            command += ["--rounds", str(arguments.rounds), "--shape", *map(str, arguments.shape)]
+            command += ["--rounds", str(arguments.rounds)]
+            command += ["--mix", arguments.mix] if arguments.mix else ["--shape", *map(str, shape)]
             child = subprocess.run(
                 command, env={**os.environ, **setting}, stdout=subprocess.PIPE, check=True, text=True
             )
@@ -252,6 +301,8 @@ def main() -> None:
                 entry["peak extra MB"],
                 entry["largest relative difference of logits"],
             )
+            if arguments.mix:
+                print(f"  {entry['share of frames']:.3f} of the frames are none of padding")
             print(
                 f"  {kind:14s} ours {seconds['ours'] * 1e3:6.0f} ms, dense {seconds['dense'] * 1e3:6.0f} ms, "
                 f"ratio {entry['ratio']:.2f} ({low:.2f} to {high:.2f}), of CPU time {entry['ratio of CPU time']:.2f}; "
@@ -260,7 +311,7 @@ def main() -> None:
                 flush=True,
             )
     if arguments.json:
-        about = {"shape": arguments.shape, "threads": arguments.threads, "torch": torch.__version__}
+        about = {"shape": shape, "mix": arguments.mix, "threads": arguments.threads, "torch": torch.__version__}
         arguments.json.write_text(json.dumps({**about, **results}, indent=2))
 
 

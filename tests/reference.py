@@ -250,17 +250,37 @@ class ReleasedBlock(torch.nn.Module):
     def forward(self, x: torch.Tensor, weighted: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         sent = self.gcn["conv"](x).unflatten(1, (self.relations, -1))
         y = sum(torch.einsum("rctv,vw->rctw", sent[:, k], weighted[k]) for k in range(self.relations))
-        y = torch.relu(self.tcn[0](y))
-        y = self.tcn[4](self.tcn[3](self.tcn[2](y if mask is None else y * mask)))
-        y = torch.relu(y if self.residual is None else y + self.residual(x))
-        return y if mask is None else y * slow_strided(mask, self.stride)
+        out = None if mask is None else slow_strided(mask, self.stride)
+        y = torch.relu(masked_norm(self.tcn[0], y, mask))
+        y = self.tcn[4](masked_norm(self.tcn[3], self.tcn[2](y if mask is None else y * mask), out))
+        if self.residual is not None and len(self.residual):
+            y = y + masked_norm(self.residual[1], self.residual[0](x), out)
+        elif self.residual is not None:
+            y = y + x
+        return torch.relu(y) if out is None else torch.relu(y) * out
+
+
+def masked_norm(norm: torch.nn.Module, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Batch normalisation of [B, C, ...] whose statistics are over the cells where the mask, [B, 1, ...], is one."""
+    if mask is None or not norm.training:
+        return norm(x)
+    cells = mask.expand(x.shape) > 0
+    of = [x[:, channel][cells[:, channel]] for channel in range(x.shape[1])]
+    shape = [1, -1] + [1] * (x.ndim - 2)
+    mean = torch.stack([values.sum() / len(values) for values in of])
+    squares = torch.stack([((values - one) ** 2).sum() for values, one in zip(of, mean, strict=True)])
+    with torch.no_grad():
+        norm.running_mean += 0.1 * (mean - norm.running_mean)
+        norm.running_var += 0.1 * (squares / (len(of[0]) - 1) - norm.running_var)
+    scaled = (x - mean.view(shape)) / torch.sqrt(squares / len(of[0]) + norm.eps).view(shape)
+    return scaled * norm.weight.view(shape) + norm.bias.view(shape)
 
 
 class ReleasedSTGCN(torch.nn.Module):
     """ST-GCN (Yan et al. 2018) with the entry names of its release, on [B, C, T, V, M].
 
     Given `valid` [B, M, T], absent instances are taken out, invalid cells are set to zero wherever time is mixed, and
-    only valid cells enter the mean; else all cells count, as released.
+    only valid cells enter the mean and the batch statistics; else all cells count, as released.
     """
 
     def __init__(
@@ -287,7 +307,7 @@ class ReleasedSTGCN(torch.nn.Module):
             mask = valid.reshape(batch * instances, 1, frames, 1)[present].to(x.dtype)
             rows = rows[present] * mask
         joint_major = rows.permute(0, 3, 1, 2).reshape(len(present), nodes * channels, frames)
-        y = self.data_bn(joint_major).unflatten(1, (nodes, channels)).permute(0, 2, 3, 1)
+        y = masked_norm(self.data_bn, joint_major, None if mask is None else mask[..., 0]).unflatten(1, (nodes, channels)).permute(0, 2, 3, 1)
         y = y if mask is None else y * mask
         for block, importance in zip(self.st_gcn_networks, self.edge_importance, strict=True):
             y = block(y, self.A * importance, mask)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import mul
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -15,7 +15,8 @@ from stexplain.errors import InputError, unknown
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.graph_convolution import relation_topology
 from stexplain.nn.normalisation import ChannelNorm
-from stexplain.nn.stgcn_block import STGCNBlock, valid_positions
+from stexplain.nn.packing import may_pack, steps_of, valid_positions
+from stexplain.nn.stgcn_block import STGCNBlock
 
 
 def scaled_width(channels: int, width: float) -> int:
@@ -38,8 +39,8 @@ class STGCN(nn.Module):
     Padding. With ``"masked"``, an invalid frame or an absent instance is never evidence: it acts on its neighbours
     as a convolution's zero padding does. In eval mode the logits depend neither on the number of invalid frames and
     instances nor on their values. Pooling is the mean over an instance's valid positions, then the mean over the
-    present instances; where all are valid this is the plain mean. In training mode, absent instances are removed first,
-    and batch statistics are over the rest, invalid frames of present instances included. With ``"counted"``, `valid` is
+    present instances; where all are valid this is the plain mean. In training mode, batch statistics are over valid
+    frames alone, as the network computes these alone (see `stexplain.nn.packing`). With ``"counted"``, `valid` is
     ignored and all positions count alike, as in the network that Yan et al. released.
 
     Width. The channels of the blocks are multiplied by `width` and rounded to the nearest integer, at least 1.
@@ -104,7 +105,7 @@ class STGCN(nn.Module):
         self.graph, self.classes, self.channels_in, self.padding = graph, classes, channels_in, padding
         self.relations = graph.relations(relations) if isinstance(relations, str) else relations
         _check_relations(self.relations, len(graph))
-        self._strides = tuple(int(stride) for stride in strides)
+        self._strides, self._kernel = tuple(int(stride) for stride in strides), temporal_kernel
         self.class_names: list[str] | None = None
         self.hyperparameters: dict[str, Any] = {
             "channels_in": channels_in,
@@ -153,28 +154,21 @@ class STGCN(nn.Module):
         """
         batch, instances, frames, nodes, channels = self._check_input(x, valid)
         rows = x.reshape(batch * instances, frames, nodes, channels)
-        row_valid = present = None
-        if valid is not None and self.padding == "masked":
-            row_valid = valid.reshape(batch * instances, frames)
-            present = row_valid.any(1)
-            _check_present(present.view(batch, instances))
-            # Absent instances would enter the batch statistics; in eval mode a mask is enough, and keeps B * M rows.
-            if self.training and not bool(present.all()):
-                rows, row_valid = rows[present], row_valid[present]
+        if valid is None or self.padding == "counted":
+            return self._logits(self._means(rows).view(batch, instances, -1).mean(1))
+        row_valid = valid.reshape(batch * instances, frames)
+        present = row_valid.any(1)
+        _check_present(present.view(batch, instances))
+        if bool(row_valid[present].all()) and (self.training or bool(present.all())):
             # No mask is faster than one that is true everywhere.
-            row_valid = None if bool(row_valid.all()) else row_valid
-        # To node-first memory, [N, R, T, C], once for the whole network.
-        x = self._normalised(rows, row_valid).permute(2, 0, 1, 3).contiguous()
-        for block, stride in zip(self.blocks, self._strides, strict=True):
-            x = block(x, row_valid)
-            row_valid = None if row_valid is None else valid_positions(row_valid, stride)
-        pooled = _row_means(x, row_valid)
-        # [R, C] to [B, M, C]: the mean over instances, present ones only where there is a mask.
-        if present is None:
-            return self._logits(pooled.view(batch, instances, -1).mean(1))
-        if len(pooled) < len(present):
+            pooled = self._means(rows if bool(present.all()) else rows[present])
             # Back to B * M rows, zero for the absent instances that were removed.
             pooled = pooled.new_zeros(len(present), pooled.shape[1]).index_copy(0, present.nonzero()[:, 0], pooled)
+        elif may_pack([self.data_norm], self.training):
+            pooled = self._packed_means(rows, row_valid)
+        else:
+            pooled = self._means(rows, row_valid)
+        # [R, C] to [B, M, C]: the mean over present instances.
         share = present.view(batch, instances, 1).to(pooled.dtype)
         return self._logits((pooled.view(batch, instances, -1) * share).sum(1) / share.sum(1))
 
@@ -210,18 +204,50 @@ class STGCN(nn.Module):
         logits: torch.Tensor = self.head(pooled)
         return logits
 
-    def _normalised(self, rows: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
-        """The rows ``[R, T, N, C]`` after the input's batch normalisation, zero at invalid frames."""
-        invalid = None if valid is None else ~valid[:, :, None, None]
-        # Before the norm as well: NaN in an invalid frame would enter the batch statistics.
-        rows = rows if invalid is None else rows.masked_fill(invalid, 0.0)
+    def _means(self, rows: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+        """The mean of the last block's output over nodes and each row's valid positions, ``[R, C]``.
+
+        Args:
+            rows: ``[R, T, N, C]``.
+            valid: which frames are valid, ``[R, T]``; none: all are.
+        """
+        if valid is None:
+            x = self._normalised(rows)
+        else:
+            invalid = ~valid[:, :, None, None]
+            # Before the norm as well: NaN in an invalid frame is no value.
+            x = self._normalised(rows.masked_fill(invalid, 0.0)).masked_fill(invalid, 0.0)
+        # To node-first memory, [N, R, T, C], once for the whole network.
+        x = x.permute(2, 0, 1, 3).contiguous()
+        for block, stride in zip(self.blocks, self._strides, strict=True):
+            x = block(x, valid)
+            valid = None if valid is None else valid_positions(valid, stride)
+        return _row_means(x, valid)
+
+    def _packed_means(self, rows: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """`_means`, of valid frames alone on one axis, ``[N, 1, V, C]``; see `stexplain.nn.packing`."""
+        steps = steps_of(valid, self._kernel, self._strides)
+        frames = rows.flatten(0, 1).index_select(0, steps[0].before.index)
+        # [V, N, C] to [N, 1, V, C].
+        x = self._normalised(frames[None]).permute(2, 0, 1, 3).contiguous()
+        for module, step in zip(self.blocks, steps, strict=True):
+            block = cast(STGCNBlock, module)
+            if may_pack([block], self.training):
+                x = block.packed(x, step)
+            else:
+                # Whoever looks at a block, or into it, sees the rows of a batch.
+                x = step.after.pack(block(step.before.unpack(x), step.before.valid.to(x.device)))
+        return steps[-1].after.row_means(x)
+
+    def _normalised(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows ``[R, T, N, C]`` after the input's batch normalisation."""
         # In training the loss shows NaN, and the check would cost a pass over the input at every step.
         if not self.training:
             check_finite("x", rows)
         # [R, T, N * C]: each channel of each node has its own statistics.
         folded = rows.reshape(*rows.shape[:2], -1).contiguous()
         normalised: torch.Tensor = self.data_norm(folded).reshape(rows.shape)
-        return normalised if invalid is None else normalised.masked_fill(invalid, 0.0)
+        return normalised
 
 
 def _row_means(x: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:

@@ -1,37 +1,14 @@
-"""The block of STGCN, and which positions of its output are valid."""
+"""The block of STGCN."""
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from stexplain.backend.topology import Topology
 from stexplain.graph import Relations
 from stexplain.nn.graph_convolution import GraphConvolution
 from stexplain.nn.normalisation import ChannelNorm, NormActivation
+from stexplain.nn.packing import Packing, Step, may_pack, valid_positions
 from stexplain.nn.temporal_convolution import TemporalConvolution
-
-
-def valid_positions(valid: torch.Tensor, stride: int) -> torch.Tensor:
-    """Which positions of a strided layer are valid: position i is where one of the frames i * s to i * s + s - 1 is.
-
-    Every valid frame is in a valid position, and padding at the end adds none.
-
-    Args:
-        valid: ``[..., T]``, bool.
-        stride: s, in frames.
-
-    Returns:
-        ``[..., ceil(T / s)]``, bool.
-
-    Example:
-        >>> valid_positions(torch.tensor([True, True, False, False, False]), 2)
-        tensor([ True, False, False])
-    """
-    if stride == 1:
-        return valid
-    # Padded with False to a multiple of s, then one row of s frames per position.
-    missing = -valid.shape[-1] % stride
-    return F.pad(valid, (0, missing)).reshape(*valid.shape[:-1], -1, stride).any(-1)
 
 
 class STGCNBlock(nn.Module):
@@ -85,12 +62,36 @@ class STGCNBlock(nn.Module):
             valid: which frames of each row are valid, ``[R, T]``, bool; none: all are.
 
         Returns:
-            ``[N, R, T', C']``, contiguous; zero at invalid positions.
+            ``[N, R, T', C']``, contiguous; zero at invalid positions. In training mode batch statistics are over
+            valid positions.
         """
+        if valid is not None and may_pack(self.children(), self.training):
+            step = Step.of(Packing(valid.cpu(), x.device), self.temporal.weight.shape[-1], self.stride)
+            return step.after.unpack(self.packed(step.before.pack(x), step))
         # BN and bias make invalid frames non-zero, and the temporal convolution would carry that to valid ones; zeros
         # act as its zero padding does.
         inner = self.spatial_norm(self.spatial(x), valid=valid)
         residual = None if self.residual is None else self.residual(x)
         valid_out = None if valid is None else valid_positions(valid, self.stride)
         y: torch.Tensor = self.temporal_norm(self.temporal(inner), residual, valid_out)
+        return y
+
+    def packed(self, x: torch.Tensor, step: Step) -> torch.Tensor:
+        """Applies the block to valid frames alone; see `stexplain.nn.packing`.
+
+        Args:
+            x: ``[N, 1, V, C]``, contiguous.
+            step: of the block's temporal convolution.
+
+        Returns:
+            ``[N, 1, V', C']``, contiguous.
+        """
+        inner = self.spatial_norm(self.spatial(x))
+        residual = self.residual
+        if isinstance(residual, nn.Sequential):
+            convolution, norm = residual
+            shortcut = norm(convolution(x, step))
+        else:
+            shortcut = None if residual is None else x
+        y: torch.Tensor = self.temporal_norm(self.temporal(inner, step), shortcut)
         return y

@@ -10,7 +10,7 @@ from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.normalisation import NormActivation
 from stexplain.nn.stgcn import STGCN
-from stexplain.nn.stgcn_block import valid_positions
+from stexplain.nn.packing import valid_positions
 from tests.nn.released_names import randomise, to_released
 from tests.reference import ReleasedSTGCN
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from stexplain.explainers.methods.layer.positions import position_valid, to_frames
-from stexplain.nn.stgcn_block import valid_positions
+from stexplain.nn.packing import valid_positions
 from tests.explainers.small_models import signals
 from tests.reference import slow_to_frames
 
