@@ -222,9 +222,7 @@ def measure(kind: str, shape: list[int], rounds: int, mix: str | None) -> dict[s
     with torch.no_grad():
         # The dense network counts padding, which ours leaves out: they are compared on a batch without.
         whole = Data([2, 1, 64, 25, 3], None)
-        difference = float(
-            (whole.logits(ours) - whole.logits(dense)).abs().max() / whole.logits(dense).abs().max()
-        )
+        difference = float((whole.logits(ours) - whole.logits(dense)).abs().max() / whole.logits(dense).abs().max())
 
     def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], object]:
         def run() -> None:

@@ -307,7 +307,8 @@ class ReleasedSTGCN(torch.nn.Module):
             mask = valid.reshape(batch * instances, 1, frames, 1)[present].to(x.dtype)
             rows = rows[present] * mask
         joint_major = rows.permute(0, 3, 1, 2).reshape(len(present), nodes * channels, frames)
-        y = masked_norm(self.data_bn, joint_major, None if mask is None else mask[..., 0]).unflatten(1, (nodes, channels)).permute(0, 2, 3, 1)
+        y = masked_norm(self.data_bn, joint_major, None if mask is None else mask[..., 0])
+        y = y.unflatten(1, (nodes, channels)).permute(0, 2, 3, 1)
         y = y if mask is None else y * mask
         for block, importance in zip(self.st_gcn_networks, self.edge_importance, strict=True):
             y = block(y, self.A * importance, mask)

@@ -219,9 +219,7 @@ def _runs(valid: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.stack([row, first, np.nonzero(edge == -1)[1] - first], 1)
 
 
-def _placed(
-    runs: NDArray[np.int64], half: int, stride: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _placed(runs: NDArray[np.int64], half: int, stride: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Start and stop of each run on the axis that is convolved, and of its positions in the output."""
     taken: list[tuple[int, int]] = []
     given: list[tuple[int, int]] = []

@@ -9,8 +9,8 @@ from stexplain.cards import model_card
 from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.normalisation import NormActivation
-from stexplain.nn.stgcn import STGCN
 from stexplain.nn.packing import valid_positions
+from stexplain.nn.stgcn import STGCN
 from tests.nn.released_names import randomise, to_released
 from tests.reference import ReleasedSTGCN
 
