@@ -2,9 +2,10 @@
 
 Both networks hold the same parameters and see the same input, [16, 1, 150, 25, 3] by default, without padding; with
 ``--mix ntu`` clips as in NTU RGB+D (85 frames on average, four fifths of them of one person), zero-padded to 2 x 300
-frames, which ours is told by `valid`; a new batch of 8 in every round. They run in turn in one process, so that what else the machine does falls on both alike. Printed are medians, the median of the ratios of
-neighbouring runs (with its middle half, and that of CPU time, which other load disturbs less), and peak extra memory:
-the highest resident memory that a thread sees while one network runs, less what was resident before.
+frames, which ours is told by `valid`; a new batch of 8 in every round. They run in turn in one process, so that what
+else the machine does falls on both alike. Printed are medians, the median of the ratios of neighbouring runs (with its
+middle half, and that of CPU time, which other load disturbs less), and peak extra memory: the highest resident memory
+that a thread sees while one network runs, less what was resident before.
 
 The C library's allocator hands large blocks back to the system, and asks for them (zeroed, page by page) again at the
 next operation. An allocator that keeps its pages saves that, and saves the dense formulation more of it, as that one
