@@ -142,7 +142,7 @@ class Step:
         if any(skipped):
             zeros = x.new_zeros(nodes, 1, max(skipped), channels)
             parts: list[torch.Tensor] = [zeros.narrow(2, 0, skipped[0])]
-            for part, skip in zip(x.split(taken, 2), skipped[1:], strict=True):
+            for part, skip in zip(torch.split(x, list(taken), 2), skipped[1:], strict=True):
                 parts += [part, zeros.narrow(2, 0, skip)]
             x = torch.cat([part for part in parts if part.shape[2]], 2)
         return x.reshape(nodes, self.rows, -1, channels)
@@ -153,7 +153,7 @@ class Step:
         if not any(self.leaving[::2]):
             return x
         # Split and joined, in place of an index: its backward pass is a copy, where that of an index adds up.
-        return torch.cat(x.split(self.leaving, 2)[1::2], 2)
+        return torch.cat(torch.split(x, list(self.leaving), 2)[1::2], 2)
 
     def centred(self, x: torch.Tensor) -> torch.Tensor:
         """The frames that positions are centred on: ``[N, 1, V, C]`` to ``[N, 1, V', C]``; zero where not valid."""
@@ -199,7 +199,10 @@ def may_pack(modules: Iterable[nn.Module], training: bool) -> bool:
     if training:
         return True
     # A compiler traces sizes, and those of packed tensors depend on the values of the mask.
-    if torch.compiler.is_compiling() or _get_current_function_mode_stack() or nn.modules.module._has_any_global_hook():
+    if torch.compiler.is_compiling():
+        return False
+    modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # torch's
+    if modes or nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]  # torch's
         return False
     return not any(hooked(each) for module in modules for each in module.modules())
 
