@@ -1,5 +1,7 @@
 """The contract of every explainer of the package; a new one is tested without being named here."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 import torch
@@ -109,3 +111,15 @@ def test_an_explanation_comes_back_from_its_file(kind, tmp_path):
     np.testing.assert_array_equal(back.values, e.values)
     assert (back.method, back.layer, back.ids, back.node_names) == (e.method, e.layer, e.ids, e.node_names)
     assert back.graph == e.graph
+
+
+def test_what_is_drawn_at_random_has_a_standard_error(kind):
+    """All but random attribution, whose values estimate nothing."""
+    e = explained(kind, small_model(), batch())
+    drawn = "seed" in signature(kind).parameters and kind is not Random
+    assert (e.standard_error is not None) is drawn
+    if e.standard_error is not None:
+        assert e.standard_error.shape == e.values.shape
+        assert (e.standard_error >= 0).all()
+        assert (e.standard_error[~e.present] == 0).all()
+        assert e.standard_error.max() > 0
