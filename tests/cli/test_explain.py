@@ -96,14 +96,14 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
 def test_samples_method_and_target_are_chosen(home, tmp_path, no_charts):
     out = tmp_path / "out"
     shown = run(
-        home / "model", *common(home, out), "--ids", "f5_r001_C-double", "--method", "InputGradient", "--target",
-        "flutter in D", "--split", "random/test",
+        home / "model", *common(home, out), "--ids", "f5_r001_fall-b", "--method", "InputGradient", "--target",
+        "a, b and c fall", "--split", "random/test",
     )  # fmt: skip
     e = Explanation.load(out / "explanation.nc")
-    assert (e.ids, e.method, e.target) == (("f5_r001_C-double",), "input gradient", "class 'flutter in D'")
-    assert e.targets.tolist() == [5]
+    assert (e.ids, e.method, e.target) == (("f5_r001_fall-b",), "input gradient", "class 'a, b and c fall'")
+    assert e.targets.tolist() == [3]
     top = e.nodes().iloc[0].idxmax()
-    assert "f5_r001_C-double  flutter in D  score" in shown
+    assert "f5_r001_fall-b  a, b and c fall  score" in shown
     assert f"  {top} " in shown
     assert " s\n" in shown
     run(home / "model", *common(home, out), "--target", "2")
@@ -140,9 +140,9 @@ def test_a_card_is_explained_with_random_weights_and_says_so(home, tmp_path, no_
     ("arguments", "kind", "message"),
     [
         (["--method", "GradCam"], InputError, "unknown method 'GradCam'. Did you mean 'STGGradCAM'"),
-        (["--target", "doubl in B"], InputError, "Did you mean 'double in B'"),
+        (["--target", "b fals"], InputError, "Did you mean 'b falls'"),
         (["--target", "forecast:s1"], InputError, "got 'forecast:s1'; expected forecast:NODE:HORIZON"),
-        (["--ids", "f5_r001_C-doubl"], InputError, "unknown sample 'f5_r001_C-doubl'. Did you mean 'f5_r001_C-double'"),
+        (["--ids", "f5_r001_fall-bb"], InputError, "unknown sample 'f5_r001_fall-bb'. Did you mean 'f5_r001_fall-b'"),
         (["--first", "0"], InputError, "--first: got 0; expected at least 1"),
         (["--split", "random/tst"], InputError, "Did you mean 'random/test'"),
         (["--method", "Motion", "--layer", "blocks.0"], InputError, "Motion has no option 'layer'"),

@@ -1,17 +1,20 @@
-"""A signal planted on any graph whose nodes fall into groups: the class says which group acts, and how.
+"""A signal planted on any graph whose nodes fall into groups: the class says which channels fall where the others rise.
 
-Every group of sensors shows one event after another, each a rise and fall over some frames: a `swell` once, a `double`
-twice, a `flutter` four times, with heights such that all three travel the same distance. All events are swells, except
-one: the cause, a double or a flutter in one group. So where and when something moves says nothing about the class. The
-same recording with a swell in its place is the counterfactual. The ground truth is every position of that one event,
-from the first frame in which the two differ to the last: all events begin and end alike. Each group appears mostly in
-one of the three channels.
+Every group of sensors shows one event after another, each a swell over some frames in all three channels at once, and
+in each channel it rises or falls. Background events have an even number of falling channels, all four kinds alike
+often. One event is the cause, in a group drawn at random: it has an odd number of falling channels, and which they are
+is the class. So of background and cause any one channel, and any two of them together, look the same: a channel falls
+in half of the events, and two agree in half of them. Only the three together tell, and no measure of how much, how
+fast, how sharply, when or where something moves finds the cause.
+
+The same recording with a background event in its place is the counterfactual. The ground truth is every position of
+that one event. Events lie anywhere, and the first and the last may reach beyond the recording.
 
 Added are noise of each sensor (autoregressive in time) and a drift that neighbours share (smooth on the graph).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +25,21 @@ from stexplain.cards import DatasetCard
 from stexplain.errors import CardError, InputError, unknown
 from stexplain.files import atomic_write
 
-CYCLES: Mapping[str, int] = {"swell": 1, "double": 2, "flutter": 4}
-"""How often each event rises and falls."""
-MOTIFS = ("double", "flutter")
-"""Events that a class may name; a swell is background."""
 FOLDS = 5
 # Shortest and longest, in frames: a recording, an event, a pause between two events.
-_FRAMES, _EVENT, _PAUSE = (44, 52), (14, 17), (1, 4)
+_FRAMES, _EVENT, _PAUSE = (44, 52), (12, 20), (0, 2)
 # Standard deviations, of events that are about 1 high.
 _NOISE, _DRIFT = 0.1, 0.2
-# How strongly an event appears in each channel; rolled by group, so that every group has its own main channel.
-_MIX = (2.0, 0.5, 0.5)
-# Where cause and swell differ by less than this, half the noise, the frame is not counted as ground truth.
-_DIFFERS = 0.05
+# The least share of a cause that lies within the recording.
+_WITHIN = 0.6
+# How much more often a cause at an end is drawn than one in the middle, since only a part of it may be there.
+_ENDS = 3.0
 # Every random stream has its own number, so that adding draws to one leaves the others as they are.
 _EVENTS, _CAUSE, _NUISANCE = range(3)
+
+# Rises and falls of a, b and c whose product is 1: an even number falls.
+BACKGROUND = np.array([signs for signs in product((1, -1), repeat=3) if np.prod(signs) > 0])
+"""The kinds of background events: whether each channel rises (1) or falls (-1), ``[4, 3]``."""
 
 Array = NDArray[np.float64]
 
@@ -47,8 +50,8 @@ class Planted:
 
     Attributes:
         x: with the cause, ``[T, N, 3]``.
-        background: with a swell in its place, ``[T, N, 3]``: the counterfactual.
-        truth: the positions of the cause, ``[T, N]``, bool; `x` and `background` are equal at all others.
+        background: with a background event in its place, ``[T, N, 3]``: the counterfactual.
+        truth: the positions of the cause, ``[T, N]``, bool; `x` and `background` are equal at all others, to the bit.
     """
 
     x: Array
@@ -56,15 +59,15 @@ class Planted:
     truth: NDArray[np.bool_]
 
 
-def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 24, progress: bool = True) -> int:
+def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 36, progress: bool = True) -> int:
     """Writes a folder of planted recordings and their ground truth.
 
-    Each ``f1_r003_B-double.npy`` has ``f1_r003_B-double.truth.npy`` beside it, bool ``[1, T, N]``, and the same
-    recording without its cause, ``f1_r003_B-double.counterfactual.npy``, ``[1, T, N, 3]``. The bytes depend on the
+    Each ``f1_r003_fall-a.npy`` has ``f1_r003_fall-a.truth.npy`` beside it, bool ``[1, T, N]``, and the same
+    recording without its cause, ``f1_r003_fall-a.counterfactual.npy``, ``[1, T, N, 3]``. The bytes depend on the
     card's graph and classes and on the seed.
 
     Args:
-        card: its groups are where events happen; its class ids are GROUP-MOTIF, such as ``"B-double"``.
+        card: its groups are where events happen; its class ids are those of `motifs`, such as ``"fall-a"``.
         out: the folder; it appears when it is complete, and replaces an older one.
         seed: of all randomness.
         repetitions: recordings of each class in each of five folds.
@@ -74,7 +77,7 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
         The number of recordings.
 
     Raises:
-        CardError: where a class names no group or motif.
+        CardError: where a class is none of `motifs`, or the graph has no groups.
         InputError: where `repetitions` is below 1.
         DataError: where the disk is full or the folder cannot be written.
 
@@ -83,9 +86,9 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
         >>> from stexplain.cards import dataset_card
         >>> folder = Path(tempfile.mkdtemp()) / "raw"
         >>> generate(dataset_card("planted"), folder, repetitions=1, progress=False)
-        30
+        20
         >>> sorted(path.name for path in folder.iterdir())[:2]
-        ['f1_r001_B-double.counterfactual.npy', 'f1_r001_B-double.npy']
+        ['f1_r001_fall-a-b-c.counterfactual.npy', 'f1_r001_fall-a-b-c.npy']
     """
     if repetitions < 1:
         raise InputError(f"repetitions: got {repetitions}; expected at least 1.")
@@ -120,106 +123,109 @@ def perform(card: DatasetCard, kind: str, fold: int = 1, repetition: int = 1, *,
         seed: of all randomness.
 
     Raises:
-        CardError: where a class names no group or motif.
+        CardError: where a class is none of `motifs`, or the graph has no groups.
         InputError: where the class is not on the card.
 
     Example:
         >>> from stexplain.cards import dataset_card
-        >>> made = perform(dataset_card("planted"), "B-double")
+        >>> made = perform(dataset_card("planted"), "fall-b")
         >>> made.x.shape == made.background.shape == (*made.truth.shape, 3)
         True
     """
-    classes = {str(entry.id): group_and_motif(card, str(entry.id)) for entry in card.classes}
-    if kind not in classes:
-        raise unknown("class", kind, classes)
-    group, motif = classes[kind]
-    number = list(classes).index(kind)
-    streams = [np.random.default_rng([seed, stream, number, fold, repetition]) for stream in range(3)]
+    kinds, signs = _kinds(card), motifs(card)
+    if kind not in kinds:
+        raise unknown("class", kind, kinds)
+    if not card.graph.groups:
+        raise CardError(
+            f"the graph of the card {card.name!r} has no groups; expected at least one, where events happen."
+        )
+    streams = [np.random.default_rng([seed, stream, kinds.index(kind), fold, repetition]) for stream in range(3)]
     frames = int(streams[_EVENTS].integers(*_FRAMES, endpoint=True))
     index = {node: position for position, node in enumerate(card.graph.nodes)}
     background = _nuisance(card, frames, streams[_NUISANCE])
     x, truth = background.copy(), np.zeros((frames, len(index)), bool)
-    for turn, (name, nodes) in enumerate(card.graph.groups.items()):
+    acting = int(streams[_CAUSE].integers(len(card.graph.groups)))
+    for turn, nodes in enumerate(card.graph.groups.values()):
         members = [index[node] for node in nodes]
         spans = _spans(frames, streams[_EVENTS])
-        # The cause lies entirely within the recording, with a frame on either side.
-        whole = [i for i, (start, length) in enumerate(spans) if start >= 1 and start + length < frames]
-        cause = int(streams[_CAUSE].choice(whole)) if name == group else None
+        cause = _drawn_cause(spans, frames, streams[_CAUSE]) if turn == acting else None
         for i, (start, length) in enumerate(spans):
-            size = _sizes(len(members), streams[_EVENTS]) * np.roll(_MIX, turn)
-            swell = shape = event(length, "swell")
-            if i == cause:
-                different = np.flatnonzero(np.abs(event(length, motif) - swell) > _DIFFERS)
-                span = slice(different[0], different[-1] + 1)
-                # Outside this span the cause is the swell to the bit, so that truth and difference agree.
-                shape = swell.copy()
-                shape[span] = event(length, motif)[span]
-                truth[start : start + length][span, members] = True
-            # [length, 1, 1] times [members, 3]: the shape over time, at each node and channel in its own size.
-            _add(background, start, members, swell[:, None, None] * size)
-            _add(x, start, members, shape[:, None, None] * size)
+            inside = slice(max(start, 0), min(start + length, frames))
+            # [frames, 1, 1] times [members, 3]: the shape over time, at each node and channel in its own size.
+            shape = event(length)[inside.start - start : inside.stop - start, None, None]
+            size = shape * _sizes(len(members), streams[_EVENTS])
+            usual = BACKGROUND[streams[_EVENTS].integers(len(BACKGROUND))]
+            background[inside, members] += usual * size
+            x[inside, members] += (signs[kind] if i == cause else usual) * size
+            truth[inside, members] |= i == cause
     return Planted(x, background, truth)
 
 
-def group_and_motif(card: DatasetCard, kind: str) -> tuple[str, str]:
-    """The group and the motif that a class id names.
+def motifs(card: DatasetCard) -> dict[str, Array]:
+    """The classes that a card may have, and in each of them whether a channel rises (1) or falls (-1), ``[3]``.
 
     Raises:
-        CardError: where there is no such group or motif.
+        CardError: where the card has not three channels.
 
     Example:
         >>> from stexplain.cards import dataset_card
-        >>> group_and_motif(dataset_card("planted"), "B-double")
-        ('B', 'double')
+        >>> {kind: signs.tolist() for kind, signs in motifs(dataset_card("planted")).items()}
+        {'fall-a-b-c': [-1, -1, -1], 'fall-a': [-1, 1, 1], 'fall-b': [1, -1, 1], 'fall-c': [1, 1, -1]}
     """
-    group, _, motif = kind.rpartition("-")
-    if group not in card.graph.groups or motif not in MOTIFS:
-        raise CardError(
-            f"class {kind!r} of the card {card.name!r} is not GROUP-MOTIF with a group of its graph "
-            f"({', '.join(card.graph.groups)}) and one of the motifs {', '.join(MOTIFS)}."
-        )
-    return group, motif
+    channels = card.axes.channels
+    if len(channels) != 3:
+        raise CardError(f"axes.channels of the card {card.name!r}: got {len(channels)}; expected 3.")
+    # Minus the background: an odd number of channels falls.
+    return {
+        "-".join(["fall", *(name for name, sign in zip(channels, signs, strict=True) if sign < 0)]): signs
+        for signs in -BACKGROUND
+    }
 
 
-def event(length: int, kind: str) -> Array:
-    """An event over `length` frames: up and down in straight lines, `CYCLES` times, ``[length]``.
-
-    Whatever the kind, it travels by two in all, from zero at the frame before it to zero at the frame after.
+def event(length: int) -> Array:
+    """An event: half a sine, from zero at the frame before it to zero at the frame after, ``[length]``.
 
     Example:
-        >>> event(7, "swell").tolist()
-        [0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25]
-        >>> event(7, "double").tolist()
-        [0.25, 0.5, 0.25, 0.0, 0.25, 0.5, 0.25]
+        >>> event(3).round(2).tolist()
+        [0.71, 1.0, 0.71]
     """
-    # A triangle wave in [0, 1], sampled from the frame before the event to the frame after.
-    phase = CYCLES[kind] * np.arange(length + 2) / (length + 1) % 1
-    shape = 1 - np.abs(2 * phase - 1)
-    # Normalised by the distance travelled: no kind of event has more motion than another.
-    return np.asarray(2 * shape / np.abs(np.diff(shape)).sum())[1:-1]
+    return np.asarray(np.sin(np.pi * np.arange(1, length + 1) / (length + 1)))
+
+
+def _kinds(card: DatasetCard) -> list[str]:
+    """The ids of the classes, each of which is a motif."""
+    kinds, known = [str(entry.id) for entry in card.classes], motifs(card)
+    for kind in kinds:
+        if kind not in known:
+            raise CardError(f"class {kind!r} of the card {card.name!r} is none of {', '.join(known)}.")
+    return kinds
 
 
 def _spans(frames: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Starts and lengths of events, one after another, over all frames; the first and last may reach beyond them."""
-    # From before the first frame, so that a recording begins in the middle of events.
-    spans, at = [], -int(rng.integers(0, _EVENT[1]))
+    spans, at = [], 0
     while at < frames:
         length = int(rng.integers(*_EVENT, endpoint=True))
+        # From before the first frame, so that a recording begins in the middle of events.
+        at -= 0 if spans else int(rng.integers(0, length))
         spans.append((at, length))
         at += length + int(rng.integers(*_PAUSE, endpoint=True))
     return spans
 
 
+def _drawn_cause(spans: list[tuple[int, int]], frames: int, rng: np.random.Generator) -> int:
+    """Which of a group's events is the cause: one that is mostly there, at the ends more often than in the middle."""
+    within = [(min(start + length, frames) - max(start, 0)) / length for start, length in spans]
+    able = [i for i, share in enumerate(within) if share >= _WITHIN]
+    # How far from the middle of the recording, in [0, 1]: without the weight the middle alone would be a good guess.
+    apart = np.array([abs(2 * (spans[i][0] + spans[i][1] / 2) / frames - 1) for i in able])
+    weights = 1 + _ENDS * np.minimum(apart, 1) ** 2
+    return able[int(rng.choice(len(able), p=weights / weights.sum()))]
+
+
 def _sizes(nodes: int, rng: np.random.Generator) -> Array:
     """How large an event is at each of its nodes and in each channel, ``[nodes, 3]``."""
     return rng.uniform(0.8, 1.2, (nodes, 1)) * rng.uniform(0.8, 1.2, 3)
-
-
-def _add(signals: Array, start: int, members: list[int], values: Array) -> None:
-    """Adds values ``[length, members, 3]`` from a frame on, as far as it lies within the recording."""
-    first, last = max(start, 0), min(start + len(values), len(signals))
-    if first < last:
-        signals[first:last, members] += values[first - start : last - start]
 
 
 def _nuisance(card: DatasetCard, frames: int, rng: np.random.Generator) -> Array:

@@ -17,11 +17,11 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
 
     Args:
         root: a folder; its subfolders are searched too.
-        card: whose class ids (``"B-double"`` ...) give the labels.
+        card: whose class ids (``"fall-a"`` ...) give the labels.
 
     Returns:
         One entry per ``*.npy`` file that is no ground truth or counterfactual. Where the name is not of the form
-        ``f1_r003_B-double``, or its class is not on the card, the label is -1 and `problem` says why.
+        ``f1_r003_fall-a``, or its class is not on the card, the label is -1 and `problem` says why.
     """
     labels = {str(entry.id): label for label, entry in enumerate(card.classes)}
     files = []
@@ -32,7 +32,7 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
             continue
         match = _NAME.fullmatch(path.stem)
         if match is None:
-            problem = "the name is not of the form f1_r003_B-double, so fold and class are unknown"
+            problem = "the name is not of the form f1_r003_fall-a, so fold and class are unknown"
             files.append(RecordingFile(path.stem, path, -1, {}, problem))
             continue
         fields = {name: int(match[name]) for name in ("fold", "repetition")}
@@ -50,7 +50,7 @@ def read(path: Path) -> Recording:
 
     Example:
         >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "f1_r001_B-double.npy"
+        >>> path = Path(tempfile.mkdtemp()) / "f1_r001_fall-a.npy"
         >>> np.save(path, np.zeros((5, 40, 3), np.float32))
         >>> read(path).xyz.shape
         (1, 5, 40, 3)
