@@ -203,7 +203,8 @@ def _kinds(card: DatasetCard) -> list[str]:
 
 def _spans(frames: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Starts and lengths of events, one after another, over all frames; the first and last may reach beyond them."""
-    spans, at = [], 0
+    spans: list[tuple[int, int]] = []
+    at = 0
     while at < frames:
         length = int(rng.integers(*_EVENT, endpoint=True))
         # From before the first frame, so that a recording begins in the middle of events.
