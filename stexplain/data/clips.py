@@ -75,6 +75,7 @@ class Clips:
         graph: STGraph,
         classes: Sequence[str] = (),
         valid: Sequence[ArrayLike] | NDArray[Any] | None = None,
+        observed: Sequence[ArrayLike] | NDArray[Any] | None = None,
         ids: Sequence[str] | None = None,
         channels: Sequence[str] | None = None,
         fields: Mapping[str, Sequence[Any]] | None = None,
@@ -88,6 +89,7 @@ class Clips:
             graph: whose nodes are N.
             classes: their names; none: "class 0" and so on.
             valid: n arrays ``[M, T]``, bool; none: all frames are valid.
+            observed: n arrays ``[M, T, N]``, bool, which nodes were read; none: all in valid frames.
             ids: n names; none: numbers.
             channels: names of the C channels; none: "channel 0" and so on.
             fields: further columns, n values each; ``group`` says which clips are not independent.
@@ -110,17 +112,23 @@ class Clips:
             if valid is None
             else [np.asarray(item, bool) for item in valid]
         )
-        columns = {"labels": labels, "valid": valid, "ids": ids, **(fields or {})}
+        columns = {"labels": labels, "valid": valid, "observed": observed, "ids": ids, **(fields or {})}
         for name, column in columns.items():
             if column is not None and len(column) != len(values):
                 raise InputError(f"{name}: got {len(column)} for {len(values)} clips; expected one each.")
+        seen = None if observed is None else [np.asarray(item, bool) for item in observed]
         count = values[0].shape[-1]
         # One by one, so that a message names the clip.
         for number, (value, mask) in enumerate(zip(values, masks, strict=True)):
             sizes = check_shape(f"x[{number}]", value.shape, "m t n c", n=len(graph), c=count)
             check_shape(f"valid[{number}]", mask.shape, "m t", m=sizes["m"], t=sizes["t"])
+            read = np.broadcast_to(mask[:, :, None], value.shape[:3])
+            if seen is not None:
+                check_shape(f"observed[{number}]", seen[number].shape, "m t n", **sizes)
+                seen[number] = read = read & seen[number]
             # NaN on padding is common in users' arrays and harmless: it becomes zero below.
-            check_finite(f"x[{number}]", value[mask])
+            check_finite(f"x[{number}]", value[read])
+            values[number] = np.where(read[..., None], value, 0)
         label = np.full(len(values), -1) if labels is None else np.asarray(labels, np.int64)
         names = list(classes) or [f"class {number}" for number in range(int(label.max()) + 1)]
         if label.max(initial=-1) >= len(names) or label.min(initial=0) < -1:
@@ -131,10 +139,10 @@ class Clips:
         frames = np.array([value.shape[1] for value in values], np.int64)
         rows = Rows(
             # [M, T, N, C] -> [M * T, N, C] each, end to end, as a prepared store has them.
-            np.concatenate([np.where(m[:, :, None, None], v, 0).reshape(-1, *v.shape[2:])
-                            for v, m in zip(values, masks, strict=True)]),
+            np.concatenate([value.reshape(-1, *value.shape[2:]) for value in values]),
             np.concatenate([mask.reshape(-1) for mask in masks]), None,
             np.cumsum([0, *(instances * frames)[:-1]]), instances, frames,
+            observed=None if seen is None else np.concatenate([one.reshape(-1, len(graph)) for one in seen]),
         )  # fmt: skip
         table = pd.DataFrame(
             {"id": list(ids) if ids is not None else [str(number) for number in range(len(values))], "label": label}
@@ -203,11 +211,12 @@ class Clips:
             # IndexError, not one of ours: Python's iteration and PyTorch's samplers end by it.
             raise IndexError(f"clip {index} of {size}")
         number = int(index) % size
-        x, valid, truth = self._arrays(self._chosen[[number]], None)
+        x, valid, truth, observed = self._arrays(self._chosen[[number]], None)
         row = {str(name): value for name, value in self.table.iloc[number].to_dict().items()}
         return Sample(
             x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
             truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
+            observed=None if observed is None else observed[0],
             channels=tuple(self.channels), group=str(self.groups[number]),
         )  # fmt: skip
 
@@ -228,13 +237,14 @@ class Clips:
         """
         picked = picked_indices(indices, len(self), "clips")
         chosen = self._chosen[picked]
-        x, valid, truth = self._arrays(chosen, generator)
+        x, valid, truth, observed = self._arrays(chosen, generator)
         return Batch(
             x=torch.from_numpy(x),
             valid=torch.from_numpy(valid),
             label=torch.from_numpy(self.labels[picked]),
             ids=tuple(self.ids[number] for number in picked),
             truth=None if truth is None else torch.from_numpy(truth),
+            observed=None if observed is None else torch.from_numpy(observed),
             sampling=self._sampling(picked),
             channels=tuple(self.channels),
             groups=tuple(self.groups[picked].tolist()),
@@ -292,16 +302,16 @@ class Clips:
 
     def _arrays(
         self, chosen: NDArray[np.int64], generator: np.random.Generator | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None]:
-        """Values ``[B, M, T, N, C]``, padding mask ``[B, M, T]`` and ground truth ``[B, M, T, N]`` of recordings."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Values, padding mask, ground truth and missing-value mask of recordings; see `read_frames`."""
         recipe = self.recipe
         augmentation = None
         if generator is not None and recipe is not None:
             augmentation = draw_augmentation(recipe.augment, len(chosen), generator)
         plan = plan_frames(self._rows, chosen, recipe, augmentation)
-        x, valid, truth = read_frames(self._rows, chosen, self.instances, plan)
+        x, valid, truth, observed = read_frames(self._rows, chosen, self.instances, plan)
         if recipe is None:
-            return x, valid, truth
+            return x, valid, truth, observed
         # Refused also without a generator: a recipe that cannot be trained by should not evaluate either.
         if recipe.augment.rotate and self._vertical is None:
             raise InputError(
@@ -310,9 +320,10 @@ class Clips:
             )
         remove = recipe.center == "first"
         x = center_and_augment(
-            x, valid, center=self._center, remove=remove, vertical=self._vertical, augmentation=augmentation
-        )
-        return x, valid, truth
+            x, valid, center=self._center, remove=remove, vertical=self._vertical, augmentation=augmentation,
+            observed=observed,
+        )  # fmt: skip
+        return x, valid, truth, observed
 
     def _horizontal_channels(self) -> tuple[int, int] | None:
         # A rotation about the vertical needs to know which channel is up; only these names say so.

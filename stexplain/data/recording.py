@@ -1,6 +1,6 @@
 """What a reader of recordings gives: where recordings lie, and what is in one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -39,30 +39,36 @@ class Recording:
     """The bodies of one recording.
 
     Attributes:
-        xyz: positions ``[M, T, N, 3]`` in metres, float32; NaN where a body is absent. M counts all bodies, in the
-            order in which they first appear.
+        values: what was recorded, ``[M, T, N, C]``, float32, such as positions x, y and z in metres; NaN where a body
+            is absent, or a node of it was not seen. M counts all bodies, in the order in which they first appear.
         body_ids: M ids by which the file tells the bodies apart.
         fields: further columns that were requested, each ``[M, T, N]``, float32, NaN where a body is absent.
     """
 
-    xyz: NDArray[np.float32]
+    values: NDArray[np.float32]
     body_ids: tuple[int, ...]
     fields: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """The padding mask, ``[M, T]``: true where a body is present."""
-        return np.asarray(~np.isnan(self.xyz).any(axis=(2, 3)))
+        """The padding mask, ``[M, T]``: true where any node of a body was seen."""
+        return np.asarray(self.observed.any(axis=2))
+
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """The missing-value mask, ``[M, T, N]``: true where all channels of a node were read."""
+        return np.asarray(~np.isnan(self.values).any(axis=3))
 
 
-def motion_energy(recording: Recording) -> NDArray[np.float64]:
-    """How much each body moves: ``[M]``, in metres.
+def motion_energy(recording: Recording, channels: Sequence[int] | None = None) -> NDArray[np.float64]:
+    """How much each body moves: ``[M]``, in the unit of its positions.
 
-    The sum over the axes of the standard deviation over all joints and valid frames together. 2s-AGCN's preparation
-    (Shi et al., CVPR 2019) tells persons from false detections, such as chairs, by it.
+    The sum over the axes of the standard deviation over all joints that were seen, and all frames, together. 2s-AGCN's
+    preparation (Shi et al., CVPR 2019) tells persons from false detections, such as chairs, by it.
 
     Args:
         recording: with at least one valid frame per body; a body without any has energy 0.
+        channels: the axes, as indices of channels; none: all channels. A score is no axis.
 
     Example:
         >>> still, moving = np.zeros((1, 2, 1, 3), np.float32), np.array([0.0, 2.0], np.float32)
@@ -70,20 +76,23 @@ def motion_energy(recording: Recording) -> NDArray[np.float64]:
         >>> motion_energy(Recording(xyz, (7, 8)))
         array([0., 3.])
     """
-    valid = recording.valid
-    # Per body, all joints of all its valid frames in one list of points, [T' * N, 3].
-    values = [body[frames].reshape(-1, 3) for body, frames in zip(recording.xyz, valid, strict=True)]
+    axes = recording.values if channels is None else recording.values[..., list(channels)]
+    # Per body, all joints that were seen in one list of points, [points, C].
+    values = [body[seen] for body, seen in zip(axes, recording.observed, strict=True)]
     # In float64: the variance of a still body in float32 would be rounding alone.
     return np.array([float(v.std(axis=0, dtype=np.float64).sum()) if len(v) else 0.0 for v in values])
 
 
-def choose_bodies(recording: Recording, instances: int, keep: Keep = "energy") -> list[int]:
+def choose_bodies(
+    recording: Recording, instances: int, keep: Keep = "energy", channels: Sequence[int] | None = None
+) -> list[int]:
     """Which bodies to keep, in the order in which to keep them.
 
     Args:
         recording: with any number of bodies.
         instances: how many to keep at most.
         keep: `energy` takes those that move most, most first; `first` those that appear first.
+        channels: see `motion_energy`.
 
     Returns:
         Indices into the bodies, at most `instances`. Equal energies stay in the order of appearance.
@@ -101,5 +110,9 @@ def choose_bodies(recording: Recording, instances: int, keep: Keep = "energy") -
         raise unknown("choice of bodies to keep", keep, KEEP)
     bodies = len(recording.body_ids)
     # Stable, so that the choice does not depend on the platform where two bodies move alike.
-    order = np.argsort(-motion_energy(recording), kind="stable").tolist() if keep == "energy" else list(range(bodies))
+    order = (
+        np.argsort(-motion_energy(recording, channels), kind="stable").tolist()
+        if keep == "energy"
+        else list(range(bodies))
+    )
     return [int(body) for body in order[:instances]]

@@ -169,11 +169,11 @@ def _gathered(rows: Rows, chosen: NDArray[np.int64], frame: NDArray[np.int64], i
 
 def read_frames(
     rows: Rows, chosen: NDArray[np.int64], instances: int, plan: Timeline
-) -> tuple[Floats, Bools, Bools | None]:
+) -> tuple[Floats, Bools, Bools | None, Bools | None]:
     """Reads a batch as a timeline says.
 
-    Between two frames values are interpolated linearly over those of the two in which the instance is valid. The
-    padding mask and the ground truth are those of the nearer frame.
+    Between two frames values are interpolated linearly over those of the two in which the instance is valid and the
+    node observed. The padding mask and the ground truth are those of the nearer frame.
 
     Args:
         rows: the recordings.
@@ -182,13 +182,19 @@ def read_frames(
         plan: of `plan_frames`.
 
     Returns:
-        x ``[B, M, T, N, C]``, zero where not valid; valid ``[B, M, T]``; truth ``[B, M, T, N]`` or none.
+        x ``[B, M, T, N, C]``, zero where not valid or not observed; valid ``[B, M, T]``; truth ``[B, M, T, N]`` or
+        none; observed ``[B, M, T, N]``, or none where all nodes of valid frames are.
     """
     nearer = np.where(plan.weight < 0.5, plan.low, plan.high)
     if not plan.weight.any():
         # Nothing to interpolate: one gather, and values stay exactly those of the file.
         x, valid = _gathered(rows, chosen, plan.low, instances)
+        observed = _observed(rows, chosen, plan.low, instances)
+    elif rows.observed is not None:
+        valid = _valid(rows, chosen, nearer, instances)
+        x, observed = _between_nodes(rows, chosen, instances, plan, valid)
     else:
+        observed = None
         low, low_valid = _gathered(rows, chosen, plan.low, instances)
         high, high_valid = _gathered(rows, chosen, plan.high, instances)
         # A frame in which the instance is absent has no weight, so its zeros do not pull the body to the origin.
@@ -202,10 +208,37 @@ def read_frames(
         high *= (to_high * scale)[..., None, None]
         x = np.add(low, high, out=low)
     if rows.truth is None:
-        return x, valid, None
+        return x, valid, None, observed
     truth = np.zeros(x.shape[:4], bool)
     truth[valid] = rows.truth[_row(rows, chosen, nearer, instances)[0][valid]]
-    return x, valid, truth
+    return x, valid, truth, observed
+
+
+def _observed(rows: Rows, chosen: NDArray[np.int64], frame: NDArray[np.int64], instances: int) -> Bools | None:
+    """Which nodes were read at frames, ``[B, M, T, N]``; none where nothing says."""
+    if rows.observed is None:
+        return None
+    row, valid = _row(rows, chosen, frame, instances)
+    observed = np.zeros((*row.shape, rows.observed.shape[1]), bool)
+    observed[valid] = rows.observed[row[valid]]
+    return observed
+
+
+def _between_nodes(
+    rows: Rows, chosen: NDArray[np.int64], instances: int, plan: Timeline, valid: Bools
+) -> tuple[Floats, Bools]:
+    """Values between two frames, each node by those of the two in which it was read, and where it was in any."""
+    low, _ = _gathered(rows, chosen, plan.low, instances)
+    high, _ = _gathered(rows, chosen, plan.high, instances)
+    seen_low, seen_high = (_observed(rows, chosen, frame, instances) for frame in (plan.low, plan.high))
+    assert seen_low is not None
+    assert seen_high is not None
+    weight = plan.weight.astype(np.float32)[:, None, :, None]
+    to_low, to_high = (1 - weight) * seen_low, weight * seen_high
+    total = to_low + to_high
+    observed = np.asarray((total > 0) & valid[..., None])
+    scale = np.where(observed, 1 / np.where(total > 0, total, 1), 0).astype(np.float32)
+    return low * (to_low * scale)[..., None] + high * (to_high * scale)[..., None], observed
 
 
 def center_and_augment(
@@ -216,11 +249,13 @@ def center_and_augment(
     remove: bool,
     vertical: tuple[int, int] | None = None,
     augmentation: Augmentation | None = None,
+    observed: Bools | None = None,
 ) -> Floats:
     """Centres a batch, and rotates and scales it about the same centre.
 
     The centre is the position of the centre node at the first valid frame of the first instance (of the first that is
-    ever valid). With a rotation by angle a about y: ``x' = x cos a + z sin a``, ``z' = z cos a - x sin a``.
+    ever valid) at which it was observed. With a rotation by angle a about y: ``x' = x cos a + z sin a``,
+    ``z' = z cos a - x sin a``.
 
     Args:
         x: ``[B, M, T, N, C]``.
@@ -229,9 +264,10 @@ def center_and_augment(
         remove: whether the centre is subtracted, so that it lies at the origin (`center = "first"` of a recipe).
         vertical: the two horizontal channels, in the order x, z; none where nothing is rotated.
         augmentation: angle and scale, or none.
+        observed: ``[B, M, T, N]``; none: all of valid frames.
 
     Returns:
-        ``[B, M, T, N, C]``, zero where not valid.
+        ``[B, M, T, N, C]``, zero where not valid or not observed.
 
     Example:
         >>> x = np.array([1.0, 2.0, 3.0], np.float32).reshape(1, 1, 1, 1, 3)
@@ -245,7 +281,8 @@ def center_and_augment(
         raise InputError("center: centring, rotation and scaling need a centre node, and the graph names none.")
     batch, frames = np.arange(len(x)), valid.shape[2]
     # Over instances and frames flattened, [B, M * T]: the first true is at instance // T and frame % T.
-    first = valid.reshape(len(x), -1).argmax(axis=1)
+    seen = valid if observed is None else valid & observed[..., center]
+    first = seen.reshape(len(x), -1).argmax(axis=1)
     pivot = x[batch, first // frames, first % frames, center][:, None, None, None, :]
     x = x - pivot
     if moved and augmentation is not None:
@@ -259,4 +296,6 @@ def center_and_augment(
         x += pivot
     # The shift moved the zeros of the padding too.
     x[~valid] = 0
+    if observed is not None:
+        x[~observed] = 0
     return x

@@ -15,7 +15,7 @@ def three_bodies() -> Recording:
 def test_energy_is_the_spread_over_valid_frames_summed_over_axes():
     recording = three_bodies()
     expected = []
-    for body in recording.xyz.astype(float):
+    for body in recording.values.astype(float):
         points = [point for frame in body for point in frame if not np.isnan(point).any()]
         expected.append(sum(np.std([point[axis] for point in points]) for axis in range(3)))
     np.testing.assert_allclose(motion_energy(recording), expected, rtol=1e-6)

@@ -40,7 +40,7 @@ def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
     clips = random_clips(seed)
     rows = rows_of(clips)
     chosen = np.random.default_rng(seed).permutation(len(clips))
-    x, valid, _ = read_frames(rows, chosen, instances, plan_frames(rows, chosen, recipe(frames)))
+    x, valid, *_ = read_frames(rows, chosen, instances, plan_frames(rows, chosen, recipe(frames)))
     assert x.shape == (len(clips), instances, frames, 3, 3)
     assert x.dtype == np.float32
     for row, number in enumerate(chosen):
@@ -56,14 +56,14 @@ def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
 def test_a_straight_line_stays_one():
     line = np.arange(7.0)[None, :, None, None] * np.ones((1, 7, 2, 3))
     rows = rows_of([line])
-    x, _, _ = read_frames(rows, np.array([0]), 1, plan_frames(rows, np.array([0]), recipe(25)))
+    x, *_ = read_frames(rows, np.array([0]), 1, plan_frames(rows, np.array([0]), recipe(25)))
     np.testing.assert_allclose(x[0, 0, :, 0, 0], np.linspace(0, 6, 25), atol=1e-6)
 
 
 def test_resampling_to_the_own_length_changes_nothing():
     clip = np.random.default_rng(0).normal(size=(2, 9, 3, 3)).astype(np.float32)
     rows = rows_of([clip])
-    x, valid, _ = read_frames(rows, np.array([0]), 2, plan_frames(rows, np.array([0]), recipe(9)))
+    x, valid, *_ = read_frames(rows, np.array([0]), 2, plan_frames(rows, np.array([0]), recipe(9)))
     np.testing.assert_array_equal(x[0], clip)
     assert valid.all()
 
@@ -72,7 +72,7 @@ def test_padding_and_cutting():
     clips = random_clips(3)
     rows = rows_of(clips)
     chosen = np.arange(len(clips))
-    x, valid, _ = read_frames(rows, chosen, 2, plan_frames(rows, chosen, recipe(6, "pad")))
+    x, valid, *_ = read_frames(rows, chosen, 2, plan_frames(rows, chosen, recipe(6, "pad")))
     for row, clip in enumerate(clips):
         part = clip[:2, :6]
         expected = np.zeros((2, 6, 3, 3), np.float32)
@@ -120,9 +120,9 @@ def test_a_crop_keeps_its_share(place, first):
     rows = rows_of([line])
     one = np.array([0])
     cropped = change(share=[0.5], place=[place])
-    x, valid, _ = read_frames(rows, one, 1, plan_frames(rows, one, recipe(5), cropped))
+    x, valid, *_ = read_frames(rows, one, 1, plan_frames(rows, one, recipe(5), cropped))
     np.testing.assert_allclose(x[0, 0, :, 0, 0], np.arange(first, first + 5), atol=1e-6)
-    x, valid, _ = read_frames(rows, one, 1, plan_frames(rows, one, recipe(8, "pad"), cropped))
+    x, valid, *_ = read_frames(rows, one, 1, plan_frames(rows, one, recipe(8, "pad"), cropped))
     np.testing.assert_allclose(x[0, 0, :5, 0, 0], np.arange(first, first + 5), atol=1e-6)
     assert valid[0, 0].tolist() == [True] * 5 + [False] * 3
 
@@ -130,7 +130,7 @@ def test_a_crop_keeps_its_share(place, first):
 def test_a_recording_without_a_valid_frame_stays_empty():
     rows = rows_of([np.full((1, 4, 2, 3), np.nan), np.ones((1, 3, 2, 3))])
     both = np.arange(2)
-    x, valid, _ = read_frames(rows, both, 1, plan_frames(rows, both, recipe(6)))
+    x, valid, *_ = read_frames(rows, both, 1, plan_frames(rows, both, recipe(6)))
     assert not valid[0].any()
     assert not x[0].any()
     assert valid[1].all()

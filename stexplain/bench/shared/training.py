@@ -83,4 +83,10 @@ def _model(run: Run) -> nn.Module:
             target_channel=series.target_channel,
         )
     clips = run.clips("train" if run.selects else "train+validation")
-    return load_model(run.model_card, classes=clips.classes, graph=clips.graph, recipe=run.recipe_name)
+    return load_model(
+        run.model_card,
+        classes=clips.classes,
+        graph=clips.graph,
+        recipe=run.recipe_name,
+        channels_in=len(clips.channels),
+    )

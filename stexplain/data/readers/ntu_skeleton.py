@@ -89,7 +89,7 @@ def read(path: Path, fields: Sequence[str] = ()) -> Recording:
         >>> path = Path(tempfile.mkdtemp()) / "one_frame.skeleton"
         >>> _ = path.write_text("1\n1\n72057594037931101 0 1 1 1 1 0 0.1 0.2 2\n25\n" + 25 * joint)
         >>> recording = read(path, fields=["tracking"])
-        >>> recording.xyz.shape, recording.body_ids
+        >>> recording.values.shape, recording.body_ids
         ((1, 1, 25, 3), (72057594037931101,))
     """
     for name in fields:

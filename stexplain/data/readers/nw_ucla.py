@@ -55,7 +55,7 @@ def read(path: Path) -> Recording:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "one_frame.json"
         >>> _ = path.write_text(json.dumps({"skeletons": [[[0.0, 1.0, 2.0]] * 20]}))
-        >>> read(path).xyz.shape
+        >>> read(path).values.shape
         (1, 1, 20, 3)
     """
     again = "Fetch the file again."

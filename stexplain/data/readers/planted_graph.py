@@ -52,7 +52,7 @@ def read(path: Path) -> Recording:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "f1_r001_fall-a.npy"
         >>> np.save(path, np.zeros((5, 40, 3), np.float32))
-        >>> read(path).xyz.shape
+        >>> read(path).values.shape
         (1, 5, 40, 3)
     """
     path = Path(path)

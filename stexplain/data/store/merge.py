@@ -62,7 +62,10 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         index.to_csv(store / "index.csv", index=False)
         excluded.sort(key=_by_id)
         pd.DataFrame(excluded, columns=["id", "kind", "reason"]).to_csv(store / "excluded.csv", index=False)
-        arrays = {"x": ((rows, nodes, 3), "<f4"), "valid": ((rows,), "|b1")}
+        arrays = {"x": ((rows, nodes, len(plan["channels"])), "<f4"), "valid": ((rows,), "|b1")}
+        # Most recordings see all nodes of a body or none; only others need to say which.
+        if any(entry["partial"] for entry in kept):
+            arrays["observed"] = ((rows, nodes), "|b1")
         if planted == {True}:
             arrays["truth"] = ((rows, nodes), "|b1")
         if without == {True}:

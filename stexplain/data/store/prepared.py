@@ -2,8 +2,9 @@
 
 - `store.json`: what was prepared from what, and the size and SHA-256 of each file below
 - `index.csv`: one line per recording: id, class, label, frames, instances, bodies, offset, and the dataset's fields
-- `x.npy`: float32 ``[rows, N, C]``; zero where not valid
+- `x.npy`: float32 ``[rows, N, C]``; zero where not valid or not observed
 - `valid.npy`: bool ``[rows]``
+- `observed.npy`: bool ``[rows, N]``, which nodes were read, where some were not in frames that hold others
 - `truth.npy`: bool ``[rows, N]``, the ground truth, where the recordings have one
 - `counterfactual.npy`: as `x.npy`, the same recordings without their cause, where a generator gives them
 - `excluded.csv`: recordings that were excluded, and why
@@ -25,7 +26,9 @@ from stexplain.files import read_json, sha256
 
 FORMAT = "stexplain store"
 # Raised whenever a file or key changes its name or meaning; a store of another version is refused, not guessed at.
-VERSION = 2
+VERSION = 3
+# Stores of version 2 are those of version 3 in which no node is missing.
+_READ = (2, VERSION)
 COLUMNS = ("id", "class", "label", "frames", "instances", "bodies", "offset")
 """The columns of every index; those that follow are the dataset's own fields."""
 
@@ -42,6 +45,7 @@ class Rows:
         instances: of each recording, ``[n]``.
         frames: of each recording, ``[n]``. Row ``offset + m * frames + t`` is instance m at frame t.
         counterfactual: as `x`, of the same recordings without their cause; or none.
+        observed: which nodes were read, ``[rows, N]``, bool; none: all of those in valid rows.
     """
 
     x: NDArray[np.float32]
@@ -51,6 +55,7 @@ class Rows:
     instances: NDArray[np.int64]
     frames: NDArray[np.int64]
     counterfactual: NDArray[np.float32] | None = None
+    observed: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Store:
                 "Make one with `stexplain data prepare CARD RAW --out DIR`."
             )
         info = read_json(path / "store.json")
-        if info.get("format") != FORMAT or info.get("version") != VERSION:
+        if info.get("format") != FORMAT or info.get("version") not in _READ:
             raise DataError(
                 f"{path / 'store.json'}: got format {info.get('format')!r}, version {info.get('version')!r}; expected "
                 f"{FORMAT!r}, version {VERSION}. Prepare the recordings again with this version."
@@ -114,6 +119,7 @@ class Store:
             table["instances"].to_numpy(np.int64),
             table["frames"].to_numpy(np.int64),
             _mapped(path / "counterfactual.npy") if "counterfactual.npy" in info["files"] else None,
+            _mapped(path / "observed.npy") if "observed.npy" in info["files"] else None,
         )
         store = cls(path, info, table, rows)
         store._compare_shapes()
@@ -124,6 +130,8 @@ class Store:
         rows, sizes = self.rows, self.rows.instances * self.rows.frames
         count, nodes, channels = int(sizes.sum()), len(self.info["nodes"]), len(self.info["channels"])
         arrays = [("x.npy", rows.x, (count, nodes, channels), "float32"), ("valid.npy", rows.valid, (count,), "bool")]
+        if rows.observed is not None:
+            arrays.append(("observed.npy", rows.observed, (count, nodes), "bool"))
         if rows.truth is not None:
             arrays.append(("truth.npy", rows.truth, (count, nodes), "bool"))
         if rows.counterfactual is not None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ class Shard:
     Attributes:
         entries: per recording its place in the plan (`source`), and either why it is excluded (`kind`, `reason`) or
             its `frames`, `instances`, `bodies`, and the SHA-256 of its positions (`content`).
-        x: ``[rows, N, 3]``, the recordings that are not excluded, end to end.
+        x: ``[rows, N, C]``, the recordings that are not excluded, end to end; zero where not valid or not observed.
         valid: ``[rows]``.
+        observed: ``[rows, N]``, which nodes were read; `partial` of an entry says whether any valid frame lacks one.
         truth: ``[rows, N]``, the ground truth; all false for recordings without one (`planted` of their entries).
         counterfactual: as `x`, of the same recordings without their cause; none where one of them has no such file.
     """
@@ -42,6 +44,7 @@ class Shard:
     entries: list[dict[str, Any]]
     x: NDArray[np.float32]
     valid: NDArray[np.bool_]
+    observed: NDArray[np.bool_]
     truth: NDArray[np.bool_]
     counterfactual: NDArray[np.float32] | None = None
 
@@ -56,7 +59,7 @@ def read_shard(folder: Path, number: int) -> Shard:
     with np.load(shard_path(folder, number), allow_pickle=False) as arrays:
         entries = json.loads(arrays["entries"].tobytes())
         counterfactual = arrays["counterfactual"] if "counterfactual" in arrays.files else None
-        return Shard(entries, arrays["x"], arrays["valid"], arrays["truth"], counterfactual)
+        return Shard(entries, arrays["x"], arrays["valid"], arrays["observed"], arrays["truth"], counterfactual)
 
 
 def read_entries(folder: Path, number: int) -> list[dict[str, Any]]:
@@ -77,11 +80,11 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         DataError: where the disk is full. A broken recording is no error: it is excluded, and its entry says why.
     """
     reader = import_object(plan["reader"], f"the card {plan['card']!r}")
-    nodes = len(plan["nodes"])
+    nodes, channels = len(plan["nodes"]), len(plan["channels"])
     entries: list[dict[str, Any]] = []
     # Empty arrays first, so that a shard without a usable recording concatenates too.
-    x, without = [np.zeros((0, nodes, 3), np.float32)], [np.zeros((0, nodes, 3), np.float32)]
-    valid, truth = [np.zeros(0, bool)], [np.zeros((0, nodes), bool)]
+    x, without = [np.zeros((0, nodes, channels), np.float32)], [np.zeros((0, nodes, channels), np.float32)]
+    valid, observed, truth = [np.zeros(0, bool)], [np.zeros((0, nodes), bool)], [np.zeros((0, nodes), bool)]
     start = number * SIZE
     for source, item in enumerate(plan["sources"][start : start + SIZE], start):
         path = Path(plan["raw"]) / item["path"]
@@ -89,20 +92,20 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         entries.append(entry)
         try:
             recording = reader.read(path)
-            planted = _beside(path, "truth", "bool", recording.xyz.shape[:3])
-            counterfactual = _beside(path, "counterfactual", "float32", recording.xyz.shape)
-            _check_positions(path, recording, nodes)
+            planted = _beside(path, "truth", "bool", recording.values.shape[:3])
+            counterfactual = _beside(path, "counterfactual", "float32", recording.values.shape)
+            _check_values(path, recording, nodes, plan["channels"])
         except DataError as error:
             entry.update(kind="broken", reason=str(error))
             continue
-        kept = choose_bodies(recording, plan["instances"], plan["keep"])
+        kept = choose_bodies(recording, plan["instances"], plan["keep"], spatial(plan["channels"]))
         valid_kept = recording.valid[kept]
         frames_with_body = int(valid_kept.any(axis=0).sum())
         if not frames_with_body:
             entry.update(kind="empty", reason="no body in any frame")
             continue
         # Of all bodies, before the choice; with the shape, since equal bytes of another shape are another recording.
-        positions = repr(recording.xyz.shape).encode() + recording.xyz.tobytes()
+        positions = repr(recording.values.shape).encode() + recording.values.tobytes()
         entry["content"] = hashlib.sha256(positions).hexdigest()
         if frames_with_body < 2:
             entry.update(kind="one frame", reason="a body in one frame only, so nothing moves")
@@ -110,17 +113,21 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         frames = valid_kept.shape[1]
         entry.update(frames=frames, instances=len(kept), bodies=len(recording.body_ids), planted=planted is not None)
         entry["counterfactual"] = counterfactual is not None
+        seen = recording.observed[kept] & valid_kept[:, :, None]
+        entry["partial"] = bool((valid_kept[:, :, None] & ~seen).any())
         # The same bodies in the same order, chosen by what was recorded: the two stay aligned row by row.
-        for rows, values in ((x, recording.xyz), (without, counterfactual)):
+        for rows, values in ((x, recording.values), (without, counterfactual)):
             if values is not None:
-                # [M, T, N, 3] -> [M * T, N, 3]: all frames of an instance, then those of the next.
-                shown = np.where(valid_kept[:, :, None, None], values[kept], np.float32(0))
-                rows.append(shown.reshape(-1, nodes, 3))
+                # [M, T, N, C] -> [M * T, N, C]: all frames of an instance, then those of the next.
+                shown = np.where(seen[..., None], values[kept], np.float32(0))
+                rows.append(shown.reshape(-1, nodes, channels))
         valid.append(valid_kept.reshape(-1))
+        observed.append(seen.reshape(-1, nodes))
         true_positions = np.zeros((len(kept), frames, nodes), bool) if planted is None else planted[kept]
         # A body that is absent decides nothing.
         truth.append((true_positions & valid_kept[:, :, None]).reshape(-1, nodes))
-    arrays: dict[str, Any] = {"x": np.concatenate(x), "valid": np.concatenate(valid), "truth": np.concatenate(truth)}
+    named: dict[str, list[NDArray[Any]]] = {"x": [*x], "valid": [*valid], "observed": [*observed], "truth": [*truth]}
+    arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in named.items()}
     if len(x) == len(without):
         arrays["counterfactual"] = np.concatenate(without)
     with atomic_write(shard_path(folder, number)) as temporary:
@@ -132,12 +139,20 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         )
 
 
-def _check_positions(path: Path, recording: Recording, nodes: int) -> None:
-    shape = recording.xyz.shape
-    if len(shape) != 4 or shape[2:] != (nodes, 3):
-        raise DataError(f"{path}: got positions of shape {shape}; expected [M, T, {nodes}, 3], by the card.")
-    if not np.isfinite(recording.xyz[recording.valid]).all():
-        raise DataError(f"{path} has infinite positions.")
+def spatial(channels: Sequence[str]) -> list[int] | None:
+    """Which channels are positions, by their names x, y and z; none: nothing says so, and all count."""
+    return [index for index, name in enumerate(channels) if name in ("x", "y", "z")] or None
+
+
+def _check_values(path: Path, recording: Recording, nodes: int, channels: Sequence[str]) -> None:
+    shape = recording.values.shape
+    if len(shape) != 4 or shape[2:] != (nodes, len(channels)):
+        raise DataError(
+            f"{path}: got values of shape {shape}; expected [M, T, {nodes}, {len(channels)}], for the nodes and the "
+            f"channels ({', '.join(channels)}) of the card."
+        )
+    if np.isinf(recording.values).any():
+        raise DataError(f"{path} has infinite values.")
 
 
 def _beside(path: Path, what: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any] | None:

@@ -67,11 +67,11 @@ def test_recordings_round_trip_through_the_reader(folder):
         recording = ntu_skeleton.read(source.path)
         truth = np.load(source.path.with_suffix(".truth.npy"), allow_pickle=False)
         assert truth.dtype == bool
-        assert truth.shape == recording.xyz.shape[:3]
+        assert truth.shape == recording.values.shape[:3]
         assert not truth[~recording.valid].any()
         assert truth.any()
         assert not truth.all()
-        assert oracle(recording.xyz) == CARD.classes[source.label].id
+        assert oracle(recording.values) == CARD.classes[source.label].id
 
 
 def test_all_twelve_columns_are_read_back_as_written(tmp_path):
@@ -81,10 +81,10 @@ def test_all_twelve_columns_are_read_back_as_written(tmp_path):
     path = tmp_path / "S002C002P002R001A010.skeleton"
     write_skeleton(path, len(performance.xyz), [body, ghost])
     recording = ntu_skeleton.read(path, fields=ntu_skeleton.FIELDS[3:])
-    np.testing.assert_allclose(recording.xyz[0], body.xyz, atol=6e-5)
+    np.testing.assert_allclose(recording.values[0], body.xyz, atol=6e-5)
     present = slice(ghost.start, ghost.start + len(ghost.xyz))
-    np.testing.assert_allclose(recording.xyz[1, present], ghost.xyz, atol=6e-5)
-    assert np.isnan(recording.xyz[1]).all(axis=(1, 2)).sum() == len(performance.xyz) - len(ghost.xyz)
+    np.testing.assert_allclose(recording.values[1, present], ghost.xyz, atol=6e-5)
+    assert np.isnan(recording.values[1]).all(axis=(1, 2)).sum() == len(performance.xyz) - len(ghost.xyz)
     assert recording.body_ids == (body.id, ghost.id)
     assert all(value > 2**53 for value in recording.body_ids)
     np.testing.assert_array_equal(recording.fields["tracking"][0], body.state)

@@ -21,9 +21,9 @@ def same_as_reference(path: Path) -> None:
     recording = read(path, FIELDS)
     expected = slow_read_skeleton(path)
     assert recording.body_ids == tuple(expected)
-    assert recording.xyz.dtype == np.float32
+    assert recording.values.dtype == np.float32
     for index, values in enumerate(expected.values()):
-        np.testing.assert_array_equal(recording.xyz[index], values[:, :, :3])
+        np.testing.assert_array_equal(recording.values[index], values[:, :, :3])
         for column, name in enumerate(FIELDS):
             np.testing.assert_array_equal(recording.fields[name][index], values[:, :, column])
 
@@ -58,7 +58,7 @@ def test_a_body_whose_joints_are_all_zero_was_not_seen(tmp_path):
     assert recording.body_ids == (7,)
     assert recording.valid.tolist() == [[True, True, False, True, True]]
     assert np.isnan(recording.fields["tracking"][0, 2]).all()
-    np.testing.assert_array_equal(recording.xyz[0, 3], seen[3, :, :3].astype(np.float32))
+    np.testing.assert_array_equal(recording.values[0, 3], seen[3, :, :3].astype(np.float32))
 
 
 @pytest.mark.parametrize("frames", [0, 3])
@@ -66,7 +66,7 @@ def test_no_body_at_all(tmp_path, frames):
     path = tmp_path / "empty.skeleton"
     path.write_text("\n".join([str(frames), *["0"] * frames, ""]))
     recording = read(path, ["tracking"])
-    assert recording.xyz.shape == (0, frames, 25, 3)
+    assert recording.values.shape == (0, frames, 25, 3)
     assert recording.body_ids == ()
 
 
@@ -89,7 +89,7 @@ def test_what_was_written_is_read_back(tmp_path, frames, ids, seed, end):
     path.write_bytes(text_of(frames, bodies, end).encode())
     recording = read(path, FIELDS)
     # Nine digits bring every float32 back exactly.
-    found = {number: recording.xyz[index] for index, number in enumerate(recording.body_ids)}
+    found = {number: recording.values[index] for index, number in enumerate(recording.body_ids)}
     assert set(found) == set(bodies)
     for number, values in bodies.items():
         np.testing.assert_array_equal(found[number], values[:, :, :3])
@@ -174,7 +174,7 @@ def test_one_body_twice_in_a_frame(tmp_path):
 
 def test_other_spacing_and_non_finite_extras_are_read(tmp_path):
     path = broken(tmp_path, replaced(6, lambda line: "  " + line.replace(" ", "\t")))
-    assert np.isfinite(read(path).xyz).all()
+    assert np.isfinite(read(path).values).all()
     path = broken(tmp_path, replaced(6, lambda line: " ".join([*line.split()[:5], "-inf", "nan", *line.split()[7:]])))
     fields = read(path, ["color_x", "color_y"]).fields
     assert fields["color_x"][0, 0, 1] == -np.inf
@@ -238,7 +238,7 @@ class TestRealRecordings:
             ntu_skeleton._parse_fast(path.read_bytes())  # without doubts
 
     def test_shapes(self):
-        shapes = {path.stem: read(path).xyz.shape[:2] for path in self.folder.glob("*.skeleton")}
+        shapes = {path.stem: read(path).values.shape[:2] for path in self.folder.glob("*.skeleton")}
         assert shapes["kickingotherperson_A51"] == (3, 67)
         assert shapes["sample_throw"] == (1, 63)
         assert shapes["S001C003P008R002A058"] == (2, 70)

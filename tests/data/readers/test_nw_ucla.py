@@ -18,8 +18,8 @@ REAL = os.environ.get("STEXPLAIN_REAL_DATA")
 def test_round_trip(tmp_path):
     xyz = np.random.default_rng(0).normal(size=(7, 20, 3)).astype(np.float32)
     recording = read(write_ucla(tmp_path, "a01_s01_e00_v01", xyz))
-    np.testing.assert_array_equal(recording.xyz, xyz[None])
-    assert read(write_ucla(tmp_path, "a01_s01_e00_v02", xyz[:0])).xyz.shape == (1, 0, 20, 3)
+    np.testing.assert_array_equal(recording.values, xyz[None])
+    assert read(write_ucla(tmp_path, "a01_s01_e00_v02", xyz[:0])).values.shape == (1, 0, 20, 3)
 
 
 @pytest.mark.parametrize(

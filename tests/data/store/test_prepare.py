@@ -64,7 +64,7 @@ def test_the_store_holds_what_was_recorded(raw, tmp_path):
     for row, path in enumerate([raw / f"{name(1, 1, 7)}.skeleton", raw / f"{name(1, 2, 50)}.skeleton",
                                 raw / "deeper" / f"{name(2, 1, 7)}.skeleton"]):  # fmt: skip
         recording = read(path)
-        expected = recording.xyz[choose_bodies(recording, 2)]
+        expected = recording.values[choose_bodies(recording, 2)]
         start = store.rows.offset[row]
         size = store.rows.instances[row] * store.rows.frames[row]
         got = store.rows.x[start : start + size].reshape(expected.shape)
@@ -211,7 +211,7 @@ def test_a_second_run_finds_the_store(raw, tmp_path):
 def test_keep_first(raw, tmp_path):
     prepare("ntu", raw, tmp_path / "store", workers=1, keep="first", progress=False)
     store = Store.open(tmp_path / "store")
-    expected = read(raw / "deeper" / f"{name(2, 1, 7)}.skeleton").xyz[:2]
+    expected = read(raw / "deeper" / f"{name(2, 1, 7)}.skeleton").values[:2]
     np.testing.assert_array_equal(store.rows.x[store.rows.offset[2] :][:12].reshape(expected.shape), expected)
 
 

@@ -40,7 +40,7 @@ def test_not_a_store(tmp_path):
 def test_another_version(store):
     info = json.loads((store / "store.json").read_text())
     (store / "store.json").write_text(json.dumps({**info, "version": 99}))
-    with pytest.raises(DataError, match="version 99; expected 'stexplain store', version 2"):
+    with pytest.raises(DataError, match="version 99; expected 'stexplain store', version 3"):
         Store.open(store)
 
 
