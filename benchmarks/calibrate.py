@@ -1,6 +1,6 @@
 """Fits the bundled calibrations of `Explanation.select`, and measures on other samples whether they keep their promise.
 
-    python benchmarks/calibrate.py ntu planted --seeds 3 --clips 1000 --out runs/calibrate [--write]
+    python benchmarks/calibrate.py ntu planted --seeds 3 --clips 1000 --out runs/methods [--write]
 
 Per dataset: networks are trained from several seeds. The calibration is fitted to the maps, by the default method, of
 correctly classified test clips of all but the last. What it promises is then compared, for several shares, with what
@@ -41,13 +41,14 @@ BATCH = 20
 Maps = tuple[Explanation, NDArray[np.bool_]]
 
 
-def trained(name: str, seed: int, out: Path) -> Run:
-    """A run whose network lies in its folder."""
-    [run] = load_experiment("planted").runs([RUNS[name]], seed=seed, folder=out / f"seed-{seed}")
-    run.folder.mkdir(parents=True, exist_ok=True)
-    if not (run.folder / "model.json").exists():
-        train(run, run.folder)
-    return run
+def trained(name: str, seeds: int, out: Path) -> list[Run]:
+    """Runs whose networks lie in their folders, where `methods.py` with the same `--out` leaves them too."""
+    runs = load_experiment("planted").runs([RUNS[name]], seeds=seeds, folder=out / "planted")
+    for run in runs:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        if not (run.folder / "model.json").exists():
+            train(run, run.folder)
+    return runs
 
 
 def maps(run: Run, count: int, data_seed: int) -> Maps:
@@ -101,13 +102,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each; the last takes no part in the fit")
     parser.add_argument("--clips", type=int, default=1000, help="on which it is measured")
     parser.add_argument("--fit", type=int, default=200, help="clips of each training that it is fitted to")
-    parser.add_argument("--out", type=Path, default=Path("runs/calibrate"))
+    parser.add_argument("--out", type=Path, default=Path("runs/methods"))
     parser.add_argument("--write", action="store_true", help="write the calibrations of the package")
     given = parser.parse_args(arguments)
     made: dict[str, Calibration] = {}
     tests: dict[str, Maps] = {}
     for name in given.card:
-        runs = [trained(name, seed, given.out / name) for seed in range(given.seeds)]
+        runs = trained(name, given.seeds, given.out)
         fit = [maps(run, given.fit, 0) for run in runs[:-1]]
         e, truth = joined([each for each, _ in fit]), np.concatenate([each for _, each in fit])
         card, model = runs[0].card, runs[0].model_card.title

@@ -61,6 +61,8 @@ def settings(*, body: bool) -> list[Setting]:
         Setting("expected gradients, sign", "ExpectedGradients", {"reduce": "sum"}),
         Setting("gradient SHAP", "GradientSHAP", {"draws": 12}, absolute=True),
     ]
+    for reach in (1.0, 0.25):
+        found.append(Setting(f"expected gradients, {reach:g} of the way", "ExpectedGradients", {"reach": reach}))
     for names in (["interpolation"], ["mean"], ["neighbours"], ["bones"]):
         if body or names != ["bones"]:
             found.append(
@@ -133,7 +135,8 @@ def scored(
         # NaN is no JSON.
         clean = {name: None if np.isnan(value) else value for name, value in means.items()}
         rows.append({**about, "inferences": found["inferences"], **clean})
-        print(f"{run.name} seed {run.seed}: {setting.name}", flush=True)
+        shown = "  ".join(f"{means[name]:.3f}" for name in SCORES)
+        print(f"{run.name} seed {run.seed}: {setting.name:48} {found['inferences']:6.0f}  {shown}", flush=True)
     return rows
 
 
@@ -159,8 +162,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _spread(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
-        return "–".ljust(16)
-    return f"{np.mean(known):.2f} ({min(known):.2f}-{max(known):.2f})".ljust(16)
+        return "–".ljust(19)
+    return f"{np.mean(known):.3f} ({min(known):.3f}-{max(known):.3f})".ljust(19)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

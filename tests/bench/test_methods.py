@@ -73,7 +73,7 @@ def test_the_table_has_a_line_per_setting_with_the_spread_over_seeds(script):
     excluded = {"run": "graph", "setting": "c", "excluded": "it needs a graph"}
     lines = script.table([row, other, dear, excluded]).splitlines()
     assert lines[2].split()[:3] == ["b", "1", "–"]
-    assert "0.50 (0.25-0.75)" in lines[3]
+    assert "0.500 (0.250-0.750)" in lines[3]
     assert "excluded: it needs a graph" in lines[4]
     assert "planted_positions 0.97" in lines[-1]
 

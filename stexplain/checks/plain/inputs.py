@@ -63,11 +63,11 @@ def gradient_shap(part: Part, explainer: GradientSHAP) -> PlainMap:
 
 
 def expected_gradients(part: Part, explainer: ExpectedGradients) -> PlainMap:
-    """Gradients at one point of each stratum of the way from each baseline, times the way."""
+    """Gradients at one point of each stratum of the way from each baseline, as far as it goes, times the way."""
     drawn = np.random.default_rng(explainer.seed).random((len(explainer.baselines), explainer.steps))
     total = np.zeros(part.x.shape)
     for which, numbers in zip(explainer.baselines, drawn, strict=True):
-        baseline = with_baseline(part.caller, part.samples, which)
+        baseline = part.x + explainer.reach * (with_baseline(part.caller, part.samples, which) - part.x)
         for stratum, number in enumerate(numbers):
             share = (stratum + float(number)) / explainer.steps
             total += part.gradient(baseline + share * (part.x - baseline)) * as_float64(part.x - baseline)

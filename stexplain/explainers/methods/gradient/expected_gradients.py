@@ -17,8 +17,8 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
-# Of the settings that were measured (docs/decisions/0175), the best on planted data at less than 40 inferences.
-_BASELINES, _STEPS = ("interpolation", "mean"), 8
+# Of the settings that were measured (docs/decisions/0186), the best on planted data at less than 40 inferences.
+_BASELINES, _STEPS, _REACH = ("interpolation", "mean"), 8, 0.5
 _REDUCTIONS = {"norm": "the Euclidean norm over channels", "sum": "the sum over channels"}
 
 
@@ -26,7 +26,8 @@ class ExpectedGradients(Explainer):
     """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines: the default method.
 
     After "Improving performance of deep learning models with axiomatic attribution priors and expected gradients".
-    With baselines x'_1 ... x'_K, y the score of the target, and u uniform in [0, 1]::
+    With baselines b_1 ... b_K, of which x'_k = x + reach (b_k - x) is as far as the way goes, y the score of the
+    target, and u uniform in [0, 1]::
 
         EG[b, m, t, n, c] = mean over k of  (x - x'_k)[c]  *  mean over u of  dy/dx[c] at x'_k + u (x - x'_k)
 
@@ -42,24 +43,26 @@ class ExpectedGradients(Explainer):
     nothing of whether the model or the baselines are right.
 
     Two baselines, one that keeps start and end of every signal and one without any movement, agree on what a cause is
-    more often than either is right. A step costs a forward and a backward pass: 2 * K * steps + K + 1 inferences of a
-    sample in all, 35 by default.
+    more often than either is right. Only a part of the way is gone: near a baseline nothing happens anywhere, and what
+    a network's gradients say there is not what decided the sample. A step costs a forward and a backward pass:
+    2 * K * steps + K + 1 inferences of a sample in all, 35 by default.
 
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
         baselines: names in `stexplain.data.baselines`, custom functions, or tensors; at least one.
+        reach: how far the way to the baselines goes, in (0, 1]; 1: all of it, as published.
         steps: draws of u per baseline: an even number, since strata are paired.
         reduce: how channels become one number: ``"norm"`` or ``"sum"``.
         seed: of the draws.
         **options: how the model is called; see `ModelCaller`.
 
     Raises:
-        InputError: where there is no baseline, `steps` is odd, a baseline or reduction does not exist, or the target
-            does not depend on the input in a differentiable way.
+        InputError: where there is no baseline, `steps` is odd, `reach` is out of range, a baseline or reduction does
+            not exist, or the target does not depend on the input in a differentiable way.
 
     Example:
         >>> from stexplain.explainers.targets import Custom
-        >>> with ExpectedGradients(nn.Flatten(), baselines=["zero", "mean"], reduce="sum") as explain:
+        >>> with ExpectedGradients(nn.Flatten(), baselines=["zero", "mean"], reach=1, reduce="sum") as explain:
         ...     e = explain(torch.tensor([1.0, 3.0]).view(1, 1, 2, 1, 1), target=Custom(lambda y: (3 * y).sum(1)))
         >>> e.values.round(4).tolist(), bool(e.standard_error.max() < 1e-5)
         ([[[[0.0], [6.0]]]], True)
@@ -72,6 +75,7 @@ class ExpectedGradients(Explainer):
         model: nn.Module,
         *,
         baselines: "Sequence[str | Baseline | Tensor]" = _BASELINES,
+        reach: float = _REACH,
         steps: int = _STEPS,
         reduce: Literal["norm", "sum"] = "norm",
         seed: int = 0,
@@ -81,16 +85,20 @@ class ExpectedGradients(Explainer):
         check_counts(steps=steps)
         if steps % 2:
             raise InputError(f"steps: got {steps}; expected an even number, since standard errors come from pairs.")
+        if not 0 < reach <= 1:
+            raise InputError(f"reach: got {reach}; expected a share of the way to the baselines, above 0, at most 1.")
         # A string is a sequence too, of letters, and a tensor one of its rows.
         if not isinstance(baselines, list | tuple) or not baselines:
             raise InputError(f'baselines: got {baselines!r}; expected a list, such as ["interpolation", "mean"].')
         if reduce not in _REDUCTIONS:
             raise unknown("reduction", reduce, _REDUCTIONS)
-        self.baselines, self.steps, self.reduce, self.seed = tuple(baselines), steps, reduce, seed
+        self.baselines, self.reach, self.steps = tuple(baselines), float(reach), steps
+        self.reduce, self.seed = reduce, seed
         # Other settings have another name: what was measured of the default must not be taken for theirs.
-        if (self.baselines, steps) != (_BASELINES, _STEPS):
-            names = [one if isinstance(one, str) else "custom" for one in self.baselines]
-            self.method = f"{type(self).method} ({steps} steps from {', '.join(names)})"
+        if (self.baselines, self.reach, steps) != (_BASELINES, _REACH, _STEPS):
+            names = ", ".join(one if isinstance(one, str) else "custom" for one in self.baselines)
+            way = "" if self.reach == 1 else f"{self.reach:g} of the way "
+            self.method = f"{type(self).method} ({steps} steps {way}from {names})"
 
     @property
     def _splits_channels(self) -> bool:
@@ -107,7 +115,8 @@ class ExpectedGradients(Explainer):
         points = self._points()
         draws, expected = [], torch.zeros_like(perturbed.scores_of_samples.scores)
         for which, row in zip(self.baselines, points, strict=True):
-            replaced = with_baseline(self, model_input, which)
+            # Not as x + reach (b - x), whose rounding would move the baseline itself where reach is 1.
+            replaced = torch.lerp(with_baseline(self, model_input, which), x, 1 - self.reach)
             with torch.no_grad():
                 expected = expected + perturbed.scores(replaced) / len(self.baselines)
             for u in row:

@@ -13,16 +13,18 @@ X = torch.randn(3, 1, 6, 4, 2, generator=torch.Generator().manual_seed(0), dtype
 CUBE = Custom(lambda y: y.pow(3).sum(1))
 
 
-def baselines_of(x):
-    """Both by hand: the straight line in time, and the mean over time."""
+def baselines_of(x, reach=0.5):
+    """Both by hand: half of the way to the straight line in time, and to the mean over time."""
     share = torch.linspace(0, 1, x.shape[2], dtype=x.dtype)[:, None, None]
-    return x[:, :, :1] + (x[:, :, -1:] - x[:, :, :1]) * share, x.mean(2, keepdim=True).expand_as(x)
+    line, mean = x[:, :, :1] + (x[:, :, -1:] - x[:, :, :1]) * share, x.mean(2, keepdim=True).expand_as(x)
+    return x + reach * (line - x), x + reach * (mean - x)
 
 
-def test_many_steps_give_the_integral():
+@pytest.mark.parametrize("reach", [0.5, 1.0, 0.1])
+def test_many_steps_give_the_integral(reach):
     """Of a sum of cubes the mean gradient on a line from b to x, times x - b, is x^3 - b^3."""
-    e = ExpectedGradients(nn.Flatten(), steps=200)(X, target=CUBE)
-    line, mean = baselines_of(X)
+    e = ExpectedGradients(nn.Flatten(), steps=200, reach=reach)(X, target=CUBE)
+    line, mean = baselines_of(X, reach)
     expected = X**3 - (line**3 + mean**3) / 2
     np.testing.assert_allclose(e.channels, expected, rtol=1e-3, atol=2e-3)
     np.testing.assert_allclose(e.values, expected.norm(dim=-1), rtol=1e-3, atol=2e-3)
@@ -84,7 +86,12 @@ def test_gradient_shap_says_the_spread_of_its_mean():
 def test_other_settings_have_another_name():
     assert ExpectedGradients(nn.Flatten()).method == "expected gradients"
     assert (
-        ExpectedGradients(nn.Flatten(), baselines=["zero"], steps=4).method == "expected gradients (4 steps from zero)"
+        ExpectedGradients(nn.Flatten(), baselines=["zero"], reach=1, steps=4).method
+        == "expected gradients (4 steps from zero)"
+    )
+    assert (
+        ExpectedGradients(nn.Flatten(), reach=0.25).method
+        == "expected gradients (8 steps 0.25 of the way from interpolation, mean)"
     )
 
 
@@ -94,6 +101,8 @@ def test_other_settings_have_another_name():
         ({"steps": 3}, "steps: got 3; expected an even number"),
         ({"baselines": "zero"}, "baselines: got 'zero'; expected a list"),
         ({"baselines": []}, "baselines: got .*; expected a list"),
+        ({"reach": 0}, "reach: got 0; expected a share of the way"),
+        ({"reach": 1.5}, "reach: got 1.5"),
         ({"reduce": "max"}, "unknown reduction 'max'"),
     ],
 )
