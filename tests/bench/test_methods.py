@@ -11,6 +11,7 @@ from stexplain.bench.shared import truths
 from stexplain.cards import dataset_card
 from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
+from stexplain.explainers import Explanation
 from stexplain.explainers.by_name import methods
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "methods.py"
@@ -64,6 +65,19 @@ def test_scores_every_setting_and_keeps_the_training(script, run):
     again = script.scored(run, chosen[:1], options, baselines=False)
     assert again == rows[:1]
     assert (run.folder / "model.json").stat().st_mtime_ns == weights
+
+
+def test_sign_and_size_are_scored_as_they_are_called(script, run, monkeypatch):
+    """Of a method that is negative where the truth is, and zero elsewhere."""
+
+    def against(run, model, method, samples, options):
+        return lambda batch, target: Explanation(-batch.truth.float().numpy(), batch.valid.numpy(), ids=batch.ids)
+
+    monkeypatch.setattr(truths, "make_explainer", against)
+    both = [script.Setting("size", "InputGradient", absolute=True), script.Setting("sign", "InputGradient")]
+    size, sign = script.scored(run, both, truths.Options(per_class=1, windows=2), baselines=False)
+    assert size["planted_positions"] == 1
+    assert sign["planted_positions"] == 0.5
 
 
 def test_the_table_has_a_line_per_setting_with_the_spread_over_seeds(script):

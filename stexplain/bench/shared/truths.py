@@ -12,7 +12,7 @@ from pydantic import Field
 
 from stexplain.bench.run import FORECASTING, Run, tracked
 from stexplain.bench.shared import compared
-from stexplain.bench.shared.compared import compared_methods, make_explainer
+from stexplain.bench.shared.compared import compared_methods, importance_of, make_explainer
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import Samples, draw, load
 from stexplain.bench.stage import Results
@@ -221,7 +221,8 @@ def score_row(run: Run, results: Results, row: Row, drawn: Mapping[str, Any], op
         with counted_inferences(model) as counted:
             e = explain(samples.batch, target=samples.target)
         costs.append(counted.per_sample(samples.batch.x.numel()))
-        for name, values in _scores(e.importance, samples.batch, effects):
+        importance = importance_of(row.method, e, row.options)
+        for name, values in _scores(importance, samples.batch, effects):
             scores[name] += values.tolist()
     # The least of the batches: in another, clips of more persons may have had their layout measured anew.
     return {"scores": scores, "inferences": min(costs)}
