@@ -1,5 +1,8 @@
 """Batch normalisation of node-first activations, and the fused end of an STGCN block: norm, dropout, residual, ReLU."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -21,6 +24,9 @@ class ChannelNorm(nn.BatchNorm1d):
         super().reset_parameters()
         normal_as_released(self.weight, mean=1.0)
 
+    shares_statistics = False
+    """Whether batch statistics are over the batches of all processes; see `shared_statistics`."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalises.
 
@@ -30,7 +36,13 @@ class ChannelNorm(nn.BatchNorm1d):
         Returns:
             The same shape.
         """
-        normalised: torch.Tensor = super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
+        return self._normalised(x.reshape(-1, x.shape[-1])).view(x.shape)
+
+    def _normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """``[P, C]``, over the first axis."""
+        if self.training and self.shares_statistics:
+            return _normalised_together(self, x)
+        normalised: torch.Tensor = nn.BatchNorm1d.forward(self, x)
         return normalised
 
 
@@ -67,8 +79,8 @@ class NormActivation(ChannelNorm):
         Returns:
             The shape of `x`.
         """
-        # Not ChannelNorm's, whose result is a view and cannot be changed in place.
-        y = nn.BatchNorm1d.forward(self, x.reshape(-1, x.shape[-1]))
+        # Not ChannelNorm's forward, whose result is a view and cannot be changed in place.
+        y = self._normalised(x.reshape(-1, x.shape[-1]))
         if self.training and self.dropout:
             y = y.mul_(_dropout_mask(y, self.dropout)).mul_(1 / (1 - self.dropout))
         if residual is not None:
@@ -81,6 +93,59 @@ class NormActivation(ChannelNorm):
     def extra_repr(self) -> str:
         """The sizes in `repr`."""
         return f"{self.num_features}, dropout={self.dropout}"
+
+
+@contextmanager
+def shared_statistics(model: nn.Module) -> Iterator[None]:
+    """Batch statistics of the model's `ChannelNorm` over the batches of all processes, for the length of the block.
+
+    The processes' shares of a batch may differ in size: every value counts once. Each forward pass in training mode
+    then waits for all processes. torch.distributed must be initialised.
+
+    Args:
+        model: the same in every process.
+    """
+    norms = [module for module in model.modules() if isinstance(module, ChannelNorm)]
+    before = [norm.shares_statistics for norm in norms]
+    try:
+        for norm in norms:
+            norm.shares_statistics = True
+        yield
+    finally:
+        for norm, shares in zip(norms, before, strict=True):
+            norm.shares_statistics = shares
+
+
+def _normalised_together(norm: nn.BatchNorm1d, x: torch.Tensor) -> torch.Tensor:
+    """Batch normalisation of ``[P, C]`` by the mean and variance over all processes.
+
+    torch's own SyncBatchNorm does this on CUDA alone.
+    """
+    # In float64: a sum over many positions, and the variance by squares about the mean that all agree on.
+    sums = _summed(torch.cat([x.sum(0, dtype=torch.float64), x.new_full([1], len(x), dtype=torch.float64)]))
+    count = sums[-1].detach()
+    mean = sums[:-1] / count
+    centred = x - mean.to(x.dtype)
+    variance = _summed(centred.square().sum(0, dtype=torch.float64)) / count
+    if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
+        with torch.no_grad():
+            norm.num_batches_tracked.add_(1)
+            # Without a momentum torch averages over all batches.
+            rate = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), rate)
+            # The running variance is the unbiased one, as torch has it.
+            unbiased = variance * count / (count - 1).clamp(min=1)
+            norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), rate)
+    return centred * (torch.rsqrt(variance + norm.eps).to(x.dtype) * norm.weight) + norm.bias
+
+
+def _summed(values: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, through which gradients go as well."""
+    # Imported here, as not every build of torch has it.
+    from torch.distributed.nn.functional import all_reduce
+
+    total: torch.Tensor = all_reduce(values)  # type: ignore[no-untyped-call]  # torch's
+    return total
 
 
 def _dropout_mask(x: torch.Tensor, dropout: float) -> torch.Tensor:

@@ -6,16 +6,19 @@ one that was not (on the same machine with the same number of threads and proces
 """
 
 import hashlib
+import os
 import tempfile
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import torch
 from torch import nn
 
 from stexplain.cards import Recipe
 from stexplain.errors import InputError
+from stexplain.nn.normalisation import ChannelNorm
 from stexplain.training.loop import Job, Spawned, selected, train_all
 from stexplain.training.schedules import make_optimizer
 from stexplain.training.state import Epoch, load_state
@@ -75,6 +78,7 @@ def fit(
     accelerator: str = "auto",
     devices: int = 1,
     save_every: float = 300.0,
+    share_statistics: bool = False,
 ) -> History:
     r"""Trains a model by a recipe: a classifier on clips, a forecaster on a series.
 
@@ -88,8 +92,10 @@ def fit(
     The model is trained in place; afterwards it is in eval mode and has `recipe` (and a classifier `class_names`), like
     a loaded model. A forecaster whose scaler is not set gets that of the training split first.
 
-    With `devices` > 1, one process per device is spawned (a script then needs ``if __name__ == "__main__":``). Each
-    takes an equal share of every batch, their gradients are averaged, and batch statistics are per process.
+    With `devices` > 1, one process per device is spawned (a script then needs ``if __name__ == "__main__":``). Under
+    ``torchrun`` the processes that it started train together, on one machine or several. Each takes a share of every
+    batch, whose sizes differ by at most one, so that every sample is used once; the gradient is that of the mean over
+    the whole batch. Batch statistics are per process, or over all shares with `share_statistics`.
 
     Args:
         model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``; or a forecaster, which
@@ -104,8 +110,12 @@ def fit(
         seed: of order, augmentation and dropout; at least 0. The initial weights are the caller's.
         progress: show a progress bar if standard error is a terminal. One line per epoch goes to the log either way.
         accelerator: of Lightning Fabric: ``"auto"``, ``"cpu"``, ``"cuda"``.
-        devices: how many processes train, each on its own device (a CPU counts as any number).
+        devices: how many processes train, each on its own device (a CPU counts as any number). Under ``torchrun``,
+            which sets it, leave it out.
         save_every: seconds between checkpoints within an epoch; there is one after each epoch anyway.
+        share_statistics: where several processes train, whether batch statistics are over the whole batch, as with one
+            process. Each forward pass then waits for all. For the networks of this package; give others through
+            ``torch.nn.SyncBatchNorm.convert_sync_batchnorm``.
 
     Returns:
         The history, with the epoch whose weights the model has.
@@ -115,12 +125,19 @@ def fit(
             recipe needs a validation split that was not given, or `out` holds the checkpoint of another training.
         DataError: if the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
     """
-    job = _checked_job(model, train, recipe, validation, out, seed, progress, devices, save_every)
+    launched = torch.distributed.is_torchelastic_launched()
+    processes = _processes_of_torchrun(devices) if launched else devices
+    job = _checked_job(model, train, recipe, validation, out, seed, progress, processes, save_every, share_statistics)
     # Imported here, because Fabric takes seconds to import.
     from lightning_fabric import Fabric
 
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
-    if devices == 1:
+    if launched:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        fabric = Fabric(accelerator=accelerator, devices=local, num_nodes=processes // local, strategy="ddp")
+        fabric.launch()
+    else:
+        fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
+    if launched or devices == 1:
         # Fabric moves the model to its device; the caller gets it back where it was.
         device = next(model.parameters()).device
         state = train_all(fabric, job)
@@ -151,6 +168,7 @@ def _checked_job(
     progress: bool,
     devices: int,
     save_every: float,
+    share_statistics: bool,
 ) -> Job:
     task = task_of(model, train, validation, recipe)
     if validation is None and (recipe.patience is not None or recipe.select == "best"):
@@ -158,9 +176,15 @@ def _checked_job(
         raise InputError(f"validation: got None; expected a split, because the recipe has {option}. Give `validation`.")
     if seed < 0 or devices < 1:
         raise InputError(f"seed, devices: got {seed} and {devices}; expected at least 0 and 1.")
-    # Each process takes an equal share of a batch.
-    if recipe.batch % devices:
-        raise InputError(f"devices: got {devices}; expected a divisor of the recipe's batch of {recipe.batch}.")
+    # The smallest batch of an epoch: a process without a sample would have no gradient, and no batch statistics.
+    smallest = len(task) // -(-len(task) // recipe.batch)
+    if devices > smallest:
+        raise InputError(
+            f"devices: got {devices} processes for batches of {smallest} samples; expected at most one process per "
+            "sample of a batch. Train with fewer, or with larger batches."
+        )
+    if share_statistics:
+        _check_norms(model)
     # Before the fingerprint: the scaler's buffers are part of the model.
     if isinstance(task, Forecasting):
         task.set_scaler(model)
@@ -168,11 +192,35 @@ def _checked_job(
         "recipe": recipe.model_dump(mode="json"),
         "seed": int(seed),
         "devices": int(devices),
+        # Only where it is asked for: checkpoints of older versions go on.
+        **({"share_statistics": True} if share_statistics else {}),
         "model": _model_fingerprint(model),
         **task.fingerprint(),
     }
     path = None if out is None else Path(out) / CHECKPOINT
-    return Job(model, task, recipe, path, int(seed), progress, save_every, fingerprint)
+    return Job(model, task, recipe, path, int(seed), progress, save_every, fingerprint, share_statistics)
+
+
+def _processes_of_torchrun(devices: int) -> int:
+    """How many processes torchrun started, on all machines."""
+    processes = int(os.environ["WORLD_SIZE"])
+    if devices not in (1, processes):
+        raise InputError(
+            f"devices: got {devices}; expected none, as torchrun started {processes} processes. Leave `devices` out."
+        )
+    return processes
+
+
+def _check_norms(model: nn.Module) -> None:
+    """Refuses a model with batch normalisation whose statistics cannot be shared."""
+    for name, module in model.named_modules():
+        known = isinstance(module, ChannelNorm | nn.SyncBatchNorm)
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not known:
+            raise InputError(
+                f"share_statistics: got a model whose {name!r} is a {type(module).__name__}; expected the batch "
+                "normalisation of this package's networks. On CUDA, give "
+                "torch.nn.SyncBatchNorm.convert_sync_batchnorm(model); else leave share_statistics out."
+            )
 
 
 def _model_fingerprint(model: nn.Module) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,7 @@ from torch import nn
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError
+from stexplain.nn.normalisation import shared_statistics
 from stexplain.training.schedules import make_optimizer, rate_at
 from stexplain.training.state import Epoch, TrainingState, load_state, save_state
 from stexplain.training.tasks import Task, Validation
@@ -45,6 +47,7 @@ class Job:
         progress: show a progress bar if standard error is a terminal.
         save_every: seconds between checkpoints within an epoch.
         fingerprint: what distinguishes this training from others, as JSON.
+        share_statistics: whether batch statistics are over the shares of all processes.
     """
 
     model: nn.Module
@@ -55,6 +58,7 @@ class Job:
     progress: bool
     save_every: float
     fingerprint: dict[str, Any]
+    share_statistics: bool = False
 
     @property
     def steps(self) -> int:
@@ -78,7 +82,8 @@ def train_all(fabric: "Fabric", job: Job) -> TrainingState:
             log.info("resuming from %s at epoch %d, step %d", job.path, len(state.epochs) + 1, state.step + 1)
     # Dropout seeds the global generators: a fork gives the caller's state back afterwards.
     cuda = [fabric.device.index or 0] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(cuda), _Bar(job, state, job.progress and fabric.is_global_zero) as bar:
+    sharing = shared_statistics(model) if job.share_statistics and fabric.world_size > 1 else nullcontext()
+    with torch.random.fork_rng(cuda), sharing, _Bar(job, state, job.progress and fabric.is_global_zero) as bar:
         while len(state.epochs) < recipe.epochs and not state.stopped:
             _train_epoch(fabric, job, wrapped, optimizer, state, bar)
             _finish_epoch(fabric, job, optimizer, state)
@@ -96,6 +101,9 @@ class Spawned:
     def __call__(self, fabric: "Fabric") -> None:
         """Trains; the result is in the checkpoint."""
         train_all(fabric, replace(self.job, model=copy.deepcopy(self.job.model)))
+        # Else a process may end while another still listens to it, which kills that one.
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def selected(model: nn.Module, state: TrainingState, recipe: Recipe) -> int:
@@ -141,7 +149,7 @@ def _train_epoch(
             raise _broken("the loss is", epoch, state.step, job, rate)
         optimizer.zero_grad()
         # DDP averages the gradients over processes: these weights turn that average into the mean over the whole batch,
-        # even if few targets are observed in one of the shares.
+        # whatever the sizes of the shares, and even if few targets are observed in one of them.
         fabric.backward(loss * (count * fabric.world_size / max(counted, 1)))
         if recipe.clip_norm is not None:
             fabric.clip_gradients(model, optimizer, max_norm=recipe.clip_norm)
@@ -172,7 +180,11 @@ def _finish_epoch(fabric: "Fabric", job: Job, optimizer: torch.optim.Optimizer, 
     if not state.count:
         raise DataError("train: got no observed target; expected at least one. Is `missing` right, or the split?")
     began = time.perf_counter()
-    # By one process: batch statistics may differ between them, and its weights are those that are saved.
+    # Running statistics are per process, and those of the first are saved: all go on from them.
+    if fabric.world_size > 1:
+        for buffer in job.model.buffers():
+            torch.distributed.broadcast(buffer, 0)
+    # By one process, as it takes all samples.
     validation: Validation | None = job.task.validate(job.model) if fabric.is_global_zero else None
     # To all processes, which must agree on when patience ends.
     validation = fabric.broadcast(validation)
@@ -213,17 +225,13 @@ def _batches(job: Job, epoch: int, done: int, rank: int, processes: int) -> Iter
 
 
 def _share(indices: NDArray[np.int64], rank: int, processes: int) -> NDArray[np.int64]:
-    """A process's share of a batch. All shares have one size, so that the mean of their gradients is the batch's.
-
-    If a batch cannot be shared equally, its first samples are used twice.
+    """A process's share of a batch: every sample is in one, and sizes differ by at most one.
 
     Example:
         >>> [_share(np.array([7, 8, 9]), rank, 2).tolist() for rank in (0, 1)]
-        [[7, 9], [8, 7]]
+        [[7, 9], [8]]
     """
-    size = -(-len(indices) // processes) * processes
-    # np.resize repeats the array from its start where it is too short.
-    return np.resize(indices, size)[rank::processes]
+    return indices[rank::processes]
 
 
 def _seed(*numbers: int) -> int:

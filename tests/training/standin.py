@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import nn
 
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
+from stexplain.graph import STGraph
+from stexplain.nn.stgcn import STGCN
 
 NODES = 4
 
@@ -97,6 +100,36 @@ class Unaugmented(StandInClips):
 
     def batch(self, indices: Sequence[int] | NDArray[Any], generator: np.random.Generator | None = None) -> Batch:
         return super().batch(indices)
+
+
+class PaddedClips(Unaugmented):
+    """The same, two persons and twelve frames, of which some are padding and half of the second persons are absent."""
+
+    def __init__(self, count: int = 24, classes: int = 3) -> None:
+        super().__init__(count, classes, frames=12)
+        self.x = np.concatenate([self.x, self.x[:, :, ::-1]], 1)
+        self.valid = np.arange(12) < 1 + np.arange(count)[:, None, None] * 5 % 12 + np.zeros((1, 2, 1))
+        self.valid[::2, 1] = False
+        self.x *= self.valid[..., None, None]
+
+    def batch(self, indices: Sequence[int] | NDArray[Any], generator: np.random.Generator | None = None) -> Batch:
+        return replace(super().batch(indices), valid=torch.from_numpy(self.valid[indices]))
+
+
+def network_on(clips: StandInClips) -> STGCN:
+    """A small network for these clips, the same at each call."""
+    nodes = clips.graph.nodes
+    graph = STGraph(list(nodes), [(0, 1), (1, 2), (2, 3)], center=nodes[1])
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return STGCN(
+            graph,
+            classes=len(clips.classes),
+            channels=(4, 6, 6),
+            strides=(1, 2, 1),
+            temporal_kernel=3,
+            dropout=0.0,
+        )
 
 
 def recipe(**changes: Any) -> Recipe:

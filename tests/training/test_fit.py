@@ -16,11 +16,21 @@ from torch.nn.functional import cross_entropy
 from stexplain.data.clips import Clips
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.nn.normalisation import ChannelNorm
 from stexplain.nn.stgcn import STGCN
 from stexplain.training import History, evaluate, fit
 from stexplain.training import tasks as training_tasks
 from stexplain.training.fit import CHECKPOINT
-from tests.training.standin import Probe, StandInClips, Straight, Unaugmented, assert_same, recipe
+from tests.training.standin import (
+    PaddedClips,
+    Probe,
+    StandInClips,
+    Straight,
+    Unaugmented,
+    assert_same,
+    network_on,
+    recipe,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -247,6 +257,17 @@ def test_a_weight_that_breaks_in_the_last_step_is_named() -> None:
         fit(Straight(3), clips, recipe=recipe(epochs=1, batch=24, rate=1e38), accelerator="cpu")  # type: ignore[arg-type]
 
 
+TORCHRUN = """
+import os, torch
+from stexplain.training.fit import fit
+from tests.training.standin import PaddedClips, network_on, recipe
+model = network_on(PaddedClips())
+requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
+fit(model, PaddedClips(21), recipe=requested, accelerator="cpu", progress=False, share_statistics=True)
+torch.save(model.state_dict(), {path!r} + os.environ["RANK"])
+"""
+
+
 def test_wrong_calls_are_named() -> None:
     def call(match: str, clips: Any = None, what: Any = None, **options: Any) -> None:
         with pytest.raises(InputError, match=match):
@@ -259,7 +280,9 @@ def test_wrong_calls_are_named() -> None:
     call("validation: got None; expected a split, because the recipe has patience", what=recipe(patience=3))
     call('the recipe has select = "best"', what=recipe(select="best"))
     call("seed, devices: got -1", seed=-1)
-    call("devices: got 3; expected a divisor of the recipe's batch of 8", devices=3)
+    call("devices: got 9 processes for batches of 8 samples", devices=9)
+    call("devices: got 2 processes for batches of 1 samples", StandInClips(1), devices=2)
+    call("share_statistics: got a model whose 'norm' is a BatchNorm1d", devices=2, share_statistics=True)
     outside = StandInClips()
     outside.labels[:2] = 3
     call("2 labels outside 0 to 2, the first 3 of sample 'clip0'", outside)
@@ -300,6 +323,49 @@ def test_two_processes_train_what_one_does() -> None:
     for name, value in one.state_dict().items():
         torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-4, atol=1e-6)
     assert [epoch.loss for epoch in both.epochs] == pytest.approx([epoch.loss for epoch in history.epochs], rel=1e-5)
+
+
+def test_a_sample_of_an_odd_batch_is_used_once() -> None:
+    # Batches of 7 for two processes: shares of 4 and 3.
+    clips, one, two = Unaugmented(21), Straight(3), Straight(3)
+    requested = recipe(batch=7, optimizer="sgd", rate=0.01)
+    history = fit(one, clips, recipe=requested, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+    both = fit(two, clips, recipe=requested, accelerator="cpu", progress=False, devices=2)  # type: ignore[arg-type]
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-5, atol=1e-7)
+    losses, expected = ([epoch.loss for epoch in each.epochs] for each in (both, history))
+    assert losses == pytest.approx(expected, rel=1e-6)
+    assert [epoch.accuracy for epoch in both.epochs] == [epoch.accuracy for epoch in history.epochs]
+
+
+def test_processes_that_share_statistics_train_what_one_does() -> None:
+    clips, one, two = PaddedClips(21), network_on(PaddedClips()), network_on(PaddedClips())
+    requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
+    options: dict[str, Any] = {"recipe": requested, "accelerator": "cpu", "progress": False}
+    fit(one, clips, **options)  # type: ignore[arg-type]
+    fit(two, clips, devices=2, share_statistics=True, **options)  # type: ignore[arg-type]
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(two.state_dict()[name], value, rtol=1e-4, atol=1e-5, msg=name)
+    apart = network_on(PaddedClips())
+    fit(apart, clips, devices=2, **options)  # type: ignore[arg-type]
+    assert not torch.allclose(apart.head.weight, one.head.weight)
+    assert not any(norm.shares_statistics for norm in two.modules() if isinstance(norm, ChannelNorm))
+
+
+def test_torchrun_trains_what_one_process_does(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(TORCHRUN.format(path=str(tmp_path / "weights")))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    one = network_on(PaddedClips())
+    requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
+    fit(one, PaddedClips(21), recipe=requested, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"weights{rank}", weights_only=True)
+        for name, value in one.state_dict().items():
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
 def test_the_network_itself_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
