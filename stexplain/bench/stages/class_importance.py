@@ -20,6 +20,7 @@ from stexplain.errors import suggest
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.layer.one_pass import one_pass
 from stexplain.explainers.targets import Predicted
 from stexplain.files import atomic_write
 from stexplain.metrics.contrastivity import contrastivity, contrastivity_detail
@@ -85,7 +86,7 @@ class ClassImportanceStage(Stage[Options]):
         for index, batch in enumerate(tracked(clips.batches(BATCH), batches, f"explaining {run.name}", run.progress)):
             label = batch.label.numpy()
             # The predicted class is explained, also where it is wrong: `ClassImportance` keeps the correct ones.
-            e = explain(batch, target=Predicted())
+            e, released = one_pass([explain, parity], batch, target=Predicted())
             # Clips of one person are not independent; a batch knows its groups where the data does.
             groups = batch.groups or None
             ours.update(e, label, groups=groups)
@@ -95,7 +96,7 @@ class ClassImportanceStage(Stage[Options]):
                 saved.append(e)
             if truth is not None and batch.truth is not None:
                 np.logical_or.at(truth, label, batch.truth.numpy().any((1, 2)))
-            theirs.update(parity(batch, target=Predicted()), label, groups=groups)
+            theirs.update(released, label, groups=groups)
         run.folder.mkdir(parents=True, exist_ok=True)
         joined(saved).save(run.folder / "explanations.nc")
         # Later stages read the importance back from CSV: it is a result to look at as well.

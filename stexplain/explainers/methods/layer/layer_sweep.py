@@ -12,11 +12,10 @@ from torch import nn
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.choice import default_layer, keeps_all
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
-from stexplain.explainers.methods.layer.layer_explainer import measure
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
+from stexplain.explainers.methods.layer.one_pass import explained_together
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.probe.layers import LayerProbe
@@ -152,14 +151,8 @@ def layer_sweep(
     with first._model_frozen():
         model_input = first._prepare(x, valid, shared, per_sample)
         explainers = [method(model, layer=layer, **options) for layer in named or _kept(first, model_input)]
-        by_layer: list[list[Explanation]] = [[] for _ in explainers]
-        for chunk, score_fns in first._chunks(model_input, [one_target]):
-            measure(chunk, explainers)
-            layer_maps = first._maps_at(explainers, chunk, score_fns)
-            for each, ((layer_values, scores),), parts in zip(explainers, layer_maps, by_layer, strict=True):
-                maps = each._on_frames(chunk, layer_values, scores)
-                parts.append(each._explanation(chunk, maps, one_target))
-    by_name = {each.layer_name: joined(parts) for each, parts in zip(explainers, by_layer, strict=True)}
+        explanations = explained_together(explainers, model_input, one_target)
+    by_name = {each.layer_name: one for each, one in zip(explainers, explanations, strict=True)}
     return LayerSweep({name: first._remembering(e, valid, shared, per_sample) for name, e in by_name.items()})
 
 
