@@ -11,14 +11,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta as beta_distribution
+from scipy.stats import norm
 
 from stexplain.explainers.explanation import Explanation
-from stexplain.metrics import ClassImportance, MaskingCurve, contrastivity, interval
+from stexplain.metrics import ClassImportance, Fidelity, MaskingCurve, contrastivity, interval
 
 Floats = NDArray[np.float64]
 RESAMPLES = 400
 SIZES = (3, 5, 10, 30, 100)
 GROUPS = (5, 10, 20, 50)
+CHARACTERISED = (20, 40, 100)
 
 # Name, how n values are drawn, their mean, known bounds.
 VALUES: list[tuple[str, Callable[[np.random.Generator, int], Floats], float, tuple[float, float] | None]] = [
@@ -41,6 +44,34 @@ def grouped(random: np.random.Generator, count: int, sizes: str, correlation: fl
     groups = np.repeat(np.arange(count), each)
     shared, own = random.normal(size=count)[groups], random.normal(size=len(groups))
     return shared * correlation**0.5 + own * (1 - correlation) ** 0.5, groups
+
+
+def accuracy_holds(random: np.random.Generator, count: int, accuracy: float, correlation: float, seed: int) -> bool:
+    """Whether the interval of an accuracy holds it, of persons who differ in how well they are recognised."""
+    # Beta-binomial: persons of an intraclass correlation 1 / (a + b + 1), of sizes that differ by about two.
+    total = 1 / correlation - 1 if correlation else 0.0
+    each = random.beta(accuracy * total, (1 - accuracy) * total, count) if total else np.full(count, accuracy)
+    sizes = np.maximum(1, np.round(20 * random.lognormal(0, 0.7, count))).astype(int)
+    groups = np.repeat(np.arange(count), sizes)
+    correct = (random.random(len(groups)) < each[groups]) * 1.0
+    found = interval(correct, groups=groups, seed=seed, resamples=RESAMPLES, bounds=(0, 1))
+    return found.low <= accuracy <= found.high
+
+
+def characterization_holds(random: np.random.Generator, samples: int, grouped: bool, plus: float, seed: int) -> bool:
+    """Whether the interval of `Fidelity.characterization` holds that of the means: fid+ of `plus`, fid- of 0.3."""
+    # What four samples of a group share is a third of the variance.
+    groups, common = np.arange(samples) // (4 if grouped else 1), 1 / 3 if grouped else 0.0
+    shared = random.normal(size=samples)[groups] * common**0.5
+    noise = shared + random.normal(size=(2, samples)) * (1 - common) ** 0.5
+    sides = {
+        side: {"probability": beta_distribution.ppf(norm.cdf(one), 4 * mean, 4 * (1 - mean))[None]}
+        for side, mean, one in zip(("plus", "minus"), (plus, 0.3), noise, strict=True)
+    }
+    fidelity = Fidelity("positions", "mean", np.array([0.1]), sides, ("",) * samples)
+    (found,) = fidelity.characterization(groups=groups if grouped else None, seed=seed, resamples=RESAMPLES)
+    truth = 1 / (0.5 / plus + 0.5 / 0.7)
+    return found.low <= truth <= found.high
 
 
 def beta_holds(random: np.random.Generator, samples: int, fall: float, seed: int) -> bool:
@@ -98,6 +129,22 @@ def main(runs: int) -> None:
                     hits += found.low <= 0 <= found.high
                 cells.append(hits / runs)
             print(row(f"{sizes} | {correlation}", cells), flush=True)
+    head("accuracy in groups | correlation", [f"{count} groups" for count in GROUPS])
+    for accuracy in (0.7, 0.9, 0.97, 0.99):
+        for correlation in (0.0, 0.1, 0.3):
+            cells = [
+                np.mean([accuracy_holds(random, count, accuracy, correlation, r) for r in range(runs)])
+                for count in GROUPS
+            ]
+            print(row(f"{accuracy} | {correlation}", cells), flush=True)
+    head("characterization", [f"n = {size}" for size in CHARACTERISED])
+    for plus in (0.1, 0.5, 0.9):
+        for grouped_by in (False, True):
+            cells = [
+                np.mean([characterization_holds(random, size, grouped_by, plus, r) for r in range(runs)])
+                for size in CHARACTERISED
+            ]
+            print(row(f"fid+ {plus}, {'groups of 4' if grouped_by else 'independent'}", cells), flush=True)
     sizes = (20, 100, 480)
     head("beta (Eq. 7)", [f"n = {size}" for size in sizes])
     for fall in (0.0, 0.1, 0.5):

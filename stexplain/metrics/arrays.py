@@ -19,7 +19,7 @@ def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray
         name: of the argument, for messages.
         values: ``[B, M, T, N]``, or of one sample ``[M, T, N]``; array, tensor or `Explanation`.
         valid: ``[B, M, T]``, or ``[B, M, T, N]`` where single observations are missing; without B for one sample.
-            Default: that of the explanation, else all valid.
+            Default: what the explanation's samples held, else all valid.
 
     Returns:
         Both ``[B, M, T, N]``.
@@ -29,7 +29,9 @@ def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray
     """
     # Both attributes tell an explanation from a pandas table, which has `values` alone.
     if hasattr(values, "values") and hasattr(values, "valid"):
-        values, valid = values.values, values.valid if valid is None else valid
+        # Of an explanation only what was observed: a gap of a sensor is no importance of zero.
+        known = values.present if hasattr(values, "present") else values.valid
+        values, valid = values.values, known if valid is None else valid
     importance = as_array(values).astype(np.float64)
     mask = None if valid is None else as_array(valid).astype(np.bool_)
     if importance.ndim == 3:

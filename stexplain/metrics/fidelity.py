@@ -18,8 +18,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
-from stexplain.intervals.bootstrap import Interval, interval, quantiles, resampling_weights, widened
-from stexplain.intervals.groups import group_codes, group_sums
+from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
 
 SIDES = ("plus", "minus")
@@ -88,7 +87,7 @@ class Fidelity:
             weight: of fid+, in (0, 1).
             groups: of the samples, see `stexplain.metrics.interval`.
             seed: of the draws.
-            resamples: how many draws of samples; fid+ and fid- use the same ones.
+            resamples: how many draws.
             confidence: in (0, 1).
 
         Returns:
@@ -106,20 +105,17 @@ class Fidelity:
         if not 0 < weight < 1:
             raise InputError(f"weight: got {weight}; expected a share between 0 and 1.")
         intervals = []
-        codes = group_codes(groups, self._scores("plus", measure).shape[1])
         for plus, minus in zip(self._scores("plus", measure), self._scores("minus", measure), strict=True):
-            # [None]: the formula takes an array of resamples, here of one.
-            value = _characterization(plus.mean()[None], minus.mean()[None], weight)[0]
-            # Samples of one group are drawn together. One set of resamples serves both sides.
-            sums = group_sums(np.stack([plus, minus, np.ones(len(plus))], axis=1), codes)
-            drawn = [weights @ sums for weights in resampling_weights(len(sums), seed=seed, resamples=resamples)]
-            each = np.concatenate(drawn)
-            draws = _characterization(each[:, 0] / each[:, 2], each[:, 1] / each[:, 2], weight)
-            low, high = (float(end) for end in quantiles(draws, confidence))
-            low, high = widened(float(value), low, high, len(sums), confidence)
+            # [None]: the formula takes arrays, here of one.
+            value = float(_characterization(plus.mean()[None], minus.mean()[None], weight)[0])
+            if np.isnan(value):
+                intervals.append(Interval(value, np.nan, np.nan, "fid+ is below 0"))
+                continue
+            # By how much each sample moves the value, to first order (the delta method): the mean of both is the value.
+            each = value + _influence(plus, minus, weight)
+            found = interval(each, groups=groups, seed=seed, resamples=resamples, confidence=confidence)
             # Both sides are shares, and so is their mean.
-            low, high = max(low, 0.0), min(high, 1.0)
-            intervals.append(Interval(float(value), float(low), float(high)))
+            intervals.append(Interval(value, max(found.low, 0.0), min(found.high, 1.0), found.reason))
         return intervals
 
     def to_frame(
@@ -306,3 +302,19 @@ def _characterization(plus: NDArray[np.float64], minus: NDArray[np.float64], wei
     # The harmonic mean with both fractions cleared, so that nothing is divided by a fid+ of zero.
     value = np.where(denominator > 0, plus * sufficient / np.where(denominator > 0, denominator, 1), 0.0)
     return np.where((plus < 0) | (sufficient < 0), np.nan, value)
+
+
+def _influence(plus: NDArray[np.float64], minus: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    """By how much each sample moves the characterization, to first order, ``[n]``; the mean is 0.
+
+    With ``p = fid+``, ``q = 1 - fid-`` and ``d = w+ q + w- p``, the characterization is ``p q / d``, and its
+    derivatives are ``w+ q^2 / d^2`` for p and ``w- p^2 / d^2`` for q.
+    """
+    p, q = float(plus.mean()), float(1 - minus.mean())
+    below = weight * q + (1 - weight) * p
+    # Neither necessary nor sufficient: 0, whatever moves.
+    if below == 0:
+        return np.zeros(len(plus))
+    of_p, of_q = weight * q**2 / below**2, (1 - weight) * p**2 / below**2
+    moved: NDArray[np.float64] = of_p * (plus - p) - of_q * (minus - minus.mean())
+    return moved

@@ -7,6 +7,7 @@ chart serves a light page, a dark page and paper.
 
 import json
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, TypeVar, cast
 
 import altair as alt
@@ -58,6 +59,10 @@ def short(values: ArrayLike, digits: int = 5) -> list[Any]:
     return nested
 
 
+NOTE_WIDTH = 90
+"""Letters in a line of a note: Vega does not wrap titles."""
+
+
 def layered(*charts: alt.Chart, data: alt.InlineData | None = None) -> alt.LayerChart:
     """Charts drawn over each other, with a precise type: `altair.layer` also takes facets and returns a union."""
     return cast(alt.LayerChart, alt.layer(*charts, data=alt.Undefined if data is None else data))
@@ -77,6 +82,16 @@ def titled(text: str, *subtitle: str) -> alt.TitleParams:
     """A title that says what is drawn, above lines that say how to read it; empty lines are left out."""
     lines = [line for line in subtitle if line]
     return alt.TitleParams(text=text, subtitle=lines) if lines else alt.TitleParams(text=text)
+
+
+def noted(notes: Sequence[str], width: int = NOTE_WIDTH) -> list[str]:
+    """The notes of an explanation as lines below a title: what a reader must know about a map belongs to its chart.
+
+    Example:
+        >>> noted(["The layer has no nodes."])
+        ['Note: The layer has no nodes.']
+    """
+    return [line for note in notes for line in wrap(f"Note: {note}", width, subsequent_indent="    ")]
 
 
 def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:

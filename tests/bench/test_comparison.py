@@ -23,6 +23,7 @@ from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.by_name import methods
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.metrics import interval, sign_flip_test
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
 from tests.bench import small_roads
 
@@ -165,6 +166,30 @@ def test_a_run_resumes_from_its_last_method(home, finished, monkeypatch, tmp_pat
     ours, theirs = comparison_of(again), comparison_of(finished)
     strip = [{key: value for key, value in row.items() if key != "seconds"} for row in ours["table"]]
     assert strip == [{key: value for key, value in row.items() if key != "seconds"} for row in theirs["table"]]
+
+
+def test_intervals_and_tests_of_a_comparison_are_over_groups():
+    random = np.random.default_rng(0)
+    values = {name: np.clip(0.7 + 0.1 * random.normal(size=12) + up, 0, 1) for name, up in (("A", 0.1), ("Random", 0))}
+    scored = {
+        name: {
+            "seconds": 0.1,
+            "higher_is_better": {"auroc, positions": True},
+            "scores": {"auroc, positions": list(one)},
+        }
+        for name, one in values.items()
+    }
+    groups = [f"day {row // 3}" for row in range(12)]
+    found = compare_scores(list(range(12)), scored, ["Random"], seed=3, groups=groups)
+    assert found["groups"] == 4
+    row = next(row for row in found["table"] if row["method"] == "A")
+    assert (row["low"], row["high"]) == pytest.approx(interval(values["A"], groups=groups, seed=3)[1:])
+    # Four days give 16 patterns of signs: no p is below 2 / 16.
+    (test,) = found["tests"]
+    difference = values["A"] - values["Random"]
+    assert test["p"] == pytest.approx(sign_flip_test(difference, groups=groups, seed=3)[0])
+    assert test["p"] >= 0.125
+    assert found["paired"]["A"][0]["p"] == test["p"]
 
 
 def test_a_method_without_its_library_is_excluded_and_reported():

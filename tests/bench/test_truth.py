@@ -115,6 +115,19 @@ def test_the_table_has_a_row_per_method_and_baseline(finished):
     assert cost["LearnedMask", "mean"] > 4
 
 
+def test_scores_have_intervals_over_the_groups_of_the_data(home, finished):
+    found = truth_of(finished)
+    run = load_experiment(home[0]).runs(data=home[1], folder=finished)[0]
+    drawn = json.loads((finished / "stages" / "graph" / "truth" / "samples.json").read_text("utf-8"))["result"]
+    groups = run.clips("test").groups[drawn["indices"]]
+    for row in found["rows"]:
+        for score, bounds in (("planted_nodes", (0, 1)), ("effect_rank", (-1, 1))):
+            values = np.array([np.nan if value is None else value for value in row["scores"][score]], float)
+            expected = stx.metrics.interval(values, groups=groups, seed=run.seed, bounds=bounds)
+            kept = row["intervals"][score]
+            assert [kept["low"], kept["high"]] == pytest.approx([expected.low, expected.high])
+
+
 def test_the_table_by_class_adds_up_to_the_whole(finished):
     whole = pd.read_csv(finished / "tables" / "truth.csv")
     by_class = pd.read_csv(finished / "tables" / "truth_by_class.csv")

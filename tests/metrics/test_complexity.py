@@ -82,6 +82,10 @@ def test_single_readings_and_explanations():
     assert np.allclose(gini(values, positions), gini(values[..., 1:], valid), atol=1e-12)
     explanation = Explanation(values * valid[..., None], valid)
     assert np.allclose(gini(explanation), gini(explanation.values, valid), atol=0)
+    # An explanation knows what was not observed: its zeros there are no importance.
+    gaps = Explanation(values * positions, valid, observed=positions)
+    assert np.allclose(gini(gaps), gini(values, positions), atol=0)
+    assert not np.allclose(gini(gaps), gini(gaps.values, valid), atol=1e-3)
 
 
 def test_wrong_use():

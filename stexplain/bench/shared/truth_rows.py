@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.bench.html import listed
+from stexplain.bench.shared.by_class import FOUND
 
 Row = Mapping[str, Any]
 """``method``, ``baseline``, ``baseline_explainer`` (it uses no model), ``scores`` (each a list) and ``inferences``."""
-FOUND = 0.6
-"""The nodes of a class count as found where their mean AUROC is at least this."""
 
 
 def as_array(values: Sequence[float | None]) -> NDArray[np.float64]:

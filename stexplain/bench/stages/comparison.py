@@ -139,10 +139,12 @@ class ComparisonStage(Stage[Options]):
         """A table of scores and one of tests per run."""
         intro = paragraph(
             "Every method explains the same samples: correctly classified test samples drawn at random, or slowdowns "
-            "that the model forecast. Every method has one setting, chosen for speed. Tests are two-sided and paired: "
-            "they flip the signs of the differences between two methods on the same sample. p values are corrected "
-            "over all tests of a metric. Localisation asks where, and ranks by magnitude or by the positive part, as "
-            "the table says. Deletion asks what contributed to the target, and ranks every method by its signed values."
+            "that the model forecast. Every method has one setting, chosen for speed. Intervals and tests are over "
+            "groups of samples that are not independent. Tests are two-sided and paired: they flip the signs of the "
+            "differences between two methods within a group. p values of the details are corrected over all tests of a "
+            "metric and a run; those of the verdicts, which stand under Evidence, over the report. Localisation asks "
+            "where, and ranks by magnitude or by the positive part, as the table says. Deletion asks what contributed "
+            "to the target, and ranks every method by its signed values."
         )
         return intro + "".join(self._scores(run) + self._tests(run) for run in runs)
 
@@ -161,7 +163,8 @@ class ComparisonStage(Stage[Options]):
         ]
         head = ["method", "localised by", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
         caption = (
-            f"{run.name}: {run.description}, {count(result['samples'])} samples; means with 95% bootstrap intervals"
+            f"{run.name}: {run.description}, {count(result['samples'])} samples in {count(result['groups'])} groups; "
+            "means with 95% bootstrap intervals"
         )
         return table([*head, "ms per sample"], body, caption=caption)
 
@@ -182,7 +185,9 @@ class ComparisonStage(Stage[Options]):
             if row["metric"].startswith("auroc") and row["p"] is not None
         ]
         head = ["method", "against", "metric", "difference", "p", "p corrected", "better"]
-        caption = f"{run.name}: paired permutation tests, corrected by {result['correction']}"
+        caption = (
+            f"{run.name}: paired permutation tests, corrected by {result['correction']} over each metric of this run"
+        )
         different = sum(row[-1] != "inconclusive" for row in body)
         summary = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
         return f"<details><summary>{text(summary)}</summary>{table(head, body, caption=caption)}</details>"

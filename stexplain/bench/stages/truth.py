@@ -11,10 +11,10 @@ from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.by_class import FOUND
 from stexplain.bench.shared.compared import problems_of
 from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
-    FOUND,
     Row,
     as_array,
     best_of,
@@ -39,6 +39,8 @@ from stexplain.viz import truths
 
 JUDGED = "effect_positions"
 """The score that methods are judged by."""
+BOUNDS = {"effect_rank": (-1.0, 1.0)}
+"""The smallest and the largest score, where these are not 0 and 1."""
 COLUMNS = ("dataset", "model", "seed", "method", "baseline")
 PAPER = "STGGradCAM"
 """The method whose classes stand in the summary, beside those of the best method."""
@@ -98,6 +100,12 @@ class TruthStage(Stage[Options]):
                 "absolute": row.method in options.absolute,
                 "inferences": found["inferences"],
                 "scores": {name: as_array(values).tolist() for name, values in found["scores"].items()},
+                "intervals": {
+                    name: interval(
+                        as_array(found["scores"][name]), groups=groups, seed=run.seed, bounds=BOUNDS.get(name, (0, 1))
+                    )._asdict()
+                    for name in SCORES
+                },
             }
             for row, found in scored
             if "scores" in found
@@ -172,14 +180,21 @@ class TruthStage(Stage[Options]):
             [
                 row["method"],
                 row["baseline"] or "–",
-                *(f"{digits(mean_of(row, name))}{' ★' if best[name] is row else ''}" for name in SCORES),
+                *(
+                    f"{number(row['intervals'][name]) if name == JUDGED else digits(mean_of(row, name))}"
+                    f"{' ★' if best[name] is row else ''}"
+                    for name in SCORES
+                ),
                 digits(mean_of(row, "effect_precision")),
                 f"{row['inferences']:.3g}",
             ]
             for row in result["rows"]
         ]
         head = ["method", "baseline", *TITLES.values(), "effect AP", "inferences"]
-        caption = f"{run.name}: means over {count(result['samples'])} samples; ★: the best of methods"
+        caption = (
+            f"{run.name}: means over {count(result['samples'])} samples (of effect positions with 95% interval); ★: "
+            "the best of methods"
+        )
         return used + table(head, body, caption=caption)
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
@@ -291,7 +306,9 @@ class TruthStage(Stage[Options]):
         result = run.stages[self.name]
         shares = {"planted regions used": result["used"]} if result["rows"] else {}
         return shares | {
-            f"{TITLES[score]}, {name_of(row)}": mean_of(row, score) for row in result["rows"] or [] for score in SCORES
+            f"{TITLES[score]}, {name_of(row)}": row["intervals"][score]
+            for row in result["rows"] or []
+            for score in SCORES
         }
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:

@@ -33,6 +33,7 @@ class Clip:
         target: the explained class or target, in words.
         method: name of the explainer.
         id: the sample's id.
+        notes: what there is to know about the explanation, a sentence each.
         top: the greatest importance in the clip.
     """
 
@@ -46,6 +47,7 @@ class Clip:
     target: str
     method: str
     id: str
+    notes: tuple[str, ...] = ()
 
     @property
     def top(self) -> float:
@@ -106,6 +108,7 @@ def clip_of(
         target=_target(e, sample),
         method=e.method,
         id=e.ids[sample],
+        notes=tuple(e.notes),
     )
 
 

@@ -13,7 +13,7 @@ from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.network import NAMED, drawing_positions, name_marks, slider_stops
 from stexplain.viz.panel import Panel
-from stexplain.viz.theme import MUTED, colour_scale, layered, literal, magnitude, rows, short, styled, titled
+from stexplain.viz.theme import MUTED, colour_scale, layered, literal, magnitude, noted, rows, short, styled, titled
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -130,7 +130,7 @@ def edge_network(
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name="frame ")
         opens = stops[int(np.abs(values).max(0).argmax())]
         chart = chart.add_params(alt.param(name="at", value=opens, bind=slider))
-    lines_below = [_HOW + " Wider: further from zero."]
+    lines_below = [_HOW + " Wider: further from zero.", *noted(e.notes)]
     return styled(chart, titled(title or f"Importance of edges for {e.explained or 'the target'}", *lines_below))
 
 
@@ -191,6 +191,7 @@ def edge_timeline(
         lines.append(
             f"Not drawn: {silent} {'edge' if silent == 1 else 'edges'} whose importance is zero at all frames."
         )
+    lines += noted(e.notes)
     return styled(drawing, titled(title or f"Importance of edges over time for {e.explained or 'the target'}", *lines))
 
 

@@ -12,7 +12,7 @@ from stexplain.axes import check_shape
 from stexplain.errors import InputError
 from stexplain.viz.maps.road_network import signed
 from stexplain.viz.names import ordered
-from stexplain.viz.theme import CATEGORIES, MUTED, colour_scale, layered, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, colour_scale, layered, noted, rows, styled, titled
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
@@ -118,7 +118,10 @@ def lag_map(
     if bool(np.isnan(drawn).any()):
         lines.append("Grey: no observation.")
     chart = layered(*layers).properties(width=width, height=CELL * len(labels))
-    return styled(chart, titled(title or f"Contribution of each sensor and lag: {e.target or 'the forecast'}", *lines))
+    return styled(
+        chart,
+        titled(title or f"Contribution of each sensor and lag: {e.target or 'the forecast'}", *lines, *noted(e.notes)),
+    )
 
 
 def _y(labels: Sequence[str]) -> alt.Y:

@@ -10,6 +10,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.network import NAMED, network
+from stexplain.viz.theme import noted
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -80,7 +81,10 @@ def road_network(
         height=height or 440,
         unit=unit,
         title=title or f"Contributions to {e.target or 'the forecast'}",
-        subtitle=[f"Orange: raised it; blue: lowered it, in {unit}. Larger: by more. The slider sets the lag."],
+        subtitle=[
+            f"Orange: raised it; blue: lowered it, in {unit}. Larger: by more. The slider sets the lag.",
+            *noted(e.notes),
+        ],
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from stexplain.errors import InputError
 from stexplain.viz.maps.clip import Clip, clip_of, evenly, time_text
 from stexplain.viz.panel import Panel
-from stexplain.viz.theme import CATEGORIES, MUTED, SEQUENTIAL, layered, literal, rows, short, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, SEQUENTIAL, layered, literal, noted, rows, short, styled, titled
 
 if TYPE_CHECKING:
     from stexplain.data.samples import Batch, Sample
@@ -72,9 +72,9 @@ def skeleton(
     how = f"Larger and brighter: more important. {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
     empty = "" if clip.top > 0 else "No node contributes to this class: the importance is zero throughout."
     if interactive:
-        return styled(_interactive(clip, labels, height), titled(head, how, empty))
+        return styled(_interactive(clip, labels, height), titled(head, how, empty, *noted(clip.notes)))
     chart = _side_by_side(clip, _chosen(clip, frames), labels, height)
-    return styled(chart, titled(head, how, empty))
+    return styled(chart, titled(head, how, empty, *noted(clip.notes)))
 
 
 def _chosen(clip: Clip, frames: int | Sequence[int] | None) -> list[int]:

@@ -12,7 +12,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered
-from stexplain.viz.theme import MUTED, colour_scale, layered, literal, rows, short, styled, titled
+from stexplain.viz.theme import MUTED, colour_scale, layered, literal, noted, rows, short, styled, titled
 
 ALL, MOST = 80, 40
 """Up to ALL nodes are all drawn; of more, the MOST most important."""
@@ -109,7 +109,7 @@ def timeline(
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
     if not valid.all():
         lines.append("Grey: no data.")
-    return styled(chart, titled(title or "Importance over time", *lines))
+    return styled(chart, titled(title or "Importance over time", *lines, *noted(e.notes)))
 
 
 def _binned(

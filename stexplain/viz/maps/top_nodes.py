@@ -14,7 +14,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.importance import ClassImportance
 from stexplain.viz.names import grouped
-from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, noted, rows, styled, titled
 
 
 def top_nodes(
@@ -84,7 +84,9 @@ def top_nodes(
         layers.append(ends.encode(x=alt.X("low:Q", title=unit), x2="high:Q", y=y))
     over = "samples" if groups is None else "groups of samples"
     chart = layered(*layers, data=rows(table)).properties(width=440, height=alt.Step(20))
-    return styled(chart, titled(heading, f"Lines are 95% bootstrap intervals over {over}." if known else ""))
+    how = f"Lines are 95% bootstrap intervals over {over}." if known else ""
+    notes = importance.notes if isinstance(importance, Explanation) else ()
+    return styled(chart, titled(heading, how, *noted(notes)))
 
 
 def _explained(e: Explanation, k: int, groups: Any, seed: int) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]]]:
