@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stexplain.data import WindowedSeries as WindowedSeries
     from stexplain.data import load_dataset as load_dataset
     from stexplain.data import load_series as load_series
+    from stexplain.data import load_skeletons as load_skeletons
     from stexplain.explainers import CAM as CAM
     from stexplain.explainers import Acceleration as Acceleration
     from stexplain.explainers import Calibration as Calibration
@@ -84,7 +85,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "stexplain.checks.selftest": ("selftest",),
     "stexplain.checks.trust.trust": ("trust",),
-    "stexplain.data": ("Batch", "Clips", "Sample", "WindowedSeries", "load_dataset", "load_series"),
+    "stexplain.data": ("Batch", "Clips", "Sample", "WindowedSeries", "load_dataset", "load_series", "load_skeletons"),
     "stexplain.explainers": (
         "CAM",
         "Calibration",

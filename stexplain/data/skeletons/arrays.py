@@ -1,0 +1,146 @@
+"""Skeletons in arrays: CTR-GCN's npz, and a user's own npz or npy with stated axes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.axes import Layout
+from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
+from stexplain.errors import DataError, InputError
+
+NTU = ("kinect-v2",)
+_PARTS = ("train", "val", "test")
+_VALUES, _LABELS, _IDS = ("x", "data", "keypoints", "keypoint", "skeletons"), ("y", "label", "labels"), ("ids", "names")
+
+
+def read_ctrgcn(path: Path) -> Iterator[Take]:
+    """CTR-GCN's npz: ``x_train`` ``[samples, T, 150]`` (two persons of 25 joints of x, y, z) and ``y_train``, one-hot.
+
+    Which part a sample is of is its field ``split``.
+
+    Raises:
+        DataError: where arrays are missing or do not fit each other.
+    """
+    with _opened(path) as arrays:
+        for part in _PARTS:
+            if f"x_{part}" not in arrays.files:
+                continue
+            x, y = _array(path, arrays, f"x_{part}"), _array(path, arrays, f"y_{part}")
+            if x.ndim != 3 or x.shape[2] % 75:
+                raise DataError(f"{path}, x_{part}: got shape {x.shape}; expected [samples, T, persons x 25 x 3].")
+            classes = y.argmax(1) if y.ndim == 2 else y
+            if len(classes) != len(x):
+                raise DataError(f"{path}, y_{part}: got {len(classes)} labels; expected {len(x)}.")
+            for number, (sample, label) in enumerate(zip(x, classes, strict=True)):
+                # [T, M * V * C] -> [M, T, V, C]
+                values = sample.reshape(len(sample), -1, 25, 3).transpose(1, 0, 2, 3)
+                where = f"x_{part}, sample {number + 1}"
+                shown = _cut(without_zeros(numbers(path, where, values, "[M, T, V, C]")))
+                yield Take(f"{part} {number}", shown, XYZ, label=str(int(label)), fields={"split": part}, skeletons=NTU)
+
+
+def is_ctrgcn(path: Path) -> bool:
+    """Whether an npz has CTR-GCN's names."""
+    with _opened(path) as arrays:
+        return any(f"x_{part}" in arrays.files for part in _PARTS)
+
+
+def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Take]:
+    """An npy, or an npz with one array of values and perhaps ``y`` (labels) and ``ids``.
+
+    Args:
+        path: of the file.
+        axes: the order of its axes, such as ``"b t n c"``: b samples, m persons, t frames, n joints, c channels.
+        nodes: of the graph, where known.
+
+    Raises:
+        InputError: where the axes are not given and more than one order is possible.
+        DataError: where the file is broken.
+    """
+    labels: NDArray[Any] | None = None
+    names: list[str] = []
+    if path.suffix.lower() == ".npz":
+        with _opened(path) as arrays:
+            key = next((name for name in _VALUES if name in arrays.files), None)
+            if key is None and len(arrays.files) == 1:
+                key = arrays.files[0]
+            if key is None:
+                raise DataError(f"{path} holds {', '.join(arrays.files)}; expected the values as one of {_VALUES}.")
+            x = _array(path, arrays, key)
+            if label := next((name for name in _LABELS if name in arrays.files), None):
+                labels = _array(path, arrays, label)
+            if ids := next((name for name in _IDS if name in arrays.files), None):
+                names = [str(name) for name in _array(path, arrays, ids).tolist()]
+    else:
+        try:
+            x = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path} is not readable as an array: {str(error).splitlines()[0]}.") from error
+    if x.dtype.kind not in "fiu":
+        raise DataError(f"{path}: got values of type {x.dtype}; expected numbers.")
+    layout = Layout(axes or _found_axes(path, x.shape, nodes))
+    if "b" not in layout.letters:
+        layout, x = Layout(f"b {layout.pattern}"), x[None]
+    import torch
+
+    for number, sample in enumerate(x):
+        where = f"sample {number + 1}"
+        batch = layout.to_batch(torch.from_numpy(np.array(sample, np.float32))[None])[0].numpy()
+        values = _cut(without_zeros(numbers(path, where, batch, "[M, T, N, C]")))
+        channels = {1: ("value",), 2: XY, 3: XYZ}.get(values.shape[3]) or tuple(map(str, range(values.shape[3])))
+        name = names[number] if names else path.stem if len(x) == 1 else str(number)
+        yield Take(name, values, channels, label="" if labels is None else _label(labels[number]))
+
+
+def _found_axes(path: Path, shape: tuple[int, ...], nodes: int | None) -> str:
+    """The order of axes where only one is possible: joints by the graph, channels by being few."""
+    orders = {5: ("b m t n c", "b c t n m"), 4: ("b t n c", "b c t n"), 3: ("t n c", "c t n")}.get(len(shape), ())
+    fitting = []
+    for order in orders:
+        sizes = dict(zip(order.split(), shape, strict=True))
+        if sizes["c"] <= 4 and sizes.get("m", 1) <= 8 and nodes in (None, sizes["n"]) and sizes["n"] > sizes["c"]:
+            fitting.append(order)
+    if len(fitting) == 1:
+        return fitting[0]
+    raise InputError(
+        f"axes: {path} has shape {shape}, and its axes are not known for certain"
+        f"{f': {fitting} fit' if fitting else ''}. Say them, such as axes='b t n c': b samples, m persons, t frames, n "
+        "joints, c channels."
+    )
+
+
+def _cut(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without persons that are in no frame, and frames at the end that hold nobody: padding."""
+    present = np.asarray(~np.isnan(values).all(axis=(2, 3)))
+    persons = present.any(1)
+    if not persons.any():
+        return values[:1, :1]
+    last = int(np.flatnonzero(present.any(0))[-1])
+    return values[persons, : last + 1]
+
+
+def _label(value: Any) -> str:
+    array = np.asarray(value)
+    # One-hot rows are a class each.
+    return str(int(array.argmax())) if array.ndim else str(array.item())
+
+
+def _opened(path: Path) -> Any:
+    from zipfile import BadZipFile
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, BadZipFile, EOFError) as error:
+        raise DataError(f"{path} is not readable as an npz: {str(error).splitlines()[0]}.") from error
+
+
+def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(arrays[name])
+    except KeyError as error:
+        raise DataError(f"{path} has no array {name!r}; it has {', '.join(arrays.files)}.") from error
+    except ValueError as error:
+        raise DataError(f"{path}, {name}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,95 @@
+"""Labels of recordings: from a table of the user's own, a mapping, or the folders that recordings lie in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stexplain.errors import DataError, InputError
+
+# Names of the column of recordings, and of that of classes, as tables of others have them.
+_IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path")
+_CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "y", "target")
+
+
+def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series") -> dict[str, dict[str, Any]]:
+    """Class and further fields of each recording, by its name without folder and ending.
+
+    Args:
+        given: a CSV or a table with a column of recordings (``file``, ``sample``, ``id``, ...) and one of classes
+            (``label``, ``class``, ...), and any more, such as ``subject``; or a mapping from recordings to classes.
+
+    Returns:
+        By recording a dictionary with ``label`` (text) and the other columns.
+
+    Raises:
+        InputError: where there is no such file, or no such columns.
+        DataError: where a recording stands twice, or has no label.
+
+    Example:
+        >>> read_labels({"patient_1.skeleton": "gait"})
+        {'patient_1': {'label': 'gait'}}
+    """
+    if isinstance(given, pd.Series | Mapping):
+        return {_stem(str(name)): {"label": str(label)} for name, label in given.items()}
+    where = "labels"
+    if isinstance(given, pd.DataFrame):
+        table = given.astype(str)
+    else:
+        path = Path(given)
+        where = str(path)
+        if not path.is_file():
+            raise InputError(
+                f"labels: there is no file {path}. Give a CSV with the columns file and label, or a mapping."
+            )
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python")
+        except (OSError, ValueError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is no table: {str(error).splitlines()[0]}.") from error
+    columns = {str(name).strip().lower(): str(name) for name in table.columns}
+    names = next((columns[name] for name in _IDS if name in columns), None)
+    classes = next((columns[name] for name in _CLASSES if name in columns), None)
+    if names is None or classes is None:
+        raise InputError(
+            f"{where}: got the columns {', '.join(map(str, table.columns))}; expected one of recordings "
+            f"({', '.join(_IDS[:3])}, ...) and one of classes ({', '.join(_CLASSES[:3])}, ...), such as\n"
+            "file,label,subject\npatient_1.skeleton,gait,1"
+        )
+    found: dict[str, dict[str, Any]] = {}
+    for line, row in enumerate(table.to_dict("records"), 2):
+        stem, label = _stem(str(row[names]).strip()), str(row[classes]).strip()
+        if stem in found:
+            raise DataError(f"{where}, line {line}: {stem!r} stands twice; expected each recording once.")
+        if not label:
+            raise DataError(f"{where}, line {line}: {stem!r} has no label.")
+        rest = {str(key): value for key, value in row.items() if key not in (names, classes)}
+        found[stem] = {"label": label, **rest}
+    return found
+
+
+def folder_labels(root: Path, files: "list[Path]") -> dict[str, dict[str, Any]]:
+    """The folder in which each recording lies as its class; empty where all lie in one.
+
+    Raises:
+        DataError: where two recordings of different folders have one name.
+    """
+    folders = {path: path.parent.relative_to(root).as_posix() for path in files}
+    if set(folders.values()) <= {"."}:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for path, folder in folders.items():
+        if path.stem in found:
+            raise DataError(f"{path}: another folder has a recording {path.stem!r} too; expected different names.")
+        found[path.stem] = {"label": folder.split("/")[0]} if folder != "." else {}
+    return found
+
+
+def _stem(name: str) -> str:
+    # A name with dots inside of it, such as "trial.1", keeps them: only endings of files are cut off.
+    path = Path(name.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in ENDINGS else path.name
+
+
+ENDINGS = (".skeleton", ".json", ".bvh", ".c3d", ".npy", ".npz", ".csv", ".avi", ".mp4", ".pkl", ".mov", ".mkv")
+"""What is cut off a name of a recording."""

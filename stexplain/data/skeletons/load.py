@@ -1,0 +1,242 @@
+"""From a file or folder of skeletons, in any of the common formats, to clips."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from stexplain.cards import Recipe
+from stexplain.data.clips import Clips
+from stexplain.data.recording import Keep, Recording, choose_bodies
+from stexplain.data.skeletons.formats import find_format, read_takes
+from stexplain.data.skeletons.labels import folder_labels, read_labels
+from stexplain.data.skeletons.people import furniture, joined_tracks
+from stexplain.data.skeletons.take import SCORE, Take
+from stexplain.errors import DataError, InputError, unknown
+from stexplain.graph import STGraph
+from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
+
+Scores = Literal["mask", "channel"]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What is collected of each recording that is kept."""
+
+    takes: list[Take] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+
+
+def load_skeletons(
+    path: str | Path,
+    *,
+    graph: STGraph | str | None = None,
+    labels: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series | None" = None,
+    classes: Sequence[str] | None = None,
+    axes: str | None = None,
+    instances: int = 2,
+    keep: Keep = "energy",
+    people: bool = True,
+    score: float = 0.0,
+    scores: Scores = "mask",
+    recipe: Recipe | None = None,
+    left_out: str | Path | None = None,
+) -> Clips:
+    r"""Clips of a file or folder of skeletons; its format is seen from names and contents.
+
+    Read are: ``.skeleton`` files of any name, tidy CSV, ``.npz`` and ``.npy``, pyskl's annotations, the arrays of
+    CTR-GCN and ST-GCN, the JSON of Kinetics-skeleton and OpenPose, BVH and C3D. Nothing is executed.
+
+    Args:
+        path: of the file or folder; subfolders are searched too.
+        graph: a graph, or the name of a skeleton (`STGraph.skeleton`); none: that of the file, where it has one, or
+            the one skeleton that has as many joints.
+        labels: a CSV or table with a column of recordings and one of classes, and perhaps more (a column ``subject``
+            says which clips are not independent); or a mapping. None: those of the files, else the subfolders.
+        classes: the names of the classes in order; none: in order of their names, numbers as numbers. Where the files
+            hold numbers, their names by number.
+        axes: of an array, such as ``"b t n c"``, where its shape leaves more than one order.
+        instances: how many bodies of a recording are kept at most.
+        keep: which, where there are more, see `choose_bodies`.
+        people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
+            usual rules left out, where another stays; see `people.furniture`.
+        score: a joint whose confidence is not above it was not read.
+        scores: ``"mask"``: confidence decides which joints were read, and goes; ``"channel"``: it stays, too, as a
+            channel.
+        recipe: how clips are sampled; none: each at its own length.
+        left_out: a CSV to write, of recordings and bodies that were left out or joined, and why.
+
+    Raises:
+        InputError: where the format, the graph or the axes are not known for certain; with what fits.
+        DataError: where a file is broken, or no recording can be used.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "steps.csv"
+        >>> rows = [f"{s},{t},{j},{t},0,1" for s in ("a", "b") for t in range(3) for j in ("hip", "foot")]
+        >>> _ = path.write_text("sample,frame,joint,x,y,score\n" + "\n".join(rows))
+        >>> graph = STGraph.from_edges(["hip", "foot"], [("hip", "foot")])
+        >>> clips = load_skeletons(path, graph=graph, labels={"a": "up"})
+        >>> len(clips), clips[0].x.shape, clips.classes
+        (1, (1, 3, 2, 2), ['up'])
+    """
+    path = Path(path)
+    if scores not in ("mask", "channel"):
+        raise unknown("use of scores", scores, ("mask", "channel"))
+    if instances < 1:
+        raise InputError(f"instances: got {instances}; expected at least 1.")
+    found = find_format(path)
+    own = STGraph.skeleton(graph) if isinstance(graph, str) else graph
+    table = None if labels is None else read_labels(labels)
+    if table is None and path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays"):
+        table = folder_labels(path, found.files) or None
+    loaded = _Loaded()
+    for take in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
+        if own is None:
+            own = _graph_of(take)
+        _add(loaded, take, own, table, instances, keep, people, score, scores)
+    if left_out is not None:
+        columns = ["sample", "body", "kind", "reason"]
+        pd.DataFrame(loaded.left_out, columns=columns).to_csv(left_out, index=False)
+    if not loaded.takes or own is None:
+        said = loaded.left_out[0]["reason"] if loaded.left_out else "it holds none"
+        raise DataError(f"{path}: no recording can be used; the first: {said}.")
+    return _clips(loaded, own, classes, recipe)
+
+
+def _add(
+    loaded: _Loaded,
+    take: Take,
+    graph: STGraph,
+    table: dict[str, dict[str, Any]] | None,
+    instances: int,
+    keep: Keep,
+    people: bool,
+    score: float,
+    scores: Scores,
+) -> None:
+    def leave(kind: str, reason: str, body: str = "") -> None:
+        loaded.left_out.append({"sample": take.id, "body": body, "kind": kind, "reason": reason})
+
+    row: dict[str, Any] = dict(take.fields)
+    label = take.label
+    if table is not None:
+        if take.id not in table:
+            leave("no label", "no label is given for it")
+            return
+        own = dict(table[take.id])
+        label = str(own.pop("label", "")) or label
+        row |= own
+    places = _places(take, graph)
+    values = take.values[:, :, places]
+    if take.score is not None:
+        confidence = take.score[:, :, places]
+        values = np.where(confidence[..., None] > score, values, np.float32(np.nan))
+        if scores == "channel":
+            kept_score = np.where(np.isnan(values).any(3), np.float32(np.nan), confidence)
+            values = np.concatenate([values, kept_score[..., None]], axis=3)
+    count = len(take.channels)
+    if people:
+        values, joined = joined_tracks(values, count)
+        for one in joined:
+            leave(one.kind, one.reason, str(one.body))
+        gone = furniture(values, count)
+        for one in gone:
+            leave(one.kind, one.reason, str(one.body))
+        stay = [body for body in range(len(values)) if body not in {one.body for one in gone}]
+    else:
+        stay = list(range(len(values)))
+    values = values[stay]
+    recording = Recording(values.astype(np.float32), tuple(stay))
+    values = values[choose_bodies(recording, instances, keep, range(count))]
+    if np.isnan(values).any(3).all():
+        leave("empty", "no body in any frame")
+        return
+    loaded.takes.append(replace(take, values=values.astype(np.float32), label=label))
+    loaded.rows.append(row)
+
+
+def _places(take: Take, graph: STGraph) -> list[int]:
+    """Where in a recording each node of the graph is: by name where the file names its joints, else by place."""
+    if take.joints and set(take.joints) >= set(graph.nodes):
+        return [take.joints.index(node) for node in graph.nodes]
+    if take.joints and take.values.shape[2] == len(graph) and not set(take.joints) & set(graph.nodes):
+        raise InputError(
+            f"graph: its nodes are {', '.join(graph.nodes[:3])}, ..., and the joints of {take.id!r} "
+            f"{', '.join(take.joints[:3])}, ...; expected the same names."
+        )
+    if take.values.shape[2] != len(graph):
+        raise InputError(f"graph: got {len(graph)} nodes; {take.id!r} has {take.values.shape[2]} joints.")
+    if take.joints:
+        lacking = sorted(set(graph.nodes) - set(take.joints))
+        raise InputError(f"graph: {take.id!r} has no joint {lacking[0]!r}; it has {', '.join(take.joints[:8])}, ...")
+    return list(range(len(graph)))
+
+
+def _graph_of(take: Take) -> STGraph:
+    """The graph of a recording: its own skeleton, or the only known one with as many joints.
+
+    Raises:
+        InputError: where several have as many, or none.
+    """
+    if take.joints and take.bones:
+        return STGraph.from_edges(take.joints, take.bones)
+    count = take.values.shape[2]
+    known = take.skeletons or skeleton_names()
+    fitting = [name for name in known if len(skeleton_named(name).joints) == count]
+    if take.joints:
+        fitting = [name for name in fitting if set(skeleton_named(name).joints) == set(take.joints)]
+    if len(fitting) == 1 and not (fitting[0] == "kinect-v1" and take.joints):
+        return STGraph.skeleton(fitting[0])
+    few = f"{' and '.join(fitting)} have {count} joints" if fitting else f"no known skeleton has these {count} joints"
+    raise InputError(f"graph: it is not known for certain: {few}. Give the name of one, or a graph of your own.")
+
+
+def _clips(loaded: _Loaded, graph: STGraph, classes: Sequence[str] | None, recipe: Recipe | None) -> Clips:
+    kinds = {take.values.shape[3] for take in loaded.takes}
+    if len(kinds) > 1:
+        raise DataError(f"the recordings have {sorted(kinds)} channels; expected one number.")
+    first = loaded.takes[0]
+    channels = [*first.channels, *([SCORE] if kinds.pop() > len(first.channels) else [])]
+    named = [take.label for take in loaded.takes]
+    given = list(classes) if classes is not None else None
+    names = given or sorted({name for name in named if name}, key=_by_number)
+    numbered = given is not None and all(name.isdigit() for name in named if name) and not set(named) & set(names)
+    indices = []
+    for take, name in zip(loaded.takes, named, strict=True):
+        if not name:
+            indices.append(-1)
+        elif numbered and int(name) < len(names):
+            indices.append(int(name))
+        elif name in names:
+            indices.append(names.index(name))
+        else:
+            raise unknown(f"class of {take.id!r}", name, names)
+    observed = [np.asarray(~np.isnan(take.values).any(3)) for take in loaded.takes]
+    valid = [np.asarray(seen.any(2)) for seen in observed]
+    partial = any((frames[..., None] & ~seen).any() for frames, seen in zip(valid, observed, strict=True))
+    columns = {key for row in loaded.rows for key in row}
+    fields = {key: [row.get(key, "") for row in loaded.rows] for key in sorted(columns)}
+    if "subject" in fields and "group" not in fields:
+        # Clips of one person are not independent.
+        fields["group"] = list(fields["subject"])
+    return Clips.from_arrays(
+        [np.nan_to_num(take.values) * seen[..., None] for take, seen in zip(loaded.takes, observed, strict=True)],
+        indices,
+        graph=graph,
+        classes=names,
+        valid=valid,
+        observed=observed if partial else None,
+        ids=[take.id for take in loaded.takes],
+        channels=channels,
+        fields=fields,
+        recipe=recipe,
+    )
+
+
+def _by_number(name: str) -> tuple[int, int, str]:
+    return (0, int(name), "") if name.isdigit() else (1, 0, name)

@@ -1,0 +1,160 @@
+"""Bodies that a detector found, as persons: linked over frames, joined where their id changed, told from furniture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+# NTU RGB+D's own rules (Shahroudy et al., CVPR 2016, and the preparation of its users): a body seen in at most 11
+# frames is a flicker; one that is wider than 0.8 of its height in 70% of its frames lies or is no person.
+FEWEST_FRAMES = 11
+WIDEST = 0.8
+MOST_WIDE_FRAMES = 0.7
+# A person who stands still still moves by this share of their own size, in the noise of a sensor alone.
+STILLEST = 0.002
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A body that was left out, or joined to another.
+
+    Attributes:
+        body: its index in the recording.
+        kind: ``"short"``, ``"spread"``, ``"still"``, or ``"joined"``.
+        reason: in words, with the numbers.
+    """
+
+    body: int
+    kind: str
+    reason: str
+
+
+def linked(frames: Sequence[NDArray[np.float32]], axes: int, farthest: float = 0.5) -> NDArray[np.float32]:
+    """Bodies of each frame, in any order, as bodies over time, ``[M, T, N, C]``.
+
+    From frame to frame bodies are paired so that the sum of the distances between their joints is smallest (Kuhn 1955);
+    a body that is farther from all than a share of its size begins a new one.
+
+    Args:
+        frames: ``[bodies, N, C]`` of each frame; any number of bodies, NaN where a joint was not read.
+        axes: how many of the channels, the first, are coordinates.
+        farthest: the largest mean distance from one frame to the next, as a share of a body's extent.
+
+    Example:
+        >>> a, b = np.zeros((4, 2), np.float32), np.full((4, 2), 9.0, np.float32)
+        >>> a[:, 1], b[:, 1] = np.arange(4), np.arange(4)
+        >>> linked([np.stack([a, b]), np.stack([b, a])], 2)[:, :, 0, 0].tolist()
+        [[0.0, 0.0], [9.0, 9.0]]
+    """
+    shape = frames[0].shape[1:] if frames else (0, 0)
+    tracks: list[NDArray[np.float32]] = []
+    last: list[tuple[int, NDArray[np.float32]]] = []
+    for at, bodies in enumerate(frames):
+        taken: dict[int, int] = {}
+        if len(bodies) and last:
+            cost = np.array([[_distance(body, seen, axes) for _, seen in last] for body in bodies])
+            # A gap in between may be as wide as the way that was gone.
+            allowed = np.array([farthest * (at - when) for when, _ in last])
+            usable = cost <= allowed
+            for row, column in zip(*linear_sum_assignment(np.where(usable, cost, 1e6)), strict=True):
+                if usable[row, column]:
+                    taken[int(row)] = int(column)
+        for number, body in enumerate(bodies):
+            if np.isnan(body).all():
+                continue
+            if number not in taken:
+                tracks.append(np.full((len(frames), *shape), np.nan, np.float32))
+                last.append((at, body))
+                taken[number] = len(tracks) - 1
+            track = taken[number]
+            tracks[track][at] = body
+            last[track] = (at, body)
+    return np.stack(tracks) if tracks else np.zeros((0, len(frames), *shape), np.float32)
+
+
+def _distance(one: NDArray[np.float32], other: NDArray[np.float32], axes: int) -> float:
+    """The mean distance between joints of two bodies, as a share of their extent; infinite without a common joint."""
+    both = ~(np.isnan(one[:, :axes]) | np.isnan(other[:, :axes])).any(1)
+    if not both.any():
+        return float("inf")
+    a, b = one[both, :axes], other[both, :axes]
+    extent = max(float(np.ptp(a, axis=0).max()), float(np.ptp(b, axis=0).max()), 1e-9)
+    return float(np.linalg.norm(a - b, axis=1).mean()) / extent
+
+
+def joined_tracks(
+    values: NDArray[np.float32], axes: int, *, longest_gap: int = 15, farthest: float = 0.5
+) -> tuple[NDArray[np.float32], list[LeftOut]]:
+    """Bodies of which one ends where, and soon before, another begins, as one: a sensor gave a person a new id.
+
+    Args:
+        values: ``[M, T, N, C]``, NaN where a body is absent.
+        axes: how many of the channels, the first, are coordinates.
+        longest_gap: the most frames between the end of one and the begin of the other.
+        farthest: the largest mean distance of joints between those two frames, as a share of the body's extent.
+
+    Returns:
+        Fewer bodies, in the order of their first frames, and which were joined to which.
+    """
+    values = values.copy()
+    seen = ~np.isnan(values).any(axis=3)
+    present = np.logical_or.reduce(np.asarray(seen), axis=2)
+    said: list[LeftOut] = []
+    gone: set[int] = set()
+    for later in sorted(range(len(values)), key=lambda body: int(present[body].argmax())):
+        if not present[later].any():
+            continue
+        start = int(present[later].argmax())
+        best: tuple[float, int, int] | None = None
+        for earlier in range(len(values)):
+            if earlier in (gone | {later}) or not present[earlier].any():
+                continue
+            end = int(np.flatnonzero(present[earlier])[-1])
+            if 0 < start - end <= longest_gap + 1:
+                far = _distance(values[earlier, end], values[later, start], axes)
+                if far <= farthest and (best is None or far < best[0]):
+                    best = (far, earlier, start - end - 1)
+        if best is not None:
+            far, earlier, gap = best
+            values[earlier, start:] = values[later, start:]
+            present[earlier] |= present[later]
+            present[later] = False
+            gone.add(later)
+            reason = f"it begins {gap} frames after body {earlier} ends, {far:.2f} of its size away: one person"
+            said.append(LeftOut(later, "joined", reason))
+    return values[[body for body in range(len(values)) if body not in gone]], said
+
+
+def furniture(values: NDArray[np.float32], axes: int, up: int = 1) -> list[LeftOut]:
+    """The bodies of a recording that are no persons, by the usual rules of NTU RGB+D, unless none would be left.
+
+    Args:
+        values: ``[M, T, N, C]``, NaN where a body is absent.
+        axes: how many of the channels, the first, are coordinates.
+        up: the channel that points up or down; the widths of the others are compared with it.
+
+    Returns:
+        Short: in at most 11 frames. Spread: wider than 0.8 of its height in more than 70% of its frames. Still: its
+        joints move by less than 0.2% of its size. Bodies are only left out where another stays.
+    """
+    found: list[LeftOut] = []
+    if len(values) < 2 or axes < 2:
+        return found
+    for body, track in enumerate(values):
+        frames = track[~np.isnan(track[..., :axes]).any(2).any(1), :, :axes]
+        if len(frames) <= FEWEST_FRAMES:
+            found.append(LeftOut(body, "short", f"it is whole in {len(frames)} frames, at most {FEWEST_FRAMES}"))
+            continue
+        extent = np.ptp(frames, axis=1)  # [T', axes]
+        wide = float((extent[:, 0] > WIDEST * extent[:, up]).mean())
+        if wide > MOST_WIDE_FRAMES:
+            found.append(
+                LeftOut(body, "spread", f"it is wider than {WIDEST} of its height in {wide:.0%} of its frames")
+            )
+            continue
+        moved = float(frames.std(0).mean() / max(float(extent.max()), 1e-9))
+        if moved < STILLEST:
+            found.append(LeftOut(body, "still", f"its joints move by {moved:.2%} of its size"))
+    return found if len(found) < len(values) else []

@@ -1,0 +1,97 @@
+"""Keypoints in pickles: pyskl's annotations, and ST-GCN's array beside its list of labels. Nothing is executed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stexplain.data.readers.plain_pickle import load_plain
+from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
+from stexplain.errors import DataError
+
+# Its two datasets: NTU RGB+D, and Kinetics-skeleton.
+_OF_STGCN = ("kinect-v2", "openpose-18")
+
+
+def read_pyskl(path: Path) -> Iterator[Take]:
+    """The annotations of pyskl or MMAction2: ``{"split": {...}, "annotations": [...]}``, or the list alone.
+
+    Each annotation has ``frame_dir``, ``label``, ``keypoint`` ``[M, T, V, 2 or 3]``, and may have ``keypoint_score``
+    ``[M, T, V]``. The splits that hold a recording are its field ``split``.
+
+    Raises:
+        DataError: where the file is broken, or asks for anything to be executed.
+    """
+    content = load_plain(path, "a file of annotations")
+    annotations = content.get("annotations") if isinstance(content, dict) else content
+    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
+        raise DataError(
+            f"{path} holds a {type(content).__name__}; expected pyskl's annotations, a list of dictionaries."
+        )
+    splits: dict[str, list[str]] = {}
+    named = content.get("split", {}) if isinstance(content, dict) else {}
+    for split, members in (named if isinstance(named, dict) else {}).items():
+        for member in members:
+            splits.setdefault(str(member), []).append(str(split))
+    for number, one in enumerate(annotations):
+        where = f"annotation {number + 1}"
+        if "keypoint" not in one:
+            raise DataError(f"{path}, {where} has no 'keypoint'; it has {', '.join(map(str, one))}.")
+        name = str(one.get("frame_dir", one.get("filename", number)))
+        where = f"{where} ({name})"
+        keypoint = numbers(path, where, one["keypoint"], "[M, T, V, C]")
+        score = None
+        if one.get("keypoint_score") is not None:
+            score = numbers(path, where, one["keypoint_score"], "[M, T, V]")
+            if score.shape != keypoint.shape[:3]:
+                raise DataError(f"{path}, {where}: scores {score.shape}; expected {keypoint.shape[:3]}.")
+        if keypoint.shape[3] not in (2, 3):
+            raise DataError(f"{path}, {where}: got {keypoint.shape[3]} coordinates; expected two or three.")
+        label = one.get("label", "")
+        fields: dict[str, int | str] = {}
+        if splits:
+            fields["split"] = " ".join(splits.get(name, []))
+        yield Take(
+            id=name,
+            values=without_zeros(keypoint),
+            channels=XY if keypoint.shape[3] == 2 else XYZ,
+            score=score,
+            label=str(label),
+            fields=fields,
+        )
+
+
+def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
+    """ST-GCN's arrays: ``data.npy`` ``[samples, C, T, V, M]``, and ``label.pkl``, (names, classes).
+
+    Three channels of 18 joints are x, y and score, as of Kinetics-skeleton; of others x, y and z.
+
+    Raises:
+        DataError: where the files are broken or do not belong together.
+    """
+    try:
+        data = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not readable as an array: {str(error).splitlines()[0]}.") from error
+    if data.ndim != 5 or data.shape[1] not in (2, 3):
+        raise DataError(f"{path}: got shape {data.shape}; expected [samples, 2 or 3, T, V, M], as ST-GCN's data.")
+    listed = load_plain(labels, "a list of labels")
+    if not isinstance(listed, list | tuple) or len(listed) != 2 or len(listed[0]) != len(listed[1]):
+        raise DataError(f"{labels}: expected two lists of one length, the names of the samples and their classes.")
+    names, classes = list(listed[0]), list(listed[1])
+    if len(names) != len(data):
+        raise DataError(f"{labels} names {len(names)} samples; expected {len(data)}, as {path.name} holds.")
+    scored = data.shape[1] == 3 and data.shape[3] == 18
+    for number, name in enumerate(names):
+        # [C, T, V, M] -> [M, T, V, C]
+        values = numbers(path, f"sample {number + 1}", np.asarray(data[number]).transpose(3, 1, 2, 0), "[M, T, V, C]")
+        values = without_zeros(values)
+        shown, score = (values[..., :2], values[..., 2]) if scored else (values, None)
+        channels = XY if shown.shape[3] == 2 else XYZ
+        yield Take(_stem(name), shown, channels, score=score, label=str(int(classes[number])), skeletons=_OF_STGCN)
+
+
+def _stem(name: Any) -> str:
+    text = str(name)
+    return text[: -len(".skeleton")] if text.endswith(".skeleton") else text

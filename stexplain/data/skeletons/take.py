@@ -1,0 +1,78 @@
+"""One recording of a file that may hold many, with what the file says about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stexplain.errors import DataError
+
+XY, XYZ, SCORE = ("x", "y"), ("x", "y", "z"), "score"
+
+
+@dataclass(frozen=True)
+class Take:
+    """One recording.
+
+    Attributes:
+        id: what it is called.
+        values: ``[M, T, N, C]``, float32; NaN where a body is absent or a joint was not read.
+        channels: the names of the C channels.
+        score: the confidence of each joint, ``[M, T, N]``, float32, or none.
+        label: the name of its class; empty where the file says none.
+        joints: the names of the N joints, where the file says them.
+        bones: pairs of names (child, parent), where the file says them.
+        fields: what else the file says, such as ``{"subject": 3}``.
+        frame_rate: frames per second, where the file says it.
+        skeletons: the skeletons that files of this format have; none: any.
+    """
+
+    id: str
+    values: NDArray[np.float32]
+    channels: tuple[str, ...]
+    score: NDArray[np.float32] | None = None
+    label: str = ""
+    joints: tuple[str, ...] = ()
+    bones: tuple[tuple[str, str], ...] = ()
+    fields: Mapping[str, int | str] = field(default_factory=dict)
+    frame_rate: float | None = None
+    skeletons: tuple[str, ...] = ()
+
+
+def numbers(path: Path, where: str, value: ArrayLike, shape: str) -> NDArray[np.float32]:
+    """A value of a file as an array of numbers.
+
+    Args:
+        path: of the file.
+        where: in it, for the message.
+        value: lists or an array.
+        shape: what is expected, such as ``"[M, T, N, C]"``: as many axes as it has names.
+
+    Raises:
+        DataError: where it holds anything else, or has another number of axes.
+    """
+    try:
+        array = np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}, {where}: {str(error).splitlines()[0]}; expected numbers {shape}.") from error
+    if array.ndim != shape.count(",") + 1:
+        raise DataError(f"{path}, {where}: got shape {list(array.shape)}; expected {shape}.")
+    if np.isinf(array).any():
+        raise DataError(f"{path}, {where}: got infinite numbers; expected finite ones, or NaN where nothing was read.")
+    return array
+
+
+def without_zeros(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Frames of a body in which every coordinate is zero as NaN: formats without gaps write those for no reading.
+
+    Args:
+        values: ``[M, T, N, C]``.
+
+    Example:
+        >>> without_zeros(np.array([[[[0.0, 0.0]], [[1.0, 0.0]]]], np.float32)).tolist()
+        [[[[nan, nan]], [[1.0, 0.0]]]]
+    """
+    empty = ~np.nan_to_num(values).any(axis=(2, 3), keepdims=True)
+    return np.where(empty, np.float32(np.nan), values)
