@@ -30,15 +30,47 @@ def prepare(
         typer.Option(help="Which persons are kept where there are too many: those that move most, or the first."),
     ] = "energy",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: one per core]")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Of `skeletons`: a CSV with the columns file and label, and any more.")
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(help="Of `skeletons`: a skeleton by name, such as coco-17."),
+    ] = None,
+    axes: Annotated[str | None, typer.Option(help="Of `skeletons`: the axes of an array, such as 'b t n c'.")] = None,
+    score: Annotated[
+        float | None, typer.Option(help="Of `skeletons`: a joint of no higher confidence was not read.  [default: 0]")
+    ] = None,
+    all_bodies: Annotated[
+        bool, typer.Option("--all-bodies", help="Of `skeletons`: join no bodies and leave out no furniture.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Read recordings once, in parallel, into a memory-mapped store. The same command resumes where it was stopped.
 
+    CARD is a dataset, or `skeletons` for files of your own: .skeleton of any name, tidy CSV, npz, npy, pyskl's pickle,
+    CTR-GCN's and ST-GCN's arrays, Kinetics' and OpenPose's JSON, BVH, C3D. These get a card of their own in the store.
+
     Example:
 
       stexplain data prepare ntu nturgb+d_skeletons --out stores/ntu --missing missing.txt
+
+      stexplain data prepare skeletons recordings --labels labels.csv --graph coco-17 --out stores/own
     """
+    own = {"labels": labels, "graph": graph, "axes": axes, "score": score}
+    if str(card) == "skeletons" and not Path(str(card)).exists():
+        from stexplain.data.skeletons.prepare import prepare_skeletons
+
+        given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+        _print(prepare_skeletons(raw, out, keep=keep, people=not all_bodies, **given), as_json)
+        return
+    if meant := [name for name, value in own.items() if value is not None] + ["all-bodies"] * all_bodies:
+        from stexplain.errors import InputError
+
+        raise InputError(
+            f"--{meant[0]}: it is of `stexplain data prepare skeletons`. Leave it out for a dataset's card."
+        )
     from stexplain.cli.validate.datasets import validate_prepare
 
     validate_prepare(card, raw, out, missing)
@@ -67,10 +99,18 @@ def list_(as_json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from stexplain.data.skeletons.formats import FORMATS
+
     table = Table("card", "title", "content", box=None, pad_edge=False)
     for name, card in cards.items():
         table.add_row(name, card.title, _content(card))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("\nFiles of your own, by `stexplain data prepare skeletons RAW --out DIR` or `load_skeletons`:")
+    formats = Table("format", "files", box=None, pad_edge=False)
+    for name, title in FORMATS.items():
+        formats.add_row(name, title)
+    console.print(formats)
 
 
 def _content(card: "DatasetCard | SeriesCard") -> str:

@@ -1,0 +1,94 @@
+"""Skeletons of one's own as a store with a card, from Python and from the command line."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from stexplain.cards import dataset_card
+from stexplain.cli.main import app
+from stexplain.data import load_dataset, load_skeletons
+from stexplain.data.skeletons.prepare import prepare_skeletons
+from stexplain.data.store.prepared import check_store
+from stexplain.errors import InputError
+from tests.data.skeletons.test_load_skeletons import LINE, annotation, skeletons, tidy
+
+
+def labelled(folder, subjects=4):
+    names = [f"patient {number}" for number in range(8)]
+    skeletons(folder / "raw", names)
+    rows = [
+        f"{name}.skeleton,{'gait' if number % 2 else 'sit'},{number % subjects}" for number, name in enumerate(names)
+    ]
+    (folder / "labels.csv").write_text("\n".join(["file,label,subject", *rows]))
+    return folder / "raw", folder / "labels.csv"
+
+
+def test_a_folder_of_recordings_from_the_command_line(tmp_path):
+    raw, labels = labelled(tmp_path)
+    arguments = ["data", "prepare", "skeletons", str(raw), "--labels", str(labels), "--out", str(tmp_path / "store")]
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["kept"] == 8
+    check_store(tmp_path / "store")
+    card = dataset_card(tmp_path / "store")
+    assert card.class_names == ["gait", "sit"]
+    parts = [load_dataset(card, tmp_path / "store", f"by-subject/{part}") for part in ("train", "validation", "test")]
+    subjects = [set(part.table["subject"].astype(str)) for part in parts]
+    assert set.union(*subjects) == {"0", "1", "2", "3"}
+    assert sum(map(len, subjects)) == 4, "no subject is in two parts"
+    again = CliRunner().invoke(app, arguments)
+    assert "exists" in str(again.exception)
+
+
+def test_the_store_holds_what_was_loaded(tmp_path):
+    tidy(tmp_path / "t.csv", drop=[("a", 2, 1), ("b", 3, 0)])
+    clips = load_skeletons(tmp_path / "t.csv", graph=LINE)
+    prepare_skeletons(tmp_path / "t.csv", tmp_path / "store", graph=LINE)
+    stored = load_dataset(tmp_path / "store", tmp_path / "store")
+    for one, other in zip(stored, clips, strict=True):
+        np.testing.assert_array_equal(one.x, other.x)
+        np.testing.assert_array_equal(one.observed, other.observed)
+        assert (one.id, one.label) == (other.id, other.label)
+    assert stored.graph.nodes == LINE.nodes
+
+
+def test_the_files_own_splits_are_protocols(tmp_path):
+    made = [annotation(f"v{number}", number % 2, number) for number in range(6)]
+    split = {"xsub_train": ["v0", "v1", "v2", "v3"], "xsub_val": ["v4", "v5"], "xview_train": ["v2", "v3", "v4"],
+             "xview_val": ["v0", "v1", "v5"]}  # fmt: skip
+    (tmp_path / "own.pkl").write_bytes(pickle.dumps({"split": split, "annotations": made}))
+    prepare_skeletons(tmp_path / "own.pkl", tmp_path / "store", graph="coco-17")
+    for name in ("xsub", "xview"):
+        train = load_dataset(tmp_path / "store", tmp_path / "store", f"{name}/train+validation")
+        assert set(train.ids) == set(split[f"{name}_train"])
+        test = load_dataset(tmp_path / "store", tmp_path / "store", f"{name}/test")
+        assert set(test.ids) == set(split[f"{name}_val"])
+
+
+def test_names_of_any_kind_are_written_as_text(tmp_path):
+    raw, _ = labelled(tmp_path)
+    labels = {f"patient {number}": 'sit "down"\\n' if number % 2 else "écouter = [1]" for number in range(8)}
+    prepare_skeletons(raw, tmp_path / "store", labels=labels)
+    assert set(dataset_card(tmp_path / "store").class_names) == set(labels.values())
+
+
+def test_a_store_without_labels_is_refused_and_leaves_nothing(tmp_path):
+    skeletons(tmp_path / "raw", ["a"])
+    with pytest.raises(InputError, match="labels: 'a' has none"):
+        prepare_skeletons(tmp_path / "raw", tmp_path / "store")
+    assert {path.name for path in tmp_path.iterdir()} == {"raw"}
+
+
+def test_options_of_one_are_refused_for_the_other(tmp_path):
+    raw, labels = labelled(tmp_path)
+    result = CliRunner().invoke(app, ["data", "prepare", "ntu", str(raw), "--labels", str(labels), "--out", "x"])
+    assert "--labels: it is of `stexplain data prepare skeletons`" in str(result.exception)
+
+
+def test_the_formats_are_listed():
+    shown = CliRunner().invoke(app, ["data", "list"]).output
+    for name in ("pyskl", "openpose", "bvh", "c3d", "ctrgcn"):
+        assert name in shown
