@@ -218,7 +218,7 @@ class Explainer(ModelCaller, ABC):
             model_input = self._prepare(x, valid, shared, per_sample, ids)
             # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
             by_target: list[list[Explanation]] = [[] for _ in targets]
-            for chunk, score_fns in self._chunks(model_input, targets):
+            for chunk, score_fns in self._chunks(model_input, targets, self._chunk_of(model_input)):
                 explanations = partial(self._explanations, chunk, targets, score_fns)
                 for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
                     parts.append(one)
@@ -240,6 +240,10 @@ class Explainer(ModelCaller, ABC):
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""
         return [self._maps(model_input, score_fn) for score_fn in score_fns]
+
+    def _chunk_of(self, model_input: ModelInput) -> int | None:
+        """How many samples are worked on at a time, where that is not the explainer's `chunk`."""
+        return None
 
     def _finished(self, explanation: Explanation) -> Explanation:
         """The explanation of all samples of a call; a method that can tell whether it may mislead overrides this."""

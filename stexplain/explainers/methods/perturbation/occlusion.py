@@ -15,7 +15,7 @@ from stexplain.explainers.methods.perturbation.by_channel import (
     with_channels,
 )
 from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
-from stexplain.explainers.methods.perturbation.regions import Groups, Regions, node_groups
+from stexplain.explainers.methods.perturbation.regions import Groups, Regions, node_groups, samples_at_a_time
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -31,7 +31,8 @@ class Occlusion(Explainer):
         values[b, m, t, n] = mean over the regions r that hold the position of  y(x) - y(x')
 
     in the units of the score. A position has the whole drop of its regions, as is common, so values do not sum to the
-    score; one in no region has zero. It costs M * G * W forward passes of a sample, for G groups and W windows.
+    score; one in no region has zero. It costs M * G * W forward passes of a sample, for G groups and W windows; regions
+    without an observation cost none.
 
     Args:
         model: see `STGGradCAM`.
@@ -82,6 +83,9 @@ class Occlusion(Explainer):
         self.per_channel = per_channel
         self.copies = copies
         self._captum = captum_attr("Occlusion")
+
+    def _chunk_of(self, model_input: ModelInput) -> int | None:
+        return samples_at_a_time(model_input, lambda: self._output_axes(model_input).mixed)
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

@@ -1,6 +1,6 @@
 """Regions of a sample: a group of nodes of one instance within a window of frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_window
+from stexplain.explainers.model.model_input import ModelInput
 from stexplain.graph import STGraph
 from stexplain.graph.checks import node_index
 
@@ -140,6 +141,23 @@ class Regions:
         counts = present.float()
         per_group = counts if self._members is None else counts @ self._members.T
         return torch.einsum("bmtg,wt->bmgw", per_group, self._spans).flatten(1)
+
+
+def samples_at_a_time(model_input: ModelInput, mixed: Callable[[], bool]) -> int | None:
+    """How many samples methods that mask regions work on at a time; none: as many as the explainer says.
+
+    Samples of one length and as many instances have the same regions with observations, and go through the model
+    together. Of others each goes by itself, with its own regions alone: in a batch, a clip would be run again for every
+    window and person that only another clip has.
+
+    Args:
+        model_input: the samples.
+        mixed: whether samples influence each other in the model, in which case they stay together.
+    """
+    valid = model_input.valid
+    if valid is None or bool((valid == valid[:1]).all()) or mixed():
+        return None
+    return 1
 
 
 def _group_name(group: Sequence[int | str], names: Sequence[str]) -> str:

@@ -20,7 +20,13 @@ from stexplain.explainers.methods.perturbation.by_channel import (
     with_channels,
 )
 from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
-from stexplain.explainers.methods.perturbation.regions import Groups, Regions, check_partition, node_groups
+from stexplain.explainers.methods.perturbation.regions import (
+    Groups,
+    Regions,
+    check_partition,
+    node_groups,
+    samples_at_a_time,
+)
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -102,6 +108,9 @@ class ShapleyValueSampling(Explainer):
         self.seed = seed
         self.per_channel = per_channel
         self.copies = copies
+
+    def _chunk_of(self, model_input: ModelInput) -> int | None:
+        return samples_at_a_time(model_input, lambda: self._output_axes(model_input).mixed)
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
