@@ -85,7 +85,7 @@ class Occlusion(Explainer):
         self._captum = captum_attr("Occlusion")
 
     def _chunk_of(self, model_input: ModelInput) -> int | None:
-        return samples_at_a_time(model_input, lambda: self._output_axes(model_input).mixed)
+        return samples_at_a_time(model_input, lambda: bool(self._output_axes(model_input).mixed))
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

@@ -110,7 +110,7 @@ class ShapleyValueSampling(Explainer):
         self.copies = copies
 
     def _chunk_of(self, model_input: ModelInput) -> int | None:
-        return samples_at_a_time(model_input, lambda: self._output_axes(model_input).mixed)
+        return samples_at_a_time(model_input, lambda: bool(self._output_axes(model_input).mixed))
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
