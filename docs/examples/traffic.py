@@ -125,6 +125,7 @@ stx.viz.forecast(
     one.y[0, :, node],
     {"model": forecast[window, :, node]},
     horizon=STEP,
+    unit="mph",
     title=f"Forecast and observed speed at {sensor}",
 )
 
@@ -153,12 +154,12 @@ print(
 # %%
 # On the road network, with a slider over lags. Blue observations lowered the forecast.
 
-stx.viz.road_network(e, marked={"forecast": [sensor]})
+stx.viz.road_network(e, unit="mph", marked={"forecast": [sensor]})
 
 # %%
 # As a heat map of sensors and lags. The slowdown started downstream and moves upstream:
 
-stx.viz.lag_map(e, nodes=12, marked={"forecast": [sensor]})
+stx.viz.lag_map(e, unit="mph", nodes=12, marked={"forecast": [sensor]})
 
 # %%
 # Faithfulness

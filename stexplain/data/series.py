@@ -44,7 +44,7 @@ class WindowedSeries:
         missing: a value that stands for a missing one, such as 0.0 in METR-LA; none: only NaN does.
         channels: names of the C channels.
         target_channel: the index of the channel that is predicted.
-        unit: of the target channel.
+        unit: of the target channel, such as ``"mph"``; empty: not said, and nowhere guessed.
         events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
             window) and ``horizon`` (in [1, H]: how many frames after the window).
         truth: which positions of that window cause the event, ``[events, window, N]``, bool.
@@ -79,7 +79,7 @@ class WindowedSeries:
         missing: float | None = None,
         channels: Sequence[str] = ("speed",),
         target_channel: int = 0,
-        unit: str = "mph",
+        unit: str = "",
         events: pd.DataFrame | None = None,
         truth: NDArray[np.bool_] | None = None,
         counterfactual: NDArray[np.floating] | None = None,

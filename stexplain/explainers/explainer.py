@@ -60,6 +60,8 @@ class Explainer(ModelCaller, ABC):
     """The name of the method, in words."""
     layer_name: str = ""
     """The name of the explained layer; empty: the input is explained."""
+    measures: str = ""
+    """What values are in, see `Explanation.measures`."""
 
     def __repr__(self) -> str:
         return described(self)
@@ -298,6 +300,7 @@ class Explainer(ModelCaller, ABC):
             channel_names=model_input.channel_names if maps.channels is not None else (),
             observed=None if model_input.observed is None else _array(present, np.bool_),
             reduce=maps.reduce if maps.channels is not None else "",
+            measures=self.measures,
             notes=tuple(dict.fromkeys([*self._notes, *maps.notes])),
         )
 

@@ -54,6 +54,8 @@ class Explanation:
             not valid. Zero too for channels that are indices, such as a time of day.
         channel_names: the names of the channels; "0", "1", ... where they have none.
         reduce: how `values` follows from `channels`, in words; empty where there are none.
+        measures: what values are in: ``"score"`` (contributions add up to differences of scores), ``"score per input"``
+            (gradients), ``"share"`` (of a mask, in [0, 1]); empty: nothing that can be named.
         standard_error: of each value, ``[B, M, T, N]`` float32, where the method draws at random: how far it would move
             if it were drawn again. Zero where not valid. None where nothing is drawn, or it is not known.
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
@@ -92,6 +94,7 @@ class Explanation:
     channels: NDArray[np.float32] | None = None
     channel_names: tuple[str, ...] = ()
     reduce: str = ""
+    measures: str = ""
     notes: tuple[str, ...] = ()
     observed: NDArray[np.bool_] | None = None
     standard_error: NDArray[np.float32] | None = None
@@ -115,6 +118,22 @@ class Explanation:
     def node_groups(self) -> dict[str, tuple[str, ...]]:
         """The nodes of each group, such as a body part or a region; empty where the graph has none."""
         return {} if self.graph is None else {name: tuple(nodes) for name, nodes in self.graph.groups.items()}
+
+    def unit(self, output: str = "", signal: str = "") -> str:
+        """What values are in, in words.
+
+        Args:
+            output: the unit of the model's output, such as ``"mph"``; empty: not known, and not guessed.
+            signal: the unit of its input.
+
+        Example:
+            >>> e = Explanation(np.zeros((1, 1, 2, 1)), np.ones((1, 1, 2), bool), measures="score per input")
+            >>> e.unit("mph", "mph"), e.unit()
+            ('mph per mph', 'score per unit of the input')
+        """
+        if self.measures == "score per input":
+            return f"{output or 'score'} per {signal or 'unit of the input'}"
+        return (output or "score") if self.measures == "score" else self.measures or "importance"
 
     def nodes(self) -> pd.DataFrame:
         """Importance per node: the mean of ReLU of the values over the frames and instances in which it was observed.

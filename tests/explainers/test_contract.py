@@ -1,5 +1,7 @@
 """The contract of every explainer of the package; a new one is tested without being named here."""
 
+from copy import deepcopy
+from dataclasses import replace
 from inspect import signature
 
 import numpy as np
@@ -123,3 +125,34 @@ def test_what_is_drawn_at_random_has_a_standard_error(kind):
         assert (e.standard_error >= 0).all()
         assert (e.standard_error[~e.present] == 0).all()
         assert e.standard_error.max() > 0
+
+
+IN_SCORES = [kind for kind in EXPLAINERS if kind.measures in ("score", "score per input")]
+
+
+def test_what_values_are_in_is_said_of_all_that_explain_by_scores():
+    assert {kind.__name__ for kind in EXPLAINERS if kind.measures == "score per input"} == {"InputGradient"}
+    assert {"STGGradCAM", "IntegratedGradients", "ExpectedGradients", "Occlusion", "ShapleyValueSampling"} <= {
+        kind.__name__ for kind in IN_SCORES
+    }
+
+
+@pytest.mark.parametrize("kind", IN_SCORES, ids=lambda kind: kind.__name__)
+def test_values_are_in_what_the_explainer_says(kind):
+    """Ten times the score is ten times the values; an input in another unit changes only values per unit of it."""
+    model, samples = small_model(), batch()
+    here = explained(kind, model, samples)
+    scaled = deepcopy(model)
+    with torch.no_grad():
+        scaled.head.weight *= 10
+        scaled.head.bias *= 10
+    assert_same(explained(kind, scaled, samples).values, 10 * here.values)
+    # The same function of readings in another unit: the first layer standardises them.
+    other = deepcopy(model)
+    norm = other.data_norm
+    norm.running_mean *= 4
+    norm.running_var.copy_((norm.running_var + norm.eps) * 16 - norm.eps)
+    moved = replace(samples, x=samples.x * 4)
+    there = explained(kind, other, moved).values
+    assert_same(there, here.values / 4 if kind.measures == "score per input" else here.values)
+    assert here.measures == kind.measures

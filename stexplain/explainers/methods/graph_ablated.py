@@ -103,7 +103,7 @@ class GraphAblated(Explainer):
         super().__init__(inner.model, **inner.options)
         self.explainer = inner
         self.adjacency = tuple(adjacency)
-        self.method = f"{inner.method}, without the graph"
+        self.method, self.measures = f"{inner.method}, without the graph", inner.measures
         self.layer_name = inner.layer_name
 
     def _finished(self, explanation: Explanation) -> Explanation:

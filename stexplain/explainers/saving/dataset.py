@@ -49,6 +49,7 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "stride": fields["stride"],
         "classes": json.dumps(fields["classes"]),
         "reduce": fields["reduce"],
+        "measures": fields["measures"],
         "notes": json.dumps(fields["notes"]),
         "graph": "" if fields["graph"] is None else json.dumps(fields["graph"].to_dict()),
     }
@@ -87,6 +88,7 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "observed": dataset["observed"].values.astype(np.bool_) if "observed" in dataset else None,
             "channel_names": tuple(dataset["channel"].values.tolist()) if "channels" in dataset else (),
             "reduce": dataset.attrs.get("reduce", ""),
+            "measures": dataset.attrs.get("measures", ""),
             "standard_error": dataset["standard_error"].values if "standard_error" in dataset else None,
             "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
             "layer": dataset.attrs["layer"],

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
-from stexplain.viz.maps.road_network import signed
+from stexplain.viz.maps.road_network import how_to_read, signed
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, colour_scale, layered, noted, rows, styled, titled
 
@@ -26,7 +26,7 @@ def lag_map(
     *,
     sample: int = 0,
     minutes: float = 5.0,
-    unit: str = "mph",
+    unit: str = "",
     nodes: int | Sequence[str] = 20,
     truth: ArrayLike | None = None,
     marked: Mapping[str, Sequence[str]] | None = None,
@@ -37,10 +37,10 @@ def lag_map(
     The last row is the sum over all sensors that are not shown, so that the whole explanation is in the chart.
 
     Args:
-        e: an explanation ``[B, 1, T, N]``, in `unit`.
+        e: an explanation ``[B, 1, T, N]``.
         sample: index of the sample.
         minutes: minutes between observations.
-        unit: of the values.
+        unit: of the forecast and of the observations, such as ``"mph"``; empty: not said.
         nodes: the sensors in order, or their number: those with the greatest sum of absolute values.
         truth: ground truth ``[T, N]``, bool: the positions that caused the event; drawn with a frame.
         marked: a word after the names of some sensors, such as ``{"forecast": ["s7"]}``.
@@ -89,17 +89,17 @@ def lag_map(
         tooltip=[
             alt.Tooltip("sensor:N"),
             alt.Tooltip("lag:O", title="minutes"),
-            alt.Tooltip("value:Q", title=unit, format="+.4f"),
+            alt.Tooltip("value:Q", title=e.unit(unit, unit), format="+.4f"),
         ],
     )
-    legend = alt.Legend(title=unit, format="+.2~g", gradientLength=140)
+    legend = alt.Legend(title=e.unit(unit, unit), format="+.2~g", gradientLength=140)
     # Two layers, because Vega draws nothing for a null colour.
     filled = base.transform_filter("isValid(datum.value)").mark_rect(stroke=MUTED, strokeWidth=0.3)
     layers = [
         base.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25),
         filled.encode(color=alt.Color("value:Q", scale=colour_scale(drawn), legend=legend)),
     ]
-    lines = [f"Orange: the observation raised the forecast; blue: it lowered it, in {unit}."]
+    lines = [how_to_read(e, values, unit)]
     if truth is not None:
         positions = np.asarray(truth, dtype=bool)
         check_shape("truth", positions.shape, "t n", t=frames, n=count)

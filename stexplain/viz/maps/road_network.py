@@ -1,7 +1,7 @@
 """The explanation of a forecast on the road network, lag by lag."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import numpy as np
@@ -21,7 +21,7 @@ def road_network(
     *,
     sample: int = 0,
     minutes: float = 5.0,
-    unit: str = "mph",
+    unit: str = "",
     marked: Mapping[str, Sequence[str]] | None = None,
     labels: int = 12,
     degrees: bool = False,
@@ -36,10 +36,10 @@ def road_network(
     contributes most. Orange observations raised the forecast, blue ones lowered it.
 
     Args:
-        e: an explanation ``[B, 1, T, N]``, in `unit`.
+        e: an explanation ``[B, 1, T, N]``.
         sample: index of the sample.
         minutes: minutes between observations.
-        unit: of the values.
+        unit: of the forecast and of the observations, such as ``"mph"``; empty: not said.
         marked: sensors to draw with a ring, see `network`.
         labels: in a network of more than 40 sensors, the number of most important sensors to name, beside the marked
             ones and where there is room; tooltips have all names.
@@ -79,13 +79,19 @@ def road_network(
         marked=marked,
         width=width,
         height=height or 440,
-        unit=unit,
-        title=title or f"Contributions to {e.target or 'the forecast'}",
-        subtitle=[
-            f"Orange: raised it; blue: lowered it, in {unit}. Larger: by more. The slider sets the lag.",
-            *noted(e.notes),
-        ],
+        unit=e.unit(unit, unit),
+        title=title or f"Importance for {e.target or 'the forecast'}",
+        subtitle=[f"{how_to_read(e, values, unit)} The slider sets the lag.", *noted(e.notes)],
     )
+
+
+def how_to_read(e: Explanation, values: "np.ndarray[Any, Any]", unit: str) -> str:
+    """What colours say: only values with a sign can have raised or lowered anything."""
+    if not bool((np.nan_to_num(values) < 0).any()):
+        return f"Brighter and larger: more important, in {e.unit(unit, unit)}; without a sign."
+    if e.measures == "score per input":
+        return f"Orange: a higher reading raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
+    return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Larger: by more."
 
 
 def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":

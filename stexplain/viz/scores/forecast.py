@@ -23,7 +23,7 @@ def forecast(
     forecasts: Mapping[str, ArrayLike],
     *,
     minutes: float = 5.0,
-    unit: str = "mph",
+    unit: str = "",
     horizon: int | None = None,
     title: str = "Forecast and observed values",
     note: str = "",
@@ -35,7 +35,7 @@ def forecast(
         observed: observations after the window, ``[H]``; NaN where missing.
         forecasts: forecasts ``[H]`` by name, such as those of the model and of persistence; the first has a solid line.
         minutes: minutes between observations.
-        unit: of the values.
+        unit: of the values; empty: not said.
         horizon: the step that is explained, from 1; marked in the chart.
         title: above the chart.
         note: a line below the title, such as the date.
@@ -87,12 +87,12 @@ def forecast(
         scale=alt.Scale(domain=[minutes * (1 - len(before)), minutes * steps], nice=False),
     )
     # Not from zero: speeds between 50 and 65 would be one flat line.
-    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False, padding=12))
+    y = alt.Y("value:Q", title=unit or "value", scale=alt.Scale(zero=False, padding=12))
     base = alt.Chart(rows(table))
     tip = [
         alt.Tooltip("line:N", title="line"),
         alt.Tooltip("minutes:Q"),
-        alt.Tooltip("value:Q", title=unit, format=".1f"),
+        alt.Tooltip("value:Q", title=unit or "value", format=".1f"),
     ]
     window = pd.DataFrame({"from": [minutes * (1 - len(before))], "to": [0.0]})
     # Every layer repeats the axis title: Vega would otherwise join the titles of layers with commas.

@@ -18,7 +18,7 @@ def horizon_errors(
     table: pd.DataFrame,
     *,
     minutes: float = 5.0,
-    unit: str = "mph",
+    unit: str = "",
     methods: Sequence[str] | None = None,
     baselines: Sequence[str] = ("persistence", "historical average"),
     title: str = "Forecast error by horizon",
@@ -29,7 +29,7 @@ def horizon_errors(
         table: columns `method`, `measure` (mae, rmse, mape), `horizon` (steps, from 1) and `value`: mae and rmse in
             `unit`, mape in percent.
         minutes: minutes per step.
-        unit: of mae and rmse.
+        unit: of mae and rmse; empty: not said.
         methods: the methods to draw, in order; by default all, in the table's order.
         baselines: forecasts without a trained model; drawn last and grey.
         title: above the chart.
@@ -45,7 +45,7 @@ def horizon_errors(
     table = table.assign(
         method=table["method"].astype(str),
         minutes=minutes * table["horizon"].astype(float),
-        panel=[f"{MEASURES.get(str(m), str(m))}, {'%' if m == 'mape' else unit}" for m in table["measure"]],
+        panel=[_panel(str(measure), unit) for measure in table["measure"]],
     )
     models = [name for name in shown if name not in baselines]
     colours = [CATEGORIES[models.index(name) % len(CATEGORIES)] if name in models else MUTED for name in shown]
@@ -78,3 +78,8 @@ def horizon_errors(
     )
     how = "Lower is better. Explain a model only if its error is below that of the baselines (grey)."
     return styled(chart, titled(title, how))
+
+
+def _panel(measure: str, unit: str) -> str:
+    shown = "%" if measure == "mape" else unit
+    return f"{MEASURES.get(measure, measure)}{f', {shown}' if shown else ''}"

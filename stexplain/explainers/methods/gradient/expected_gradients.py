@@ -69,6 +69,7 @@ class ExpectedGradients(Explainer):
     """
 
     method = "expected gradients"
+    measures = "score"
 
     def __init__(
         self,

@@ -61,6 +61,7 @@ class GradientSHAP(Explainer):
     """
 
     method = "gradient SHAP"
+    measures = "score"
 
     def __init__(
         self,

@@ -54,6 +54,7 @@ class InputGradient(Explainer):
     """
 
     method = "input gradient"
+    measures = "score per input"
 
     def __init__(
         self,

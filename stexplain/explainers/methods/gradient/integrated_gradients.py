@@ -53,6 +53,7 @@ class IntegratedGradients(Explainer):
     """
 
     method = "integrated gradients"
+    measures = "score"
 
     def __init__(
         self,

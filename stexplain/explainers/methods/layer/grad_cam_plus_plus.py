@@ -51,6 +51,8 @@ class GradCAMPlusPlus(LayerGradient):
     """
 
     method = "Grad-CAM++"
+    # Its weights are ratios of powers of gradients: ten times the score is not ten times the map.
+    measures = ""
 
     def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
         if bool((features < 0).any()):

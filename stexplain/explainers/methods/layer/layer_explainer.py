@@ -58,6 +58,8 @@ class LayerExplainer(Explainer):
         **options: how the model is called; see `ModelCaller`.
     """
 
+    measures = "score"
+
     def __init__(
         self,
         model: nn.Module,

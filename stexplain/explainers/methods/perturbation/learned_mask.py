@@ -121,7 +121,7 @@ class LearnedMask(Explainer):
         self.size, self.smoothness, self.connectedness = size, smoothness, connectedness
         self.window, self.steps, self.rate = window, steps, rate
         self.per_channel = per_channel
-        self.method = f"learned mask ({goal})"
+        self.method, self.measures = f"learned mask ({goal})", "share"
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

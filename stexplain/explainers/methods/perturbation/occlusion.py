@@ -60,6 +60,7 @@ class Occlusion(Explainer):
     """
 
     method = "occlusion"
+    measures = "score"
 
     def __init__(
         self,

@@ -51,6 +51,7 @@ class OwenValueSampling(ShapleyValueSampling):
     """
 
     method = "Owen value sampling"
+    measures = "score"
 
     def __init__(
         self,

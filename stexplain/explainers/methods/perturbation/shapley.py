@@ -80,6 +80,7 @@ class ShapleyValueSampling(Explainer):
     """
 
     method = "Shapley value sampling"
+    measures = "score"
 
     def __init__(
         self,
