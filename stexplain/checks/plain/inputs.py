@@ -63,13 +63,13 @@ def gradient_shap(part: Part, explainer: GradientSHAP) -> PlainMap:
 
 
 def expected_gradients(part: Part, explainer: ExpectedGradients) -> PlainMap:
-    """Gradients at one point of each stratum of the way from each baseline, as far as it goes, times the way."""
+    """Gradients at one point of each stratum of the last part of the way from each baseline, times the way."""
     drawn = np.random.default_rng(explainer.seed).random((len(explainer.baselines), explainer.steps))
     total = np.zeros(part.x.shape)
     for which, numbers in zip(explainer.baselines, drawn, strict=True):
-        baseline = part.x + explainer.reach * (with_baseline(part.caller, part.samples, which) - part.x)
+        baseline = with_baseline(part.caller, part.samples, which)
         for stratum, number in enumerate(numbers):
-            share = (stratum + float(number)) / explainer.steps
+            share = 1 - explainer.reach + explainer.reach * (stratum + float(number)) / explainer.steps
             total += part.gradient(baseline + share * (part.x - baseline)) * as_float64(part.x - baseline)
     return _by_channel(part, total / drawn.size, explainer.reduce)
 

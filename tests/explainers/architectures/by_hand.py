@@ -29,7 +29,7 @@ def input_gradient(case: Case) -> Tensor:
 
 
 def expected_gradients(case: Case, indices: int) -> Tensor:
-    """Expected gradients on half of the way to a line in time and to the mean over time, ``[B, M, T, N, C]``.
+    """Expected gradients on half of the way from a line in time and from the mean over time, ``[B, M, T, N, C]``.
 
     Args:
         case: all of whose frames are valid.
@@ -38,13 +38,13 @@ def expected_gradients(case: Case, indices: int) -> Tensor:
     layout, x = Layout(case.inputs), canonical(case.x, case.inputs, case.sizes)
     share = torch.linspace(0, 1, x.shape[2], dtype=x.dtype)[:, None, None]
     baselines = [x[:, :, :1] * (1 - share) + x[:, :, -1:] * share, x.mean(2, keepdim=True).expand_as(x)]
-    # One draw in each of eight parts of the way, as the method's seed 0 gives them.
+    # One draw in each of eight parts of the half that is nearer to the sample, as the method's seed 0 gives them.
     jitter = np.random.default_rng(0).random((2, 8))
     total = torch.zeros_like(x)
     for row, baseline in zip(jitter, baselines, strict=True):
-        start = torch.cat([(baseline + x)[..., : x.shape[-1] - indices] / 2, x[..., x.shape[-1] - indices :]], -1)
+        start = torch.cat([baseline[..., : x.shape[-1] - indices], x[..., x.shape[-1] - indices :]], -1)
         for step, draw in enumerate(row):
-            at = layout.from_batch(start + float((step + draw) / 8) * (x - start)).contiguous().requires_grad_()
+            at = layout.from_batch(start + float(0.5 + (step + draw) / 16) * (x - start)).contiguous().requires_grad_()
             (gradient,) = torch.autograd.grad(case.score(called(case, at)).sum(), at)
             total += canonical(gradient, case.inputs, case.sizes) * (x - start) / 16
     return total

@@ -26,13 +26,14 @@ class ExpectedGradients(Explainer):
     """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines: the default method.
 
     After "Improving performance of deep learning models with axiomatic attribution priors and expected gradients".
-    With baselines b_1 ... b_K, of which x'_k = x + reach (b_k - x) is as far as the way goes, y the score of the
-    target, and u uniform in [0, 1]::
+    With baselines x'_1 ... x'_K, y the score of the target, and u uniform in [1 - reach, 1], the part of the way from
+    each baseline that is nearest to the sample::
 
         EG[b, m, t, n, c] = mean over k of  (x - x'_k)[c]  *  mean over u of  dy/dx[c] at x'_k + u (x - x'_k)
 
-    in the units of the score, is `Explanation.channels`, signed: it sums to y(x) less the mean of y(x'_k), but for the
-    sampling error, which is ``extra["convergence_delta"]``. `Explanation.values` is its Euclidean norm over channels:
+    in the units of the score, is `Explanation.channels`, signed. It sums to y(x) less the mean of y where the part
+    begins, over `reach`, so with all of the way to the difference from the baselines; but for the sampling error,
+    which is ``extra["convergence_delta"]``. `Explanation.values` is its Euclidean norm over channels:
     how much a position matters, whichever way. That localises a cause better than the signed sum does, in which the
     coordinates of one node cancel each other; `reduce="sum"` gives the signed sum.
 
@@ -50,7 +51,7 @@ class ExpectedGradients(Explainer):
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
         baselines: names in `stexplain.data.baselines`, custom functions, or tensors; at least one.
-        reach: how far the way to the baselines goes, in (0, 1]; 1: all of it, as published.
+        reach: how much of the way to the baselines is gone, in (0, 1]; 1: all of it, as published.
         steps: draws of u per baseline: an even number, since strata are paired.
         reduce: how channels become one number: ``"norm"`` or ``"sum"``.
         seed: of the draws.
@@ -116,10 +117,10 @@ class ExpectedGradients(Explainer):
         points = self._points()
         draws, expected = [], torch.zeros_like(perturbed.scores_of_samples.scores)
         for which, row in zip(self.baselines, points, strict=True):
-            # Not as x + reach (b - x), whose rounding would move the baseline itself where reach is 1.
-            replaced = torch.lerp(with_baseline(self, model_input, which), x, 1 - self.reach)
+            replaced = with_baseline(self, model_input, which)
             with torch.no_grad():
-                expected = expected + perturbed.scores(replaced) / len(self.baselines)
+                begin = replaced + (1 - self.reach) * (x - replaced)
+                expected = expected + perturbed.scores(begin) / len(self.baselines)
             for u in row:
                 draws.append(self._gradient(perturbed, replaced + float(u) * (x - replaced)) * (x - replaced))
         each = torch.stack(draws)  # [K * steps, B, M, T, N, C]
@@ -131,7 +132,7 @@ class ExpectedGradients(Explainer):
             # The norm moves with the draws along its own direction alone, to first order.
             values, along = norm, per_channel / norm[..., None].clamp(min=torch.finfo(norm.dtype).tiny)
         projected = (each * along).sum(-1)
-        delta = per_channel.sum((1, 2, 3, 4)) - (perturbed.scores_of_samples.scores - expected)
+        delta = per_channel.sum((1, 2, 3, 4)) - (perturbed.scores_of_samples.scores - expected) / self.reach
         return Maps(
             values,
             perturbed.scores_of_samples,
@@ -144,7 +145,7 @@ class ExpectedGradients(Explainer):
     def _points(self) -> NDArray[np.float64]:
         """U of every baseline and stratum, ``[K, steps]``."""
         jitter = np.random.default_rng(self.seed).random((len(self.baselines), self.steps))
-        points: NDArray[np.float64] = (np.arange(self.steps) + jitter) / self.steps
+        points: NDArray[np.float64] = 1 - self.reach + self.reach * (np.arange(self.steps) + jitter) / self.steps
         return points
 
     def _gradient(self, perturbed: PerturbedInputs, x: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ X = torch.randn(3, 1, 6, 4, 2, generator=torch.Generator().manual_seed(0), dtype
 CUBE = Custom(lambda y: y.pow(3).sum(1))
 
 
-def baselines_of(x, reach=0.5):
-    """Both by hand: half of the way to the straight line in time, and to the mean over time."""
+def begins_of(x, reach=0.5):
+    """Where the ways begin, by hand: half of the way to the straight line in time, and to the mean over time."""
     share = torch.linspace(0, 1, x.shape[2], dtype=x.dtype)[:, None, None]
     line, mean = x[:, :, :1] + (x[:, :, -1:] - x[:, :, :1]) * share, x.mean(2, keepdim=True).expand_as(x)
     return x + reach * (line - x), x + reach * (mean - x)
@@ -22,10 +22,10 @@ def baselines_of(x, reach=0.5):
 
 @pytest.mark.parametrize("reach", [0.5, 1.0, 0.1])
 def test_many_steps_give_the_integral(reach):
-    """Of a sum of cubes the mean gradient on a line from b to x, times x - b, is x^3 - b^3."""
+    """Of a sum of cubes the mean gradient on a line from b to x, times x - b, is x^3 - b^3; here of a part of it."""
     e = ExpectedGradients(nn.Flatten(), steps=200, reach=reach)(X, target=CUBE)
-    line, mean = baselines_of(X, reach)
-    expected = X**3 - (line**3 + mean**3) / 2
+    line, mean = begins_of(X, reach)
+    expected = (X**3 - (line**3 + mean**3) / 2) / reach
     np.testing.assert_allclose(e.channels, expected, rtol=1e-3, atol=2e-3)
     np.testing.assert_allclose(e.values, expected.norm(dim=-1), rtol=1e-3, atol=2e-3)
     np.testing.assert_allclose(e.extra["convergence_delta"], 0, atol=5e-2)
@@ -34,13 +34,14 @@ def test_many_steps_give_the_integral(reach):
 def test_channels_miss_the_difference_of_scores_by_what_is_said():
     e = ExpectedGradients(nn.Flatten(), steps=2)(X, target=CUBE)
     score = X.pow(3).sum((1, 2, 3, 4))
-    expected = score - sum(b.pow(3).sum((1, 2, 3, 4)) for b in baselines_of(X)) / 2
+    expected = 2 * (score - sum(b.pow(3).sum((1, 2, 3, 4)) for b in begins_of(X)) / 2)
     np.testing.assert_allclose(e.channels.sum((1, 2, 3, 4)) - expected.numpy(), e.extra["convergence_delta"], atol=1e-4)
 
 
 def test_of_a_linear_score_nothing_is_left_to_chance():
     e = ExpectedGradients(nn.Flatten(), steps=2, reduce="sum")(X, target=Custom(lambda y: (3 * y).sum(1)))
-    line, mean = baselines_of(X)
+    # However much of the way is gone: the weight times the distance from the baselines.
+    line, mean = begins_of(X, reach=1)
     np.testing.assert_allclose(e.values, 3 * (X - (line + mean) / 2).sum(-1), atol=1e-5)
     assert e.standard_error.max() < 1e-6
 
@@ -55,8 +56,8 @@ def many(reduce, seeds=300, steps=8):
 def test_it_is_unbiased_and_its_standard_error_errs_upwards_alone():
     """Over seeds: the mean is the integral, and the spread is at most what the standard error says."""
     values, errors = many("sum")
-    line, mean = baselines_of(X)
-    expected = (X**3 - (line**3 + mean**3) / 2).sum(-1).numpy()
+    line, mean = begins_of(X)
+    expected = 2 * (X**3 - (line**3 + mean**3) / 2).sum(-1).numpy()
     spread = values.std(0, ddof=1)
     assert (np.abs(values.mean(0) - expected) < 5 * spread / np.sqrt(len(values)) + 1e-6).all()
     assert (np.sqrt((errors**2).mean(0)) > 0.85 * spread).all()
