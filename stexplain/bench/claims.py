@@ -136,15 +136,9 @@ def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
         >>> judge([Claim([{"against": "a", "difference": 1.0, "p": 0.001}], words)])
         [('signs [1]', 'supported')]
     """
-    single = _corrected([test["p"] for claim in claims for test in claim.tests])
-    whole = _corrected([p for claim in claims for p in _hypotheses(claim)])
-    judged, start, first = [], 0, 0
-    for claim in claims:
-        p_single = single[start : start + len(claim.tests)]
-        start += len(claim.tests)
-        count = len(_hypotheses(claim))
-        p_whole, first = whole[first : first + count], first + count
-        if claim.together and count and p_whole[0] <= LEVEL:
+    judged = []
+    for claim, (p_single, p_whole) in zip(claims, corrected(claims), strict=True):
+        if claim.together and len(p_whole) and p_whole[0] <= LEVEL:
             signs = [1] * len(claim.tests)
         else:
             signs = [
@@ -153,6 +147,21 @@ def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
             ]
         judged.append(claim.words(signs))
     return judged
+
+
+def corrected(claims: Sequence[Claim]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """The p values of every claim, corrected over all: of its single tests, and of its hypotheses, see `judge`.
+
+    NaN for a test that was not made.
+    """
+    single = _corrected([test["p"] for claim in claims for test in claim.tests])
+    whole = _corrected([p for claim in claims for p in _hypotheses(claim)])
+    found, start, first = [], 0, 0
+    for claim in claims:
+        tests, count = len(claim.tests), len(_hypotheses(claim))
+        found.append((single[start : start + tests], whole[first : first + count]))
+        start, first = start + tests, first + count
+    return found
 
 
 def _hypotheses(claim: Claim) -> list[float | None]:

@@ -20,10 +20,11 @@ class Figures:
         folder: of the experiment's run.
         stage: whose figures they are.
         run: of which run.
+        synthetic: whether its data was generated: titles then say so, as a picture may be seen without its report.
     """
 
-    def __init__(self, folder: Path, stage: str, run: str) -> None:
-        self.folder, self.stage, self.run = folder, stage, run
+    def __init__(self, folder: Path, stage: str, run: str, *, synthetic: bool = False) -> None:
+        self.folder, self.stage, self.run, self.synthetic = folder, stage, run, synthetic
         self.records: list[dict[str, Any]] = []
 
     def add(self, name: str, title: str, caption: str, chart: Any, still: Any = None) -> None:
@@ -38,6 +39,11 @@ class Figures:
         """
         # A run's name may hold slashes, which a file's name may not.
         key = "-".join(filter(None, [self.stage, re.sub(r"[^\w.-]+", "-", self.run), name]))
+        if self.synthetic:
+            title = _of_synthetic(title)
+            for each in (chart, still):
+                if getattr(getattr(each, "title", None), "text", None):
+                    each.title.text = _of_synthetic(str(each.title.text))
         files = {}
         for ending in FORMATS:
             # A slider or a tooltip is worth nothing on paper.
@@ -48,6 +54,16 @@ class Figures:
         self.records.append(
             {"id": key, "stage": self.stage, "run": self.run, "title": title, "caption": caption, **files}
         )
+
+
+def _of_synthetic(title: str) -> str:
+    """A title that names generated data as such.
+
+    Example:
+        >>> _of_synthetic("Confusion matrix"), _of_synthetic("As Fig. 2, on synthetic data: importance")
+        ('Confusion matrix (synthetic data)', 'As Fig. 2, on synthetic data: importance')
+    """
+    return title if "synthetic" in title else f"{title} (synthetic data)"
 
 
 def figure_html(folder: Path, figure: Mapping[str, Any]) -> str:

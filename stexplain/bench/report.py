@@ -64,9 +64,7 @@ def write_report(run_folder: Path | str) -> Path:
     # `Template`, as the page's CSS and JavaScript are full of braces.
     page = Template(files("stexplain.bench").joinpath("page.html").read_text("utf-8")).substitute(
         title=text(results.get("title") or "stexplain report"),
-        lead=text(
-            listed([str(dataset.get("title") or name) for name, dataset in (results.get("datasets") or {}).items()])
-        ),
+        lead=text(listed([_titled(name, dataset) for name, dataset in (results.get("datasets") or {}).items()])),
         contents="".join(f'<li><a href="#{key}">{text(title)}</a></li>' for key, title, _ in shown),
         main="".join(
             f'<section id="{key}" aria-labelledby="{key}-h"><h2 id="{key}-h">{text(title)}</h2>{content}</section>'
@@ -79,6 +77,11 @@ def write_report(run_folder: Path | str) -> Path:
     with atomic_write(path) as temporary:
         temporary.write_text(page, "utf-8")
     return path
+
+
+def _titled(name: str, dataset: Mapping[str, Any]) -> str:
+    """The title of a dataset, which says where it was generated."""
+    return f"{dataset.get('title') or name}{' (synthetic data)' if dataset.get('planted') else ''}"
 
 
 def results_of(folder: Path) -> tuple[dict[str, Any], list[RunResults]]:
@@ -165,9 +168,10 @@ def _evidence(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResults])
     labels = {run.name: run.label for run in runs}
     shown = [
         paragraph(
-            "A claim is supported where its test, fixed before any run, leaves no other explanation than chance below "
-            "5%. Tests are paired, over groups of samples that are not independent, and corrected over all claims of "
-            "this report by Holm's method. What is said of one training need not hold for another."
+            "A claim is supported where chance alone would show as much in less than 5% of cases, by tests that were "
+            "fixed before any run. Tests are paired, over groups of samples that are not independent, and corrected "
+            "over all claims of this report by Holm's method; tests.csv, under Tables, has them all. What is said of "
+            "one training need not hold for another."
         )
     ]
     # A dict keeps the order of the runs, which a set would not.

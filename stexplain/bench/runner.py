@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from rich.console import Console
 
-from stexplain.bench.claims import Verdict, judge
+from stexplain.bench.claims import Claim, Verdict, corrected, judge
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
@@ -20,7 +21,7 @@ from stexplain.bench.records import Records, log, run_folder
 from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.spread import spread_tables
-from stexplain.bench.stage import Stage
+from stexplain.bench.stage import Stage, Table
 from stexplain.cards import DatasetCard, SeriesCard
 from stexplain.files import atomic_write, write_json
 from stexplain.version import __version__
@@ -112,7 +113,7 @@ def bench(
         computed = _computed(records, loaded, chosen, progress)
         for name, by_stage in computed.items():
             results["runs"][name]["stages"] = by_stage
-        results["figures"] = _figures(records, loaded, chosen, computed)
+        results["figures"] = _figures(records, loaded, chosen, computed, datasets)
         stages = list(loaded.stages.values())
         results["verdicts"] = verdicts_of(results, stages)
         results["tables"] = write_tables(folder, results, stages)
@@ -173,6 +174,7 @@ def _figures(
     experiment: Experiment,
     runs: Sequence[Run],
     computed: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    datasets: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """The figures of every stage and run, drawn once all is computed: one may show the results of several stages."""
     drawn: list[dict[str, Any]] = []
@@ -184,7 +186,8 @@ def _figures(
 
             # Default arguments bind the loop's values; a closure would see the last ones.
             def draw(stage: Stage[Any] = stage, run: Run = run) -> Mapping[str, Any]:
-                figures = Figures(records.folder, stage.name, run.name)
+                synthetic = bool(datasets[run.card.name]["planted"])
+                figures = Figures(records.folder, stage.name, run.name, synthetic=synthetic)
                 stage.figures(run, computed[run.name], figures)
                 return {"figures": figures.records}
 
@@ -205,17 +208,49 @@ def of_generated(datasets: Mapping[str, Mapping[str, Any]]) -> str:
 
 def verdicts_of(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> list[Verdict]:
     """The verdicts of all claims, tested together."""
-    pairs = [
-        (run, stage) for run in first_trainings(run_results(results)) for stage in stages if stage.name in run.stages
-    ]
-    claims = [list(stage.claims(run)) for run, stage in pairs]
+    claims = _claims(results, stages)
     # All at once: the more a report claims, the less each single test may be believed.
-    judged = iter(judge([claim for of_stage in claims for claim in of_stage]))
+    judged = judge([claim for _, _, claim in claims])
     return [
-        {"run": run.name, "stage": stage.name, "text": text, "verdict": outcome}
-        for (run, stage), of_stage in zip(pairs, claims, strict=True)
-        for text, outcome in (next(judged) for _ in of_stage)
+        {"run": run, "stage": stage, "text": text, "verdict": outcome}
+        for (run, stage, _), (text, outcome) in zip(claims, judged, strict=True)
     ]
+
+
+def _claims(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> list[tuple[str, str, Claim]]:
+    """All claims of a report, with the names of their run and stage."""
+    return [
+        (run.name, stage.name, claim)
+        for run in first_trainings(run_results(results))
+        for stage in stages
+        if stage.name in run.stages
+        for claim in stage.claims(run)
+    ]
+
+
+def _tests_table(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> Mapping[str, Table]:
+    """Every test that verdicts are made of, so that each sentence can be checked."""
+    claims = _claims(results, stages)
+    rows = [
+        {
+            "claim": number,
+            "run": run,
+            "stage": stage,
+            # Of a claim about several things, each is a finding of its own, and what it is about stands here.
+            "about" if not claim.together else "against": test["against"],
+            "difference": test["difference"],
+            "p": test["p"],
+            "p_corrected": p,
+            "p_of_claim": p_whole[0] if claim.together else p_whole[place],
+        }
+        for number, ((run, stage, claim), (p_single, p_whole)) in enumerate(
+            zip(claims, corrected([claim for _, _, claim in claims]), strict=True), 1
+        )
+        for place, (test, p) in enumerate(zip(claim.tests, p_single, strict=True))
+    ]
+    title = "Tests behind the verdicts, in their order; p values corrected over all of this report (Holm)"
+    columns = ["claim", "run", "stage", "about", "against", "difference", "p", "p_corrected", "p_of_claim"]
+    return {"tests": Table(title, pd.DataFrame(rows, columns=columns), "%.4g")} if rows else {}
 
 
 def write_tables(folder: Path, results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> dict[str, dict[str, str]]:
@@ -224,6 +259,7 @@ def write_tables(folder: Path, results: Mapping[str, Any], stages: Sequence[Stag
     trainings = run_results(results)
     by_stage = [(stage.name, stage.tables([run for run in trainings if stage.name in run.stages])) for stage in stages]
     by_stage.append(("", spread_tables(stages, first_trainings(trainings))))
+    by_stage.append(("", _tests_table(results, stages)))
     for stage_name, tables in by_stage:
         for name, table in tables.items():
             path = folder / "tables" / f"{name}.csv"

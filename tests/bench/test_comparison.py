@@ -8,7 +8,7 @@ import pytest
 
 import stexplain as stx
 from stexplain.bench import figures as figures_module
-from stexplain.bench.claims import judge
+from stexplain.bench.claims import hardest, judge
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import samples as samples_module
 from stexplain.bench.shared.by_class import FOUND
@@ -23,7 +23,7 @@ from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.by_name import methods
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
-from stexplain.metrics import interval, sign_flip_test
+from stexplain.metrics import corrected_p_values, interval, sign_flip_test
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
 from tests.bench import small_roads
 
@@ -133,6 +133,26 @@ def test_the_folder_holds_tables_figures_and_a_report(finished):
     tests = comparison_of(finished)["tests"]
     count = sum(row["metric"].startswith("auroc") and row["p"] is not None for row in tests)
     assert f"<details><summary>graph: {count} paired tests, of which " in page
+
+
+def test_every_test_behind_a_verdict_is_listed(finished):
+    table = pd.read_csv(finished / "tables/tests.csv")
+    paired = comparison_of(finished)["paired"]
+    assert table["about"].tolist() == list(paired) == METHODS[:2]
+    hard = [hardest(tests) for tests in paired.values()]
+    assert table["difference"].tolist() == pytest.approx([test["difference"] for test in hard], rel=1e-3)
+    expected = corrected_p_values([test["p"] for test in hard], "holm")
+    assert table["p_corrected"].tolist() == pytest.approx(list(expected), rel=1e-3)
+    assert (table["p_of_claim"] == table["p_corrected"]).all()
+
+
+def test_every_title_names_generated_data(finished):
+    found = results(finished)
+    assert found["figures"]
+    for figure in found["figures"]:
+        assert "synthetic" in figure["title"]
+        spec = json.loads((finished / figure["json"]).read_text("utf-8"))
+        assert "synthetic" in spec["title"]["text"]
 
 
 def test_the_summary_on_the_terminal_names_every_method(finished, capsys):
@@ -354,7 +374,7 @@ def test_localisation_of_a_planted_run_by_class_and_against_every_control(home, 
     card = stage.summary([shown]).html
     found = sum(one["value"] >= FOUND for one in result["by_class"]["STGGradCAM"].values())
     assert f"of {found} of {len(result['by_class']['STGGradCAM'])} classes" in card
-    assert (f"({scores[best]:.2f})" in card) == (scores[best] > scores["STGGradCAM"])
+    assert (f"({scores[best]:.3f})" in card) == (scores[best] > scores["STGGradCAM"])
     assert len(stage.tables([shown])["localisation-by-class"].frame) > len(BASELINE_EXPLAINERS)
 
 

@@ -98,7 +98,7 @@ def test_the_summary_names_the_classes_that_are_not_found_and_what_is_better():
         "finds the ground-truth joints of 1 of 3 classes; not of nod head (AUROC 0.02) and salute (AUROC 0.53)."
         in card.html
     )
-    assert "over nodes a higher AUROC than that of STGGradCAM (0.80) has InputGradient (0.88)." in card.html
+    assert "InputGradient (0.880) has a higher AUROC over nodes than STGGradCAM (0.800)." in card.html
     fine = run_of("localisation", located(BETTER, classes={"throw": classes["throw"]}))
     html = LocalisationStage(LocalisationStage.Options()).summary([fine]).html
     assert "of 1 of 1 classes." in html
@@ -158,15 +158,15 @@ def compared(**tests):
     rows = [
         {"method": name, "metric": "auroc, positions", "value": 0.5 + d} for name, d in {**tests, "Motion": 0.0}.items()
     ]
-    return {"table": rows, "paired": {name: [paired("Motion", d)] for name, d in tests.items()}}
+    return {"table": rows, "samples": 30, "paired": {name: [paired("Motion", d)] for name, d in tests.items()}}
 
 
 @pytest.mark.parametrize(
     ("differences", "verdict", "says"),
     [
-        ({"A": 0.1, "B": 0.2}, "supported", "2 of 2 methods localise the ground truth better than Motion"),
-        ({"A": 0.1, "B": -0.2}, "inconclusive", "1 of 2 methods localise the ground truth better than Motion"),
-        ({"A": -0.1, "B": -0.2}, "not supported", "Worse than one of these: A, B."),
+        ({"A": 0.1, "B": 0.2}, "supported", "2 of 2 methods localise the ground truth better than every"),
+        ({"A": 0.1, "B": -0.2}, "inconclusive", " Better: A. Worse than a baseline explainer: B."),
+        ({"A": -0.1, "B": -0.2}, "not supported", "Worse than a baseline explainer: A, B."),
     ],
 )
 def test_a_comparison_counts_the_methods_that_beat_the_best_control(differences, verdict, says):
@@ -175,7 +175,8 @@ def test_a_comparison_counts_the_methods_that_beat_the_best_control(differences,
     assert judged == verdict
     assert says in text
     best = max(differences, key=differences.get)
-    assert f"(AUROC over positions of Motion, the best of these: 0.50); the best method is {best}" in text
+    value = 0.5 + differences[best]
+    assert f"(AUROC over positions: Motion, the best of these, 0.50; {best}, the best method, {value:.2f}; 30" in text
 
 
 def test_results_without_tests_are_not_judged():

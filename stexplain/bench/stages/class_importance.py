@@ -12,7 +12,7 @@ from pydantic import Field
 from scipy.stats import spearmanr
 
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import listed, number, paragraph, percent, table, text
+from stexplain.bench.html import count, listed, number, paragraph, percent, table, text
 from stexplain.bench.run import CLASSIFICATION, Run, tracked
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, as_figure, as_table
 from stexplain.cards import DatasetCard, Part
@@ -106,6 +106,7 @@ class ClassImportanceStage(Stage[Options]):
         detail = contrastivity_detail(ours.psi)
         return {
             "layer": saved[0].layer,
+            "samples": int(ours.counts.sum()),
             "padding_share": float(np.mean(padding)),
             "explanations_saved": sum(len(part) for part in saved),
             "contrastivity": {
@@ -183,7 +184,9 @@ class ClassImportanceStage(Stage[Options]):
             words = _beside_truth(nodes, (run.stages[self.name].get("truth_nodes") or {}).get(label))
             rows.append(f"<li><b>{text(label)}</b>: {text(words or 'no correctly classified sample')}</li>")
         seed = "" if len(run.trainings) == 1 else f", seed {run.about.get('seed')}"
-        intro = f"By STG-Grad-CAM, in order, averaged over the correctly classified samples of {run.label}{seed}:"
+        size = run.stages[self.name].get("samples")
+        which = f"the {count(size)} correctly classified" if size else "the correctly classified"
+        intro = f"By STG-Grad-CAM, in order, averaged over {which} test samples of {run.label}{seed}:"
         return Card(
             f"Most important {run.node}s per class",
             paragraph(intro) + f'<ul class="columns">{"".join(rows)}</ul>',
@@ -194,8 +197,8 @@ class ClassImportanceStage(Stage[Options]):
         """Constant maps and importance on padding."""
         constant = sum(int(run.stages[self.name]["contrastivity"].get("constant") or 0) for run in runs)
         if constant:
-            count = f"{constant} classes have" if constant > 1 else "1 class has"
-            yield f"{count} the same importance at every {runs[0].node}; contrastivity excludes such classes."
+            which = f"{constant} classes have" if constant > 1 else "1 class has"
+            yield f"{which} the same importance at every {runs[0].node}; contrastivity excludes such classes."
         # The worst run: one is enough to limit the conclusions.
         padded = max((float(run.stages[self.name].get("padding_share") or 0.0) for run in runs), default=0.0)
         if padded > PADDED:

@@ -212,11 +212,13 @@ class ComparisonStage(Stage[Options]):
             )
             claim = (
                 f"{scope(len(results))}, {len(better)} of {len(tests)} methods localise the ground truth better than "
-                f"{listed(baseline_explainers)} (AUROC over positions of {strongest}, the best of these: "
-                f"{means[strongest]:.2f}); the best method is {best} ({means[best]:.2f})."
+                f"every baseline explainer (AUROC over positions: {strongest}, the best of these, "
+                f"{means[strongest]:.2f}; {best}, the best method, {means[best]:.2f}; {count(results[0]['samples'])} "
+                "samples)."
             )
+            claim += f" Better: {', '.join(better)}." if better and (unsure or worse) else ""
             claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""
-            claim += f" Worse than one of these: {', '.join(worse)}." if worse else ""
+            claim += f" Worse than a baseline explainer: {', '.join(worse)}." if worse else ""
             return claim, of_all(better, unsure, worse)
 
         yield Claim(tests, words, together=False)

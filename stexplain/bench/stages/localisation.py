@@ -216,7 +216,7 @@ def _findings(run: RunResults, stage: str) -> Iterator[str]:
         yield f"{run.label}: {JUDGED} {classes_in_words(classes, run.node)}{others}"
     for over, name in OVER.items():
         better = [
-            f"{other} ({scores[other][over]['auroc']['value']:.2f})"
+            f"{other} ({scores[other][over]['auroc']['value']:.3f})"
             for other in (GRADIENT, _best(scores, over))
             if other in scores
             and known(ours := scores.get(JUDGED, {}).get(over, {}).get("auroc"))
@@ -224,7 +224,6 @@ def _findings(run: RunResults, stage: str) -> Iterator[str]:
             and theirs["value"] > ours["value"]
         ]
         if better:
-            yield (
-                f"{run.label}: over {name} a higher AUROC than that of {JUDGED} "
-                f"({scores[JUDGED][over]['auroc']['value']:.2f}) has {listed(better)}."
-            )
+            judged = f"{JUDGED} ({scores[JUDGED][over]['auroc']['value']:.3f})"
+            have = "have" if len(better) > 1 else "has"
+            yield f"{run.label}: {listed(better)} {have} a higher AUROC over {name} than {judged}."

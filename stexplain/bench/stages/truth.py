@@ -249,9 +249,11 @@ class TruthStage(Stage[Options]):
             )
             text = (
                 f"{scope(len(results))}, {len(better)} of {len(tests)} methods find what the model used better than "
-                f"every baseline explainer (AUROC over positions of {strongest}, the best of these: "
-                f"{means[strongest]:.2f}); the best method is {best} ({means[best]:.2f})."
+                f"every baseline explainer (AUROC against the effect over positions: {strongest}, the best of these, "
+                f"{means[strongest]:.2f}; {best}, the best method, {means[best]:.2f}; {count(results[0]['samples'])} "
+                "samples)."
             )
+            text += f" Better: {'; '.join(better)}." if better and (unsure or worse) else ""
             text += f" Not shown to be better: {'; '.join(unsure)}." if unsure else ""
             text += f" Worse than a baseline explainer: {'; '.join(worse)}." if worse else ""
             return text, of_all(better, unsure, worse)
