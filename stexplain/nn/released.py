@@ -4,7 +4,7 @@ import pickle
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,8 +31,9 @@ def load_stgcn_checkpoint(
 
     Args:
         state_dict_or_path: the 172 entries (``A``, ``data_bn.*``, ``st_gcn_networks.{i}.*``, ``edge_importance.{i}``,
-            ``fcn.*``; ``num_batches_tracked`` may be missing), with or without a ``module.`` prefix; or the path of a
-            file with them, read with ``weights_only=True``.
+            ``fcn.*``; ``num_batches_tracked`` may be missing), with or without the prefix ``module.``, ``_orig_mod.``
+            or ``model.``, or under ``state_dict`` or ``model_state_dict``; or the path of a file with them, read with
+            ``weights_only=True``.
         graph: names of nodes, groups and positions; none: the names are the indices.
         strides: temporal stride of every block; none: 2 where the residual is a convolution, as in the original.
         padding: ``"counted"``: absent persons and padded frames enter the mean, as in the original; or ``"masked"``.
@@ -84,12 +85,30 @@ def _read(source: Mapping[str, torch.Tensor] | str | Path) -> dict[str, torch.Te
             source = torch.load(Path(source).expanduser(), map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(f"{source} could not be read as a checkpoint of tensors: {error}") from error
-    if not isinstance(source, Mapping) or not all(isinstance(value, torch.Tensor) for value in source.values()):
+    # Training scripts save the weights beside an optimiser's state, under one of these names.
+    found: Any = source
+    for name in ("state_dict", "model_state_dict", "model", "net", "weights"):
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+            break
+    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise InputError(
             "state_dict_or_path: expected a mapping of names to tensors, as from state_dict(), or the path of a file "
             "with one."
         )
-    return {str(key).removeprefix("module."): value.detach().cpu() for key, value in source.items()}
+    state = {_bare(str(key)): value.detach().cpu() for key, value in found.items()}
+    broken = [key for key, value in state.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if broken:
+        raise InputError(f"state_dict_or_path: {broken[0]} holds NaN or infinity; expected a trained model's weights.")
+    return state
+
+
+def _bare(key: str) -> str:
+    """A name without what wrappers put before it: of `DataParallel`, of `torch.compile`, of a trainer."""
+    for prefix in ("_orig_mod.", "module.", "model."):
+        if key.startswith(prefix):
+            return _bare(key.removeprefix(prefix))
+    return key
 
 
 def _adjacency_and_depth(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, int]:

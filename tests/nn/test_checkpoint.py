@@ -156,7 +156,7 @@ def test_broken_folders(saved, damage, message):
         load_model(saved[1])
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "model."])
 def test_a_released_checkpoint_gives_the_same_logits(prefix):
     theirs = released()
     ours = load_stgcn_checkpoint({prefix + key: value for key, value in theirs.state_dict().items()}, graph=NTU)
@@ -198,6 +198,23 @@ def test_a_loaded_release_can_be_saved(tmp_path):
     ours = load_stgcn_checkpoint(released().state_dict(), graph=NTU)
     save_model(tmp_path, ours)
     assert torch.equal(load_model(tmp_path)(clips()), ours(clips()))
+
+
+@pytest.mark.parametrize("name", ["state_dict", "model_state_dict", "model"])
+def test_weights_are_found_beside_an_optimisers_state(tmp_path, name):
+    state = released().state_dict()
+    whole = {"epoch": 7, name: state, "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]}}
+    torch.save(whole, tmp_path / "last.pt")
+    for source in (whole, tmp_path / "last.pt"):
+        model = load_stgcn_checkpoint(source, graph=NTU)
+        torch.testing.assert_close(model(clips()), load_stgcn_checkpoint(state, graph=NTU)(clips()), rtol=0, atol=0)
+
+
+def test_weights_that_are_not_numbers_are_refused():
+    state = released().state_dict()
+    state["fcn.bias"][2] = torch.nan
+    with pytest.raises(InputError, match=r"fcn\.bias holds NaN or infinity"):
+        load_stgcn_checkpoint(state, graph=NTU)
 
 
 def test_counters_may_be_missing():

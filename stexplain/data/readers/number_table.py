@@ -81,6 +81,51 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     return table.rename(columns=str)
 
 
+def has_header(path: Path) -> bool:
+    r"""Whether the first line of a CSV file names the columns: it does where it holds text above numbers.
+
+    Where every column of the first line is of the kind of those below it, the line is one of values, as in DCRNN's own
+    ``distances_bay_2017.csv``: taken for names, its pair would be lost. A file of one line is one of names where it
+    holds no number.
+
+    Raises:
+        DataError: where the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "distances.csv"
+        >>> _ = path.write_text("1201054,1201054,0.0\n1201054,1201066,2610.9\n")
+        >>> has_header(path)
+        False
+        >>> _ = path.write_text("from,to,cost\n1201054,1201054,0.0\n")
+        >>> has_header(path)
+        True
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = [cells for _, cells in zip(range(20), csv.reader(file), strict=False) if cells]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} could not be read: {error}.") from error
+    if not lines:
+        return False
+    first, rest = lines[0], lines[1:]
+    if not rest:
+        return not any(_is_number(cell) for cell in first)
+    # A column counts where all lines below have a number in it; ids may be text.
+    numeric = [column for column in range(len(first)) if all(_is_number(c[column]) for c in rest if column < len(c))]
+    if numeric:
+        return any(not _is_number(first[column]) for column in numeric)
+    return not any(_is_number(cell) for cell in first)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return not cell.strip()
+    return True
+
+
 def require_ids(ids: list[str], required: list[str], what: str, where: Path) -> None:
     """Refuses ids that lack one that is required; further ones are allowed.
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.readers import dcrnn_pickle
-from stexplain.data.readers.number_table import read_table, read_text_table, require_ids
+from stexplain.data.readers.number_table import has_header, read_table, read_text_table, require_ids
 from stexplain.data.series_file import found_file
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
@@ -41,7 +41,7 @@ def graph_beside(where: Path, ids: Sequence[str]) -> STGraph:
             names, matrix = dcrnn_pickle.read_adjacency(path)
             return adjacency_graph(path, matrix, names, ids, positions)
         if path.name in EDGES:
-            table = read_text_table(path)
+            table = _edges(path, ids)
             weight = "weight" if "weight" in table.columns else None
             if weight:
                 # The table is read as text, so that ids such as 007 survive.
@@ -51,6 +51,16 @@ def graph_beside(where: Path, ids: Sequence[str]) -> STGraph:
         return STGraph.from_distances(read_distances(path, ids), ids, directed=True, positions=positions)
     except (InputError, ValueError) as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _edges(path: Path, ids: Sequence[str]) -> pd.DataFrame:
+    """Edges as text: source, target and perhaps weight, by their order where the file has no header."""
+    table = read_text_table(path, header=False)
+    # Names of sensors may be words too: a first line that joins two of them is a pair.
+    if has_header(path) and not set(table.iloc[0, :2]) <= set(ids):
+        return read_text_table(path)
+    names = ["source", "target", "weight"][: table.shape[1]]
+    return table.iloc[:, : len(names)].set_axis(names, axis=1)
 
 
 def adjacency_graph(
@@ -86,7 +96,8 @@ def read_distances(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
     A pair that is not in the file is infinitely far; a sensor is at 0 from itself. Sensors that are not among `ids`
     are ignored, since DCRNN's files hold all of a district.
     """
-    table = read_text_table(path)
+    header = has_header(path)
+    table = read_text_table(path, header=header)
     if table.shape[1] < 3:
         raise DataError(
             f"{path} has the columns {list(table.columns)}; expected from, to and distance. Fetch it again."
@@ -100,7 +111,9 @@ def read_distances(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
     cost = pd.to_numeric(table.iloc[:, 2], errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero(np.isnan(cost))
     if bad.size:
-        raise DataError(f"{path}, line {bad[0] + 2}: {table.iloc[bad[0], 2]!r} is no distance; expected a number.")
+        raise DataError(
+            f"{path}, line {bad[0] + 1 + header}: {table.iloc[bad[0], 2]!r} is no distance; expected a number."
+        )
     # exp(-inf) = 0: a pair without a distance gets no edge from the Gaussian kernel.
     distances = np.full((len(ids), len(ids)), np.inf)
     np.fill_diagonal(distances, 0)

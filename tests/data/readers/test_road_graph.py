@@ -68,3 +68,38 @@ def test_the_real_network():
     assert graph.positions is not None
     assert graph.positions[-1].tolist() == [-118.31829, 34.15497]
     assert 0.1 <= graph.weight.min() < graph.weight.max() <= 1
+
+
+PAIRS = "11,12,100\n12,11,300\n12,13,200\n"
+
+
+@pytest.mark.parametrize("header", ["", "from,to,cost\n", "a,b,c\n"])
+def test_a_table_with_and_without_a_header_holds_the_same_pairs(tmp_path, header):
+    """DCRNN's distances_bay_2017.csv has none: its first pair was taken for names."""
+    path = tmp_path / "distances.csv"
+    path.write_text(header + PAIRS)
+    distances = read_distances(path, ["11", "12", "13"])
+    assert distances[0, 1] == 100
+    assert distances[1, 0] == 300
+    assert distances[1, 2] == 200
+
+
+@pytest.mark.parametrize("header", ["", "source,target,weight\n"])
+@pytest.mark.parametrize("names", [["11", "12", "13"], ["north", "east", "west"]])
+@pytest.mark.parametrize("weights", [True, False])
+def test_edges_with_and_without_a_header(tmp_path, header, names, weights):
+    if not weights:
+        header = header.replace(",weight", "")
+    pairs = [(0, 1, 0.5), (1, 2, 0.25)]
+    lines = [f"{names[a]},{names[b]}" + (f",{weight}" if weights else "") for a, b, weight in pairs]
+    (tmp_path / "edges.csv").write_text(header + "\n".join(lines) + "\n")
+    graph = graph_beside(tmp_path, names)
+    assert graph.edges.tolist() == [[0, 1], [1, 2]]
+    assert graph.weight.tolist() == ([0.5, 0.25] if weights else [1, 1])
+
+
+def test_a_broken_line_without_a_header_is_counted_from_the_first(tmp_path):
+    path = tmp_path / "distances.csv"
+    path.write_text("11,12,100\n12,11,300\n12,13,far\n")
+    with pytest.raises(DataError, match="line 3: 'far' is no distance"):
+        read_distances(path, ["11", "12", "13"])
