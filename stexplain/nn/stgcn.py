@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import mul
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ from stexplain.graph import Relations, STGraph
 from stexplain.nn.graph_convolution import relation_topology
 from stexplain.nn.normalisation import ChannelNorm
 from stexplain.nn.packing import may_pack, steps_of, valid_positions
-from stexplain.nn.stgcn_block import STGCNBlock
+from stexplain.nn.stgcn_block import STGCNBlock, is_whole
 
 
 def scaled_width(channels: int, width: float) -> int:
@@ -212,11 +212,12 @@ class STGCN(nn.Module):
             valid: which frames are valid, ``[R, T]``; none: all are.
         """
         if valid is None:
-            x = self._normalised(rows)
+            x = self._normalised(rows, rows)
         else:
             invalid = ~valid[:, :, None, None]
             # Before the norm as well: NaN in an invalid frame is no value.
-            x = self._normalised(rows.masked_fill(invalid, 0.0)).masked_fill(invalid, 0.0)
+            rows = rows.masked_fill(invalid, 0.0)
+            x = self._normalised(rows, rows).masked_fill(invalid, 0.0)
         # To node-first memory, [N, R, T, C], once for the whole network.
         x = x.permute(2, 0, 1, 3).contiguous()
         for block, stride in zip(self.blocks, self._strides, strict=True):
@@ -229,24 +230,29 @@ class STGCN(nn.Module):
         steps = steps_of(valid, self._kernel, self._strides)
         frames = rows.flatten(0, 1).index_select(0, steps[0].before.index)
         # [V, N, C] to [N, 1, V, C].
-        x = self._normalised(frames[None]).permute(2, 0, 1, 3).contiguous()
-        for module, step in zip(self.blocks, steps, strict=True):
-            block = cast(STGCNBlock, module)
-            if may_pack([block], self.training):
+        x = self._normalised(frames[None], rows, valid).permute(2, 0, 1, 3).contiguous()
+        for block, step in zip(self.blocks, steps, strict=True):
+            if is_whole(block) and may_pack([block], self.training):
                 x = block.packed(x, step)
             else:
                 # Whoever looks at a block, or into it, sees the rows of a batch.
                 x = step.after.pack(block(step.before.unpack(x), step.before.valid.to(x.device)))
         return steps[-1].after.row_means(x)
 
-    def _normalised(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows ``[R, T, N, C]`` after the input's batch normalisation."""
+    def _normalised(self, x: torch.Tensor, rows: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+        """Frames ``[..., T, N, C]`` after the input's batch normalisation.
+
+        Args:
+            x: all frames, or the valid ones.
+            rows: all of them, ``[R, T, N, C]``, to say where one is not finite.
+            valid: which of them are valid, ``[R, T]``; none: all are.
+        """
         # In training the loss shows NaN, and the check would cost a pass over the input at every step.
-        if not self.training:
-            check_finite("x", rows)
+        if not self.training and not bool(torch.isfinite(x.sum())):
+            check_finite("x", rows if valid is None else rows.masked_fill(~valid[:, :, None, None], 0.0))
         # [R, T, N * C]: each channel of each node has its own statistics.
-        folded = rows.reshape(*rows.shape[:2], -1).contiguous()
-        normalised: torch.Tensor = self.data_norm(folded).reshape(rows.shape)
+        folded = x.reshape(*x.shape[:2], -1).contiguous()
+        normalised: torch.Tensor = self.data_norm(folded).reshape(x.shape)
         return normalised
 
 

@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from stexplain.errors import InputError
 from stexplain.nn.packing import Packing, Step, may_pack, steps_of, valid_positions
+from stexplain.nn.stgcn_block import STGCNBlock
 from stexplain.nn.temporal_convolution import TemporalConvolution
 from tests.nn.released_names import to_released
 from tests.nn.test_stgcn import reference_of, small
@@ -122,6 +124,50 @@ def test_a_hooked_block_gives_what_it_gives_to_each_clip_alone(gaps):
         torch.testing.assert_close(batch[:, clip, :persons, :positions], one, rtol=1e-12, atol=1e-12)
         assert not batch[:, clip, persons:].any()
         assert not batch[:, clip, :, positions:].any()
+
+
+class Doubled(STGCNBlock):
+    """A block whose owner changed what it gives."""
+
+    def forward(self, x, valid=None):
+        return 2 * super().forward(x, valid)
+
+
+class Wrapped(torch.nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, x, valid=None):
+        return 2 * self.block(x, valid)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("way", ["subclass", "wrapper", "method"])
+def test_a_block_that_was_changed_is_called(way, training):
+    model = small()
+    x, valid = clips()
+    block = model.blocks[1]
+    with block.register_forward_hook(lambda module, args, output: 2 * output):
+        expected = model(x, valid)
+    if way == "subclass":
+        block.__class__ = Doubled
+    elif way == "wrapper":
+        model.blocks[1] = Wrapped(block)
+    else:
+        original = block.forward
+        block.forward = lambda *args: 2 * original(*args)
+    if training:
+        assert not torch.allclose(model.train()(x, valid), small().train()(x, valid))
+    else:
+        torch.testing.assert_close(model(x, valid), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_what_is_not_finite_is_named_by_its_place():
+    x, valid = clips()
+    x[3, 1, 7, 2, 0] = torch.nan
+    with pytest.raises(InputError, match=r"the first at index \(7, 7, 2, 0\)"):
+        small()(x, valid)
 
 
 @pytest.mark.parametrize("seed", range(8))
