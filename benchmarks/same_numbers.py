@@ -1,6 +1,8 @@
 """Whether an experiment gives the recorded numbers, bit by bit: training, explaining and scoring are all in them.
 
-    OMP_NUM_THREADS=1 stexplain bench roads --out runs/roads && python benchmarks/same_numbers.py runs/roads
+    python benchmarks/same_numbers.py roads                       runs the experiment, and compares
+    python benchmarks/same_numbers.py runs/roads                  compares a finished run folder
+    python benchmarks/same_numbers.py --record ntu planted roads  runs all three, and writes their numbers anew
 
 The numbers in `benchmarks/numbers/` are those of the experiments on generated data, seed 0. Results depend on the
 number of threads (a sum is rounded in another order), on torch's version and on the processor: where these differ from
@@ -10,15 +12,18 @@ the recorded ones, numbers that differ in their last digits are no fault. `--rec
 import argparse
 import csv
 import json
+import os
 import platform
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 NUMBERS = Path(__file__).parent / "numbers"
-UNRECORDED = {"seconds", "seconds_per_sample", "rule", "excluded"}
-"""Keys of results that are times or sentences."""
+UNRECORDED = {"seconds", "seconds_per_sample", "rule", "excluded", "scores", "used_by_sample", "labels"}
+"""Keys of results that are times, sentences, or a number per sample, of which the means are recorded."""
 IMPORTANCE = "class_importance.csv"
 SHOWN = 10
 """Differences that are listed."""
@@ -84,16 +89,38 @@ def compare(recorded: dict[str, Any], found: dict[str, Any]) -> tuple[list[str],
 def main(arguments: list[str]) -> int:
     """The command; gives 0 where all numbers are the same."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="a run folder of `stexplain bench`")
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="+",
+        help="run folders of `stexplain bench`, or experiments, which are run first",
+    )
     parser.add_argument("--numbers", type=Path, default=NUMBERS, help="the folder of recorded numbers")
     parser.add_argument("--record", action="store_true", help="write the run's numbers there instead of comparing")
     options = parser.parse_args(arguments)
-    results = json.loads((options.run / "results.json").read_text("utf-8"))
+    return max([_checked(folder, options.numbers, options.record) for folder in map(_finished, options.run)])
+
+
+def _finished(run: Path) -> Path:
+    """The run folder; an experiment that is named is run first, with one thread."""
+    if (run / "results.json").is_file():
+        return run
+    # A new folder: one that is there would be resumed, with the numbers of the code that began it.
+    folder = Path(tempfile.mkdtemp(prefix=f"stexplain-{run.name}-")) / "run"
+    print(f"{run.name}: running in {folder}", flush=True)
+    command = [sys.executable, "-m", "stexplain", "bench", str(run), "--out", str(folder), "--quiet"]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return folder
+
+
+def _checked(folder: Path, numbers: Path, record: bool) -> int:
+    """Records or compares the numbers of a run folder."""
+    results = json.loads((folder / "results.json").read_text("utf-8"))
     # The name of the experiment is that of the card which it lies beside; `run.json` holds it.
-    name = json.loads((options.run / "run.json").read_text("utf-8"))["card"]
-    path = options.numbers / f"{name}.json"
-    found, environment = numbers_of(options.run, results), environment_of(results)
-    if options.record:
+    name = json.loads((folder / "run.json").read_text("utf-8"))["card"]
+    path = numbers / f"{name}.json"
+    found, environment = numbers_of(folder, results), environment_of(results)
+    if record:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"recorded": environment, "numbers": found}, indent=0) + "\n", "utf-8")
         print(f"{path}: {len(found)} values of {name}")

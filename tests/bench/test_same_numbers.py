@@ -55,6 +55,33 @@ def test_numbers_are_recorded_and_found_again(script, write, tmp_path, capsys):
     assert "wave: all 8 recorded values are the same to the bit." in capsys.readouterr().out
 
 
+def test_experiments_are_run_by_their_names_with_one_thread(script, write, tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def run(command, check, env):
+        calls.append((command[2:6], env["OMP_NUM_THREADS"]))
+        made = Path(write(f"made {len(calls)}", STAGES))
+        shutil.copytree(made, command[command.index("--out") + 1])
+
+    monkeypatch.setattr(script.subprocess, "run", run)
+    monkeypatch.chdir(tmp_path)
+    where = ["--numbers", str(tmp_path / "numbers")]
+    assert script.main(["wave", "other", "--record", *where]) == 0
+    assert calls == [(["stexplain", "bench", name, "--out"], "1") for name in ("wave", "other")]
+    # Anew each time: what was finished before may be of other code.
+    assert script.main(["wave", *where]) == 0
+    assert len(calls) == 3
+
+
+def test_numbers_of_single_samples_are_not_recorded(script, write, tmp_path):
+    rows = [{"method": "A", "scores": {"planted_nodes": [0.5, 0.7]}, "intervals": {"planted_nodes": {"value": 0.6}}}]
+    folder = write("first", {"truth": {"rows": rows, "used_by_sample": [1.0], "samples": 2}})
+    script.main([folder, "--record", "--numbers", str(tmp_path / "numbers")])
+    kept = json.loads((tmp_path / "numbers/wave.json").read_text())["numbers"]
+    assert kept["xview/small/truth/rows/0/intervals/planted_nodes/value"] == 0.6
+    assert not any("/scores/" in key or "used_by_sample" in key for key in kept)
+
+
 def test_a_difference_in_the_last_bit_is_reported_with_what_may_be_why(script, write, tmp_path, capsys):
     where = ["--numbers", str(tmp_path / "numbers")]
     script.main([write("first", STAGES), "--record", *where])
