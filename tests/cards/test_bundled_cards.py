@@ -1,7 +1,10 @@
 import pytest
 
 from stexplain.cards import card_names, dataset_card, import_object, is_series_card, series_card
+from stexplain.data import load_dataset
+from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError
+from tests.data.skeleton_files import body, write_ntu
 
 SERIES = [name for name in card_names("datasets") if is_series_card(name)]
 RECORDINGS = [name for name in card_names("datasets") if name not in SERIES]
@@ -42,7 +45,7 @@ def test_a_card_of_recordings_is_no_series_card():
         series_card("ntuu")
 
 
-@pytest.mark.parametrize("name", ["ntu", "nw-ucla"])
+@pytest.mark.parametrize("name", ["ntu", "ntu120", "nw-ucla"])
 def test_a_body_is_a_symmetric_tree(name):
     graph = dataset_card(name).graph
     assert len(graph.edges) == len(graph.nodes) - 1
@@ -75,3 +78,27 @@ def test_the_groups_of_ntu_have_the_order_of_the_papers_figures():
     graph = dataset_card("ntu").graph
     order = [graph.nodes.index(node) for nodes in graph.groups.values() for node in nodes]
     assert order == [4, 5, 6, 7, 21, 22, 8, 9, 10, 11, 23, 24, 3, 2, 20, 1, 0, 12, 13, 14, 15, 16, 17, 18, 19]
+
+
+def test_ntu_120_goes_on_where_ntu_60_ends():
+    small, large = dataset_card("ntu"), dataset_card("ntu120")
+    assert large.classes[:60] == small.classes
+    assert [entry.id for entry in large.classes] == [f"A{number:03d}" for number in range(1, 121)]
+    assert {entry.id for entry in large.classes[60:] if entry.instances == 2} == {f"A{n}" for n in range(106, 121)}
+    assert large.graph == small.graph
+    subjects, setups = large.protocols["xsub"].train.values, large.protocols["xset"].train.values
+    assert len(subjects) == len(set(subjects)) == 53
+    assert set(small.protocols["xsub"].train.values) <= set(subjects) <= set(range(1, 107))
+    assert setups == list(range(2, 33, 2))
+
+
+def test_ntu_120_is_prepared_and_split(tmp_path):
+    for setup, subject, action in ((1, 1, 1), (2, 3, 61), (32, 103, 120), (31, 106, 106)):
+        write_ntu(tmp_path / "raw", f"S{setup:03d}C001P{subject:03d}R001A{action:03d}", {1: body(6, action)})
+    write_ntu(tmp_path / "raw", "S003C001P001R001A002", {1: body(6, 99)})
+    (tmp_path / "raw" / "NTU_RGBD120_samples_with_missing_skeletons.txt").write_text("S003C001P001R001A002\n")
+    summary = prepare("ntu120", tmp_path / "raw", tmp_path / "store", workers=1, progress=False)
+    assert (summary.kept, summary.excluded) == (4, {"listed as missing": 1})
+    test = load_dataset("ntu120", tmp_path / "store", "xset/test")
+    assert test.table["setup"].tolist() == [1, 31]
+    assert load_dataset("ntu120", tmp_path / "store", "xsub/train+validation").table["subject"].tolist() == [1, 103]
