@@ -32,9 +32,9 @@ class WindowedSeries:
     Window i reads the frames ``starts[i]`` to ``starts[i] + window - 1`` and predicts the `horizon` frames after.
 
     Args:
-        values: ``[T, N, C]`` or ``[T, N]`` (one channel): an array, a memory map, a zarr array, or a pandas frame
-            whose columns are nodes and whose index, where it is one of times, is `time`. NaN, and what a masked array
-            masks: not observed.
+        values: ``[T, N, C]`` or ``[T, N]`` (one channel): an array, a memory map, a zarr array; a pandas frame whose
+            columns are nodes, or (node, channel), and whose index of times, periods or seconds since 1970 is `time`; or
+            an xarray array. NaN, and what a masked array masks: not observed.
         window: how many frames a window reads.
         horizon: how many frames it predicts, H.
         stride: frames from one window to the next.
@@ -42,7 +42,7 @@ class WindowedSeries:
         time: of each frame, ``[T]``: evenly spaced and increasing.
         observed: the missing-value mask, ``[T, N]``, bool; values that are NaN or `missing` are false besides.
         missing: a value that stands for a missing one, such as 0.0 in METR-LA; none: only NaN does.
-        channels: names of the C channels.
+        channels: names of the C channels; none: those of the values' labels, else ``"value"``.
         target_channel: the index of the channel that is predicted.
         unit: of the target channel, such as ``"mph"``; empty: not said, and nowhere guessed.
         events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
@@ -77,7 +77,7 @@ class WindowedSeries:
         time: pd.DatetimeIndex | None = None,
         observed: Any = None,
         missing: float | None = None,
-        channels: Sequence[str] = ("speed",),
+        channels: Sequence[str] | None = None,
         target_channel: int = 0,
         unit: str = "",
         events: pd.DataFrame | None = None,
@@ -87,11 +87,11 @@ class WindowedSeries:
         for name, size in (("window", window), ("horizon", horizon), ("stride", stride)):
             if size < 1:
                 raise InputError(f"{name}: got {size}; expected at least 1 frame.")
-        self._source: SeriesSource = as_series_source(values, graph, time, observed, missing, tuple(channels))
-        if not 0 <= target_channel < len(channels):
-            raise InputError(
-                f"target_channel: got {target_channel}; expected 0 to {len(channels) - 1}, an index of {channels}."
-            )
+        named = None if channels is None else tuple(channels)
+        self._source: SeriesSource = as_series_source(values, graph, time, observed, missing, named)
+        own = self._source.channels
+        if not 0 <= target_channel < len(own):
+            raise InputError(f"target_channel: got {target_channel}; expected 0 to {len(own) - 1}, an index of {own}.")
         frames = self._source.frames
         # Here, because an empty series would fail much later, in the middle of a training.
         if frames < window + horizon:

@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.errors import InputError, unknown
+from stexplain.data.labelled import is_labelled, without_labels
+from stexplain.errors import InputError
 from stexplain.graph import STGraph
+
+UNNAMED = "value"
+"""The name of a channel that nobody named."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,23 @@ class SeriesSource:
         return values.astype(np.float32, copy=False), observed
 
     def times(self, frames: NDArray[np.int64]) -> NDArray[np.datetime64]:
-        """The times of these frames; NaT where there are none."""
+        """The times of these frames, local ones where the series has a time zone; NaT where there are none."""
         if self.time is None:
             return np.full(len(frames), np.datetime64("NaT"), dtype="datetime64[ns]")
-        return np.asarray(self.time.to_numpy()[frames].astype("datetime64[ns]"))
+        # The clock on the wall, as the calendar reads it: numpy knows no zones, and would turn them into UTC.
+        local = self.time[frames].tz_localize(None)
+        return np.asarray(local.to_numpy().astype("datetime64[ns]"))
 
     def names(self, frames: NDArray[np.int64]) -> tuple[str, ...]:
         """What windows that start at these frames are called: their times to the second, or the frames' numbers."""
         if self.time is None:
             return tuple(map(str, frames.tolist()))
-        return tuple(text.replace("T", " ") for text in np.datetime_as_string(self.times(frames), unit="s").tolist())
+        local = np.datetime_as_string(self.times(frames), unit="s").tolist()
+        if self.time.tz is None:
+            return tuple(text.replace("T", " ") for text in local)
+        # With the offset: where clocks are set back an hour comes twice.
+        offsets = [moment.strftime("%z") for moment in self.time[frames]]
+        return tuple(f"{text.replace('T', ' ')}{zone}" for text, zone in zip(local, offsets, strict=True))
 
 
 def as_series_source(
@@ -83,7 +94,7 @@ def as_series_source(
     time: pd.DatetimeIndex | None,
     observed: Any,
     missing: float | None,
-    channels: tuple[str, ...],
+    channels: tuple[str, ...] | None,
 ) -> SeriesSource:
     """The source of what a user gives; see `WindowedSeries`.
 
@@ -94,19 +105,14 @@ def as_series_source(
         # What is masked was not observed, whatever number lies there.
         masked = np.ma.getmaskarray(values)
         values = np.where(masked, np.nan, np.ma.getdata(values).astype(np.result_type(values.dtype, np.float32)))
-    if isinstance(values, pd.DataFrame):
-        if time is None and isinstance(values.index, pd.DatetimeIndex):
-            time = values.index
-        elif time is None and isinstance(next(iter(values.index), 0), str):
-            # Text sorts wrongly and has no spacing: a guess at its format could shift every window.
-            raise InputError(
-                f"values: got a DataFrame whose index is text, such as {values.index[0]!r}; expected times. Convert "
-                "it: df.index = pd.to_datetime(df.index); or drop it: df.reset_index(drop=True)."
-            )
-        values = _in_node_order(values, graph).to_numpy(copy=False)
+    if is_labelled(values):
+        values, labelled_time, labelled_channels = without_labels(values, graph, named=time is not None)
+        time = labelled_time if time is None else time
+        channels = labelled_channels if channels is None else channels
     elif not all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__")):
         # Memory maps and zarr arrays have all three, and are left where they lie.
         values = np.asarray(values)
+    channels = (UNNAMED,) if channels is None else channels
     if np.dtype(values.dtype).kind not in "fiu":
         raise InputError(f"values: got type {values.dtype}; expected numbers. Use NaN for what is missing.")
     shape = tuple(int(size) for size in values.shape)
@@ -141,7 +147,9 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
         raise InputError(f"time: got {len(index)} times for {frames} frames; expected one each.")
     if frames < 2:
         return index
-    steps = np.diff(index.to_numpy().astype("datetime64[ns]"))
+    # In UTC, where no hour is left out or comes twice.
+    universal = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    steps = np.diff(universal.to_numpy().astype("datetime64[ns]"))
     lengths, counts = np.unique(steps, return_counts=True)
     # The most frequent step is the series' own; what differs from it is a gap, also where that comes first.
     step = lengths[counts.argmax()]
@@ -161,26 +169,6 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
             f"{minutes[1]:g} min. Insert the missing times as frames of NaN: df.asfreq('{minutes[1]:g}min')."
         )
     return index
-
-
-def _in_node_order(table: pd.DataFrame, graph: STGraph | None) -> pd.DataFrame:
-    """The DataFrame with its columns in the order of the graph's nodes."""
-    names = [str(name) for name in table.columns]
-    if graph is None or names == list(graph.nodes):
-        return table
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"values: got the column {twice!r} twice; expected one column per node.")
-    for name in names:
-        if name not in set(graph.nodes):
-            raise unknown("node (a column of the DataFrame)", name, graph.nodes)
-    column = {name: number for number, name in enumerate(names)}
-    for node in graph.nodes:
-        if node not in column:
-            raise InputError(
-                f"the node {node!r} of the graph has no column in the DataFrame. Use graph.subgraph(columns)."
-            )
-    return table.iloc[:, [column[node] for node in graph.nodes]]
 
 
 def _take_frames(values: Any, frames: NDArray[np.int64]) -> NDArray[Any]:

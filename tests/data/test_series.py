@@ -212,13 +212,13 @@ def test_the_calendar_is_two_further_channels():
     windows = WindowedSeries(values, window=4, horizon=3, time=time)
     assert windows.calendar.shape == (30, 2)
     dated = windows.with_calendar()
-    assert dated.channels == ("speed", *CALENDAR)
+    assert dated.channels == ("value", *CALENDAR)
     x = dated.batch([0]).x[0, 0]
     np.testing.assert_allclose(x[:, 1, 1], [1430 / 1440, 1435 / 1440, 0, 5 / 1440])
     assert x[:, 0, 2].tolist() == [5, 5, 6, 6]
     assert x[1, 0].tolist() == [0, x[1, 1, 1], 5]
     assert dated.batch([0]).y.shape == (1, 3, 2)
-    assert windows.channels == dated.with_calendar(False).channels == ("speed",)
+    assert windows.channels == dated.with_calendar(False).channels == ("value",)
     with pytest.raises(InputError, match="has no times, so no calendar"):
         series().with_calendar()
 
@@ -247,7 +247,7 @@ def test_a_scaler_counts_each_value_once_over_many_parts(monkeypatch):
 
 
 def test_a_scaler_of_nothing_or_of_a_constant():
-    with pytest.raises(DataError, match="no observed value of 'speed'"):
+    with pytest.raises(DataError, match="no observed value of 'value'"):
         Scaler.fit(WindowedSeries(np.zeros((30, 2)), window=4, horizon=3, missing=0.0))
     assert Scaler.fit(WindowedSeries(np.full((30, 2), 7.0), window=4, horizon=3)) == Scaler([7.0], [1.0])
     with pytest.raises(InputError, match="got 1 values of mean and 2 of std"):
@@ -259,7 +259,7 @@ def test_a_scaler_of_nothing_or_of_a_constant():
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
-        (np.ones((30, 2, 2)), {}, r"shape \(30, 2, 2\) and 1 channel \(speed\); expected \[T, N, 1\] or \[T, N\]"),
+        (np.ones((30, 2, 2)), {}, r"shape \(30, 2, 2\) and 1 channel \(value\); expected \[T, N, 1\] or \[T, N\]"),
         (np.ones((30, 2)), {"channels": ("flow", "speed")}, "expected 2 channels"),
         (np.ones((10, 2)), {}, "values: got 10 frames; expected at least 24"),
         (np.ones((30, 2)), {"graph": STGraph("abc", [])}, "2 nodes; expected 3, as the graph has"),

@@ -1,0 +1,173 @@
+"""Values that bring their labels: pandas frames and xarray arrays, with times, nodes and channels."""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stexplain.errors import InputError, unknown
+from stexplain.graph import STGraph
+
+# Seconds, milliseconds, microseconds and nanoseconds since 1970 of the years 1973 to 2100.
+_UNIX: tuple[tuple[float, float, Literal["s", "ms", "us", "ns"]], ...] = (
+    (1e8, 4.2e9, "s"),
+    (1e11, 4.2e12, "ms"),
+    (1e14, 4.2e15, "us"),
+    (1e17, 4.2e18, "ns"),
+)
+_TIMES = ("time", "date", "datetime", "timestamp", "t")
+_NODES = ("node", "sensor", "station", "region", "channel_name", "location", "site", "id")
+
+
+class Labelled(NamedTuple):
+    """Values with what their labels say.
+
+    Attributes:
+        values: ``[T, N, C]`` or ``[T, N]``.
+        time: of each frame, or none.
+        channels: the names of the channels, where the labels say them.
+    """
+
+    values: Any
+    time: pd.DatetimeIndex | None
+    channels: tuple[str, ...] | None
+
+
+def is_labelled(values: Any) -> bool:
+    """Whether values are a pandas frame or an xarray array."""
+    return isinstance(values, pd.DataFrame) or (hasattr(values, "dims") and hasattr(values, "coords"))
+
+
+def without_labels(values: Any, graph: STGraph | None, named: bool) -> Labelled:
+    """A frame or an xarray array as an array, its nodes in the order of the graph, and its labels.
+
+    Args:
+        values: a frame of times x nodes, or x (node, channel) as of tsl; or an xarray array with dimensions of time,
+            node, and perhaps channel.
+        graph: whose nodes the columns are; none: they stay in order.
+        named: whether times were given besides: those of the labels are not looked at then.
+
+    Raises:
+        InputError: where labels are neither times nor numbers of frames, or nodes are not those of the graph.
+    """
+    if isinstance(values, pd.DataFrame):
+        time = None if named else times_of(values.index)
+        if isinstance(values.columns, pd.MultiIndex):
+            array, channels = _by_channel(values, graph)
+            return Labelled(array, time, channels)
+        order = _order([str(name) for name in values.columns], graph, "a column of the DataFrame")
+        array = values.to_numpy(copy=False) if order is None else values.iloc[:, order].to_numpy(copy=False)
+        return Labelled(array, time, None)
+    return _of_xarray(values, graph, named)
+
+
+def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
+    """The times that an index of frames says; none where it numbers the frames.
+
+    Periods are taken at their start; whole numbers of the size of seconds (or milli-, micro- or nanoseconds) since 1970
+    as those.
+
+    Raises:
+        InputError: where it says something else, which would be lost.
+
+    Example:
+        >>> times_of(pd.Index([1330560000, 1330560300]))[1]
+        Timestamp('2012-03-01 00:05:00')
+        >>> times_of(pd.period_range("2012-03", periods=2, freq="M"))[1]
+        Timestamp('2012-04-01 00:00:00')
+    """
+    if isinstance(index, pd.DatetimeIndex):
+        return index
+    if isinstance(index, pd.PeriodIndex):
+        return index.to_timestamp()
+    shown = repr(index[0]) if len(index) else "nothing"
+    if pd.api.types.is_numeric_dtype(index):
+        numbers = index.to_numpy(np.float64)
+        # Nanoseconds have more digits than a float holds.
+        exact: Any = index.to_numpy(np.int64) if pd.api.types.is_integer_dtype(index) else numbers
+        if len(numbers) and np.isfinite(numbers).all():
+            for low, high, unit in _UNIX:
+                if (numbers >= low).all() and (numbers <= high).all():
+                    return pd.DatetimeIndex(pd.to_datetime(exact, unit=unit))
+            # 0, 1, 2, ..., or a part of it: numbers of frames, which say nothing that is not known.
+            if (np.diff(numbers) == 1).all() and (numbers % 1 == 0).all():
+                return None
+        raise InputError(
+            f"values: got an index of numbers, the first {shown}, which are neither times nor frames one by one; "
+            "expected times. Give time=, or drop it: df.reset_index(drop=True)."
+        )
+    if len(index) and not isinstance(index[0], str):
+        raise InputError(
+            f"values: got an index of {type(index[0]).__name__}, the first {shown}; expected times. Give time=, or "
+            "drop it: df.reset_index(drop=True)."
+        )
+    # Text sorts wrongly and has no spacing: a guess at its format could shift every window.
+    raise InputError(
+        f"values: got a DataFrame whose index is text, such as {shown}; expected times. Convert it: df.index = "
+        "pd.to_datetime(df.index); or drop it: df.reset_index(drop=True)."
+    )
+
+
+def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[str, ...]]:
+    """A frame whose columns are (node, channel), as ``[T, N, C]``."""
+    if table.columns.nlevels != 2:
+        raise InputError(f"values: got columns of {table.columns.nlevels} levels; expected two, (node, channel).")
+    nodes = list(dict.fromkeys(table.columns.get_level_values(0)))
+    channels = list(dict.fromkeys(table.columns.get_level_values(1)))
+    pairs: dict[Any, int] = {column: number for number, column in enumerate(table.columns)}
+    if len(pairs) < len(table.columns):
+        raise InputError("values: some column (node, channel) stands twice; expected each once.")
+    for node in nodes:
+        for channel in channels:
+            if (node, channel) not in pairs:
+                raise InputError(f"values: node {node!r} has no channel {channel!r}; expected the same at all nodes.")
+    order = _order([str(node) for node in nodes], graph, "a column of the DataFrame") or list(range(len(nodes)))
+    places = [[pairs[nodes[number], channel] for channel in channels] for number in order]
+    return table.to_numpy(copy=False)[:, np.array(places)], tuple(map(str, channels))
+
+
+def _of_xarray(array: Any, graph: STGraph | None, named: bool) -> Labelled:
+    if not hasattr(array, "dtype"):
+        raise InputError(
+            f"values: got a Dataset with {', '.join(map(str, array.data_vars))}; expected one array. Choose one: "
+            "dataset['speed'], or several as channels: dataset[['speed', 'flow']].to_array('channel')."
+        )
+    dims = [str(name) for name in array.dims]
+    time = next((name for name in dims if name.lower() in _TIMES or array[name].dtype.kind == "M"), None)
+    node = next((name for name in dims if name.lower() in _NODES and name != time), None)
+    rest = [name for name in dims if name not in (time, node)]
+    if time is None or len(dims) not in (2, 3) or (node is None and len(rest) != 1):
+        raise InputError(
+            f"values: got an array with dimensions {', '.join(dims)}; expected time, node, and perhaps channel. Rename "
+            "them: array.rename({...})."
+        )
+    if node is None:
+        node, rest = rest[0], []
+    array = array.transpose(time, node, *rest)
+    times = times_of(pd.Index(array[time].to_numpy())) if not named and time in array.coords else None
+    names = [str(name) for name in array[node].to_numpy()] if node in array.coords else None
+    order = None if names is None else _order(names, graph, f"of {node}")
+    channels = None
+    if rest:
+        channels = tuple(str(name) for name in array[rest[0]].to_numpy()) if rest[0] in array.coords else None
+    values = array.to_numpy()
+    return Labelled(values[:, order] if order else values, times, channels)
+
+
+def _order(names: list[str], graph: STGraph | None, where: str) -> list[int] | None:
+    """Where each node of the graph is among names; none where they are in order already, or there is no graph."""
+    if graph is None or names == list(graph.nodes):
+        return None
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"values: got the column {twice!r} twice; expected one column per node.")
+    for name in names:
+        if name not in set(graph.nodes):
+            raise unknown(f"node ({where})", name, graph.nodes)
+    column = {name: number for number, name in enumerate(names)}
+    for node in graph.nodes:
+        if node not in column:
+            raise InputError(
+                f"the node {node!r} of the graph has no column in the DataFrame. Use graph.subgraph(columns)."
+            )
+    return [column[node] for node in graph.nodes]
