@@ -21,8 +21,8 @@ from stexplain.explainers.target import TargetLike
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
 _BEST = (
-    "Of the methods of at most 40 inferences it found best what trained networks used of planted bodies, and not of "
-    "planted graph signals, where the gradient did"
+    "Of the methods of at most 40 inferences it found best what trained networks used of generated bodies, and as well "
+    "as any other what they used of generated graph signals"
 )
 _LAST = "The layer is the last that keeps samples, nodes and frames, and through which all of the output goes"
 

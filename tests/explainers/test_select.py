@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from stexplain.errors import InputError
 from stexplain.explainers import Calibration, Explanation
 from stexplain.explainers.results import select as select_module
+from stexplain.explainers.results.calibrated import bundled
+
+SAMPLES = Path(__file__).with_name("calibrated")
 
 
 def samples(count, seed, signal=2.0):
@@ -105,3 +109,31 @@ def test_a_bundled_one_is_taken_for_its_own_nodes_alone_and_says_what_it_promise
     other = dataclasses.replace(e, node_names=tuple(f"sensor {index}" for index in range(40)))
     with pytest.raises(InputError, match="was measured of a game, and says nothing of other nodes"):
         other.select(0.1)
+
+
+@pytest.mark.parametrize("calibration", bundled(), ids=lambda one: one.data)
+def test_bundled_calibrations_keep_their_promise_on_a_sample(calibration):
+    """Maps of clips and of a network that took no part in the fit, as `benchmarks/calibrate.py` left them."""
+    [sample] = [
+        found
+        for path in sorted(SAMPLES.glob("*.npz"))
+        for found in [np.load(path)]
+        if found["truth"].shape[3] == len(calibration.nodes)
+    ]
+    e = Explanation(
+        sample["importance"].astype(np.float32),
+        sample["valid"],
+        calibration.nodes,
+        method=calibration.method,
+        reduce=calibration.reduce,
+    )
+    sizes = []
+    for share, known in calibration.measured.items():
+        with pytest.warns(UserWarning, match=f"select: An expected {share:g} at most"):
+            chosen = e.select(share)
+        sizes.append(chosen.sum())
+        # Sixty clips are a sample: what was measured on a thousand, give or take.
+        assert abs((chosen & ~sample["truth"]).sum() / chosen.sum() - known) < 0.06
+        # What is promised is an expectation, and is kept on others of its kind.
+        assert known <= 1.25 * share
+    assert sizes == sorted(sizes)
