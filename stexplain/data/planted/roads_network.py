@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-SPACING = 5.0
+SPACING = 18.0
 """Distance from a sensor to the next, in km."""
 RAMP = 0.6
 """The weight of a link that leaves one road for another; along a road it is 1."""
@@ -73,11 +73,11 @@ def network() -> Network:
     """
     # Name, sensors, position of the first, direction, speed limit, whether its morning peak is the higher one.
     plan = [
-        ("A east", 9, (-20.0, -0.6), (1, 0), 65.0, True),
-        ("A west", 9, (20.0, 0.6), (-1, 0), 65.0, False),
-        ("B north", 8, (0.6, -17.5), (0, 1), 60.0, True),
-        ("B south", 8, (-0.6, 17.5), (0, -1), 60.0, False),
-        ("C east", 6, (-11.0, -5.0), (1, 0), 45.0, True),
+        ("A east", 9, (-72.0, -0.6), (1, 0), 65.0, True),
+        ("A west", 9, (72.0, 0.6), (-1, 0), 65.0, False),
+        ("B north", 8, (0.6, -63.0), (0, 1), 60.0, True),
+        ("B south", 8, (-0.6, 63.0), (0, -1), 60.0, False),
+        ("C east", 6, (-39.6, -18.0), (1, 0), 45.0, True),
     ]
     sensors, road, positions, limits, inbound, links = [], [], [], [], [], []
     for name, count, start, way, limit, morning in plan:

@@ -8,21 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
-from stexplain.data.planted.roads import GAIN, TAIL, Array, World, spread
+from stexplain.data.planted.roads import GAIN, TAIL, Array, World, queues
 from stexplain.errors import InputError
 
-# Below this share of the free speed a loss is noise or drift (a few standard deviations), not congestion.
-_NO_CONGESTION = 0.08
+# Below this share of the free speed a gain is what is left of noise or drift, not thin traffic.
+_NOT_THIN = 0.055
 
 
 def oracle(world: World, speeds: NDArray[np.floating], first: int, horizon: int) -> Array:
-    """What the speeds of a window lead to, by the dynamics of `spread`.
+    """What the speeds of a window lead to, by the dynamics of `queues`.
 
-    A speed says how much of the free speed is lost. That of a faulty sensor says nothing, and neither does a missing
-    one: there the generator's own state is used. Congestion that begins after the window is not forecast.
+    A speed, less the noise of its reading, says how much thin traffic gains; one below the free speed, nothing. Nor
+    does a faulty sensor, or a missing value: there, and before the window, the generator's own state is used. Incidents
+    that happen after the window are not forecast.
 
     Args:
-        world: the generator's knowledge of free speeds, faults, and of congestion that is starting.
+        world: the generator's knowledge of free speeds, noise, faults, and of incidents that have happened.
         speeds: ``[W, N]`` in mph, original or perturbed; NaN where one is missing.
         first: the frame of the first of them.
         horizon: how many frames to forecast.
@@ -31,7 +32,7 @@ def oracle(world: World, speeds: NDArray[np.floating], first: int, horizon: int)
         Speeds in mph, ``[horizon, N]``.
 
     Raises:
-        InputError: where the window is shorter than congestion takes to the next sensor, or does not fit.
+        InputError: where the window is empty or does not fit.
 
     Example:
         >>> from stexplain.data.planted.roads import simulate
@@ -40,25 +41,29 @@ def oracle(world: World, speeds: NDArray[np.floating], first: int, horizon: int)
         (12, 40)
     """
     window = check_shape("speeds", speeds.shape, "t n", n=world.speed.shape[1])["t"]
-    if window < max(TAIL) or first < 0 or first + window + horizon > len(world.speed):
+    if not window or first < 0 or first + window + horizon > len(world.speed):
         raise InputError(
-            f"speeds: got {window} frames from {first} on and a horizon of {horizon}; expected at least {max(TAIL)} "
-            f"frames, and all of them within the {len(world.speed)} of the world."
+            f"speeds: got {window} frames from {first} on and a horizon of {horizon}; expected at least one frame, and "
+            f"all of them within the {len(world.speed)} of the world."
         )
     read, after = slice(first, first + window), slice(first + window, first + window + horizon)
-    lost = 1 - np.asarray(speeds, np.float64) / world.free[read]
-    unknown = np.isnan(lost) | (world.fault[read] > 0)
-    lost = np.where(unknown, world.lost[read], np.where(lost < _NO_CONGESTION, 0, lost))
-    ahead = spread(_still_starting(world, after), world.roads.gains(GAIN), before=lost)
+    speed = (np.asarray(speeds, np.float64) - world.noise[read]) / world.free[read]
+    gained = speed - 1
+    unknown = np.isnan(speed) | (world.fault[read] != 0)
+    gained = np.where(unknown, world.gained[read], np.where(gained < _NOT_THIN, 0, gained))
+    # Before the window lies what the speeds do not show.
+    before = np.concatenate([world.gained[max(first - max(TAIL), 0) : first], gained])
+    ahead = _still_thin(world, after)
+    lost = queues(ahead, world.roads.gains(GAIN), before=before) - ahead
     # Nobody stands still entirely: the generator clips at the same share.
-    return np.asarray(world.free[after] * (1 - np.clip(ahead, 0, 0.9)))
+    return np.asarray(world.free[after] * (1 - np.minimum(lost, 0.9)))
 
 
-def _still_starting(world: World, after: slice) -> Array:
-    """What congestion that began before these frames, and is still building up, adds in them, ``[horizon, N]``."""
-    known = np.zeros_like(world.starts[after])
+def _still_thin(world: World, after: slice) -> Array:
+    """What traffic that an incident thinned out before these frames still gains in them, ``[horizon, N]``."""
+    known = np.zeros_like(world.gained[after])
     for begin, sensor, end in world.begun.tolist():
         if begin < after.start <= end:
             frames = slice(after.start, min(end, after.stop))
-            known[: frames.stop - frames.start, sensor] = world.starts[frames, sensor]
+            known[: frames.stop - frames.start, sensor] = world.gained[frames, sensor]
     return known

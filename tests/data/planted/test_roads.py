@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from stexplain.data.load import load_dataset
-from stexplain.data.planted.roads import GAIN, TAIL, planted_events, response, simulate, spread
+from stexplain.data.planted.roads import GAIN, TAIL, planted_events, queues, response, simulate
 from stexplain.data.planted.roads_network import RAMP, network
 from stexplain.data.planted.roads_oracle import oracle
 from stexplain.errors import InputError
@@ -43,39 +43,40 @@ def test_the_network():
     assert len(names) == 8 + 8 + 7 + 7 + 5 + 6
     # Distances between linked sensors are alike, so one delay for all links is fair.
     lengths = [np.hypot(*(roads.positions[source] - roads.positions[target])) for source, target, _ in roads.links]
-    assert 3 < min(lengths) < max(lengths) < 8
+    assert 9 < min(lengths) < max(lengths) < 24
     start = roads.sensors.index("A west 7")
     found = {(roads.sensors[sensor], hops) for sensor, hops in roads.upstream(2)[start]}
     assert found == {("A west 6", 1), ("A west 5", 2), ("B north 4", 2)}
 
 
-def test_congestion_spreads_upstream_after_its_delay():
+def test_a_queue_reaches_the_sensor_before_after_its_delay_and_goes_no_further():
     roads = network()
     here, before = roads.sensors.index("A east 4"), roads.sensors.index("A east 3")
-    starts = np.zeros((20, 40))
-    starts[2, here] = 0.5
-    lost = spread(starts, roads.gains(GAIN))
-    expected = np.zeros((20, 40))
-    expected[2, here] = 0.5
+    gained = np.zeros((60, 40))
+    gained[2, here] = 0.1
+    lost = queues(gained, roads.gains(GAIN))
+    expected = np.zeros((60, 40))
     for frames, share in TAIL.items():
-        expected[2 + frames, before] = 0.5 * GAIN * share
-        for more, part in TAIL.items():
-            expected[2 + frames + more, roads.sensors.index("A east 2")] += 0.5 * GAIN**2 * share * part
-    np.testing.assert_allclose(lost[:17], expected[:17])
+        expected[2 + frames, before] = 0.1 * GAIN * share
+    np.testing.assert_allclose(lost, expected)
     assert sum(TAIL.values()) == 1
+    # What went before counts alike, in as many frames as are given.
+    for frames in (5, 14, 20):
+        rest = queues(gained[frames:], roads.gains(GAIN), before=gained[:frames])
+        np.testing.assert_allclose(rest, lost[frames:])
 
 
 def test_what_a_reading_adds_is_what_the_dynamics_lose_without_it(world):
     adds = response(world.roads, WINDOW, HORIZON)
     rng = np.random.default_rng(0)
-    window = rng.uniform(0, 0.6, (WINDOW, 40))
+    window = rng.uniform(0, 0.12, (WINDOW, 40))
     none = np.zeros((HORIZON, 40))
-    whole = spread(none, world.roads.gains(GAIN), before=window)
+    whole = queues(none, world.roads.gains(GAIN), before=window)
     np.testing.assert_allclose(np.einsum("wn,wnhm->hm", window, adds), whole, atol=1e-12)
     for frame, sensor in [(11, 3), (7, 20), (2, 5)]:
         without = window.copy()
         without[frame, sensor] = 0
-        left = spread(none, world.roads.gains(GAIN), before=without)
+        left = queues(none, world.roads.gains(GAIN), before=without)
         np.testing.assert_allclose(whole - left, window[frame, sensor] * adds[frame, sensor], atol=1e-12)
 
 
@@ -95,9 +96,11 @@ def test_the_planted_readings_and_only_they_cause_the_slowdown(world, planted):
         assert forecast_drop == pytest.approx(row.slowdown, rel=0.3)
         vanished.append(1 - slowdown(np.where(cause, free, speeds)) / forecast_drop)
         remained.append(slowdown(np.where(cause, speeds, free)) / forecast_drop)
-    assert min(vanished) > 0.9
-    assert np.mean(vanished) > 0.97
-    assert 0.9 < min(remained) <= max(remained) < 1.05
+    assert min(vanished) > 0.95
+    assert np.mean(vanished) > 0.99
+    # Strong noise of a slow road, here and there, passes for thin traffic.
+    assert 0.95 < min(remained) <= max(remained) < 1.1
+    assert 0.999 < np.mean(remained) < 1.001
 
 
 def test_nothing_done_to_readings_from_which_nothing_can_come_changes_the_target(world, planted):
@@ -123,25 +126,52 @@ def test_a_target_moves_freely_until_the_window_ends(world, planted):
         assert world.lost[at, sensor] >= 0.25
         assert not np.isnan(world.speed[at, sensor])
         assert not np.isnan(world.speed[row.frame : row.frame + WINDOW][cause]).any()
-        assert (world.lost[row.frame : row.frame + WINDOW][cause] > 0.02).all()
+        assert (world.gained[row.frame : row.frame + WINDOW][cause] > 0.04).all()
     assert set(events["horizon"]) == {3, 6, 9, 12}
     assert events["frame"].is_monotonic_increasing
 
 
-def test_distractors_are_as_slow_as_causes_and_move_more(world, planted):
+def test_what_is_slow_or_changes_does_not_tell_the_cause(world, planted):
     events, truth = planted
     speed = pd.DataFrame(world.speed).ffill().bfill().to_numpy()
+    usual = np.nanmean(world.speed, axis=0)
     scores = []
     for row, cause in zip(events.itertuples(), truth, strict=True):
         window = speed[row.frame : row.frame + WINDOW]
-        motion = np.abs(np.diff(window, axis=0, prepend=window[:1]))
-        scores.append(auroc(motion, cause))
-        faulty = world.fault[row.frame : row.frame + WINDOW] > 0.3
+        change = np.diff(window, axis=0, prepend=window[:1])
+        measures = [np.abs(change), np.abs(np.diff(change, axis=0, append=change[-1:])), np.abs(window - window[0])]
+        measures += [np.maximum(usual - window, 0), np.broadcast_to(window.var(0), window.shape)]
+        scores.append([auroc(each, cause) for each in measures])
+        faulty = world.fault[row.frame : row.frame + WINDOW] != 0
         assert faulty.any()
         assert not (faulty & cause).any()
-    assert np.mean(scores) < 0.75  # Motion alone does not find the cause
-    deep = [field[field > 0.1] for field in (world.fault, world.lost)]
-    assert deep[0].mean() > deep[1].mean()
+    assert (np.mean(scores, axis=0) < 0.65).all()
+
+
+def test_a_fast_fault_is_thin_traffic_run_backwards(world):
+    def pieces(field):
+        for sensor in range(40):
+            at = np.flatnonzero(field[:, sensor] > 0)
+            for part in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1):
+                if len(part):
+                    yield field[part, sensor]
+
+    for field, direction in ((world.gained, -1), (-world.fault, 1)):
+        found = list(pieces(field))
+        assert len(found) > 500
+        for values in found:
+            np.testing.assert_allclose(values[::direction], values.max() * np.arange(1, len(values) + 1) / len(values))
+        assert {len(values) for values in found} == {5, 6, 7}
+    # No two of what happens at a sensor meet.
+    assert ((world.gained > 0).astype(int) + (world.lost > 0) + (world.fault != 0)).max() == 1
+
+
+def test_causes_lie_at_any_frame_and_sensor(planted):
+    _, truth = planted
+    often = truth.any(2).mean(0)
+    assert often.min() > 0.5 * often.max()
+    # Ends of roads have no sensor before them at which a ripple could be a jam.
+    assert (truth.any((0, 1))).sum() >= 34
 
 
 def test_a_window_tells_what_comes(world):
@@ -189,7 +219,9 @@ def test_every_part_has_events(series):
 
 
 def test_the_oracle_refuses_what_it_cannot_foresee(world):
-    with pytest.raises(InputError, match="expected at least 7 frames, and all"):
-        oracle(world, world.speed[:5], 0, 12)
+    with pytest.raises(InputError, match="expected at least one frame, and all"):
+        oracle(world, world.speed[:0], 0, 12)
+    with pytest.raises(InputError, match="got 12 frames from 10060 on"):
+        oracle(world, world.speed[-20:-8], 10060, 12)
     with pytest.raises(InputError, match="got 39 nodes"):
         oracle(world, world.speed[:12, :39], 0, 12)
