@@ -1,10 +1,10 @@
 """Do the edges along which a planted slowdown spreads come first, at the lags at which it is under way?
 
-On the planted roads congestion spreads upstream, sensor by sensor. So it is known which messages carry the news of a
-later slowdown: those from a sensor that holds a cause at that frame to one on the shortest way to the target. Each
-planted slowdown that a trained forecaster predicted is explained by `EdgeImportance`. Scores are AUROC over edges
-(summed over frames), over frames (summed over edges) and over edge x frame: means over events with 95% bootstrap
-intervals. Self loops are left out.
+On the planted roads queues go upstream, from one sensor to the one before. So it is known which messages carry the
+news of a later slowdown: those from a sensor that holds a cause at that frame to one on the shortest way to the
+target. Each planted slowdown that a trained forecaster predicted is explained by `EdgeImportance`. Scores are AUROC
+over edges (summed over frames), over frames (summed over edges) and over edge x frame: means over events with 95%
+bootstrap intervals. Self loops are left out.
 
 - importance: what each message takes from the forecast, minus the importance;
 - magnitude: its size alone;

@@ -45,9 +45,7 @@ graph = stx.STGraph.from_pandas(
     directed=True,
     positions=sensors.loc[speeds.columns, ["x", "y"]].to_numpy(),
 )
-series = stx.WindowedSeries(
-    speeds, graph=graph, window=12, horizon=12, stride=2, unit="mph"
-)
+series = stx.WindowedSeries(speeds, graph=graph, window=12, horizon=12, unit="mph")
 train, validation, test = series.split(train=0.6, validation=0.1)
 train
 
@@ -58,7 +56,7 @@ train
 # split, is part of the model.
 
 card = model_card("stgcn-roads")
-recipe = card.recipe("quick").model_copy(update={"epochs": 5})
+recipe = card.recipe("quick")
 torch.manual_seed(0)
 model = stx.load_model(card, graph=graph, recipe=recipe)
 history = stx.fit(model, train, recipe=recipe, validation=validation, progress=False)
@@ -157,7 +155,8 @@ print(
 stx.viz.road_network(e, unit="mph", marked={"forecast": [sensor]})
 
 # %%
-# As a heat map of sensors and lags. The slowdown started downstream and moves upstream:
+# As a heat map of sensors and lags. After an incident traffic is thinner and faster downstream, an hour before the queue is
+# here:
 
 stx.viz.lag_map(e, unit="mph", nodes=12, marked={"forecast": [sensor]})
 
