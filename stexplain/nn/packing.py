@@ -73,11 +73,6 @@ class Packing:
         """The place of each packed frame among all ``R * T``: ``[V]``, int64, rising."""
         return self.valid.flatten().nonzero()[:, 0].to(self.device)
 
-    @cached_property
-    def row(self) -> torch.Tensor:
-        """The row of each packed frame, ``[V]``, int64."""
-        return self.index // self.valid.shape[1]
-
     def pack(self, x: torch.Tensor) -> torch.Tensor:
         """``[N, R, T, C]`` to ``[N, 1, V, C]``, contiguous."""
         return x.flatten(1, 2).index_select(1, self.index)[:, None]
@@ -90,7 +85,8 @@ class Packing:
 
     def row_means(self, x: torch.Tensor) -> torch.Tensor:
         """The mean of ``[N, 1, V, C]`` over nodes and each row's frames: ``[R, C]``; zero for a row without any."""
-        totals = x.new_zeros(len(self.valid), x.shape[-1]).index_add(0, self.row, x[:, 0].mean(0))
+        # By rows of zeros, not by adding up an index, which on a GPU adds in another order every time.
+        totals = self.unpack(x.mean(0, keepdim=True))[0].sum(1)
         counts = self.valid.sum(1, keepdim=True).clamp(min=1).to(self.device, x.dtype)
         return totals / counts
 

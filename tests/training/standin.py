@@ -99,6 +99,9 @@ class Unaugmented(StandInClips):
     """The same, whatever the generator."""
 
     def batch(self, indices: Sequence[int] | NDArray[Any], generator: np.random.Generator | None = None) -> Batch:
+        self.calls += generator is not None
+        if self.before_batch is not None and generator is not None:
+            self.before_batch(self.calls)
         return super().batch(indices)
 
 
@@ -113,10 +116,10 @@ class PaddedClips(Unaugmented):
         self.x *= self.valid[..., None, None]
 
     def batch(self, indices: Sequence[int] | NDArray[Any], generator: np.random.Generator | None = None) -> Batch:
-        return replace(super().batch(indices), valid=torch.from_numpy(self.valid[indices]))
+        return replace(super().batch(indices, generator), valid=torch.from_numpy(self.valid[indices]))
 
 
-def network_on(clips: StandInClips) -> STGCN:
+def network_on(clips: StandInClips, dropout: float = 0.0) -> STGCN:
     """A small network for these clips, the same at each call."""
     nodes = clips.graph.nodes
     graph = STGraph(list(nodes), [(0, 1), (1, 2), (2, 3)], center=nodes[1])
@@ -128,7 +131,7 @@ def network_on(clips: StandInClips) -> STGCN:
             channels=(4, 6, 6),
             strides=(1, 2, 1),
             temporal_kernel=3,
-            dropout=0.0,
+            dropout=dropout,
         )
 
 

@@ -268,6 +268,24 @@ torch.save(model.state_dict(), {path!r} + os.environ["RANK"])
 """
 
 
+def test_training_on_padded_clips_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    requested = recipe(epochs=2, batch=7)
+
+    def train(out: Path | None, before_batch: Any = None) -> STGCN:
+        clips, model = PaddedClips(21), network_on(PaddedClips(), dropout=0.4)
+        clips.before_batch = before_batch
+        fit(model, clips, recipe=requested, out=out, accelerator="cpu", progress=False, save_every=0.0)  # type: ignore[arg-type]
+        return model
+
+    def stop(call: int) -> None:
+        if call == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, stop)
+    assert_same(train(tmp_path), train(None))
+
+
 def test_wrong_calls_are_named() -> None:
     def call(match: str, clips: Any = None, what: Any = None, **options: Any) -> None:
         with pytest.raises(InputError, match=match):
