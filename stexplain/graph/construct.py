@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from stexplain.cards import DatasetCard, dataset_card
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
+from stexplain.graph.edge_lists import mean_correlation, strongest
 from stexplain.graph.matrices import MatrixConstructors
-from stexplain.graph.notices import warn_of, warn_of_distances
+from stexplain.graph.notices import warn_of, warn_of_distances, warn_of_negative_correlations
 from stexplain.graph.skeletons.skeleton import skeleton_named
 
 if TYPE_CHECKING:
@@ -172,6 +173,51 @@ class GraphConstructors(MatrixConstructors):
         graph = cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
         warn_of(graph)
         return graph
+
+    @classmethod
+    def from_correlation(
+        cls,
+        values: Any,
+        nodes: Iterable[str] | None = None,
+        *,
+        threshold: float | None = None,
+        density: float | None = None,
+        negative: str = "drop",
+        **fields: Any,
+    ) -> Self:
+        """A graph of nodes whose signals go together, such as regions of a brain; the weights are correlations.
+
+        Pearson's correlation over time, the mean over subjects by Fisher's z. Give subjects of training alone, or the
+        graph knows of those that are tested.
+
+        Args:
+            values: ``[T, N]`` of one subject, ``[S, T, N]`` or a list of ``[T_s, N]`` of several; or a frame.
+            nodes: N names; none: those of a frame's columns, else "0" to "N-1".
+            threshold: pairs with a correlation of at least this size are edges.
+            density: or this share of all pairs, the strongest first.
+            negative: ``"drop"``: negative ones are no edges, and it is said how many; or ``"absolute"``: size counts.
+            **fields: `groups`, `positions`, `center`.
+
+        Raises:
+            InputError: where values are missing, a node never changes, or neither `threshold` nor `density` is given.
+
+        Example:
+            >>> import numpy as np
+            >>> from stexplain.graph import STGraph
+            >>> a, b = np.random.default_rng(0).normal(size=(2, 100))
+            >>> graph = STGraph.from_correlation(np.stack([a, a + b, b], 1), ["v1", "v2", "m1"], threshold=0.2)
+            >>> graph.edges.tolist(), graph.weight.round(2).tolist()
+            ([[0, 1], [1, 2]], [0.73, 0.72])
+        """
+        if hasattr(values, "columns"):
+            nodes = [str(name) for name in values.columns] if nodes is None else nodes
+            values = values.to_numpy()
+        names = None if nodes is None else [str(name) for name in nodes]
+        correlation = mean_correlation(values, names)
+        edges, dropped = strongest(correlation, threshold, density, negative)
+        if dropped:
+            warn_of_negative_correlations(dropped)
+        return cls.from_adjacency(edges, names, **fields)
 
     @classmethod
     def from_networkx(cls, graph: Any, *, weight: str = "weight", position: str = "pos") -> Self:

@@ -1,12 +1,13 @@
 """Edge lists from an adjacency matrix: functions of arrays, used by `construct`."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 
 ROUNDING = 1e-6
 """Entries [i, j] and [j, i] whose relative difference is below this are the same: products of matrices round."""
@@ -129,3 +130,86 @@ def refuse_entries(rows: NDArray[Any], cols: NDArray[Any], values: NDArray[Any],
     """Raises for the first of these invalid entries, where there is one."""
     if len(rows):
         raise InputError(f"{name} at [{rows[0]}, {cols[0]}]: got {values[0]}; expected {expected}.")
+
+
+def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> NDArray[np.float64]:
+    """The correlation of each pair of nodes, ``[N, N]``: the mean over subjects by Fisher's z, zero on the diagonal.
+
+    ::
+
+        r = tanh(mean over subjects of arctanh(r_s)),    r_s Pearson's correlation over time
+
+    Args:
+        values: ``[T, N]`` of one subject, ``[S, T, N]``, or a list of ``[T_s, N]``.
+        names: of the nodes, for messages.
+
+    Raises:
+        InputError: where there are fewer than three frames, values are missing, or a node never changes.
+    """
+    array = np.asarray(values, np.float64) if not isinstance(values, list | tuple) else None
+    subjects = list(values) if array is None else list(array) if array.ndim == 3 else [array]
+    total: NDArray[np.float64] | None = None
+    for number, subject in enumerate(subjects):
+        series = np.asarray(subject, np.float64)
+        where = f"values of subject {number}" if len(subjects) > 1 else "values"
+        if series.ndim != 2 or series.shape[0] < 3 or series.shape[1] < 2:
+            raise InputError(f"{where}: got shape {series.shape}; expected [T, N], three frames and two nodes or more.")
+        if total is not None and total.shape[0] != series.shape[1]:
+            raise InputError(f"{where}: got {series.shape[1]} nodes; expected {total.shape[0]}, as the first has.")
+        if not np.isfinite(series).all():
+            raise InputError(f"{where}: got NaN or infinity; expected numbers. Leave out the frames that lack a node.")
+        still = np.flatnonzero(np.ptp(series, axis=0) == 0)
+        if still.size:
+            name = names[int(still[0])] if names else int(still[0])
+            raise InputError(f"{where}: node {name!r} never changes, so that it correlates with nothing. Leave it out.")
+        # Off the diagonal a correlation of one has an infinite z: two nodes are the same.
+        correlation = np.clip(np.corrcoef(series.T), -1 + 1e-12, 1 - 1e-12)
+        total = np.arctanh(correlation) + (0 if total is None else total)
+    if total is None:
+        raise InputError("values: got no subject; expected at least one, [T, N].")
+    mean = np.tanh(total / len(subjects))
+    np.fill_diagonal(mean, 0)
+    # The two halves differ by rounding.
+    return np.asarray((mean + mean.T) / 2)
+
+
+def strongest(
+    correlation: NDArray[np.float64], threshold: float | None, density: float | None, negative: str
+) -> tuple[NDArray[np.float64], int]:
+    """The correlations that are edges, ``[N, N]``, and how many negative ones were left out that are as strong.
+
+    Args:
+        correlation: symmetric, zero on the diagonal.
+        threshold: the smallest size of one that is an edge.
+        density: the share of pairs that are edges, the strongest first.
+        negative: ``"drop"`` or ``"absolute"``.
+
+    Raises:
+        InputError: where not one of threshold and density is given, or a value is out of range.
+    """
+    if negative not in ("drop", "absolute"):
+        raise unknown("use of negative correlations", negative, ("drop", "absolute"))
+    if (threshold is None) == (density is None):
+        raise InputError(
+            "threshold, density: expected one of them: the smallest |r| of an edge, or the share of pairs."
+        )
+    for name, value in (("threshold", threshold), ("density", density)):
+        if value is not None and not 0 < value <= 1:
+            raise InputError(f"{name}: got {value}; expected a number above 0 and at most 1.")
+    weight = np.abs(correlation) if negative == "absolute" else np.maximum(correlation, 0)
+    pairs = np.triu_indices(len(weight), 1)
+    sizes = weight[pairs]
+    if density is not None:
+        count = max(1, round(density * len(sizes)))
+        # The strongest first; equally strong ones in the order of the nodes.
+        kept = np.zeros(len(sizes), bool)
+        kept[np.argsort(-sizes, kind="stable")[:count]] = True
+        kept &= sizes > 0
+        least = float(sizes[kept].min()) if kept.any() else np.inf
+    else:
+        least = float(threshold or 0)
+        kept = sizes >= least
+    edges = np.zeros_like(weight)
+    edges[pairs] = np.where(kept, sizes, 0)
+    dropped = int((correlation[pairs] <= -least).sum()) if negative == "drop" else 0
+    return edges + edges.T, dropped

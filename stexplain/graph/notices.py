@@ -57,6 +57,15 @@ def warn_of_distances(column: str) -> None:
         )
 
 
+def warn_of_negative_correlations(count: int) -> None:
+    """Warns that negative correlations as strong as edges were left out."""
+    what = "one correlation is" if count == 1 else f"{count} correlations are"
+    _warn(
+        f"{what} negative and as strong as those that are edges: left out. negative='absolute' counts their size.",
+        4,
+    )
+
+
 def _shown(names: Sequence[str]) -> str:
     count = "one node" if len(names) == 1 else f"{len(names)} nodes"
     return f"{count} ({', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''})"
