@@ -152,6 +152,17 @@ def ratio_interval(
     )
 
 
+def not_negative(found: Interval) -> Interval:
+    """The interval of what cannot be below zero, such as an error or a distance, without what lies below.
+
+    Example:
+        >>> not_negative(Interval(2.0, -1.0, 5.0))
+        Interval(value=2.0, low=0.0, high=5.0)
+    """
+    # NaN stays NaN: there is no interval to cut.
+    return Interval(found.value, 0.0 if found.low < 0 else found.low, found.high, found.reason)
+
+
 def _of_units(
     above: NDArray[np.float64],
     below: NDArray[np.float64],

@@ -18,7 +18,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted, as_target
-from stexplain.intervals.bootstrap import Interval, interval, ratio_interval
+from stexplain.intervals.bootstrap import Interval, interval, not_negative, ratio_interval
 from stexplain.metrics.masked_model import baseline_name, frozen_masked_model
 
 KINDS = ("deletion", "insertion")
@@ -124,7 +124,8 @@ class DeletionCurve:
         """
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         if measure != "normalised":
-            return interval(self.areas(which, measure), **options)
+            found = interval(self.areas(which, measure), **options)
+            return not_negative(found) if measure == "change" and which != "gain" else found
         # A gain is a difference of two areas, in which the floor cancels out.
         floor = 0.0 if which == "gain" else self.all_masked
         return ratio_interval(self.areas(which, "score") - floor, self.unmasked - self.all_masked, **options)
@@ -162,6 +163,7 @@ class DeletionCurve:
                     if measure == "normalised"
                     else interval(row, **options)
                 )
+                estimate = not_negative(estimate) if measure == "change" else estimate
                 rows.append(
                     {
                         "method": self.method,

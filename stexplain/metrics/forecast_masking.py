@@ -19,7 +19,7 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.graph.checks import node_index
-from stexplain.intervals.bootstrap import Interval, ratio_interval
+from stexplain.intervals.bootstrap import Interval, not_negative, ratio_interval
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
@@ -69,7 +69,7 @@ class ForecastMaskingCurve:
     ) -> list[Interval]:
         """The curve with bootstrap intervals over samples."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
-        return [ratio_interval(row, self.counts, **options) for row in self._sums(which, measure)]
+        return [not_negative(ratio_interval(row, self.counts, **options)) for row in self._sums(which, measure)]
 
     def areas(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
         """The mean of each sample's curve over m, ``[n]``: its area; NaN where no target of the sample is observed."""

@@ -200,10 +200,13 @@ def test_intervals_and_tests_of_a_comparison_are_over_groups():
         for name, one in values.items()
     }
     groups = [f"day {row // 3}" for row in range(12)]
+    for one in scored.values():
+        one["bounds"] = {"auroc, positions": [0.0, 1.0]}
     found = compare_scores(list(range(12)), scored, ["Random"], seed=3, groups=groups)
     assert found["groups"] == 4
     row = next(row for row in found["table"] if row["method"] == "A")
-    assert (row["low"], row["high"]) == pytest.approx(interval(values["A"], groups=groups, seed=3)[1:])
+    assert (row["low"], row["high"]) == pytest.approx(interval(values["A"], groups=groups, seed=3, bounds=(0, 1))[1:])
+    assert 0 <= row["low"] < row["high"] <= 1
     # Four days give 16 patterns of signs: no p is below 2 / 16.
     (test,) = found["tests"]
     difference = values["A"] - values["Random"]

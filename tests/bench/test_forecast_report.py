@@ -325,7 +325,7 @@ def test_a_model_that_does_not_beat_persistence(differences, verdict, says):
     ((text, outcome),) = judged(ForecastErrorStage, a_run(forecast_error=error), horizons=[3]).items()
     assert outcome == verdict
     assert says in text
-    assert text.endswith("no better than a simple forecast is not worth explaining: mind its maps.")
+    assert text.endswith("no better than a simple forecast is not worth explaining.")
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.3, "supported"), (0.0, "inconclusive"), (-0.3, "not supported")])

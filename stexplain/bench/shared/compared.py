@@ -133,6 +133,7 @@ def score_method(
     seconds = 0.0
     scores: dict[str, list[float]] = {}
     better: dict[str, bool] = {}
+    bounds: dict[str, tuple[float, float]] = {}
     for part in samples:
         # A baseline of the windows' own shape belongs to one batch.
         explainer_of_part = (
@@ -148,10 +149,10 @@ def score_method(
         )
         # `compare` gives seconds per sample; batches may differ in size.
         seconds += (comparison.seconds or {})[method] * len(part.batch)
-        better = dict(comparison.higher_is_better)
+        better, bounds = dict(comparison.higher_is_better), dict(comparison.bounds)
         for metric, by_method in comparison.scores.items():
             scores.setdefault(metric, []).extend(by_method[method].tolist())
-    return {"seconds": seconds / len(indices), "higher_is_better": better, "scores": scores}
+    return {"seconds": seconds / len(indices), "higher_is_better": better, "bounds": bounds, "scores": scores}
 
 
 def make_explainer(run: Run, model: nn.Module, method: str, samples: Samples, options: Options) -> ExplainerLike:
@@ -220,6 +221,7 @@ def compare_scores(
         tuple(map(str, indices)),
         {method: float(scores["seconds"]) for method, scores in present.items()},
         seed=seed,
+        bounds={metric: (low, high) for metric, (low, high) in first.get("bounds", {}).items()},
         groups=() if groups is None else tuple(group_names(groups, len(indices)).tolist()),
     )
     # Methods against each other would be many more tests, and a harsher correction.

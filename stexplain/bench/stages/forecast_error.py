@@ -127,7 +127,10 @@ class ForecastErrorStage(Stage[Options]):
                 relations, judged = relation(tests, signs, (better, unsure, worse))
                 text = f"{scope(len(run.trainings))}, forecasts of {run.model} are {relations} ({details})."
                 if judged != "supported":
-                    text += " A model that is no better than a simple forecast is not worth explaining: mind its maps."
+                    text += (
+                        " Read its maps with care until it is: a model that is no better than a simple forecast is not "
+                        "worth explaining."
+                    )
                 return text, judged
 
             yield Claim(tests, words)

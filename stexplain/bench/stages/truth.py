@@ -170,9 +170,11 @@ class TruthStage(Stage[Options]):
 
     def _table(self, run: RunResults) -> str:
         result = run.stages[self.name]
+        forecasts = run.about.get("task") == FORECASTING
+        what = "events that it forecast" if forecasts else "test samples that it classifies correctly"
         used = paragraph(
             f"{run.label}: of the planted regions this model used {number(result['used'])}, measured on "
-            f"{count(result['samples'])} samples that it predicts right.",
+            f"{count(result['samples'])} {what}.",
             f"Left out, as every node is planted: {listed(result['left_out'])}." if result["left_out"] else "",
         )
         best = {name: best_of(result["rows"], name) for name in SCORES}
@@ -208,10 +210,10 @@ class TruthStage(Stage[Options]):
                 id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
             }
             for row in shown.values() if result["labels"] else ():
-                most = "the best of methods, " if row is best else ""
+                most = ", the best of methods," if row is best else ""
                 for score, words in (("planted_nodes", "planted"), ("effect_nodes", "used")):
                     lines.append(
-                        f"{run.label}: {most}{name_of(row)} {classes_found(row, score, result['labels'], words)}"
+                        f"{run.label}: {name_of(row)}{most} {classes_found(row, score, result['labels'], words)}"
                     )
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.")

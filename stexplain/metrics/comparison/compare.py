@@ -148,6 +148,7 @@ def compare(
         correction=correction,
         confidence=confidence,
         # Groups of some of the samples say nothing of the rest.
+        bounds={metric.name: metric.bounds for metric in sample_metrics if metric.bounds is not None},
         groups=tuple(group_names(groups, len(ids)).tolist()) if groups is not None else _if_all(known, len(ids)),
     )
 

@@ -1,7 +1,7 @@
 """The result of a comparison of methods: a table with intervals, and paired tests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from itertools import combinations
 from typing import Any
@@ -34,6 +34,7 @@ class Comparison:
         correction: of the tests, see `stexplain.metrics.corrected_p_values`.
         confidence: of the intervals.
         groups: the group of each sample ``[n]``, of samples that are not independent; empty: each by itself.
+        bounds: metric -> the smallest and the largest possible score, of metrics that have some.
 
     Raises:
         InputError: if methods or sample counts differ between metrics.
@@ -58,6 +59,7 @@ class Comparison:
     correction: Correction = "holm"
     confidence: float = 0.95
     groups: tuple[Any, ...] = ()
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.groups and len(self.groups) != len(self.ids):
@@ -113,7 +115,7 @@ class Comparison:
                     {
                         "metric": metric,
                         "method": method,
-                        **interval(values, **options)._asdict(),
+                        **interval(values, bounds=self.bounds.get(metric), **options)._asdict(),
                         "n": len(values) - missing,
                         "excluded": missing,
                         "seconds": (self.seconds or {}).get(method, np.nan),

@@ -42,6 +42,7 @@ class SampleMetric:
         higher_is_better: whether a higher number is better.
         of_target: makes the same metric of a target, where it has none of its own: `compare` gives it the target that
             is explained.
+        bounds: the smallest and the largest possible number, which intervals keep to; none: not known.
 
     Example:
         >>> size = SampleMetric("size", lambda explainer, e, batch: e.importance.sum((1, 2, 3)), higher_is_better=False)
@@ -53,6 +54,7 @@ class SampleMetric:
     measure: Callable[[Any, Explanation, Batch], ArrayLike]
     higher_is_better: bool = True
     of_target: "Callable[[Any], SampleMetric] | None" = None
+    bounds: tuple[float, float] | None = None
 
     def __call__(self, explainer: ExplainerLike, explanation: Explanation, batch: Batch) -> NDArray[np.float64]:
         """The numbers, ``[B]``.
@@ -151,7 +153,8 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
         return localise(e.importance, batch.truth, batch.present).scores[over][score]
 
     # The mask's entropy is its uncertainty about the ground truth: the only score of which less is better.
-    return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=score != "entropy")
+    higher = score != "entropy"
+    return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=higher, bounds=(0.0, 1.0))
 
 
 def complexity_score(score: str = "gini") -> SampleMetric:
@@ -173,7 +176,8 @@ def complexity_score(score: str = "gini") -> SampleMetric:
     def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         return complexity(e.importance, e.valid).scores[score]
 
-    return SampleMetric(score, measure, higher_is_better=score != "entropy")
+    bounds = None if score == "entropy" else (0.0, 1.0)
+    return SampleMetric(score, measure, higher_is_better=score != "entropy", bounds=bounds)
 
 
 def deletion_score(
