@@ -154,7 +154,8 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
 
     # The mask's entropy is its uncertainty about the ground truth: the only score of which less is better.
     higher = score != "entropy"
-    return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=higher, bounds=(0.0, 1.0))
+    bounds = None if score in ("information", "entropy") else (0.0, 1.0)
+    return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=higher, bounds=bounds)
 
 
 def complexity_score(score: str = "gini") -> SampleMetric:

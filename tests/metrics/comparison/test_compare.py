@@ -303,6 +303,16 @@ def test_samples_as_recorded_are_scored_as_the_model_sees_them():
     assert same.to_frame()["value"].tolist() == [8.0]
 
 
+def test_intervals_keep_to_what_a_score_can_be():
+    scores = ["auroc", "average_precision", "pointing", "information", "entropy"]
+    metrics = [localisation_score("positions", score) for score in scores]
+    table = compare([Motion(), Random()], metrics, planted(5), progress=False).to_frame()
+    bounded = table[table["metric"].str.contains("auroc|precision|pointing")]
+    assert ((bounded["low"] >= 0) & (bounded["high"] <= 1)).all()
+    # These have no largest value, and are not cut.
+    assert table[table["metric"].str.contains("information")]["high"].max() > 1
+
+
 def test_groups_of_the_data_are_taken_by_default():
     batch = replace(planted(), groups=tuple(f"subject {row % 4}" for row in range(20)))
     methods = [Motion(), Random()]
