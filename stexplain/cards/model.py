@@ -37,6 +37,8 @@ class Recipe(Part):
         sampling: `pad` appends invalid frames up to `frames` (longer clips are cut at the end); `resample`
             interpolates the valid frames linearly to `frames`.
         center: `none`, or `first`: subtract the centre node of the first valid frame of the first instance.
+        stream: `joint`, `bone` (child minus parent), or the `motion` of either (the next frame minus this one); taken
+            after centring and augmentation.
         augment: random augmentation of training samples.
         optimizer: `sgd`, `adamw` or `rmsprop`.
         rate: the (highest) learning rate.
@@ -53,6 +55,7 @@ class Recipe(Part):
     frames: Count | None = None
     sampling: Literal["pad", "resample"] | None = None
     center: Literal["none", "first"] = "none"
+    stream: Literal["joint", "bone", "joint motion", "bone motion"] = "joint"
     augment: Augment = Augment()
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     rate: Positive

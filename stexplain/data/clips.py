@@ -16,7 +16,7 @@ from stexplain.data.grouping import clip_groups
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import Batch, Sample, Sampling, check_finite
 from stexplain.data.store.prepared import Rows
-from stexplain.data.transforms import center_and_augment, draw_augmentation, plan_frames, read_frames
+from stexplain.data.transforms import center_and_augment, draw_augmentation, plan_frames, read_frames, stream_of
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
@@ -323,6 +323,7 @@ class Clips:
             x, valid, center=self._center, remove=remove, vertical=self._vertical, augmentation=augmentation,
             observed=observed,
         )  # fmt: skip
+        x, observed = stream_of(x, valid, recipe.stream, graph=self.graph, channels=self.channels, observed=observed)
         return x, valid, truth, observed
 
     def _horizontal_channels(self) -> tuple[int, int] | None:

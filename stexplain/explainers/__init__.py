@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest
+from stexplain.explainers.by_stream import summed as summed
 from stexplain.explainers.edge_explanation import EdgeExplanation as EdgeExplanation
 from stexplain.explainers.explain import explain as explain
 from stexplain.explainers.explainer import Explainer as Explainer

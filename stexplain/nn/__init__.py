@@ -3,6 +3,7 @@
 from stexplain.nn.checkpoint import load_model as load_model
 from stexplain.nn.checkpoint import load_stgcn_checkpoint as load_stgcn_checkpoint
 from stexplain.nn.checkpoint import save_model as save_model
+from stexplain.nn.fusion import Fusion as Fusion
 from stexplain.nn.stgcn import STGCN as STGCN
 from stexplain.nn.traffic import STGCNForecaster as STGCNForecaster
 from stexplain.nn.traffic import without_message_passing as without_message_passing

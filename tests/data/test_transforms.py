@@ -102,7 +102,7 @@ def test_truth_is_that_of_the_nearest_frame():
     rows = rows_of([clip], [truth])
     one = np.array([0])
     for frames in (4, 11, 30):
-        _, _, got = read_frames(rows, one, 2, plan_frames(rows, one, recipe(frames)))
+        _, _, got, _ = read_frames(rows, one, 2, plan_frames(rows, one, recipe(frames)))
         for t in range(frames):
             nearest = int(t * 10 / (frames - 1) + 0.5)
             np.testing.assert_array_equal(got[0, 0, t], truth[0, nearest])

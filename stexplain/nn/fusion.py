@@ -1,0 +1,105 @@
+"""Several trained streams as one model: the weighted sum of their logits."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stexplain.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stexplain.data.clips import Clips
+
+
+class Fusion(nn.Module):
+    """Trained models of several streams, such as joints and bones, whose logits are added.
+
+    ::
+
+        logits = sum over streams s of weight_s * model_s(x_s)
+
+    It takes a dict of streams. An explainer of it gives one map per stream, of the whole model's score;
+    `stexplain.explainers.summed` adds them up.
+
+    Args:
+        models: by stream. Their classes are the same, in one order.
+        weights: of their logits; none: 1 each.
+
+    Raises:
+        InputError: where there is no model, weights have other names, or the classes differ.
+
+    Example:
+        >>> def half():
+        ...     return nn.Sequential(nn.Flatten(), nn.Linear(8, 2))
+        >>> fusion = Fusion({"joint": half(), "bone": half()}, weights={"joint": 1.0, "bone": 0.5})
+        >>> x = torch.ones(3, 1, 2, 2, 2)
+        >>> fusion({"joint": x, "bone": x}).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(self, models: Mapping[str, nn.Module], weights: Mapping[str, float] | None = None):
+        super().__init__()
+        if not models:
+            raise InputError("models: got none; expected a model by the name of each stream.")
+        chosen = dict.fromkeys(models, 1.0) if weights is None else dict(weights)
+        if set(chosen) != set(models):
+            raise InputError(f"weights: got {sorted(chosen)}; expected one for each stream, {sorted(models)}.")
+        named = {tuple(getattr(model, "class_names", None) or ()) for model in models.values()} - {()}
+        if len(named) > 1:
+            raise InputError("models: their classes differ, or have another order; expected the same in all.")
+        self.models = nn.ModuleDict(models)
+        self.weights = chosen
+        self.class_names = list(named.pop()) if named else None
+        graphs = [graph for model in models.values() if (graph := getattr(model, "graph", None)) is not None]
+        self.graph = graphs[0] if graphs else None
+
+    def forward(self, streams: Mapping[str, Tensor], valid: Tensor | None = None) -> Tensor:
+        """The fused logits, ``[B, classes]``.
+
+        Args:
+            streams: the input of each model, by its name.
+            valid: the padding mask, ``[B, M, T]``, given to each model that takes one.
+
+        Raises:
+            InputError: where a stream is missing.
+        """
+        if missing := [name for name in self.models if name not in streams]:
+            raise InputError(f"streams: got {sorted(streams)}; expected {missing[0]!r} too.")
+        total: Tensor | None = None
+        for name, model in self.models.items():
+            logits = self.weights[name] * (model(streams[name]) if valid is None else model(streams[name], valid=valid))
+            total = logits if total is None else total + logits
+        assert total is not None
+        return total
+
+    def batch(self, clips: "Clips", indices: "Any | NDArray[np.int64]") -> tuple[dict[str, Tensor], Tensor]:
+        """Clips as each model was trained on them, by the recipe that it carries, and their padding mask.
+
+        Args:
+            clips: of one dataset.
+            indices: which of them.
+
+        Returns:
+            The streams by name, ``[B, M, T, N, C]`` each, and `valid`, ``[B, M, T]``.
+
+        Raises:
+            InputError: where a model has no recipe, or streams have different frames.
+        """
+        streams: dict[str, Tensor] = {}
+        valid: Tensor | None = None
+        for name, model in self.models.items():
+            recipe = getattr(model, "recipe", None)
+            if recipe is None:
+                raise InputError(
+                    f"models: {name!r} carries no recipe; expected a model that `fit` trained, or a saved one."
+                )
+            batch = clips.with_recipe(recipe).batch(indices)
+            if valid is not None and not torch.equal(valid, batch.valid):
+                raise InputError(f"models: {name!r} samples other frames than the ones before it.")
+            streams[name], valid = batch.x, batch.valid
+        assert valid is not None
+        return streams, valid
