@@ -319,7 +319,7 @@ class WindowedSeries:
         Args:
             events: numbers in the index of `events`, or all of this series.
             counterfactual: the same windows without the cause: `x` as the sensors would have reported it, with the same
-                noise, missing values, faults and other congestion. `y` stays what was observed after the window.
+                noise, missing values, faults and other causes. `y` stays what was observed after the window.
 
         Raises:
             InputError: where the series has no such event, or its events have no counterfactual.
