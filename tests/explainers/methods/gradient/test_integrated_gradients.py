@@ -11,7 +11,6 @@ from stexplain.data.baselines import as_baseline, mean
 from stexplain.errors import InputError
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
-from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.targets import Class, Custom, Predicted
 from tests.explainers.our_models import NODES, batch, small_model
 from tests.explainers.small_models import PlainSTGCN, Recurrent, linear, signals
@@ -113,7 +112,7 @@ def test_without_captum_the_message_names_the_extra(monkeypatch):
         return find(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    for kind in (IntegratedGradients, Occlusion, ShapleyValueSampling):
+    for kind in (IntegratedGradients, Occlusion):
         with pytest.raises(InputError, match=r"pip install 'stexplain\[captum\]'"):
             kind(PlainSTGCN())
 
