@@ -251,6 +251,9 @@ def test_data_without_a_counterfactual_says_so(home, tmp_path):
     assert not stage.tables([shown])
     assert not list(stage.claims(shown))
     assert not stage.measures(shown)
+    assert stage.summary([shown]) is None
+    assert not list(stage.caveats([shown]))
+    assert not list(stage.terminal(shown))
 
 
 def test_the_effect_on_a_forecast_is_how_far_the_cause_lowered_it(tmp_path, monkeypatch):
@@ -269,3 +272,15 @@ def test_the_effect_on_a_forecast_is_how_far_the_cause_lowered_it(tmp_path, monk
     assert found["used"]["value"] > 0.1
     assert table["effect_positions"]["InputGradient"] > 0.5
     assert not (out / "tables" / "truth_by_class.csv").exists()
+    # A model that forecast none of them used nothing of any: no failure, and the section says so.
+    experiment = load_experiment("lane")
+    (run,) = experiment.runs(folder=out)
+    stage = experiment.stages["truth"]
+    result = stage.compute(run, {"events": {"explained": []}}, None)
+    assert result["rows"] is None
+    shown = RunResults("lane-stgcn", {"stages": {"truth": result}}, {})
+    assert "The model forecast no event" in stage.section([shown])
+    assert stage.summary([shown]) is None
+    assert list(stage.claims(shown)) == []
+    assert stage.tables([shown]) == {}
+    assert stage.measures(shown) == {}

@@ -11,6 +11,17 @@ from stexplain.bench.shared.by_class import FOUND
 
 Row = Mapping[str, Any]
 """``method``, ``baseline``, ``baseline_explainer`` (it uses no model), ``scores`` (each a list) and ``inferences``."""
+BOUNDS = {"effect_rank": (-1.0, 1.0)}
+"""The smallest and the largest score, where these are not 0 and 1."""
+TITLES = {
+    "planted_nodes": "planted nodes",
+    "planted_frames": "planted frames",
+    "planted_positions": "planted positions",
+    "effect_nodes": "effect nodes",
+    "effect_positions": "effect positions",
+    "effect_rank": "effect rank",
+}
+"""Scores -> what tables call them."""
 
 
 def as_array(values: Sequence[float | None]) -> NDArray[np.float64]:

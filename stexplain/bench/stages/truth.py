@@ -15,6 +15,8 @@ from stexplain.bench.shared.by_class import FOUND
 from stexplain.bench.shared.compared import problems_of
 from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
+    BOUNDS,
+    TITLES,
     Row,
     as_array,
     best_of,
@@ -39,19 +41,9 @@ from stexplain.viz import truths
 
 JUDGED = "effect_positions"
 """The score that methods are judged by."""
-BOUNDS = {"effect_rank": (-1.0, 1.0)}
-"""The smallest and the largest score, where these are not 0 and 1."""
 COLUMNS = ("dataset", "model", "seed", "method", "baseline")
 PAPER = "STGGradCAM"
 """The method whose classes stand in the summary, beside those of the best method."""
-TITLES = {
-    "planted_nodes": "planted nodes",
-    "planted_frames": "planted frames",
-    "planted_positions": "planted positions",
-    "effect_nodes": "effect nodes",
-    "effect_positions": "effect positions",
-    "effect_rank": "effect rank",
-}
 
 
 class TruthStage(Stage[Options]):
@@ -80,6 +72,9 @@ class TruthStage(Stage[Options]):
         """Measures the effect once, then scores each method; nothing where the data has no counterfactual."""
         if not has_counterfactual(run):
             return {"rows": None}
+        # A weak model may forecast no event, and then used nothing of any.
+        if run.task == FORECASTING and not results["events"]["explained"]:
+            return {"rows": None, "why": "The model forecast no event, so what it used of one cannot be measured."}
         options = self.options
         drawn = parts("samples", partial(draw_samples, run, results, options))
         effect = parts("effect", partial(measure_effect, run, results, drawn, options))
@@ -153,7 +148,8 @@ class TruthStage(Stage[Options]):
         """What effect is, how much of what was planted was used, and a table per run."""
         shown = [run for run in runs if run.stages[self.name]["rows"]]
         if not shown:
-            return paragraph("This data has no counterfactual, so what the model used of it cannot be measured.")
+            unknown = "This data has no counterfactual, so what the model used of it cannot be measured."
+            return paragraph(*dict.fromkeys(run.stages[self.name].get("why") or unknown for run in runs))
         words = paragraph(
             "Planted is where the classes or events of the data differ. Effect is what this model used of it: how far "
             f"its margin (or forecast) falls when a node in one of {self.options.windows} windows of time is replaced "
@@ -209,7 +205,7 @@ class TruthStage(Stage[Options]):
             shown = {
                 id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
             }
-            for row in shown.values() if result["labels"] else ():
+            for row in shown.values() if result.get("labels") else ():
                 most = ", the best of methods," if row is best else ""
                 for score, words in (("planted_nodes", "planted"), ("effect_nodes", "used")):
                     lines.append(
