@@ -23,6 +23,7 @@ from stexplain.cards.model import Augment as Augment
 from stexplain.cards.model import ModelCard as ModelCard
 from stexplain.cards.model import Recipe as Recipe
 from stexplain.cards.model import model_card as model_card
+from stexplain.cards.new import new_card as new_card
 from stexplain.cards.part import Card as Card
 from stexplain.cards.part import Part as Part
 from stexplain.cards.series import SeriesCard as SeriesCard

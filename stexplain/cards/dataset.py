@@ -1,8 +1,9 @@
 """Cards of datasets of recordings: graph, axes, classes and split protocols, field by field."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stexplain.cards.fields import Count, Positive, Value
 from stexplain.cards.files import card_path, card_values, load_card
@@ -13,8 +14,8 @@ from stexplain.errors import CardError
 class GraphPart(Part):
     """The graph: `nodes` in the order of the data, `edges` as pairs of names, groups and positions for drawing."""
 
-    nodes: list[str]
-    edges: list[tuple[str, str]]
+    nodes: list[str] = Field(examples=['nodes = ["hip", "knee", "ankle"]'])
+    edges: list[tuple[str, str]] = Field(examples=['edges = [["knee", "hip"], ["ankle", "knee"]]'])
     weight: list[float] | None = None
     directed: bool = False
     center: str | None = None
@@ -24,12 +25,12 @@ class GraphPart(Part):
 
 
 class AxesPart(Part):
-    """The axes of a sample: number of `instances`, names of `channels`, their `unit`, frames per second."""
+    """The axes of a sample: number of `instances`, names of `channels`, their `unit` (if any), frames per second."""
 
     instances: Count = 1
-    channels: list[str]
-    unit: str
-    frame_rate: Positive
+    channels: list[str] = Field(examples=['channels = ["x", "y", "z"]'])
+    unit: str = ""
+    frame_rate: Positive = Field(examples=["frame_rate = 30.0"])
 
 
 class ClassPart(Part):
@@ -65,24 +66,37 @@ class DatasetCard(Card):
 
     `grouping` names what makes recordings dependent: the fields (or ``label``) whose values they share, by level, the
     outermost first, such as ``{"subject": ["subject"], "performance": ["subject", "replication", "label"]}``.
+    Classes whose ids are their names may be a list of names: ``classes = ["walk", "run"]``.
     """
 
-    title: str
-    summary: str
-    licence: str
-    url: str
-    citation: str
-    obtain: str
+    title: str = ""
+    summary: str = ""
+    licence: str = "not stated"
+    url: str = ""
+    citation: str = ""
+    obtain: str = "The card does not say."
     # An import path, as text: reading a card imports no reader and no generator.
-    reader: str
+    reader: str = Field(examples=['reader = "stexplain.data.readers.ntu_skeleton"'])
     planted: str | None = None
     # Outermost first: the first is what intervals and tests take for independent.
     grouping: dict[str, list[str]] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
-    graph: GraphPart
-    axes: AxesPart
-    classes: list[ClassPart]
-    protocols: dict[str, Protocol]
+    graph: GraphPart = Field(examples=['[graph] with nodes = ["hip", "knee"] and edges = [["knee", "hip"]]'])
+    axes: AxesPart = Field(examples=['[axes] with channels = ["x", "y", "z"] and frame_rate = 30.0'])
+    classes: list[ClassPart] = Field(examples=['classes = ["walk", "run"]'])
+    protocols: dict[str, Protocol] = Field(
+        examples=[
+            '[protocols.xsub] with title = "cross-subject", train = { field = "subject", values = [1, 2, 3] } and '
+            'validation = { field = "subject", values = [3] }'
+        ]
+    )
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _named_classes(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [{"id": entry, "name": entry} if isinstance(entry, str) else entry for entry in value]
 
     @property
     def class_names(self) -> list[str]:

@@ -24,7 +24,7 @@ def field_errors(error: ValidationError, model: type[Part], at: str = "") -> str
             fields = _fields_at(model, entry["loc"][:-1])
             problem = f"there is no such field. {suggest(str(entry['loc'][-1]), fields)}"
         elif entry["type"] == "missing":
-            problem = "required, but missing."
+            problem = f"required, but missing.{_example(model, entry['loc'])}"
         elif entry["type"] == "value_error":
             # From a validator of ours, which names the value itself; the input is the whole table.
             problem = entry["msg"].removeprefix("Value error, ")
@@ -45,14 +45,27 @@ def _nearest(entry: Any) -> str:
     return f" {suggestion}" if suggestion.startswith("Did you mean") else ""  # else the list would be said twice
 
 
+def _example(model: type[Part], loc: tuple[int | str, ...]) -> str:
+    """What to write for a missing field, where its part gives an example."""
+    name = str(loc[-1])
+    fields = [part.model_fields[name] for part in _parts_at(model, loc[:-1]) if name in part.model_fields]
+    examples = [str(example) for field in fields for example in field.examples or ()]
+    return f" For example: {examples[0]}" if examples else ""
+
+
 def _fields_at(model: type[Part], loc: tuple[int | str, ...]) -> list[str]:
     """The fields of the part at a place in a card, for the nearest match."""
+    return [field for part in _parts_at(model, loc) for field in part.model_fields]
+
+
+def _parts_at(model: type[Part], loc: tuple[int | str, ...]) -> list[type[Part]]:
+    """The parts that a place in a card may hold."""
     parts: list[type[Part]] = [model]
     for step in loc:
         # A step that is no field is an index of a list or a key of a table: the parts stay the same.
         inner = [part.model_fields[str(step)].annotation for part in parts if str(step) in part.model_fields]
         parts = [part for kind in inner for part in _parts_in(kind)] or parts
-    return [field for part in parts for field in part.model_fields]
+    return parts
 
 
 def _parts_in(kind: Any) -> list[type[Part]]:

@@ -80,6 +80,22 @@ def prepare(
     _print(summary, as_json)
 
 
+@data_app.command("new")
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new card's folder; its name is the card's.")],
+    like: Annotated[str, typer.Option(help="The card to begin with, by name or path.")] = "ntu",
+) -> None:
+    """Write a commented card to change, begun as a copy of another dataset's. Nothing is overwritten.
+
+    Example:
+
+      stexplain data new my-card --like ntu
+    """
+    from stexplain.cards import new_card
+
+    typer.echo(f"{new_card(folder, like)}: change what differs, then run `stexplain data check {folder}`.")
+
+
 # The underscore keeps the name of the type free in this module.
 @data_app.command("list")
 def list_(as_json: Json = False) -> None:

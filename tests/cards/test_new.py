@@ -1,0 +1,67 @@
+"""A card of one's own: begun as a copy, or written in the few lines that differ."""
+
+import pytest
+
+from stexplain.cards import any_card, card_names, dataset_card, new_card
+from stexplain.errors import CardError, InputError
+
+SHORT = """
+name = "short"
+reader = "stexplain.data.readers.nw_ucla"
+classes = ["walk", "run"]
+graph = { nodes = ["hip", "knee"], edges = [["knee", "hip"]] }
+axes = { channels = ["x", "y"], frame_rate = 25.0 }
+[protocols.cs]
+title = "cross-subject"
+train = { field = "subject", values = [1, 2] }
+validation = { field = "subject", values = [2] }
+"""
+
+
+@pytest.mark.parametrize("like", card_names("datasets"))
+def test_a_new_card_keeps_the_content_and_nothing_that_is_of_the_other_data_alone(tmp_path, like):
+    known, path = any_card(like), new_card(tmp_path / "mine", like)
+    card = any_card(path)
+    own = {"name", "title", "summary", "licence", "url", "citation", "obtain", "planted", "files"}
+    assert card.model_dump(exclude=own) == known.model_dump(exclude=own)
+    assert (card.name, card.title, card.licence, card.planted) == ("mine", "mine", "not stated", None)
+    assert not getattr(card, "files", None)
+    # The comments inside tables are there.
+    tables = known.path.read_text("utf-8").split("\n[", 1)[1].splitlines()
+    assert {line for line in tables if "#" in line} <= set(path.read_text("utf-8").splitlines())
+
+
+def test_a_new_card_overwrites_nothing(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError, match="exists"):
+        new_card(tmp_path / "mine", "ntu")
+    with pytest.raises(CardError, match="Did you mean 'ntu'"):
+        new_card(tmp_path / "other", "ntuu")
+    assert not (tmp_path / "other").exists()
+
+
+def test_ten_lines_are_a_card(tmp_path):
+    (tmp_path / "card.toml").write_text(SHORT)
+    card = dataset_card(tmp_path)
+    assert [(entry.id, entry.name, entry.instances) for entry in card.classes] == [
+        ("walk", "walk", 1),
+        ("run", "run", 1),
+    ]
+    assert (card.axes.unit, card.axes.instances, card.licence) == ("", 1, "not stated")
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "example"),
+    [
+        ('classes = ["walk", "run"]', "classes", 'classes = ["walk", "run"]'),
+        ('reader = "stexplain.data.readers.nw_ucla"', "reader", 'reader = "stexplain'),
+        (", frame_rate = 25.0", "axes.frame_rate", "frame_rate = 30.0"),
+        ('nodes = ["hip", "knee"], ', "graph.nodes", 'nodes = ["hip", "knee", "ankle"]'),
+    ],
+)
+def test_what_is_missing_is_said_with_an_example(tmp_path, line, place, example):
+    assert line in SHORT
+    (tmp_path / "card.toml").write_text(SHORT.replace(line, ""))
+    with pytest.raises(CardError) as caught:
+        dataset_card(tmp_path)
+    assert f"  {place}: required, but missing. For example: {example}" in str(caught.value)
