@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from stexplain.cards.fields import Count, Positive, Value
 from stexplain.cards.files import card_path, card_values, load_card
@@ -90,6 +90,12 @@ class DatasetCard(Card):
             'validation = { field = "subject", values = [3] }'
         ]
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _title(cls, values: Any) -> Any:
+        # A report needs a heading: the name is the only text that is certainly there.
+        return {"title": values["name"], **values} if isinstance(values, dict) and "name" in values else values
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -155,7 +155,10 @@ def show(card: CardArgument, as_json: Json = False) -> None:
         return
     typer.echo(f"{shown.title} ({shown.path.parent.name})\n{shown.summary.strip()}\n")
     typer.echo(f"card       {shown.path}")
-    typer.echo(f"licence    {shown.licence}\nsite       {shown.url}\ncite       {shown.citation}")
+    typer.echo(f"licence    {shown.licence}")
+    for label, text in (("site", shown.url), ("cite", shown.citation)):
+        if text:
+            typer.echo(f"{label}       {text}")
     for line in _recordings_lines(shown) if isinstance(shown, DatasetCard) else _series_lines(shown):
         typer.echo(line)
     typer.echo(f"\nHow to get it:\n{shown.obtain.strip()}")
@@ -163,9 +166,10 @@ def show(card: CardArgument, as_json: Json = False) -> None:
 
 def _recordings_lines(card: "DatasetCard") -> list[str]:
     axes, graph = card.axes, card.graph
+    unit = f" ({axes.unit})" if axes.unit else ""
     return [
-        f"sample     {axes.instances} instances x T frames x {len(graph.nodes)} nodes x {', '.join(axes.channels)} "
-        f"({axes.unit}), {axes.frame_rate:g} frames per second",
+        f"sample     {axes.instances} instances x T frames x {len(graph.nodes)} nodes x {', '.join(axes.channels)}"
+        f"{unit}, {axes.frame_rate:g} frames per second",
         f"graph      {len(graph.edges)} edges, centre {graph.center or 'none'}",
         *(f"           {name}: {', '.join(nodes)}" for name, nodes in graph.groups.items()),
         f"classes    {len(card.classes)}: {', '.join(card.class_names)}",

@@ -47,7 +47,7 @@ def test_ten_lines_are_a_card(tmp_path):
         ("walk", "walk", 1),
         ("run", "run", 1),
     ]
-    assert (card.axes.unit, card.axes.instances, card.licence) == ("", 1, "not stated")
+    assert (card.axes.unit, card.axes.instances, card.licence, card.title) == ("", 1, "not stated", "short")
 
 
 @pytest.mark.parametrize(
