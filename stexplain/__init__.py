@@ -15,7 +15,9 @@ from stexplain.version import __version__ as __version__
 if TYPE_CHECKING:
     from stexplain import data as data
     from stexplain import errors as errors
+    from stexplain import explainers as explainers
     from stexplain import metrics as metrics
+    from stexplain import nn as nn
     from stexplain import viz as viz
     from stexplain.bench.runner import bench as bench
     from stexplain.checks.selftest import selftest as selftest
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from stexplain.explainers import explain as explain
     from stexplain.explainers import layer_sweep as layer_sweep
     from stexplain.explainers import layers as layers
+    from stexplain.explainers import summed as summed
     from stexplain.graph import STGraph as STGraph
     from stexplain.metrics import GroupComparison as GroupComparison
     from stexplain.metrics import compare as compare
@@ -131,6 +134,7 @@ _MODULES = {
         "explain",
         "layer_sweep",
         "layers",
+        "summed",
     ),
     "stexplain.graph": ("STGraph",),
     "stexplain.metrics": ("GroupComparison", "compare", "compare_groups"),
@@ -140,7 +144,7 @@ _MODULES = {
 }
 # Each name's module. Submodules of the package have none: the name is that of the module itself.
 _NAMES = {name: module for module, names in _MODULES.items() for name in names}
-_NAMES |= dict.fromkeys(("bench", "data", "errors", "metrics", "viz"), "")
+_NAMES |= dict.fromkeys(("bench", "data", "errors", "explainers", "metrics", "nn", "viz"), "")
 
 __all__ = sorted(_NAMES)
 

@@ -23,7 +23,7 @@ class Fusion(nn.Module):
         logits = sum over streams s of weight_s * model_s(x_s)
 
     It takes a dict of streams. An explainer of it gives one map per stream, of the whole model's score;
-    `stexplain.explainers.summed` adds them up.
+    `stexplain.summed` adds them up.
 
     Args:
         models: by stream. Their classes are the same, in one order.
