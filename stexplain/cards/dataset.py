@@ -8,13 +8,18 @@ from pydantic import Field, field_validator, model_validator
 from stexplain.cards.fields import Count, Positive, Value
 from stexplain.cards.files import card_path, card_values, load_card
 from stexplain.cards.part import Card, Part
+from stexplain.cards.skeletons import skeleton_fields
 from stexplain.errors import CardError
 
 
 class GraphPart(Part):
-    """The graph: `nodes` in the order of the data, `edges` as pairs of names, groups and positions for drawing."""
+    """The graph: `nodes` in the order of the data, `edges` as pairs of names, groups and positions for drawing.
 
-    nodes: list[str] = Field(examples=['nodes = ["hip", "knee", "ankle"]'])
+    A skeleton's name stands for all of them: ``graph = "coco-17"``. As ``skeleton = "coco-17"`` in the table it gives
+    the fields that the table leaves out; of nodes and edges it gives both.
+    """
+
+    nodes: list[str] = Field(examples=['nodes = ["hip", "knee", "ankle"], or skeleton = "coco-17" for a known one'])
     edges: list[tuple[str, str]] = Field(examples=['edges = [["knee", "hip"], ["ankle", "knee"]]'])
     weight: list[float] | None = None
     directed: bool = False
@@ -22,6 +27,18 @@ class GraphPart(Part):
     groups: dict[str, list[str]] = Field(default_factory=dict)
     # By name, not in order: a person can check the point of a joint.
     positions: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _skeleton(cls, values: Any) -> Any:
+        values = {"skeleton": values} if isinstance(values, str) else values
+        if not isinstance(values, dict) or "skeleton" not in values:
+            return values
+        # Other nodes than the skeleton's would leave its edges and groups without their joints.
+        if both := [name for name in ("nodes", "edges") if name in values]:
+            raise ValueError(f"got skeleton and {both[0]}; expected one of them. Leave out {' and '.join(both)}")
+        given = {name: value for name, value in values.items() if name != "skeleton"}
+        return skeleton_fields(values["skeleton"]) | given
 
 
 class AxesPart(Part):
@@ -66,7 +83,8 @@ class DatasetCard(Card):
 
     `grouping` names what makes recordings dependent: the fields (or ``label``) whose values they share, by level, the
     outermost first, such as ``{"subject": ["subject"], "performance": ["subject", "replication", "label"]}``.
-    Classes whose ids are their names may be a list of names: ``classes = ["walk", "run"]``.
+    Where it is left out and a protocol selects by subject, recordings are grouped by subject. Classes whose ids are
+    their names may be a list of names: ``classes = ["walk", "run"]``.
     """
 
     title: str = ""
@@ -81,7 +99,9 @@ class DatasetCard(Card):
     # Outermost first: the first is what intervals and tests take for independent.
     grouping: dict[str, list[str]] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
-    graph: GraphPart = Field(examples=['[graph] with nodes = ["hip", "knee"] and edges = [["knee", "hip"]]'])
+    graph: GraphPart = Field(
+        examples=['graph = "coco-17", or [graph] with nodes = ["hip", "knee"] and edges = [["knee", "hip"]]']
+    )
     axes: AxesPart = Field(examples=['[axes] with channels = ["x", "y", "z"] and frame_rate = 30.0'])
     classes: list[ClassPart] = Field(examples=['classes = ["walk", "run"]'])
     protocols: dict[str, Protocol] = Field(
@@ -96,6 +116,15 @@ class DatasetCard(Card):
     def _title(cls, values: Any) -> Any:
         # A report needs a heading: the name is the only text that is certainly there.
         return {"title": values["name"], **values} if isinstance(values, dict) and "name" in values else values
+
+    @model_validator(mode="after")
+    def _grouping(self) -> "DatasetCard":
+        # What a protocol keeps apart is what its author took for dependent. An empty table says that nothing is.
+        if "grouping" not in self.model_fields_set and any(
+            part.field == "subject" for one in self.protocols.values() for part in (one.train, one.validation)
+        ):
+            self.grouping["subject"] = ["subject"]
+        return self
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -4,6 +4,9 @@ import pytest
 
 from stexplain.cards import any_card, card_names, dataset_card, new_card
 from stexplain.errors import CardError, InputError
+from stexplain.graph import skeleton_named, skeleton_names
+
+GRAPH = 'graph = { nodes = ["hip", "knee"], edges = [["knee", "hip"]] }'
 
 SHORT = """
 name = "short"
@@ -65,3 +68,35 @@ def test_what_is_missing_is_said_with_an_example(tmp_path, line, place, example)
     with pytest.raises(CardError) as caught:
         dataset_card(tmp_path)
     assert f"  {place}: required, but missing. For example: {example}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", skeleton_names())
+@pytest.mark.parametrize("form", ['graph = "{}"', 'graph = {{ skeleton = "{}" }}'])
+def test_a_graph_may_be_a_known_skeleton(tmp_path, name, form):
+    (tmp_path / "card.toml").write_text(SHORT.replace(GRAPH, form.format(name)))
+    graph, skeleton = dataset_card(tmp_path).graph, skeleton_named(name)
+    assert (tuple(graph.nodes), tuple(graph.edges)) == (skeleton.joints, skeleton.bones)
+    assert (graph.center, graph.positions) == (skeleton.center, dict(skeleton.positions))
+    assert {group: tuple(joints) for group, joints in graph.groups.items()} == dict(skeleton.groups)
+
+
+def test_a_table_wins_over_its_skeleton_except_in_what_the_data_are(tmp_path):
+    path = tmp_path / "card.toml"
+    path.write_text(SHORT.replace(GRAPH, 'graph = { skeleton = "coco-17", center = "left hip" }'))
+    assert dataset_card(path).graph.center == "left hip" != skeleton_named("coco-17").center
+    path.write_text(SHORT.replace(GRAPH, 'graph = { skeleton = "coco-17", nodes = ["hip"] }'))
+    with pytest.raises(CardError, match="graph: got skeleton and nodes; expected one of them. Leave out nodes"):
+        dataset_card(path)
+    path.write_text(SHORT.replace(GRAPH, 'graph = "coco17"'))
+    with pytest.raises(CardError, match="graph: got skeleton 'coco17'; expected .* Did you mean 'coco-17'"):
+        dataset_card(path)
+
+
+def test_a_card_whose_protocols_select_by_subject_groups_by_subject(tmp_path):
+    path = tmp_path / "card.toml"
+    path.write_text(SHORT)
+    assert dataset_card(path).grouping == {"subject": ["subject"]}
+    path.write_text("grouping = {}" + SHORT)
+    assert dataset_card(path).grouping == {}
+    path.write_text(SHORT.replace('field = "subject"', 'field = "camera"'))
+    assert dataset_card(path).grouping == {}
