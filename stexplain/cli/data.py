@@ -153,7 +153,10 @@ def show(card: CardArgument, as_json: Json = False) -> None:
         # Path and hash are of the file, not in it.
         typer.echo(json.dumps({**shown.model_dump(mode="json"), "path": str(shown.path), "hash": shown.hash}))
         return
-    typer.echo(f"{shown.title} ({shown.path.parent.name})\n{shown.summary.strip()}\n")
+    # The folder or file by which it is found; resolved, because "card.toml" alone names no folder.
+    path = shown.path.resolve()
+    typer.echo(f"{shown.title} ({path.parent.name if path.name == 'card.toml' else path.stem})")
+    typer.echo(f"{shown.summary.strip()}\n" if shown.summary.strip() else "")
     typer.echo(f"card       {shown.path}")
     typer.echo(f"licence    {shown.licence}")
     for label, text in (("site", shown.url), ("cite", shown.citation)):
