@@ -8,7 +8,7 @@ from stexplain.errors import CardError, suggest
 
 
 def import_object(path: str, owner: str) -> Any:
-    """Imports what a card names as ``"package.module"`` or ``"package.module:name"``.
+    """Imports what a card names as ``"package.module"`` or ``"package.module:name"``. It runs the module's code.
 
     Args:
         path: the import path.

@@ -1,7 +1,8 @@
 """Models on disk: a folder with the weights, `model.safetensors`, and all else to rebuild the model, `model.json`.
 
 Nothing is unpickled. The architecture is an import path, built with the hyperparameters, graph and relations in the
-JSON file. It holds the relations in full, so that a later change of a strategy cannot change a trained model.
+JSON file. Importing runs the module: load only models that you trust. The file holds the relations in full, so that a
+later change of a strategy cannot change a trained model.
 """
 
 import inspect
