@@ -22,12 +22,13 @@ def explained(nodes: int, frames: int = 4) -> Explanation:
     values = np.random.default_rng(0).normal(size=(1, 1, frames, nodes)) / 100
     values[0, 0, frames - 3, 1] = -3.0
     return Explanation(
-        values, np.ones((1, 1, frames), bool), roads(nodes).nodes, target="the forecast of s2", graph=roads(nodes)
-    )
+        values, np.ones((1, 1, frames), bool), roads(nodes).nodes, target="the forecast of s2", graph=roads(nodes),
+        measures="score",
+    )  # fmt: skip
 
 
 def test_the_road_network_opens_at_the_most_important_lag():
-    chart = road_network(explained(6), marked={"forecast": ["s2"], "cause": ["s0", "s1"]})
+    chart = road_network(explained(6), unit="mph", marked={"forecast": ["s2"], "cause": ["s0", "s1"]})
     (slider,) = chart.to_dict()["params"]
     assert slider["value"] == -10.0
     assert {key: slider["bind"][key] for key in ("min", "max", "step")} == {"min": -15.0, "max": 0.0, "step": 5.0}
@@ -36,6 +37,7 @@ def test_the_road_network_opens_at_the_most_important_lag():
     assert len(marks(chart, "rule mark")) == 5  # both ways of a road are one line
     assert {"mph", "forecast", "cause", "s0", "s5"} <= set(words(chart))
     drawn(chart)
+    assert not any("mph" in word for word in words(road_network(explained(6)))), "no unit is guessed"
 
 
 def test_signs_have_colours_of_their_own():
@@ -46,7 +48,7 @@ def test_signs_have_colours_of_their_own():
 
 
 def test_two_thousand_sensors_are_drawn_and_few_are_named():
-    chart = road_network(explained(2000), marked={"forecast": ["s2"]}, labels=5)
+    chart = road_network(explained(2000), unit="mph", marked={"forecast": ["s2"]}, labels=5)
     named = [word for word in words(chart) if word.startswith("s")]
     assert named[0] in ("s1", "s2")
     assert len(named) <= 6
@@ -144,13 +146,14 @@ def test_errors_are_drawn_per_measure_with_baselines_grey():
         ],
         columns=["method", "measure", "horizon", "value"],
     )
-    chart = horizon_errors(table)
+    chart = horizon_errors(table, unit="mph")
     found = pd.DataFrame(records(chart, "method", "minutes"))
     assert found[found["panel"] == "MAPE, %"]["value"].tolist() == [9, 18, 9, 18]
     assert found["minutes"].unique().tolist() == [15, 30]
     shown = words(chart)
     assert shown.index("STGCN") < shown.index("persistence")
     assert {"MAE, mph", "RMSE, mph"} <= set(shown)
+    assert {"MAE", "RMSE", "MAPE, %"} <= set(words(horizon_errors(table))), "no unit is guessed"
     assert "#8c8c8c" in colours(chart, "point")
     drawn(chart)
     with pytest.raises(InputError, match="unknown column 'value'"):

@@ -32,19 +32,27 @@ def load_plain(path: Path, what: str) -> Any:
     except OSError as error:
         raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
     try:
-        _check_memo(content)
-        return _Restricted(io.BytesIO(content), path, what).load()
+        kind = _Fast if _has_honest_memo(content) else _Slow
+        return kind(io.BytesIO(content), path, what).load()
     except DataError:
         raise
     except Exception as error:  # whatever a damaged program of a pickle may raise
         raise DataError(f"{path} is no pickle of {what}: {error}. Is it truncated? Fetch it again.") from error
 
 
-def _check_memo(content: bytes) -> None:
-    """Refuses numbers of memory slots beyond the length of the file, for which memory would be reserved."""
-    for code, argument, _ in pickletools.genops(content):
-        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
-            raise ValueError(f"it asks for memory slot {argument}")
+def _has_honest_memo(content: bytes) -> bool:
+    """Whether no memory slot lies beyond the length of the file: for such a number C's unpickler reserves gigabytes.
+
+    Python's own, which is slower, keeps slots in a dictionary. It also reads what cannot be looked through here: bytes
+    that Python 2 wrote as text.
+    """
+    try:
+        for code, argument, _ in pickletools.genops(content):
+            if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+                return False
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> NDArray[Any]:
@@ -85,11 +93,11 @@ for _core in ("numpy.core", "numpy._core"):
 _ALLOWED["_codecs", "encode"] = _encode
 
 
-class _Restricted(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, path: Path, what: str) -> None:
-        # Files of Python 2 hold bytes where Python 3 wants text.
-        super().__init__(file, encoding="latin1")
-        self._path, self._what = path, what
+class _Restricted:
+    """What both unpicklers have in common: no name but the allowed ones, and nothing outside of the file."""
+
+    _path: Path
+    _what: str
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
@@ -101,3 +109,16 @@ class _Restricted(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         raise DataError(f"{self._path} refers to something outside of it ({pid!r}). Fetch it again.")
+
+
+class _Fast(_Restricted, pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, path: Path, what: str) -> None:
+        # Files of Python 2 hold bytes where Python 3 wants text.
+        super().__init__(file, encoding="latin1")
+        self._path, self._what = path, what
+
+
+class _Slow(_Restricted, pickle._Unpickler):
+    def __init__(self, file: io.BytesIO, path: Path, what: str) -> None:
+        super().__init__(file, encoding="latin1")
+        self._path, self._what = path, what
