@@ -177,9 +177,10 @@ class ForecastEvaluation:
 
     def __repr__(self) -> str:
         value, low, high = self.score()
+        unit = f" {self.unit}" if self.unit else ""
         return (
             f"ForecastEvaluation of {len(self)} windows, {self.horizons} horizons: "
-            f"MAE {value:.3f} {self.unit} (95%: {low:.3f} to {high:.3f}, by {self.block})"
+            f"MAE {value:.3f}{unit} (95%: {low:.3f} to {high:.3f}, by {self.block})"
         )
 
     def _values(self, metric: Metric) -> Floats:

@@ -231,8 +231,9 @@ class Forecasting:
 
     def summary(self, loss: float, accuracy: float | None, validation: Validation | None = None) -> list[str]:
         """Error and validation error, in the target's unit."""
-        parts = [f"MAE {loss:.3f} {self.train.unit}"]
-        return parts if validation is None else [*parts, f"validation {validation.loss:.3f} {self.train.unit}"]
+        unit = f" {self.train.unit}" if self.train.unit else ""
+        parts = [f"MAE {loss:.3f}{unit}"]
+        return parts if validation is None else [*parts, f"validation {validation.loss:.3f}{unit}"]
 
     def fingerprint(self) -> dict[str, Any]:
         """Sizes of the splits, and the data of their first and last windows."""

@@ -30,7 +30,8 @@ def speeds(frames: int = 200, seed: int = 0, missing: float = 0.1) -> np.ndarray
 def series(values: np.ndarray | None = None, every: str | None = None, **changes: Any) -> WindowedSeries:
     values = speeds() if values is None else values
     time = None if every is None else pd.date_range("2024-01-01", periods=len(values), freq=every)
-    return WindowedSeries(values, **{"window": 6, "horizon": 3, "graph": network(), "time": time, **changes})
+    named = {"unit": "mph"} if values.ndim == 3 else {"unit": "mph", "channels": ("speed",)}
+    return WindowedSeries(values, **{"window": 6, "horizon": 3, "graph": network(), "time": time, **named, **changes})
 
 
 def forecaster(seed: int = 0, **changes: Any) -> STGCNForecaster:

@@ -188,3 +188,9 @@ def test_any_function_can_be_evaluated() -> None:
     perfect = forecast_errors(lambda windows: windows.y, part)
     assert not perfect.mae.any()
     assert perfect.score().value == 0
+
+
+def test_no_unit_is_said_where_none_was_given() -> None:
+    text = repr(evaluate_forecast(Constant(), series(unit="")))
+    assert "mph" not in text
+    assert "  " not in text
