@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stexplain.errors import unknown
+from stexplain.errors import InputError, unknown
 
 Keep = Literal["energy", "first"]
 KEEP: tuple[Keep, ...] = ("energy", "first")
@@ -48,6 +48,17 @@ class Recording:
     values: NDArray[np.float32]
     body_ids: tuple[int, ...]
     fields: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def xyz(self) -> NDArray[np.float32]:
+        """Positions ``[M, T, N, 3]``: the values of recordings whose channels are x, y and z.
+
+        Raises:
+            InputError: where there are other than three channels.
+        """
+        if self.values.shape[-1] != 3:
+            raise InputError(f"this recording has {self.values.shape[-1]} channels, not x, y and z. See `values`.")
+        return self.values
 
     @property
     def valid(self) -> NDArray[np.bool_]:

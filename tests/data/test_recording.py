@@ -34,3 +34,10 @@ def test_equal_energies_stay_in_order_and_a_body_never_valid_comes_last():
     xyz = np.tile(np.random.default_rng(0).normal(size=(1, 4, 2, 3)).astype(np.float32), (3, 1, 1, 1))
     xyz[0] = np.nan
     assert choose_bodies(Recording(xyz, (1, 2, 3)), 3) == [1, 2, 0]
+
+
+def test_positions_are_the_values_of_three_channels():
+    three = Recording(np.zeros((1, 2, 3, 3), np.float32), (1,))
+    assert three.xyz is three.values
+    with pytest.raises(InputError, match="has 2 channels, not x, y and z"):
+        _ = Recording(np.zeros((1, 2, 3, 2), np.float32), (1,)).xyz
