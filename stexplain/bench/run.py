@@ -105,7 +105,7 @@ class Run:
     def historical_average(self) -> HistoricalAverage:
         """The mean observation of a series' training split, by node and time of day."""
         # Of the training split alone, as the model's: an average over the test split would know the answer.
-        return HistoricalAverage.fit(self.windows("train"))
+        return HistoricalAverage.fit(self.windows("train"), weekdays=False)
 
     # Not a field: a cache takes no part in comparing or copying runs.
     @cached_property

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -128,6 +129,17 @@ def sums_by_slot(train: "WindowedSeries", slot: NDArray[np.int64], slots: int) -
     return total, count
 
 
+def local_times(time: pd.DatetimeIndex) -> NDArray[np.datetime64]:
+    """Times as the clock on the wall shows them, ``[T]``, datetime64[ns]: as the starts of windows are.
+
+    Example:
+        >>> local_times(pd.DatetimeIndex(["2024-01-01 08:00"], tz="America/Los_Angeles")).astype(str).tolist()
+        ['2024-01-01T08:00:00.000000000']
+    """
+    # numpy knows no zones, and would turn them into UTC: averages would then be looked up hours beside their own.
+    return np.asarray(time.tz_localize(None).to_numpy().astype("datetime64[ns]"))
+
+
 def _check_pair(train: "WindowedSeries", series: "WindowedSeries") -> None:
     for name in ("nodes", "target_channel", "unit"):
         of_train, of_series = getattr(train, name), getattr(series, name)
@@ -169,7 +181,7 @@ def _weekly_average(train: "WindowedSeries", step: np.timedelta64) -> Floats:
             f"train: got a frame every {step}, which does not divide a day; expected a step that does, so that every "
             "day has the same times. Resample the series."
         )
-    slot = _slot(train.time.to_numpy().astype("datetime64[ns]")[train.covered], step)
+    slot = _slot(local_times(train.time)[train.covered], step)
     total, count = _target_sums(train, slot)
     # The sums end at the last slot that occurs; pad them to a whole week.
     rest = int(_WEEK // step) - len(total)

@@ -1,4 +1,4 @@
-"""The historical average of each node at each time of day, from which events such as slowdowns deviate."""
+"""The historical average of each node by time of day and weekday: a baseline for explainers, and what is usual."""
 
 from dataclasses import dataclass
 
@@ -8,46 +8,74 @@ from numpy.typing import NDArray
 
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
-from stexplain.training.baselines import sums_by_slot
+from stexplain.errors import InputError
+from stexplain.training.baselines import local_times, sums_by_slot
 
 DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
 class HistoricalAverage:
-    """The mean of each node's observed training values at each time of day.
+    """The mean of each node's observed training values at each time of day, and on each day of the week where asked.
+
+    As a baseline, explanations say what differs from an ordinary day: ``IntegratedGradients(model,
+    baseline=average.in_window(batch))``. Times are local ones where the series has a time zone; in a window across a
+    change of the clocks, the frames after the change take the hour beside theirs.
 
     Attributes:
-        mean: ``[slots, N, C]``; a node without an observation at a time of day has its mean over all times there.
-        minutes: from one frame to the next; a day has ``slots`` of them. Zero if the series has no times: there is then
-            one slot.
+        mean: ``[slots, N, C]``, in the channels' own units, of a day or, with `weekdays`, of a week from Monday. A node
+            without an observation at a time of the week has its mean at that time of day there; without any at that
+            time of day, its mean over all times.
+        minutes: from one frame to the next. Zero if the series has no times: there is then one slot.
+        weekdays: whether days of the week are told apart.
     """
 
     mean: NDArray[np.float64]
     minutes: float
+    weekdays: bool = False
 
     @classmethod
-    def fit(cls, train: WindowedSeries) -> "HistoricalAverage":
-        """Computes the average of a training split.
+    def fit(cls, train: WindowedSeries, *, weekdays: bool = True) -> "HistoricalAverage":
+        """Computes the average of a training split: of another split, it would know what is to be explained.
+
+        Args:
+            train: the training split.
+            weekdays: whether to tell days of the week apart; it needs several weeks. Ignored without times.
+
+        Raises:
+            InputError: with `weekdays`, if the step between frames does not divide a day.
 
         Example:
             >>> import pandas as pd
             >>> time = pd.date_range("2024-01-01", periods=8, freq="6h")
             >>> speeds = np.array([60.0, 50.0, 40.0, 30.0, 62.0, 50.0, 40.0, 30.0])[:, None]
             >>> series = WindowedSeries(speeds, window=2, horizon=1, time=time)
-            >>> HistoricalAverage.fit(series).mean.ravel().tolist()
+            >>> HistoricalAverage.fit(series, weekdays=False).mean.ravel().tolist()
             [61.0, 50.0, 40.0, 30.0]
+            >>> HistoricalAverage.fit(series).mean.ravel()[:8].tolist()  # Monday's, then Tuesday's
+            [60.0, 50.0, 40.0, 30.0, 62.0, 50.0, 40.0, 30.0]
         """
         time = train.time
         step = np.timedelta64(0, "ns") if time is None else (time[1] - time[0]).to_timedelta64()
+        if weekdays and time is not None and DAY % step:
+            raise InputError(
+                f"train: got a frame every {float(step / np.timedelta64(1, 'm')):g} min, which does not divide a day; "
+                "expected a step that does, so that every day has the same times. Resample the series, or give "
+                "weekdays=False."
+            )
         # A series without times, or with less than one frame a day, has a single slot: one mean for all times.
         slots = 1 if time is None else max(1, int(DAY / step))
+        days = 7 if weekdays and time is not None else 1
         covered = train.covered
-        slot = np.zeros(len(covered), np.int64) if time is None else _slots(time.to_numpy()[covered], step, slots)
-        total, count = sums_by_slot(train, slot, slots)
-        over_all_times = total.sum(0) / np.maximum(count.sum(0), 1)
-        mean = np.where(count > 0, total / np.maximum(count, 1), over_all_times)
-        return cls(mean, float(step / np.timedelta64(1, "m")))
+        slot = (
+            np.zeros(len(covered), np.int64) if time is None else _slots(local_times(time)[covered], step, slots, days)
+        )
+        # [days, slots of a day, N, C]
+        total, count = (each.reshape(days, slots, *each.shape[1:]) for each in sums_by_slot(train, slot, days * slots))
+        mean = total.sum((0, 1)) / np.maximum(count.sum((0, 1)), 1)
+        for part, seen in ((total.sum(0), count.sum(0)), (total, count)):
+            mean = np.where(seen > 0, part / np.maximum(seen, 1), mean)
+        return cls(mean.reshape(days * slots, *mean.shape[-2:]), float(step / np.timedelta64(1, "m")), days == 7)
 
     def in_window(self, batch: WindowBatch) -> torch.Tensor:
         """The average at the frames of the windows, ``[B, 1, T, N, C]``, float32."""
@@ -63,13 +91,17 @@ class HistoricalAverage:
         # Whole nanoseconds: times are datetime64[ns], and `minutes` may be a fraction.
         step = np.timedelta64(round(self.minutes * 60e9), "ns")
         times = batch.start[:, None] + step * np.arange(first, first + count)
-        averages: NDArray[np.float64] = self.mean[_slots(times, step, len(self.mean))]
+        days = 7 if self.weekdays else 1
+        averages: NDArray[np.float64] = self.mean[_slots(times, step, len(self.mean) // days, days)]
         return averages
 
 
-def _slots(times: NDArray[np.datetime64], step: np.timedelta64, slots: int) -> NDArray[np.int64]:
-    """The slot of each time in its day, from 0."""
+def _slots(times: NDArray[np.datetime64], step: np.timedelta64, slots: int, days: int) -> NDArray[np.int64]:
+    """The slot of each time in its day, or with seven days in its week from Monday, from 0."""
     # Rounded down to its day, so that the difference is the time since midnight.
-    since_midnight = times - times.astype("datetime64[D]")
-    slot: NDArray[np.int64] = (since_midnight // step).astype(np.int64) % slots
-    return slot
+    day = times.astype("datetime64[D]")
+    slot: NDArray[np.int64] = ((times - day) // step).astype(np.int64) % slots
+    if days == 1:
+        return slot
+    # 1970-01-01, day 0, was a Thursday: three days after a Monday.
+    return (day.astype(np.int64) + 3) % 7 * slots + slot

@@ -31,7 +31,7 @@ def constant(value):
 
 
 def test_a_fall_counts_once_and_a_single_low_observation_not_at_all(fall):
-    average = HistoricalAverage.fit(fall)
+    average = HistoricalAverage.fit(fall, weekdays=False)
     found = observed_slowdowns(fall, constant(40.0), average, OPTIONS, 5.0)
     assert (found.events, found.forecast) == (1, 1)
     row = found.table.iloc[0]
@@ -42,7 +42,7 @@ def test_a_fall_counts_once_and_a_single_low_observation_not_at_all(fall):
 
 
 def test_what_was_not_forecast_is_counted_but_not_explained(fall):
-    found = observed_slowdowns(fall, constant(46.0), HistoricalAverage.fit(fall), OPTIONS, 5.0)
+    found = observed_slowdowns(fall, constant(46.0), HistoricalAverage.fit(fall, weekdays=False), OPTIONS, 5.0)
     assert (found.events, found.forecast, len(found.table)) == (1, 0, 0)
 
 
@@ -50,7 +50,7 @@ def test_missing_observations_are_no_fall():
     speeds = np.full((60, 2), 60.0)
     speeds[30:, 0] = 0.0
     found = observed_slowdowns(
-        series(speeds, missing=0.0), constant(0.0), HistoricalAverage.fit(series(speeds)), OPTIONS, 5.0
+        series(speeds, missing=0.0), constant(0.0), HistoricalAverage.fit(series(speeds), weekdays=False), OPTIONS, 5.0
     )
     assert found.events == 0
 
@@ -74,7 +74,7 @@ def test_the_historical_average_is_the_mean_observation_at_that_time_of_day():
     speeds = np.arange(48.0).reshape(24, 2)
     speeds[::6, 1] = np.nan  # b has no observation at midnight
     whole = series(speeds)
-    average = HistoricalAverage.fit(whole)
+    average = HistoricalAverage.fit(whole, weekdays=False)
     assert average.minutes == 240.0
     np.testing.assert_allclose(average.mean[2, 0, 0], speeds[2::6, 0].mean())
     np.testing.assert_allclose(average.mean[0, 1, 0], np.nanmean(speeds[:, 1]))
@@ -85,7 +85,7 @@ def test_the_historical_average_is_the_mean_observation_at_that_time_of_day():
 
 def test_a_series_without_times_has_one_historical_average():
     whole = WindowedSeries(np.arange(40.0).reshape(20, 2), window=4, horizon=2)
-    average = HistoricalAverage.fit(whole)
+    average = HistoricalAverage.fit(whole, weekdays=False)
     batch = whole.batch([3])
     np.testing.assert_allclose(average.in_horizon(batch, 0)[0], [[19.0, 20.0]] * 2)
     assert average.in_window(batch).shape == batch.x.shape
@@ -95,5 +95,5 @@ def test_the_last_observation_skips_missing_ones():
     speeds = np.arange(48.0).reshape(24, 2)
     speeds[4:6, 0] = np.nan
     whole = series(speeds)
-    average = HistoricalAverage.fit(whole)
+    average = HistoricalAverage.fit(whole, weekdays=False)
     np.testing.assert_allclose(last_observation(whole.batch([0]), average, 0), [[6.0, 11.0]])
