@@ -74,14 +74,14 @@ def test_extras_may_be_missing_but_not_of_a_version_that_does_not_fit(monkeypatc
         "declared_requirements",
         lambda: [
             "numpy",
-            "no-such-package-of-ours; extra == 'captum'",
+            "no-such-package-of-ours; extra == 'traffic'",
             "numpy<1; extra == 'dev'",
             "numpy>1; extra == 'docs'",
         ],
     )
-    captum, dev, docs = (named(packages.check_extras(), f"extra {name!r}") for name in ("captum", "dev", "docs"))
-    assert captum.ok
-    assert captum.value == "without no-such-package-of-ours (optional: pip install 'stexplain[captum]')"
+    traffic, dev, docs = (named(packages.check_extras(), f"extra {name!r}") for name in ("traffic", "dev", "docs"))
+    assert traffic.ok
+    assert traffic.value == "without no-such-package-of-ours (optional: pip install 'stexplain[traffic]')"
     assert not dev.ok
     assert dev.remedy == 'pip install "numpy<1"'
     assert docs == Finding("extra 'docs'", f"numpy {metadata.version('numpy')}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods import Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Forecast, PerSample
 from stexplain.metrics.comparison.baselines import SERIES_BASELINE_EXPLAINERS
@@ -100,11 +100,7 @@ def explanations(
     averages = average.in_window(batch)  # [B, 1, T, N, C]
     # The order counts: figures and summary show the first method.
     explainers: dict[str, Explainer] = {}
-    # captum is an optional dependency; the other methods do without.
-    if find_spec("captum") is not None:
-        from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
-
-        explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=averages, steps=steps)
+    explainers["IntegratedGradients"] = IntegratedGradients(model, baseline=averages, steps=steps)
     # With its sign, summed over channels; the default takes the magnitude.
     explainers[GRADIENT_CHANGE] = InputGradient(model, reduce="sum")
     explainers["InputGradient"] = InputGradient(model)

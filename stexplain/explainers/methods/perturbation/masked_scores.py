@@ -1,4 +1,4 @@
-"""The function of region switches that captum's perturbation methods attribute."""
+"""The scores of samples of which some regions are masked."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ def masked_scores(
 ) -> Callable[..., Tensor]:
     """A function from which regions are shown to scores.
 
-    captum perturbs one input tensor. It is given a switch per region rather than the signals, so that regions may
-    overlap and the signals may be in any layout: one shows a region, zero masks it by the baseline.
+    There is a switch per region rather than a mask of the signals, so that regions may overlap and the signals may be
+    in any layout: one shows a region, zero masks it by the baseline.
 
     Args:
         perturbed: the samples, whose copies are scored.

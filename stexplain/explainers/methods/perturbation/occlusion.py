@@ -2,12 +2,12 @@
 
 from typing import Unpack
 
+import torch
 from torch import Tensor, nn
 
 from stexplain.data.baselines import Baseline
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
-from stexplain.explainers.methods.captum_bridge import captum_attr
 from stexplain.explainers.methods.perturbation.by_channel import (
     channel_groups,
     each_channel,
@@ -23,7 +23,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 
 class Occlusion(Explainer):
-    """Occlusion of Zeiler & Fergus, "Visualizing and understanding convolutional networks" (ECCV 2014), by captum.
+    """Occlusion of Zeiler & Fergus, "Visualizing and understanding convolutional networks" (ECCV 2014).
 
     A region is a group of nodes of one instance within a window of frames. With x' the sample whose
     observations in region r are masked by the baseline, and y the score of the target:
@@ -48,7 +48,7 @@ class Occlusion(Explainer):
         **options: how the model is called; see `ModelCaller`.
 
     Raises:
-        InputError: where captum is not installed, or a node does not exist.
+        InputError: where a node does not exist.
 
     Example:
         >>> import torch
@@ -83,7 +83,6 @@ class Occlusion(Explainer):
         self.baseline = baseline
         self.per_channel = per_channel
         self.copies = copies
-        self._captum = captum_attr("Occlusion")
 
     def _chunk_of(self, model_input: ModelInput) -> int | None:
         return samples_at_a_time(model_input, lambda: bool(self._output_axes(model_input).mixed))
@@ -104,11 +103,14 @@ class Occlusion(Explainer):
         baseline = with_baseline(self, model_input, self.baseline)
         # A region without a switch keeps zero: its masking changes nothing.
         drop = perturbed.x.new_zeros(len(perturbed.x), len(regions))
-        if len(players):
-            captum = self._captum.FeatureAblation(masked_scores(perturbed, baseline, regions, players))
-            # FeatureAblation switches one region off at a time; the signals' own layout is of no concern to it.
-            shown = perturbed.x.new_ones(len(perturbed.x), len(players))
-            drop[:, players] = captum.attribute(shown, baselines=0, perturbations_per_eval=self.copies)
+        scores, samples = masked_scores(perturbed, baseline, regions, players), len(perturbed.x)
+        with torch.no_grad():
+            for first in range(0, len(players), self.copies):
+                hidden = torch.arange(first, min(first + self.copies, len(players)), device=perturbed.x.device)
+                shown = perturbed.x.new_ones(len(hidden), samples, len(players))
+                shown[torch.arange(len(hidden)), :, hidden] = 0
+                masked = scores(shown.flatten(0, 1)).view(len(hidden), samples)
+                drop[:, players[hidden]] = (perturbed.scores_of_samples.scores - masked).T
         values = regions.to_positions(drop) / regions.overlap().clamp(min=1)
         values, by_channel, reduce = with_channels(values, signals, channels, separate=self.per_channel)
         return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce)

@@ -1,4 +1,3 @@
-import builtins
 from dataclasses import replace
 
 import captum.attr
@@ -10,7 +9,6 @@ from torch import nn
 from stexplain.data.baselines import as_baseline, mean
 from stexplain.errors import InputError
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
-from stexplain.explainers.methods.perturbation.occlusion import Occlusion
 from stexplain.explainers.targets import Class, Custom, Predicted
 from tests.explainers.our_models import NODES, batch, small_model
 from tests.explainers.small_models import PlainSTGCN, Recurrent, linear, signals
@@ -101,20 +99,6 @@ def test_what_is_not_observed_has_no_part():
     with IntegratedGradients(model) as explain:
         e = explain(replace(samples, x=samples.x * observed[..., None], observed=observed), target=Class(0))
     assert not e.values[~observed.numpy()].any()
-
-
-def test_without_captum_the_message_names_the_extra(monkeypatch):
-    find = builtins.__import__
-
-    def missing(name, *args, **kwargs):
-        if name.startswith("captum"):
-            raise ImportError("No module named 'captum'")
-        return find(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    for kind in (IntegratedGradients, Occlusion):
-        with pytest.raises(InputError, match=r"pip install 'stexplain\[captum\]'"):
-            kind(PlainSTGCN())
 
 
 def test_wrong_use():
