@@ -30,6 +30,10 @@ def prepare(
         typer.Option(help="Which persons are kept where there are too many: those that move most, or the first."),
     ] = "energy",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: one per core]")] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Processes of this machine, or a Ray cluster: RAY_ADDRESS's."),
+    ] = "local",
     labels: Annotated[
         Path | None, typer.Option(help="Of `skeletons`: a CSV with the columns file and label, and any more.")
     ] = None,
@@ -76,7 +80,9 @@ def prepare(
     validate_prepare(card, raw, out, missing)
     from stexplain.data.store.prepare import prepare as prepare_store
 
-    summary = prepare_store(card, raw, out, missing=missing, keep=keep, workers=workers, progress=not quiet)
+    summary = prepare_store(
+        card, raw, out, missing=missing, keep=keep, workers=workers, engine=engine, progress=not quiet
+    )
     _print(summary, as_json)
 
 

@@ -7,25 +7,20 @@ same bytes, however often the work was interrupted.
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from stexplain.cards import DatasetCard, dataset_card, import_object
 from stexplain.data.recording import KEEP, Keep, RecordingFile
 from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import VERSION, Store, is_store
-from stexplain.data.store.shards import count, shard_path, write_shard
-from stexplain.errors import DataError, InputError, unknown
+from stexplain.data.store.shards import count
+from stexplain.engine.run import Engine, check_engine, run_parts
+from stexplain.errors import InputError, unknown
 from stexplain.files import folder_lock, read_json, write_json
 from stexplain.version import __version__
 
@@ -78,6 +73,7 @@ def prepare(
     workers: int | None = None,
     keep: Keep = "energy",
     missing: Path | None = None,
+    engine: Engine = "local",
     progress: bool = True,
 ) -> Summary:
     """Prepares a store from a folder of recordings.
@@ -90,10 +86,13 @@ def prepare(
         card: of the dataset.
         raw: the folder of recordings; its subfolders are searched too.
         out: the store to make. The folder does not exist until the store is complete.
-        workers: processes; none: one per processor.
+        workers: processes; none: one per processor, of the cluster where the engine is Ray.
         keep: which bodies are kept where there are more than the card's instances, see `recording.choose_bodies`.
         missing: a file that names recordings to exclude, one a line. None: the file that the card names, where it
             lies in `raw`.
+        engine: ``"local"``: processes of this machine. ``"ray"``: a Ray cluster, of which every machine sees `raw` and
+            `out` under these paths; the cluster that the environment variable RAY_ADDRESS names, else one of this
+            machine. The bytes are the same.
         progress: whether a bar is shown.
 
     Raises:
@@ -104,8 +103,7 @@ def prepare(
     card, raw, out = dataset_card(card), Path(raw), Path(out)
     if keep not in KEEP:
         raise unknown("choice of bodies to keep", keep, KEEP)
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: got {workers}; expected at least 1.")
+    check_engine(engine, workers)
     # Everything wrong with the call is found here, before a folder is made or a process started.
     plan, note = _planned(card, raw, keep, missing)
     # Beside `out`, on the same file system, so that the last rename is atomic.
@@ -115,7 +113,7 @@ def prepare(
             if not (folder / "plan.json").is_file() or read_json(folder / "plan.json").get("key") != plan["key"]:
                 _clear(folder)
                 write_json(folder / "plan.json", plan)
-            _write_shards(folder, plan, workers or len(os.sched_getaffinity(0)), progress)
+            _write_shards(folder, plan, workers, engine, progress)
             merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
             # An empty folder that the user made: the rename needs its place.
             if out.is_dir():
@@ -226,53 +224,14 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _write_shards(folder: Path, plan: dict[str, Any], workers: int, progress: bool) -> None:
+def _write_shards(folder: Path, plan: dict[str, Any], workers: int | None, engine: Engine, progress: bool) -> None:
     from rich.progress import MofNCompleteColumn, Progress
 
-    shards = range(count(plan))
-    missing = [number for number in shards if not shard_path(folder, number).is_file()]
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, disable=not progress, transient=True) as bar:
-        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=len(shards))
-        bar.update(task, completed=len(shards) - len(missing))
-        # One worker needs no process: simpler to debug, and what tests use.
-        if min(workers, len(missing)) <= 1:
-            for number in missing:
-                write_shard(folder, plan, number)
-                bar.advance(task)
-            return
-        with _processes(folder, min(workers, len(missing))) as running:
-            # Progress is what lies in the folder: processes report nothing but their errors.
-            while any(process.poll() is None for process, _ in running):
-                bar.update(task, completed=sum(shard_path(folder, number).is_file() for number in shards))
-                time.sleep(0.1)
-                if any(process.poll() not in (None, 0) for process, _ in running):
-                    break
-    if left := [number for number in shards if not shard_path(folder, number).is_file()]:
-        raise DataError(f"{len(left)} of {len(shards)} shards were not written. Run the same command again to resume.")
+        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=count(plan))
 
+        def done(finished: int) -> None:
+            bar.update(task, completed=finished)
 
-@contextmanager
-def _processes(folder: Path, number: int) -> Iterator[list[tuple[subprocess.Popen[bytes], IO[bytes]]]]:
-    """Processes that write shards. They end with the block; an error that one of them reported is raised."""
-    # The caller's search path, so that its own readers and an uninstalled package are found from any folder.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    running: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
-    try:
-        for first in range(number):
-            # A file and not a pipe: a pipe that nobody reads fills up and stops its writer.
-            log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with its process
-            # -P: nothing that lies in the current folder is imported.
-            command = [sys.executable, "-P", "-m", "stexplain.data.store.shards", str(folder), str(first), str(number)]
-            running.append((subprocess.Popen(command, stderr=log, env=environment), log))
-        yield running
-        for process, log in running:
-            if process.poll() not in (None, 0):
-                log.seek(0)
-                message = log.read().decode("utf-8", "replace").strip()
-                raise DataError(message or f"A process that reads recordings ended with {process.returncode}.")
-    finally:
-        for process, log in running:
-            process.terminate()
-            process.wait()
-            log.close()
+        run_parts("stexplain.data.store.shards", folder, count(plan), engine=engine, workers=workers, done=done)

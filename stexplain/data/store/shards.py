@@ -1,16 +1,13 @@
 """One part of a preparation: reads some recordings and writes them as a shard.
 
-`python -m stexplain.data.store.shards FOLDER FIRST STEP` writes every STEP-th shard from FIRST on, of the plan in
-the folder. It is a process of its own: it needs no torch, cannot hang in a fork, and, unlike a pool's processes, does
-not run the caller's script again.
+It is a writer of parts for `stexplain.engine`: all that a shard needs is in the plan in the folder. It needs no torch.
 """
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from numpy.typing import NDArray
 
 from stexplain.cards import import_object
 from stexplain.data.recording import Recording, choose_bodies
-from stexplain.errors import DataError, StexplainError
+from stexplain.errors import DataError
 from stexplain.files import atomic_write, read_json
 
 # What an interrupted run loses at most, per process.
@@ -49,14 +46,14 @@ class Shard:
     counterfactual: NDArray[np.float32] | None = None
 
 
-def shard_path(folder: Path, number: int) -> Path:
+def part_path(folder: Path, number: int) -> Path:
     """Where a shard lies."""
     return folder / f"shard-{number:05d}.npz"
 
 
 def read_shard(folder: Path, number: int) -> Shard:
     """Reads a finished shard."""
-    with np.load(shard_path(folder, number), allow_pickle=False) as arrays:
+    with np.load(part_path(folder, number), allow_pickle=False) as arrays:
         entries = json.loads(arrays["entries"].tobytes())
         counterfactual = arrays["counterfactual"] if "counterfactual" in arrays.files else None
         return Shard(entries, arrays["x"], arrays["valid"], arrays["observed"], arrays["truth"], counterfactual)
@@ -64,8 +61,20 @@ def read_shard(folder: Path, number: int) -> Shard:
 
 def read_entries(folder: Path, number: int) -> list[dict[str, Any]]:
     """The entries of a finished shard, without its values."""
-    with np.load(shard_path(folder, number), allow_pickle=False) as arrays:
+    with np.load(part_path(folder, number), allow_pickle=False) as arrays:
         return list(json.loads(arrays["entries"].tobytes()))
+
+
+def write_part(folder: Path, number: int) -> None:
+    """Writes a shard of the plan in the folder; see `write_shard`."""
+    plan_file = folder / "plan.json"
+    write_shard(folder, _plan(plan_file, plan_file.stat().st_mtime_ns), number)
+
+
+@lru_cache(maxsize=1)
+def _plan(file: Path, written: int) -> dict[str, Any]:
+    # Of a large dataset it takes as long to read as some recordings: once a process.
+    return read_json(file)
 
 
 def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
@@ -130,7 +139,7 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
     arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in named.items()}
     if len(x) == len(without):
         arrays["counterfactual"] = np.concatenate(without)
-    with atomic_write(shard_path(folder, number)) as temporary:
+    with atomic_write(part_path(folder, number)) as temporary:
         np.savez(
             temporary,
             # JSON as bytes: the one array of a shard that holds text, without a pickle.
@@ -173,26 +182,3 @@ def count(plan: dict[str, Any]) -> int:
     """How many shards a plan has."""
     # Division rounded up.
     return -(-len(plan["sources"]) // SIZE)
-
-
-def main(arguments: list[str]) -> int:
-    """The process: writes the shards that are missing, and stops when its parent process is gone."""
-    folder, first, step = Path(arguments[0]), int(arguments[1]), int(arguments[2])
-    parent = os.getppid()
-    try:
-        plan = read_json(folder / "plan.json")
-        for number in range(first, count(plan), step):
-            # The parent was killed: without this, its children would read on for hours.
-            if os.getppid() != parent:
-                return 0
-            if not shard_path(folder, number).is_file():
-                write_shard(folder, plan, number)
-    except StexplainError as error:
-        # The parent reads this and raises it.
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -117,25 +117,22 @@ def test_workers_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SIZE", 2)
     prepare("ntu", raw, tmp_path / "alone", workers=1, progress=False)
     whole = contents(tmp_path / "alone")
-    written = []
+    written, write_part = [], shards.write_part
 
-    def stop_at_third(folder, plan, number):
+    def stop_at_third(folder, number):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(number)
-        shards.write_shard(folder, plan, number)
+        write_part(folder, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr("stexplain.data.store.prepare.write_shard", stop_at_third)
+        patch.setattr(shards, "write_part", stop_at_third)
         with pytest.raises(KeyboardInterrupt):
             prepare("ntu", raw, tmp_path / "store", workers=1, progress=False)
     assert not (tmp_path / "store").exists()
     again = []
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "stexplain.data.store.prepare.write_shard",
-            lambda folder, plan, number: (again.append(number), shards.write_shard(folder, plan, number)),
-        )
+        patch.setattr(shards, "write_part", lambda folder, part: (again.append(part), write_part(folder, part)))
         prepare("ntu", raw, tmp_path / "store", workers=1, progress=False)
     assert set(again).isdisjoint(written)
     assert contents(tmp_path / "store") == whole

@@ -1,0 +1,1 @@
+"""Runs the parts of a long work: in this process, in child processes, or on a Ray cluster."""
