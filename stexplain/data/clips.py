@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.cards import DatasetCard, Recipe
+from stexplain.data.content import content_hash
 from stexplain.data.grouping import clip_groups
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import Batch, Sample, Sampling, check_finite
@@ -33,6 +35,7 @@ class Clips:
         instances: M of every clip.
         recipe: which sampling, centring and augmentation; none: raw clips, each at its own length.
         card: of the dataset; none for a user's own arrays.
+        store: the folder that they were loaded from; none for a user's own arrays.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Clips:
         recipe: Recipe | None = None,
         card: DatasetCard | None = None,
         chosen: NDArray[np.int64] | None = None,
+        store: Path | None = None,
     ) -> None:
         self.classes = list(classes)
         self.graph = graph
@@ -59,6 +63,7 @@ class Clips:
             )
         self.recipe = recipe
         self.card = card
+        self.store = store
         self._rows = rows
         self._table = table
         # Numbers of recordings: a subset shares rows and table with the whole.
@@ -200,6 +205,11 @@ class Clips:
         return clip_groups(self.table, own if self.card is None else self.card.grouping, level)
 
     @property
+    def chosen(self) -> NDArray[np.int64]:
+        """The numbers of the clips in the store or arrays that they are of, ``[n]``."""
+        return self._chosen
+
+    @property
     def planted(self) -> bool:
         """Whether batches carry a ground truth, `truth`."""
         return self._rows.truth is not None
@@ -289,11 +299,16 @@ class Clips:
             )
         return self._with(rows=replace(self._rows, x=values, counterfactual=None))
 
+    def content(self) -> str:
+        """A hash of all that these clips hold and how they are sampled; it reads all of them."""
+        how = f"{self.classes} {self.graph.hash} {self.channels} {self.instances} {self.recipe!r}"
+        return content_hash(self._rows, self._chosen, self.table, how)
+
     def _with(self, **changes: Any) -> "Clips":
         kept = {
             "rows": self._rows, "table": self._table,
             "classes": self.classes, "graph": self.graph, "channels": self.channels, "instances": self.instances,
-            "recipe": self.recipe, "card": self.card, "chosen": self._chosen,
+            "recipe": self.recipe, "card": self.card, "chosen": self._chosen, "store": self.store,
         }  # fmt: skip
         return Clips(**{**kept, **changes})
 

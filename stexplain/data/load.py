@@ -128,6 +128,7 @@ def load_clips(
         instances=card.axes.instances,
         recipe=recipe,
         card=card,
+        store=store.path,
     )
     if requested is None:
         return clips

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stexplain.axes import BATCH, check_shape
 from stexplain.data.baselines import Baseline, as_baseline
+from stexplain.data.clips import Clips
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
@@ -22,6 +23,8 @@ from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
 from stexplain.metrics.masking import beta_interval, mean_over_masking
 
+# Of clips that are given as such.
+_BATCH = 64
 SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
 
@@ -164,7 +167,7 @@ class MaskingCurve:
 
 def masking_curve(
     model: nn.Module,
-    batches: "Signals | Streams | Iterable[Signals | Streams]",
+    batches: "Signals | Streams | Clips | Iterable[Signals | Streams]",
     class_importance: "ArrayLike | ClassImportance",
     *,
     nodes: int,
@@ -186,7 +189,8 @@ def masking_curve(
 
     Args:
         model: any classifier, of logits ``[B, K]`` or of a single logit.
-        batches: batches, or tensors in the model's own layout, or a single one; gone through once.
+        batches: batches, or tensors in the model's own layout, or a single one, gone through once; or `Clips`, which
+            are masked in batches. For whole datasets see `stexplain.metrics.whole`.
         class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes that have none. A `ClassImportance` remembers
             how the model was called, but for `valid` and `per_sample`.
         nodes: how many nodes are masked.
@@ -210,6 +214,8 @@ def masking_curve(
         >>> curve.accuracy()[[0, -1]].tolist()
         [1.0, 0.0]
     """
+    if isinstance(batches, Clips):
+        batches = batches.batches(_BATCH)
     # Accuracy without masking, a_0 of Eq. 7, is always measured.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     # Looked up before the loop: a misspelt name fails at once.

@@ -1,7 +1,7 @@
 """Class importance: the mean importance of every node for every class, over correctly classified samples (Eq. 6)."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -145,6 +145,33 @@ class ClassImportance:
         self._resampled_counts += other._resampled_counts
         self._resampled_sums += other._resampled_sums
         self._units = [one | two for one, two in zip(self._units, other._units, strict=True)]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that was added so far, as arrays that can be kept in a file; see `add_arrays`."""
+        units = [(index, unit.hex()) for index, each in enumerate(self._units) for unit in sorted(each)]
+        return {
+            "counts": self.counts,
+            "sums": self._sums,
+            "resampled_counts": self._resampled_counts,
+            "resampled_sums": self._resampled_sums,
+            "unit_classes": np.array([index for index, _ in units], np.int64),
+            "units": np.array([name for _, name in units], np.str_),
+        }
+
+    def add_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Adds what `arrays` gave of another class importance of the same classes, nodes, seed, resamples and parity.
+
+        Raises:
+            InputError: if they are of other sizes.
+        """
+        own = {"counts": self.counts, "sums": self._sums}
+        own |= {"resampled_counts": self._resampled_counts, "resampled_sums": self._resampled_sums}
+        for name, values in own.items():
+            if arrays[name].shape != values.shape:
+                raise InputError(f"{name}: got shape {arrays[name].shape}; expected {values.shape}, as of this one.")
+            values += arrays[name]
+        for index, unit in zip(arrays["unit_classes"].tolist(), arrays["units"].tolist(), strict=True):
+            self._units[index].add(bytes.fromhex(unit))
 
     @property
     def psi(self) -> NDArray[np.float64]:

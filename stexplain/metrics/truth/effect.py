@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import check_shape
+from stexplain.data.clips import Clips
 from stexplain.errors import InputError
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
@@ -58,10 +59,7 @@ class Effect:
 
         Where no effect is positive, nothing was used.
         """
-        # A negative largest effect would turn the threshold round.
-        largest = np.maximum(self.values.max(axis=(1, 2), keepdims=True), 0)
-        used: NDArray[np.bool_] = (self.values > share * largest) & (self.values > 0)
-        return used
+        return used_regions(self.values, share)
 
     def groups(self) -> NDArray[np.float64]:
         """The effect of each node or group, ``[B, G]``: its largest over the windows."""
@@ -70,15 +68,7 @@ class Effect:
 
     def to_frame(self) -> pd.DataFrame:
         """A row per sample, window and group: ``id, window, group, effect``."""
-        samples, windows, groups = self.values.shape
-        return pd.DataFrame(
-            {
-                "id": np.repeat(self.ids, windows * groups),
-                "window": np.tile(np.repeat(np.arange(windows), groups), samples),
-                "group": np.tile(self.regions.names, samples * windows),
-                "effect": self.values.ravel(),
-            }
-        )
+        return effect_frame(self.values, self.ids, self.regions.names)
 
     @classmethod
     def joined(cls, parts: "Sequence[Effect]") -> "Effect":
@@ -100,10 +90,41 @@ class Effect:
         )
 
 
+def used_regions(values: NDArray[np.float64], share: float = USED) -> NDArray[np.bool_]:
+    """The regions whose effect is above a share of the sample's largest, ``[B, W, G]``; none where none is positive.
+
+    Example:
+        >>> used_regions(np.array([[[2.0, 0.05, -3.0]], [[-1.0, -2.0, 0.0]]])).tolist()
+        [[[True, False, False]], [[False, False, False]]]
+    """
+    # A negative largest effect would turn the threshold round.
+    largest = np.maximum(values.max(axis=(1, 2), keepdims=True), 0)
+    used: NDArray[np.bool_] = (values > share * largest) & (values > 0)
+    return used
+
+
+def effect_frame(values: NDArray[np.float64], ids: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """Effects ``[B, W, G]`` as rows of ``id, window, group, effect``.
+
+    Example:
+        >>> effect_frame(np.array([[[2.0, 0.5]]]), ["a"], ["hand", "foot"])["group"].tolist()
+        ['hand', 'foot']
+    """
+    samples, windows, count = values.shape
+    return pd.DataFrame(
+        {
+            "id": np.repeat(ids, windows * count),
+            "window": np.tile(np.repeat(np.arange(windows), count), samples),
+            "group": np.tile(groups, samples * windows),
+            "effect": values.ravel(),
+        }
+    )
+
+
 def effect(
     model: nn.Module,
-    x: Signals,
-    counterfactual: Signals,
+    x: "Signals | Clips",
+    counterfactual: "Signals | Clips | None" = None,
     *,
     target: TargetLike | None = None,
     windows: int = 8,
@@ -133,8 +154,9 @@ def effect(
 
     Args:
         model: any module.
-        x: samples: see `frozen_masked_model`.
-        counterfactual: the same samples without their cause, in the same form and shape.
+        x: samples: see `frozen_masked_model`. Or `Clips` of generated data, all at once: for more than some hundreds
+            see `stexplain.metrics.whole`.
+        counterfactual: the same samples without their cause, in the same form and shape; of clips by default theirs.
         target: what is explained; default: the predicted class.
         windows: how many windows of time, at least 1 and at most as many as there are frames.
         groups: nodes that are replaced together, by name or index, such as ``graph.groups``; default: each by itself.
@@ -155,6 +177,13 @@ def effect(
         >>> found.values.tolist(), found.inferences.tolist()
         ([[[3.0, 1.0], [0.0, 2.0]]], [5])
     """
+    if isinstance(x, Clips):
+        counterfactual = x.counterfactual() if counterfactual is None else counterfactual
+        x = x.batch(slice(None))
+    if isinstance(counterfactual, Clips):
+        counterfactual = counterfactual.batch(slice(None))
+    if counterfactual is None:
+        raise InputError("counterfactual: got None; expected the samples without their cause. Give it, or Clips as x.")
     call = call_of(explanation, options, valid, shared, per_sample)
     # The same steps for both (layout, recipe, device), so that the two stay aligned.
     masked, other = MaskedModel(model, **call.options), MaskedModel(model, **call.options)
