@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stexplain.bench.html import script_json, text
+from stexplain.bench.html import text
 from stexplain.errors import DataError
 from stexplain.viz import save
+from stexplain.viz.page import script_json
 
 FORMATS = ("json", "html", "png", "svg")
 
@@ -98,12 +99,3 @@ def figure_html(folder: Path, figure: Mapping[str, Any]) -> str:
 
 def _lines(value: Any) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else [str(line) for line in value]
-
-
-def bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, in the version that wrote the charts."""
-    import altair as alt
-    import vl_convert
-
-    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version))

@@ -1,7 +1,6 @@
 """Pieces of HTML: everything that comes from a run is escaped here."""
 
 import html
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -57,18 +56,6 @@ def _numeric(value: object) -> bool:
     except ValueError:
         return False
     return True
-
-
-def script_json(value: Any) -> str:
-    r"""JSON that is safe inside a script element: it cannot end the element or open a comment.
-
-    Example:
-        >>> script_json({"name": "</script>"})
-        '{"name":"\\u003c/script\\u003e"}'
-    """
-    # JSON may write any character as an escape; a browser looks for markup before it looks for JSON.
-    dumped = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def share(score: Any) -> str:

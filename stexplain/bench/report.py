@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from stexplain.bench.figures import bundle, figure_html
+from stexplain.bench.figures import figure_html
 from stexplain.bench.html import count, items, listed, paragraph, percent, table, text
 from stexplain.bench.run import FORECASTING
 from stexplain.bench.spread import spread_html
@@ -17,6 +17,7 @@ from stexplain.bench.stages import stage_types
 from stexplain.cards.files import read_part
 from stexplain.errors import DataError, suggest
 from stexplain.files import atomic_write, read_json
+from stexplain.viz.page import bundle, chart_style, player
 
 MARKS = {"supported": ("yes", "✓"), "not supported": ("no", "✗"), "inconclusive": ("open", "?")}
 """Verdict -> the CSS class and the sign that it is shown with."""
@@ -70,7 +71,9 @@ def write_report(run_folder: Path | str) -> Path:
             f'<section id="{key}" aria-labelledby="{key}-h"><h2 id="{key}-h">{text(title)}</h2>{content}</section>'
             for key, title, content in shown
         ),
+        style=chart_style(),
         bundle=bundle(),
+        player=player(),
     )
     # Nothing is loaded from elsewhere, so that the page opens offline and years from now.
     path = folder / "report.html"

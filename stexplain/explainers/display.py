@@ -58,7 +58,7 @@ def _drawing(e: "Explanation", sample: int, given: set[str]) -> Callable[..., An
     if "x" in given or (placed and of_class and not given & {"bins", "signed", "nodes", "groups"}):
         return skeleton
     # A class has evidence for it, which is not negative; of a forecast each value has a sign.
-    return timeline if of_class or "signed" in given else partial(timeline, signed=bool((e.values[sample] < 0).any()))
+    return timeline if of_class or "signed" in given else partial(timeline, signed=e.signed)
 
 
 def _name(draw: Callable[..., Any]) -> str:

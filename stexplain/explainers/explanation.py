@@ -109,6 +109,14 @@ class Explanation:
         return np.maximum(self.values, 0)
 
     @property
+    def signed(self) -> bool:
+        """Whether values have a sign, that is whether negative ones speak against the target or lowered it.
+
+        A mask's shares do not. Of what no unit is known for, it is told from the values.
+        """
+        return self.measures in ("score", "score per input") or bool((self.values < 0).any())
+
+    @property
     def present(self) -> NDArray[np.bool_]:
         """Which positions hold an observed value: `valid` and `observed` together, ``[B, M, T, N]``."""
         valid = np.broadcast_to(self.valid[..., None], self.values.shape)

@@ -3,12 +3,13 @@
 `maps` draws explanations and graphs: nodes, frames, positions. `scores` draws what was measured: accuracy, errors,
 faithfulness, localisation, comparisons of methods. Every function returns an altair chart. Change it further, show it
 in a notebook, or save it: `save(chart, path)` writes an interactive page that opens offline, a picture, or the chart's
-Vega-Lite specification.
+Vega-Lite specification; `animate(chart, path)` writes a film.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest
+from stexplain.viz.animate import animate as animate
 from stexplain.viz.maps.edges import edge_network as edge_network
 from stexplain.viz.maps.edges import edge_timeline as edge_timeline
 from stexplain.viz.maps.importance_map import importance_map as importance_map
@@ -32,6 +33,7 @@ from stexplain.viz.scores.randomisation import randomisation as randomisation
 from stexplain.viz.scores.truths import truths as truths
 
 __all__ = [
+    "animate",
     "comparison",
     "confusion",
     "deletion",

@@ -1,16 +1,38 @@
 """A drawing panel with the same scale on both axes, and room for names in it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.viz.theme import short
 
-LETTER = 6.5
-"""Width of one letter of a node's name, in pixels, at the names' font size of 11 to 12."""
-LINE = 14
+LETTER = 7.0
+"""Width of one letter of a node's name, in pixels, at the names' font size of 11 to 12: that of a wide font."""
+LINE = 15
 """Height of a node's name, in pixels."""
+# Above, right, left, below, then the corners: a name above its node is read fastest.
+_AROUND = np.array([(0, 1), (1, 0), (-1, 0), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)], np.float64)
+_FURTHER = (1.0, 1.8, 3.0, 4.5, 6.5, 9.0, 12.0)
+"""How far from its node a name may stand, in lines; from the second on a thin line joins both."""
+
+
+class Name(NamedTuple):
+    """Where the name of a node is written.
+
+    Attributes:
+        node: its index.
+        x: the middle of the name, in the unit of the points.
+        y: the same, upwards.
+        joined: the end of a thin line from the node to its name, where that is not beside it.
+    """
+
+    node: int
+    x: float
+    y: float
+    joined: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -49,65 +71,89 @@ class Panel:
         up = short([middle[1] - half_up, middle[1] + half_up], digits=9)
         return cls(right, up, width, height)
 
-    def named(
-        self, points: NDArray[np.float64], values: NDArray[np.float64], count: int, *, at_least: float
-    ) -> list[int]:
-        """The nodes to name: those of the greatest values, except where a name would cover another.
+    def names(
+        self,
+        points: NDArray[np.float64],
+        radii: NDArray[np.float64],
+        names: Mapping[int, str],
+        *,
+        taken: Sequence[Sequence[float]] = (),
+        lines: NDArray[np.float64] | None = None,
+        far: bool = True,
+        before: Mapping[int, tuple[float, float]] | None = None,
+    ) -> list[Name]:
+        """Where to write names so that none covers a node or another name.
 
         Args:
-            points: ``[N, 2]``.
-            values: ``[N]``.
-            count: the largest number of names.
-            at_least: only positive values of at least this are named.
+            points: all that is drawn, ``[N, 2]``: no name covers any of them.
+            radii: of the circles, in pixels, ``[N]``.
+            names: node -> its name, the most important first: where there is too little room, the later ones have none.
+            taken: further boxes that no name may cover, in pixels from the lower left: left, low, right, high.
+            lines: from and to, ``[L, 2, 2]``: a name covers them only where there is no other room nearby.
+            far: whether a name without room beside its node may stand further away, joined by a thin line.
+            before: node -> from where its name stood a frame ago to the node, in pixels: a name that can stay, stays.
 
-        Returns:
-            Indices of nodes, the greatest value first.
-        """
-        per_pixel = (self.up[1] - self.up[0]) / self.height
-        chosen: list[int] = []
-        for index in np.argsort(-values, kind="stable"):
-            if len(chosen) == count or values[index] <= 0 or values[index] < at_least:
-                break
-            # Compare in pixels: a name is about 15 letters wide and one line high.
-            apart = np.abs(points[chosen] - points[index]) / per_pixel
-            if not bool(((apart[:, 0] < 15 * LETTER) & (apart[:, 1] < LINE)).any()):
-                chosen.append(int(index))
-        return chosen
-
-    def beside(self, points: NDArray[np.float64], names: list[str], reach: float) -> list[tuple[int, str]]:
-        """Where to write each node's name so that it covers no node and no other name.
-
-        Args:
-            points: ``[N, 2]``.
-            names: N names.
-            reach: distance in pixels from a node's centre to its name.
-
-        Returns:
-            Pairs of node and side (``"above"``, ``"right"``, ``"left"``, ``"below"``); a node without room has none.
+        Example:
+            >>> panel = Panel.around(np.array([[0.0, 0.0], [1.0, 1.0]]), width=300, height=300)
+            >>> points, radii = np.array([[0.5, 0.5], [0.5, 0.52]]), np.array([10.0, 4.0])
+            >>> [(name.node, name.joined is None) for name in panel.names(points, radii, {0: "hip", 1: "hand"})]
+            [(0, True), (1, False)]
         """
         scale = self.height / (self.up[1] - self.up[0])
         at = (points - [self.right[0], self.up[0]]) * scale
-        # Boxes [left, low, right, high] in pixels that are occupied: at first the nodes, later their names too.
-        taken = np.hstack([at - 5, at + 5])
+        boxes = np.hstack([at - radii[:, None], at + radii[:, None]])
+        boxes = np.vstack([boxes, np.reshape(np.asarray(taken, np.float64), (-1, 4))])
+        # Points on each line stand for it.
+        steps = np.linspace(0.02, 0.98, 25)[:, None, None]
+        crossed = np.zeros((0, 2))
+        if lines is not None and len(lines):
+            ends = (lines - [self.right[0], self.up[0]]) * scale
+            crossed = (ends[:, 0] * (1 - steps) + ends[:, 1] * steps).reshape(-1, 2)
         placed = []
-        for index, name in enumerate(names):
-            x, y = at[index]
-            wide = LETTER * len(name)
-            # In order of preference: a name above its node is read fastest.
-            corners = {
-                "above": (x - wide / 2, y + reach - 6),
-                "right": (x + reach, y - LINE / 2),
-                "left": (x - reach - wide, y - LINE / 2),
-                "below": (x - wide / 2, y - reach - LINE + 6),
-            }
-            for side, (left, low) in corners.items():
-                box = np.array([left, low, left + wide, low + LINE])
-                # A name may touch its own node's box, which is row `index`.
-                others = np.delete(taken, index, axis=0)
-                overlaps = (box[:2] < others[:, 2:]).all(axis=1) & (others[:, :2] < box[2:]).all(axis=1)
-                inside = left >= 0 and left + wide <= self.width
-                if inside and not bool(overlaps.any()):
-                    taken = np.vstack([taken, box])
-                    placed.append((index, side))
-                    break
+        for node, name in names.items():
+            half = np.array([LETTER * len(name) / 2, LINE / 2])
+            middles, joined = _candidates(at[node], float(radii[node]), half, far)
+            if before and node in before:
+                middles = np.vstack([at[node] + before[node], middles])
+                joined = np.concatenate([[float(np.hypot(*before[node]) > _beside(half, float(radii[node])))], joined])
+            low, high = middles - half, middles + half
+            free = ((low >= 0) & (high <= [self.width, self.height])).all(axis=1)
+            covered = (low[:, None] < boxes[None, :, 2:]) & (boxes[None, :, :2] < high[:, None])
+            free &= ~covered.all(axis=2).any(axis=1)
+            if not free.any():
+                continue
+            over = (low[:, None] < crossed[None]) & (crossed[None] < high[:, None])
+            # A line that is crossed weighs as much as the next distance.
+            cost = np.arange(len(middles)) + len(_AROUND) * over.all(axis=2).any(axis=1)
+            chosen = int(np.where(free, cost, np.inf).argmin())
+            middle = middles[chosen]
+            boxes = np.vstack([boxes, np.concatenate([middle - half, middle + half])])
+            x, y = middle / scale + [self.right[0], self.up[0]]
+            # The line ends where the name begins.
+            end = np.clip(at[node], middle - half, middle + half) / scale + [self.right[0], self.up[0]]
+            placed.append(Name(node, float(x), float(y), (float(end[0]), float(end[1])) if joined[chosen] else None))
         return placed
+
+    def pixels(self, apart: NDArray[np.float64]) -> tuple[float, float]:
+        """A difference of two points ``[2]`` in pixels."""
+        across, upward = apart * self.height / (self.up[1] - self.up[0])
+        return float(across), float(upward)
+
+
+def _candidates(
+    at: NDArray[np.float64], radius: float, half: NDArray[np.float64], far: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middles of a name ``[K, 2]`` around its node, the nearest first, and whether each needs a line to it."""
+    middles, lines = [], []
+    for number, further in enumerate(_FURTHER[: None if far else 1]):
+        # From the circle's edge, with a gap, so that the name's own edge is there.
+        away = radius + 3 + (further - 1) * LINE
+        corner = np.where(np.abs(_AROUND).all(axis=1), 0.75, 1.0)[:, None]
+        middles.append(at + _AROUND * (corner * away + half))
+        lines.append(np.full(len(_AROUND), float(number > 0)))
+    return np.vstack(middles), np.concatenate(lines)
+
+
+def _beside(half: NDArray[np.float64], radius: float) -> float:
+    """How far the middle of a name may be from its node without a line, in pixels."""
+    return float(np.hypot(*(half + radius + 3))) + 1.0

@@ -7,8 +7,9 @@ import altair as alt
 
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
+from stexplain.viz.page import page_of
 
-SUFFIXES = (".html", ".png", ".svg", ".json")
+SUFFIXES = (".html", ".png", ".svg", ".pdf", ".json")
 
 
 def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> Path:
@@ -16,8 +17,8 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
 
     Args:
         chart: of this package, or any altair chart.
-        path: with the suffix ``.html`` (interactive, all scripts inside, no network), ``.png``, ``.svg`` or ``.json``
-            (Vega-Lite).
+        path: with the suffix ``.html`` (interactive, with a play button where it moves; no network), ``.png``,
+            ``.svg``, ``.pdf`` or ``.json`` (Vega-Lite).
         scale: resolution of a ``.png``: pixels of the picture per pixel of the chart.
 
     Returns:
@@ -39,10 +40,9 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
         if kind == ".json":
             temporary.write_text(json.dumps(chart.to_dict(), ensure_ascii=False, separators=(",", ":")), "utf-8")
         elif kind == ".html":
-            # Without `inline` the page loads Vega from the network, and is blank offline.
-            chart.save(str(temporary), format="html", inline=True)
+            temporary.write_text(page_of(chart.to_dict()), "utf-8")
         elif kind == ".png":
             chart.save(str(temporary), format="png", scale_factor=scale)
         else:
-            chart.save(str(temporary), format="svg")
+            chart.save(str(temporary), format="svg" if kind == ".svg" else "pdf")
     return path

@@ -118,29 +118,67 @@ def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
     return chart
 
 
-def magnitude(values: ArrayLike) -> tuple[list[float], str]:
-    """The colour domain and palette for values: from zero, or centred on zero where some are negative.
+def magnitude(values: ArrayLike, signed: bool | None = None) -> tuple[list[float], str]:
+    """The colour domain and palette for values: from zero, or centred on zero where values have a sign.
 
     NaN is ignored. Where all values are zero, the domain is [0, 1], so that a scale exists.
+
+    Args:
+        values: to draw.
+        signed: whether they have a sign, also where none happens to be negative; none: where some are.
 
     Example:
         >>> magnitude([0.0, 2.0])
         ([0.0, 2.0], 'viridis')
         >>> magnitude([-3.0, 2.0])
         ([-3.0, 3.0], 'blueorange')
+        >>> magnitude([0.0, 2.0], signed=True)
+        ([-2.0, 2.0], 'blueorange')
     """
     array = np.asarray(values, dtype=np.float64)
     finite = array[np.isfinite(array)]
     # `or 1.0`: a domain [0, 0] would have no scale.
     top = float(np.abs(finite).max(initial=0.0)) or 1.0
-    if finite.size and float(finite.min()) < 0:
+    if signed or (finite.size and float(finite.min()) < 0):
         return [-top, top], DIVERGING
     return [0.0, top], SEQUENTIAL
 
 
-def colour_scale(values: ArrayLike) -> alt.Scale:
+def colour_scale(values: ArrayLike, signed: bool | None = None) -> alt.Scale:
     """The colour scale for values; see `magnitude`."""
-    domain, scheme = magnitude(values)
+    domain, scheme = magnitude(values, signed)
     if domain[0] < 0:
         return alt.Scale(domain=domain, domainMid=0, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
     return alt.Scale(domain=domain, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
+
+
+def colour_legend(title: str, values: ArrayLike, signed: bool | None = None, **options: Any) -> alt.Legend:
+    """The legend of `colour_scale`: its numbers reach both ends, and are short enough to read.
+
+    Args:
+        title: the name or unit of the values.
+        values: those that the scale is for.
+        signed: as for the scale.
+        **options: of the legend, such as ``orient="bottom"``.
+
+    Example:
+        >>> legend = colour_legend("importance", [0.0, 2.7e-5])
+        >>> legend.title, legend.values
+        ('importance, in 10⁻⁶', [0.0, 1.35e-05, 2.7e-05])
+    """
+    domain, _ = magnitude(values, signed)
+    top = domain[1]
+    # In steps of a thousand, as people say them; 0.001 to 9,999 need no power.
+    power = 0 if 1e-3 <= top < 1e4 else 3 * int(np.floor(np.log10(top) / 3))
+    stops = [-top, 0.0, top] if domain[0] < 0 else [0.0, top / 2, top]
+    shape = "+.3~r" if domain[0] < 0 else ".3~r"
+    # d3 writes a plus before zero, too.
+    text = f"datum.value === 0 ? '0' : format(datum.value * {10.0**-power!r}, '{shape}')"
+    words = f"{title}, in 10{str(power).translate(_RAISED)}" if power else title
+    more: dict[str, Any] = {"gradientLength": 140, **options}
+    return alt.Legend(title=words, values=stops, labelExpr=text, labelOverlap=False, **more)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+BELOW: dict[str, Any] = {"orient": "bottom", "direction": "horizontal", "titleOrient": "left", "titleLimit": 260}
+"""Options of a legend below the drawing: beside it, it would make the chart too wide for a phone."""

@@ -166,10 +166,10 @@ def test_numbers_are_those_given(written):
         "15 min ahead: STGCN 3.00, persistence 4.70, historical average 4.00, no message passing 3.20 mph",
         "5 min ahead: STGCN 2.00",
         "s7, window from 2012-03-05 07:00, 15 min ahead: forecast 31 mph, observed 24, historical average 58.",
-        "Lowered most by s8, lag 10 min: -7.3 mph; s7, lag 0 min: -2.0 mph.",
+        "Lowered most by s8, 10 min earlier: -7.3 mph; s7, last observation: -2.0 mph.",
         "Of 31 slowdowns, the model forecast 24",
         "miss 12.3% of the change", "1.700 (1.680–1.720)", "7.04", "0.900 (0.880–0.920)", "0.432", "3.1%", "2,800",
-        "Explained are falls by 15 mph.", "They rise.", "stexplain bench roads", "sensors × lags",
+        "Explained are falls by 15 mph.", "They rise.", "stexplain bench roads", "sensors × times",
         "bootstrap over days",
     ):  # fmt: skip
         assert shown in text, shown
@@ -205,11 +205,11 @@ def test_a_method_must_beat_chance_every_baseline_explainer_and_the_plain_gradie
     assert first == (
         "For this training, IntegratedGradients localises the ground truth better than random attribution over "
         "sensors, the strongest baseline explainer over sensors (Slowness), the plain gradient over sensors, random "
-        "attribution over lags, the strongest baseline explainer over lags (Slowness) and the plain gradient over lags"
-        " (AUROC over sensors IntegratedGradients 0.90, Random 0.50, Slowness 0.75 and InputGradient 0.80; over lags "
-        "IntegratedGradients 0.90, Random 0.50, Slowness 0.75 and InputGradient 0.80; 12 events)."
+        "attribution over times, the strongest baseline explainer over times (Slowness) and the plain gradient over "
+        "times (AUROC over sensors IntegratedGradients 0.90, Random 0.50, Slowness 0.75 and InputGradient 0.80; "
+        "over times IntegratedGradients 0.90, Random 0.50, Slowness 0.75 and InputGradient 0.80; 12 events)."
     )
-    assert "better than random attribution over sensors and random attribution over lags; localises the" in second
+    assert "better than random attribution over sensors and random attribution over times; localises the" in second
     assert "localises the ground truth worse than the strongest baseline explainer over sensors (Slowness)" in second
     deleted = judged(DeletionStage, a_run())
     assert list(deleted.values()) == ["supported", "not supported"]

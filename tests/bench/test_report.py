@@ -179,7 +179,7 @@ def test_hostile_names_stay_text(written, results):
     assert "alert('x')</script>" not in page
     assert HOSTILE in parsed.text
     assert not [tag for tag, _ in parsed.elements if tag == "b" and '"bold"' in tag]
-    assert len([tag for tag, _ in parsed.elements if tag == "script"]) == 3  # chart, library, start
+    assert len([tag for tag, _ in parsed.elements if tag == "script"]) == 4  # chart, library, player, start
 
 
 def test_hostile_data_inside_a_chart_cannot_leave_it(tmp_path, results):

@@ -18,7 +18,7 @@ def roads(nodes: int) -> STGraph:
 
 
 def explained(nodes: int, frames: int = 4) -> Explanation:
-    """The observation of sensor 1 at lag 10 min lowered the forecast; all other values are almost zero."""
+    """The observation of sensor 1 10 min earlier lowered the forecast; all other values are almost zero."""
     values = np.random.default_rng(0).normal(size=(1, 1, frames, nodes)) / 100
     values[0, 0, frames - 3, 1] = -3.0
     return Explanation(
@@ -32,7 +32,7 @@ def test_the_road_network_opens_at_the_most_important_lag():
     (slider,) = chart.to_dict()["params"]
     assert slider["value"] == -10.0
     assert {key: slider["bind"][key] for key in ("min", "max", "step")} == {"min": -15.0, "max": 0.0, "step": 5.0}
-    assert "lag 10 min" in words(chart)
+    assert "10 min earlier" in words(chart)
     assert [row["mark"] for row in records(chart, "mark")] == ["forecast", "cause", "cause"]
     assert len(marks(chart, "rule mark")) == 5  # both ways of a road are one line
     assert {"mph", "forecast", "cause", "s0", "s5"} <= set(words(chart))

@@ -19,7 +19,9 @@ def test_a_page_that_loads_nothing(chart, tmp_path):
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)\s*=\s*[\"']?https?:", page)
 
 
-@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<svg"), ("a.json", b"{")])
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<svg"), ("a.pdf", b"%PDF"), ("a.json", b"{")]
+)
 def test_pictures_and_specification(chart, tmp_path, name, start):
     path = save(chart, tmp_path / name)
     assert path.read_bytes().startswith(start)

@@ -1,4 +1,4 @@
-"""The figures of one event: its forecast, the network that it came from, and the map lag by lag."""
+"""The figures of one event: its forecast, the network that it came from, and the map over time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -86,8 +86,9 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
     )
     figures.add(
         f"{name}-lags",
-        f"Importance of sensors and lags for the forecast at {where}",
-        f"{when}. Each row is a sensor, each column a lag; the last row sums the sensors that are not shown.",
+        f"Importance of sensors over time for the forecast at {where}",
+        f"{when}. Each row is a sensor, each column a time before the last observation; the last row "
+        "sums the sensors that are not shown.",
         lag_map(
             e,
             minutes=part.minutes,

@@ -26,7 +26,7 @@ from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, 
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
-OVER = {"nodes": "sensors", "frames": "lags"}
+OVER = {"nodes": "sensors", "frames": "times"}
 
 
 class EventLocalisationStage(Stage[NoOptions]):
@@ -40,7 +40,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         return ("events",)
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
-        """Scores of every method over sensors, lags and both; none where there is no ground truth or no event."""
+        """Scores of every method over sensors, times and both; none where there is no ground truth or no event."""
         events = results["events"]
         # Falls that are found in real observations have no known cause.
         if not events["explained"] or not run.windows("test").planted:
@@ -71,7 +71,7 @@ class EventLocalisationStage(Stage[NoOptions]):
             figures.add(
                 "",
                 "Localisation against ground truth",
-                f"Scores over sensors (nodes), over lags (frames), and over positions (sensor x lag), {size}. The "
+                f"Scores over sensors (nodes), over times (frames), and over positions (sensor x time), {size}. The "
                 "baseline explainers use no model; those that are the best on an axis are drawn. Bars are 95% "
                 "bootstrap intervals.",
                 localisation(
@@ -85,10 +85,10 @@ class EventLocalisationStage(Stage[NoOptions]):
         """All scores."""
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
         samples = {run.label: sizes([len(run.stages["events"]["explained"])]) for run in runs}
-        return scores_html(scores, {"nodes": "sensors", "frames": "lags", "positions": "sensors × lags"}, samples)
+        return scores_html(scores, {"nodes": "sensors", "frames": "times", "positions": "sensors × times"}, samples)
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
-        """Is each method better than chance, every baseline explainer and the plain gradient, over sensors and lags?"""
+        """Is each method better than chance, every baseline explainer and the gradient, over sensors and times?"""
         yield from event_claims(run, self.name, "{method}", LOCALISES, _beaten)
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
@@ -112,7 +112,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         return {"event_localisation": Table(title, pd.DataFrame(rows))} if rows else {}
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
-        """AUROC of every method over sensors, lags and positions."""
+        """AUROC of every method over sensors, times and positions."""
         return auroc_measures(run.stages[self.name]["localisation"] or {})
 
     def terminal(self, run: RunResults) -> Iterator[TextTable]:
@@ -123,7 +123,7 @@ class EventLocalisationStage(Stage[NoOptions]):
             for name, scores in by_method.items()
         ]
         if rows:
-            yield TextTable("", ["explanation", "AUROC sensors", "lags", "positions"], rows)
+            yield TextTable("", ["explanation", "AUROC sensors", "times", "positions"], rows)
 
 
 def _best(scores: Mapping[str, Any], over: str) -> str | None:

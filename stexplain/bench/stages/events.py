@@ -19,6 +19,7 @@ from stexplain.cards import Count, SeriesCard
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import atomic_write
 from stexplain.intervals.bootstrap import interval, ratio_interval
+from stexplain.viz.maps.clip import earlier
 
 CONTRIBUTIONS = 8
 """Positions that are kept of each event that is drawn."""
@@ -132,7 +133,7 @@ class EventsStage(Stage[Options]):
         return shown
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
-        """Each event that is drawn: its forecast, on the network, and lag by lag."""
+        """Each event that is drawn: its forecast, on the network, and over time."""
         for index, event in enumerate(results[self.name]["shown"], 1):
             add_event(figures, run, event, str(index))
 
@@ -173,7 +174,7 @@ class EventsStage(Stage[Options]):
                 methods.add(str(event["method"]))
                 start = f", window from {event['start']}" if event.get("start") else ""
                 which = [
-                    f"{position['node']}, lag {run.minutes(position['lag'])}: {position['value']:+.1f} {run.unit}"
+                    f"{position['node']}, {ago(run, position['lag'])}: {position['value']:+.1f} {run.unit}"
                     for position in event["contributions"][:NAMED]
                 ]
                 lines.append(
@@ -233,3 +234,8 @@ def _completeness_gap(e: Explanation, groups: Any, seed: int) -> dict[str, float
     delta = e.extra["convergence_delta"].astype(np.float64)
     other = np.abs(e.values.sum((1, 2, 3)) - delta)
     return ratio_interval(np.abs(delta), other, groups=groups, seed=seed)._asdict()
+
+
+def ago(run: RunResults, frames: float) -> str:
+    """How long before the last observation, in the words of the charts."""
+    return earlier(run.minutes(frames) if frames else "")

@@ -191,12 +191,22 @@ def evenly(count: int, parts: int) -> list[int]:
 
 
 def time_text(time: float, unit: str) -> str:
-    """The text of a time: a frame number, seconds, or the lag in minutes (times up to 0, the last observation).
+    """The text of a time: a frame number, seconds, or minutes before the last observation (times up to 0).
 
     Example:
         >>> time_text(12.0, "frame"), time_text(0.4, "s"), time_text(-25.0, "min"), time_text(0.0, "min")
-        ('frame 12', '0.40 s', 'lag 25 min', 'lag 0 min (last observation)')
+        ('frame 12', '0.40 s', '25 min earlier', 'last observation')
     """
     if unit == "min":
-        return f"lag {-time:g} min" if time else "lag 0 min (last observation)"
+        return earlier(f"{-time:g} min") if time else earlier("")
     return f"frame {int(time)}" if unit == "frame" else f"{time:.2f} s"
+
+
+def earlier(span: str) -> str:
+    """The one wording for how long before the last observation an observation was; an empty span is the last itself.
+
+    Example:
+        >>> earlier("10 min"), earlier("")
+        ('10 min earlier', 'last observation')
+    """
+    return f"{span} earlier" if span else "last observation"

@@ -13,7 +13,21 @@ from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.network import NAMED, drawing_positions, name_marks, slider_stops
 from stexplain.viz.panel import Panel
-from stexplain.viz.theme import MUTED, colour_scale, layered, literal, magnitude, noted, rows, short, styled, titled
+from stexplain.viz.playing import plays
+from stexplain.viz.theme import (
+    BELOW,
+    MUTED,
+    colour_legend,
+    colour_scale,
+    layered,
+    literal,
+    magnitude,
+    noted,
+    rows,
+    short,
+    styled,
+    titled,
+)
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -86,7 +100,7 @@ def edge_network(
     stops = slider_stops(times, "frame")
     data = pd.DataFrame({"frame": stops, "text": [_text(at) for at in times]})
     data["value"] = [short(pairs[at]) for at in pairs]
-    domain, _ = magnitude(values)
+    domain, _ = magnitude(values, signed=True)
     widths = alt.Scale(domain=[0.0, domain[1]], range=[0.5, 7])
     now = alt.Chart(rows(data))
     if moving:
@@ -105,20 +119,24 @@ def edge_network(
             strokeWidth=alt.StrokeWidth("size:Q", scale=widths, legend=None),
             color=alt.Color(
                 "value:Q",
-                scale=colour_scale(values),
-                legend=alt.Legend(title=unit, format=".2g", gradientLength=140),
+                scale=colour_scale(values, signed=True),
+                legend=colour_legend(unit, values, signed=True, **BELOW),
             ),
             order=alt.Order("size:Q"),
-            tooltip=[alt.Tooltip("edge:N"), alt.Tooltip("value:Q", title=unit, format=".4g")],
+            tooltip=[alt.Tooltip("edge:N"), alt.Tooltip("value:Q", title=unit, format="+.3~g")],
         )
     )
     spots = pd.DataFrame({"node": list(graph.nodes), "x": points[:, 0], "y": points[:, 1]})
     dots = alt.Chart(rows(spots)).mark_circle(color=MUTED, size=40, opacity=1).encode(x=x, y=y, tooltip="node:N")
     layers = [plain, marks, dots]
     # Of large graphs the ends of what is drawn in colour are named.
-    ends_of = [name for pair in pairs.index for name in pair]
-    named = list(graph.nodes) if len(graph) <= NAMED else list(dict.fromkeys(ends_of))[:NAMED]
-    layers += name_marks(panel, np.array([place[name] for name in named]), named, 8.0)
+    sizes = pairs.abs().max(axis=1)
+    # The greatest are last, as they are drawn on top.
+    ends_of = list(dict.fromkeys(name for pair in reversed(list(pairs.index)) for name in pair))
+    matters = {name for pair in pairs.index[sizes >= sizes.max() / 4] for name in pair} if len(pairs) else set()
+    named = list(dict.fromkeys([*ends_of, *graph.nodes])) if len(graph) <= NAMED else ends_of[:NAMED]
+    radii, sure = np.full(len(points), 4.0), {graph.index(name) for name in matters}
+    layers += name_marks(panel, points, radii, {graph.index(name): name for name in named}, sure=sure)
     if moving:
         spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -130,6 +148,7 @@ def edge_network(
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name="frame ")
         opens = stops[int(np.abs(values).max(0).argmax())]
         chart = chart.add_params(alt.param(name="at", value=opens, bind=slider))
+        plays(chart, "at", stops)
     lines_below = [_HOW + " Wider: further from zero.", *noted(e.notes)]
     return styled(chart, titled(title or f"Importance of edges for {e.explained or 'the target'}", *lines_below))
 
@@ -179,9 +198,11 @@ def edge_timeline(
             x=alt.X("frame:O", title="frame", axis=alt.Axis(labelAngle=0, ticks=False, domain=False)),
             y=alt.Y("edge:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
             color=alt.Color(
-                "value:Q", scale=colour_scale(values), legend=alt.Legend(title=unit, format=".2~g", gradientLength=140)
+                "value:Q",
+                scale=colour_scale(values, signed=True),
+                legend=colour_legend(unit, values, signed=True),
             ),
-            tooltip=[alt.Tooltip("edge:N"), alt.Tooltip("frame:O"), alt.Tooltip("value:Q", title=unit, format=".4g")],
+            tooltip=[alt.Tooltip("edge:N"), alt.Tooltip("frame:O"), alt.Tooltip("value:Q", title=unit, format="+.3~g")],
         )
     )
     width = int(np.clip(24 * len(frames), 360, 900))

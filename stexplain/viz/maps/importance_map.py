@@ -10,7 +10,7 @@ from stexplain.errors import InputError
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered
-from stexplain.viz.theme import MUTED, colour_scale, layered, rows, styled, titled
+from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, rows, styled, titled
 
 
 def importance_map(
@@ -75,12 +75,16 @@ def importance_map(
             alt.Tooltip("class:N"),
             alt.Tooltip("node:N"),
             alt.Tooltip("group:N"),
-            alt.Tooltip("importance:Q", format=".4g"),
+            alt.Tooltip("importance:Q", format=".3~g"),
         ],
     )
     scale = colour_scale([0.0, 1.0] if per_class else table["shade"])
-    words = ["within class", "0: minimum", "1: maximum"] if per_class else "importance"
-    colour = alt.Color("shade:Q", scale=scale, legend=alt.Legend(title=words, gradientLength=140, offset=down.room))
+    if per_class:
+        words = ["within class", "0: minimum", "1: maximum"]
+        legend = alt.Legend(title=words, values=[0, 0.5, 1], gradientLength=140, offset=down.room)
+    else:
+        legend = colour_legend("importance", table["shade"], offset=down.room)
+    colour = alt.Color("shade:Q", scale=scale, legend=legend)
     # Two layers, because Vega draws nothing for a null colour.
     missing = base.transform_filter("!isValid(datum.shade)").mark_rect(color=MUTED, opacity=0.35)
     filled = base.transform_filter("isValid(datum.shade)").mark_rect(stroke=MUTED, strokeWidth=0.3)

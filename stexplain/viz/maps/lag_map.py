@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
+from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.road_network import how_to_read, signed
 from stexplain.viz.names import ordered
-from stexplain.viz.theme import CATEGORIES, MUTED, colour_scale, layered, noted, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, colour_legend, colour_scale, layered, noted, rows, styled, titled
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
@@ -75,6 +76,7 @@ def lag_map(
         {
             "sensor": np.repeat(labels, frames),
             "lag": np.tile(lags, len(labels)),
+            "time": np.tile([time_text(lag, "min") for lag in lags], len(labels)),
             "value": drawn.T.ravel(),
         }
     )
@@ -82,24 +84,24 @@ def lag_map(
     base = alt.Chart(rows(table)).encode(
         x=alt.X(
             "lag:O",
-            title="lag (minutes before the last observation)",
+            title="minutes earlier than the last observation",
             axis=alt.Axis(labelAngle=0, labelExpr="-datum.value", ticks=False, domain=False),
         ),
         y=alt.Y("sensor:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
         tooltip=[
             alt.Tooltip("sensor:N"),
-            alt.Tooltip("lag:O", title="minutes"),
-            alt.Tooltip("value:Q", title=e.unit(unit, unit), format="+.4f"),
+            alt.Tooltip("time:N"),
+            alt.Tooltip("value:Q", title=e.unit(unit, unit), format="+.3~g" if e.signed else ".3~g"),
         ],
     )
-    legend = alt.Legend(title=e.unit(unit, unit), format="+.2~g", gradientLength=140)
+    legend = colour_legend(e.unit(unit, unit), drawn, e.signed)
     # Two layers, because Vega draws nothing for a null colour.
     filled = base.transform_filter("isValid(datum.value)").mark_rect(stroke=MUTED, strokeWidth=0.3)
     layers = [
         base.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25),
-        filled.encode(color=alt.Color("value:Q", scale=colour_scale(drawn), legend=legend)),
+        filled.encode(color=alt.Color("value:Q", scale=colour_scale(drawn, e.signed), legend=legend)),
     ]
-    lines = [how_to_read(e, values, unit)]
+    lines = [how_to_read(e, unit)]
     if truth is not None:
         positions = np.asarray(truth, dtype=bool)
         check_shape("truth", positions.shape, "t n", t=frames, n=count)

@@ -1,6 +1,7 @@
 """A graph with a value at each node, at one time or over time."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any
 
@@ -14,10 +15,13 @@ from stexplain.graph import STGraph
 from stexplain.viz.columns import expect, numbers
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.names import ordered
-from stexplain.viz.panel import Panel
+from stexplain.viz.panel import LETTER, LINE, Name, Panel
+from stexplain.viz.playing import plays
 from stexplain.viz.theme import (
+    BELOW,
     CATEGORIES,
     MUTED,
+    colour_legend,
     colour_scale,
     layered,
     literal,
@@ -47,6 +51,7 @@ def network(
     width: int = 640,
     height: int = 440,
     unit: str = "importance",
+    signed: bool | None = None,
     title: str = "Node importance",
     subtitle: Sequence[str] | None = None,
 ) -> alt.LayerChart:
@@ -68,6 +73,7 @@ def network(
         width: in pixels.
         height: in pixels.
         unit: name or unit of the values.
+        signed: whether values have a sign, also where none happens to be negative; by default where some are.
         title: above the chart.
         subtitle: lines that say how to read it; by default the meaning of colour and size.
 
@@ -112,7 +118,7 @@ def network(
         .transform_flatten(["node", "value"])
         .transform_lookup("node", from_=alt.LookupData(data=rows(nodes), key="node", fields=["group", "x", "y"]))
     )
-    domain, _ = magnitude(array)
+    domain, _ = magnitude(array, signed)
     # Area of the largest node in square pixels: smaller where many nodes share the panel.
     largest = float(np.clip(9000 / len(names), 60, 520))
     place: dict[str, Any] = {"x": x, "y": y}
@@ -123,7 +129,7 @@ def network(
         .encode(**place, tooltip=who)
     )
     sizes = alt.Scale(domain=[0.0, domain[1]], range=[largest / 12, largest])
-    legend = alt.Legend(title=unit, format=".2g", gradientLength=140)
+    legend = colour_legend(unit, array, signed, **BELOW)
     marks = (
         values_now.transform_filter("isValid(datum.value)")
         .transform_calculate(size="abs(datum.value)")
@@ -131,10 +137,10 @@ def network(
         .encode(
             **place,
             size=alt.Size("size:Q", scale=sizes, legend=None),
-            color=alt.Color("value:Q", scale=colour_scale(array), legend=legend),
+            color=alt.Color("value:Q", scale=colour_scale(array, signed), legend=legend),
             # Large nodes last, so that they lie on top.
             order=alt.Order("size:Q"),
-            tooltip=[*who, alt.Tooltip("value:Q", title=unit, format=".4g")],
+            tooltip=[*who, alt.Tooltip("value:Q", title=unit, format=".3~g")],
         )
     )
     # Thinner edges where there are many.
@@ -150,8 +156,18 @@ def network(
         layers.append(_rings(place, nodes, marked, size=3.1416 * (reach + 1.5) ** 2))
     if labels is None or isinstance(labels, bool):
         labels = names if labels or (labels is None and len(names) <= NAMED) else []
-    at = [names.index(name) for name in ordered("node", names, labels)]
-    layers.extend(name_marks(panel, points[at], [names[index] for index in at], reach + (5 if marked else 0)))
+    weight = np.nan_to_num(np.abs(frames)).max(axis=0)
+    # The largest that each node is drawn at any time; rings are as large as the largest node.
+    radii = np.sqrt(largest / 3.1416 * np.maximum(weight / domain[1], 1 / 12))
+    ringed = [names.index(name) for members in (marked or {}).values() for name in map(str, members)]
+    radii[ringed] = reach + 2
+    wanted = ordered("node", names, labels)
+    # The names that a caller chose come first, in that order; of all names, those of the most important nodes.
+    if labels == names:
+        wanted = [names[index] for index in (*dict.fromkeys(ringed), *np.argsort(-weight, kind="stable"))]
+    shown = {names.index(name): name for name in wanted}
+    sure = set(ringed) | {index for index in shown if weight[index] >= domain[1] / 4}
+    layers.extend(name_marks(panel, points, radii, shown, sure=sure if labels == names else set(shown)))
     if over_time:
         spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -165,6 +181,7 @@ def network(
         name = "minutes " if kind == "min" else "frame "
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
         chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
+        plays(chart, "at", stops)
     how = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: greater value. "
     return styled(chart, titled(title, *([how + "Larger: further from zero."] if subtitle is None else subtitle)))
 
@@ -222,23 +239,47 @@ def _layout(graph: STGraph, seed: int) -> NDArray[np.float64]:
     return np.array([placed[index] for index in range(len(plain))], dtype=np.float64)
 
 
-def name_marks(panel: Panel, points: NDArray[np.float64], names: list[str], reach: float) -> list[alt.Chart]:
-    """Names beside their nodes, where there is room: a chart per side."""
-    placed = panel.beside(points, names, reach)
-    marks = {
-        "above": {"align": "center", "dy": -reach, "baseline": "middle"},
-        "below": {"align": "center", "dy": reach, "baseline": "middle"},
-        "left": {"align": "right", "dx": -reach, "baseline": "middle"},
-        "right": {"align": "left", "dx": reach, "baseline": "middle"},
-    }
-    # One chart per side: Vega takes alignment as a property of the mark, not as an encoding.
+def name_marks(
+    panel: Panel,
+    points: NDArray[np.float64],
+    radii: NDArray[np.float64],
+    names: Mapping[int, str],
+    *,
+    sure: AbstractSet[int] = frozenset(),
+) -> list[alt.Chart]:
+    """Names beside their nodes, where there is room.
+
+    Args:
+        panel: in which the nodes lie.
+        points: of all nodes, ``[N, 2]``: no name covers one.
+        radii: of their circles in pixels, ``[N]``.
+        names: node -> its name, the most important first.
+        sure: the nodes whose names must be there: without room beside the node they stand further away, with a line.
+    """
+    # The time stands in the upper left corner.
+    corner = [[0.0, panel.height - 20.0, 120.0, float(panel.height)]]
+    placed: list[Name] = []
+    # First those that must be there.
+    for far in (True, False):
+        part = {index: name for index, name in names.items() if (index in sure) == far}
+        taken = corner + [_box(panel, each, names[each.node]) for each in placed]
+        placed += panel.names(points, radii, part, taken=taken, far=far)
+    if not placed:
+        return []
+    table = pd.DataFrame({"node": [names[one.node] for one in placed], "x": [one.x for one in placed]})
+    table["y"] = [one.y for one in placed]
+    x = alt.X("x:Q", scale=alt.Scale(domain=panel.right, nice=False, zero=False), axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
     charts = []
-    for side, mark in marks.items():
-        at = [index for index, placed_side in placed if placed_side == side]
-        if not at:
-            continue
-        table = pd.DataFrame({"node": [names[index] for index in at], "x": points[at, 0], "y": points[at, 1]})
-        x = alt.X("x:Q", scale=alt.Scale(domain=panel.right, nice=False, zero=False), axis=None)
-        y = alt.Y("y:Q", scale=alt.Scale(domain=panel.up, nice=False, zero=False), axis=None)
-        charts.append(alt.Chart(rows(table)).mark_text(fontSize=11, **mark).encode(x=x, y=y, text="node:N"))  # type: ignore[arg-type]  # altair types names one by one; a mapping cannot say which
+    if lines := [[*points[one.node], *one.joined] for one in placed if one.joined]:
+        ends = pd.DataFrame(short(np.array(lines), digits=8), columns=["x", "y", "x2", "y2"])
+        mark = alt.Chart(rows(ends)).mark_rule(color=MUTED, strokeWidth=1, strokeDash=[2, 2])
+        charts.append(mark.encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
+    charts.append(alt.Chart(rows(table)).mark_text(fontSize=11, baseline="middle").encode(x=x, y=y, text="node:N"))
     return charts
+
+
+def _box(panel: Panel, name: Name, text: str) -> list[float]:
+    x, y = panel.pixels(np.array([name.x - panel.right[0], name.y - panel.up[0]]))
+    half = LETTER * len(text) / 2
+    return [x - half, y - LINE / 2, x + half, y + LINE / 2]

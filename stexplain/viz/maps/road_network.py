@@ -1,7 +1,7 @@
-"""The explanation of a forecast on the road network, lag by lag."""
+"""The explanation of a forecast on the road network, observation by observation."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
@@ -30,10 +30,11 @@ def road_network(
     height: int | None = None,
     title: str | None = None,
 ) -> alt.LayerChart:
-    """Draws the signed explanation of a forecast on the road network, with a slider over lags.
+    """Draws the signed explanation of a forecast on the road network, with a slider over time.
 
-    The slider counts the lag back from the last observation in the input window, and opens at the observation that
-    contributes most. Orange observations raised the forecast, blue ones lowered it.
+    The slider goes back in time from the last observation in the input window, and opens at the observation that
+    contributes most. Saved as ``.html`` it has a play button, too. Orange observations raised the forecast, blue ones
+    lowered it; values without a sign are drawn from dark to bright.
 
     Args:
         e: an explanation ``[B, 1, T, N]``.
@@ -80,15 +81,16 @@ def road_network(
         width=width,
         height=height or 440,
         unit=e.unit(unit, unit),
+        signed=e.signed,
         title=title or f"Importance for {e.target or 'the forecast'}",
-        subtitle=[f"{how_to_read(e, values, unit)} The slider sets the lag.", *noted(e.notes)],
+        subtitle=[f"{how_to_read(e, unit)} The slider goes back in time.", *noted(e.notes)],
     )
 
 
-def how_to_read(e: Explanation, values: "np.ndarray[Any, Any]", unit: str) -> str:
+def how_to_read(e: Explanation, unit: str) -> str:
     """What colours say: only values with a sign can have raised or lowered anything."""
-    if not bool((np.nan_to_num(values) < 0).any()):
-        return f"Brighter and larger: more important, in {e.unit(unit, unit)}; without a sign."
+    if not e.signed:
+        return f"Brighter: more important, in {e.unit(unit, unit)}; these values do not say whether up or down."
     if e.measures == "score per input":
         return f"Orange: a higher reading raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
     return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Larger: by more."

@@ -12,7 +12,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered
-from stexplain.viz.theme import MUTED, colour_scale, layered, literal, noted, rows, short, styled, titled
+from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
 
 ALL, MOST = 80, 40
 """Up to ALL nodes are all drawn; of more, the MOST most important."""
@@ -37,7 +37,8 @@ def timeline(
         instance: index of the instance (person).
         nodes: the nodes to draw, in order; by default all, group by group, or the 40 most important of more than 80.
         groups: nodes of each region; by default the explanation's groups.
-        signed: draw signed values on a diverging palette, not only their positive part.
+        signed: draw signed values on a diverging palette, not only their positive part; values without a sign, such
+            as those of a mask, are drawn as they are.
         bins: the greatest number of columns; a longer clip is drawn as means over neighbouring frames.
         title: above the chart.
 
@@ -63,6 +64,8 @@ def timeline(
     shown = ordered(
         "node", names, nodes if nodes is not None else sorted(drawn, key=lambda name: order.index(of[name]))
     )
+    # Of a map without a sign there is nothing to draw as against the target.
+    signed = signed and e.signed
     edges, means = _binned(np.where(valid[:, None], values, np.nan), bins)
     table = pd.DataFrame(
         {
@@ -91,15 +94,15 @@ def timeline(
                 alt.Tooltip("node:N"),
                 alt.Tooltip("group:N"),
                 alt.Tooltip("start:Q", title="frame"),
-                alt.Tooltip("value:Q", title="importance", format=".4g"),
+                alt.Tooltip("value:Q", title="importance", format=".3~g"),
             ],
         )
     )
-    legend = alt.Legend(title="importance", format=".2g", gradientLength=140, offset=down.room)
+    legend = colour_legend("importance", means, signed, offset=down.room)
     # Two layers, because Vega draws nothing for a null colour.
     missing = positions.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25)
     filled = positions.transform_filter("isValid(datum.value)").mark_rect()
-    filled = filled.encode(color=alt.Color("value:Q", scale=colour_scale(means), legend=legend))
+    filled = filled.encode(color=alt.Color("value:Q", scale=colour_scale(means, signed), legend=legend))
     width = 520
     chart = layered(missing, filled, *down.beside(width)).properties(width=width, height=15 * len(down.domain))
     lines = ["Brighter: more important." if not signed else "Orange contributes to the target, blue against it."]

@@ -1,0 +1,74 @@
+// Draws charts into a page: in its colours, and with a play button where a chart says what moves it (usermeta.play).
+window.stexplain = (() => {
+  // currentColor follows the page, so that light, dark and print need no second drawing.
+  const ink = "currentColor";
+  const config = {
+    background: "transparent",
+    axis: {labelColor: ink, titleColor: ink, domainColor: ink, tickColor: ink, gridColor: "#8c8c8c90"},
+    header: {labelColor: ink, titleColor: ink},
+    legend: {labelColor: ink, titleColor: ink},
+    title: {color: ink, subtitleColor: ink},
+    text: {color: ink},
+    view: {stroke: "#8c8c8c"},
+  };
+  const options = {renderer: "svg", config, actions: {export: true, source: false, compiled: false, editor: false}};
+
+  function element(tag, properties) {
+    return Object.assign(document.createElement(tag), properties);
+  }
+
+  function controls(holder, view, play) {
+    let timer = null, speed = 1;
+    const button = element("button", {type: "button", className: "play", textContent: "▶ Play"});
+    const choice = element("select", {className: "speed", title: "speed"});
+    choice.setAttribute("aria-label", "speed");
+    for (const factor of [0.25, 0.5, 1, 2, 4])
+      choice.append(element("option", {value: factor, textContent: factor + "×", selected: factor === 1}));
+    const step = () => {
+      const now = view.signal(play.signal);
+      // The stop after the present one; where a reader dragged the slider between two, the next.
+      const next = play.stops.findIndex(stop => stop > now + 1e-9);
+      view.signal(play.signal, play.stops[next < 0 ? 0 : next]).runAsync();
+    };
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      button.textContent = "▶ Play";
+    };
+    const start = () => {
+      clearInterval(timer);
+      timer = setInterval(step, 1000 / (play.rate * speed));
+      button.textContent = "❚❚ Pause";
+    };
+    button.addEventListener("click", () => timer === null ? start() : stop());
+    choice.addEventListener("change", () => {
+      speed = Number(choice.value);
+      if (timer !== null) start();
+    });
+    const form = holder.querySelector("form.vega-bindings");
+    if (!form) return;
+    form.addEventListener("submit", event => event.preventDefault());
+    // A slider that is held is not torn away.
+    form.addEventListener("pointerdown", event => { if (event.target.type === "range") stop(); });
+    const row = element("div", {className: "player"});
+    row.append(button, choice);
+    form.prepend(row);
+    window.addEventListener("beforeprint", stop);
+    // Who asked for less motion starts it by the button.
+    if (holder.dataset.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) start();
+  }
+
+  async function draw(holder, spec) {
+    const {view} = await vegaEmbed(holder, spec, options);
+    const svg = holder.querySelector("svg.marks");
+    if (svg) {
+      const width = svg.width.baseVal.value;
+      // A wide chart shrinks only as far as its text stays readable, then scrolls inside its box.
+      svg.style.minWidth = Math.min(width, Math.max(340, 0.8 * width)) + "px";
+    }
+    const play = (spec.usermeta || {}).play;
+    if (play && play.stops.length > 1) controls(holder, view, play);
+    return view;
+  }
+  return {draw};
+})();

@@ -1,0 +1,110 @@
+"""Films: every frame of a chart that plays, in order; and what is refused."""
+
+import json
+import os
+import stat
+import sys
+
+import numpy as np
+import pytest
+import vl_convert
+from PIL import Image
+
+from stexplain.errors import InputError
+from stexplain.viz import animate, network, save, skeleton
+from stexplain.viz.playing import at_stop, play_of
+from tests.viz.drawing import words
+
+
+@pytest.fixture
+def chart(explanation, coordinates):
+    return skeleton(explanation, x=coordinates, height=160, width=200)
+
+
+def test_a_chart_notes_what_plays_it(chart, graph):
+    play = play_of(chart.to_dict())
+    assert play == {"signal": "at_frame", "stops": [float(frame) for frame in range(12)], "rate": 12 / 5}
+    over_time = network(graph, np.eye(3, 5), time=[-10, -5, 0], time_unit="min")
+    assert play_of(over_time.to_dict()) == {"signal": "at", "stops": [-10.0, -5.0, 0.0], "rate": 1.5}
+    assert play_of(network(graph, np.eye(3, 5)[0]).to_dict()) is None
+
+
+def test_opened_at_another_stop_it_shows_that_frame(chart, graph):
+    svg = vl_convert.vegalite_to_svg(at_stop(chart.to_dict(), 9.0))
+    assert ">frame 9<" in svg
+    over_time = network(graph, np.eye(3, 5), time=[-10, -5, 0], time_unit="min")
+    assert "10 min earlier" in words(over_time)
+    assert ">last observation<" in vl_convert.vegalite_to_svg(at_stop(over_time.to_dict(), 0.0))
+
+
+def test_a_gif_has_every_frame(chart, tmp_path):
+    path = animate(chart, tmp_path / "clip.gif", scale=0.5, speed=2)
+    with Image.open(path) as film:
+        assert film.n_frames == 12
+        # 12 frames in 5 seconds, twice as fast; GIF counts in hundredths of a second.
+        assert film.info["duration"] == pytest.approx(5000 / 12 / 2, abs=10)
+        film.seek(3)
+        shown = np.asarray(film.convert("L"), np.float64)
+    png = vl_convert.vegalite_to_png(at_stop(chart.to_dict(), 3.0), scale=0.5)
+    (tmp_path / "frame.png").write_bytes(png)
+    with Image.open(tmp_path / "frame.png") as picture:
+        white = Image.new("RGBA", picture.size, "white")
+        expected = np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("L"), np.float64)
+    # GIF has 256 colours.
+    assert np.abs(shown[: len(expected), : expected.shape[1]] - expected).mean() < 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["clip.gif", "frame.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for ffmpeg is a script")
+def test_an_mp4_gets_every_frame_through_ffmpeg(chart, tmp_path, monkeypatch):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "ffmpeg"
+    # Stands in for ffmpeg: writes what it is given, and counts the bytes of the frames.
+    program.write_text(
+        f"#!{sys.executable}\nimport json, sys\nraw = sys.stdin.buffer.read()\n"
+        "open(sys.argv[-1], 'w').write(json.dumps([sys.argv[1:], len(raw)]))\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    path = animate(chart, tmp_path / "clip.mp4", scale=0.5)
+    arguments, size = json.loads(path.read_text())
+    width, height = map(int, arguments[arguments.index("-s") + 1].split("x"))
+    assert size == 12 * width * height * 4  # RGBA
+    assert width % 2 == height % 2 == 0
+    assert "h264" in arguments
+    assert float(arguments[arguments.index("-framerate") + 1]) == pytest.approx(12 / 5)
+
+
+def test_an_mp4_without_ffmpeg_is_refused_with_the_remedy(chart, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"needs the program ffmpeg.*apt install.*\.gif or \.html"):
+        animate(chart, tmp_path / "clip.mp4")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_matplotlib_the_page_is_named(chart, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match=r"needs matplotlib.*stexplain\[plots\].*\.html"):
+        animate(chart, tmp_path / "clip.gif")
+    assert "data-autoplay" in animate(chart, tmp_path / "clip.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip", "clip.png"])
+def test_other_endings_are_refused(chart, tmp_path, name):
+    with pytest.raises(InputError, match=r"use \.mp4, \.gif or \.html"):
+        animate(chart, tmp_path / name)
+
+
+def test_what_stands_still_is_refused(graph, tmp_path):
+    with pytest.raises(InputError, match="stands still"):
+        animate(network(graph, np.ones(5)), tmp_path / "a.gif")
+    with pytest.raises(InputError, match="speed: got 0"):
+        animate(network(graph, np.ones((2, 5))), tmp_path / "a.gif", speed=0)
+
+
+def test_a_saved_page_has_the_player(chart, tmp_path):
+    page = save(chart, tmp_path / "a.html").read_text("utf-8")
+    assert "stexplain.draw(" in page
+    assert '"usermeta"' in page
+    assert 'data-autoplay="yes"' not in page
