@@ -2,47 +2,30 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from stexplain.errors import StexplainError
 from stexplain.explainers.by_stream import SAME_MAP, of_stream
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joined import joined
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.describe import described
+from stexplain.explainers.model.locality import Locality, by_locality, called_on, check_scores
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
 from stexplain.explainers.model.score_fn import ScoreFn
-from stexplain.explainers.outputs.precision import full_precision
+from stexplain.explainers.results.maps import Maps as Maps
+from stexplain.explainers.results.maps import as_array
+from stexplain.explainers.results.maps import padding_share_of as padding_share_of
 from stexplain.explainers.target import Scores, Target, TargetLike
 from stexplain.explainers.targets import as_targets
-
-
-@dataclass(frozen=True)
-class Maps:
-    """What a method computes for some samples: see the attributes of `Explanation` of the same names.
-
-    Attributes:
-        scores: of the target; none where the method calls no model.
-    """
-
-    values: Tensor
-    scores: Scores | None = None
-    layer_values: Tensor | None = None
-    stride: int = 1
-    padding_share: Tensor | None = None
-    extra: Mapping[str, Tensor] = field(default_factory=dict)
-    channels: Tensor | None = None
-    reduce: str = ""
-    notes: tuple[str, ...] = ()
-    standard_error: Tensor | None = None
 
 
 class Explainer(ModelCaller, ABC):
@@ -62,6 +45,8 @@ class Explainer(ModelCaller, ABC):
     """The name of the explained layer; empty: the input is explained."""
     measures: str = ""
     """What values are in, see `Explanation.measures`."""
+    _scores_alone: bool = False
+    """See `_asks_scores_alone`."""
 
     def __repr__(self) -> str:
         return described(self)
@@ -218,15 +203,53 @@ class Explainer(ModelCaller, ABC):
             return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample, ids)
-            # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
-            by_target: list[list[Explanation]] = [[] for _ in targets]
-            for chunk, score_fns in self._chunks(model_input, targets, self._chunk_of(model_input)):
-                explanations = partial(self._explanations, chunk, targets, score_fns)
-                for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
-                    parts.append(one)
+            together = type(self)._maps_of_targets is not Explainer._maps_of_targets
+            groups: list[tuple[list[int], Locality | None]] = [(list(range(len(targets))), None)]
+            if self._asks_scores_alone:
+                groups = by_locality(self, model_input, targets, together=together)
+            found: dict[int, Explanation] = {}
+            for indices, locality in groups:
+                some = [targets[index] for index in indices]
+                found |= zip(indices, self._on(locality, model_input, some), strict=True)
         # The call is of all samples: it is entered here, not chunk by chunk.
-        found = [self._remembering(joined(parts), valid, shared, per_sample) for parts in by_target]
-        return [self._finished(each) for each in found]
+        whole = [self._remembering(found[index], valid, shared, per_sample) for index in range(len(targets))]
+        return [self._finished(each) for each in whole]
+
+    @property
+    def _asks_scores_alone(self) -> bool:
+        """Whether maps follow from scores of samples and their gradients alone, and from nothing else of the model."""
+        # Said by the class that computes the maps: one derived from it may look at layers.
+        kinds = [kind for kind in type(self).__mro__ if {"_maps", "_maps_of_targets"} & vars(kind).keys()]
+        inner = [value for value in vars(self).values() if isinstance(value, Explainer)]
+        return bool(vars(kinds[0]).get("_scores_alone")) and all(
+            one.model is self.model and one._asks_scores_alone for one in inner
+        )
+
+    def _on(self, locality: Locality | None, model_input: ModelInput, targets: Sequence[Target]) -> list[Explanation]:
+        """The explanation of some targets, by a part of the model, or by all of it."""
+        if locality is not None:
+            if not locality.proven:
+                check_scores(self, model_input, targets, locality)
+            notes = list(self._notes)
+            try:
+                with called_on(self, locality):
+                    local = self._by_target(model_input, targets)
+                return [replace(each, notes=(*each.notes, locality.note)) for each in local]
+            except StexplainError:
+                # The same again with the model itself, so that an error speaks of that.
+                self._notes[:] = notes
+        return self._by_target(model_input, targets)
+
+    def _by_target(self, model_input: ModelInput, targets: Sequence[Target]) -> list[Explanation]:
+        """The explanation of each target, of all samples."""
+        assert self.model is not None
+        # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
+        by_target: list[list[Explanation]] = [[] for _ in targets]
+        for chunk, score_fns in self._chunks(model_input, targets, self._chunk_of(model_input)):
+            explanations = partial(self._explanations, chunk, targets, score_fns)
+            for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
+                parts.append(one)
+        return [joined(parts) for parts in by_target]
 
     def _remembering(
         self,
@@ -280,37 +303,29 @@ class Explainer(ModelCaller, ABC):
         for each in (values, channels, error):
             check_finite_values(each, f"the map of {self.method or type(self).__name__}")
         return Explanation(
-            values=_array(values),
-            valid=_array(valid, np.bool_),
+            values=as_array(values),
+            valid=as_array(valid, np.bool_),
             node_names=() if self.graph is None else tuple(self.graph.nodes),
             method=self.method or type(self).__name__,
             target=target.text() if maps.scores is not None else "",
-            targets=_array(None if maps.scores is None else maps.scores.classes, np.int64),
-            score=_array(None if maps.scores is None else maps.scores.scores),
+            targets=as_array(None if maps.scores is None else maps.scores.classes, np.int64),
+            score=as_array(None if maps.scores is None else maps.scores.scores),
             ids=model_input.ids,
             classes=self.classes,
             layer=self.layer_name,
-            layer_values=_array(maps.layer_values),
+            layer_values=as_array(maps.layer_values),
             stride=maps.stride,
-            padding_share=_array(maps.padding_share),
+            padding_share=as_array(maps.padding_share),
             graph=self.graph,
-            extra={name: _array(value) for name, value in maps.extra.items()},
-            channels=_array(channels),
-            standard_error=_array(error),
+            extra={name: as_array(value) for name, value in maps.extra.items()},
+            channels=as_array(channels),
+            standard_error=as_array(error),
             channel_names=model_input.channel_names if maps.channels is not None else (),
-            observed=None if model_input.observed is None else _array(present, np.bool_),
+            observed=None if model_input.observed is None else as_array(present, np.bool_),
             reduce=maps.reduce if maps.channels is not None else "",
             measures=self.measures,
             notes=tuple(dict.fromkeys([*self._notes, *maps.notes])),
         )
-
-
-def padding_share_of(values: Tensor, valid: Tensor) -> Tensor:
-    """The share of ``|H|`` that lies on padding: values ``[B, M, T, N]``, valid ``[B, M, T]``, to ``[B]``."""
-    size = values.detach().abs().sum(-1)
-    total = size.sum((1, 2))
-    # A map of zeros has no share on padding, rather than NaN.
-    return torch.where(valid, 0, size).sum((1, 2)) / torch.where(total > 0, total, 1)
 
 
 class _NoScores(ScoreFn):
@@ -320,8 +335,3 @@ class _NoScores(ScoreFn):
         raise AssertionError("a baseline explainer calls no model")
 
     parsed = __call__  # type: ignore[assignment]  # neither returns
-
-
-def _array(tensor: Tensor | None, dtype: Any = np.float32) -> Any:
-    # numpy has no bfloat16.
-    return None if tensor is None else full_precision(tensor.detach()).cpu().numpy().astype(dtype)

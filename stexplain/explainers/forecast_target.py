@@ -112,6 +112,13 @@ class Forecast(Target):
         # By two steps of indexing: lists in one would pair horizons with nodes.
         return values[:, [step - 1 for step in self.horizon]][:, :, chosen, self.channel or 0].sum((1, 2))
 
+    def nodes_read(self, info: OutputInfo) -> frozenset[int] | None:
+        """See `Target.nodes_read`."""
+        # A target derived from this one may read more.
+        if type(self) is not Forecast or info.layout is None or self.layout not in (None, info.layout):
+            return None
+        return frozenset(index for node in self.node for index in _nodes(node, info, info.node_count))
+
     def text(self) -> str:
         """See `Target.text`."""
         nodes = " + ".join(str(node) for node in self.node)
@@ -181,6 +188,12 @@ class NodeClass(Target):
         if self.which is not None:
             return self
         return NodeClass(self.node, classes, horizon=self.horizon, layout=self.layout.pattern)
+
+    def nodes_read(self, info: OutputInfo) -> frozenset[int] | None:
+        """See `Target.nodes_read`."""
+        if type(self) is not NodeClass or self.layout != info.layout:
+            return None
+        return frozenset([node_index(self.node, info.nodes, info.node_count)])
 
     def text(self) -> str:
         """See `Target.text`."""

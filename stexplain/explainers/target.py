@@ -122,6 +122,17 @@ class Target(ABC):
         """Sentences for the user on what this target means for this output."""
         return ()
 
+    def nodes_read(self, info: OutputInfo) -> "frozenset[int] | None":
+        """The nodes whose entries of the output the scores depend on, by index; none: not known, so perhaps all.
+
+        Args:
+            info: what is known of the output, its `layout` and `node_count` too.
+
+        Raises:
+            InputError: where a node does not exist.
+        """
+        return None
+
     @abstractmethod
     def text(self) -> str:
         """The target in words, for an explanation."""

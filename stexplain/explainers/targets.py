@@ -74,6 +74,12 @@ class PerSample(Target):
         """See `Target.notes`."""
         return tuple(dict.fromkeys(note for target in self.targets for note in target.notes(output, info)))
 
+    def nodes_read(self, info: OutputInfo) -> frozenset[int] | None:
+        """See `Target.nodes_read`."""
+        of_each = [target.nodes_read(info) for target in self.targets]
+        known = [nodes for nodes in of_each if nodes is not None]
+        return frozenset().union(*known) if len(known) == len(of_each) else None
+
     def text(self) -> str:
         """See `Target.text`."""
         return "one target per sample"

@@ -14,6 +14,7 @@ from stexplain.data.samples import check_finite
 from stexplain.data.scaler import Scaler
 from stexplain.errors import InputError, unknown
 from stexplain.graph import Relations, STGraph
+from stexplain.nn.receptive_field import OnReceptiveField, on_receptive_field
 from stexplain.nn.temporal_convolution import GatedTemporalConvolution
 from stexplain.nn.traffic_block import LAPLACIAN, TrafficBlock
 
@@ -224,6 +225,25 @@ class STGCNForecaster(nn.Module):
         if layer not in names:
             raise unknown("layer", layer, names)
         return int(names[layer])
+
+    def restricted_to(self, nodes: Sequence[int]) -> OnReceptiveField | None:
+        """The forecaster on the receptive field of some nodes alone: the same forecast at these, zero elsewhere.
+
+        None while it trains, and where a module or a hook was put into it; see `on_receptive_field`.
+
+        Args:
+            nodes: their indices.
+
+        Example:
+            >>> graph = STGraph.from_edges(map(str, range(99)), [(str(i), str(i + 1)) for i in range(98)])
+            >>> model = STGCNForecaster(graph).eval()
+            >>> part, x = model.restricted_to([50]), torch.randn(1, 1, 12, 99, 1)
+            >>> part.field.tolist()  # two blocks of two hops
+            [46, 47, 48, 49, 50, 51, 52, 53, 54]
+            >>> torch.allclose(part(x)[..., 50], model(x)[..., 50], atol=1e-5)
+            True
+        """
+        return None if type(self) is not STGCNForecaster else on_receptive_field(self, nodes)
 
     def _checked_mask(
         self, x: torch.Tensor, valid: torch.Tensor | None, observed: torch.Tensor | None

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,9 @@ from stexplain.explainers.outputs.measure import measured_axes
 from stexplain.explainers.outputs.model_output import ModelOutput, OutputAxes
 from stexplain.explainers.target import OutputInfo, Scores, Target
 from stexplain.graph import STGraph
+
+if TYPE_CHECKING:
+    from stexplain.explainers.model.locality import Locality
 
 
 class ModelCaller(InputPreparer):
@@ -86,6 +89,8 @@ class ModelCaller(InputPreparer):
         # While the model is explained: what takes the place of its tensors.
         self._working_copy: WorkingCopy | None = None
         self._axes_by_kind: dict[Any, OutputAxes] = {}
+        # What is called in the place of the model while a target of few nodes is explained; see `locality`.
+        self._locality: Locality | None = None
         # A stack, as blocks of one explainer may be nested.
         self._frozen_blocks: list[AbstractContextManager[None]] = []
 
@@ -181,6 +186,10 @@ class ModelCaller(InputPreparer):
             self._note("The model gives something else for several copies of the samples: one copy ran at a time.")
         return copies
 
+    def _in_field(self, present: Tensor) -> Tensor:
+        """Which of the observations ``[B, M, T, N]`` may change the score at hand: for others no pass is run."""
+        return present if self._locality is None else present & self._locality.field
+
     def _caller_of(self, model: nn.Module) -> "ModelCaller":
         return ModelCaller(model, argument=self.argument)
 
@@ -216,7 +225,8 @@ class ModelCaller(InputPreparer):
         """
         assert self.model is not None
         further = {**self._masks(model_input), **model_input.shared, **model_input.per_sample}
-        model, signals = self.model, model_input.x if x is None else x
+        signals = model_input.x if x is None else x
+        model = self.model if self._locality is None else self._locality.model
         call = call_arguments if self._streams is None else self._streams.call
 
         def run() -> Any:

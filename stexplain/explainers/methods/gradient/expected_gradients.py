@@ -71,6 +71,7 @@ class ExpectedGradients(Explainer):
 
     method = "expected gradients"
     measures = "score"
+    _scores_alone = True
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class GradientSHAP(Explainer):
 
     method = "gradient SHAP"
     measures = "score"
+    _scores_alone = True
 
     def __init__(
         self,

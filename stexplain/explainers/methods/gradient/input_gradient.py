@@ -55,6 +55,7 @@ class InputGradient(Explainer):
 
     method = "input gradient"
     measures = "score per input"
+    _scores_alone = True
 
     def __init__(
         self,

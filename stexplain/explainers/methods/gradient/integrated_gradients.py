@@ -55,6 +55,7 @@ class IntegratedGradients(Explainer):
 
     method = "integrated gradients"
     measures = "score"
+    _scores_alone = True
 
     def __init__(
         self,

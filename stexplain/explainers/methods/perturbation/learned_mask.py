@@ -90,6 +90,8 @@ class LearnedMask(Explainer):
         True
     """
 
+    _scores_alone = True
+
     def __init__(
         self,
         model: nn.Module,
@@ -186,9 +188,12 @@ class LearnedMask(Explainer):
             loss = loss + self.connectedness * disagreement(mask, present, edges)
         return loss
 
-    def _learned_logits(self, loss: Callable[[Tensor], Tensor], spread: Tensor, x: Tensor, present: Tensor) -> Tensor:
+    def _learned_logits(
+        self, loss: Callable[[Tensor], Tensor], spread: Tensor | None, x: Tensor, present: Tensor
+    ) -> Tensor:
         """The logits after all steps of Adam, ``[B, M * masks, windows, units]``."""
-        logits = x.new_zeros(*present.shape[:2], -(-x.shape[2] // self.window), len(spread))
+        units = x.shape[3] if spread is None else len(spread)
+        logits = x.new_zeros(*present.shape[:2], -(-x.shape[2] // self.window), units)
         first, second = torch.zeros_like(logits), torch.zeros_like(logits)  # Adam's moments
         # Times the number of positions, a gradient does not depend on how many there are. Adam's epsilon is in the
         # same unit: a position whose gradients cancel must stay where it is, not follow its rounding errors.
@@ -204,13 +209,17 @@ class LearnedMask(Explainer):
             logits = logits.detach() - self.rate * first / (1 - 0.9**step) / scale
         return logits
 
-    def _mask(self, logits: Tensor, spread: Tensor, frames: int) -> Tensor:
+    def _mask(self, logits: Tensor, spread: Tensor | None, frames: int) -> Tensor:
         """The mask ``[B, M, T, N]`` of logits ``[B, M, windows, units]``."""
+        values = logits.sigmoid() if spread is None else logits.sigmoid() @ spread
         # The last window may reach beyond the last frame.
-        return (logits.sigmoid() @ spread).repeat_interleave(self.window, 2)[:, :, :frames]
+        return values.repeat_interleave(self.window, 2)[:, :, :frames]
 
-    def _spread(self, x: Tensor) -> Tensor:
-        """How much of each unit's value each node has, ``[units, N]``; columns sum to one."""
+    def _spread(self, x: Tensor) -> Tensor | None:
+        """How much of each unit's value each node has, ``[units, N]``; columns sum to one. None: each its own."""
+        if self.groups is None:
+            # A matrix of N x N would cost more than the model on a large graph.
+            return None
         nodes = x.shape[3]
         groups = node_groups(self.groups, self.graph, nodes)
         spread = torch.zeros(len(groups), nodes, dtype=x.dtype)

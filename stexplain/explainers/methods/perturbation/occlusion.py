@@ -61,6 +61,7 @@ class Occlusion(Explainer):
 
     method = "occlusion"
     measures = "score"
+    _scores_alone = True
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Occlusion(Explainer):
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
-        sizes, present = model_input.sizes, perturbed.present
+        sizes, present = model_input.sizes, self._in_field(perturbed.present)
         channels, signals = sizes["c"], signals_of(self, model_input)
         groups = node_groups(self.groups, self.graph, sizes["n"])
         if self.per_channel:
@@ -98,7 +99,7 @@ class Occlusion(Explainer):
         regions = Regions(
             list(groups.values()), sizes, window=self.window, stride=self.stride, device=perturbed.x.device
         )
-        # Masking a region without an observation in any sample changes nothing: a forward pass saved.
+        # Masking a region without an observation that counts in any sample changes nothing: a forward pass saved.
         players = regions.observation_counts(present).any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
         # A region without a switch keeps zero: its masking changes nothing.

@@ -81,6 +81,7 @@ class ShapleyValueSampling(Explainer):
 
     method = "Shapley value sampling"
     measures = "score"
+    _scores_alone = True
 
     def __init__(
         self,
@@ -115,18 +116,19 @@ class ShapleyValueSampling(Explainer):
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
-        sizes, present = model_input.sizes, perturbed.present
+        sizes, present, counting = model_input.sizes, perturbed.present, self._in_field(perturbed.present)
         channels, signals = sizes["c"], signals_of(self, model_input)
         groups = self._players(sizes["n"])
         unions = self._unions([members[0] for members in groups.values()], sizes["n"])
         if self.per_channel:
             unions = [union for union in unions for _ in signals]
-            groups, present = channel_groups(groups, signals, channels), each_channel(present, channels)
+            groups = channel_groups(groups, signals, channels)
+            present, counting = (each_channel(one, channels) for one in (present, counting))
             sizes = {**sizes, "n": sizes["n"] * channels}
         regions = Regions(list(groups.values()), sizes, window=self.window, device=perturbed.x.device)
         counts = regions.observation_counts(present)
-        # A region without an observation in any sample is no player: it could only add zero.
-        players = counts.any(0).nonzero()[:, 0]
+        # A region without an observation that counts in any sample is no player: it could only add zero.
+        players = regions.observation_counts(counting).any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
         orders = self._orders(list(groups), regions, players, unions)(len(players), self.orders)
         scores, samples = masked_scores(perturbed, baseline, regions, players), len(perturbed.x)

@@ -59,6 +59,8 @@ class TemporalRescaling(Explainer):
         [[[[3.75, 2.5], [0.0, 0.0]]]]
     """
 
+    _scores_alone = True
+
     def __init__(
         self,
         explainer: Explainer | nn.Module,
@@ -119,7 +121,7 @@ class TemporalRescaling(Explainer):
                 break
             positions = spans[number][:, None, :, None] & present & above.view(-1, 1, 1, 1)
             # Nodes whose masking changes nothing in any sample are left out.
-            nodes = positions.any(2).any(0).nonzero().tolist()
+            nodes = self._in_field(positions).any(2).any(0).nonzero().tolist()
             places = [(m, n, group) for m, n in nodes for group in range(len(together))]
             changes = change((positions & _only(positions, m, n))[..., None] & together[g] for m, n, g in places)
             for (m, n, g), size in zip(places, changes, strict=True):
