@@ -9,7 +9,7 @@ from typing import Any
 from scipy.sparse.csgraph import connected_components
 
 from stexplain.bench.experiment import load_experiment
-from stexplain.cards import DatasetCard, Protocol, SeriesCard, any_card, card_path, import_object
+from stexplain.cards import DatasetCard, Protocol, SeriesCard, Trust, any_card, card_path, import_of, trusting
 from stexplain.errors import CardError, StexplainError, suggest
 from stexplain.graph import STGraph
 
@@ -51,7 +51,7 @@ class CardReport:
         return "\n".join(lines)
 
 
-def check_card(folder: str | Path) -> CardReport:
+def check_card(folder: str | Path, *, trust: Trust = ()) -> CardReport:
     """Checks a dataset's card and the experiment beside it.
 
     Fields that are missing, unknown or of a wrong type are reported first, all of them; what the fields say is checked
@@ -59,6 +59,7 @@ def check_card(folder: str | Path) -> CardReport:
 
     Args:
         folder: the card's folder or file, or the name of a card.
+        trust: modules outside this package that the card may import, see `stexplain.cards.trusting`.
 
     Raises:
         CardError: where there is no such card.
@@ -67,6 +68,11 @@ def check_card(folder: str | Path) -> CardReport:
         >>> print(check_card("ntu"))
         /.../datasets/ntu/card.toml: no problems
     """
+    with trusting(trust):
+        return _checked(folder)
+
+
+def _checked(folder: str | Path) -> CardReport:
     path = card_path("datasets", folder)
     problems: list[str] = []
     warnings: list[str] = []
@@ -180,7 +186,7 @@ def _protocol(protocol: Protocol) -> Iterator[str]:
 
 def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tuple[str, ...]) -> Iterator[str]:
     try:
-        module = import_object(path, f"the card {card.name!r}")
+        module = import_of(card, path)
     except StexplainError as error:
         yield f"{field}: {error}"
         return

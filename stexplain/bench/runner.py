@@ -22,7 +22,7 @@ from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.spread import spread_tables
 from stexplain.bench.stage import Stage, Table
-from stexplain.cards import DatasetCard, SeriesCard
+from stexplain.cards import DatasetCard, SeriesCard, Trust, trusting
 from stexplain.files import atomic_write, write_json
 from stexplain.version import __version__
 
@@ -41,6 +41,7 @@ def bench(
     seeds: int = 1,
     progress: bool = True,
     command: str | None = None,
+    trust: Trust = (),
 ) -> Path:
     """Runs an experiment: trains, explains, scores and reports.
 
@@ -59,6 +60,7 @@ def bench(
             spread between trainings. A finished experiment may be given more.
         progress: whether lines and bars show the progress.
         command: what to note in the results as the command that made them.
+        trust: modules outside this package that cards may import, see `stexplain.cards.trusting`.
 
     Returns:
         The run folder, with `results.json`, `report.html`, `log.txt`, `tables/`, `figures/`, and a folder per run.
@@ -68,6 +70,22 @@ def bench(
         InputError: for unknown names, or a folder that holds another run or is in use.
         DataError: for broken data.
     """
+    with trusting(trust):
+        return _bench(experiment, card, data, out, recipe, runs, seed, seeds, progress, command)
+
+
+def _bench(
+    experiment: "str | Path | DatasetCard | SeriesCard",
+    card: "str | Path | DatasetCard | SeriesCard | None",
+    data: "str | Path | None",
+    out: "str | Path | None",
+    recipe: str | None,
+    runs: Sequence[str] | None,
+    seed: int,
+    seeds: int,
+    progress: bool,
+    command: str | None,
+) -> Path:
     home = experiment.path if isinstance(experiment, DatasetCard | SeriesCard) else experiment
     # All that can be wrong is found here, before the folder is touched.
     loaded = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)

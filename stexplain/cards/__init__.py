@@ -19,6 +19,7 @@ from stexplain.cards.files import card_values as card_values
 from stexplain.cards.files import load_card as load_card
 from stexplain.cards.files import read_toml as read_toml
 from stexplain.cards.imports import import_object as import_object
+from stexplain.cards.imports import import_of as import_of
 from stexplain.cards.model import Augment as Augment
 from stexplain.cards.model import ModelCard as ModelCard
 from stexplain.cards.model import Recipe as Recipe
@@ -31,3 +32,7 @@ from stexplain.cards.series import SeriesPart as SeriesPart
 from stexplain.cards.series import Splits as Splits
 from stexplain.cards.series import any_card as any_card
 from stexplain.cards.series import series_card as series_card
+from stexplain.cards.trust import Trust as Trust
+from stexplain.cards.trust import trusted as trusted
+from stexplain.cards.trust import trusted_names as trusted_names
+from stexplain.cards.trust import trusting as trusting

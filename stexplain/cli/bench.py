@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stexplain.cli.options import Data, Json, Quiet, Seed
+from stexplain.cli.options import Data, Json, Quiet, Seed, Trust
 
 
 def bench(
@@ -31,6 +31,7 @@ def bench(
     seeds: Annotated[
         int, typer.Option(min=1, help="Train each run so many times, from this seed on, and report the spread.")
     ] = 1,
+    trust: Trust = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

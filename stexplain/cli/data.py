@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stexplain.cli.options import CardArgument, Json, Quiet
+from stexplain.cli.options import CardArgument, Json, Quiet, Trust
 
 if TYPE_CHECKING:
     from stexplain.cards import DatasetCard, SeriesCard
@@ -48,6 +48,7 @@ def prepare(
     all_bodies: Annotated[
         bool, typer.Option("--all-bodies", help="Of `skeletons`: join no bodies and leave out no furniture.")
     ] = False,
+    trust: Trust = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -203,6 +204,7 @@ def check(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="A prepared store, or the folder of a card of your own.")
     ],
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card of your own.

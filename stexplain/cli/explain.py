@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stexplain.cli.options import Json
+from stexplain.cli.options import Json, Trust
 
 
 def explain(
@@ -37,6 +37,7 @@ def explain(
     layout: Annotated[str | None, typer.Option(help="Of that layer's output, such as '(b m) c t n'.")] = None,
     inputs: Annotated[str | None, typer.Option(help="The layout of the model's input, such as 'b c t n m'.")] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("explanation"),
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Explain samples: which nodes, when. Writes a map, a chart per sample and a summary.

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from stexplain.cli.options import Json
+from stexplain.cli.options import Json, Trust
 
 
 def join(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new run folder.")],
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Finished run folders.")],
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Join runs of one experiment that were made apart, such as a seed each on several machines.

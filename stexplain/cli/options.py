@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from stexplain.cards.trust import trusting
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 Seed = Annotated[int, typer.Option(help="Of everything random; 0 or more.")]
@@ -14,4 +16,21 @@ CardArgument = Annotated[
 Data = Annotated[
     Path | None,
     typer.Option(help="A prepared store, or the folder of data as downloaded.  [default: synthetic data]"),
+]
+
+
+def _allow(context: typer.Context, names: list[str] | None) -> list[str] | None:
+    """Trusts modules until the command ends."""
+    context.with_resource(trusting(names or ()))
+    return names
+
+
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="MODULE",
+        callback=_allow,
+        help="A module outside stexplain that a card or a saved model may import, which runs its code; repeatable.",
+    ),
 ]

@@ -6,7 +6,17 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
-from stexplain.cards import DatasetCard, Recipe, SeriesCard, dataset_card, import_object, is_series_card, series_card
+from stexplain.cards import (
+    DatasetCard,
+    Recipe,
+    SeriesCard,
+    Trust,
+    dataset_card,
+    import_of,
+    is_series_card,
+    series_card,
+    trusting,
+)
 from stexplain.data.clips import Clips
 from stexplain.data.planted.cache import planted_series, planted_store
 from stexplain.data.series import WindowedSeries
@@ -28,12 +38,19 @@ def load_dataset(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
+    trust: Trust = (),
 ) -> Clips: ...
 
 
 @overload
 def load_dataset(
-    card: SeriesCard, data: Path | str | None = None, split: str | None = None, *, recipe: None = None, seed: int = 0
+    card: SeriesCard,
+    data: Path | str | None = None,
+    split: str | None = None,
+    *,
+    recipe: None = None,
+    seed: int = 0,
+    trust: Trust = (),
 ) -> WindowedSeries: ...
 
 
@@ -45,6 +62,7 @@ def load_dataset(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
+    trust: Trust = (),
 ) -> Any: ...
 
 
@@ -55,6 +73,7 @@ def load_dataset(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
+    trust: Trust = (),
 ) -> Clips | WindowedSeries:
     """The clips of a dataset of recordings, or the windows of a series.
 
@@ -67,6 +86,8 @@ def load_dataset(
             ``"validation"`` or ``"test"``. None: everything.
         recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later. A series has none.
         seed: of planted data.
+        trust: modules outside this package that the card may import, such as a reader of one's own beside it; see
+            `stexplain.cards.trusting`.
 
     Returns:
         `Clips` (whose classes are those of which the store holds recordings, whatever the split), or a
@@ -80,8 +101,10 @@ def load_dataset(
     if isinstance(card, SeriesCard) or (not isinstance(card, DatasetCard) and is_series_card(card)):
         if recipe is not None:
             raise InputError("got a recipe for a series; recipes sample clips. Leave `recipe` out.")
-        return load_series(card, data, split, seed=seed)
-    return load_clips(card, data, split, recipe=recipe, seed=seed)
+        with trusting(trust):
+            return load_series(card, data, split, seed=seed)
+    with trusting(trust):
+        return load_clips(card, data, split, recipe=recipe, seed=seed)
 
 
 def load_clips(
@@ -191,7 +214,7 @@ def load_series(
 
 
 def _read_series(folder: Path, card: SeriesCard) -> SeriesFile:
-    file: SeriesFile = import_object(card.reader, f"the card {card.name!r}").read(folder, card)
+    file: SeriesFile = import_of(card, card.reader).read(folder, card)
     time, minutes = file.time, card.series.minutes
     # The first step is enough to tell a wrong dataset; `WindowedSeries` checks that all steps are equal.
     if time is not None and len(time) > 1 and time[1] - time[0] != pd.Timedelta(minutes=minutes):
@@ -218,7 +241,7 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a store that `stexplain data prepare` made.")
-    if import_object(card.reader, f"the card {card.name!r}").find(folder, card):
+    if import_of(card, card.reader).find(folder, card):
         # The most frequent mistake: the message gives the command that is missing.
         raise InputError(
             f"{folder} holds recordings as downloaded, not a prepared store. Prepare them once, then give DIR:\n"

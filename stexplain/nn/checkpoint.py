@@ -1,23 +1,24 @@
 """Models on disk: a folder with the weights, `model.safetensors`, and all else to rebuild the model, `model.json`.
 
 Nothing is unpickled. The architecture is an import path, built with the hyperparameters, graph and relations in the
-JSON file. Importing runs the module: load only models that you trust. The file holds the relations in full, so that a
-later change of a strategy cannot change a trained model.
+JSON file. Importing runs the module, so only this package's and those that the caller trusts are imported. The file
+holds the relations in full, so that a later change of a strategy cannot change a trained model.
 """
 
 import inspect
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from stexplain.cards import ModelCard, Recipe, card_names, import_object, model_card
+from stexplain.cards import ModelCard, Recipe, Trust, card_names, import_object, model_card, trusted, trusting
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
 from stexplain.files import atomic_write, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
@@ -111,6 +112,7 @@ def load_model(
     classes: int | Sequence[str] | None = None,
     graph: STGraph | None = None,
     recipe: str | Recipe | None = None,
+    trust: Trust = (),
     **hyperparameters: Any,
 ) -> nn.Module:
     """A model: a trained one from its folder, in eval mode, or a fresh one from a card, with random weights.
@@ -120,6 +122,7 @@ def load_model(
         classes: for a card of a classifier, the names or the number of classes; for a folder, checked where given.
         graph: for a card, the graph; for a folder, checked where given.
         recipe: for a card, a recipe or the name of one; its hyperparameters replace the card's.
+        trust: modules outside this package that the card or the folder may import, see `stexplain.cards.trusting`.
         **hyperparameters: for a card, these replace the card's and the recipe's, such as ``width=0.5``.
 
     Returns:
@@ -127,7 +130,8 @@ def load_model(
         A trained forecaster has its scaler; a fresh one gets it from `fit`.
 
     Raises:
-        CardError: where there is no such card, folder, recipe or hyperparameter, with the nearest name.
+        CardError: where there is no such card, folder, recipe or hyperparameter, with the nearest name; or the class
+            of the model may not be imported.
         InputError: where an argument is missing, or the folder's model has another graph or other classes.
         DataError: where the folder's files are broken or do not belong together.
 
@@ -139,6 +143,17 @@ def load_model(
         >>> load_model("stgcn-roads", graph=roads, horizon=6).horizon
         6
     """
+    with trusting(trust):
+        return _load(card_or_path, classes, graph, recipe, hyperparameters)
+
+
+def _load(
+    card_or_path: str | Path | ModelCard,
+    classes: int | Sequence[str] | None,
+    graph: STGraph | None,
+    recipe: str | Recipe | None,
+    hyperparameters: Mapping[str, Any],
+) -> nn.Module:
     # A trained model's folder wins over a card's; a card's name that is no folder falls through.
     if not isinstance(card_or_path, ModelCard):
         folder = Path(card_or_path).expanduser()
@@ -174,13 +189,33 @@ def load_model(
 
 def _takes_classes(architecture: str, owner: str) -> bool:
     """Whether an architecture takes a number of classes: whether it is a classifier."""
-    return "classes" in inspect.signature(import_object(architecture, owner)).parameters
+    return "classes" in inspect.signature(_architecture(architecture, owner)).parameters
+
+
+def _architecture(path: str, owner: str) -> Callable[..., Any]:
+    """What makes a model: a class of modules, or a function that the caller trusts.
+
+    Raises:
+        CardError: where it is neither, or may not be imported.
+    """
+    found = import_object(path, owner)
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return found
+    if not callable(found) or isinstance(found, ModuleType):
+        raise CardError(f"{owner} names {path!r}, a {type(found).__name__}; expected a class of torch.nn.Module.")
+    # Whatever is called runs: of what is imported anyway, only a module's class is known to build a model.
+    if not trusted(module := path.partition(":")[0]):
+        raise CardError(
+            f"{owner} names {path!r}, which is no class of torch.nn.Module. It was not called. If you know what it "
+            f"does, allow it: trust={module!r}, on the command line --trust {module}."
+        )
+    return cast(Callable[..., Any], found)
 
 
 def _build(
     architecture: str, owner: str, graph: STGraph, classes: int | None, hyperparameters: Mapping[str, Any]
 ) -> nn.Module:
-    build = import_object(architecture, owner)
+    build = _architecture(architecture, owner)
     # The signature is the list of hyperparameters, so that a new architecture needs no registration.
     known = [name for name in inspect.signature(build).parameters if name not in ("graph", "classes")]
     for name in hyperparameters:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stexplain.cards import dataset_card
+from stexplain.cards import dataset_card, trusting
 from stexplain.data.load import load_dataset
 from stexplain.data.planted.cache import planted_store
 from stexplain.data.store.prepare import prepare
@@ -97,7 +97,7 @@ GENERATOR = """
 
 
 @pytest.fixture
-def own_card(tmp_path, monkeypatch) -> Path:
+def own_card(tmp_path, monkeypatch):
     """A user's own card with a generator of its own, and an empty cache."""
     monkeypatch.setenv("STEXPLAIN_CACHE", str(tmp_path / "cache"))
     (tmp_path / "modules").mkdir()
@@ -106,7 +106,8 @@ def own_card(tmp_path, monkeypatch) -> Path:
     text = dataset_card("ntu").path.read_text().replace("stexplain.data.planted.ntu", "own_generator")
     (tmp_path / "card.toml").write_text(text)
     monkeypatch.delitem(sys.modules, "own_generator", raising=False)
-    return tmp_path / "card.toml"
+    with trusting("own_generator"):
+        yield tmp_path / "card.toml"
 
 
 def test_planted_data_is_generated_once(own_card, tmp_path):
@@ -130,7 +131,7 @@ def test_two_processes_generate_once_between_them(own_card, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         f"import sys\nsys.path[:0] = {sys.path!r}\nfrom stexplain.data.load import load_dataset\n"
-        f"print(len(load_dataset({str(own_card)!r})))\n"
+        f"print(len(load_dataset({str(own_card)!r}, trust='own_generator')))\n"
     )
     running = [subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [process.communicate()[0].splitlines()[-1] for process in running] == ["40", "40"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stexplain.cards import model_card
+from stexplain.cards import model_card, trusting
 from stexplain.data.load import load_dataset, load_series
 from stexplain.data.planted.cache import planted_series
 from stexplain.errors import CardError, DataError, InputError
@@ -43,7 +43,8 @@ def card(tmp_path, monkeypatch):
     card = small_card(tmp_path / "small", "own_series")
     path = card.path
     path.write_text(path.read_text().replace("[series]", 'planted = "own_series"\n[series]'))
-    return path
+    with trusting("own_series"):
+        yield path
 
 
 def test_planted_series_are_generated_once_per_seed(card, tmp_path):
@@ -91,5 +92,5 @@ def test_a_recipe_is_not_for_a_series(card):
 
 def test_a_reader_that_is_not_there(tmp_path):
     card = small_card(tmp_path / "small", "nowhere_at_all")
-    with pytest.raises(CardError, match="'nowhere_at_all' cannot be imported"):
+    with trusting("nowhere_at_all"), pytest.raises(CardError, match="'nowhere_at_all' cannot be imported"):
         load_dataset(card, Path(tmp_path))

@@ -296,3 +296,23 @@ def test_a_fresh_forecaster_needs_a_graph_and_no_classes():
         load_model("stgcn-roads")
     with pytest.raises(InputError, match="is not a classifier"):
         load_model("stgcn-roads", graph=NTU, classes=3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        ("os:system", "a module outside stexplain. Nothing was imported"),
+        ("subprocess:Popen", "a module outside stexplain. Nothing was imported"),
+        ("torch:load", "which is no class of torch.nn.Module. It was not called"),
+        ("torch.hub:load", "which is no class of torch.nn.Module. It was not called"),
+        ("stexplain.nn", "a module; expected a class of torch.nn.Module"),
+        ("no_such_package_of_ours:Net", "a module outside stexplain. Nothing was imported"),
+        ("stexplain.__main__", "expected the name of a module"),
+    ],
+)
+def test_a_folder_cannot_name_what_runs(tmp_path, architecture, message):
+    save_model(tmp_path / "model", load_model("stgcn7", graph=STGraph.from_card("ntu"), classes=2, width=0.1))
+    about = tmp_path / "model" / "model.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "architecture": architecture}))
+    with pytest.raises(CardError, match=message):
+        load_model(tmp_path / "model")

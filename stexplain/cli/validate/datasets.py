@@ -64,12 +64,12 @@ def validate_recordings(card: DatasetCard, data: Path | None) -> None:
     Raises:
         InputError: where it is neither.
     """
-    from stexplain.cards import import_object
+    from stexplain.cards import import_of
 
     if data is None or is_store(data):
         return
     # Readers import numpy and pandas, no torch; they list names here and open no file.
-    if not data.is_dir() or not import_object(card.reader, f"the card {card.name!r}").find(data, card):
+    if not data.is_dir() or not import_of(card, card.reader).find(data, card):
         raise InputError(
             f"--data: got {data}, which is neither a prepared store nor a folder of recordings of {card.name!r}. "
             f"How to get them: {card.obtain.strip()}"

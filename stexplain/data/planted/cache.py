@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from stexplain.cards import DatasetCard, SeriesCard, dataset_card, import_object, series_card
+from stexplain.cards import DatasetCard, SeriesCard, dataset_card, import_of, series_card
 from stexplain.data.planted.generate import generate, generator_hash
 from stexplain.data.store.prepare import prepare
 from stexplain.data.store.prepared import is_store
@@ -57,7 +57,7 @@ def planted_series(card: str | Path | SeriesCard, seed: int = 0) -> Path:
             f"the card {card.name!r} has no planted data, so it needs its files: "
             f"load_dataset({card.name!r}, data=DIR). How to get them: {card.obtain.strip()}"
         )
-    generator = import_object(card.planted, f"the card {card.name!r}")
+    generator = import_of(card, card.planted)
 
     def make(raw: Path, out: Path) -> None:
         generator.generate(card, raw, seed=seed)
@@ -77,7 +77,7 @@ def _cached(
     """The cached folder of a card, generator and seed; `make(raw, out)` makes it, one process at a time."""
     home = cache_folder()
     # The hash is in the name: data of an older generator is never mistaken for this one's.
-    version = generator_hash(import_object(generator, f"the card {card.name!r}"), card)
+    version = generator_hash(import_of(card, generator), card)
     out = home / f"{card.name}-planted-{version}-seed{seed}"
     if complete(out):
         return out

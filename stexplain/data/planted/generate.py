@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from stexplain.cards import Card, DatasetCard, dataset_card, import_object
+from stexplain.cards import Card, DatasetCard, dataset_card, import_of, trusted_names, trusting
 from stexplain.errors import DataError, StexplainError
 from stexplain.version import __version__
 
@@ -33,7 +33,17 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     message.parent.mkdir(parents=True, exist_ok=True)
     message.unlink(missing_ok=True)
     # -P: nothing that lies in the current folder is imported.
-    command = [sys.executable, "-P", "-m", __name__, str(card.path), str(out), str(seed), str(message)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        __name__,
+        str(card.path),
+        str(out),
+        str(seed),
+        str(message),
+        *trusted_names(),
+    ]
     # The caller's search path, so that its own generators and an uninstalled package are found from any folder.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     code = subprocess.run(command, env=environment, check=False).returncode
@@ -54,12 +64,13 @@ def generator_hash(generator: ModuleType, card: Card) -> str:
 
 def main(arguments: list[str]) -> int:
     """The process: runs the generator, and writes the message of an error of this package to the file ERROR."""
-    card_path, out, seed, message = arguments
+    card_path, out, seed, message, *trust = arguments
     try:
         card = dataset_card(Path(card_path))
         if card.planted is None:
             raise DataError(f"the card {card.name!r} names no generator")
-        import_object(card.planted, f"the card {card.name!r}").generate(card, Path(out), seed=int(seed))
+        with trusting(trust):
+            import_of(card, card.planted).generate(card, Path(out), seed=int(seed))
     except StexplainError as error:
         Path(message).write_text(str(error), "utf-8")
         return error.exit_code

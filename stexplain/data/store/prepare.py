@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stexplain.cards import DatasetCard, dataset_card, import_object
+from stexplain.cards import DatasetCard, Trust, dataset_card, import_of, trusted_names, trusting
 from stexplain.data.recording import KEEP, Keep, RecordingFile
 from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import VERSION, Store, is_store
@@ -75,6 +75,7 @@ def prepare(
     missing: Path | None = None,
     engine: Engine = "local",
     progress: bool = True,
+    trust: Trust = (),
 ) -> Summary:
     """Prepares a store from a folder of recordings.
 
@@ -94,6 +95,8 @@ def prepare(
             `out` under these paths; the cluster that the environment variable RAY_ADDRESS names, else one of this
             machine. The bytes are the same.
         progress: whether a bar is shown.
+        trust: modules outside this package that the card may import, such as a reader of one's own beside it; see
+            `stexplain.cards.trusting`.
 
     Raises:
         InputError: where `raw` holds no recordings, or `out` exists and is another store or none.
@@ -105,7 +108,8 @@ def prepare(
         raise unknown("choice of bodies to keep", keep, KEEP)
     check_engine(engine, workers)
     # Everything wrong with the call is found here, before a folder is made or a process started.
-    plan, note = _planned(card, raw, keep, missing)
+    with trusting(trust):
+        plan, note = _planned(card, raw, keep, missing)
     # Beside `out`, on the same file system, so that the last rename is atomic.
     with folder_lock(out.with_name(f".{out.name}.preparing")) as folder:
         if not _exists_already(out, plan["key"]):
@@ -136,7 +140,7 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         raise InputError(f"raw: {raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
     if is_store(raw):
         raise InputError(f"raw: got {raw}, a prepared store; expected the folder of recordings as downloaded.")
-    sources: list[RecordingFile] = import_object(card.reader, f"the card {card.name!r}").find(raw, card)
+    sources: list[RecordingFile] = import_of(card, card.reader).find(raw, card)
     if not sources:
         raise InputError(
             f"{raw} holds no recordings that {card.reader} can read. How to get {card.name!r}: {card.obtain.strip()}"
@@ -173,7 +177,9 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
     refused = [item for item in items if item["problem"] or item["listed"]]
     read = [item for item in items if not (item["problem"] or item["listed"])]
     key = hashlib.sha256(json.dumps([plan, items, state], sort_keys=True).encode()).hexdigest()
-    return {**plan, "key": key, "raw": str(raw.resolve()), "refused": refused, "sources": read}, note
+    # Outside of the key: where things lie and who trusts what does not change what is read.
+    places = {"raw": str(raw.resolve()), "beside": str(card.path.parent.resolve()), "trust": trusted_names()}
+    return {**plan, **places, "key": key, "refused": refused, "sources": read}, note
 
 
 def _listed_as_missing(card: DatasetCard, raw: Path, missing: Path | None) -> tuple[set[str], str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stexplain.cards import import_object
+from stexplain.cards import import_object, trusting
 from stexplain.data.recording import Recording, choose_bodies
 from stexplain.errors import DataError
 from stexplain.files import atomic_write, read_json
@@ -88,7 +88,8 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
     Raises:
         DataError: where the disk is full. A broken recording is no error: it is excluded, and its entry says why.
     """
-    reader = import_object(plan["reader"], f"the card {plan['card']!r}")
+    with trusting(plan["trust"]):
+        reader = import_object(plan["reader"], f"the card {plan['card']!r}", beside=Path(plan["beside"]))
     nodes, channels = len(plan["nodes"]), len(plan["channels"])
     entries: list[dict[str, Any]] = []
     # Empty arrays first, so that a shard without a usable recording concatenates too.

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stexplain.cards import Recipe
+from stexplain.cards import Recipe, trusted_names
 from stexplain.errors import DataError, InputError
 from stexplain.nn.checkpoint import load_model, save_model
 
@@ -58,6 +58,11 @@ def place_of(model: ModelLike, folder: Path) -> str:
             'or "package.module:factory", which makes it; or leave out `workers` and `engine`.'
         ) from error
     return str((folder / "model").resolve())
+
+
+def trust_of(model: nn.Module) -> list[str]:
+    """What other processes have to trust to load a model that this one holds: its module, and what is trusted here."""
+    return [type(model).__module__, *trusted_names()]
 
 
 def model_hash(model: nn.Module) -> str:

@@ -16,7 +16,7 @@ from stexplain.engine.run import check_engine, run_parts
 from stexplain.errors import InputError
 from stexplain.files import folder_lock, read_json
 from stexplain.metrics.whole.measures import EXPLANATIONS, computer
-from stexplain.metrics.whole.models import ModelLike, model_hash, place_of
+from stexplain.metrics.whole.models import ModelLike, model_hash, place_of, trust_of
 from stexplain.metrics.whole.parts import PLAN, Arrays, count, each_part, keep_plan
 from stexplain.metrics.whole.worker import table_hash
 from stexplain.progress import progress_bar
@@ -95,7 +95,7 @@ def results(
         where: dict[str, Any] = {"threads": held.get("threads", torch.get_num_threads())}
         keep_plan(folder, plan, where)
         if not here:
-            keep_plan(folder, plan, {**where, **_place(model, clips, folder)})
+            keep_plan(folder, plan, {**where, **_place(model, clips, folder), "trust": trust_of(network)})
             with progress_bar(measure, count(len(clips), part), shown=progress) as done:
                 run_parts(WORKER, folder, count(len(clips), part), engine=engine, workers=workers, done=done)
         with _threads(int(where["threads"])):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from stexplain.cards import dataset_card
+from stexplain.cards import dataset_card, trusting
 from stexplain.data.clips import Clips
 from stexplain.data.load import load_clips
 from stexplain.errors import DataError
@@ -44,7 +44,8 @@ def _loaded(folder: Path, plan_hash: str) -> Loaded:
     plan: dict[str, Any] = read_json(folder / parts.PLAN)
     where = plan["where"]
     torch.set_num_threads(int(where["threads"]))
-    model = model_of(where["model"])
+    with trusting(where["trust"]):
+        model = model_of(where["model"])
     if model_hash(model) != plan["model"]:
         raise DataError(f"{where['model']} is not the model that {folder / parts.PLAN} was made for. Has it changed?")
     recipe = getattr(model, "recipe", None)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stexplain.cards import Recipe, dataset_card
+from stexplain.cards import Recipe, dataset_card, trusting
 from stexplain.data import load_dataset
 from stexplain.data.store.prepare import prepare
 from stexplain.data.store.prepared import Store, check_store
@@ -67,6 +67,8 @@ def reader(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "own_reader_of_channels.py").write_text(READER)
     monkeypatch.syspath_prepend(str(folder))
+    with trusting("own_reader_of_channels"):
+        yield
 
 
 def recordings(folder: Path, channels: int, missing=()) -> list[np.ndarray]:
