@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stexplain.data import Sample as Sample
     from stexplain.data import WindowedSeries as WindowedSeries
     from stexplain.data import load_dataset as load_dataset
+    from stexplain.data import load_eeg as load_eeg
     from stexplain.data import load_series as load_series
     from stexplain.data import load_skeletons as load_skeletons
     from stexplain.explainers import CAM as CAM
@@ -88,7 +89,16 @@ if TYPE_CHECKING:
 _MODULES = {
     "stexplain.checks.selftest": ("selftest",),
     "stexplain.checks.trust.trust": ("trust",),
-    "stexplain.data": ("Batch", "Clips", "Sample", "WindowedSeries", "load_dataset", "load_series", "load_skeletons"),
+    "stexplain.data": (
+        "Batch",
+        "Clips",
+        "Sample",
+        "WindowedSeries",
+        "load_dataset",
+        "load_eeg",
+        "load_series",
+        "load_skeletons",
+    ),
     "stexplain.explainers": (
         "CAM",
         "Calibration",

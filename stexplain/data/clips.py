@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from stexplain.axes import check_shape
 from stexplain.cards import DatasetCard, Recipe
 from stexplain.data.content import content_hash
 from stexplain.data.grouping import clip_groups
 from stexplain.data.indices import picked_indices
-from stexplain.data.samples import Batch, Sample, Sampling, check_finite
+from stexplain.data.samples import UNMEASURED, Batch, Measured, Sample, Sampling
+from stexplain.data.store.arrays import rows_of_arrays
 from stexplain.data.store.prepared import Rows
 from stexplain.data.transforms import center_and_augment, draw_augmentation, plan_frames, read_frames, stream_of
 from stexplain.errors import InputError
@@ -36,6 +36,7 @@ class Clips:
         recipe: which sampling, centring and augmentation; none: raw clips, each at its own length.
         card: of the dataset; none for a user's own arrays.
         store: the folder that they were loaded from; none for a user's own arrays.
+        measured: units of the channels and frame rate, where the source of the arrays says them.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Clips:
         card: DatasetCard | None = None,
         chosen: NDArray[np.int64] | None = None,
         store: Path | None = None,
+        measured: Measured = UNMEASURED,
     ) -> None:
         self.classes = list(classes)
-        self.graph = graph
+        self.graph, self.measured = graph, measured
         self.channels = list(channels)
         self.instances = instances
         if recipe is not None and not isinstance(recipe, Recipe):
@@ -85,6 +87,7 @@ class Clips:
         channels: Sequence[str] | None = None,
         fields: Mapping[str, Sequence[Any]] | None = None,
         recipe: Recipe | None = None,
+        measured: Measured = UNMEASURED,
     ) -> "Clips":
         """Clips of a user's own arrays.
 
@@ -99,6 +102,7 @@ class Clips:
             channels: names of the C channels; none: "channel 0" and so on.
             fields: further columns, n values each; ``group`` says which clips are not independent.
             recipe: see the class.
+            measured: units of the channels and frame rate, where they are known.
 
         Raises:
             InputError: where shapes or counts do not fit, or a valid value is not finite.
@@ -109,53 +113,26 @@ class Clips:
             >>> len(clips), clips[1].x.shape, tuple(clips.batch([0, 1]).x.shape)
             (2, (1, 8, 2, 3), (2, 1, 8, 2, 3))
         """
-        values = [np.asarray(item, np.float32) for item in x]
-        if not values:
-            raise InputError("x: got no clips; expected at least one array [M, T, N, C].")
-        masks = (
-            [np.ones(value.shape[:2], bool) for value in values]
-            if valid is None
-            else [np.asarray(item, bool) for item in valid]
-        )
-        columns = {"labels": labels, "valid": valid, "observed": observed, "ids": ids, **(fields or {})}
-        for name, column in columns.items():
-            if column is not None and len(column) != len(values):
-                raise InputError(f"{name}: got {len(column)} for {len(values)} clips; expected one each.")
-        seen = None if observed is None else [np.asarray(item, bool) for item in observed]
-        count = values[0].shape[-1]
-        # One by one, so that a message names the clip.
-        for number, (value, mask) in enumerate(zip(values, masks, strict=True)):
-            sizes = check_shape(f"x[{number}]", value.shape, "m t n c", n=len(graph), c=count)
-            check_shape(f"valid[{number}]", mask.shape, "m t", m=sizes["m"], t=sizes["t"])
-            read = np.broadcast_to(mask[:, :, None], value.shape[:3])
-            if seen is not None:
-                check_shape(f"observed[{number}]", seen[number].shape, "m t n", **sizes)
-                seen[number] = read = read & seen[number]
-            # NaN on padding is common in users' arrays and harmless: it becomes zero below.
-            check_finite(f"x[{number}]", value[read])
-            values[number] = np.where(read[..., None], value, 0)
-        label = np.full(len(values), -1) if labels is None else np.asarray(labels, np.int64)
+        rows = rows_of_arrays(x, valid, observed, len(graph), {"labels": labels, "ids": ids, **(fields or {})})
+        size, count = len(rows.frames), rows.x.shape[-1]
+        label = np.full(size, -1) if labels is None else np.asarray(labels, np.int64)
         names = list(classes) or [f"class {number}" for number in range(int(label.max()) + 1)]
         if label.max(initial=-1) >= len(names) or label.min(initial=0) < -1:
             raise InputError(
                 f"labels: got {label.min()} to {label.max()}; expected 0 to {len(names) - 1}, or -1 for none."
             )
-        instances = np.array([value.shape[0] for value in values], np.int64)
-        frames = np.array([value.shape[1] for value in values], np.int64)
-        rows = Rows(
-            # [M, T, N, C] -> [M * T, N, C] each, end to end, as a prepared store has them.
-            np.concatenate([value.reshape(-1, *value.shape[2:]) for value in values]),
-            np.concatenate([mask.reshape(-1) for mask in masks]), None,
-            np.cumsum([0, *(instances * frames)[:-1]]), instances, frames,
-            observed=None if seen is None else np.concatenate([one.reshape(-1, len(graph)) for one in seen]),
-        )  # fmt: skip
         table = pd.DataFrame(
-            {"id": list(ids) if ids is not None else [str(number) for number in range(len(values))], "label": label}
-        ).assign(frames=frames, instances=instances, **{name: list(column) for name, column in (fields or {}).items()})
+            {"id": list(ids) if ids is not None else [str(number) for number in range(size)], "label": label}
+        ).assign(frames=rows.frames, instances=rows.instances)
+        table = table.assign(**{name: list(column) for name, column in (fields or {}).items()})
         named = list(channels) if channels is not None else [f"channel {number}" for number in range(count)]
+        if measured.units and len(measured.units) != count:
+            raise InputError(f"measured: got {len(measured.units)} units for {count} channels; expected one each.")
         # Clips of fewer instances are padded when they are sampled.
-        most = int(instances.max())
-        return cls(rows, table, classes=names, graph=graph, channels=named, instances=most, recipe=recipe)
+        most = int(rows.instances.max())
+        return cls(
+            rows, table, classes=names, graph=graph, channels=named, instances=most, recipe=recipe, measured=measured
+        )
 
     def __len__(self) -> int:
         return len(self._chosen)
@@ -210,6 +187,11 @@ class Clips:
         return self._chosen
 
     @property
+    def _measured(self) -> Measured:
+        # A recipe that samples frames leaves no frame rate that all clips share.
+        return self.measured if self.recipe is None else replace(self.measured, frame_rate=None)
+
+    @property
     def planted(self) -> bool:
         """Whether batches carry a ground truth, `truth`."""
         return self._rows.truth is not None
@@ -227,7 +209,7 @@ class Clips:
             x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
             truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
             observed=None if observed is None else observed[0],
-            channels=tuple(self.channels), group=str(self.groups[number]),
+            channels=tuple(self.channels), group=str(self.groups[number]), measured=self._measured,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -258,6 +240,7 @@ class Clips:
             sampling=self._sampling(picked),
             channels=tuple(self.channels),
             groups=tuple(self.groups[picked].tolist()),
+            measured=self._measured,
         )
 
     def batches(self, size: int) -> Iterator[Batch]:
@@ -309,6 +292,7 @@ class Clips:
             "rows": self._rows, "table": self._table,
             "classes": self.classes, "graph": self.graph, "channels": self.channels, "instances": self.instances,
             "recipe": self.recipe, "card": self.card, "chosen": self._chosen, "store": self.store,
+            "measured": self.measured,
         }  # fmt: skip
         return Clips(**{**kept, **changes})
 

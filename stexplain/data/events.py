@@ -6,7 +6,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
@@ -40,6 +42,27 @@ class SeriesEvents:
         # The row's number in the whole series stays its index: `truth` is addressed by it.
         inside = self.table[window.notna()]
         return inside.assign(window=window[window.notna()].astype(np.int64))
+
+    def without_cause(self, x: Tensor, present: Tensor, chosen: NDArray[np.int64], channel: int) -> Tensor:
+        """Windows ``[B, 1, T, N, C]`` of these events as they would have been without their cause.
+
+        Args:
+            x: the windows as they were.
+            present: which of their positions hold an observation, ``[B, 1, T, N]``, bool.
+            chosen: numbers of the events, ``[B]``.
+            channel: the one that is forecast.
+
+        Raises:
+            InputError: where the events have no counterfactual.
+        """
+        if self.counterfactual is None:
+            raise InputError(
+                "the events of this series have no counterfactual. Use generated data: load_dataset('roads')."
+            )
+        changed, shown = x.clone(), torch.from_numpy(self.counterfactual[chosen][:, None])
+        # Missing values are zero in both, as the mask of the batch says.
+        changed[..., channel] = torch.where(present, shown, 0)
+        return changed
 
 
 def series_events(

@@ -41,6 +41,36 @@ class Sampling:
         return Sampling, (self.recipe, None)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What signals are measured in, as their source says it; nothing here is guessed.
+
+    Attributes:
+        units: of each channel, such as ``("V",)``; empty: not said.
+        frame_rate: frames per second; none: not said.
+        start: seconds from the moment that counts as zero, such as an event, to the first frame.
+
+    Example:
+        >>> Measured(("V",), frame_rate=250.0, start=-0.2).seconds(3).tolist()
+        [-0.2, -0.196, -0.192]
+    """
+
+    units: tuple[str, ...] = ()
+    frame_rate: float | None = None
+    start: float = 0.0
+
+    def seconds(self, frames: int) -> NDArray[np.float64] | None:
+        """The time of each frame, ``[frames]``, in seconds; none without a frame rate."""
+        if self.frame_rate is None:
+            return None
+        # Rounded to nanoseconds: 0.1 + 0.2 shall read 0.3.
+        return np.asarray(np.round(self.start + np.arange(frames) / self.frame_rate, 9))
+
+
+UNMEASURED = Measured()
+"""Of signals of which neither unit nor frame rate is known."""
+
+
 @dataclass(frozen=True, repr=False)
 class Sample:
     """One sample of signals on a graph over time.
@@ -56,6 +86,7 @@ class Sample:
         sampling: how the sample was drawn, where it is of a dataset.
         channels: the names of the C channels, where known.
         group: of samples that are not independent, such as of one person; empty: not known.
+        measured: the units of the channels and the frame rate, where the source says them.
 
     Raises:
         InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
@@ -71,6 +102,7 @@ class Sample:
     sampling: Sampling | None = field(default=None, repr=False, compare=False)
     channels: tuple[str, ...] = ()
     group: str = ""
+    measured: Measured = UNMEASURED
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
@@ -101,6 +133,8 @@ class Batch:
             independent; empty: not known.
         unmasked: whether no one gave `valid`, which then says what was noticed in a plain tensor: a model that takes a
             mask is given none.
+        measured: the units of the channels and the frame rate, where the source says them. Its seconds become the time
+            axis of an explanation.
     """
 
     x: torch.Tensor
@@ -113,6 +147,7 @@ class Batch:
     channels: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     unmasked: bool = field(default=False, repr=False, compare=False)
+    measured: Measured = UNMEASURED
 
     def __repr__(self) -> str:
         named = [name for name in self.ids if name]
@@ -172,6 +207,7 @@ class Batch:
             # Samples of one dataset agree; names that not all of them have are nobody's.
             samples[0].channels if len({sample.channels for sample in samples}) == 1 else (),
             tuple(sample.group for sample in samples) if all(sample.group for sample in samples) else (),
+            measured=samples[0].measured if len({sample.measured for sample in samples}) == 1 else UNMEASURED,
         )
 
     def __len__(self) -> int:

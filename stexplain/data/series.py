@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stexplain.data.events import chosen_events, series_events
 from stexplain.data.grouping import window_blocks
 from stexplain.data.indices import picked_indices
-from stexplain.data.samples import Sample, check_finite
+from stexplain.data.samples import UNMEASURED, Measured, Sample, check_finite
 from stexplain.data.series_source import SeriesSource, as_series_source
 from stexplain.data.splits import chronological_masks
 from stexplain.data.windows import WindowBatch
@@ -44,14 +44,15 @@ class WindowedSeries:
         missing: a value that stands for a missing one, such as 0.0 in METR-LA; none: only NaN does.
         channels: names of the C channels; none: those of the values' labels, else ``"value"``.
         target_channel: the index of the channel that is predicted.
-        unit: of the target channel, such as ``"mph"``; empty: not said, and nowhere guessed.
+        unit: of the target channel, such as ``"mph"``; empty: that of `measured`, else not said, and nowhere guessed.
+        measured: the units of all channels and the frame rate, where the source says them.
         events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
             window) and ``horizon`` (in [1, H]: how many frames after the window).
         truth: which positions of that window cause the event, ``[events, window, N]``, bool.
         counterfactual: the target channel of that window without the event's cause, ``[events, window, N]``.
 
     Attributes:
-        window, horizon, stride, graph, time, channels, target_channel, unit: as given.
+        window, horizon, stride, graph, time, channels, target_channel, unit, measured: as given.
         starts: the first frame of each window, ``[n]``, int64.
 
     Raises:
@@ -80,6 +81,7 @@ class WindowedSeries:
         channels: Sequence[str] | None = None,
         target_channel: int = 0,
         unit: str = "",
+        measured: Measured = UNMEASURED,
         events: pd.DataFrame | None = None,
         truth: NDArray[np.bool_] | None = None,
         counterfactual: NDArray[np.floating] | None = None,
@@ -104,7 +106,9 @@ class WindowedSeries:
         self.stride = stride
         self.graph = graph
         self.target_channel = target_channel
-        self.unit = unit
+        if measured.units and len(measured.units) != len(own):
+            raise InputError(f"measured: got {len(measured.units)} units for the channels {own}; expected one each.")
+        self.measured, self.unit = measured, unit or (measured.units[target_channel] if measured.units else "")
         # The last window ends with the last frame, its horizon included.
         self.starts: NDArray[np.int64] = np.arange(0, frames - window - horizon + 1, stride)
         # Off by default: models of other people know the sensors' channels only.
@@ -160,7 +164,7 @@ class WindowedSeries:
         return Sample(
             x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], group=batch.groups[0],
             fields={"frame": int(self.starts[index]), "start": batch.start[0]}, channels=batch.channels,
-            observed=batch.observed[0].numpy(),
+            observed=batch.observed[0].numpy(), measured=batch.measured,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -196,6 +200,7 @@ class WindowedSeries:
             start=self._source.times(starts),
             channels=self.channels,
             groups=tuple(f"block {number}" for number in self.groups[picked]),
+            measured=self.measured,
         )
         # NaN is missing and already zero; infinite values are errors of the data.
         check_finite("x", batch.x)
@@ -334,14 +339,7 @@ class WindowedSeries:
         batch = replace(batch, truth=torch.from_numpy(truth[chosen][:, None]))
         if not counterfactual:
             return batch
-        if self._events.counterfactual is None:
-            raise InputError(
-                "the events of this series have no counterfactual. Use generated data: load_dataset('roads')."
-            )
-        x, shown = batch.x.clone(), torch.from_numpy(self._events.counterfactual[chosen][:, None])
-        # Missing values are zero in both, as the mask of the batch says.
-        x[..., self.target_channel] = torch.where(batch.present, shown, 0)
-        return replace(batch, x=x)
+        return replace(batch, x=self._events.without_cause(batch.x, batch.present, chosen, self.target_channel))
 
     def _with(self, **changes: Any) -> "WindowedSeries":
         # Past __init__: the source is checked once, and parts of a series share it.

@@ -306,6 +306,8 @@ class Explainer(ModelCaller, ABC):
             values=as_array(values),
             valid=as_array(valid, np.bool_),
             node_names=() if self.graph is None else tuple(self.graph.nodes),
+            time=model_input.seconds,
+            time_unit="frame" if model_input.seconds is None else "s",
             method=self.method or type(self).__name__,
             target=target.text() if maps.scores is not None else "",
             targets=as_array(None if maps.scores is None else maps.scores.classes, np.int64),

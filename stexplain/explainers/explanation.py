@@ -36,6 +36,7 @@ class Explanation:
         valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``, bool.
         node_names: the names of the nodes; "0", "1", ... where they have none.
         time: of each frame, ``[T]``; frame numbers unless given otherwise.
+        time_unit: of `time`: ``"frame"``, or ``"s"`` where the data says its frame rate.
         method: the name of the method.
         target: what was explained, in words.
         targets: the class that was explained, ``[B]`` int64; -1 where it is none.
@@ -79,6 +80,7 @@ class Explanation:
     valid: NDArray[np.bool_]
     node_names: tuple[str, ...] = ()
     time: NDArray[np.float64] = _UNSET
+    time_unit: str = "frame"
     method: str = "unnamed method"
     target: str = ""
     targets: NDArray[np.int64] = _UNSET

@@ -35,6 +35,7 @@ class ModelInput:
         channel_names: C names, where known; else empty.
         way: how `shared` follows rows and copies of the samples.
         noticed: whether `valid` was not given, but follows from padding that was noticed.
+        seconds: the time of each frame, ``[T]``, where it is known; else none.
     """
 
     x: Tensor
@@ -47,6 +48,7 @@ class ModelInput:
     channel_names: tuple[str, ...] = ()
     way: Way = Way.AS_THEY_ARE
     noticed: bool = False
+    seconds: Any = None
 
     @property
     def known_valid(self) -> Tensor:

@@ -50,6 +50,7 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "classes": json.dumps(fields["classes"]),
         "reduce": fields["reduce"],
         "measures": fields["measures"],
+        "time_unit": fields["time_unit"],
         "notes": json.dumps(fields["notes"]),
         "graph": "" if fields["graph"] is None else json.dumps(fields["graph"].to_dict()),
     }
@@ -89,6 +90,7 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "channel_names": tuple(dataset["channel"].values.tolist()) if "channels" in dataset else (),
             "reduce": dataset.attrs.get("reduce", ""),
             "measures": dataset.attrs.get("measures", ""),
+            "time_unit": dataset.attrs.get("time_unit", "frame"),
             "standard_error": dataset["standard_error"].values if "standard_error" in dataset else None,
             "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
             "layer": dataset.attrs["layer"],

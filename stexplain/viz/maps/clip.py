@@ -95,8 +95,8 @@ def clip_of(
             "x got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
         )
     time = np.asarray(e.time, dtype=np.float64)
-    # Whole numbers are frames; anything else is taken as seconds.
-    seconds = bool(np.any(time != np.round(time)))
+    # Whole numbers are frames unless their unit is said; anything else is taken as seconds.
+    seconds = e.time_unit == "s" or bool(np.any(time != np.round(time)))
     return Clip(
         values=values,
         valid=valid,

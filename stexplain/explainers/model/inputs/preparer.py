@@ -112,7 +112,7 @@ class InputPreparer(ABC):
         # valid=True says that nothing is padding, so that nothing need be noticed.
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
-        observed = None
+        observed, seconds = None, None
         noticed_before = False
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
@@ -123,6 +123,7 @@ class InputPreparer(ABC):
             if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
                 names = batch.channels
             names_of_samples, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
+            seconds = batch.measured.seconds(batch.x.shape[2])
             x = self._plain_layout().from_batch(batch.x)
         known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
@@ -153,7 +154,9 @@ class InputPreparer(ABC):
             check = check_names if self._streams is None else self._streams.check_names
             check(self.model, self.argument, [*common, *own])
         named = checked_ids(ids, sizes["b"]) or names_of_samples or ("",) * sizes["b"]
-        model_input = self._in_working_type(ModelInput(signals, valid, sizes, named, observed, common, own, names))
+        model_input = self._in_working_type(
+            ModelInput(signals, valid, sizes, named, observed, common, own, names, seconds=seconds)
+        )
         return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 
     def _without_padding(self, model_input: ModelInput) -> ModelInput:

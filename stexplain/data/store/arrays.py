@@ -1,0 +1,63 @@
+"""A user's own arrays as rows, laid end to end as a prepared store has them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stexplain.axes import check_shape
+from stexplain.data.samples import check_finite
+from stexplain.data.store.prepared import Rows
+from stexplain.errors import InputError
+
+
+def rows_of_arrays(
+    x: "Sequence[ArrayLike] | NDArray[Any]",
+    valid: "Sequence[ArrayLike] | NDArray[Any] | None",
+    observed: "Sequence[ArrayLike] | NDArray[Any] | None",
+    nodes: int,
+    others: dict[str, Any],
+) -> Rows:
+    """Rows of n arrays ``[M, T, N, C]`` and their masks; see `Clips.from_arrays`.
+
+    Args:
+        x: the arrays.
+        valid: n arrays ``[M, T]``, or none.
+        observed: n arrays ``[M, T, N]``, or none.
+        nodes: N.
+        others: further columns by name, n values each, or none.
+
+    Raises:
+        InputError: where shapes or counts do not fit, or a valid value is not finite.
+    """
+    values = [np.asarray(item, np.float32) for item in x]
+    if not values:
+        raise InputError("x: got no clips; expected at least one array [M, T, N, C].")
+    for name, column in {"valid": valid, "observed": observed, **others}.items():
+        if column is not None and len(column) != len(values):
+            raise InputError(f"{name}: got {len(column)} for {len(values)} clips; expected one each.")
+    given = [np.ones(value.shape[:2], bool) for value in values] if valid is None else valid
+    masks = [np.asarray(item, bool) for item in given]
+    seen = None if observed is None else [np.asarray(item, bool) for item in observed]
+    count = values[0].shape[-1]
+    # One by one, so that a message names the clip.
+    for number, (value, mask) in enumerate(zip(values, masks, strict=True)):
+        sizes = check_shape(f"x[{number}]", value.shape, "m t n c", n=nodes, c=count)
+        check_shape(f"valid[{number}]", mask.shape, "m t", m=sizes["m"], t=sizes["t"])
+        read = np.broadcast_to(mask[:, :, None], value.shape[:3])
+        if seen is not None:
+            check_shape(f"observed[{number}]", seen[number].shape, "m t n", **sizes)
+            seen[number] = read = read & seen[number]
+        # NaN on padding is common in users' arrays and harmless: it becomes zero below.
+        check_finite(f"x[{number}]", value[read])
+        values[number] = np.where(read[..., None], value, 0)
+    instances = np.array([value.shape[0] for value in values], np.int64)
+    frames = np.array([value.shape[1] for value in values], np.int64)
+    return Rows(
+        # [M, T, N, C] -> [M * T, N, C] each, end to end.
+        np.concatenate([value.reshape(-1, *value.shape[2:]) for value in values]),
+        np.concatenate([mask.reshape(-1) for mask in masks]), None,
+        np.cumsum([0, *(instances * frames)[:-1]]), instances, frames,
+        observed=None if seen is None else np.concatenate([one.reshape(-1, nodes) for one in seen]),
+    )  # fmt: skip
