@@ -37,8 +37,11 @@ class Recipe(Part):
         sampling: `pad` appends invalid frames up to `frames` (longer clips are cut at the end); `resample`
             interpolates the valid frames linearly to `frames`.
         center: `none`, or `first`: subtract the centre node of the first valid frame of the first instance.
+        align: a joint of both sides, such as `hip`: the body is turned about the vertical so that the line from "left
+            hip" to "right hip" in the first frame in which both were read lies along x, and a person faces a Kinect
+            (pyskl's PreNormalize3D without its tilt). None: a body faces the way that it was recorded.
         stream: `joint`, `bone` (child minus parent), or the `motion` of either (the next frame minus this one); taken
-            after centring and augmentation.
+            after centring, turning and augmentation.
         augment: random augmentation of training samples.
         optimizer: `sgd`, `adamw` or `rmsprop`.
         rate: the (highest) learning rate.
@@ -55,6 +58,7 @@ class Recipe(Part):
     frames: Count | None = None
     sampling: Literal["pad", "resample"] | None = None
     center: Literal["none", "first"] = "none"
+    align: str | None = None
     stream: Literal["joint", "bone", "joint motion", "bone motion"] = "joint"
     augment: Augment = Augment()
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"

@@ -317,13 +317,24 @@ class Clips:
                 f"recipe: it rotates clips about the vertical; got channels {', '.join(self.channels)}; expected x, y "
                 "(up) and z among them. Set `rotate` to 0."
             )
-        remove = recipe.center == "first"
         x = center_and_augment(
-            x, valid, center=self._center, remove=remove, vertical=self._vertical, augmentation=augmentation,
+            x, valid, center=self._center, remove=recipe.center == "first", vertical=self._vertical,
+            across=None if recipe.align is None else self._across(recipe.align), augmentation=augmentation,
             observed=observed,
         )  # fmt: skip
         x, observed = stream_of(x, valid, recipe.stream, graph=self.graph, channels=self.channels, observed=observed)
         return x, valid, truth, observed
+
+    def _across(self, joint: str) -> tuple[int, int]:
+        """The left and the right node of a joint that a recipe turns bodies by."""
+        pair = (f"left {joint}", f"right {joint}")
+        if self._vertical is None or not set(pair) <= set(self.graph.nodes):
+            raise InputError(
+                f"recipe: align is {joint!r}, which needs the nodes {pair[0]!r} and {pair[1]!r} and the channels x, y "
+                f"(up) and z; got channels {', '.join(self.channels)} and nodes {', '.join(self.graph.nodes[:30])}. "
+                "Name a joint of both sides, or none: recipe.model_copy(update={'align': None})."
+            )
+        return self.graph.index(pair[0]), self.graph.index(pair[1])
 
     def _horizontal_channels(self) -> tuple[int, int] | None:
         # A rotation about the vertical needs to know which channel is up; only these names say so.

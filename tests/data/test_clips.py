@@ -57,6 +57,18 @@ def test_with_a_recipe(clips):
     np.testing.assert_array_equal(view[-1].x, view[4].x)
 
 
+def test_a_recipe_turns_bodies_to_the_front():
+    sides = STGraph.from_edges(["neck", "left hip", "right hip"], [(0, 1), (0, 2)], center="neck")
+    x = np.zeros((1, 4, 3, 3), np.float32)
+    # The right hip is 2 behind the left one: the person faces the camera's left.
+    x[0, :, 2] = [1, -1, 2]
+    x[0, :, 1] = [1, -1, 0]
+    one = Clips.from_arrays([x], graph=sides, channels=["x", "y", "z"], recipe=recipe(center="first", align="hip"))[0]
+    np.testing.assert_allclose(one.x[0, 0, 1:], [[0, -1, -1], [2, -1, -1]], atol=1e-6)
+    # Nor is a body taken as it is where the model's clips are turned.
+    assert one.sampling.recipe.align == "hip"
+
+
 def test_batches_are_all_clips_in_order(clips):
     view = clips.with_recipe(recipe())
     batches = list(view.batches(2))
@@ -104,6 +116,9 @@ def test_what_does_not_fit(clips, graph):
     turning = Clips.from_arrays(x, graph=graph, recipe=recipe(augment=Augment(rotate=5)))
     with pytest.raises(InputError, match="got channels channel 0, channel 1, channel 2"):
         turning.batch([0], np.random.default_rng(0))
+    for joint, asked in (("hip", clips), ("hip", Clips.from_arrays(x, graph=graph))):
+        with pytest.raises(InputError, match="align is 'hip', which needs the nodes 'left hip' and 'right hip' and"):
+            asked.with_recipe(recipe(align=joint))[0]
     with pytest.raises(IndexError):
         clips[5]
 

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from stexplain.cards import Augment, Recipe
 from stexplain.data.store.prepared import Rows
-from stexplain.data.transforms import Augmentation, center_and_augment, draw_augmentation, plan_frames, read_frames
+from stexplain.data.transforms import (
+    Augmentation,
+    center_and_augment,
+    draw_augmentation,
+    facing_angle,
+    plan_frames,
+    read_frames,
+)
 from stexplain.errors import InputError
 from tests.reference import slow_resample
 
@@ -162,6 +169,44 @@ def test_turning_is_a_rotation_about_the_vertical_through_the_centre():
     np.testing.assert_allclose(turned[0, ..., 2] - pivot[0, 2], -(x[0, ..., 0] - pivot[0, 0]), atol=1e-5)
     apart = lambda y: np.linalg.norm(y[:, :, :, :, None] - y[:, :, :, None], axis=-1)  # noqa: E731
     np.testing.assert_allclose(apart(turned), apart(x), atol=1e-5)
+
+
+def test_turning_to_the_front_undoes_any_turn_about_the_vertical():
+    x = np.random.default_rng(0).normal(size=(3, 2, 5, 4, 3)).astype(np.float32)
+    valid = np.ones((3, 2, 5), bool)
+    valid[1, :, :2] = False
+    x[~valid] = 0
+    front = center_and_augment(x, valid, center=2, remove=True, vertical=(0, 2), across=(0, 1))
+    for angles in ([90.0, -135.0, 20.0], [180.0, 1.0, 77.0]):
+        turn = Augmentation(np.ones(3), np.zeros(3), np.deg2rad(angles), np.ones(3))
+        turned = center_and_augment(x, valid, center=3, remove=False, vertical=(0, 2), augmentation=turn)
+        again = center_and_augment(turned, valid, center=2, remove=True, vertical=(0, 2), across=(0, 1))
+        np.testing.assert_allclose(again, front, atol=2e-6)
+    # In the first valid frame the right node is to the right of the left one, neither before nor behind it.
+    for sample, frame in ((0, 0), (1, 2), (2, 0)):
+        right, up, back = front[sample, 0, frame, 1] - front[sample, 0, frame, 0]
+        before = x[sample, 0, frame, 1] - x[sample, 0, frame, 0]
+        np.testing.assert_allclose([right, up, back], [np.hypot(before[0], before[2]), before[1], 0], atol=2e-6)
+    # Random rotation comes on top, about the same centre.
+    turn = Augmentation(np.ones(3), np.zeros(3), np.deg2rad([10.0, 20.0, 30.0]), np.ones(3))
+    both = center_and_augment(x, valid, center=2, remove=True, vertical=(0, 2), across=(0, 1), augmentation=turn)
+    after = center_and_augment(front, valid, center=2, remove=True, vertical=(0, 2), augmentation=turn)
+    np.testing.assert_allclose(both, after, atol=2e-6)
+
+
+def test_a_body_is_turned_by_the_first_frame_in_which_both_nodes_were_read():
+    x = np.zeros((1, 1, 3, 2, 3), np.float32)
+    x[0, 0, :, 1] = [[1, 0, 0], [0, 4, 2], [-1, 0, 0]]
+    valid, observed = np.ones((1, 1, 3), bool), np.ones((1, 1, 3, 2), bool)
+    observed[0, 0, 0, 0] = False
+    x[~observed] = 0
+    front = center_and_augment(
+        x, valid, center=0, remove=True, vertical=(0, 2), across=(0, 1), observed=observed
+    )  # fmt: skip
+    np.testing.assert_allclose(front[0, 0, 1:, 1], [[2, 4, 0], [0, 0, 1]], atol=1e-6)
+    # One above the other: no direction, and nothing is turned.
+    x[0, 0, :, 1] = [0, 3, 0]
+    np.testing.assert_array_equal(facing_angle(x, valid, across=(0, 1), vertical=(0, 2)), [0.0])
 
 
 def test_scaling_is_about_the_centre():

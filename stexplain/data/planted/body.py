@@ -1,10 +1,11 @@
 """A person as a kinematic chain: bones of constant length, moved by a few channels over time.
 
-The 25 joints are those of the Kinect v2, in its order. The person stands on the floor at the origin, x to the
-person's right, y up, z to the back, in metres: the axes of a camera that the person faces.
+The 25 joints are those of the Kinect v2, in its order. The person floats upright, as in water, hands before the body
+and knees bent, so that every part may go any way. x is to the person's right, y up, z to the back, in metres: the axes
+of a camera that the person faces.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,15 @@ ARMS = ((4, 5, 6, 7, 21, 22), (8, 9, 10, 11, 23, 24))
 LEGS = ((12, 13, 14, 15), (16, 17, 18, 19))
 # The joint that each joint is attached to; the root is attached to itself.
 PARENT = np.array([0, 0, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11])
-# A wrist with the arm hanging, relative to the shoulder: outward, up, forward, in arm lengths.
-HANGING = np.array([0.14, -0.97, 0.06])
-# Elbows point outward and back.
-_ELBOW_BACK = np.array([0.3, 0.0, -1.0])
+# Where the wrists, ankles and head of a resting body are, (right, up, forward) of the shoulder, the hip and the middle
+# of the shoulders, in lengths of an arm, a leg, and neck and head: left arm, right arm, left leg, right leg, head.
+REST = np.array(
+    [[-0.15, -0.30, 0.45], [0.15, -0.30, 0.45], [-0.08, -0.50, 0.42], [0.08, -0.50, 0.42], [0.0, 0.60, 0.30]]
+)
+# How far the shoulders follow the wrists.
+_SHRUG = 0.25
+# Where elbows, knees and neck bend to, (outward, up, forward).
+_ELBOW, _KNEE, _NECK = np.array([0.7, -0.7, -0.3]), np.array([0.15, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,9 @@ class Person:
         low_spine: spine base to mid spine; `high_spine` from there to between the shoulders; then `neck`, `head`.
         shoulder: half the width of the shoulders; then `upper_arm`, `forearm`, `hand`, `tip`, `thumb`.
         hip: half the width of the hips; then `thigh`, `shank`, `foot`.
-        ankle: height of the ankle over the floor; `stance`: half the distance of the feet.
+        ankle: height of the ankle over the floor when standing.
         tempo: frames that a movement takes, relative to the average person.
         amplitude: how far a movement goes, relative to the average person.
-        side: the preferred side, `LEFT` or `RIGHT`.
-        elbows: how far the arms hang from the trunk, in arm lengths.
     """
 
     low_spine: float
@@ -55,11 +59,8 @@ class Person:
     shank: float
     foot: float
     ankle: float
-    stance: float
     tempo: float
     amplitude: float
-    side: int
-    elbows: float
 
     @property
     def arm(self) -> float:
@@ -72,8 +73,13 @@ class Person:
         return self.thigh + self.shank
 
     @property
+    def skull(self) -> float:
+        """Length from the middle of the shoulders to the head, in metres."""
+        return self.neck + self.head
+
+    @property
     def hip_height(self) -> float:
-        """Height of the spine base over the floor when standing, knees a little bent, in metres."""
+        """Height of the spine base over the floor, as of someone who stands, in metres."""
         return self.ankle + 0.97 * self.leg
 
 
@@ -94,12 +100,11 @@ _SHARES = {
     "shank": 0.230,
     "foot": 0.072,
     "ankle": 0.045,
-    "stance": 0.065,
 }
 
 
 def random_person(rng: np.random.Generator) -> Person:
-    """A person with a height of 1.52 to 1.90 m, own proportions, tempo, amplitude and preferred side.
+    """A person with a height of 1.52 to 1.90 m, own proportions, tempo and amplitude.
 
     Example:
         >>> someone = random_person(np.random.default_rng(0))
@@ -112,8 +117,6 @@ def random_person(rng: np.random.Generator) -> Person:
         **lengths,
         tempo=rng.uniform(0.85, 1.18),
         amplitude=rng.uniform(0.93, 1.07),
-        side=RIGHT if rng.random() < 0.7 else LEFT,
-        elbows=rng.uniform(0.0, 0.12),
     )
 
 
@@ -122,44 +125,25 @@ class Pose:
     """How a body is posed over T frames, as channels that movements add to.
 
     Attributes:
-        pelvis: where the spine base is relative to standing, (right, up, forward) in metres, ``[T, 3]``.
-        trunk: how the trunk bends (forward, to the right) and twists (to the left), in radians, ``[T, 3]``.
-        head: the same for the head, relative to the trunk, ``[T, 3]``.
-        wrists: of left and right, relative to the shoulder, (outward, up, forward) of the trunk, in arm lengths,
-            ``[2, T, 3]``.
-        elbows: the direction in which the elbows point, in the same axes, ``[2, T, 3]``.
-        ankles: of left and right, relative to standing, (outward, up, forward), in leg lengths, ``[2, T, 3]``.
+        pelvis: where the spine base is relative to rest, (right, up, forward) in metres, ``[T, 3]``.
+        parts: where the wrists, the ankles and the head are, in the places and lengths of `REST`, ``[5, T, 3]``.
     """
 
     pelvis: Array
-    trunk: Array
-    head: Array
-    wrists: Array
-    elbows: Array
-    ankles: Array
+    parts: Array
 
     def cut(self, frames: slice) -> "Pose":
         """The pose over some of the frames, in arrays of its own."""
-        return replace(self, **{part.name: getattr(self, part.name)[..., frames, :].copy() for part in fields(self)})
+        return Pose(self.pelvis[frames].copy(), self.parts[:, frames].copy())
 
 
-def standing(person: Person, frames: int) -> Pose:
-    """The pose of standing still with the arms hanging."""
-    wrists = np.tile(HANGING, (2, frames, 1))
-    # Axis 0 of a channel is outward, on either side.
-    wrists[..., 0] += person.elbows
-    return Pose(
-        pelvis=np.zeros((frames, 3)),
-        trunk=np.zeros((frames, 3)),
-        head=np.zeros((frames, 3)),
-        wrists=wrists,
-        elbows=np.tile(_ELBOW_BACK, (2, frames, 1)),
-        ankles=np.zeros((2, frames, 3)),
-    )
+def resting(frames: int) -> Pose:
+    """The pose of floating at rest."""
+    return Pose(np.zeros((frames, 3)), np.repeat(REST[:, None], frames, axis=1))
 
 
 def skeleton(person: Person, pose: Pose) -> Array:
-    """The positions of the joints: forward kinematics of the trunk, two-bone inverse kinematics of the limbs.
+    """The positions of the joints: an upright trunk, and two-bone inverse kinematics of limbs and neck.
 
     Args:
         person: whose bones.
@@ -170,28 +154,27 @@ def skeleton(person: Person, pose: Pose) -> Array:
 
     Example:
         >>> someone = random_person(np.random.default_rng(0))
-        >>> xyz = skeleton(someone, standing(someone, 2))
+        >>> xyz = skeleton(someone, resting(2))
         >>> bool(np.isclose(np.linalg.norm(xyz[0, 5] - xyz[0, 4]), someone.upper_arm))
         True
     """
     frames = len(pose.pelvis)
     xyz = np.empty((frames, JOINTS, 3))
-    xyz[:, SPINE_BASE] = _world(pose.pelvis, 1.0) + np.array([0.0, person.hip_height, 0.0])
-    # Half of the bend at the spine's base and half at its middle.
-    low = _turn(pose.trunk / 2)
-    chest = low @ low
-    skull = chest @ _turn(pose.head)
     up = np.array([0.0, 1.0, 0.0])
-    xyz[:, SPINE_MID] = xyz[:, SPINE_BASE] + person.low_spine * low @ up
-    xyz[:, SPINE_SHOULDER] = xyz[:, SPINE_MID] + person.high_spine * chest @ up
-    xyz[:, NECK] = xyz[:, SPINE_SHOULDER] + person.neck * skull @ up
-    xyz[:, HEAD] = xyz[:, NECK] + person.head * skull @ up
+    xyz[:, SPINE_BASE] = pose.pelvis * _BACK + person.hip_height * up
+    xyz[:, SPINE_MID] = xyz[:, SPINE_BASE] + person.low_spine * up
+    top = xyz[:, SPINE_SHOULDER] = xyz[:, SPINE_MID] + person.high_spine * up
+    reach = top + person.skull * pose.parts[4] * _BACK
+    xyz[:, NECK], xyz[:, HEAD] = _two_bones(top, reach, _hint(_NECK, 1.0, frames), person.neck, person.head)
     for side, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
         shoulder, elbow, wrist, hand, tip, thumb = ARMS[side]
-        xyz[:, shoulder] = xyz[:, SPINE_SHOULDER] + chest @ np.array([sign * person.shoulder, -0.02, 0.0])
-        # Where the wrist shall be, in the axes of the trunk: a bow takes the arms with it.
-        reach = xyz[:, shoulder] + person.arm * _rotated(chest, _world(pose.wrists[side], sign))
-        hint = _rotated(chest, _world(pose.elbows[side], sign))
+        place = pose.parts[side]
+        beside = np.array([sign * person.shoulder, -0.02, 0.0])
+        # The shoulder follows the hand, as far as a bone of one length lets it.
+        follows = beside + _SHRUG * person.arm * (place - REST[side]) * _BACK
+        xyz[:, shoulder] = top + np.linalg.norm(beside) * _unit(follows)
+        # The wrist is relative to where the shoulder rests: the following adds nothing to it.
+        reach, hint = top + beside + person.arm * place * _BACK, _hint(_ELBOW, sign, frames)
         xyz[:, elbow], xyz[:, wrist] = _two_bones(xyz[:, shoulder], reach, hint, person.upper_arm, person.forearm)
         along = (xyz[:, wrist] - xyz[:, elbow]) / person.forearm
         # The thumb stands off the hand at 60 degrees, in the plane of the bent elbow.
@@ -201,47 +184,22 @@ def skeleton(person: Person, pose: Pose) -> Array:
         xyz[:, thumb] = xyz[:, hand] + person.thumb * (0.5 * along + 0.75**0.5 * across)
         hip, knee, ankle, foot = LEGS[side]
         xyz[:, hip] = xyz[:, SPINE_BASE] + [sign * person.hip, -0.03, 0.0]
-        # Feet are given in the room, not in the trunk's axes: they stand still while the body sways.
-        stand = np.array([sign * person.stance, person.ankle, 0.0])
-        forward = np.array([0.15 * sign, 0.0, -1.0])
-        xyz[:, knee], xyz[:, ankle] = _two_bones(
-            xyz[:, hip],
-            stand + person.leg * _world(pose.ankles[side], sign),
-            np.broadcast_to(forward, (frames, 3)),
-            person.thigh,
-            person.shank,
-        )
+        reach, hint = xyz[:, hip] + person.leg * pose.parts[2 + side] * _BACK, _hint(_KNEE, sign, frames)
+        xyz[:, knee], xyz[:, ankle] = _two_bones(xyz[:, hip], reach, hint, person.thigh, person.shank)
         shin = (xyz[:, ankle] - xyz[:, knee]) / person.shank
         # Forward, mostly at a right angle to the shin, and a little down.
-        toes = _unit(forward - 0.8 * (shin @ forward)[:, None] * shin + [0.0, -0.15, 0.0])
+        toes = _unit(hint - 0.8 * (shin * hint).sum(-1, keepdims=True) * shin + [0.0, -0.15, 0.0])
         xyz[:, foot] = xyz[:, ankle] + person.foot * toes
     return xyz
 
 
-def _world(vectors: Array, sign: float) -> Array:
-    """(outward, up, forward) of a side as (right, up, back)."""
-    return vectors * [sign, 1.0, -1.0]
+# From (right, up, forward) to (right, up, back).
+_BACK = np.array([1.0, 1.0, -1.0])
 
 
-def _turn(angles: Array) -> Array:
-    """Rotations ``[T, 3, 3]`` that bend forward, to the right, and twist to the left by angles ``[T, 3]``."""
-    pitch, roll, yaw = np.moveaxis(angles, -1, 0)
-    return _about(0, -pitch) @ _about(2, -roll) @ _about(1, yaw)
-
-
-def _about(axis: int, angle: Array) -> Array:
-    """Rotations ``[T, 3, 3]`` about a coordinate axis, right-handed."""
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.zeros((*angle.shape, 3, 3))
-    matrix[..., axis, axis] = 1.0
-    matrix[..., first, first] = matrix[..., second, second] = np.cos(angle)
-    matrix[..., second, first] = np.sin(angle)
-    matrix[..., first, second] = -matrix[..., second, first]
-    return matrix
-
-
-def _rotated(matrices: Array, vectors: Array) -> Array:
-    return np.asarray(np.einsum("tij,tj->ti", matrices, vectors))
+def _hint(direction: Array, sign: float, frames: int) -> Array:
+    """A direction (outward, up, forward) of a side as (right, up, back), ``[frames, 3]``."""
+    return np.broadcast_to(direction * _BACK * [sign, 1.0, 1.0], (frames, 3))
 
 
 def _unit(vectors: Array) -> Array:
@@ -257,7 +215,7 @@ def _two_bones(root: Array, target: Array, hint: Array, first: float, second: fl
     distance = np.linalg.norm(straight, axis=-1, keepdims=True)
     along = straight / np.maximum(distance, 1e-9)
     # Never fully stretched nor folded: at both ends the angle of the joint is undefined.
-    distance = np.clip(distance, 1.2 * abs(first - second) + 0.05, 0.999 * (first + second))
+    distance = np.clip(distance, 1.2 * abs(first - second) + 0.02, 0.999 * (first + second))
     cosine = (first**2 + distance**2 - second**2) / (2 * first * distance)
     # The hint without its part along the line from root to target.
     aside = _unit(hint - (hint * along).sum(-1, keepdims=True) * along)

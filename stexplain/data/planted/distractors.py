@@ -1,138 +1,115 @@
-"""Distractors: movements that are independent of the class, drawn without knowledge of any action.
+"""Distractors: pieces of movement that are no action, of every part of the body, all the time.
 
-None of them is an action: wrists stay below the elbows, feet do not kick, the spine base keeps its height, the head
-does not nod. They move as much as the actions do, so that where motion is says little about what matters.
+They are as far, as fast and as long as the action, and each way that they go is a way that an action goes too. So a
+clip holds a dozen pieces that look alike to whatever measures how a joint moves, and one of them is the class.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stexplain.data.planted.actions import Span, fade
-from stexplain.data.planted.body import LEFT, RIGHT, Array, Person, Pose, standing
+from stexplain.data.planted.actions import ACTIONS, MEANINGLESS, PARTS, Piece, Signs, Span, path
+from stexplain.data.planted.body import Array, Person, Pose, resting
 
-_BEFORE = 60
-"""Frames before and after the clip, more than any one distractor takes."""
+_T = TypeVar("_T")
+# Frames before and after the clip, more than a piece takes.
+_AROUND = 60
+# Shortest and longest: a piece of a person of average tempo, in seconds; a pause between two pieces, in frames.
+_SECONDS, _PAUSE = (0.85, 1.1), (0, 4)
+# The least share of the action that lies within the clip.
+_WITHIN = 0.6
+# How much more often an action at an end is drawn than one in the middle, since only a part of it may be there.
+_ENDS = 3.0
+# How much a piece may differ from the average each way, as a share.
+_VARIED = 0.12
 
 
-def restless(person: Person, frames: int, rng: np.random.Generator) -> tuple[Pose, NDArray[np.bool_]]:
-    """A standing person who keeps making movements that are independent of the class.
+def restless(
+    person: Person, frames: int, action: str, rng: np.random.Generator, drawn: np.random.Generator
+) -> tuple[Pose, Pose, Piece]:
+    """A person who keeps moving all parts of the body, and whose movements mean nothing but for one.
 
-    The clip is cut out of a longer time, so that its beginning and end are as restless as its middle. Each part of
-    the body has its own movements and pauses; of the legs, one always stands.
+    Every part does one piece after another, from before the clip to after it. One of them is the action.
 
     Args:
         person: who moves.
         frames: T.
-        rng: draws which parts move, how and when.
+        action: its code.
+        rng: draws all that is independent of the action.
+        drawn: draws which part acts, how and when.
 
     Returns:
-        The pose over T frames, and which frames have the left or the right foot lifted, ``[2, T]``.
+        The pose over T frames with a meaningless piece in place of the action, which differs from it in one sign; the
+        pose with the action; and the action.
     """
-    whole = frames + 2 * _BEFORE
-    pose = standing(person, whole)
-    _sway(pose, rng)
-    busy = np.zeros((2, whole), dtype=bool)
-    far = person.amplitude
-    # Lengths and pauses in frames, each part of the body on its own.
-    for side in (LEFT, RIGHT):
-        for span in _now_and_then(whole, (32, 54), (0, 8), rng):
-            _fidget_arm(pose, side, span, far, rng)
-    # One sequence for both legs, so that the other one always stands.
-    for span in _now_and_then(whole, (26, 38), (2, 14), rng):
-        side = int(rng.integers(2))
-        _fidget_leg(pose, side, span, far, rng)
-        busy[side, span.slice] = True
-    for span in _now_and_then(whole, (32, 54), (0, 20), rng):
-        _fidget_trunk(pose, span, far, rng)
-    for span in _now_and_then(whole, (24, 44), (10, 60), rng):
-        # Sideways only: forward would be a nod.
-        pose.head[span.slice, 1] += np.deg2rad(18) * far * _rhythm(span, rng, 0.7, 1.4)[:, 0]
-    for span in _now_and_then(whole, (34, 50), (0, 30), rng):
-        _step(pose, person, span, rng)
-    # Cut from the middle: near the ends of the longer time fewer movements are under way.
-    clip = slice(_BEFORE, _BEFORE + frames)
-    return pose.cut(clip), busy[:, clip]
+    kind = ACTIONS[action]
+    acting, signs = _one(kind.parts, drawn), _one(kind.signs, drawn)
+    flipped = int(drawn.integers(3))
+    without = resting(frames + 2 * _AROUND)
+    _sway(without, rng)
+    pose, clip = without.cut(slice(None)), slice(_AROUND, _AROUND + frames)
+    act: Piece | None = None
+    for part in PARTS:
+        spans = _spans(person, frames, rng)
+        cause = spans[_drawn_cause(spans, frames, drawn)] if part == acting else None
+        for span in spans:
+            far = person.amplitude * rng.uniform(1 - _VARIED, 1 + _VARIED, 3)
+            piece = other = Piece(part, _one(MEANINGLESS, rng), span)
+            if span is cause:
+                # With one sign flipped, the odd number of negative ones becomes even.
+                piece = act = Piece(part, signs, span)
+                other = Piece(part, _flipped(signs, flipped), span)
+            _move(without, other, far)
+            _move(pose, piece, far)
+    assert act is not None
+    return without.cut(clip), pose.cut(clip), act
+
+
+def _one(things: Sequence[_T], rng: np.random.Generator) -> _T:
+    return things[int(rng.integers(len(things)))]
+
+
+def _flipped(signs: Signs, way: int) -> Signs:
+    right, up, forward = (-sign if way == i else sign for i, sign in enumerate(signs))
+    return right, up, forward
+
+
+def _move(pose: Pose, piece: Piece, far: Array) -> None:
+    """Adds a piece to a pose that begins `_AROUND` frames before the clip."""
+    start = piece.span.start + _AROUND
+    pose.parts[PARTS.index(piece.part), start : start + piece.span.frames] += path(piece, far)
+
+
+def _spans(person: Person, frames: int, rng: np.random.Generator) -> list[Span]:
+    """Spans of pieces, one after another, over all frames of a clip; the first and the last may reach beyond it."""
+    spans: list[Span] = []
+    at = 0
+    while at < frames:
+        # At 30 frames a second, as the Kinect has them.
+        length = round(rng.uniform(*_SECONDS) * person.tempo * 30)
+        # From before the first frame, so that a clip begins in the middle of pieces.
+        at -= 0 if spans else int(rng.integers(0, length))
+        spans.append(Span(at, length))
+        at += length + int(rng.integers(*_PAUSE, endpoint=True))
+    return spans
+
+
+def _drawn_cause(spans: list[Span], frames: int, rng: np.random.Generator) -> int:
+    """Which of a part's pieces is the action: one that is mostly in the clip, at its ends more often than amid it."""
+    within = [(min(one.start + one.frames, frames) - max(one.start, 0)) / one.frames for one in spans]
+    able = [i for i, share in enumerate(within) if share >= _WITHIN]
+    # How far from the middle of the clip, in [0, 1]: without the weight the middle alone would be a good guess.
+    apart = np.array([abs(2 * (spans[i].start + spans[i].frames / 2) / frames - 1) for i in able])
+    weights = 1 + _ENDS * np.minimum(apart, 1) ** 2
+    return able[int(rng.choice(len(able), p=weights / weights.sum()))]
 
 
 def _sway(pose: Pose, rng: np.random.Generator) -> None:
-    """Sway: slow and small movements of every part, which a standing person does not notice."""
+    """Sway: slow and small movements of the body and of each part, which a person does not notice."""
     time = np.arange(len(pose.pelvis))[:, None] / 30
-    for part, size in ((pose.pelvis, 0.012), (pose.trunk, 0.02), (pose.head, 0.04), (pose.wrists, 0.03)):
+    for channel, size in ((pose.pelvis, 0.012), (pose.parts, 0.02)):
         # Two frequencies in Hz, each varied, so that no two recordings sway alike.
         for rate in (0.3, 0.7):
-            phase = rng.random((*part.shape[:-2], 1, 3))
-            part += size * np.sin(2 * np.pi * (rate * rng.uniform(0.7, 1.3) * time + phase))
-
-
-def _now_and_then(
-    frames: int, lengths: tuple[int, int], pauses: tuple[int, int], rng: np.random.Generator
-) -> Iterator[Span]:
-    """Spans of random length with random pauses between them, until the frames end; both in frames, inclusive."""
-    start = int(rng.integers(0, lengths[1]))
-    while True:
-        length = int(rng.integers(lengths[0], lengths[1] + 1))
-        if start + length > frames:
-            return
-        yield Span(start, length)
-        start += length + int(rng.integers(pauses[0], pauses[1] + 1))
-
-
-def _rhythm(span: Span, rng: np.random.Generator, slowest: float, fastest: float) -> Array:
-    """An oscillation that swells and fades, in [-1, 1], ``[frames, 1]``; frequencies in Hz at 30 frames a second."""
-    cycles = rng.uniform(slowest, fastest) * span.frames / 30
-    return np.sin(2 * np.pi * (cycles * span.phase[:, None] + rng.random())) * fade(span, 0.3)
-
-
-def _fidget_arm(pose: Pose, side: int, span: Span, far: float, rng: np.random.Generator) -> None:
-    # Offsets are outward, up, forward in arm lengths; the squared beat lifts the arm where it swings furthest.
-    kind, beat = rng.integers(3), _rhythm(span, rng, 1.3, 1.9)
-    if kind == 0:  # swings to the front and back
-        offset = beat * [0.0, 0.0, 0.62] + beat**2 * [0.03, 0.20, 0.0]
-    elif kind == 1:  # flaps to the side
-        offset = fade(span, 0.3) * [0.30, 0.06, 0.0] + beat * [0.38, 0.0, 0.05] + beat**2 * [0.0, 0.20, 0.0]
-    else:  # circles low in front
-        other = _rhythm(span, rng, 1.3, 1.9)
-        offset = fade(span, 0.3) * [0.10, 0.22, 0.25] + beat * [0.36, 0.0, 0.0] + other * [0.0, 0.08, 0.34]
-    pose.wrists[side, span.slice] += far * offset
-
-
-def _fidget_leg(pose: Pose, side: int, span: Span, far: float, rng: np.random.Generator) -> None:
-    # To the front, to the back, or aside; none goes far enough forward to be a kick.
-    lifts = np.abs(np.sin(np.pi * rng.choice([2.0, 3.0]) * span.phase[:, None])) ** 1.5 * fade(span, 0.2)
-    aim = ([0.02, 0.20, 0.10], [0.0, 0.15, -0.28], [0.34, 0.07, 0.0])[rng.integers(3)]
-    pose.ankles[side, span.slice] += far * lifts * aim
-
-
-def _fidget_trunk(pose: Pose, span: Span, far: float, rng: np.random.Generator) -> None:
-    # Axis 1 bends to the side, axis 2 twists; bending forward is left to the actions.
-    if rng.random() < 0.6:
-        pose.trunk[span.slice, 1] += np.deg2rad(16) * far * _rhythm(span, rng, 0.6, 1.0)[:, 0]
-    else:
-        pose.trunk[span.slice, 2] += np.deg2rad(28) * far * _rhythm(span, rng, 0.5, 1.0)[:, 0]
-
-
-def _step(pose: Pose, person: Person, span: Span, rng: np.random.Generator) -> None:
-    """A step aside, forward or back, and back again: the feet follow one after the other."""
-    angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.20, 0.35)
-    way = length * np.array([np.cos(angle), 0.0, np.sin(angle)])
-    leader = RIGHT if way[0] > 0 else LEFT
-    # The body moves between the two feet, so it begins after the first and arrives before the last.
-    pose.pelvis[span.slice] += _travel(span, 0.15, 0.85)[:, None] * way
-    for side, (begin, end) in ((leader, (0.0, 0.6)), (1 - leader, (0.4, 1.0))):
-        gone = _travel(span, begin, end)
-        lift = 0.07 * np.sin(np.pi * gone) ** 2
-        foot = gone[:, None] * way + np.stack([0 * lift, lift, 0 * lift], axis=-1)
-        pose.ankles[side, span.slice] += foot / person.leg * [1.0 if side == RIGHT else -1.0, 1.0, 1.0]
-
-
-def _travel(span: Span, begin: float, end: float) -> Array:
-    """How far a step has gone, in [0, 1], ``[frames]``: forth in the first half of the span, back in the second.
-
-    Within each half it moves between the shares `begin` and `end` of the time.
-    """
-    forth_and_back = 1 - np.abs(2 * span.phase - 1)
-    share = np.clip((forth_and_back - begin) / (end - begin), 0.0, 1.0)
-    # A smooth step, without a jump in speed at either end.
-    return np.asarray(share * share * (3 - 2 * share))
+            phase = rng.random((*channel.shape[:-2], 1, 3))
+            channel += size * np.sin(2 * np.pi * (rate * rng.uniform(0.7, 1.3) * time + phase))

@@ -1,8 +1,8 @@
 """Planted recordings of NTU RGB+D's kind: genuine `.skeleton` files, with the positions that decide the class.
 
-A performance is drawn in two independent parts: background motion (sway, steps, distractors), and the action. The same
-person without the action is the counterfactual. The ground truth is every position (joint and frame) that the action
-moves: where it is false, the joint is the same with and without the action, to 2 cm, so it cannot tell the class.
+A person keeps moving all parts of the body, and one of these pieces of movement is the action. The same person with a
+piece that means nothing in its place is the counterfactual. The ground truth is every position (joint and frame) that
+differs: where it is false, the joint is the same with and without the action, to 2 cm, so it cannot tell the class.
 """
 
 import os
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import DatasetCard
-from stexplain.data.planted.actions import ACTIONS, Action, Span
+from stexplain.data.planted.actions import ACTIONS, Piece
 from stexplain.data.planted.body import Array, Person, random_person, skeleton
 from stexplain.data.planted.distractors import restless
 from stexplain.data.planted.kinect import (
@@ -49,16 +49,16 @@ class Performance:
     Attributes:
         person: who performs.
         place: where the person stands, and how the cameras are mounted.
-        background: with the distractors only: the counterfactual.
-        xyz: with the distractors and the action.
-        span: the frames of the action.
+        background: with distractors alone: the counterfactual.
+        xyz: with the action in place of one of them.
+        act: the action: which part, by which signs, in which frames.
     """
 
     person: Person
     place: Place
     background: Array
     xyz: Array
-    span: Span
+    act: Piece
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def generate(
     actions: Sequence[str] | None = None,
     subjects: Iterable[int] = range(1, 41),
     cameras: Iterable[int] = (1, 2, 3),
-    repetitions: int = 1,
+    repetitions: int = 2,
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
@@ -118,7 +118,8 @@ def generate(
         >>> import tempfile
         >>> from stexplain.cards import dataset_card
         >>> folder = Path(tempfile.mkdtemp()) / "planted"
-        >>> generate(dataset_card("ntu"), folder, actions=["A007"], subjects=[1], workers=1, progress=False)
+        >>> one = {"actions": ["A007"], "subjects": [1], "repetitions": 1, "workers": 1}
+        >>> generate(dataset_card("ntu"), folder, **one, progress=False)
         3
         >>> sorted(path.name for path in folder.iterdir())[:2]
         ['S001C001P001R001A007.counterfactual.npy', 'S001C001P001R001A007.skeleton']
@@ -194,7 +195,7 @@ def _rng(seed: int, stream: int, action: str, subject: int, repetition: int, cam
 
 
 def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) -> Performance:
-    """One person performs one action, amid distractors.
+    """One person performs one action amid distractors.
 
     Args:
         action: the id of a planted class, such as ``"A007"``.
@@ -216,31 +217,9 @@ def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) ->
     rng = _rng(seed, _BACKGROUND, action, subject, repetition)
     frames = int(rng.integers(60, 91))
     place = random_place(rng)
-    pose, busy = restless(person, frames, rng)
-    # Computed first: `perform` changes the pose in place.
-    background = skeleton(person, pose)
-    rng = _rng(seed, _ACTION, action, subject, repetition)
-    span = _when(ACTIONS[action], person, busy, rng)
-    ACTIONS[action].perform(pose, person, span, rng)
-    return Performance(person, place, background, skeleton(person, pose), span)
-
-
-def _when(action: Action, person: Person, busy: NDArray[np.bool_], rng: np.random.Generator) -> Span:
-    """A span that fits into the clip; for actions of the legs, one in which the person can stand."""
-    frames = busy.shape[1]
-    # At 30 frames a second, as the Kinect has them.
-    length = min(round(rng.uniform(*action.seconds) * person.tempo * 30), frames - 6)
-    rest = frames - length
-    if action.stays:
-        # Sitting stays, so it comes last: the recording ends soon after it.
-        return Span(rest - int(rng.integers(3, min(16, rest))), length)
-    starts = np.arange(2, rest - 1)
-    if action.legs:
-        # The starts during which the standing leg moves least.
-        other = busy[1 - person.side]
-        overlap = np.array([other[start : start + length].sum() for start in starts])
-        starts = starts[overlap == overlap.min()]
-    return Span(int(rng.choice(starts)), length)
+    drawn = _rng(seed, _ACTION, action, subject, repetition)
+    without, pose, act = restless(person, frames, action, rng, drawn)
+    return Performance(person, place, skeleton(person, without), skeleton(person, pose), act)
 
 
 def record(performance: Performance, camera: int, rng: np.random.Generator) -> Recorded:
@@ -257,7 +236,7 @@ def record(performance: Performance, camera: int, rng: np.random.Generator) -> R
     without = faults.apply(camera_view(performance.background, performance.place, camera))
     # The same faults on both: they differ by the action alone.
     moved = np.linalg.norm(shown - without, axis=-1) > MOVED
-    # An arm that passes where it would have been anyway is still acting: from each joint's first frame to its last.
+    # A joint that passes where it would have been anyway is still acting: from each joint's first frame to its last.
     started = np.logical_or.accumulate(moved, axis=0)
     not_ended = np.logical_or.accumulate(moved[::-1], axis=0)[::-1]
     bodies = [Body(body_id(rng), 0, shown, faults.state)]

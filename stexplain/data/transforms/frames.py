@@ -1,6 +1,7 @@
 """From recordings of any length to batches of one size, a whole batch at a time.
 
-The steps, in order: sampling in time (`plan_frames`, `read_frames`), centring and augmentation (`center_and_augment`).
+The steps, in order: sampling in time (`plan_frames`, `read_frames`), then centring, turning and augmentation
+(`stexplain.data.transforms.place`).
 Every random number of a batch is drawn in `draw_augmentation`, so that a change of one augmentation leaves the others'
 numbers as they are.
 """
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from stexplain.cards import Augment, Recipe
 from stexplain.data.store.prepared import Rows
-from stexplain.errors import InputError
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -239,63 +239,3 @@ def _between_nodes(
     observed = np.asarray((total > 0) & valid[..., None])
     scale = np.where(observed, 1 / np.where(total > 0, total, 1), 0).astype(np.float32)
     return low * (to_low * scale)[..., None] + high * (to_high * scale)[..., None], observed
-
-
-def center_and_augment(
-    x: Floats,
-    valid: Bools,
-    *,
-    center: int | None,
-    remove: bool,
-    vertical: tuple[int, int] | None = None,
-    augmentation: Augmentation | None = None,
-    observed: Bools | None = None,
-) -> Floats:
-    """Centres a batch, and rotates and scales it about the same centre.
-
-    The centre is the position of the centre node at the first valid frame of the first instance (of the first that is
-    ever valid) at which it was observed. With a rotation by angle a about y: ``x' = x cos a + z sin a``,
-    ``z' = z cos a - x sin a``.
-
-    Args:
-        x: ``[B, M, T, N, C]``.
-        valid: ``[B, M, T]``.
-        center: the centre node; may be none where neither centring nor augmentation needs it.
-        remove: whether the centre is subtracted, so that it lies at the origin (`center = "first"` of a recipe).
-        vertical: the two horizontal channels, in the order x, z; none where nothing is rotated.
-        augmentation: angle and scale, or none.
-        observed: ``[B, M, T, N]``; none: all of valid frames.
-
-    Returns:
-        ``[B, M, T, N, C]``, zero where not valid or not observed.
-
-    Example:
-        >>> x = np.array([1.0, 2.0, 3.0], np.float32).reshape(1, 1, 1, 1, 3)
-        >>> center_and_augment(x, np.ones((1, 1, 1), bool), center=0, remove=True).ravel().tolist()
-        [0.0, 0.0, 0.0]
-    """
-    moved = augmentation is not None and (bool(augmentation.angle.any()) or bool((augmentation.scale != 1).any()))
-    if not (remove or moved):
-        return x
-    if center is None:
-        raise InputError("center: centring, rotation and scaling need a centre node, and the graph names none.")
-    batch, frames = np.arange(len(x)), valid.shape[2]
-    # Over instances and frames flattened, [B, M * T]: the first true is at instance // T and frame % T.
-    seen = valid if observed is None else valid & observed[..., center]
-    first = seen.reshape(len(x), -1).argmax(axis=1)
-    pivot = x[batch, first // frames, first % frames, center][:, None, None, None, :]
-    x = x - pivot
-    if moved and augmentation is not None:
-        if vertical is not None:
-            a, b = vertical
-            cosine, sine = (f(augmentation.angle).astype(np.float32)[:, None, None, None] for f in (np.cos, np.sin))
-            # One assignment of both, so that the second reads the first as it was.
-            x[..., a], x[..., b] = x[..., a] * cosine + x[..., b] * sine, x[..., b] * cosine - x[..., a] * sine
-        x *= augmentation.scale.astype(np.float32)[:, None, None, None, None]
-    if not remove:
-        x += pivot
-    # The shift moved the zeros of the padding too.
-    x[~valid] = 0
-    if observed is not None:
-        x[~observed] = 0
-    return x

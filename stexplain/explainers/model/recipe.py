@@ -35,7 +35,7 @@ def apply_recipe(model: nn.Module | None, batch: Batch) -> Batch:
     if sampling.recipe is not None:
         differences = [
             f"{name} {getattr(sampling.recipe, name)!r} instead of {getattr(recipe, name)!r}"
-            for name in ("frames", "sampling", "center")
+            for name in ("frames", "sampling", "center", "align")
             if getattr(sampling.recipe, name) != getattr(recipe, name)
         ]
     if differences:
