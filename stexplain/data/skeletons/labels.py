@@ -9,7 +9,7 @@ import pandas as pd
 from stexplain.errors import DataError, InputError
 
 # Names of the column of recordings, and of that of classes, as tables of others have them.
-_IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path")
+_IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path", "participant_id")
 _CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "y", "target")
 
 
@@ -91,5 +91,5 @@ def _stem(name: str) -> str:
     return path.stem if path.suffix.lower() in ENDINGS else path.name
 
 
-ENDINGS = (".skeleton", ".json", ".bvh", ".c3d", ".npy", ".npz", ".csv", ".avi", ".mp4", ".pkl", ".mov", ".mkv")
+ENDINGS = (".skeleton", ".json", ".bvh", ".c3d", ".npy", ".npz", ".csv", ".avi", ".mp4", ".pkl", ".mov", ".mkv", ".tsv")
 """What is cut off a name of a recording."""

@@ -1,0 +1,229 @@
+"""Files of atlas time series: arrays of all subjects, or a folder with a table or array for each run."""
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stexplain.data.readers.number_table import has_header
+from stexplain.errors import DataError, InputError
+
+ENDINGS = (".csv", ".tsv", ".txt", ".1d", ".npy")
+# Keys of an npz by which its parts are known.
+_VALUES, _SUBJECTS = ("data", "timeseries", "time_series", "x"), ("subjects", "subject", "ids")
+_LABELS, _NAMES, _RATE = ("labels", "label", "y"), ("names", "regions", "region_names"), ("tr", "repetition_time")
+_SUBJECT = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
+
+
+@dataclass
+class Run:
+    """One run of one subject.
+
+    Attributes:
+        id: the name of the file without its ending, or of the subject.
+        subject: whose run it is.
+        values: ``[T, R]``, NaN where nothing was read.
+        names: of the regions, where the file says them.
+        tr: the repetition time in seconds, where the file says it.
+        label: of the subject, where the file says it.
+    """
+
+    id: str
+    subject: str
+    values: NDArray[np.float32]
+    names: tuple[str, ...] = ()
+    tr: float | None = None
+    label: str = ""
+
+
+def runs_of(data: Any) -> list[Run]:
+    """The runs in an array ``[S, T, R]``, a list or mapping of ``[T, R]``, a file, or a folder.
+
+    Raises:
+        InputError: where it is none of these.
+        DataError: where a file is broken.
+    """
+    if isinstance(data, str | Path):
+        path = Path(data)
+        if not path.exists():
+            raise InputError(f"data: there is no {path}. Give an array [subjects, time, regions], a file or a folder.")
+        if path.is_dir():
+            return _of_folder(path)
+        if path.suffix.lower() == ".npz":
+            return _of_npz(path)
+        loaded = _array(path) if path.suffix.lower() == ".npy" else None
+        return [_of_file(path)] if loaded is None or loaded.ndim == 2 else _of_array(loaded, str(path))
+    if hasattr(data, "keys"):
+        return [_run(str(name), str(name), data[name], f"data[{name!r}]") for name in data]
+    if isinstance(data, list | tuple):
+        return [_run(str(number), str(number), one, f"data[{number}]") for number, one in enumerate(data)]
+    return _of_array(np.asarray(data), "data")
+
+
+def _of_array(array: NDArray[Any], where: str) -> list[Run]:
+    if array.ndim != 3:
+        raise InputError(
+            f"{where}: got shape {array.shape}; expected [subjects, time, regions], three axes. One subject is "
+            "data[None]."
+        )
+    return [_run(str(number), str(number), one, where) for number, one in enumerate(array)]
+
+
+def _run(name: str, subject: str, values: Any, where: str) -> Run:
+    names: tuple[str, ...] = ()
+    if hasattr(values, "columns"):
+        names, values = tuple(map(str, values.columns)), values.to_numpy()
+    array = np.asarray(values)
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or min(array.shape) < 1:
+        raise InputError(f"{where}: got {array.dtype} of shape {array.shape}; expected numbers [time, regions].")
+    found = array.astype(np.float32)
+    if np.isinf(found).any():
+        raise InputError(f"{where}: holds infinite values; expected numbers, NaN where nothing was read.")
+    return Run(name, subject, found, names)
+
+
+def _of_npz(path: Path) -> list[Run]:
+    arrays = _arrays(path)
+
+    def part(keys: tuple[str, ...]) -> NDArray[Any] | None:
+        return next((arrays[key] for key in keys if key in arrays), None)
+
+    known = {*_SUBJECTS, *_LABELS, *_NAMES, *_RATE}
+    values = {key: array for key, array in arrays.items() if key not in known}
+    if len(values) == 1 and next(iter(values.values())).ndim == 3:
+        runs = _of_array(next(iter(values.values())), str(path))
+    elif values and all(array.ndim == 2 for array in values.values()):
+        runs = [_run(key, key, array, f"{path}, {key}") for key, array in values.items()]
+    else:
+        shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items()) or "nothing"
+        raise DataError(
+            f"{path} holds {shapes}; expected one array [subjects, time, regions], or one [time, regions] for each "
+            "subject, named by it."
+        )
+    for name, keys in (("subject", _SUBJECTS), ("label", _LABELS)):
+        column = part(keys)
+        if column is not None:
+            if len(column) != len(runs):
+                raise DataError(f"{path}: {len(column)} of {keys[0]} for {len(runs)} subjects; expected one each.")
+            for run, value in zip(runs, column.tolist(), strict=True):
+                setattr(run, name, str(value))
+    regions, rate = part(_NAMES), part(_RATE)
+    for run in runs:
+        run.id = run.subject
+        run.names = run.names if regions is None else tuple(map(str, regions.tolist()))
+        run.tr = None if rate is None else float(rate.reshape(-1)[0])
+    return runs
+
+
+def _of_folder(folder: Path) -> list[Run]:
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.suffix.lower() in ENDINGS
+        # What lies beside runs: BIDS' tables, and what fMRIPrep regresses out.
+        and path.stem not in ("participants", "labels")
+        and "confounds" not in path.stem
+    ]
+    if not files:
+        here = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+        raise InputError(f"data: {folder} holds no {', '.join(ENDINGS)}, a file for each run. It holds: {here}.")
+    runs = [_of_file(path) for path in files]
+    twice = [run.id for run in runs if sum(other.id == run.id for other in runs) > 1]
+    if twice:
+        raise DataError(f"{folder}: two files are called {twice[0]!r}; expected different names.")
+    return runs
+
+
+def _of_file(path: Path) -> Run:
+    match = _SUBJECT.search(path.stem)
+    subject = match.group(1) if match else path.stem
+    names: tuple[str, ...] = ()
+    if path.suffix.lower() == ".npy":
+        values = _array(path)
+    else:
+        table = _table(path)
+        names, values = tuple(table.columns) if isinstance(table.columns[0], str) else (), table.to_numpy()
+    try:
+        run = _run(path.stem, subject, values, str(path))
+    except InputError as error:
+        raise DataError(str(error)) from error
+    run.names, run.tr = names, _repetition_time(path)
+    return run
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Numbers by time and region; columns are text where the file has a header."""
+    kind = path.suffix.lower()
+    header = 0 if _names_columns(path) else None
+    separator = {".csv": ",", ".tsv": "\t"}.get(kind, r"\s+")
+    try:
+        # "n/a" is how BIDS writes what is missing, which pandas knows.
+        table = pd.read_csv(path, sep=separator, header=header, comment="#" if kind == ".1d" else None)
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no table of numbers: {str(error).splitlines()[0]}.") from error
+    bad = [(str(name), column) for name, column in table.items() if column.dtype.kind not in "fiu"]
+    if bad:
+        name, column = bad[0]
+        row = int(np.flatnonzero(pd.to_numeric(column, errors="coerce").isna() & column.notna())[0])
+        raise DataError(
+            f"{path}, line {row + 1 + (header is not None)}: column {name!r} holds {column.iloc[row]!r}; expected a "
+            "number, n/a where it is missing."
+        )
+    if table.empty:
+        raise DataError(f"{path} holds no row; expected numbers by time and region.")
+    return table
+
+
+def _names_columns(path: Path) -> bool:
+    if path.suffix.lower() == ".csv":
+        return has_header(path)
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = file.readline().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} could not be read: {error}.") from error
+    return any(not _is_number(cell) for cell in first) and first[:1] != ["#"]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell.lower() == "n/a"
+    return True
+
+
+def _repetition_time(path: Path) -> float | None:
+    """As the JSON beside a file says it, as BIDS has it."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return None
+    try:
+        found = json.loads(beside.read_text("utf-8"))
+        value = found.get("RepetitionTime") if isinstance(found, dict) else None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{beside} is no JSON: {error}.") from error
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _array(path: Path) -> NDArray[Any]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} could not be read as npy: {error}.") from error
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file.files}
+    # What numpy and zipfile raise, by the place where an archive is damaged.
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} could not be read as npz: {error}.") from error

@@ -1,0 +1,146 @@
+"""Atlas time series: what arrays and folders become, and a graph that knows of training subjects alone."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stexplain as stx
+from stexplain.errors import DataError, InputError, StexplainError
+
+REGIONS = ["v1", "m1", "dmn"]
+
+
+def signals(count=4, frames=30, seed=0):
+    made = np.random.default_rng(seed).normal(size=(count, frames, 3)).astype(np.float32)
+    made[..., 1:] += made[..., :1]
+    return made
+
+
+def bids(folder, made):
+    """As fMRIPrep's users have it: a table of a run, with a header, and a JSON beside it."""
+    for number, one in enumerate(made):
+        where = folder / f"sub-0{number}" / "func"
+        where.mkdir(parents=True)
+        stem = f"sub-0{number}_task-rest_run-1_timeseries"
+        pd.DataFrame(one, columns=REGIONS).to_csv(where / f"{stem}.tsv", sep="\t", index=False, na_rep="n/a")
+        (where / f"{stem}.json").write_text(json.dumps({"RepetitionTime": 0.8}))
+        confounds = where / f"sub-0{number}_task-rest_desc-confounds_timeseries.tsv"
+        confounds.write_text("csf\twm\n1\t2\n")
+    (folder / "participants.tsv").write_text(
+        "participant_id\tdiagnosis\tage\n" + "".join(f"sub-0{n}\t{'mdd' if n % 2 else 'hc'}\t3{n}\n" for n in range(4))
+    )
+
+
+def test_the_graph_is_of_the_training_subjects_alone():
+    made = signals()
+    made[2:, :, 1] += np.random.default_rng(9).normal(size=(2, 30))
+    clips = stx.load_regions(made, train=["0", "1"], threshold=0.3, names=REGIONS)
+    # Fisher's z of each subject's correlation, worked out again.
+    z = np.mean([np.arctanh(np.corrcoef(one.T.astype(float))[0, 1]) for one in made[:2]])
+    place = clips.graph.edges.tolist().index([0, 1])
+    assert clips.graph.weight[place] == pytest.approx(np.tanh(z), abs=1e-6)
+    changed = made.copy()
+    changed[2:] += 5 * np.random.default_rng(4).normal(size=(2, 30, 1))
+    again = stx.load_regions(changed, train=[True, True, False, False], threshold=0.3, names=REGIONS)
+    assert again.graph.hash == clips.graph.hash
+    assert stx.load_regions(changed, train="all", threshold=0.3, names=REGIONS).graph.hash != clips.graph.hash
+    with pytest.raises(InputError, match=r"training subjects alone.*train=\['0', ...\]"):
+        stx.load_regions(made)
+
+
+def test_arrays_of_any_lengths_keep_their_values():
+    made = {"a": signals(1, 20)[0], "b": signals(1, 25, seed=1)[0]}
+    clips = stx.load_regions(made, labels={"a": "x", "b": "y"}, train=["a"], threshold=0.3, tr=0.8)
+    assert (clips.ids, clips.labels.tolist(), clips[1].x.shape) == (["a", "b"], [0, 1], (1, 25, 3, 1))
+    np.testing.assert_array_equal(clips[1].x[0, :, :, 0], made["b"])
+    assert clips[1].measured.seconds(3).tolist() == [0.0, 0.8, 1.6]
+
+
+def test_a_folder_as_of_bids(tmp_path):
+    made = signals()
+    made[3, 4, 2] = np.nan
+    bids(tmp_path, made)
+    clips = stx.load_regions(
+        tmp_path, labels=tmp_path / "participants.tsv", train=["sub-00", "sub-01", "sub-02"], threshold=0.3
+    )
+    assert clips.graph.nodes == tuple(REGIONS)
+    assert clips.table["subject"].tolist() == [f"sub-0{n}" for n in range(4)]
+    assert [clips.classes[label] for label in clips.labels] == ["hc", "mdd", "hc", "mdd"]
+    assert clips.table["split"].tolist() == ["train"] * 3 + ["test"]
+    np.testing.assert_allclose(clips[0].x[0, :, :, 0], made[0], rtol=1e-5)
+    assert not clips[3].observed[0, 4, 2]
+    assert clips[3].observed.sum() == 30 * 3 - 1
+    assert clips[0].measured.frame_rate == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize("ending", ["csv", "npy", "txt", "1D"])
+def test_tables_without_a_header_lose_no_row(tmp_path, ending):
+    made = signals(2, 12)
+    for number, one in enumerate(made):
+        path = tmp_path / f"p{number}.{ending}"
+        if ending == "npy":
+            np.save(path, one)
+        else:
+            np.savetxt(path, one, delimiter="," if ending == "csv" else " ")
+    clips = stx.load_regions(tmp_path, labels=["a", "b"], train="all", threshold=0.3)
+    np.testing.assert_allclose(clips.batch([0, 1]).x[:, 0, :, :, 0], made, rtol=1e-5)
+    assert clips.graph.nodes == ("0", "1", "2")
+    assert clips.measured.frame_rate is None
+
+
+def test_an_npz_says_subjects_labels_and_names(tmp_path):
+    made = signals()
+    np.savez(tmp_path / "all.npz", data=made, subjects=["p", "q", "r", "s"], labels=[1, 0, 1, 0], names=REGIONS, tr=2.0)
+    clips = stx.load_regions(tmp_path / "all.npz", train=["p", "q"], threshold=0.3)
+    assert (clips.ids, clips.classes, clips.labels.tolist()) == (list("pqrs"), ["0", "1"], [1, 0, 1, 0])
+    assert clips.graph.nodes == tuple(REGIONS)
+    assert clips.measured.frame_rate == 0.5
+
+
+def _broken(folder, text, name="sub-01.csv"):
+    (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (lambda _: np.zeros((4, 5)), {}, r"got shape \(4, 5\); expected \[subjects, time, regions\].*data\[None\]"),
+        (lambda _: [np.zeros((9, 3)), np.zeros((3, 9))], {}, r"'1' has 9 regions, '0' 3.*transposed"),
+        (lambda _: signals(), {"names": ["a"] * 30}, r"got 30 for 3 regions.*\[subjects, regions, time\]"),
+        (lambda _: signals(), {"labels": ["a"]}, r"labels: got 1 for 4 runs"),
+        (lambda _: signals(), {"labels": {"0": "a"}}, r"labels: got none for '1' \(3 of 4 runs\)"),
+        (lambda _: signals(), {"train": ["7"]}, r"unknown subject of training '7'"),
+        (lambda _: signals(), {"tr": -1.0}, r"tr: got -1.0; expected seconds above 0"),
+        (lambda folder: folder / "none", {}, r"there is no .*none"),
+        (lambda folder: folder, {}, r"holds no .csv, .tsv.*It holds: nothing"),
+        (lambda folder: _broken(folder, "a,b\n1,2\n3,x\n"), {}, r"sub-01.csv, line 3: column 'b' holds 'x'"),
+        (lambda folder: _broken(folder, "", "a.npy"), {}, r"a.npy could not be read as npy"),
+        (lambda folder: _broken(folder, "no zip", "a.npz") / "a.npz", {}, r"a.npz could not be read as npz"),
+    ],
+)
+def test_what_does_not_fit_is_said(tmp_path, make, options, message):
+    with pytest.raises(StexplainError, match=message):
+        stx.load_regions(make(tmp_path), **{"train": "all", "threshold": 0.3, **options})
+
+
+def test_files_that_disagree_are_refused(tmp_path):
+    made = signals()
+    bids(tmp_path, made)
+    path = next(tmp_path.rglob("sub-02*run-1*.tsv"))
+    path.write_text(path.read_text().replace("v1\tm1", "m1\tv1", 1))
+    with pytest.raises(DataError, match="the runs name their regions differently, such as"):
+        stx.load_regions(tmp_path, train="all")
+    path.write_text(path.read_text().replace("m1\tv1", "v1\tm1", 1))
+    path.with_suffix(".json").write_text(json.dumps({"RepetitionTime": 2}))
+    with pytest.raises(InputError, match=r"repetition times.*Give tr="):
+        stx.load_regions(tmp_path, train="all")
+
+
+def test_a_region_that_was_not_read_gives_no_correlation():
+    made = signals()
+    made[0, 3, 1] = np.nan
+    with pytest.raises(InputError, match=r"'0', region 'm1', has values that were not read"):
+        stx.load_regions(made, train=["0"], names=REGIONS)
