@@ -17,6 +17,9 @@ class StexplainError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_screen(str(message)))
+
 
 class InputError(StexplainError, ValueError):
     """An argument, a name or a shape is wrong. Correct the call."""
@@ -30,6 +33,20 @@ class CardError(InputError):
 
 class DataError(StexplainError):
     """A file, a folder or a run is broken, truncated or incomplete."""
+
+
+def _screen(message: str) -> str:
+    """A message of at most a screen: what is wrong stands at its start, and the remedy at its end.
+
+    A value of a damaged file can be megabytes.
+    """
+    if len(message) <= 3000 and message.count("\n") <= 40:
+        return message
+    lines = message.split("\n")
+    if len(lines) > 41:
+        lines = [*lines[:35], f"... ({len(lines) - 40} lines left out) ...", *lines[-5:]]
+    text = "\n".join(lines)
+    return text if len(text) <= 3000 else f"{text[:2000]} ... ({len(text) - 2800} letters left out) ... {text[-800:]}"
 
 
 def suggest(name: str, options: Iterable[str]) -> str:

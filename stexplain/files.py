@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.errors import DataError, InputError
+from stexplain.reading import read_json_value, readable
+from stexplain.reading.shape import check_shape
 
 
 @contextmanager
@@ -57,23 +59,26 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def _write_error(path: Path, error: OSError) -> DataError:
     full = error.errno == errno.ENOSPC
     remedy = "Free some space, or write to another disk." if full else "Does the folder exist, and is it writable?"
-    return DataError(f"{path} could not be written: {error.strerror or error}. {remedy} No partial file is left.")
+    # What is copied into it may be the one that lacks.
+    other = error.filename if error.filename and Path(str(error.filename)).name != path.name else None
+    reason = f"{error.strerror or error}{f' ({other})' if other else ''}"
+    return DataError(f"{path} could not be written: {reason}. {remedy} No partial file is left.")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Writes a JSON object atomically. NaN and infinity become null, as JSON has neither."""
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        temporary.write_text(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value in JSON types: numpy scalars, arrays, paths, NaN and infinity are converted."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     # NaN is the only float that differs from itself.
     if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):
         return None
@@ -82,21 +87,51 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, form: Any = dict[str, Any], *, remedy: str = "Remove it and run again.") -> dict[str, Any]:
     """Reads a JSON object.
 
+    Args:
+        path: of the file.
+        form: what it must hold, see `check_shape`; further entries are allowed.
+        remedy: what to do where it does not, for the message.
+
     Raises:
-        DataError: where the file is missing or is not a JSON object.
+        DataError: where the file is missing, or is not a JSON object of this form.
     """
-    try:
-        value = json.loads(Path(path).read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing: the run or preparation did not finish. Run it again.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}. Remove it and run again.") from error
+    if not os.path.lexists(path):
+        raise DataError(f"{path} is missing: the run or preparation did not finish. Run it again.")
+    value = read_json_value(path, remedy)
     if not isinstance(value, dict):
-        raise DataError(f"{path}: got a JSON {type(value).__name__}; expected an object. Remove it and run again.")
+        raise DataError(f"{path}: got a JSON {type(value).__name__}; expected an object. {remedy}")
+    check_shape(path, value, form, remedy)
     return value
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a value as JSON, whatever the order of its keys.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(plain(value), sort_keys=True).encode()).hexdigest()
+
+
+def check_digest(path: Path, value: Any, expected: str | None, remedy: str) -> None:
+    """Refuses what is not as it was written: its numbers are nobody's.
+
+    Args:
+        path: of the file.
+        value: what it holds, without its checksum.
+        expected: its checksum; none: a file of an earlier version, which has none.
+        remedy: what to do, for the message.
+
+    Raises:
+        DataError: where it has changed.
+    """
+    with readable(path, "JSON", remedy):
+        if expected is not None and digest(value) != expected:
+            raise DataError(f"{path} has changed since it was written. {remedy}")
 
 
 def sha256(path: Path) -> str:

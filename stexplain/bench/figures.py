@@ -1,13 +1,12 @@
 """The figures of a run: saved as charts that open anywhere, and drawn into the report by one script."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stexplain.bench.html import text
-from stexplain.errors import DataError
+from stexplain.files import read_json
 from stexplain.viz import save
 from stexplain.viz.page import script_json
 
@@ -80,10 +79,7 @@ def figure_html(folder: Path, figure: Mapping[str, Any]) -> str:
     title, caption = str(figure.get("title") or name), str(figure.get("caption") or "")
     if not path.is_file():
         return f"<figure><h3>{text(title)}</h3><p>{text(file)} is missing from the run folder.</p></figure>"
-    try:
-        spec = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not readable as JSON: {error}. Remove it and run again.") from error
+    spec = read_json(path)
     # The heading above says the title; the subtitle says how to read the chart.
     chart_title = spec.pop("title", None)
     how = " ".join(_lines(chart_title.get("subtitle"))) if isinstance(chart_title, dict) else ""

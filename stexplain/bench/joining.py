@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.bench.html import listed
-from stexplain.bench.records import Records, difference
+from stexplain.bench.records import Records, difference, read_record, read_results, write_results
 from stexplain.bench.report import stages_of, write_report
 from stexplain.bench.runner import of_generated, verdicts_of, write_tables
 from stexplain.cards.experiment import ExperimentCard
 from stexplain.errors import InputError
 from stexplain.files import atomic_write, read_json, write_json
+from stexplain.reading import given_path
 
 APART = ("runs", "seed")
 """What the parts of an experiment may differ in, of what was requested."""
@@ -62,12 +63,12 @@ def join_runs(out: "str | Path", folders: "Sequence[str | Path]", *, command: st
             one is missing, as each run needs each seed; or `out` holds something.
         DataError: where a folder is not finished, or the new one cannot be written.
     """
-    target = Path(out)
+    target = given_path(out, "out")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target}: got a folder that is not empty; expected a new one. Give another folder.")
     if not folders:
         raise InputError("folders: got none; expected run folders to join. Give at least one.")
-    parts = [_read(Path(folder)) for folder in folders]
+    parts = [_read(given_path(folder, "folders")) for folder in folders]
     for number, part in enumerate(parts):
         # With each: two may share a dataset that the first lacks.
         for earlier in parts[:number]:
@@ -87,7 +88,7 @@ def join_runs(out: "str | Path", folders: "Sequence[str | Path]", *, command: st
 def _read(folder: Path) -> _Part:
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder}: got no run.json; expected a folder of `stexplain bench`.")
-    return _Part(folder, read_json(folder / "run.json"), read_json(folder / "results.json"))
+    return _Part(folder, read_json(folder / "run.json"), read_results(folder))
 
 
 def _check_alike(first: _Part, other: _Part) -> None:
@@ -176,7 +177,7 @@ def _copy(
             for record in sorted((part.folder / "stages/figures" / name).glob("*.json")):
                 (out / "stages/figures" / run).mkdir(parents=True, exist_ok=True)
                 shutil.copy2(record, out / "stages/figures" / run / record.name)
-                found = read_json(record)["result"]["figures"]
+                found = read_record(record)["result"]["figures"]
                 figures.setdefault(record.stem, {})[run] = found
                 for file in (value for one in found for value in one.values() if str(value).startswith("figures/")):
                     (out / file).parent.mkdir(parents=True, exist_ok=True)
@@ -231,15 +232,15 @@ def _write(
             for one in figures.get(stage, {}).get(name, ())
         ],
     }
-    write_json(out / "results.json", results)
+    write_results(out, results)
     stages = stages_of(out, results)
     results["verdicts"] = verdicts_of(results, stages)
     results["tables"] = write_tables(out, results, stages)
     results["seconds"] = Records(out).seconds()
     results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(out / "results.json", results)
+    write_results(out, results)
     write_json(out / "run.json", {**parts[0].requested, "runs": list(names), "seed": seeds[0]})
     logs = [part.folder / "log.txt" for part in parts]
-    text = "\n".join(f"# {log.parent}\n{log.read_text('utf-8')}" for log in logs if log.is_file())
+    text = "\n".join(f"# {log.parent}\n{log.read_text('utf-8', 'replace')}" for log in logs if log.is_file())
     (out / "log.txt").write_text(text, "utf-8")
     write_report(out)

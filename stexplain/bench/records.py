@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.errors import InputError
-from stexplain.files import folder_lock, read_json, write_json
+from stexplain.files import check_digest, digest, folder_lock, plain, read_json, write_json
+from stexplain.reading.shape import Form
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,9 @@ _SHOWN = 60
 """Letters of a value that a message shows."""
 _LOCK = "lock"
 """The file by which a process holds a folder, see `folder_lock`."""
+RESULTS = "results.json"
+"""What a run ends with, written with a checksum and read back as it was."""
+_AGAIN = "Remove it and run the experiment again: what was computed is kept."
 
 
 class Records:
@@ -67,22 +71,73 @@ class Records:
             if self._part_seconds:
                 self._part_seconds[-1] += elapsed
             # The time of parts is in their own records: all times add up to that of the experiment.
-            write_json(self._record(name), {"seconds": round(elapsed - in_parts, 3), "result": result})
+            whole = {"seconds": round(elapsed - in_parts, 3), "result": result, "sha256": digest(result)}
+            write_json(self._record(name), whole)
             log.info("%s ended after %.1f s", name, elapsed)
         # Read back also where it was just computed, so that a resumed run sees the very same values.
-        recorded: dict[str, Any] = read_json(self._record(name))["result"]
+        recorded: dict[str, Any] = read_record(self._record(name))["result"]
         return recorded
 
     def seconds(self) -> dict[str, float]:
         """How long each finished stage took, in seconds, in the order in which they ended."""
         records = sorted((self.folder / "stages").rglob("*.json"), key=lambda path: path.stat().st_mtime_ns)
         return {
-            path.relative_to(self.folder / "stages").with_suffix("").as_posix(): float(read_json(path)["seconds"])
+            path.relative_to(self.folder / "stages").with_suffix("").as_posix(): read_record(path)["seconds"]
             for path in records
         }
 
     def _record(self, name: str) -> Path:
         return self.folder / "stages" / f"{name}.json"
+
+
+class Record(Form):
+    """What the file of a record holds; those of earlier versions have no checksum."""
+
+    seconds: float | int
+    result: dict[str, Any]
+    sha256: str | None = None
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record in a file, which is as it was written: a damaged one would give numbers that nobody computed."""
+    found = read_json(path, Record)
+    check_digest(path, found["result"], found.get("sha256"), "Remove it and run again.")
+    return found
+
+
+class _Results(Form):
+    """What is taken from the file; a page is made of unfinished results too, so every entry may be missing."""
+
+    title: str | None = None
+    node: str | None = None
+    seed: int = 0
+    sha256: str | None = None
+    runs: dict[str, dict[str, Any]] | None = None
+    datasets: dict[str, dict[str, Any]] | None = None
+    stages: dict[str, dict[str, Any]] | None = None
+    figures: list[dict[str, Any]] | None = None
+    tables: dict[str, dict[str, str]] | None = None
+    verdicts: list[dict[str, str]] | None = None
+    seconds: dict[str, float | int] | None = None
+    versions: dict[str, str | None] | None = None
+
+
+def write_results(folder: Path, results: Mapping[str, Any]) -> None:
+    """Writes the results of a run folder, with a checksum over them."""
+    content = {key: value for key, value in plain(results).items() if key != "sha256"}
+    write_json(folder / RESULTS, {**content, "sha256": digest(content)})
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The results of a run folder.
+
+    Raises:
+        DataError: where there are none, or they have changed since they were written: numbers that nobody computed.
+    """
+    results = read_json(folder / RESULTS, _Results, remedy=_AGAIN)
+    content = {key: value for key, value in results.items() if key != "sha256"}
+    check_digest(folder / RESULTS, content, results.get("sha256"), _AGAIN)
+    return content
 
 
 @contextmanager

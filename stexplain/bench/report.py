@@ -10,13 +10,14 @@ from typing import Any
 
 from stexplain.bench.figures import figure_html
 from stexplain.bench.html import count, items, listed, paragraph, percent, table, text
+from stexplain.bench.records import read_results
 from stexplain.bench.run import FORECASTING
 from stexplain.bench.spread import spread_html
 from stexplain.bench.stage import Card, RunResults, Stage
 from stexplain.bench.stages import stage_types
 from stexplain.cards.files import read_part
 from stexplain.errors import DataError, suggest
-from stexplain.files import atomic_write, read_json
+from stexplain.files import atomic_write
 from stexplain.viz.page import bundle, chart_style, player
 
 MARKS = {"supported": ("yes", "✓"), "not supported": ("no", "✗"), "inconclusive": ("open", "?")}
@@ -89,7 +90,7 @@ def _titled(name: str, dataset: Mapping[str, Any]) -> str:
 
 def results_of(folder: Path) -> tuple[dict[str, Any], list[RunResults]]:
     """The results of a run folder, as a whole and run by run."""
-    results = read_json(folder / "results.json")
+    results = read_results(folder)
     return results, run_results(results)
 
 

@@ -17,13 +17,14 @@ from stexplain.bench.claims import Claim, Verdict, corrected, judge
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
-from stexplain.bench.records import Records, log, run_folder
+from stexplain.bench.records import Records, log, run_folder, write_results
 from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.spread import spread_tables
 from stexplain.bench.stage import Stage, Table
 from stexplain.cards import DatasetCard, SeriesCard, Trust, trusting
-from stexplain.files import atomic_write, write_json
+from stexplain.files import atomic_write
+from stexplain.reading import given_path
 from stexplain.version import __version__
 
 PACKAGES = ("torch", "dgl", "numpy", "scipy", "pandas", "altair", "lightning-fabric", "torchmetrics")
@@ -89,8 +90,8 @@ def _bench(
     home = experiment.path if isinstance(experiment, DatasetCard | SeriesCard) else experiment
     # All that can be wrong is found here, before the folder is touched.
     loaded = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
-    folder = Path(out) if out is not None else Path("runs") / loaded.card.name
-    data_path = None if data is None else Path(data)
+    folder = given_path(out, "out") if out is not None else Path("runs") / loaded.card.name
+    data_path = None if data is None else given_path(data, "data")
     chosen = loaded.runs(runs, data=data_path, recipe=recipe, seed=seed, seeds=seeds, folder=folder, progress=progress)
     loaded.check(chosen)
     # A folder that was begun with another request is refused: no report mixes two experiments.
@@ -138,7 +139,7 @@ def _bench(
         results["seconds"] = records.seconds()
         results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
         # The report is made from the file alone, so that it can be made again without the data.
-        write_json(folder / "results.json", results)
+        write_results(folder, results)
         write_report(folder)
     return folder
 

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from stexplain.cards.messages import field_errors
 from stexplain.cards.part import Card, Part
-from stexplain.errors import CardError, suggest
+from stexplain.errors import CardError, DataError, suggest
+from stexplain.reading import given_path, read_text
+from stexplain.reading.contents import reason_of
 
 AnyCard = TypeVar("AnyCard", bound=Card)
 AnyPart = TypeVar("AnyPart", bound=Part)
@@ -51,7 +53,7 @@ def card_path(kind: Literal["datasets", "models"], card: "str | Path") -> Path:
     if path is not None:
         return path
     # In a call from Python no shell has expanded "~".
-    location = Path(card).expanduser()
+    location = given_path(card, "card")
     path = location / "card.toml" if location.is_dir() else location
     if path.is_file():
         return path
@@ -101,11 +103,12 @@ def card_values(path: Path) -> dict[str, Any]:
         CardError: where it cannot be read, or is not TOML; with the line.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CardError(f"{path} could not be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path} is not TOML: {error}.") from error
+        return tomllib.loads(read_text(path))
+    except DataError as error:
+        raise CardError(str(error)) from error
+    # A ValueError: of an integer with thousands of digits too.
+    except (ValueError, RecursionError) as error:
+        raise CardError(f"{path} is not TOML: {reason_of(error)}.") from error
 
 
 def _roots() -> list[Path]:

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from stexplain.cards.part import Part
 from stexplain.errors import suggest
 
+_LETTERS = 200
+
 
 def field_errors(error: ValidationError, model: type[Part], at: str = "") -> str:
     """One line per wrong field.
@@ -32,9 +34,15 @@ def field_errors(error: ValidationError, model: type[Part], at: str = "") -> str
         else:
             # pydantic says "Input should be greater than 0", and for containers "List should have ...".
             expected = re.sub(r"^Input should be ", "expected ", entry["msg"])
-            problem = f"got {entry['input']!r}; {expected}.{_nearest(entry)}"
+            problem = f"got {_shown(entry['input'])}; {expected}.{_nearest(entry)}"
         lines.append(f"  {place}: {problem}" if place else f"  {problem}")
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: whole tables would fill the screen."""
+    shown = repr(value)
+    return shown if len(shown) <= _LETTERS else f"{shown[:_LETTERS]}..."
 
 
 def _nearest(entry: Any) -> str:

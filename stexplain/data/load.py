@@ -25,6 +25,7 @@ from stexplain.data.splits import parse_split, protocol_mask
 from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
+from stexplain.reading import given_path
 
 # In the order of `WindowedSeries.split`.
 SERIES_PARTS = ("train", "validation", "test")
@@ -136,7 +137,7 @@ def load_clips(
     card = dataset_card(card)
     # Before anything is read or generated: a misspelt split must not cost minutes.
     requested = None if split is None else parse_split(card, split)
-    folder = planted_store(card, seed) if data is None else Path(data)
+    folder = planted_store(card, seed) if data is None else given_path(data, "data")
     if data is not None:
         _check_folder(folder, card)
     store = Store.open(folder)
@@ -183,7 +184,7 @@ def load_series(
     card = series_card(card)
     if split is not None and split not in SERIES_PARTS:
         raise unknown("split", split, SERIES_PARTS)
-    folder = planted_series(card, seed) if data is None else Path(data)
+    folder = planted_series(card, seed) if data is None else given_path(data, "data")
     if not folder.exists():
         raise InputError(f"there is no folder {folder}. How to get {card.name!r}: {card.obtain.strip()}")
     file = _read_series(folder, card)

@@ -14,6 +14,7 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.filling import fill_in
 from stexplain.explainers.saving.tidy import tidy
+from stexplain.reading import given_path
 
 if TYPE_CHECKING:
     import altair as alt
@@ -255,7 +256,7 @@ class Explanation:
         """
         from stexplain.explainers.saving.formats import save
 
-        save(self, Path(path))
+        save(self, given_path(path, "path"))
 
     @classmethod
     def load(cls, path: "str | Path") -> "Explanation":
@@ -267,11 +268,10 @@ class Explanation:
         """
         from stexplain.explainers.saving.formats import load
 
-        path = Path(path)
-        loaded = load(path)
+        loaded = load(given_path(path, "path"))
         try:
             return cls(**loaded)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:  # fields of a file that somebody else wrote
             raise DataError(f"{path}: this is not an explanation: {error}") from error
 
     def plot(self, sample: int = 0, **options: Any) -> "alt.TopLevelMixin":

@@ -14,15 +14,17 @@ from types import ModuleType
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stexplain.cards import ModelCard, Recipe, Trust, card_names, import_object, model_card, trusted, trusting
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
-from stexplain.files import atomic_write, read_json, sha256, write_json
+from stexplain.files import atomic_write, check_digest, digest, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.released import load_stgcn_checkpoint
+from stexplain.reading import given_path, readable
+from stexplain.reading.contents import reason_of
+from stexplain.reading.shape import Form, check_shape
 
 __all__ = ["load_model", "load_stgcn_checkpoint", "save_model"]
 
@@ -103,7 +105,7 @@ def save_model(
             "weight": [weight.tolist() for weight in relations.weight],
         },
     }
-    write_json(folder / METADATA, metadata)
+    write_json(folder / METADATA, {**metadata, "sha256": digest(metadata)})
 
 
 def load_model(
@@ -156,7 +158,7 @@ def _load(
 ) -> nn.Module:
     # A trained model's folder wins over a card's; a card's name that is no folder falls through.
     if not isinstance(card_or_path, ModelCard):
-        folder = Path(card_or_path).expanduser()
+        folder = given_path(card_or_path, "card_or_path")
         if (folder / METADATA).is_file() or (folder / WEIGHTS).is_file():
             if recipe is not None or hyperparameters:
                 raise InputError(
@@ -235,13 +237,38 @@ def _describe(model: nn.Module, class_names: list[str] | None, recipe: Recipe | 
         object.__setattr__(model, "class_names", class_names)
 
 
+class _Relations(Form):
+    names: list[str]
+    source: list[list[int]]
+    target: list[list[int]]
+    weight: list[Any]
+
+
+class _Metadata(Form):
+    """What is taken from `model.json`."""
+
+    architecture: str
+    hyperparameters: dict[str, Any]
+    classes: int | None
+    class_names: list[str] | None
+    recipe: dict[str, Any] | None
+    graph: dict[str, Any]
+    relations: _Relations
+    weights_sha256: str
+    sha256: str | None = None
+
+
 def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGraph | None) -> nn.Module:
-    metadata = read_json(folder / METADATA)
+    source, again = folder / METADATA, "Train and save the model again."
+    metadata = read_json(source, remedy=again)
     if metadata.get("format") != FORMAT:
         raise DataError(
-            f"{folder / METADATA}: got format {metadata.get('format')}; expected {FORMAT}. Save the model with this "
-            "version."
+            f"{source}: got format {metadata.get('format')}; expected {FORMAT}. Save the model with this version."
         )
+    check_shape(source, metadata, _Metadata, again)
+    content = {name: value for name, value in metadata.items() if name != "sha256"}
+    # A width that was damaged may ask for any amount of memory.
+    check_digest(source, content, metadata.get("sha256"), again)
     if not (folder / WEIGHTS).is_file() or sha256(folder / WEIGHTS) != metadata["weights_sha256"]:
         raise DataError(
             f"{folder / WEIGHTS} is missing or does not belong to {METADATA}: saving was interrupted, or a file was "
@@ -251,15 +278,18 @@ def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGrap
         own = STGraph.from_dict(metadata["graph"])
         relations = Relations(**{field: tuple(values) for field, values in metadata["relations"].items()})
         recipe = None if metadata["recipe"] is None else Recipe.model_validate(metadata["recipe"])
-        hyperparameters, names = metadata["hyperparameters"], metadata["class_names"]
-        count = None if metadata["classes"] is None else int(metadata["classes"])
-        architecture = str(metadata["architecture"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{source} is incomplete: {reason_of(error)}. {again}") from error
+    hyperparameters, names, count = metadata["hyperparameters"], metadata["class_names"], metadata["classes"]
+    architecture = str(metadata["architecture"])
+    with readable(folder / WEIGHTS, "weights", again):
         weights = load_file(folder / WEIGHTS)
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
-        raise DataError(f"{folder / METADATA} is incomplete: {type(error).__name__}: {error}.") from error
     _check_graph(folder, own, graph)
     _check_classes(folder, count, names, classes)
-    model = _build(architecture, str(folder / METADATA), own, count, {**hyperparameters, "relations": relations})
+    try:
+        model = _build(architecture, str(source), own, count, {**hyperparameters, "relations": relations})
+    except (TypeError, IndexError, AttributeError, RuntimeError) as error:
+        raise DataError(f"{source}: {architecture} cannot be built from it: {reason_of(error)}. {again}") from error
     expected = model.state_dict()
     wrong = sorted(set(expected) ^ set(weights)) or [k for k in expected if expected[k].shape != weights[k].shape]
     if wrong:

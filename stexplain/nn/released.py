@@ -1,6 +1,5 @@
 """Checkpoints of the released ST-GCN (Yan et al. 2018), converted into an `STGCN`."""
 
-import pickle
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from stexplain.errors import DataError, InputError
+from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.stgcn import STGCN
+from stexplain.reading import given_path, readable, regular_file
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 Shape = tuple[int, ...]
@@ -81,10 +81,9 @@ def load_stgcn_checkpoint(
 
 def _read(source: Mapping[str, torch.Tensor] | str | Path) -> dict[str, torch.Tensor]:
     if isinstance(source, str | Path):
-        try:
-            source = torch.load(Path(source).expanduser(), map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise DataError(f"{source} could not be read as a checkpoint of tensors: {error}") from error
+        path = regular_file(given_path(source, "state_dict_or_path"))
+        with readable(path, "a checkpoint of tensors"):
+            source = torch.load(path, map_location="cpu", weights_only=True)
     # Training scripts save the weights beside an optimiser's state, under one of these names.
     found: Any = source
     for name in ("state_dict", "model_state_dict", "model", "net", "weights"):

@@ -15,6 +15,8 @@ from torch import nn
 
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write
+from stexplain.reading import readable, regular_file
+from stexplain.reading.shape import check_shape
 
 # Counts up when the layout of the file changes, so that an older file is refused and not misread.
 FORMAT = 3
@@ -154,15 +156,16 @@ def load_state(
         DataError: if the file is broken.
         InputError: if it is of another training; names each difference.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     remedy = "Remove it to start over."
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("stexplain.training", "{}"))
-            tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is not a complete training checkpoint: {error}. {remedy}") from error
+    with (
+        readable(path, "a complete training checkpoint", remedy),
+        safe_open(regular_file(path), framework="pt") as file,
+    ):
+        header = json.loads((file.metadata() or {}).get("stexplain.training", "{}"))
+        tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    check_shape(path, header, dict[str, Any], remedy)
     if header.get("format") != FORMAT:
         raise DataError(f"{path}: got training checkpoint format {header.get('format')}; expected {FORMAT}. {remedy}")
     differences = list(_differences("", header["fingerprint"], fingerprint))

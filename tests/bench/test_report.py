@@ -233,7 +233,7 @@ def test_sections_come_in_the_order_of_the_experiment(written):
 def test_a_broken_figure_or_no_results(written, tmp_path):
     written()
     (tmp_path / "figures/history.json").write_text("{", "utf-8")
-    with pytest.raises(DataError, match=r"history\.json is not readable"):
+    with pytest.raises(DataError, match=r"history\.json is not valid JSON"):
         write_report(tmp_path)
     with pytest.raises(DataError, match=r"results\.json is missing"):
         write_report(tmp_path / "elsewhere")

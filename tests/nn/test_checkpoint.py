@@ -7,6 +7,7 @@ import torch
 from stexplain.cards import model_card
 from stexplain.data.scaler import Scaler
 from stexplain.errors import CardError, DataError, InputError
+from stexplain.files import digest
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.checkpoint import load_model, load_stgcn_checkpoint, save_model
 from stexplain.nn.stgcn import STGCN
@@ -135,7 +136,26 @@ def _drop_relations(folder):
 def _widen(folder):
     metadata = json.loads((folder / "model.json").read_text())
     metadata["hyperparameters"]["width"] = 0.125
+    metadata["sha256"] = digest({name: value for name, value in metadata.items() if name != "sha256"})
     (folder / "model.json").write_text(json.dumps(metadata))
+
+
+def _change(folder):
+    metadata = json.loads((folder / "model.json").read_text())
+    metadata["seed"] = 5
+    (folder / "model.json").write_text(json.dumps(metadata))
+
+
+def _of_an_earlier_version(folder):
+    """Without a checksum, as models saved before there was one."""
+    metadata = json.loads((folder / "model.json").read_text())
+    del metadata["sha256"]
+    (folder / "model.json").write_text(json.dumps(metadata))
+
+
+def test_a_model_without_a_checksum_is_read(saved):
+    _of_an_earlier_version(saved[1])
+    assert torch.equal(load_model(saved[1])(clips()), saved[0](clips()))
 
 
 @pytest.mark.parametrize(
@@ -146,8 +166,9 @@ def _widen(folder):
         (lambda folder: (folder / "model.json").write_text('{"format": 99}'), "got format 99; expected 1"),
         (lambda folder: (folder / "model.safetensors").unlink(), "saving was interrupted"),
         (_truncate, "saving was interrupted"),
-        (_drop_relations, "KeyError: 'relations'"),
+        (_drop_relations, "relations is missing"),
         (_widen, "does not fit"),
+        (_change, "model.json has changed since it was written"),
     ],
 )
 def test_broken_folders(saved, damage, message):
@@ -313,6 +334,8 @@ def test_a_fresh_forecaster_needs_a_graph_and_no_classes():
 def test_a_folder_cannot_name_what_runs(tmp_path, architecture, message):
     save_model(tmp_path / "model", load_model("stgcn7", graph=STGraph.from_card("ntu"), classes=2, width=0.1))
     about = tmp_path / "model" / "model.json"
-    about.write_text(json.dumps({**json.loads(about.read_text()), "architecture": architecture}))
+    # As somebody else would write it: with a checksum that fits, or none.
+    metadata = {**json.loads(about.read_text()), "architecture": architecture, "sha256": None}
+    about.write_text(json.dumps(metadata))
     with pytest.raises(CardError, match=message):
         load_model(tmp_path / "model")

@@ -195,7 +195,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path: Path, content: bytes | str) ->
         path.write_bytes(path.read_bytes()[:-10])
     else:
         path.write_bytes(content)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"not a complete training checkpoint.*Remove it"):
+    with pytest.raises(DataError, match=r"could not be read as a complete training checkpoint.*Remove it"):
         trained(recipe(), out=tmp_path)
 
 

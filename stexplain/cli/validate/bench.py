@@ -7,6 +7,7 @@ from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, card_
 from stexplain.cards.experiment import ExperimentCard, RunPart, experiment_card
 from stexplain.cli.validate.datasets import validate_data, validate_out, validate_recordings
 from stexplain.errors import CardError, InputError, suggest, unknown
+from stexplain.reading import given_path
 
 MAX_SEED = 2**63 - 1
 """numpy refuses negative seeds, torch those above 64 bits."""
@@ -52,7 +53,7 @@ def _experiment(experiment: str) -> ExperimentCard:
     try:
         card_path("datasets", experiment)
     except CardError:
-        if Path(experiment).expanduser().exists():
+        if given_path(experiment, "EXPERIMENT").exists():
             raise  # a folder without a card: its own message says what is missing
         names = [name for name in card_names("datasets") if _has_experiment(name)]
         raise CardError(

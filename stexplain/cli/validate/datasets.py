@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stexplain.cards import DatasetCard, SeriesCard, any_card
 from stexplain.errors import InputError, unknown
+from stexplain.reading import given_path
 
 SPLIT_PARTS = ("train", "validation", "test", "train+validation")
 """Parts of a protocol's split; a series has all but the last."""
@@ -21,7 +22,9 @@ def validate_out(out: Path | None) -> None:
     """
     if out is None:
         return
-    out = out.expanduser()
+    out = given_path(out, "--out")
+    if out.is_symlink() and not out.exists():
+        raise InputError(f"--out: got {out}, a link to {out.readlink()}, which is not there. Give another path.")
     # The nearest folder above that exists is where the first new one would be made.
     existing = next(path for path in [out, *out.absolute().parents] if path.exists())
     if not existing.is_dir():
@@ -41,7 +44,7 @@ def validate_data(card: DatasetCard | SeriesCard, data: Path | None) -> None:
                 f"--data: got nothing; expected a path, because the card {card.name!r} has no synthetic data. "
                 f"{how_to_get}"
             )
-    elif not data.expanduser().exists():
+    elif not given_path(data, "--data").exists():
         raise InputError(f"--data: got {data}, which does not exist. {how_to_get}")
 
 
@@ -106,14 +109,14 @@ def validate_prepare(card: str, raw: Path, out: Path, missing: Path | None) -> N
             f"CARD: got {card!r}, the card of a series; expected one of recordings. The files of a series need no "
             "preparation: give their folder as --data."
         )
-    if not raw.is_dir():
+    if not given_path(raw, "RAW").is_dir():
         raise InputError(
             f"RAW: got {raw}, which is not a folder. Give the folder of the recordings of {dataset.name!r}."
         )
     if is_store(raw):
         raise InputError(f"RAW: got {raw}, which is a prepared store already. Give the recordings as downloaded.")
     validate_out(out)
-    if missing is not None and not missing.is_file():
+    if missing is not None and not given_path(missing, "--missing").is_file():
         raise InputError(f"--missing: got {missing}, which is not a file. Give one that names recordings, one a line.")
 
 
@@ -123,6 +126,7 @@ def validate_store_or_card(folder: Path) -> None:
     Raises:
         InputError: where it is neither a prepared store nor a card.
     """
+    folder = given_path(folder, "FOLDER")
     if is_card(folder) or is_store(folder):
         return
     if not folder.exists():

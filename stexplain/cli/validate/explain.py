@@ -11,6 +11,7 @@ from stexplain.cli.validate.method_names import method_names
 from stexplain.cli.validate.target import ParsedTarget, validate_target
 from stexplain.errors import CardError, InputError, suggest, unknown
 from stexplain.files import read_json
+from stexplain.reading import given_path
 
 
 def validate_explain(
@@ -54,12 +55,12 @@ def validate_explain(
 def is_factory(model: str) -> bool:
     """Whether MODEL is the import path of one's own model, such as ``mine.net:make``, and no file."""
     module, separator, _ = model.partition(":")
-    return bool(separator) and not Path(model).exists() and re.fullmatch(r"[\w.]+", module) is not None
+    return bool(separator) and not given_path(model, "MODEL").exists() and re.fullmatch(r"[\w.]+", module) is not None
 
 
 def saved_model(model: str) -> dict[str, Any] | None:
     """What `model.json` in a trained model's folder says; none where MODEL is no such folder."""
-    about = Path(model).expanduser() / "model.json"
+    about = given_path(model, "MODEL") / "model.json"
     return read_json(about) if about.is_file() else None
 
 
@@ -70,7 +71,7 @@ def validate_model(model: str) -> None:
         CardError: where there is no such folder or card, or the card is not valid.
         InputError: where the module of a factory is not installed.
     """
-    folder = Path(model).expanduser()
+    folder = given_path(model, "MODEL")
     if is_factory(model):
         # Only the top-level package is looked for: finding a submodule would import its parents, and they torch.
         top = model.partition(":")[0].partition(".")[0]

@@ -11,6 +11,7 @@ from stexplain.data.readers.road_graph import without_loops
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
+from stexplain.reading.npy import load_npy
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -64,10 +65,7 @@ def read_array(path: Path) -> NDArray[np.float64]:
     Raises:
         DataError: where the file is no npy, or its array is of objects.
     """
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} could not be read as npy: {error}. Fetch the file again.") from error
+    found = load_npy(path)
     if found.dtype.kind not in "fiu":
         raise DataError(f"{path} holds {found.dtype}; expected numbers. Fetch the file again.")
-    return np.asarray(found)
+    return found

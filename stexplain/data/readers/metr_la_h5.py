@@ -1,19 +1,20 @@
 """Reads METR-LA's and PEMS-BAY's HDF5: a pandas DataFrame in the fixed format, speeds by time and sensor."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers import speeds_csv
 from stexplain.data.readers.road_graph import graph_beside
 from stexplain.data.series_file import SeriesFile, found_file
 from stexplain.errors import DataError, InputError
-
-# The datasets of one block of a DataFrame: columns, rows, and names and values of the block.
-_PARTS = ("axis0", "axis1", "block0_items", "block0_values")
+from stexplain.reading import readable
+from stexplain.reading.apart import arrays_apart
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -55,46 +56,27 @@ def read_frame(path: Path) -> pd.DataFrame:
         DataError: where the file is no HDF5, or holds no such DataFrame.
         InputError: where h5py is not installed.
     """
-    try:
-        import h5py  # type: ignore[import-not-found, import-untyped, unused-ignore]  # optional, and ships no types
-    except ModuleNotFoundError as error:
-        raise InputError(f"{path} is HDF5, which needs h5py: pip install 'stexplain[traffic]'.") from error
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"{path} could not be read as HDF5: {error}. Fetch the file again.") from error
-    with file:
-        # METR-LA calls its group `df`, PEMS-BAY `speed`: found by what is in it, not by name.
-        tables = [group for group in file.values() if all(name in group for name in _PARTS)]
-        if len(tables) != 1:
-            raise DataError(
-                f"{path} holds {len(tables)} DataFrames of pandas' fixed format with one block (groups: "
-                f"{', '.join(file) or 'none'}); expected one, as DCRNN's files have. Fetch the file again."
-            )
-        table = tables[0]
-        try:
-            values = np.asarray(table["block0_values"][()])
-            columns, items = (_names(table[name][()]) for name in ("axis0", "block0_items"))
-            time = _times(table["axis1"])
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{path} is damaged: {error}. Fetch the file again.") from error
+    if find_spec("h5py") is None:
+        raise InputError(f"{path} is HDF5, which needs h5py: pip install 'stexplain[traffic]'.")
+    parts = arrays_apart("stexplain.data.readers.hdf5_frame", path, "HDF5")
+    values, columns, items = parts["block0_values"], parts["axis0"].tolist(), parts["block0_items"].tolist()
+    with readable(path, "a DataFrame of times and sensors"):
+        time = _times(parts["axis1"], str(parts["kind"]))
+        values = values.astype(np.float64) if values.dtype.kind in "iu" else values
+        if values.dtype.kind != "f":
+            raise ValueError(f"its values are {values.dtype}; expected numbers")
     if values.shape != (len(time), len(columns)) or sorted(items) != sorted(columns):
         raise DataError(
             f"{path} holds values {values.shape} for {len(time)} times and {len(columns)} sensors. Fetch it again."
         )
     # A block may list its columns in another order than the DataFrame.
-    return pd.DataFrame(values, index=time, columns=items)[columns]
+    found: pd.DataFrame = pd.DataFrame(values, index=time, columns=items)[columns]
+    return found
 
 
-def _names(values: Any) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
-
-
-def _times(axis: Any) -> pd.DatetimeIndex:
+def _times(axis: NDArray[Any], label: str) -> pd.DatetimeIndex:
     """Times as pandas keeps them: whole numbers since 1970, in nanoseconds unless the axis says otherwise."""
-    kind = axis.attrs.get("kind", b"datetime64")
-    label = kind.decode() if isinstance(kind, bytes) else str(kind)
     if not label.startswith("datetime64"):
         raise ValueError(f"the rows are labelled by {label}; expected times")
     # Where the unit is not written, pandas means nanoseconds.
-    return pd.DatetimeIndex(np.asarray(axis[()]).astype(label if "[" in label else "datetime64[ns]"))
+    return pd.DatetimeIndex(axis.astype(label if "[" in label else "datetime64[ns]"))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stexplain.cards import DatasetCard
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError, unknown
+from stexplain.reading import read_bytes
 
 FIELDS = (
     "x", "y", "z", "depth_x", "depth_y", "color_x", "color_y",
@@ -95,10 +96,7 @@ def read(path: Path, fields: Sequence[str] = ()) -> Recording:
     for name in fields:
         if name not in FIELDS:
             raise unknown("field of a joint", name, FIELDS)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
+    data = read_bytes(Path(path))
     try:
         return _assemble(*_parse_fast(data), fields)
     except _Refused:

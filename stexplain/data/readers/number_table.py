@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from stexplain.errors import DataError
+from stexplain.reading import readable, regular_file
+from stexplain.reading.table import read_csv
 
 
 def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.DataFrame:
@@ -33,10 +35,11 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
         ...
         stexplain.errors.DataError: /.../speeds.csv, line 3: column 'b' holds 'x'; expected a number. ...
     """
+    regular_file(path)
     try:
         first = [0] if labels else None
         table = pd.read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
-    except (OSError, ValueError):  # the slow way below says what is wrong
+    except (OSError, ValueError, OverflowError):  # the slow way below says what is wrong
         table = pd.DataFrame()
     # pandas fills a short line with NaN, which looks like an empty last cell: the slow way distinguishes the two.
     if not table.empty and all(kind.kind in "fiu" for kind in table.dtypes) and not table.iloc[:, -1].isna().any():
@@ -60,18 +63,13 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
 
 def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a CSV file as text, cell by cell; see `read_table`."""
-    try:
-        table = pd.read_csv(path, header=0 if header else None, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} could not be read: {error}.") from error
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty; expected a table in CSV. Fetch the file again.") from error
-    except pd.errors.ParserError as error:
-        raise DataError(f"{path} is not a table in CSV: {str(error).strip()}. Fetch the file again.") from error
+    table = read_csv(
+        path, header=0 if header else None, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
+    )
     if table.empty:
         raise DataError(f"{path} holds a header and no row. Fetch the file again.")
     # pandas fills a short line as if its last cells were empty, so lines are counted a second time.
-    with path.open(newline="", encoding="utf-8") as file:
+    with readable(path, "a table in CSV"), path.open(newline="", encoding="utf-8") as file:
         for line, cells in enumerate(csv.reader(file), start=1):
             if cells and len(cells) != table.shape[1]:
                 raise DataError(
@@ -101,11 +99,8 @@ def has_header(path: Path) -> bool:
         >>> has_header(path)
         True
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = [cells for _, cells in zip(range(20), csv.reader(file), strict=False) if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} could not be read: {error}.") from error
+    with readable(path, "a table in CSV"), regular_file(path).open(newline="", encoding="utf-8") as file:
+        lines = [cells for _, cells in zip(range(20), csv.reader(file), strict=False) if cells]
     if not lines:
         return False
     first, rest = lines[0], lines[1:]

@@ -3,7 +3,6 @@
 A file is one object; its `skeletons` holds frames x 20 joints x 3, in metres, of one person.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from stexplain.cards import DatasetCard
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError
+from stexplain.reading import read_json_value
 
 JOINTS = 20
 _NAME = re.compile(r"(?P<action>a\d{2})_s(?P<subject>\d{2})_e(?P<episode>\d{2})_v(?P<view>\d{2})")
@@ -54,17 +54,13 @@ def read(path: Path) -> Recording:
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "one_frame.json"
+        >>> import json
         >>> _ = path.write_text(json.dumps({"skeletons": [[[0.0, 1.0, 2.0]] * 20]}))
         >>> read(path).values.shape
         (1, 1, 20, 3)
     """
     again = "Fetch the file again."
-    try:
-        value = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
-    except ValueError as error:  # which json's and Unicode's errors are
-        raise DataError(f"{path} is not JSON: {error}. Is it truncated? {again}") from error
+    value = read_json_value(path)
     if not isinstance(value, dict) or not isinstance(value.get("skeletons"), list):
         raise DataError(f"{path} has no list 'skeletons'; expected frames x {JOINTS} joints x 3. {again}")
     skeletons = value["skeletons"]
@@ -73,7 +69,7 @@ def read(path: Path) -> Recording:
         return Recording(np.zeros((1, 0, JOINTS, 3), np.float32), (0,))
     try:
         xyz = np.array(skeletons, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         # Ragged or not numbers: the shape below does not fit, and `_wrong` names the frame.
         xyz = np.zeros(0, np.float32)
     if xyz.shape != (len(skeletons), JOINTS, 3):
@@ -88,7 +84,7 @@ def _wrong(skeletons: list[Any]) -> str:
     for frame, joints in enumerate(skeletons):
         try:
             found = f"found shape {list(np.array(joints, np.float32).shape)}"
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             return f"frame {frame}: {error}"
         if found != f"found shape {[JOINTS, 3]}":
             return f"frame {frame}: {found}"

@@ -1,6 +1,5 @@
 """Reads PEMS03, 04, 07 and 08 as ASTGCN's authors published them: `data` [T, N, C] in an npz, and distances in CSV."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, optional_file, times_from_start
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.reading import read_text
+from stexplain.reading.npy import opened_npz
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -42,7 +43,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         )
     # Of the four, only PEMS03 numbers its sensors by id; the others' distance files use rows.
     listed = optional_file(path, f"{path.stem}.txt", f"{path.stem.upper()}.txt")
-    ids = [str(number) for number in range(values.shape[1])] if listed is None else listed.read_text("utf-8").split()
+    ids = [str(number) for number in range(values.shape[1])] if listed is None else read_text(listed).split()
     if len(ids) != values.shape[1]:
         raise DataError(f"{listed} lists {len(ids)} sensors; expected {values.shape[1]}, as {path.name} holds.")
     names = (
@@ -69,17 +70,8 @@ def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
         DataError: where the file is no npz, lacks an array, or one is of objects.
     """
     again = "Fetch the file again."
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            missing = [name for name in names if name not in file]
-            if missing:
-                raise DataError(
-                    f"{path} has no array {missing[0]!r}. It has: {', '.join(file.files) or 'none'}. {again}"
-                )
-            found = {name: file[name] for name in names}
-    # What numpy and zipfile raise, by the place where an archive is damaged.
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} could not be read as npz: {error}. {again}") from error
+    with opened_npz(path, again) as arrays:
+        found = {name: arrays[name] for name in names}
     for name, values in found.items():
         if values.dtype.kind not in "fiu":
             raise DataError(f"{path}: {name} is of type {values.dtype}; expected numbers. {again}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import DataError
+from stexplain.reading import read_bytes
 
 
 def load_plain(path: Path, what: str) -> Any:
@@ -27,10 +28,7 @@ def load_plain(path: Path, what: str) -> Any:
         DataError: where the file cannot be read, is damaged, or names anything that plain values do not need.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
+    content = read_bytes(path)
     try:
         kind = _Fast if _has_honest_memo(content) else _Slow
         return kind(io.BytesIO(content), path, what).load()

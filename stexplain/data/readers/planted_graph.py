@@ -8,6 +8,7 @@ import numpy as np
 from stexplain.cards import DatasetCard
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError
+from stexplain.reading.npy import load_npy
 
 _NAME = re.compile(r"f(?P<fold>\d+)_r(?P<repetition>\d+)_(?P<kind>.+)")
 
@@ -56,15 +57,9 @@ def read(path: Path) -> Recording:
         (1, 5, 40, 3)
     """
     path = Path(path)
-    try:
-        values = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a .npy array: {error}. Write it by numpy.save, without objects.") from error
-    if not isinstance(values, np.ndarray) or values.ndim != 3 or values.shape[2] != 3 or values.dtype.kind not in "fiu":
-        found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise DataError(f"{path} holds {found}; expected numbers [T, N, 3].")
+    values = load_npy(path, remedy="Write it by numpy.save, without objects.")
+    if values.ndim != 3 or values.shape[2] != 3 or values.dtype.kind not in "fiu":
+        raise DataError(f"{path} holds {values.dtype} {values.shape}; expected numbers [T, N, 3].")
     signals = values.astype(np.float32)
     # After the cast: a float64 may be finite and too large for float32.
     if not np.isfinite(signals).all():

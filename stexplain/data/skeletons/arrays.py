@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stexplain.axes import Layout
 from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
 from stexplain.errors import DataError, InputError
+from stexplain.reading.npy import load_npy, opened_npz
 
 NTU = ("kinect-v2",)
 _PARTS = ("train", "val", "test")
@@ -24,11 +25,11 @@ def read_ctrgcn(path: Path) -> Iterator[Take]:
     Raises:
         DataError: where arrays are missing or do not fit each other.
     """
-    with _opened(path) as arrays:
+    with opened_npz(path) as arrays:
         for part in _PARTS:
-            if f"x_{part}" not in arrays.files:
+            if f"x_{part}" not in arrays.names:
                 continue
-            x, y = _array(path, arrays, f"x_{part}"), _array(path, arrays, f"y_{part}")
+            x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
             if x.ndim != 3 or x.shape[2] % 75:
                 raise DataError(f"{path}, x_{part}: got shape {x.shape}; expected [samples, T, persons x 25 x 3].")
             classes = y.argmax(1) if y.ndim == 2 else y
@@ -44,8 +45,8 @@ def read_ctrgcn(path: Path) -> Iterator[Take]:
 
 def is_ctrgcn(path: Path) -> bool:
     """Whether an npz has CTR-GCN's names."""
-    with _opened(path) as arrays:
-        return any(f"x_{part}" in arrays.files for part in _PARTS)
+    with opened_npz(path) as arrays:
+        return any(f"x_{part}" in arrays.names for part in _PARTS)
 
 
 def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Take]:
@@ -63,22 +64,19 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
     labels: NDArray[Any] | None = None
     names: list[str] = []
     if path.suffix.lower() == ".npz":
-        with _opened(path) as arrays:
-            key = next((name for name in _VALUES if name in arrays.files), None)
-            if key is None and len(arrays.files) == 1:
-                key = arrays.files[0]
+        with opened_npz(path) as arrays:
+            key = next((name for name in _VALUES if name in arrays.names), None)
+            if key is None and len(arrays.names) == 1:
+                key = arrays.names[0]
             if key is None:
-                raise DataError(f"{path} holds {', '.join(arrays.files)}; expected the values as one of {_VALUES}.")
-            x = _array(path, arrays, key)
-            if label := next((name for name in _LABELS if name in arrays.files), None):
-                labels = _array(path, arrays, label)
-            if ids := next((name for name in _IDS if name in arrays.files), None):
-                names = [str(name) for name in _array(path, arrays, ids).tolist()]
+                raise DataError(f"{path} holds {', '.join(arrays.names)}; expected the values as one of {_VALUES}.")
+            x = arrays[key]
+            if label := next((name for name in _LABELS if name in arrays.names), None):
+                labels = arrays[label]
+            if ids := next((name for name in _IDS if name in arrays.names), None):
+                names = [str(name) for name in arrays[ids].tolist()]
     else:
-        try:
-            x = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path} is not readable as an array: {str(error).splitlines()[0]}.") from error
+        x = load_npy(path, mapped=True)
     if x.dtype.kind not in "fiu":
         raise DataError(f"{path}: got values of type {x.dtype}; expected numbers.")
     layout = Layout(axes or _found_axes(path, x.shape, nodes))
@@ -126,21 +124,3 @@ def _label(value: Any) -> str:
     array = np.asarray(value)
     # One-hot rows are a class each.
     return str(int(array.argmax())) if array.ndim else str(array.item())
-
-
-def _opened(path: Path) -> Any:
-    from zipfile import BadZipFile
-
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, BadZipFile, EOFError) as error:
-        raise DataError(f"{path} is not readable as an npz: {str(error).splitlines()[0]}.") from error
-
-
-def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
-    try:
-        return np.asarray(arrays[name])
-    except KeyError as error:
-        raise DataError(f"{path} has no array {name!r}; it has {', '.join(arrays.files)}.") from error
-    except ValueError as error:
-        raise DataError(f"{path}, {name}: {str(error).splitlines()[0]}") from error

@@ -1,6 +1,5 @@
 """Keypoints in JSON: OpenPose's folders of a file per frame, and Kinetics-skeleton's files of a clip."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from stexplain.data.skeletons.people import linked
 from stexplain.data.skeletons.take import XY, XYZ, Take, numbers
 from stexplain.errors import DataError
+from stexplain.reading import read_json_value, readable, regular_file
 
 # OpenPose names the files of a video VIDEO_000000000012_keypoints.json.
 _FRAME = re.compile(r"(?P<video>.*?)_?(?P<frame>\d+)_keypoints")
@@ -79,7 +79,7 @@ def _openpose_frame(path: Path) -> NDArray[np.float32]:
 
 def is_kinetics(path: Path) -> bool:
     """Whether a JSON file begins like one of Kinetics-skeleton; the file is not read in full."""
-    with path.open("rb") as file:
+    with readable(path, "a file"), regular_file(path).open("rb") as file:
         start = file.read(200)
     return b'"data"' in start and b'"people"' not in start
 
@@ -136,9 +136,4 @@ def read_kinetics(path: Path) -> Take:
 
 
 def _content(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path} could not be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON: {error}. Is it truncated?") from error
+    return read_json_value(path)

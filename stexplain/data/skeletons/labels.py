@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from stexplain.errors import DataError, InputError
+from stexplain.reading import given_path
+from stexplain.reading.table import read_csv
 
 # Names of the column of recordings, and of that of classes, as tables of others have them.
 _IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path", "participant_id")
@@ -37,16 +39,13 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
     if isinstance(given, pd.DataFrame):
         table = given.astype(str)
     else:
-        path = Path(given)
+        path = given_path(given, "labels")
         where = str(path)
         if not path.is_file():
             raise InputError(
                 f"labels: there is no file {path}. Give a CSV with the columns file and label, or a mapping."
             )
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python")
-        except (OSError, ValueError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is no table: {str(error).splitlines()[0]}.") from error
+        table = read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python")
     columns = {str(name).strip().lower(): str(name) for name in table.columns}
     names = next((columns[name] for name in _IDS if name in columns), None)
     classes = next((columns[name] for name in _CLASSES if name in columns), None)

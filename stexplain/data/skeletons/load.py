@@ -18,6 +18,7 @@ from stexplain.data.skeletons.take import SCORE, Take
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
+from stexplain.reading import given_path
 
 Scores = Literal["mask", "channel"]
 
@@ -84,7 +85,7 @@ def load_skeletons(
         >>> len(clips), clips[0].x.shape, clips.classes
         (1, (1, 3, 2, 2), ['up'])
     """
-    path = Path(path)
+    path = given_path(path, "path")
     if scores not in ("mask", "channel"):
         raise unknown("use of scores", scores, ("mask", "channel"))
     if instances < 1:

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from stexplain.data.skeletons.take import XYZ, Take
 from stexplain.errors import DataError, InputError
+from stexplain.reading import read_text, regular_file
 
 _NEEDS = "needs a package that is not installed: pip install stexplain[mocap]"
 
@@ -28,10 +29,7 @@ def read_bvh(path: Path) -> Take:
         from bvh import Bvh
     except ImportError as error:
         raise InputError(f"{path}: BVH {_NEEDS}") from error
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} could not be read: {error}.") from error
+    text = read_text(path)
     try:
         motion = Bvh(text if text.endswith("\n") else text + "\n")
         names = motion.get_joints_names()
@@ -98,8 +96,7 @@ def read_c3d(path: Path) -> Take:
         import ezc3d
     except ImportError as error:
         raise InputError(f"{path}: C3D {_NEEDS}") from error
-    if not path.is_file():
-        raise DataError(f"{path} is missing.")
+    regular_file(path)
     try:
         content: Any = ezc3d.c3d(str(path))
         points = np.asarray(content["data"]["points"], np.float64)

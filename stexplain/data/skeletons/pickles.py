@@ -9,6 +9,7 @@ import numpy as np
 from stexplain.data.readers.plain_pickle import load_plain
 from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
 from stexplain.errors import DataError
+from stexplain.reading.npy import load_npy
 
 # Its two datasets: NTU RGB+D, and Kinetics-skeleton.
 _OF_STGCN = ("kinect-v2", "openpose-18")
@@ -70,10 +71,7 @@ def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
     Raises:
         DataError: where the files are broken or do not belong together.
     """
-    try:
-        data = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as an array: {str(error).splitlines()[0]}.") from error
+    data = load_npy(path, mapped=True)
     if data.ndim != 5 or data.shape[1] not in (2, 3):
         raise DataError(f"{path}: got shape {data.shape}; expected [samples, 2 or 3, T, V, M], as ST-GCN's data.")
     listed = load_plain(labels, "a list of labels")

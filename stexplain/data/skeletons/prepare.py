@@ -16,6 +16,7 @@ from stexplain.data.store.prepare import Summary
 from stexplain.data.store.prepared import COLUMNS, FORMAT, VERSION
 from stexplain.errors import InputError
 from stexplain.files import atomic_write, sha256, write_json
+from stexplain.reading import given_path
 from stexplain.version import __version__
 
 CARD, LEFT_OUT = "card.toml", "left_out.csv"
@@ -39,7 +40,7 @@ def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = N
         DataError: as `load_skeletons`.
     """
     start = time.monotonic()
-    path, out = Path(path), Path(out)
+    path, out = given_path(path, "path"), given_path(out, "out")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"out: {out} exists. Give another folder, or remove that one first.")
     with atomic_write(out) as store:

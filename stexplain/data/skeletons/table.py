@@ -8,6 +8,7 @@ import pandas as pd
 
 from stexplain.data.skeletons.take import Take
 from stexplain.errors import DataError, InputError
+from stexplain.reading.table import read_csv
 
 _NEEDED = ("sample", "frame", "joint")
 _NAMES = {
@@ -32,10 +33,7 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         InputError: where a column is missing.
         DataError: where a value is no number, a row stands twice, or a joint is unknown; names the line.
     """
-    try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no table: {str(error).splitlines()[0]}.") from error
+    table = read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
     lower = {str(name).strip().lower(): str(name) for name in table.columns}
     columns = {
         what: next(lower[name] for name in names if name in lower)

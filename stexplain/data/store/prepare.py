@@ -20,8 +20,9 @@ from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import VERSION, Store, is_store
 from stexplain.data.store.shards import count
 from stexplain.engine.run import Engine, check_engine, run_parts
-from stexplain.errors import InputError, unknown
+from stexplain.errors import DataError, InputError, unknown
 from stexplain.files import folder_lock, read_json, write_json
+from stexplain.reading import given_path, read_text
 from stexplain.version import __version__
 
 
@@ -103,7 +104,7 @@ def prepare(
         DataError: where no recording can be used, or the disk is full.
     """
     start = time.monotonic()
-    card, raw, out = dataset_card(card), Path(raw), Path(out)
+    card, raw, out = dataset_card(card), given_path(raw, "raw"), given_path(out, "out")
     if keep not in KEEP:
         raise unknown("choice of bodies to keep", keep, KEEP)
     check_engine(engine, workers)
@@ -194,11 +195,9 @@ def _listed_as_missing(card: DatasetCard, raw: Path, missing: Path | None) -> tu
     if missing is None:
         return set(), ""
     try:
-        lines = Path(missing).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"missing: {missing} could not be read: {error}. It should name recordings, one a line."
-        ) from error
+        lines = read_text(Path(missing), "It should name recordings, one a line.").splitlines()
+    except DataError as error:
+        raise InputError(f"missing: {error}") from error
     # Prose, such as the heading of NTU's own list, has more than one word a line.
     names = {Path(line.strip()).stem for line in lines if len(line.split()) == 1}
     if not names:

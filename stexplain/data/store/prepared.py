@@ -23,6 +23,10 @@ from numpy.typing import NDArray
 
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json, sha256
+from stexplain.reading import given_path
+from stexplain.reading.npy import load_npy
+from stexplain.reading.shape import Form, check_shape
+from stexplain.reading.table import read_csv
 
 FORMAT = "stexplain store"
 # Raised whenever a file or key changes its name or meaning; a store of another version is refused, not guessed at.
@@ -31,6 +35,33 @@ VERSION = 3
 _READ = (2, VERSION)
 COLUMNS = ("id", "class", "label", "frames", "instances", "bodies", "offset")
 """The columns of every index; those that follow are the dataset's own fields."""
+
+
+_AGAIN = "Prepare the recordings again."
+
+
+class _File(Form):
+    bytes: int
+    sha256: str
+
+
+class _Class(Form):
+    id: int | str
+    name: str
+
+
+class _Info(Form):
+    """What is taken from `store.json`."""
+
+    card: str
+    nodes: list[str]
+    channels: list[str]
+    classes: list[_Class]
+    files: dict[str, _File]
+    excluded: dict[str, int]
+    found: int
+    kept: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -87,18 +118,19 @@ class Store:
             InputError: where the folder is no store.
             DataError: where the store is incomplete, or its files disagree.
         """
-        path = Path(path)
+        path = given_path(path, "path")
         if not is_store(path):
             raise InputError(
                 f"{path} is not a prepared store: it has no store.json. "
                 "Make one with `stexplain data prepare CARD RAW --out DIR`."
             )
-        info = read_json(path / "store.json")
+        info = read_json(path / "store.json", remedy=_AGAIN)
         if info.get("format") != FORMAT or info.get("version") not in _READ:
             raise DataError(
                 f"{path / 'store.json'}: got format {info.get('format')!r}, version {info.get('version')!r}; expected "
                 f"{FORMAT!r}, version {VERSION}. Prepare the recordings again with this version."
             )
+        check_shape(path / "store.json", info, _Info, _AGAIN)
         # Sizes are compared on every opening, since that is free; checksums only by `check_store`.
         for name, entry in info["files"].items():
             size = (path / name).stat().st_size if (path / name).is_file() else None
@@ -110,7 +142,9 @@ class Store:
                 )
         # Without this, pandas reads ids such as 007 as numbers, and a class called NA as missing.
         texts = {"id": str, "class": str}
-        table = pd.read_csv(path / "index.csv", dtype=texts, keep_default_na=False)
+        table = read_csv(path / "index.csv", remedy=_AGAIN, dtype=texts, keep_default_na=False)
+        if wrong := _wrong_column(table):
+            raise DataError(f"{path / 'index.csv'}: {wrong}. {_AGAIN}")
         rows = Rows(
             _mapped(path / "x.npy"),
             _mapped(path / "valid.npy"),
@@ -211,9 +245,18 @@ def check_store(path: Path) -> StoreCheck:
     )
 
 
+def _wrong_column(table: pd.DataFrame) -> str:
+    """The first column of an index that is missing or holds other than whole numbers where it must."""
+    for name in COLUMNS:
+        if name not in table.columns:
+            return f"it has no column {name!r}"
+        if name not in ("id", "class") and table[name].dtype.kind not in "iu":
+            return f"column {name!r} holds other than whole numbers"
+        if name in ("frames", "instances", "offset") and ((table[name] < 0) | (table[name] > 1 << 40)).any():
+            return f"column {name!r} holds numbers that no recording has"
+    return ""
+
+
 def _mapped(path: Path) -> NDArray[Any]:
-    try:
-        # As a plain array: np.memmap's own indexing costs more and gives back np.memmap.
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as an array: {error}. Prepare the store again.") from error
+    # As a plain array: np.memmap's own indexing costs more and gives back np.memmap.
+    return load_npy(path, mapped=True, remedy=_AGAIN)

@@ -18,10 +18,50 @@ from stexplain.cards import import_object, trusting
 from stexplain.data.recording import Recording, choose_bodies
 from stexplain.errors import DataError
 from stexplain.files import atomic_write, read_json
+from stexplain.reading import readable
+from stexplain.reading.npy import Archive, load_npy, opened_npz
+from stexplain.reading.shape import Form, check_shape
 
 # What an interrupted run loses at most, per process.
 SIZE = 128
 """Recordings in a shard."""
+_AGAIN = "Remove it, and run the same command again."
+
+
+class _Excluded(Form):
+    source: int
+    kind: str
+    reason: str
+
+
+class _Kept(Form):
+    source: int
+    content: str
+    frames: int
+    instances: int
+    bodies: int
+    planted: bool
+    partial: bool
+
+
+class _Source(Form):
+    id: str
+    path: str
+    label: int
+    fields: dict[str, int | str]
+
+
+class _Plan(Form):
+    """What is taken from `plan.json`."""
+
+    card: str
+    reader: str
+    raw: str
+    keep: str
+    instances: int
+    nodes: list[str]
+    channels: list[str]
+    sources: list[_Source]
 
 
 @dataclass(frozen=True)
@@ -53,16 +93,31 @@ def part_path(folder: Path, number: int) -> Path:
 
 def read_shard(folder: Path, number: int) -> Shard:
     """Reads a finished shard."""
-    with np.load(part_path(folder, number), allow_pickle=False) as arrays:
-        entries = json.loads(arrays["entries"].tobytes())
-        counterfactual = arrays["counterfactual"] if "counterfactual" in arrays.files else None
+    with opened_npz(part_path(folder, number), _AGAIN) as arrays:
+        entries = _entries(part_path(folder, number), arrays)
+        counterfactual = arrays["counterfactual"] if "counterfactual" in arrays.names else None
         return Shard(entries, arrays["x"], arrays["valid"], arrays["observed"], arrays["truth"], counterfactual)
 
 
 def read_entries(folder: Path, number: int) -> list[dict[str, Any]]:
     """The entries of a finished shard, without its values."""
-    with np.load(part_path(folder, number), allow_pickle=False) as arrays:
-        return list(json.loads(arrays["entries"].tobytes()))
+    with opened_npz(part_path(folder, number), _AGAIN) as arrays:
+        return _entries(part_path(folder, number), arrays)
+
+
+def _entries(path: Path, arrays: Archive) -> list[dict[str, Any]]:
+    with readable(path, "a shard", _AGAIN):
+        found = json.loads(arrays["entries"].tobytes())
+    check_shape(path, found, list[_Excluded | _Kept], _AGAIN)
+    entries: list[dict[str, Any]] = list(found)
+    rows = sum(entry["frames"] * entry["instances"] for entry in entries if "frames" in entry)
+    sources = [entry["source"] for entry in entries]
+    # Rows are found by counting those before them: one entry that is wrong would shift all others.
+    if sources != list(range(sources[0] if sources else 0, len(sources) + (sources[0] if sources else 0))) or (
+        rows != len(arrays["valid"])
+    ):
+        raise DataError(f"{path} contradicts itself: its entries do not fit its arrays. {_AGAIN}")
+    return entries
 
 
 def write_part(folder: Path, number: int) -> None:
@@ -74,7 +129,7 @@ def write_part(folder: Path, number: int) -> None:
 @lru_cache(maxsize=1)
 def _plan(file: Path, written: int) -> dict[str, Any]:
     # Of a large dataset it takes as long to read as some recordings: once a process.
-    return read_json(file)
+    return read_json(file, _Plan)
 
 
 def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
@@ -101,7 +156,9 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         entry: dict[str, Any] = {"source": source}
         entries.append(entry)
         try:
-            recording = reader.read(path)
+            # A reader of the user's own may raise anything; one broken recording of thousands is excluded by it.
+            with readable(path, f"a recording by {plan['reader']}"):
+                recording = reader.read(path)
             planted = _beside(path, "truth", "bool", recording.values.shape[:3])
             counterfactual = _beside(path, "counterfactual", "float32", recording.values.shape)
             _check_values(path, recording, nodes, plan["channels"])
@@ -170,13 +227,10 @@ def _beside(path: Path, what: str, kind: str, shape: tuple[int, ...]) -> NDArray
     beside = path.with_suffix(f".{what}.npy")
     if not beside.is_file():
         return None
-    try:
-        values = np.load(beside, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{beside} is not readable as an array: {error}.") from error
+    values = load_npy(beside)
     if values.dtype != kind or values.shape != shape:
         raise DataError(f"{beside}: got {values.dtype} {values.shape}; expected {kind} {shape}.")
-    return np.asarray(values)
+    return values
 
 
 def count(plan: dict[str, Any]) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import xarray
 
-from stexplain.errors import DataError
+from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.reading.contents import reason_of
 
 # Goes up by one when files of the version before can no longer be read.
 _FORMAT = 1
@@ -104,5 +105,6 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
                 if str(name).startswith(_EXTRA)
             },
         }
-    except (KeyError, ValueError) as error:
-        raise DataError(f"this is not an explanation: {error}") from error
+    # Every entry may be of any type in a file that somebody else wrote.
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, InputError) as error:
+        raise DataError(f"this is not an explanation: {reason_of(error)}") from error

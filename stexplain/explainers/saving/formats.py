@@ -1,10 +1,11 @@
 """Writes and reads explanations; the ending of a path says in which format."""
 
+import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 import xarray
@@ -12,6 +13,8 @@ import xarray
 from stexplain.errors import DataError, InputError
 from stexplain.explainers.saving.dataset import from_dataset, to_dataset
 from stexplain.files import atomic_write
+from stexplain.reading import read_bytes, readable, regular_file
+from stexplain.reading.npy import opened_npz
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
@@ -54,13 +57,15 @@ def load(path: Path) -> dict[str, Any]:
     if kind not in READERS:
         tables = " A table does not hold all of an explanation." if kind in WRITERS else ""
         raise InputError(f"path: got {path.name!r}; expected a name that ends in {', '.join(READERS)}.{tables}")
-    if not path.exists():
+    if not os.path.lexists(path):
         raise DataError(f"{path} is missing.")
-    try:
+    if kind == ".zarr":
+        if not path.is_dir():
+            raise DataError(f"{path} is no folder; expected one of zarr.")
+    else:
+        regular_file(path, "Save the explanation again.")
+    with readable(path, _NAMES[kind], "Is it truncated? Save the explanation again."):
         dataset = READERS[kind](path)
-    except (OSError, TypeError, ValueError, IndexError, KeyError, AttributeError, BadZipFile, EOFError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} is truncated, or not {_NAMES[kind]}: {first}") from error
     try:
         return from_dataset(dataset)
     except DataError as error:
@@ -98,7 +103,8 @@ def _write_parquet(explanation: "Explanation", path: Path) -> None:
 
 
 def _read_nc(path: Path) -> xarray.Dataset:
-    return xarray.load_dataset(path, engine="scipy")
+    # From memory: of a file, a header that declares terabytes would have them allocated.
+    return xarray.load_dataset(io.BytesIO(read_bytes(path)), engine="scipy")
 
 
 def _read_zarr(path: Path) -> xarray.Dataset:
@@ -108,8 +114,7 @@ def _read_zarr(path: Path) -> xarray.Dataset:
 
 
 def _read_npz(path: Path) -> xarray.Dataset:
-    # numpy leaves a file open that it cannot read.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with opened_npz(path, "Save the explanation again.") as arrays:
         about = json.loads(str(arrays[_ABOUT]))
         variables: dict[str, Any] = {
             name: (tuple(axes), arrays[name], {"long_name": about["long_names"][name]})

@@ -6,6 +6,7 @@ The page of one chart has the same play button as the report.
 import html
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -23,6 +24,8 @@ def script_json(value: Any) -> str:
     return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+# A megabyte, and the same for every page of a process.
+@cache
 def bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script, in the version that wrote the charts."""
     import altair as alt

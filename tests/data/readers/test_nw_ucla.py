@@ -25,7 +25,7 @@ def test_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "no list 'skeletons'"),
         ('{"skeletons": 3}', "no list 'skeletons'"),
         (json.dumps({"skeletons": [[[0, 1, 2]] * 20, [[0, 1, 2]] * 19]}), r"frame 1: found shape \[19, 3\]"),

@@ -55,7 +55,7 @@ def test_ids_of_their_own(card, tmp_path):
         ({"data": np.ones((4, 3))}, r"data has shape \(4, 3\); expected \[T, N, 3\] \(flow, occupancy, speed\)"),
         ({"data": np.ones((4, 3, 1))}, r"data has shape \(4, 3, 1\)"),
         ({"data": np.full((4, 3, 3), "a")}, "expected numbers"),
-        ({"data": np.array([[None]])}, "could not be read as npz: Object arrays cannot be loaded"),
+        ({"data": np.array([[None]])}, "could not be read as npz, array 'data': Object arrays cannot be loaded"),
     ],
 )
 def test_broken_arrays_are_named(card, tmp_path, arrays, message):

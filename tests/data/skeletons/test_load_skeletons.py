@@ -305,7 +305,7 @@ def test_kinetics_clips(tmp_path):
             '{"data": [{"frame_index": 1, "skeleton": [{"pose": ["a", 2], "score": [1]}]}]}',
             "frame 1: could not convert",
         ),
-        ('{"data": [', "is not JSON"),
+        ('{"data": [', "is not valid JSON"),
         ('{"data": []}', "holds no body"),
     ],
 )

@@ -88,5 +88,5 @@ def test_check_finds_one_changed_bit(store):
 
 def test_garbage_instead_of_an_array(store):
     changed_quietly(store, "valid.npy", lambda path: path.write_bytes(b"garbage"))
-    with pytest.raises(DataError, match="not readable as an array"):
+    with pytest.raises(DataError, match="could not be read as npy"):
         Store.open(store)

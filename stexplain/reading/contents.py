@@ -1,0 +1,168 @@
+"""Bytes, text and JSON of a file, and the errors of libraries that read it."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stexplain.errors import DataError, InputError, StexplainError
+
+_LETTERS = 300
+"""Of a library's own message, at most so many are shown."""
+
+
+def given_path(value: object, argument: str) -> Path:
+    """The path that a user gave, of something that may be there or not.
+
+    Args:
+        value: the path, as text or as a path; ``~`` is expanded.
+        argument: its name, for the message.
+
+    Raises:
+        InputError: where it is no path, or one that the system cannot look at: a name too long, links in a circle, a
+            folder that may not be entered.
+
+    Example:
+        >>> given_path("n" * 300, "out")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: out: got 'nnn...; File name too long. Give another path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{argument}: got {type(value).__name__}; expected a path.")
+    try:
+        path = Path(value).expanduser()
+        # Raises what `is_file` and its like would raise later, but for a path that is not there.
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except (OSError, ValueError, RuntimeError, TypeError) as error:  # a zero byte; no home; a path of bytes
+        shown = repr(os.fspath(value))
+        reason = getattr(error, "strerror", None) or error
+        shown = shown if len(shown) <= _LETTERS else f"{shown[:_LETTERS]}..."
+        raise InputError(f"{argument}: got {shown}; {reason}. Give another path.") from error
+    return path
+
+
+def regular_file(path: Path, remedy: str = "Fetch the file again.") -> Path:
+    """The path of a file that can be read to its end: neither a folder nor a pipe, which waits, nor a device.
+
+    Args:
+        path: of the file; a link is followed.
+        remedy: what to do, for the message.
+
+    Raises:
+        DataError: where it is missing or anything else.
+
+    Example:
+        >>> regular_file(Path("/dev/zero"))
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: /dev/zero could not be read: it is a device; expected a file. Fetch the file again.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} could not be read: {reason}. {remedy}") from error
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+        what = next((kind for test, kind in kinds.items() if test(mode)), "a device")
+        raise DataError(f"{path} could not be read: it is {what}; expected a file. {remedy}")
+    return Path(path)
+
+
+@contextmanager
+def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> Iterator[None]:
+    """Turns whatever a library raises on a broken file into a `DataError` that names the file.
+
+    Only calls that read belong into the block: libraries promise nothing of what they raise on bytes that are no file
+    of theirs, so every exception is taken for one. Errors of this package go through as they are.
+
+    Args:
+        path: of the file.
+        what: it should be, such as ``"HDF5"``.
+        remedy: what to do, for the message.
+
+    Example:
+        >>> with readable(Path("a.json"), "JSON"):
+        ...     json.loads("[" * 100_000)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: a.json could not be read as JSON: it is nested too deeply. Fetch the file again.
+    """
+    try:
+        yield
+    except StexplainError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} could not be read as {what}: {reason_of(error)}. {remedy}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    r"""What a library's error says, in a line that fits a message.
+
+    Example:
+        >>> reason_of(KeyError("axis1")), reason_of(ValueError("not a number\nand more"))
+        ("KeyError: 'axis1'", 'not a number')
+    """
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    said = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
+    line = said[0].rstrip(".")[:_LETTERS] if said else ""
+    # The text of a KeyError is a key, and of others nothing: their type says more.
+    plain = line and isinstance(error, OSError | ValueError | RuntimeError)
+    return line if plain else f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def read_bytes(path: Path, remedy: str = "Fetch the file again.") -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        DataError: where it is missing, no file, or may not be read.
+    """
+    with readable(path, "a file", remedy):
+        return regular_file(path, remedy).read_bytes()
+
+
+def read_text(path: Path, remedy: str = "Fetch the file again.") -> str:
+    """The text of a file in UTF-8; a byte order mark, as Windows writes, is left out.
+
+    Raises:
+        DataError: where it cannot be read, or is not UTF-8.
+    """
+    content = read_bytes(path, remedy)
+    with readable(path, "text in UTF-8", remedy):
+        return content.decode("utf-8-sig")
+
+
+def read_json_value(path: Path, remedy: str = "Fetch the file again.") -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        DataError: where it cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(read_bytes(path, remedy))
+    # Of integers with thousands of digits and of other encodings too; nesting may exhaust the stack.
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not valid JSON: {reason_of(error)}. Is it truncated? {remedy}") from error
+
+
+def is_json(content: bytes) -> bool:
+    """Whether bytes are JSON of any kind.
+
+    Example:
+        >>> is_json(b"{}"), is_json(b"[" * 100_000)
+        (True, False)
+    """
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True

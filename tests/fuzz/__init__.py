@@ -1,0 +1,1 @@
+"""A fuzzer over everything that reads what others wrote: run `python -m tests.fuzz --help`."""

@@ -1,0 +1,76 @@
+"""A minute of the fuzzer. By hand, at length: `python -m tests.fuzz --inputs 100000 --resume fuzz.jsonl`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stexplain.data.skeletons.formats import FORMATS, find_format
+from stexplain.errors import DataError, InputError
+from tests.fuzz.mutate import mutated
+from tests.fuzz.targets import reader_modules, written_formats
+from tests.fuzz.verdict import fault
+
+pytest.importorskip("h5py")
+pytest.importorskip("ezc3d")
+
+INPUTS = 900
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are of Linux")
+def test_damaged_inputs_are_read_or_refused_in_words():
+    # A process of its own: forks after threads of this one would hang.
+    command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz", "--inputs", str(INPUTS), "--seed", "0"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[2])
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-3000:]
+
+
+def test_every_format_of_skeletons_is_in_the_corpus(tmp_path):
+    found = set()
+    for folder in written_formats(tmp_path).values():
+        try:
+            found.add(find_format(folder).format)
+        except InputError:
+            continue
+    assert found >= set(FORMATS)
+
+
+def test_readers_are_found_without_being_named():
+    names = {module.__name__.rpartition(".")[2]: given for module, given in reader_modules()}
+    assert names["ntu_skeleton"] == "Recording"
+    assert names["metr_la_h5"] == "SeriesFile"
+    assert "number_table" not in names
+
+
+def test_an_input_follows_from_its_number():
+    import random
+
+    files = {"a.json": b'{"a": [1, 2, 3]}', "b.csv": b"x,y\n1,2\n"}
+    first, again, other = (mutated(files, [b"other"], random.Random(seed), "marker") for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, ""),
+        (DataError("a.csv, line 3: got x; expected a number."), ""),
+        (DataError("something is wrong."), "names no file"),
+        (KeyError("a.csv"), "KeyError"),
+        (MemoryError(), "memory"),
+    ],
+)
+def test_what_is_a_fault(error, expected, tmp_path):
+    found = fault(error, tmp_path / "case", {"a.csv"})
+    assert found.startswith(expected)
+    assert bool(found) == bool(expected)
+
+
+def test_a_reason_in_gigabytes_is_a_fault(tmp_path):
+    error = DataError("a.csv needs more memory than there is.")
+    error.__cause__ = MemoryError()
+    assert fault(error, tmp_path, {"a.csv"}).startswith("memory")
