@@ -25,7 +25,7 @@ MEANINGLESS: tuple[Signs, ...] = tuple((a, b, c) for a, b, c in product((1, -1),
 SIZES: dict[Part, float] = {"left arm": 0.24, "right arm": 0.24, "left leg": 0.2, "right leg": 0.2, "head": 0.2}
 """How far a piece goes each way, in lengths of the part."""
 # The share of its time that a piece takes to get to its corner, and again to come back.
-_RAMP = 0.35
+_RAMP = 0.25
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def path(piece: Piece, far: Array | float = 1.0) -> Array:
         far: how far relative to the average, of each way or all.
 
     Example:
-        >>> path(Piece("head", (1, -1, 1), Span(0, 3))).round(2).tolist()
-        [[0.16, -0.16, 0.16], [0.2, -0.2, 0.2], [0.16, -0.16, 0.16]]
+        >>> path(Piece("head", (1, -1, 1), Span(0, 7)))[:4].round(2).tolist()
+        [[0.1, -0.1, 0.1], [0.2, -0.2, 0.2], [0.2, -0.2, 0.2], [0.2, -0.2, 0.2]]
     """
     ramp = np.clip(np.minimum(piece.span.phase, 1 - piece.span.phase) / _RAMP, 0.0, 1.0)
     # A smooth step, without a jump in speed.

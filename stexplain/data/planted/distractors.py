@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 # Frames before and after the clip, more than a piece takes.
 _AROUND = 60
 # Shortest and longest: a piece of a person of average tempo, in seconds; a pause between two pieces, in frames.
-_SECONDS, _PAUSE = (0.85, 1.1), (0, 4)
+_SECONDS, _PAUSE = (1.0, 1.3), (0, 4)
 # The least share of the action that lies within the clip.
 _WITHIN = 0.6
 # How much more often an action at an end is drawn than one in the middle, since only a part of it may be there.
