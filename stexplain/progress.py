@@ -1,17 +1,132 @@
-"""A progress bar for calls that last."""
+"""Progress of long work: a bar on a terminal; where output is piped or logged, a line now and then.
+
+Both go to standard error: standard output is for results, which may be JSON.
+"""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, Self, TypeVar
 
+AnyItem = TypeVar("AnyItem")
 AFTER = 5.0
-"""Seconds before a bar appears: short calls show none."""
+"""Seconds before the bar of a call appears."""
+EVERY = 20.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Progress:
+    """Shows how far some work is; as a context manager, for the length of the work.
+
+    Args:
+        what: what is done, in words.
+        total: how many steps there are; none: not known.
+        shown: whether anything is shown.
+        completed: steps that were done before.
+        every: seconds between two lines where there is no terminal. Work that takes less prints none.
+        after: seconds before a bar appears on a terminal: of calls, short ones show none.
+
+    Example:
+        >>> with Progress("reading", total=2, shown=False) as progress:
+        ...     progress.advance()
+        ...     progress.advance()
+        >>> progress.completed
+        2
+    """
+
+    def __init__(
+        self,
+        what: str,
+        total: int | None,
+        *,
+        shown: bool = True,
+        completed: int = 0,
+        every: float = EVERY,
+        after: float = 0.0,
+    ) -> None:
+        self.what, self.total, self.completed = what, total, completed
+        self._before, self._note = completed, ""
+        self._every, self._after, self._begun = every, after, False
+        self._lines = shown and not sys.stderr.isatty()
+        self._started = self._last = time.monotonic()
+        # rich's bar: it takes a tenth of a second to import, so that only who sees it pays for it.
+        self._bar: Any = self._terminal_bar() if shown and not self._lines else None
+        self._task = self._bar.add_task(what, total=total, completed=completed, note="") if self._bar else None
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar and self._begun:
+            self._bar.stop()
+
+    def _begin(self) -> None:
+        if self._bar and not self._begun and time.monotonic() - self._started >= self._after:
+            self._bar.start()
+            self._begun = True
+
+    def advance(self, steps: int = 1) -> None:
+        """Some steps more are done."""
+        self.update(self.completed + steps)
+
+    def update(self, completed: int, *, what: str | None = None, note: str | None = None) -> None:
+        """So many steps are done in all.
+
+        Args:
+            completed: steps.
+            what: what is done now, in words; none: as before.
+            note: what else to say, such as a loss; none: as before.
+        """
+        self.completed = completed
+        self.what = self.what if what is None else what
+        self._note = self._note if note is None else note
+        if self._bar:
+            self._begin()
+            self._bar.update(self._task, completed=completed, description=self.what, note=self._note)
+        elif self._lines and (now := time.monotonic()) - self._last >= self._every:
+            self._last = now
+            print(self.line(now - self._started), file=sys.stderr, flush=True)
+
+    def line(self, seconds: float) -> str:
+        """What a line says after so many seconds.
+
+        Example:
+            >>> progress = Progress("explaining", total=400, shown=False)
+            >>> progress.update(100, note="loss 0.31")
+            >>> progress.line(50.0)
+            'explaining: 100 of 400, loss 0.31, 2.0/s, 2:30 left'
+        """
+        done = self.completed - self._before
+        of = "" if self.total is None else f" of {self.total:,}"
+        parts = [f"{self.what}: {self.completed:,}{of}", *([self._note] if self._note else [])]
+        if done and seconds > 0:
+            parts.append(f"{done / seconds:.1f}/s")
+        if done and seconds > 0 and self.total is not None:
+            left = round(seconds / done * (self.total - self.completed))
+            parts.append(f"{left // 60}:{left % 60:02d} left")
+        return ", ".join(parts)
+
+    def _terminal_bar(self) -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
+        # Transient: a finished bar goes, and the line of its stage stays.
+        return Bar(*columns, console=Console(stderr=True), transient=True)
 
 
 @contextmanager
 def progress_bar(what: str, total: int, *, shown: bool = True, after: float = AFTER) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, where that is a terminal: none in a pipe, a log or a notebook.
+    """The progress of a call that may last: nothing is shown of a short one.
 
     Args:
         what: is done.
@@ -26,26 +141,24 @@ def progress_bar(what: str, total: int, *, shown: bool = True, after: float = AF
         >>> with progress_bar("explaining", 3) as done:
         ...     done(2)
     """
-    if not shown or not sys.stderr.isatty():
-        yield lambda finished: None
-        return
-    # Imported here: most calls are over before there is a bar.
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with Progress(what, total, shown=shown, after=after) as progress:
+        yield progress.update
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    line, began, started = bar.add_task(what, total=total), time.monotonic(), False
 
-    def done(finished: int) -> None:
-        nonlocal started
-        if not started and time.monotonic() - began >= after:
-            bar.start()
-            started = True
-        bar.update(line, completed=finished)
+def tracked(items: Iterable[AnyItem], total: int, what: str, shown: bool) -> Iterator[AnyItem]:
+    """The items, with their progress.
 
-    try:
-        yield done
-    finally:
-        if started:
-            bar.stop()
+    Args:
+        items: any.
+        total: how many they are.
+        what: what is done with them, in words.
+        shown: whether the progress is shown.
+
+    Example:
+        >>> list(tracked("abc", 3, "spelling", shown=False))
+        ['a', 'b', 'c']
+    """
+    with Progress(what, total, shown=shown) as progress:
+        for item in items:
+            yield item
+            progress.advance()

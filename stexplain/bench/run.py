@@ -1,14 +1,11 @@
 """A run: one model, trained by one recipe on one dataset, and the folder that keeps it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Task as ProgressTask
-from rich.text import Text
 from torch import nn
 
 from stexplain.cards import DatasetCard, ModelCard, Recipe, SeriesCard
@@ -22,7 +19,6 @@ Task = Literal["classification", "forecasting"]
 CLASSIFICATION: Task = "classification"
 FORECASTING: Task = "forecasting"
 TASKS = (CLASSIFICATION, FORECASTING)
-AnyItem = TypeVar("AnyItem")
 
 
 def task_of(card: DatasetCard | SeriesCard) -> Task:
@@ -131,18 +127,3 @@ class Run:
             "seed": self.seed,
             "first": self.first or None,
         }
-
-
-def tracked(items: Iterable[AnyItem], total: int, what: str, progress: bool) -> Iterator[AnyItem]:
-    """The items, with a progress bar that shows how many a second go by."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    # Transient: a finished bar goes, and the line of its stage stays.
-    with Progress(*columns, disable=not progress, transient=True) as bar:
-        yield from bar.track(items, total=total, description=what)
-
-
-class _Rate(ProgressColumn):
-    """How many items a second go by."""
-
-    def render(self, task: ProgressTask) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.1f}/s")

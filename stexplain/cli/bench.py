@@ -1,11 +1,11 @@
 """`stexplain bench`: runs an experiment."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stexplain.cli.command import going_on, typed
 from stexplain.cli.options import Data, Json, Quiet, Seed, Trust
 
 
@@ -57,19 +57,20 @@ def bench(
     validate_bench(experiment, card=card, data=data, out=out, recipe=recipe, runs=run, seed=seed)
     import stexplain.bench
 
-    folder = stexplain.bench(
-        experiment,
-        card=card,
-        data=data,
-        out=out,
-        recipe=recipe,
-        runs=run,
-        seed=seed,
-        seeds=seeds,
-        progress=not quiet,
-        # As typed, for the report: what to type to get the same numbers.
-        command=" ".join(["stexplain", *sys.argv[1:]]),
-    )
+    with going_on("Finished stages are kept. To go on after the last one, give the same command again:\n  {command}"):
+        folder = stexplain.bench(
+            experiment,
+            card=card,
+            data=data,
+            out=out,
+            recipe=recipe,
+            runs=run,
+            seed=seed,
+            seeds=seeds,
+            progress=not quiet,
+            # For the report: what to type to get the same numbers.
+            command=typed(),
+        )
     if as_json:
         # The file as it is: numbers are rounded nowhere on the way.
         typer.echo((folder / "results.json").read_text("utf-8"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stexplain.cli.command import Command, going_on
 from stexplain.cli.options import CardArgument, Json, Quiet, Trust
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 data_app = typer.Typer(help="Prepare, list, show and check datasets.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@data_app.command("prepare")
+@data_app.command("prepare", cls=Command)
 def prepare(
     card: CardArgument,
     raw: Annotated[Path, typer.Argument(metavar="RAW", help="The folder of recordings as downloaded.")],
@@ -81,13 +82,14 @@ def prepare(
     validate_prepare(card, raw, out, missing)
     from stexplain.data.store.prepare import prepare as prepare_store
 
-    summary = prepare_store(
-        card, raw, out, missing=missing, keep=keep, workers=workers, engine=engine, progress=not quiet
-    )
+    with going_on(f"What was read stays in {out}. To go on, give the same command again:\n  {{command}}"):
+        summary = prepare_store(
+            card, raw, out, missing=missing, keep=keep, workers=workers, engine=engine, progress=not quiet
+        )
     _print(summary, as_json)
 
 
-@data_app.command("new")
+@data_app.command("new", cls=Command)
 def new(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new card's folder; its name is the card's.")],
     like: Annotated[str, typer.Option(help="The card to begin with, by name or path.")] = "ntu",
@@ -104,7 +106,7 @@ def new(
 
 
 # The underscore keeps the name of the type free in this module.
-@data_app.command("list")
+@data_app.command("list", cls=Command)
 def list_(as_json: Json = False) -> None:
     """List the dataset cards that are found by name.
 
@@ -145,7 +147,7 @@ def _content(card: "DatasetCard | SeriesCard") -> str:
     return f"a series, one frame per {series.minutes:g} min; {series.window} frames in, {series.horizon} ahead"
 
 
-@data_app.command("show")
+@data_app.command("show", cls=Command)
 def show(card: CardArgument, as_json: Json = False) -> None:
     """Show what a card says: graph, axes, classes, protocols, licence, and how to get the data.
 
@@ -199,7 +201,7 @@ def _series_lines(card: "SeriesCard") -> list[str]:
     ]
 
 
-@data_app.command("check")
+@data_app.command("check", cls=Command)
 def check(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="A prepared store, or the folder of a card of your own.")

@@ -1,11 +1,11 @@
 """`stexplain join`: joins runs of an experiment that were made apart."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stexplain.cli.command import going_on, typed
 from stexplain.cli.options import Json, Trust
 
 
@@ -28,7 +28,8 @@ def join(
     """
     from stexplain.bench.joining import join_runs
 
-    folder = join_runs(out, folders, command=" ".join(["stexplain", *sys.argv[1:]]))
+    with going_on("Nothing was written. Give the same command again:\n  {command}"):
+        folder = join_runs(out, folders, command=typed())
     if as_json:
         typer.echo((folder / "results.json").read_text("utf-8"))
         return

@@ -1,12 +1,14 @@
 """The command line: the same calls as from Python. Everything heavy is imported where it is used."""
 
+import json
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from stexplain.cli.bench import bench
+from stexplain.cli.command import Command, Stopped
 from stexplain.cli.data import data_app
 from stexplain.cli.doctor import doctor
 from stexplain.cli.explain import explain
@@ -30,12 +32,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+# Typer's parser is click, or a copy of it in later releases: its base of errors is found by one that it exports.
+_PARSER_ERRORS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
 # The order of the help.
-app.command()(bench)
-app.command()(join)
+app.command(cls=Command)(bench)
+app.command(cls=Command)(join)
 app.add_typer(data_app, name="data")
-app.command()(explain)
-app.command()(doctor)
+app.command(cls=Command)(explain)
+app.command(cls=Command)(doctor)
 
 
 @app.callback(invoke_without_command=True)
@@ -54,18 +59,37 @@ def _root(
 
 
 def main() -> None:
-    """The entry point: an error of ours becomes one message and its exit code, 2 for wrong use and 1 for failure."""
+    """The entry point: an error of ours becomes one message and its exit code, 2 for wrong use and 1 for failure.
+
+    Where the command was asked for JSON, the message is a JSON object on standard output as well.
+    """
     # Both are read once, when DGL and the OpenMP runtime are loaded. Without the first, DGL writes to the home folder.
     os.environ.setdefault("DGLBACKEND", "pytorch")
     wait_passively()
     try:
-        app()
+        # Not standalone: errors of the parser come here too.
+        code = app(standalone_mode=False)
     except StexplainError as error:
         typer.echo(f"stexplain: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("stexplain: stopped. The same command resumes after the last finished stage.", err=True)
-        sys.exit(130)  # what a shell reports of a program that an interrupt ended: 128 + SIGINT
+        _end(str(error), type(error).__name__, error.exit_code)
+    except _PARSER_ERRORS as error:
+        # Usage and message, or the help where nothing was given.
+        error.show()
+        _end(error.format_message(), "UsageError", error.exit_code)
+    except typer.Abort:
+        typer.echo("stexplain: stopped.", err=True)
+        _end("stopped.", "Stopped", Stopped.exit_code)
+    else:
+        # A command that ends early gives its exit code, any other nothing.
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(message: str, kind: str, code: int) -> NoReturn:
+    """Ends with an exit code; for scripts that read JSON, with the error as JSON."""
+    # By the words as typed: where they could not be parsed, no option has a value.
+    if "--json" in sys.argv[1:]:
+        typer.echo(json.dumps({"error": message, "kind": kind, "exit_code": code}))
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,16 @@ def takes(name: str, option: str) -> bool:
     return option in _parameters(methods()[name])
 
 
+def option_names(name: str) -> list[str]:
+    """The options of a method, in order; of one that wraps another, its own.
+
+    Example:
+        >>> option_names("Random")[:2], "chunk" in option_names("InputGradient")
+        (['seed', 'inputs'], True)
+    """
+    return [option for option in _parameters(methods()[name]) if option not in ("model", "explainer")]
+
+
 def _parameters(kind: type[Explainer]) -> list[str]:
     """The names of the constructor's parameters, with those that it passes on as ``**options`` to its base."""
     names: dict[str, None] = {}

@@ -108,7 +108,8 @@ def fit(
         out: folder for `training.safetensors`, from which a later call with the same arguments resumes; none: no
             checkpoint is written.
         seed: of order, augmentation and dropout; at least 0. The initial weights are the caller's.
-        progress: show a progress bar if standard error is a terminal. One line per epoch goes to the log either way.
+        progress: show the progress on standard error: a bar on a terminal, else a line now and then. One line per
+            epoch goes to the log either way.
         accelerator: of Lightning Fabric: ``"auto"``, ``"cpu"``, ``"cuda"``.
         devices: how many processes train, each on its own device (a CPU counts as any number). Under ``torchrun``,
             which sets it, leave it out.

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError
 from stexplain.nn.normalisation import shared_statistics
+from stexplain.progress import Progress
 from stexplain.training.schedules import make_optimizer, rate_at
 from stexplain.training.state import Epoch, TrainingState, load_state, save_state
 from stexplain.training.tasks import Task, Validation
@@ -44,7 +42,7 @@ class Job:
         recipe: the training recipe.
         path: of the checkpoint, or none.
         seed: of everything random.
-        progress: show a progress bar if standard error is a terminal.
+        progress: show the progress on standard error: a bar on a terminal, else a line now and then.
         save_every: seconds between checkpoints within an epoch.
         fingerprint: what distinguishes this training from others, as JSON.
         share_statistics: whether batch statistics are over the shares of all processes.
@@ -249,38 +247,28 @@ def _broken(what: str, epoch: int, step: int, job: Job, rate: float) -> DataErro
 
 
 class _Bar:
-    """A progress bar if standard error is a terminal, and a line in the log for each epoch."""
+    """The progress, and a line in the log for each epoch."""
 
     def __init__(self, job: Job, state: TrainingState, enabled: bool) -> None:
-        self.shown = enabled and sys.stderr.isatty()
         self.epochs, self.steps, self.task = job.recipe.epochs, job.steps, job.task
         self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not self.shown,
-        )
-        self.line = self.progress.add_task(
-            "", total=self.epochs * self.steps, completed=len(state.epochs) * self.steps + state.step, note=""
+            "training", self.epochs * self.steps, shown=enabled, completed=len(state.epochs) * self.steps + state.step
         )
 
     def __enter__(self) -> "_Bar":
-        self.progress.start()
+        self.progress.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.progress.stop()
+        self.progress.__exit__()
 
     def step(self, state: TrainingState) -> None:
         """Shows the progress of the running epoch."""
         epoch = len(state.epochs)
         self.progress.update(
-            self.line,
-            completed=epoch * self.steps + state.step,
-            description=f"epoch {epoch + 1}/{self.epochs}",
-            note="  ".join(
+            epoch * self.steps + state.step,
+            what=f"epoch {epoch + 1}/{self.epochs}",
+            note=", ".join(
                 [*self.task.summary(state.mean_loss, state.accuracy), f"{state.samples / state.seconds:.0f} samples/s"]
             ),
         )

@@ -57,7 +57,7 @@ def home(tmp_path_factory):
 @pytest.fixture
 def no_charts(monkeypatch):
     """Charts take a second each; one test draws them."""
-    monkeypatch.setattr("stexplain.cli.explain_output.draw_sample", lambda *_: {})
+    monkeypatch.setattr("stexplain.cli.explaining.output.draw_sample", lambda *_: {})
 
 
 def run(*arguments, ok=True):

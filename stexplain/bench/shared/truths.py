@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from stexplain.bench.run import FORECASTING, Run, tracked
+from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.shared import compared
 from stexplain.bench.shared.compared import compared_methods, importance_of, make_explainer
 from stexplain.bench.shared.predictions import load_predictions
@@ -27,6 +27,7 @@ from stexplain.metrics.truth.agreement import effect_agreement
 from stexplain.metrics.truth.effect import Effect, effect
 from stexplain.metrics.truth.inferences import counted_inferences
 from stexplain.metrics.truth.regions import Regions, members_of
+from stexplain.progress import tracked
 
 FILE = "effect.npz"
 LEVELS = ("nodes", "parts")

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, number, paragraph, percent, table, text
-from stexplain.bench.run import CLASSIFICATION, Run, tracked
+from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, as_figure, as_table
 from stexplain.cards import DatasetCard, Part
 from stexplain.errors import suggest
@@ -25,6 +25,7 @@ from stexplain.explainers.targets import Predicted
 from stexplain.files import atomic_write
 from stexplain.metrics.contrastivity import contrastivity, contrastivity_detail
 from stexplain.metrics.importance import ClassImportance
+from stexplain.progress import tracked
 from stexplain.viz import importance_map
 
 BATCH = 32

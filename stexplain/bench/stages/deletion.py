@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stexplain.bench.claims import Claim, PairedTest
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
-from stexplain.bench.run import FORECASTING, Run, Task, tracked
+from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.beaten import (
     GRADIENT,
     RANDOM,
@@ -29,6 +29,7 @@ from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, Text
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.files import atomic_write
 from stexplain.metrics.deletion import KINDS, DeletionCurve, deletion_curve
+from stexplain.progress import tracked
 from stexplain.viz import deletion
 
 SETS = ("explained", "random", "gain")

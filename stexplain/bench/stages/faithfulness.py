@@ -10,7 +10,7 @@ from torch import nn
 from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
-from stexplain.bench.run import CLASSIFICATION, Run, Task, tracked
+from stexplain.bench.run import CLASSIFICATION, Run, Task
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import without_absent_instances
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, as_table
@@ -25,6 +25,7 @@ from stexplain.explainers.targets import Predicted
 from stexplain.metrics.comparison.scores import AbsoluteAttribution
 from stexplain.metrics.faithfulness import SETS, MaskingCurve, masking_curve
 from stexplain.metrics.importance import ClassImportance
+from stexplain.progress import tracked
 from stexplain.viz import masking_curves
 
 BATCH = 64

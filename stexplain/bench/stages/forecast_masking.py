@@ -13,7 +13,7 @@ from pydantic import Field
 from stexplain.bench.claims import Claim, PairedTest, paired_test
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
-from stexplain.bench.run import FORECASTING, Run, Task, tracked
+from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.beaten import (
     GRADIENT,
     RANDOM,
@@ -30,6 +30,7 @@ from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
 from stexplain.cards import Count, Part, SeriesCard, Share
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
+from stexplain.progress import tracked
 from stexplain.viz import masking_curves
 
 SHOWN = ("highlighted", "random", "least")

@@ -10,7 +10,7 @@ from torch import nn
 from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, known, listed, paragraph
-from stexplain.bench.run import CLASSIFICATION, Run, tracked
+from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.shared.beaten import GRADIENT, LOCALISES, RANDOM, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
@@ -24,6 +24,7 @@ from stexplain.explainers.targets import Predicted
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
 from stexplain.metrics.localisation import Localisation
 from stexplain.metrics.localisation import localisation as score
+from stexplain.progress import tracked
 from stexplain.viz import localisation
 
 BATCH = 32

@@ -1,55 +1,92 @@
 """Checks the options of `stexplain explain` before anything heavy is imported."""
 
 import re
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, model_card
-from stexplain.cli.validate.datasets import validate_data, validate_out, validate_split, validate_store
+from stexplain.cli.validate.datasets import validate_data, validate_split, validate_store
 from stexplain.cli.validate.method_names import method_names
+from stexplain.cli.validate.outputs import Outputs
+from stexplain.cli.validate.runs import model_in, trained_on
 from stexplain.cli.validate.target import ParsedTarget, validate_target
 from stexplain.errors import CardError, InputError, suggest, unknown
 from stexplain.files import read_json
 from stexplain.reading import given_path
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What the options of `stexplain explain` name, checked.
+
+    Attributes:
+        model: the model; inside a run folder, the one that was found there.
+        dataset: the dataset card.
+        data: where the data lies; none: generated.
+        split: such as ``"xsub/test"``; none: the default.
+        outputs: where to write.
+        said: what was found and not typed, a sentence each.
+    """
+
+    model: str
+    dataset: DatasetCard | SeriesCard
+    data: Path | None
+    split: str | None
+    outputs: Outputs
+    said: tuple[str, ...]
+
+
 def validate_explain(
     model: str,
     *,
-    card: str,
+    card: str | None,
     data: Path | None,
     split: str | None,
     ids: list[str] | None,
-    first: int,
+    first: int | None,
     method: str,
     target: ParsedTarget,
-    out: Path,
-) -> DatasetCard | SeriesCard:
+    outputs: Outputs,
+    group_by: str | None = None,
+    cluster_by: str | None = None,
+) -> Checked:
     """Checks the options of `stexplain explain`.
-
-    Returns:
-        The dataset card.
 
     Raises:
         CardError: where there is no such dataset card or model, or one of them is not valid.
         InputError: where a name does not exist, a number is out of range, or a path is not what it should be.
     """
     # In the order of the help, so that of several mistakes the first there is reported.
-    validate_model(model)
+    found, said = model_in(model)
+    validate_model(found)
+    known = trained_on(found) if card is None else None
+    if known is not None:
+        card, data = known.card, data or known.data
+        said = f"{said} As in {known.folder}: {known.options}.".strip()
+        split = split or (f"{known.protocol}/test" if known.protocol else None)
+    if card is None:
+        raise InputError("--card: got nothing; expected a dataset card, by name (`stexplain data list`) or path.")
     dataset = any_card(card)
     validate_data(dataset, data)
     if isinstance(dataset, DatasetCard):
         validate_store(dataset, data)
     validate_split(dataset, split)
-    if not ids and first < 1:
+    if not ids and first is not None and first < 1:
         raise InputError(f"--first: got {first}; expected at least 1.")
     if method not in (names := method_names()):
         raise unknown("method", method, names)
-    if not is_factory(model):  # a model of one's own may have other classes than the dataset
-        validate_target(target, saved_model(model), dataset)
-    validate_out(out)
-    return dataset
+    if not is_factory(found):  # a model of one's own may have other classes than the dataset
+        validate_target(target, saved_model(found), dataset)
+    if cluster_by is not None and group_by is None:
+        raise InputError("--cluster-by: it is of --group-by, which was not given.")
+    if group_by is not None and isinstance(dataset, SeriesCard):
+        raise InputError(
+            f"--group-by: got {group_by!r}, but {dataset.name!r} is a series, whose windows are in no groups. Give a "
+            "dataset of recordings."
+        )
+    return Checked(found, dataset, data, split, outputs, (said,) if said else ())
 
 
 def is_factory(model: str) -> bool:
@@ -79,8 +116,6 @@ def validate_model(model: str) -> None:
         if not (beside.is_dir() or beside.with_suffix(".py").is_file() or find_spec(top)):
             raise InputError(f"MODEL: got {model!r}, but {top!r} cannot be imported. Is it installed?")
     # A folder comes before a card of the same name, as `load_model` decides.
-    elif folder.is_dir() and not any((folder / name).is_file() for name in ("model.json", "card.toml")):
-        raise CardError(f"MODEL: got {folder}, which holds neither model.json (a trained model) nor card.toml.")
     elif not folder.exists() and model not in (names := card_names("models")):
         raise CardError(f"MODEL: got {model!r}, which is neither a folder nor a model card. {suggest(model, names)}")
     elif not (folder / "model.json").is_file():

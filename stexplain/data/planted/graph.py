@@ -24,6 +24,7 @@ from scipy.signal import lfilter
 from stexplain.cards import DatasetCard
 from stexplain.errors import CardError, InputError, unknown
 from stexplain.files import atomic_write
+from stexplain.progress import tracked
 
 FOLDS = 5
 # Shortest and longest, in frames: a recording, an event, a pause between two events.
@@ -92,8 +93,6 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
     """
     if repetitions < 1:
         raise InputError(f"repetitions: got {repetitions}; expected at least 1.")
-    from rich.progress import track
-
     jobs = [
         (str(entry.id), fold, repetition)
         for entry in card.classes
@@ -102,7 +101,7 @@ def generate(card: DatasetCard, out: Path, *, seed: int = 0, repetitions: int = 
     ]
     with atomic_write(out) as temporary:
         temporary.mkdir()
-        for kind, fold, repetition in track(jobs, "Generating planted recordings", disable=not progress):
+        for kind, fold, repetition in tracked(jobs, len(jobs), "generating planted recordings", progress):
             made = perform(card, kind, fold, repetition, seed=seed)
             name = f"f{fold}_r{repetition:03d}_{kind}"
             np.save(temporary / f"{name}.npy", made.x.astype(np.float32), allow_pickle=False)

@@ -33,6 +33,7 @@ from stexplain.data.planted.kinect import (
 )
 from stexplain.errors import InputError, unknown
 from stexplain.files import atomic_write
+from stexplain.progress import Progress
 
 MOVED = 0.02
 """A position is ground truth where the action moves the joint by more than this, in metres."""
@@ -138,18 +139,15 @@ def generate(
         temporary.mkdir()
         # Enough work per task to hide the cost of sending it, and still a bar that moves.
         parts = [jobs[start : start + 24] for start in range(0, len(jobs), 24)]
-        from rich.progress import Progress
-
-        with Progress(disable=not progress) as bar:
-            task = bar.add_task("Generating planted recordings", total=len(jobs) * len(views))
+        with Progress("generating planted recordings", len(jobs) * len(views), shown=progress) as bar:
             if count == 1:
                 for part in parts:
-                    bar.advance(task, _write_part(temporary, seed, part, views))
+                    bar.advance(_write_part(temporary, seed, part, views))
             else:
                 # Spawned, because a fork of a process in which OpenMP has run hangs.
                 with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
                     for done in as_completed(pool.submit(_write_part, temporary, seed, part, views) for part in parts):
-                        bar.advance(task, done.result())
+                        bar.advance(done.result())
     return len(jobs) * len(views)
 
 

@@ -22,6 +22,7 @@ from stexplain.data.store.shards import count
 from stexplain.engine.run import Engine, check_engine, run_parts
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.files import folder_lock, read_json, write_json
+from stexplain.progress import progress_bar
 from stexplain.reading import given_path, read_text
 from stexplain.version import __version__
 
@@ -230,13 +231,6 @@ def _clear(folder: Path) -> None:
 
 
 def _write_shards(folder: Path, plan: dict[str, Any], workers: int | None, engine: Engine, progress: bool) -> None:
-    from rich.progress import MofNCompleteColumn, Progress
-
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, disable=not progress, transient=True) as bar:
-        task = bar.add_task(f"Reading {len(plan['sources']):,} recordings", total=count(plan))
-
-        def done(finished: int) -> None:
-            bar.update(task, completed=finished)
-
+    what = f"reading {len(plan['sources']):,} recordings, shards"
+    with progress_bar(what, count(plan), shown=progress, after=0) as done:
         run_parts("stexplain.data.store.shards", folder, count(plan), engine=engine, workers=workers, done=done)

@@ -22,6 +22,7 @@ from stexplain.metrics.calls import SINGLE, as_batch, parts_of
 from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, caller_of, preprocessed_by
+from stexplain.progress import Progress
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
 BATCH = 32
@@ -102,10 +103,7 @@ def compare(
     callers = [caller for one in named.values() if (caller := caller_of(one)) is not None]
     # Layout and options are those of the explainers; here is what belongs to the samples.
     whole = ModelCall(valid=valid, shared=dict(shared or {}), per_sample=dict(per_sample or {}))
-    from rich.progress import Progress
-
-    with Progress(disable=not progress, transient=True) as bar:
-        task = bar.add_task("Comparing", total=_steps(data, batch, len(named)))
+    with Progress("comparing", _steps(data, batch, len(named)), shown=progress) as bar:
         for given, call in parts_of(_reader(callers, data), _batches(data, batch), whole):
             samples = _samples(callers, given, call)
             arguments = {name: value for name in ("shared", "per_sample") if (value := getattr(call, name))}
@@ -114,7 +112,7 @@ def compare(
                 arguments["valid"] = call.valid
             found: dict[str, Explanation] = {}
             for method, explainer in named.items():
-                bar.update(task, description=f"Comparing: {method}")
+                bar.update(bar.completed, what=f"comparing, {method}")
                 # Raw samples are scored after the model's preprocessing, which their ground truth follows too.
                 preprocessed: Any = samples if isinstance(samples, Mapping) else preprocessed_by(explainer, samples)
                 # Preprocessing belongs to the data, not to the method, and is not timed.
@@ -131,7 +129,7 @@ def compare(
                     # Scored at once, so that no more than one map is kept in memory.
                     for metric in sample_metrics:
                         scores[metric.name].setdefault(label, []).append(metric(explainer, one, preprocessed))
-                bar.advance(task)
+                bar.advance()
             known += samples.groups if isinstance(samples, Batch) else ()
             ids += samples.ids if isinstance(samples, Batch) else next(iter(found.values())).ids
     if not ids:

@@ -1,0 +1,1 @@
+"""What `stexplain explain` reads, computes and writes."""
