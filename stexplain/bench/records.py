@@ -1,9 +1,10 @@
 """A run folder whose stages are computed once: an experiment that is stopped resumes from its last finished stage."""
 
 import logging
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +155,34 @@ def run_folder(folder: Path, requested: Mapping[str, Any]) -> Iterator[Records]:
         InputError: where another process runs in the folder, or it holds something else.
     """
     _check(folder, requested)
+    made = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     with _locked(folder):
         # Another process may have begun here since.
         _check(folder, requested)
         write_json(folder / "run.json", requested)
-        with _logged(folder):
-            yield Records(folder)
+        try:
+            with _logged(folder):
+                yield Records(folder)
+        except InputError:
+            # The call was wrong: what was made for it is of no use. While the lock is held, nobody else is in there.
+            if folder in made and not _worked(folder):
+                _remove(made)
+            raise
+
+
+def _remove(made: Sequence[Path]) -> None:
+    """Removes a folder, and those above that were made for it, where nobody has put anything there since."""
+    shutil.rmtree(made[0], ignore_errors=True)
+    for above in made[1:]:
+        with suppress(OSError):
+            above.rmdir()
+
+
+def _worked(folder: Path) -> bool:
+    """Whether anything was computed: a stage finished, or raw recordings were read into a store."""
+    stages = folder / "stages"
+    # The record of data that was opened says where it lies, no more.
+    return (folder / "store").exists() or (stages.exists() and any(path.name != "data" for path in stages.iterdir()))
 
 
 @contextmanager

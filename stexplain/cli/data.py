@@ -69,7 +69,9 @@ def prepare(
         from stexplain.data.skeletons.prepare import prepare_skeletons
 
         given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-        _print(prepare_skeletons(raw, out, keep=keep, people=not all_bodies, **given), as_json)
+        with going_on("Nothing was written. Give the same command again:\n  {command}"):
+            summary: Any = prepare_skeletons(raw, out, keep=keep, people=not all_bodies, **given)
+        _print(summary, as_json)
         return
     if meant := [name for name, value in own.items() if value is not None] + ["all-bodies"] * all_bodies:
         from stexplain.errors import InputError
@@ -204,12 +206,13 @@ def _series_lines(card: "SeriesCard") -> list[str]:
 @data_app.command("check", cls=Command)
 def check(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A prepared store, or the folder of a card of your own.")
+        Path,
+        typer.Argument(metavar="FOLDER", help="A prepared store, or a card: its folder, its file, or a bundled name."),
     ],
     trust: Trust = None,
     as_json: Json = False,
 ) -> None:
-    """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card of your own.
+    """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card.
 
     Ends with 1 where there is a problem.
 
@@ -218,15 +221,21 @@ def check(
       stexplain data check stores/ntu
 
       stexplain data check datasets/mine
+
+      stexplain data check ntu
     """
+    from stexplain.cards import card_names, card_path
     from stexplain.cli.validate.datasets import is_card, validate_store_or_card
 
-    validate_store_or_card(folder)
+    # A folder comes before a bundled card of the same name, as everywhere.
+    named = not Path(folder).exists() and str(folder) in card_names("datasets")
+    if not named:
+        validate_store_or_card(folder)
     # A card that breaks is a report of problems; a store that breaks is an error, at the first one.
-    if is_card(folder):
+    if named or is_card(folder):
         from stexplain.bench.check_card import check_card
 
-        report = check_card(folder)
+        report = check_card(card_path("datasets", str(folder)) if named else folder)
         _print(report, as_json)
         if not report.ok:
             raise typer.Exit(1)

@@ -43,7 +43,7 @@ def test_wrong_use_ends_with_2_and_one_message():
 
 
 def test_a_failure_ends_with_1(monkeypatch, capsys):
-    def broken():
+    def broken(**_):
         raise DataError("the disk is full")
 
     monkeypatch.setattr(cli, "app", broken)
@@ -54,14 +54,30 @@ def test_a_failure_ends_with_1(monkeypatch, capsys):
 
 
 def test_an_interrupt_says_how_to_resume(monkeypatch, capsys):
-    def stopped():
+    def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "app", stopped)
+    monkeypatch.setattr("stexplain.bench", stopped)
+    monkeypatch.setattr(sys, "argv", ["stexplain", "bench", "planted", "--seed", "3"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
-    assert "The same command resumes" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("stexplain: stopped. Finished stages are kept.")
+    assert said.endswith("\n  stexplain bench planted --seed 3\n")
+
+
+def test_an_interrupt_of_any_command_ends_with_130(monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stexplain.cards.any_card", stopped)
+    monkeypatch.setattr(sys, "argv", ["stexplain", "data", "show", "ntu", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.err) == (130, "stexplain: stopped.\n")
+    assert json.loads(shown.out) == {"error": "stopped.", "kind": "Stopped", "exit_code": 130}
 
 
 def test_list_and_show_as_json():

@@ -104,7 +104,7 @@ MISTAKES = [
     (["bench", "ntu", "--out", "{folder}/file"], "--out: got {folder}/file, but {folder}/file is a file"),
     (["bench", "ntu", "--out", "{folder}/file/runs"], "but {folder}/file is a file; expected a folder"),
     # explain
-    (["explain", "stgcn10"], "Missing option '--card'"),
+    (["explain", "stgcn10"], "--card: got nothing; expected a dataset card"),
     (["explain", "stgcn10", "--card", "plantd"], "there is no dataset card 'plantd'. Did you mean 'planted'?"),
     (["explain", "stgcn11", "--card", "ntu"], "MODEL: got 'stgcn11', which is neither a folder nor a model card. Did"),
     (["explain", "{folder}/empty", "--card", "ntu"], "MODEL: got {folder}/empty, which holds neither model.json"),

@@ -16,6 +16,7 @@ from stexplain.metrics.groups.compare import compare_groups
 from stexplain.viz import group_comparison, save
 
 _TABLES = (".csv", ".parquet")
+_NOT_GROUPS = ("id", "label", "frames", "instances", "class")
 _ALSO = "class"
 """A column that each dataset of recordings has: the name of the class."""
 
@@ -64,10 +65,10 @@ def chosen_groups(
 
 
 def _column(clips: Clips, name: str, option: str) -> list[str]:
-    """A column of the clips' table as text; the name of the class, where the table has no such column."""
-    if name == _ALSO and name not in clips.table:
+    """A column of the clips' table as text; of the class, its name."""
+    if name == _ALSO:
         return [clips.classes[label] if label >= 0 else "" for label in clips.labels]
-    known = [str(column) for column in clips.table.columns if column not in ("id", "label", "frames", "instances")]
+    known = [str(column) for column in clips.table.columns if column not in _NOT_GROUPS]
     if name not in known:
         raise unknown(f"column of {option}", name, [_ALSO, *known])
     return ["" if value is None or value != value else str(value) for value in clips.table[name].tolist()]

@@ -6,8 +6,8 @@ path or a JSON file tells is checked here; what needs the data or the model is c
 
 from pathlib import Path
 
-from stexplain.cards import DatasetCard, SeriesCard, any_card
-from stexplain.errors import InputError, unknown
+from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names
+from stexplain.errors import InputError, suggest, unknown
 from stexplain.reading import given_path
 
 SPLIT_PARTS = ("train", "validation", "test", "train+validation")
@@ -130,7 +130,11 @@ def validate_store_or_card(folder: Path) -> None:
     if is_card(folder) or is_store(folder):
         return
     if not folder.exists():
-        raise InputError(f"FOLDER: got {folder}, which does not exist. Give a prepared store, or the folder of a card.")
+        names = card_names("datasets")
+        near = f" {suggest(str(folder), names)}" if len(folder.parts) == 1 else ""
+        raise InputError(
+            f"FOLDER: got {folder}, which does not exist. Give a prepared store, or a card by folder or name.{near}"
+        )
     raise InputError(
         f"FOLDER: got {folder}, which is neither a prepared store (it has no store.json) nor the folder of a card (it "
         "has no card.toml). Make a store with `stexplain data prepare CARD RAW --out DIR`."
