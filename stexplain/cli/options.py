@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from stexplain.cards.trust import trusting
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Seed = Annotated[int, typer.Option(help="Of everything random; 0 or more.")]
@@ -21,7 +19,12 @@ Data = Annotated[
 
 def _allow(context: typer.Context, names: list[str] | None) -> list[str] | None:
     """Trusts modules until the command ends."""
-    context.with_resource(trusting(names or ()))
+    if not names:
+        return names
+    # Cards import pydantic, which help need not wait for.
+    from stexplain.cards.trust import trusting
+
+    context.with_resource(trusting(names))
     return names
 
 
