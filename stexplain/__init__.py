@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stexplain.data import load_dataset as load_dataset
     from stexplain.data import load_eeg as load_eeg
     from stexplain.data import load_regions as load_regions
+    from stexplain.data import load_sensors as load_sensors
     from stexplain.data import load_series as load_series
     from stexplain.data import load_skeletons as load_skeletons
     from stexplain.explainers import CAM as CAM
@@ -98,6 +99,7 @@ _MODULES = {
         "load_dataset",
         "load_eeg",
         "load_regions",
+        "load_sensors",
         "load_series",
         "load_skeletons",
     ),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stexplain.data.series_file import SeriesFile as SeriesFile
     from stexplain.data.signals.eeg import load_eeg as load_eeg
     from stexplain.data.signals.regions import load_regions as load_regions
+    from stexplain.data.signals.sensors import load_sensors as load_sensors
     from stexplain.data.skeletons.load import load_skeletons as load_skeletons
     from stexplain.data.store.prepared import Store as Store
     from stexplain.data.store.prepared import check_store as check_store
@@ -43,6 +44,7 @@ _NAMES = {
     "load_dataset": "stexplain.data.load:load_dataset",
     "load_eeg": "stexplain.data.signals.eeg:load_eeg",
     "load_regions": "stexplain.data.signals.regions:load_regions",
+    "load_sensors": "stexplain.data.signals.sensors:load_sensors",
     "load_series": "stexplain.data.load:load_series",
     "load_skeletons": "stexplain.data.skeletons.load:load_skeletons",
     "read_skeleton": "stexplain.data.readers.ntu_skeleton:read",

@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The datasets of one block of a DataFrame: columns, rows, and names and values of the block.
-PARTS = ("axis0", "axis1", "block0_items", "block0_values")
+# The datasets of one block of a DataFrame: rows and values. Names of columns have one dataset, or two for each level.
+PARTS = ("axis1", "block0_values")
+_NAMES = ("axis0", "block0_items")
 
 
 def arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The datasets `PARTS` of the file's one DataFrame, and ``kind``, what its rows are labelled by.
+    """The datasets of the file's one DataFrame, and ``kind``, what its rows are labelled by.
+
+    Names of columns of several levels are ``[columns, levels]``.
 
     Raises:
         ValueError: where the file holds no such DataFrame, or more than one.
@@ -28,16 +31,32 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
                 f"it holds {len(tables)} DataFrames of pandas' fixed format with one block (groups: "
                 f"{', '.join(file) or 'none'}); expected one, as DCRNN's files have"
             )
-        for name in PARTS:
+        table = tables[0]
+        levels = {name: _levels(table, name) for name in _NAMES}
+        datasets = [*PARTS, *(each for parts in levels.values() for each in parts)]
+        for name in datasets:
+            if name not in table:
+                raise ValueError(f"it has no {name}, which pandas writes")
             # A link to another file would read what this one does not hold.
-            if not isinstance(tables[0].get(name, getlink=True), h5py.HardLink) or tables[0][name].external:
+            if not isinstance(table.get(name, getlink=True), h5py.HardLink) or table[name].external:
                 raise ValueError(f"{name} lies in another file; expected it in this one")
-        found = {name: np.asarray(tables[0][name][()]) for name in PARTS}
-        kind = tables[0]["axis1"].attrs.get("kind", b"datetime64")
-    for name in ("axis0", "block0_items"):
+        found = {name: np.asarray(table[name][()]) for name in datasets}
+        kind = table["axis1"].attrs.get("kind", b"datetime64")
+    for name, parts in levels.items():
         # Text of variable length comes as objects, which no array of a file may hold.
-        found[name] = np.array([_text(value) for value in found[name].tolist()])
+        columns = [np.array([_text(value) for value in found[part].tolist()]) for part in parts[::2]]
+        if parts != [name]:
+            # pandas stores a level as its values and, for each column, the number of its value.
+            columns = [values[found[codes]] for values, codes in zip(columns, parts[1::2], strict=True)]
+        found[name] = columns[0] if parts == [name] else np.stack(columns, 1)
+    found = {name: found[name] for name in (*_NAMES, *PARTS)}
     return {**found, "kind": np.array(_text(kind))}
+
+
+def _levels(table: Any, name: str) -> list[str]:
+    """The datasets that name columns: one, or values and codes of each level."""
+    count = 0 if name in table else int(table.attrs.get(f"{name}_nlevels", 0))
+    return [f"{name}_{part}{level}" for level in range(min(count, 9)) for part in ("level", "label")] or [name]
 
 
 def _text(value: Any) -> str:

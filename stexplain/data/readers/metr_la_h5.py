@@ -50,7 +50,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         path: of the HDF5 file, with one DataFrame.
 
     Returns:
-        Numbers, indexed by time; the names of columns are text.
+        Numbers, indexed by time; the names of columns are text, or pairs of text where columns have two levels.
 
     Raises:
         DataError: where the file is no HDF5, or holds no such DataFrame.
@@ -59,7 +59,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     if find_spec("h5py") is None:
         raise InputError(f"{path} is HDF5, which needs h5py: pip install 'stexplain[traffic]'.")
     parts = arrays_apart("stexplain.data.readers.hdf5_frame", path, "HDF5")
-    values, columns, items = parts["block0_values"], parts["axis0"].tolist(), parts["block0_items"].tolist()
+    values, columns, items = parts["block0_values"], _labels(parts["axis0"]), _labels(parts["block0_items"])
     with readable(path, "a DataFrame of times and sensors"):
         time = _times(parts["axis1"], str(parts["kind"]))
         values = values.astype(np.float64) if values.dtype.kind in "iu" else values
@@ -70,8 +70,14 @@ def read_frame(path: Path) -> pd.DataFrame:
             f"{path} holds values {values.shape} for {len(time)} times and {len(columns)} sensors. Fetch it again."
         )
     # A block may list its columns in another order than the DataFrame.
-    found: pd.DataFrame = pd.DataFrame(values, index=time, columns=items)[columns]
+    labels: Any = pd.MultiIndex.from_tuples(items) if parts["axis0"].ndim == 2 else items
+    found: pd.DataFrame = pd.DataFrame(values, index=time, columns=labels)[columns]
     return found
+
+
+def _labels(axis: NDArray[Any]) -> list[Any]:
+    """Names of columns, or tuples of them where columns have levels, ``[columns, levels]``."""
+    return list(map(tuple, axis.tolist())) if axis.ndim == 2 else list(axis.tolist())
 
 
 def _times(axis: NDArray[Any], label: str) -> pd.DatetimeIndex:

@@ -63,7 +63,7 @@ def load_eeg(
 
     Example:
         >>> import mne
-        >>> info = mne.create_info(["Fz", "Cz", "Pz", "Oz"], 100.0, "eeg").set_montage("standard_1020")
+        >>> info = mne.create_info(["Fz", "Cz", "Pz", "Oz"], 100.0, "eeg").set_montage("colin27_1020")
         >>> epochs = mne.EpochsArray(np.zeros((6, 4, 50)), info, tmin=-0.2, verbose=False)
         >>> clips = load_eeg(epochs, nearest=2)
         >>> clips[0].x.shape, clips.classes, clips.measured.units
@@ -227,7 +227,7 @@ def _electrodes(picked: Any, nearest: int) -> STGraph:
     if lacking:
         raise InputError(
             f"data: {len(lacking)} of {len(picked.ch_names)} channels have no position ({', '.join(lacking[:3])}); "
-            "expected a montage, of which the graph is made. Set one: data.set_montage('standard_1020'), pick the "
+            "expected a montage, of which the graph is made. Set one: data.set_montage('colin27_1020'), pick the "
             "channels that have one, or give graph=."
         )
     points = np.array([places[name] for name in picked.ch_names])

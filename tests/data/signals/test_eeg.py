@@ -19,7 +19,7 @@ NAMES = ["Fz", "C3", "Cz", "C4", "Pz", "Oz"]
 def info(rate=100.0, bads=(), names=NAMES, kind="eeg", montage=True):
     made = mne.create_info(list(names), rate, kind)
     if montage:
-        made.set_montage("standard_1020")
+        made.set_montage("colin27_1020")
     made["bads"] = list(bads)
     return made
 

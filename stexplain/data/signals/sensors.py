@@ -1,0 +1,255 @@
+"""From a file or folder of a network of sensors, in any of the common formats, to a series on its graph."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stexplain.data.samples import Measured
+from stexplain.data.series import WindowedSeries
+from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
+from stexplain.data.signals.links import LINK_FILES, Links, graph_of_file
+from stexplain.data.signals.sensor_data import SensorData
+from stexplain.errors import DataError, InputError, unknown
+from stexplain.graph import STGraph
+
+_ARRAYS, _NETCDF = (".npz", ".npy"), (".nc", ".nc4", ".netcdf", ".cdf")
+
+
+def load_sensors(
+    path: Any,
+    *,
+    graph: "STGraph | str | Path | None" = None,
+    links: Links | None = None,
+    no_link: float | None = None,
+    nearest: int | None = None,
+    channels: Sequence[str] | None = None,
+    target_channel: str | int = 0,
+    units: Sequence[str] | None = None,
+    start: Any = None,
+    minutes: float | None = None,
+    missing: float | None = None,
+    header: bool | None = None,
+    window: int | None = None,
+    horizon: int | None = None,
+    stride: int = 1,
+) -> WindowedSeries:
+    r"""A series on its graph, from a file or folder; its format is seen from its names. No card is needed.
+
+    Read are: LibCity's ``.geo``/``.rel``/``.dyna``, BasicTS' ``data.dat``, tsl's and DCRNN's frames in HDF5 or parquet
+    with columns (sensor) or (sensor, channel), netCDF and zarr (or an xarray dataset) with several variables, PEMS'
+    ``.npz``, ``.npy``, and CSV with a column for each sensor. Nothing is executed.
+
+    Args:
+        path: of the file or folder; or an xarray dataset.
+        graph: over the nodes by their names; or a file of links; none: what the data says, else the file of links
+            beside it, such as ``adj_mx.pkl`` or ``distances.csv``.
+        links: what the numbers of the file are, where it does not say it: ``"distances"``, ``"weights"``,
+            ``"neighbours"``; or ``"none"``: a graph without edges.
+        no_link: in a matrix of distances, the number that stands for no link, such as 0.
+        nearest: instead of links: each node with so many nearest, by its position.
+        channels: those to keep, by name; of arrays without names, the names of all.
+        target_channel: which one is to be predicted, by name or index.
+        units: of each channel kept; none: what the file says.
+        start: the time of the first frame, where the file has none.
+        minutes: from frame to frame, where the file does not say it.
+        missing: a value that stands for a missing one, such as 0.0; none: what the file says, else only NaN does.
+        header: whether the first line of a CSV names the sensors; none: seen from the file, where that is certain.
+        window: how many frames a window reads; none: what the file says, else 12.
+        horizon: how many frames it predicts; none: what the file says, else 12.
+        stride: from one window to the next.
+
+    Raises:
+        InputError: where the format, the graph or what its numbers mean is not known for certain; with what to give.
+        DataError: where a file is broken, or files do not fit each other.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> np.savez(folder / "pems.npz", data=np.arange(120.0).reshape(30, 4, 1))
+        >>> _ = (folder / "distance.csv").write_text("from,to,cost\n0,1,2.0\n1,2,3.0\n2,3,2.5\n")
+        >>> series = load_sensors(
+        ...     folder, links="neighbours", channels=["flow"], start="2018-01-01", minutes=5, window=4, horizon=2
+        ... )
+        >>> len(series), series.channels, series.graph.edges.tolist(), str(series.time[1])
+        (25, ('flow',), [[0, 1], [1, 2], [2, 3]], '2018-01-01 00:05:00')
+    """
+    data = _named(_read(path, header), channels)
+    time = data.time if data.time is not None else _times(data, start, minutes)
+    if data.time is not None and start is not None:
+        raise InputError(f"start: {data.path} has times of its own, from {data.time[0]}. Leave start out.")
+    if links == "none":
+        own = STGraph.from_edges(data.nodes, [], positions=data.positions)
+    else:
+        own = _graph(data, graph, links, no_link, nearest)
+    place = {name: number for number, name in enumerate(data.nodes)}
+    if set(own.nodes) - set(place):
+        raise unknown("node (of the graph)", sorted(set(own.nodes) - set(place))[0], data.nodes)
+    order = [place[name] for name in own.nodes]
+    values = data.values if order == list(range(len(data.nodes))) else np.asarray(data.values)[:, order]
+    target = _target(target_channel, data.channels)
+    said = tuple(units) if units is not None else data.units
+    try:
+        values, time = _evenly(values, time)
+        return WindowedSeries(
+            values,
+            window=window or data.window or 12,
+            horizon=horizon or data.horizon or 12,
+            stride=stride,
+            graph=own,
+            time=time,
+            missing=data.missing if missing is None else missing,
+            channels=data.channels,
+            target_channel=target,
+            measured=Measured(said if any(said) else ()),
+        )
+    except InputError as error:
+        raise DataError(f"{data.path}: {error}") from error
+
+
+def _read(path: Any, header: bool | None) -> SensorData:
+    """The data of a file or folder, by the first format that it has."""
+    if hasattr(path, "data_vars"):
+        return netcdf.read(path, Path("the dataset"))
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"path: there is no {path}.")
+    if path.is_dir() and not _is_zarr(path):
+        for pattern, read in ((("*.geo"), libcity.read), (("desc.json"), basicts_folder.read)):
+            if sorted(path.glob(pattern)):
+                return read(path)
+        return _of_file(_values_file(path), header)
+    if path.suffix.lower() in (".geo", ".rel", ".dyna"):
+        return libcity.read(path.parent)
+    if path.name in ("data.dat", "desc.json"):
+        return basicts_folder.read(path.parent)
+    return _of_file(path, header)
+
+
+def _of_file(path: Path, header: bool | None) -> SensorData:
+    suffix = path.suffix.lower()
+    if suffix in _NETCDF or _is_zarr(path):
+        with netcdf.open_dataset(path) as dataset:
+            data = netcdf.read(dataset, path)
+    elif suffix in tsl_folder.ENDINGS:
+        data = tsl_folder.read(path)
+    elif suffix in _ARRAYS:
+        data = tables.read_array(path)
+    elif suffix == ".csv":
+        data = tables.read_wide(path, header)
+    else:
+        raise InputError(f"path: {path} is in no format that is known. See `stexplain data list`.")
+    return data
+
+
+def _values_file(folder: Path) -> Path:
+    """The file of values in a folder: the only one that is no file of links or places."""
+    links = {file for pattern in LINK_FILES for file in folder.glob(pattern)}
+
+    def is_values(file: Path) -> bool:
+        suffix = file.suffix.lower()
+        known = suffix in (*_NETCDF, *_ARRAYS, *tsl_folder.ENDINGS, ".csv") or _is_zarr(file)
+        places = ("sensor" in file.stem and suffix == ".csv") or file.stem == "events"
+        return known and file not in links and not places
+
+    found = [file for file in sorted(folder.iterdir()) if is_values(file)]
+    if len(found) != 1:
+        here = ", ".join(sorted(file.name for file in folder.iterdir())[:8]) or "nothing"
+        listed = f" ({', '.join(file.name for file in found[:4])})" if found else ""
+        raise InputError(
+            f"path: {folder} holds {len(found)} files that may be values{listed}; expected one. Give the file. The "
+            f"folder holds: {here}."
+        )
+    return found[0]
+
+
+def _links_beside(path: Path) -> Path | None:
+    """The file of links beside the values; none where there is none.
+
+    Raises:
+        InputError: where several could be it.
+    """
+    found = sorted({file for pattern in LINK_FILES for file in path.parent.glob(pattern) if file != path})
+    if len(found) > 1:
+        listed = ", ".join(file.name for file in found)
+        raise InputError(f"graph: beside {path.name} lie {listed}; which is the graph? Give graph= with one of them.")
+    return found[0] if found else None
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
+
+
+def _named(data: SensorData, channels: Sequence[str] | None) -> SensorData:
+    """The data with the channels that are asked for."""
+    if channels is None:
+        return data
+    unnamed = data.channels == ("value",) or data.channels[0] == "channel 0"
+    if unnamed:
+        if len(channels) != len(data.channels):
+            raise InputError(f"channels: got {len(channels)} names; {data.path} holds {len(data.channels)} channels.")
+        return replace(data, channels=tuple(channels))
+    for name in channels:
+        if name not in data.channels:
+            raise unknown("channel", name, data.channels)
+    kept = [data.channels.index(name) for name in channels]
+    units = tuple(data.units[number] for number in kept) if data.units else ()
+    return replace(data, values=np.asarray(data.values)[..., kept], channels=tuple(channels), units=units)
+
+
+def _target(which: str | int, channels: tuple[str, ...]) -> int:
+    if isinstance(which, int):
+        return which
+    if which not in channels:
+        raise unknown("target channel", which, channels)
+    return channels.index(which)
+
+
+def _times(data: SensorData, start: Any, minutes: float | None) -> pd.DatetimeIndex | None:
+    if start is None:
+        return None
+    step = minutes or data.minutes
+    if step is None:
+        raise InputError(f"minutes: {data.path} does not say how long a frame is. Give minutes= beside start=.")
+    return pd.date_range(pd.Timestamp(start), periods=data.values.shape[0], freq=pd.Timedelta(minutes=step))
+
+
+def _evenly(values: Any, time: pd.DatetimeIndex | None) -> tuple[Any, pd.DatetimeIndex | None]:
+    """The values with a frame of NaN at each time that is left out, as where clocks or loggers skipped some."""
+    if time is None or len(time) < 3 or not time.is_monotonic_increasing or time.has_duplicates:
+        return values, time
+    every = pd.date_range(time[0], time[-1], freq=pd.Series(time).diff().mode().iloc[0])
+    # Times beside the raster are refused by the series itself, which names the first.
+    if len(every) == len(time) or not time.isin(every).all():
+        return values, time
+    filled = np.full((len(every), *values.shape[1:]), np.nan, np.float32)
+    filled[every.get_indexer(time)] = values
+    return filled, every
+
+
+def _graph(
+    data: SensorData,
+    graph: "STGraph | str | Path | None",
+    links: Links | None,
+    no_link: float | None,
+    nearest: int | None,
+) -> STGraph:
+    if isinstance(graph, STGraph):
+        return graph
+    if nearest is not None:
+        if data.positions is None:
+            raise InputError(f"nearest: {data.path} has no positions of its nodes. Give graph= with a file of links.")
+        return STGraph.from_coordinates(data.positions, data.nodes, nearest=nearest, geographic=data.geographic)
+    if graph is None and data.graph is not None and links is None:
+        return data.graph
+    file = Path(graph) if graph is not None else data.links or _links_beside(data.path)
+    if file is None:
+        positions = " nearest=4 (by the nodes' positions)," if data.positions is not None else ""
+        raise InputError(
+            f"graph: {data.path} says no links, and no file of links lies beside it. Give graph= with an STGraph or a "
+            f"file (adj.csv, distances.csv, ...),{positions} or links='none' for a graph without edges."
+        )
+    return graph_of_file(file, data.nodes, links, no_link=no_link, positions=data.positions)

@@ -1,0 +1,103 @@
+"""Arrays and wide tables of sensors: PEMS' npz, npy, and CSV with a row for each time and a column for each sensor."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stexplain.data.readers.number_table import has_header, read_table, read_text_table
+from stexplain.data.readers.pems_npz import read_arrays
+from stexplain.data.readers.road_graph import positions_beside
+from stexplain.data.series_file import optional_file
+from stexplain.data.signals.sensor_data import SensorData
+from stexplain.errors import DataError, InputError
+
+
+def read_array(path: Path) -> SensorData:
+    """PEMS03, 04, 07, 08 and -BAY as npz (`data`, ``[T, N, C]``), or an npy of that shape or ``[T, N]``.
+
+    A text file of the same name beside it, as PEMS03 has, lists the ids of the sensors; else they are numbers from 0.
+
+    Raises:
+        DataError: where the file is broken, or of another shape.
+    """
+    if path.suffix.lower() == ".npz":
+        values = read_arrays(path, "data")["data"]
+    else:
+        try:
+            values = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path} could not be read as npy: {error}.") from error
+    if values.ndim not in (2, 3) or values.dtype.kind not in "fiu" or 0 in values.shape:
+        raise DataError(f"{path}: got {values.dtype} of shape {values.shape}; expected numbers [T, N, C] or [T, N].")
+    values = values[..., None] if values.ndim == 2 else values
+    count = values.shape[1]
+    listed = optional_file(path, f"{path.stem}.txt", f"{path.stem.upper()}.txt")
+    nodes = [str(number) for number in range(count)] if listed is None else listed.read_text("utf-8").split()
+    if len(nodes) != count:
+        raise DataError(f"{listed} lists {len(nodes)} sensors; expected {count}, as {path.name} holds.")
+    channels = ["value"] if values.shape[2] == 1 else [f"channel {number}" for number in range(values.shape[2])]
+    return SensorData(
+        path, values, tuple(nodes), tuple(channels), positions=positions_beside(path, nodes), geographic=True
+    )
+
+
+def read_wide(path: Path, header: bool | None = None) -> SensorData:
+    """A CSV with a column for each sensor, and perhaps times first.
+
+    Args:
+        path: of the file.
+        header: whether the first line names the sensors; none: it does where it holds words, or ids among readings.
+
+    Raises:
+        DataError: where a cell is no number, with its line.
+        InputError: where ids and readings cannot be told apart.
+    """
+    header = _names_sensors(path) if header is None else header
+    first = read_text_table(path, header=header).iloc[:, 0]
+    time = pd.to_datetime(first, errors="coerce", format="ISO8601")
+    numbers = pd.to_numeric(first, errors="coerce")
+    # The first column holds times where its cells are such, and no numbers.
+    timed = bool(numbers.isna().all() and time.notna().all())
+    table = read_table(path, header=header, labels=timed)
+    nodes = [str(name) for name in table.columns] if header else [str(number) for number in range(table.shape[1])]
+    return SensorData(
+        path,
+        table.to_numpy(np.float32)[..., None],
+        tuple(nodes),
+        ("value",),
+        time=pd.DatetimeIndex(time) if timed else None,
+        positions=positions_beside(path, nodes),
+        geographic=True,
+    )
+
+
+def _names_sensors(path: Path) -> bool:
+    r"""Whether the first line names sensors, whose names may be numbers.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "speeds.csv"
+        >>> _ = path.write_text("773869,767541\n64.4,67.6\n62.7,68\n")
+        >>> _names_sensors(path)
+        True
+    """
+    if has_header(path):
+        return True
+    text = read_text_table(path, header=False)
+    first, rest = text.iloc[0].str.strip(), text.iloc[1:]
+    cell = str(first.iloc[0])
+    if not cell:
+        return True
+    if not cell.replace(".", "", 1).replace("-", "", 1).isdigit():
+        # Above times stands a word; a time there is the first of them.
+        return bool(pd.isna(pd.to_datetime(cell, errors="coerce", format="ISO8601")))
+    whole = first.str.fullmatch(r"\d+")
+    if not whole.all() or first.duplicated().any() or rest.empty:
+        return False
+    if bool(rest.apply(lambda cells: cells.str.contains(".", regex=False)).to_numpy().any()):
+        return True
+    raise InputError(
+        f"header: the first line of {path} ({', '.join(first[:3])}, ...) may be ids of sensors or readings. Give "
+        "header=True or header=False."
+    )
