@@ -17,10 +17,12 @@ release = version = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    "api_pages",
     "charts",
     "reference",
 ]
@@ -41,7 +43,9 @@ sphinx_gallery_conf = {
 }
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "_ext", "examples", "sg_execution_times.rst"]
+exclude_patterns = ["_build", "_ext", "_templates", "examples", "sg_execution_times.rst"]
+templates_path = ["_templates"]
+autosummary_ignore_module_all = False
 html_theme = "furo"
 html_title = "stexplain"
 autodoc_typehints = "description"

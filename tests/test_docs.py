@@ -10,33 +10,35 @@ import stexplain
 from stexplain.bench.stages import stage_types
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-pytestmark = pytest.mark.skipif(not (DOCS / "api.md").is_file(), reason="the package is not tested in its checkout")
+pytestmark = pytest.mark.skipif(not (DOCS / "conf.py").is_file(), reason="the package is not tested in its checkout")
 
 
 @pytest.fixture
 def reference(monkeypatch):
-    """The part of the documentation's extension that finds modules."""
+    """The part of the documentation's extension that writes the reference."""
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
-    yield import_module("public_modules")
-    sys.modules.pop("public_modules")
+    yield import_module("api_pages")
+    for name in ("api_pages", "public_modules"):
+        sys.modules.pop(name)
 
 
-def listed(reference):
-    text = (DOCS / "api.md").read_text("utf-8")
-    for block in re.findall(r"\.\. modules:: (.+(?:\n   :.+)*)", text):
-        names, *options = block.split("\n   :")
-        given = dict(option.split(":", 1) for option in options)
-        yield from reference.modules(names, everything="all" in given, left_out=given.get("except", ""))
+def test_every_public_name_has_one_page_in_a_group(reference):
+    paths = [path for names in reference.grouped().values() for path in names]
+    assert len(paths) == len(set(paths))
+    defined = {(module, path.rpartition(".")[2]) for path, module in reference.exported().items()}
+    assert {(reference.exported()[path], path.rpartition(".")[2]) for path in paths} == defined
+    # A name that the top of the package has is listed as users write it.
+    assert {"stexplain.explain", "stexplain.Occlusion", "stexplain.STGraph"} <= set(paths)
 
 
-def test_every_public_name_is_in_the_reference(reference):
-    modules = set(listed(reference))
-    assert not {name: module for name, module in reference.exported().items() if module not in modules}
+def test_no_name_is_left_without_a_group(reference):
+    assert "Others" not in reference.grouped()
 
 
-def test_no_module_is_in_the_reference_twice(reference):
-    modules = list(listed(reference))
-    assert len(modules) == len(set(modules))
+def test_the_page_of_the_reference_lists_all_of_them(reference):
+    text = reference.page()
+    for path in [*(path for names in reference.grouped().values() for path in names), *reference.module_pages()]:
+        assert f"   {path}\n" in text
 
 
 def test_there_are_public_names(reference):
