@@ -14,6 +14,7 @@ from typing import Any
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable
 from stexplain.reading.shape import check_shape
+from stexplain.system import lock_file
 
 
 @contextmanager
@@ -162,8 +163,6 @@ def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
         DataError: where the folder cannot be created.
         InputError: where another process holds the lock and `wait` is false.
     """
-    import fcntl  # POSIX only; imported here so that this module can be imported on Windows
-
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +174,7 @@ def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
         with file:
             # The system releases this lock even where the process is killed.
             try:
-                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(file, wait=wait)
             except BlockingIOError:
                 raise InputError(f"{folder} is in use by another process. Wait until it ends.") from None
             # While we waited, the holder may have removed the file: then our lock is on a deleted one, so try again.

@@ -36,7 +36,7 @@ label = random.integers(0, 2, TRIALS)
 time = np.arange(RATE) / RATE
 wave = np.where((time >= 0.25) & (time < 0.55), np.sin(2 * np.pi * 10 * time), 0)
 chosen = [NAMES.index(name) for name in ("O1", "O2", "Pz")]
-signals[np.ix_(label == 1, range(RATE), chosen)] += 1.2 * wave[:, None]
+signals[np.ix_(label == 1, range(RATE), chosen)] += 1.6 * wave[:, None]
 
 # %%
 # A graph

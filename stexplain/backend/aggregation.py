@@ -47,11 +47,15 @@ def aggregate(topology: Topology, x: torch.Tensor, weight: torch.Tensor) -> torc
 def implementation(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> str:
     """The implementation that `aggregate` uses for tensors of this device and type: ``"dgl"`` or ``"torch"``.
 
+    It is torch's where DGL is not installed, which has no wheels for some systems.
+
     Example:
         >>> implementation("cpu", torch.float32), implementation("cpu", torch.float16)
         ('dgl', 'torch')
     """
     device = torch.device(device)
+    if not dgl_backend.dgl_installed():
+        return "torch"
     if device.type == "cpu":
         return "dgl" if dtype in dgl_backend.CPU_TYPES else "torch"
     return "dgl" if device.type == "cuda" and dgl_backend.dgl_has_cuda() else "torch"

@@ -1,9 +1,11 @@
 """Every call of DGL. It is imported at the first use, as its import takes about a second."""
 
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,14 +14,30 @@ from numpy.typing import NDArray
 
 from stexplain.backend.graphbolt_stub import graphbolt_or_stub
 from stexplain.backend.topology import Topology
+from stexplain.errors import InputError
 
 CPU_TYPES = (torch.float32, torch.float64, torch.bfloat16)
 """The types that DGL's CPU kernels compute in."""
 
 
 @cache
+def dgl_installed() -> bool:
+    """Whether DGL is installed: it has no wheel for Python above 3.12, nor for Windows and Intel Macs."""
+    return "dgl" in sys.modules or find_spec("dgl") is not None
+
+
+@cache
 def import_dgl() -> Any:
-    """The module `dgl`."""
+    """The module `dgl`.
+
+    Raises:
+        InputError: where it is not installed.
+    """
+    if not dgl_installed():
+        raise InputError(
+            "DGL is not installed, and a graph of DGL was asked for. It has wheels for Linux with Python 3.11 and "
+            "3.12, and for Macs of Apple silicon with 3.11: use one of these. All else works without it, by torch."
+        )
     # Else DGL writes its choice of backend into the home folder.
     os.environ.setdefault("DGLBACKEND", "pytorch")
     with graphbolt_or_stub(), warnings.catch_warnings():
@@ -61,7 +79,7 @@ def weighted_sum(topology: Topology, x: torch.Tensor, weight: torch.Tensor) -> t
 @cache
 def dgl_has_cuda() -> bool:
     """Whether DGL can hold a graph on this machine's CUDA device; PyPI's DGL cannot."""
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() or not dgl_installed():
         return False
     dgl = import_dgl()
     # DGL has no flag for this: a CPU build raises as soon as a graph is moved.

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from stexplain.bench.stage import Stage, Table
 from stexplain.cards import DatasetCard, SeriesCard, Trust, trusting
 from stexplain.files import atomic_write
 from stexplain.reading import given_path
+from stexplain.system import package_versions
 from stexplain.version import __version__
 
 PACKAGES = ("torch", "dgl", "numpy", "scipy", "pandas", "altair", "lightning-fabric", "torchmetrics")
@@ -124,7 +124,7 @@ def _bench(
             "versions": {
                 "stexplain": __version__,
                 "python": platform.python_version(),
-                **{name: version(name) for name in PACKAGES},
+                **package_versions(PACKAGES),
             },
             "runs": {run.name: run.about() for run in chosen},
         }

@@ -14,6 +14,7 @@ from typing import Any
 
 from stexplain.engine.writer import writer_of
 from stexplain.errors import DataError, StexplainError
+from stexplain.system import cores
 
 RETRIES = 3
 """How often a part is tried again whose worker was lost."""
@@ -83,7 +84,7 @@ def _cluster(ray: Any, workers: int | None) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="stexplain-") as empty:
         options: dict[str, Any] = {"runtime_env": {"working_dir": empty}, "log_to_driver": False}
         if address is None:
-            size = workers or len(os.sched_getaffinity(0))
+            size = workers or cores()
             options |= {"address": "local", "num_cpus": size, "include_dashboard": False}
         ray.init(logging_level="ERROR", **options)
         try:

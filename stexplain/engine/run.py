@@ -1,6 +1,5 @@
 """Runs the parts of a work that are not finished yet, by the engine that is asked for."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,6 +8,7 @@ from stexplain.engine.local import run_in_processes
 from stexplain.engine.on_ray import run_on_ray
 from stexplain.engine.writer import writer_of
 from stexplain.errors import DataError, InputError, unknown
+from stexplain.system import cores
 
 Engine = Literal["local", "ray"]
 """Processes of this machine, or the machines of a Ray cluster."""
@@ -77,13 +77,13 @@ def run_parts(
     done(count - len(missing))
     if engine == "ray" and missing:
         run_on_ray(module, folder, missing, workers, lambda: done(count - len(left())))
-    elif min(workers or len(os.sched_getaffinity(0)), len(missing)) <= 1:
+    elif min(workers or cores(), len(missing)) <= 1:
         # One worker needs no process: simpler to debug.
         for number in missing:
             writer.write_part(folder, number)
             done(count - len(missing) + missing.index(number) + 1)
     else:
-        number = min(workers or len(os.sched_getaffinity(0)), len(missing))
+        number = min(workers or cores(), len(missing))
         run_in_processes(module, folder, missing, number, lambda: done(count - len(left())))
     if unfinished := left():
         raise DataError(f"{len(unfinished)} of {count} parts were not written. Run the same again to resume.")

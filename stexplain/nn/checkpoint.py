@@ -8,7 +8,6 @@ holds the relations in full, so that a later change of a strategy cannot change 
 import inspect
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -25,6 +24,7 @@ from stexplain.nn.released import load_stgcn_checkpoint
 from stexplain.reading import given_path, readable
 from stexplain.reading.contents import reason_of
 from stexplain.reading.shape import Form, check_shape
+from stexplain.system import package_versions
 
 __all__ = ["load_model", "load_stgcn_checkpoint", "save_model"]
 
@@ -94,8 +94,7 @@ def save_model(
         "recipe": None if recipe is None else recipe.model_dump(mode="json"),
         "seed": seed,
         "weights_sha256": sha256(folder / WEIGHTS),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("stexplain", "torch", "dgl")},
+        "versions": {"python": platform.python_version(), **package_versions(("stexplain", "torch", "dgl"))},
         "extra": dict(extra or {}),
         "graph": graph.to_dict(),
         "relations": {

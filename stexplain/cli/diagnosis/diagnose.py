@@ -13,6 +13,7 @@ from stexplain.cli.diagnosis.finding import Finding, error_text
 from stexplain.cli.diagnosis.packages import PACKAGE, check_extras, check_packages, check_python
 from stexplain.cli.openmp import openmp_runtimes, wait_policy
 from stexplain.files import cache_folder
+from stexplain.system import cores
 
 TOLERANCE = 1e-12
 """How far two implementations of message passing may differ in float64, for values around one."""
@@ -60,9 +61,12 @@ def check_dgl() -> list[Finding]:
     if backend != "pytorch":
         remedy = "Unset DGLBACKEND, or set it to pytorch."
         return [Finding("DGL", f"DGLBACKEND is {backend!r}; expected 'pytorch'", False, remedy)]
-    from stexplain.backend.dgl import dgl_version
+    from stexplain.backend.dgl import dgl_installed, dgl_version
     from stexplain.backend.graphbolt_stub import stub_state
 
+    # Where this system has a wheel, the finding 'dgl' says that it is missing.
+    if not dgl_installed():
+        return [Finding("DGL", "not installed: torch passes messages, with the same numbers")]
     try:
         version = dgl_version()
     except Exception as error:  # DGL's import loads binaries and may raise anything
@@ -78,14 +82,14 @@ def check_devices() -> list[Finding]:
     import torch
 
     from stexplain.backend.aggregation import implementation
-    from stexplain.backend.dgl import dgl_has_cuda
+    from stexplain.backend.dgl import dgl_has_cuda, dgl_installed
 
     cuda = torch.cuda.is_available()
     gpus = [f"cuda ({torch.cuda.get_device_name(index)})" for index in range(torch.cuda.device_count())] if cuda else []
     used = f"cpu by {implementation('cpu')}, cuda by {implementation('cuda')}"
     return [
         Finding("torch's devices", ", ".join(["cpu", *gpus])),
-        Finding("DGL's devices", "cpu, cuda" if dgl_has_cuda() else "cpu"),
+        Finding("DGL's devices", "cpu, cuda" if dgl_has_cuda() else "cpu" if dgl_installed() else "none"),
         Finding("messages are passed", used + ("" if cuda else " (no CUDA device here)")),
     ]
 
@@ -130,9 +134,9 @@ def check_threads() -> list[Finding]:
     import torch
 
     # An affinity mask (taskset, a batch system) leaves a process fewer cores than the machine has.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    free = cores()
     return [
-        Finding("threads", f"torch takes {torch.get_num_threads()}; {cores} cores are free to this process"),
+        Finding("threads", f"torch takes {torch.get_num_threads()}; {free} cores are free to this process"),
         Finding("waiting threads", str(wait_policy())),
         Finding("OpenMP runtimes", _runtimes()),
     ]

@@ -5,7 +5,6 @@ piece that means nothing in its place is the counterfactual. The ground truth is
 differs: where it is false, the joint is the same with and without the action, to 2 cm, so it cannot tell the class.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from stexplain.data.planted.kinect import (
 from stexplain.errors import InputError, unknown
 from stexplain.files import atomic_write
 from stexplain.progress import Progress
+from stexplain.system import cores
 
 MOVED = 0.02
 """A position is ground truth where the action moves the joint by more than this, in metres."""
@@ -134,7 +134,7 @@ def generate(
         for subject in persons
         for repetition in range(1, repetitions + 1)
     ]
-    count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
+    count = min(workers or cores(), len(jobs))
     with atomic_write(out) as temporary:
         temporary.mkdir()
         # Enough work per task to hide the cost of sending it, and still a bar that moves.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stexplain.backend.dgl import import_dgl
+from stexplain.backend.dgl import dgl_installed, import_dgl
 from stexplain.errors import InputError
 from stexplain.explainers.model.adjacency.call_frames import frames_of_calls
 from stexplain.explainers.model.adjacency.contraction import Contraction
@@ -105,7 +105,7 @@ def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
     assert caller.model is not None
     if model_input.sizes["n"] < 2:
         raise InputError("the input has one node: there are no edges. Is n missing in `inputs`?")
-    if any(isinstance(module, OWN) for module in caller.model.modules()):
+    if dgl_installed() and any(isinstance(module, OWN) for module in caller.model.modules()):
         # It is imported at its first use: the function to be watched must be there before.
         import_dgl()
     model_input, plan = _copied_as(caller, model_input)

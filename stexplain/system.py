@@ -1,0 +1,64 @@
+"""What differs from system to system: processor cores, locks on files, installed packages."""
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from typing import IO
+
+
+def cores() -> int:
+    """How many processor cores this process may use.
+
+    Example:
+        >>> cores() >= 1
+        True
+    """
+    # Linux alone says which of the machine's cores a process, or its container, may use.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def lock_file(file: IO[str], *, wait: bool) -> None:
+    """Locks an open file for this process, which the system undoes when it is closed, or the process ends.
+
+    Args:
+        file: open for writing.
+        wait: whether to wait while another process holds the lock.
+
+    Raises:
+        BlockingIOError: where another process holds it and `wait` is false.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+        import time
+
+        while True:
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                return
+            except OSError as error:
+                if not wait:
+                    raise BlockingIOError from error
+                time.sleep(0.1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """The versions of packages by name; none of one that is not installed, as DGL is not on every system.
+
+    Example:
+        >>> package_versions(["numpy", "no-such-package"])["no-such-package"] is None
+        True
+    """
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
