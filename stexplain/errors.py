@@ -31,6 +31,18 @@ class CardError(InputError):
     """A card is missing, unreadable or invalid."""
 
 
+class UntrustedError(CardError):
+    """A card or a saved model names code that the caller has not allowed; nothing of it was run.
+
+    Attributes:
+        module: the name that `trust` takes.
+    """
+
+    def __init__(self, message: str, module: str = "") -> None:
+        super().__init__(message)
+        self.module = module
+
+
 class DataError(StexplainError):
     """A file, a folder or a run is broken, truncated or incomplete."""
 

@@ -18,8 +18,11 @@ from stexplain.cards.files import card_path as card_path
 from stexplain.cards.files import card_values as card_values
 from stexplain.cards.files import load_card as load_card
 from stexplain.cards.files import read_toml as read_toml
+from stexplain.cards.imports import hash_beside as hash_beside
 from stexplain.cards.imports import import_object as import_object
 from stexplain.cards.imports import import_of as import_of
+from stexplain.cards.imports import module_named as module_named
+from stexplain.cards.imports import require_trust as require_trust
 from stexplain.cards.model import Augment as Augment
 from stexplain.cards.model import ModelCard as ModelCard
 from stexplain.cards.model import Recipe as Recipe

@@ -11,17 +11,56 @@ from typing import Any
 
 from stexplain.cards.part import Card
 from stexplain.cards.trust import trusted
-from stexplain.errors import CardError, suggest
+from stexplain.errors import CardError, StexplainError, UntrustedError, suggest
 
 _PACKAGE = "stexplain"
-# Public names only, so that no `__main__` is run: "my_reader", "package.module", "package.module:Name".
-_PATH = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*(:[A-Za-z]\w*)?", re.ASCII)
+# "my_reader", "package.module", "package.module:Name"; none of Python's own "__names__", so that no `__main__` is run.
+_PATH = re.compile(r"(?!__)[A-Za-z_]\w*(\.(?!__)[A-Za-z_]\w*)*(:(?!__)[A-Za-z_]\w*)?", re.ASCII)
+# A class of the script or notebook that runs is saved under this name.
+_MAIN = re.compile(r"__main__:(?!__)[A-Za-z_]\w*", re.ASCII)
 _LONGEST = 200
 
 
-def import_of(card: Card, path: str) -> Any:
-    """Imports what a card names; a module that lies beside the card is found too, see `import_object`."""
-    return import_object(path, f"the card {card.name!r}", beside=card.path.parent)
+def import_of(card: Card, path: str, *functions: str) -> Any:
+    """Imports what a card names; a module that lies beside the card is found too, see `import_object`.
+
+    Raises:
+        CardError: as `import_object`, and where what is named lacks one of these functions.
+    """
+    found = import_object(path, f"the card {card.name!r}", beside=card.path.parent)
+    for name in functions:
+        if not callable(getattr(found, name, None)):
+            raise CardError(f"the card {card.name!r}: {path!r} has no function {name!r}. {suggest(name, dir(found))}")
+    return found
+
+
+def module_named(path: str) -> str:
+    """The module of an import path, as `trusting` takes it.
+
+    Example:
+        >>> module_named("my_nets:Net"), module_named("my_reader.py")
+        ('my_nets', 'my_reader')
+    """
+    return path.removesuffix(".py").partition(":")[0]
+
+
+def hash_beside(card: Card, path: str) -> str | None:
+    """SHA-256 of the file beside a card that the card names; none where it names a module that is found elsewhere."""
+    file = _file_beside(module_named(path), card.path.parent, f"the card {card.name!r}")
+    return None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def require_trust(path: str, refusal: str) -> None:
+    """Refuses what an import path names unless the caller trusts its module; the refusal ends with how to allow it.
+
+    Raises:
+        UntrustedError: where it is not trusted.
+    """
+    if not trusted(module := module_named(path)):
+        raise UntrustedError(
+            f"{refusal} If you know what it does, allow it: trust={module!r}, on the command line --trust {module}.",
+            module,
+        )
 
 
 def import_object(path: str, owner: str, *, beside: Path | None = None) -> Any:
@@ -36,7 +75,8 @@ def import_object(path: str, owner: str, *, beside: Path | None = None) -> Any:
         beside: a folder, in which a module of one name is looked for first.
 
     Raises:
-        CardError: where it is no such path, it is not allowed, or it cannot be imported.
+        UntrustedError: where it is not allowed.
+        CardError: where it is no such path, or it cannot be imported.
 
     Example:
         >>> import_object("stexplain.nn.stgcn:STGCN", "the card 'stgcn10'").__name__
@@ -48,7 +88,7 @@ def import_object(path: str, owner: str, *, beside: Path | None = None) -> Any:
         >>> import_object("my_reader", "the card 'mine'")
         Traceback (most recent call last):
         ...
-        stexplain.errors.CardError: the card 'mine' names 'my_reader', a module outside stexplain. Nothing was ...
+        stexplain.errors.UntrustedError: the card 'mine' names 'my_reader', a module outside stexplain. Nothing was ...
     """
     module_name, _, name = _checked(path, owner).partition(":")
     file = _file_beside(module_name, beside, owner)
@@ -56,14 +96,10 @@ def import_object(path: str, owner: str, *, beside: Path | None = None) -> Any:
         module = _imported(module_name, path, owner)
     elif file is None and _is_loaded(module_name):
         module = sys.modules[module_name]
-    elif trusted(module_name):
-        module = _imported(module_name, path, owner) if file is None else _loaded(file, path, owner)
     else:
         what = "a module outside stexplain" if file is None else f"the file {file}"
-        raise CardError(
-            f"{owner} names {path!r}, {what}. Nothing was imported, since that runs its code. If you know what it "
-            f"does, allow it: trust={module_name!r}, on the command line --trust {module_name}."
-        )
+        require_trust(path, f"{owner} names {path!r}, {what}. Nothing was imported, since that runs its code.")
+        module = _imported(module_name, path, owner) if file is None else _loaded(file, path, owner)
     if not name:
         return module
     if not hasattr(module, name):
@@ -75,7 +111,7 @@ def _checked(path: Any, owner: str) -> str:
     """An import path without the suffix of a file, or why it is none."""
     text = path if isinstance(path, str) else repr(path)
     plain = text.removesuffix(".py")
-    if not isinstance(path, str) or len(plain) > _LONGEST or not _PATH.fullmatch(plain):
+    if not isinstance(path, str) or len(plain) > _LONGEST or not (_PATH.fullmatch(plain) or _MAIN.fullmatch(plain)):
         shown = text if len(text) <= 80 else f"{text[:80]}..."
         raise CardError(
             f"{owner} names {shown!r}; expected the name of a module, such as 'my_reader' for a file my_reader.py "
@@ -113,6 +149,14 @@ def _imported(module: str, path: str, owner: str) -> ModuleType:
     except ModuleNotFoundError as error:
         # error.name may be another module that this one imports: that is the one to install.
         raise CardError(f"{owner} names {path!r}, but {error.name!r} cannot be imported. Is it installed?") from error
+    except StexplainError:
+        raise
+    except Exception as error:  # a module of one's own may raise anything as it runs
+        raise CardError(f"{owner} names {path!r}, which fails as it is imported: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}."
 
 
 def _loaded(file: Path, path: str, owner: str) -> ModuleType:
@@ -137,5 +181,7 @@ def _loaded(file: Path, path: str, owner: str) -> ModuleType:
             raise CardError(
                 f"{owner} names {path!r}, but {error.name!r} cannot be imported. Is it installed?"
             ) from error
+        if isinstance(error, Exception) and not isinstance(error, StexplainError):
+            raise CardError(f"{owner} names {path!r}, and {file} fails as it is run: {_said(error)}") from error
         raise
     return module

@@ -5,6 +5,7 @@ a card or a model from a stranger could run anything. Names outside this package
 them, and nowhere else.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +14,9 @@ from stexplain.errors import InputError
 
 ALL = "all"
 """In place of a name: whatever is named is trusted."""
+_NAME = re.compile(r"(?!__)[A-Za-z_]\w*(\.(?!__)[A-Za-z_]\w*)*", re.ASCII)
+_LONGEST = 200
+
 Trust = str | Sequence[str]
 """The name of a module that may be imported, several, or ``"all"``."""
 
@@ -36,8 +40,9 @@ def trusting(names: Trust = ()) -> Iterator[None]:
     """
     given = [names] if isinstance(names, str) else list(names)
     for name in given:
-        if not isinstance(name, str) or not name:
-            raise InputError(f"trust: got {name!r}; expected the names of modules, such as 'my_reader', or 'all'.")
+        if not isinstance(name, str) or len(name) > _LONGEST or not _NAME.fullmatch(name.removesuffix(".py")):
+            shown = repr(name) if len(repr(name)) <= 60 else f"{repr(name)[:60]}..."
+            raise InputError(f"trust: got {shown}; expected the names of modules, such as 'my_reader', or 'all'.")
     token = _trusted.set(_trusted.get() | frozenset(name.removesuffix(".py") for name in given))
     try:
         yield

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +15,7 @@ from stexplain.cli.doctor import doctor
 from stexplain.cli.explain import explain
 from stexplain.cli.join import join
 from stexplain.cli.openmp import wait_passively
-from stexplain.errors import StexplainError
+from stexplain.errors import StexplainError, UntrustedError
 
 app = typer.Typer(
     name="stexplain",
@@ -71,6 +72,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except StexplainError as error:
         typer.echo(f"stexplain: {error}", err=True)
+        if isinstance(error, UntrustedError):
+            typer.echo(f"  {shlex.join(['stexplain', *sys.argv[1:], '--trust', error.module])}", err=True)
         _end(str(error), type(error).__name__, error.exit_code)
     except _PARSER_ERRORS as error:
         # Usage and message, or the help where nothing was given.

@@ -215,7 +215,7 @@ def load_series(
 
 
 def _read_series(folder: Path, card: SeriesCard) -> SeriesFile:
-    file: SeriesFile = import_of(card, card.reader).read(folder, card)
+    file: SeriesFile = import_of(card, card.reader, "read").read(folder, card)
     time, minutes = file.time, card.series.minutes
     # The first step is enough to tell a wrong dataset; `WindowedSeries` checks that all steps are equal.
     if time is not None and len(time) > 1 and time[1] - time[0] != pd.Timedelta(minutes=minutes):
@@ -242,7 +242,7 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a store that `stexplain data prepare` made.")
-    if import_of(card, card.reader).find(folder, card):
+    if import_of(card, card.reader, "find", "read").find(folder, card):
         # The most frequent mistake: the message gives the command that is missing.
         raise InputError(
             f"{folder} holds recordings as downloaded, not a prepared store. Prepare them once, then give DIR:\n"

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from stexplain.cards import ModelCard, Recipe, Trust, card_names, import_object, model_card, trusted, trusting
+from stexplain.cards import ModelCard, Recipe, Trust, card_names, import_object, model_card, require_trust, trusting
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
 from stexplain.files import atomic_write, check_digest, digest, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
@@ -205,11 +205,7 @@ def _architecture(path: str, owner: str) -> Callable[..., Any]:
     if not callable(found) or isinstance(found, ModuleType):
         raise CardError(f"{owner} names {path!r}, a {type(found).__name__}; expected a class of torch.nn.Module.")
     # Whatever is called runs: of what is imported anyway, only a module's class is known to build a model.
-    if not trusted(module := path.partition(":")[0]):
-        raise CardError(
-            f"{owner} names {path!r}, which is no class of torch.nn.Module. It was not called. If you know what it "
-            f"does, allow it: trust={module!r}, on the command line --trust {module}."
-        )
+    require_trust(path, f"{owner} names {path!r}, which is no class of torch.nn.Module. It was not called.")
     return cast(Callable[..., Any], found)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from stexplain.bench.check_card import check_card
 from stexplain.cards import dataset_card, import_object, import_of, trusted_names, trusting
 from stexplain.data.load import load_dataset
-from stexplain.data.store.prepare import prepare
-from stexplain.errors import CardError, InputError
+from stexplain.data.store.prepare import _planned, prepare
+from stexplain.errors import CardError, InputError, UntrustedError
+from stexplain.files import write_json
 
 CARD = """
 name = "own"
@@ -121,7 +123,9 @@ def test_modules_of_python_are_no_readers_although_they_are_imported(path):
         "a b",
         "stexplain.__main__",
         "stexplain:__builtins__",
-        "_private",
+        "__main__",
+        "__main__:__loader__",
+        "a.__init__",
         "x" * 10_000,
         "a\n.b",
         "é",
@@ -143,10 +147,9 @@ def test_trust_is_of_a_module_and_of_what_is_in_a_package_and_ends_with_the_bloc
     with trusting(["one", "two.three"]), trusting("four.py"):
         assert trusted_names() == ["four", "one", "two.three"]
     assert trusted_names() == []
-    for wrong in ("", [""], [3]):
-        if wrong != "":
-            with pytest.raises(InputError, match="trust: got"), trusting(wrong):  # type: ignore[arg-type]
-                pass
+    for wrong in ("", "os:system", "a b", "../x", "../x.py", "__main__", "x" * 300, 3):
+        with pytest.raises(InputError, match="trust: got .*expected the names of modules"), trusting([wrong]):  # type: ignore[list-item]
+            pass
 
 
 def recordings(folder: Path) -> Path:
@@ -206,3 +209,72 @@ def test_every_command_that_opens_a_card_or_a_model_has_the_option(command):
         [sys.executable, "-m", "stexplain", *command, "--help"], capture_output=True, text=True, check=True
     )
     assert "--trust" in done.stdout
+
+
+def test_processes_that_read_may_import_what_the_caller_has(own, tmp_path, monkeypatch):
+    (own / "own_reader.py").rename(tmp_path / "reader_elsewhere.py")
+    (own / "card.toml").write_text(CARD.replace("own_reader", "reader_elsewhere"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    raw = recordings(tmp_path / "raw")
+    with pytest.raises(UntrustedError) as refused:
+        prepare(own, raw, tmp_path / "store", workers=2, progress=False)
+    assert refused.value.module == "reader_elsewhere"
+    assert not (tmp_path / "ran").exists()
+    import_module("reader_elsewhere")
+    # Two shards, and so two processes.
+    monkeypatch.setattr("stexplain.data.store.shards.SIZE", 4)
+    assert prepare(own, raw, tmp_path / "store", workers=2, progress=False).kept == 8
+    monkeypatch.delitem(sys.modules, "reader_elsewhere")
+
+
+def test_a_changed_reader_is_another_preparation(own, tmp_path):
+    raw = recordings(tmp_path / "raw")
+    prepare(own, raw, tmp_path / "store", workers=1, progress=False, trust="own_reader")
+    # The same again gives what is there.
+    assert prepare(own, raw, tmp_path / "store", workers=1, progress=False, trust="all").seconds == 0
+    (own / "own_reader.py").write_text(READER.replace("np.load(path)", "2 * np.load(path)"))
+    with pytest.raises(InputError, match="made in another way"):
+        prepare(own, raw, tmp_path / "store", workers=1, progress=False, trust="own_reader")
+
+
+def test_a_plan_that_lies_there_already_allows_nothing(own, tmp_path):
+    raw = recordings(tmp_path / "raw")
+    with trusting("own_reader"):
+        plan, _ = _planned(dataset_card(own), raw, "energy", None)
+    work = tmp_path / ".store.preparing"
+    work.mkdir()
+    write_json(work / "plan.json", {**plan, "reader": "evil_reader", "trust": ["all"]})
+    (tmp_path / "own" / "evil_reader.py").write_text("open('evil ran', 'w')")
+    assert prepare(own, raw, tmp_path / "store", workers=2, progress=False, trust="own_reader").kept == 8
+
+
+@pytest.mark.parametrize("line", ["raise ValueError('no luck')", "def broken(:"])
+def test_a_reader_that_raises_is_told(own, line):
+    (own / "own_reader.py").write_text(line)
+    card = dataset_card(own)
+    with trusting("own_reader"), pytest.raises(CardError, match=r"own_reader.py fails as it is run: \w+Error: .+\.$"):
+        import_of(card, card.reader)
+
+
+def test_a_reader_without_its_functions_is_told(own):
+    (own / "own_reader.py").write_text("def reed(path):\n    pass\n")
+    card = dataset_card(own)
+    with trusting("own_reader"), pytest.raises(CardError, match=r"has no function 'read'. Did you mean 'reed'\?"):
+        import_of(card, card.reader, "read")
+
+
+def test_a_class_of_the_script_that_runs_may_be_named():
+    main = sys.modules["__main__"]
+    name = next(name for name in vars(main) if not name.startswith("_"))
+    assert import_object(f"__main__:{name}", "the test") is getattr(main, name)
+    with pytest.raises(CardError, match="has no 'NoSuchClass'"):
+        import_object("__main__:NoSuchClass", "the test")
+
+
+def test_a_private_module_may_be_named(tmp_path, monkeypatch):
+    (tmp_path / "_private_nets.py").write_text("VALUE = 3")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UntrustedError):
+        import_object("_private_nets:VALUE", "the test")
+    with trusting("_private_nets"):
+        assert import_object("_private_nets:VALUE", "the test") == 3

@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +51,10 @@ def load_network(model: str, graph: STGraph, classes: list[str]) -> nn.Module:
 
 def _imported(path: str) -> nn.Module:
     module, _, name = path.partition(":")
-    # As `python -m` does: a module beside the user is found, although the command lies elsewhere.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    # The user names it here and now, which is its consent. A module of the current folder is found although the
+    # command lies elsewhere; its folder comes last, so that no numpy.py there is taken for the installed one.
     try:
+        _find_beside(module.partition(".")[0])
         imported = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise InputError(f"MODEL: got {path!r}, but {error.name!r} cannot be imported. Is it installed?") from error
@@ -63,6 +65,23 @@ def _imported(path: str) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise InputError(f"MODEL: got {path!r}, which made a {type(made).__name__}; expected a torch.nn.Module.")
     return made
+
+
+def _find_beside(top: str) -> None:
+    """Makes a module or package of the current folder, and what it imports from there, importable."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    # An installed module of the same name would come first, but the one beside the user is meant.
+    spec = PathFinder.find_spec(top, [folder])
+    if top not in sys.modules and spec is not None and spec.loader is not None:
+        made = module_from_spec(spec)
+        sys.modules[top] = made
+        try:
+            spec.loader.exec_module(made)
+        except BaseException:
+            sys.modules.pop(top)
+            raise
 
 
 def select_samples(samples: Clips | WindowedSeries, ids: list[str], first: int) -> list[int]:

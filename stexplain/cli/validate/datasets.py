@@ -72,7 +72,7 @@ def validate_recordings(card: DatasetCard, data: Path | None) -> None:
     if data is None or is_store(data):
         return
     # Readers import numpy and pandas, no torch; they list names here and open no file.
-    if not data.is_dir() or not import_of(card, card.reader).find(data, card):
+    if not data.is_dir() or not import_of(card, card.reader, "find", "read").find(data, card):
         raise InputError(
             f"--data: got {data}, which is neither a prepared store nor a folder of recordings of {card.name!r}. "
             f"How to get them: {card.obtain.strip()}"

@@ -57,7 +57,7 @@ def planted_series(card: str | Path | SeriesCard, seed: int = 0) -> Path:
             f"the card {card.name!r} has no planted data, so it needs its files: "
             f"load_dataset({card.name!r}, data=DIR). How to get them: {card.obtain.strip()}"
         )
-    generator = import_of(card, card.planted)
+    generator = import_of(card, card.planted, "generate")
 
     def make(raw: Path, out: Path) -> None:
         generator.generate(card, raw, seed=seed)

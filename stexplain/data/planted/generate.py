@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from stexplain.cards import Card, DatasetCard, dataset_card, import_of, trusted_names, trusting
+from stexplain.cards import Card, DatasetCard, dataset_card, import_of, module_named, trusted_names, trusting
 from stexplain.errors import DataError, StexplainError
 from stexplain.version import __version__
 
@@ -28,6 +28,8 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     Raises:
         DataError: where the generator fails; with its own message where it has one.
     """
+    # Here first, where consent is known: the process may import this generator, which this one may have had already.
+    import_of(card, str(card.planted), "generate")
     # A file carries the message back: standard error belongs to the progress bar, which the user is to see.
     message = out.with_name(f"{out.name}.error")
     message.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +44,7 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
         str(out),
         str(seed),
         str(message),
-        *trusted_names(),
+        *sorted({*trusted_names(), module_named(str(card.planted))}),
     ]
     # The caller's search path, so that its own generators and an uninstalled package are found from any folder.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -70,7 +72,7 @@ def main(arguments: list[str]) -> int:
         if card.planted is None:
             raise DataError(f"the card {card.name!r} names no generator")
         with trusting(trust):
-            import_of(card, card.planted).generate(card, Path(out), seed=int(seed))
+            import_of(card, card.planted, "generate").generate(card, Path(out), seed=int(seed))
     except StexplainError as error:
         Path(message).write_text(str(error), "utf-8")
         return error.exit_code

@@ -14,7 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stexplain.cards import DatasetCard, Trust, dataset_card, import_of, trusted_names, trusting
+from stexplain.cards import (
+    DatasetCard,
+    Trust,
+    dataset_card,
+    hash_beside,
+    import_of,
+    module_named,
+    trusted_names,
+    trusting,
+)
 from stexplain.data.recording import KEEP, Keep, RecordingFile
 from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import VERSION, Store, is_store
@@ -118,7 +127,8 @@ def prepare(
             # Shards of an interrupted run are used where the plan is the same, and removed where it is not.
             if not (folder / "plan.json").is_file() or read_json(folder / "plan.json").get("key") != plan["key"]:
                 _clear(folder)
-                write_json(folder / "plan.json", plan)
+            # Over one of the same key too: what processes may import is what this call allows, not what lies there.
+            write_json(folder / "plan.json", plan)
             _write_shards(folder, plan, workers, engine, progress)
             merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
             # An empty folder that the user made: the rename needs its place.
@@ -142,7 +152,7 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         raise InputError(f"raw: {raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
     if is_store(raw):
         raise InputError(f"raw: got {raw}, a prepared store; expected the folder of recordings as downloaded.")
-    sources: list[RecordingFile] = import_of(card, card.reader).find(raw, card)
+    sources: list[RecordingFile] = import_of(card, card.reader, "find", "read").find(raw, card)
     if not sources:
         raise InputError(
             f"{raw} holds no recordings that {card.reader} can read. How to get {card.name!r}: {card.obtain.strip()}"
@@ -175,12 +185,17 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         "classes": [{"id": entry.id, "name": entry.name} for entry in card.classes],
         "keep": keep,
     }
+    # A reader beside the card may change without the card; what the caller has elsewhere is its own affair.
+    if source := hash_beside(card, card.reader):
+        plan["reader_hash"] = source
     # Known from the names alone, so these files are never opened.
     refused = [item for item in items if item["problem"] or item["listed"]]
     read = [item for item in items if not (item["problem"] or item["listed"])]
     key = hashlib.sha256(json.dumps([plan, items, state], sort_keys=True).encode()).hexdigest()
     # Outside of the key: where things lie and who trusts what does not change what is read.
-    places = {"raw": str(raw.resolve()), "beside": str(card.path.parent.resolve()), "trust": trusted_names()}
+    # The processes that read may import this reader in any case: this one did, or had it imported already.
+    allowed = sorted({*trusted_names(), module_named(card.reader)})
+    places = {"raw": str(raw.resolve()), "beside": str(card.path.parent.resolve()), "trust": allowed}
     return {**plan, **places, "key": key, "refused": refused, "sources": read}, note
 
 
