@@ -1,19 +1,28 @@
-"""STGCN for roads at 207, 1,000 and 8,600 nodes: a training step and an explanation, beside the dense formulation.
+"""Roads of 100 to 8,600 sensors: every method on one forecast, and a training step beside the dense formulation.
 
-Roads are drawn at random: sensors in the plane, each linked to its `--degree` nearest. Batches are [4, 1, 12, N, 1].
-The dense formulation has the same layers and sees the same input, but multiplies by dense N x N matrices of the
-Chebyshev terms, in NCHW memory, as published code does; at 8,600 nodes these alone take 0.9 GB.
+Roads are drawn at random: sensors in the plane, each linked to its `--degree` nearest.
+
+Methods: one forecast, of one sensor at one horizon, in one window [1, 1, 12, N, 1]. *local* is what happens unasked, on
+the receptive field of the sensor; *whole* is the same with all passes over all nodes, as for a model that does not say
+what it depends on. Where a method would take more than `--limit` seconds of CPU on the whole graph, its time is
+extrapolated by the growth that was measured, and marked. The exponent is the slope of log time over log N.
+
+Steps (`--steps`): a training step, inference and STG-Grad-CAM on batches of [4, 1, 12, N, 1]. The dense formulation has
+the same layers and sees the same input, but multiplies by dense N x N matrices of the Chebyshev terms, in NCHW memory,
+as published code does; at 8,600 nodes these alone take 0.9 GB. `--edges` also measures 1,000 nodes with more and more
+neighbours: the cost should be linear in edges.
 
 Each measurement is a process of its own, so that its peak memory is its own: the highest resident memory of the
 process while it runs, imports and data included, and how much of that is above what was resident before the first
-step. Seconds are medians, those of CPU time in parentheses, which other load disturbs less. `--edges` also measures
-1,000 nodes with more and more neighbours: the cost should be linear in edges.
+step. Seconds are medians, those of CPU time in parentheses, which other load disturbs less.
 
-    python benchmarks/nodes.py [--threads 1] [--rounds 5] [--nodes 207 1000 8600] [--edges] [--json FILE]
+    python benchmarks/nodes.py [--threads 1] [--rounds 3] [--nodes 100 300 1000 3000 8600] [--limit 60] [--json FILE]
+    python benchmarks/nodes.py --steps [--nodes 207 1000 8600] [--edges]
 """
 
 import argparse
 import json
+import re
 import resource
 import statistics
 import subprocess
@@ -28,13 +37,27 @@ from torch import nn
 from torch.nn import functional as F
 
 from stexplain.data.scaler import Scaler
-from stexplain.explainers import STGGradCAM
+from stexplain.explainers import STGGradCAM, explain
 from stexplain.explainers.targets import Forecast
 from stexplain.graph import STGraph
 from stexplain.nn.traffic import STGCNForecaster
 
 BATCH, WINDOW = 4, 12
 KINDS = ("training step", "inference", "explanation")
+SIZES = [100, 300, 1000, 3000, 8600]
+# Sensors are masked for the whole window, one by one. The last looks at a layer: it is always computed on the whole.
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "input gradient": ("InputGradient", {}),
+    "integrated gradients, 32 steps": ("IntegratedGradients", {"baseline": "mean"}),
+    "gradient SHAP, 32 draws": ("GradientSHAP", {"baselines": ["mean", "interpolation"]}),
+    "expected gradients": ("ExpectedGradients", {}),
+    "occlusion of every sensor": ("Occlusion", {"window": None, "baseline": "mean"}),
+    "occlusion by neighbours": ("Occlusion", {"window": None, "baseline": "neighbours"}),
+    "Shapley, 25 orders": ("ShapleyValueSampling", {"baseline": "mean"}),
+    "learned mask, 50 steps": ("LearnedMask", {}),
+    "temporal rescaling": ("TemporalRescaling", {"baseline": "mean"}),
+    "STG-Grad-CAM": ("STGGradCAM", {"layer": "blocks.1"}),
+}
 
 
 def roads(nodes: int, degree: int) -> STGraph:
@@ -149,6 +172,83 @@ def measure(which: str, kind: str, nodes: int, degree: int, rounds: int) -> dict
     }
 
 
+def measure_method(name: str, where: str, nodes: int, degree: int, rounds: int) -> dict[str, Any]:
+    """One forecast explained by a method."""
+    torch.manual_seed(0)
+    model = STGCNForecaster(roads(nodes, degree), scaler=Scaler([55.0], [12.0])).eval()
+    x = 55 + 12 * torch.randn(1, 1, WINDOW, nodes, 1)
+    with torch.inference_mode():
+        model(x)  # its topology is built once, whatever is explained
+    if where == "whole":
+        # As of a model that does not say which nodes a forecast depends on.
+        model.restricted_to = lambda nodes: None  # type: ignore[method-assign]
+    method, options = METHODS[name]
+    before = resident()
+    seconds, cpu_seconds, notes = [], [], ""
+    for _ in range(rounds):
+        start, cpu_start = time.perf_counter(), time.process_time()
+        found = explain(model, x, target=Forecast(nodes // 2, 6), method=method, **options)
+        seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
+        notes = " ".join(found.notes)
+    return {
+        # Of short ones the first round is the one that loads and allocates.
+        "seconds": statistics.median(seconds[1:] or seconds),
+        "CPU seconds": statistics.median(cpu_seconds[1:] or cpu_seconds),
+        "peak MB": resident(),
+        "extra MB": resident() - before,
+        "read": int(re.findall(r"Computed on ([\d,]+)", notes)[0].replace(",", ""))
+        if "Computed on" in notes
+        else nodes,
+    }
+
+
+def growth(sizes: list[int], values: list[float]) -> float:
+    """The exponent of growth, by least squares of logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-9)), 1)[0])
+
+
+def methods_table(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every method at every size, on the receptive field and on the whole graph."""
+    common = ("--threads", arguments.threads, "--degree", arguments.degree)
+    sizes: list[int] = arguments.nodes or SIZES
+    results: list[dict[str, Any]] = []
+    for name in METHODS:
+        for where in ("local", "whole"):
+            measured: dict[int, dict[str, Any]] = {}
+            for nodes in sizes:
+                known = sorted(measured)
+                if known:
+                    # Linear at first: each further size tells more.
+                    exponent = growth(known[-2:], [measured[n]["CPU seconds"] for n in known[-2:]]) if known[1:] else 1
+                    expected = measured[known[-1]]["CPU seconds"] * (nodes / known[-1]) ** max(exponent, 1)
+                    if where == "whole" and expected > arguments.limit:
+                        row = {"method": name, "where": where, "nodes": nodes, "extrapolated": True}
+                        results.append({**row, "CPU seconds": expected, "seconds": expected})
+                        print(f"{name:30s} {where}, N = {nodes:5d}: extrapolated {expected:9.0f} s", flush=True)
+                        continue
+                rounds = arguments.rounds if not known or measured[known[-1]]["CPU seconds"] < 5 else 1
+                one = in_own_process(*common, "--rounds", rounds, "--nodes", nodes, "--one", name, where)
+                if one is None:
+                    print(f"{name:30s} {where}, N = {nodes:5d}: does not fit in memory", flush=True)
+                    continue
+                measured[nodes] = one
+                results.append({"method": name, "where": where, "nodes": nodes, "extrapolated": False, **one})
+                print(
+                    f"{name:30s} {where}, N = {nodes:5d}: {duration(one)}, {one['extra MB']:5.0f} MB more, "
+                    f"{one['read']:5d} nodes read",
+                    flush=True,
+                )
+            if len(measured) > 1:
+                of = list(measured)
+                exponent = growth(of, [measured[n]["CPU seconds"] for n in of])
+                results.append({"method": name, "where": where, "exponent": exponent, "of": of})
+                print(f"{name:30s} {where}: time grows with N to the power of {exponent:.2f}", flush=True)
+            if name == "STG-Grad-CAM":
+                break  # always on the whole
+    return results
+
+
 def duration(entry: dict[str, Any]) -> str:
     return f"{entry['seconds'] * 1e3:6.0f} ({entry['CPU seconds'] * 1e3:.0f}) ms"
 
@@ -162,9 +262,11 @@ def in_own_process(*arguments: object) -> dict[str, Any] | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--nodes", type=int, nargs="+", default=[207, 1000, 8600])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--nodes", type=int, nargs="+")
     parser.add_argument("--degree", type=int, default=4, help="nearest neighbours that each sensor is linked to")
+    parser.add_argument("--limit", type=float, default=60, help="CPU seconds above which the whole is extrapolated")
+    parser.add_argument("--steps", action="store_true", help="a training step, inference and STG-Grad-CAM")
     parser.add_argument("--edges", action="store_true", help="also 1,000 nodes with more and more edges")
     parser.add_argument("--dense-up-to", type=int, default=8600, help="largest number of nodes for the dense one")
     parser.add_argument("--json", type=Path, help="writes the figures here")
@@ -173,10 +275,19 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.one:
         which, kind = arguments.one
-        print(json.dumps(measure(which, kind, arguments.nodes[0], arguments.degree, arguments.rounds)))
+        one = measure_method if which in METHODS else measure
+        print(json.dumps(one(which, kind, arguments.nodes[0], arguments.degree, arguments.rounds)))
         return
+    results = steps_table(arguments) if arguments.steps or arguments.edges else methods_table(arguments)
+    if arguments.json:
+        about = {"batch": BATCH, "threads": arguments.threads, "torch": torch.__version__}
+        arguments.json.write_text(json.dumps({**about, "results": results}, indent=2))
+
+
+def steps_table(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """A training step, inference and STG-Grad-CAM, beside the dense formulation."""
     common = ("--threads", arguments.threads, "--rounds", arguments.rounds)
-    cases = [(nodes, arguments.degree) for nodes in arguments.nodes]
+    cases = [(nodes, arguments.degree) for nodes in arguments.nodes or [207, 1000, 8600]]
     cases += [(1000, degree) for degree in (8, 16, 32, 64)] if arguments.edges else []
     results = []
     for nodes, degree in cases:
@@ -200,9 +311,7 @@ def main() -> None:
                 f"peak {ours['peak MB']:6.0f} MB; {beside}",
                 flush=True,
             )
-    if arguments.json:
-        about = {"batch": BATCH, "threads": arguments.threads, "torch": torch.__version__}
-        arguments.json.write_text(json.dumps({**about, "results": results}, indent=2))
+    return results
 
 
 if __name__ == "__main__":

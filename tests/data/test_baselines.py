@@ -96,3 +96,23 @@ def test_a_baseline_is_a_name_a_function_or_a_tensor():
         as_baseline(torch.zeros(3))(x, valid, None)
     with pytest.raises(InputError, match="Did you mean 'mean'"):
         as_baseline("meen")
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_neighbours_are_the_mean_over_a_matrix_of_them(directed):
+    rng = np.random.default_rng(0)
+    pairs = np.unique(rng.integers(18, size=(30, 2)), axis=0)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    if not directed:
+        pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+    graph = STGraph([str(node) for node in range(20)], pairs, directed=directed)  # two nodes without an edge
+    x = torch.from_numpy(rng.normal(size=(2, 1, 5, 20, 2)))
+    present = torch.from_numpy(rng.random((2, 1, 5, 20)) > 0.3)
+    matrix = np.zeros((20, 20), bool)
+    matrix[pairs[:, 0], pairs[:, 1]] = matrix[pairs[:, 1], pairs[:, 0]] = True
+    expected = mean(x, present).numpy()
+    for b, m, t, n in np.argwhere(present.numpy()):
+        around = matrix[n] & present[b, m, t].numpy()
+        if around.any():
+            expected[b, m, t, n] = x[b, m, t].numpy()[around].mean(0)
+    np.testing.assert_allclose(neighbours(x, present, graph), expected, atol=1e-12)

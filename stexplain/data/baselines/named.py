@@ -61,16 +61,18 @@ def neighbours(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor
     if graph is None:
         raise InputError("the baseline 'neighbours' needs the graph. Give `graph`.")
     check_shape("x", tuple(x.shape), "b m t n c", n=len(graph))
-    adjacency = torch.zeros(len(graph), len(graph), dtype=x.dtype, device=x.device)
-    source, target = torch.as_tensor(graph.edges.copy(), device=x.device).T.long()
-    # Both ways, and no self loops: a neighbour is one whatever the edge's direction.
-    adjacency[target, source] = 1
-    adjacency[source, target] = 1
-    adjacency.fill_diagonal_(0)
     present = _mask(valid).expand(*x.shape[:4], 1).to(x.dtype)
+    # Both ways, each once: a neighbour is one whatever the edge's direction. As a list, since a matrix of N x N would
+    # take more memory than a large graph's model.
+    ends = torch.as_tensor(graph.edges.copy(), device=x.device).long()
+    source, target = torch.unique(torch.cat([ends, ends.flip(1)]), dim=0).T
+
+    def summed(values: Tensor) -> Tensor:
+        return torch.zeros_like(values).index_add(3, target, values.index_select(3, source))
+
     # How many neighbours of each node were observed at each frame, [B, M, T, N, 1].
-    count = torch.einsum("wn,bmtnc->bmtwc", adjacency, present)
-    average = torch.einsum("wn,bmtnc->bmtwc", adjacency, x * present) / count.clamp(min=1)
+    count = summed(present)
+    average = summed(x * present) / count.clamp(min=1)
     return torch.where(count == 0, mean(x, valid), average) * _mask(valid)
 
 
