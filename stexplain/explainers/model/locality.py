@@ -80,14 +80,17 @@ def called_on(caller: ModelCaller, locality: Locality | None) -> Iterator[None]:
     callers = [caller]
     for one in callers:
         callers += [value for value in vars(one).values() if isinstance(value, ModelCaller) and value not in callers]
-    outer = [one._locality for one in callers]
+    outer = [(one._locality, one._ways, one._axes_by_kind, one._index_channels) for one in callers]
     try:
         for one in callers:
             one._locality = locality
+            if locality is not None and not locality.proven:
+                # What was measured of the one need not hold for the other.
+                one._ways, one._axes_by_kind, one._index_channels = {}, {}, {}
         yield
     finally:
         for one, before in zip(callers, outer, strict=True):
-            one._locality = before
+            one._locality, one._ways, one._axes_by_kind, one._index_channels = before
 
 
 def check_scores(caller: ModelCaller, model_input: ModelInput, targets: Sequence[Target], locality: Locality) -> None:
