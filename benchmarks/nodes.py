@@ -12,15 +12,17 @@ the same layers and sees the same input, but multiplies by dense N x N matrices 
 as published code does; at 8,600 nodes these alone take 0.9 GB. `--edges` also measures 1,000 nodes with more and more
 neighbours: the cost should be linear in edges.
 
-Each measurement is a process of its own, so that its peak memory is its own: the highest resident memory of the
-process while it runs, imports and data included, and how much of that is above what was resident before the first
-step. Seconds are medians, those of CPU time in parentheses, which other load disturbs less.
+Peak memory is the highest resident memory of the process, imports and data included, and how much of that is above what
+was resident before: the mark is set anew before each method, and each step is a process of its own. Seconds are
+medians, those of CPU time in parentheses, which other load disturbs less.
 
     python benchmarks/nodes.py [--threads 1] [--rounds 3] [--nodes 100 300 1000 3000 8600] [--limit 60] [--json FILE]
     python benchmarks/nodes.py --steps [--nodes 207 1000 8600] [--edges]
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import re
 import resource
@@ -183,7 +185,11 @@ def measure_method(name: str, where: str, nodes: int, degree: int, rounds: int) 
         # As of a model that does not say which nodes a forecast depends on.
         model.restricted_to = lambda nodes: None  # type: ignore[method-assign]
     method, options = METHODS[name]
-    before = resident()
+    # What earlier measurements left goes back, and the mark of the highest resident memory is set anew.
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status("VmRSS")
     seconds, cpu_seconds, notes = [], [], ""
     for _ in range(rounds):
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -195,12 +201,18 @@ def measure_method(name: str, where: str, nodes: int, degree: int, rounds: int) 
         # Of short ones the first round is the one that loads and allocates.
         "seconds": statistics.median(seconds[1:] or seconds),
         "CPU seconds": statistics.median(cpu_seconds[1:] or cpu_seconds),
-        "peak MB": resident(),
-        "extra MB": resident() - before,
+        "peak MB": status("VmHWM"),
+        "extra MB": status("VmHWM") - before,
         "read": int(re.findall(r"Computed on ([\d,]+)", notes)[0].replace(",", ""))
         if "Computed on" in notes
         else nodes,
     }
+
+
+def status(field: str) -> float:
+    """A line of what Linux says of this process, in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 def growth(sizes: list[int], values: list[float]) -> float:
@@ -210,7 +222,6 @@ def growth(sizes: list[int], values: list[float]) -> float:
 
 def methods_table(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Every method at every size, on the receptive field and on the whole graph."""
-    common = ("--threads", arguments.threads, "--degree", arguments.degree)
     sizes: list[int] = arguments.nodes or SIZES
     results: list[dict[str, Any]] = []
     for name in METHODS:
@@ -227,12 +238,8 @@ def methods_table(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                         results.append({**row, "CPU seconds": expected, "seconds": expected})
                         print(f"{name:30s} {where}, N = {nodes:5d}: extrapolated {expected:9.0f} s", flush=True)
                         continue
-                rounds = arguments.rounds if not known or measured[known[-1]]["CPU seconds"] < 5 else 1
-                one = in_own_process(*common, "--rounds", rounds, "--nodes", nodes, "--one", name, where)
-                if one is None:
-                    print(f"{name:30s} {where}, N = {nodes:5d}: does not fit in memory", flush=True)
-                    continue
-                measured[nodes] = one
+                rounds = arguments.rounds if not known or measured[known[-1]]["CPU seconds"] < 2 else 1
+                measured[nodes] = one = measure_method(name, where, nodes, arguments.degree, rounds)
                 results.append({"method": name, "where": where, "nodes": nodes, "extrapolated": False, **one})
                 print(
                     f"{name:30s} {where}, N = {nodes:5d}: {duration(one)}, {one['extra MB']:5.0f} MB more, "
@@ -275,8 +282,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.one:
         which, kind = arguments.one
-        one = measure_method if which in METHODS else measure
-        print(json.dumps(one(which, kind, arguments.nodes[0], arguments.degree, arguments.rounds)))
+        print(json.dumps(measure(which, kind, arguments.nodes[0], arguments.degree, arguments.rounds)))
         return
     results = steps_table(arguments) if arguments.steps or arguments.edges else methods_table(arguments)
     if arguments.json:

@@ -18,6 +18,7 @@ from stexplain.explainers.model.gradients import leaves_torch, not_differentiabl
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inputs.preparer import InputPreparer
 from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute
+from stexplain.explainers.model.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.running.execution import plain_execution
@@ -85,10 +86,10 @@ class ModelCaller(InputPreparer):
         # How shared arguments follow copies of the samples, by kind of input; see `copies`.
         self._ways: Ways = {}
         # What was found to be an index, by kind of input; see `index_channels`.
-        self._index_channels: dict[Any, tuple[int, ...]] = {}
+        self._index_channels: dict[tuple[Any, int], tuple[int, ...]] = {}
         # While the model is explained: what takes the place of its tensors.
         self._working_copy: WorkingCopy | None = None
-        self._axes_by_kind: dict[Any, OutputAxes] = {}
+        self._axes_by_kind: dict[tuple[Any, int], OutputAxes] = {}
         # What is called in the place of the model while a target of few nodes is explained; see `locality`.
         self._locality: Locality | None = None
         # A stack, as blocks of one explainer may be nested.
@@ -262,27 +263,29 @@ class ModelCaller(InputPreparer):
 
     def _output_axes(self, model_input: ModelInput) -> OutputAxes:
         """Which axis of each tensor of the model's output follows the samples: measured once per kind of input."""
-        sizes = tuple(size for axis, size in model_input.sizes.items() if axis != "b")
+        sizes = tuple(size for axis, size in model_input.sizes.items() if axis not in "bt")
         masks = (model_input.valid is None, model_input.observed is None)
         kind = (sizes, masks, model_input.x.dtype, *sorted(model_input.shared), *sorted(model_input.per_sample))
-        samples = model_input.sizes["b"]
+        samples, frames = model_input.sizes["b"], model_input.sizes["t"]
         # What was found for several samples holds for one, but not the other way round.
-        if (*kind, samples == 1) not in self._axes_by_kind and (*kind, False) not in self._axes_by_kind:
+        for single in (False, True)[: 2 if samples == 1 else 1]:
+            if known := known_at(self._axes_by_kind, (*kind, single), frames, OutputAxes.is_like):
+                return known[0]
 
-            def forward(x: Tensor) -> Any:
-                # Alike in memory: a convolution rounds otherwise where channels come last.
-                signals = self.inputs.from_batch(x).contiguous()
-                return self._forward(model_input if len(x) == samples else model_input.repeated(signals, 2), signals)
+        def forward(x: Tensor) -> Any:
+            # Alike in memory: a convolution rounds otherwise where channels come last.
+            signals = self.inputs.from_batch(x).contiguous()
+            return self._forward(model_input if len(x) == samples else model_input.repeated(signals, 2), signals)
 
-            x = self.inputs.to_batch(model_input.x, **model_input.sizes)
-            assert self.model is not None
-            # Quantised signals are rounded by their range over the batch: in eight bits, or fewer.
-            rounding = 0.05 if is_quantised(self.model) else 0
-            axes = measured_axes(forward, x, model_input.observed_positions, rounding)
-            self._axes_by_kind[*kind, samples == 1] = axes
-            # What the passes set on the model is undone at once: what is measured next may copy the model.
-            undo_last_pass(self.model)
-        return self._axes_by_kind.get((*kind, False)) or self._axes_by_kind[*kind, True]
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+        assert self.model is not None
+        # Quantised signals are rounded by their range over the batch: in eight bits, or fewer.
+        rounding = 0.05 if is_quantised(self.model) else 0
+        axes = measured_axes(forward, x, model_input.observed_positions, rounding)
+        self._axes_by_kind[(*kind, samples == 1), frames] = axes
+        # What the passes set on the model is undone at once: what is measured next may copy the model.
+        undo_last_pass(self.model)
+        return axes
 
     def _score_fn(self, target: Target, axes: OutputAxes | None = None, **known: Any) -> ScoreFn:
         """From the output for the samples in `rows`, which has these axes, to the scores of a target.

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput, channel_index
 
 # Functions that make whole numbers of real ones. Not those that compare values with each other, such as argmax.
@@ -81,13 +82,14 @@ def _sentence(indices: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _found(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
-    """Channels that are indices, as measured once per kind of input."""
-    sizes = tuple(size for axis, size in model_input.sizes.items() if axis != "b")
+    """Channels that are indices, as measured once per kind of input, at two lengths at most."""
+    sizes, frames = tuple(model_input.sizes[axis] for axis in "mnc"), model_input.sizes["t"]
     kind = (sizes, model_input.x.dtype, *sorted(model_input.shared), *sorted(model_input.per_sample))
-    if kind not in caller._index_channels:
-        with torch.inference_mode(False), torch.enable_grad():
-            caller._index_channels[kind] = _measured(caller, model_input)
-    return caller._index_channels[kind]
+    if known := known_at(caller._index_channels, kind, frames):
+        return known[0]
+    with torch.inference_mode(False), torch.enable_grad():
+        found = caller._index_channels[kind, frames] = _measured(caller, model_input)
+    return found
 
 
 def _measured(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:

@@ -58,6 +58,11 @@ class OutputAxes:
                 return SampleAxis(longer[0], inner=before[longer[0]] // self.samples)
         return None
 
+    def is_like(self, other: "OutputAxes") -> bool:
+        """Whether both know an axis of every tensor, and the same, so that nothing follows from a shape."""
+        known = all(not each.mixed and each.axes.keys() == each.shapes.keys() for each in (self, other))
+        return known and self.axes == other.axes
+
     def samples_in(self, output: Any) -> int:
         """How many samples an output is of; 0 where that cannot be told."""
         for path, tensor in tensors_in(output).items():

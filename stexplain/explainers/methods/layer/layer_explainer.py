@@ -16,6 +16,7 @@ from stexplain.explainers.methods.layer.choice import default_layer, flow_of
 from stexplain.explainers.methods.layer.place import Declared, LayerPlace, declared_row, place_of
 from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
 from stexplain.explainers.model.layer_names import find_layer, last_block
+from stexplain.explainers.model.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
@@ -91,8 +92,8 @@ class LayerExplainer(Explainer):
                 "layer's calls. Leave t out of `layout`, or leave `calls` out."
             )
         self.stride, self.offset, self.calls = stride, offset, calls
-        # What was measured, by the shape of the input and the names of the arguments.
-        self._places: dict[tuple[Any, ...], LayerPlace] = {}
+        # What was measured, by the sizes of the input and the names of the arguments, and by length.
+        self._places: dict[tuple[Any, int], LayerPlace] = {}
 
     def _place(self, model_input: ModelInput) -> LayerPlace:
         """Where the layer's output lies, measured when samples of such a shape are first explained.
@@ -100,10 +101,12 @@ class LayerExplainer(Explainer):
         Raises:
             InputError: where it cannot be told, or what was given contradicts what was measured.
         """
-        key = _kind_of(model_input)
-        if key not in self._places:
+        kind, frames = _kind_of(model_input)
+        known = known_at(self._places, kind, frames, LayerPlace.is_like)
+        if not known:
             measure(model_input, [self])
-        return self._places[key]
+            known = [self._places[kind, frames]]
+        return known[0]
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         return self._maps_of_targets(model_input, [score_fn])[0]
@@ -209,7 +212,8 @@ def measure(model_input: ModelInput, explainers: Sequence[LayerExplainer]) -> No
         each._places[key] = replace(place, notes=(*place.notes, *notes))
 
 
-def _kind_of(model_input: ModelInput) -> tuple[Any, ...]:
-    """What tells inputs apart for which a layer may lie elsewhere."""
-    sizes = tuple(model_input.sizes[axis] for axis in "mtnc")
-    return (*sizes, model_input.x.dtype, *sorted([*model_input.shared, *model_input.per_sample]))
+def _kind_of(model_input: ModelInput) -> tuple[Any, int]:
+    """What tells inputs apart for which a layer may lie elsewhere, and their number of frames."""
+    sizes = tuple(model_input.sizes[axis] for axis in "mnc")
+    names = sorted([*model_input.shared, *model_input.per_sample])
+    return (*sizes, model_input.x.dtype, *names), model_input.sizes["t"]

@@ -57,6 +57,10 @@ class LayerPlace:
     notes: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
 
+    def is_like(self, other: "LayerPlace") -> bool:
+        """Whether both have positions in time at the same strides, which then do not depend on the input's length."""
+        return self.in_time and not self.by_frame and self == other
+
 
 def place_of(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: dict[str, int]) -> LayerPlace:
     """The place of a layer, from what was measured; where that is unknown, from what was declared.

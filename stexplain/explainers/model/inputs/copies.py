@@ -18,12 +18,13 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.values import tensors_in
 from stexplain.explainers.model.arguments.whole_batch import Way, roles
+from stexplain.explainers.model.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput
 
 Forward = Callable[[ModelInput], Any]
 """From samples to the model's output."""
-Ways = dict[Any, Way | None]
-"""What was found, by kind of input."""
+Ways = dict[tuple[Any, int], Way | None]
+"""What was found, by kind of input and its number of frames."""
 # Largest difference between two outputs that are the same but for rounding, relative to the largest entry. Kernels for
 # other batch sizes add in another order: about 1e-6 in float32.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -43,10 +44,12 @@ def copies_of(
     """
     samples = model_input.sizes["b"]
     count = len(x) // samples
-    key = ("copies", kind_of(model_input, layout))
-    if count > 1 and forward is not None and key not in ways:
-        ways[key] = way_of_copies(forward, model_input, layout, x)
-    way = ways.get(key, model_input.way)
+    key, frames = ("copies", kind_of(model_input, layout)), model_input.sizes["t"]
+    known = known_at(ways, key, frames)
+    if count > 1 and forward is not None and not known:
+        known = [way_of_copies(forward, model_input, layout, x)]
+        ways[key, frames] = known[0]
+    way = known[0] if known else model_input.way
     if way is None:
         return [model_input.repeated(layout.from_batch(one), 1) for one in torch.split(x, samples)]
     return [replace(model_input, way=way).repeated(layout.from_batch(x), count)]
@@ -68,11 +71,13 @@ def rows_of(forward: Forward | None, ways: Ways, model_input: ModelInput, layout
     samples, length = model_input.sizes["b"], rows.stop - rows.start
     if length == samples:
         return model_input
-    key = ("rows", kind_of(model_input, layout), length)
-    if forward is not None and key not in ways:
+    key, frames = ("rows", kind_of(model_input, layout), length), model_input.sizes["t"]
+    known = known_at(ways, key, frames)
+    if forward is not None and not known:
         # The last samples: the first may be right by chance, as their nodes keep their numbers.
-        ways[key] = way_of_rows(forward, model_input, layout, slice(samples - length, samples))
-    way = ways.get(key, model_input.way)
+        known = [way_of_rows(forward, model_input, layout, slice(samples - length, samples))]
+        ways[key, frames] = known[0]
+    way = known[0] if known else model_input.way
     if way is None:
         raise InputError(
             f"{', '.join(map(repr, model_input.shared))}: what is given by shared= belongs to the batch as a whole "
@@ -82,11 +87,13 @@ def rows_of(forward: Forward | None, ways: Ways, model_input: ModelInput, layout
 
 
 def kind_of(model_input: ModelInput, layout: Layout) -> Any:
-    """What the way of repeating depends on: layout, shapes, types and names, and what arguments are to the batch."""
+    """What the way of repeating depends on: layout, sizes, types and names, and what arguments are to the batch."""
     arguments = {**model_input.shared, **model_input.per_sample}
+    # Where there are arguments, they may be as long as the input: then each length is a kind of its own.
+    fixed = "bmnc" if not arguments else "bmtnc"
     return (
         layout.pattern,
-        tuple(model_input.x.shape),
+        tuple(model_input.sizes[axis] for axis in fixed),
         model_input.x.dtype,
         model_input.valid is None,
         model_input.observed is None,
