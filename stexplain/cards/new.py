@@ -12,7 +12,7 @@ _HEAD = """# The card of {name}, begun as a copy of {like}: change what differs,
 # with this folder. The folder's path is how commands find the card.
 name = {quoted}
 
-# About the data. A card of recordings may leave all of these out.
+# About the data. A card may leave all of these out.
 title = {quoted}
 summary = ""
 licence = "not stated"
@@ -20,7 +20,7 @@ url = ""
 citation = ""
 obtain = "The card does not say."
 
-# The module that reads the files.
+# The module that reads the files. A card of a series may leave it out where `stexplain data list` names the format.
 {reader}
 
 """

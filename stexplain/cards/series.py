@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -34,25 +34,33 @@ class SeriesPart(Part):
 
     Attributes:
         channels: names of the C channels.
-        target_channel: the name of the channel to forecast.
-        unit: of the target channel.
+        target_channel: the name of the channel to forecast; left out: the first.
+        unit: of the target channel; left out: not said, and nowhere guessed.
         minutes: time between two frames.
         start: the time of the first frame, where the files do not hold it.
         window: number of input frames of a forecaster.
         horizon: number of frames that it forecasts.
         missing: the value that marks a missing observation; none: only NaN does.
+        links: what the numbers of a file of links are, where it does not say it; see `load_sensors`.
         splits: the shares of the splits.
     """
 
-    channels: Annotated[list[str], Field(min_length=1)]
+    channels: Annotated[list[str], Field(min_length=1, examples=['channels = ["speed"]'])]
     target_channel: str
-    unit: str
-    minutes: Positive
+    unit: str = ""
+    minutes: Positive = Field(examples=["minutes = 5"])
     start: datetime | None = None
     window: Count = 12
     horizon: Count = 12
     missing: float | None = None  # many networks write 0 where a detector failed
+    links: Literal["distances", "weights", "neighbours", "none"] | None = None
     splits: Splits = Splits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _target(cls, values: Any) -> Any:
+        channels = values.get("channels") if isinstance(values, dict) else None
+        return {"target_channel": channels[0], **values} if isinstance(channels, list) and channels else values
 
     @model_validator(mode="after")
     def _known(self) -> "SeriesPart":
@@ -68,22 +76,29 @@ class SeriesCard(Card):
     """A series: channels, splits, licence, and how to obtain it. The graph is in the data's own files.
 
     Attributes:
-        reader: an import path, ``"package.module"``, whose `read(path, card)` returns a `SeriesFile`.
+        reader: an import path, ``"package.module"``, whose `read(path, card)` returns a `SeriesFile`; left out: that of
+            the formats of `load_sensors`, which it tells by their names.
         planted: an import path whose `generate(card, out, *, seed)` writes files that the reader reads, or none.
         files: names of the files, where they differ from the reader's defaults: ``readings``, ``adjacency``,
-            ``distances``.
+            ``distances``, ``links``.
     """
 
-    title: str
-    summary: str
-    licence: str
-    url: str
-    citation: str
-    obtain: str
-    reader: str
+    title: str = ""
+    summary: str = ""
+    licence: str = "not stated"
+    url: str = ""
+    citation: str = ""
+    obtain: str = "The card does not say."
+    reader: str = "stexplain.data.signals.reader"
     planted: str | None = None
     files: dict[str, str] = Field(default_factory=dict)
     series: SeriesPart
+
+    @model_validator(mode="before")
+    @classmethod
+    def _title(cls, values: Any) -> Any:
+        # A report needs a heading: the name is the only text that is certainly there.
+        return {"title": values["name"], **values} if isinstance(values, dict) and "name" in values else values
 
 
 def series_card(card: "str | Path | SeriesCard") -> SeriesCard:

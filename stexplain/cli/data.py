@@ -110,34 +110,41 @@ def new(
 # The underscore keeps the name of the type free in this module.
 @data_app.command("list", cls=Command)
 def list_(as_json: Json = False) -> None:
-    """List the dataset cards that are found by name.
+    """List the dataset cards that are found by name, and the formats that files of your own may have.
 
     Example:
 
       stexplain data list --json
     """
+    from dataclasses import asdict
+
     from stexplain.cards import any_card, card_names
+    from stexplain.data.signals.formats import FORMATS
 
     cards = {name: any_card(name) for name in card_names("datasets")}
     if as_json:
         rows = [{"name": name, "title": card.title, "path": str(card.path)} for name, card in cards.items()]
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps({"cards": rows, "formats": [asdict(each) for each in FORMATS]}))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
-
-    from stexplain.data.skeletons.formats import FORMATS
 
     table = Table("card", "title", "content", box=None, pad_edge=False)
     for name, card in cards.items():
         table.add_row(name, card.title, _content(card))
     console = Console(highlight=False)
     console.print(table)
-    console.print("\nFiles of your own, by `stexplain data prepare skeletons RAW --out DIR` or `load_skeletons`:")
-    formats = Table("format", "files", box=None, pad_edge=False)
-    for name, title in FORMATS.items():
-        formats.add_row(name, title)
-    console.print(formats)
+    # By the call: a heading says what all lines below it have in common.
+    for content in dict.fromkeys(each.content for each in FORMATS):
+        chosen = [each for each in FORMATS if each.content == content]
+        commands = ", ".join(f"`{command}`" for command in dict.fromkeys(each.command for each in chosen) if command)
+        console.print(f"\nFiles of your own, {content}{f': {commands}' if commands else ''}", markup=False)
+        formats = Table("format", "files", "call", "needs", box=None, pad_edge=False)
+        for each in chosen:
+            extra = f"stexplain[{each.extra}]" if each.extra else ""
+            formats.add_row(*map(escape, (each.name, each.files, each.call, extra)))
+        console.print(formats)
 
 
 def _content(card: "DatasetCard | SeriesCard") -> str:

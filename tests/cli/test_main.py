@@ -81,7 +81,7 @@ def test_an_interrupt_of_any_command_ends_with_130(monkeypatch, capsys):
 
 
 def test_list_and_show_as_json():
-    cards = json.loads(called("data", "list", "--json").stdout)
+    cards = json.loads(called("data", "list", "--json").stdout)["cards"]
     assert {"ntu", "nw-ucla"} <= {card["name"] for card in cards}
     card = json.loads(called("data", "show", "ntu", "--json").stdout)
     assert len(card["classes"]) == 60

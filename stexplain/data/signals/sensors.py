@@ -77,14 +77,15 @@ def load_sensors(
         >>> len(series), series.channels, series.graph.edges.tolist(), str(series.time[1])
         (25, ('flow',), [[0, 1], [1, 2], [2, 3]], '2018-01-01 00:05:00')
     """
-    data = _named(_read(path, header), channels)
+    beside = Path(graph) if isinstance(graph, str | Path) else None
+    data = with_channels(read_sensors(path, header, beside), channels)
     time = data.time if data.time is not None else _times(data, start, minutes)
     if data.time is not None and start is not None:
         raise InputError(f"start: {data.path} has times of its own, from {data.time[0]}. Leave start out.")
     if links == "none":
         own = STGraph.from_edges(data.nodes, [], positions=data.positions)
     else:
-        own = _graph(data, graph, links, no_link, nearest)
+        own = graph_of(data, graph, links, no_link, nearest)
     place = {name: number for number, name in enumerate(data.nodes)}
     if set(own.nodes) - set(place):
         raise unknown("node (of the graph)", sorted(set(own.nodes) - set(place))[0], data.nodes)
@@ -110,8 +111,18 @@ def load_sensors(
         raise DataError(f"{data.path}: {error}") from error
 
 
-def _read(path: Any, header: bool | None) -> SensorData:
-    """The data of a file or folder, by the first format that it has."""
+def read_sensors(path: Any, header: bool | None = None, links: Path | None = None) -> SensorData:
+    """The data of a file or folder, by the first format that it has.
+
+    Args:
+        path: of it, or an xarray dataset.
+        header: of a CSV, see `load_sensors`.
+        links: a file that is none of values.
+
+    Raises:
+        InputError: where the format is not known for certain.
+        DataError: where a file is broken.
+    """
     if hasattr(path, "data_vars"):
         return netcdf.read(path, Path("the dataset"))
     path = Path(path)
@@ -121,7 +132,7 @@ def _read(path: Any, header: bool | None) -> SensorData:
         for pattern, read in ((("*.geo"), libcity.read), (("desc.json"), basicts_folder.read)):
             if sorted(path.glob(pattern)):
                 return read(path)
-        return _of_file(_values_file(path), header)
+        return _of_file(_values_file(path, links), header)
     if path.suffix.lower() in (".geo", ".rel", ".dyna"):
         return libcity.read(path.parent)
     if path.name in ("data.dat", "desc.json"):
@@ -145,7 +156,7 @@ def _of_file(path: Path, header: bool | None) -> SensorData:
     return data
 
 
-def _values_file(folder: Path) -> Path:
+def _values_file(folder: Path, other: Path | None) -> Path:
     """The file of values in a folder: the only one that is no file of links or places."""
     links = {file for pattern in LINK_FILES for file in folder.glob(pattern)}
 
@@ -153,7 +164,7 @@ def _values_file(folder: Path) -> Path:
         suffix = file.suffix.lower()
         known = suffix in (*_NETCDF, *_ARRAYS, *tsl_folder.ENDINGS, ".csv") or _is_zarr(file)
         places = ("sensor" in file.stem and suffix == ".csv") or file.stem == "events"
-        return known and file not in links and not places
+        return known and file not in links and not places and (other is None or file.resolve() != other.resolve())
 
     found = [file for file in sorted(folder.iterdir()) if is_values(file)]
     if len(found) != 1:
@@ -183,7 +194,7 @@ def _is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
 
 
-def _named(data: SensorData, channels: Sequence[str] | None) -> SensorData:
+def with_channels(data: SensorData, channels: Sequence[str] | None) -> SensorData:
     """The data with the channels that are asked for."""
     if channels is None:
         return data
@@ -230,13 +241,19 @@ def _evenly(values: Any, time: pd.DatetimeIndex | None) -> tuple[Any, pd.Datetim
     return filled, every
 
 
-def _graph(
+def graph_of(
     data: SensorData,
     graph: "STGraph | str | Path | None",
     links: Links | None,
     no_link: float | None,
     nearest: int | None,
 ) -> STGraph:
+    """The graph of sensors: as given, by positions, as the data says, or of the file of links beside it.
+
+    Raises:
+        InputError: where there is none of these, or it is not known what the numbers of the file are.
+        DataError: where the file is broken.
+    """
     if isinstance(graph, STGraph):
         return graph
     if nearest is not None:
