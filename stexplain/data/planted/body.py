@@ -127,19 +127,22 @@ class Pose:
     Attributes:
         pelvis: where the spine base is relative to rest, (right, up, forward) in metres, ``[T, 3]``.
         parts: where the wrists, the ankles and the head are, in the places and lengths of `REST`, ``[5, T, 3]``.
+        bends: added to where elbows, knees and neck bend to, (right, up, forward), ``[5, T, 3]``.
     """
 
     pelvis: Array
     parts: Array
+    bends: Array
 
     def cut(self, frames: slice) -> "Pose":
         """The pose over some of the frames, in arrays of its own."""
-        return Pose(self.pelvis[frames].copy(), self.parts[:, frames].copy())
+        return Pose(self.pelvis[frames].copy(), self.parts[:, frames].copy(), self.bends[:, frames].copy())
 
 
 def resting(frames: int) -> Pose:
     """The pose of floating at rest."""
-    return Pose(np.zeros((frames, 3)), np.repeat(REST[:, None], frames, axis=1))
+    parts = np.repeat(REST[:, None], frames, axis=1)
+    return Pose(np.zeros((frames, 3)), parts, np.zeros_like(parts))
 
 
 def skeleton(person: Person, pose: Pose) -> Array:
@@ -165,7 +168,7 @@ def skeleton(person: Person, pose: Pose) -> Array:
     xyz[:, SPINE_MID] = xyz[:, SPINE_BASE] + person.low_spine * up
     top = xyz[:, SPINE_SHOULDER] = xyz[:, SPINE_MID] + person.high_spine * up
     reach = top + person.skull * pose.parts[4] * _BACK
-    xyz[:, NECK], xyz[:, HEAD] = _two_bones(top, reach, _hint(_NECK, 1.0, frames), person.neck, person.head)
+    xyz[:, NECK], xyz[:, HEAD] = _two_bones(top, reach, _hint(_NECK, 1.0, pose.bends[4]), person.neck, person.head)
     for side, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
         shoulder, elbow, wrist, hand, tip, thumb = ARMS[side]
         place = pose.parts[side]
@@ -174,7 +177,7 @@ def skeleton(person: Person, pose: Pose) -> Array:
         follows = beside + _SHRUG * person.arm * (place - REST[side]) * _BACK
         xyz[:, shoulder] = top + np.linalg.norm(beside) * _unit(follows)
         # The wrist is relative to where the shoulder rests: the following adds nothing to it.
-        reach, hint = top + beside + person.arm * place * _BACK, _hint(_ELBOW, sign, frames)
+        reach, hint = top + beside + person.arm * place * _BACK, _hint(_ELBOW, sign, pose.bends[side])
         xyz[:, elbow], xyz[:, wrist] = _two_bones(xyz[:, shoulder], reach, hint, person.upper_arm, person.forearm)
         along = (xyz[:, wrist] - xyz[:, elbow]) / person.forearm
         # The thumb stands off the hand at 60 degrees, in the plane of the bent elbow.
@@ -184,7 +187,7 @@ def skeleton(person: Person, pose: Pose) -> Array:
         xyz[:, thumb] = xyz[:, hand] + person.thumb * (0.5 * along + 0.75**0.5 * across)
         hip, knee, ankle, foot = LEGS[side]
         xyz[:, hip] = xyz[:, SPINE_BASE] + [sign * person.hip, -0.03, 0.0]
-        reach, hint = xyz[:, hip] + person.leg * pose.parts[2 + side] * _BACK, _hint(_KNEE, sign, frames)
+        reach, hint = xyz[:, hip] + person.leg * pose.parts[2 + side] * _BACK, _hint(_KNEE, sign, pose.bends[2 + side])
         xyz[:, knee], xyz[:, ankle] = _two_bones(xyz[:, hip], reach, hint, person.thigh, person.shank)
         shin = (xyz[:, ankle] - xyz[:, knee]) / person.shank
         # Forward, mostly at a right angle to the shin, and a little down.
@@ -197,9 +200,9 @@ def skeleton(person: Person, pose: Pose) -> Array:
 _BACK = np.array([1.0, 1.0, -1.0])
 
 
-def _hint(direction: Array, sign: float, frames: int) -> Array:
-    """A direction (outward, up, forward) of a side as (right, up, back), ``[frames, 3]``."""
-    return np.broadcast_to(direction * _BACK * [sign, 1.0, 1.0], (frames, 3))
+def _hint(direction: Array, sign: float, bends: Array) -> Array:
+    """A direction (outward, up, forward) of a side, and what is added to it, as (right, up, back), ``[frames, 3]``."""
+    return np.asarray((direction * [sign, 1.0, 1.0] + bends) * _BACK)
 
 
 def _unit(vectors: Array) -> Array:

@@ -1,7 +1,7 @@
 """Distractors: pieces of movement that are no action, of every part of the body, all the time.
 
 They are as far, as fast and as long as the action, and each way that they go is a way that an action goes too. So a
-clip holds a dozen pieces that look alike to whatever measures how a joint moves, and one of them is the class.
+clip holds some twenty pieces that look alike to whatever measures how a joint moves, and one of them is the class.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,15 @@ _T = TypeVar("_T")
 # Frames before and after the clip, more than a piece takes.
 _AROUND = 60
 # Shortest and longest: a piece of a person of average tempo, in seconds; a pause between two pieces, in frames.
-_SECONDS, _PAUSE = (1.0, 1.3), (0, 4)
+_SECONDS, _PAUSE = (0.6, 0.8), (0, 4)
 # The least share of the action that lies within the clip.
 _WITHIN = 0.6
 # How much more often an action at an end is drawn than one in the middle, since only a part of it may be there.
 _ENDS = 3.0
 # How much a piece may differ from the average each way, as a share.
-_VARIED = 0.12
+_VARIED = 0.15
+# How far elbows, knees and neck swing about their limb, as a share of the direction in which they bend.
+_SWING = 0.6
 
 
 def restless(
@@ -44,7 +46,7 @@ def restless(
         pose with the action; and the action.
     """
     kind = ACTIONS[action]
-    acting, signs = _one(kind.parts, drawn), _one(kind.signs, drawn)
+    acting, signs = _one(kind.parts, drawn), kind.signs
     flipped = int(drawn.integers(3))
     without = resting(frames + 2 * _AROUND)
     _sway(without, rng)
@@ -108,7 +110,9 @@ def _drawn_cause(spans: list[Span], frames: int, rng: np.random.Generator) -> in
 def _sway(pose: Pose, rng: np.random.Generator) -> None:
     """Sway: slow and small movements of the body and of each part, which a person does not notice."""
     time = np.arange(len(pose.pelvis))[:, None] / 30
-    for channel, size in ((pose.pelvis, 0.012), (pose.parts, 0.02)):
+    # Elbows and knees swing freely: what they do else follows from where the hand or foot is, all three ways at once,
+    # and how far they ever go would tell the action.
+    for channel, size in ((pose.pelvis, 0.012), (pose.parts, 0.02), (pose.bends, _SWING)):
         # Two frequencies in Hz, each varied, so that no two recordings sway alike.
         for rate in (0.3, 0.7):
             phase = rng.random((*channel.shape[:-2], 1, 3))

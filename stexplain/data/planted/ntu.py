@@ -86,7 +86,7 @@ def generate(
     actions: Sequence[str] | None = None,
     subjects: Iterable[int] = range(1, 41),
     cameras: Iterable[int] = (1, 2, 3),
-    repetitions: int = 2,
+    repetitions: int = 3,
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
@@ -175,9 +175,8 @@ def _numbers(name: str, values: Iterable[int], most: int) -> list[int]:
 
 def _write_part(folder: Path, seed: int, jobs: list[tuple[str, int, int]], cameras: list[int]) -> int:
     for action, subject, repetition in jobs:
-        # Performed once and seen by all cameras, as in the recording room.
-        performance = perform(action, subject, repetition, seed=seed)
         for camera in cameras:
+            performance = perform(action, subject, repetition, camera, seed=seed)
             setup = (subject - 1) % _SETUPS + 1
             name = f"S{setup:03d}C{camera:03d}P{subject:03d}R{repetition:03d}{action}"
             made = record(performance, camera, _rng(seed, _SENSOR, action, subject, repetition, camera))
@@ -192,13 +191,15 @@ def _rng(seed: int, stream: int, action: str, subject: int, repetition: int, cam
     return np.random.default_rng([seed, stream, int(action[1:]), subject, repetition, camera])
 
 
-def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) -> Performance:
+def perform(action: str, subject: int, repetition: int = 1, camera: int = 1, *, seed: int = 0) -> Performance:
     """One person performs one action amid distractors.
 
     Args:
         action: the id of a planted class, such as ``"A007"``.
         subject: the person's number: proportions and style depend on it and the seed alone.
         repetition: which performance.
+        camera: for which of the cameras 1, 2 and 3. Each has a performance of its own, unlike in NTU RGB+D: else what
+            is tested across views would be what was trained on, turned.
         seed: of all randomness.
 
     Raises:
@@ -212,10 +213,10 @@ def perform(action: str, subject: int, repetition: int = 1, *, seed: int = 0) ->
     if action not in ACTIONS:
         raise unknown("planted action", action, ACTIONS)
     person = random_person(np.random.default_rng([seed, _PERSON, subject]))
-    rng = _rng(seed, _BACKGROUND, action, subject, repetition)
-    frames = int(rng.integers(60, 91))
+    rng = _rng(seed, _BACKGROUND, action, subject, repetition, camera)
+    frames = int(rng.integers(75, 106))
     place = random_place(rng)
-    drawn = _rng(seed, _ACTION, action, subject, repetition)
+    drawn = _rng(seed, _ACTION, action, subject, repetition, camera)
     without, pose, act = restless(person, frames, action, rng, drawn)
     return Performance(person, place, skeleton(person, without), skeleton(person, pose), act)
 

@@ -16,7 +16,7 @@ from stexplain.errors import DataError, InputError
 
 BODY, SIGNAL = dataset_card("ntu"), dataset_card("planted")
 # Actions that move one limb.
-ARMS = ["A007", "A038"]
+ARMS = ["A007", "A031"]
 
 
 @pytest.fixture(scope="module")

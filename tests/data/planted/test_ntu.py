@@ -93,10 +93,10 @@ def test_recordings_round_trip_through_the_reader(folder):
 
 
 def test_all_twelve_columns_are_read_back_as_written(tmp_path):
-    performance = perform("A023", subject=2)
+    performance = perform("A031", subject=2)
     body = record(performance, 2, np.random.default_rng(0)).bodies[0]
     ghost = random_ghost(len(performance.xyz), np.random.default_rng(1))
-    path = tmp_path / "S002C002P002R001A023.skeleton"
+    path = tmp_path / "S002C002P002R001A031.skeleton"
     write_skeleton(path, len(performance.xyz), [body, ghost])
     recording = ntu_skeleton.read(path, fields=ntu_skeleton.FIELDS[3:])
     np.testing.assert_allclose(recording.values[0], body.xyz, atol=6e-5)
@@ -187,8 +187,18 @@ def test_the_truth_lasts_from_the_onset_to_the_end():
         assert last - 8 <= frames[-1] <= last + 12
 
 
+def test_what_is_tested_across_views_is_no_training_recording_turned():
+    """A camera records performances of its own: nothing of one is learned from another by heart."""
+    performances = [perform("A007", 3, camera=camera) for camera in (1, 2, 3)]
+    assert performances[0].person == performances[1].person == performances[2].person
+    frames = min(len(performance.xyz) for performance in performances)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        pair = (performances[i].background[:frames] for i in (one, other))
+        assert np.median(np.linalg.norm(np.subtract(*pair), axis=-1)) > 0.02
+
+
 def test_three_cameras_see_one_performance_rotated():
-    performance = perform("A038", subject=9)
+    performance = perform("A035", subject=9)
     clean = [camera_view(performance.xyz, performance.place, camera).reshape(-1, 3) for camera in (1, 2, 3)]
     for other, angle in ((clean[1], 45), (clean[2], -45)):
         turn, residual = rotation(clean[0], other)
@@ -225,18 +235,24 @@ def test_an_action_is_as_far_and_as_fast_as_what_means_nothing():
 
 
 def test_one_way_and_any_two_are_alike_in_actions_and_in_what_means_nothing():
-    for part in ("left arm", "right leg"):
-        meant = [signs for signs in product((1, -1), repeat=3) if action_of(part, signs)]
-        assert len(meant) == 4
-        assert {action_of(part, signs) for signs in MEANINGLESS} == {None}
-        for signs in (meant, MEANINGLESS):
-            moments = np.array(signs)
-            assert not moments.mean(axis=0).any()
-            np.testing.assert_array_equal(moments.T @ moments, 4 * np.eye(3))
-    # The head has two actions of two each, and each part acts in a fifth of the recordings.
-    assert {action_of("head", signs) for signs in product((1, -1), repeat=3)} == {"A035", "A036", None}
-    parts = Counter(perform(action, subject).act.part for action in ACTIONS for subject in range(1, 41))
-    assert all(abs(parts[part] - 80) < 3.1 * np.sqrt(400 * 0.2 * 0.8) for part in PARTS)
+    for signs in ([one.signs for one in ACTIONS.values()], MEANINGLESS):
+        moments = np.array(signs)
+        assert not moments.mean(axis=0).any()
+        np.testing.assert_array_equal(moments.T @ moments, 4 * np.eye(3))
+    for code, action in ACTIONS.items():
+        assert np.prod(action.signs) == -1
+        assert {action_of(part, action.signs) for part in action.parts} == {code}
+        assert {action_of(part, signs) for part in action.parts for signs in MEANINGLESS} == {None}
+
+
+def test_either_side_acts_as_often():
+    for action, kind in ACTIONS.items():
+        parts = Counter(
+            perform(action, subject, camera=camera).act.part for subject in range(1, 41) for camera in (1, 2, 3)
+        )
+        assert set(parts) == set(kind.parts)
+        share = 1 / len(kind.parts)
+        assert all(abs(count - 120 * share) <= 3.1 * np.sqrt(120 * share * (1 - share)) for count in parts.values())
 
 
 def test_the_counterfactual_differs_in_one_way_alone():
@@ -275,7 +291,7 @@ def test_no_baseline_explainer_finds_the_truth():
     scores = baseline_scores([sampled(0)], training=sampled(1))
     assert len(scores) == 8
     for over in ("nodes", "frames", "positions"):
-        assert best_baseline(scores, over).value < 0.65
+        assert best_baseline(scores, over).value < 0.70
 
 
 def test_bodies_that_are_turned_to_the_front_go_the_same_ways_before_every_camera():
@@ -355,7 +371,7 @@ def test_places_keep_the_person_before_the_camera():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         for camera in (1, 2, 3):
-            xyz = camera_view(perform("A042", subject=seed + 1).xyz, random_place(rng), camera)
+            xyz = camera_view(perform("A024", subject=seed + 1).xyz, random_place(rng), camera)
             assert 1.5 < xyz[..., 2].min() < xyz[..., 2].max() < 5
 
 
