@@ -19,6 +19,8 @@ EVERY = 20.0
 class Progress:
     """Shows how far some work is; as a context manager, for the length of the work.
 
+    Inside of another that is shown, nothing is shown: two would write over each other.
+
     Args:
         what: what is done, in words.
         total: how many steps there are; none: not known.
@@ -35,6 +37,9 @@ class Progress:
         2
     """
 
+    _open = 0
+    """How many are shown now, in all threads."""
+
     def __init__(
         self,
         what: str,
@@ -46,6 +51,7 @@ class Progress:
         after: float = 0.0,
     ) -> None:
         self.what, self.total, self.completed = what, total, completed
+        self._outer = shown = shown and not Progress._open
         self._before, self._note = completed, ""
         self._every, self._after, self._begun = every, after, False
         self._lines = shown and not sys.stderr.isatty()
@@ -55,10 +61,12 @@ class Progress:
         self._task = self._bar.add_task(what, total=total, completed=completed, note="") if self._bar else None
 
     def __enter__(self) -> Self:
+        Progress._open += self._outer
         self._begin()
         return self
 
     def __exit__(self, *_: object) -> None:
+        Progress._open -= self._outer
         if self._bar and self._begun:
             self._bar.stop()
 

@@ -1,5 +1,6 @@
 """What all explainers share: they are called on samples and targets, and make explanations of their maps."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from stexplain.explainers.results.maps import as_array
 from stexplain.explainers.results.maps import padding_share_of as padding_share_of
 from stexplain.explainers.target import Scores, Target, TargetLike
 from stexplain.explainers.targets import as_targets
+from stexplain.progress import progress_bar
 
 
 class Explainer(ModelCaller, ABC):
@@ -245,10 +247,13 @@ class Explainer(ModelCaller, ABC):
         assert self.model is not None
         # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
         by_target: list[list[Explanation]] = [[] for _ in targets]
-        for chunk, score_fns in self._chunks(model_input, targets, self._chunk_of(model_input)):
-            explanations = partial(self._explanations, chunk, targets, score_fns)
-            for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
-                parts.append(one)
+        # On a terminal alone: a call in a script or a notebook prints nothing.
+        with progress_bar(self.method, model_input.sizes["b"], shown=sys.stderr.isatty()) as done:
+            for chunk, score_fns in self._chunks(model_input, targets, self._chunk_of(model_input)):
+                explanations = partial(self._explanations, chunk, targets, score_fns)
+                for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
+                    parts.append(one)
+                done(sum(len(part) for part in by_target[0]))
         return [joined(parts) for parts in by_target]
 
     def _remembering(

@@ -78,7 +78,12 @@ class MaskedModel(ModelCaller):
         )
         self.observed = self.model_input.observed_positions
         positions = max(self.observed[0].numel(), 1)
-        self.samples_per_pass = self.chunk or max(len(signals), min(at_once, _MAX_POSITIONS // positions))
+        most = len(signals)
+        if most > _MAX_SAMPLES:
+            with self._model_frozen():
+                # As if with gradients, which these passes do without: they take less.
+                most = max(self._at_once(self.model_input), _MAX_SAMPLES)
+        self.samples_per_pass = self.chunk or max(most, min(at_once, _MAX_POSITIONS // positions))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.signature import call_arguments, forward_needs, forward_takes, raised
 from stexplain.explainers.model.arguments.values import copied
+from stexplain.explainers.model.fitting import PassBytes, samples_at_once
 from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inputs.preparer import InputPreparer
@@ -56,7 +57,8 @@ class ModelCaller(InputPreparer):
             Default: methods that perturb find what is an index by measuring; see `index_channels`.
         channel_names: names of the channels; default: those of the samples, else `model.channel_names`.
         output: which tensor is meant where the model returns several: a key of a dict, or an index; default: the first.
-        chunk: how many samples are worked on at a time, where memory is short; default: all.
+        chunk: how many samples are worked on at a time; default: all, or as many as fit into half a gigabyte (on CUDA
+            four), by what a pass of one was measured to take. Samples that influence each other stay together.
 
     Raises:
         InputError: where an argument is of another type, or out of range.
@@ -92,6 +94,8 @@ class ModelCaller(InputPreparer):
         self._axes_by_kind: dict[tuple[Any, int], OutputAxes] = {}
         # What is called in the place of the model while a target of few nodes is explained; see `locality`.
         self._locality: Locality | None = None
+        # What a pass takes, by kind of input; none: the model does not run on one of several samples.
+        self._bytes_by_kind: dict[Any, PassBytes | None] = {}
         # A stack, as blocks of one explainer may be nested.
         self._frozen_blocks: list[AbstractContextManager[None]] = []
 
@@ -158,9 +162,9 @@ class ModelCaller(InputPreparer):
     def _chunks(
         self, model_input: ModelInput, targets: Sequence[Target], chunk: int | None = None
     ) -> Iterator[tuple[ModelInput, list[ScoreFn]]]:
-        """The samples in chunks (default: of the explainer's size), each with the score function of every target."""
+        """The samples in chunks (default: see `_at_once`), each with the score function of every target."""
         samples = model_input.sizes["b"]
-        step = min(chunk or self.chunk or samples, samples)
+        step = min(chunk or self._at_once(model_input, targets), samples)
         for start in range(0, samples, step):
             rows = slice(start, min(start + step, samples))
             # A target with an entry per sample must know which of the batch's samples the output is of.
@@ -168,6 +172,20 @@ class ModelCaller(InputPreparer):
             axes = self._output_axes(chunk_input) if targets else OutputAxes()
             known = {"rows": rows, "samples": samples, "node_count": model_input.sizes["n"]}
             yield chunk_input, [self._score_fn(one, axes, **known) for one in targets]
+
+    @property
+    def _copies_at_once(self) -> int:
+        """How many copies of the samples go through the model at once, with gradients."""
+        return 1
+
+    @property
+    def _held_copies(self) -> int:
+        """How many copies of the samples are held beside what their pass takes, gradients and maps among them."""
+        return 6
+
+    def _at_once(self, model_input: ModelInput, targets: Sequence[Target] = (), *, watched: bool = False) -> int:
+        """How many samples are worked on at a time; see `samples_at_once`. The model must be frozen."""
+        return samples_at_once(self, model_input, targets, watched=watched)
 
     def _rows(self, model_input: ModelInput, rows: slice) -> ModelInput:
         """Some of the samples, with the arguments that belong to the batch as a whole cut; see `rows_of`."""
@@ -263,6 +281,9 @@ class ModelCaller(InputPreparer):
 
     def _output_axes(self, model_input: ModelInput) -> OutputAxes:
         """Which axis of each tensor of the model's output follows the samples: measured once per kind of input."""
+        if model_input.sizes["b"] > 2 and (few := max(self._at_once(model_input), 2)) < model_input.sizes["b"]:
+            # All at once may be more than memory holds.
+            model_input = self._rows(model_input, slice(0, few))
         sizes = tuple(size for axis, size in model_input.sizes.items() if axis not in "bt")
         masks = (model_input.valid is None, model_input.observed is None)
         kind = (sizes, masks, model_input.x.dtype, *sorted(model_input.shared), *sorted(model_input.per_sample))
@@ -286,6 +307,13 @@ class ModelCaller(InputPreparer):
         # What the passes set on the model is undone at once: what is measured next may copy the model.
         undo_last_pass(self.model)
         return axes
+
+    @staticmethod
+    def _kind_of(model_input: ModelInput) -> Any:
+        """What is measured once for all samples that are alike in it."""
+        sizes = tuple(size for axis, size in model_input.sizes.items() if axis != "b")
+        masks = (model_input.valid is None, model_input.observed is None)
+        return (sizes, masks, model_input.x.dtype, *sorted(model_input.shared), *sorted(model_input.per_sample))
 
     def _score_fn(self, target: Target, axes: OutputAxes | None = None, **known: Any) -> ScoreFn:
         """From the output for the samples in `rows`, which has these axes, to the scores of a target.

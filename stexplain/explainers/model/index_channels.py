@@ -93,6 +93,9 @@ def _found(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
 
 
 def _measured(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
+    if (few := caller._at_once(model_input, watched=True)) < model_input.sizes["b"]:
+        # All at once may be more than memory holds.
+        model_input = caller._rows(model_input, slice(0, few))
     x = caller.inputs.to_batch(model_input.x.detach(), **model_input.sizes).clone()
     present = model_input.observed_positions
 

@@ -104,6 +104,11 @@ class ExpectedGradients(Explainer):
             self.method = f"{type(self).method} ({steps} steps {way}from {names})"
 
     @property
+    def _held_copies(self) -> int:
+        # The draws: one by one, stacked, along the map, and their differences.
+        return 4 * len(self.baselines) * self.steps
+
+    @property
     def _splits_channels(self) -> bool:
         return True
 

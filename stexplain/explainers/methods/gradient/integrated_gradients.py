@@ -79,6 +79,10 @@ class IntegratedGradients(Explainer):
     def _splits_channels(self) -> bool:
         return True
 
+    @property
+    def _copies_at_once(self) -> int:
+        return self.copies
+
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)
         baseline = with_baseline(self, model_input, self.baseline)

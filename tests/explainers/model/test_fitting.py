@@ -1,0 +1,149 @@
+"""How many samples go through a model at once: what fits into memory, with the same results."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import stexplain as stx
+from stexplain.explainers.model.fitting import PassBytes
+from stexplain.explainers.model.running import memory
+from stexplain.explainers.model.running.memory import at_once, bytes_of_pass
+from tests.explainers.small_models import signals
+
+SAMPLES, FRAMES, NODES = 40, 16, 10
+X = signals(SAMPLES, FRAMES, NODES)
+# 16 copies of a sample's 640 bytes are made of it at most, times 4,096: measured are batches beyond a budget of this.
+BUDGET = 40 * 2**10
+
+
+# Not on the model, on which what a pass sets is undone.
+PASSES: list[tuple[int, bool]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_passes():
+    PASSES.clear()
+
+
+class Counted(nn.Module):
+    """Notes how many samples each pass has."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.hidden, self.last = nn.Linear(NODES, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        PASSES.append((len(x), torch.is_grad_enabled()))
+        return self.last(self.mixed(self.hidden(x).relu().mean(1)))
+
+    def mixed(self, x):
+        return x
+
+
+class Mixing(Counted):
+    def mixed(self, x):
+        return x - x.mean(0)
+
+
+def test_the_bytes_of_a_pass_are_those_of_what_it_makes():
+    layer = nn.Linear(4, 6)
+    # The product and its ReLU; a view is nothing new.
+    assert bytes_of_pass(lambda: layer(torch.zeros(5, 4)).relu().view(-1)) == 4 * (5 * 4 + 2 * 5 * 6)
+
+    def fails():
+        raise ValueError
+
+    assert bytes_of_pass(fails) is None
+
+
+def test_as_many_as_fit():
+    assert at_once(np.full(100, 1.0), 100) == 100
+    assert at_once(np.full(100, 1.0), 99) == 64
+    assert at_once(np.full(100, 1.0), 63) == 32
+    assert at_once(np.full(100, 1.0), 0.5) == 1
+    # Four that are large and lie together decide.
+    assert at_once(np.array([1.0] * 12 + [10.0] * 4), 25) == 2
+    assert PassBytes(10, 2).fixed == 10
+
+
+def most_at_once():
+    """The most samples of a pass since the last time that it was asked; of those with gradients, if there are any."""
+    most = max(samples for samples, gradients in PASSES if gradients or not any(each for _, each in PASSES))
+    PASSES.clear()
+    return most
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    monkeypatch.setattr(memory, "BUDGET", BUDGET)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("InputGradient", {}),
+        ("ExpectedGradients", {"steps": 2}),
+        ("IntegratedGradients", {"steps": 4, "copies": 2}),
+        ("GradientSHAP", {"draws": 4, "copies": 2}),
+        ("Occlusion", {}),
+        ("LearnedMask", {"steps": 3}),
+        ("STGGradCAM", {"layer": "hidden"}),
+    ],
+)
+def test_many_samples_give_what_they_give_at_once(small_memory, monkeypatch, method, options):
+    found = stx.explain(Counted(), X, method=method, inputs="b t n", **options)
+    limited = most_at_once()
+    monkeypatch.setattr(memory, "BUDGET", 2**40)
+    whole = stx.explain(Counted(), X, method=method, inputs="b t n", **options)
+    # Occlusion has no gradients, and runs 16 copies of the samples at once.
+    assert limited < most_at_once()
+    assert method == "Occlusion" or limited < SAMPLES
+    np.testing.assert_allclose(found.values, whole.values, rtol=1e-4, atol=1e-6)
+    assert found.call.options["chunk"] is None
+
+
+def test_what_is_asked_for_is_done(small_memory):
+    stx.explain(Counted(), X, method="InputGradient", inputs="b t n", chunk=33)
+    assert most_at_once() == 33
+
+
+def test_small_samples_are_not_measured():
+    stx.explain(Counted(), X, method="InputGradient", inputs="b t n")
+    by_default = list(PASSES)
+    PASSES.clear()
+    stx.explain(Counted(), X, method="InputGradient", inputs="b t n", chunk=SAMPLES)
+    assert by_default == PASSES
+
+
+def test_samples_that_influence_each_other_stay_together(small_memory):
+    with pytest.raises(stx.errors.InputError, match=r"influence|depends on others"):
+        stx.explain(Mixing(), X, method="InputGradient", inputs="b t n")
+    e = stx.explain(Mixing(), X, method="InputGradient", inputs="b t n", chunk=1)
+    assert len(e) == SAMPLES
+
+
+def test_a_function_that_knows_all_samples_gets_all(small_memory):
+    model, classes = Counted(), torch.arange(SAMPLES) % 3
+    picked = stx.Custom(lambda output: output[torch.arange(SAMPLES), classes])
+    found = stx.explain(model, X, target=picked, method="InputGradient", inputs="b t n")
+    assert most_at_once() == SAMPLES
+    expected = stx.explain(model, X, target=classes, method="InputGradient", inputs="b t n")
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+
+
+def test_short_samples_count_less_where_padding_is_left_out(small_memory):
+    graph = stx.STGraph.from_edges([str(node) for node in range(5)], [("0", "1"), ("1", "2"), ("2", "3"), ("3", "4")])
+    torch.manual_seed(0)
+    model = stx.nn.STGCN(graph, classes=3, channels_in=1, channels=[4], strides=[1], relations="uniform").eval()
+    valid = torch.zeros(6, 1, 64, dtype=torch.bool)
+    for row, frames in enumerate([64, 8, 8, 8, 8, 8]):
+        valid[row, :, :frames] = True
+    x = signals(6, 1, 64, 5, 1) * valid[..., None, None]
+    explain = stx.InputGradient(model)
+    with explain:
+        explain(x, target=1, valid=valid)
+    (taken,) = [each for each in explain._bytes_by_kind.values() if each is not None]
+    assert taken.per_frame > 0
+    assert taken.fixed < taken.per_frame * 64
