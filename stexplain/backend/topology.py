@@ -69,8 +69,10 @@ class Topology:
         """Source and target of the edges on a device, ``[E]`` each, int64."""
         device = torch.device(device)
         if device not in self._tensors:
-            # Copies, as torch warns of arrays that are read-only.
-            source, target = (torch.from_numpy(ends.copy()).to(device) for ends in (self.source, self.target))
+            # They are kept: made in inference mode, as by an evaluation, no later gradient could go through them.
+            with torch.inference_mode(False):
+                # Copies, as torch warns of arrays that are read-only.
+                source, target = (torch.from_numpy(ends.copy()).to(device) for ends in (self.source, self.target))
             self._tensors[device] = source, target
         return self._tensors[device]
 

@@ -193,3 +193,13 @@ def test_wrong_tensors_are_refused():
         aggregate_torch(topology, x, weight[:, None])
     with pytest.raises(InputError, match="on meta; expected"):
         aggregate(topology, x, weight.to("meta"))
+
+
+def test_a_topology_first_used_in_inference_mode_takes_gradients_later():
+    topology = Topology([0, 1, 2], [1, 2, 2], 3, 3)
+    with torch.inference_mode():
+        topology.tensors()
+    _, target = topology.tensors()
+    weight = torch.ones(3, requires_grad=True)
+    torch.zeros(3).index_add(0, target, weight).square().sum().backward()
+    assert weight.grad.tolist() == [2.0, 4.0, 4.0]

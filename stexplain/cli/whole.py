@@ -1,0 +1,162 @@
+"""`stexplain whole`: a measure over all clips of a split, in constant memory, on one machine or many."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stexplain.cli.options import Json, Quiet, Trust
+
+if TYPE_CHECKING:
+    from stexplain.data.clips import Clips
+
+
+def whole(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A trained model's folder, a model card (untrained), or pkg.mod:factory that makes one.",
+        ),
+    ],
+    what: Annotated[
+        Literal["importance", "masking", "effect", "maps"],
+        typer.Argument(
+            metavar="WHAT",
+            help="importance (of nodes per class), masking (accuracy as important nodes are masked), effect (of "
+            "generated data), or maps (an explanation of every clip).",
+        ),
+    ],
+    card: Annotated[str, typer.Option(help="The card of a dataset of recordings: its name, or its path.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to. The same command goes on where it was stopped.")],
+    data: Annotated[Path | None, typer.Option(help="A prepared store.  [default: synthetic data]")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Such as xsub/test.  [default: the test split of the first protocol]")
+    ] = None,
+    method: Annotated[str, typer.Option(help="An explainer's class, such as InputGradient.")] = "STGGradCAM",
+    nodes: Annotated[int, typer.Option(min=1, help="Of masking: how many nodes are masked.")] = 5,
+    baseline: Annotated[str, typer.Option(help="Of masking: what nodes are moved towards.")] = "zero",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Processes of this machine, or a Ray cluster: RAY_ADDRESS's.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes.  [default: one, of a cluster one per core]")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Clips at a time; memory grows with them.")] = 32,
+    trust: Trust = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a whole split: sums in constant memory, part by part. The same command resumes, to the same numbers.
+
+    Examples:
+
+      stexplain whole runs/ntu/xsub/stgcn10 importance --card ntu --data stores/ntu --split xsub/test --out importance
+
+      stexplain whole runs/ntu/xsub/stgcn10 maps --card ntu --method InputGradient --engine ray --workers 2 --out maps
+    """
+    from stexplain.cards import SeriesCard
+    from stexplain.cli.validate.explain import is_factory, saved_model, validate_explain
+    from stexplain.cli.validate.target import parse_target
+    from stexplain.errors import InputError
+
+    predicted = parse_target("predicted")
+    dataset = validate_explain(
+        model,
+        card=card,
+        data=data,
+        split=split,
+        ids=None,
+        first=1,
+        method=method,
+        target=predicted,
+        out=out,
+    )
+    if isinstance(dataset, SeriesCard):
+        raise InputError(f"--card: got {card!r}, a series; expected recordings, whose clips have classes.")
+    from stexplain.cli.explain_inputs import load_network, load_samples
+
+    clips: Any
+    clips, graph = load_samples(model, dataset, data, split)
+    network = load_network(model, graph, list(clips.classes))
+    # Other processes load what lies in a folder; a card's random weights are saved for them.
+    source = model if is_factory(model) or saved_model(model) is not None else network
+    how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
+    summary = _MEASURES[what](source, clips, out, method, nodes, baseline, how)
+    typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
+
+
+def _importance(
+    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+) -> dict[str, Any]:
+    from stexplain.files import atomic_write
+    from stexplain.metrics import contrastivity, whole
+
+    found = whole.class_importance(model, clips, method=method, out=out / "importance", **how)
+    with atomic_write(out / "class_importance.csv") as temporary:
+        found.table().to_csv(temporary)
+    interval = found.interval(contrastivity)
+    return {
+        "clips": len(clips),
+        "correctly classified": int(found.counts.sum()),
+        "contrastivity": round(interval.value, 4),
+        "table": str(out / "class_importance.csv"),
+    }
+
+
+def _masking(
+    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+) -> dict[str, Any]:
+    import pandas as pd
+
+    from stexplain.files import atomic_write
+    from stexplain.metrics import whole
+
+    importance = whole.class_importance(model, clips, method=method, out=out / "importance", **how)
+    place = out / f"masking-{nodes}-{baseline}"
+    curve = whole.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **how)
+    rows = [
+        {"set": which, "masking": m, "accuracy": one.value, "low": one.low, "high": one.high}
+        for which in curve.correct
+        for m, one in zip(curve.masking.tolist(), curve.accuracy_interval(which, groups=clips.groups), strict=True)
+    ]
+    with atomic_write(out / "masking.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+    beta = curve.faithfulness("highlighted", groups=clips.groups)
+    return {"clips": len(clips), "beta": round(beta.value, 4), "table": str(out / "masking.csv")}
+
+
+def _effect(
+    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+) -> dict[str, Any]:
+    import numpy as np
+
+    from stexplain.files import atomic_write
+    from stexplain.metrics import whole
+
+    found = whole.effect(model, clips, out=out / "effect", **how)
+    # Of a whole dataset a table would have a row for each region of each clip: an array is read faster.
+    with atomic_write(out / "effect.npz") as temporary:
+        np.savez(
+            temporary,
+            values=found.values,
+            before=found.before,
+            after=found.after,
+            ids=np.array(found.ids),
+            names=np.array(found.names),
+        )
+    strongest = found.groups().mean(0).argmax()
+    return {"clips": len(clips), "largest mean effect": found.names[strongest], "effects": str(out / "effect.npz")}
+
+
+def _maps(
+    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+) -> dict[str, Any]:
+    from stexplain.metrics import whole
+
+    found = whole.explanations(model, clips, method=method, out=out, **how)
+    return {"clips": sum(found.samples), "files": len(found.files), "first": str(found.files[0])}
+
+
+_MEASURES = {"importance": _importance, "masking": _masking, "effect": _effect, "maps": _maps}
