@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stexplain.cli.command import going_on
 from stexplain.cli.options import Json, Quiet, Trust
 
 if TYPE_CHECKING:
@@ -56,26 +57,24 @@ def whole(
 
       stexplain whole runs/ntu/xsub/stgcn10 maps --card ntu --method InputGradient --engine ray --workers 2 --out maps
     """
-    from stexplain.cards import SeriesCard
-    from stexplain.cli.validate.explain import is_factory, saved_model, validate_explain
-    from stexplain.cli.validate.target import parse_target
-    from stexplain.errors import InputError
+    from stexplain.cards import SeriesCard, any_card
+    from stexplain.cli.validate.datasets import validate_data, validate_out, validate_split, validate_store
+    from stexplain.cli.validate.explain import is_factory, saved_model, validate_model
+    from stexplain.cli.validate.method_names import method_names
+    from stexplain.errors import InputError, unknown
 
-    predicted = parse_target("predicted")
-    dataset = validate_explain(
-        model,
-        card=card,
-        data=data,
-        split=split,
-        ids=None,
-        first=1,
-        method=method,
-        target=predicted,
-        out=out,
-    )
+    validate_model(model)
+    dataset = any_card(card)
     if isinstance(dataset, SeriesCard):
         raise InputError(f"--card: got {card!r}, a series; expected recordings, whose clips have classes.")
-    from stexplain.cli.explain_inputs import load_network, load_samples
+    validate_out(out)
+    validate_data(dataset, data)
+    validate_store(dataset, data)
+    validate_split(dataset, split)
+    if method not in (names := method_names()):
+        raise unknown("method", method, names)
+    # Only now torch: what could be wrong with the names has been reported.
+    from stexplain.cli.explaining.inputs import load_network, load_samples
 
     clips: Any
     clips, graph = load_samples(model, dataset, data, split)
@@ -83,7 +82,8 @@ def whole(
     # Other processes load what lies in a folder; a card's random weights are saved for them.
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
-    summary = _MEASURES[what](source, clips, out, method, nodes, baseline, how)
+    with going_on("Give the same command again to go on:\n  {command}"):
+        summary = _MEASURES[what](source, clips, out, method, nodes, baseline, how)
     typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
 
 
