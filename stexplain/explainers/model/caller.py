@@ -14,9 +14,9 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.signature import call_arguments, forward_needs, forward_takes, raised
 from stexplain.explainers.model.arguments.values import copied
-from stexplain.explainers.model.fitting import PassBytes, samples_at_once
 from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
+from stexplain.explainers.model.inputs.fitting import PassBytes, samples_at_once
 from stexplain.explainers.model.inputs.preparer import InputPreparer
 from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute
 from stexplain.explainers.model.lengths import known_at

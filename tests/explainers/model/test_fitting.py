@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import stexplain as stx
-from stexplain.explainers.model.fitting import PassBytes
+from stexplain.explainers.model.inputs.fitting import PassBytes
 from stexplain.explainers.model.running import memory
 from stexplain.explainers.model.running.memory import at_once, bytes_of_pass
 from tests.explainers.small_models import signals
