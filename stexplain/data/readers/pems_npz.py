@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
-from stexplain.data.readers.number_table import read_text_table
+from stexplain.data.readers.links import graph_of_file
+from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, optional_file, times_from_start
 from stexplain.errors import DataError, InputError
@@ -23,7 +24,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     it: the file lists neighbours on the road only. `STGraph.from_distances` would weight them by distance.
 
     Args:
-        where: the folder with one ``.npz`` file and ``distance.csv`` (from, to, cost), or the npz file. A file
+        where: the folder with one ``.npz`` file and ``distance.csv`` (from, to, cost), or a matrix N x N in its place,
+            of weights or distances as `graph_of_file` tells them and `series.links` says; or the npz file. A file
             ``{name of the npz}.txt``, as PEMS03 has, lists the ids of the sensors; without, they are numbers from 0.
         card: of the series; `series.start` is the time of the first frame, which the files do not have.
 
@@ -51,16 +53,30 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         "distances.csv",
         f"{path.stem}.csv",
         f"{path.stem.upper()}.csv",
+        "adj*.csv",
+        "adj*.npy",
     )
-    links = found_file(path, names, "the distances (from, to, cost)")
+    links, positions = found_file(path, names, "the distances (from, to, cost)"), positions_beside(path, ids)
     try:
+        if card.series.links is not None or _is_matrix(links, len(ids)):
+            graph = graph_of_file(links, ids, card.series.links, positions=positions)
+            return SeriesFile(values.astype(np.float32, copy=False), graph, times_from_start(card, len(values)))
         pairs = read_text_table(links).iloc[:, :2].drop_duplicates()
         # No sensor is its own neighbour here: relations add self loops themselves.
         pairs = pairs[pairs.iloc[:, 0] != pairs.iloc[:, 1]]
-        graph = STGraph.from_pandas(pairs, ids, directed=True, positions=positions_beside(path, ids))
+        graph = STGraph.from_pandas(pairs, ids, directed=True, positions=positions)
     except InputError as error:
-        raise DataError(f"{links}: {error}") from error
+        raise DataError(str(error) if str(links) in str(error) else f"{links}: {error}") from error
     return SeriesFile(values.astype(np.float32, copy=False), graph, times_from_start(card, len(values)))
+
+
+def _is_matrix(links: Path, count: int) -> bool:
+    """Whether a file of links has a row and a column for each sensor, and is no table of pairs."""
+    if links.suffix.lower() != ".csv":
+        return True
+    table = read_text_table(links, header=False)
+    # Of three sensors it is not known, and refused further on.
+    return table.shape[1] > 3 or (table.shape == (count, count) and not has_header(links))
 
 
 def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:

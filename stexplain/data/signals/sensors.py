@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
-from stexplain.data.signals.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph

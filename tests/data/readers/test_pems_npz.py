@@ -73,3 +73,25 @@ def test_broken_companions_are_named(card, tmp_path):
     (folder / "pems04.npz").write_bytes((folder / "pems04.npz").read_bytes()[:100])
     with pytest.raises(DataError, match="could not be read as npz"):
         read(folder, card)
+
+
+@pytest.mark.parametrize(("name", "links"), [("adj.csv", None), ("distance.csv", "weights"), ("adj.npy", None)])
+def test_a_matrix_in_place_of_the_pairs_is_read_as_one(tmp_path, name, links):
+    np.savez(tmp_path / "x.npz", data=np.ones((30, 4, 1)))
+    matrix = np.diag([0.5, 0.25, 0.75], 1)
+    matrix += matrix.T
+    if name.endswith("npy"):
+        np.save(tmp_path / name, matrix)
+    else:
+        np.savetxt(tmp_path / name, matrix, delimiter=",")
+    more = f'links = "{links}"' if links else ""
+    graph = read(tmp_path, small_card(tmp_path / "card", read.__module__, more=more)).graph
+    assert graph.edges.tolist() == [[0, 1], [1, 2], [2, 3]]
+    assert graph.weight.tolist() == [0.5, 0.25, 0.75]
+
+
+def test_a_matrix_that_does_not_say_what_it_holds_is_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", data=np.ones((30, 4, 1)))
+    np.savetxt(tmp_path / "x.csv", 3.0 - 3 * np.eye(4), delimiter=",")
+    with pytest.raises(DataError, match="does not say whether it holds distances or weights"):
+        read(tmp_path, small_card(tmp_path / "card", read.__module__))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stexplain.data.signals.links import graph_of_file
+from stexplain.data.readers.links import graph_of_file
 from stexplain.errors import DataError, InputError, StexplainError
 
 NODES = ["a", "b", "c", "d"]
