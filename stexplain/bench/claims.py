@@ -1,7 +1,7 @@
 """Claims and their tests: paired, fixed before any run, over trainings where there are several, corrected together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,12 +19,26 @@ Outcome = Literal["supported", "inconclusive", "not supported"]
 
 
 class Verdict(TypedDict):
-    """A claim in a sentence, and what its tests say of it."""
+    """A claim in a sentence, and what its tests say of it; `claim` and `number` are the same in one line."""
 
     run: str
     stage: str
     text: str
     verdict: Outcome
+    claim: NotRequired[str]
+    number: NotRequired[str]
+
+
+class Brief(NamedTuple):
+    """A claim in one line, as the first screen of a report shows it.
+
+    Attributes:
+        claim: what is claimed, the same words for every run; a verdict says whether it holds.
+        number: what it rests on, of this run; or a function to it from the sign of every test.
+    """
+
+    claim: str = ""
+    number: str | Callable[[Sequence[int]], str] = ""
 
 
 class PairedTest(TypedDict):
@@ -48,11 +62,13 @@ class Claim(NamedTuple):
         tests: one for each thing that is to be beaten.
         words: from the sign of every test (1 better, -1 worse, 0 undecided) to the sentence and its outcome.
         together: whether the claim is that all are beaten; else each test is a finding of its own.
+        brief: the claim in one line, and its number.
     """
 
     tests: Sequence[PairedTest]
     words: Callable[[Sequence[int]], tuple[str, Outcome]]
     together: bool = True
+    brief: Brief = Brief()
 
 
 def paired_test(against: str, differences: ArrayLike, groups: Any = None, *, seed: int = 0) -> PairedTest:
@@ -136,17 +152,28 @@ def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
         >>> judge([Claim([{"against": "a", "difference": 1.0, "p": 0.001}], words)])
         [('signs [1]', 'supported')]
     """
-    judged = []
+    return [claim.words(signs) for claim, signs in zip(claims, signs_of(claims), strict=True)]
+
+
+def briefs(claims: Sequence[Claim]) -> list[dict[str, str]]:
+    """Every claim in one line and its number, judged as `judge` does."""
+    found = []
+    for claim, signs in zip(claims, signs_of(claims), strict=True):
+        number = claim.brief.number
+        found.append({"claim": claim.brief.claim, "number": number if isinstance(number, str) else number(signs)})
+    return found
+
+
+def signs_of(claims: Sequence[Claim]) -> list[list[int]]:
+    """What every test says, corrected over all claims: 1 better, -1 worse, 0 undecided."""
+    found = []
     for claim, (p_single, p_whole) in zip(claims, corrected(claims), strict=True):
         if claim.together and len(p_whole) and p_whole[0] <= LEVEL:
-            signs = [1] * len(claim.tests)
-        else:
-            signs = [
-                int(np.sign(test["difference"])) if p <= LEVEL else 0
-                for test, p in zip(claim.tests, p_single, strict=True)
-            ]
-        judged.append(claim.words(signs))
-    return judged
+            found.append([1] * len(claim.tests))
+            continue
+        pairs = zip(claim.tests, p_single, strict=True)
+        found.append([int(np.sign(test["difference"])) if p <= LEVEL else 0 for test, p in pairs])
+    return found
 
 
 def corrected(claims: Sequence[Claim]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

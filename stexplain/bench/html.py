@@ -20,6 +20,11 @@ def items(lines: Iterable[str]) -> str:
     return "<ul>" + "".join(f"<li>{text(line)}</li>" for line in lines) + "</ul>"
 
 
+def folded(title: str, content: str) -> str:
+    """Content that a reader unfolds; the title is plain text, the content HTML."""
+    return f"<details><summary>{text(title)}</summary>{content}</details>"
+
+
 def table(head: Sequence[str], body: Iterable[Sequence[object]], *, caption: str = "", kind: str = "") -> str:
     """A table whose first column names the rows; it scrolls sideways on its own where the page is narrow.
 

@@ -26,6 +26,24 @@ def task_of(card: DatasetCard | SeriesCard) -> Task:
     return FORECASTING if isinstance(card, SeriesCard) else CLASSIFICATION
 
 
+def run_label(name: str, protocol: str, model: str, title: str) -> str:
+    """A short name of a run for readers: of its model and protocol, unless the experiment names the run.
+
+    Args:
+        name: of the run, as on disk and in the command.
+        protocol: its split protocol; empty for a series.
+        model: the name of its model card.
+        title: of the model.
+
+    Example:
+        >>> run_label("xsub/stgcn10", "xsub", "stgcn10", "STGCN-10"), run_label("body", "xsub", "stgcn7", "STGCN-7")
+        ('STGCN-10 xsub', 'body')
+    """
+    if model and name == model:
+        return title
+    return f"{title} {protocol}" if protocol and name == f"{protocol}/{model}" else name
+
+
 @dataclass(frozen=True)
 class Run:
     """One model on one dataset.
@@ -55,6 +73,11 @@ class Run:
     progress: bool = False
     published: Mapping[str, float | str] = field(default_factory=dict)
     first: str = ""
+
+    @property
+    def label(self) -> str:
+        """What figures and reports call it."""
+        return run_label(self.first or self.name, self.protocol, self.model_card.name, self.model_card.title)
 
     @property
     def task(self) -> Task:

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from stexplain.bench.claims import Claim, Verdict, corrected, judge
+from stexplain.bench.claims import Claim, Verdict, briefs, corrected, judge
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
@@ -229,11 +229,14 @@ def verdicts_of(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> lis
     """The verdicts of all claims, tested together."""
     claims = _claims(results, stages)
     # All at once: the more a report claims, the less each single test may be believed.
-    judged = judge([claim for _, _, claim in claims])
-    return [
-        {"run": run, "stage": stage, "text": text, "verdict": outcome}
-        for (run, stage, _), (text, outcome) in zip(claims, judged, strict=True)
-    ]
+    alone = [claim for _, _, claim in claims]
+    verdicts: list[Verdict] = []
+    for (run, stage, _), (text, outcome), brief in zip(claims, judge(alone), briefs(alone), strict=True):
+        verdict: Verdict = {"run": run, "stage": stage, "text": text, "verdict": outcome}
+        if brief["claim"]:
+            verdict |= {"claim": brief["claim"], "number": brief["number"]}
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _claims(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> list[tuple[str, str, Claim]]:

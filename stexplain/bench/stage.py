@@ -12,7 +12,7 @@ import pandas as pd
 
 from stexplain.bench.claims import Claim
 from stexplain.bench.figures import Figures
-from stexplain.bench.run import TASKS, Run, Task
+from stexplain.bench.run import TASKS, Run, Task, run_label
 from stexplain.cards import Part
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -89,8 +89,10 @@ class RunResults:
 
     @property
     def label(self) -> str:
-        """What the run is called in sentences and tables: its name, as on disk and in the command."""
-        return self.name
+        """What the run is called in sentences and tables: short, such as "STGCN-10 xsub"."""
+        return run_label(
+            self.name, str(self.about.get("protocol") or ""), str(self.about.get("model") or ""), self.model
+        )
 
     @property
     def planted(self) -> bool:
@@ -132,7 +134,7 @@ class Stage(Generic[AnyOptions]):
         tasks: what the runs that it is for do: classification, forecasting, or both.
         published: the names of the paper's numbers that it shows, see `RunPart.published`.
         Options: what its table in the `experiment.toml` may say.
-        figures_first: whether figures stand above the text of its section, and not below.
+        figures_shown: how many figures stand beside its sentences; all others are folded.
     """
 
     name: ClassVar[str] = ""
@@ -140,7 +142,7 @@ class Stage(Generic[AnyOptions]):
     tasks: ClassVar[tuple[Task, ...]] = TASKS
     published: ClassVar[tuple[str, ...]] = ()
     Options: ClassVar[type[Part]] = NoOptions
-    figures_first: ClassVar[bool] = False
+    figures_shown: ClassVar[int] = 1
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -191,6 +193,10 @@ class Stage(Generic[AnyOptions]):
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Its card in the report's summary."""
         return None
+
+    def trust(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """What a reader must know first to judge how far to trust the explanations, a line each."""
+        yield from ()
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Claims, fixed here before any run, and their paired tests, which the runner corrects over all of a report."""

@@ -1,38 +1,129 @@
-"""How an explanation shows itself: the chart that fits it, and what a notebook shows."""
+"""How an explanation shows itself: the chart that fits it, as a picture or a film, and what a notebook shows."""
 
 from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
     import altair as alt
 
+    from stexplain.explainers.edge_explanation import EdgeExplanation
     from stexplain.explainers.explanation import Explanation
 
 # Of more nodes than this a drawing of a skeleton is no longer read.
 _BODY = 80
 
 
-def chart(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMixin":
-    """The chart of one sample that fits what is known of it; see `Explanation.plot`.
+class Shown:
+    """What an explanation shows of itself: `plot`, `animate`, and in a notebook."""
+
+    def plot(self, sample: int = 0, *, ax: Any = None, **options: Any) -> Any:
+        """An altair chart of one sample: the one of `stexplain.viz` that fits what is known of it.
+
+        A graph with drawing positions and at most 80 nodes, or coordinates `x`, give `skeleton`; a forecast and all
+        others give `timeline`, signed where values are.
+
+        Args:
+            sample: its index.
+            ax: axes of matplotlib to draw the same numbers into, one frame of a skeleton (``frame=``) or the heat map;
+                none: an altair chart.
+            **options: of that function; with `ax` those of `viz.draw_skeleton` or `viz.draw_timeline`.
+
+        Returns:
+            The chart, an `altair.TopLevelMixin`; or `ax`.
+
+        Raises:
+            InputError: where there is no such sample, or an option does not fit.
+        """
+        return chart(cast("Explanation", self), sample, ax, **options)
+
+    def animate(self, path: "str | Path", sample: int = 0, *, speed: float = 1.0, **options: Any) -> Path:
+        """Writes one sample as a film: a skeleton, or importance on the graph over time.
+
+        Args:
+            path: ending in ``.mp4``, ``.gif`` or ``.html``; see `stexplain.viz.animate` for what each needs.
+            sample: its index.
+            speed: 2 plays twice as fast.
+            **options: of `skeleton`, such as the coordinates ``x=``, or of `network`.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: where the ending is another, there is no such sample, no graph, or an option does not fit.
+            DataError: where the file cannot be written.
+        """
+        from stexplain.viz import animate
+
+        return animate(moving(cast("Explanation", self), sample, **options), path, speed=speed)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows, offline: what it is, and a picture of its first sample."""
+        return html(cast("Explanation", self))
+
+
+def chart(e: "Explanation", sample: int = 0, ax: Any = None, **options: Any) -> Any:
+    """The chart of one sample that fits what is known of it; see `Shown.plot`.
 
     Raises:
         InputError: where there is no such sample, or an option is none of the chart's.
     """
+    _check(e, sample)
+    draw = _drawing(e, sample, given=set(options))
+    if ax is not None:
+        from stexplain.viz import draw_skeleton, draw_timeline
+
+        signed = getattr(draw, "keywords", {})
+        draw = draw_skeleton if _name(draw) == "skeleton" else partial(draw_timeline, **signed)
+        options = {"ax": ax, **options}
+    return _drawn(draw, e, sample=sample, **options)
+
+
+def moving(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMixin":
+    """The chart of one sample that plays; see `Shown.animate`.
+
+    Raises:
+        InputError: where there is no such sample or no graph, or an option is none of the chart's.
+    """
+    from stexplain.viz import network
+
+    _check(e, sample)
+    draw = _drawing(e, sample, given=set(options))
+    if _name(draw) == "skeleton":
+        return cast("alt.TopLevelMixin", _drawn(draw, e, sample=sample, **options))
+    if e.graph is None:
+        raise InputError(
+            "the explanation has no graph, so nothing could move. Give the explainer a graph, or pass the "
+            "coordinates as x=; e.plot() draws the heat map."
+        )
+    values = e.values[sample] if e.signed else e.importance[sample]
+    # Of several instances the value that is furthest from zero; a frame without any is missing.
+    furthest = np.take_along_axis(values, np.abs(values).argmax(0)[None], 0)[0].astype(np.float64)
+    shown = np.where(e.valid[sample].any(0)[:, None], furthest, np.nan)
+    title = f"Importance over time for {e.target}" if e.target else "Importance over time"
+    defaults = {"time": e.time, "signed": e.signed, "unit": e.unit(), "title": title}
+    return cast("alt.TopLevelMixin", _drawn(network, e.graph, shown, **{**defaults, **options}))
+
+
+def _check(e: "Explanation", sample: int) -> None:
     if not 0 <= sample < len(e):
         raise InputError(f"sample: got {sample}; expected 0 to {len(e) - 1}.")
-    draw = _drawing(e, sample, given=set(options))
+
+
+def _drawn(draw: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     try:
-        drawn: alt.TopLevelMixin = draw(e, sample=sample, **options)
+        return draw(*arguments, **options)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise
         raise InputError(f"{error}. See the options of stexplain.viz.{_name(draw)}.") from error
-    return drawn
 
 
 def html(e: "Explanation") -> str:
@@ -40,14 +131,31 @@ def html(e: "Explanation") -> str:
     said = f"<p>{escape(repr(e).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
     if not len(e) or not e.valid[0].any():
         return said
-    import vl_convert
-
     draw = _drawing(e, 0, given=set())
     # Frames side by side in place of a slider: the picture stands still.
     drawn = draw(e, sample=0, **({"interactive": False} if _name(draw) == "skeleton" else {}))
+    return said + _picture(drawn, f"importance of each node over time, sample {e.ids[0] or 0}")
+
+
+def edges_html(e: "EdgeExplanation") -> str:
+    """What it is, the most important pairs of its first sample, and a still picture where frames are known."""
+    from stexplain.viz import edge_timeline
+
+    said = f"<p>{escape(repr(e).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
+    if not len(e) or not len(e.source):
+        return said
+    if e.over_time:
+        return said + _picture(edge_timeline(e), "importance of edges over time, first sample")
+    pairs = e.pairs(0)
+    order = pairs["value"].abs().sort_values(ascending=False, kind="stable").index[:10]
+    return said + str(pairs.loc[order].to_html(index=False, float_format="{:.3g}".format))
+
+
+def _picture(drawn: "alt.TopLevelMixin", about: str) -> str:
+    import vl_convert
+
     picture = b64encode(vl_convert.vegalite_to_png(drawn.to_dict(), scale=1.5)).decode("ascii")
-    about = escape(f"importance of each node over time, sample {e.ids[0] or 0}", quote=True)
-    return f'{said}<img alt="{about}" style="max-width:100%" src="data:image/png;base64,{picture}">'
+    return f'<img alt="{escape(about, quote=True)}" style="max-width:100%" src="data:image/png;base64,{picture}">'
 
 
 def _drawing(e: "Explanation", sample: int, given: set[str]) -> Callable[..., Any]:

@@ -109,6 +109,12 @@ class EdgeExplanation:
             f"{edges} of {blocks}; most important: {named}>"
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows, offline: what it is, and its most important edges."""
+        from stexplain.explainers.display import edges_html
+
+        return edges_html(self)
+
     def table(self, sample: int | None = None) -> pd.DataFrame:
         """A row per edge of each block and relation: ``source, target, relation, block, value``.
 

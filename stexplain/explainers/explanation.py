@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.errors import DataError, InputError, unknown
+from stexplain.explainers.display import Shown
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.filling import fill_in
 from stexplain.explainers.saving.tidy import tidy
 from stexplain.reading import given_path
 
 if TYPE_CHECKING:
-    import altair as alt
     import xarray
 
     from stexplain.explainers.results.calibration import Calibration
@@ -28,7 +28,7 @@ _UNSET: Any = None
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation:
+class Explanation(Shown):
     """Importance of every node at every frame, for a batch of samples.
 
     Attributes:
@@ -273,29 +273,6 @@ class Explanation:
             return cls(**loaded)
         except (TypeError, ValueError) as error:  # fields of a file that somebody else wrote
             raise DataError(f"{path}: this is not an explanation: {error}") from error
-
-    def plot(self, sample: int = 0, **options: Any) -> "alt.TopLevelMixin":
-        """An altair chart of one sample: the one of `stexplain.viz` that fits what is known of it.
-
-        A graph with drawing positions and at most 80 nodes, or coordinates `x`, give `skeleton`; a forecast and all
-        others give `timeline`, signed where values are.
-
-        Args:
-            sample: its index.
-            **options: of that function.
-
-        Raises:
-            InputError: where there is no such sample, or an option does not fit.
-        """
-        from stexplain.explainers.display import chart
-
-        return chart(self, sample, **options)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows, offline: what it is, and a picture of its first sample."""
-        from stexplain.explainers.display import html
-
-        return html(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The values ``[B, M, T, N]``, for ``np.asarray(e)``."""

@@ -9,7 +9,8 @@ Vega-Lite specification; `animate(chart, path)` writes a film.
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest
-from stexplain.viz.animate import animate as animate
+from stexplain.viz.film import animate as animate
+from stexplain.viz.maps.class_bodies import class_bodies as class_bodies
 from stexplain.viz.maps.edges import edge_network as edge_network
 from stexplain.viz.maps.edges import edge_timeline as edge_timeline
 from stexplain.viz.maps.importance_map import importance_map as importance_map
@@ -19,6 +20,8 @@ from stexplain.viz.maps.road_network import road_network as road_network
 from stexplain.viz.maps.skeleton import skeleton as skeleton
 from stexplain.viz.maps.timeline import timeline as timeline
 from stexplain.viz.maps.top_nodes import top_nodes as top_nodes
+from stexplain.viz.matplotlib_axes import draw_skeleton as draw_skeleton
+from stexplain.viz.matplotlib_axes import draw_timeline as draw_timeline
 from stexplain.viz.save import save as save
 from stexplain.viz.scores.comparison import comparison as comparison
 from stexplain.viz.scores.confusion import confusion as confusion
@@ -34,9 +37,12 @@ from stexplain.viz.scores.truths import truths as truths
 
 __all__ = [
     "animate",
+    "class_bodies",
     "comparison",
     "confusion",
     "deletion",
+    "draw_skeleton",
+    "draw_timeline",
     "edge_network",
     "edge_timeline",
     "forecast",

@@ -68,7 +68,7 @@ def layered(*charts: alt.Chart, data: alt.InlineData | None = None) -> alt.Layer
     return cast(alt.LayerChart, alt.layer(*charts, data=alt.Undefined if data is None else data))
 
 
-def literal(values: Sequence[str | int]) -> str:
+def literal(values: Sequence[str | int | float]) -> str:
     r"""A list as a literal of Vega's expression language; names with quotes are safe in it.
 
     Example:

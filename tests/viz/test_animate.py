@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,3 +109,16 @@ def test_a_saved_page_has_the_player(chart, tmp_path):
     assert "stexplain.draw(" in page
     assert '"usermeta"' in page
     assert 'data-autoplay="yes"' not in page
+
+
+def test_an_explanation_animates_itself(explanation, coordinates, tmp_path):
+    page = explanation.animate(tmp_path / "a.html", x=coordinates).read_text("utf-8")
+    assert '"signal":"at_frame"' in page
+    assert 'data-autoplay="yes"' in page
+    forecast = replace(explanation, targets=np.array([-1, -1]), measures="score")
+    page = forecast.animate(tmp_path / "b.html", sample=1).read_text("utf-8")
+    assert '"signal":"at"' in page
+    with pytest.raises(InputError, match="sample: got 7; expected 0 to 1"):
+        explanation.animate(tmp_path / "c.html", sample=7)
+    with pytest.raises(InputError, match="has no graph"):
+        replace(forecast, graph=None).animate(tmp_path / "c.html")

@@ -6,7 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest, paired_test, relation, scope, too_few
+from stexplain.bench.claims import (
+    Brief,
+    Claim,
+    Outcome,
+    PairedTest,
+    combined,
+    hardest,
+    paired_test,
+    relation,
+    scope,
+    too_few,
+)
 from stexplain.bench.html import listed
 from stexplain.bench.stage import RunResults
 
@@ -108,7 +119,8 @@ def event_claims(
     stage: str,
     claim: str,
     ways: tuple[str, str, str],
-    beaten_by: Callable[[Sequence[Mapping[str, Any]], str], tuple[list[PairedTest], str]],
+    beaten_by: Callable[[Sequence[Mapping[str, Any]], str], tuple[list[PairedTest], str, str]],
+    short: str = "",
 ) -> Iterator[Claim]:
     """Claims that a method beats chance, every baseline explainer and the plain gradient on explained events.
 
@@ -120,14 +132,16 @@ def event_claims(
         stage: its name.
         claim: the start of the sentence, with ``{method}``.
         ways: how the method stands to what it is tested against: better, undecided, worse.
-        beaten_by: from the results of all trainings and the method to the tests and the numbers that they compare.
+        beaten_by: from the results of all trainings and the method to the tests, the numbers that they compare, and the
+            same in short.
+        short: the claim in one line, with ``{method}``.
     """
     trainings = [training for training in run.trainings if (training.stages.get(stage) or {}).get("tests")]
     results = [training.stages[stage] for training in trainings]
     events = [len(training.stages["events"]["explained"]) for training in trainings]
     methods = list(results[0]["tests"]) if results else []
     for method in dict.fromkeys([*methods[:1], *(name for name in methods if name == PAPER)]):
-        tests, numbers = beaten_by(results, method)
+        tests, numbers, in_short = beaten_by(results, method)
         if not tests:
             continue
 
@@ -139,7 +153,7 @@ def event_claims(
             text = f"{scope(len(results))}, {claim.format(method=method)} {relations} ({numbers}; {sizes(events)})."
             return too_few(text, judged, min(events))
 
-        yield Claim(tests, words)
+        yield Claim(tests, words, brief=Brief(short.format(method=method), in_short))
 
 
 def combined_tests(results: Sequence[Mapping[str, Any]], method: str) -> list[PairedTest]:
@@ -166,3 +180,16 @@ def means_in_words(means: Mapping[str, float], digits: int = 2) -> str:
         'IntegratedGradients 0.99 and Slowness 0.90'
     """
     return listed([f"{name} {mean:.{digits}f}" for name, mean in means.items()])
+
+
+def beside_best(what: str, means: Mapping[str, float], method: str, digits: int = 2) -> str:
+    """The mean of a method beside the highest of all others.
+
+    Example:
+        >>> beside_best("AUROC", {"Occlusion": 0.987, "Slowness": 0.9, "Random": 0.5}, "Occlusion")
+        'AUROC 0.99, Slowness 0.90'
+    """
+    others = {name: mean for name, mean in means.items() if name != method}
+    best = max(others, key=lambda name: others[name]) if others else None
+    own = f"{what} {means[method]:.{digits}f}"
+    return own if best is None else f"{own}, {best} {means[best]:.{digits}f}"

@@ -17,6 +17,10 @@ SENSORS = 12
 """Rows of a lag map; all other sensors are summed in one more."""
 
 
+WIDE, NARROW = 560, 370
+"""Width of a network in pixels, beside text and on a phone."""
+
+
 def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -> None:
     """Draws one event.
 
@@ -70,19 +74,26 @@ def add_event(figures: Figures, run: Run, event: Mapping[str, Any], name: str) -
         if truth is not None:
             # A node is marked where any of its frames is part of the cause.
             marked["ground truth"] = [e.node_names[index] for index in np.flatnonzero(truth.any(0))]
-    figures.add(
-        f"{name}-network",
-        f"Importance of sensors for the forecast at {where}",
-        f"{when}. By {e.method}, against the historical average of each sensor and time of day.",
-        road_network(
+
+    def network(width: int) -> Any:
+        return road_network(
             e,
             minutes=part.minutes,
             unit=part.unit,
             marked=marked,
             # Positions of a planted network are no places on earth, whatever their range.
             degrees=not test.planted and _in_degrees(e),
+            width=width,
             title=f"The forecast at {where}",
-        ),
+        )
+
+    figures.add(
+        f"{name}-network",
+        f"Importance of sensors for the forecast at {where}",
+        f"{when}. By {event['method']}, against the historical average of each sensor and time of day.",
+        network(WIDE),
+        narrow=network(NARROW),
+        answers=True,
     )
     figures.add(
         f"{name}-lags",

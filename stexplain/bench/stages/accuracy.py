@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, items, paragraph, percent, share, table
+from stexplain.bench.html import count, items, listed, paragraph, percent, share, table
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.shared.predictions import save_predictions
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage
@@ -53,9 +53,9 @@ class AccuracyStage(Stage[NoOptions]):
         matrix = pd.read_csv(run.folder / CONFUSION, index_col=0)
         figures.add(
             "",
-            f"Confusion matrix, {run.name}",
+            f"Confusion matrix, {run.label}",
             f"Test samples by true class (rows) and predicted class (columns), {run.model_card.title}.",
-            confusion(matrix.to_numpy(), list(matrix.index), title=f"Confusion matrix, {run.name}"),
+            confusion(matrix.to_numpy(), list(matrix.index), title=f"Confusion matrix, {run.label}"),
         )
 
     def section(self, runs: Sequence[RunResults]) -> str:
@@ -92,6 +92,13 @@ class AccuracyStage(Stage[NoOptions]):
                 line += f" (95% interval {percent(accuracy['low'])} to {percent(accuracy['high'])})"
             lines.append(f"{line}; chance level {_chance(result)}.")
         return Card("Test accuracy", items(lines) + paragraph("The test split was not used in training."))
+
+    def trust(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """Accuracy beside chance: a model that errs is not worth explaining."""
+        found = [f"{run.label} {percent(run.stages[self.name]['accuracy']['value'])}" for run in runs]
+        chance = listed(list(dict.fromkeys(_chance(run.stages[self.name]) for run in runs)))
+        if found:
+            yield f"Test accuracy: {', '.join(found)}; chance level {chance}."
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Data and recipe may differ from the paper's."""

@@ -4,6 +4,7 @@ Importance is Eq. 6 of Das & Ortega (2022); `class_importance-das2022.csv` follo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,19 @@ from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.one_pass import one_pass
 from stexplain.explainers.targets import Predicted
 from stexplain.files import atomic_write
+from stexplain.graph import STGraph
 from stexplain.metrics.contrastivity import contrastivity, contrastivity_detail
 from stexplain.metrics.importance import ClassImportance
 from stexplain.progress import tracked
-from stexplain.viz import importance_map
+from stexplain.viz import class_bodies, importance_map
 
 BATCH = 32
 """Clips explained at a time."""
 SAVED = 1000
 """Clips whose whole explanations are saved; importance per class is over all."""
 IMPORTANCE, PARITY = "class_importance.csv", "class_importance-das2022.csv"
+BODY = 80
+"""Of more nodes than this a drawing of a body is no longer read."""
 SHOWN = 3
 """Nodes named per class in the summary."""
 PADDED = 0.05
@@ -138,19 +142,28 @@ class ClassImportanceStage(Stage[Options]):
         names = {entry.id: entry.name for entry in run.card.classes}
         # The order is given as ids, the CSV has names.
         order = [names[key] for key in self.options.classes] or run.card.class_names
-        paper = as_figure(run, "importance_figure")
+        # Without classes that have no row: the order is of all classes of the card.
+        shown = [name for name in order if name in psi.index]
+        graph = STGraph.from_card(run.card)
+        what = (
+            f"Mean importance (Eq. 6) over correctly classified test samples of {run.model_card.title}, "
+            f"{run.card.protocols[run.protocol].title}."
+        )
+        if graph.positions is not None and len(graph) <= BODY:
+            title = f"A body for each class, {run.label}"
+            bodies = partial(class_bodies, psi, graph, classes=shown, title=title)
+            caption = f"{what} Each class is scaled to its own maximum."
+            figures.add("bodies", title, caption, bodies(), narrow=bodies(columns=3, width=104, height=140))
         figures.add(
             "",
-            f"{paper}Importance of each node for each class, {run.name}",
-            f"Mean importance (Eq. 6) over correctly classified test samples of {run.model_card.title}, "
-            f"{run.card.protocols[run.protocol].title}. Each row is scaled to its own maximum.",
+            f"{as_figure(run, 'importance_figure')}Importance of each node for each class, {run.label}",
+            f"{what} Each row is scaled to its own maximum.",
             importance_map(
                 psi,
                 nodes=self.options.nodes or None,
-                # Without classes that have no row: the order is of all classes of the card.
-                classes=[name for name in order if name in psi.index],
+                classes=shown,
                 groups=run.card.graph.groups,
-                title=f"Importance of each node for each class, {run.name}",
+                title=f"Importance of each node for each class, {run.label}",
             ),
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest, of_all, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, of_all, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
@@ -39,7 +39,6 @@ class ComparisonStage(Stage[Options]):
 
     title = "Method comparison"
     Options = Options
-    figures_first = True
 
     def needs(self, task: Task) -> tuple[str, ...]:
         """The predictions, or the events, of which samples are drawn."""
@@ -83,7 +82,7 @@ class ComparisonStage(Stage[Options]):
         better = result["higher_is_better"]
         figures.add(
             "scores",
-            f"All methods, run '{run.name}'",
+            f"All methods, run '{run.label}'",
             f"{result['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
             f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model.",
             comparison(
@@ -91,8 +90,9 @@ class ComparisonStage(Stage[Options]):
                 baseline_explainers=self.options.baselines,
                 better=better,
                 reference={metric: value for metric, value in CHANCE.items() if metric in better},
-                title=f"All methods, run '{run.name}'",
+                title=f"All methods, run '{run.label}'",
             ),
+            answers=True,
         )
         self._example(run, results, figures)
 
@@ -124,7 +124,7 @@ class ComparisonStage(Stage[Options]):
         predicted = f", predicted as '{e.classes[int(e.targets[row])]}'" if e.classes and e.targets[row] >= 0 else ""
         figures.add(
             "example",
-            f"One sample of the run '{run.name}', explained by {method}",
+            f"One sample of the run '{run.label}', explained by {method}",
             f"Sample {e.ids[row]}{predicted}. Ringed nodes are the ground truth, in frames {frames.min()} to "
             f"{frames.max()}. Of all samples, this one has the median score (AUROC {area[row]:.2f}).",
             network(
@@ -221,7 +221,14 @@ class ComparisonStage(Stage[Options]):
             claim += f" Worse than a baseline explainer: {', '.join(worse)}." if worse else ""
             return claim, of_all(better, unsure, worse)
 
-        yield Claim(tests, words, together=False)
+        brief = Brief(
+            "All methods find the ground truth better than what uses no model",
+            lambda signs: (
+                f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; best {best} {means[best]:.2f}, "
+                f"without a model {strongest} {means[strongest]:.2f}"
+            ),
+        )
+        yield Claim(tests, words, together=False, brief=brief)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What a comparison can tell."""

@@ -16,6 +16,7 @@ from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.beaten import (
     GRADIENT,
     RANDOM,
+    beside_best,
     combined_tests,
     compare_each,
     event_claims,
@@ -35,6 +36,7 @@ from stexplain.viz import deletion
 SETS = ("explained", "random", "gain")
 JUDGED = "deletion"
 """The kind of curve that verdicts are about."""
+SHORT = "Masking in the order of {method} changes the forecast most"
 CHANGES = (
     "changes the forecast more than",
     "is not shown to change the forecast more than",
@@ -161,7 +163,7 @@ class DeletionStage(Stage[Options]):
         """Does the order of each method change the forecast more than chance, each baseline and the plain gradient?"""
         claim = "masking observations in the order of {method}"
         # Insertion says the same in the other direction, and is in the table.
-        yield from event_claims(run, self.name, claim, CHANGES, partial(_beaten, run.unit))
+        yield from event_claims(run, self.name, claim, CHANGES, partial(_beaten, run.unit), SHORT)
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """All methods and baseline explainers."""
@@ -210,7 +212,7 @@ def _shown(areas: Mapping[str, Any]) -> list[str]:
     return [name for name in areas if name not in BASELINES or name in (best, RANDOM)]
 
 
-def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str]:
+def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str, str]:
     """What the order of a method must beat, and the mean changes over trainings that are compared."""
     tests, strongest = must_beat(combined_tests(results, method), chance={RANDOM: "a random order"})
     means = {
@@ -219,4 +221,6 @@ def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tup
         if name and all(name in result["deletion"] for result in results)
     }
     orders = float(np.mean([result["deletion"][method][JUDGED]["random"]["value"] for result in results]))
-    return tests, f"mean change in {unit}: {means_in_words({**means, 'random orders': orders})}"
+    means = {**means, "random orders": orders}
+    what = f"mean change in {unit}"
+    return tests, f"{what}: {means_in_words(means)}", beside_best(what, means, method)

@@ -13,6 +13,7 @@ from stexplain.bench.shared.beaten import (
     GRADIENT,
     LOCALISES,
     RANDOM,
+    beside_best,
     compare_each,
     event_claims,
     means_in_words,
@@ -26,6 +27,7 @@ from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, 
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
+SHORT = "{method} finds the ground truth better than what uses no model"
 OVER = {"nodes": "sensors", "frames": "times"}
 
 
@@ -89,7 +91,7 @@ class EventLocalisationStage(Stage[NoOptions]):
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is each method better than chance, every baseline explainer and the gradient, over sensors and times?"""
-        yield from event_claims(run, self.name, "{method}", LOCALISES, _beaten)
+        yield from event_claims(run, self.name, "{method}", LOCALISES, _beaten, SHORT)
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """All methods and baseline explainers."""
@@ -144,11 +146,12 @@ def _shown(scores: Mapping[str, Any] | None) -> Any:
     return {name: axes for name, axes in scores.items() if name not in BASELINES or name in (*best, "Motion", RANDOM)}
 
 
-def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str]:
+def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str, str]:
     """What a method must beat on both axes, and the mean AUROCs over trainings that are compared."""
     tests: list[PairedTest] = []
     parts = []
     scores = [result["localisation"] for result in results]
+    in_short = ""
     for over, axis in OVER.items():
         pairs = combined([(result["tests"].get(method) or {}).get(over, ()) for result in results])
         found, strongest = must_beat(pairs, f" over {axis}")
@@ -160,4 +163,5 @@ def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[Pai
             if all(name in each and each[name][over]["auroc"]["value"] is not None for each in scores)
         }
         parts += [f"over {axis} {means_in_words(means)}"] if found else []
-    return tests, f"AUROC {'; '.join(parts)}"
+        in_short = in_short or (beside_best(f"AUROC over {axis}", means, method) if method in means else "")
+    return tests, f"AUROC {'; '.join(parts)}", in_short

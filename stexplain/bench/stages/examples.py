@@ -1,6 +1,7 @@
 """Importance over time of one test sample per chosen class; writes `example-K.nc` and its signals `example-K.npy`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,15 +77,17 @@ class ExamplesStage(Stage[Options]):
         """Importance of every node, frame by frame."""
         for number, example in enumerate(results[self.name]["examples"], 1):
             path = run.folder / example["file"]
-            e = Explanation.load(path)
+            # Under the name that tables and verdicts have.
+            e = replace(Explanation.load(path), method=STGGradCAM.__name__)
             x = np.load(path.with_suffix(".npy"), allow_pickle=False)
             paper = as_figure(run, "example_figure")
             figures.add(
                 str(number),
-                f"{paper}Importance over time, '{example['class']}', {run.name}",
-                f"Sample {example['sample']}, correctly classified as '{example['class']}'. Larger nodes are more "
-                "important. Drag the slider, or click into the curve, to move through time.",
+                f"{paper}Importance over time, '{example['class']}', {run.label}",
+                f"Sample {example['sample']}, correctly classified as '{example['class']}'. Play it, drag the slider, "
+                "or click into the curve.",
                 skeleton(e, x=x),
                 # On paper: frames side by side in place of the slider.
                 skeleton(e, x=x, interactive=False),
+                answers=True,
             )

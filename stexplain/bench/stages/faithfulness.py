@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import CLASSIFICATION, Run, Task
@@ -144,12 +144,12 @@ class FaithfulnessStage(Stage[Options]):
         psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).dropna(how="all")
         figures.add(
             "",
-            f"Accuracy under masking, {run.name}",
+            f"Accuracy under masking, {run.label}",
             f"Accuracy of {result['samples']} test samples as {result['nodes']} nodes move towards a baseline: the "
             "most important ones (highlighted), the least important ones, and as many at random. Bands are 95% "
             "bootstrap intervals.",
             masking_curves(
-                curves_table(result["faithfulness"]), chance=1 / len(psi), title=f"Accuracy under masking, {run.name}"
+                curves_table(result["faithfulness"]), chance=1 / len(psi), title=f"Accuracy under masking, {run.label}"
             ),
         )
 
@@ -199,7 +199,10 @@ class FaithfulnessStage(Stage[Options]):
                 judged,
             )
 
-        yield Claim(tests, words)
+        # What decides is the set that is hardest to beat, towards the baseline where it is.
+        hard = hardest(tests)
+        claim = f"Masking the highlighted {run.node}s costs the most accuracy"
+        yield Claim(tests, words, brief=Brief(claim, f"hardest to beat: {hard['against']}"))
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """The baseline matters."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
-from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import items, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run
@@ -112,6 +112,19 @@ class ForecastErrorStage(Stage[Options]):
             "Forecast error (MAE)", paragraph("On the test split, which was not used in training:") + items(lines)
         )
 
+    def trust(self, runs: Sequence[RunResults]) -> Iterator[str]:
+        """The error beside that of simple forecasts, at the nearest horizon."""
+        for run in runs:
+            step = run.stages[self.name]["horizons"][0]
+            found = [
+                f"{run.label if name == MODEL else name} {measures['mae'][step - 1]:.2f}"
+                for name, measures in _errors(run.stages).items()
+                if measures["mae"][step - 1] is not None
+            ]
+            if found:
+                unit = f" {run.unit}" if run.unit else ""
+                yield f"Forecast error (MAE) {run.minutes(step)} ahead: {', '.join(found)}{unit}."
+
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Are the forecasts better than each simple one, at every horizon?"""
         # The historical average is missing for a series without times.
@@ -133,7 +146,8 @@ class ForecastErrorStage(Stage[Options]):
                     )
                 return text, judged
 
-            yield Claim(tests, words)
+            brief = Brief(f"Forecasts are better than {_article(name)}", details.split("; ")[0])
+            yield Claim(tests, words, brief=brief)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Little data."""

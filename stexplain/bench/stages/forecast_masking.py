@@ -17,6 +17,7 @@ from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.beaten import (
     GRADIENT,
     RANDOM,
+    beside_best,
     combined_tests,
     compare_each,
     event_claims,
@@ -36,6 +37,7 @@ from stexplain.viz import masking_curves
 SHOWN = ("highlighted", "random", "least")
 CHANCE = {"random": "random sensors", "least": "the least important sensors"}
 """Sets that need no other method -> what they are called."""
+SHORT = "Masking the sensors that {method} ranks first raises the error most"
 COSTS = (
     "causes a larger error than masking",
     "is not shown to cause a larger error than masking",
@@ -193,7 +195,7 @@ class ForecastMaskingStage(Stage[Options]):
         """Does masking what a method ranks first cost more than random and least important sensors, and the others'?"""
         nodes = (run.stages[self.name] or {}).get("nodes")
         claim = f"masking the {nodes} sensors that {{method}} ranks first"
-        yield from event_claims(run, self.name, claim, COSTS, partial(_beaten, run.unit))
+        yield from event_claims(run, self.name, claim, COSTS, partial(_beaten, run.unit), SHORT)
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """All methods and baseline explainers, at every masking."""
@@ -234,7 +236,7 @@ def _shown(curves: Mapping[str, Any]) -> list[str]:
     return [name for name in curves if name not in BASELINES or name == best]
 
 
-def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str]:
+def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str, str]:
     """What a method's sensors must beat, and the mean errors over masking values and trainings that are compared."""
     tests, strongest = must_beat(combined_tests(results, method), chance=CHANCE)
 
@@ -244,7 +246,8 @@ def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tup
     names = [name for name in dict.fromkeys([method, strongest, GRADIENT]) if name]
     means = {name: mean(name) for name in names if all(name in result["masking"] for result in results)}
     means |= {words: mean(method, which) for which, words in CHANCE.items()}
-    return tests, f"mean error in {unit} over the masking values: {means_in_words(means)}"
+    numbers = f"mean error in {unit} over the masking values: {means_in_words(means)}"
+    return tests, numbers, beside_best(f"mean error in {unit}", means, method)
 
 
 def curves_table(curves_by_method: Mapping[str, Any]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stexplain.bench.claims import Claim, Outcome, relation, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
@@ -84,4 +84,4 @@ class GraphAblationStage(Stage[NoOptions]):
                 text += " Where it is not shown to use its graph, what maps say of other sensors has little weight."
             return text, judged
 
-        yield Claim(tests, words)
+        yield Claim(tests, words, brief=Brief("The forecaster uses its graph", f"without it, {details.split('; ')[0]}"))

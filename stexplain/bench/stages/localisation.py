@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, paired_test, relation, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, known, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run
@@ -83,14 +83,14 @@ class LocalisationStage(Stage[NoOptions]):
         if scores:
             figures.add(
                 "",
-                f"Localisation against ground truth, {run.name}",
+                f"Localisation against ground truth, {run.label}",
                 f"Scores over nodes, over frames, and over positions (node x frame) of {results[self.name]['samples']} "
                 "test samples. The baseline explainers use no model; Motion, Random and the best of them are drawn. "
                 "Bars are 95% bootstrap intervals.",
                 localisation(
                     scores_table(_shown(scores) or {}),
                     baseline_explainers=(*BASELINE_EXPLAINERS, RANDOM),
-                    title=f"Localisation against ground truth, {run.name}",
+                    title=f"Localisation against ground truth, {run.label}",
                 ),
             )
 
@@ -130,7 +130,13 @@ class LocalisationStage(Stage[NoOptions]):
                 judged,
             )
 
-        yield Claim(tests, words)
+        scores = run.stages[self.name]["localisation"]
+        strongest = _best(scores, "nodes")
+        numbers = [f"{name} {scores[name]['nodes']['auroc']['value']:.2f}" for name in (JUDGED, strongest) if name]
+        brief = Brief(
+            f"{JUDGED} finds the true {run.node}s better than what uses no model", f"AUROC {', '.join(numbers)}"
+        )
+        yield Claim(tests, words, brief=brief)
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """The scores of every class."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.bench.claims import Claim, Outcome, PairedTest, combined, hardest, of_all, paired_test, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, of_all, paired_test, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
@@ -51,7 +51,6 @@ class TruthStage(Stage[Options]):
 
     title = "What was planted, and what the model used"
     Options = Options
-    figures_first = True
 
     def needs(self, task: Task) -> tuple[str, ...]:
         """The predictions, or the events, of which samples are drawn."""
@@ -138,10 +137,10 @@ class TruthStage(Stage[Options]):
             )
             figures.add(
                 "",
-                f"What was planted and what the model used, {run.name}",
+                f"What was planted and what the model used, {run.label}",
                 f"AUROC over positions of each method, {result['samples']} test samples of {run.card.title}. Lines: "
                 "the best baseline explainer.",
-                truths(frame, title=f"Planted truth and effect, {run.name}"),
+                truths(frame, title=f"Planted truth and effect, {run.label}"),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
@@ -256,7 +255,14 @@ class TruthStage(Stage[Options]):
             text += f" Worse than a baseline explainer: {'; '.join(worse)}." if worse else ""
             return text, of_all(better, unsure, worse)
 
-        yield Claim(tests, words, together=False)
+        brief = Brief(
+            "All methods find what the model used better than what uses no model",
+            lambda signs: (
+                f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; best {best} {means[best]:.2f}, "
+                f"without a model {strongest} {means[strongest]:.2f}"
+            ),
+        )
+        yield Claim(tests, words, together=False, brief=brief)
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What effects can tell."""

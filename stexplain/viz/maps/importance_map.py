@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stexplain.errors import InputError
 from stexplain.viz.bands import Bands
@@ -94,17 +95,30 @@ def importance_map(
     return styled(chart, head)
 
 
+def shades(values: NDArray[np.float64], per_class: bool) -> NDArray[np.float64]:
+    """What is coloured, ``[classes, nodes]``: the values, or those of each class scaled to [0, 1], min-max.
+
+    NaN where a class has no value, or the same at every node.
+
+    Example:
+        >>> shades(np.array([[1.0, 3.0, 2.0], [5.0, 5.0, 5.0]]), per_class=True)
+        array([[0. , 1. , 0.5],
+               [nan, nan, nan]])
+    """
+    if not per_class:
+        return values
+    # Minimum and maximum per class, [K, 1]; nanmin would warn of classes without any value.
+    low, high = (np.full((len(values), 1), np.nan) for _ in range(2))
+    present = np.isfinite(values).any(axis=1)
+    low[present, 0], high[present, 0] = np.nanmin(values[present], axis=1), np.nanmax(values[present], axis=1)
+    # A class with equal values divides zero by zero; `where` then takes NaN.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(high > low, (values - low) / (high - low), np.nan)
+
+
 def _cells(psi: pd.DataFrame, per_class: bool) -> pd.DataFrame:
     values = psi.to_numpy(dtype=np.float64)
-    shade = values
-    if per_class:
-        # Minimum and maximum per class, [K, 1]; nanmin would warn of classes without any value.
-        low, high = (np.full((len(values), 1), np.nan) for _ in range(2))
-        present = np.isfinite(values).any(axis=1)
-        low[present, 0], high[present, 0] = np.nanmin(values[present], axis=1), np.nanmax(values[present], axis=1)
-        # A class with equal values divides zero by zero; `where` then takes NaN.
-        with np.errstate(invalid="ignore", divide="ignore"):
-            shade = np.where(high > low, (values - low) / (high - low), np.nan)
+    shade = shades(values, per_class)
     return pd.DataFrame(
         {
             "class": np.repeat(psi.index.to_numpy(), psi.shape[1]),

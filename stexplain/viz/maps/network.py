@@ -178,7 +178,7 @@ def network(
         largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
         # A slider needs a positive step and range, also for a single frame.
         step = stops[1] - stops[0] if len(stops) > 1 else 1.0
-        name = "minutes " if kind == "min" else "frame "
+        name = "time " if kind == "min" else "frame "
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
         chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
         plays(chart, "at", stops)
@@ -200,7 +200,7 @@ def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequ
         for kind, members in marked.items()
     ]
     kinds = list(marked)
-    legend = alt.Legend(title=None, symbolStrokeWidth=2.5, symbolSize=150)
+    legend = alt.Legend(title=None, symbolStrokeWidth=2.5, symbolSize=150, orient="bottom", direction="horizontal")
     shapes = alt.Scale(domain=kinds, range=[*SHAPES[: len(kinds)]])
     colours = alt.Scale(domain=kinds, range=[*RINGS[: len(kinds)]])
     ring: alt.Chart = (

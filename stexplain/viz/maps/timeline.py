@@ -6,6 +6,7 @@ from itertools import pairwise
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
@@ -45,17 +46,9 @@ def timeline(
     Raises:
         InputError: where there is no such sample, instance or node, or no valid frame.
     """
-    expect("e", e, Explanation, "an explainer")
-    shape = np.shape(e.values)
-    for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
-        if not 0 <= index < size:
-            raise InputError(f"{name} got {index}; expected 0 to {size - 1}.")
+    values, valid = pick_timeline(e, sample=sample, instance=instance, signed=signed)
     names = ordered("node", e.node_names, None)
     of, order = grouped("node", names, groups if groups is not None else e.node_groups)
-    values = np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance]
-    valid = np.asarray(e.valid, dtype=bool)[sample, instance]
-    if not valid.any():
-        raise InputError(f"sample {sample} has no valid frame of instance {instance}. Choose another instance.")
     drawn = list(names)
     if len(names) > ALL:
         weight = np.where(valid[:, None], np.abs(values), 0).mean(axis=0)
@@ -113,6 +106,25 @@ def timeline(
     if not valid.all():
         lines.append("Grey: no data.")
     return styled(chart, titled(title or "Importance over time", *lines, *noted(e.notes)))
+
+
+def pick_timeline(
+    e: Explanation, *, sample: int, instance: int, signed: bool
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values ``[T, N]`` of one instance, or their positive part, and its padding mask ``[T]``.
+
+    Raises:
+        InputError: where `sample` or `instance` is out of range, or it has no valid frame.
+    """
+    expect("e", e, Explanation, "an explainer")
+    shape = np.shape(e.values)
+    for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
+        if not 0 <= index < size:
+            raise InputError(f"{name} got {index}; expected 0 to {size - 1}.")
+    valid = np.asarray(e.valid, dtype=bool)[sample, instance]
+    if not valid.any():
+        raise InputError(f"sample {sample} has no valid frame of instance {instance}. Choose another instance.")
+    return np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance], valid
 
 
 def _binned(

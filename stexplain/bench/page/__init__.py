@@ -1,0 +1,1 @@
+"""The parts of a report: its first screen, and the facts at its end."""
