@@ -47,7 +47,7 @@ def prepare(
         float | None, typer.Option(help="Of `skeletons`: a joint of no higher confidence was not read.  [default: 0]")
     ] = None,
     all_bodies: Annotated[
-        bool, typer.Option("--all-bodies", help="Of `skeletons`: join no bodies and leave out no furniture.")
+        bool, typer.Option("--all-bodies", help="Join no bodies whose ids change, and leave out no furniture.")
     ] = False,
     trust: Trust = None,
     as_json: Json = False,
@@ -73,7 +73,7 @@ def prepare(
             summary: Any = prepare_skeletons(raw, out, keep=keep, people=not all_bodies, **given)
         _print(summary, as_json)
         return
-    if meant := [name for name, value in own.items() if value is not None] + ["all-bodies"] * all_bodies:
+    if meant := [name for name, value in own.items() if value is not None]:
         from stexplain.errors import InputError
 
         raise InputError(
@@ -86,7 +86,15 @@ def prepare(
 
     with going_on(f"What was read stays in {out}. To go on, give the same command again:\n  {{command}}"):
         summary = prepare_store(
-            card, raw, out, missing=missing, keep=keep, workers=workers, engine=engine, progress=not quiet
+            card,
+            raw,
+            out,
+            missing=missing,
+            keep=keep,
+            people=not all_bodies,
+            workers=workers,
+            engine=engine,
+            progress=not quiet,
         )
     _print(summary, as_json)
 

@@ -35,7 +35,7 @@ def planted_store(card: str | Path | DatasetCard, seed: int = 0) -> Path:
 
     def make(raw: Path, out: Path) -> None:
         generate(card, raw, seed)
-        prepare(card, raw, out)
+        prepare(card, raw, out, people=False)
 
     return _cached(card, card.planted, seed, is_store, make)
 

@@ -13,8 +13,8 @@ from stexplain.data.clips import Clips
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.labels import folder_labels, read_labels
-from stexplain.data.skeletons.people import furniture, joined_tracks
 from stexplain.data.skeletons.take import SCORE, Take
+from stexplain.data.store.people import persons
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
@@ -142,16 +142,12 @@ def _add(
             values = np.concatenate([values, kept_score[..., None]], axis=3)
     count = len(take.channels)
     if people:
-        values, joined = joined_tracks(values, count)
-        for one in joined:
-            leave(one.kind, one.reason, str(one.body))
-        gone = furniture(values, count)
-        for one in gone:
-            leave(one.kind, one.reason, str(one.body))
-        stay = [body for body in range(len(values)) if body not in {one.body for one in gone}]
+        bodies = range(len(values))
+        values, stay, said = persons(values, count)
+        for one in said:
+            leave(one.kind, one.said(bodies), str(one.body))
     else:
         stay = list(range(len(values)))
-    values = values[stay]
     recording = Recording(values.astype(np.float32), tuple(stay))
     values = values[choose_bodies(recording, instances, keep, range(count))]
     if np.isnan(values).any(3).all():

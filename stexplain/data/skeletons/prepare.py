@@ -13,13 +13,13 @@ from stexplain.cards import dataset_card
 from stexplain.data.clips import Clips
 from stexplain.data.skeletons.load import load_skeletons
 from stexplain.data.store.prepare import Summary
-from stexplain.data.store.prepared import COLUMNS, FORMAT, VERSION
+from stexplain.data.store.prepared import COLUMNS, FORMAT, LEFT_OUT, VERSION
 from stexplain.errors import InputError
 from stexplain.files import atomic_write, sha256, write_json
 from stexplain.reading import given_path
 from stexplain.version import __version__
 
-CARD, LEFT_OUT = "card.toml", "left_out.csv"
+CARD = "card.toml"
 _FOLDS = 10
 
 

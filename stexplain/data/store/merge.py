@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.data.store.prepared import COLUMNS, FORMAT
+from stexplain.data.store.prepared import COLUMNS, FORMAT, LEFT_OUT
 from stexplain.data.store.shards import Shard, count, read_entries, read_shard
 from stexplain.errors import DataError
 from stexplain.files import atomic_write, sha256, write_json
@@ -74,7 +74,17 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
             # One shard at a time: the whole may be larger than memory.
             parts = (part for number in range(count(plan)) for part in _parts(read_shard(folder, number), name, keep))
             _write_array(store / f"{name}.npy", shape, kind, parts)
-        names = ["index.csv", "excluded.csv", *(f"{name}.npy" for name in arrays)]
+        # Where bodies were looked at, also if nothing was found: an empty table says so.
+        if plan.get("people"):
+            lines = [
+                {"sample": plan["sources"][entry["source"]]["id"], **line}
+                for entry in kept
+                for line in entry.get("left_out", ())
+            ]
+            pd.DataFrame(lines, columns=["sample", "body", "kind", "reason"]).to_csv(store / LEFT_OUT, index=False)
+        tables = ["index.csv", "excluded.csv", *([LEFT_OUT] if plan.get("people") else [])]
+        names = [*tables, *(f"{name}.npy" for name in arrays)]
+        bodies = Counter(line["kind"] for entry in kept for line in entry.get("left_out", ()))
         number_by_kind = Counter(line["kind"] for line in excluded)
         info = {
             "format": FORMAT,
@@ -85,6 +95,8 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
             "found": len(kept) + len(excluded),
             "kept": len(kept),
             "excluded": dict(sorted(number_by_kind.items())),
+            # How many bodies were joined or left out, by kind; generated data has no such entry.
+            **({"left_out": dict(sorted(bodies.items()))} if plan.get("people") else {}),
             "rows": rows,
             "files": {name: {"bytes": (store / name).stat().st_size, "sha256": sha256(store / name)} for name in names},
         }

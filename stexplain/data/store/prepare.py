@@ -26,7 +26,7 @@ from stexplain.cards import (
 )
 from stexplain.data.recording import KEEP, Keep, RecordingFile
 from stexplain.data.store.merge import merge
-from stexplain.data.store.prepared import VERSION, Store, is_store
+from stexplain.data.store.prepared import LEFT_OUT, VERSION, Store, is_store
 from stexplain.data.store.shards import count
 from stexplain.engine.run import Engine, check_engine, run_parts
 from stexplain.errors import DataError, InputError, unknown
@@ -83,6 +83,7 @@ def prepare(
     *,
     workers: int | None = None,
     keep: Keep = "energy",
+    people: bool = True,
     missing: Path | None = None,
     engine: Engine = "local",
     progress: bool = True,
@@ -100,6 +101,9 @@ def prepare(
         out: the store to make. The folder does not exist until the store is complete.
         workers: processes; none: one per processor, of the cluster where the engine is Ray.
         keep: which bodies are kept where there are more than the card's instances, see `recording.choose_bodies`.
+        people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
+            usual rules left out, where another stays; see `people.persons`. `left_out.csv` in the store names each.
+            Not of recordings that lie beside their ground truth, and only where the first channels are x and y.
         missing: a file that names recordings to exclude, one a line. None: the file that the card names, where it
             lies in `raw`.
         engine: ``"local"``: processes of this machine. ``"ray"``: a Ray cluster, of which every machine sees `raw` and
@@ -120,7 +124,7 @@ def prepare(
     check_engine(engine, workers)
     # Everything wrong with the call is found here, before a folder is made or a process started.
     with trusting(trust):
-        plan, note = _planned(card, raw, keep, missing)
+        plan, note = _planned(card, raw, keep, missing, people=people)
     # Beside `out`, on the same file system, so that the last rename is atomic.
     with folder_lock(out.with_name(f".{out.name}.preparing")) as folder:
         if not _exists_already(out, plan["key"]):
@@ -130,7 +134,8 @@ def prepare(
             # Over one of the same key too: what processes may import is what this call allows, not what lies there.
             write_json(folder / "plan.json", plan)
             _write_shards(folder, plan, workers, engine, progress)
-            merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}")
+            switch = "" if people else " --all-bodies"
+            merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}{switch}")
             # An empty folder that the user made: the rename needs its place.
             if out.is_dir():
                 out.rmdir()
@@ -141,12 +146,18 @@ def prepare(
         shutil.rmtree(folder, ignore_errors=True)
     info = Store.open(out).info
     size = sum(entry["bytes"] for entry in info["files"].values())
+    if bodies := info.get("left_out"):
+        counts = ", ".join(f"{number:,} {kind}" for kind, number in bodies.items())
+        text = f"Bodies that were joined or left out as no persons: {counts}; {out / LEFT_OUT} says which and why."
+        note = "\n".join(filter(None, [note, text]))
     return Summary(
         card.name, str(out), info["found"], info["kept"], info["excluded"], info["rows"], size, seconds, note
     )
 
 
-def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> tuple[dict[str, Any], str]:
+def _planned(
+    card: DatasetCard, raw: Path, keep: Keep, missing: Path | None, *, people: bool = True
+) -> tuple[dict[str, Any], str]:
     """Everything that decides what the store will hold, and a `key` over it."""
     if not raw.is_dir():
         raise InputError(f"raw: {raw} is not a folder. Give the folder that holds the recordings of {card.name!r}.")
@@ -185,6 +196,9 @@ def _planned(card: DatasetCard, raw: Path, keep: Keep, missing: Path | None) -> 
         "classes": [{"id": entry.id, "name": entry.name} for entry in card.classes],
         "keep": keep,
     }
+    # Only where they are looked for, so that generated stores are what they were.
+    if people:
+        plan["people"] = True
     # A reader beside the card may change without the card; what the caller has elsewhere is its own affair.
     if source := hash_beside(card, card.reader):
         plan["reader_hash"] = source

@@ -8,6 +8,7 @@
 - `truth.npy`: bool ``[rows, N]``, the ground truth, where the recordings have one
 - `counterfactual.npy`: as `x.npy`, the same recordings without their cause, where a generator gives them
 - `excluded.csv`: recordings that were excluded, and why
+- `left_out.csv`: bodies that were joined to another or left out as no persons, and why; not of generated data
 
 Recording i has `instances` x `frames` rows from `offset` on, all frames of its first instance first. Nothing is
 pickled, and only the index is read into memory.
@@ -28,6 +29,7 @@ from stexplain.reading.npy import load_npy
 from stexplain.reading.shape import Form, check_shape
 from stexplain.reading.table import read_csv
 
+LEFT_OUT = "left_out.csv"
 FORMAT = "stexplain store"
 # Raised whenever a file or key changes its name or meaning; a store of another version is refused, not guessed at.
 VERSION = 3

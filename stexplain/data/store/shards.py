@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stexplain.cards import import_object, trusting
 from stexplain.data.recording import Recording, choose_bodies
+from stexplain.data.store.people import persons
 from stexplain.errors import DataError
 from stexplain.files import atomic_write, read_json
 from stexplain.reading import readable
@@ -162,23 +163,29 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
             planted = _beside(path, "truth", "bool", recording.values.shape[:3])
             counterfactual = _beside(path, "counterfactual", "float32", recording.values.shape)
             _check_values(path, recording, nodes, plan["channels"])
+            bodies = len(recording.body_ids)
         except DataError as error:
             entry.update(kind="broken", reason=str(error))
             continue
+        # Of all bodies as recorded; with the shape, since equal bytes of another shape are another recording.
+        positions = repr(recording.values.shape).encode() + recording.values.tobytes()
+        # A generator knows its bodies, and its ground truth is by them.
+        if plan.get("people") and planted is None and counterfactual is None:
+            recording, left_out = _persons(recording, plan["channels"])
+            if left_out:
+                entry["left_out"] = left_out
         kept = choose_bodies(recording, plan["instances"], plan["keep"], spatial(plan["channels"]))
         valid_kept = recording.valid[kept]
         frames_with_body = int(valid_kept.any(axis=0).sum())
         if not frames_with_body:
             entry.update(kind="empty", reason="no body in any frame")
             continue
-        # Of all bodies, before the choice; with the shape, since equal bytes of another shape are another recording.
-        positions = repr(recording.values.shape).encode() + recording.values.tobytes()
         entry["content"] = hashlib.sha256(positions).hexdigest()
         if frames_with_body < 2:
             entry.update(kind="one frame", reason="a body in one frame only, so nothing moves")
             continue
         frames = valid_kept.shape[1]
-        entry.update(frames=frames, instances=len(kept), bodies=len(recording.body_ids), planted=planted is not None)
+        entry.update(frames=frames, instances=len(kept), bodies=bodies, planted=planted is not None)
         entry["counterfactual"] = counterfactual is not None
         seen = recording.observed[kept] & valid_kept[:, :, None]
         entry["partial"] = bool((valid_kept[:, :, None] & ~seen).any())
@@ -204,6 +211,18 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
             entries=np.frombuffer(json.dumps(entries).encode(), np.uint8),
             **arrays,
         )
+
+
+def _persons(recording: Recording, channels: Sequence[str]) -> tuple[Recording, list[dict[str, str]]]:
+    """A recording with its persons alone, and which bodies were joined or left out; see `people`."""
+    axes = spatial(channels)
+    # Where nothing says which channels are positions, nothing says what a body is.
+    if axes is None or axes != list(range(len(axes))):
+        return recording, []
+    values, stay, said = persons(recording.values, len(axes))
+    ids = recording.body_ids
+    lines = [{"body": str(ids[one.body]), "kind": one.kind, "reason": one.said(ids)} for one in said]
+    return Recording(values, tuple(ids[body] for body in stay)), lines
 
 
 def spatial(channels: Sequence[str]) -> list[int] | None:

@@ -28,7 +28,7 @@ def test_no_file_is_pickled(store):
     for path in store.glob("*.npy"):
         np.load(path, allow_pickle=False)
     assert sorted(path.name for path in store.iterdir()) == [
-        "excluded.csv", "index.csv", "store.json", "valid.npy", "x.npy",
+        "excluded.csv", "index.csv", "left_out.csv", "store.json", "valid.npy", "x.npy",
     ]  # fmt: skip
 
 

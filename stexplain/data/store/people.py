@@ -24,11 +24,17 @@ class LeftOut:
         body: its index in the recording.
         kind: ``"short"``, ``"spread"``, ``"still"``, or ``"joined"``.
         reason: in words, with the numbers.
+        to: where it was joined, the body to which.
     """
 
     body: int
     kind: str
     reason: str
+    to: int | None = None
+
+    def said(self, names: Sequence[object]) -> str:
+        """The reason, with the name of the body to which it was joined."""
+        return self.reason if self.to is None else f"{self.reason} with body {names[self.to]}"
 
 
 def linked(frames: Sequence[NDArray[np.float32]], axes: int, farthest: float = 0.5) -> NDArray[np.float32]:
@@ -122,8 +128,8 @@ def joined_tracks(
             present[earlier] |= present[later]
             present[later] = False
             gone.add(later)
-            reason = f"it begins {gap} frames after body {earlier} ends, {far:.2f} of its size away: one person"
-            said.append(LeftOut(later, "joined", reason))
+            reason = f"it begins {gap} frames after another ends, {far:.2f} of its size away: one person"
+            said.append(LeftOut(later, "joined", reason, earlier))
     return values[[body for body in range(len(values)) if body not in gone]], said
 
 
@@ -158,3 +164,23 @@ def furniture(values: NDArray[np.float32], axes: int, up: int = 1) -> list[LeftO
         if moved < STILLEST:
             found.append(LeftOut(body, "still", f"its joints move by {moved:.2%} of its size"))
     return found if len(found) < len(values) else []
+
+
+def persons(values: NDArray[np.float32], axes: int) -> tuple[NDArray[np.float32], list[int], list[LeftOut]]:
+    """The persons of a recording: bodies of one person joined, and those that are none left out.
+
+    Args:
+        values: ``[M, T, N, C]``, NaN where a body is absent.
+        axes: how many of the channels, the first, are coordinates.
+
+    Returns:
+        Their values, for each its index among the bodies that were recorded (of the first where several were joined),
+        and what was joined or left out, by such indices too.
+    """
+    together, said = joined_tracks(values, axes)
+    joined = {one.body for one in said}
+    indices = [body for body in range(len(values)) if body not in joined]
+    gone = [LeftOut(indices[one.body], one.kind, one.reason) for one in furniture(together, axes)]
+    left_out = {one.body for one in gone}
+    stay = [place for place, body in enumerate(indices) if body not in left_out]
+    return together[stay], [indices[place] for place in stay], [*said, *gone]
