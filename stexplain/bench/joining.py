@@ -20,6 +20,8 @@ APART = ("runs", "seed")
 """What the parts of an experiment may differ in, of what was requested."""
 PLACES = ("data",)
 """What is a place on a machine: whether there is one must agree, not which."""
+IN_RESULTS = ("threads", "versions")
+"""What is compared as the results say it, part by part."""
 Training = tuple[str, int]
 """The name of a run, without its seed, and the seed."""
 
@@ -94,7 +96,7 @@ def _read(folder: Path) -> _Part:
 def _check_alike(first: _Part, other: _Part) -> None:
     """Refuses parts of different experiments, naming what differs."""
     pairs: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*first.requested, *other.requested} - {*APART}):
+    for key in sorted({*first.requested, *other.requested} - {*APART, *IN_RESULTS}):
         one, two = first.requested.get(key), other.requested.get(key)
         pairs[key] = (one is not None, two is not None) if key in PLACES else (one, two)
     pairs["threads"] = (first.results.get("threads"), other.results.get("threads"))

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 from stexplain.bench.claims import Claim, Verdict, briefs, corrected, judge
-from stexplain.bench.dataset import open_data
+from stexplain.bench.dataset import check_unchanged, open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
 from stexplain.bench.records import Records, log, run_folder, write_results
@@ -105,6 +105,12 @@ def _bench(
         "runs": [run.name for run in chosen if not run.first],
         "seed": seed,
         "version": __version__,
+        # By name: a card that is edited while its run stands would put a new recipe over the old weights.
+        "cards": {run.card.name: run.card.hash for run in chosen},
+        "models": {run.model_card.name: run.model_card.hash for run in chosen},
+        # Either moves the last bits of numbers, and a report says one of each.
+        "threads": torch.get_num_threads(),
+        "versions": _versions(),
     }
     with run_folder(folder, requested) as records:
         for name, needed_by in loaded.added.items():
@@ -121,11 +127,7 @@ def _bench(
             "seed": seed,
             "seeds": seeds,
             "threads": torch.get_num_threads(),
-            "versions": {
-                "stexplain": __version__,
-                "python": platform.python_version(),
-                **package_versions(PACKAGES),
-            },
+            "versions": _versions(),
             "runs": {run.name: run.about() for run in chosen},
         }
         # Figures, verdicts and tables come last: they may show the results of several stages and runs.
@@ -144,6 +146,10 @@ def _bench(
     return folder
 
 
+def _versions() -> dict[str, str]:
+    return {"stexplain": __version__, "python": platform.python_version(), **package_versions(PACKAGES)}
+
+
 def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[dict[str, dict[str, Any]], list[Run]]:
     """Every dataset once, described, and the runs with the place of their data."""
     datasets: dict[str, dict[str, Any]] = {}
@@ -153,7 +159,10 @@ def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[d
         # Runs on one card share its data.
         if name not in datasets:
             work = partial(open_data, run.card, run.data, records.folder / "store", progress=progress)
+            begun = f"data/{name}" in records
             datasets[name] = records(f"data/{name}", work)
+            if begun:
+                check_unchanged(run.card, run.data, datasets[name], progress=progress)
         # Generated series keep their ground truth only where no files are given; recordings carry it in the store.
         ready.append(replace(run, data=Path(datasets[name]["source"])) if run.task == CLASSIFICATION else run)
     return datasets, ready

@@ -27,7 +27,7 @@ from stexplain.cards import (
 from stexplain.data.recording import KEEP, Keep, RecordingFile
 from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import LEFT_OUT, VERSION, Store, is_store
-from stexplain.data.store.shards import count
+from stexplain.data.store.shards import count, truth_files
 from stexplain.engine.run import Engine, check_engine, run_parts
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.files import folder_lock, read_json, write_json
@@ -171,8 +171,10 @@ def _planned(
     if twice := [name for name, number in Counter(source.id for source in sources).items() if number > 1]:
         raise InputError(f"{raw} holds the recording {twice[0]!r} more than once. Give a folder with one copy of each.")
     listed, note = _listed_as_missing(card, raw, missing)
-    # Of each file, size and time: contents would take as long to hash as to read.
-    state = [(source.path.stat().st_size, source.path.stat().st_mtime_ns) for source in sources]
+    # Of each file, size and time: contents would take as long to hash as to read. What a generator wrote beside a
+    # recording counts too: a truth that was mended makes another store.
+    beside = [path for source in sources for path in truth_files(source.path) if path.is_file()]
+    state = [(path.stat().st_size, path.stat().st_mtime_ns) for path in [*(source.path for source in sources), *beside]]
     items = [
         {
             "id": source.id,

@@ -241,6 +241,11 @@ def _check_values(path: Path, recording: Recording, nodes: int, channels: Sequen
         raise DataError(f"{path} has infinite values.")
 
 
+def truth_files(path: Path) -> list[Path]:
+    """Where a generator writes the ground truth of a recording, and the same recording without its cause."""
+    return [path.with_suffix(f".{what}.npy") for what in ("truth", "counterfactual")]
+
+
 def _beside(path: Path, what: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
     """What a generator wrote beside a recording (its ground truth, its counterfactual), or none."""
     beside = path.with_suffix(f".{what}.npy")
