@@ -88,7 +88,12 @@ def test_the_same_request_ends_with_the_same_results(home):
         ("models/small.toml", "rate = 0.1", "rate = 0.2", "models differs"),
         ("models/small.toml", 'summary = "a few epochs"', 'summary = "one epoch"', "models differs"),
         ("datasets/wave/card.toml", "frame_rate = 30.0", "frame_rate = 25.0", "card_hash differs; cards differs"),
-        ("datasets/wave/experiment.toml", "[stages.accuracy]", "[stages.accuracy]\n[stages.class_importance]", "experiment"),
+        (
+            "datasets/wave/experiment.toml",
+            "[stages.accuracy]",
+            "[stages.class_importance]",
+            "experiment",
+        ),
     ],
 )
 def test_a_changed_card_is_refused(home, edited, name, old, new, says):
