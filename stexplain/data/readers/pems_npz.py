@@ -62,6 +62,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
             graph = graph_of_file(links, ids, card.series.links, positions=positions)
             return SeriesFile(values.astype(np.float32, copy=False), graph, times_from_start(card, len(values)))
         pairs = read_text_table(links).iloc[:, :2].drop_duplicates()
+        if pairs.shape[1] < 2:
+            raise DataError(f"{links} has the columns {list(pairs.columns)}; expected from, to and cost.")
         # No sensor is its own neighbour here: relations add self loops themselves.
         pairs = pairs[pairs.iloc[:, 0] != pairs.iloc[:, 1]]
         graph = STGraph.from_pandas(pairs, ids, directed=True, positions=positions)
