@@ -60,7 +60,6 @@ def test_the_model_is_left_as_it_was(kind, error):
         # Not every method looks at all that its model gives.
         with suppress(InputError, RuntimeError, KeyboardInterrupt):
             explained(kind, model)
-        assert faults.calls >= at
         assert not changes(before, snapshot(model)), f"at call {at}"
         assert torch.is_grad_enabled() is grad
     # And it can be explained as if nothing had been.
