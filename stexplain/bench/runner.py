@@ -146,7 +146,7 @@ def _bench(
     return folder
 
 
-def _versions() -> dict[str, str]:
+def _versions() -> dict[str, str | None]:
     return {"stexplain": __version__, "python": platform.python_version(), **package_versions(PACKAGES)}
 
 
