@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first input of each target")
     parser.add_argument("--target", action="append", help="only targets whose name contains this; may be repeated")
+    parser.add_argument("--skip", action="append", default=[], help="no target whose name contains this")
     parser.add_argument("--workers", type=int, default=min(8, len(os.sched_getaffinity(0))))
     parser.add_argument("--resume", type=Path, help="a file of outcomes: inputs in it are not tried again")
     parser.add_argument("--list", action="store_true", help="the targets and how many seeds each has")
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
         found = prepared_targets(Path(place) / "seeds")
         if given.target:
             found = [one for one in found if any(part in one.name for part in given.target)]
+        found = [one for one in found if not any(part in one.name for part in given.skip)]
         without = [one.name for one in found if not one.seeds]
         if without or not found:
             print(f"no valid input in tests/fuzz/corpus.py for: {', '.join(without) or given.target}")
