@@ -1,4 +1,4 @@
-"""`stexplain whole`: a measure over all clips of a split, in constant memory, on one machine or many."""
+"""`stexplain whole`: a measure over all clips of a split, part by part, on one machine or many."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def whole(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a whole split: sums in constant memory, part by part. The same command resumes, to the same numbers.
+    """Measure a whole split, part by part. The same command resumes, to the same numbers.
 
     Examples:
 

@@ -1,9 +1,10 @@
-"""Class importance, masking, effect and explanations over whole datasets: constant memory, resumable, on many machines.
+"""Class importance, masking, effect and explanations over whole datasets: in parts, resumable, on many machines.
 
-Clips are worked through in parts of some hundreds. Only numbers per clip and sums per class are kept, so memory does
-not grow with the number of clips. With `out`, the result of every part is a file of that folder: a call that was
-killed goes on after the last part that was finished, and ends with the same numbers, to the bit. With `workers` or
-``engine="ray"``, parts are computed by several processes or machines, again to the same bit.
+Clips are worked through in parts of some hundreds. Only numbers per clip and sums per class are kept. PyTorch itself
+keeps what it compiled for each length of a batch, so memory still grows at first; docs/machines.md says how far. With
+`out`, the result of every part is a file of that folder: a call that was killed goes on after the last part that was
+finished, and ends with the same numbers, to the bit. With `workers` or ``engine="ray"``, parts are computed by several
+processes or machines, again to the same bit on machines of one kind.
 """
 
 from stexplain.metrics.whole.calls import class_importance as class_importance
