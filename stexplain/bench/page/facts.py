@@ -7,6 +7,7 @@ from typing import Any
 
 from stexplain.bench.html import count, folded, paragraph, percent, table, text
 from stexplain.bench.stage import RunResults
+from stexplain.reading.contents import readable
 
 
 def tables(folder: Path, results: Mapping[str, Any]) -> str:
@@ -21,7 +22,7 @@ def _csv_table(path: Path, caption: str) -> str:
     """A CSV file as it is, number by number."""
     if not path.is_file():
         return paragraph(f"{caption}: {path.name} is missing from the run folder.")
-    with path.open(encoding="utf-8", newline="") as file:
+    with readable(path, "a table in CSV", "Run the experiment again."), path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.reader(file))
     if not lines:
         return paragraph(f"{caption}: {path.name} is empty.")
