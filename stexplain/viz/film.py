@@ -36,6 +36,8 @@ def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, s
         InputError: where the ending is another, the chart has no frames, or what writes the film is not installed.
         DataError: where the file cannot be written.
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"path: got a {type(path).__name__}; expected the path of a file.")
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:

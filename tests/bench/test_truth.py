@@ -108,9 +108,11 @@ def test_the_table_has_a_row_per_method_and_baseline(finished):
     named = list(zip(table["method"], table["baseline"].fillna(""), strict=True))
     masks = [("LearnedMask", "mean"), ("LearnedMask", "interpolation")]
     assert named == [("InputGradient", ""), *masks, ("STGGradCAM", ""), ("Motion", ""), ("Random", "")]
-    # One pass forward and one backward; a baseline explainer runs no model.
+    # One pass forward and one backward, and some for all samples together, by which memory and layout are measured; a
+    # baseline explainer runs no model.
     cost = dict(zip(named, table["inferences"], strict=True))
-    assert cost["InputGradient", ""] == cost["STGGradCAM", ""] == 2
+    assert 2 <= cost["InputGradient", ""] < 3
+    assert 2 <= cost["STGGradCAM", ""] < 3
     assert cost["Motion", ""] == cost["Random", ""] == 0
     assert cost["LearnedMask", "mean"] > 4
 

@@ -131,10 +131,18 @@ class LocalisationStage(Stage[NoOptions]):
             )
 
         scores = run.stages[self.name]["localisation"]
-        strongest = _best(scores, "nodes")
-        numbers = [f"{name} {scores[name]['nodes']['auroc']['value']:.2f}" for name in (JUDGED, strongest) if name]
+        numbers = [
+            f"over {words_of} "
+            + ", ".join(
+                f"{name} {scores[name][over]['auroc']['value']:.2f}"
+                for name in (JUDGED, GRADIENT, _best(scores, over))
+                if name and known(scores.get(name, {}).get(over, {}).get("auroc"))
+            )
+            for over, words_of in OVER.items()
+        ]
         brief = Brief(
-            f"{JUDGED} finds the true {run.node}s better than what uses no model", f"AUROC {', '.join(numbers)}"
+            f"{JUDGED} finds the true {run.node}s and frames better than the gradient and than what uses no model",
+            f"AUROC {'; '.join(numbers)}",
         )
         yield Claim(tests, words, brief=brief)
 

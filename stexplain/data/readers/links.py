@@ -67,6 +67,11 @@ def graph_of_file(
 
 
 def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Links | None, positions: Any) -> STGraph:
+    if table.empty or table.shape[1] < 2:
+        raise DataError(
+            f"{path} holds {len(table)} links of {table.shape[1]} columns; expected a row for each link: from, to, and "
+            "perhaps a number."
+        )
     ends = [table.iloc[:, place].astype(str) for place in (0, 1)]
     # Files of a whole district hold more sensors than are measured.
     inside = ends[0].isin(names) & ends[1].isin(names)
