@@ -10,48 +10,43 @@ can be checked.
 # %%
 # Recordings
 # ----------
-# Without ``data=`` the dataset's generator makes a few recordings. Your own go in with ``data="stores/ntu"``, or by
-# ``stx.load_skeletons``: see :doc:`/own-data`.
-
-import tempfile
-from pathlib import Path
+# Without ``data=`` the dataset's generator makes recordings once, and keeps them. Your own go in with
+# ``data="stores/ntu"``, or by ``stx.load_skeletons``: see :doc:`/own-data`.
 
 import torch
 
 import stexplain as stx
-from stexplain.cards import dataset_card, model_card
-from stexplain.data.planted.ntu import generate
-from stexplain.data.store.prepare import prepare
+from stexplain.cards import model_card
+from stexplain.training import evaluate
 
-card = dataset_card("ntu")
-folder = Path(tempfile.mkdtemp())
-generate(card, folder / "raw", repetitions=1, workers=1, progress=False)
-prepare(card, folder / "raw", folder / "store", workers=1, progress=False)
-
-model_about = model_card("stgcn7")
-recipe = model_about.recipe("quick").model_copy(update={"epochs": 2})
-train = stx.load_dataset("ntu", folder / "store", "xsub/train", recipe=recipe)
-test = stx.load_dataset("ntu", folder / "store", "xsub/test", recipe=recipe)
+# Clips are centred, and each body is turned to the front.
+recipe = (
+    model_card("stgcn2")
+    .recipe("quick")
+    .model_copy(update={"frames": 32, "center": "first", "align": "hip", "batch": 16})
+)
+train = stx.load_dataset("ntu", split="xsub/train", recipe=recipe)
+test = stx.load_dataset("ntu", split="xsub/test", recipe=recipe)
 train
 
 # %%
 # A network
 # ---------
-# Two epochs, so that this page builds fast: it knows little yet. ``stexplain bench ntu`` trains it properly.
+# A small one, so that this page builds fast. ``stexplain bench ntu`` trains the paper's.
 
 torch.manual_seed(0)
 model = stx.load_model(
-    model_about, graph=train.graph, classes=train.classes, recipe=recipe
+    "stgcn2", graph=train.graph, classes=train.classes, recipe=recipe
 )
-history = stx.fit(model, train, recipe=recipe, progress=False)
-history
+stx.fit(model, train, recipe=recipe, seed=0, progress=False)
+f"{evaluate(model, test).accuracy:.2f} of the test recordings are classified rightly; chance is 0.25."
 
 # %%
 # An explanation
 # --------------
-# Of the label, not of what was predicted: a network that knows little predicts much that is wrong.
+# Of the label, not of what was predicted, which is wrong now and then.
 
-batch = test.batch(range(4))
+batch = test.batch(range(0, len(test), 30))
 e = stx.explain(model, batch, target=stx.Class(batch.label.tolist()))
 e
 
@@ -77,7 +72,7 @@ stx.viz.timeline(e, sample=0)
 from stexplain.metrics import localisation_score
 
 result = stx.compare(
-    [stx.STGGradCAM(model), stx.Motion(), stx.Random()],
+    [stx.InputGradient(model), stx.STGGradCAM(model), stx.Motion(), stx.Random()],
     [localisation_score("positions")],
     batch,
     target=stx.Class(batch.label.tolist()),
