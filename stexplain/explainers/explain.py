@@ -21,8 +21,8 @@ from stexplain.explainers.target import TargetLike
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
 _BEST = (
-    "Of the methods of at most 40 inferences it found best what trained networks used of generated bodies, and as well "
-    "as any other what they used of generated graph signals"
+    "Of the methods of at most 40 inferences it ranked best how much trained networks used of generated recordings; "
+    "where they looked, the input gradient found as well or better"
 )
 _LAST = "The layer is the last that keeps samples, nodes and frames, and through which all of the output goes"
 

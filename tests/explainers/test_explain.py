@@ -153,8 +153,8 @@ def test_no_module():
 def test_the_default_says_what_it_took_and_why():
     (note, *_) = explain(small_model(), batch()).notes
     chosen = (
-        "Of the methods of at most 40 inferences it found best what trained networks used of generated bodies, and as "
-        "well as any other what they used of generated graph signals: explained by expected gradients."
+        "Of the methods of at most 40 inferences it ranked best how much trained networks used of generated "
+        "recordings; where they looked, the input gradient found as well or better: explained by expected gradients."
     )
     assert note == f"{chosen} Give `method` or `layer` for another."
     # Whoever names a method or a layer knows.
