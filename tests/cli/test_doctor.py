@@ -88,10 +88,10 @@ def test_extras_may_be_missing_but_not_of_a_version_that_does_not_fit(monkeypatc
 
 
 def test_another_python(monkeypatch):
-    monkeypatch.setattr(packages.platform, "python_version", lambda: "3.13.1")
+    monkeypatch.setattr(packages.platform, "python_version", lambda: "3.10.4")
     finding = named(packages.check_python(), "python")
     assert not finding.ok
-    assert finding.value.startswith("3.13.1; expected ")
+    assert finding.value.startswith("3.10.4; expected ")
     assert "virtual environment" in finding.remedy
 
 
