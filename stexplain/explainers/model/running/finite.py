@@ -165,10 +165,10 @@ class _Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         # Before the call: an operation in place changes what went in.
-        before = {problem_of(tensor) for tensor in _tensors([*args, *(kwargs or {}).values()])}
+        before = {problem_of(tensor) for tensor in tensors_in([*args, *(kwargs or {}).values()])}
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").strip("_")
-        for tensor in _tensors([result]):
+        for tensor in tensors_in([result]):
             problem = problem_of(tensor)
             # What follows a gradient that is not finite does not begin here.
             if problem and not self._backward and name not in ("grad", "backward"):
@@ -197,8 +197,8 @@ class _Watch(TorchFunctionMode):
 
     def _see_gradients(self, after: Any, before: Any, place: str) -> None:
         """Keeps the first step whose gradients are not finite although those that it began with are."""
-        if not self._backward and not any(map(problem_of, _tensors([before]))):
-            problems = sorted({problem_of(one) for one in _tensors([after])} - {""})
+        if not self._backward and not any(map(problem_of, tensors_in([before]))):
+            problems = sorted({problem_of(one) for one in tensors_in([after])} - {""})
             self._backward = place if problems else ""
 
     def sentence(self) -> str:
@@ -218,12 +218,12 @@ class _Watch(TorchFunctionMode):
         return ""
 
 
-def _tensors(values: Iterable[Any]) -> list[Tensor]:
+def tensors_in(values: Iterable[Any]) -> list[Tensor]:
     """The tensors among values, in lists and tuples too."""
     found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
             found.append(value)
         elif isinstance(value, list | tuple):
-            found += _tensors(value)
+            found += tensors_in(value)
     return found

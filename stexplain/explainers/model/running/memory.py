@@ -1,14 +1,15 @@
 """How much memory a pass through a model takes, measured, and how many samples therefore go through it at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from stexplain.explainers.model.running.finite import tensors_in
 
 BUDGET = 512 * 2**20
 """Bytes that the passes of a call may take on a CPU, where there are four times as many free."""
@@ -29,8 +30,8 @@ class _Allocated(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        given = {tensor.data_ptr() for tensor in _tensors([*args, *(kwargs or {}).values()])}
-        for tensor in _tensors([result]):
+        given = {tensor.data_ptr() for tensor in tensors_in([*args, *(kwargs or {}).values()])}
+        for tensor in tensors_in([result]):
             # A view begins within what was given, mostly where it does; counting one too many is harmless.
             if tensor.data_ptr() not in given:
                 self.bytes += tensor.numel() * tensor.element_size()
@@ -116,13 +117,3 @@ def _lines(path: str) -> list[str]:
         return Path(path).read_text("utf-8").splitlines()
     except OSError:
         return []
-
-
-def _tensors(values: Iterable[Any]) -> list[Tensor]:
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found += _tensors(value)
-    return found
