@@ -20,6 +20,7 @@ from stexplain.explainers.model.describe import described
 from stexplain.explainers.model.locality import Locality, by_locality, called_on, check_scores
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.results.maps import Maps as Maps
@@ -205,6 +206,7 @@ class Explainer(ModelCaller, ABC):
             return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample, ids)
+            targets = with_output_layout(self, model_input, targets)
             together = type(self)._maps_of_targets is not Explainer._maps_of_targets
             groups: list[tuple[list[int], Locality | None]] = [(list(range(len(targets))), None)]
             if self._asks_scores_alone:

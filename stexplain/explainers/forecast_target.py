@@ -1,6 +1,7 @@
 """Targets at nodes: the forecast of a node, or of several, at a horizon, and the class of a node."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ class Forecast(Target):
         minus: a forecast to compare with, such as that of a baseline: ``[B]``, or an output of the model's shape,
             of which the same entries are summed. The score is the difference.
         layout: how the output is laid out, over b, t (the horizon), n and c, such as ``"b t n"``, ``"t b n"`` or
-            ``"b (t n)"``; default: `model.outputs`. An output of one step may have no t.
+            ``"b (t n)"``; default: `model.outputs`, else what sizes and a change of some nodes tell. An output of one
+            step may have no t.
 
     Raises:
         InputError: (when called) for a node, horizon or channel that does not exist, or a layout that does not fit.
@@ -94,8 +96,8 @@ class Forecast(Target):
                     f"Give Predicted() or Class({info.classes[0]!r})."
                 )
             raise InputError(
-                f"the layout of the model's output of shape {tuple(output.shape)} is not known. Give it, such as "
-                "Forecast(node, horizon, layout='b t n'), where t is the horizon. "
+                f"the layout of the model's output of shape {tuple(output.shape)} is not known, and sizes do not "
+                "tell it. Give it, such as Forecast(node, horizon, layout='b t n'), where t is the horizon. "
                 "Of logits, give Class(...) or Predicted() as target."
             )
         return layout
@@ -111,6 +113,17 @@ class Forecast(Target):
         chosen = [index for node in self.node for index in _nodes(node, info, nodes)]
         # By two steps of indexing: lists in one would pair horizons with nodes.
         return values[:, [step - 1 for step in self.horizon]][:, :, chosen, self.channel or 0].sum((1, 2))
+
+    @property
+    def needs_layout(self) -> bool:
+        """See `Target`."""
+        return self.layout is None
+
+    def with_layout(self, layout: Layout) -> Target:
+        """See `Target.with_layout`."""
+        same = copy(self)
+        same.layout = layout
+        return same
 
     def nodes_read(self, info: OutputInfo) -> frozenset[int] | None:
         """See `Target.nodes_read`."""

@@ -133,6 +133,15 @@ class Target(ABC):
         """
         return None
 
+    @property
+    def needs_layout(self) -> bool:
+        """Whether the target must know how the model lays out its output, and does not."""
+        return False
+
+    def with_layout(self, layout: Layout) -> "Target":
+        """The same target of an output that is laid out so, for one that needs to know it."""
+        return self
+
     @abstractmethod
     def text(self) -> str:
         """The target in words, for an explanation."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stexplain.axes import Layout
 from stexplain.errors import InputError
 from stexplain.explainers.class_targets import Class as Class
 from stexplain.explainers.class_targets import LogOdds as LogOdds
@@ -73,6 +74,15 @@ class PerSample(Target):
     def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
         """See `Target.notes`."""
         return tuple(dict.fromkeys(note for target in self.targets for note in target.notes(output, info)))
+
+    @property
+    def needs_layout(self) -> bool:
+        """See `Target`."""
+        return any(target.needs_layout for target in self.targets)
+
+    def with_layout(self, layout: Layout) -> Target:
+        """See `Target.with_layout`."""
+        return PerSample([target.with_layout(layout) if target.needs_layout else target for target in self.targets])
 
     def nodes_read(self, info: OutputInfo) -> frozenset[int] | None:
         """See `Target.nodes_read`."""

@@ -25,6 +25,7 @@ from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.graph import Relations
@@ -129,6 +130,7 @@ class EdgeImportance(ModelCaller):
         one_target = as_target(target)
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample, ids)
+            (one_target,) = with_output_layout(self, model_input, [one_target])
             learned = [f"{name}.importance" for name in self._convolutions]
             if self._convolutions and self.layout is not None and set(self.of).issubset(learned):
                 return self._of_convolutions(model_input, one_target, self.layout)

@@ -17,9 +17,9 @@ from stexplain.explainers.model.arguments.values import copied
 from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inputs.fitting import PassBytes, samples_at_once
+from stexplain.explainers.model.inputs.lengths import known_at
 from stexplain.explainers.model.inputs.preparer import InputPreparer
 from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute
-from stexplain.explainers.model.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.running.execution import plain_execution
@@ -92,6 +92,8 @@ class ModelCaller(InputPreparer):
         # While the model is explained: what takes the place of its tensors.
         self._working_copy: WorkingCopy | None = None
         self._axes_by_kind: dict[tuple[Any, int], OutputAxes] = {}
+        # How forecasts are laid out, by kind of input; none: it cannot be told. See `output_layout`.
+        self._output_layouts: dict[Any, Layout | None] = {}
         # What is called in the place of the model while a target of few nodes is explained; see `locality`.
         self._locality: Locality | None = None
         # What a pass takes, by kind of input; none: the model does not run on one of several samples.

@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.lengths import known_at
+from stexplain.explainers.model.inputs.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput, channel_index
 
 # Functions that make whole numbers of real ones. Not those that compare values with each other, such as argmax.

@@ -15,8 +15,8 @@ from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.methods.layer.choice import default_layer, flow_of
 from stexplain.explainers.methods.layer.place import Declared, LayerPlace, declared_row, place_of
 from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
+from stexplain.explainers.model.inputs.lengths import known_at
 from stexplain.explainers.model.layer_names import find_layer, last_block
-from stexplain.explainers.model.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe

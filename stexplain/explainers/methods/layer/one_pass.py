@@ -8,6 +8,7 @@ from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.layer_explainer import measure
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import as_target
 
@@ -53,6 +54,7 @@ def explained_together(
 ) -> list[Explanation]:
     """The explanation by each explainer. The first prepared the samples, with its model frozen, and runs it."""
     first = explainers[0]
+    (target,) = with_output_layout(first, model_input, [target])
     by_explainer: list[list[Explanation]] = [[] for _ in explainers]
     for chunk, score_fns in first._chunks(model_input, [target]):
         measure(chunk, explainers)

@@ -90,16 +90,16 @@ def place_of(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: d
             f"layer {name!r} has an axis neither of nodes nor of frames: its map would be the same everywhere. Explain "
             "a layer before they are pooled; stexplain.layers(model, x) lists them."
         )
+    if measured.calls > 1 and not by_frame and declared.calls is None:
+        # A block whose weights, or whose activation, are used again.
+        notes.append(f"Layer {name!r} ran {measured.calls} times in a forward pass; its last output is explained.")
     if without_nodes:
         notes.append(f"Layer {name!r} has no nodes: its map is over time, the same at every node.")
     if not in_time:
         # One position that stands for all frames.
         stride: int = declared.stride or sizes["t"]
         if sizes["t"] > 1:
-            text = f"Layer {name!r} has no axis of time: its map is over nodes, the same at every frame."
-            if measured.calls > 1 and declared.calls is None:
-                text += f" It ran {measured.calls} times; its last output is explained."
-            notes.append(text)
+            notes.append(f"Layer {name!r} has no axis of time: its map is over nodes, the same at every frame.")
         return LayerPlace(name, module, layout, stride, 0, by_frame, False, tuple(notes), inner)
     stride, offset = _stride_and_offset(model, measured, declared)
     return LayerPlace(name, module, layout, stride, whole(offset) or 0, by_frame, True, tuple(notes), inner)

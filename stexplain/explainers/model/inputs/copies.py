@@ -18,7 +18,7 @@ from stexplain.axes import Layout
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.values import tensors_in
 from stexplain.explainers.model.arguments.whole_batch import Way, roles
-from stexplain.explainers.model.lengths import known_at
+from stexplain.explainers.model.inputs.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput
 
 Forward = Callable[[ModelInput], Any]

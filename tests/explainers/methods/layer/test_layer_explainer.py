@@ -133,3 +133,21 @@ def test_features_that_are_returned_beside_the_logits_may_be_explained(features_
 def test_a_layer_without_nodes_and_frames_is_refused():
     with pytest.raises(InputError, match="neither of nodes nor of frames"):
         STGGradCAM(TwoBranches(""), layer="head", inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
+
+
+def test_a_layer_that_runs_twice_says_which_output_is_explained():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(2, 2, (3, 1), padding=(1, 0)), nn.Linear(2, 2)
+
+        def forward(self, x):  # b c t n
+            return self.head(self.conv(torch.relu(self.conv(x))).mean((2, 3)))
+
+    x = torch.randn(2, 2, 8, 5, generator=torch.Generator().manual_seed(0))
+    once, given = (
+        STGGradCAM(Twice(), layer="conv", inputs="b c t n", **options)(x, target=Class(1))
+        for options in ({}, {"calls": "last"})
+    )
+    assert any("ran 2 times" in note for note in once.notes)
+    assert not any("ran 2 times" in note for note in given.notes)

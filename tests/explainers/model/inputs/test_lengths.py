@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stexplain.explainers import CAM, Class, InputGradient, IntegratedGradients, Occlusion, STGGradCAM
-from stexplain.explainers.model.lengths import known_at
+from stexplain.explainers.model.inputs.lengths import known_at
 from tests.explainers.our_models import batch, small_model
 
 OPTIONS = {IntegratedGradients: {"baseline": "mean", "steps": 4}, Occlusion: {"baseline": "mean", "window": None}}
