@@ -12,6 +12,7 @@ from stexplain.cards import Recipe
 from stexplain.data.clips import Clips
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.skeletons.formats import find_format, read_takes
+from stexplain.data.skeletons.joint_names import places_of
 from stexplain.data.skeletons.labels import folder_labels, read_labels
 from stexplain.data.skeletons.take import SCORE, Take
 from stexplain.data.store.people import persons
@@ -49,8 +50,9 @@ def load_skeletons(
 ) -> Clips:
     r"""Clips of a file or folder of skeletons; its format is seen from names and contents.
 
-    Read are: ``.skeleton`` files of any name, tidy CSV, ``.npz`` and ``.npy``, pyskl's annotations, the arrays of
-    CTR-GCN and ST-GCN, the JSON of Kinetics-skeleton and OpenPose, BVH and C3D. Nothing is executed.
+    Read are: ``.skeleton`` files of any name, CSV (a row per joint, or a row per frame; DeepLabCut's too), ``.npz`` and
+    ``.npy``, pyskl's annotations, the arrays of CTR-GCN and ST-GCN, the JSON of Kinetics-skeleton and OpenPose, BVH and
+    C3D. Nothing is executed. Joints are found by name: ``left_knee``, ``LEFT_KNEE`` and ``KneeLeft`` are *left knee*.
 
     Args:
         path: of the file or folder; subfolders are searched too.
@@ -159,19 +161,19 @@ def _add(
 
 def _places(take: Take, graph: STGraph) -> list[int]:
     """Where in a recording each node of the graph is: by name where the file names its joints, else by place."""
-    if take.joints and set(take.joints) >= set(graph.nodes):
-        return [take.joints.index(node) for node in graph.nodes]
-    if take.joints and take.values.shape[2] == len(graph) and not set(take.joints) & set(graph.nodes):
+    if not take.joints:
+        if take.values.shape[2] != len(graph):
+            raise InputError(f"graph: got {len(graph)} nodes; {take.id!r} has {take.values.shape[2]} joints.")
+        return list(range(len(graph)))
+    places = places_of(graph.nodes, take.joints)
+    if places is None:
+        lacking = [node for node in graph.nodes if places_of([node], take.joints) is None]
         raise InputError(
-            f"graph: its nodes are {', '.join(graph.nodes[:3])}, ..., and the joints of {take.id!r} "
-            f"{', '.join(take.joints[:3])}, ...; expected the same names."
+            f"graph: {take.id!r} has no joint {(lacking or graph.nodes)[0]!r}, or more than one of that name; it has "
+            f"{', '.join(take.joints[:8])}{', ...' if len(take.joints) > 8 else ''}. Rename them, or give a graph with "
+            "the names of the file: stx.STGraph.from_edges(joints, bones)."
         )
-    if take.values.shape[2] != len(graph):
-        raise InputError(f"graph: got {len(graph)} nodes; {take.id!r} has {take.values.shape[2]} joints.")
-    if take.joints:
-        lacking = sorted(set(graph.nodes) - set(take.joints))
-        raise InputError(f"graph: {take.id!r} has no joint {lacking[0]!r}; it has {', '.join(take.joints[:8])}, ...")
-    return list(range(len(graph)))
+    return places
 
 
 def _graph_of(take: Take) -> STGraph:
@@ -186,7 +188,7 @@ def _graph_of(take: Take) -> STGraph:
     known = take.skeletons or skeleton_names()
     fitting = [name for name in known if len(skeleton_named(name).joints) == count]
     if take.joints:
-        fitting = [name for name in fitting if set(skeleton_named(name).joints) == set(take.joints)]
+        fitting = [name for name in fitting if places_of(skeleton_named(name).joints, take.joints) is not None]
     if len(fitting) == 1 and not (fitting[0] == "kinect-v1" and take.joints):
         return STGraph.skeleton(fitting[0])
     few = f"{' and '.join(fitting)} have {count} joints" if fitting else f"no known skeleton has these {count} joints"

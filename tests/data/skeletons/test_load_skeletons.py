@@ -145,8 +145,17 @@ def test_a_broken_row_is_named(tmp_path, line, text, words):
 
 def test_a_missing_column_is_told_with_an_example(tmp_path):
     (tmp_path / "t.csv").write_text("sample,joint,x,y\na,hip,0,0\n")
-    with pytest.raises(InputError, match=r"expected frame too, such as\nsample,frame,person,joint"):
+    with pytest.raises(InputError, match=r"expected frame too, a row per joint and frame:\nsample,frame,person,joint"):
         load_skeletons(tmp_path / "t.csv", graph=LINE)
+
+
+def test_a_tidy_table_without_samples_is_one_recording(tmp_path):
+    rows = [f"{frame},{joint},{frame},1" for frame in range(2) for joint in LINE.nodes]
+    (tmp_path / "walk 1.csv").write_text("\n".join(["frame,joint,x,y", *rows]))
+    assert load_skeletons(tmp_path, graph=LINE).ids == ["walk 1"]
+    (tmp_path / "walk 1.csv").write_text("\n".join(["frame,joint,x,y", *rows, *rows]))
+    with pytest.raises(DataError, match="line 8: 'hip' of 'walk 1' stands twice .* needs a column sample"):
+        load_skeletons(tmp_path, graph=LINE)
 
 
 # ---- arrays ----

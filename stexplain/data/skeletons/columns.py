@@ -1,0 +1,88 @@
+"""What the columns of a table of keypoints hold, by the names that people give them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stexplain.errors import DataError
+
+NAMES = {
+    "sample": ("sample", "file", "id", "recording", "video", "clip", "trial"),
+    "frame": ("frame", "frame_index", "frame_idx", "frame_id", "frame_number", "t", "time_index"),
+    "joint": ("joint", "node", "keypoint", "marker", "landmark", "bodypart"),
+    "person": ("person", "body", "instance", "track", "individual"),
+    "label": ("label", "class", "action", "diagnosis"),
+    "score": ("score", "confidence", "visibility", "likelihood"),
+}
+"""By what a column holds, the names it may have."""
+
+AXES = ("x", "y", "z")
+MOST_FRAMES = 1_000_000
+
+
+def named_columns(columns: Iterable[object]) -> dict[str, str]:
+    """Which column holds what, by its name; letters of any case.
+
+    Example:
+        >>> named_columns(["Video", "frame", "keypoint", "x"])
+        {'sample': 'Video', 'frame': 'frame', 'joint': 'keypoint'}
+    """
+    lower = {str(name).strip().lower(): str(name) for name in columns}
+    found = {what: next((lower[name] for name in names if name in lower), None) for what, names in NAMES.items()}
+    return {what: name for what, name in found.items() if name is not None}
+
+
+def numeric(path: Path, column: "pd.Series[str]", *, whole: bool = False, first: int = 2) -> "pd.Series[float]":
+    """A column as numbers; an empty cell is a value that was not read.
+
+    Args:
+        path: of the file, for the message.
+        column: its name is in the message.
+        whole: whether only whole numbers are expected, in every row.
+        first: the line of the first row.
+
+    Raises:
+        DataError: where a value is no number, or infinite; names the line.
+    """
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = numbers.isna() & ~column.str.strip().str.lower().isin(["", "nan", "na"])
+    if whole:
+        wrong |= numbers.isna() | (numbers % 1 != 0)
+    wrong |= np.isinf(numbers)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        expected = "a whole number" if whole else "a number, or nothing where it was not read"
+        raise DataError(f"{path}, line {row + first}: {column.name} is {column.iloc[row]!r}; expected {expected}.")
+    return numbers
+
+
+def length_of(path: Path, sample: str, frames: "pd.Series[float]") -> tuple[int, int]:
+    """The first frame of a recording and how many there are.
+
+    Raises:
+        DataError: where there are so many that the numbers cannot be frames.
+    """
+    first, last = int(frames.min()), int(frames.max())
+    if last - first >= MOST_FRAMES:
+        raise DataError(f"{path}: sample {sample!r} has the frames {first} to {last}; expected fewer.")
+    return first, last - first + 1
+
+
+def label_of(path: Path, sample: str, labels: "pd.Series[str]") -> str:
+    """The one label of a recording.
+
+    Raises:
+        DataError: where its rows have several.
+    """
+    found = list(dict.fromkeys(labels))
+    if len(found) > 1:
+        raise DataError(f"{path}: sample {sample!r} has the labels {found[:3]}; expected one.")
+    return str(found[0])
+
+
+def fields_of(rows: pd.DataFrame, taken: Iterable[str]) -> dict[str, int | str]:
+    """What else the rows of a recording say alike, such as ``{"subject": "3"}``."""
+    rest = [name for name in rows.columns if name not in set(taken)]
+    return {str(name): str(rows[name].iloc[0]) for name in rest if rows[name].nunique() == 1}

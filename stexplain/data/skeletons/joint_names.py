@@ -1,0 +1,41 @@
+"""The joints of a graph among those of a file, where the two write their names in different ways."""
+
+import re
+from collections.abc import Sequence
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SIDES = {"l": "left", "r": "right"}
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a joint's name, whatever joins and orders them.
+
+    Example:
+        >>> words_of("LEFT_ANKLE") == words_of("left ankle") == words_of("AnkleLeft") == words_of("LAnkle")
+        True
+    """
+    found = (word.lower() for word in _WORDS.findall(name))
+    return tuple(sorted(_SIDES.get(word, word) for word in found))
+
+
+def places_of(nodes: Sequence[str], joints: Sequence[str]) -> list[int] | None:
+    """Where each node is among the joints, by the name, else by the words of it; none where one is not among them.
+
+    Args:
+        nodes: of a graph.
+        joints: of a file, in its order.
+
+    Example:
+        >>> places_of(["left hip", "left knee"], ["left_knee", "nose", "left_hip"])
+        [2, 0]
+        >>> places_of(["left hip"], ["left_hip", "hip left"]) is None
+        True
+    """
+    if set(nodes) <= set(joints):
+        return [list(joints).index(node) for node in nodes]
+    words = [words_of(joint) for joint in joints]
+    wanted = [words_of(node) for node in nodes]
+    # Two joints of the same words would be a guess.
+    if len(set(wanted)) < len(wanted) or any(words.count(word) != 1 for word in wanted):
+        return None
+    return [words.index(word) for word in wanted]
