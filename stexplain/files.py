@@ -16,13 +16,19 @@ from stexplain.reading import read_json_value, readable
 from stexplain.reading.shape import check_shape
 from stexplain.system import lock_file
 
+_PART = ".part"
+"""How the folder ends that `atomic_write` writes in."""
+_HELD = ".held"
+"""The file in it that the writing process has locked."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a temporary path to write a file or folder to, and renames it to `path` when the block succeeds.
 
     The temporary path is beside the final one, so that the move is one rename on one file system. Where the block
-    raises, the temporary is removed and `path` stays as it was.
+    raises, the temporary is removed and `path` stays as it was. Where the process is killed, the temporary is left: see
+    `remove_leftovers`.
 
     Args:
         path: the final file or folder. An existing one is replaced.
@@ -41,19 +47,50 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent))
     except OSError as error:
         raise _write_error(path, error) from error
     temporary = holder / path.name
     try:
-        yield temporary
-        # `replace` overwrites a file but not a folder with entries: move the old folder into the holder first.
-        if path.is_dir() and temporary.is_dir():
-            path.rename(holder / "replaced")
-        temporary.replace(path)
+        # Held as long as this process writes, and released by the system where it is killed.
+        with (holder / _HELD).open("w") as held:
+            lock_file(held, wait=True)
+            yield temporary
+            # `replace` overwrites a file but not a folder with entries: move the old folder into the holder first.
+            if path.is_dir() and temporary.is_dir():
+                path.rename(holder / "replaced")
+            temporary.replace(path)
     except OSError as error:
         raise _write_error(path, error) from error
     finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a path is named as what `atomic_write` writes to.
+
+    Example:
+        >>> is_leftover(Path("run/.results.json.x1y2z3.part"))
+        True
+    """
+    return path.name.startswith(".") and path.name.endswith(_PART)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what processes that were killed left of files that they were writing, in a folder and those in it.
+
+    What another process is writing right now stays.
+
+    Args:
+        folder: that this process has locked, or else made.
+    """
+    for holder in [path for path in folder.rglob(f".*{_PART}") if path.is_dir()]:
+        try:
+            with (holder / _HELD).open("w") as held:
+                lock_file(held, wait=False)
+        # Someone writes there, or has just ended, or it is another user's.
+        except (BlockingIOError, FileNotFoundError, PermissionError):
+            continue
         shutil.rmtree(holder, ignore_errors=True)
 
 

@@ -1,12 +1,18 @@
 import fcntl
 import json
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stexplain.bench.records import run_folder
 from stexplain.errors import DataError, InputError
-from stexplain.files import atomic_write, folder_lock, read_json, write_json
+from stexplain.files import atomic_write, folder_lock, is_leftover, read_json, remove_leftovers, write_json
+from stexplain.metrics.whole.parts import PLAN, keep_plan
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
@@ -70,3 +76,47 @@ def test_a_lock_that_another_holds_is_an_error_without_waiting(tmp_path: Path):
         pass
     with (tmp_path / "run" / "lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released at the end of the block
+
+
+def killed_while_writing(path: Path) -> Path:
+    """What a process leaves beside a file that is killed as it writes it."""
+    script = """
+        import os, signal, sys
+        from pathlib import Path
+        from stexplain.files import atomic_write
+        with atomic_write(Path(sys.argv[1])) as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = [one for one in path.parent.iterdir() if is_leftover(one)]
+    return left
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(tmp_path: Path):
+    left = killed_while_writing(tmp_path / "deep" / "a.txt")
+    mine = tmp_path / ".notes.part"
+    mine.touch()
+    with atomic_write(tmp_path / "deep" / "b.txt") as temporary:
+        temporary.write_text("all of it")
+        remove_leftovers(tmp_path)
+    assert not left.exists()
+    assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["b.txt"]
+    assert mine.exists()
+
+
+def test_a_run_that_was_killed_as_it_began_can_begin(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    killed_while_writing(tmp_path / "run" / "run.json")
+    with run_folder(tmp_path / "run", {"seed": 0}) as records:
+        records("one", lambda: {})
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["log.txt", "run.json", "stages"]
+
+
+def test_a_folder_of_parts_that_was_killed_as_it_began_can_begin(tmp_path: Path):
+    with folder_lock(tmp_path / "parts") as folder:
+        killed_while_writing(folder / PLAN)
+        remove_leftovers(folder)
+        keep_plan(folder, {"seed": 0}, {})
+        assert sorted(path.name for path in folder.iterdir()) == ["lock", PLAN]

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.errors import InputError
-from stexplain.files import check_digest, digest, folder_lock, plain, read_json, write_json
+from stexplain.files import (
+    check_digest,
+    digest,
+    folder_lock,
+    is_leftover,
+    plain,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 from stexplain.reading.shape import Form
 
 log = logging.getLogger(__name__)
@@ -159,6 +168,7 @@ def run_folder(folder: Path, requested: Mapping[str, Any]) -> Iterator[Records]:
     with _locked(folder):
         # Another process may have begun here since.
         _check(folder, requested)
+        remove_leftovers(folder)
         write_json(folder / "run.json", requested)
         try:
             with _logged(folder):
@@ -207,7 +217,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _check(folder: Path, requested: Mapping[str, Any]) -> None:
     record = folder / "run.json"
     if not record.is_file():
-        if folder.exists() and any(path.name != _LOCK for path in folder.iterdir()):
+        if folder.exists() and any(path.name != _LOCK and not is_leftover(path) for path in folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run. Give another folder with --out.")
         return
     before = read_json(record)

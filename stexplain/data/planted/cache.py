@@ -1,5 +1,6 @@
 """Planted data in the cache folder: generated when it is first asked for, then reused."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,9 +80,11 @@ def _cached(
     # The hash is in the name: data of an older generator is never mistaken for this one's.
     version = generator_hash(import_of(card, generator), card)
     out = home / f"{card.name}-planted-{version}-seed{seed}"
-    if complete(out):
+    work = home / f".{out.name}.generating"
+    # What a process left that was killed after it had made it is removed; where nobody may write, it stays.
+    if complete(out) and not (work.exists() and os.access(home, os.W_OK)):
         return out
-    with folder_lock(home / f".{out.name}.generating") as work:
+    with folder_lock(work):
         # Another process may have made it while this one waited for the lock.
         if not complete(out):
             raw = work / "raw"

@@ -30,7 +30,7 @@ from stexplain.data.store.prepared import LEFT_OUT, VERSION, Store, is_store
 from stexplain.data.store.shards import count, truth_files
 from stexplain.engine.run import Engine, check_engine, run_parts
 from stexplain.errors import DataError, InputError, unknown
-from stexplain.files import folder_lock, read_json, write_json
+from stexplain.files import folder_lock, read_json, remove_leftovers, write_json
 from stexplain.progress import progress_bar
 from stexplain.reading import given_path, read_text
 from stexplain.version import __version__
@@ -131,6 +131,7 @@ def prepare(
             # Shards of an interrupted run are used where the plan is the same, and removed where it is not.
             if not (folder / "plan.json").is_file() or read_json(folder / "plan.json").get("key") != plan["key"]:
                 _clear(folder)
+            remove_leftovers(folder)
             # Over one of the same key too: what processes may import is what this call allows, not what lies there.
             write_json(folder / "plan.json", plan)
             _write_shards(folder, plan, workers, engine, progress)

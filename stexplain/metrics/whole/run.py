@@ -14,7 +14,7 @@ from stexplain.cards import Recipe
 from stexplain.data.clips import Clips
 from stexplain.engine.run import check_engine, run_parts
 from stexplain.errors import InputError
-from stexplain.files import folder_lock, read_json
+from stexplain.files import folder_lock, read_json, remove_leftovers
 from stexplain.metrics.whole.measures import EXPLANATIONS, computer
 from stexplain.metrics.whole.models import ModelLike, model_hash, place_of, trust_of
 from stexplain.metrics.whole.parts import PLAN, Arrays, count, each_part, keep_plan
@@ -79,6 +79,7 @@ def results(
         yield from each_part(clips, part, compute, what=measure, progress=progress)
         return
     with folder_lock(Path(out), wait=False) as folder:
+        remove_leftovers(folder)
         plan: dict[str, Any] = {
             "measure": measure,
             "options": _as_json(options),
