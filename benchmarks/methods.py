@@ -20,7 +20,7 @@ import numpy as np
 
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.run import FORECASTING, Run
-from stexplain.bench.shared import compared, truths
+from stexplain.bench.shared import method_scores, truths
 from stexplain.bench.shared.truth_rows import mean_of
 from stexplain.bench.stages import stage_types
 from stexplain.files import write_json
@@ -116,7 +116,9 @@ def scored(
     rows = []
     for setting in each:
         absolute = [setting.method] if setting.absolute else []
-        own = compared.Options(baselines=["Random"], absolute=absolute, options={setting.method: dict(setting.options)})
+        own = method_scores.Options(
+            baselines=["Random"], absolute=absolute, options={setting.method: dict(setting.options)}
+        )
         row = truths.Row(setting.method, "", setting.method in (*names, "Random"), own)
         found = truths.score_row(run, results, row, drawn, options)
         about = {

@@ -33,7 +33,7 @@ from stexplain.data.load import load_dataset
 from stexplain.data.store.prepared import COLUMNS, FORMAT, VERSION, Store
 from stexplain.files import sha256, write_json
 from stexplain.graph import STGraph
-from stexplain.metrics import whole
+from stexplain.metrics import dataset
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.training import evaluate, fit
 
@@ -124,7 +124,7 @@ def measured(work: str, store: Path, model: Path, clips: int) -> dict[str, Any]:
     network = load_model(model)
     recipe = network.recipe
     # What is loaded at the first call is no part of what a call holds.
-    whole.class_importance(network, data.subset(slice(8)), batch=4, progress=False)
+    dataset.class_importance(network, data.subset(slice(8)), batch=4, progress=False)
     before, highest, over = memory("RssAnon"), 0.0, threading.Event()
 
     def watch() -> None:
@@ -142,15 +142,15 @@ def measured(work: str, store: Path, model: Path, clips: int) -> dict[str, Any]:
         elif work == WORKS[1]:
             evaluate(network, data)
         elif work == WORKS[2]:
-            whole.class_importance(network, data, **how)
+            dataset.class_importance(network, data, **how)
         elif work == WORKS[3]:
             psi = np.random.default_rng(0).random((CLASSES, 25))
-            whole.masking_curve(network, data, psi, nodes=5, masking=MASKING, **how)
+            dataset.masking_curve(network, data, psi, nodes=5, masking=MASKING, **how)
         elif work == WORKS[4]:
             groups = {name: list(nodes) for name, nodes in data.graph.groups.items()}
-            passes = float(whole.effect(network, data, groups=groups, windows=8, **how).inferences.mean())
+            passes = float(dataset.effect(network, data, groups=groups, windows=8, **how).inferences.mean())
         else:
-            whole.explanations(network, data, method="InputGradient", **how)
+            dataset.explanations(network, data, method="InputGradient", **how)
     seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     over.set()
     watcher.join()

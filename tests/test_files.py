@@ -12,7 +12,7 @@ import pytest
 from stexplain.bench.records import run_folder
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write, folder_lock, is_leftover, read_json, remove_leftovers, write_json
-from stexplain.metrics.whole.parts import PLAN, keep_plan
+from stexplain.metrics.dataset.parts import PLAN, keep_plan
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path):

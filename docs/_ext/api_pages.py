@@ -52,7 +52,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 MODULES = (
     ("stexplain.errors stexplain.axes", ""),
-    ("stexplain.explainers.explainer stexplain.data.store.prepare stexplain.metrics.whole", ""),
+    ("stexplain.explainers.explainer stexplain.data.store.prepare stexplain.metrics.dataset", ""),
     ("stexplain.data.readers", "all"),
     ("stexplain.data.baselines", ""),
     (

@@ -14,8 +14,8 @@ from stexplain.cli.data import data_app
 from stexplain.cli.doctor import doctor
 from stexplain.cli.explain import explain
 from stexplain.cli.join import join
+from stexplain.cli.measure import measure
 from stexplain.cli.openmp import wait_passively
-from stexplain.cli.whole import whole
 from stexplain.errors import StexplainError, UntrustedError
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ app.command(cls=Command)(bench)
 app.command(cls=Command)(join)
 app.add_typer(data_app, name="data")
 app.command(cls=Command)(explain)
-app.command(cls=Command)(whole)
+app.command(cls=Command)(measure)
 app.command(cls=Command)(doctor)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.display import Shown
 from stexplain.explainers.model.options import ModelCall
-from stexplain.explainers.results.filling import fill_in
+from stexplain.explainers.results.fields import fill_in
 from stexplain.explainers.saving.tidy import tidy
 from stexplain.reading import given_path
 

@@ -54,7 +54,7 @@ from stexplain.metrics.truth.effect import effect as effect
 from stexplain.metrics.truth.inferences import counted_inferences as counted_inferences
 
 # A module, not names: its functions have the names of those for batches.
-from stexplain.metrics import whole as whole  # isort: skip
+from stexplain.metrics import dataset as dataset  # isort: skip
 
 if not _TYPE_CHECKING:
     # Hidden from type checkers, which would otherwise let any name pass.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError
-from stexplain.explainers.draws import own_generator
+from stexplain.explainers.random_generator import own_generator
 
 
 def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -190,7 +190,7 @@ def masking_curve(
     Args:
         model: any classifier, of logits ``[B, K]`` or of a single logit.
         batches: batches, or tensors in the model's own layout, or a single one, gone through once; or `Clips`, which
-            are masked in batches. For whole datasets see `stexplain.metrics.whole`.
+            are masked in batches. For whole datasets see `stexplain.metrics.dataset`.
         class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes that have none. A `ClassImportance` remembers
             how the model was called, but for `valid` and `per_sample`.
         nodes: how many nodes are masked.

@@ -12,7 +12,7 @@ from stexplain.bench.claims import hardest, judge
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import samples as samples_module
 from stexplain.bench.shared.by_class import FOUND
-from stexplain.bench.shared.compared import compare_scores, compared_methods, score_method
+from stexplain.bench.shared.method_scores import compare_scores, compared_methods, score_method
 from stexplain.bench.stage import RunResults
 from stexplain.bench.stages import comparison as comparison_module
 from stexplain.bench.stages.localisation import LocalisationStage

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.bench.html import listed, number, table
-from stexplain.bench.shared.localised import in_groups
+from stexplain.bench.shared.localisation_scores import in_groups
 from stexplain.intervals.bootstrap import interval
 
 FOUND = 0.6

@@ -10,7 +10,7 @@ from torch import nn
 
 from stexplain.bench.claims import FEWEST
 from stexplain.bench.run import Run
-from stexplain.bench.shared.beaten import RANDOM
+from stexplain.bench.shared.baseline_tests import RANDOM
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.by_name import explainer, takes

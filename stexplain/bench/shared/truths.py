@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from stexplain.bench.run import FORECASTING, Run
-from stexplain.bench.shared import compared
-from stexplain.bench.shared.compared import compared_methods, importance_of, make_explainer
+from stexplain.bench.shared import method_scores
+from stexplain.bench.shared.method_scores import compared_methods, importance_of, make_explainer
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import Samples, draw, load
 from stexplain.bench.stage import Results
@@ -79,7 +79,7 @@ class Row(NamedTuple):
     method: str
     baseline: str
     baseline_explainer: bool
-    options: compared.Options
+    options: method_scores.Options
 
     @property
     def name(self) -> str:
@@ -94,7 +94,7 @@ def rows(run: Run, options: Options) -> list[Row]:
         *(SERIES_BASELINE_EXPLAINERS if series else BASELINE_EXPLAINERS),
         "Random",
     ]
-    chosen = compared.Options(
+    chosen = method_scores.Options(
         baselines=baseline_explainers, methods=options.methods, exclude=options.exclude, absolute=options.absolute
     )
     result = []

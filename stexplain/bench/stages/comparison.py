@@ -12,7 +12,7 @@ from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, 
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.compared import (
+from stexplain.bench.shared.method_scores import (
     JUDGED,
     Options,
     compare_scores,

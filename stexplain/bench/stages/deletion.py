@@ -13,7 +13,7 @@ from stexplain.bench.claims import Claim, PairedTest
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.beaten import (
+from stexplain.bench.shared.baseline_tests import (
     GRADIENT,
     RANDOM,
     beside_best,

@@ -9,7 +9,7 @@ import pandas as pd
 from stexplain.bench.claims import Claim, PairedTest, combined
 from stexplain.bench.figures import Figures
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.beaten import (
+from stexplain.bench.shared.baseline_tests import (
     GRADIENT,
     LOCALISES,
     RANDOM,
@@ -22,7 +22,7 @@ from stexplain.bench.shared.beaten import (
     strongest_of,
 )
 from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
-from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
+from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
@@ -61,7 +61,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         }
         methods = [name for name in scores if name not in BASELINES]
         return {
-            "localisation": {name: localised(one, run.seed, groups) for name, one in scores.items()},
+            "localisation": {name: with_intervals(one, run.seed, groups) for name, one in scores.items()},
             "tests": {name: {over: tests[name] for over, tests in by_axis.items()} for name in methods},
         }
 

@@ -11,9 +11,15 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.html import items, listed, number, paragraph, percent, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.shared.event_figures import add_event
+from stexplain.bench.shared.event_selection import (
+    EventSelection,
+    SelectedEvents,
+    observed_slowdowns,
+    planted_slowdowns,
+    with_names,
+)
 from stexplain.bench.shared.events import BASELINES, event_groups, events_of, explanation_file, explanations
 from stexplain.bench.shared.forecasts import Forecaster, forecaster_of
-from stexplain.bench.shared.slowdowns import Chosen, Slowdowns, observed_slowdowns, planted_slowdowns, with_names
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
 from stexplain.cards import Count, SeriesCard
 from stexplain.explainers.explanation import Explanation
@@ -31,8 +37,8 @@ INCOMPLETE = 0.05
 """The share of a change that a map may miss before the report says so."""
 
 
-class Options(Slowdowns):
-    """Which forecasts are explained and drawn; see `Slowdowns` for the other options.
+class Options(EventSelection):
+    """Which forecasts are explained and drawn; see `EventSelection` for the other options.
 
     Attributes:
         shown: so many events are drawn.
@@ -100,7 +106,7 @@ class EventsStage(Stage[Options]):
             },
         }
 
-    def _chosen(self, run: Run, forecaster: Forecaster) -> Chosen:
+    def _chosen(self, run: Run, forecaster: Forecaster) -> SelectedEvents:
         test, average = run.windows("test"), run.historical_average
         if test.planted:
             return planted_slowdowns(test, forecaster, average, self.options)

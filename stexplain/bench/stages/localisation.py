@@ -11,9 +11,9 @@ from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, 
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, known, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run
-from stexplain.bench.shared.beaten import GRADIENT, LOCALISES, RANDOM, must_beat
+from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
-from stexplain.bench.shared.localised import auroc_measures, localised, scores_html, scores_table
+from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
 from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
@@ -64,7 +64,7 @@ class LocalisationStage(Stage[NoOptions]):
         over_nodes = {name: one.scores["nodes"]["auroc"] for name, one in by_method.items()}
         return {
             "samples": len(clips),
-            "localisation": {name: localised(one, run.seed, groups) for name, one in by_method.items()},
+            "localisation": {name: with_intervals(one, run.seed, groups) for name, one in by_method.items()},
             "by_class": by_class(over_nodes, names, groups),
             "tests": {
                 over: [

@@ -12,7 +12,7 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.by_class import FOUND
-from stexplain.bench.shared.compared import problems_of
+from stexplain.bench.shared.method_scores import problems_of
 from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
     BOUNDS,

@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.checks.plain.part import Part, PlainMap, as_float64
-from stexplain.explainers.draws import own_generator
 from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.model.perturb import with_baseline
+from stexplain.explainers.random_generator import own_generator
 
 _Array = NDArray[np.float64]
 

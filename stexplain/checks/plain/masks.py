@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.checks.plain.part import Part, PlainMap
-from stexplain.explainers.draws import own_generator
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
 from stexplain.explainers.methods.perturbation.owen import OwenValueSampling
 from stexplain.explainers.methods.perturbation.regions import node_groups
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.perturb import with_baseline
+from stexplain.explainers.random_generator import own_generator
 
 _Place = tuple[int, int, int]
 """An instance, a window and a group, by index."""

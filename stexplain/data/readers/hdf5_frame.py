@@ -1,4 +1,4 @@
-"""The parts of a DataFrame of one block in an HDF5 file; called in a process of its own, see `reading.apart`."""
+"""The parts of a DataFrame of one block in an HDF5 file; called in a child process, see `reading.child_process`."""
 
 from pathlib import Path
 from typing import Any

@@ -14,7 +14,7 @@ from stexplain.data.readers.road_graph import graph_beside
 from stexplain.data.series_file import SeriesFile, found_file
 from stexplain.errors import DataError, InputError
 from stexplain.reading import readable
-from stexplain.reading.apart import arrays_apart
+from stexplain.reading.child_process import arrays_in_child
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -58,7 +58,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     """
     if find_spec("h5py") is None:
         raise InputError(f"{path} is HDF5, which needs h5py: pip install 'stexplain[traffic]'.")
-    parts = arrays_apart("stexplain.data.readers.hdf5_frame", path, "HDF5")
+    parts = arrays_in_child("stexplain.data.readers.hdf5_frame", path, "HDF5")
     values, columns, items = parts["block0_values"], _labels(parts["axis0"]), _labels(parts["block0_items"])
     with readable(path, "a DataFrame of times and sensors"):
         time = _times(parts["axis1"], str(parts["kind"]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.data.skeletons.take import XY, XYZ, Take, numbers
-from stexplain.data.store.people import linked
+from stexplain.data.store.tracking import linked
 from stexplain.errors import DataError
 from stexplain.reading import read_json_value, readable, regular_file
 

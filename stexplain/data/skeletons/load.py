@@ -15,7 +15,7 @@ from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.joint_names import places_of
 from stexplain.data.skeletons.labels import folder_labels, read_labels
 from stexplain.data.skeletons.take import SCORE, Take
-from stexplain.data.store.people import persons
+from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
@@ -66,7 +66,7 @@ def load_skeletons(
         instances: how many bodies of a recording are kept at most.
         keep: which, where there are more, see `choose_bodies`.
         people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
-            usual rules left out, where another stays; see `people.furniture`.
+            usual rules left out, where another stays; see `tracking.furniture`.
         score: a joint whose confidence is not above it was not read.
         scores: ``"mask"``: confidence decides which joints were read, and goes; ``"channel"``: it stays, too, as a
             channel.

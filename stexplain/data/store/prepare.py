@@ -102,7 +102,7 @@ def prepare(
         workers: processes; none: one per processor, of the cluster where the engine is Ray.
         keep: which bodies are kept where there are more than the card's instances, see `recording.choose_bodies`.
         people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
-            usual rules left out, where another stays; see `people.persons`. `left_out.csv` in the store names each.
+            usual rules left out, where another stays; see `tracking.persons`. `left_out.csv` in the store names each.
             Not of recordings that lie beside their ground truth, and only where the first channels are x and y.
         missing: a file that names recordings to exclude, one a line. None: the file that the card names, where it
             lies in `raw`.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stexplain.cards import import_object, trusting
 from stexplain.data.recording import Recording, choose_bodies
-from stexplain.data.store.people import persons
+from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError
 from stexplain.files import atomic_write, read_json
 from stexplain.reading import readable

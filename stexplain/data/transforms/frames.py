@@ -1,7 +1,7 @@
 """From recordings of any length to batches of one size, a whole batch at a time.
 
 The steps, in order: sampling in time (`plan_frames`, `read_frames`), then centring, turning and augmentation
-(`stexplain.data.transforms.place`).
+(`stexplain.data.transforms.alignment`).
 Every random number of a batch is drawn in `draw_augmentation`, so that a change of one augmentation leaves the others'
 numbers as they are.
 """

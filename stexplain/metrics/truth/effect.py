@@ -155,7 +155,7 @@ def effect(
     Args:
         model: any module.
         x: samples: see `frozen_masked_model`. Or `Clips` of generated data, all at once: for more than some hundreds
-            see `stexplain.metrics.whole`.
+            see `stexplain.metrics.dataset`.
         counterfactual: the same samples without their cause, in the same form and shape; of clips by default theirs.
         target: what is explained; default: the predicted class.
         windows: how many windows of time, at least 1 and at most as many as there are frames.

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.random_generator import own_generator
 
 
 class Random(BaselineExplainer):

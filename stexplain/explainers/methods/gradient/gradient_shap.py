@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
-from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
@@ -19,6 +18,7 @@ from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
+from stexplain.explainers.random_generator import own_generator
 
 # Draws scatter. Above all gaps that were measured at 32 draws, on networks with ReLUs, attention or recurrent cells.
 _TOLERANCE = 0.5

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
-from stexplain.explainers.draws import own_generator
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.perturbation.by_channel import (
     channel_groups,
@@ -31,6 +30,7 @@ from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
+from stexplain.explainers.random_generator import own_generator
 
 
 class ShapleyValueSampling(Explainer):

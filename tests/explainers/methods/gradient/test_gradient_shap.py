@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from stexplain.errors import InputError
-from stexplain.explainers.draws import own_generator
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.explainers.random_generator import own_generator
 from stexplain.explainers.targets import Class
 from tests.explainers.our_models import batch, small_model
 from tests.explainers.small_models import PlainSTGCN, Recurrent, linear, signals

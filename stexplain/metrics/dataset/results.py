@@ -14,7 +14,7 @@ from stexplain.metrics.truth.effect import USED, effect_frame, used_regions
 
 
 @dataclass(frozen=True)
-class WholeEffect:
+class DatasetEffect:
     """The effect of every region of each clip of a dataset; see `Effect`, which also knows the regions' positions.
 
     Attributes:

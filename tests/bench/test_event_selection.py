@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stexplain.bench.shared.event_selection import EventSelection, observed_slowdowns, planted_slowdowns
 from stexplain.bench.shared.forecasts import last_observation
-from stexplain.bench.shared.slowdowns import Slowdowns, observed_slowdowns, planted_slowdowns
 from stexplain.data.series import WindowedSeries
 from stexplain.graph import STGraph
 from stexplain.training.daily_average import HistoricalAverage
 
-OPTIONS = Slowdowns(horizon=3, fall=15.0, forecast_share=0.5, count=10)
+OPTIONS = EventSelection(horizon=3, fall=15.0, forecast_share=0.5, count=10)
 
 
 def series(speeds, **options):

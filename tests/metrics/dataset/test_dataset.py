@@ -13,8 +13,8 @@ from stexplain.data.load import load_dataset
 from stexplain.data.store.prepare import prepare
 from stexplain.engine.run import ENGINES
 from stexplain.errors import DataError, InputError
-from stexplain.metrics import ClassImportance, whole
-from stexplain.metrics.whole import parts
+from stexplain.metrics import ClassImportance, dataset
+from stexplain.metrics.dataset import parts
 from tests.data.skeleton_files import body, write_ntu
 from tests.engine.faults import kill_once
 
@@ -25,7 +25,7 @@ WORK = {"batch": 3, "part": PART, "progress": False}
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     """Clips of a prepared store, of two classes, three persons and several lengths."""
-    folder = tmp_path_factory.mktemp("whole")
+    folder = tmp_path_factory.mktemp("dataset")
     for number in range(SAMPLES):
         name = f"S001C001P{1 + number % 3:03d}R{1 + number // 6:03d}A{7 + number % 2:03d}"
         write_ntu(folder / "raw" / str(number), name.replace("C001", f"C{1 + number // 3:03d}"), {
@@ -72,7 +72,7 @@ def same(one, other, exactly=True):
 
 
 def test_parts_give_the_importance_of_one_batch(model, clips):
-    found = whole.class_importance(model, clips, **WORK)
+    found = dataset.class_importance(model, clips, **WORK)
     assert found.counts.sum() > 0
     same(found, importance_at_once(model, clips), exactly=False)
 
@@ -84,7 +84,7 @@ def test_parts_give_the_masking_curve_of_one_batch(model, clips):
     expected = stx.metrics.masking_curve(model, batch, psi, **options)
     of_clips = stx.metrics.masking_curve(model, clips.with_recipe(model.recipe), psi, **options)
     np.testing.assert_array_equal(of_clips.correct["highlighted"], expected.correct["highlighted"])
-    found = whole.masking_curve(model, clips, psi, **options, **WORK)
+    found = dataset.masking_curve(model, clips, psi, **options, **WORK)
     for which in expected.correct:
         np.testing.assert_array_equal(found.correct[which], expected.correct[which])
     assert found.ids == expected.ids
@@ -101,7 +101,7 @@ def test_parts_give_the_effect_of_one_batch(model, clips):
     np.testing.assert_array_equal(stx.metrics.effect(model, sampled, windows=3).values, expected.values)
     with pytest.raises(InputError, match="counterfactual: got None"):
         stx.metrics.effect(model, sampled.batch([0]))
-    found = whole.effect(model, generated, windows=3, **WORK)
+    found = dataset.effect(model, generated, windows=3, **WORK)
     assert np.abs(expected.values).max() > 0
     np.testing.assert_allclose(found.values, expected.values, atol=1e-5)
     np.testing.assert_array_equal(found.used(0.5), expected.used(0.5))
@@ -113,7 +113,7 @@ def test_parts_give_the_effect_of_one_batch(model, clips):
 
 
 def test_parts_give_the_explanations_of_one_batch(model, clips, tmp_path):
-    found = whole.explanations(model, clips, out=tmp_path / "maps", method="InputGradient", **WORK)
+    found = dataset.explanations(model, clips, out=tmp_path / "maps", method="InputGradient", **WORK)
     batch = clips.with_recipe(model.recipe).batch(slice(None))
     expected = stx.InputGradient(model)(batch)
     assert found.samples == (4, 4, 3)
@@ -124,7 +124,7 @@ def test_parts_give_the_explanations_of_one_batch(model, clips, tmp_path):
 
 @pytest.mark.parametrize("stopped", [0, 1, 2])
 def test_a_call_that_is_stopped_goes_on_and_ends_with_the_same_bits(model, clips, tmp_path, monkeypatch, stopped):
-    expected = whole.class_importance(model, clips, **WORK)
+    expected = dataset.class_importance(model, clips, **WORK)
     computed = []
     save = parts.save_part
 
@@ -136,13 +136,13 @@ def test_a_call_that_is_stopped_goes_on_and_ends_with_the_same_bits(model, clips
     with monkeypatch.context() as patch:
         patch.setattr(parts, "save_part", stop)
         with pytest.raises(KeyboardInterrupt):
-            whole.class_importance(model, clips, out=tmp_path / "out", **WORK)
+            dataset.class_importance(model, clips, out=tmp_path / "out", **WORK)
     with monkeypatch.context() as patch:
         patch.setattr(parts, "save_part", lambda *given: (computed.append(given[1]), save(*given)))
-        same(whole.class_importance(model, clips, out=tmp_path / "out", **WORK), expected)
+        same(dataset.class_importance(model, clips, out=tmp_path / "out", **WORK), expected)
         assert computed == [0, 1, 2][stopped:]
         # And once more: nothing is left to compute.
-        same(whole.class_importance(model, clips, out=tmp_path / "out", **WORK), expected)
+        same(dataset.class_importance(model, clips, out=tmp_path / "out", **WORK), expected)
         assert len(computed) == 3 - stopped
 
 
@@ -150,38 +150,38 @@ def test_a_call_that_is_stopped_goes_on_and_ends_with_the_same_bits(model, clips
 def test_processes_give_the_same_bits_also_where_one_is_killed(model, clips, tmp_path, monkeypatch, engine):
     if engine == "ray":
         pytest.importorskip("ray")
-    expected = whole.class_importance(model, clips, **WORK)
+    expected = dataset.class_importance(model, clips, **WORK)
     killed = kill_once(monkeypatch, tmp_path / "site", "part-00001")
-    found = whole.class_importance(model, clips, out=tmp_path / "out", workers=2, engine=engine, **WORK)
+    found = dataset.class_importance(model, clips, out=tmp_path / "out", workers=2, engine=engine, **WORK)
     assert killed.exists()
     same(found, expected)
 
 
 def test_a_folder_is_of_one_call(model, clips, tmp_path):
     out = tmp_path / "out"
-    whole.class_importance(model, clips, out=out, **WORK)
+    dataset.class_importance(model, clips, out=out, **WORK)
     with pytest.raises(InputError, match="results of another call: options differ"):
-        whole.class_importance(model, clips, out=out, seed=1, **WORK)
+        dataset.class_importance(model, clips, out=out, seed=1, **WORK)
     with pytest.raises(InputError, match="another call: samples, clips differ"):
-        whole.class_importance(model, clips.subset(slice(1, None)), out=out, **WORK)
+        dataset.class_importance(model, clips.subset(slice(1, None)), out=out, **WORK)
     other = stx.nn.STGCN(clips.graph, classes=2, channels=[4, 6], strides=[1, 2])
     other.recipe = RECIPE
     with pytest.raises(InputError, match="another call: model differ"):
-        whole.class_importance(other, clips, out=out, **WORK)
+        dataset.class_importance(other, clips, out=out, **WORK)
     # The same names and lengths, and other numbers.
     changed = np.array(clips._rows.x)
     changed[-1] *= 2
     changed = clips._with(rows=replace(clips._rows, x=changed))
     with pytest.raises(InputError, match="part-00002.npz is the result of other clips"):
-        whole.class_importance(model, changed, out=out, **WORK)
+        dataset.class_importance(model, changed, out=out, **WORK)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     with pytest.raises(InputError, match="holds 'thesis.tex', but no plan.json"):
-        whole.class_importance(model, clips, out=tmp_path / "full", **WORK)
+        dataset.class_importance(model, clips, out=tmp_path / "full", **WORK)
     path = parts.part_path(out, 1)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match=r"part-00001.npz is not readable.*Remove it"):
-        whole.class_importance(model, clips, out=out, **WORK)
+        dataset.class_importance(model, clips, out=out, **WORK)
 
 
 class Foreign(nn.Module):
@@ -195,25 +195,25 @@ class Foreign(nn.Module):
 
 def test_what_cannot_be_done_is_said(model, clips, tmp_path):
     with pytest.raises(InputError, match="clips: got a Batch; expected Clips"):
-        whole.class_importance(model, clips.with_recipe(RECIPE).batch([0]), **WORK)
+        dataset.class_importance(model, clips.with_recipe(RECIPE).batch([0]), **WORK)
     with pytest.raises(InputError, match="out: got None; expected a folder"):
-        whole.class_importance(model, clips, workers=2, **WORK)
+        dataset.class_importance(model, clips, workers=2, **WORK)
     with pytest.raises(InputError, match="a Foreign that other processes cannot load"):
-        whole.class_importance(Foreign(), clips.with_recipe(RECIPE), out=tmp_path / "a", workers=2, **WORK)
+        dataset.class_importance(Foreign(), clips.with_recipe(RECIPE), out=tmp_path / "a", workers=2, **WORK)
     own = stx.Clips.from_arrays(np.ones((3, 1, 16, 25, 3)), [0, 1, 0], graph=clips.graph)
     with pytest.raises(InputError, match="clips of your own arrays, which other processes cannot load"):
-        whole.class_importance(model, own, out=tmp_path / "b", workers=2, **WORK)
+        dataset.class_importance(model, own, out=tmp_path / "b", workers=2, **WORK)
     with pytest.raises(InputError, match="these clips have no counterfactual"):
-        whole.effect(model, clips, **WORK)
+        dataset.effect(model, clips, **WORK)
     with pytest.raises(InputError, match="unknown set 'lest'"):
-        whole.masking_curve(model, clips, np.ones((2, 25)), nodes=2, sets=["lest"], **WORK)
+        dataset.masking_curve(model, clips, np.ones((2, 25)), nodes=2, sets=["lest"], **WORK)
     with pytest.raises(InputError, match="part: got 0"):
-        whole.class_importance(model, clips, part=0)
+        dataset.class_importance(model, clips, part=0)
 
 
 def test_foreign_models_are_taken_too(clips):
     torch.manual_seed(1)
     sampled = clips.with_recipe(RECIPE)
-    found = whole.class_importance(Foreign(), sampled, method="InputGradient", **WORK)
+    found = dataset.class_importance(Foreign(), sampled, method="InputGradient", **WORK)
     assert found.counts.sum() > 0
     assert found.table().loc[:, "head"].notna().any()

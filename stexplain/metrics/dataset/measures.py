@@ -11,10 +11,10 @@ from stexplain.data.clips import Clips
 from stexplain.explainers.by_name import explainer
 from stexplain.explainers.joined import joined
 from stexplain.explainers.targets import Class, Predicted
+from stexplain.metrics.dataset.parts import Arrays
 from stexplain.metrics.faithfulness import masking_curve
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.truth.effect import effect
-from stexplain.metrics.whole.parts import Arrays
 
 IMPORTANCE, MASKING, EFFECT, EXPLANATIONS = "importance", "masking", "effect", "explanations"
 Compute = Callable[[Clips, int], Arrays]

@@ -15,14 +15,14 @@ from stexplain.data.clips import Clips
 from stexplain.engine.run import check_engine, run_parts
 from stexplain.errors import InputError
 from stexplain.files import folder_lock, read_json, remove_leftovers
-from stexplain.metrics.whole.measures import EXPLANATIONS, computer
-from stexplain.metrics.whole.models import ModelLike, model_hash, place_of, trust_of
-from stexplain.metrics.whole.parts import PLAN, Arrays, count, each_part, keep_plan
-from stexplain.metrics.whole.worker import table_hash
+from stexplain.metrics.dataset.measures import EXPLANATIONS, computer
+from stexplain.metrics.dataset.models import ModelLike, model_hash, place_of, trust_of
+from stexplain.metrics.dataset.parts import PLAN, Arrays, count, each_part, keep_plan
+from stexplain.metrics.dataset.worker import table_hash
 from stexplain.progress import progress_bar
 from stexplain.version import __version__
 
-WORKER = "stexplain.metrics.whole.worker"
+WORKER = "stexplain.metrics.dataset.worker"
 
 
 def sampled(model: nn.Module, clips: Clips) -> Clips:

@@ -12,12 +12,12 @@ from stexplain.data.clips import Clips
 from stexplain.engine.run import Engine
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.options import CallOptions, ModelCall
+from stexplain.metrics.dataset.measures import EFFECT, EXPLANATIONS, IMPORTANCE, MASKING, empty_importance
+from stexplain.metrics.dataset.models import ModelLike, model_of
+from stexplain.metrics.dataset.results import DatasetEffect, SavedExplanations
+from stexplain.metrics.dataset.run import results, sampled
 from stexplain.metrics.faithfulness import SETS, MaskingCurve
 from stexplain.metrics.importance import ClassImportance
-from stexplain.metrics.whole.measures import EFFECT, EXPLANATIONS, IMPORTANCE, MASKING, empty_importance
-from stexplain.metrics.whole.models import ModelLike, model_of
-from stexplain.metrics.whole.results import SavedExplanations, WholeEffect
-from stexplain.metrics.whole.run import results, sampled
 
 PART = 512
 """Clips in a part: what a call that is killed loses at most."""
@@ -172,7 +172,7 @@ def effect(
     workers: int | None = None,
     progress: bool = True,
     **options: Unpack[CallOptions],
-) -> WholeEffect:
+) -> DatasetEffect:
     """The effect of every region of every clip of generated data; `stexplain.metrics.effect` has the definition.
 
     The counterfactual is that of the clips, `Clips.counterfactual`.
@@ -208,7 +208,7 @@ def effect(
             found.setdefault(name, []).append(arrays[name])
         score, names = str(arrays["score"]), tuple(arrays["groups"].tolist())
     values: dict[str, Any] = {name: np.concatenate(each) for name, each in found.items()}
-    return WholeEffect(**values, ids=tuple(clips.ids), names=names, score=score)
+    return DatasetEffect(**values, ids=tuple(clips.ids), names=names, score=score)
 
 
 def explanations(

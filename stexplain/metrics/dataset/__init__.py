@@ -7,9 +7,9 @@ finished, and ends with the same numbers, to the bit. With `workers` or ``engine
 processes or machines, again to the same bit on machines of one kind.
 """
 
-from stexplain.metrics.whole.calls import class_importance as class_importance
-from stexplain.metrics.whole.calls import effect as effect
-from stexplain.metrics.whole.calls import explanations as explanations
-from stexplain.metrics.whole.calls import masking_curve as masking_curve
-from stexplain.metrics.whole.results import SavedExplanations as SavedExplanations
-from stexplain.metrics.whole.results import WholeEffect as WholeEffect
+from stexplain.metrics.dataset.calls import class_importance as class_importance
+from stexplain.metrics.dataset.calls import effect as effect
+from stexplain.metrics.dataset.calls import explanations as explanations
+from stexplain.metrics.dataset.calls import masking_curve as masking_curve
+from stexplain.metrics.dataset.results import DatasetEffect as DatasetEffect
+from stexplain.metrics.dataset.results import SavedExplanations as SavedExplanations

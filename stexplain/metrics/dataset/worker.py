@@ -12,9 +12,9 @@ from stexplain.data.clips import Clips
 from stexplain.data.load import load_clips
 from stexplain.errors import DataError
 from stexplain.files import read_json
-from stexplain.metrics.whole import parts
-from stexplain.metrics.whole.measures import Compute, computer
-from stexplain.metrics.whole.models import model_hash, model_of
+from stexplain.metrics.dataset import parts
+from stexplain.metrics.dataset.measures import Compute, computer
+from stexplain.metrics.dataset.models import model_hash, model_of
 
 part_path = parts.part_path
 

@@ -1,4 +1,4 @@
-"""`stexplain whole`: a measure over all clips of a split, part by part, on one machine or many."""
+"""`stexplain measure`: one measure over all clips of a split, part by part, on one machine or many."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stexplain.data.clips import Clips
 
 
-def whole(
+def measure(
     model: Annotated[
         str,
         typer.Argument(
@@ -30,7 +30,7 @@ def whole(
         ),
     ],
     card: Annotated[str, typer.Option(help="The card of a dataset of recordings: its name, or its path.")],
-    out: Annotated[Path, typer.Option(help="The folder to write to. The same command goes on where it was stopped.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to. The same command resumes.")],
     data: Annotated[Path | None, typer.Option(help="A prepared store.  [default: synthetic data]")] = None,
     split: Annotated[
         str | None, typer.Option(help="Such as xsub/test.  [default: the test split of the first protocol]")
@@ -53,9 +53,9 @@ def whole(
 
     Examples:
 
-      stexplain whole runs/ntu/xsub/stgcn10 importance --card ntu --data stores/ntu --split xsub/test --out importance
+      stexplain measure runs/ntu/xsub/stgcn10 importance --card ntu --data stores/ntu --split xsub/test --out importance
 
-      stexplain whole runs/ntu/xsub/stgcn10 maps --card ntu --method InputGradient --engine ray --workers 2 --out maps
+      stexplain measure runs/ntu/xsub/stgcn10 maps --card ntu --method InputGradient --engine ray --workers 2 --out maps
     """
     from stexplain.cards import SeriesCard, any_card
     from stexplain.cli.validate.datasets import validate_data, validate_out, validate_split, validate_store
@@ -82,7 +82,7 @@ def whole(
     # Other processes load what lies in a folder; a card's random weights are saved for them.
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
-    with going_on("Give the same command again to go on:\n  {command}"):
+    with going_on("To resume, give the same command again:\n  {command}"):
         summary = _MEASURES[what](source, clips, out, method, nodes, baseline, how)
     typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
 
@@ -91,9 +91,9 @@ def _importance(
     model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
 ) -> dict[str, Any]:
     from stexplain.files import atomic_write
-    from stexplain.metrics import contrastivity, whole
+    from stexplain.metrics import contrastivity, dataset
 
-    found = whole.class_importance(model, clips, method=method, out=out / "importance", **how)
+    found = dataset.class_importance(model, clips, method=method, out=out / "importance", **how)
     with atomic_write(out / "class_importance.csv") as temporary:
         found.table().to_csv(temporary)
     interval = found.interval(contrastivity)
@@ -111,11 +111,11 @@ def _masking(
     import pandas as pd
 
     from stexplain.files import atomic_write
-    from stexplain.metrics import whole
+    from stexplain.metrics import dataset
 
-    importance = whole.class_importance(model, clips, method=method, out=out / "importance", **how)
+    importance = dataset.class_importance(model, clips, method=method, out=out / "importance", **how)
     place = out / f"masking-{nodes}-{baseline}"
-    curve = whole.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **how)
+    curve = dataset.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **how)
     rows = [
         {"set": which, "masking": m, "accuracy": one.value, "low": one.low, "high": one.high}
         for which in curve.correct
@@ -133,9 +133,9 @@ def _effect(
     import numpy as np
 
     from stexplain.files import atomic_write
-    from stexplain.metrics import whole
+    from stexplain.metrics import dataset
 
-    found = whole.effect(model, clips, out=out / "effect", **how)
+    found = dataset.effect(model, clips, out=out / "effect", **how)
     # Of a whole dataset a table would have a row for each region of each clip: an array is read faster.
     with atomic_write(out / "effect.npz") as temporary:
         np.savez(
@@ -153,9 +153,9 @@ def _effect(
 def _maps(
     model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
 ) -> dict[str, Any]:
-    from stexplain.metrics import whole
+    from stexplain.metrics import dataset
 
-    found = whole.explanations(model, clips, method=method, out=out, **how)
+    found = dataset.explanations(model, clips, method=method, out=out, **how)
     return {"clips": sum(found.samples), "files": len(found.files), "first": str(found.files[0])}
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from stexplain.cli.data import data_app as app
 from stexplain.data.load import load_dataset
-from stexplain.data.store.people import furniture, joined_tracks, linked, persons
 from stexplain.data.store.prepare import prepare
 from stexplain.data.store.prepared import Store, check_store
+from stexplain.data.store.tracking import furniture, joined_tracks, linked, persons
 from stexplain.errors import InputError
 from tests.data.skeleton_files import write_ntu
 from tests.data.skeletons.test_load_skeletons import walk

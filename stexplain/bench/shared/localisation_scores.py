@@ -25,7 +25,7 @@ def in_groups(groups: Any, rows: Any = None) -> dict[str, Any]:
     return {} if groups is None else {"groups": np.asarray(groups)[slice(None) if rows is None else rows]}
 
 
-def localised(scores: Localisation, seed: int, groups: Any = None) -> dict[str, dict[str, dict[str, float]]]:
+def with_intervals(scores: Localisation, seed: int, groups: Any = None) -> dict[str, dict[str, dict[str, float]]]:
     """The scores of one method, over nodes, frames and positions, with intervals over groups of samples."""
     # One seed for all: methods are then compared on the same resamples.
     return {

@@ -34,7 +34,7 @@ CHANCE = {RANDOM: "random attribution"}
 """What chance alone gives -> what it is called in a sentence."""
 
 
-class Beaten(NamedTuple):
+class BaselineTests(NamedTuple):
     """What a method must beat.
 
     Attributes:
@@ -46,7 +46,7 @@ class Beaten(NamedTuple):
     strongest: str | None
 
 
-def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str, str] = CHANCE) -> Beaten:
+def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str, str] = CHANCE) -> BaselineTests:
     """What a method must beat, from its tests against all there is.
 
     Who is better than the strongest baseline explainer is better than each: one hypothesis, not one for each.
@@ -73,7 +73,7 @@ def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str,
         # Named, not "every": who is worse than this one may be better than the others.
         named.append({**hard, "against": f"the strongest baseline explainer{where} ({strongest})"})
     named += [{**test, "against": f"the plain gradient{where}"} for test in tests if test["against"] == GRADIENT]
-    return Beaten(named, strongest)
+    return BaselineTests(named, strongest)
 
 
 def compare_each(

@@ -23,7 +23,7 @@ _UNPACKED = 200
 """Times the size of the file that its arrays may take; compressed readings of a sensor that stands still do."""
 
 
-def arrays_apart(module: str, path: Path, what: str) -> dict[str, NDArray[np.generic]]:
+def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.generic]]:
     """The arrays that a module's function `arrays` gives of a file, called in another process.
 
     Args:
@@ -41,7 +41,15 @@ def arrays_apart(module: str, path: Path, what: str) -> dict[str, NDArray[np.gen
     with tempfile.TemporaryDirectory(prefix="stexplain-") as folder:
         made = Path(folder) / "arrays.npz"
         # -P: nothing that lies in the current folder is imported.
-        command = [sys.executable, "-P", "-m", "stexplain.reading.apart", module, str(path.resolve()), str(made)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "stexplain.reading.child_process",
+            module,
+            str(path.resolve()),
+            str(made),
+        ]
         try:
             ended = subprocess.run(
                 [*command, str(size)], env=environment, timeout=seconds, capture_output=True, stdin=subprocess.DEVNULL

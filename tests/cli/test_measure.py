@@ -1,4 +1,4 @@
-"""`stexplain whole` writes what the Python calls give, and goes on where it was stopped."""
+"""`stexplain measure` writes what the Python calls give, and goes on where it was stopped."""
 
 import json
 
@@ -10,13 +10,13 @@ import typer
 from typer.testing import CliRunner
 
 from stexplain.cards import model_card
-from stexplain.cli.whole import whole as command
+from stexplain.cli.measure import measure as command
 from stexplain.data.load import load_dataset
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
-from stexplain.metrics import whole
+from stexplain.metrics import dataset
 from stexplain.nn.checkpoint import load_model, save_model
 from tests.data.skeleton_files import body, write_ntu
 
@@ -26,7 +26,7 @@ SPLIT = "xsub/test"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A store of six recordings of two classes by test subjects, and a small model."""
-    folder = tmp_path_factory.mktemp("whole")
+    folder = tmp_path_factory.mktemp("dataset")
     for number in range(6):
         name = f"S001C00{1 + number // 2}P00{3 + 3 * (number % 2)}R001A00{7 + number % 2}"
         write_ntu(folder / "raw" / str(number), name, {4: body(8 + number, number)})
@@ -52,7 +52,7 @@ def test_what_is_written_is_what_the_calls_give(folder, tmp_path):
     given = ["--card", "ntu", "--data", folder / "store", "--split", SPLIT, "--json"]
     clips = load_dataset("ntu", folder / "store", SPLIT)
     model = load_model(folder / "model")
-    expected = whole.class_importance(model, clips)
+    expected = dataset.class_importance(model, clips)
     for _ in range(2):
         summary = run(folder / "model", "importance", *given, "--out", tmp_path / "a")
         assert summary["clips"] == len(clips)
@@ -60,7 +60,7 @@ def test_what_is_written_is_what_the_calls_give(folder, tmp_path):
         table = pd.read_csv(summary["table"], index_col=0)
         np.testing.assert_allclose(table.to_numpy(), expected.psi, rtol=1e-12)
     summary = run(folder / "model", "masking", *given, "--nodes", 3, "--out", tmp_path / "a")
-    curve = whole.masking_curve(model, clips, expected, nodes=3)
+    curve = dataset.masking_curve(model, clips, expected, nodes=3)
     table = pd.read_csv(summary["table"])
     np.testing.assert_allclose(table[table["set"] == "highlighted"]["accuracy"], curve.accuracy())
     assert summary["beta"] == pytest.approx(curve.faithfulness().value, abs=1e-4)

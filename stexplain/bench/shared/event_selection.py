@@ -19,7 +19,7 @@ from stexplain.training.daily_average import HistoricalAverage
 COLUMNS = ("window", "node", "horizon", "last_observation", "observed", "forecast", "historical_average", "fall")
 
 
-class Slowdowns(Part):
+class EventSelection(Part):
     """Which forecasts are explained.
 
     Where the data has planted events, they are those of the test split. Elsewhere they are falls of a node's
@@ -39,8 +39,8 @@ class Slowdowns(Part):
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Slowdowns.
+class SelectedEvents:
+    """The events that are explained.
 
     Attributes:
         table: those that are explained, a row each: ``window`` (index in the split), ``node`` (index), ``horizon``,
@@ -58,8 +58,8 @@ class Chosen:
 
 
 def planted_slowdowns(
-    test: WindowedSeries, forecaster: Forecaster, average: HistoricalAverage, options: Slowdowns
-) -> Chosen:
+    test: WindowedSeries, forecaster: Forecaster, average: HistoricalAverage, options: EventSelection
+) -> SelectedEvents:
     """The planted events of a split that the model forecast, in the order of time.
 
     An event counts as forecast where the forecast is below the historical average by at least a share of what the
@@ -100,16 +100,16 @@ def planted_slowdowns(
         f"historical average of that sensor and time of day by at least {options.forecast_share:.0%} of what the "
         f"observation was below it. Of {len(table)} slowdowns, the model forecast {len(matching)}."
     )
-    return Chosen(_spread(matching, options.count), len(table), len(matching), rule)
+    return SelectedEvents(_spread(matching, options.count), len(table), len(matching), rule)
 
 
 def observed_slowdowns(
     test: WindowedSeries,
     forecaster: Forecaster,
     average: HistoricalAverage,
-    options: Slowdowns,
+    options: EventSelection,
     minutes: float,
-) -> Chosen:
+) -> SelectedEvents:
     """Falls of a node's observations, from the end of a window to the horizon of the options.
 
     The level at the end of the window is the median of its last three observations, that after it the median of the
@@ -152,7 +152,7 @@ def observed_slowdowns(
         f"the forecast is below the last observations by at least {options.forecast_share:.0%} of that. Of "
         f"{len(distinct)} slowdowns, the model forecast {len(matching)}."
     )
-    return Chosen(matching.head(options.count).reset_index(drop=True), len(distinct), len(matching), rule)
+    return SelectedEvents(matching.head(options.count).reset_index(drop=True), len(distinct), len(matching), rule)
 
 
 def _distinct(test: WindowedSeries, table: pd.DataFrame) -> pd.DataFrame:
