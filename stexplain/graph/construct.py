@@ -11,7 +11,12 @@ from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
 from stexplain.graph.edge_lists import mean_correlation, strongest
 from stexplain.graph.matrices import MatrixConstructors
-from stexplain.graph.notices import warn_of, warn_of_distances, warn_of_negative_correlations
+from stexplain.graph.notices import (
+    warn_of,
+    warn_of_distances,
+    warn_of_negative_correlations,
+    warn_of_ready_correlations,
+)
 from stexplain.graph.skeletons.skeleton import skeleton_named
 
 if TYPE_CHECKING:
@@ -191,7 +196,8 @@ class GraphConstructors(MatrixConstructors):
         graph knows of those that are tested.
 
         Args:
-            values: ``[T, N]`` of one subject, ``[S, T, N]`` or a list of ``[T_s, N]`` of several; or a frame.
+            values: ``[T, N]`` of one subject, ``[S, T, N]`` or a list of ``[T_s, N]`` of several; or a frame. A
+                subject's matrix ``[N, N]`` of correlations is taken as it is, with a warning that says so.
             nodes: N names; none: those of a frame's columns, else "0" to "N-1".
             threshold: pairs with a correlation of at least this size are edges.
             density: or this share of all pairs, the strongest first.
@@ -199,7 +205,8 @@ class GraphConstructors(MatrixConstructors):
             **fields: `groups`, `positions`, `center`.
 
         Raises:
-            InputError: where values are missing, a node never changes, or neither `threshold` nor `density` is given.
+            InputError: where values are missing, a node never changes, a symmetric matrix is none of correlations, or
+                neither `threshold` nor `density` is given.
 
         Example:
             >>> import numpy as np
@@ -213,7 +220,9 @@ class GraphConstructors(MatrixConstructors):
             nodes = [str(name) for name in values.columns] if nodes is None else nodes
             values = values.to_numpy()
         names = None if nodes is None else [str(name) for name in nodes]
-        correlation = mean_correlation(values, names)
+        correlation, ready = mean_correlation(values, names)
+        if ready:
+            warn_of_ready_correlations(ready, len(correlation))
         edges, dropped = strongest(correlation, threshold, density, negative)
         if dropped:
             warn_of_negative_correlations(dropped)

@@ -132,45 +132,82 @@ def refuse_entries(rows: NDArray[Any], cols: NDArray[Any], values: NDArray[Any],
         raise InputError(f"{name} at [{rows[0]}, {cols[0]}]: got {values[0]}; expected {expected}.")
 
 
-def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> NDArray[np.float64]:
+def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> tuple[NDArray[np.float64], int]:
     """The correlation of each pair of nodes, ``[N, N]``: the mean over subjects by Fisher's z, zero on the diagonal.
+
+    A subject that comes as its matrix of correlations is taken as it is. How many did is given, too.
 
     ::
 
         r = tanh(mean over subjects of arctanh(r_s)),    r_s Pearson's correlation over time
 
     Args:
-        values: ``[T, N]`` of one subject, ``[S, T, N]``, or a list of ``[T_s, N]``.
+        values: ``[T, N]`` of one subject, ``[S, T, N]``, or a list of ``[T_s, N]``; or correlations ``[N, N]``.
         names: of the nodes, for messages.
 
     Raises:
-        InputError: where there are fewer than three frames, values are missing, or a node never changes.
+        InputError: where there are fewer than three frames, values are missing, a node never changes, or a symmetric
+            matrix is none of correlations.
     """
     array = np.asarray(values, np.float64) if not isinstance(values, list | tuple) else None
     subjects = list(values) if array is None else list(array) if array.ndim == 3 else [array]
     total: NDArray[np.float64] | None = None
+    ready = 0
     for number, subject in enumerate(subjects):
         series = np.asarray(subject, np.float64)
         where = f"values of subject {number}" if len(subjects) > 1 else "values"
+        if total is not None and series.ndim == 2 and total.shape[0] != series.shape[1]:
+            raise InputError(f"{where}: got {series.shape[1]} nodes; expected {total.shape[0]}, as the first has.")
+        if is_correlation(series, where):
+            ready += 1
+            total = _z(series) + (0 if total is None else total)
+            continue
         if series.ndim != 2 or series.shape[0] < 3 or series.shape[1] < 2:
             raise InputError(f"{where}: got shape {series.shape}; expected [T, N], three frames and two nodes or more.")
-        if total is not None and total.shape[0] != series.shape[1]:
-            raise InputError(f"{where}: got {series.shape[1]} nodes; expected {total.shape[0]}, as the first has.")
         if not np.isfinite(series).all():
             raise InputError(f"{where}: got NaN or infinity; expected numbers. Leave out the frames that lack a node.")
         still = np.flatnonzero(np.ptp(series, axis=0) == 0)
         if still.size:
             name = names[int(still[0])] if names else int(still[0])
             raise InputError(f"{where}: node {name!r} never changes, so that it correlates with nothing. Leave it out.")
-        # Off the diagonal a correlation of one has an infinite z: two nodes are the same.
-        correlation = np.clip(np.corrcoef(series.T), -1 + 1e-12, 1 - 1e-12)
-        total = np.arctanh(correlation) + (0 if total is None else total)
+        total = _z(np.asarray(np.corrcoef(series.T))) + (0 if total is None else total)
     if total is None:
         raise InputError("values: got no subject; expected at least one, [T, N].")
     mean = np.tanh(total / len(subjects))
     np.fill_diagonal(mean, 0)
     # The two halves differ by rounding.
-    return np.asarray((mean + mean.T) / 2)
+    return np.asarray((mean + mean.T) / 2), ready
+
+
+def is_correlation(matrix: NDArray[np.float64], where: str) -> bool:
+    """Whether a matrix holds correlations ready-made, and no series: it is square and symmetric, as no series is.
+
+    Raises:
+        InputError: where it is symmetric, and no matrix of correlations: to correlate it would mean nothing.
+
+    Example:
+        >>> is_correlation(np.array([[1, 0.4], [0.4, 1]]), "values"), is_correlation(np.eye(3)[:2], "values")
+        (True, False)
+    """
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
+        return False
+    if not np.isfinite(matrix).all():
+        return False
+    # Files keep six or seven digits.
+    if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-6 * max(1, np.abs(matrix).max())):
+        return False
+    if np.allclose(np.diag(matrix), 1, rtol=0, atol=1e-6) and np.abs(matrix).max() <= 1 + 1e-6:
+        return True
+    raise InputError(
+        f"{where}: got a symmetric matrix {matrix.shape}, from {matrix.min():g} to {matrix.max():g}; expected signals "
+        "[T, N], or correlations [N, N] from -1 to 1 with ones on the diagonal. Of other numbers between nodes give "
+        "STGraph.from_adjacency."
+    )
+
+
+def _z(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Off the diagonal a correlation of one has an infinite z: two nodes are the same.
+    return np.arctanh(np.clip(correlation, -1 + 1e-12, 1 - 1e-12))
 
 
 def strongest(

@@ -1,9 +1,9 @@
 """Reads files that others wrote: whatever is in them, an error is a `DataError` that names the file.
 
 Every reader of the package goes through these: `contents` for bytes, text and JSON, `npy` for numpy's files, `table`
-for CSV, `shape` for JSON of a known form, `apart` for libraries in C that crash or hang. What a library raises on a
-broken file is turned by `readable`; nothing is allocated that the file does not hold, and a pipe or a device is refused
-before it is opened.
+for CSV, `shape` for JSON of a known form, `child_process` for libraries in C that crash or hang, `hdf5` for files that
+lead into others. What a library raises on a broken file is turned by `readable`; nothing is allocated that the file
+does not hold, and a pipe or a device is refused before it is opened.
 """
 
 from stexplain.reading.contents import given_path as given_path

@@ -1,9 +1,12 @@
 """Reading by a library in C, in a process of its own: what crashes, hangs or takes memory there ends it alone.
 
 HDF5 follows offsets in the file wherever they lead: a damaged one can make it loop for ever, or end the process.
+Blosc, which unpacks zarr, trusts sizes in its headers.
 """
 
+import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import DataError
-from stexplain.reading.contents import reason_of, regular_file
+from stexplain.reading.contents import bytes_within, reason_of, regular_file
 from stexplain.reading.memory import free_memory
 from stexplain.reading.npy import opened_npz
 
 _SECONDS, _BYTES_A_SECOND = 8.0, 10e6
-"""A file is given so long, and so much more by its size: a hundredth of the speed of a disk."""
+"""A file is given so long of a processor, and so much more by its size: a hundredth of the speed of a disk."""
+_BUSY = 30
+"""Times as long may pass: on a busy machine a process waits most of the time. Where a system cannot limit seconds of a
+processor, it is the only limit."""
 _UNPACKED = 200
 """Times the size of the file that its arrays may take; compressed readings of a sensor that stands still do."""
 
@@ -29,35 +35,32 @@ def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.
     Args:
         module: of the package; ``arrays(path) -> dict[str, NDArray]`` is called there. It may print a reason to stderr
             and end, by raising any exception.
-        path: of the file.
+        path: of the file, or of a folder that is one thing, such as one of zarr.
         what: it should be, such as ``"HDF5"``.
 
     Raises:
-        DataError: where it raises, crashes, does not end, or takes too much memory.
+        DataError: where a link leads out of the folder, or where it raises, crashes, does not end, or takes too much
+            memory.
     """
-    size = regular_file(path).stat().st_size
+    size = bytes_within(path) if path.is_dir() else regular_file(path).stat().st_size
     seconds = _SECONDS + size / _BYTES_A_SECOND
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    # Each further thread of glibc's would reserve address space, of which there is little here.
+    environment["MALLOC_ARENA_MAX"] = "1"
     with tempfile.TemporaryDirectory(prefix="stexplain-") as folder:
         made = Path(folder) / "arrays.npz"
         # -P: nothing that lies in the current folder is imported.
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "stexplain.reading.child_process",
-            module,
-            str(path.resolve()),
-            str(made),
-        ]
+        command = [sys.executable, "-P", "-m", "stexplain.reading.child_process", module, str(path.resolve())]
+        command += [str(made), str(size), str(math.ceil(seconds))]
+        late = f"{path} could not be read as {what}: it was not read after {seconds:.0f} s. Fetch the file again."
         try:
             ended = subprocess.run(
-                [*command, str(size)], env=environment, timeout=seconds, capture_output=True, stdin=subprocess.DEVNULL
+                command, env=environment, timeout=_BUSY * seconds, capture_output=True, stdin=subprocess.DEVNULL
             )
         except subprocess.TimeoutExpired as error:
-            raise DataError(
-                f"{path} could not be read as {what}: it was not read after {seconds:.0f} s. Fetch the file again."
-            ) from error
+            raise DataError(late) from error
+        if ended.returncode and ended.returncode == -getattr(signal, "SIGXCPU", 0):
+            raise DataError(late)
         if ended.returncode:
             said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
             reason = said[-1][:300] if said and ended.returncode > 0 else f"the library ended with {ended.returncode}"
@@ -70,8 +73,8 @@ def main(arguments: list[str]) -> int:
     """The process: reads, writes the arrays, and says on stderr what was wrong."""
     from importlib import import_module
 
-    module, path, made, size = arguments
-    _limit_memory(int(size))
+    module, path, made, size, seconds = arguments
+    _limit(int(size), int(seconds))
     try:
         np.savez(made, allow_pickle=False, **import_module(module).arrays(Path(path)))
     except Exception as error:  # a broken file makes the library raise anything
@@ -80,7 +83,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _limit_memory(size: int) -> None:
+def _limit(size: int, seconds: int) -> None:
+    """Limits this process's memory, and its time on a processor."""
     try:
         import resource  # POSIX only
     except ImportError:
@@ -90,6 +94,8 @@ def _limit_memory(size: int) -> None:
     free = free_memory()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (most if free is None else min(most, most - _UNPACKED * size + free), hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,45 @@ def regular_file(path: Path, remedy: str = "Fetch the file again.") -> Path:
     return Path(path)
 
 
+def bytes_within(folder: Path, remedy: str = "Fetch the folder again.") -> int:
+    """How many bytes the files of a folder hold; a folder that is one thing, such as one of zarr.
+
+    Its links may lead anywhere inside of it, and not out of it: what is read would not be what was given.
+
+    Args:
+        folder: the folder; it may itself be a link.
+        remedy: what to do, for the message.
+
+    Raises:
+        DataError: where a link leads out of it, or something in it is no file that can be read to its end.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a").write_text("abc")
+        >>> bytes_within(folder)
+        3
+        >>> (folder / "b").symlink_to("/dev/zero")
+        >>> bytes_within(folder)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: /.../b is a link to /dev/zero, out of the folder ...; expected a file in it. ...
+    """
+    size, home = 0, folder.resolve()
+    # Links to folders are not gone into: they are refused, or lead to what is counted anyway.
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place) / name for name in (*folders, *files)):
+            if path.is_symlink():
+                with readable(path, "a link", remedy):
+                    leads = path.resolve()
+                if not leads.is_relative_to(home):
+                    raise DataError(
+                        f"{path} is a link to {leads}, out of the folder {folder}; expected a file in it. {remedy}"
+                    )
+        size += sum(regular_file(Path(place) / name, remedy).stat().st_size for name in files)
+    return size
+
+
 @contextmanager
 def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> Iterator[None]:
     """Turns whatever a library raises on a broken file into a `DataError` that names the file.

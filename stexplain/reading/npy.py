@@ -67,12 +67,24 @@ class Archive:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape that the header of an array says; its numbers are not read.
+
+        Raises:
+            DataError: where there is no such array, or its header is broken.
+        """
+        with readable(self._path, f"npz, array {name!r}", self._remedy), self._file.open(self._member(name)) as file:
+            return _declared(file)[0]
+
+    def _member(self, name: str) -> zipfile.ZipInfo:
         if name not in self.names:
             held = ", ".join(self.names[:20]) or "none"
             raise DataError(f"{self._path} has no array {name!r}. It has: {held}. {self._remedy}")
+        return self._file.getinfo(name if name in self._file.namelist() else f"{name}.npy")
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        member = self._member(name)
         with readable(self._path, f"npz, array {name!r}", self._remedy):
-            member = self._file.getinfo(name if name in self._file.namelist() else f"{name}.npy")
             with self._file.open(member) as file:
                 size = _declared_bytes(file)
                 left = member.file_size - file.tell()
@@ -114,6 +126,12 @@ def opened_npz(path: Path, remedy: str = "Fetch the file again.") -> Iterator[Ar
 
 def _declared_bytes(file: IO[bytes]) -> int:
     """The bytes of numbers that a header says follow; the file is left where they begin."""
+    shape, kind = _declared(file)
+    return int(math.prod(shape)) * int(kind.itemsize)
+
+
+def _declared(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and type that a header says; the file is left where the numbers begin."""
     version = npy_format.read_magic(file)
     if version not in _READ_HEADER:
         raise ValueError(f"format {version[0]}.{version[1]}; expected 1.0 or 2.0")
@@ -122,7 +140,7 @@ def _declared_bytes(file: IO[bytes]) -> int:
         raise ValueError("Object arrays cannot be loaded: they could run code")
     if not kind.itemsize or any(not isinstance(size, int) or size < 0 for size in shape) or len(shape) > 32:
         raise ValueError(f"an array of {kind} {shape}; expected numbers")
-    return int(math.prod(shape)) * int(kind.itemsize)
+    return shape, kind
 
 
 def _check_memory(size: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray
 
 from tests.data.skeleton_files import body, write_ntu, write_ucla
 
@@ -108,6 +109,63 @@ def metr_la(folder: Path) -> None:
         group.create_dataset("block0_values", data=VALUES, compression="gzip", chunks=(8, NODES))
         group["axis1"].attrs["kind"] = np.bytes_(b"datetime64")
     (folder / "adj_mx.pkl").write_bytes(_triple(4))
+
+
+def _dataset() -> xarray.Dataset:
+    variables = {"speed": (("time", "node"), VALUES.astype(np.float32), {"units": "mph"})}
+    return xarray.Dataset(variables, {"time": _times(), "node": IDS, "lon": ("node", np.arange(3.0))})
+
+
+def netcdf_classic(folder: Path) -> None:
+    _dataset().to_netcdf(folder / "speeds.nc", engine="scipy")
+    (folder / "edges.csv").write_text(EDGES)
+
+
+def netcdf_4(folder: Path) -> None:
+    compressed = {"speed": {"zlib": True, "chunksizes": (8, NODES)}}
+    _dataset().to_netcdf(folder / "speeds.nc", engine="h5netcdf", encoding=compressed)
+    (folder / "edges.csv").write_text(EDGES)
+
+
+def zarr_2(folder: Path) -> None:
+    _dataset().to_zarr(folder / "speeds.zarr", consolidated=False, zarr_format=2)
+    (folder / "edges.csv").write_text(EDGES)
+
+
+def libcity(folder: Path) -> None:
+    geo = [f'{name},Point,"[{number}, 1.0]"' for number, name in enumerate(IDS)]
+    (folder / "a.geo").write_text("geo_id,type,coordinates\n" + "\n".join(geo) + "\n")
+    (folder / "a.rel").write_text("rel_id,type,origin_id,destination_id,cost\n0,geo,12,11,0.5\n1,geo,13,12,1\n")
+    rows = [
+        f"{NODES * frame + place},state,{time:%Y-%m-%dT%H:%M:%SZ},{name},{VALUES[frame, place]:.2f}"
+        for frame, time in enumerate(_times())
+        for place, name in enumerate(IDS)
+    ]
+    (folder / "a.dyna").write_text("dyna_id,type,time,entity_id,speed\n" + "\n".join(rows) + "\n")
+    (folder / "config.json").write_text(json.dumps({"info": {"data_col": ["speed"], "weight_col": "cost",
+                                                             "init_weight_inf_or_zero": "zero"}}))  # fmt: skip
+
+
+def tables_with_arrays_of_links(folder: Path) -> None:
+    pd.DataFrame(VALUES.round(2), index=_times(), columns=IDS).to_csv(folder / "speeds.csv")
+    np.savez_compressed(folder / "adj.npz", adj=ADJACENCY)
+
+
+# ---- regions of a brain ----
+
+
+def region_tables(folder: Path) -> None:
+    for number, ending in enumerate(("csv", "tsv")):
+        table = pd.DataFrame(VALUES.round(3) + number, columns=["V1", "V2", "M1"])
+        name = f"sub-{number}_bold"
+        table.to_csv(folder / f"{name}.{ending}", sep={"csv": ",", "tsv": "\t"}[ending], index=False)
+        (folder / f"{name}.json").write_text('{"RepetitionTime": 2.0}')
+    np.save(folder / "sub-2_bold.npy", VALUES.astype(np.float32))
+
+
+def region_arrays(folder: Path) -> None:
+    about = {"subjects": np.array(["a", "b"]), "labels": np.array([0, 1]), "tr": np.array(2.0)}
+    np.savez_compressed(folder / "regions.npz", data=np.stack([VALUES, VALUES + 1]), **about)
 
 
 # ---- recordings of cards ----

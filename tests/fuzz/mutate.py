@@ -6,6 +6,7 @@ import os
 import random
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,10 @@ def _damaged(name: str, content: bytes, others: list[bytes], draw: random.Random
         kinds += [lambda: _json(content, draw, marker)] * 2
     try:
         return draw.choice(kinds)()
-    except (ValueError, KeyError, IndexError, RecursionError, UnicodeDecodeError, zipfile.BadZipFile, EOFError):
+    except (
+        ValueError, KeyError, IndexError, RecursionError, UnicodeDecodeError, zipfile.BadZipFile, EOFError, zlib.error,
+        NotImplementedError, RuntimeError,
+    ):  # fmt: skip
         # It was damaged before, and is no longer of its format.
         return _bytes(content, others, draw)
 

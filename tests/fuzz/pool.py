@@ -10,6 +10,7 @@ import signal
 import stat
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -120,8 +121,15 @@ def _work(targets: dict[str, Target], seed: int, folder: Path, cases: IO[str], a
             name, number = json.loads(line)
             answers.write(json.dumps(_one(targets[name], pool[name], others, number, seed, folder)) + "\n")
             answers.flush()
-    finally:
         os._exit(0)
+    except Exception as error:
+        # Of the fuzzer itself: what is fuzzed is caught where it is called.
+        answers.write(
+            json.dumps(f"the fuzzer failed: {error!r} at {traceback.extract_tb(error.__traceback__)[-1]}") + "\n"
+        )
+        answers.flush()
+    finally:
+        os._exit(1)
 
 
 def _quiet(folder: Path) -> None:

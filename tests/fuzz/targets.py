@@ -43,6 +43,7 @@ def targets(folder: Path) -> list[Target]:
     found = [
         *_readers(formats, folder),
         _skeletons(formats),
+        _regions(formats),
         *_cards(folder / "cards"),
         *_folders(folder / "made", formats),
         *_commands(folder),
@@ -129,6 +130,18 @@ def _skeletons(formats: dict[str, Path]) -> Target:
             load_skeletons(case)
 
     return Target("skeletons", _accepted(call, formats), call)
+
+
+def _regions(formats: dict[str, Path]) -> Target:
+    from stexplain.data import load_regions
+
+    def call(case: Path, out: Path) -> None:
+        arrays = case / "regions.npz"
+        load_regions(arrays if arrays.exists() else case, train="all")
+
+    # Any folder of tables of numbers may be one of regions: a few are enough.
+    seeds = tuple(formats[name] for name in ("region_tables", "region_arrays"))
+    return Target("regions", seeds, call)
 
 
 # ---- cards ----

@@ -97,3 +97,22 @@ def test_bad_options(options, words):
 def test_values_that_do_not_correlate(values, words):
     with pytest.raises(InputError, match=words):
         STGraph.from_correlation(values, ["a", "b", "c"], density=0.5)
+
+
+def test_a_matrix_of_correlations_is_not_correlated_again():
+    series = subjects()
+    matrix = np.round(by_hand(series) + np.diag(1 - np.diag(by_hand(series))), 6)
+    with pytest.warns(UserWarning, match="a matrix 5 x 5 of correlations, taken as given"):
+        graph = STGraph.from_correlation(pd.DataFrame(matrix, columns=list("abcde")), threshold=0.3)
+    expected = STGraph.from_correlation(series, list("abcde"), threshold=0.3)
+    assert (graph.nodes, graph.edges.tolist()) == (expected.nodes, expected.edges.tolist())
+    np.testing.assert_allclose(graph.weight, expected.weight, atol=1e-6)
+    with pytest.warns(UserWarning, match="2 matrices of correlations"):
+        same = STGraph.from_correlation(np.stack([matrix, matrix]), list("abcde"), threshold=0.3)
+    np.testing.assert_allclose(same.weight, graph.weight)
+
+
+@pytest.mark.parametrize("matrix", [np.ones((4, 4)) - np.eye(4), 3 * np.eye(4) + 2, 50 - np.eye(4)])
+def test_a_symmetric_matrix_of_other_numbers_is_refused(matrix):
+    with pytest.raises(InputError, match=r"got a symmetric matrix \(4, 4\).*from_adjacency"):
+        STGraph.from_correlation(matrix, threshold=0.3)

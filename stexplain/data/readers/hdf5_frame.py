@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.reading.hdf5 import check_within
+
 # The datasets of one block of a DataFrame: rows and values. Names of columns have one dataset, or two for each level.
 PARTS = ("axis1", "block0_values")
 _NAMES = ("axis0", "block0_items")
@@ -22,6 +24,7 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
     import h5py  # type: ignore[import-not-found, import-untyped, unused-ignore]  # optional, and ships no types
 
     with h5py.File(path, "r") as file:
+        check_within(file)
         # METR-LA calls its group `df`, PEMS-BAY `speed`: found by what is in it, not by name.
         tables = [
             group for group in file.values() if isinstance(group, h5py.Group) and all(name in group for name in PARTS)
@@ -37,9 +40,6 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
         for name in datasets:
             if name not in table:
                 raise ValueError(f"it has no {name}, which pandas writes")
-            # A link to another file would read what this one does not hold.
-            if not isinstance(table.get(name, getlink=True), h5py.HardLink) or table[name].external:
-                raise ValueError(f"{name} lies in another file; expected it in this one")
         found = {name: np.asarray(table[name][()]) for name in datasets}
         kind = table["axis1"].attrs.get("kind", b"datetime64")
     for name, parts in levels.items():

@@ -1,7 +1,6 @@
 """The graph of sensors from a file: a matrix or a table of links, distances or weights, never one for the other."""
 
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
 from stexplain.graph.distances import COLUMNS
+from stexplain.reading.npy import load_npy, opened_npz
 
 Links = Literal["distances", "weights", "neighbours", "none"]
 """What a file of links says: how far (the near are strong), how strong, or only which; ``"none"``: not looked at."""
@@ -230,21 +230,16 @@ def _numbers(path: Path, cells: pd.DataFrame, before: int) -> NDArray[np.float64
 
 
 def _array(path: Path) -> NDArray[np.float64]:
-    try:
-        found: Any = np.load(path, allow_pickle=False)
-        if isinstance(found, np.lib.npyio.NpzFile):
-            with found as file:
-                arrays = {name: np.asarray(file[name]) for name in file.files}
-            square = [name for name, one in arrays.items() if one.ndim == 2 and one.shape[0] == one.shape[1]]
+    if path.suffix.lower() == ".npy":
+        found = load_npy(path)
+    else:
+        with opened_npz(path) as arrays:
+            shapes = {name: arrays.shape(name) for name in arrays.names}
+            square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1]]
             if len(square) != 1:
-                shapes = ", ".join(f"{name} {one.shape}" for name, one in arrays.items()) or "nothing"
-                raise DataError(f"{path} holds {shapes}; expected one matrix, N x N.")
+                held = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
+                raise DataError(f"{path} holds {held}; expected one matrix, N x N.")
             found = arrays[square[0]]
-    except DataError:
-        raise
-    # What numpy and zipfile raise, by the place where a file is damaged.
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} could not be read: {error}.") from error
     if found.dtype.kind not in "fiub":
         raise DataError(f"{path} holds {found.dtype}; expected numbers.")
     return np.asarray(found, np.float64)

@@ -1,6 +1,7 @@
 """netCDF and zarr through xarray: every variable over (time, node) is a channel with its own unit."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import xarray
 from numpy.typing import NDArray
 
 from stexplain.data.labelled import times_of
+from stexplain.data.signals.dataset_arrays import dataset_of, engine_of
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
+from stexplain.reading import readable, regular_file
+from stexplain.reading.child_process import arrays_in_child
 
 _TIMES = ("time", "date", "datetime", "timestamp", "t")
 _LON, _LAT = ("longitude", "lon"), ("latitude", "lat")
@@ -22,24 +26,25 @@ _OFFSET = re.compile(r"\s([+-]\d{1,2}):?(\d{2})?\s*$")
 def open_dataset(path: Path) -> Any:
     """A netCDF file or zarr folder as an xarray dataset, its times as they are stored.
 
+    It is read in another process: a damaged file may crash the libraries below xarray.
+
     Raises:
         InputError: where a package is not installed.
-        DataError: where the file is broken.
+        DataError: where the file is broken, or refers to another one.
     """
-    try:
-        if path.is_dir():
-            return xarray.open_zarr(path, consolidated=False, decode_times=False)
-        return xarray.open_dataset(path, decode_times=False)
-    except ImportError as error:
-        raise InputError(f"{path} needs a package that is not installed: pip install 'stexplain[netcdf]'.") from error
-    # What the libraries below xarray raise is of many kinds, none of ours.
-    except Exception as error:
-        if "engine" in str(error) and not path.is_dir() and path.stat().st_size:
-            raise DataError(
-                f"{path} could not be opened by xarray: it is no netCDF, or netCDF-4 lacks its package: "
-                "pip install 'stexplain[netcdf]'."
-            ) from error
-        raise DataError(f"{path} could not be read: {str(error).splitlines()[0]}.") from error
+    engine = engine_of(path) if path.is_dir() else engine_of(regular_file(path))
+    if not engine:
+        raise DataError(
+            f"{path} could not be read as netCDF: it begins like none. Read are netCDF-4 and the classic format, not "
+            "CDF-5: `nccopy -k nc4 old.nc new.nc`."
+        )
+    needed = {"h5netcdf": ("h5netcdf", "h5py"), "zarr": ("zarr",)}.get(engine, ())
+    if lacking := [name for name in needed if find_spec(name) is None]:
+        raise InputError(f"{path} needs {lacking[0]}, which is not installed: pip install 'stexplain[netcdf]'.")
+    what = "zarr" if engine == "zarr" else "netCDF"
+    parts = arrays_in_child("stexplain.data.signals.dataset_arrays", path, what)
+    with readable(path, what):
+        return dataset_of(parts)
 
 
 def read(dataset: Any, path: Path) -> SensorData:

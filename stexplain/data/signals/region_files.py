@@ -1,8 +1,6 @@
 """Files of atlas time series: arrays of all subjects, or a folder with a table or array for each run."""
 
-import json
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,9 @@ from numpy.typing import NDArray
 
 from stexplain.data.readers.number_table import has_header
 from stexplain.errors import DataError, InputError
+from stexplain.reading import read_json_value, readable, regular_file
+from stexplain.reading.npy import load_npy, opened_npz
+from stexplain.reading.table import read_csv
 
 ENDINGS = (".csv", ".tsv", ".txt", ".1d", ".npy")
 # Keys of an npz by which its parts are known.
@@ -32,6 +33,7 @@ class Run:
         names: of the regions, where the file says them.
         tr: the repetition time in seconds, where the file says it.
         label: of the subject, where the file says it.
+        where: the file, for messages; empty: it came in no file.
     """
 
     id: str
@@ -40,6 +42,12 @@ class Run:
     names: tuple[str, ...] = ()
     tr: float | None = None
     label: str = ""
+    where: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What a message calls it."""
+        return self.where or repr(self.id)
 
 
 def runs_of(data: Any) -> list[Run]:
@@ -57,7 +65,7 @@ def runs_of(data: Any) -> list[Run]:
             return _of_folder(path)
         if path.suffix.lower() == ".npz":
             return _of_npz(path)
-        loaded = _array(path) if path.suffix.lower() == ".npy" else None
+        loaded = load_npy(path) if path.suffix.lower() == ".npy" else None
         return [_of_file(path)] if loaded is None or loaded.ndim == 2 else _of_array(loaded, str(path))
     if hasattr(data, "keys"):
         return [_run(str(name), str(name), data[name], f"data[{name!r}]") for name in data]
@@ -89,7 +97,8 @@ def _run(name: str, subject: str, values: Any, where: str) -> Run:
 
 
 def _of_npz(path: Path) -> list[Run]:
-    arrays = _arrays(path)
+    with opened_npz(path) as opened:
+        arrays = {name: opened[name] for name in opened.names}
 
     def part(keys: tuple[str, ...]) -> NDArray[Any] | None:
         return next((arrays[key] for key in keys if key in arrays), None)
@@ -109,15 +118,19 @@ def _of_npz(path: Path) -> list[Run]:
     for name, keys in (("subject", _SUBJECTS), ("label", _LABELS)):
         column = part(keys)
         if column is not None:
-            if len(column) != len(runs):
-                raise DataError(f"{path}: {len(column)} of {keys[0]} for {len(runs)} subjects; expected one each.")
+            if column.shape != (len(runs),):
+                raise DataError(f"{path}, {keys[0]}: got shape {column.shape}; expected ({len(runs)},), one a subject.")
             for run, value in zip(runs, column.tolist(), strict=True):
                 setattr(run, name, str(value))
     regions, rate = part(_NAMES), part(_RATE)
+    if regions is not None and regions.ndim != 1:
+        raise DataError(f"{path}, {_NAMES[0]}: got shape {regions.shape}; expected one name for each region.")
+    if rate is not None and (rate.dtype.kind not in "fiu" or rate.size != 1 or not rate.reshape(-1)[0] > 0):
+        raise DataError(f"{path}, {_RATE[0]}: got {rate.dtype} {rate.shape}; expected a number of seconds above 0.")
     for run in runs:
         run.id = run.subject
         run.names = run.names if regions is None else tuple(map(str, regions.tolist()))
-        run.tr = None if rate is None else float(rate.reshape(-1)[0])
+        run.tr, run.where = None if rate is None else float(rate.reshape(-1)[0]), f"{path}, {run.id}"
     return runs
 
 
@@ -146,7 +159,7 @@ def _of_file(path: Path) -> Run:
     subject = match.group(1) if match else path.stem
     names: tuple[str, ...] = ()
     if path.suffix.lower() == ".npy":
-        values = _array(path)
+        values = load_npy(path)
     else:
         table = _table(path)
         names, values = tuple(table.columns) if isinstance(table.columns[0], str) else (), table.to_numpy()
@@ -154,7 +167,7 @@ def _of_file(path: Path) -> Run:
         run = _run(path.stem, subject, values, str(path))
     except InputError as error:
         raise DataError(str(error)) from error
-    run.names, run.tr = names, _repetition_time(path)
+    run.names, run.tr, run.where = names, _repetition_time(path), str(path)
     return run
 
 
@@ -163,11 +176,8 @@ def _table(path: Path) -> pd.DataFrame:
     kind = path.suffix.lower()
     header = 0 if _names_columns(path) else None
     separator = {".csv": ",", ".tsv": "\t"}.get(kind, r"\s+")
-    try:
-        # "n/a" is how BIDS writes what is missing, which pandas knows.
-        table = pd.read_csv(path, sep=separator, header=header, comment="#" if kind == ".1d" else None)
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no table of numbers: {str(error).splitlines()[0]}.") from error
+    # "n/a" is how BIDS writes what is missing, which pandas knows.
+    table = read_csv(path, sep=separator, header=header, comment="#" if kind == ".1d" else None)
     bad = [(str(name), column) for name, column in table.items() if column.dtype.kind not in "fiu"]
     if bad:
         name, column = bad[0]
@@ -184,11 +194,8 @@ def _table(path: Path) -> pd.DataFrame:
 def _names_columns(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
         return has_header(path)
-    try:
-        with path.open(encoding="utf-8") as file:
-            first = file.readline().split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} could not be read: {error}.") from error
+    with readable(path, "a table of numbers"), regular_file(path).open(encoding="utf-8") as file:
+        first = file.readline().split()
     return any(not _is_number(cell) for cell in first) and first[:1] != ["#"]
 
 
@@ -205,25 +212,6 @@ def _repetition_time(path: Path) -> float | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
-    try:
-        found = json.loads(beside.read_text("utf-8"))
-        value = found.get("RepetitionTime") if isinstance(found, dict) else None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{beside} is no JSON: {error}.") from error
+    found = read_json_value(beside)
+    value = found.get("RepetitionTime") if isinstance(found, dict) else None
     return float(value) if isinstance(value, int | float) and value > 0 else None
-
-
-def _array(path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} could not be read as npy: {error}.") from error
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: np.asarray(file[name]) for name in file.files}
-    # What numpy and zipfile raise, by the place where an archive is damaged.
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} could not be read as npz: {error}.") from error

@@ -115,17 +115,18 @@ def _regions(runs: Sequence[Run], names: Sequence[str] | None) -> tuple[str, ...
         odd = next(run for run in runs if run.values.shape[1] != runs[0].values.shape[1])
         hint = " Is it transposed? Expected [time, regions]." if odd.values.shape[0] == runs[0].values.shape[1] else ""
         raise InputError(
-            f"data: {odd.id!r} has {odd.values.shape[1]} regions, {runs[0].id!r} {runs[0].values.shape[1]}; expected "
+            f"data: {odd.shown} has {odd.values.shape[1]} regions, {runs[0].shown} {runs[0].values.shape[1]}; expected "
             f"one number.{hint}"
         )
     count = counts.pop()
-    said = {run.names for run in runs if run.names}
+    named = [run for run in runs if run.names]
+    said = {run.names for run in named}
     if len(said) > 1 and names is None:
-        one, other = sorted(said)[:2]
-        differing = next(pair for pair in zip(one, other, strict=True) if pair[0] != pair[1])
+        odd = next(run for run in named if run.names != named[0].names)
+        differing = next(pair for pair in zip(named[0].names, odd.names, strict=True) if pair[0] != pair[1])
         raise DataError(
-            f"data: the runs name their regions differently, such as {differing[0]!r} and {differing[1]!r}; expected "
-            "one order. Give names= if only the names differ."
+            f"data: the runs name their regions differently, such as {differing[0]!r} (of {named[0].shown}) and "
+            f"{differing[1]!r} (of {odd.shown}); expected one order. Give names= if only the names differ."
         )
     chosen = tuple(map(str, names)) if names is not None else next(iter(said), tuple(map(str, range(count))))
     if len(chosen) != count:
@@ -211,7 +212,10 @@ def _repetition_time(runs: Sequence[Run], tr: float | None) -> float | None:
         if not tr > 0:
             raise InputError(f"tr: got {tr}; expected seconds above 0.")
         return float(tr)
-    said = {run.tr for run in runs}
-    if len(said) > 1:
-        raise InputError(f"data: the files say the repetition times {sorted(map(str, said))}; expected one. Give tr=.")
-    return said.pop()
+    other = next((run for run in runs if run.tr != runs[0].tr), None)
+    if other is not None:
+        raise InputError(
+            f"data: got the repetition times {runs[0].tr or 'not said'} (of {runs[0].shown}) and "
+            f"{other.tr or 'not said'} (of {other.shown}); expected one. Give tr=."
+        )
+    return runs[0].tr

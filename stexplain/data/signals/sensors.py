@@ -143,8 +143,7 @@ def read_sensors(path: Any, header: bool | None = None, links: Path | None = Non
 def _of_file(path: Path, header: bool | None) -> SensorData:
     suffix = path.suffix.lower()
     if suffix in _NETCDF or _is_zarr(path):
-        with netcdf.open_dataset(path) as dataset:
-            data = netcdf.read(dataset, path)
+        data = netcdf.read(netcdf.open_dataset(path), path)
     elif suffix in tsl_folder.ENDINGS:
         data = tsl_folder.read(path)
     elif suffix in _ARRAYS:

@@ -11,6 +11,8 @@ from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import optional_file
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
+from stexplain.reading import read_text
+from stexplain.reading.npy import load_npy
 
 
 def read_array(path: Path) -> SensorData:
@@ -21,19 +23,13 @@ def read_array(path: Path) -> SensorData:
     Raises:
         DataError: where the file is broken, or of another shape.
     """
-    if path.suffix.lower() == ".npz":
-        values = read_arrays(path, "data")["data"]
-    else:
-        try:
-            values = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path} could not be read as npy: {error}.") from error
+    values = read_arrays(path, "data")["data"] if path.suffix.lower() == ".npz" else load_npy(path, mapped=True)
     if values.ndim not in (2, 3) or values.dtype.kind not in "fiu" or 0 in values.shape:
         raise DataError(f"{path}: got {values.dtype} of shape {values.shape}; expected numbers [T, N, C] or [T, N].")
     values = values[..., None] if values.ndim == 2 else values
     count = values.shape[1]
     listed = optional_file(path, f"{path.stem}.txt", f"{path.stem.upper()}.txt")
-    nodes = [str(number) for number in range(count)] if listed is None else listed.read_text("utf-8").split()
+    nodes = [str(number) for number in range(count)] if listed is None else read_text(listed).split()
     if len(nodes) != count:
         raise DataError(f"{listed} lists {len(nodes)} sensors; expected {count}, as {path.name} holds.")
     channels = ["value"] if values.shape[2] == 1 else [f"channel {number}" for number in range(values.shape[2])]
