@@ -75,7 +75,7 @@ def maps(run: Run, count: int, sources: Sequence[tuple[int, str]]) -> Maps:
             with torch.no_grad():
                 right = (model(x, valid=valid).argmax(1) == batch.label) & ~batch.valid[:, 1:].any((1, 2))
             if right.any():
-                explanations.append(stx.ExpectedGradients(model)(x[right], target=stx.Predicted(), valid=valid[right]))
+                explanations.append(stx.ExpectedFall(model)(x[right], target=stx.Predicted(), valid=valid[right]))
                 assert batch.truth is not None
                 truths.append(batch.truth[right, :1].numpy().astype(bool))
             if sum(map(len, explanations)) >= count:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from stexplain.explainers import Displacement as Displacement
     from stexplain.explainers import EdgeExplanation as EdgeExplanation
     from stexplain.explainers import EdgeImportance as EdgeImportance
+    from stexplain.explainers import ExpectedFall as ExpectedFall
     from stexplain.explainers import ExpectedGradients as ExpectedGradients
     from stexplain.explainers import Explanation as Explanation
     from stexplain.explainers import Forecast as Forecast
@@ -122,6 +123,7 @@ _MODULES = {
         "Explanation",
         "Forecast",
         "GradCAMPlusPlus",
+        "ExpectedFall",
         "ExpectedGradients",
         "GradientSHAP",
         "GraphAblated",

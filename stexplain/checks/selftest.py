@@ -142,7 +142,7 @@ def selftest(
 
     - target and score: the explanation's score and class are those of a plain call of the model.
     - equation: where a method's equation is documented (of `STGGradCAM`, `GradCAMPlusPlus`, `HiResCAM`, `LayerCAM`,
-      `CAM`, `InputGradient`, `IntegratedGradients`, `ExpectedGradients`, `GradientSHAP`, `Occlusion`,
+      `CAM`, `InputGradient`, `IntegratedGradients`, `ExpectedGradients`, `ExpectedFall`, `GradientSHAP`, `Occlusion`,
       `ShapleyValueSampling`, and of classes derived from them), the map is that of a plain re-implementation by loops
       in float64. Methods that mask are compared where their map is largest, and at places drawn at random. Both checks
       are made for the target, and where that names classes, for others too. A derived class with an equation of its own

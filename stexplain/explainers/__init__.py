@@ -16,6 +16,7 @@ from stexplain.explainers.methods import Acceleration as Acceleration
 from stexplain.explainers.methods import Deviation as Deviation
 from stexplain.explainers.methods import Displacement as Displacement
 from stexplain.explainers.methods import EdgeImportance as EdgeImportance
+from stexplain.explainers.methods import ExpectedFall as ExpectedFall
 from stexplain.explainers.methods import ExpectedGradients as ExpectedGradients
 from stexplain.explainers.methods import GradCAMPlusPlus as GradCAMPlusPlus
 from stexplain.explainers.methods import GradientSHAP as GradientSHAP

@@ -11,7 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.by_name import method_class, of_class, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.model.layer_names import last_block
@@ -21,8 +21,8 @@ from stexplain.explainers.target import TargetLike
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
 _BEST = (
-    "Of the methods of at most 40 inferences it ranked best how much trained networks used of generated recordings; "
-    "where they looked, the input gradient found as well or better"
+    "Of the methods of at most 40 inferences it found best, on average over trained networks, what they used of "
+    "generated recordings, and how much"
 )
 _LAST = "The layer is the last that keeps samples, nodes and frames, and through which all of the output goes"
 
@@ -102,7 +102,7 @@ def explain(
         target: what is explained, such as a class by index or name, or ``Forecast("s7", horizon=3)``, or a list of
             targets; default: the predicted class. See `Explainer.__call__`.
         method: the name of an explainer class of `stexplain.explainers`, or a custom class. Default:
-            `ExpectedGradients`, some 35 inferences of a sample; `STGGradCAM` where an option says anything of a layer,
+            `ExpectedFall`, some 33 inferences of a sample; `STGGradCAM` where an option says anything of a layer,
             or the input has no gradient; `InputGradient` where samples do not change over time.
             `Explanation.notes` say which it was and why.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
@@ -126,7 +126,7 @@ def explain(
         >>> x = torch.randn(5, 2, 8, 6)
         >>> e = explain(model, x, inputs="b c t n")
         >>> e.values.shape, e.method
-        ((5, 1, 8, 6), 'expected gradients')
+        ((5, 1, 8, 6), 'expected fall')
         >>> explain(model, x, layer="0", inputs="b c t n").method
         'STG-Grad-CAM'
         >>> explain(model, x, target=[Class(0), Class(1)], method="InputGradient", inputs="b c t n")[1].target
@@ -167,18 +167,18 @@ def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any
 def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any], options: dict[str, Any]) -> _Result:
     """The explanation by the method that suits the model, which its notes name."""
     # Whoever says anything of a layer means one. An option that is nobody's is the layer's too, which says so.
-    if not all(takes("ExpectedGradients", option) for option in options):
+    if not all(takes("ExpectedFall", option) for option in options):
         cam = _called(of_class(STGGradCAM, model, **options), x, arguments)
         if options.get("layer") is not None:
             return cam
         return _noted(cam, "The layer is the last of the model's blocks" if last_block(model) else _LAST)
     # Outside of the attempt: a value that an option cannot have is the caller's error.
-    best = of_class(ExpectedGradients, model, **options)
+    best = of_class(ExpectedFall, model, **options)
     plain = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
     try:
         result = _called(best, x, arguments)
     except InputError as error:
-        why = f"Expected gradients could not be computed ({str(error).splitlines()[0].rstrip('.')})"
+        why = f"Expected fall could not be computed ({str(error).splitlines()[0].rstrip('.')})"
         # The input may have no gradient where a layer has one. Where the cause is another, the gradient says it best.
         if not isinstance(x, Mapping):
             try:
@@ -188,7 +188,7 @@ def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any
         return _noted(_called(of_class(InputGradient, model, **plain), x, arguments), why)
     if _is_empty(result):
         result = _called(of_class(InputGradient, model, **plain), x, arguments)
-        return _noted(result, "Some samples do not change over time, so that no baseline differs from them")
+        return _noted(result, "Some samples do not change over time, so that how far readings vary is not known")
     return _noted(result, _BEST)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
@@ -169,7 +170,7 @@ def weights_changed(self, model_input):
         next(self.model.parameters()).mul_(1.001)
 
 
-for base in (STGGradCAM, InputGradient, ExpectedGradients):
+for base in (STGGradCAM, InputGradient, ExpectedGradients, ExpectedFall):
     for name, score in SCORES.items():
         fault(name, base, "classes", **scoring(base, score))
 for base in (STGGradCAM, InputGradient, Occlusion):

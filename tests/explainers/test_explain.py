@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 import stexplain as stx
 from stexplain.errors import InputError
 from stexplain.explainers import (
     CAM,
     Class,
-    ExpectedGradients,
+    ExpectedFall,
     Explainer,
     Explanation,
     GraphAblated,
@@ -72,20 +73,20 @@ def test_it_equals_the_explicit_call(method, options, make):
 
 def test_the_predicted_class_is_the_default():
     model = small_model()
-    assert_identical(explain(model, batch()), ExpectedGradients(model)(batch(), target=Predicted()))
+    assert_identical(explain(model, batch()), ExpectedFall(model)(batch(), target=Predicted()))
 
 
 def test_several_targets_give_several_explanations():
     model, targets = small_model(), [Class(1), Margin(2, 0)]
     explanations = explain(model, batch(), target=targets)
-    for one, other in zip(explanations, ExpectedGradients(model)(batch(), target=targets), strict=True):
+    for one, other in zip(explanations, ExpectedFall(model)(batch(), target=targets), strict=True):
         assert_identical(one, other)
 
 
 def test_masks_and_arguments_reach_the_model():
     x, valid = padded()
     model = small_model(on=PATH)
-    assert_identical(explain(model, x, valid=valid), ExpectedGradients(model)(x, target=Predicted(), valid=valid))
+    assert_identical(explain(model, x, valid=valid), ExpectedFall(model)(x, target=Predicted(), valid=valid))
 
     class Gated(torch.nn.Module):
         def forward(self, x, scale, gate):
@@ -153,8 +154,8 @@ def test_no_module():
 def test_the_default_says_what_it_took_and_why():
     (note, *_) = explain(small_model(), batch()).notes
     chosen = (
-        "Of the methods of at most 40 inferences it ranked best how much trained networks used of generated "
-        "recordings; where they looked, the input gradient found as well or better: explained by expected gradients."
+        "Of the methods of at most 40 inferences it found best, on average over trained networks, what they used of "
+        "generated recordings, and how much: explained by expected fall."
     )
     assert note == f"{chosen} Give `method` or `layer` for another."
     # Whoever names a method or a layer knows.
@@ -167,9 +168,9 @@ def test_the_default_costs_at_most_40_inferences_of_a_sample():
     model.register_forward_hook(lambda module, given, output: samples.append(len(output)))
     x = batch()
     explain(model, x)
-    # A backward pass counts as a forward pass; of the 16 steps of two baselines each has one.
-    steps = 16
-    assert sum(samples) / len(x.x) + steps <= 40
+    # A backward pass counts as a forward pass; each of the 16 draws has one.
+    draws = 16
+    assert sum(samples) / len(x.x) + draws <= 40
 
 
 def test_an_option_of_a_layer_means_a_layer():
@@ -191,7 +192,7 @@ def test_where_the_input_has_no_gradient_a_layer_is_explained():
             return self.head(self.drop(self.table((x * 0.99).long()).tanh()).mean((1, 2)))
 
     e = explain(Looked().eval(), torch.rand(2, 12, 5, generator=torch.Generator().manual_seed(0)) * 4, inputs="b t n")
-    assert "Expected gradients could not be computed (the target does not depend on the input" in e.notes[0]
+    assert "Expected fall could not be computed (the target does not depend on the input" in e.notes[0]
     assert e.method == "STG-Grad-CAM"
 
 
@@ -199,7 +200,9 @@ def test_of_samples_that_do_not_change_over_time_the_gradient_is_explained():
     x, model = signals(2, 1, 5), Flat(1)
     e = explain(model, x, inputs="b t n")
     assert_identical(e, InputGradient(model, inputs="b t n")(x, target=Predicted()))
-    assert "do not change over time, so that no baseline differs from them: explained by input gradient" in e.notes[0]
+    assert (
+        "do not change over time, so that how far readings vary is not known: explained by input gradient" in e.notes[0]
+    )
 
 
 class Flat(torch.nn.Module):
@@ -215,10 +218,10 @@ class Flat(torch.nn.Module):
 
 def test_a_model_without_any_layer():
     x, model = signals(2, 12, 5), Flat()
-    assert_identical(explain(model, x, inputs="b t n"), ExpectedGradients(model, inputs="b t n")(x, target=Predicted()))
+    assert_identical(explain(model, x, inputs="b t n"), ExpectedFall(model, inputs="b t n")(x, target=Predicted()))
     # Several targets are all noted.
     for each in explain(model, x, inputs="b t n", target=[Class(0), Class(1)]):
-        assert "explained by expected gradients" in each.notes[0]
+        assert "explained by expected fall" in each.notes[0]
     # Of a layer that was asked for, the error is the answer.
     with pytest.raises(InputError, match="samples, nodes and frames"):
         explain(model, x, inputs="b t n", stride=2)
@@ -239,12 +242,12 @@ def test_streams_are_explained_at_the_input():
     x = {"joint": signals(2, 6, 5, 3), "bone": signals(2, 6, 5, 3, seed=1)}
     found = explain(Two(), x, inputs="b t n c", target=Class(1))
     assert set(found) == {"joint", "bone"}
-    # Of a linear model: the weight times the mean distance from both baselines.
-    bone = x["bone"].numpy()
-    line = np.linspace(bone[:, 0], bone[:, -1], 6, axis=1)
-    away = bone - (line + bone.mean(1, keepdims=True)) / 2
-    np.testing.assert_allclose(found["bone"].channels[:, 0, :, 1], 5 * away[:, :, 1], atol=1e-5)
-    assert all("explained by expected gradients" in e.notes[0] for e in found.values())
+    # Of a linear model: the closed form, by the bones' own spread and their weight.
+    away = (x["bone"] - x["bone"].mean(1, keepdim=True)).numpy()
+    fall, spread = 5 * away[:, :, 1], 5 * np.sqrt((away**2).mean((1, 2)))[:, None]
+    expected = fall * norm.cdf(fall / spread) + spread * norm.pdf(fall / spread)
+    np.testing.assert_allclose(found["bone"].channels[:, 0, :, 1], expected, rtol=1e-5, atol=1e-5)
+    assert all("explained by expected fall" in e.notes[0] for e in found.values())
 
 
 def test_argument_and_output_are_passed_on():

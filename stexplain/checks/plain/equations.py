@@ -9,6 +9,7 @@ from stexplain.checks.plain import inputs, layers, masks
 from stexplain.checks.plain.layers import Locator
 from stexplain.checks.plain.part import Part, PlainMap
 from stexplain.explainers.explainer import Explainer
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
@@ -29,7 +30,16 @@ _FORMULAS: Mapping[type[Explainer], layers.Formula] = {
     HiResCAM: layers.hires_cam,
     LayerCAM: layers.layer_cam,
 }
-_OTHERS = (CAM, ExpectedGradients, InputGradient, IntegratedGradients, GradientSHAP, Occlusion, ShapleyValueSampling)
+_OTHERS = (
+    CAM,
+    ExpectedFall,
+    ExpectedGradients,
+    InputGradient,
+    IntegratedGradients,
+    GradientSHAP,
+    Occlusion,
+    ShapleyValueSampling,
+)
 
 
 def equation_of(explainer: Explainer) -> type[Explainer] | None:
@@ -100,6 +110,8 @@ def plain_map(explainer: Explainer, part: Part, values: NDArray[np.float32]) -> 
         return layers.layer_map(part, part.caller, formula)
     if isinstance(explainer, InputGradient):
         return inputs.input_gradient(part, explainer)
+    if isinstance(explainer, ExpectedFall):
+        return inputs.expected_fall(part, explainer)
     if isinstance(explainer, ExpectedGradients):
         return inputs.expected_gradients(part, explainer)
     if isinstance(explainer, IntegratedGradients):

@@ -3,15 +3,18 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 from torch import Tensor
 
 from stexplain.checks.plain.part import Part, PlainMap, as_float64
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.perturb import with_baseline
-from stexplain.explainers.random_generator import own_generator
+from stexplain.explainers.random_generator import node_noise, own_generator
 
 _Array = NDArray[np.float64]
 
@@ -72,6 +75,37 @@ def expected_gradients(part: Part, explainer: ExpectedGradients) -> PlainMap:
             share = 1 - explainer.reach + explainer.reach * (stratum + float(number)) / explainer.steps
             total += part.gradient(baseline + share * (part.x - baseline)) * as_float64(part.x - baseline)
     return _by_channel(part, total / drawn.size, explainer.reduce)
+
+
+def expected_fall(part: Part, explainer: ExpectedFall) -> PlainMap:
+    """Gradients at noisy samples, and by each how far a redrawn reading lowers the score, channel by channel."""
+    x, present, kept = as_float64(part.x), part.present, signal_mask(part.caller, part.samples)
+    channels = range(x.shape[-1]) if kept is None else np.flatnonzero(kept.cpu().numpy()).tolist()
+    away, spread = np.zeros(x.shape), np.zeros((len(x), x.shape[-1]))
+    for row, here in enumerate(present):
+        for instance, node in np.argwhere(here.any(1)):
+            frames = here[instance, :, node]
+            readings = x[row, instance, frames, node]
+            away[row, instance, frames, node] = readings - readings.mean(0)
+        spread[row] = explainer.spread * np.sqrt((away[row][here] ** 2).mean(0)) if here.any() else 0
+    graph, nodes = part.caller.graph, x.shape[3]
+    names = [str(node) for node in range(nodes)] if graph is None or len(graph) != nodes else graph.nodes
+    noise = node_noise(explainer.seed, names, x.shape[1:], explainer.draws, present.any(0))
+    total = np.zeros(x.shape)
+    for draw, one in enumerate(noise):
+        moved = x.copy()
+        for channel in channels:
+            strength = (draw + 0.5) / explainer.draws * spread[:, channel, None, None, None]
+            moved[..., channel] += np.where(present, strength * one[..., channel], 0)
+        gradient = part.gradient(torch.from_numpy(moved).to(part.x))
+        for channel in channels:
+            fall = gradient[..., channel] * away[..., channel]
+            deviation = np.abs(gradient[..., channel]) * spread[:, channel, None, None, None]
+            # The positive part of a normal variable; of one without any spread, of its mean.
+            ratio = fall / np.where(deviation > 0, deviation, 1)
+            normal = fall * norm.cdf(ratio) + deviation * norm.pdf(ratio)
+            total[..., channel] += np.where(deviation > 0, normal, np.maximum(fall, 0))
+    return _by_channel(part, total / explainer.draws, "sum")
 
 
 def _by_channel(part: Part, channels: _Array, reduce: str) -> PlainMap:

@@ -12,6 +12,7 @@ from stexplain.explainers.methods.baselines.random import Random as Random
 from stexplain.explainers.methods.baselines.slowness import Slowness as Slowness
 from stexplain.explainers.methods.baselines.slowness import SlownessNearTarget as SlownessNearTarget
 from stexplain.explainers.methods.edge_importance import EdgeImportance as EdgeImportance
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall as ExpectedFall
 from stexplain.explainers.methods.gradient.expected_gradients import ExpectedGradients as ExpectedGradients
 from stexplain.explainers.methods.gradient.gradient_shap import GradientSHAP as GradientSHAP
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient as InputGradient

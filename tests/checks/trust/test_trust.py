@@ -49,6 +49,7 @@ class OtherClass(IntegratedGradients):
 
 SOUND = {
     "integrated gradients": partial(stx.IntegratedGradients, baseline="mean", steps=16, inputs=LAYOUT),
+    "expected fall": partial(stx.ExpectedFall, inputs=LAYOUT),
     "expected gradients": partial(stx.ExpectedGradients, inputs=LAYOUT),
     "occlusion": partial(stx.Occlusion, baseline="mean", window=4, inputs=LAYOUT),
 }

@@ -84,6 +84,7 @@ def small_memory(monkeypatch):
     ("method", "options"),
     [
         ("InputGradient", {}),
+        ("ExpectedFall", {"draws": 2}),
         ("ExpectedGradients", {"steps": 2}),
         ("IntegratedGradients", {"steps": 4, "copies": 2}),
         ("GradientSHAP", {"draws": 4, "copies": 2}),

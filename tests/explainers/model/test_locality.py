@@ -12,6 +12,7 @@ from stexplain.data.samples import Batch
 from stexplain.data.scaler import Scaler
 from stexplain.errors import InputError
 from stexplain.explainers import (
+    ExpectedFall,
     ExpectedGradients,
     Forecast,
     GradientSHAP,
@@ -38,6 +39,7 @@ NOTE = "the receptive field of the target"
 CASES = {
     "gradient": (InputGradient, {}),
     "integrated gradients": (IntegratedGradients, {"baseline": "neighbours", "steps": 4}),
+    "expected fall": (ExpectedFall, {"draws": 2}),
     "expected gradients": (ExpectedGradients, {"baselines": ["interpolation", "neighbours"], "steps": 2}),
     "gradient SHAP": (GradientSHAP, {"draws": 3, "noise": 0.5}),
     "occlusion": (Occlusion, {"window": 4, "stride": 3, "baseline": "neighbours"}),

@@ -1,0 +1,139 @@
+"""Expected fall against its closed form and simulation; what its noise follows from; standard errors against seeds."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+from torch import nn
+
+from stexplain.data.samples import Batch
+from stexplain.errors import InputError
+from stexplain.explainers import Custom, ExpectedFall
+from stexplain.explainers.methods.gradient.expected_fall import expected_fall
+from stexplain.graph import STGraph
+
+X = torch.randn(3, 1, 6, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+WEIGHT = torch.randn(6, 4, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+LINEAR = Custom(lambda y: y @ WEIGHT.flatten().to(y))
+CUBE = Custom(lambda y: y.pow(3).sum(1))
+
+
+def by_hand(x, weight, spread=1.0):
+    """Of a linear score, whose gradient is the weight, whatever noise there is."""
+    away = x - x.mean(2, keepdim=True)
+    deviation = spread * away.square().mean((1, 2, 3), keepdim=True).sqrt()
+    a, w = (weight * away).numpy(), (weight.abs() * deviation).numpy()
+    return a * norm.cdf(a / w) + w * norm.pdf(a / w)
+
+
+def test_of_a_linear_score_it_is_the_closed_form():
+    e = ExpectedFall(nn.Flatten(), draws=2)(X, target=LINEAR)
+    np.testing.assert_allclose(e.channels, by_hand(X, WEIGHT), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(e.values, by_hand(X, WEIGHT).sum(-1), rtol=1e-5, atol=1e-6)
+    # Nothing is left to chance.
+    assert e.standard_error.max() < 1e-6
+    other = ExpectedFall(nn.Flatten(), draws=2, spread=0.5)(X, target=LINEAR)
+    np.testing.assert_allclose(other.channels, by_hand(X, WEIGHT, 0.5), rtol=1e-5, atol=1e-6)
+
+
+def test_it_is_the_mean_fall_over_redrawn_readings():
+    """Of a linear score the first order is all: readings are redrawn one at a time, and rises count as none."""
+    e = ExpectedFall(nn.Flatten())(X[:1], target=LINEAR)
+    mean = X[:1].mean(2, keepdim=True)
+    deviation = (X[:1] - mean).square().mean((0, 1, 2, 3)).sqrt()
+    generator = torch.Generator().manual_seed(2)
+    redrawn = mean + deviation * torch.randn(40_000, *X.shape[1:], generator=generator, dtype=torch.float64)
+    falls = (WEIGHT * (X[:1] - redrawn)).clamp(min=0)
+    np.testing.assert_allclose(e.channels[0], falls.mean(0), rtol=0.03, atol=0.01)
+
+
+def test_what_speaks_for_the_target_comes_before_what_speaks_against_it():
+    """Two nodes that differ from their mean alike, one with each sign, a third that is at its mean and matters."""
+    x = torch.tensor([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]]).view(1, 1, 2, 3, 1)
+    model = Custom(lambda y: y @ torch.tensor([2.0, -2.0, 2.0, 0, 0, 0]))
+    speaks_for, against, still = ExpectedFall(nn.Flatten(), spread=1)(x, target=model).values[0, 0, 0]
+    assert speaks_for > still > against > 0
+    # Which is what the score falls by in the mean: 2 more where it speaks for it.
+    assert speaks_for - against == pytest.approx(2, abs=1e-5)
+
+
+def test_a_still_node_matters_and_a_still_sample_has_no_map():
+    """Spread is of the sample: a still node among others may move as they do; of a still sample nothing is known."""
+    x = torch.cat([torch.zeros(1, 1, 6, 1, 2), X[:1, :, :, 1:].float()], 3)
+    weight = WEIGHT.float()
+    assert (ExpectedFall(nn.Flatten())(x, target=Custom(lambda y: y @ weight.flatten())).values[0, 0, :, 0] > 0).all()
+    still = torch.ones(1, 1, 6, 4, 2)
+    assert not ExpectedFall(nn.Flatten())(still, target=Custom(lambda y: y @ weight.flatten())).values.any()
+
+
+def test_gradients_are_taken_at_noise_of_rising_levels():
+    """Of half a sum of squares the gradient is the point itself: the noise is read off."""
+    seen = []
+
+    class Half(nn.Module):
+        def forward(self, x):
+            seen.append(x.detach().clone())
+            return x.square().sum((1, 2, 3, 4))[:, None] / 2
+
+    model = Half()
+    ExpectedFall(model, draws=40)(X, target=Custom(lambda y: y[:, 0]))
+    noisy = torch.stack([x for x in seen if x.shape == X.shape and not torch.equal(x, X)][-40:]) - X
+    deviation = (X - X.mean(2, keepdim=True)).square().mean((1, 2, 3)).sqrt()[:, None, None, None]
+    levels = (noisy / deviation).square().mean((1, 2, 3, 4, 5)).sqrt()
+    np.testing.assert_allclose(levels, (np.arange(40) + 0.5) / 40, rtol=0.3)
+    # Alike for all samples, but for their own spread.
+    np.testing.assert_allclose((noisy / deviation)[:, 0], (noisy / deviation)[:, 1], atol=1e-6)
+
+
+def test_noise_belongs_to_the_names_of_nodes():
+    """Renumbered, nodes keep their noise; without names it is of their numbers."""
+    order = [2, 0, 3, 1]
+    names = ["a", "b", "c", "d"]
+    here = STGraph(names, [(0, 1), (1, 2)])
+    there = here.permute(order)
+
+    def explained(x, graph):
+        valid = torch.ones(x.shape[:3], dtype=torch.bool)
+        batch = Batch(x, valid, torch.zeros(len(x), dtype=torch.long), tuple("xyz"))
+        return ExpectedFall(nn.Flatten(), graph=graph, draws=4)(batch, target=CUBE).values
+
+    one, other = explained(X, here), explained(X[:, :, :, order], there)
+    np.testing.assert_allclose(one[..., order], other, rtol=1e-6)
+    assert np.abs(explained(X, None)[..., order] - explained(X[:, :, :, order], None)).max() > 1e-3
+
+
+def test_standard_errors_cover_the_spread_over_seeds():
+    found = [ExpectedFall(nn.Flatten(), seed=seed)(X, target=CUBE) for seed in range(200)]
+    values, errors = np.stack([e.values for e in found]), np.stack([e.standard_error for e in found])
+    spread = values.std(0, ddof=1)
+    said = np.sqrt((errors**2).mean(0))
+    assert (said > 0.85 * spread).mean() > 0.95
+    # Not just large.
+    assert np.median(said / spread) < 1.6
+
+
+def test_the_positive_part_of_a_normal_variable():
+    mean, deviation = torch.tensor([0.3, -2.0, -60.0, 5.0, -1.0]), torch.tensor([1.0, 0.7, 1.0, 0.0, 0.0])
+    draws = mean + deviation * torch.randn(400_000, 5, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(expected_fall(mean, deviation), draws.clamp(min=0).mean(0), atol=3e-3)
+    assert (expected_fall(mean, deviation) >= 0).all()
+
+
+def test_other_settings_have_another_name():
+    assert ExpectedFall(nn.Flatten()).method == "expected fall"
+    assert ExpectedFall(nn.Flatten(), draws=8).method == "expected fall (8 draws, spread 1)"
+    assert ExpectedFall(nn.Flatten(), spread=0.5).method == "expected fall (16 draws, spread 0.5)"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"draws": 3}, "draws: got 3; expected an even number"),
+        ({"draws": 0}, "draws: got 0"),
+        ({"spread": 0}, "spread: got 0; expected a number of standard deviations above 0"),
+        ({"spread": float("nan")}, "spread: got nan"),
+    ],
+)
+def test_wrong_options(wrong, message):
+    with pytest.raises(InputError, match=message):
+        ExpectedFall(nn.Flatten(), **wrong)
