@@ -24,6 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "charts",
+    "licences",
     "reference",
 ]
 sphinx_gallery_conf = {

@@ -1,10 +1,11 @@
 """Altair charts in executed tutorials, drawn offline by one script that is written beside the pages."""
 
-import json
 from itertools import count
 from pathlib import Path
 
 import altair as alt
+
+from stexplain.viz.page import script_json
 
 SCRIPT = "vega.js"
 _numbers = count()
@@ -12,7 +13,7 @@ _numbers = count()
 
 def as_html(chart: alt.TopLevelMixin) -> str:
     """A chart as a figure of the page; its text has the page's colour, light or dark."""
-    spec = json.dumps(chart.to_dict()).replace("</", "<\\/")
+    spec = script_json(chart.to_dict())
     name = f"chart-{next(_numbers)}"
     return (
         f'<div class="stx-chart" id="{name}"></div><script>document.addEventListener("DOMContentLoaded", () => '
