@@ -35,7 +35,7 @@ def import_dgl() -> Any:
     """
     if not dgl_installed():
         raise InputError(
-            "DGL is not installed, and a graph of DGL was asked for. It has wheels for Linux with Python 3.11 and "
+            "DGL is not installed, and backend='dgl' was requested. It has wheels for Linux with Python 3.11 and "
             "3.12, and for Macs of Apple silicon with 3.11: use one of these. All else works without it, by torch."
         )
     # Else DGL writes its choice of backend into the home folder.

@@ -42,7 +42,7 @@ class Experiment:
         def visit(name: str, path: tuple[str, ...]) -> None:
             # `path` is the way from a listed stage to this one; meeting a stage twice on it never ends.
             if name in path:
-                raise InputError(f"the stages {', '.join([*path, name])} need each other in a circle.")
+                raise InputError(f"the stages {', '.join([*path, name])} depend on each other in a cycle.")
             for need in self.stages[name].needs(task):
                 visit(need, (*path, name))
             done.setdefault(name, self.stages[name])

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from stexplain.cards.fields import Count, Positive, Value
 from stexplain.cards.files import card_path, card_values, load_card
-from stexplain.cards.part import Card, Part
+from stexplain.cards.part import DataCard, Part
 from stexplain.cards.skeletons import skeleton_fields
 from stexplain.errors import CardError
 
@@ -78,7 +78,7 @@ class Protocol(Part):
     validation: Selection
 
 
-class DatasetCard(Card):
+class DatasetCard(DataCard):
     """A dataset of recordings: graph, axes, classes, protocols, licence, and how to obtain it.
 
     `grouping` names what makes recordings dependent: the fields (or ``label``) whose values they share, by level, the
@@ -87,18 +87,10 @@ class DatasetCard(Card):
     their names may be a list of names: ``classes = ["walk", "run"]``.
     """
 
-    title: str = ""
-    summary: str = ""
-    licence: str = "not stated"
-    url: str = ""
-    citation: str = ""
-    obtain: str = "The card does not say."
     # An import path, as text: reading a card imports no reader and no generator.
     reader: str = Field(examples=['reader = "stexplain.data.readers.ntu_skeleton"'])
-    planted: str | None = None
     # Outermost first: the first is what intervals and tests take for independent.
     grouping: dict[str, list[str]] = Field(default_factory=dict)
-    files: dict[str, str] = Field(default_factory=dict)
     graph: GraphPart = Field(
         examples=['graph = "coco-17", or [graph] with nodes = ["hip", "knee"] and edges = [["knee", "hip"]]']
     )
@@ -110,12 +102,6 @@ class DatasetCard(Card):
             'validation = { field = "subject", values = [3] }'
         ]
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _title(cls, values: Any) -> Any:
-        # A report needs a heading: the name is the only text that is certainly there.
-        return {"title": values["name"], **values} if isinstance(values, dict) and "name" in values else values
 
     @model_validator(mode="after")
     def _grouping(self) -> "DatasetCard":

@@ -1,10 +1,11 @@
-"""Part and Card: the classes that declare, field by field, what a TOML file may contain."""
+"""Part, Card and DataCard: the classes that declare, field by field, what a TOML file may contain."""
 
 import hashlib
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 
 class Part(BaseModel):
@@ -30,3 +31,22 @@ class Card(Part):
         """SHA-256 of the card's file; stored with every result."""
         # Of the bytes: a changed comment counts too, but no two files with one hash differ.
         return hashlib.sha256(self._path.read_bytes()).hexdigest()
+
+
+class DataCard(Card):
+    """What the cards of datasets and of series share: titles, source, and files; `DatasetCard` says what each is."""
+
+    title: str = ""
+    summary: str = ""
+    licence: str = "not stated"
+    url: str = ""
+    citation: str = ""
+    obtain: str = "The card does not say."
+    planted: str | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _title(cls, values: Any) -> Any:
+        # A report needs a heading: the name is the only text that is certainly there.
+        return {"title": values["name"], **values} if isinstance(values, dict) and "name" in values else values

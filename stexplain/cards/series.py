@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from stexplain.cards.dataset import DatasetCard, dataset_card, is_series_card
 from stexplain.cards.fields import Count, Positive
 from stexplain.cards.files import load_card
-from stexplain.cards.part import Card, Part
+from stexplain.cards.part import DataCard, Part
 from stexplain.errors import CardError, suggest
 
 
@@ -72,7 +72,7 @@ class SeriesPart(Part):
         return self
 
 
-class SeriesCard(Card):
+class SeriesCard(DataCard):
     """A series: channels, splits, licence, and how to obtain it. The graph is in the data's own files.
 
     Attributes:
@@ -83,22 +83,8 @@ class SeriesCard(Card):
             ``distances``, ``links``.
     """
 
-    title: str = ""
-    summary: str = ""
-    licence: str = "not stated"
-    url: str = ""
-    citation: str = ""
-    obtain: str = "The card does not say."
     reader: str = "stexplain.data.signals.reader"
-    planted: str | None = None
-    files: dict[str, str] = Field(default_factory=dict)
     series: SeriesPart
-
-    @model_validator(mode="before")
-    @classmethod
-    def _title(cls, values: Any) -> Any:
-        # A report needs a heading: the name is the only text that is certainly there.
-        return {"title": values["name"], **values} if isinstance(values, dict) and "name" in values else values
 
 
 def series_card(card: "str | Path | SeriesCard") -> SeriesCard:

@@ -203,7 +203,7 @@ def selftest(
     check_counts(draws=draws)
     if isinstance(explainer, Explainer) and options:
         raise InputError(
-            f"{sorted(options)[0]}: got it for an explainer that is made already; expected none. Give it to the "
+            f"{sorted(options)[0]}: got an option for an explainer that exists already; expected none. Give it to the "
             "explainer itself, or give the explainer's class."
         )
     make = None if isinstance(explainer, Explainer) else _maker(explainer, options)

@@ -23,7 +23,7 @@ def prepare(
     out: Annotated[Path, typer.Option(help="The store to write.")],
     missing: Annotated[
         Path | None,
-        typer.Option(help="A file that names recordings to exclude, one a line, as the dataset's site gives it."),
+        typer.Option(help="A file that names recordings to exclude, one per line, as the dataset's site gives it."),
     ] = None,
     # `stexplain.data.recording.Keep` is the same type, but its module imports numpy.
     keep: Annotated[
@@ -77,7 +77,8 @@ def prepare(
         from stexplain.errors import InputError
 
         raise InputError(
-            f"--{meant[0]}: it is of `stexplain data prepare skeletons`. Leave it out for a dataset's card."
+            f"--{meant[0]}: got it for a dataset's card; it is an option of `stexplain data prepare skeletons`. "
+            "Leave it out."
         )
     from stexplain.cli.validate.datasets import validate_prepare
 

@@ -64,7 +64,7 @@ def _root(
 def main() -> None:
     """The entry point: an error of ours becomes one message and its exit code, 2 for wrong use and 1 for failure.
 
-    Where the command was asked for JSON, the message is a JSON object on standard output as well.
+    Where JSON was requested, the message is a JSON object on standard output as well.
     """
     # Both are read once, when DGL and the OpenMP runtime are loaded. Without the first, DGL writes to the home folder.
     os.environ.setdefault("DGLBACKEND", "pytorch")

@@ -118,5 +118,5 @@ def chosen_events(
     chosen = known.index.to_numpy() if isinstance(events, str) else np.asarray(events)
     absent = [number for number in chosen.tolist() if number not in known.index]
     if absent:
-        raise InputError(f"there is no event {absent[0]} in this part. There are: {known.index.tolist()[:20]} ...")
+        raise InputError(f"there is no event {absent[0]} in this split. There are: {known.index.tolist()[:20]} ...")
     return np.asarray(chosen)

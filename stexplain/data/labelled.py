@@ -116,7 +116,7 @@ def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[
     channels = list(dict.fromkeys(table.columns.get_level_values(1)))
     pairs: dict[Any, int] = {column: number for number, column in enumerate(table.columns)}
     if len(pairs) < len(table.columns):
-        raise InputError("values: some column (node, channel) stands twice; expected each once.")
+        raise InputError("values: some column (node, channel) appears twice; expected each once.")
     for node in nodes:
         for channel in channels:
             if (node, channel) not in pairs:

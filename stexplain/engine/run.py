@@ -1,4 +1,4 @@
-"""Runs the parts of a work that are not finished yet, by the engine that is asked for."""
+"""Runs the parts of a work that are not finished yet, by the engine that was chosen."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -28,8 +28,8 @@ def writer_of(module: str) -> Writer:
         >>> writer_of("antigravity")
         Traceback (most recent call last):
         ...
-        ValueError: antigravity is no module of stexplain
+        ValueError: antigravity is not a module of stexplain
     """
     if not module.startswith(PACKAGE):
-        raise ValueError(f"{module} is no module of stexplain")
+        raise ValueError(f"{module} is not a module of stexplain")
     return cast(Writer, importlib.import_module(module))

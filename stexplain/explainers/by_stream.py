@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 
-SAME_MAP = "The layer is behind all streams of x: its map is the same for each."
+SAME_MAP = "The layer comes after all streams of x are joined: its map is the same for each."
 
 
 def of_stream(whole: Explanation, channels: slice, values: NDArray[np.float32]) -> Explanation:
@@ -59,7 +59,10 @@ def summed(by_stream: Mapping[str, Explanation]) -> Explanation:
     if not parts:
         raise InputError("by_stream: got no explanations; expected one by the name of each stream.")
     if len(parts) > 1 and any(SAME_MAP in part.notes for part in parts):
-        raise InputError("by_stream: these are maps of a layer behind all streams, the same for each: take one.")
+        raise InputError(
+            "by_stream: got maps of a layer after the streams are joined; expected one map per stream. "
+            "The map is the same for each: take one."
+        )
     total = np.sum([part.values for part in parts], axis=0)
     names = ", ".join(by_stream)
     note = f"The sum of the maps of the streams {names}."

@@ -151,7 +151,7 @@ def _of_table(table: Any, source: str | None, target: str | None, distance: str 
         chosen.append(columns.index(given) if given is not None else columns.index(named[0]) if named else place)
     if len(set(chosen)) < 3:
         raise InputError(
-            f"distances: got the columns {columns}, of which source, target and distance cannot be told. Name them: "
+            f"distances: got the columns {columns}, which do not say which are source, target and distance. Name them: "
             "source=, target=, distance=."
         )
     ends = [[str(value) for value in table.iloc[:, place].tolist()] for place in chosen[:2]]

@@ -49,7 +49,7 @@ class MatrixConstructors(GraphFields):
 
     @classmethod
     def _found(cls, found: EdgeList, nodes: Iterable[str] | None, fields: dict[str, Any]) -> Self:
-        """The graph of edges that were found, with nodes in the order that is asked for."""
+        """The graph of edges that were found, with nodes in the order that is requested."""
         edges, names = found.edges, found.nodes or tuple(map(str, range(found.size)))
         if nodes is not None and found.nodes is not None:
             wanted = checked_nodes(map(str, nodes))

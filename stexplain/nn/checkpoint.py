@@ -205,7 +205,7 @@ def _architecture(path: str, owner: str) -> Callable[..., Any]:
     if not callable(found) or isinstance(found, ModuleType):
         raise CardError(f"{owner} names {path!r}, a {type(found).__name__}; expected a class of torch.nn.Module.")
     # Whatever is called runs: of what is imported anyway, only a module's class is known to build a model.
-    require_trust(path, f"{owner} names {path!r}, which is no class of torch.nn.Module. It was not called.")
+    require_trust(path, f"{owner} names {path!r}, which is not a class of torch.nn.Module. It was not called.")
     return cast(Callable[..., Any], found)
 
 

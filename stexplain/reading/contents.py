@@ -22,7 +22,7 @@ def given_path(value: object, argument: str) -> Path:
         argument: its name, for the message.
 
     Raises:
-        InputError: where it is no path, or one that the system cannot look at: a name too long, links in a circle, a
+        InputError: where it is no path, or one that the system cannot look at: a name too long, links in a cycle, a
             folder that may not be entered.
 
     Example:

@@ -100,7 +100,7 @@ class Archive:
 
 @contextmanager
 def opened_npz(path: Path, remedy: str = "Fetch the file again.") -> Iterator[Archive]:
-    """The arrays of an npz file; nothing is unpickled, and an array is read when it is asked for.
+    """The arrays of an npz file; nothing is unpickled, and an array is read when it is requested.
 
     Args:
         path: of the file.

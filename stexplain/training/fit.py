@@ -193,7 +193,7 @@ def _checked_job(
         "recipe": recipe.model_dump(mode="json"),
         "seed": int(seed),
         "devices": int(devices),
-        # Only where it is asked for: checkpoints of older versions go on.
+        # Only where it is requested: checkpoints of older versions go on.
         **({"share_statistics": True} if share_statistics else {}),
         "model": _model_fingerprint(model),
         **task.fingerprint(),

@@ -41,7 +41,7 @@ def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, s
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
-        raise InputError(f"path got the unsupported format {path.suffix!r}; use .mp4, .gif or .html.")
+        raise InputError(f"path: got the unsupported format {path.suffix!r}; use .mp4, .gif or .html.")
     if not isinstance(chart, alt.TopLevelMixin):
         raise InputError(f"chart: got a {type(chart).__name__}; expected a chart, from a function of stexplain.viz.")
     if not (isinstance(speed, int | float) and 0 < speed < np.inf):
@@ -50,8 +50,8 @@ def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, s
     play = play_of(spec)
     if play is None or len(play["stops"]) < 2:
         raise InputError(
-            "chart: it stands still, so there is nothing to play. Pass a skeleton, or a network with values over time; "
-            "viz.save writes pictures."
+            "chart: it does not change over time, so there is nothing to play. Pass a skeleton, or a network with "
+            "values over time; viz.save writes pictures."
         )
     if kind == ".html":
         with atomic_write(path) as temporary:

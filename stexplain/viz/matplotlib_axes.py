@@ -64,7 +64,7 @@ def draw_skeleton(
         mean = np.where(present, clip.values[:, valid].mean(axis=-1), 0.0).sum(axis=0) / present.sum(axis=0)
         frame = int(valid[int(mean.argmax())])
     elif frame not in valid:
-        raise InputError(f"frame got {frame}; expected a valid frame, from {int(valid[0])} to {int(valid[-1])}.")
+        raise InputError(f"frame: got {frame}; expected a valid frame, from {int(valid[0])} to {int(valid[-1])}.")
     people = np.flatnonzero(clip.valid[:, frame])
     points, values = clip.points[people, frame], clip.values[people, frame]
     for body in points:

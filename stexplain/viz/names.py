@@ -17,7 +17,7 @@ def ordered(kind: str, names: Sequence[str], order: Sequence[str] | None) -> lis
         order: the names to draw, in order; it may leave names out.
 
     Raises:
-        InputError: where `order` holds an unknown name, or a name stands twice.
+        InputError: where `order` holds an unknown name, or a name appears twice.
 
     Example:
         >>> ordered("node", ["hip", "knee", "head"], ["head", "hip"])

@@ -34,7 +34,7 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InputError(
-            f"path got the unsupported format {path.suffix!r}; use {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+            f"path: got the unsupported format {path.suffix!r}; use {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
         )
     with atomic_write(path) as temporary:
         if kind == ".json":

@@ -68,4 +68,4 @@ def test_maps_and_outputs_are_the_same(runs):
 
 def test_a_graph_of_dgl_alone_is_refused(runs):
     assert runs[0][3] == ""
-    assert runs[1][3].startswith("DGL is not installed, and a graph of DGL was asked for.")
+    assert runs[1][3].startswith("DGL is not installed, and backend='dgl' was requested.")

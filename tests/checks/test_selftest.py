@@ -162,7 +162,7 @@ def test_an_explainer_that_is_given_is_copied_with_its_options_and_its_block():
         result = selftest(own, explain, batch())
     assert result.passed
     assert "at blocks.0" in result.subject
-    assert "behind layer 'blocks.0'" in result["CAM identity"].why
+    assert "after layer 'blocks.0'" in result["CAM identity"].why
     other = with_model(TemporalRescaling(explain, alpha=0.2), renumbered(own, [1, 0, 3, 2]))
     assert other.explainer.layer is unwrapped(other.model).blocks[0]
     assert (other.alpha, other.graph.nodes) == (0.2, ("b", "a", "d", "c"))
@@ -322,7 +322,7 @@ def test_an_attribute_that_is_left_on_a_model_is_seen():
 
 def test_options_go_to_the_class_of_an_explainer_alone():
     plain = model()
-    with pytest.raises(InputError, match="inputs: got it for an explainer that is made already"):
+    with pytest.raises(InputError, match="inputs: got an option for an explainer that exists already"):
         selftest(plain, InputGradient(plain), batch(), inputs="b m t n c")
 
 

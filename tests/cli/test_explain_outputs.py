@@ -69,7 +69,7 @@ def test_of_several_samples_each_has_a_chart_of_its_own(home, tmp_path):  # noqa
 
 @pytest.mark.parametrize("name", ["map.jpg", "clip.mp4", "map.txt"])
 def test_other_endings_are_refused(tmp_path, name):
-    with pytest.raises(InputError, match="--out: got .*, whose ending is no format that is known"):
+    with pytest.raises(InputError, match="--out: got .*, an unsupported format"):
         parse_outputs([tmp_path / name], tmp_path / "else")
 
 

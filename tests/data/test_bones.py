@@ -121,7 +121,7 @@ def test_is_refused_without_a_tree_or_coordinates():
     with pytest.raises(InputError, match="got a graph of 5 nodes; expected 4"):
         bones(x[:, :, :, :4], ALL, BODY)
     ring = STGraph(list("abcde"), [(0, 1), (1, 2), (2, 0), (2, 3), (3, 4)])
-    with pytest.raises(InputError, match="without circles; node '[abc]' is on one"):
+    with pytest.raises(InputError, match="without cycles; node '[abc]' is on one"):
         bones(x, ALL, ring)
     with pytest.raises(InputError, match="got 4 channels; expected two or three"):
         bones(moving(channels=4), ALL, BODY)

@@ -320,7 +320,7 @@ def test_events_go_with_their_windows():
     assert batch.ids == ("42",)
     np.testing.assert_array_equal(batch.truth[0, 0], truth[2])
     assert whole.events_batch([2, 0]).ids == ("42", "5")
-    with pytest.raises(InputError, match="no event 0 in this part"):
+    with pytest.raises(InputError, match="no event 0 in this split"):
         test.events_batch([0])
     with pytest.raises(InputError, match="no planted events"):
         series().events_batch()

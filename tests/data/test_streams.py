@@ -73,7 +73,7 @@ def test_every_named_skeleton_has_bones(name):
 
 def test_a_circle_has_no_bones():
     ring = STGraph.from_edges("abc", [("a", "b"), ("b", "c"), ("c", "a")])
-    with pytest.raises(InputError, match="a stream of bones needs a skeleton without circles"):
+    with pytest.raises(InputError, match="a stream of bones needs a skeleton without cycles"):
         parents_of(ring)
 
 

@@ -83,5 +83,5 @@ def test_only_this_package_writes_parts(tmp_path):
     command = [sys.executable, "-P", "-m", "stexplain.engine.child", "antigravity", str(tmp_path), "0"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode != 0
-    assert "antigravity is no module of stexplain" in found.stderr
+    assert "antigravity is not a module of stexplain" in found.stderr
     assert not list(tmp_path.iterdir())

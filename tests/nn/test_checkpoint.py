@@ -324,8 +324,8 @@ def test_a_fresh_forecaster_needs_a_graph_and_no_classes():
     [
         ("os:system", "a module outside stexplain. Nothing was imported"),
         ("subprocess:Popen", "a module outside stexplain. Nothing was imported"),
-        ("torch:load", "which is no class of torch.nn.Module. It was not called"),
-        ("torch.hub:load", "which is no class of torch.nn.Module. It was not called"),
+        ("torch:load", "which is not a class of torch.nn.Module. It was not called"),
+        ("torch.hub:load", "which is not a class of torch.nn.Module. It was not called"),
         ("stexplain.nn", "a module; expected a class of torch.nn.Module"),
         ("no_such_package_of_ours:Net", "a module outside stexplain. Nothing was imported"),
         ("stexplain.__main__", "expected the name of a module"),

@@ -98,7 +98,7 @@ def test_other_endings_are_refused(chart, tmp_path, name):
 
 
 def test_what_stands_still_is_refused(graph, tmp_path):
-    with pytest.raises(InputError, match="stands still"):
+    with pytest.raises(InputError, match="does not change over time"):
         animate(network(graph, np.ones(5)), tmp_path / "a.gif")
     with pytest.raises(InputError, match="speed: got 0"):
         animate(network(graph, np.ones((2, 5))), tmp_path / "a.gif", speed=0)

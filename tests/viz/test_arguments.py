@@ -48,7 +48,7 @@ def test_instances_may_be_folded_into_another_axis():
 
 
 def test_what_fits_no_layout_is_refused(e):
-    with pytest.raises(InputError, match="x got 9 frames; expected 8"):
+    with pytest.raises(InputError, match="x: got 9 frames; expected 8"):
         viz.skeleton(e, x=np.zeros((3, 1, 9, 17, 2)))
 
 

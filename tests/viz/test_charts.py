@@ -148,9 +148,9 @@ def test_network_of_ten_thousand_rows_is_drawn():
 
 
 def test_network_rejects_wrong_shapes(graph):
-    with pytest.raises(InputError, match=r"values got shape .*expected \[5\] or \[T, 5\]"):
+    with pytest.raises(InputError, match=r"values: got shape .*expected \[5\] or \[T, 5\]"):
         network(graph, [1.0, 2.0])
-    with pytest.raises(InputError, match=r"time got shape .*expected \[3\]"):
+    with pytest.raises(InputError, match=r"time: got shape .*expected \[3\]"):
         network(graph, np.zeros((3, 5)), time=[0.0, 1.0])
 
 
@@ -175,8 +175,8 @@ def test_timeline_in_bins_is_the_mean_of_its_frames(explanation):
     ("options", "message"),
     [
         ({"nodes": ["spin"]}, "unknown node 'spin'. Did you mean 'spine'"),
-        ({"sample": 5}, "sample got 5; expected 0 to 1"),
-        ({"bins": 0}, "bins got 0"),
+        ({"sample": 5}, "sample: got 5; expected 0 to 1"),
+        ({"bins": 0}, "bins: got 0"),
     ],
 )
 def test_timeline_rejects_wrong_arguments(explanation, options, message):

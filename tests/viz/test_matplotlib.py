@@ -35,7 +35,7 @@ def test_it_opens_at_the_frame_of_greatest_importance(explanation, coordinates, 
     values[0, 0, 7] = 5.0
     draw_skeleton(replace(explanation, values=values), ax, x=coordinates)
     assert ax.get_title().endswith("frame 7")
-    with pytest.raises(InputError, match="frame got 12; expected a valid frame, from 0 to 11"):
+    with pytest.raises(InputError, match="frame: got 12; expected a valid frame, from 0 to 11"):
         draw_skeleton(explanation, ax, x=coordinates, frame=12)
 
 

@@ -66,10 +66,10 @@ def test_degrees_of_longitude_are_shorter_away_from_the_equator():
 @pytest.mark.parametrize("draw", [road_network, lag_map])
 def test_road_charts_reject_wrong_arguments(draw):
     e = explained(3)
-    with pytest.raises(InputError, match="sample got 1; expected 0 to 0"):
+    with pytest.raises(InputError, match="sample: got 1; expected 0 to 0"):
         draw(e, sample=1)
     two = Explanation(np.zeros((1, 2, 4, 3)), np.ones((1, 2, 4), bool))
-    with pytest.raises(InputError, match="e got 2 instances; expected 1"):
+    with pytest.raises(InputError, match="e: got 2 instances; expected 1"):
         draw(two)
     with pytest.raises(InputError, match="unknown node 's9'"):
         draw(e, marked={"cause": ["s9"]})
@@ -111,7 +111,7 @@ def test_the_lag_map_frames_the_truth_and_greys_missing_frames():
 
 
 def test_the_lag_map_rejects_wrong_arguments():
-    with pytest.raises(InputError, match="nodes got 0"):
+    with pytest.raises(InputError, match="nodes: got 0"):
         lag_map(explained(3), nodes=0)
     with pytest.raises(InputError, match=r"truth has shape \(4, 2\)"):
         lag_map(explained(3), truth=np.zeros((4, 2), bool))
@@ -130,7 +130,7 @@ def test_a_forecast_is_drawn_beside_the_observed_values():
     assert {"model", "persistence", "observed", "minutes after the last observation in the window"} <= {*shown}
     assert any(word.startswith("then") and "10 minutes ahead" in word for word in shown)
     drawn(chart)
-    with pytest.raises(InputError, match="horizon got 3; expected a step from 1 to 2"):
+    with pytest.raises(InputError, match="horizon: got 3; expected a step from 1 to 2"):
         forecast([60.0], [50.0, 40.0], {}, horizon=3)
     with pytest.raises(InputError, match="forecast 'model' has shape"):
         forecast([60.0], [50.0, 40.0], {"model": [1.0]})

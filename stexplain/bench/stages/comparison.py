@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, of_all, scope
+from stexplain.bench.claims import Claim, PairedTest, combined, hardest
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, listed, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.all_methods import every_method_claim
 from stexplain.bench.shared.method_scores import (
     JUDGED,
     Options,
@@ -200,35 +201,18 @@ class ComparisonStage(Stage[Options]):
         pairs = {method: combined([paired.get(method, ()) for paired in by_training]) for method in by_training[0]}
         tests: list[PairedTest] = [{**hardest(found), "against": method} for method, found in pairs.items() if found]
         means = _means(results)
-        baseline_explainers = [name for name in self.options.baselines if name in means]
-        if not tests or not baseline_explainers:
-            return
-        strongest = max(baseline_explainers, key=lambda name: means[name])
-        best = max(pairs, key=lambda name: means.get(name, 0.0))
-
-        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
-            better, unsure, worse = (
-                [test["against"] for test, sign in zip(tests, signs, strict=True) if sign == way] for way in (1, 0, -1)
-            )
-            claim = (
-                f"{scope(len(results))}, {len(better)} of {len(tests)} methods localise the ground truth better than "
-                f"every baseline explainer (AUROC over positions: {strongest}, the best of these, "
-                f"{means[strongest]:.2f}; {best}, the best method, {means[best]:.2f}; {count(results[0]['samples'])} "
-                "samples)."
-            )
-            claim += f" Better: {', '.join(better)}." if better and (unsure or worse) else ""
-            claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""
-            claim += f" Worse than a baseline explainer: {', '.join(worse)}." if worse else ""
-            return claim, of_all(better, unsure, worse)
-
-        brief = Brief(
-            "All methods find the ground truth better than what uses no model",
-            lambda signs: (
-                f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; best {best} {means[best]:.2f}, "
-                f"without a model {strongest} {means[strongest]:.2f}"
-            ),
+        claim = every_method_claim(
+            tests,
+            means,
+            [name for name in self.options.baselines if name in means],
+            verb="localise",
+            what="the ground truth",
+            measure="AUROC over positions",
+            trainings=len(results),
+            samples=results[0]["samples"],
         )
-        yield Claim(tests, words, together=False, brief=brief)
+        if claim:
+            yield claim
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What a comparison can tell."""

@@ -132,7 +132,7 @@ class EventsStage(Stage[Options]):
                 # Lag 0 is the last frame of the window.
                 {"node": e.node_names[node], "lag": len(values) - 1 - frame, "value": float(values[frame, node])}
                 for frame, node in zip(*np.unravel_index(order, values.shape), strict=True)
-                # A position that raised the forecast lowered nothing, even where fewer than asked for are left.
+                # A position that raised the forecast lowered nothing, even where fewer than requested are left.
                 if values[frame, node] < 0
             ]
             shown.append({**explained[row], "row": int(row), "method": method, "contributions": contributions})

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, of_all, paired_test, scope
+from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
+from stexplain.bench.shared.all_methods import every_method_claim
 from stexplain.bench.shared.by_class import FOUND
 from stexplain.bench.shared.method_scores import problems_of
 from stexplain.bench.shared.samples import groups_of
@@ -230,39 +231,19 @@ class TruthStage(Stage[Options]):
             name_of(row): float(np.mean([_of_training(result, name_of(row)) for result in results]))
             for row in results[0]["rows"]
         }
-        baseline_explainers = [
-            name_of(row)
-            for row in results[0]["rows"]
-            if row["baseline_explainer"] and not np.isnan(means[name_of(row)])
-        ]
-        if not tests or not baseline_explainers:
-            return
-        strongest = max(baseline_explainers, key=lambda name: means[name])
-        best = max((test["against"] for test in tests), key=lambda name: means[name])
-
-        def words(signs: Sequence[int]) -> tuple[str, Outcome]:
-            better, unsure, worse = (
-                [test["against"] for test, sign in zip(tests, signs, strict=True) if sign == way] for way in (1, 0, -1)
-            )
-            text = (
-                f"{scope(len(results))}, {len(better)} of {len(tests)} methods find what the model used better than "
-                f"every baseline explainer (AUROC against the effect over positions: {strongest}, the best of these, "
-                f"{means[strongest]:.2f}; {best}, the best method, {means[best]:.2f}; {count(results[0]['samples'])} "
-                "samples)."
-            )
-            text += f" Better: {'; '.join(better)}." if better and (unsure or worse) else ""
-            text += f" Not shown to be better: {'; '.join(unsure)}." if unsure else ""
-            text += f" Worse than a baseline explainer: {'; '.join(worse)}." if worse else ""
-            return text, of_all(better, unsure, worse)
-
-        brief = Brief(
-            "All methods find what the model used better than what uses no model",
-            lambda signs: (
-                f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; best {best} {means[best]:.2f}, "
-                f"without a model {strongest} {means[strongest]:.2f}"
-            ),
+        baselines = [name_of(row) for row in results[0]["rows"] if row["baseline_explainer"]]
+        claim = every_method_claim(
+            tests,
+            means,
+            [name for name in baselines if not np.isnan(means[name])],
+            verb="find",
+            what="what the model used",
+            measure="AUROC against the effect over positions",
+            trainings=len(results),
+            samples=results[0]["samples"],
         )
-        yield Claim(tests, words, together=False, brief=brief)
+        if claim:
+            yield claim
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """What effects can tell."""

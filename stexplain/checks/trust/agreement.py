@@ -70,7 +70,7 @@ def _references(subject: TrustSubject) -> dict[str, Explanation]:
 
 
 def _with_permuted(subject: TrustSubject, other: Explanation) -> NDArray[np.float64]:
-    """The mean rank correlation with permuted maps, ``[B]``: nodes in another order, and frames moved in a circle.
+    """The mean rank correlation with permuted maps, ``[B]``: nodes in another order, and frames shifted circularly.
 
     Neighbouring frames stay neighbours: a map that is smooth in time is compared with maps as smooth.
     """

@@ -54,12 +54,12 @@ def checked_labels(labels: Any, samples: int, classes: Sequence[str] = ()) -> ND
         )
     if np.isnan(given).reshape(samples, -1).all(1).any():
         row = int(np.isnan(given).reshape(samples, -1).all(1).argmax())
-        raise InputError(f"labels: got NaN alone at sample {row}; expected a true value. Leave the sample out of x.")
+        raise InputError(f"labels: got only NaN at sample {row}; expected a true value. Leave the sample out of x.")
     return given.astype(np.float64)
 
 
 def check_classes(labels: NDArray[np.int64], count: int) -> None:
-    """Refuses a label that is no class of the model.
+    """Refuses a label that is not a class of the model.
 
     Raises:
         InputError: naming the first.

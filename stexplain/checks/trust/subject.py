@@ -210,8 +210,8 @@ def read_samples(
     if isinstance(explainer, Explainer):
         if options:
             raise InputError(
-                f"{sorted(options)[0]}: got it for an explainer that is made already; expected none. Give it to the "
-                "explainer itself, or give the explainer's class."
+                f"{sorted(options)[0]}: got an option for an explainer that exists already; expected none. Give it to "
+                "the explainer itself, or give the explainer's class."
             )
         # A baseline explainer may have no model; it fits any.
         if explainer._recipe_model is not None and explainer._recipe_model is not model:

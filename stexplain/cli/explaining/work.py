@@ -39,7 +39,7 @@ def explain_samples(
     groups: tuple[str, str | None] | None,
     progress: bool,
 ) -> tuple[dict[str, Any], str]:
-    """Explains samples, and writes what was asked for.
+    """Explains samples, and writes what was requested.
 
     Returns:
         The summary, and the same for the terminal.

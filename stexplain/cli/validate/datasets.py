@@ -117,7 +117,9 @@ def validate_prepare(card: str, raw: Path, out: Path, missing: Path | None) -> N
         raise InputError(f"RAW: got {raw}, which is a prepared store already. Give the recordings as downloaded.")
     validate_out(out)
     if missing is not None and not given_path(missing, "--missing").is_file():
-        raise InputError(f"--missing: got {missing}, which is not a file. Give one that names recordings, one a line.")
+        raise InputError(
+            f"--missing: got {missing}, which is not a file. Give one that names recordings, one per line."
+        )
 
 
 def validate_store_or_card(folder: Path) -> None:

@@ -80,7 +80,7 @@ def validate_explain(
     if not is_factory(found):  # a model of one's own may have other classes than the dataset
         validate_target(target, saved_model(found), dataset)
     if cluster_by is not None and group_by is None:
-        raise InputError("--cluster-by: it is of --group-by, which was not given.")
+        raise InputError("--cluster-by: got it without --group-by; expected both. Give --group-by too.")
     if group_by is not None and isinstance(dataset, SeriesCard):
         raise InputError(
             f"--group-by: got {group_by!r}, but {dataset.name!r} is a series, whose windows are in no groups. Give a "

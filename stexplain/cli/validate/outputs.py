@@ -63,7 +63,7 @@ def _check_file(path: Path) -> None:
         known = ", ".join((*MAPS, *CHARTS, SUMMARY))
         if _ENDING.fullmatch(path.suffix):
             raise InputError(
-                f"--out: got {path}, whose ending is no format that is known; expected one of {known}, or a folder, "
+                f"--out: got {path}, an unsupported format; expected one of {known}, or a folder, "
                 "whose name has no ending."
             )
         raise InputError(f"--out: got {path}; expected a folder, or a file that ends in {known}.")

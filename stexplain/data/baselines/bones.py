@@ -24,7 +24,7 @@ class Bone(NamedTuple):
     parent: int
 
 
-def skeleton_tree(graph: STGraph | None, nodes: int, asked: str = "the baseline 'bones'") -> list[Bone]:
+def skeleton_tree(graph: STGraph | None, nodes: int, used_by: str = "the baseline 'bones'") -> list[Bone]:
     """The joints, each after the one that it hangs on, from the centre of the body outwards.
 
     A graph of several trees has a root in each: its centre, or else the first of its nodes.
@@ -32,19 +32,19 @@ def skeleton_tree(graph: STGraph | None, nodes: int, asked: str = "the baseline 
     Args:
         graph: of the nodes.
         nodes: how many there are.
-        asked: what needs the tree, for messages.
+        used_by: what needs the tree, for messages.
 
     Raises:
-        InputError: where there is no graph, one of another size, or one with a circle.
+        InputError: where there is no graph, one of another size, or one with a cycle.
 
     Example:
         >>> skeleton_tree(STGraph(["hand", "elbow", "hip"], [(0, 1), (1, 2)], center="hip"), 3)
         [Bone(joint=2, parent=-1), Bone(joint=1, parent=2), Bone(joint=0, parent=1)]
     """
     if graph is None:
-        raise InputError(f"{asked} needs the graph. Give `graph`.")
+        raise InputError(f"{used_by} needs the graph. Give `graph`.")
     if len(graph) != nodes:
-        raise InputError(f"{asked}: got a graph of {len(graph)} nodes; expected {nodes}, as the samples.")
+        raise InputError(f"{used_by}: got a graph of {len(graph)} nodes; expected {nodes}, as the samples.")
     near: list[set[int]] = [set() for _ in range(nodes)]
     for source, target in graph.edges.tolist():
         if source != target:
@@ -59,7 +59,7 @@ def skeleton_tree(graph: STGraph | None, nodes: int, asked: str = "the baseline 
             bone = waiting.popleft()
             if bone.joint in seen:
                 raise InputError(
-                    f"{asked} needs a skeleton without circles; node {graph.nodes[bone.joint]!r} is on "
+                    f"{used_by} needs a skeleton without cycles; node {graph.nodes[bone.joint]!r} is on "
                     "one. Use another, or the skeleton alone."
                 )
             seen.add(bone.joint)

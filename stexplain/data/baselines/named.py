@@ -83,7 +83,7 @@ def bones(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     all channels must be coordinates, which cannot be told from the numbers.
 
     Raises:
-        InputError: where there is no graph, one of another size or with a circle, or nodes have other than two or three
+        InputError: where there is no graph, one of another size or with a cycle, or nodes have other than two or three
             channels.
 
     Example:

@@ -1,4 +1,4 @@
-"""Planted data in the cache folder: generated when it is first asked for, then reused."""
+"""Planted data in the cache folder: generated when it is first requested, then reused."""
 
 import os
 import shutil

@@ -64,7 +64,7 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
             continue
         action = match["action"]
         fields = {name: int(match[name]) for name in ("setup", "camera", "subject", "replication")}
-        problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
+        problem = "" if action in labels else f"action {action} is not a class of the card {card.name!r}"
         files.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
     return files
 

@@ -40,7 +40,7 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
             continue
         fields = {name: int(match[name]) for name in ("subject", "episode", "view")}
         action = match["action"]
-        problem = "" if action in labels else f"action {action} is no class of the card {card.name!r}"
+        problem = "" if action in labels else f"action {action} is not a class of the card {card.name!r}"
         files.append(RecordingFile(path.stem, path, labels.get(action, -1), fields, problem))
     return files
 

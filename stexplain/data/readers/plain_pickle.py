@@ -35,7 +35,7 @@ def load_plain(path: Path, what: str) -> Any:
     except DataError:
         raise
     except Exception as error:  # whatever a damaged program of a pickle may raise
-        raise DataError(f"{path} is no pickle of {what}: {error}. Is it truncated? Fetch it again.") from error
+        raise DataError(f"{path} is not a pickle of {what}: {error}. Is it truncated? Fetch it again.") from error
 
 
 def _has_honest_memo(content: bytes) -> bool:

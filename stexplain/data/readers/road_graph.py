@@ -112,7 +112,7 @@ def read_distances(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
     bad = np.flatnonzero(np.isnan(cost))
     if bad.size:
         raise DataError(
-            f"{path}, line {bad[0] + 1 + header}: {table.iloc[bad[0], 2]!r} is no distance; expected a number."
+            f"{path}, line {bad[0] + 1 + header}: {table.iloc[bad[0], 2]!r} is not a distance; expected a number."
         )
     # exp(-inf) = 0: a pair without a distance gets no edge from the Gaussian kernel.
     distances = np.full((len(ids), len(ids)), np.inf)

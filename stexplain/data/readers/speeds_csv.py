@@ -59,7 +59,7 @@ def filled(table: pd.DataFrame, minutes: float, path: Path) -> pd.DataFrame:
     """The table with a row of NaN for every time that it omits, such as the hour that summer time skips.
 
     Raises:
-        DataError: where a time occurs twice, or is no multiple of `minutes` after the first.
+        DataError: where a time occurs twice, or is not a multiple of `minutes` after the first.
     """
     index = pd.DatetimeIndex(table.index)
     twice = index[index.duplicated()]
@@ -77,7 +77,7 @@ def filled(table: pd.DataFrame, minutes: float, path: Path) -> pd.DataFrame:
     odd = index[~index.isin(every)]
     if len(odd):
         raise DataError(
-            f"{path} has a row at {odd[0]}, which is no multiple of {minutes:g} min after {index.min()}. "
+            f"{path} has a row at {odd[0]}, which is not a multiple of {minutes:g} min after {index.min()}. "
             "Is `minutes` of the card right?"
         )
     return table if len(every) == len(index) and index.is_monotonic_increasing else table.reindex(every)

@@ -195,7 +195,7 @@ def _series(
 
 
 def _picked(data: Any, picks: str | Sequence[str] | None) -> Any:
-    """A copy with the channels that are asked for, bad ones among them."""
+    """A copy with the channels that are requested, bad ones among them."""
     try:
         picked = data.copy().load_data().pick("data" if picks is None else picks, exclude=[])
     except (ValueError, KeyError) as error:
@@ -254,7 +254,7 @@ def _order(names: Sequence[str], graph: STGraph) -> list[int]:
     """Where each node of the graph is among the channels."""
     for name in graph.nodes:
         if name not in names:
-            raise InputError(f"graph: its node {name!r} is no channel of the data ({', '.join(names[:5])}, ...).")
+            raise InputError(f"graph: its node {name!r} is not a channel of the data ({', '.join(names[:5])}, ...).")
     return [list(names).index(name) for name in graph.nodes]
 
 

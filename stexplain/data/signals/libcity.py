@@ -36,7 +36,7 @@ def read(folder: Path) -> SensorData:
     _require(geo_path, geo, ("geo_id",))
     nodes = tuple(geo["geo_id"])
     if len(set(nodes)) < len(nodes):
-        raise DataError(f"{geo_path}: a geo_id stands twice; expected each once.")
+        raise DataError(f"{geo_path}: a geo_id appears twice; expected each once.")
     positions = _positions(geo_path, geo)
     values, channels, time = _dyna(folder, nodes, info)
     rel = sorted(folder.glob("*.rel"))

@@ -25,22 +25,22 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     Raises:
         DataError: where the format is not known, a file is broken, or it does not fit the card.
     """
-    where, asked = Path(where), card.series
+    where, requested = Path(where), card.series
     if not where.exists():
         raise DataError(f"{where} is not there. Give the folder that holds the values, or the file.")
     named = {kind: where / card.files[kind] for kind in ("values", "links") if kind in card.files and where.is_dir()}
     try:
-        data = with_channels(read_sensors(named.get("values", where), links=named.get("links")), asked.channels)
-        if asked.links == "none":
+        data = with_channels(read_sensors(named.get("values", where), links=named.get("links")), requested.channels)
+        if requested.links == "none":
             graph = STGraph.from_edges(data.nodes, [], positions=data.positions)
         else:
-            graph = graph_of(data, named.get("links"), asked.links, None, None)
+            graph = graph_of(data, named.get("links"), requested.links, None, None)
     except InputError as error:
         # Options of a call are fields of a card.
         raise DataError(f"{where} does not fit the card {card.name!r}: {error}") from error
     # The card's own value for what is missing wins, and is applied by the series.
     observed = None
-    if asked.missing is None and data.missing is not None:
+    if requested.missing is None and data.missing is not None:
         observed = (np.asarray(data.values) != data.missing).all(-1)
     time = data.time if data.time is not None else times_from_start(card, data.values.shape[0])
     return SeriesFile(data.values, graph, time, observed)

@@ -29,7 +29,7 @@ class Run:
     Attributes:
         id: the name of the file without its ending, or of the subject.
         subject: whose run it is.
-        values: ``[T, R]``, NaN where nothing was read.
+        values: ``[T, R]``, NaN where a value is missing.
         names: of the regions, where the file says them.
         tr: the repetition time in seconds, where the file says it.
         label: of the subject, where the file says it.
@@ -92,7 +92,7 @@ def _run(name: str, subject: str, values: Any, where: str) -> Run:
         raise InputError(f"{where}: got {array.dtype} of shape {array.shape}; expected numbers [time, regions].")
     found = array.astype(np.float32)
     if np.isinf(found).any():
-        raise InputError(f"{where}: holds infinite values; expected numbers, NaN where nothing was read.")
+        raise InputError(f"{where}: holds infinite values; expected numbers, NaN where a value is missing.")
     return Run(name, subject, found, names)
 
 

@@ -189,7 +189,7 @@ def _correlated(
     if gaps is not None:
         place = int(np.isnan(gaps.values).any(0).argmax())
         raise InputError(
-            f"data: {gaps.id!r}, region {regions[place]!r}, has values that were not read, and a graph of correlations "
+            f"data: {gaps.id!r}, region {regions[place]!r}, has missing values, and a graph of correlations "
             "needs all. Leave the region out, give a graph=, or take other subjects for train."
         )
     return STGraph.from_correlation(

@@ -17,7 +17,7 @@ class SensorData:
 
     Attributes:
         path: of the values, for messages.
-        values: ``[T, N, C]``, NaN where nothing was read; a memory map where the format allows one.
+        values: ``[T, N, C]``, NaN where a value is missing; a memory map where the format allows one.
         nodes: N names.
         channels: C names.
         units: of each channel, empty text where the files do not say it.

@@ -151,7 +151,7 @@ def _of_file(path: Path, header: bool | None) -> SensorData:
     elif suffix == ".csv":
         data = tables.read_wide(path, header)
     else:
-        raise InputError(f"path: {path} is in no format that is known. See `stexplain data list`.")
+        raise InputError(f"path: {path} is in no supported format. See `stexplain data list`.")
     return data
 
 
@@ -194,7 +194,7 @@ def _is_zarr(path: Path) -> bool:
 
 
 def with_channels(data: SensorData, channels: Sequence[str] | None) -> SensorData:
-    """The data with the channels that are asked for."""
+    """The data with the channels that are requested."""
     if channels is None:
         return data
     unnamed = data.channels == ("value",) or data.channels[0] == "channel 0"
@@ -265,7 +265,7 @@ def graph_of(
     if file is None:
         positions = " nearest=4 (by the nodes' positions)," if data.positions is not None else ""
         raise InputError(
-            f"graph: {data.path} says no links, and no file of links lies beside it. Give graph= with an STGraph or a "
-            f"file (adj.csv, distances.csv, ...),{positions} or links='none' for a graph without edges."
+            f"graph: {data.path} has no links, and there is no file of links beside it. Give graph= with an STGraph or "
+            f"a file (adj.csv, distances.csv, ...),{positions} or links='none' for a graph without edges."
         )
     return graph_of_file(file, data.nodes, links, no_link=no_link, positions=data.positions)

@@ -94,6 +94,6 @@ def _names_sensors(path: Path) -> bool:
     if bool(rest.apply(lambda cells: cells.str.contains(".", regex=False)).to_numpy().any()):
         return True
     raise InputError(
-        f"header: the first line of {path} ({', '.join(first[:3])}, ...) may be ids of sensors or readings. Give "
+        f"header: the first line of {path} ({', '.join(first[:3])}, ...) may be ids of sensors or observations. Give "
         "header=True or header=False."
     )

@@ -56,7 +56,7 @@ def find_format(path: Path) -> Found:
         by_format.pop("table", None)
     if not by_format:
         raise InputError(
-            f"path: {path} holds no skeletons in a format that is known. Known are:\n  "
+            f"path: {path} holds no skeletons in a supported format. Supported are:\n  "
             + "\n  ".join(f"{name}: {title}" for name, title in FORMATS.items())
         )
     if len(by_format) > 1:

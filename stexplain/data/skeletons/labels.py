@@ -27,7 +27,7 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
 
     Raises:
         InputError: where there is no such file, or no such columns.
-        DataError: where a recording stands twice, or has no label.
+        DataError: where a recording appears twice, or has no label.
 
     Example:
         >>> read_labels({"patient_1.skeleton": "gait"})
@@ -59,7 +59,7 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
     for line, row in enumerate(table.to_dict("records"), 2):
         stem, label = _stem(str(row[names]).strip()), str(row[classes]).strip()
         if stem in found:
-            raise DataError(f"{where}, line {line}: {stem!r} stands twice; expected each recording once.")
+            raise DataError(f"{where}, line {line}: {stem!r} appears twice; expected each recording once.")
         if not label:
             raise DataError(f"{where}, line {line}: {stem!r} has no label.")
         rest = {str(key): value for key, value in row.items() if key not in (names, classes)}

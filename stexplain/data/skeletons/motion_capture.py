@@ -43,7 +43,9 @@ def read_bvh(path: Path) -> Take:
         rows = np.array(frames, np.float64).reshape(len(frames), -1)
         seconds = float(motion.frame_time)
     except Exception as error:  # the library raises whatever it meets in a damaged file
-        raise DataError(f"{path} is not a whole BVH file: {type(error).__name__}: {error}. Is it truncated?") from error
+        raise DataError(
+            f"{path} is not a complete BVH file: {type(error).__name__}: {error}. Is it truncated?"
+        ) from error
     count = sum(map(len, channels))
     if not len(rows) or rows.shape[1] != count or not np.isfinite(rows).all():
         raise DataError(f"{path}: got {len(rows)} frames of {rows.shape[1]} numbers; expected {count} each, finite.")
@@ -106,7 +108,7 @@ def read_c3d(path: Path) -> Take:
         unit = str((about.get("UNITS", {}).get("value") or ["mm"])[0])
         rate = float(about["RATE"]["value"][0])
     except Exception as error:  # the library raises whatever it meets in a damaged file
-        raise DataError(f"{path} is not a whole C3D file: {error}.") from error
+        raise DataError(f"{path} is not a complete C3D file: {error}.") from error
     if not points.shape[1]:
         raise DataError(f"{path} holds no markers.")
     scale = {"mm": 0.001, "cm": 0.01, "m": 1.0}.get(unit)

@@ -33,7 +33,7 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
 
     Raises:
         InputError: where a column is missing.
-        DataError: where a value is no number, a row stands twice, or a joint is unknown; names the line.
+        DataError: where a value is no number, a row appears twice, or a joint is unknown; names the line.
     """
     table = read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
     if str(table.columns[0]).strip().lower() == "scorer":
@@ -67,7 +67,7 @@ def _read_tidy(path: Path, table: pd.DataFrame, columns: dict[str, str], joints:
         line = int(np.flatnonzero(twice)[0]) + 2
         row = table.iloc[line - 2]
         hint = "" if "sample" in columns else " A file of several recordings needs a column sample that names them."
-        raise DataError(f"{path}, line {line}: {row['joint']!r} of {row['sample']!r} stands twice at one frame.{hint}")
+        raise DataError(f"{path}, line {line}: {row['joint']!r} of {row['sample']!r} appears twice at one frame.{hint}")
     index = {name: number for number, name in enumerate(order)}
     for sample, part in table.groupby("sample", sort=False):
         persons = list(dict.fromkeys(part["person"]))

@@ -60,7 +60,9 @@ def numbers(path: Path, where: str, value: ArrayLike, shape: str) -> NDArray[np.
     if array.ndim != shape.count(",") + 1:
         raise DataError(f"{path}, {where}: got shape {list(array.shape)}; expected {shape}.")
     if np.isinf(array).any():
-        raise DataError(f"{path}, {where}: got infinite numbers; expected finite ones, or NaN where nothing was read.")
+        raise DataError(
+            f"{path}, {where}: got infinite numbers; expected finite ones, or NaN where a value is missing."
+        )
     return array
 
 

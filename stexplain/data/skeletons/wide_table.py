@@ -47,7 +47,7 @@ def read_wide(
 
     Raises:
         InputError: where a joint has other columns than the others.
-        DataError: where a value is no number, or a frame stands twice; names the line.
+        DataError: where a value is no number, or a frame appears twice; names the line.
     """
     named = named_columns(table.columns)
     held = list(next(iter(joints.values())))

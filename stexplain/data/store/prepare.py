@@ -104,7 +104,7 @@ def prepare(
         people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
             usual rules left out, where another stays; see `tracking.persons`. `left_out.csv` in the store names each.
             Not of recordings that lie beside their ground truth, and only where the first channels are x and y.
-        missing: a file that names recordings to exclude, one a line. None: the file that the card names, where it
+        missing: a file that names recordings to exclude, one per line. None: the file that the card names, where it
             lies in `raw`.
         engine: ``"local"``: processes of this machine. ``"ray"``: a Ray cluster, of which every machine sees `raw` and
             `out` under these paths; the cluster that the environment variable RAY_ADDRESS names, else one of this
@@ -228,13 +228,13 @@ def _listed_as_missing(card: DatasetCard, raw: Path, missing: Path | None) -> tu
     if missing is None:
         return set(), ""
     try:
-        lines = read_text(Path(missing), "It should name recordings, one a line.").splitlines()
+        lines = read_text(Path(missing), "It should name recordings, one per line.").splitlines()
     except DataError as error:
         raise InputError(f"missing: {error}") from error
     # Prose, such as the heading of NTU's own list, has more than one word a line.
     names = {Path(line.strip()).stem for line in lines if len(line.split()) == 1}
     if not names:
-        raise InputError(f"missing: {missing} names no recordings; expected one name a line.")
+        raise InputError(f"missing: {missing} names no recordings; expected one name per line.")
     return names, ""
 
 

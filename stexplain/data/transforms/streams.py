@@ -16,7 +16,7 @@ def parents_of(graph: STGraph) -> NDArray[np.int64]:
     """The node towards the centre of each node, ``[N]``; a root is its own.
 
     Raises:
-        InputError: where the graph has a circle: a node in it has no one bone.
+        InputError: where the graph has a cycle: a node in it has no one bone.
 
     Example:
         >>> parents_of(STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")])).tolist()
@@ -48,7 +48,7 @@ def stream_of(
         observed: ``[B, M, T, N]``; none: all of valid frames.
 
     Raises:
-        InputError: where bones are asked for of a graph that is no tree.
+        InputError: where bones are requested of a graph that is not a tree.
 
     Example:
         >>> graph = STGraph.from_edges(["hip", "knee"], [("hip", "knee")])

@@ -91,7 +91,7 @@ def explained_mixings(
             )
         call = None if mixing is None else mixing.calls[event.key]
         if mixing is None or call is None or call.roles is None:
-            # It is not asked for, or does not depend on the input, as the first step of a recurrent model.
+            # It is not requested, or does not depend on the input, as the first step of a recurrent model.
             return event.tensor
         # Parameters are frozen: only a tensor behind a captured one requires a gradient.
         tensor = event.tensor if event.tensor.requires_grad else event.tensor.detach().clone().requires_grad_()

@@ -57,7 +57,7 @@ def packed_sequence(name: str) -> InputError:
     """The error for a layer that returns a packed sequence."""
     return InputError(
         f"layer {name!r} returned a packed sequence, whose steps have no axes of samples and frames. Explain the "
-        "input, or a layer behind pad_packed_sequence."
+        "input, or a layer after pad_packed_sequence."
     )
 
 

@@ -61,7 +61,7 @@ def load(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is missing.")
     if kind == ".zarr":
         if not path.is_dir():
-            raise DataError(f"{path} is no folder; expected one of zarr.")
+            raise DataError(f"{path} is not a folder; expected a zarr folder.")
     else:
         regular_file(path, "Save the explanation again.")
     with readable(path, _NAMES[kind], "Is it truncated? Save the explanation again."):

@@ -2,9 +2,9 @@
 
 Clips are worked through in parts of some hundreds. Only numbers per clip and sums per class are kept. PyTorch itself
 keeps what it compiled for each length of a batch, so memory still grows at first; docs/machines.md says how far. With
-`out`, the result of every part is a file of that folder: a call that was killed goes on after the last part that was
-finished, and ends with the same numbers, to the bit. With `workers` or ``engine="ray"``, parts are computed by several
-processes or machines, again to the same bit on machines of one kind.
+`out`, the result of every part is a file of that folder: a call that was killed resumes after the last finished part,
+and ends with the same numbers, to the bit. With `workers` or ``engine="ray"``, parts are computed by several processes
+or machines, again to the same bit on machines of one kind.
 """
 
 from stexplain.metrics.dataset.calls import class_importance as class_importance

@@ -193,9 +193,9 @@ def effect(
     members = members_of(groups, masked.output_info.nodes, masked.observed.shape[3])
     regions = Regions.of(masked.observed.cpu().numpy(), windows, members)
     with masked.frozen():
-        asked = as_target(Predicted() if target is None else target)
+        requested = as_target(Predicted() if target is None else target)
         # The class of the sample as it is: a copy that is classified otherwise has lost margin, not gained a class.
-        fixed, classes = masked.fix_target(asked)
+        fixed, classes = masked.fix_target(requested)
         score = MarginOverOthers(fixed) if isinstance(fixed, Class | Predicted) else fixed
         differing = regions.any(differs.cpu().numpy())
         scores = _scores(masked, score, replaced, regions, differing)

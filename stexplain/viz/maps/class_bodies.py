@@ -68,9 +68,9 @@ def class_bodies(
     """
     expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
     if psi.empty:
-        raise InputError(f"psi got shape {psi.shape}; expected at least one class (row) and one node (column).")
+        raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
     if columns < 1:
-        raise InputError(f"columns got {columns}; expected at least 1.")
+        raise InputError(f"columns: got {columns}; expected at least 1.")
     if graph.positions is None:
         raise InputError("graph: it has no drawing positions. Give it some, or draw `importance_map`.")
     psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)

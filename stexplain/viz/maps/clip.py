@@ -78,7 +78,7 @@ def clip_of(
     # Values and edges refer to nodes by index: other names would draw them at the wrong joints.
     if tuple(drawn.nodes) != tuple(e.node_names):
         raise InputError(
-            f"graph got {len(drawn.nodes)} nodes; expected the {len(e.node_names)} nodes of the explanation, with the "
+            f"graph: got {len(drawn.nodes)} nodes; expected the {len(e.node_names)} nodes of the explanation, with the "
             "same names. Pass the model's graph."
         )
     if x is None:
@@ -92,7 +92,7 @@ def clip_of(
         points = _projected(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes)
     if not bool(np.isfinite(points[valid]).all()):
         raise InputError(
-            "x got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
+            "x: got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
         )
     time = np.asarray(e.time, dtype=np.float64)
     # Whole numbers are frames unless their unit is said; anything else is taken as seconds.
@@ -120,12 +120,12 @@ def pick(e: "Explanation", *, sample: int, instance: int | None) -> tuple[NDArra
     """
     samples, people = np.shape(e.values)[:2]
     if not 0 <= sample < samples:
-        raise InputError(f"sample got {sample}; expected 0 to {samples - 1}.")
+        raise InputError(f"sample: got {sample}; expected 0 to {samples - 1}.")
     values = np.asarray(e.importance[sample], dtype=np.float64)
     valid = np.asarray(e.valid[sample], dtype=bool)
     if instance is not None:
         if not 0 <= instance < people:
-            raise InputError(f"instance got {instance}; expected 0 to {people - 1}.")
+            raise InputError(f"instance: got {instance}; expected 0 to {people - 1}.")
         # A slice keeps the instance axis.
         values, valid = values[instance : instance + 1], valid[instance : instance + 1]
     if not valid.any():
@@ -154,8 +154,8 @@ def _projected(
     array = np.asarray(x.x if isinstance(x, Sample | Batch) else x, dtype=np.float64)
     if array.ndim in (4, 5) and array.shape[-3] != shape[2]:
         raise InputError(
-            f"x got {array.shape[-3]} frames; expected {shape[2]}, as in the explanation: the model's recipe resamples "
-            "clips. Pass the preprocessed clip: x=explain.preprocess(sample)."
+            f"x: got {array.shape[-3]} frames; expected {shape[2]}, as in the explanation: the model's recipe "
+            "resamples clips. Pass the preprocessed clip: x=explain.preprocess(sample)."
         )
     # [B, M, T, N, C] -> the sample's [M, T, N, C]
     if array.ndim == 5:
@@ -164,7 +164,7 @@ def _projected(
     sizes = check_shape("x", array.shape, "m t n c", m=shape[1], t=shape[2], n=shape[3])
     if max(axes) >= sizes["c"] or min(axes) < 0:
         raise InputError(
-            f"axes got {axes}; expected two channels from 0 to {sizes['c'] - 1}, because x has {sizes['c']} channels."
+            f"axes: got {axes}; expected two channels from 0 to {sizes['c'] - 1}, because x has {sizes['c']} channels."
         )
     array = array if instance is None else array[instance : instance + 1]
     return array[..., list(axes)]

@@ -53,7 +53,7 @@ def importance_map(
     """
     expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
     if psi.empty:
-        raise InputError(f"psi got shape {psi.shape}; expected at least one class (row) and one node (column).")
+        raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
     psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)
     all_nodes, all_classes = ordered("node", list(psi.columns), None), ordered("class", list(psi.index), None)
     shown_nodes, shown_classes = ordered("node", all_nodes, nodes), ordered("class", all_classes, classes)

@@ -55,7 +55,7 @@ def lag_map(
     names = list(e.node_names)
     if isinstance(nodes, int):
         if nodes < 1:
-            raise InputError(f"nodes got {nodes}; expected at least 1.")
+            raise InputError(f"nodes: got {nodes}; expected at least 1.")
         # Absolute values: a sensor that lowers the forecast is as important as one that raises it.
         weight = np.nan_to_num(np.abs(values)).sum(axis=0)
         nodes = [names[index] for index in np.argsort(-weight, kind="stable")[:nodes]]

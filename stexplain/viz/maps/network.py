@@ -83,14 +83,14 @@ def network(
     expect("graph", graph, STGraph, "e.graph, or one of your own")
     array = numbers("values", values)
     if array.ndim not in (1, 2) or array.shape[-1] != len(graph.nodes) or array.size == 0:
-        raise InputError(f"values got shape {array.shape}; expected [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
+        raise InputError(f"values: got shape {array.shape}; expected [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
     frames = np.atleast_2d(array)
     names = [str(node) for node in graph.nodes]
     points = drawing_positions(graph, seed)
     panel = Panel.around(points, width=width, height=height)
     times = np.arange(len(frames), dtype=np.float64) if time is None else np.asarray(time, dtype=np.float64)
     if times.shape != (len(frames),):
-        raise InputError(f"time got shape {times.shape}; expected [{len(frames)}], one time per frame of values.")
+        raise InputError(f"time: got shape {times.shape}; expected [{len(frames)}], one time per frame of values.")
     # The tooltip's text; a node in no group has an empty one.
     group = {str(node): str(name) for name, members in (graph.groups or {}).items() for node in members}
     nodes = pd.DataFrame(

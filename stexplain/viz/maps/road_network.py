@@ -105,9 +105,9 @@ def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype
     expect("e", e, Explanation, "an explainer")
     samples, instances = np.shape(e.values)[:2]
     if not 0 <= sample < samples:
-        raise InputError(f"sample got {sample}; expected 0 to {samples - 1}.")
+        raise InputError(f"sample: got {sample}; expected 0 to {samples - 1}.")
     if instances != 1:
-        raise InputError(f"e got {instances} instances; expected 1, because a road network has one copy of its graph.")
+        raise InputError(f"e: got {instances} instances; expected 1, because a road network has one copy of its graph.")
     valid = np.asarray(e.valid[sample, 0], dtype=bool)
     return np.where(valid[:, None], np.asarray(e.values[sample, 0], dtype=np.float64), np.nan)
 

@@ -96,11 +96,11 @@ def _chosen(clip: Clip, frames: int | Sequence[int] | None) -> list[int]:
     if frames is None or isinstance(frames, int):
         count = 5 if frames is None else frames
         if count < 1:
-            raise InputError(f"frames got {count}; expected at least 1.")
+            raise InputError(f"frames: got {count}; expected at least 1.")
         return [int(valid[index]) for index in evenly(len(valid), count)]
     for frame in frames:
         if frame not in valid:
-            raise InputError(f"frames got {frame}; expected valid frames, from {int(valid[0])} to {int(valid[-1])}.")
+            raise InputError(f"frames: got {frame}; expected valid frames, from {int(valid[0])} to {int(valid[-1])}.")
     return [int(frame) for frame in frames]
 
 

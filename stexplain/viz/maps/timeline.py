@@ -120,7 +120,7 @@ def pick_timeline(
     shape = np.shape(e.values)
     for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
         if not 0 <= index < size:
-            raise InputError(f"{name} got {index}; expected 0 to {size - 1}.")
+            raise InputError(f"{name}: got {index}; expected 0 to {size - 1}.")
     valid = np.asarray(e.valid, dtype=bool)[sample, instance]
     if not valid.any():
         raise InputError(f"sample {sample} has no valid frame of instance {instance}. Choose another instance.")
@@ -131,7 +131,7 @@ def _binned(
     values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", bins: int
 ) -> tuple[list[int], "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"]:
     if bins < 1:
-        raise InputError(f"bins got {bins}; expected at least 1.")
+        raise InputError(f"bins: got {bins}; expected at least 1.")
     frames = len(values)
     count = min(bins, frames)
     # Edges rounded to whole frames: bins differ by at most one frame, and each frame is in one bin.

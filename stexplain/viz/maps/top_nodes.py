@@ -44,7 +44,7 @@ def top_nodes(
         InputError: where k is below 1, the class is unknown or has no correctly classified sample.
     """
     if k < 1:
-        raise InputError(f"k got {k}; expected at least 1.")
+        raise InputError(f"k: got {k}; expected at least 1.")
     if isinstance(importance, Explanation):
         table, what, node_groups = _explained(importance, k, groups, seed)
         names = importance.node_names
@@ -52,7 +52,7 @@ def top_nodes(
     else:
         if not isinstance(importance, ClassImportance):
             raise InputError(
-                f"importance got {type(importance).__name__}; expected an Explanation or a ClassImportance."
+                f"importance: got {type(importance).__name__}; expected an Explanation or a ClassImportance."
             )
         if groups is not None:
             raise InputError(
@@ -119,7 +119,7 @@ def _of_class(importance: ClassImportance, k: int, of: str | None) -> tuple[pd.D
         raise InputError(
             f"class {of!r} has no correctly classified sample, and so no importance. Choose another class."
             if of is not None
-            else "importance got no class with a correctly classified sample; expected at least one."
+            else "importance: got no class with a correctly classified sample; expected at least one."
         )
     means = psi[rows_of].mean(axis=0)
     order = np.argsort(-means, kind="stable")[:k]

@@ -39,7 +39,7 @@ def confusion(
     names = ordered("class", classes, None)
     check_shape("matrix", counts.shape, "true predicted", true=len(names), predicted=len(names))
     if not bool(np.isfinite(counts).all()) or bool((counts < 0).any()):
-        raise InputError("matrix got negative, NaN or infinite entries; expected counts of samples.")
+        raise InputError("matrix: got negative, NaN or infinite entries; expected counts of samples.")
     # Row totals [K, 1]; a class without samples keeps NaN, which is drawn grey.
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)

@@ -43,7 +43,9 @@ def deletion(
     require(table, ["method", "curve", "share", "value", "low", "high"])
     if "baseline" in table.columns and table["baseline"].nunique() > 1:
         names = sorted(map(str, table["baseline"].unique()))
-        raise InputError(f"table got several baselines: {', '.join(names)}; expected one. Draw one baseline at a time.")
+        raise InputError(
+            f"table: got several baselines: {', '.join(names)}; expected one. Draw one baseline at a time."
+        )
     shown = ordered("method", list(dict.fromkeys(map(str, table["method"]))), methods)
     explainers = [name for name in shown if name not in baseline_explainers]
     table = _lines(table, shown)

@@ -53,7 +53,7 @@ def forecast(
     check_shape("past", before.shape, "t")
     steps = check_shape("observed", after.shape, "h")["h"]
     if horizon is not None and not 1 <= horizon <= steps:
-        raise InputError(f"horizon got {horizon}; expected a step from 1 to {steps}.")
+        raise InputError(f"horizon: got {horizon}; expected a step from 1 to {steps}.")
     parts = [
         pd.DataFrame(
             {

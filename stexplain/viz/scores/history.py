@@ -44,7 +44,7 @@ def history(table: pd.DataFrame, *, selected_epoch: int | None = None, title: st
     long = pd.concat(measured) if measured else pd.DataFrame()
     if long.empty:
         raise InputError(
-            f"table got columns {', '.join(map(str, table.columns))}; expected values in one of {', '.join(CURVES)}."
+            f"table: got columns {', '.join(map(str, table.columns))}; expected values in one of {', '.join(CURVES)}."
         )
     long = long[long["value"].notna()]
     shown = [split for split in ("training", "validation") if split in set(long["split"])]

@@ -37,7 +37,7 @@ def randomisation(
     layers = table.drop_duplicates(["stage", "layer"])
     if bool(layers["stage"].duplicated().any()):
         raise InputError(
-            "table got two layers at one stage; expected the curves of one model. Draw one model at a time."
+            "table: got two layers at one stage; expected the curves of one model. Draw one model at a time."
         )
     several = "method" in table.columns
     table = table.assign(method=table["method"].astype(str) if several else "explainer")

@@ -219,7 +219,7 @@ def test_wrong_use_is_refused_with_a_remedy():
         trust(model, explainer, labels=["wave"] * 40)
     with pytest.raises(InputError, match="explainer: got one of another model"):
         trust(network(1), explainer)
-    with pytest.raises(InputError, match="layer: got it for an explainer that is made already"):
+    with pytest.raises(InputError, match="layer: got an option for an explainer that exists already"):
         trust(model, explainer, layer="0")
     with pytest.raises(InputError, match="explainer: got a int; expected an explainer of the model"):
         trust(model, 3)

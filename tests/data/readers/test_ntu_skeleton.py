@@ -220,7 +220,7 @@ def test_find_parses_names_and_reports_the_others(tmp_path):
     assert (good.id, good.label, good.problem) == ("S017C003P040R002A060", 59, "")
     assert good.fields == {"setup": 17, "camera": 3, "subject": 40, "replication": 2}
     assert beyond.label == odd.label == -1
-    assert "A061 is no class" in beyond.problem
+    assert "A061 is not a class" in beyond.problem
     assert "not of the form" in odd.problem
 
 

@@ -46,7 +46,7 @@ def test_names(tmp_path):
         (tmp_path / f"{name}.json").touch()
     short, unknown_action, good = find(tmp_path, dataset_card("nw-ucla"))
     assert (good.label, dict(good.fields)) == (9, {"subject": 10, "episode": 4, "view": 3})
-    assert "a07 is no class" in unknown_action.problem
+    assert "a07 is not a class" in unknown_action.problem
     assert "not of the form" in short.problem
 
 

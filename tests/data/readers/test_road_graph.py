@@ -20,7 +20,7 @@ def test_distances_are_infinite_where_no_row_tells(tmp_path):
     ("text", "message"),
     [
         ("from,to\n5,7\n", "expected from, to and distance"),
-        ("from,to,cost\n5,7,far\n", "line 2: 'far' is no distance"),
+        ("from,to,cost\n5,7,far\n", "line 2: 'far' is not a distance"),
         ("from,to,cost\n5,8,1\n", "does not have the sensor '7'"),
         ("from,to,cost\n5,7,-1\n", r"distances at \[0, 1\]: got -1.0; expected at least 0"),
     ],
@@ -101,5 +101,5 @@ def test_edges_with_and_without_a_header(tmp_path, header, names, weights):
 def test_a_broken_line_without_a_header_is_counted_from_the_first(tmp_path):
     path = tmp_path / "distances.csv"
     path.write_text("11,12,100\n12,11,300\n12,13,far\n")
-    with pytest.raises(DataError, match="line 3: 'far' is no distance"):
+    with pytest.raises(DataError, match="line 3: 'far' is not a distance"):
         read_distances(path, ["11", "12", "13"])

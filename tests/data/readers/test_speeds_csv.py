@@ -99,7 +99,7 @@ def test_missing_cells_and_times_are_missing_readings(card, tmp_path):
         (lambda lines: [*lines[:3], lines[3] + ",7", *lines[4:]], "not a table in CSV"),
         (lambda lines: [*lines[:2], "noon,1,2,3", *lines[3:]], "line 3: the first cell is 'noon'; expected a time"),
         (lambda lines: [*lines, lines[-1]], "has the time 2012-03-01 02:25:00 twice"),
-        (lambda lines: [*lines, "2012-03-01 02:31:00,1,2,3"], "02:31:00, which is no multiple of 5 min"),
+        (lambda lines: [*lines, "2012-03-01 02:31:00,1,2,3"], "02:31:00, which is not a multiple of 5 min"),
         (lambda lines: lines[:1], "holds a header and no row"),
         (lambda lines: [], "is empty"),
     ],
@@ -150,5 +150,5 @@ def test_times_further_apart_than_the_card_says(tmp_path):
     slow = card.model_copy(update={"series": card.series.model_copy(update={"minutes": 2.5})})
     assert np.isnan(read(tmp_path / "raw", slow).values).any()
     fast = card.model_copy(update={"series": card.series.model_copy(update={"minutes": 15})})
-    with pytest.raises(DataError, match="is no multiple of 15 min"):
+    with pytest.raises(DataError, match="is not a multiple of 15 min"):
         read(tmp_path / "raw", fast)

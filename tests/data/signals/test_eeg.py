@@ -155,5 +155,5 @@ def test_a_graph_of_ones_own_gives_the_order_and_leaves_channels_out():
     graph = stx.STGraph.from_edges(["Pz", "Cz"], [("Pz", "Cz")])
     clips = stx.load_eeg(made, graph=graph)
     np.testing.assert_allclose(clips[0].x[0, :, :, 0], signals[0][[4, 2]].T, rtol=1e-6)
-    with pytest.raises(InputError, match="its node 'Qz' is no channel"):
+    with pytest.raises(InputError, match="its node 'Qz' is not a channel"):
         stx.load_eeg(made, graph=stx.STGraph.from_edges(["Pz", "Qz"], [("Pz", "Qz")]))

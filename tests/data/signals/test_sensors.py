@@ -346,7 +346,7 @@ def test_pems_with_a_matrix_or_with_a_table(tmp_path, graph):
 
 def test_a_graph_is_asked_for_where_there_is_none_or_more_than_one(tmp_path):
     np.save(tmp_path / "values.npy", readings())
-    with pytest.raises(InputError, match=r"says no links.*Give graph=.*links='none'"):
+    with pytest.raises(InputError, match=r"has no links.*Give graph=.*links='none'"):
         stx.load_sensors(tmp_path)
     assert len(stx.load_sensors(tmp_path, links="none").graph.edges) == 0
     np.save(tmp_path / "adj.npy", np.ones((N, N)))
@@ -420,7 +420,7 @@ def test_the_first_line_is_read_as_what_it_is(tmp_path, text, nodes):
 
 def test_counts_below_ids_are_asked_about(tmp_path):
     (tmp_path / "s.csv").write_text("101,102\n7,8\n9,12\n")
-    with pytest.raises(InputError, match=r"\(101, 102, ...\) may be ids of sensors or readings. Give header=True"):
+    with pytest.raises(InputError, match=r"\(101, 102, ...\) may be ids of sensors or observations. Give header=True"):
         stx.load_sensors(tmp_path / "s.csv", links="none", window=1, horizon=1)
     series = stx.load_sensors(tmp_path / "s.csv", links="none", header=True, window=1, horizon=1)
     assert (series.frames, series.graph.nodes) == (2, ("101", "102"))

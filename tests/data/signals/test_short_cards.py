@@ -56,7 +56,7 @@ def test_what_is_missing_is_said_with_an_example(tmp_path):
 def test_what_does_not_fit_names_the_card(tmp_path):
     data, _ = folder(tmp_path)
     (data / "road.csv").rename(data / "x_road.csv")
-    with pytest.raises(DataError, match=r"does not fit the card 'mine': .*says no links"):
+    with pytest.raises(DataError, match=r"does not fit the card 'mine': .*has no links"):
         stx.load_series(card(tmp_path), data / "mine.npz")
     with pytest.raises(DataError, match=r"channels: got 1 names; .* holds 2 channels"):
         stx.load_series(card(tmp_path, SHORT.replace(', "speed"', "")), data / "mine.npz")

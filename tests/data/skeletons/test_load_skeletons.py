@@ -129,7 +129,7 @@ def test_joints_are_found_by_name(tmp_path):
     [
         (3, "a,10,0,knee,what,1,1,down,0", "line 3: x is 'what'; expected a number"),
         (3, "a,10.5,0,knee,1,1,1,down,0", "line 3: frame is '10.5'; expected a whole number"),
-        (3, "a,10,0,hip,1,1,1,down,0", "line 3: 'hip' of 'a' stands twice"),
+        (3, "a,10,0,hip,1,1,1,down,0", "line 3: 'hip' of 'a' appears twice"),
         (3, "a,10,0,knee,1,1,1,other,0", r"sample 'a' has the labels \['down', 'other'\]"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_tidy_table_without_samples_is_one_recording(tmp_path):
     (tmp_path / "walk 1.csv").write_text("\n".join(["frame,joint,x,y", *rows]))
     assert load_skeletons(tmp_path, graph=LINE).ids == ["walk 1"]
     (tmp_path / "walk 1.csv").write_text("\n".join(["frame,joint,x,y", *rows, *rows]))
-    with pytest.raises(DataError, match="line 8: 'hip' of 'walk 1' stands twice .* needs a column sample"):
+    with pytest.raises(DataError, match="line 8: 'hip' of 'walk 1' appears twice .* needs a column sample"):
         load_skeletons(tmp_path, graph=LINE)
 
 
@@ -392,7 +392,7 @@ def test_c3d_markers(tmp_path):
 
 def test_what_is_no_skeleton(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(InputError, match="holds no skeletons in a format that is known"):
+    with pytest.raises(InputError, match="holds no skeletons in a supported format"):
         load_skeletons(tmp_path)
     with pytest.raises(InputError, match="there is no"):
         load_skeletons(tmp_path / "none")
@@ -403,7 +403,7 @@ def test_what_is_no_skeleton(tmp_path):
     [
         ("name;klass\na;b\n", "expected one of recordings"),
         ("file,label\na,\n", "line 2: 'a' has no label"),
-        ("file,label\na,x\na.skeleton,y\n", "line 3: 'a' stands twice"),
+        ("file,label\na,x\na.skeleton,y\n", "line 3: 'a' appears twice"),
     ],
 )
 def test_a_table_of_labels_that_does_not_say_it(tmp_path, table, words):

@@ -85,7 +85,9 @@ def test_a_store_without_labels_is_refused_and_leaves_nothing(tmp_path):
 def test_options_of_one_are_refused_for_the_other(tmp_path):
     raw, labels = labelled(tmp_path)
     result = CliRunner().invoke(app, ["data", "prepare", "ntu", str(raw), "--labels", str(labels), "--out", "x"])
-    assert "--labels: it is of `stexplain data prepare skeletons`" in str(result.exception)
+    assert "--labels: got it for a dataset's card; it is an option of `stexplain data prepare skeletons`" in str(
+        result.exception
+    )
 
 
 def test_the_formats_are_listed():

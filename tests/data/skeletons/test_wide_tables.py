@@ -137,7 +137,7 @@ def test_what_is_not_certain_is_refused(tmp_path):
     with pytest.raises(InputError, match="joint 'left knee' has the columns left knee_x; expected x and y"):
         load_skeletons(tmp_path / "a.csv", graph=LEG)
     write(tmp_path / "a.csv", walk(), frames=[0, 1, 1, 2, 3, 4])
-    with pytest.raises(DataError, match="line 4: frame 1 of 'a' stands twice"):
+    with pytest.raises(DataError, match="line 4: frame 1 of 'a' appears twice"):
         load_skeletons(tmp_path / "a.csv", graph=LEG)
     write(tmp_path / "a.csv", walk(), ["left_hip", "left_knee", "right_ankle"])
     with pytest.raises(InputError, match="'a' has no joint 'left ankle'"):

@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_refused(psi, graph):
         class_bodies(psi, STGraph.from_edges(NODES, [(NODES[0], NODES[1])]))
     with pytest.raises(InputError, match="node 'tail'"):
         class_bodies(psi.rename(columns={"spine": "tail"}), graph)
-    with pytest.raises(InputError, match="columns got 0"):
+    with pytest.raises(InputError, match="columns: got 0"):
         class_bodies(psi, graph, columns=0)
     with pytest.raises(InputError, match="at least one class"):
         class_bodies(pd.DataFrame(np.zeros((0, 5)), columns=NODES), graph)

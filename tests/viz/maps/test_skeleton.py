@@ -113,10 +113,10 @@ def test_times_in_seconds(explanation, coordinates):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sample": 2}, "sample got 2; expected 0 to 1"),
-        ({"instance": 2}, "instance got 2; expected 0 to 1"),
-        ({"interactive": False, "frames": [12]}, "frames got 12; expected valid frames, from 0 to 11"),
-        ({"interactive": False, "frames": 0}, "frames got 0"),
+        ({"sample": 2}, "sample: got 2; expected 0 to 1"),
+        ({"instance": 2}, "instance: got 2; expected 0 to 1"),
+        ({"interactive": False, "frames": [12]}, "frames: got 12; expected valid frames, from 0 to 11"),
+        ({"interactive": False, "frames": 0}, "frames: got 0"),
         ({"frames": 3}, "interactive=False"),
         ({"axes": (0, 3)}, "3 channels"),
         ({"x": np.zeros((2, 12, 4, 3))}, "x has shape"),
@@ -141,5 +141,5 @@ def test_a_sample_stands_for_its_coordinates(explanation, coordinates):
 
 
 def test_a_raw_clip_is_rejected_with_the_remedy(explanation, coordinates):
-    with pytest.raises(InputError, match=r"x got 9 frames; expected 12.*x=explain\.preprocess\(sample\)"):
+    with pytest.raises(InputError, match=r"x: got 9 frames; expected 12.*x=explain\.preprocess\(sample\)"):
         skeleton(explanation, x=coordinates[:, :9])

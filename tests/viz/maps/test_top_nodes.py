@@ -86,5 +86,5 @@ def test_two_thousand_nodes_stay_small():
 
 
 def test_zero_nodes_are_rejected(explanation):
-    with pytest.raises(InputError, match="k got 0"):
+    with pytest.raises(InputError, match="k: got 0"):
         top_nodes(explanation, k=0)

@@ -129,7 +129,7 @@ class CAM(LayerExplainer):
 
     def _check_pooling(self, features: Tensor, output: Tensor, model_input: ModelInput) -> None:
         """Refuses a model whose logits are not the pooled features through the head."""
-        problem = f"CAM needs global average pooling and a linear head behind layer {self.layer_name!r}; "
+        problem = f"CAM needs global average pooling and a linear head after layer {self.layer_name!r}; "
         if features.shape[-1] != self.weight.shape[1] or output.shape[1:] != self.weight.shape[:1]:
             raise InputError(
                 f"{problem}{self.head_name!r} maps {self.weight.shape[1]} channels to {self.weight.shape[0]}, where "

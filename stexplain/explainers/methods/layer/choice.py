@@ -55,7 +55,7 @@ def default_layer(
     Args:
         measured: all layers, in the order in which they finish.
         sizes: of the input's axes.
-        flow: how the output depends on a layer, by its name; the last one is asked for first.
+        flow: how the output depends on a layer, by its name; the last one comes first.
 
     Returns:
         The layer, and what there is to know.

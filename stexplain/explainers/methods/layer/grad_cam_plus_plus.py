@@ -58,7 +58,7 @@ class GradCAMPlusPlus(LayerGradient):
         if bool((features < 0).any()):
             raise InputError(
                 f"layer {self.layer_name!r} has features down to {float(features.min()):.3g}; Grad-CAM++ expects "
-                "features that are not negative. Explain the layer behind its ReLU, or use HiResCAM or LayerCAM."
+                "features that are not negative. Explain the layer after its ReLU, or use HiResCAM or LayerCAM."
             )
         share = pooled.to(features.dtype)
         total = torch.einsum("bmtnc,bmt->bmc", features, share)[:, :, None, None]  # S, [B, M, 1, 1, C]

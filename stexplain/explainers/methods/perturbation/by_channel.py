@@ -1,6 +1,6 @@
 """Regions of single channels: what methods that mask regions need to give every channel a map of its own.
 
-A position is masked in all of its signals at once unless channels are asked for one by one. Then every channel of a
+A position is masked in all of its signals at once unless channels are requested one by one. Then every channel of a
 node counts as a node of its own: of C channels, channel c of node n is number n C + c.
 """
 

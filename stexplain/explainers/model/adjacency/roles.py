@@ -174,7 +174,7 @@ def product_roles(
                 ends.append(named)
             elsewhere = any(_nodes(atoms) for label, atoms in at_signals.items() if label not in summed)
             if by_size and None in ends and not elsewhere and _square(form, adjacency, summed, added, nodes):
-                unclear = "which of its axes are those of the nodes cannot be told"
+                unclear = "which of its axes are those of the nodes is not known"
             if ends[0] is not None and ends[1] is not None:
                 (source, source_atoms), (target, target_atoms) = ends[0], ends[1]
                 sender, receiver = {**at_signals, source: source_atoms}, {**at_out, target: target_atoms}

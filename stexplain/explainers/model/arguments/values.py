@@ -128,7 +128,7 @@ def _sparse(matrix: Any) -> Tensor:
     """A scipy matrix or array as a sparse tensor."""
     entries = matrix.tocoo()
     indices = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
-    # The check costs little, and torch 2 warns where it is neither asked for nor turned off.
+    # The check costs little, and torch 2 warns where it is neither requested nor turned off.
     return torch.sparse_coo_tensor(indices, torch.tensor(entries.data), matrix.shape, check_invariants=True).coalesce()
 
 

@@ -193,9 +193,9 @@ class InputPreparer(ABC):
             if model is not None:
                 caller = self if self.model is model else self._caller_of(model)
                 # Sizes are not known yet: no more is given than what a call of the model asks for.
-                asked = ModelInput(x, None, {"b": len(x), **dict.fromkeys("mtn", 1)}, (), None, common, own)
+                probe = ModelInput(x, None, {"b": len(x), **dict.fromkeys("mtn", 1)}, (), None, common, own)
                 with caller._model_frozen():
-                    add_layers(evidence, model, lambda: caller._forward(asked), x)
+                    add_layers(evidence, model, lambda: caller._forward(probe), x)
             self._layouts[kind] = found_layout(x, evidence)
         pattern, found = self._layouts[kind]
         if found:

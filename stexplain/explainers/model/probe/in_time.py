@@ -117,6 +117,6 @@ def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) ->
         return factors, Timing("unknown", sees=frames, why=why)
     if len(whole) > 1:
         # Channels and positions that all see the whole clip look alike.
-        why = "each position sees all frames: which axis is that of time, if any, cannot be told"
+        why = "each position sees all frames: which axis is that of time, if any, is not known"
         return factors, Timing("unknown", sees=frames, why=why)
     return factors, Timing("none")

@@ -307,7 +307,7 @@ def _wanted(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tu
         for start, stop in ((low, high), (last_low, last_high)):
             if stop - start > 4 * frames:
                 continue
-            # At a position in the middle of those for which the frames asked for lie inside of the clip.
+            # At a position in the middle of those for which the frames requested lie inside of the clip.
             inside = [p for p in range(count) if start + stride * p >= 0 and stop + stride * p < frames]
             if inside:
                 place = inside[len(inside) // 2]

@@ -107,7 +107,7 @@ def free_bytes() -> float:
     limit, used = _lines("/sys/fs/cgroup/memory.max"), _lines("/sys/fs/cgroup/memory.current")
     if limit and used and limit[0].isdecimal() and used[0].isdecimal():
         cached = [line.split()[1] for line in _lines("/sys/fs/cgroup/memory.stat") if line.startswith("inactive_file ")]
-        # Pages of files are given back when memory is asked for.
+        # Pages of files are given back when memory is requested.
         found.append(float(limit[0]) - float(used[0]) + sum(map(float, cached)))
     return max(min(found), 1.0)
 

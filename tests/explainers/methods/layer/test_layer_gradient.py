@@ -153,7 +153,7 @@ def test_grad_cam_plus_plus_is_the_paper_with_the_derivatives_of_the_exponential
 def test_grad_cam_plus_plus_refuses_negative_features():
     model = nn.Sequential(nn.Tanh(), nn.Flatten(), nn.Linear(12, 2))
     with GradCAMPlusPlus(model, layer="0", layout="b t n c", inputs="b t n c") as explain:
-        with pytest.raises(InputError, match="layer '0' has features down to -0.*behind its ReLU"):
+        with pytest.raises(InputError, match="layer '0' has features down to -0.*after its ReLU"):
             explain(signals(1, 2, 3, 2), target=Class(0))
         explain(signals(1, 2, 3, 2).abs(), target=Class(0))
 
