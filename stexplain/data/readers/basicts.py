@@ -1,8 +1,10 @@
 """Reads BasicTS' layout: `data.dat` (float32, [T, N, C]), `desc.json` with its shape, and `adj_mx.pkl`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
@@ -32,17 +34,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     where = Path(where)
     path = found_file(where, "data.dat", "the values", companion=False)
     description_path = found_file(path, "desc.json", "which gives the shape of the values")
-    description = read_json(description_path)
-    shape = description.get("shape")
-    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) and size > 0 for size in shape)):
-        raise DataError(f"{description_path}: shape is {shape!r}; expected [T, N, C]. Fetch the file again.")
-    # A memory map of a truncated file would fail only when its last frames are read, by a signal that kills.
-    if path.stat().st_size != 4 * int(np.prod(shape)):
-        raise DataError(
-            f"{path} holds {path.stat().st_size} bytes; expected {4 * int(np.prod(shape))} for {shape} numbers of "
-            f"float32, as {description_path.name} says. Is it truncated?"
-        )
-    channels = len(card.series.channels)
+    values, description = mapped(path, description_path)
+    shape, channels = values.shape, len(card.series.channels)
     if channels > shape[2]:
         raise DataError(
             f"{description_path} has {shape[2]} channels; expected {channels}, as the card {card.name!r} names."
@@ -54,7 +47,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
             f"{card.name!r} says."
         )
     # A view of the map: the calendar channels are cut off without reading the file.
-    values = np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2]))[..., :channels]
+    values = values[..., :channels]
     adjacency = found_file(path, ("adj_mx.pkl", "adj_*.pkl"), "the adjacency")
     ids, matrix = read_adjacency(adjacency)
     if len(ids) != shape[1]:
@@ -64,3 +57,22 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     except InputError as error:
         raise DataError(f"{adjacency}: {error}") from error
     return SeriesFile(values, graph, times_from_start(card, shape[0]))
+
+
+def mapped(path: Path, described: Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """The values of ``data.dat`` as a memory map ``[T, N, C]``, and what ``desc.json`` says of them.
+
+    Raises:
+        DataError: where the description is broken, or the file has another size than it says.
+    """
+    description = read_json(described)
+    shape = description.get("shape")
+    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) and size > 0 for size in shape)):
+        raise DataError(f"{described}: shape is {shape!r}; expected [T, N, C]. Fetch the file again.")
+    # A memory map of a truncated file would fail only when its last frames are read, by a signal that kills.
+    if path.stat().st_size != 4 * int(np.prod(shape)):
+        raise DataError(
+            f"{path} holds {path.stat().st_size} bytes; expected {4 * int(np.prod(shape))} for {shape} numbers of "
+            f"float32, as {described.name} says. Is it truncated?"
+        )
+    return np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2])), description

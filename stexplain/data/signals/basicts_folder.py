@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stexplain.data.readers.basicts import mapped
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError
-from stexplain.files import read_json
 
 _CALENDAR = ("time of day", "day of week", "day of month", "day of year", "day in week", "time in day")
 
@@ -27,16 +27,8 @@ def read(folder: Path) -> SensorData:
     for file in (path, about):
         if not file.is_file():
             raise DataError(f"{folder} holds no {file.name}, of a folder of BasicTS.")
-    described = read_json(about)
-    shape = described.get("shape")
-    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) and size > 0 for size in shape)):
-        raise DataError(f"{about}: shape is {shape!r}; expected [T, N, C].")
-    # A memory map of a truncated file would fail only when its last frames are read, by a signal that kills.
-    if path.stat().st_size != 4 * int(np.prod(shape)):
-        raise DataError(
-            f"{path} holds {path.stat().st_size} bytes; expected {4 * int(np.prod(shape))} for {shape} numbers of "
-            f"float32, as {about.name} says. Is it truncated?"
-        )
+    values, described = mapped(path, about)
+    shape = values.shape
     names = [str(name) for name in described.get("feature_description") or []]
     if names and len(names) != shape[2]:
         raise DataError(f"{about} describes {len(names)} features of {shape[2]}; expected one each.")
@@ -49,7 +41,6 @@ def read(folder: Path) -> SensorData:
             UserWarning,
             stacklevel=4,
         )
-    values = np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2]))
     last = len(kept) - 1
     # The calendar comes last in their files: a view then, without reading.
     chosen = values[..., : last + 1] if kept == list(range(last + 1)) else values[..., kept]

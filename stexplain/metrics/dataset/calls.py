@@ -9,18 +9,18 @@ from numpy.typing import ArrayLike
 
 from stexplain.data.baselines import as_baseline
 from stexplain.data.clips import Clips
-from stexplain.engine.run import Engine
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.metrics.dataset.measures import EFFECT, EXPLANATIONS, IMPORTANCE, MASKING, empty_importance
 from stexplain.metrics.dataset.models import ModelLike, model_of
 from stexplain.metrics.dataset.results import DatasetEffect, SavedExplanations
-from stexplain.metrics.dataset.run import results, sampled
+from stexplain.metrics.dataset.run import WorkOptions, results, sampled
 from stexplain.metrics.faithfulness import SETS, MaskingCurve
 from stexplain.metrics.importance import ClassImportance
 
-PART = 512
-"""Clips in a part: what a call that is killed loses at most."""
+
+class DatasetOptions(CallOptions, WorkOptions, total=False):
+    """How a dataset is worked through, and how the model is called."""
 
 
 def class_importance(
@@ -33,11 +33,7 @@ def class_importance(
     resamples: int = 200,
     parity: Literal["das2022"] | None = None,
     out: "str | Path | None" = None,
-    batch: int = 32,
-    part: int = PART,
-    engine: Engine = "local",
-    workers: int | None = None,
-    progress: bool = True,
+    **work: Unpack[WorkOptions],
 ) -> ClassImportance:
     """The importance of every node for every class over a dataset: Eq. 6; see `ClassImportance`.
 
@@ -53,15 +49,18 @@ def class_importance(
         seed: of the resamples.
         resamples: see `ClassImportance`.
         parity: see `ClassImportance`.
-        out: a folder for the results of the parts, from which a later call with the same arguments goes on; none:
+        out: a folder for the results of the parts, from which a later call with the same arguments resumes; none:
             nothing is kept. Where it holds results of another model, of other clips or of another call, it is refused.
-        batch: clips at a time; memory grows with it.
-        part: clips in a part: what a call that is killed loses at most.
-        engine: who computes the parts: ``"local"``, processes of this machine, or ``"ray"``, a Ray cluster, of which
-            every machine sees `out`, the store and the model under the same paths; see `stexplain.data.store.prepare`.
-        workers: how many parts at a time; none: one on this machine, in this process, or one for each processor of a
-            cluster. Each uses as many threads as this process does.
-        progress: whether a bar is shown on a terminal, after five seconds.
+        **work: how the dataset is worked through:
+
+            - ``batch``: clips at a time, 32 by default; memory grows with it.
+            - ``part``: clips in a part, 512 by default: what a call that is killed loses at most.
+            - ``engine``: who computes the parts: ``"local"``, processes of this machine, or ``"ray"``, a Ray cluster,
+              of which every machine sees `out`, the store and the model under the same paths; see
+              `stexplain.data.store.prepare`.
+            - ``workers``: how many parts at a time; none: one on this machine, in this process, or one for each
+              processor of a cluster. Each uses as many threads as this process does.
+            - ``progress``: whether a bar is shown on a terminal, after five seconds; by default it is.
 
     Raises:
         InputError: where an argument is out of range, or `out` holds something else.
@@ -87,8 +86,7 @@ def class_importance(
         "parity": parity,
     }
     importance = empty_importance(given)
-    how: dict[str, Any] = {"out": out, "batch": batch, "part": part, "engine": engine, "workers": workers}
-    for arrays in results(IMPORTANCE, given, model, network, clips, progress=progress, **how):
+    for arrays in results(IMPORTANCE, given, model, network, clips, out=out, **work):
         importance.add_arrays(arrays)
     call: Any = {name: value for name, value in (options or {}).items() if name in CallOptions.__annotations__}
     importance.call = ModelCall(call)
@@ -106,12 +104,7 @@ def masking_curve(
     seed: int = 0,
     sets: Sequence[str] = SETS,
     out: "str | Path | None" = None,
-    batch: int = 32,
-    part: int = PART,
-    engine: Engine = "local",
-    workers: int | None = None,
-    progress: bool = True,
-    **options: Unpack[CallOptions],
+    **options: Unpack[DatasetOptions],
 ) -> MaskingCurve:
     """Accuracy as nodes are masked, over a dataset; `stexplain.metrics.masking_curve` has the definition.
 
@@ -124,13 +117,9 @@ def masking_curve(
         baseline: the name of one.
         seed: of the random sets.
         sets: which are masked.
-        out: see `class_importance` of this module, as for what follows.
-        batch: see there.
-        part: see there.
-        engine: see there.
-        workers: see there.
-        progress: see there.
-        **options: how the model is called; see `ModelCaller`.
+        out: see `class_importance` of this module.
+        **options: how the model is called; see `ModelCaller`. And ``batch``, ``part``, ``engine``, ``workers`` and
+            ``progress``; see `class_importance` of this module.
 
     Raises:
         InputError: where an argument is out of range, a clip has no label, or `out` holds something else.
@@ -146,11 +135,11 @@ def masking_curve(
     known = {} if remembered is None or remembered.call is None else remembered.call.options
     steps = [0.0, *[float(m) for m in masking if m != 0]]
     given: dict[str, Any] = {"importance": psi, "nodes": nodes, "masking": steps, "baseline": baseline, "seed": seed}
-    given |= {"sets": list(sets), "call": {**known, **options}}
+    work, call = _split(options)
+    given |= {"sets": list(sets), "call": {**known, **call}}
     correct: dict[str, list[Any]] = {which: [] for which in sets}
     unranked = 0
-    how: dict[str, Any] = {"out": out, "batch": batch, "part": part, "engine": engine, "workers": workers}
-    for arrays in results(MASKING, given, model, network, clips, progress=progress, **how):
+    for arrays in results(MASKING, given, model, network, clips, out=out, **work):
         unranked += int(arrays["unranked"])
         for which in sets:
             correct[which].append(arrays[which])
@@ -166,12 +155,7 @@ def effect(
     windows: int = 8,
     groups: Mapping[str, Sequence[int | str]] | None = None,
     out: "str | Path | None" = None,
-    batch: int = 32,
-    part: int = PART,
-    engine: Engine = "local",
-    workers: int | None = None,
-    progress: bool = True,
-    **options: Unpack[CallOptions],
+    **options: Unpack[DatasetOptions],
 ) -> DatasetEffect:
     """The effect of every region of every clip of generated data; `stexplain.metrics.effect` has the definition.
 
@@ -183,13 +167,9 @@ def effect(
         target: the class, as an index; none: the predicted one.
         windows: see `stexplain.metrics.effect`.
         groups: see `stexplain.metrics.effect`.
-        out: see `class_importance` of this module, as for what follows.
-        batch: see there.
-        part: see there.
-        engine: see there.
-        workers: see there.
-        progress: see there.
-        **options: how the model is called; see `ModelCaller`.
+        out: see `class_importance` of this module.
+        **options: how the model is called; see `ModelCaller`. And ``batch``, ``part``, ``engine``, ``workers`` and
+            ``progress``; see `class_importance` of this module.
 
     Raises:
         InputError: where the clips have no counterfactual, an argument is out of range, or `out` holds something else.
@@ -198,12 +178,12 @@ def effect(
     clips = sampled(network, clips)
     # Refused before anything is computed.
     clips.counterfactual()
-    given: dict[str, Any] = {"target": target, "windows": windows, "call": dict(options)}
+    work, call = _split(options)
+    given: dict[str, Any] = {"target": target, "windows": windows, "call": call}
     given["groups"] = None if groups is None else {name: list(members) for name, members in groups.items()}
     found: dict[str, list[Any]] = {}
-    how: dict[str, Any] = {"out": out, "batch": batch, "part": part, "engine": engine, "workers": workers}
     score, names = "", ()
-    for arrays in results(EFFECT, given, model, network, clips, progress=progress, **how):
+    for arrays in results(EFFECT, given, model, network, clips, out=out, **work):
         for name in ("values", "before", "after", "classes", "inferences"):
             found.setdefault(name, []).append(arrays[name])
         score, names = str(arrays["score"]), tuple(arrays["groups"].tolist())
@@ -219,11 +199,7 @@ def explanations(
     method: str = "STGGradCAM",
     options: Mapping[str, Any] | None = None,
     target: int | None = None,
-    batch: int = 32,
-    part: int = PART,
-    engine: Engine = "local",
-    workers: int | None = None,
-    progress: bool = True,
+    **work: Unpack[WorkOptions],
 ) -> SavedExplanations:
     """Explains every clip of a dataset, and saves the maps: a netCDF file for each part.
 
@@ -236,11 +212,7 @@ def explanations(
         method: the name of an explainer class.
         options: of the method.
         target: the class, as an index; none: the predicted one.
-        batch: see `class_importance` of this module, as for what follows.
-        part: see there; a file has as many clips.
-        engine: see there.
-        workers: see there.
-        progress: see there.
+        **work: see `class_importance` of this module; a file has as many clips as a part.
 
     Returns:
         The explanations, part by part, each read when it is taken.
@@ -251,9 +223,15 @@ def explanations(
     network = model_of(model)
     clips = sampled(network, clips)
     given: dict[str, Any] = {"method": method, "of_method": dict(options or {}), "target": target}
-    how: dict[str, Any] = {"out": out, "batch": batch, "part": part, "engine": engine, "workers": workers}
-    found = list(results(EXPLANATIONS, given, model, network, clips, progress=progress, **how))
+    found = list(results(EXPLANATIONS, given, model, network, clips, out=out, **work))
     files = tuple(Path(out) / str(arrays["name"]) for arrays in found)
     if lost := [file for file in files if not file.is_file()]:
         raise InputError(f"{lost[0]} is missing, although its part was finished. Remove {out}, and run the same again.")
     return SavedExplanations(files, tuple(int(arrays["samples"]) for arrays in found))
+
+
+def _split(options: DatasetOptions) -> tuple[WorkOptions, CallOptions]:
+    """How the dataset is worked through, and how the model is called."""
+    work: Any = {name: value for name, value in options.items() if name in WorkOptions.__annotations__}
+    call: Any = {name: value for name, value in options.items() if name not in work}
+    return work, call

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 
 from stexplain.cards import Recipe
 from stexplain.data.clips import Clips
-from stexplain.engine.run import check_engine, run_parts
+from stexplain.engine.run import Engine, check_engine, run_parts
 from stexplain.errors import InputError
 from stexplain.files import folder_lock, read_json, remove_leftovers
 from stexplain.metrics.dataset.measures import EXPLANATIONS, computer
@@ -23,6 +23,8 @@ from stexplain.progress import progress_bar
 from stexplain.version import __version__
 
 WORKER = "stexplain.metrics.dataset.worker"
+PART = 512
+"""Clips in a part: what a call that is killed loses at most."""
 
 
 def sampled(model: nn.Module, clips: Clips) -> Clips:
@@ -38,6 +40,16 @@ def sampled(model: nn.Module, clips: Clips) -> Clips:
     return clips.with_recipe(recipe) if isinstance(recipe, Recipe) else clips
 
 
+class WorkOptions(TypedDict, total=False):
+    """How a dataset is worked through, as keyword arguments; see `class_importance` for what each means."""
+
+    batch: int
+    part: int
+    engine: Engine
+    workers: int | None
+    progress: bool
+
+
 def results(
     measure: str,
     options: Mapping[str, Any],
@@ -45,12 +57,12 @@ def results(
     network: nn.Module,
     clips: Clips,
     *,
-    out: "str | Path | None",
-    batch: int,
-    part: int,
-    engine: str,
-    workers: int | None,
-    progress: bool,
+    out: "str | Path | None" = None,
+    batch: int = 32,
+    part: int = PART,
+    engine: Engine = "local",
+    workers: int | None = None,
+    progress: bool = True,
 ) -> Iterator[Arrays]:
     """The result of every part, in order.
 

@@ -86,7 +86,7 @@ def test_anything_else_is_forbidden_and_not_run(tmp_path, function, arguments, n
 def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
     # numpy.ndarray((10**12,)) would take all memory; here it is only a name.
     (tmp_path / "a.pkl").write_bytes(b"\x80\x02cnumpy\nndarray\n\x8a\x06\x00\x10\xa5\xd4\xe8\x00\x85\x85R.")
-    with pytest.raises(DataError, match="no pickle of an adjacency"):
+    with pytest.raises(DataError, match="not a pickle of an adjacency"):
         read_adjacency(tmp_path / "a.pkl")
     objects = np.array([["a", None], [1, 2]], dtype=object)
     with pytest.raises(DataError, match="expected numbers"):
