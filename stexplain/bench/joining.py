@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.bench.html import listed
-from stexplain.bench.records import Records, difference, read_record, read_results, write_results
+from stexplain.bench.records import RESULTS, Records, difference, read_record, read_results, write_results
 from stexplain.bench.report import stages_of, write_report
 from stexplain.bench.runner import of_generated, verdicts_of, write_tables
 from stexplain.cards.experiment import ExperimentCard
-from stexplain.errors import InputError
+from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write, read_json, write_json
-from stexplain.reading import given_path
+from stexplain.reading import given_path, readable, regular_file
+from stexplain.reading.shape import Form, check_shape
 
 APART = ("runs", "seed")
 """What the parts of an experiment may differ in, of what was requested."""
@@ -24,6 +25,41 @@ IN_RESULTS = ("threads", "versions")
 """What is compared as the results say it, part by part."""
 Training = tuple[str, int]
 """The name of a run, without its seed, and the seed."""
+_AGAIN = "Run the experiment again: what was computed is kept."
+
+
+class _Requested(Form):
+    """What is taken from `run.json`."""
+
+    experiment: dict[str, Any]
+
+
+class _Run(Form):
+    """What is taken of a run."""
+
+    seed: int
+    dataset: str
+    first: str | None = None
+
+
+class _Dataset(Form):
+    """What is taken of a dataset."""
+
+    planted: bool
+
+
+class _Figures(Form):
+    """What is taken from the record of a stage's figures."""
+
+    figures: list[dict[str, Any]]
+
+
+class _Finished(Form):
+    """What is taken from `results.json`."""
+
+    runs: dict[str, _Run]
+    datasets: dict[str, _Dataset]
+    stages: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +79,7 @@ class _Part:
     def trainings(self) -> Iterator[tuple[Training, str]]:
         """Every training, and the name of its run in this folder."""
         for name, about in self.results["runs"].items():
-            yield (str(about.get("first") or name), int(about["seed"])), name
+            yield (about.get("first") or name, about["seed"]), name
 
 
 def join_runs(out: "str | Path", folders: "Sequence[str | Path]", *, command: str | None = None) -> Path:
@@ -90,7 +126,21 @@ def join_runs(out: "str | Path", folders: "Sequence[str | Path]", *, command: st
 def _read(folder: Path) -> _Part:
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder}: got no run.json; expected a folder of `stexplain bench`.")
-    return _Part(folder, read_json(folder / "run.json"), read_results(folder))
+    requested, results = read_json(folder / "run.json", _Requested), read_results(folder)
+    source = folder / RESULTS
+    check_shape(source, results, _Finished, _AGAIN)
+    for name, run in results["runs"].items():
+        _inside(name, source)
+        if run["dataset"] not in results["datasets"]:
+            raise DataError(f"{source}: got no dataset {run['dataset']!r}, which run {name!r} is on. {_AGAIN}")
+    return _Part(folder, requested, results)
+
+
+def _inside(name: str, source: Path) -> str:
+    """A path within a folder: one that leads out of it would copy anybody's files, or write over them."""
+    if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+        raise DataError(f"{source}: got {name!r}; expected a path within the run's folder. {_AGAIN}")
+    return name
 
 
 def _check_alike(first: _Part, other: _Part) -> None:
@@ -146,9 +196,14 @@ def _trainings(parts: Sequence[_Part]) -> dict[Training, tuple[_Part, str]]:
 
 def _in_order(part: _Part, where: Mapping[Training, Any]) -> list[str]:
     """The names of the runs in the order of the experiment, which no part need hold as a whole."""
-    declared = ExperimentCard.model_validate(part.requested["experiment"])
+    declared = _declared(part)
     present = {name for name, _ in where}
     return [run.title for run in declared.runs if run.title in present]
+
+
+def _declared(part: _Part) -> ExperimentCard:
+    with readable(part.folder / "run.json", "the request of an experiment", _AGAIN):
+        return ExperimentCard.model_validate(part.requested["experiment"])
 
 
 def _check_complete(where: Mapping[Training, Any], names: Sequence[str], seeds: Sequence[int]) -> None:
@@ -178,12 +233,13 @@ def _copy(
         if seed == seeds[0]:
             for record in sorted((part.folder / "stages/figures" / name).glob("*.json")):
                 (out / "stages/figures" / run).mkdir(parents=True, exist_ok=True)
-                shutil.copy2(record, out / "stages/figures" / run / record.name)
-                found = read_record(record)["result"]["figures"]
-                figures.setdefault(record.stem, {})[run] = found
+                _copy_file(record, out / "stages/figures" / run / record.name)
+                result = read_record(record)["result"]
+                check_shape(record, result, _Figures, _AGAIN)
+                figures.setdefault(record.stem, {})[run] = found = result["figures"]
                 for file in (value for one in found for value in one.values() if str(value).startswith("figures/")):
-                    (out / file).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(part.folder / file, out / file)
+                    (out / _inside(file, record)).parent.mkdir(parents=True, exist_ok=True)
+                    _copy_file(part.folder / file, out / file)
     return figures
 
 
@@ -193,8 +249,16 @@ def _copy_tree(root: Path, name: str, to: Path, others: set[str]) -> None:
     def within(folder: str, entries: list[str]) -> list[str]:
         return [entry for entry in entries if Path(folder) / entry in skipped]
 
-    # Times are kept: the order in which stages ended is theirs.
-    shutil.copytree(root / name, to, ignore=within, dirs_exist_ok=True)
+    with readable(root / name, "what a run wrote", _AGAIN):
+        shutil.copytree(root / name, to, ignore=within, dirs_exist_ok=True, copy_function=_copy_file)
+
+
+def _copy_file(source: "str | Path", target: "str | Path") -> None:
+    # A pipe waits for ever, and a device has no end.
+    regular_file(Path(source), _AGAIN)
+    with readable(Path(source), "what a run wrote", _AGAIN):
+        # Times are kept: the order in which stages ended is theirs.
+        shutil.copy2(source, target)
 
 
 def _write(
@@ -216,7 +280,7 @@ def _write(
             runs[new] = {**part.results["runs"][own], "first": None if seed == seeds[0] else name}
     known = {key: dataset for part in parts for key, dataset in part.results["datasets"].items()}
     datasets = {about["dataset"]: known[about["dataset"]] for about in runs.values()}
-    declared = ExperimentCard.model_validate(parts[0].requested["experiment"])
+    declared = _declared(parts[0])
     commands = [str(part.results.get("command")) for part in parts]
     folders = ", ".join(str(part.folder) for part in parts)
     results: dict[str, Any] = {

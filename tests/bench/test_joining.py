@@ -1,6 +1,7 @@
 """Runs made apart, joined: the same report as of one call, to the last bit; anything else is refused."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -161,3 +162,48 @@ def test_what_is_missing_or_there_twice_is_named(parts, tmp_path):
     (tmp_path / "taken" / "file").touch()
     with pytest.raises(InputError, match="got a folder that is not empty"):
         join_runs(tmp_path / "taken", parts)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "says"),
+    [
+        ("results.json", lambda results: results["runs"]["again"].pop("seed"), "runs.again.seed is missing"),
+        ("results.json", lambda results: results.pop("datasets"), "datasets is missing"),
+        ("results.json", lambda results: results["datasets"].clear(), "got no dataset 'wave', which run 'again' is on"),
+        ("results.json", lambda results: results["runs"].update({"../x": results["runs"]["again"]}), "got '../x'; exp"),
+        ("run.json", lambda run: run.pop("experiment"), "experiment is missing"),
+        ("run.json", lambda run: run["experiment"].pop("title"), "could not be read as the request of an experiment"),
+    ],
+)  # fmt: skip
+def test_a_damaged_part_is_named(parts, tmp_path, file, change, says):
+    part = changed(parts[1], tmp_path / "damaged", file, change)
+    with pytest.raises(DataError, match=f"damaged/{file}.*{says}"):
+        join_runs(tmp_path / "joined", [part])
+    assert not (tmp_path / "joined").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "dangling link"])
+def test_what_has_no_end_is_not_copied(parts, tmp_path, kind):
+    part = tmp_path / "part"
+    shutil.copytree(parts[1], part)
+    path = part / "again" / "model.safetensors"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    with pytest.raises(DataError, match=r"model\.safetensors could not be read"):
+        join_runs(tmp_path / "joined", [part])
+    assert not (tmp_path / "joined").exists()
+
+
+def test_figures_are_not_written_outside_of_the_folder(parts, tmp_path):
+    part = tmp_path / "part"
+    shutil.copytree(parts[1], part)
+    record = next(part.glob("stages/figures/again/*.json"))
+    changed_to = {"seconds": 0.0, "result": {"figures": [{"json": "figures/../../x.json"}]}}
+    write_json(record, changed_to)
+    (part.parent / "x.json").write_text("{}")
+    with pytest.raises(DataError, match=r"got 'figures/../../x\.json'; expected a path within"):
+        join_runs(tmp_path / "deep" / "joined", [part])
+    assert not (tmp_path / "deep" / "x.json").exists()
