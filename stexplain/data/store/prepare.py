@@ -175,7 +175,7 @@ def _planned(
     # Of each file, size and time: contents would take as long to hash as to read. What a generator wrote beside a
     # recording counts too: a truth that was mended makes another store.
     beside = [path for source in sources for path in truth_files(source.path) if path.is_file()]
-    state = [(path.stat().st_size, path.stat().st_mtime_ns) for path in [*(source.path for source in sources), *beside]]
+    state = [_size_and_time(path) for path in [*(source.path for source in sources), *beside]]
     items = [
         {
             "id": source.id,
@@ -214,6 +214,15 @@ def _planned(
     allowed = sorted({*trusted_names(), module_named(card.reader)})
     places = {"raw": str(raw.resolve()), "beside": str(card.path.parent.resolve()), "trust": allowed}
     return {**plan, **places, "key": key, "refused": refused, "sources": read}, note
+
+
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    """Of a file; none of a link that leads nowhere, which is told among the recordings that could not be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _listed_as_missing(card: DatasetCard, raw: Path, missing: Path | None) -> tuple[set[str], str]:

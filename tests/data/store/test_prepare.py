@@ -96,6 +96,15 @@ def test_what_was_excluded_and_why(raw, tmp_path):
     assert json.loads(json.dumps(summary.to_dict()))["kept"] == 4
 
 
+def test_a_link_that_leads_nowhere_is_excluded_and_hides_no_other(raw, tmp_path):
+    before = prepare("ntu", raw, tmp_path / "before", workers=1, progress=False)
+    path = raw / f"{name(subject=40)}.skeleton"
+    path.symlink_to(path.name)
+    summary = prepare("ntu", raw, tmp_path / "store", workers=1, progress=False)
+    assert (summary.found, summary.kept) == (before.found + 1, before.kept)
+    assert summary.excluded["broken"] == before.excluded.get("broken", 0) + 1
+
+
 def test_a_list_that_is_given_and_one_that_is_not_there(raw, tmp_path):
     other = tmp_path / "list.txt"
     other.write_text(f"{name(1, 1, 7)}.skeleton\n")
