@@ -1,6 +1,7 @@
 """An explanation in files: what is read again is what was written, and a file is what its name says."""
 
 import importlib.util
+import json
 
 import numpy as np
 import pandas as pd
@@ -111,3 +112,17 @@ def test_it_is_an_array():
     e = explanation()
     assert np.shares_memory(np.asarray(e), e.values)
     assert np.array(e, dtype=np.float64).dtype == np.float64
+
+
+def test_a_zarr_folder_that_declares_more_than_it_holds_is_refused(tmp_path):
+    path = tmp_path / "e.zarr"
+    explanation().save(path)
+    for file in (path / ".zmetadata", path / "values" / ".zarray"):
+        about = json.loads(file.read_text())
+        entry = about.get("metadata", {}).get("values/.zarray", about)
+        entry["shape"][3] = 10**9
+        file.write_text(json.dumps(about))
+    with pytest.raises(
+        DataError, match=r"e\.zarr could not be read as a zarr folder: its files hold \d+ bytes; its arr"
+    ):
+        Explanation.load(path)

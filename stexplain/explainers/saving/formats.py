@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # In an npz, beside the arrays: names of axes and attributes, as JSON.
 _ABOUT = "about"
+# A zarr folder that unpacks to more than this, and to more than so many times what it holds, is damaged: no compression
+# of an explanation comes near it.
+_SMALL, _RATIO = 1 << 24, 2000
 
 
 def save(explanation: "Explanation", path: Path) -> None:
@@ -108,6 +111,13 @@ def _read_nc(path: Path) -> xarray.Dataset:
 
 
 def _read_zarr(path: Path) -> xarray.Dataset:
+    import zarr
+
+    # Chunks that are not there are filled in, so a wrong digit of a shape is gigabytes of one value.
+    declared = sum(int(array.nbytes) for _, array in zarr.open_group(path, mode="r").arrays())
+    stored = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    if declared > max(_SMALL, _RATIO * stored):
+        raise ValueError(f"its files hold {stored} bytes; its arrays declare {declared}")
     with xarray.open_zarr(path, consolidated=True) as opened:
         dataset: xarray.Dataset = opened.load()
     return dataset
