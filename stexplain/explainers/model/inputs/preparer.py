@@ -16,7 +16,7 @@ from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
 from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
-from stexplain.explainers.model.inputs.sizes import checked_ids, folds_instances, sizes_of
+from stexplain.explainers.model.inputs.sizes import checked_ids, folded_axes, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
@@ -113,7 +113,7 @@ class InputPreparer(ABC):
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
         observed, seconds = None, None
-        noticed_before = False
+        noticed_before, shape_of_batch = False, ()
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
             # A mask that is given goes to the model, whatever was noticed.
@@ -124,6 +124,7 @@ class InputPreparer(ABC):
                 names = batch.channels
             names_of_samples, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
             seconds = batch.measured.seconds(batch.x.shape[2])
+            shape_of_batch = tuple(batch.x.shape)
             x = self._plain_layout().from_batch(batch.x)
         known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
@@ -137,9 +138,9 @@ class InputPreparer(ABC):
             signals = as_tensor(x).to(device, dtype)
             layout = self._plain_layout() if of_dataset else self._layout_of(signals, shared or {}, per_sample or {})
             self._adopt(layout, None)
-            # Folded axes, as in "(b m) c t n", can only be separated by the shape of `valid`.
-            if valid is not None and valid.ndim == 3 and folds_instances(self.inputs):
-                known["m"] = int(valid.shape[1])
+            # Folded axes, as in "(b m) c t n", can only be separated by the shape of `valid`, or of a batch.
+            shape = shape_of_batch or (() if valid is None or valid.ndim != 3 else tuple(valid.shape))
+            known = {k: v for k, v in zip(BATCH.split(), shape, strict=False) if k in folded_axes(self.inputs)} | known
         sizes = sizes_of(self.inputs, signals, known, self.graph)
         if valid is not None:
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])

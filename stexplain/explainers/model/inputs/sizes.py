@@ -10,15 +10,14 @@ from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
 
-def folds_instances(layout: Layout) -> bool:
-    """Whether a layout folds instances with another axis, so that a shape does not tell how many there are.
+def folded_axes(layout: Layout) -> set[str]:
+    """The axes that a layout folds with another one, so that a shape alone does not tell their sizes.
 
     Example:
-        >>> folds_instances(Layout("(b m) c t n")), folds_instances(Layout("b m t n c"))
-        (True, False)
+        >>> sorted(folded_axes(Layout("(b m) c t n"))), folded_axes(Layout("b m t n c"))
+        (['b', 'm'], set())
     """
-    # What stands between each "(" and its ")".
-    return any("m" in group.split(")")[0].split() for group in layout.pattern.split("(")[1:])
+    return {letter for group in layout.groups if len(group) > 1 for letter in group}
 
 
 def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph | None) -> dict[str, int]:
@@ -38,7 +37,7 @@ def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph
         >>> sizes_of(Layout("b t n"), torch.zeros(2, 8, 5), {}, None)
         {'b': 2, 'm': 1, 't': 8, 'n': 5, 'c': 1}
     """
-    if folds_instances(layout) and "m" not in known:
+    if "m" in folded_axes(layout) and "m" not in known:
         raise InputError(
             f"the number of instances does not follow from the input's layout {layout.pattern!r}. "
             "Give `valid` [B, M, T], which tells it."
