@@ -29,7 +29,7 @@ Case = tuple[str, int]
 def run(targets: Sequence[Target], cases: Sequence[Case], seed: int, folder: Path, workers: int) -> Iterator[
     tuple[Case, str, float]
 ]:  # fmt: skip
-    """Every case, what was wrong with how it ended (empty: nothing) and its seconds, in any order."""
+    """Every case, what was wrong with how it ended (empty: nothing) and the processor's seconds, in any order."""
     by_name = {target.name: target for target in targets}
     waiting = list(reversed(cases))
     running: list[_Worker] = []
@@ -85,7 +85,7 @@ class _Worker:
         seconds = time.monotonic() - self.started
         if ready:
             if line := self.answers.readline():
-                return self.case, json.loads(line), seconds
+                return self.case, *json.loads(line)
             self.ended = True
             _, status = os.waitpid(self.process, 0)
             self.process = 0
@@ -119,7 +119,9 @@ def _work(targets: dict[str, Target], seed: int, folder: Path, cases: IO[str], a
         resource.setrlimit(resource.RLIMIT_AS, (_virtual_memory() + BYTES, resource.RLIM_INFINITY))
         for line in cases:
             name, number = json.loads(line)
-            answers.write(json.dumps(_one(targets[name], pool[name], others, number, seed, folder)) + "\n")
+            started = time.process_time()
+            wrong = _one(targets[name], pool[name], others, number, seed, folder)
+            answers.write(json.dumps((wrong, time.process_time() - started)) + "\n")
             answers.flush()
         os._exit(0)
     except Exception as error:

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -261,7 +262,8 @@ def preload() -> None:
     from stexplain.viz.page import bundle
 
     bundle()
-
+    # Of every installed file: most of the time of a `doctor`, and the same for each.
+    metadata.packages_distributions = functools.cache(metadata.packages_distributions)
     sys.setrecursionlimit(1000)
 
 
