@@ -113,7 +113,8 @@ class InputPreparer(ABC):
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
         observed, seconds = None, None
-        noticed_before, shape_of_batch = False, ()
+        noticed_before = False
+        shape_of_batch: tuple[int, ...] = ()
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
             # A mask that is given goes to the model, whatever was noticed.
