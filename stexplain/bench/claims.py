@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ttest_1samp
 
 from stexplain.bench.html import listed
+from stexplain.bench.wording import in_words
 from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test
 
 LEVEL = 0.05
@@ -152,7 +153,8 @@ def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
         >>> judge([Claim([{"against": "a", "difference": 1.0, "p": 0.001}], words)])
         [('signs [1]', 'supported')]
     """
-    return [claim.words(signs) for claim, signs in zip(claims, signs_of(claims), strict=True)]
+    judged = [claim.words(signs) for claim, signs in zip(claims, signs_of(claims), strict=True)]
+    return [(in_words(text), outcome) for text, outcome in judged]
 
 
 def briefs(claims: Sequence[Claim]) -> list[dict[str, str]]:
@@ -160,7 +162,8 @@ def briefs(claims: Sequence[Claim]) -> list[dict[str, str]]:
     found = []
     for claim, signs in zip(claims, signs_of(claims), strict=True):
         number = claim.brief.number
-        found.append({"claim": claim.brief.claim, "number": number if isinstance(number, str) else number(signs)})
+        shown = number if isinstance(number, str) else number(signs)
+        found.append({"claim": in_words(claim.brief.claim), "number": in_words(shown)})
     return found
 
 

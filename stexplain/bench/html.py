@@ -4,10 +4,12 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stexplain.bench.wording import in_words
+
 
 def text(value: object) -> str:
-    """Any value as text that no browser takes for markup."""
-    return html.escape(str(value), quote=True)
+    """Any value as text that no browser takes for markup; methods by the names of their explanations."""
+    return html.escape(in_words(str(value)), quote=True)
 
 
 def paragraph(*sentences: str) -> str:

@@ -125,7 +125,7 @@ def test_the_folder_holds_tables_figures_and_a_report(finished):
     for figure in found["figures"]:
         assert (finished / figure["png"]).stat().st_size > 5000
     page = (finished / "report.html").read_text("utf-8")
-    for words in ("Method comparison", "STGGradCAM", "paired permutation tests", "localise the ground truth better"):
+    for words in ("Method comparison", "STG-Grad-CAM", "paired permutation tests", "localise the ground truth better"):
         assert words in page
     # One claim of the one stage, against all baseline explainers.
     assert len(found["verdicts"]) == 1

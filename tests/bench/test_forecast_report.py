@@ -203,11 +203,11 @@ def test_a_method_must_beat_chance_every_baseline_explainer_and_the_plain_gradie
     assert list(located.values()) == ["supported", "not supported"]
     first, second = located
     assert first == (
-        "For this training, IntegratedGradients localises the ground truth better than random attribution over "
+        "For this training, integrated gradients localises the ground truth better than random attribution over "
         "sensors, the strongest baseline explainer over sensors (Slowness), the plain gradient over sensors, random "
         "attribution over times, the strongest baseline explainer over times (Slowness) and the plain gradient over "
-        "times (AUROC over sensors IntegratedGradients 0.90, Random 0.50, Slowness 0.75 and InputGradient 0.80; "
-        "over times IntegratedGradients 0.90, Random 0.50, Slowness 0.75 and InputGradient 0.80; 12 events)."
+        "times (AUROC over sensors integrated gradients 0.90, Random 0.50, Slowness 0.75 and input gradient 0.80; "
+        "over times integrated gradients 0.90, Random 0.50, Slowness 0.75 and input gradient 0.80; 12 events)."
     )
     assert "better than random attribution over sensors and random attribution over times; localises the" in second
     assert "localises the ground truth worse than the strongest baseline explainer over sensors (Slowness)" in second
@@ -215,9 +215,9 @@ def test_a_method_must_beat_chance_every_baseline_explainer_and_the_plain_gradie
     assert list(deleted.values()) == ["supported", "not supported"]
     first, second = deleted
     assert first == (
-        "For this training, masking observations in the order of IntegratedGradients changes the forecast more than a "
+        "For this training, masking observations in the order of integrated gradients changes the forecast more than a "
         "random order, the strongest baseline explainer (Slowness) and the plain gradient (mean change in mph: "
-        "IntegratedGradients 5.00, Slowness 3.50, InputGradient 4.00 and random orders 2.00; 12 events)."
+        "integrated gradients 5.00, Slowness 3.50, input gradient 4.00 and random orders 2.00; 12 events)."
     )
     assert "is not shown to change the forecast more than a random order; changes the forecast less than the" in second
 
@@ -274,9 +274,9 @@ def test_what_masking_sensors_costs_the_forecast(differences, verdict, says):
     ((text, outcome),) = judged(ForecastMaskingStage, a_run(forecast_masking=masking)).items()
     assert outcome == verdict
     assert says in text
-    assert text.startswith("For this training, masking the 3 sensors that IntegratedGradients ranks first causes")
+    assert text.startswith("For this training, masking the 3 sensors that integrated gradients ranks first causes")
     assert text.endswith(
-        "IntegratedGradients 9.00, Slowness 3.00, InputGradient 8.00, random sensors 2.00 and the least important "
+        "integrated gradients 9.00, Slowness 3.00, input gradient 8.00, random sensors 2.00 and the least important "
         "sensors 2.00; 12 events)."
     )
 

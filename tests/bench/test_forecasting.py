@@ -206,7 +206,7 @@ def test_a_model_that_forecasts_no_slowdown(finished, tmp_path, result):
 def test_the_summary_says_errors_and_verdicts(finished, capsys):
     print_summary(finished)
     shown = capsys.readouterr().out
-    for word in ("15 min", NAME, "historical average", "IntegratedGradients", "supported:", "report.html"):
+    for word in ("15 min", NAME, "historical average", "integrated gradients", "supported:", "report.html"):
         assert word in shown
 
 

@@ -199,10 +199,10 @@ def test_the_summary_names_the_classes_that_are_not_found():
         [RunResults("body", {"stages": {"truth": result}, "model_title": "STGCN"}, {})]
     )
     assert (
-        "body: STGGradCAM, the best of methods, finds the planted nodes of 1 of 2 classes; not of nod (AUROC 0.10)."
+        "body: STG-Grad-CAM, the best of methods, finds the planted nodes of 1 of 2 classes; not of nod (AUROC 0.10)."
         in (card.html)
     )
-    assert "body: STGGradCAM, the best of methods, finds the used nodes of 3 of 3 classes." in card.html
+    assert "body: STG-Grad-CAM, the best of methods, finds the used nodes of 3 of 3 classes." in card.html
     assert "Motion" not in card.html
 
 

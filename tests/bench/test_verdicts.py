@@ -61,10 +61,10 @@ def test_localisation_is_supported_only_against_chance_controls_and_the_gradient
     ((text, judged),) = judge(localisation_claims(located(BETTER | changes)))
     assert judged == verdict
     assert says in text
-    assert text.startswith("For this training, STGGradCAM localises the ground truth")
+    assert text.startswith("For this training, STG-Grad-CAM localises the ground truth")
     best = max(("Motion", "Displacement"), key=lambda name: 0.8 - (BETTER | changes)[name])
     gradient, baseline_explainer = (0.8 - (BETTER | changes)[name] for name in ("InputGradient", best))
-    axis = f"STGGradCAM 0.80, Random 0.50, {best} {baseline_explainer:.2f}, InputGradient {gradient:.2f}"
+    axis = f"STG-Grad-CAM 0.80, Random 0.50, {best} {baseline_explainer:.2f}, input gradient {gradient:.2f}"
     assert f"(AUROC over nodes {axis}; over frames {axis})" in text
 
 
@@ -98,7 +98,7 @@ def test_the_summary_names_the_classes_that_are_not_found_and_what_is_better():
         "finds the ground-truth joints of 1 of 3 classes; not of nod head (AUROC 0.02) and salute (AUROC 0.53)."
         in card.html
     )
-    assert "InputGradient (0.880) has a higher AUROC over nodes than STGGradCAM (0.800)." in card.html
+    assert "input gradient (0.880) has a higher AUROC over nodes than STG-Grad-CAM (0.800)." in card.html
     fine = run_of("localisation", located(BETTER, classes={"throw": classes["throw"]}))
     html = LocalisationStage(LocalisationStage.Options()).summary([fine]).html
     assert "of 1 of 1 classes." in html

@@ -25,6 +25,7 @@ from stexplain.bench.shared.method_scores import (
 )
 from stexplain.bench.shared.samples import draw, groups_of, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
+from stexplain.bench.wording import in_words, with_names
 from stexplain.errors import InputError
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
@@ -87,8 +88,8 @@ class ComparisonStage(Stage[Options]):
             f"{result['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
             f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model.",
             comparison(
-                frame,
-                baseline_explainers=self.options.baselines,
+                with_names(frame),
+                baseline_explainers=[in_words(name) for name in self.options.baselines],
                 better=better,
                 reference={metric: value for metric, value in CHANCE.items() if metric in better},
                 title=f"All methods, run '{run.label}'",

@@ -1,7 +1,6 @@
 """Importance over time of one test sample per chosen class; writes `example-K.nc` and its signals `example-K.npy`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,8 +76,7 @@ class ExamplesStage(Stage[Options]):
         """Importance of every node, frame by frame."""
         for number, example in enumerate(results[self.name]["examples"], 1):
             path = run.folder / example["file"]
-            # Under the name that tables and verdicts have.
-            e = replace(Explanation.load(path), method=STGGradCAM.__name__)
+            e = Explanation.load(path)
             x = np.load(path.with_suffix(".npy"), allow_pickle=False)
             paper = as_figure(run, "example_figure")
             figures.add(

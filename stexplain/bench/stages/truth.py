@@ -37,6 +37,7 @@ from stexplain.bench.shared.truths import (
     score_row,
 )
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
+from stexplain.bench.wording import with_names
 from stexplain.intervals.bootstrap import interval
 from stexplain.viz import truths
 
@@ -141,7 +142,7 @@ class TruthStage(Stage[Options]):
                 f"What was planted and what the model used, {run.label}",
                 f"AUROC over positions of each method, {result['samples']} test samples of {run.card.title}. Lines: "
                 "the best baseline explainer.",
-                truths(frame, title=f"Planted truth and effect, {run.label}"),
+                truths(with_names(frame), title=f"Planted truth and effect, {run.label}"),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
@@ -188,12 +189,11 @@ class TruthStage(Stage[Options]):
             ]
             for row in result["rows"]
         ]
-        head = ["method", "baseline", *TITLES.values(), "effect AP", "inferences"]
         caption = (
             f"{run.name}: means over {count(result['samples'])} samples (of effect positions with 95% interval); ★: "
             "the best of methods"
         )
-        return used + table(head, body, caption=caption)
+        return used + table(["method", "baseline", *TITLES.values(), "effect AP", "inferences"], body, caption=caption)
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Of which classes the nodes are found, by the paper's method and the best one."""

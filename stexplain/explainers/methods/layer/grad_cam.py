@@ -59,6 +59,8 @@ class STGGradCAM(LayerGradient):
         True
     """
 
+    method = "STG-Grad-CAM"
+
     def __init__(
         self,
         model: nn.Module,
@@ -70,7 +72,8 @@ class STGGradCAM(LayerGradient):
             raise unknown("parity", parity, ["das2022"])
         super().__init__(model, **options)
         self.parity = parity
-        self.method = "STG-Grad-CAM" if parity is None else f"STG-Grad-CAM ({parity})"
+        if parity is not None:
+            self.method = f"{self.method} ({parity})"
 
     def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
         if self.parity == "das2022":

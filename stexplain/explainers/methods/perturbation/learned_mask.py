@@ -90,6 +90,7 @@ class LearnedMask(Explainer):
         True
     """
 
+    method = "learned mask"
     _scores_alone = True
 
     def __init__(
@@ -123,7 +124,7 @@ class LearnedMask(Explainer):
         self.size, self.smoothness, self.connectedness = size, smoothness, connectedness
         self.window, self.steps, self.rate = window, steps, rate
         self.per_channel = per_channel
-        self.method, self.measures = f"learned mask ({goal})", "share"
+        self.method, self.measures = f"{self.method} ({goal})", "share"
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

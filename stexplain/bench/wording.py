@@ -1,0 +1,39 @@
+"""Methods in sentences: under the name that an explanation bears, not that of a class."""
+
+import re
+from functools import cache
+
+import pandas as pd
+
+from stexplain.explainers.by_name import methods
+
+
+@cache
+def _names() -> tuple[dict[str, str], re.Pattern[str]]:
+    # Words such as Motion and Random differ from their class in a capital alone, and stand in other sentences too.
+    named = {
+        name: kind.method for name, kind in methods().items() if kind.method and kind.method.lower() != name.lower()
+    }
+    named |= {"GradientTimesChange": "gradient x change"}
+    return named, re.compile(rf"\b(?:{'|'.join(named)})\b")
+
+
+def in_words(sentence: str) -> str:
+    """A sentence with every method's class name as the name of its explanations.
+
+    Example:
+        >>> in_words("STGGradCAM, InputGradient and Occlusion; best SlownessNearTarget 0.61")
+        'STG-Grad-CAM, input gradient and Occlusion; best slowness near the target 0.61'
+    """
+    named, pattern = _names()
+    return pattern.sub(lambda match: named[match[0]], sentence)
+
+
+def with_names(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for a chart, with its column ``method`` in words.
+
+    Example:
+        >>> with_names(pd.DataFrame({"method": ["InputGradient"], "value": [0.9]}))["method"].tolist()
+        ['input gradient']
+    """
+    return table.assign(method=[in_words(str(name)) for name in table["method"]])
