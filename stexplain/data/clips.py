@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.cards import DatasetCard, Recipe
 from stexplain.data.content import content_hash
-from stexplain.data.grouping import clip_groups
+from stexplain.data.grouping import clip_groups, split_groups
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import UNMEASURED, Batch, Measured, Sample, Sampling
 from stexplain.data.store.arrays import rows_of_arrays
@@ -252,6 +252,11 @@ class Clips:
     def subset(self, indices: Sequence[int] | NDArray[Any] | slice) -> "Clips":
         """The clips of these indices (or of a bool mask), in this order."""
         return self._with(chosen=self._chosen[picked_indices(indices, len(self), "clips")])
+
+    def split(self, test: float = 0.3, seed: int = 0) -> "tuple[Clips, Clips]":
+        """Clips to train on, and others to test on: whole groups at random, see `split_groups`."""
+        tested = split_groups(self.groups, self.labels, test, seed)
+        return self.subset(~tested), self.subset(tested)
 
     def with_recipe(self, recipe: Recipe | None) -> "Clips":
         """The same clips, sampled by another recipe."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.errors import DataError, unknown
+from stexplain.errors import DataError, InputError, unknown
 
 FEWEST_DAYS = 10
 """With at least this many days, windows are grouped by days."""
@@ -48,6 +48,42 @@ def clip_groups(
         )
     columns = [table[field].astype(str) for field in grouping[name]]
     return np.array([f"{name} {'-'.join(values)}" for values in zip(*columns, strict=True)], np.str_)
+
+
+def split_groups(
+    groups: NDArray[np.str_], labels: NDArray[np.int64], test: float = 0.3, seed: int = 0
+) -> NDArray[np.bool_]:
+    """Which clips to test on: whole groups at random, so that nobody is trained on and tested; of each class a share.
+
+    Args:
+        groups: of each clip, ``[n]``.
+        labels: the class of each, ``[n]``. A group counts for the class that it has most of.
+        test: the share of the groups, in (0, 1); of a class with several groups at least one each way.
+        seed: of the draw.
+
+    Raises:
+        InputError: where the share is out of range, or there is a single group.
+
+    Example:
+        >>> groups, labels = np.array(["a", "a", "b", "c", "d"]), np.array([0, 0, 0, 1, 1])
+        >>> split_groups(groups, labels, 0.5).tolist()
+        [True, True, False, True, False]
+    """
+    if not 0 < test < 1:
+        raise InputError(f"test: got a share of {test}; expected more than 0 and less than 1.")
+    names, of = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise InputError(f"split: got {len(names)} group{'s' * (len(names) != 1)} of clips; expected at least 2.")
+    most = np.array([np.bincount(labels[of == group] + 1).argmax() for group in range(len(names))])
+    random, tested = np.random.default_rng(seed), np.zeros(len(names), np.bool_)
+    for label in np.unique(most):
+        own = random.permutation(np.flatnonzero(most == label))
+        # A class of one group is trained on: who was never shown a class cannot be tested on it.
+        count = min(max(round(test * len(own)), 1), len(own) - 1)
+        tested[own[:count]] = True
+    if not tested.any():
+        tested[random.integers(len(names))] = True
+    return tested[of]
 
 
 def window_blocks(

@@ -188,7 +188,12 @@ class STGCN(nn.Module):
         return names[layer]
 
     def _check_input(self, x: torch.Tensor, valid: torch.Tensor | None) -> list[int]:
-        sizes = check_shape("x", tuple(x.shape), BATCH, n=len(self.graph), c=self.channels_in)
+        sizes = check_shape("x", tuple(x.shape), BATCH, n=len(self.graph))
+        if sizes["c"] != self.channels_in:
+            raise InputError(
+                f"x has shape {tuple(x.shape)}: got {sizes['c']} channels; expected {self.channels_in}, which the "
+                f"model was made for. For others build it with channels_in={sizes['c']}."
+            )
         if not all(sizes.values()):
             raise InputError(f"x has shape {tuple(x.shape)}; expected at least one along every axis.")
         expected = self.head.weight.dtype

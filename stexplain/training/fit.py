@@ -45,6 +45,12 @@ class History:
     selected_epoch: int
     stopped_early: bool
 
+    def __repr__(self) -> str:
+        last = self.epochs[self.selected_epoch - 1] if self.epochs else None
+        rate = "" if last is None else f", training loss {last.loss:.3g}"
+        right = "" if last is None or last.accuracy is None else f", training accuracy {last.accuracy:.2f}"
+        return f"<History of {len(self.epochs)} epochs{rate}{right}; to_frame() has all>"
+
     def to_frame(self) -> pd.DataFrame:
         """One row per epoch, with the fields of `Epoch` as columns; NaN for values that were not measured.
 

@@ -31,7 +31,7 @@ def draw_skeleton(
     sample: int = 0,
     instance: int | None = None,
     frame: int | None = None,
-    axes: tuple[int, int] = (0, 1),
+    axes: tuple[int, int] | None = None,
     labels: int = 3,
     graph: "STGraph | None" = None,
 ) -> Any:
@@ -44,7 +44,7 @@ def draw_skeleton(
         sample: index of the sample.
         instance: index of the instance (person) to draw; by default all.
         frame: which frame; by default that of the greatest importance.
-        axes: the channels of `x` that point to the right and up.
+        axes: the channels of `x` that point to the right and up, as for `skeleton`.
         labels: number of most important nodes to name in each skeleton.
         graph: the edges to draw; by default the explanation's graph.
 

@@ -5,7 +5,7 @@ import torch
 
 from stexplain.cards import dataset_card
 from stexplain.data.clips import Clips
-from stexplain.data.grouping import clip_groups
+from stexplain.data.grouping import clip_groups, split_groups
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
@@ -49,3 +49,25 @@ def test_the_outermost_level_of_the_card_decides() -> None:
         clip_groups(table, grouping, "performanse")
     with pytest.raises(DataError, match="grouping: got the field 'subject'"):
         clip_groups(table.drop(columns="subject"), grouping)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_keeps_groups_together_and_takes_a_share_of_each_class(seed):
+    groups = np.repeat([f"person {number}" for number in range(20)], 3)
+    labels = np.repeat(np.arange(20) % 2, 3)
+    tested = split_groups(groups, labels, 0.3, seed)
+    assert not set(groups[tested]) & set(groups[~tested])
+    assert [(tested & (labels == label)).sum() for label in (0, 1)] == [9, 9]
+    assert not np.array_equal(tested, split_groups(groups, labels, 0.3, seed + 10))
+
+
+def test_a_class_of_one_group_is_trained_on_and_one_group_cannot_be_split():
+    tested = split_groups(np.array(["a", "b", "c"]), np.array([0, 0, 1]), 0.5)
+    assert not tested[2]
+    assert tested[:2].sum() == 1
+    # Groups that are all alone in their class: one of them is tested.
+    assert split_groups(np.array(["a", "b"]), np.array([0, 1])).sum() == 1
+    with pytest.raises(InputError, match="got 1 group of clips; expected at least 2"):
+        split_groups(np.array(["a", "a"]), np.array([0, 1]))
+    with pytest.raises(InputError, match="got a share of 1"):
+        split_groups(np.array(["a", "b"]), np.array([0, 1]), 1.0)

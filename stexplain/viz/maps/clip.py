@@ -34,7 +34,7 @@ class Clip:
         method: name of the explainer.
         id: the sample's id.
         notes: what there is to know about the explanation, a sentence each.
-        top: the greatest importance in the clip.
+        turned: whether the coordinates point down, as pixels do, and were turned for the drawing.
     """
 
     values: NDArray[np.float64]
@@ -48,6 +48,7 @@ class Clip:
     method: str
     id: str
     notes: tuple[str, ...] = ()
+    turned: bool = False
 
     @property
     def top(self) -> float:
@@ -61,7 +62,7 @@ def clip_of(
     x: ArrayLike | Sample | Batch | None,
     sample: int,
     instance: int | None,
-    axes: tuple[int, int],
+    axes: tuple[int, int] | None,
     graph: "STGraph | None",
 ) -> Clip:
     """Takes one sample out of an explanation and projects its nodes onto the drawing; arguments as in `skeleton`.
@@ -81,6 +82,7 @@ def clip_of(
             f"graph: got {len(drawn.nodes)} nodes; expected the {len(e.node_names)} nodes of the explanation, with the "
             "same names. Pass the model's graph."
         )
+    turned = False
     if x is None:
         if drawn.positions is None:
             raise InputError(
@@ -89,7 +91,9 @@ def clip_of(
         # One position for all instances and frames: the drawing stands still, only importance moves.
         points = np.broadcast_to(np.asarray(drawn.positions, dtype=np.float64), (people, frames, count, 2))
     else:
-        points = _projected(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes)
+        points = _projected(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes or (0, 1))
+        if axes is None and drawn.positions is not None and _points_down(points, valid, drawn.positions):
+            points, turned = points * np.array([1.0, -1.0]), True
     if not bool(np.isfinite(points[valid]).all()):
         raise InputError(
             "x: got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
@@ -109,6 +113,7 @@ def clip_of(
         method=e.method,
         id=e.ids[sample],
         notes=tuple(e.notes),
+        turned=turned,
     )
 
 
@@ -168,6 +173,19 @@ def _projected(
         )
     array = array if instance is None else array[instance : instance + 1]
     return array[..., list(axes)]
+
+
+def _points_down(points: NDArray[np.float64], valid: NDArray[np.bool_], positions: ArrayLike) -> bool:
+    """Whether bodies stand on their heads beside the graph's drawing positions, as in pixels, counted from above.
+
+    Measured over the whole clip: who bends or lies for a while does not count as turned.
+    """
+    height = points[valid][..., 1]  # [F, N]
+    upright = np.broadcast_to(np.asarray(positions, np.float64)[:, 1], height.shape)
+    height, upright = (each - each.mean(1, keepdims=True) for each in (height, upright))
+    size = float(np.sqrt((height**2).sum() * (upright**2).sum()))
+    # Far from zero, so that it is not a matter of the pose.
+    return size > 0 and float((height * upright).sum()) / size < -0.7
 
 
 def _target(e: "Explanation", sample: int) -> str:

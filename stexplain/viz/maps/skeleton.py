@@ -35,7 +35,7 @@ def skeleton(
     instance: int | None = None,
     frames: int | Sequence[int] | None = None,
     interactive: bool = True,
-    axes: tuple[int, int] = (0, 1),
+    axes: tuple[int, int] | None = None,
     labels: int = 3,
     trails: int = 3,
     graph: "STGraph | None" = None,
@@ -60,7 +60,9 @@ def skeleton(
         frames: the frames to draw side by side, or their number, evenly spread over the valid frames (default 5). Not
             for the interactive chart.
         interactive: a slider, or frames side by side.
-        axes: the channels of `x` that point to the right and up.
+        axes: the channels of `x` that point to the right and up; by default the first two. Pixels are counted from
+            above: where the second points down beside the graph's drawing positions, it is turned, and the chart says
+            so.
         labels: number of nodes to name in each skeleton, the most important of the frame; no name covers a node or
             another name. Tooltips have all names.
         trails: number of nodes whose way over the last frames is drawn, the most important of the clip.
@@ -81,7 +83,10 @@ def skeleton(
     how = f"Larger and brighter: more important. {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
     way = "Lines: the way of the most important nodes over the last frames." if len(trail) else ""
     empty = "" if clip.top > 0 else "No node contributes to this class: the importance is zero throughout."
-    lines = [line for line in (how, way, empty, *noted(clip.notes, NARROW if interactive else NOTE_WIDTH)) if line]
+    down = "The second coordinate points down, as in pixels: drawn the other way up." if clip.turned else ""
+    lines = [
+        line for line in (how, way, down, empty, *noted(clip.notes, NARROW if interactive else NOTE_WIDTH)) if line
+    ]
     if interactive:
         # Vega does not wrap titles, and a long one would make the chart wider than a phone.
         lines = [part for line in lines for part in wrap(line, NARROW)]

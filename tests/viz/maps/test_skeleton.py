@@ -31,6 +31,20 @@ def test_a_batch_of_coordinates_and_other_axes(explanation, coordinates):
     assert found[11, "instance 2"]["y"] == pytest.approx(coordinates[1, 11, :, 0], rel=1e-4)
 
 
+def test_pixels_counted_from_above_are_drawn_upright(explanation, graph):
+    standing = np.zeros((2, 12, 5, 2), np.float32) + graph.positions.astype(np.float32)
+    pixels = standing * np.float32([100, -100]) + np.float32([960, 540])
+    chart = skeleton(explanation, x=pixels)
+    for row in bodies(chart).values():
+        assert row["y"] == pytest.approx(-pixels[0, 0, :, 1])
+    assert "as in pixels" in " ".join(words(chart))
+    # As they are where the axes are given, and where they point up.
+    as_given = skeleton(explanation, x=pixels, axes=(0, 1))
+    assert bodies(as_given)[0, "instance 1"]["y"] == pytest.approx(pixels[0, 0, :, 1])
+    assert "as in pixels" not in " ".join(words(as_given))
+    assert bodies(skeleton(explanation, x=standing))[0, "instance 1"]["y"] == pytest.approx(standing[0, 0, :, 1])
+
+
 def test_without_coordinates_the_drawing_positions_stand(explanation, graph):
     found = bodies(skeleton(explanation))
     assert all(row["x"] == graph.positions[:, 0].tolist() for row in found.values())
