@@ -52,6 +52,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "input gradient": ("InputGradient", {}),
     "integrated gradients, 32 steps": ("IntegratedGradients", {"baseline": "mean"}),
     "gradient SHAP, 32 draws": ("GradientSHAP", {"baselines": ["mean", "interpolation"]}),
+    "expected fall": ("ExpectedFall", {}),
     "expected gradients": ("ExpectedGradients", {}),
     "occlusion of every sensor": ("Occlusion", {"window": None, "baseline": "mean"}),
     "occlusion by neighbours": ("Occlusion", {"window": None, "baseline": "neighbours"}),

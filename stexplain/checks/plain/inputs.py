@@ -96,7 +96,11 @@ def expected_fall(part: Part, explainer: ExpectedFall) -> PlainMap:
         moved = x.copy()
         for channel in channels:
             strength = (draw + 0.5) / explainer.draws * spread[:, channel, None, None, None]
-            moved[..., channel] += np.where(present, strength * one[..., channel], 0)
+            noisy = x[..., channel] + strength * one[..., channel]
+            for row, here in enumerate(present):
+                # Within what the channel has in the sample.
+                low, high = (x[row, here, channel].min(), x[row, here, channel].max()) if here.any() else (0, 0)
+                moved[row, here, channel] = np.clip(noisy[row, here], low, high)
         gradient = part.gradient(torch.from_numpy(moved).to(part.x))
         for channel in channels:
             fall = gradient[..., channel] * away[..., channel]

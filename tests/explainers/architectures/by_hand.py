@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
+from stexplain.explainers.random_generator import own_generator
+from stexplain.graph import STGraph
 from tests.explainers.architectures.case import Case, Layer
 
 
@@ -47,6 +49,39 @@ def expected_gradients(case: Case, indices: int) -> Tensor:
             at = layout.from_batch(start + float(0.5 + (step + draw) / 16) * (x - start)).contiguous().requires_grad_()
             (gradient,) = torch.autograd.grad(case.score(called(case, at)).sum(), at)
             total += canonical(gradient, case.inputs, case.sizes) * (x - start) / 16
+    return total
+
+
+def expected_fall(case: Case, indices: int) -> Tensor:
+    """Expected fall by 16 draws and a spread of one standard deviation, ``[B, M, T, N, C]``.
+
+    Args:
+        case: see `expected_gradients`.
+        indices: see `expected_gradients`.
+    """
+    layout, x = Layout(case.inputs), canonical(case.x, case.inputs, case.sizes)
+    _, instances, frames, nodes, channels = x.shape
+    away = x - x.mean(2, keepdim=True)
+    away[..., channels - indices :] = 0
+    deviation = away.square().mean((1, 2, 3), keepdim=True).sqrt()
+    graph = case.options.get("graph") or getattr(case.model, "graph", None)
+    # One of them has a method of that name.
+    names = graph.nodes if isinstance(graph, STGraph) else range(nodes)
+    noise = torch.empty(16, instances, frames, nodes, channels)
+    for instance in range(instances):
+        for node, name in enumerate(names):
+            drawn = own_generator(0, f"{instance}/{name}").standard_normal((frames, 16, channels), np.float32)
+            noise[:, instance, :, node] = torch.from_numpy(drawn).transpose(0, 1)
+    total = torch.zeros_like(x)
+    normal = torch.distributions.Normal(0.0, 1.0)
+    for draw, one in enumerate(noise):
+        noisy = (x + (draw + 0.5) / 16 * deviation * one).clamp(x.amin((1, 2, 3), True), x.amax((1, 2, 3), True))
+        at = layout.from_batch(noisy).contiguous().requires_grad_()
+        (gradient,) = torch.autograd.grad(case.score(called(case, at)).sum(), at)
+        slope = canonical(gradient, case.inputs, case.sizes)
+        mean, spread = slope * away, slope.abs() * deviation
+        ratio = mean / spread.clamp(min=1e-30)
+        total += torch.where(spread > 0, mean * normal.cdf(ratio) + spread * normal.log_prob(ratio).exp(), 0) / 16
     return total
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import stexplain as stx
-from tests.explainers.architectures.by_hand import expected_gradients, grad_cam, relative_error
+from tests.explainers.architectures.by_hand import expected_fall, expected_gradients, grad_cam, relative_error
 from tests.explainers.architectures.case import Case, Layer
 from tests.explainers.architectures.zoo import MAKERS, built
 
@@ -86,15 +86,27 @@ def test_the_layer_that_is_taken_where_none_is_named(name):
     assert relative_error(e.values, grad_cam(case, layer)) < 1e-5
 
 
+# Two of them also take the time of day as a signal beside the ones they look up.
+def indices_of(case: Case, name: str) -> int:
+    return 1 if name in ("staeformer", "stid") else case.clock_channels
+
+
 @every_architecture
 def test_explain_with_nothing_but_the_layout_of_the_input(name):
     case = built(name)
     e = stx.explain(case.model, case.x, target=case.target, inputs=case.inputs, **case.options, **case.arguments)
-    assert "expected gradients" in e.notes[0], "which method was taken, and why, is not said"
+    assert "expected fall" in e.notes[0], "which method was taken, and why, is not said"
     assert (e.values.max((1, 2, 3)) > 0).all()
-    # Two of them also take the time of day as a signal beside the ones they look up.
-    indices = 1 if name in ("staeformer", "stid") else case.clock_channels
-    assert relative_error(e.channels, expected_gradients(case, indices)) < 1e-5
+    assert relative_error(e.channels, expected_fall(case, indices_of(case, name))) < 1e-4
+    assert relative_error(e.values, e.channels.sum(-1)) < 1e-6
+
+
+@every_architecture
+def test_expected_gradients_of_every_architecture(name):
+    case = built(name)
+    options = {"inputs": case.inputs, **case.options}
+    e = stx.ExpectedGradients(case.model, **options)(case.x, target=case.target, **case.arguments)
+    assert relative_error(e.channels, expected_gradients(case, indices_of(case, name))) < 1e-5
     # The norm of its signed channels is the map, and the score's distance from the baselines their sum.
     assert relative_error(e.values, torch.as_tensor(e.channels).norm(dim=-1)) < 1e-6
     assert np.isfinite(e.extra["convergence_delta"]).all()

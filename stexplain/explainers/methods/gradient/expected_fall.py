@@ -40,6 +40,7 @@ class ExpectedFall(Explainer):
 
         g_k = dy/dx at  x + (k - 1/2) / K * s e_k,   e_k standard normal,  k = 1 ... K
 
+    kept within the lowest and the highest reading that the channel has in the sample.
     s[c] is `spread`, by default 1, times the standard deviation of channel c: of the deviations from each node's mean
     over time, over all observations of the sample. So the map does not depend on a channel's unit. EF, zero or
     positive and in the units of the score, is `Explanation.channels`, and `Explanation.values` its sum over channels.
@@ -111,11 +112,14 @@ class ExpectedFall(Explainer):
         changed = perturbed.present[..., None] if signals is None else perturbed.present[..., None] & signals
         away, deviation = deviations(x, model_input)
         spread = self.spread * deviation
+        lowest, highest = ranges(x, model_input)
         noise = node_noise(self.seed, self._names(x.shape[3]), x.shape[1:], self.draws, perturbed.present.any(0))
         total, falls = torch.zeros_like(full_precision(x)), []
         for k, one in enumerate(noise):
             level = (k + 0.5) / self.draws
-            moved = torch.where(changed, x + level * spread * torch.as_tensor(one).to(x), x)
+            noisy = x + level * spread * torch.as_tensor(one).to(x)
+            # Within what the channel has in the sample: a speed is not negative, and a model may look a value up.
+            moved = torch.where(changed, noisy.clamp(lowest, highest), x)
             gradient = torch.where(changed, full_precision(self._gradient(perturbed, moved)), 0)
             each = expected_fall(gradient * away, gradient.abs() * spread)
             total += each
@@ -155,6 +159,14 @@ def deviations(x: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:
     away = torch.where(observed[..., None], x - mean(x, observed), 0)
     count = observed.sum((1, 2, 3)).clamp(min=1).to(x.dtype)
     return away, (away.square().sum((1, 2, 3)) / count[:, None]).sqrt()[:, None, None, None]
+
+
+def ranges(x: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest observation of each channel of each sample, ``[B, 1, 1, 1, C]``."""
+    observed = model_input.observed_positions[..., None]
+    lowest = torch.where(observed, x, torch.inf).amin((1, 2, 3), keepdim=True)
+    highest = torch.where(observed, x, -torch.inf).amax((1, 2, 3), keepdim=True)
+    return lowest, highest
 
 
 def expected_fall(fall: Tensor, spread: Tensor) -> Tensor:
