@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import pandas as pd
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.checks.agreement import equation, target_and_score
 from stexplain.checks.invariances import CHECKS, parameter_randomisation
 from stexplain.checks.model_state import input_snapshot, inputs_unchanged, model_restored, snapshot
@@ -120,6 +121,7 @@ class SelfTest:
             raise SelfTestError(str(self))
 
 
+@checked
 def selftest(
     model: nn.Module,
     explainer: "Explainer | Callable[..., Explainer]",

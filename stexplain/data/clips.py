@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.cards import DatasetCard, Recipe
+from stexplain.checking import checked
 from stexplain.data.content import content_hash
 from stexplain.data.grouping import clip_groups, split_groups
 from stexplain.data.indices import picked_indices
@@ -23,6 +24,7 @@ from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
 
+@checked
 class Clips:
     """Recordings of a dataset, sampled to one length. Values are read when a sample or a batch is taken.
 

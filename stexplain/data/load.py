@@ -17,6 +17,7 @@ from stexplain.cards import (
     series_card,
     trusting,
 )
+from stexplain.checking import checked
 from stexplain.data.clips import Clips
 from stexplain.data.planted.cache import planted_series, planted_store
 from stexplain.data.series import WindowedSeries
@@ -67,6 +68,7 @@ def load_dataset(
 ) -> Any: ...
 
 
+@checked
 def load_dataset(
     card: str | Path | DatasetCard | SeriesCard,
     data: Path | str | None = None,
@@ -108,6 +110,7 @@ def load_dataset(
         return load_clips(card, data, split, recipe=recipe, seed=seed)
 
 
+@checked
 def load_clips(
     card: str | Path | DatasetCard,
     data: Path | str | None = None,
@@ -165,6 +168,7 @@ def load_clips(
     return clips.subset(chosen)
 
 
+@checked
 def load_series(
     card: str | Path | SeriesCard, data: Path | str | None = None, split: str | None = None, *, seed: int = 0
 ) -> WindowedSeries:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 
 Keep = Literal["energy", "first"]
@@ -34,6 +35,7 @@ class RecordingFile:
     problem: str = ""
 
 
+@checked
 @dataclass(frozen=True)
 class Recording:
     """The bodies of one recording.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
 from stexplain.cards import Recipe
+from stexplain.checking import checked
 from stexplain.errors import InputError
 
 
@@ -71,6 +72,7 @@ UNMEASURED = Measured()
 """Of signals of which neither unit nor frame rate is known."""
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Sample:
     """One sample of signals on a graph over time.
@@ -116,6 +118,7 @@ class Sample:
         return f"<Sample{f' {self.id!r}' if self.id else ''}: {_sizes(self.x.shape, self.channels)}>"
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Batch:
     """Samples of one size, stacked.

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
 
 
+@checked
 @dataclass(frozen=True)
 class Scaler:
     """Mean and standard deviation of each channel: z = (x - mean) / std.

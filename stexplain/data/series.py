@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.data.events import chosen_events, series_events
 from stexplain.data.grouping import window_blocks
 from stexplain.data.indices import picked_indices
@@ -26,6 +27,7 @@ CALENDAR = ("time of day", "day of week")
 _CHUNK = 4096
 
 
+@checked
 class WindowedSeries:
     """A series of values at N nodes, cut lazily into windows: the series is never copied, a batch is one gather.
 

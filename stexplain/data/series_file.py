@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
+from stexplain.checking import checked
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
 
@@ -17,6 +18,7 @@ EVENTS, TRUTH, COUNTERFACTUAL = "events.csv", "truth.npy", "counterfactual.npy"
 without the cause."""
 
 
+@checked
 @dataclass(frozen=True)
 class SeriesFile:
     """A series as read from its files.

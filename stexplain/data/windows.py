@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.data.samples import Batch
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class WindowBatch(Batch):
     """Windows of a series as a batch; H is the horizon. The masks are those of `stexplain.data.samples`.

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 
@@ -41,6 +42,7 @@ def of_stream(whole: Explanation, channels: slice, values: NDArray[np.float32]) 
     )
 
 
+@checked
 def summed(by_stream: Mapping[str, Explanation]) -> Explanation:
     """The maps of several streams added up: where and when all of them together speak for the target.
 

@@ -7,12 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.probabilities import is_probability, notes_of_probabilities
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_notes, class_scores, one_or_several
 
 
+@checked
 class Class(Target):
     """The logit of one class, or of one class per sample.
 
@@ -50,6 +52,7 @@ class Class(Target):
         return notes_of_probabilities(output)
 
 
+@checked
 class Predicted(Target):
     """The logit of the class that the model predicts, per sample.
 
@@ -80,6 +83,7 @@ class Predicted(Target):
         return class_notes(output, info)
 
 
+@checked
 class Margin(Target):
     """The margin of one class over another: the difference of their logits.
 
@@ -118,6 +122,7 @@ class Margin(Target):
         return notes_of_probabilities(output)
 
 
+@checked
 class Output(Target):
     """An output as it is, such as that of a regression: ``[B]``, ``[B, 1]``, or one of ``[B, K]``.
 
@@ -150,6 +155,7 @@ class Output(Target):
         return "the output" if self.index is None else f"output {self.index}"
 
 
+@checked
 class LogOdds(Target):
     """The log-odds of a class, log p - log(1 - p), of a model that gives probabilities or their logarithms.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _BODY = 80
 
 
+@checked
 class Shown:
     """What an explanation shows of itself: `plot`, `animate`, and in a notebook."""
 

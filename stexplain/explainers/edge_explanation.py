@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 
 
@@ -24,6 +25,7 @@ class EdgeFrames:
     values: NDArray[np.float32]
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class EdgeExplanation:
     """Importance of the edges of every block and relation, for a batch of samples.

@@ -7,6 +7,7 @@ from typing import Any, overload
 import numpy as np
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import method_class, of_class, takes
 from stexplain.explainers.explainer import Explainer
@@ -79,6 +80,7 @@ def explain(
     ids: Sequence[Any] | None = None,
     **options: Any,
 ) -> list[dict[str, Explanation]]: ...
+@checked
 def explain(
     model: nn.Module,
     x: Signals | Streams,

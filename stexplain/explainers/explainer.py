@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import StexplainError
 from stexplain.explainers.by_stream import SAME_MAP, of_stream
 from stexplain.explainers.explanation import Explanation
@@ -31,6 +32,7 @@ from stexplain.explainers.targets import as_targets
 from stexplain.progress import progress_bar
 
 
+@checked
 class Explainer(ModelCaller, ABC):
     """An explainer is called on samples and gives an `Explanation`.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.display import Shown
 from stexplain.explainers.model.options import ModelCall
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _UNSET: Any = None
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
     """Importance of every node at every frame, for a batch of samples.

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.joining import check_alike
 
 
+@checked
 def joined(parts: Sequence[Explanation]) -> Explanation:
     """Explanations of one method, layer and target, of samples of one size, as one.
 

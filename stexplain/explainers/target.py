@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.probabilities import notes_of_probabilities
 
 
+@checked
 @dataclass(frozen=True)
 class OutputInfo:
     """What is known of a model's output, which a target needs to compute its scores.
@@ -74,6 +76,7 @@ class Scores(NamedTuple):
     classes: Tensor
 
 
+@checked
 class Target(ABC):
     """A score per sample. Called on an output, such as ``[B, classes]``, it gives scores ``[B]``.
 

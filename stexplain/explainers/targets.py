@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from stexplain.axes import Layout
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.class_targets import Class as Class
 from stexplain.explainers.class_targets import LogOdds as LogOdds
@@ -27,6 +28,7 @@ from stexplain.explainers.target import TargetLike as TargetLike
 from stexplain.explainers.target import class_notes
 
 
+@checked
 class PerSample(Target):
     """Another target for every sample of a batch.
 
@@ -95,6 +97,7 @@ class PerSample(Target):
         return "one target per sample"
 
 
+@checked
 class Custom(Target):
     """A custom score: a function of what the model returned.
 

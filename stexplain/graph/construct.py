@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import ArrayLike
 
 from stexplain.cards import DatasetCard, dataset_card
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
 from stexplain.graph.edge_lists import mean_correlation, strongest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked
 class GraphConstructors(MatrixConstructors):
     """The classmethods ``from_...`` of `STGraph`, and `skeleton`."""
 
@@ -126,7 +128,7 @@ class GraphConstructors(MatrixConstructors):
     def from_pandas(
         cls,
         table: "pd.DataFrame",
-        nodes: Iterable[str] | None = None,
+        nodes: Iterable[str | int] | None = None,
         *,
         source: str | None = None,
         target: str | None = None,
@@ -183,7 +185,7 @@ class GraphConstructors(MatrixConstructors):
     def from_correlation(
         cls,
         values: Any,
-        nodes: Iterable[str] | None = None,
+        nodes: Iterable[str | int] | None = None,
         *,
         threshold: float | None = None,
         density: float | None = None,

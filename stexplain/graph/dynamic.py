@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph.relations import Relations, over_time
 from stexplain.graph.stgraph import STGraph, Strategy
 
 
+@checked
 class DynamicGraph:
     """A graph whose edges appear, disappear and change weight over time. Immutable, its arrays too.
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.graph.arcs import Arcs
 from stexplain.graph.checks import checked_edges, checked_groups, checked_nodes, checked_positions, checked_weight
@@ -21,6 +22,7 @@ FIELDS = ("nodes", "edges", "weight", "groups", "positions", "center", "directed
 """The fields of a graph, in the order in which they are hashed."""
 
 
+@checked
 class GraphFields:
     """Nodes, edges and all else that a graph is given; `STGraph` documents each field."""
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes
 from stexplain.graph.coordinates import checked_points, neighbour_pairs, spread_of_distances
@@ -15,6 +16,7 @@ from stexplain.graph.fields import GraphFields
 from stexplain.graph.notices import warn_of
 
 
+@checked
 class MatrixConstructors(GraphFields):
     """The classmethods of `STGraph` that take numbers between nodes, or their places."""
 
@@ -61,7 +63,7 @@ class MatrixConstructors(GraphFields):
         elif nodes is not None:
             names = checked_nodes(nodes)
         graph = cls(names, edges, found.weight, directed=found.directed, **fields)
-        warn_of(graph, found.loops, level=5)
+        warn_of(graph, found.loops)
         return graph
 
     @classmethod

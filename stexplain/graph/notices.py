@@ -1,37 +1,36 @@
 """What is said once where a graph enters: self loops that are left out, nodes without an edge, negative weights."""
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking import warn_caller
 from stexplain.graph.distances import COLUMNS
 
 if TYPE_CHECKING:
     from stexplain.graph.fields import GraphFields
 
 
-def warn_of(graph: "GraphFields", loops: NDArray[np.int64] | None = None, level: int = 4) -> None:
+def warn_of(graph: "GraphFields", loops: NDArray[np.int64] | None = None) -> None:
     """Warns of what a reader of data would want to know of a graph.
 
     Args:
         graph: as it was built.
         loops: the indices of nodes whose self loop was left out.
-        level: how many calls up the warning points: to the caller of the constructor.
 
     Warns:
         UserWarning: a sentence for each kind, with the names of the first nodes.
     """
     if loops is not None and len(loops):
         names = _shown([graph.nodes[int(index)] for index in loops])
-        _warn(f"self loops were left out, of {names}: relations add their own.", level)
+        _warn(f"self loops were left out, of {names}: relations add their own.")
     lonely = np.setdiff1d(np.arange(len(graph)), graph.edges)
     # A single node has nothing to be joined with.
     if len(lonely) and len(graph) > 1:
         names = _shown([graph.nodes[int(index)] for index in lonely])
-        _warn(f"got nodes without an edge, {names}: they are kept, and exchange nothing with others.", level)
+        _warn(f"got nodes without an edge, {names}: they are kept, and exchange nothing with others.")
     negative = np.flatnonzero(graph.weight < 0)
     if len(negative):
         source, target = (graph.nodes[int(end)] for end in graph.edges[negative[0]])
@@ -39,7 +38,6 @@ def warn_of(graph: "GraphFields", loops: NDArray[np.int64] | None = None, level:
             f"{len(negative)} of {len(graph.edges)} weights are negative, such as that of {source!r} - {target!r}, "
             f"{graph.weight[negative[0]]:.3g}: they are kept, and named relations refuse them. Take their absolute "
             "value, or leave these edges out.",
-            level,
         )
 
 
@@ -53,7 +51,6 @@ def warn_of_distances(column: str) -> None:
         _warn(
             f"the column {column!r} is taken for weights, by which the far are strong; of distances, give "
             "STGraph.from_distances(table), by which the near are.",
-            4,
         )
 
 
@@ -62,7 +59,6 @@ def warn_of_negative_correlations(count: int) -> None:
     what = "one correlation is" if count == 1 else f"{count} correlations are"
     _warn(
         f"{what} negative and as strong as those that are edges: left out. negative='absolute' counts their size.",
-        4,
     )
 
 
@@ -77,5 +73,5 @@ def _shown(names: Sequence[str]) -> str:
     return f"{count} ({', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''})"
 
 
-def _warn(sentence: str, level: int) -> None:
-    warnings.warn(f"graph: {sentence}", UserWarning, stacklevel=level)
+def _warn(sentence: str) -> None:
+    warn_caller(f"graph: {sentence}")

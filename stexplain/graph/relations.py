@@ -12,10 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph.arcs import Floats, Ints
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Relations:
     """K edge lists over the nodes of one graph, with the weights of a convolution. Immutable.

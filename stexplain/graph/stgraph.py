@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph import export
 from stexplain.graph.checks import checked_nodes
@@ -24,6 +25,7 @@ Strategy = str | Callable[..., Any]
 """The name of a relation strategy, or a function of a graph; see `STGraph.relations`."""
 
 
+@checked
 class STGraph(GraphConstructors):
     """A graph whose nodes carry signals over time. Immutable, its arrays too.
 

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.intervals.groups import group_codes, group_sums
 from stexplain.intervals.shares import share_ends, unseen_share
@@ -45,6 +46,7 @@ class Interval(_Ends):
         return made
 
 
+@checked
 def interval(
     values: ArrayLike,
     *,
@@ -112,6 +114,7 @@ def interval(
     return _of_units(present, np.ones(len(present)), codes, grouped, seed, resamples, confidence, bounds)
 
 
+@checked
 def ratio_interval(
     numerator: ArrayLike,
     denominator: ArrayLike,

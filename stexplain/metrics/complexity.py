@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
@@ -18,6 +19,7 @@ SCORES = ("sparsity", "gini", "entropy")
 """The scores; see `complexity`."""
 
 
+@checked
 @dataclass(frozen=True)
 class Complexity:
     """Scores per sample.
@@ -63,6 +65,7 @@ class Complexity:
         return cls({score: np.concatenate([part.scores[score] for part in parts]) for score in SCORES})
 
 
+@checked
 def complexity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> Complexity:
     """Sparsity, Gini index and entropy of a map; see `sparsity`, `gini` and `entropy`.
 
@@ -85,6 +88,7 @@ def complexity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> Co
     return Complexity(dict(zip(SCORES, scores, strict=True)))
 
 
+@checked
 def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDArray[np.float64]:
     """The share of valid positions whose ``|value|`` is below a threshold, relative to the sample's maximum.
 
@@ -114,6 +118,7 @@ def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDAr
     return np.where(maximum[:, 0] > 0, below, np.nan)
 
 
+@checked
 def gini(values: Any, valid: Any = None) -> NDArray[np.float64]:
     """The Gini index of ``|value|`` over valid positions (Hurley & Rickard, IEEE Trans. Information Theory 2009).
 
@@ -140,6 +145,7 @@ def gini(values: Any, valid: Any = None) -> NDArray[np.float64]:
     return np.where(total > 0, index, np.nan)
 
 
+@checked
 def entropy(values: Any, valid: Any = None) -> NDArray[np.float64]:
     """The Shannon entropy of ``|value|`` over valid positions, divided by its maximum.
 

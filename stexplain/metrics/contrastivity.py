@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 
 
+@checked
 @dataclass(frozen=True)
 class Contrastivity:
     """Contrastivity with the correlations that it is computed from.
@@ -28,6 +30,7 @@ class Contrastivity:
     missing: int
 
 
+@checked
 def contrastivity(psi: ArrayLike) -> float:
     """1 - the mean Pearson correlation of the classes' node importances over all pairs of classes.
 
@@ -53,6 +56,7 @@ def contrastivity(psi: ArrayLike) -> float:
     return contrastivity_detail(psi).value
 
 
+@checked
 def contrastivity_detail(psi: ArrayLike) -> Contrastivity:
     """Contrastivity with its correlations and the excluded classes; see `contrastivity`.
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
@@ -29,6 +30,7 @@ MEASURES = ("score", "normalised", "change")
 """The score; the score scaled to 0 with all masked and 1 with nothing masked; the absolute change of the score."""
 
 
+@checked
 @dataclass(frozen=True)
 class DeletionCurve:
     """Scores of samples against the share of nodes, frames or positions that is masked, or for insertion, revealed.
@@ -217,6 +219,7 @@ class DeletionCurve:
         return means
 
 
+@checked
 def deletion_curve(
     model: nn.Module,
     x: Signals | Streams,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import BATCH, check_shape
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline, as_baseline
 from stexplain.data.clips import Clips
 from stexplain.errors import InputError, unknown
@@ -29,6 +30,7 @@ SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
 
 
+@checked
 def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
     """The loss of accuracy as the highlighted nodes are masked: Das & Ortega (ICASSP 2022), Eq. 7.
 
@@ -60,6 +62,7 @@ def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
     return round(float((m * np.abs(a[0] - a)).sum() / a[0]), 12)
 
 
+@checked
 def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) -> dict[str, NDArray[np.int64]]:
     """Three sets of nodes of one size: the most important, the least important and a random one.
 
@@ -96,6 +99,7 @@ def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) ->
     }
 
 
+@checked
 @dataclass(frozen=True)
 class MaskingCurve:
     """Accuracy against masking, for each of the node sets.
@@ -165,6 +169,7 @@ class MaskingCurve:
         return beta_interval(self.masking, correct[:1] - correct, correct[0], published=beta, signed=signed, **options)
 
 
+@checked
 def masking_curve(
     model: nn.Module,
     batches: "Signals | Streams | Clips | Iterable[Signals | Streams]",

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
@@ -25,6 +26,7 @@ SIDES = ("plus", "minus")
 """What is masked: the most important nodes, frames or positions (plus), or all but those (minus)."""
 
 
+@checked
 @dataclass(frozen=True)
 class Fidelity:
     """How predictions change without the most important nodes, frames or positions (plus), and with only those (minus).
@@ -166,6 +168,7 @@ class Fidelity:
         return self.scores[side][measure]
 
 
+@checked
 def fidelity(
     model: nn.Module,
     x: Signals | Streams,

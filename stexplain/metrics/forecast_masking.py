@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import Layout, check_shape
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError, unknown
@@ -30,6 +31,7 @@ MEASURES = ("error", "change")
 """The mean absolute error against the observed targets, or the mean distance from the unmasked forecast."""
 
 
+@checked
 @dataclass(frozen=True)
 class ForecastMaskingCurve:
     """Forecasts against masking, for each of the node sets.
@@ -151,6 +153,7 @@ class ForecastMaskingCurve:
         return self.sums[which][measure]
 
 
+@checked
 def forecast_masking_curve(
     model: nn.Module,
     batches: "Signals | Streams | Iterable[Signals | Streams]",

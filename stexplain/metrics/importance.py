@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
@@ -17,6 +18,7 @@ from stexplain.intervals.bootstrap import Interval, widened
 from stexplain.intervals.groups import group_names
 
 
+@checked
 class ClassImportance:
     """Importance per class and node: Das & Ortega (ICASSP 2022), Eq. 6.
 

@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import as_array, valid_importance
@@ -24,6 +25,7 @@ SCORES = ("auroc", "average_precision", "pointing", "prevalence", "aup", "aur", 
 _SMALLEST = 1e-5
 
 
+@checked
 @dataclass(frozen=True)
 class Localisation:
     """Scores per sample.
@@ -90,6 +92,7 @@ class Localisation:
         )
 
 
+@checked
 def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
     """How well importance ranks the ground truth: over nodes, over frames, and over positions (both).
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import BATCH, check_shape
+from stexplain.checking import checked
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
@@ -26,6 +27,7 @@ from stexplain.metrics.calls import as_batch, unlabelled
 from stexplain.metrics.masked_model import fix_predicted
 
 
+@checked
 @dataclass(frozen=True)
 class Sensitivity:
     """Relative changes of explanations under random perturbations.
@@ -71,6 +73,7 @@ class Sensitivity:
         return cls(changes, tuple(name for part in parts for name in part.ids), parts[0].method)
 
 
+@checked
 def sensitivity_max(
     explainer: Explainer,
     x: Signals | Streams,

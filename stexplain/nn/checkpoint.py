@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stexplain.cards import ModelCard, Recipe, Trust, card_names, import_object, model_card, require_trust, trusting
+from stexplain.checking import checked
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
 from stexplain.files import atomic_write, check_digest, digest, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
@@ -32,6 +33,7 @@ FORMAT = 1
 WEIGHTS, METADATA = "model.safetensors", "model.json"
 
 
+@checked
 def save_model(
     folder: str | Path,
     model: nn.Module,
@@ -107,6 +109,7 @@ def save_model(
     write_json(folder / METADATA, {**metadata, "sha256": digest(metadata)})
 
 
+@checked
 def load_model(
     card_or_path: str | Path | ModelCard,
     *,

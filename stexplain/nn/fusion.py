@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from stexplain.data.clips import Clips
 
 
+@checked
 class Fusion(nn.Module):
     """Trained models of several streams, such as joints and bones, whose logits are added.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.stgcn import STGCN
@@ -17,6 +18,7 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 Shape = tuple[int, ...]
 
 
+@checked
 def load_stgcn_checkpoint(
     state_dict_or_path: Mapping[str, torch.Tensor] | str | Path,
     *,

@@ -10,6 +10,7 @@ from torch import nn
 
 from stexplain.axes import BATCH, check_shape
 from stexplain.cards import Recipe
+from stexplain.checking import checked
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError, unknown
 from stexplain.graph import Relations, STGraph
@@ -29,6 +30,7 @@ def scaled_width(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
+@checked
 class STGCN(nn.Module):
     """Classifies signals on a graph over time.
 

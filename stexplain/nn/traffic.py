@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from stexplain.axes import BATCH, check_shape
 from stexplain.cards import Recipe
+from stexplain.checking import checked
 from stexplain.data.samples import check_finite
 from stexplain.data.scaler import Scaler
 from stexplain.errors import InputError, unknown
@@ -19,6 +20,7 @@ from stexplain.nn.temporal_convolution import GatedTemporalConvolution
 from stexplain.nn.traffic_block import LAPLACIAN, TrafficBlock
 
 
+@checked
 class STGCNForecaster(nn.Module):
     """Forecasts one channel at every node of a graph, all horizons at once.
 
@@ -265,6 +267,7 @@ class STGCNForecaster(nn.Module):
         return None if present is None or bool(present.all()) else present
 
 
+@checked
 def without_message_passing(model: STGCNForecaster) -> STGCNForecaster:
     """A fresh forecaster with the identity as its adjacency, so that no messages pass: the graph ablation.
 

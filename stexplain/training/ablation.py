@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from stexplain.cards import Recipe
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.intervals.bootstrap import Interval
 from stexplain.nn.traffic import STGCNForecaster, without_message_passing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 # Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
+@checked
 @dataclass(frozen=True, eq=False)
 class GraphAblation:
     """A forecaster and the same one without message passing (identity adjacency), on the same windows.
@@ -76,6 +78,7 @@ class GraphAblation:
         return pd.DataFrame(rows)
 
 
+@checked
 def graph_ablation(
     model: STGCNForecaster,
     train: "WindowedSeries",

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.training.forecast import ForecastEvaluation, forecast_errors
 
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 _DAY, _WEEK = np.timedelta64(1, "D"), np.timedelta64(7, "D")
 
 
+@checked
 def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
     """Persistence: forecasts each node's last observed value of the window at all horizons.
 
@@ -49,6 +51,7 @@ def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int
     return forecast_errors(forecast, series, batch=batch)
 
 
+@checked
 def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
     """Historical average: each node's mean over the training split at that time of day and day of the week.
 

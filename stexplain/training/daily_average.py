@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError
@@ -14,6 +15,7 @@ from stexplain.training.baselines import local_times, sums_by_slot
 DAY = np.timedelta64(1, "D")
 
 
+@checked
 @dataclass(frozen=True)
 class HistoricalAverage:
     """The mean of each node's observed training values at each time of day, and on each day of the week where asked.

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
 from stexplain.intervals.bootstrap import Interval, interval
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 TOP = 5
 
 
+@checked
 @dataclass(frozen=True)
 class Evaluation:
     """A classifier's results on n samples of K classes.
@@ -63,6 +65,7 @@ class Evaluation:
         )
 
 
+@checked
 def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation:
     """Evaluates a classifier on every sample of a split, in eval mode.
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from stexplain.cards import Recipe
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.nn.normalisation import ChannelNorm
 from stexplain.training.loop import Job, Spawned, selected, train_all
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "training.safetensors"
 
 
+@checked
 @dataclass(frozen=True)
 class History:
     """The history of a training, epoch by epoch.
@@ -72,6 +74,7 @@ class History:
         }
 
 
+@checked
 def fit(
     model: nn.Module,
     train: "Clips | WindowedSeries",

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.data.grouping import window_blocks
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.intervals.bootstrap import Interval, ratio_interval
@@ -27,6 +28,7 @@ NEAR_ZERO = 5e-5
 
 
 # Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
+@checked
 @dataclass(frozen=True, eq=False)
 class ForecastEvaluation:
     """Errors of n windows at H horizons, as sums, so that every metric is over the whole split and not per batch.
@@ -202,6 +204,7 @@ class ForecastEvaluation:
         return total[:, at].sum(1), count[:, at].sum(1).astype(np.float64)
 
 
+@checked
 def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
     """Evaluates a forecaster on every window of a split of a series, in eval mode.
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write
 from stexplain.reading import readable, regular_file
@@ -23,6 +24,7 @@ FORMAT = 3
 Tensors = dict[str, torch.Tensor]
 
 
+@checked
 @dataclass(frozen=True)
 class Epoch:
     """The results of an epoch.

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write
 from stexplain.viz.page import page_of
@@ -16,6 +17,7 @@ from stexplain.viz.playing import at_stop, play_of
 SUFFIXES = (".mp4", ".gif", ".html")
 
 
+@checked
 def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, scale: float = 1.5) -> Path:
     """Writes a chart that plays as a film. The file appears only once it is complete.
 

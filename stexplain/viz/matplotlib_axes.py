@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.bodies import circle_radii
@@ -23,6 +24,7 @@ _MAPS = {SEQUENTIAL: "viridis", DIVERGING: "PuOr_r"}
 """Vega's palettes -> matplotlib's; blue-orange has no twin there, purple-orange is read as well by the colour-blind."""
 
 
+@checked
 def draw_skeleton(
     e: "Explanation",
     ax: Any,
@@ -94,6 +96,7 @@ def draw_skeleton(
     return ax
 
 
+@checked
 def draw_timeline(
     e: "Explanation",
     ax: Any,

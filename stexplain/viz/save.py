@@ -5,6 +5,7 @@ from pathlib import Path
 
 import altair as alt
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
 from stexplain.viz.page import page_of
@@ -12,6 +13,7 @@ from stexplain.viz.page import page_of
 SUFFIXES = (".html", ".png", ".svg", ".pdf", ".json")
 
 
+@checked
 def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> Path:
     """Writes a chart in the format of the path's suffix. The file appears only once it is complete.
 

@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.checks.trust.accuracy import Accuracy, check_accuracy, predictor_of
 from stexplain.checks.trust.agreement import check_methods, check_same_structure, check_second
 from stexplain.checks.trust.changes import check_randomised, check_stability
@@ -32,6 +33,7 @@ CHECKS = (
 """The checks, in the order in which they are made."""
 
 
+@checked
 def trust(
     model: nn.Module,
     explainer: "Explainer | type[Explainer] | str | None",

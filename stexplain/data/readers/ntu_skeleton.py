@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.cards import DatasetCard
+from stexplain.checking import checked
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError, unknown
 from stexplain.reading import read_bytes
@@ -69,6 +70,7 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     return files
 
 
+@checked
 def read(path: Path, fields: Sequence[str] = ()) -> Recording:
     r"""Reads one recording, all bodies of it.
 

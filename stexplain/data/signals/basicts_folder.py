@@ -1,10 +1,10 @@
 """BasicTS' folders: `data.dat` of float32, `desc.json` that describes it, and `adj_mx.pkl` where there is a graph."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
+from stexplain.checking import warn_caller
 from stexplain.data.readers.basicts import mapped
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
 from stexplain.data.signals.sensor_data import SensorData
@@ -36,11 +36,7 @@ def read(folder: Path) -> SensorData:
     kept = [number for number, name in enumerate(names) if name.lower() not in _CALENDAR]
     if len(kept) < len(names):
         gone = ", ".join(repr(name) for number, name in enumerate(names) if number not in kept)
-        warnings.warn(
-            f"BasicTS: the channels {gone} were left out: series.with_calendar() computes them, with start=.",
-            UserWarning,
-            stacklevel=4,
-        )
+        warn_caller(f"BasicTS: the channels {gone} were left out: series.with_calendar() computes them, with start=.")
     last = len(kept) - 1
     # The calendar comes last in their files: a view then, without reading.
     chosen = values[..., : last + 1] if kept == list(range(last + 1)) else values[..., kept]

@@ -1,7 +1,6 @@
 """EEG and MEG through MNE: epochs as clips, a continuous recording as a series, electrodes as the graph."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked, warn_caller
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
@@ -23,6 +23,7 @@ _OWN = ("id", "label", "frames", "instances", "group", "subject", "event", "samp
 _BAD = re.compile("(bad|edge)", re.IGNORECASE)
 
 
+@checked
 def load_eeg(
     data: Any,
     *,
@@ -270,11 +271,7 @@ def _bad_spans(epochs: Any, count: int) -> list[list[str]]:
 def _say_left_out(gone: int, total: int, what: str, subject: str) -> None:
     if gone:
         of = f" of {subject!r}" if subject else ""
-        warnings.warn(
-            f"EEG: {gone} of {total} {what}{of} overlap an annotation that begins with BAD or EDGE: left out.",
-            UserWarning,
-            stacklevel=4,
-        )
+        warn_caller(f"EEG: {gone} of {total} {what}{of} overlap an annotation that begins with BAD or EDGE: left out.")
 
 
 def _subject(epochs: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.signals.region_files import Run, runs_of
@@ -15,6 +16,7 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 
 
+@checked
 def load_regions(
     data: Any,
     *,

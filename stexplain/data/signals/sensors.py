@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
@@ -19,6 +20,7 @@ from stexplain.graph import STGraph
 _ARRAYS, _NETCDF = (".npz", ".npy"), (".nc", ".nc4", ".netcdf", ".cdf")
 
 
+@checked
 def load_sensors(
     path: Any,
     *,

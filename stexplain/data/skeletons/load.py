@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import Recipe
+from stexplain.checking import checked
 from stexplain.data.clips import Clips
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.skeletons.formats import find_format, read_takes
@@ -33,6 +34,7 @@ class _Loaded:
     left_out: list[dict[str, str]] = field(default_factory=list)
 
 
+@checked
 def load_skeletons(
     path: str | Path,
     *,

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json, sha256
 from stexplain.reading import given_path
@@ -91,6 +92,7 @@ class Rows:
     observed: NDArray[np.bool_] | None = None
 
 
+@checked
 @dataclass(frozen=True)
 class Store:
     """An opened store; the arrays of `rows` are memory-mapped.
@@ -212,6 +214,7 @@ def is_store(path: Path) -> bool:
     return (Path(path) / "store.json").is_file()
 
 
+@checked
 def check_store(path: Path) -> StoreCheck:
     """Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
 

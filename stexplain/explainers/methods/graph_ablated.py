@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
@@ -24,6 +25,7 @@ _Convolution = GraphConvolution | RelationConvolution | ChebyshevConvolution
 
 
 @contextmanager
+@checked
 def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterator[None]:
     """Removes a model's graph for the length of the block: every edge between two different nodes has weight zero.
 
@@ -72,6 +74,7 @@ def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterato
             tensor.data = matrix
 
 
+@checked
 class GraphAblated(Explainer):
     """An explainer's map of the model without message passing: the graph ablation of an explanation.
 

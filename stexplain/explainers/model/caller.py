@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
+from stexplain.checking import checked
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.signature import call_arguments, forward_needs, forward_takes, raised
 from stexplain.explainers.model.arguments.values import copied
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from stexplain.explainers.model.locality import Locality
 
 
+@checked
 class ModelCaller(InputPreparer):
     """Prepares samples for a model, calls it, and scores targets from its output.
 

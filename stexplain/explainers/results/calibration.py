@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 
 # Positions are sorted into this many bins of equal count before the fit: enough for shares of a few per cent.
@@ -32,6 +33,7 @@ class Map(Protocol):
     def node_names(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
+@checked
 @dataclass(frozen=True)
 class Calibration:
     """The local false discovery rate of a method (Efron, Large-Scale Inference, 2010, ch. 5), fitted to a ground truth.

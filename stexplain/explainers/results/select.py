@@ -1,10 +1,9 @@
 """The positions of a map of which an expected share is wrong."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking import warn_caller
 from stexplain.errors import InputError
 from stexplain.explainers.results.calibrated import bundled
 from stexplain.explainers.results.calibration import Calibration, Map, relative_importance
@@ -17,7 +16,7 @@ def selected(explanation: Map, share: float, calibration: Calibration | None) ->
     if calibration is None:
         calibration = _bundled(explanation)
         # Whoever gives a calibration knows it; whoever gives none must be told what the promise rests on.
-        warnings.warn(f"select: {calibration.promise(share)} Give `calibration` for others.", UserWarning, stacklevel=3)
+        warn_caller(f"select: {calibration.promise(share)} Give `calibration` for others.")
     if (calibration.method, calibration.reduce) != (explanation.method, explanation.reduce):
         raise InputError(
             f"calibration: got one of {calibration.method!r} ({calibration.reduce}); expected one of "

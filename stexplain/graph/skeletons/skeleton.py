@@ -7,9 +7,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from stexplain.checking import checked
 from stexplain.errors import unknown
 
 
+@checked
 @dataclass(frozen=True)
 class Skeleton:
     """A skeleton as a sensor or a format lists its joints.
@@ -54,6 +56,7 @@ class Skeleton:
         return {"nodes": self.joints, "edges": self.bones} | {name: getattr(self, name) for name in named}
 
 
+@checked
 def skeleton_names() -> list[str]:
     """The skeletons that are known, in alphabetical order.
 
@@ -66,6 +69,7 @@ def skeleton_names() -> list[str]:
 
 
 @cache
+@checked
 def skeleton_named(name: str) -> Skeleton:
     """A skeleton by its name.
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explainers import by_name
@@ -41,6 +42,7 @@ class BestBaseline(NamedTuple):
     value: float
 
 
+@checked
 def baseline_scores(
     batches: Sequence[Batch],
     *,
@@ -97,6 +99,7 @@ def baseline_scores(
     return scores
 
 
+@checked
 def best_baseline(scores: Mapping[str, Localisation], over: str, score: str = "auroc") -> BestBaseline:
     """The baseline explainer with the highest mean.
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from stexplain.checking import checked
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
@@ -29,6 +30,7 @@ BATCH = 32
 """Samples explained at a time, if the data is not batched already."""
 
 
+@checked
 def compare(
     explainers: "Mapping[str, ExplainerLike] | Sequence[ExplainerLike]",
     metrics: "Mapping[str, SampleMetric | PlainMetric] | Sequence[SampleMetric | PlainMetric]",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.intervals.groups import group_codes, group_sums
 
@@ -19,6 +20,7 @@ _ROUNDING = 1e-12
 _BLOCK = 2048
 
 
+@checked
 def sign_flip_test(
     differences: ArrayLike, *, groups: Any = None, seed: int = 0, permutations: int = 9999
 ) -> NDArray[np.float64]:
@@ -81,6 +83,7 @@ def sign_flip_test(
     return np.where(np.isnan(values).all(axis=0), np.nan, p)
 
 
+@checked
 def smallest_p(units: int) -> float:
     """The smallest p that the exact `sign_flip_test` of so many independent units can give: ``2 / 2^units``.
 
@@ -98,6 +101,7 @@ def smallest_p(units: int) -> float:
     return float(2.0 ** (1 - units))
 
 
+@checked
 def corrected_p_values(p: ArrayLike, correction: Correction = "holm") -> NDArray[np.float64]:
     """P values corrected for multiple tests.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected_p_values, sign_flip_test
@@ -18,6 +19,7 @@ LEVEL = 0.05
 """Significance level of the corrected p values."""
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Comparison:
     """Scores of several methods on the same samples.

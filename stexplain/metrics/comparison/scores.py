@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer
@@ -31,6 +32,7 @@ class ExplainerLike(Protocol):
         """The explanation of a batch."""
 
 
+@checked
 @dataclass(frozen=True)
 class SampleMetric:
     """A metric that gives one number per sample.
@@ -86,6 +88,7 @@ def preprocessed_by(explainer: Any, batch: Batch) -> Batch:
     return preprocessed
 
 
+@checked
 class AbsoluteAttribution:
     """An explainer that returns the absolute values of another one's attribution.
 
@@ -124,6 +127,7 @@ class AbsoluteAttribution:
         return replace(e, values=np.abs(e.values), layer_values=layer_values, method=f"{e.method}, absolute")
 
 
+@checked
 def localisation_score(over: str = "positions", score: str = "auroc") -> SampleMetric:
     """A score of `stexplain.metrics.localisation` against the batch's ground truth.
 
@@ -158,6 +162,7 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
     return SampleMetric(f"{score.replace('_', ' ')}, {over}", measure, higher_is_better=higher, bounds=bounds)
 
 
+@checked
 def complexity_score(score: str = "gini") -> SampleMetric:
     """A score of `stexplain.metrics.complexity`: on how few positions the importance concentrates.
 
@@ -181,6 +186,7 @@ def complexity_score(score: str = "gini") -> SampleMetric:
     return SampleMetric(score, measure, higher_is_better=score != "entropy", bounds=bounds)
 
 
+@checked
 def deletion_score(
     model: nn.Module, *, kind: Literal["deletion", "insertion"] = "deletion", target: Any = None, **options: Any
 ) -> SampleMetric:
@@ -208,6 +214,7 @@ def deletion_score(
     return SampleMetric(f"{kind} gain", measure, of_target=of_target)
 
 
+@checked
 def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **options: Any) -> SampleMetric:
     """How far the probability of the prediction falls without the most important positions, or with only those.
 
@@ -238,6 +245,7 @@ def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **
     return SampleMetric(f"fidelity {side}", measure, higher_is_better=side == "plus")
 
 
+@checked
 def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
     """How much the explanation changes under small changes of the signals: `stexplain.metrics.sensitivity_max`.
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stexplain.checking import checked
 from stexplain.data.baselines import as_baseline
 from stexplain.data.clips import Clips
 from stexplain.errors import InputError, unknown
@@ -23,6 +24,7 @@ class DatasetOptions(CallOptions, WorkOptions, total=False):
     """How a dataset is worked through, and how the model is called."""
 
 
+@checked
 def class_importance(
     model: ModelLike,
     clips: Clips,
@@ -93,6 +95,7 @@ def class_importance(
     return importance
 
 
+@checked
 def masking_curve(
     model: ModelLike,
     clips: Clips,
@@ -147,6 +150,7 @@ def masking_curve(
     return MaskingCurve(np.array(steps), joined, tuple(clips.ids), baseline, nodes, unranked)
 
 
+@checked
 def effect(
     model: ModelLike,
     clips: Clips,
@@ -191,6 +195,7 @@ def effect(
     return DatasetEffect(**values, ids=tuple(clips.ids), names=names, score=score)
 
 
+@checked
 def explanations(
     model: ModelLike,
     clips: Clips,

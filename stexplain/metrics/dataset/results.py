@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.truth.effect import USED, effect_frame, used_regions
 
 
+@checked
 @dataclass(frozen=True)
 class DatasetEffect:
     """The effect of every region of each clip of a dataset; see `Effect`, which also knows the regions' positions.
@@ -51,6 +53,7 @@ class DatasetEffect:
         return effect_frame(self.values, self.ids, self.names)
 
 
+@checked
 @dataclass(frozen=True)
 class SavedExplanations(Sequence[Explanation]):
     """Explanations of a dataset that lie in files; one file is read at a time.

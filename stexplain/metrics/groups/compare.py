@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.groups.designs import between, within
@@ -14,6 +15,7 @@ from stexplain.metrics.groups.features import means_by_cluster, node_means, shar
 from stexplain.metrics.groups.result import GroupComparison
 
 
+@checked
 def compare_groups(
     explanations: Explanation | Sequence[Explanation],
     groups: Sequence[Any],

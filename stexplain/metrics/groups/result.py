@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from stexplain.checking import checked
+
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
+@checked
 @dataclass(frozen=True, repr=False, eq=False)
 class GroupComparison:
     """Where and when the explanations of two groups of samples differ.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import as_array, valid_importance
@@ -21,6 +22,7 @@ SCORES = ("auroc", "average_precision", "rank")
 """The scores; see `effect_agreement`."""
 
 
+@checked
 @dataclass(frozen=True)
 class Agreement:
     """Scores per sample, as of `effect_agreement`.
@@ -57,6 +59,7 @@ class Agreement:
         )
 
 
+@checked
 def effect_agreement(values: Any, effect: Effect, *, planted: Any = None, share: float = USED) -> Agreement:
     """How well importance agrees with the effect: with what this model used, and how much.
 

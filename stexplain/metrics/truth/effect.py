@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.data.clips import Clips
 from stexplain.errors import InputError
 from stexplain.explainers.model.model_input import Signals
@@ -28,6 +29,7 @@ USED = 0.05
 """A region counts as used where its effect is above this share of the sample's largest."""
 
 
+@checked
 @dataclass(frozen=True)
 class Effect:
     """The effect of every region (a window of time of a node, or of a group of nodes) of each sample.
@@ -121,6 +123,7 @@ def effect_frame(values: NDArray[np.float64], ids: Sequence[str], groups: Sequen
     )
 
 
+@checked
 def effect(
     model: nn.Module,
     x: "Signals | Clips",

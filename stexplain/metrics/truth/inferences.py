@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from stexplain.checking import checked
+
 
 @dataclass
 class Inferences:
@@ -32,6 +34,7 @@ class Inferences:
 
 
 @contextmanager
+@checked
 def counted_inferences(model: nn.Module) -> Iterator[Inferences]:
     """Counts what goes through a model meanwhile, in copies of it too; the model is restored afterwards, also on error.
 

@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from stexplain.checking import checked
 from stexplain.explainers.outputs.probabilities import is_probability
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target
 from stexplain.explainers.targets import Class, LogOdds, Predicted
 
 
+@checked
 class MarginOverOthers(Target):
     """The logit of a class less the log-sum-exp of all other logits: its log-odds, log p - log(1 - p).
 

@@ -7,6 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.importance_map import shades
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
+@checked
 def class_bodies(
     psi: pd.DataFrame,
     graph: "STGraph",

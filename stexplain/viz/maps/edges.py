@@ -7,6 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.edge_explanation import EdgeExplanation
 from stexplain.viz.columns import expect
@@ -37,6 +38,7 @@ CELL = 17
 _HOW = "Orange: speaks for what was explained; blue: against it."
 
 
+@checked
 def edge_network(
     e: EdgeExplanation,
     graph: "STGraph",
@@ -153,6 +155,7 @@ def edge_network(
     return styled(chart, titled(title or f"Importance of edges for {e.explained or 'the target'}", *lines_below))
 
 
+@checked
 def edge_timeline(
     e: EdgeExplanation,
     *,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
@@ -14,6 +15,7 @@ from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, rows, styled, titled
 
 
+@checked
 def importance_map(
     psi: pd.DataFrame,
     *,

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.road_network import how_to_read, signed
@@ -22,6 +23,7 @@ CELL = 17
 """Height of a row, in pixels."""
 
 
+@checked
 def lag_map(
     e: "Explanation",
     *,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.viz.columns import expect, numbers
@@ -39,6 +40,7 @@ RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
 """Colours of rings: distinct from both ends of the value palettes."""
 
 
+@checked
 def network(
     graph: STGraph,
     values: ArrayLike,

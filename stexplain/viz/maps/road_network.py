@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 import numpy as np
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.viz.columns import expect
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
+@checked
 def road_network(
     e: Explanation,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.maps.bodies import body_layers, body_table, trail_table
 from stexplain.viz.maps.clip import Clip, clip_of, evenly, time_text
@@ -27,6 +28,7 @@ PAGE = 1200
 """Greatest width of a row of panels, in pixels; further panels go into the next row."""
 
 
+@checked
 def skeleton(
     e: "Explanation",
     *,

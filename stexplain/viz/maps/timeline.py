@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.viz.bands import Bands
@@ -19,6 +20,7 @@ ALL, MOST = 80, 40
 """Up to ALL nodes are all drawn; of more, the MOST most important."""
 
 
+@checked
 def timeline(
     e: Explanation,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.intervals.bootstrap import interval
@@ -17,6 +18,7 @@ from stexplain.viz.names import grouped
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, noted, rows, styled, titled
 
 
+@checked
 def top_nodes(
     importance: Explanation | ClassImportance,
     *,

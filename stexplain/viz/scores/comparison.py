@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -14,6 +15,7 @@ KINDS = ("explainer", "baseline explainer")
 SHAPES = ("circle", "diamond")
 
 
+@checked
 def comparison(
     table: pd.DataFrame,
     *,

@@ -8,12 +8,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import numbers
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import MUTED, colour_scale, layered, rows, styled, titled
 
 
+@checked
 def confusion(
     matrix: ArrayLike,
     classes: Sequence[str],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
@@ -14,6 +15,7 @@ RANDOM = "random order"
 SHAPES = ("circle", "square", "triangle-up", "cross", "diamond", "triangle-down")
 
 
+@checked
 def deletion(
     table: pd.DataFrame,
     *,

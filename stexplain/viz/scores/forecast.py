@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import expect, numbers
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -17,6 +18,7 @@ DASHES = ([1, 0], [6, 3], [2, 3], [8, 3, 2, 3])
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 
 
+@checked
 def forecast(
     past: ArrayLike,
     observed: ArrayLike,

@@ -4,6 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.metrics.groups.result import GroupComparison
 from stexplain.viz.maps.network import network
@@ -12,6 +13,7 @@ from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, rows, styl
 _WIDTH = 420
 
 
+@checked
 def group_comparison(
     result: GroupComparison, *, level: float = 0.05, nodes: int = 15, title: str | None = None
 ) -> alt.VConcatChart:

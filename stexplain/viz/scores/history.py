@@ -3,6 +3,7 @@
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import require
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -16,6 +17,7 @@ CURVES = {
 }
 
 
+@checked
 def history(table: pd.DataFrame, *, selected_epoch: int | None = None, title: str = "Training") -> alt.FacetChart:
     """Draws loss and accuracy over epochs, on the training and the validation split.
 

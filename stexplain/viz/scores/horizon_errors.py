@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -14,6 +15,7 @@ SHAPES = ("circle", "square", "triangle-up", "cross", "diamond")
 DASHES = ([1, 0], [7, 3], [2, 3], [8, 3, 2, 3])
 
 
+@checked
 def horizon_errors(
     table: pd.DataFrame,
     *,

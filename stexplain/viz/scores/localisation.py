@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -13,6 +14,7 @@ KINDS = ("explainer", "baseline explainer")
 MEASURES = {"auroc": "AUROC", "ap": "average precision", "pointing": "pointing game"}
 
 
+@checked
 def localisation(
     table: pd.DataFrame,
     *,

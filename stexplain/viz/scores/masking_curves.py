@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -17,6 +18,7 @@ SETS = {
 }
 
 
+@checked
 def masking_curves(
     table: pd.DataFrame,
     *,

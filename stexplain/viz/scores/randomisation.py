@@ -3,6 +3,7 @@
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import require
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -10,6 +11,7 @@ from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 TRAINED = "trained weights"
 
 
+@checked
 def randomisation(
     table: pd.DataFrame, *, threshold: float | None = 0.5, title: str = "The explanation as the weights are randomised"
 ) -> alt.LayerChart:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from stexplain.checking import checked
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
@@ -12,6 +13,7 @@ from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 TRUTHS = ("planted", "effect")
 
 
+@checked
 def truths(
     table: pd.DataFrame, *, methods: Sequence[str] | None = None, title: str = "Planted truth and effect"
 ) -> alt.LayerChart:

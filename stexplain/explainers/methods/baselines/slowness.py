@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data import WindowedSeries
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Maps
@@ -25,6 +26,7 @@ DIRECTIONS = ("downstream", "upstream", "both")
 NO_NODE = "The target names no node, so nothing is near it: the map is that of Slowness."
 
 
+@checked
 class Slowness(BaselineExplainer):
     """How far each sensor is below its usual speed, in the units of the signals.
 
@@ -74,6 +76,7 @@ class Slowness(BaselineExplainer):
         return Maps(torch.where(present, usual - speed, 0).clamp(min=0))
 
 
+@checked
 class SlownessNearTarget(Slowness):
     """Slowness of the sensors from which the target is reached in time; zero at all others.
 

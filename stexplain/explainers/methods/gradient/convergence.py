@@ -1,10 +1,10 @@
 """The check that contributions add up to the difference of scores that they are to explain."""
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 
+from stexplain.checking import warn_caller
 from stexplain.explainers.explanation import Explanation
 
 # Of contributions that cancel, the difference of scores is small and no measure by itself: half of their size is one.
@@ -51,5 +51,5 @@ def check_convergence(explanation: Explanation, *, tolerance: float, finer: str)
         f"more {finer}. Where that does not help, the score jumps on the way from the baseline to the sample: give "
         "by `signals` the channels that are not indices, or take a nearer baseline."
     )
-    warnings.warn(f"{explanation.method}: {note}", UserWarning, stacklevel=5)
+    warn_caller(f"{explanation.method}: {note}")
     return replace(explanation, notes=(*explanation.notes, note))

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
@@ -22,6 +23,7 @@ _BASELINES, _STEPS, _REACH = ("interpolation", "mean"), 8, 0.5
 _REDUCTIONS = {"norm": "the Euclidean norm over channels", "sum": "the sum over channels"}
 
 
+@checked
 class ExpectedGradients(Explainer):
     """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines: the default method.
 

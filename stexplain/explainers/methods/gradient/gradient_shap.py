@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
@@ -24,6 +25,7 @@ from stexplain.explainers.random_generator import own_generator
 _TOLERANCE = 0.5
 
 
+@checked
 class GradientSHAP(Explainer):
     """Gradient SHAP: the expected gradients that estimate SHAP values.
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
@@ -21,6 +22,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 _TOLERANCE = 0.05
 
 
+@checked
 class IntegratedGradients(Explainer):
     """Integrated gradients of Sundararajan et al., "Axiomatic attribution for deep networks" (ICML 2017).
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.layer.choice import default_layer, keeps_all
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import xarray
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class LayerSweep:
     """Explanations of the same samples and target at several layers.
@@ -98,6 +100,7 @@ class LayerSweep:
         return whole.assign(along).assign_coords(layer=list(self.explanations))
 
 
+@checked
 def layer_sweep(
     model: nn.Module,
     x: Signals,

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 import pandas as pd
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.place import whole
 from stexplain.explainers.model.caller import ModelCaller
@@ -28,6 +29,7 @@ class _CountingCaller(ModelCaller):
         return super()._forward(model_input, x, substitutes=substitutes)
 
 
+@checked
 def layers(
     model: nn.Module,
     x: Signals,

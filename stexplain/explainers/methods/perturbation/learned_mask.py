@@ -6,6 +6,7 @@ from typing import Literal, Unpack
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
@@ -24,6 +25,7 @@ _EPSILON = 0.01
 _EQUAL = 1e-5
 
 
+@checked
 class LearnedMask(Explainer):
     """A mask over node x time, learned for each sample by gradient descent.
 

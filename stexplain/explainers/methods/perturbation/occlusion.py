@@ -5,6 +5,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
@@ -22,6 +23,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 
+@checked
 class Occlusion(Explainer):
     """Occlusion of Zeiler & Fergus, "Visualizing and understanding convolutional networks" (ECCV 2014).
 

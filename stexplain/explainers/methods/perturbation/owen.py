@@ -5,12 +5,14 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.model.options import CallOptions
 
 
+@checked
 class OwenValueSampling(ShapleyValueSampling):
     """Owen values by sampling orders: which nodes of which body part, and when.
 

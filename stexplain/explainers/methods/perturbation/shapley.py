@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
@@ -33,6 +34,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.random_generator import own_generator
 
 
+@checked
 class ShapleyValueSampling(Explainer):
     """Shapley values by sampling orders.
 

@@ -6,6 +6,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
@@ -19,6 +20,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.perturb import with_baseline
 
 
+@checked
 class TemporalRescaling(Explainer):
     """Temporal saliency rescaling around any explainer.
 

@@ -6,12 +6,14 @@ from typing import Any, Unpack
 import pandas as pd
 from torch import nn
 
+from stexplain.checking import checked
 from stexplain.explainers.model.adjacency.listing import find_mixings
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
 
 
+@checked
 def adjacencies(
     model: nn.Module,
     x: Signals,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.axes import BATCH, Layout, check_shape
+from stexplain.checking import checked
 from stexplain.data.samples import Batch, Sample, check_finite
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.signature import check_names
@@ -25,6 +26,7 @@ from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.graph import STGraph
 
 
+@checked
 class InputPreparer(ABC):
     """Prepares samples for a model; see `ModelCaller` for the arguments.
 
