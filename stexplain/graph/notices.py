@@ -65,7 +65,7 @@ def warn_of_negative_correlations(count: int) -> None:
 def warn_of_ready_correlations(count: int, nodes: int) -> None:
     """Warns that matrices of correlations were taken as they are."""
     what = f"a matrix {nodes} x {nodes} of correlations" if count == 1 else f"{count} matrices of correlations"
-    _warn(f"got {what}, taken as given: nothing was correlated again.", 4)
+    _warn(f"got {what}, taken as given: nothing was correlated again.")
 
 
 def _shown(names: Sequence[str]) -> str:
