@@ -22,6 +22,7 @@ from stexplain.data.store.prepared import Rows
 from stexplain.data.transforms import center_and_augment, draw_augmentation, plan_frames, read_frames, stream_of
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.heap import settled
 
 
 @checked
@@ -65,11 +66,8 @@ class Clips:
                 f"recipe: got {recipe!r}; expected a Recipe. Give model.recipe, or "
                 f"model_card(NAME).recipe({str(recipe)!r})."
             )
-        self.recipe = recipe
-        self.card = card
-        self.store = store
-        self._rows = rows
-        self._table = table
+        self.recipe, self.card, self.store = recipe, card, store
+        self._rows, self._table = rows, table
         # Numbers of recordings: a subset shares rows and table with the whole.
         self._chosen = np.arange(len(table)) if chosen is None else chosen
         self._center = None if graph.center is None else graph.index(graph.center)
@@ -249,7 +247,7 @@ class Clips:
         """All clips in order, in batches of `size`; the last may be smaller."""
         if size < 1:
             raise InputError(f"size: got a batch size of {size}; expected at least 1.")
-        return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
+        return (self.batch(slice(start, start + size)) for start in settled(range(0, len(self), size)))
 
     def subset(self, indices: Sequence[int] | NDArray[Any] | slice) -> "Clips":
         """The clips of these indices (or of a bool mask), in this order."""

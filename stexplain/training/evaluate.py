@@ -126,19 +126,20 @@ def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor
     """
     # A model without parameters has no device of its own and stays on the CPU.
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    parts: list[torch.Tensor] = []
+    # One tensor for all: small ones between the large ones of a pass would split what is free of the memory.
+    logits, done = torch.empty(len(clips), len(clips.classes)), 0
     was_training = model.training
     model.eval()
     try:
         with torch.inference_mode():
             for samples in clips.batches(batch):
                 # On the CPU, and in float32 whatever the model computes in, so that results compare across devices.
-                logits = model(samples.x.to(device), samples.valid.to(device)).float().cpu()
-                check_logits(logits, len(samples), clips.classes)
-                parts.append(logits)
+                found = model(samples.x.to(device), samples.valid.to(device)).float().cpu()
+                check_logits(found, len(samples), clips.classes)
+                logits[done : done + len(samples)] = found
+                done += len(samples)
     finally:
         model.train(was_training)
-    logits = torch.cat(parts)
     # argmax of NaN is a class like any other: broken weights would show as a low accuracy.
     broken = ~torch.isfinite(logits).all(1)
     if broken.any():

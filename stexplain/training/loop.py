@@ -18,6 +18,7 @@ from torch import nn
 from stexplain.cards import Recipe
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError
+from stexplain.heap import settled
 from stexplain.nn.normalisation import shared_statistics
 from stexplain.progress import Progress
 from stexplain.training.schedules import make_optimizer, rate_at
@@ -216,7 +217,7 @@ def _batches(job: Job, epoch: int, done: int, rank: int, processes: int) -> Iter
     # A batch from memory takes 1% of a step, but one from a cold disk, or for a GPU, takes longer.
     with ThreadPoolExecutor(1, "batches") as thread:
         upcoming = thread.submit(prepared, done) if done < job.steps else None
-        for step in range(done, job.steps):
+        for step in settled(range(done, job.steps)):
             batch = upcoming.result() if upcoming else prepared(step)
             upcoming = thread.submit(prepared, step + 1) if step + 1 < job.steps else None
             yield batch
