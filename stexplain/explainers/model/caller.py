@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stexplain.axes import Layout
 from stexplain.checking import checked
 from stexplain.errors import InputError, StexplainError
-from stexplain.explainers.model.arguments.signature import call_arguments, forward_needs, forward_takes, raised
+from stexplain.explainers.model.arguments.signature import call_arguments, forward_signature, needs, raised, takes
 from stexplain.explainers.model.arguments.values import copied
 from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
@@ -276,11 +276,13 @@ class ModelCaller(InputPreparer):
         assert self.model is not None
         # A mask that was noticed, not given, changes nothing that the model computes.
         masks = {"valid": None if model_input.noticed else model_input.valid, "observed": model_input.observed}
-        filled = {"valid": model_input.known_valid, "observed": model_input.observed_positions}
-        taken = [name for name in masks if name != self.argument and forward_takes(self.model, name)]
+        # Read once: it is done for every pass.
+        signature = forward_signature(self.model)
+        taken = [name for name in masks if name != self.argument and takes(signature, name)]
         found = {name: masks[name] for name in taken}
         # What forward needs and nobody gave is filled in.
-        found |= {name: filled[name] for name in taken if found[name] is None and forward_needs(self.model, name)}
+        for name in [each for each in taken if found[each] is None and needs(signature, each)]:
+            found[name] = model_input.known_valid if name == "valid" else model_input.observed_positions
         return {name: mask for name, mask in found.items() if mask is not None}
 
     def _output_axes(self, model_input: ModelInput) -> OutputAxes:

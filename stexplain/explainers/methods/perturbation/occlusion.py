@@ -15,7 +15,6 @@ from stexplain.explainers.methods.perturbation.by_channel import (
     signals_of,
     with_channels,
 )
-from stexplain.explainers.methods.perturbation.masked_scores import masked_scores
 from stexplain.explainers.methods.perturbation.regions import Groups, Regions, node_groups, samples_at_a_time
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
@@ -106,14 +105,15 @@ class Occlusion(Explainer):
         baseline = with_baseline(self, model_input, self.baseline)
         # A region without a switch keeps zero: its masking changes nothing.
         drop = perturbed.x.new_zeros(len(perturbed.x), len(regions))
-        scores, samples = masked_scores(perturbed, baseline, regions, players), len(perturbed.x)
+        own_score = perturbed.scores_of_samples.scores
         with torch.no_grad():
             for first in range(0, len(players), self.copies):
-                hidden = torch.arange(first, min(first + self.copies, len(players)), device=perturbed.x.device)
-                shown = perturbed.x.new_ones(len(hidden), samples, len(players))
-                shown[torch.arange(len(hidden)), :, hidden] = 0
-                masked = scores(shown.flatten(0, 1)).view(len(hidden), samples)
-                drop[:, players[hidden]] = (perturbed.scores_of_samples.scores - masked).T
+                some = players[first : first + self.copies]
+                # [K, 1, M, T, N, C], or 1 in place of C where regions hold all channels of their nodes.
+                mask = regions.each_covered(some)
+                mask = mask.view(len(some), 1, *perturbed.present.shape[1:], channels if self.per_channel else 1)
+                masked = perturbed.scores(torch.where(mask, baseline, perturbed.x).flatten(0, 1))
+                drop[:, some] = own_score[:, None] - masked.view(len(some), -1).T
         values = regions.to_positions(drop) / regions.overlap().clamp(min=1)
         values, by_channel, reduce = with_channels(values, signals, channels, separate=self.per_channel)
         return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce)

@@ -91,6 +91,8 @@ class Regions:
         4
         >>> regions.covered(torch.tensor([[False, False, False, True]])).int().tolist()  # the pair, frames 4 and on
         [[[[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 1]]]]
+        >>> torch.equal(regions.each_covered(torch.arange(4)), regions.covered(torch.eye(4)))
+        True
     """
 
     def __init__(
@@ -131,6 +133,19 @@ class Regions:
         """Which positions lie in a chosen region: ``[B, M * G * W]`` to ``[B, M, T, N]``, bool."""
         # Sums of ones: above zero where any chosen region lies, however many overlap.
         return self.to_positions(chosen.float()) > 0
+
+    def each_covered(self, numbers: Tensor) -> Tensor:
+        """Which positions lie in each of some regions: their numbers ``[K]`` to ``[K, M, T, N]``, bool."""
+        instances, groups, windows = self.shape
+        device = self._spans.device
+        instance, group, window = numbers // (groups * windows), numbers // windows % groups, numbers % windows
+        in_instance = torch.arange(instances, device=device) == instance[:, None]
+        in_window = self._spans[window] > 0
+        if self._members is None:
+            in_group = torch.arange(groups, device=device) == group[:, None]
+        else:
+            in_group = self._members[group] > 0
+        return in_instance[:, :, None, None] & in_window[:, None, :, None] & in_group[:, None, None, :]
 
     def overlap(self) -> Tensor:
         """How many regions every position lies in, ``[1, M, T, N]``."""

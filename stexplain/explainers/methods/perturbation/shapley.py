@@ -48,7 +48,7 @@ class ShapleyValueSampling(Explainer):
     in the units of the score. Players' values sum to y(x) - y(x') with any number of orders. A player's value is
     spread evenly over its observations, so the map has the shape of any other and sums to the same. Orders follow from
     the seed and the players' names alone: they are the same for every sample, and players without an observation
-    change nothing. It costs as many forward passes of a sample as there are orders times players.
+    change nothing. Each order costs one forward pass of a sample less than there are players.
 
     `Explanation.standard_error` is that of the mean over orders, as they are drawn independently; none where one is
     drawn. Antithetic orders (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022) come in
@@ -136,7 +136,9 @@ class ShapleyValueSampling(Explainer):
         scores, samples = masked_scores(perturbed, baseline, regions, players), len(perturbed.x)
         with torch.no_grad():
             hidden = scores(perturbed.x.new_zeros(samples, len(players)))
-            each = torch.stack([_contributions(scores, order, hidden, self.copies) for order in orders])
+            # With all players shown it is the sample, whose score is known.
+            ends = (hidden, perturbed.scores_of_samples.scores)
+            each = torch.stack([_contributions(scores, order, ends, self.copies) for order in orders])
         drawn = each.new_zeros(len(each), samples, len(regions))
         drawn[:, :, players] = each
 
@@ -220,7 +222,9 @@ class ShapleyValueSampling(Explainer):
         return np.array([own_generator(self.seed, name).random(count) for name in names]).reshape(-1, count)
 
 
-def _contributions(scores: Callable[..., Tensor], order: Sequence[int], hidden: Tensor, copies: int) -> Tensor:
+def _contributions(
+    scores: Callable[..., Tensor], order: Sequence[int], ends: tuple[Tensor, Tensor], copies: int
+) -> Tensor:
     """What every player adds to those before it in an order, ``[B, P]``.
 
     By ourselves, as captum's sampling gives the mean over orders alone, of which there is no standard error.
@@ -228,15 +232,19 @@ def _contributions(scores: Callable[..., Tensor], order: Sequence[int], hidden: 
     Args:
         scores: of switches ``[K * B, P]``.
         order: of players.
-        hidden: the scores where none is shown, ``[B]``.
+        ends: the scores where none is shown, and where all are, ``[B]`` each.
         copies: how many go through the model at a time.
     """
-    # Copy k shows the first k + 1 players.
-    shown = hidden.new_zeros(len(order), len(order))
-    for position, player in enumerate(order):
+    none, all_shown = ends
+    if not order:
+        return none.new_zeros(len(none), 0)
+    # Copy k shows the first k + 1 players; the last one would show all.
+    shown = none.new_zeros(len(order) - 1, len(order))
+    for position, player in enumerate(order[:-1]):
         shown[position:, player] = 1
-    parts = [scores(part.repeat_interleave(len(hidden), 0)).view(len(part), -1) for part in torch.split(shown, copies)]
-    found = torch.cat([hidden[None], *parts])
+    parts = [part for part in torch.split(shown, copies) if len(part)]
+    middle = [scores(part.repeat_interleave(len(none), 0)).view(len(part), -1) for part in parts]
+    found = torch.cat([none[None], *middle, all_shown[None]])
     added = torch.empty_like(found[1:])
     added[list(order)] = found[1:] - found[:-1]
     return added.T

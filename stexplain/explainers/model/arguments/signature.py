@@ -49,18 +49,24 @@ def forward_takes(model: nn.Module, name: str) -> bool:
         >>> forward_takes(nn.Linear(1, 1), "input"), forward_takes(nn.Linear(1, 1), "valid")
         (True, False)
     """
-    parameter = forward_signature(model).parameters.get(name)
+    return takes(forward_signature(model), name)
+
+
+def takes(signature: Signature, name: str) -> bool:
+    """Whether there is a parameter of this name; ``**kwargs`` is none."""
+    parameter = signature.parameters.get(name)
     return parameter is not None and parameter.kind not in _FREE
 
 
-def forward_needs(model: nn.Module, name: str) -> bool:
-    """Whether the model's forward has a parameter of this name without a default.
+def needs(signature: Signature, name: str) -> bool:
+    """Whether there is a parameter of this name without a default.
 
     Example:
-        >>> forward_needs(nn.Linear(1, 1), "input"), forward_needs(nn.Linear(1, 1), "valid")
+        >>> signature = forward_signature(nn.Linear(1, 1))
+        >>> needs(signature, "input"), needs(signature, "valid")
         (True, False)
     """
-    return forward_takes(model, name) and forward_signature(model).parameters[name].default is Parameter.empty
+    return takes(signature, name) and signature.parameters[name].default is Parameter.empty
 
 
 def signal_parameter(model: nn.Module, argument: str | None, given: Collection[str]) -> str | None:

@@ -33,11 +33,17 @@ class Container:
 
     Args:
         holder: the container itself; of an object, its `__dict__`.
+        owner: the object.
     """
 
-    def __init__(self, holder: Any):
-        self.holder = holder
+    def __init__(self, holder: Any, owner: Any = None):
+        self.holder, self.owner = holder, owner
         self.before: Any = dict(holder) if isinstance(holder, dict) else list(holder)
+
+    @property
+    def is_still_there(self) -> bool:
+        """Whether it is as before, and its object has no other `__dict__`."""
+        return (self.owner is None or vars(self.owner) is self.holder) and self.is_as_before
 
     @property
     def is_as_before(self) -> bool:
@@ -93,12 +99,19 @@ class Kept:
         alias: of the same memory, which stays where another is put into the tensor, by `tensor.data = ...`.
         version: counts the writes, but for those by way of `tensor.data`; none where torch does not count.
         clone: the values, where they were kept.
+        pointer: where the memory began.
     """
 
     tensor: Tensor
     alias: Tensor
     version: int | None
     clone: Tensor | None
+    pointer: int | None
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether it has the same memory, into which nothing was written."""
+        return not self.was_written and _pointer(self.tensor) == self.pointer
 
     @property
     def was_written(self) -> bool:
@@ -109,7 +122,7 @@ class Kept:
 
     def undo_of_change(self) -> Callable[[], None] | None:
         """What puts memory and values back; none where both are as before."""
-        replaced = _pointer(self.tensor) != _pointer(self.alias)
+        replaced = _pointer(self.tensor) != self.pointer
         written = self.clone is not None and not is_alike(self.alias, self.clone)
         return (lambda: self._put_back(replaced, written)) if replaced or written else None
 
@@ -125,7 +138,7 @@ class Kept:
 def kept_tensor(tensor: Tensor, *, clone: bool) -> Kept:
     """A tensor as it is now, with its values where `clone` says so."""
     alias = tensor.detach()
-    return Kept(tensor, alias, _version(tensor), alias.clone() if clone else None)
+    return Kept(tensor, alias, _version(tensor), alias.clone() if clone else None, _pointer(alias))
 
 
 def attributes_of(model: nn.Module) -> tuple[list[Container], list[Tensor]]:
@@ -161,10 +174,12 @@ def attributes_of(model: nn.Module) -> tuple[list[Container], list[Tensor]]:
         elif isinstance(value, tuple | frozenset):
             waiting.extend(value)
         elif isinstance(value, nn.Module):
-            containers.append(Container(vars(value)))
+            containers.append(Container(vars(value), value))
             waiting.extend(item for name, item in vars(value).items() if name not in _HOOKS)
-        elif _is_open(value):
-            waiting.append(vars(value))
+        elif _is_open(value) and id(vars(value)) not in visited:
+            visited.add(id(vars(value)))
+            containers.append(Container(vars(value), value))
+            waiting.extend(vars(value).values())
     return containers, tensors
 
 

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from stexplain.errors import InputError
-from stexplain.explainers.model.running.attribute_walk import attributes_of, kept_tensor
+from stexplain.explainers.model.running.attribute_walk import Container, Kept, attributes_of, kept_tensor
 
 
 @dataclass(eq=False)
@@ -23,17 +23,45 @@ class _Record:
         depth: how many blocks of `kept_state` are open.
         undo: what undoes the changes of the last forward pass, the last change first.
         in_place: the ids of tensors that forward passes write into; none: no pass was seen yet.
+        held: what the model held before the last pass, where that is known.
     """
 
     lock: Any = field(default_factory=threading.RLock)
     depth: int = 0
     undo: list[Callable[[], None]] = field(default_factory=list)
     in_place: set[int] | None = None
+    held: "_Held | None" = None
 
     def reset(self) -> None:
         """The model as before its last forward pass."""
         while self.undo:
             self.undo.pop()()
+
+    def before_pass(self, model: nn.Module) -> "_Held":
+        """What the model holds; looked through anew only where something is not as it was before the last pass."""
+        first, known = self.in_place is None, self.in_place or set()
+        # To look through a model takes several times as long as to compare. What is as before leads to what it led to.
+        if self.held is None or not self.held.is_as_before:
+            containers, tensors = attributes_of(model)
+            kept = [kept_tensor(tensor, clone=first or id(tensor) in known) for tensor in tensors]
+            self.held = _Held(containers, kept)
+        held = self.held
+        if first:
+            # Clones of all tensors are for this pass alone.
+            self.held = None
+        return held
+
+
+class _Held(NamedTuple):
+    """What a model holds before a pass: its containers, and its tensors."""
+
+    containers: list[Container]
+    tensors: list[Kept]
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether all is the same, and nothing was written into."""
+        return all(each.is_still_there for each in self.containers) and all(each.is_as_before for each in self.tensors)
 
 
 # By model, not on it: an attribute of ours would be a change, and explainers of one model must share what is known.
@@ -82,6 +110,8 @@ def kept_state(model: nn.Module) -> Iterator[None]:
         finally:
             record.depth -= 1
             record.reset()
+            # Between explanations nothing of the model is kept alive.
+            record.held = None
 
 
 @contextmanager
@@ -103,21 +133,19 @@ def forward_pass(model: nn.Module) -> Iterator[None]:
     """
     record = _record_of(model)
     record.reset()
-    first = record.in_place is None
-    known = record.in_place or set()
-    containers, tensors = attributes_of(model)
-    kept = [kept_tensor(tensor, clone=first or id(tensor) in known) for tensor in tensors]
+    containers, tensors = record.before_pass(model)
     built: list[str] = []
     try:
         yield
     finally:
-        written = [undo for one in kept if (undo := one.undo_of_change()) is not None]
-        lost = [one for one in kept if one.clone is None and one.was_written]
-        record.in_place = known | {id(one.tensor) for one in kept if one.was_written}
+        touched = [one for one in tensors if not one.is_as_before]
+        lost = [one for one in touched if one.clone is None and one.was_written]
+        record.in_place = (record.in_place or set()) | {id(one.tensor) for one in touched if one.was_written}
         # Values first, then references: a tensor that was written into may have been put elsewhere too.
-        record.undo += written
-        parameters = {id(tensor) for tensor in tensors}
-        for container in containers:
+        record.undo += [undo for one in touched if (undo := one.undo_of_change()) is not None]
+        changed = [each for each in containers if not each.is_as_before]
+        parameters = {id(one.tensor) for one in tensors} if changed else set()
+        for container in changed:
             for name, value in container.new_values():
                 if _has_other_parameters(value, parameters):
                     built.append(name)
@@ -125,6 +153,7 @@ def forward_pass(model: nn.Module) -> Iterator[None]:
         # An error of the model's own goes before ours.
         if record.depth == 0 or built or lost:
             record.reset()
+            record.held = None
     if built:
         raise InputError(
             f"the model builds {', '.join(map(repr, built[:3]))} in its forward pass, with weights that are drawn anew "
