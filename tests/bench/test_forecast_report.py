@@ -198,6 +198,20 @@ def test_forecasts_and_the_graph_are_judged_by_their_tests():
     assert "MAE is 0.00 mph higher 5 min ahead; 0.20 mph higher 15 min ahead" in text
 
 
+def test_one_line_of_a_verdict_has_the_horizon_that_speaks_least_for_it():
+    claims = list(ForecastErrorStage(ForecastErrorStage.Options(horizons=[1, 3])).claims(a_run()))
+    assert [claim.brief.number for claim in claims] == [
+        "MAE is 0.20 mph lower 5 min ahead",
+        "MAE is 2.00 mph lower 5 min ahead, 1.00 mph lower 15 min ahead",
+    ]
+
+
+def test_one_line_of_localisation_names_all_that_must_be_beaten_on_both_axes():
+    first = next(iter(EventLocalisationStage(EventLocalisationStage.Options()).claims(a_run())))
+    assert "better than the gradient and than what uses no model" in first.brief.claim
+    assert first.brief.number == "AUROC over sensors 0.90, InputGradient 0.80; over times 0.90, InputGradient 0.80"
+
+
 def test_a_method_must_beat_chance_every_baseline_explainer_and_the_plain_gradient():
     located = judged(EventLocalisationStage, a_run())
     assert list(located.values()) == ["supported", "not supported"]
@@ -325,7 +339,7 @@ def test_a_model_that_does_not_beat_persistence(differences, verdict, says):
     ((text, outcome),) = judged(ForecastErrorStage, a_run(forecast_error=error), horizons=[3]).items()
     assert outcome == verdict
     assert says in text
-    assert text.endswith("no better than a simple forecast is not worth explaining.")
+    assert text.endswith("no better than a simple forecast say little.")
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.3, "supported"), (0.0, "inconclusive"), (-0.3, "not supported")])

@@ -166,7 +166,7 @@ def compared(**tests):
     [
         ({"A": 0.1, "B": 0.2}, "supported", "2 of 2 methods localise the ground truth better than every"),
         ({"A": 0.1, "B": -0.2}, "inconclusive", " Better: A. Worse than a baseline explainer: B."),
-        ({"A": -0.1, "B": -0.2}, "not supported", "Worse than a baseline explainer: A; B."),
+        ({"A": -0.1, "B": -0.2}, "not supported", "Worse than a baseline explainer: A, B."),
     ],
 )
 def test_a_comparison_counts_the_methods_that_beat_the_best_control(differences, verdict, says):

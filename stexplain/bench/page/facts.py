@@ -71,7 +71,7 @@ def provenance(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
         ["seed", results.get("seed")],
         ["trainings of each run", results.get("seeds")],
         ["threads", results.get("threads")],
-        ["after", results.get("citation")],
+        ["method of", results.get("citation")],
     ]
     facts += [[f"folder, {run.label}", run.name] for run in runs if run.label != run.name]
     facts += [[f"model card, {run.label} (SHA-256)", run.about.get("model_hash")] for run in runs]

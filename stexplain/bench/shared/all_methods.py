@@ -33,22 +33,24 @@ def every_method_claim(
     """
     if not tests or not baseline_explainers:
         return None
-    strongest = max(baseline_explainers, key=lambda name: means[name])
-    best = max((test["against"] for test in tests), key=lambda name: means[name])
+    # A method may stand with its baseline, as in "Occlusion, historical_average".
+    names = [_in_words(test["against"]) for test in tests]
+    means = {_in_words(name): mean for name, mean in means.items()}
+    strongest = max(map(_in_words, baseline_explainers), key=lambda name: means[name])
+    best = max(names, key=lambda name: means[name])
 
     def words(signs: Sequence[int]) -> tuple[str, Outcome]:
         better, unsure, worse = (
-            [test["against"] for test, sign in zip(tests, signs, strict=True) if sign == way] for way in (1, 0, -1)
+            [name for name, sign in zip(names, signs, strict=True) if sign == way] for way in (1, 0, -1)
         )
         claim = (
             f"{scope(trainings)}, {len(better)} of {len(tests)} methods {verb} {what} better than every baseline "
             f"explainer ({measure}: {strongest}, the best of these, {means[strongest]:.2f}; {best}, the best method, "
             f"{means[best]:.2f}; {count(samples)} samples)."
         )
-        # Names may hold commas.
-        claim += f" Better: {'; '.join(better)}." if better and (unsure or worse) else ""
-        claim += f" Not shown to be better: {'; '.join(unsure)}." if unsure else ""
-        claim += f" Worse than a baseline explainer: {'; '.join(worse)}." if worse else ""
+        claim += f" Better: {', '.join(better)}." if better and (unsure or worse) else ""
+        claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""
+        claim += f" Worse than a baseline explainer: {', '.join(worse)}." if worse else ""
         return claim, of_all(better, unsure, worse)
 
     brief = Brief(
@@ -59,3 +61,14 @@ def every_method_claim(
         ),
     )
     return Claim(list(tests), words, together=False, brief=brief)
+
+
+def _in_words(name: str) -> str:
+    """A method with its baseline, as it is read.
+
+    Example:
+        >>> _in_words("Occlusion, historical_average"), _in_words("Occlusion")
+        ('Occlusion (historical average)', 'Occlusion')
+    """
+    method, comma, baseline = name.partition(", ")
+    return f"{method} ({baseline.replace('_', ' ')})" if comma else method

@@ -28,7 +28,7 @@ from stexplain.bench.wording import in_words, with_names
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
-SHORT = "{method} finds the ground truth better than what uses no model"
+SHORT = "{method} finds the true sensors and times better than the gradient and than what uses no model"
 OVER = {"nodes": "sensors", "frames": "times"}
 
 
@@ -152,7 +152,7 @@ def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[Pai
     tests: list[PairedTest] = []
     parts = []
     scores = [result["localisation"] for result in results]
-    in_short = ""
+    in_short = []
     for over, axis in OVER.items():
         pairs = combined([(result["tests"].get(method) or {}).get(over, ()) for result in results])
         found, strongest = must_beat(pairs, f" over {axis}")
@@ -164,5 +164,5 @@ def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[Pai
             if all(name in each and each[name][over]["auroc"]["value"] is not None for each in scores)
         }
         parts += [f"over {axis} {means_in_words(means)}"] if found else []
-        in_short = in_short or (beside_best(f"AUROC over {axis}", means, method) if method in means else "")
-    return tests, f"AUROC {'; '.join(parts)}", in_short
+        in_short += [beside_best(f"over {axis}", means, method)] if method in means else []
+    return tests, f"AUROC {'; '.join(parts)}", f"AUROC {'; '.join(in_short)}"

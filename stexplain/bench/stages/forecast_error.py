@@ -129,7 +129,7 @@ class ForecastErrorStage(Stage[Options]):
         """Are the forecasts better than each simple one, at every horizon?"""
         # The historical average is missing for a series without times.
         for name in BASELINES:
-            tests, details = horizon_tests(run, self.name, name)
+            tests, details, in_short = horizon_tests(run, self.name, name)
             if not tests:
                 continue
 
@@ -141,13 +141,12 @@ class ForecastErrorStage(Stage[Options]):
                 text = f"{scope(len(run.trainings))}, forecasts of {run.model} are {relations} ({details})."
                 if judged != "supported":
                     text += (
-                        " Read its maps with care until it is: a model that is no better than a simple forecast is not "
-                        "worth explaining."
+                        " Until then, read its maps with care: maps of a model that is no better than a simple "
+                        "forecast say little."
                     )
                 return text, judged
 
-            brief = Brief(f"Forecasts are better than {_article(name)}", details.split("; ")[0])
-            yield Claim(tests, words, brief=brief)
+            yield Claim(tests, words, brief=Brief(f"Forecasts are better than {_article(name)}", in_short))
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Little data."""
@@ -244,8 +243,10 @@ def errors_table(errors: Mapping[str, Mapping[str, Any]], model: str) -> pd.Data
 
 def horizon_tests(
     run: RunResults, stage: str, name: str, more: str = "lower", less: str = "higher"
-) -> tuple[list[PairedTest], str]:
+) -> tuple[list[PairedTest], str, str]:
     """The tests at each horizon that another forecast has a larger error than the model, and the differences in words.
+
+    In words twice: at all horizons; and in short at the nearest, and at the one that speaks least for the model.
 
     Args:
         run: whose trainings hold the tests and differences of the stage.
@@ -261,7 +262,11 @@ def horizon_tests(
         way = more if test["difference"] >= 0 else less
         parts.append(f"{abs(test['difference']):.2f} {run.unit} {way} {run.minutes(int(test['against']))} ahead")
     timed: list[PairedTest] = [{**test, "against": f"{run.minutes(int(test['against']))} ahead"} for test in tests]
-    return timed, f"MAE is {'; '.join(parts)}"
+    least = min((test["difference"] for test in tests), default=0.0)
+    in_short = [
+        part for part, test in zip(parts, tests, strict=True) if test["difference"] in (tests[0]["difference"], least)
+    ]
+    return timed, f"MAE is {'; '.join(parts)}", f"MAE is {', '.join(in_short)}"
 
 
 def _errors(results: Results) -> dict[str, Mapping[str, Any]]:

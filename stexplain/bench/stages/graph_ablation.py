@@ -73,7 +73,7 @@ class GraphAblationStage(Stage[NoOptions]):
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is the error larger without message passing, at every horizon?"""
-        tests, details = horizon_tests(run, self.name, NAME, more="higher", less="lower")
+        tests, details, in_short = horizon_tests(run, self.name, NAME, more="higher", less="lower")
         if not tests:
             return
 
@@ -84,4 +84,4 @@ class GraphAblationStage(Stage[NoOptions]):
                 text += " Where it is not shown to use its graph, what maps say of other sensors has little weight."
             return text, judged
 
-        yield Claim(tests, words, brief=Brief("The forecaster uses its graph", f"without it, {details.split('; ')[0]}"))
+        yield Claim(tests, words, brief=Brief("The forecaster uses its graph", f"without it, {in_short}"))

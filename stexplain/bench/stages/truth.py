@@ -254,7 +254,7 @@ class TruthStage(Stage[Options]):
             )
         for run in runs:
             for method, why in (run.stages[self.name].get("excluded") or {}).items():
-                yield f"{method} is excluded from what was planted and used in {run.name}: {why}"
+                yield f"{method} has no scores against what was planted and used ({run.name}): {why}"
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """A row per run, method and baseline; the same by class; and further scores."""
