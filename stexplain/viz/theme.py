@@ -78,6 +78,19 @@ def literal(values: Sequence[str | int | float]) -> str:
     return json.dumps(list(values))
 
 
+def one_line(text: str) -> str:
+    r"""A text of the caller's as the title of an axis, a legend or a tooltip.
+
+    Vega-Lite writes these into expressions and escapes quotes alone: a new line, or a backslash before a quote, would
+    end the text there.
+
+    Example:
+        >>> one_line('speed\n"a" \\ b')
+        'speed "a" ⧵ b'
+    """
+    return " ".join(text.split()).replace("\\", "⧵")
+
+
 def titled(text: str, *subtitle: str) -> alt.TitleParams:
     """A title that says what is drawn, above lines that say how to read it; empty lines are left out."""
     lines = [line for line in subtitle if line]
@@ -174,6 +187,7 @@ def colour_legend(title: str, values: ArrayLike, signed: bool | None = None, **o
     shape = "+.3~r" if domain[0] < 0 else ".3~r"
     # d3 writes a plus before zero, too.
     text = f"datum.value === 0 ? '0' : format(datum.value * {10.0**-power!r}, '{shape}')"
+    title = one_line(title)
     words = f"{title}, in 10{str(power).translate(_RAISED)}" if power else title
     more: dict[str, Any] = {"gradientLength": 140, **options}
     return alt.Legend(title=words, values=stops, labelExpr=text, labelOverlap=False, **more)

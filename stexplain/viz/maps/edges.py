@@ -24,6 +24,7 @@ from stexplain.viz.theme import (
     literal,
     magnitude,
     noted,
+    one_line,
     rows,
     short,
     styled,
@@ -79,6 +80,7 @@ def edge_network(
         >>> chart = edge_network(e, STGraph.from_edges("abc", [("a", "b"), ("b", "c")]))
     """
     expect("e", e, EdgeExplanation, "EdgeImportance")
+    unit = one_line(unit)
     if set(e.node_names) - set(graph.nodes):
         other = sorted(set(e.node_names) - set(graph.nodes))[:3]
         raise InputError(f"graph: it has no node {', '.join(map(repr, other))}; expected the graph of the explanation.")
@@ -179,6 +181,7 @@ def edge_timeline(
         InputError: where there is no such sample, or no block has known frames.
     """
     expect("e", e, EdgeExplanation, "EdgeImportance")
+    unit = one_line(unit)
     table = e.by_frame(sample)
     sizes = table.abs().sum(axis=1)
     silent = int((sizes == 0).sum())

@@ -14,7 +14,18 @@ from stexplain.errors import InputError
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.road_network import how_to_read, signed
 from stexplain.viz.names import ordered
-from stexplain.viz.theme import CATEGORIES, MUTED, colour_legend, colour_scale, layered, noted, rows, styled, titled
+from stexplain.viz.theme import (
+    CATEGORIES,
+    MUTED,
+    colour_legend,
+    colour_scale,
+    layered,
+    noted,
+    one_line,
+    rows,
+    styled,
+    titled,
+)
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
@@ -93,10 +104,10 @@ def lag_map(
         tooltip=[
             alt.Tooltip("sensor:N"),
             alt.Tooltip("time:N"),
-            alt.Tooltip("value:Q", title=e.unit(unit, unit), format="+.3~g" if e.signed else ".3~g"),
+            alt.Tooltip("value:Q", title=one_line(e.unit(unit, unit)), format="+.3~g" if e.signed else ".3~g"),
         ],
     )
-    legend = colour_legend(e.unit(unit, unit), drawn, e.signed)
+    legend = colour_legend(one_line(e.unit(unit, unit)), drawn, e.signed)
     # Two layers, because Vega draws nothing for a null colour.
     filled = base.transform_filter("isValid(datum.value)").mark_rect(stroke=MUTED, strokeWidth=0.3)
     layers = [

@@ -27,6 +27,7 @@ from stexplain.viz.theme import (
     layered,
     literal,
     magnitude,
+    one_line,
     rows,
     short,
     styled,
@@ -84,6 +85,7 @@ def network(
     """
     expect("graph", graph, STGraph, "e.graph, or one of your own")
     array = numbers("values", values)
+    unit = one_line(unit)
     if array.ndim not in (1, 2) or array.shape[-1] != len(graph.nodes) or array.size == 0:
         raise InputError(f"values: got shape {array.shape}; expected [{len(graph.nodes)}] or [T, {len(graph.nodes)}].")
     frames = np.atleast_2d(array)

@@ -15,7 +15,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.importance import ClassImportance
 from stexplain.viz.names import grouped
-from stexplain.viz.theme import CATEGORIES, MUTED, layered, noted, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, noted, one_line, rows, styled, titled
 
 
 @checked
@@ -67,7 +67,7 @@ def top_nodes(
     shown = [name for name in present if name in set(table["group"])]
     heading = title or f"The {len(table)} most important nodes{what}"
     y = alt.Y("node:N", sort=table["node"].tolist(), title=None, axis=alt.Axis(labelLimit=260, ticks=False))
-    x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
+    x = alt.X("value:Q", title=one_line(unit), scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
     tip = [alt.Tooltip("rank:Q"), alt.Tooltip("node:N"), alt.Tooltip("group:N")]
     tip += [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high")]
     # With more groups than colours no group has its own; the tooltip still names it.
@@ -83,7 +83,7 @@ def top_nodes(
     known = bool(table["low"].notna().any())
     if known:
         ends = base.mark_rule(strokeWidth=2, color=MUTED)
-        layers.append(ends.encode(x=alt.X("low:Q", title=unit), x2="high:Q", y=y))
+        layers.append(ends.encode(x=alt.X("low:Q", title=one_line(unit)), x2="high:Q", y=y))
     over = "samples" if groups is None else "groups of samples"
     chart = layered(*layers, data=rows(table)).properties(width=440, height=alt.Step(20))
     how = f"Lines are 95% bootstrap intervals over {over}." if known else ""

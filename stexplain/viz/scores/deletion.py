@@ -9,7 +9,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
-from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, one_line, rows, styled, titled
 
 RANDOM = "random order"
 SHAPES = ("circle", "square", "triangle-up", "cross", "diamond", "triangle-down")
@@ -43,6 +43,7 @@ def deletion(
         InputError: where a column is missing, a method is not in the table, or the table mixes several baselines.
     """
     require(table, ["method", "curve", "share", "value", "low", "high"])
+    score = one_line(score)
     if "baseline" in table.columns and table["baseline"].nunique() > 1:
         names = sorted(map(str, table["baseline"].unique()))
         raise InputError(

@@ -11,7 +11,7 @@ from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.columns import expect, numbers
-from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, one_line, rows, styled, titled
 
 OBSERVED = "observed"
 DASHES = ([1, 0], [6, 3], [2, 3], [8, 3, 2, 3])
@@ -51,6 +51,7 @@ def forecast(
         [5.0, 10.0]
     """
     expect("forecasts", forecasts, Mapping, "a name for each array of forecasts")
+    unit = one_line(unit)
     before, after = numbers("past", past), numbers("observed", observed)
     check_shape("past", before.shape, "t")
     steps = check_shape("observed", after.shape, "h")["h"]

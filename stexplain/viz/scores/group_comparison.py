@@ -8,7 +8,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.metrics.groups.result import GroupComparison
 from stexplain.viz.maps.network import network
-from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, one_line, rows, styled, titled
 
 _WIDTH = 420
 
@@ -82,7 +82,7 @@ def _listed(of_nodes: pd.DataFrame, result: GroupComparison, level: float, nodes
         *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("difference", "p", "p_corrected")),
     ]
     zero = alt.Chart(rows(pd.DataFrame({"zero": [0.0]}))).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x="zero:Q")
-    label = f"difference in {result.unit}"
+    label = one_line(f"difference in {result.unit}")
     chart = layered(
         zero,
         base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=label), x2="high:Q", y=y, color=verdict),
@@ -111,8 +111,12 @@ def _courses(over_time: pd.DataFrame, result: GroupComparison) -> alt.LayerChart
     )
     x = alt.X("part:O", sort=order, title="share of the sample's course", axis=alt.Axis(labelAngle=-40))
     chart = layered(
-        base.mark_area(opacity=0.2).encode(x=x, y=alt.Y("low:Q", title=result.unit), y2="high:Q", color=group),
-        base.mark_line(point=True, strokeWidth=2).encode(x=x, y=alt.Y("value:Q", title=result.unit), color=group),
+        base.mark_area(opacity=0.2).encode(
+            x=x, y=alt.Y("low:Q", title=one_line(result.unit)), y2="high:Q", color=group
+        ),
+        base.mark_line(point=True, strokeWidth=2).encode(
+            x=x, y=alt.Y("value:Q", title=one_line(result.unit)), color=group
+        ),
     )
     return chart.properties(
         width=_WIDTH, height=180, title=titled("When", "Mean over nodes; bands: intervals over clusters.")

@@ -8,7 +8,7 @@ import pandas as pd
 from stexplain.checking import checked
 from stexplain.viz.columns import require
 from stexplain.viz.names import ordered
-from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, layered, one_line, rows, styled, titled
 
 # Set of nodes in the table -> its name in the legend, its colour.
 SETS = {
@@ -68,7 +68,7 @@ def masking_curves(
     )
     shapes = alt.Scale(domain=lines, range=["circle", "diamond", "square", "triangle-up", "cross"])
     x = alt.X("masking:Q", title="masking (0: unchanged, 1: replaced)", scale=alt.Scale(domain=[0, 1]))
-    words = measure if unit is None else f"{measure}, {unit}"
+    words = measure if unit is None else one_line(f"{measure}, {unit}")
     # A share always has the axis 0 to 1; an error's axis starts near its least value.
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%")
     if unit is not None:

@@ -1,0 +1,1 @@
+"""Kills, damaged caches, full disks, hostile names: what may happen to any run."""
