@@ -278,7 +278,8 @@ class Explanation(Shown):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The values ``[B, M, T, N]``, for ``np.asarray(e)``."""
-        return np.array(self.values, dtype=dtype, copy=copy)
+        # numpy 1 knows no copy=None, which is what asarray does.
+        return np.asarray(self.values, dtype=dtype) if copy is None else np.array(self.values, dtype=dtype, copy=copy)
 
     def _fields(self) -> dict[str, Any]:
         """The fields by name, each as it is (`dataclasses.asdict` would copy arrays, and take the graph apart)."""
