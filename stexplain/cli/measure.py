@@ -83,8 +83,19 @@ def measure(
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
     with going_on("To resume, give the same command again:\n  {command}"):
-        summary = _MEASURES[what](source, clips, out, method, nodes, baseline, how)
+        summary = _measured(what, source, clips, out, method, nodes, baseline, how)
     typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
+
+
+def _measured(
+    what: str, model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+) -> dict[str, Any]:
+    from stexplain.files import remove_leftovers
+
+    # Of its tables; what another process is writing there stays.
+    if out.is_dir():
+        remove_leftovers(out)
+    return _MEASURES[what](model, clips, out, method, nodes, baseline, how)
 
 
 def _importance(

@@ -86,7 +86,15 @@ def _cluster(ray: Any, workers: int | None) -> Iterator[None]:
         if address is None:
             size = workers or cores()
             options |= {"address": "local", "num_cpus": size, "include_dashboard": False}
-        ray.init(logging_level="ERROR", **options)
+        try:
+            ray.init(logging_level="ERROR", **options)
+        # Ray raises plain exceptions: on a busy machine its processes may not be there in time.
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0]
+            raise DataError(
+                f"Ray did not start: {said} Run the same again to resume, on a machine that is less busy, or with the "
+                "engine 'local'."
+            ) from error
         try:
             yield
         finally:

@@ -79,6 +79,17 @@ def test_ray_is_asked_for_in_words_where_it_is_missing(raw, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_a_cluster_that_does_not_start_is_said_in_words(raw, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def late(**options):
+        raise Exception("The current node timed out during startup.\nMany lines.")
+
+    monkeypatch.setattr(ray, "init", late)
+    with pytest.raises(DataError, match="Ray did not start: The current node timed out during startup. Run the same"):
+        prepare("ntu", raw, tmp_path / "store", engine="ray", progress=False)
+
+
 def test_only_this_package_writes_parts(tmp_path):
     command = [sys.executable, "-P", "-m", "stexplain.engine.child", "antigravity", str(tmp_path), "0"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
