@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fit = [maps(run, given.fit, [(0, "test")]) for run in runs[:-1]]
         e, truth = joined([each for each, _ in fit]), np.concatenate([each for _, each in fit])
         card, model = runs[0].card, runs[0].model_card.title
-        words = f"{card.title.lower()} ({model}, {len(runs) - 1} trainings, {len(e)} clips)"
+        # The bodies' card is that of real recordings.
+        words = f"synthetic recordings of {card.name!r} ({model}, {len(runs) - 1} trainings, {len(e)} clips)"
         made[name] = Calibration.of(e, truth, words)
         tests[name] = maps(runs[-1], given.clips, UNSEEN)
         print(f"{name}: fitted to {len(e)} clips, measured on {len(tests[name][0])}", flush=True)

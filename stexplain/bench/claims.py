@@ -263,15 +263,15 @@ def scope(trainings: int) -> str:
 
 
 def of_all(better: Sequence[object], unsure: Sequence[object], worse: Sequence[object]) -> Outcome:
-    """Of a claim about several things: supported where all are better, not supported where some lose and none wins.
+    """Of a claim about all of several things: supported where all are better, not supported where any is worse.
 
     Example:
-        >>> of_all(["a"], [], []), of_all([], ["b"], []), of_all([], ["b"], ["c"])
+        >>> of_all(["a"], [], []), of_all(["a"], ["b"], []), of_all(["a"], ["b"], ["c"])
         ('supported', 'inconclusive', 'not supported')
     """
-    if better and not unsure and not worse:
-        return "supported"
-    return "not supported" if worse and not better else "inconclusive"
+    if worse:
+        return "not supported"
+    return "supported" if better and not unsure else "inconclusive"
 
 
 def too_few(text: str, judged: Outcome, events: int) -> tuple[str, Outcome]:
