@@ -19,6 +19,7 @@ from stexplain.bench.figures import Figures
 from stexplain.bench.records import Records, log, run_folder, write_results
 from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
+from stexplain.bench.shared.warned import warned_in_words
 from stexplain.bench.spread import spread_tables
 from stexplain.bench.stage import Stage, Table
 from stexplain.cards import DatasetCard, SeriesCard, Trust, trusting
@@ -189,7 +190,8 @@ def _computed(
         # A new dict each time: a stage cannot change the results of those before it.
         earlier = results[run.name]
         work = partial(stage.compute, run, earlier, partial(_part, records, name))
-        results[run.name] = {**earlier, stage.name: records(name, work)}
+        with warned_in_words(console, name):
+            results[run.name] = {**earlier, stage.name: records(name, work)}
     return results
 
 

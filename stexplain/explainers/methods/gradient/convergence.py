@@ -26,6 +26,7 @@ def check_convergence(explanation: Explanation, *, tolerance: float, finer: str)
         finer: what makes the method more exact, with its present value, such as ``"`steps` (now 32)"``.
 
     Example:
+        >>> import warnings
         >>> missed = {"convergence_delta": np.array([-2.0])}
         >>> e = Explanation(np.ones((1, 1, 2, 1)), np.ones((1, 1, 2), bool), extra=missed)
         >>> with warnings.catch_warnings(record=True) as caught:
