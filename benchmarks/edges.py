@@ -28,11 +28,11 @@ import torch
 from numpy.typing import NDArray
 
 import stexplain as stx
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.planted.roads_network import network
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.targets import Forecast, PerSample
 from stexplain.metrics.localisation import localisation
-from stexplain.training.daily_average import HistoricalAverage
 
 AXES = {"nodes": "edges", "frames": "frames", "positions": "edge x frame"}
 

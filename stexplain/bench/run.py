@@ -9,11 +9,11 @@ from typing import Any, Literal
 from torch import nn
 
 from stexplain.cards import DatasetCard, ModelCard, Recipe, SeriesCard
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.clips import Clips
 from stexplain.data.load import load_clips, load_series
 from stexplain.data.series import WindowedSeries
 from stexplain.nn.checkpoint import load_model
-from stexplain.training.daily_average import HistoricalAverage
 
 Task = Literal["classification", "forecasting"]
 CLASSIFICATION: Task = "classification"

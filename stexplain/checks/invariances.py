@@ -78,7 +78,8 @@ def node_permutation(subject: Subject) -> Check:
             name, f"how to permute the nodes of a {type(subject.model).__name__} is unknown: give `permuted`"
         )
     observed = None if batch.observed is None else batch.observed[..., order]
-    permuted = replace(batch, x=batch.x[:, :, :, order], observed=observed)
+    history = None if batch.history is None else batch.history.permuted(order)
+    permuted = replace(batch, x=batch.x[:, :, :, order], observed=observed, history=history)
     explanation = subject.explain(by=subject.explainer_for(other), batch=permuted)
     if not same_score(subject, explanation):
         return Check.not_applicable(name, "the permuted model gives other scores: it is another model")

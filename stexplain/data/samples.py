@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.cards import Recipe
 from stexplain.checking import checked
+from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.errors import InputError
 
 
@@ -89,6 +90,8 @@ class Sample:
         channels: the names of the C channels, where known.
         group: of samples that are not independent, such as of one person; empty: not known.
         measured: the units of the channels and the frame rate, where the source says them.
+        history: of a window, what its nodes usually measure at its times; none: not known. It goes with `x`, as
+            `observed` does.
 
     Raises:
         InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
@@ -105,6 +108,7 @@ class Sample:
     channels: tuple[str, ...] = ()
     group: str = ""
     measured: Measured = UNMEASURED
+    history: "WindowHistory | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
@@ -138,6 +142,8 @@ class Batch:
             mask is given none.
         measured: the units of the channels and the frame rate, where the source says them. Its seconds become the time
             axis of an explanation.
+        history: of windows, what their nodes usually measure at their times; none: not known. It goes with `x`, as
+            `observed` does.
     """
 
     x: torch.Tensor
@@ -151,6 +157,7 @@ class Batch:
     groups: tuple[str, ...] = ()
     unmasked: bool = field(default=False, repr=False, compare=False)
     measured: Measured = UNMEASURED
+    history: "WindowHistory | None" = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         named = [name for name in self.ids if name]
@@ -211,6 +218,7 @@ class Batch:
             samples[0].channels if len({sample.channels for sample in samples}) == 1 else (),
             tuple(sample.group for sample in samples) if all(sample.group for sample in samples) else (),
             measured=samples[0].measured if len({sample.measured for sample in samples}) == 1 else UNMEASURED,
+            history=WindowHistory.joined([sample.history for sample in samples]),
         )
 
     def __len__(self) -> int:
@@ -232,9 +240,9 @@ class Batch:
         if sampling is not None and (whole := sampling.resample) is not None:
             # Resampling the whole batch and cutting again keeps the samples in the order of this part.
             sampling = replace(sampling, resample=lambda recipe: whole(recipe)[index])
-        return replace(
-            self._each(lambda tensor: tensor[index]), ids=self.ids[index], groups=self.groups[index], sampling=sampling
-        )
+        history = None if self.history is None else self.history[index]
+        cut = self._each(lambda tensor: tensor[index])
+        return replace(cut, ids=self.ids[index], groups=self.groups[index], sampling=sampling, history=history)
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         """The batch with every tensor changed, those that a subclass adds too."""

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
+from stexplain.data.baselines.window_history import SplitHistory, WindowHistory
 from stexplain.data.events import chosen_events, series_events
 from stexplain.data.grouping import window_blocks
 from stexplain.data.indices import picked_indices
@@ -103,18 +104,15 @@ class WindowedSeries:
                 f"values: got {frames} frames; expected at least {window + horizon}, for a window of {window} and a "
                 f"horizon of {horizon}."
             )
-        self.window = window
-        self.horizon = horizon
-        self.stride = stride
-        self.graph = graph
-        self.target_channel = target_channel
+        self.window, self.horizon, self.stride = window, horizon, stride
+        self.graph, self.target_channel = graph, target_channel
         if measured.units and len(measured.units) != len(own):
             raise InputError(f"measured: got {len(measured.units)} units for the channels {own}; expected one each.")
         self.measured, self.unit = measured, unit or (measured.units[target_channel] if measured.units else "")
         # The last window ends with the last frame, its horizon included.
         self.starts: NDArray[np.int64] = np.arange(0, frames - window - horizon + 1, stride)
-        # Off by default: models of other people know the sensors' channels only.
-        self._calendar = False
+        self._calendar = False  # models of other people know the sensors' channels only
+        self._history: SplitHistory | None = None  # of a part of a split: others know of what is tested
         self._events = series_events(
             events, truth, counterfactual, window=window, horizon=horizon, nodes=self._source.nodes, graph=graph
         )
@@ -166,7 +164,7 @@ class WindowedSeries:
         return Sample(
             x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], group=batch.groups[0],
             fields={"frame": int(self.starts[index]), "start": batch.start[0]}, channels=batch.channels,
-            observed=batch.observed[0].numpy(), measured=batch.measured,
+            observed=batch.observed[0].numpy(), measured=batch.measured, history=batch.history,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -203,6 +201,7 @@ class WindowedSeries:
             channels=self.channels,
             groups=tuple(f"block {number}" for number in self.groups[picked]),
             measured=self.measured,
+            history=None if self._history is None else WindowHistory(self._history, self._source.times(starts)),
         )
         # NaN is missing and already zero; infinite values are errors of the data.
         check_finite("x", batch.x)
@@ -285,7 +284,8 @@ class WindowedSeries:
         # The horizon counts: a target in training must not be an input in validation.
         span = self.window + self.horizon
         parts = [self.subset(inside) for inside in chronological_masks(self.starts, span, train, validation)]
-        return parts[0], parts[1], parts[2]
+        history = None if self.time is None else SplitHistory(parts[0])
+        return parts[0]._with(_history=history), parts[1]._with(_history=history), parts[2]._with(_history=history)
 
     def subset(self, indices: Sequence[int] | NDArray[Any] | slice) -> "WindowedSeries":
         """The windows of these indices (or of a bool mask), in this order, of the same series."""

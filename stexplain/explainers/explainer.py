@@ -15,6 +15,7 @@ from stexplain.checking import checked
 from stexplain.errors import StexplainError
 from stexplain.explainers.by_stream import SAME_MAP, of_stream
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.forecast_target import Forecast
 from stexplain.explainers.joined import joined
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.describe import described
@@ -208,6 +209,7 @@ class Explainer(ModelCaller, ABC):
             return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
         with self._model_frozen():
             model_input = self._prepare(x, valid, shared, per_sample, ids)
+            self._forecasting = any(isinstance(target, Forecast) for target in targets)
             targets = with_output_layout(self, model_input, targets)
             together = type(self)._maps_of_targets is not Explainer._maps_of_targets
             groups: list[tuple[list[int], Locality | None]] = [(list(range(len(targets))), None)]

@@ -1,11 +1,11 @@
 """Training by a recipe, evaluation on a split, and baseline forecasts."""
 
 # `X as X` tells type checkers that a name is exported.
+from stexplain.data.baselines.historical import HistoricalAverage as HistoricalAverage
 from stexplain.training.ablation import GraphAblation as GraphAblation
 from stexplain.training.ablation import graph_ablation as graph_ablation
 from stexplain.training.baselines import historical_average as historical_average
 from stexplain.training.baselines import persistence as persistence
-from stexplain.training.daily_average import HistoricalAverage as HistoricalAverage
 from stexplain.training.evaluate import Evaluation as Evaluation
 from stexplain.training.evaluate import evaluate as evaluate
 from stexplain.training.fit import History as History

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
+from stexplain.data.baselines.historical import local_times, sums_by_slot
 from stexplain.errors import InputError
 from stexplain.training.forecast import ForecastEvaluation, forecast_errors
 
@@ -107,40 +107,6 @@ def last_observed(windows: "WindowBatch", channel: int) -> torch.Tensor:
     last = (observed * frames).amax(1)
     latest = x.gather(1, (last - 1).clamp(min=0)[:, None])[:, 0]
     return latest.masked_fill(last == 0, torch.nan)
-
-
-def sums_by_slot(train: "WindowedSeries", slot: NDArray[np.int64], slots: int) -> tuple[Floats, Floats]:
-    """Sum and number of each node's observed values by slot, such as a time of day.
-
-    Args:
-        train: the series.
-        slot: of each frame that the series covers, in [0, slots).
-        slots: how many slots.
-
-    Returns:
-        Both ``[slots, N, C]``.
-    """
-    total = np.zeros((slots, train.nodes, len(train.channels)))
-    count = np.zeros_like(total)
-    start = 0
-    for values, observed in train.observations():
-        part = slot[start : start + len(values)]
-        # np.add.at, because a slot may occur many times in a part; += would count it once.
-        np.add.at(total, part, np.where(observed, values, 0.0))
-        np.add.at(count, part, observed)
-        start += len(values)
-    return total, count
-
-
-def local_times(time: pd.DatetimeIndex) -> NDArray[np.datetime64]:
-    """Times as the clock on the wall shows them, ``[T]``, datetime64[ns]: as the starts of windows are.
-
-    Example:
-        >>> local_times(pd.DatetimeIndex(["2024-01-01 08:00"], tz="America/Los_Angeles")).astype(str).tolist()
-        ['2024-01-01T08:00:00.000000000']
-    """
-    # numpy knows no zones, and would turn them into UTC: averages would then be looked up hours beside their own.
-    return np.asarray(time.tz_localize(None).to_numpy().astype("datetime64[ns]"))
 
 
 def _check_pair(train: "WindowedSeries", series: "WindowedSeries") -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from stexplain.bench.shared.event_selection import EventSelection, observed_slowdowns, planted_slowdowns
 from stexplain.bench.shared.forecasts import last_observation
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.series import WindowedSeries
 from stexplain.graph import STGraph
-from stexplain.training.daily_average import HistoricalAverage
 
 OPTIONS = EventSelection(horizon=3, fall=15.0, forecast_share=0.5, count=10)
 

@@ -16,11 +16,11 @@ from stexplain.bench.stages.graph_ablation import NAME
 from stexplain.bench.stages.train import TrainStage
 from stexplain.bench.summary import print_summary
 from stexplain.cards import series_card
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
 from stexplain.metrics import interval, localisation
-from stexplain.training.daily_average import HistoricalAverage
 from tests.bench.small_roads import generate, write_cards
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.

@@ -12,9 +12,9 @@ import pandas as pd
 
 from stexplain.bench.shared.forecasts import BATCH, Forecaster, last_observation
 from stexplain.cards import Count, Part, Positive, Share
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
-from stexplain.training.daily_average import HistoricalAverage
 
 COLUMNS = ("window", "node", "horizon", "last_observation", "observed", "forecast", "historical_average", "fall")
 

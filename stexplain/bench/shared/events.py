@@ -11,6 +11,7 @@ from torch import nn
 from stexplain.bench.claims import FEWEST
 from stexplain.bench.run import Run
 from stexplain.bench.shared.baseline_tests import RANDOM
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.by_name import explainer, takes
@@ -22,7 +23,6 @@ from stexplain.explainers.methods.gradient.integrated_gradients import Integrate
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Forecast, PerSample
 from stexplain.metrics.comparison.baselines import SERIES_BASELINE_EXPLAINERS
-from stexplain.training.daily_average import HistoricalAverage
 
 PRIORS = ("TrainingMap", "TimePrior")
 """Baseline explainers that know the ground truth of the training split."""

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.model.running.frozen import frozen_eval
 from stexplain.training.baselines import last_observed
-from stexplain.training.daily_average import HistoricalAverage
 from stexplain.training.forecaster_call import ForecasterCall
 
 BATCH = 64

@@ -6,6 +6,7 @@ observed stays zero.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from numpy.typing import ArrayLike
@@ -96,8 +97,31 @@ def bones(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     return joints_on_bones(x, mask, graph) * mask
 
 
+@dataclass(frozen=True)
+class HistoryOr:
+    """The default of methods: the historical average, where the samples know it, else a named baseline.
+
+    Windows of a part of `WindowedSeries.split` know it: what a node usually measures at that time is then what its
+    reading is compared with. Called as a function, it is the named baseline.
+
+    Attributes:
+        otherwise: its name.
+    """
+
+    otherwise: str
+
+    def __call__(self, x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
+        """The named baseline of samples."""
+        return baseline(self.otherwise)(x, valid, graph)
+
+
+HISTORY_OR_ZERO = HistoryOr("zero")
 BASELINES: tuple[Baseline, ...] = (zero, mean, interpolation, neighbours, bones)
 """All of them, the paper's first."""
+
+
+HISTORICAL_AVERAGE = "historical_average"
+"""The name of the baseline that needs to know the samples: `with_baseline` has it, no function of signals can."""
 
 
 def baseline(name: str) -> Baseline:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
+from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.arguments.values import along, repeated, rows_of, to_model
@@ -36,6 +37,7 @@ class ModelInput:
         way: how `shared` follows rows and copies of the samples.
         noticed: whether `valid` was not given, but follows from padding that was noticed.
         seconds: the time of each frame, ``[T]``, where it is known; else none.
+        history: of windows, what their nodes usually measure, where it is known; else none.
     """
 
     x: Tensor
@@ -49,6 +51,7 @@ class ModelInput:
     way: Way = Way.AS_THEY_ARE
     noticed: bool = False
     seconds: Any = None
+    history: WindowHistory | None = None
 
     @property
     def known_valid(self) -> Tensor:
@@ -94,6 +97,7 @@ class ModelInput:
             valid=None if self.valid is None else self.valid[rows],
             sizes={**self.sizes, "b": count},
             ids=self.ids[rows],
+            history=None if self.history is None else self.history[rows],
             observed=None if self.observed is None else self.observed[rows],
             shared=cut_shared(self.shared, rows, self.sizes, self.way),
             per_sample={name: rows_of(value, rows, self.sizes["b"]) for name, value in self.per_sample.items()},
@@ -118,6 +122,7 @@ class ModelInput:
             observed=repeat(self.observed),
             sizes={**self.sizes, "b": self.sizes["b"] * copies},
             ids=self.ids * copies,
+            history=None if self.history is None else self.history.repeated(copies),
             shared=repeat_shared(self.shared, copies, self.sizes, self.way),
             per_sample={name: repeated(value, copies, self.sizes["b"]) for name, value in self.per_sample.items()},
         )

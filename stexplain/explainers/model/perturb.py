@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stexplain.data.baselines import as_baseline, bones
+from stexplain.data.baselines import HISTORICAL_AVERAGE, HistoryOr, as_baseline, bones
 from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
@@ -65,13 +65,27 @@ def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -
     Args:
         caller: an explainer, or another caller of the model; its layout and graph are used.
         model_input: the samples.
-        baseline: a name, a function or a tensor; see `stexplain.data.baselines.as_baseline`.
+        baseline: a name, a function or a tensor; see `stexplain.data.baselines.as_baseline`. Also
+            ``"historical_average"``, of windows that know it, and `HistoryOr`, which is that or another.
 
     Raises:
         InputError: where there is no such baseline, or it does not fit.
     """
     x, present = caller.inputs.to_batch(model_input.x, **model_input.sizes), model_input.observed_positions
-    chosen = as_baseline(baseline)
+    usual = None
+    if isinstance(baseline, HistoryOr) or (isinstance(baseline, str) and baseline == HISTORICAL_AVERAGE):
+        usual = historical_average(caller, model_input, x)
+        if usual is None and not isinstance(baseline, HistoryOr):
+            raise InputError(
+                f"baseline: got {HISTORICAL_AVERAGE!r}; expected it for windows of a part of WindowedSeries.split, "
+                "whose training split has times, three days or more and two frames a day or more. Use 'mean'."
+            )
+        if usual is None and isinstance(baseline, HistoryOr) and caller._forecasting:
+            caller._note(
+                f"Baseline: {baseline.otherwise}. The samples do not know what is usual at their times: windows of "
+                "WindowedSeries.split() with times do."
+            )
+    chosen = as_baseline(usual if usual is not None else baseline)
     if chosen is bones:
         _check_coordinates(model_input)
     # [B, M, T] where nothing is missing: baselines then need no mask per node.
@@ -79,6 +93,21 @@ def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -
     replaced = torch.where(present[..., None], chosen(x, known, caller.graph), x)
     signals = signal_mask(caller, model_input)
     return replaced if signals is None else torch.where(signals, replaced, x)
+
+
+def historical_average(caller: ModelCaller, model_input: ModelInput, x: Tensor) -> Tensor | None:
+    """What the nodes of windows usually measure, like x ``[B, 1, T, N, C]``; none where the windows do not know it.
+
+    Channels of the calendar stay as they are: they are known, and nothing is unusual in them.
+    """
+    history = model_input.history
+    found = None if history is None else history.values(x.shape[2])
+    # Of another number of nodes, as of windows that someone cut by hand, it is not known whose it is.
+    if history is None or found is None or found.shape[3] != x.shape[3] or found.shape[4] > x.shape[4]:
+        return None
+    caller._note(f"Baseline: {history.history.text}.")
+    known = found.to(x).expand(*x.shape[:4], found.shape[4])
+    return torch.cat([known, x[..., found.shape[4] :]], -1)
 
 
 def _check_coordinates(model_input: ModelInput) -> None:

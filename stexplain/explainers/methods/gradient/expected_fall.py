@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stexplain.data.baselines import mean
+from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
@@ -15,18 +15,19 @@ from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.model.perturb import PerturbedInputs
+from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.random_generator import node_noise
 
 # Of the settings that were measured (docs/decisions/0240), the best on planted data at less than 40 inferences.
-_DRAWS, _SPREAD = 16, 1.0
+_BASELINE, _DRAWS, _SPREAD = HistoryOr("mean"), 16, 1.0
 
 
 class ExpectedFall(Explainer):
     """How far the score is expected to fall when a reading is redrawn, to first order: the default method.
 
-    A reading x[c] is redrawn as z, normally distributed about its node's mean in the sample: ``z ~ N(x'[c], s[c]^2)``.
+    A reading x[c] is redrawn as z, normally distributed about x', its node's mean in the sample, or, in windows that
+    know it, what its node usually measures at that time: ``z ~ N(x'[c], s[c]^2)``.
     By the gradient g the score then falls by g[c] (x[c] - z), which is normal too. Only falls count, a rise as none::
 
         EF[b, m, t, n, c] = mean over k of  E max(0, g_k[c] (x[c] - z))
@@ -41,8 +42,8 @@ class ExpectedFall(Explainer):
         g_k = dy/dx at  x + (k - 1/2) / K * s e_k,   e_k standard normal,  k = 1 ... K
 
     kept within the lowest and the highest reading that the channel has in the sample.
-    s[c] is `spread`, by default 1, times the standard deviation of channel c: of the deviations from each node's mean
-    over time, over all observations of the sample. So the map does not depend on a channel's unit. EF, zero or
+    s[c] is `spread`, by default 1, times the standard deviation of channel c: of the deviations from x', over all
+    observations of the sample. So the map does not depend on a channel's unit. EF, zero or
     positive and in the units of the score, is `Explanation.channels`, and `Explanation.values` its sum over channels.
     Where nothing in a sample changes over time nothing tells how far readings may vary, and its map is zero.
 
@@ -53,6 +54,8 @@ class ExpectedFall(Explainer):
 
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
+        baseline: x', which a reading is redrawn about: a name in `stexplain.data.baselines`, a custom function, or a
+            tensor; see `IntegratedGradients`. Default: the historical average of windows that know it, else ``"mean"``.
         draws: K, how many noisy samples: an even number, since levels are paired.
         spread: of readings that are redrawn, and of the strongest noise, in standard deviations of their channel.
         seed: of the noise.
@@ -81,6 +84,7 @@ class ExpectedFall(Explainer):
         self,
         model: nn.Module,
         *,
+        baseline: "str | Baseline | Tensor" = _BASELINE,
         draws: int = _DRAWS,
         spread: float = _SPREAD,
         seed: int = 0,
@@ -92,10 +96,12 @@ class ExpectedFall(Explainer):
             raise InputError(f"draws: got {draws}; expected an even number, since standard errors come from pairs.")
         if not 0 < spread < np.inf:
             raise InputError(f"spread: got {spread}; expected a number of standard deviations above 0.")
-        self.draws, self.spread, self.seed = draws, float(spread), seed
+        self.baseline, self.draws, self.spread, self.seed = baseline, draws, float(spread), seed
         # Other settings have another name: what was measured of the default must not be taken for theirs.
         if (draws, self.spread) != (_DRAWS, _SPREAD):
             self.method = f"{type(self).method} ({draws} draws, spread {self.spread:g})"
+        elif not isinstance(baseline, HistoryOr):
+            self.method = f"{type(self).method} (about {baseline if isinstance(baseline, str) else 'another baseline'})"
 
     @property
     def _held_copies(self) -> int:
@@ -110,7 +116,7 @@ class ExpectedFall(Explainer):
         perturbed = PerturbedInputs(self, model_input, score_fn)
         x, signals = perturbed.x, signal_mask(self, model_input)
         changed = perturbed.present[..., None] if signals is None else perturbed.present[..., None] & signals
-        away, deviation = deviations(x, model_input)
+        away, deviation = deviations(x, with_baseline(self, model_input, self.baseline), model_input)
         spread = self.spread * deviation
         lowest, highest = ranges(x, model_input)
         noise = node_noise(self.seed, self._names(x.shape[3]), x.shape[1:], self.draws, perturbed.present.any(0))
@@ -146,8 +152,8 @@ class ExpectedFall(Explainer):
         return gradient
 
 
-def deviations(x: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:
-    """How far each reading is from its node's mean over time, ``[B, M, T, N, C]``, and the spread of all of a channel.
+def deviations(x: Tensor, baseline: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:
+    """How far each reading is from a baseline, ``[B, M, T, N, C]``, and the spread of all of a channel.
 
     Of everything that was observed, also where only a part of the nodes can change the score.
 
@@ -156,7 +162,7 @@ def deviations(x: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:
         ``[B, 1, 1, 1, C]``; in float32 at least.
     """
     x, observed = full_precision(x), model_input.observed_positions
-    away = torch.where(observed[..., None], x - mean(x, observed), 0)
+    away = torch.where(observed[..., None], x - full_precision(baseline), 0)
     count = observed.sum((1, 2, 3)).clamp(min=1).to(x.dtype)
     return away, (away.square().sum((1, 2, 3)) / count[:, None]).sqrt()[:, None, None, None]
 

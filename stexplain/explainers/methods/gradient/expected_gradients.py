@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
@@ -19,7 +19,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 # Of the settings that were measured (docs/decisions/0186), the best on planted data at less than 40 inferences.
-_BASELINES, _STEPS, _REACH = ("interpolation", "mean"), 8, 0.5
+_BASELINES, _STEPS, _REACH = (HistoryOr("interpolation"), HistoryOr("mean")), 8, 0.5
 _REDUCTIONS = {"norm": "the Euclidean norm over channels", "sum": "the sum over channels"}
 
 
@@ -52,7 +52,8 @@ class ExpectedGradients(Explainer):
 
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
-        baselines: names in `stexplain.data.baselines`, custom functions, or tensors; at least one.
+        baselines: names in `stexplain.data.baselines`, custom functions, or tensors; at least one. Default: what the
+            nodes of a window usually measure, see `IntegratedGradients`, else interpolation and mean.
         reach: how much of the way to the baselines is gone, in (0, 1]; 1: all of it, as published.
         steps: draws of u per baseline: an even number, since strata are paired.
         reduce: how channels become one number: ``"norm"`` or ``"sum"``.
@@ -100,10 +101,11 @@ class ExpectedGradients(Explainer):
         self.baselines, self.reach, self.steps = tuple(baselines), float(reach), steps
         self.reduce, self.seed = reduce, seed
         # Other settings have another name: what was measured of the default must not be taken for theirs.
-        if (self.baselines, self.reach, steps) != (_BASELINES, _REACH, _STEPS):
-            names = ", ".join(one if isinstance(one, str) else "custom" for one in self.baselines)
+        names = [one.otherwise if isinstance(one, HistoryOr) else one for one in self.baselines]
+        if (names, self.reach, steps) != ([one.otherwise for one in _BASELINES], _REACH, _STEPS):
+            shown = ", ".join(one if isinstance(one, str) else "custom" for one in names)
             way = "" if self.reach == 1 else f"{self.reach:g} of the way "
-            self.method = f"{type(self).method} ({steps} steps {way}from {names})"
+            self.method = f"{type(self).method} ({steps} steps {way}from {shown})"
 
     @property
     def _held_copies(self) -> int:

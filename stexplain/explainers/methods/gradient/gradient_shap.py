@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
@@ -23,6 +23,7 @@ from stexplain.explainers.random_generator import own_generator
 
 # Draws scatter. Above all gaps that were measured at 32 draws, on networks with ReLUs, attention or recurrent cells.
 _TOLERANCE = 0.5
+_BASELINES = (HistoryOr("zero"), HistoryOr("mean"), HistoryOr("interpolation"))
 
 
 @checked
@@ -44,6 +45,8 @@ class GradientSHAP(Explainer):
         model: see `STGGradCAM`.
         baselines: what x' is drawn from, each a name in `stexplain.data.baselines`, a custom function, or a tensor
             that broadcasts to ``[M, T, N, C]``; a tensor ``[K, M, T, N, C]`` of other samples will do.
+            Default: what the nodes of a window usually measure, see `IntegratedGradients`, else zero, mean and
+            interpolation.
         draws: how many.
         noise: standard deviation of e, in the units of the signals.
         seed: of the draws.
@@ -70,7 +73,7 @@ class GradientSHAP(Explainer):
         self,
         model: nn.Module,
         *,
-        baselines: "Sequence[str | Baseline | Tensor] | Tensor" = ("zero", "mean", "interpolation"),
+        baselines: "Sequence[str | Baseline | Tensor] | Tensor" = _BASELINES,
         draws: int = 32,
         noise: float = 0.0,
         seed: int = 0,

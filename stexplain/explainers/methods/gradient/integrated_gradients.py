@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
@@ -38,7 +38,8 @@ class IntegratedGradients(Explainer):
     Args:
         model: see `STGGradCAM`.
         baseline: x': a name in `stexplain.data.baselines`, a custom function, or a tensor that broadcasts to
-            ``[M, T, N, C]``.
+            ``[M, T, N, C]``; ``"historical_average"``: what the nodes of a window usually measure at its times, by the
+            training split. Default: that, of windows that know it (of `WindowedSeries.split`), else ``"zero"``.
         steps: terms of the sum.
         copies: how many points of the line go through the model at a time; memory grows with them.
         **options: how the model is called; see `ModelCaller`.
@@ -63,7 +64,7 @@ class IntegratedGradients(Explainer):
         self,
         model: nn.Module,
         *,
-        baseline: "str | Baseline | Tensor" = "zero",
+        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
         steps: int = 32,
         copies: int = 8,
         **options: Unpack[CallOptions],

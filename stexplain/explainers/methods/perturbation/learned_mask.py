@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
@@ -23,6 +23,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 _EPSILON = 0.01
 # Relative difference of two scores, below which they are equal but for float32's rounding.
 _EQUAL = 1e-5
+_BASELINE = HistoryOr("mean")
 
 
 @checked
@@ -64,7 +65,8 @@ class LearnedMask(Explainer):
         model: see `STGGradCAM`; it must be differentiable in its input.
         goal: ``"keep"`` or ``"destroy"``.
         baseline: b, what masked observations are replaced by: a name in `stexplain.data.baselines`, a custom
-            function, or a tensor that broadcasts to ``[M, T, N, C]``.
+            function, or a tensor that broadcasts to ``[M, T, N, C]``. Default: what the nodes of a window usually
+            measure, see `IntegratedGradients`, else ``"mean"``.
         size: weight of the mask's size, above 0. The smaller, the more is kept (or destroyed), by a larger mask.
         smoothness: weight of the mask's total variation in time, at least 0.
         connectedness: weight of the mask's disagreement along the edges of the graph, at least 0.
@@ -100,7 +102,7 @@ class LearnedMask(Explainer):
         model: nn.Module,
         *,
         goal: Literal["keep", "destroy"] = "keep",
-        baseline: "str | Baseline | Tensor" = "mean",
+        baseline: "str | Baseline | Tensor" = _BASELINE,
         size: float = 0.2,
         smoothness: float = 0.2,
         connectedness: float = 0.0,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.perturbation.by_channel import (
@@ -71,7 +71,7 @@ class Occlusion(Explainer):
         groups: Groups | None = None,
         window: int | None = 8,
         stride: int | None = None,
-        baseline: "str | Baseline | Tensor" = "zero",
+        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
         per_channel: bool = False,
         copies: int = 16,
         **options: Unpack[CallOptions],

@@ -6,7 +6,7 @@ from typing import Unpack
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.model.options import CallOptions
@@ -61,7 +61,7 @@ class OwenValueSampling(ShapleyValueSampling):
         *,
         groups: Groups | None = None,
         window: int | None = 8,
-        baseline: "str | Baseline | Tensor" = "zero",
+        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
         orders: int = 4,
         antithetic: bool = True,
         seed: int = 0,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
@@ -91,7 +91,7 @@ class ShapleyValueSampling(Explainer):
         *,
         groups: Groups | None = None,
         window: int | None = None,
-        baseline: "str | Baseline | Tensor" = "zero",
+        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
         per_channel: bool = False,
         orders: int = 25,
         antithetic: bool = False,

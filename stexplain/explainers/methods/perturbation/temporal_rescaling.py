@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
-from stexplain.data.baselines import Baseline
+from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
@@ -69,7 +69,7 @@ class TemporalRescaling(Explainer):
         *,
         alpha: float = 0.55,
         window: int = 1,
-        baseline: "str | Baseline | Tensor" = "zero",
+        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
         per_channel: bool = False,
         copies: int = 16,
         chunk: int | None = None,

@@ -70,6 +70,8 @@ class InputPreparer(ABC):
         self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
         self.argument, self.signals = argument, signals
         self.channel_names = None if channel_names is None else tuple(channel_names)
+        # Whether the call at hand explains forecasts.
+        self._forecasting = False
         # Sentences about the call at hand, for the user: they end in the explanation's notes.
         self._notes: list[str] = []
 
@@ -114,7 +116,7 @@ class InputPreparer(ABC):
         # valid=True says that nothing is padding, so that nothing need be noticed.
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
-        observed, seconds = None, None
+        observed, seconds, history = None, None, None
         noticed_before = False
         shape_of_batch: tuple[int, ...] = ()
         if isinstance(x, Sample | Batch):
@@ -126,8 +128,8 @@ class InputPreparer(ABC):
             if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
                 names = batch.channels
             names_of_samples, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
-            seconds = batch.measured.seconds(batch.x.shape[2])
             shape_of_batch = tuple(batch.x.shape)
+            seconds, history = batch.measured.seconds(batch.x.shape[2]), batch.history
             x = self._plain_layout().from_batch(batch.x)
         known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
@@ -159,7 +161,7 @@ class InputPreparer(ABC):
             check(self.model, self.argument, [*common, *own])
         named = checked_ids(ids, sizes["b"]) or names_of_samples or ("",) * sizes["b"]
         model_input = self._in_working_type(
-            ModelInput(signals, valid, sizes, named, observed, common, own, names, seconds=seconds)
+            ModelInput(signals, valid, sizes, named, observed, common, own, names, seconds=seconds, history=history)
         )
         return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 

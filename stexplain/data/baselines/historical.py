@@ -1,18 +1,22 @@
 """The historical average of each node by time of day and weekday: a baseline for explainers, and what is usual."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
-from stexplain.data.series import WindowedSeries
-from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError
-from stexplain.training.baselines import local_times, sums_by_slot
+
+if TYPE_CHECKING:
+    from stexplain.data.series import WindowedSeries
+    from stexplain.data.windows import WindowBatch
 
 DAY = np.timedelta64(1, "D")
+Floats = NDArray[np.float64]
 
 
 @checked
@@ -37,7 +41,7 @@ class HistoricalAverage:
     weekdays: bool = False
 
     @classmethod
-    def fit(cls, train: WindowedSeries, *, weekdays: bool = True) -> "HistoricalAverage":
+    def fit(cls, train: "WindowedSeries", *, weekdays: bool = True) -> "HistoricalAverage":
         """Computes the average of a training split: of another split, it would know what is to be explained.
 
         Args:
@@ -48,7 +52,7 @@ class HistoricalAverage:
             InputError: with `weekdays`, if the step between frames does not divide a day.
 
         Example:
-            >>> import pandas as pd
+            >>> from stexplain.data.series import WindowedSeries
             >>> time = pd.date_range("2024-01-01", periods=8, freq="6h")
             >>> speeds = np.array([60.0, 50.0, 40.0, 30.0, 62.0, 50.0, 40.0, 30.0])[:, None]
             >>> series = WindowedSeries(speeds, window=2, horizon=1, time=time)
@@ -79,22 +83,32 @@ class HistoricalAverage:
             mean = np.where(seen > 0, part / np.maximum(seen, 1), mean)
         return cls(mean.reshape(days * slots, *mean.shape[-2:]), float(step / np.timedelta64(1, "m")), days == 7)
 
-    def in_window(self, batch: WindowBatch) -> torch.Tensor:
+    def in_window(self, batch: "WindowBatch") -> torch.Tensor:
         """The average at the frames of the windows, ``[B, 1, T, N, C]``, float32."""
-        return torch.from_numpy(self._at(batch, 0, batch.x.shape[2]).astype(np.float32))[:, None]
+        return torch.from_numpy(self.at(batch.start, 0, batch.x.shape[2]).astype(np.float32))[:, None]
 
-    def in_horizon(self, batch: WindowBatch, channel: int) -> NDArray[np.float64]:
+    def in_horizon(self, batch: "WindowBatch", channel: int) -> NDArray[np.float64]:
         """The average of a channel at the frames to be forecast, ``[B, H, N]``."""
-        return self._at(batch, batch.x.shape[2], batch.y.shape[1])[..., channel]
+        return self.at(batch.start, batch.x.shape[2], batch.y.shape[1])[..., channel]
 
-    def _at(self, batch: WindowBatch, first: int, count: int) -> NDArray[np.float64]:
+    def at(self, start: NDArray[np.datetime64], first: int, count: int) -> Floats:
+        """The average at some frames of windows.
+
+        Args:
+            start: of each window, ``[B]``, as `WindowBatch.start`.
+            first: the first frame, counted from there.
+            count: how many frames.
+
+        Returns:
+            ``[B, count, N, C]``.
+        """
         if len(self.mean) == 1:
-            return np.broadcast_to(self.mean[0], (len(batch), count, *self.mean.shape[1:]))
+            return np.broadcast_to(self.mean[0], (len(start), count, *self.mean.shape[1:]))
         # Whole nanoseconds: times are datetime64[ns], and `minutes` may be a fraction.
         step = np.timedelta64(round(self.minutes * 60e9), "ns")
-        times = batch.start[:, None] + step * np.arange(first, first + count)
+        times = start[:, None] + step * np.arange(first, first + count)
         days = 7 if self.weekdays else 1
-        averages: NDArray[np.float64] = self.mean[_slots(times, step, len(self.mean) // days, days)]
+        averages: Floats = self.mean[_slots(times, step, len(self.mean) // days, days)]
         return averages
 
 
@@ -107,3 +121,37 @@ def _slots(times: NDArray[np.datetime64], step: np.timedelta64, slots: int, days
         return slot
     # 1970-01-01, day 0, was a Thursday: three days after a Monday.
     return (day.astype(np.int64) + 3) % 7 * slots + slot
+
+
+def sums_by_slot(train: "WindowedSeries", slot: NDArray[np.int64], slots: int) -> tuple[Floats, Floats]:
+    """Sum and number of each node's observed values by slot, such as a time of day.
+
+    Args:
+        train: the series.
+        slot: of each frame that the series covers, in [0, slots).
+        slots: how many slots.
+
+    Returns:
+        Both ``[slots, N, C]``.
+    """
+    total = np.zeros((slots, train.nodes, len(train.channels)))
+    count = np.zeros_like(total)
+    start = 0
+    for values, observed in train.observations():
+        part = slot[start : start + len(values)]
+        # np.add.at, because a slot may occur many times in a part; += would count it once.
+        np.add.at(total, part, np.where(observed, values, 0.0))
+        np.add.at(count, part, observed)
+        start += len(values)
+    return total, count
+
+
+def local_times(time: pd.DatetimeIndex) -> NDArray[np.datetime64]:
+    """Times as the clock on the wall shows them, ``[T]``, datetime64[ns]: as the starts of windows are.
+
+    Example:
+        >>> local_times(pd.DatetimeIndex(["2024-01-01 08:00"], tz="America/Los_Angeles")).astype(str).tolist()
+        ['2024-01-01T08:00:00.000000000']
+    """
+    # numpy knows no zones, and would turn them into UTC: averages would then be looked up hours beside their own.
+    return np.asarray(time.tz_localize(None).to_numpy().astype("datetime64[ns]"))
