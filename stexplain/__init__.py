@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from stexplain.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from stexplain import cards as cards
     from stexplain import data as data
     from stexplain import errors as errors
     from stexplain import explainers as explainers
     from stexplain import metrics as metrics
     from stexplain import nn as nn
+    from stexplain import training as training
     from stexplain import viz as viz
     from stexplain.bench.runner import bench as bench
     from stexplain.checks.selftest import selftest as selftest
@@ -160,7 +162,7 @@ _MODULES = {
 }
 # Each name's module. Submodules of the package have none: the name is that of the module itself.
 _NAMES = {name: module for module, names in _MODULES.items() for name in names}
-_NAMES |= dict.fromkeys(("bench", "data", "errors", "explainers", "metrics", "nn", "viz"), "")
+_NAMES |= dict.fromkeys(("bench", "cards", "data", "errors", "explainers", "metrics", "nn", "training", "viz"), "")
 
 __all__ = sorted(_NAMES)
 

@@ -110,7 +110,7 @@ e = explain(
 e
 
 # %%
-stx.viz.lag_map(e, unit=test.unit, nodes=10, marked={"forecast": [sensor]})
+stx.viz.lag_map(e, minutes=5, unit=test.unit, nodes=10, marked={"forecast": [sensor]})
 
 # %%
 # Which inputs of the recurrent cell matter? A GRU keeps its time inside: ``calls="frames"`` is said of a cell that is

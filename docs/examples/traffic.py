@@ -152,13 +152,13 @@ print(
 # %%
 # On the road network, with a slider over lags. Blue observations lowered the forecast.
 
-stx.viz.road_network(e, unit="mph", marked={"forecast": [sensor]})
+stx.viz.road_network(e, minutes=5, unit="mph", marked={"forecast": [sensor]})
 
 # %%
 # As a heat map of sensors and lags. After an incident traffic is thinner and faster downstream, an hour before the queue is
 # here:
 
-stx.viz.lag_map(e, unit="mph", nodes=12, marked={"forecast": [sensor]})
+stx.viz.lag_map(e, minutes=5, unit="mph", nodes=12, marked={"forecast": [sensor]})
 
 # %%
 # Faithfulness

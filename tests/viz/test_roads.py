@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +30,7 @@ def explained(nodes: int, frames: int = 4) -> Explanation:
 
 
 def test_the_road_network_opens_at_the_most_important_lag():
-    chart = road_network(explained(6), unit="mph", marked={"forecast": ["s2"], "cause": ["s0", "s1"]})
+    chart = road_network(explained(6), minutes=5, unit="mph", marked={"forecast": ["s2"], "cause": ["s0", "s1"]})
     (slider,) = chart.to_dict()["params"]
     assert slider["value"] == -10.0
     assert {key: slider["bind"][key] for key in ("min", "max", "step")} == {"min": -15.0, "max": 0.0, "step": 5.0}
@@ -83,7 +85,7 @@ def test_the_road_network_needs_a_graph():
 
 def test_the_lag_map_sums_the_sensors_that_it_does_not_show():
     e = explained(30)
-    chart = lag_map(e, nodes=3, marked={"forecast": ["s1"]})
+    chart = lag_map(e, minutes=5, nodes=3, marked={"forecast": ["s1"]})
     table = pd.DataFrame(records(chart, "sensor", "lag", "value"))
     assert table["value"].sum() == pytest.approx(float(e.values.sum()), abs=1e-6)
     assert table["sensor"].iloc[0] == "s1 (forecast)"
@@ -100,7 +102,9 @@ def test_the_lag_map_frames_the_truth_and_greys_missing_frames():
     valid[0, 0, 0] = False
     truth = np.zeros((4, 5), bool)
     truth[1:3, [1, 4]] = True
-    chart = lag_map(Explanation(e.values, valid, e.node_names, graph=e.graph), nodes=["s1", "s0"], truth=truth)
+    chart = lag_map(
+        Explanation(e.values, valid, e.node_names, graph=e.graph), nodes=["s1", "s0"], truth=truth, minutes=5
+    )
     assert records(chart, "sensor", "lag") != []
     frames = [row for row in chart.to_dict()["datasets"].values() if row and set(row[0]) == {"sensor", "lag"}]
     assert frames == [[{"sensor": "s1", "lag": -10.0}, {"sensor": "s1", "lag": -5.0}]]
@@ -108,6 +112,20 @@ def test_the_lag_map_frames_the_truth_and_greys_missing_frames():
     assert "2 more positions of the ground truth" in text
     assert "Grey: no observation" in text
     assert "#8c8c8c" in colours(chart, "rect mark")
+
+
+@pytest.mark.parametrize(("draw", "column"), [(road_network, "text"), (lag_map, "time")])
+def test_no_minutes_are_guessed(draw, column):
+    def times(e, **options):
+        return {row[column] for row in records(draw(e, **options), column)}
+
+    e = explained(6)
+    assert times(e) >= {"3 observations earlier", "1 observation earlier", "last observation"}
+    # Seconds are known of series that say their frame rate: 15 minutes here.
+    known = replace(e, time=900.0 * np.arange(4), time_unit="s")
+    assert times(known) >= {"45 min earlier", "15 min earlier", "last observation"}
+    with pytest.raises(InputError, match="minutes: got 0; expected the minutes between observations"):
+        draw(e, minutes=0)
 
 
 def test_the_lag_map_rejects_wrong_arguments():

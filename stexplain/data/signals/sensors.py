@@ -1,6 +1,6 @@
 """From a file or folder of a network of sensors, in any of the common formats, to a series on its graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def load_sensors(
     nearest: int | None = None,
     channels: Sequence[str] | None = None,
     target_channel: str | int = 0,
-    units: Sequence[str] | None = None,
+    units: str | Sequence[str] | Mapping[str, str] | None = None,
     start: Any = None,
     minutes: float | None = None,
     missing: float | None = None,
@@ -55,7 +55,8 @@ def load_sensors(
         nearest: instead of links: each node with so many nearest, by its position.
         channels: those to keep, by name; of arrays without names, the names of all.
         target_channel: which one is to be predicted, by name or index.
-        units: of each channel kept; none: what the file says.
+        units: of each channel kept, in order or by name, such as ``{"speed": "mph"}``; of a single channel a text;
+            none: what the file says.
         start: the time of the first frame, where the file has none.
         minutes: from frame to frame, where the file does not say it.
         missing: a value that stands for a missing one, such as 0.0; none: what the file says, else only NaN does.
@@ -94,7 +95,7 @@ def load_sensors(
     order = [place[name] for name in own.nodes]
     values = data.values if order == list(range(len(data.nodes))) else np.asarray(data.values)[:, order]
     target = _target(target_channel, data.channels)
-    said = tuple(units) if units is not None else data.units
+    said = data.units if units is None else _units(units, data.channels)
     try:
         values, time = _evenly(values, time)
         return WindowedSeries(
@@ -111,6 +112,21 @@ def load_sensors(
         )
     except InputError as error:
         raise DataError(f"{data.path}: {error}") from error
+
+
+def _units(units: str | Sequence[str] | Mapping[str, str], channels: Sequence[str]) -> tuple[str, ...]:
+    """The unit of each channel, empty where it is not given."""
+    if isinstance(units, Mapping):
+        for name in units:
+            if name not in channels:
+                raise unknown("channel (of units)", name, channels)
+        return tuple(units.get(name, "") for name in channels)
+    given = (units,) if isinstance(units, str) else tuple(units)
+    if len(given) != len(channels):
+        raise InputError(
+            f"units: got {', '.join(map(repr, given))} for the channels {', '.join(channels)}; expected one each."
+        )
+    return given
 
 
 def read_sensors(path: Any, header: bool | None = None, links: Path | None = None) -> SensorData:

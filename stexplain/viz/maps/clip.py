@@ -209,12 +209,16 @@ def evenly(count: int, parts: int) -> list[int]:
 
 
 def time_text(time: float, unit: str) -> str:
-    """The text of a time: a frame number, seconds, or minutes before the last observation (times up to 0).
+    """The text of a time: a frame number, seconds; or minutes or observations before the last one (times up to 0).
 
     Example:
         >>> time_text(12.0, "frame"), time_text(0.4, "s"), time_text(-25.0, "min"), time_text(0.0, "min")
         ('frame 12', '0.40 s', '25 min earlier', 'last observation')
+        >>> time_text(-1.0, "step"), time_text(-2.0, "step")
+        ('1 observation earlier', '2 observations earlier')
     """
+    if unit == "step":
+        return earlier(f"{-time:g} observation{'s' if time != -1 else ''}") if time else earlier("")
     if unit == "min":
         return earlier(f"{-time:g} min") if time else earlier("")
     return f"frame {int(time)}" if unit == "frame" else f"{time:.2f} s"

@@ -12,7 +12,7 @@ from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.maps.clip import time_text
-from stexplain.viz.maps.road_network import how_to_read, signed
+from stexplain.viz.maps.road_network import how_to_read, lags_of, signed
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import (
     CATEGORIES,
@@ -39,7 +39,7 @@ def lag_map(
     e: "Explanation",
     *,
     sample: int = 0,
-    minutes: float = 5.0,
+    minutes: float | None = None,
     unit: str = "",
     nodes: int | Sequence[str] = 20,
     truth: ArrayLike | None = None,
@@ -53,7 +53,7 @@ def lag_map(
     Args:
         e: an explanation ``[B, 1, T, N]``.
         sample: index of the sample.
-        minutes: minutes between observations.
+        minutes: minutes between observations, as for `road_network`.
         unit: of the forecast and of the observations, such as ``"mph"``; empty: not said.
         nodes: the sensors in order, or their number: those with the greatest sum of absolute values.
         truth: ground truth ``[T, N]``, bool: the positions that caused the event; drawn with a frame.
@@ -84,12 +84,12 @@ def lag_map(
         rest = np.where(np.isnan(values).all(axis=1), np.nan, np.nansum(values[:, others], axis=1))
         drawn = np.column_stack([drawn, rest])
     # The last frame has lag 0; drawing counts earlier frames as negative minutes.
-    lags = minutes * np.arange(1 - frames, 1)
+    lags, kind = lags_of(e, minutes)
     table = pd.DataFrame(
         {
             "sensor": np.repeat(labels, frames),
             "lag": np.tile(lags, len(labels)),
-            "time": np.tile([time_text(lag, "min") for lag in lags], len(labels)),
+            "time": np.tile([time_text(lag, kind) for lag in lags], len(labels)),
             "value": drawn.T.ravel(),
         }
     )
@@ -97,7 +97,7 @@ def lag_map(
     base = alt.Chart(rows(table)).encode(
         x=alt.X(
             "lag:O",
-            title="minutes earlier than the last observation",
+            title=f"{'minutes' if kind == 'min' else 'observations'} earlier than the last observation",
             axis=alt.Axis(labelAngle=0, labelExpr="-datum.value", ticks=False, domain=False),
         ),
         y=alt.Y("sensor:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),

@@ -36,6 +36,8 @@ from stexplain.viz.theme import (
 
 NAMED = 40
 """Larger graphs are drawn without names, which are then in tooltips."""
+LAGS = ("min", "step")
+"""Units of times before the last observation."""
 SHAPES = ("square", "circle", "diamond", "triangle-up")
 RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
 """Colours of rings: distinct from both ends of the value palettes."""
@@ -68,8 +70,8 @@ def network(
         graph: of N nodes.
         values: ``[N]``, or ``[T, N]`` for a slider that opens at the greatest value; NaN where missing.
         time: T frame numbers or times, for the slider and the text in the drawing.
-        time_unit: ``"frame"``, ``"s"``, or ``"min"`` for lags in minutes up to 0, such as -55 to 0; by default seconds
-            if any time is not a whole number, else frames.
+        time_unit: ``"frame"``, ``"s"``, or ``"min"`` or ``"step"`` for lags in minutes or observations up to 0, such as
+            -55 to 0; by default seconds where a time is no whole number, else frames.
         labels: whether to write all names, or the names to write; by default all for at most 40 nodes.
         marked: nodes to draw with a ring, by kind, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
         seed: of the computed layout.
@@ -182,7 +184,7 @@ def network(
         largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
         # A slider needs a positive step and range, also for a single frame.
         step = stops[1] - stops[0] if len(stops) > 1 else 1.0
-        name = "time " if kind == "min" else "frame "
+        name = "time " if kind in LAGS else "frame "
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
         chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
         plays(chart, "at", stops)
@@ -191,9 +193,9 @@ def network(
 
 
 def slider_stops(times: NDArray[np.float64], kind: str) -> list[float]:
-    """The slider's values: minutes where they are evenly spaced, else frame numbers."""
+    """The slider's values: lags where they are evenly spaced, else frame numbers."""
     apart = np.diff(times)
-    if kind == "min" and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
+    if kind in LAGS and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
         return [float(at) for at in times]
     return [float(at) for at in range(len(times))]
 

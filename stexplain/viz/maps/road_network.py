@@ -22,7 +22,7 @@ def road_network(
     e: Explanation,
     *,
     sample: int = 0,
-    minutes: float = 5.0,
+    minutes: float | None = None,
     unit: str = "",
     marked: Mapping[str, Sequence[str]] | None = None,
     labels: int = 12,
@@ -41,7 +41,8 @@ def road_network(
     Args:
         e: an explanation ``[B, 1, T, N]``.
         sample: index of the sample.
-        minutes: minutes between observations.
+        minutes: minutes between observations; by default those of the explanation's times, where these are known, else
+            lags are numbers of observations.
         unit: of the forecast and of the observations, such as ``"mph"``; empty: not said.
         marked: sensors to draw with a ring, see `network`.
         labels: in a network of more than 40 sensors, the number of most important sensors to name, beside the marked
@@ -73,11 +74,12 @@ def road_network(
         # As tall as the roads are at the given width, and 40 pixels for names; the floor avoids a division by zero.
         across, up = np.maximum(np.ptp(drawn.positions, axis=0), 1e-9)
         height = int(np.clip(width * up / across + 40, 240, 560))
+    lags, kind = lags_of(e, minutes)
     return network(
         drawn,
         values,
-        time=minutes * np.arange(1 - len(values), 1),
-        time_unit="min",
+        time=lags,
+        time_unit=kind,
         labels=names,
         marked=marked,
         width=width,
@@ -96,6 +98,22 @@ def how_to_read(e: Explanation, unit: str) -> str:
     if e.measures == "score per input":
         return f"Orange: a higher reading raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
     return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Larger: by more."
+
+
+def lags_of(e: Explanation, minutes: float | None) -> "tuple[np.ndarray[tuple[int], np.dtype[np.float64]], str]":
+    """How long before the last observation each of the T observations was, up to 0, and in what: "min" or "step".
+
+    Raises:
+        InputError: where `minutes` is not above 0.
+    """
+    steps = np.arange(1 - np.shape(e.values)[2], 1, dtype=np.float64)
+    if minutes is None and e.time_unit == "s" and len(steps) > 1:
+        minutes = float(e.time[1] - e.time[0]) / 60
+    if minutes is None:
+        return steps, "step"
+    if not minutes > 0:
+        raise InputError(f"minutes: got {minutes}; expected the minutes between observations, above 0.")
+    return minutes * steps, "min"
 
 
 def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
