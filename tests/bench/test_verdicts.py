@@ -127,6 +127,18 @@ def test_highlighted_nodes_must_cost_more_than_all_that_they_are_compared_with()
     )
 
 
+def test_a_set_of_nodes_is_named_once_with_all_of_its_baselines():
+    ((text, judged),) = judged_masking(masked() | masked({"least": 0.2}, baseline="mean"), baselines=("zero", "mean"))
+    assert judged == "supported"
+    assert "the least important nodes (zero: +0.400, mean: +0.200)" in text
+    assert text.count("random nodes") == 1
+    mixed = masked() | masked({"random": -0.2}, baseline="mean")
+    ((text, judged),) = judged_masking(mixed, baselines=("zero", "mean"))
+    assert judged == "not supported"
+    assert "costs more accuracy than masking random nodes (zero: +0.300)" in text
+    assert "costs less than masking random nodes (mean: -0.200)" in text
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -27,7 +27,9 @@ def _csv_table(path: Path, caption: str) -> str:
     if not lines:
         return paragraph(f"{caption}: {path.name} is empty.")
     # Tables would bury what follows; they lie beside the page as CSV, too.
-    return folded(f"{caption}: {len(lines) - 1} rows", table(lines[0], lines[1:], caption=caption))
+    return folded(
+        f"{caption}: {len(lines) - 1} row{'s' * (len(lines) != 2)}", table(lines[0], lines[1:], caption=caption)
+    )
 
 
 def data(results: Mapping[str, Any]) -> str:

@@ -142,5 +142,5 @@ def _setup(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
                 f"next {run.minutes(run.dataset['horizon'])}."
             )
     # Elsewhere runs go by their names: here is what they are.
-    named = [f"{run.label}: {run.description}" for run in runs if run.label != run.description]
+    named = [f"{run.label} is {run.description}." for run in runs if run.label != run.description]
     return items(lines) + (folded("What each run is", items(named)) if named else "")

@@ -109,10 +109,11 @@ class AccuracyStage(Stage[NoOptions]):
                     "The paper's numbers are of real recordings and ours of synthetic ones: they stand side by side "
                     "for orientation only, and no difference between them says anything about the method."
                 )
-            yield (
-                "The paper's numbers are shown for orientation: the data, the training recipe "
-                f"({' or '.join(recipes)}), or both, may differ from the paper's."
-            )
+            else:
+                yield (
+                    "The paper's numbers are shown for orientation: the data, the training recipe "
+                    f"({' or '.join(recipes)}), or both, may differ from the paper's."
+                )
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
         """The accuracy."""

@@ -179,18 +179,26 @@ class FaithfulnessStage(Stage[Options]):
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Does masking the highlighted nodes cost more accuracy than masking each other set, for every baseline?"""
         tests: list[PairedTest] = []
+        numbers: list[tuple[str, str]] = []
         for name in self.options.baselines:
             found = combined(
                 [(training.stages[self.name].get("tests") or {}).get(name, ()) for training in run.trainings]
             )
-            tests += [
-                {**test, "against": f"{WORDS[test['against']]} ({name}: {test['difference']:+.3f})"} for test in found
-            ]
+            tests += [{**test, "against": f"{WORDS[test['against']]} ({_number(name, test)})"} for test in found]
+            numbers += [(WORDS[test["against"]], _number(name, test)) for test in found]
         if not tests:
             return
 
         def words(signs: Sequence[int]) -> tuple[str, Outcome]:
-            text, judged = relation(tests, signs, COSTS)
+            # Each set once, with all of its baselines.
+            shown: dict[tuple[str, int], list[str]] = {}
+            for (which, value), sign in zip(numbers, signs, strict=True):
+                shown.setdefault((which, sign), []).append(value)
+            sets: list[PairedTest] = [
+                {"against": f"{which} ({', '.join(each)})", "difference": 0.0, "p": None}
+                for (which, _), each in shown.items()
+            ]
+            text, judged = relation(sets, [sign for _, sign in shown], COSTS)
             samples = run.stages[self.name].get("samples")
             size = f", {samples} test samples" if samples else ""
             return (
@@ -202,7 +210,9 @@ class FaithfulnessStage(Stage[Options]):
         # What decides is the set that is hardest to beat, towards the baseline where it is.
         hard = hardest(tests)
         claim = f"Masking the highlighted {run.node}s costs the most accuracy"
-        yield Claim(tests, words, brief=Brief(claim, f"hardest to beat: {hard['against']}"))
+        yield Claim(
+            tests, words, brief=Brief(claim, f"difference in accuracy to the hardest set to beat, {hard['against']}")
+        )
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """The baseline matters."""
@@ -291,3 +301,8 @@ def curves_table(faithfulness: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             for m, a in zip(curve["masking"], curve["accuracy"], strict=True)
         ]
     )
+
+
+def _number(baseline: str, test: PairedTest) -> str:
+    """The difference of accuracy, by the baseline that nodes are moved towards."""
+    return f"{baseline}: {test['difference']:+.3f}"

@@ -141,8 +141,7 @@ class ForecastErrorStage(Stage[Options]):
                 text = f"{scope(len(run.trainings))}, forecasts of {run.model} are {relations} ({details})."
                 if judged != "supported":
                     text += (
-                        " Until then, read its maps with care: maps of a model that is no better than a simple "
-                        "forecast say little."
+                        " Read its maps with care: maps of a model that is no better than a simple forecast say little."
                     )
                 return text, judged
 
