@@ -55,7 +55,7 @@ COMMANDS = {
     "data check": "data check CARD",
     "bench": "bench CARD --data RAW --out run --quiet",
     "explain": "explain stgcn2 --card CARD --out explanation.nc",
-    "whole": "whole MODEL importance --card CARD --split half/train --trust near_cli_reader --out importance --quiet",
+    "measure": "measure MODEL importance --card CARD --split half/train --trust near_cli_reader --out psi --quiet",
     "explain, the model's": "explain MODEL --card CARD --split half/train --trust near_cli_reader --out explanation.nc",
 }
 # They read the card and import nothing that it names, or open none.

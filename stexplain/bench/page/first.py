@@ -71,7 +71,8 @@ def verdict_lines(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResul
 def _line(verdict: Mapping[str, Any], words: str, number: str) -> str:
     # Colour, sign and word say the same: one of the three reaches every reader.
     kind, mark = MARKS[verdict["verdict"]]
-    shown = f' <span class="soft">{text(number)}</span>' if number else ""
+    # The colon is for those who hear the line, or copy it.
+    shown = f': <span class="soft">{text(number)}</span>' if number else ""
     return (
         f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span>'
         f'<span><b class="word">{text(str(verdict["verdict"]).capitalize())}.</b> {text(words)}{shown}</span></li>'
