@@ -26,7 +26,7 @@ _BUSY = 30
 """Times as long may pass: on a busy machine a process waits most of the time. Where a system cannot limit seconds of a
 processor, it is the only limit."""
 _UNPACKED = 200
-"""Times the size of the file that its arrays may take; compressed readings of a sensor that stands still do."""
+"""Times the size of the file that its arrays may take; compressed observations of a sensor that stands still do."""
 
 
 def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.generic]]:

@@ -18,7 +18,7 @@ _NOT_THIN = 0.055
 def oracle(world: World, speeds: NDArray[np.floating], first: int, horizon: int) -> Array:
     """What the speeds of a window lead to, by the dynamics of `queues`.
 
-    A speed, less the noise of its reading, says how much thin traffic gains; one below the free speed, nothing. Nor
+    A speed, less the noise of its observation, says how much thin traffic gains; one below the free speed, nothing. Nor
     does a faulty sensor, or a missing value: there, and before the window, the generator's own state is used. Incidents
     that happen after the window are not forecast.
 

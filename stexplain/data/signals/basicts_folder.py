@@ -18,7 +18,7 @@ def read(folder: Path) -> SensorData:
 
     Channels of the calendar (time of day, day of week, ...) are left out, with a warning: they are computed from times
     by `WindowedSeries.with_calendar`. Of ``regular_settings`` are taken the lengths of window and horizon, and the
-    value of missing readings.
+    value of missing observations.
 
     Raises:
         DataError: where a file is missing or broken, or sizes do not fit.

@@ -43,11 +43,11 @@ def read_wide(path: Path, header: bool | None = None) -> SensorData:
 
     Args:
         path: of the file.
-        header: whether the first line names the sensors; none: it does where it holds words, or ids among readings.
+        header: whether the first line names the sensors; none: it does where it holds words, or ids among observations.
 
     Raises:
         DataError: where a cell is no number, with its line.
-        InputError: where ids and readings cannot be told apart.
+        InputError: where ids and observations cannot be told apart.
     """
     header = _names_sensors(path) if header is None else header
     first = read_text_table(path, header=header).iloc[:, 0]

@@ -67,7 +67,7 @@ def numbers(path: Path, where: str, value: ArrayLike, shape: str) -> NDArray[np.
 
 
 def without_zeros(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Frames of a body in which every coordinate is zero as NaN: formats without gaps write those for no reading.
+    """Frames of a body in which every coordinate is zero as NaN: formats without gaps write zeros for them.
 
     Args:
         values: ``[M, T, N, C]``.

@@ -96,7 +96,7 @@ def how_to_read(e: Explanation, unit: str) -> str:
     if not e.signed:
         return f"Brighter: more important, in {e.unit(unit, unit)}; these values do not say whether up or down."
     if e.measures == "score per input":
-        return f"Orange: a higher reading raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
+        return f"Orange: a higher observation raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
     return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Larger: by more."
 
 

@@ -81,7 +81,7 @@ class SlownessNearTarget(Slowness):
     """Slowness of the sensors from which the target is reached in time; zero at all others.
 
     Congestion spreads against the direction of travel, so it comes from downstream. With d the number of links from
-    the target to a sensor, and the lag the frames from a reading to the forecast::
+    the target to a sensor, and the lag the frames from an observation to the forecast::
 
         near[b, m, t, n] = slowness[b, m, t, n] * exp(-((lag[t] - pace d) / (pace / 2))^2 / 2)   where 0 < d <= hops
 
@@ -166,7 +166,7 @@ class SlownessNearTarget(Slowness):
             hops = distance[at].amin(0)
             near = (hops <= self.hops).float()[None].repeat(frames, 1)
             if self.pace is not None:
-                # From the reading at frame t to the forecast: the last frame of the window lies `horizon` before it.
+                # From the observation at frame t: the last frame of the window is `horizon` before it.
                 lag = torch.arange(frames - 1, -1, -1) + float(np.mean(forecast.horizon))
                 apart = (lag[:, None] - self.pace * hops.clamp(max=self.hops)[None]) / (self.pace / 2)
                 near = near * torch.exp(-(apart**2) / 2)
