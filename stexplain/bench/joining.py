@@ -1,4 +1,4 @@
-"""Joins runs of one experiment that were made apart, such as a seed each on several machines, into one report."""
+"""Joins runs of one experiment that ran separately, such as one seed per machine, into one report."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

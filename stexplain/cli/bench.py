@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stexplain.cli.command import going_on, typed
+from stexplain.cli.command import resumable, typed
 from stexplain.cli.options import Data, Json, Quiet, Seed, Trust
 
 
@@ -29,7 +29,8 @@ def bench(
     ] = None,
     seed: Seed = 0,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Train each run so many times, from this seed on, and report the spread.")
+        int,
+        typer.Option(min=1, help="Train each run this many times, with seeds from --seed on, and report the spread."),
     ] = 1,
     trust: Trust = None,
     as_json: Json = False,
@@ -57,7 +58,7 @@ def bench(
     validate_bench(experiment, card=card, data=data, out=out, recipe=recipe, runs=run, seed=seed)
     import stexplain.bench
 
-    with going_on("Finished stages are kept. To go on after the last one, give the same command again:\n  {command}"):
+    with resumable("Finished stages are kept. To resume after the last one, give the same command again:\n  {command}"):
         folder = stexplain.bench(
             experiment,
             card=card,

@@ -1,4 +1,4 @@
-"""What every command does alike: it speaks of options in its errors, and says how to go on where it is stopped."""
+"""What every command does alike: it speaks of options in its errors, and says how to resume where it was stopped."""
 
 import shlex
 import sys
@@ -13,7 +13,7 @@ from stexplain.errors import StexplainError
 
 
 class Stopped(StexplainError):
-    """Ctrl-C; the message says what is left, and how to go on."""
+    """Ctrl-C; the message says what is left, and how to resume."""
 
     exit_code = 130  # what a shell reports of a program that an interrupt ended: 128 + SIGINT
 
@@ -52,14 +52,14 @@ def _method_options(method: str | None) -> frozenset[str]:
 
 
 @contextmanager
-def going_on(said: str) -> Iterator[None]:
+def resumable(said: str) -> Iterator[None]:
     """Turns Ctrl-C in a block into `Stopped`.
 
     Args:
-        said: what is left and how to go on. "{command}" stands for the command as it was typed.
+        said: what is left and how to resume. "{command}" stands for the command as it was typed.
 
     Example:
-        >>> with going_on("Nothing was written."):
+        >>> with resumable("Nothing was written."):
         ...     raise KeyboardInterrupt
         Traceback (most recent call last):
         ...

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stexplain.cli.command import Command, going_on
+from stexplain.cli.command import Command, resumable
 from stexplain.cli.options import CardArgument, Json, Quiet, Trust
 
 if TYPE_CHECKING:
@@ -36,18 +36,22 @@ def prepare(
         typer.Option(help="Processes of this machine, or a Ray cluster: RAY_ADDRESS's."),
     ] = "local",
     labels: Annotated[
-        Path | None, typer.Option(help="Of `skeletons`: a CSV with the columns file and label, and any more.")
+        Path | None, typer.Option(help="For `skeletons`: a CSV with the columns file and label, and any more.")
     ] = None,
     graph: Annotated[
         str | None,
-        typer.Option(help="Of `skeletons`: a skeleton by name, such as coco-17."),
+        typer.Option(help="For `skeletons`: a skeleton by name, such as coco-17."),
     ] = None,
-    axes: Annotated[str | None, typer.Option(help="Of `skeletons`: the axes of an array, such as 'b t n c'.")] = None,
+    axes: Annotated[str | None, typer.Option(help="For `skeletons`: the axes of an array, such as 'b t n c'.")] = None,
     score: Annotated[
-        float | None, typer.Option(help="Of `skeletons`: a joint of no higher confidence was not read.  [default: 0]")
+        float | None,
+        typer.Option(help="For `skeletons`: joints whose confidence is at most this are missing.  [default: 0]"),
     ] = None,
     all_bodies: Annotated[
-        bool, typer.Option("--all-bodies", help="Join no bodies whose ids change, and leave out no furniture.")
+        bool,
+        typer.Option(
+            "--all-bodies", help="Keep every body as recorded: join none whose id changes, drop no furniture."
+        ),
     ] = False,
     trust: Trust = None,
     as_json: Json = False,
@@ -69,7 +73,7 @@ def prepare(
         from stexplain.data.skeletons.prepare import prepare_skeletons
 
         given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-        with going_on("Nothing was written. Give the same command again:\n  {command}"):
+        with resumable("Nothing was written. Give the same command again:\n  {command}"):
             summary: Any = prepare_skeletons(raw, out, keep=keep, people=not all_bodies, **given)
         _print(summary, as_json)
         return
@@ -85,7 +89,7 @@ def prepare(
     validate_prepare(card, raw, out, missing)
     from stexplain.data.store.prepare import prepare as prepare_store
 
-    with going_on(f"What was read stays in {out}. To go on, give the same command again:\n  {{command}}"):
+    with resumable(f"What was read stays in {out}. To resume, give the same command again:\n  {{command}}"):
         summary = prepare_store(
             card,
             raw,
@@ -230,7 +234,7 @@ def check(
 ) -> None:
     """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card.
 
-    Ends with 1 where there is a problem.
+    Exits with 1 if there is a problem.
 
     Examples:
 

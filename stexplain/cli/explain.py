@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stexplain.cli.command import going_on
+from stexplain.cli.command import resumable
 from stexplain.cli.options import Json, Quiet, Trust
 
 
@@ -34,18 +34,18 @@ def explain(
     ] = None,
     first: Annotated[
         int | None,
-        typer.Option(help="Without --ids: this many samples, from the first on.  [default: 1; of groups, all]"),
+        typer.Option(help="Without --ids: this many samples, from the start.  [default: 1; of groups, all]"),
     ] = None,
     method: Annotated[str, typer.Option(help="An explainer's class, such as IntegratedGradients.")] = "STGGradCAM",
     target: Annotated[
         str, typer.Option(help="predicted, a class (name or index), or forecast:NODE:HORIZON.")
     ] = "predicted",
     layer: Annotated[str | None, typer.Option(help="A layer's name, for methods that explain one.")] = None,
-    layout: Annotated[str | None, typer.Option(help="Of that layer's output, such as '(b m) c t n'.")] = None,
-    inputs: Annotated[str | None, typer.Option(help="The layout of the model's input, such as 'b c t n m'.")] = None,
-    chunk: Annotated[
-        int | None, typer.Option(min=1, help="Samples worked on at a time, where memory is short.")
+    layout: Annotated[
+        str | None, typer.Option(help="The layout of that layer's output, such as '(b m) c t n'.")
     ] = None,
+    inputs: Annotated[str | None, typer.Option(help="The layout of the model's input, such as 'b c t n m'.")] = None,
+    chunk: Annotated[int | None, typer.Option(min=1, help="Samples per forward pass, where memory is short.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A further option of the method, such as steps=50; may be repeated."),
@@ -62,7 +62,7 @@ def explain(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Of --group-by: recordings that agree here are not independent.  [default: as the card groups them]",
+            help="With --group-by: recordings that agree here are not independent.  [default: as the card groups them]",
         ),
     ] = None,
     out: Annotated[
@@ -116,7 +116,7 @@ def explain(
     from stexplain.cli.explaining.work import explain_samples
 
     options = {**further, "layer": layer, "layout": layout, "inputs": inputs, "chunk": chunk}
-    with going_on("Give the same command again, or fewer samples by --first:\n  {command}"):
+    with resumable("Give the same command again, or fewer samples by --first:\n  {command}"):
         summary, text = explain_samples(
             checked,
             target=parsed,

@@ -1,11 +1,11 @@
-"""`stexplain join`: joins runs of an experiment that were made apart."""
+"""`stexplain join`: joins runs of an experiment that ran separately."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stexplain.cli.command import going_on, typed
+from stexplain.cli.command import resumable, typed
 from stexplain.cli.options import Json, Trust
 
 
@@ -15,7 +15,7 @@ def join(
     trust: Trust = None,
     as_json: Json = False,
 ) -> None:
-    """Join runs of one experiment that were made apart, such as a seed each on several machines.
+    """Join runs of one experiment that ran separately, such as one seed per machine.
 
     Folders may differ in --seed and --run alone. The report is that of `stexplain bench CARD --seeds K`; nothing is
     computed again.
@@ -28,7 +28,7 @@ def join(
     """
     from stexplain.bench.joining import join_runs
 
-    with going_on("Nothing was written. Give the same command again:\n  {command}"):
+    with resumable("Nothing was written. Give the same command again:\n  {command}"):
         folder = join_runs(out, folders, command=typed())
     if as_json:
         typer.echo((folder / "results.json").read_text("utf-8"))

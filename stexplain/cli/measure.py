@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stexplain.cli.command import going_on
+from stexplain.cli.command import resumable
 from stexplain.cli.options import Json, Quiet, Trust
 
 if TYPE_CHECKING:
@@ -36,20 +36,20 @@ def measure(
         str | None, typer.Option(help="Such as xsub/test.  [default: the test split of the first protocol]")
     ] = None,
     method: Annotated[str, typer.Option(help="An explainer's class, such as InputGradient.")] = "STGGradCAM",
-    nodes: Annotated[int, typer.Option(min=1, help="Of masking: how many nodes are masked.")] = 5,
-    baseline: Annotated[str, typer.Option(help="Of masking: what nodes are moved towards.")] = "zero",
+    nodes: Annotated[int, typer.Option(min=1, help="For masking: how many nodes are masked.")] = 5,
+    baseline: Annotated[str, typer.Option(help="For masking: the baseline that nodes are moved towards.")] = "zero",
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Processes of this machine, or a Ray cluster: RAY_ADDRESS's.")
     ] = "local",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes.  [default: one, of a cluster one per core]")
+        int | None, typer.Option(min=1, help="Processes.  [default: one; on a cluster one per core]")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Clips at a time; memory grows with them.")] = 32,
     trust: Trust = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a whole split, part by part. The same command resumes, to the same numbers.
+    """Measure a whole split, part by part. The same command resumes, with the same numbers.
 
     Examples:
 
@@ -82,7 +82,7 @@ def measure(
     # Other processes load what lies in a folder; a card's random weights are saved for them.
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
-    with going_on("To resume, give the same command again:\n  {command}"):
+    with resumable("To resume, give the same command again:\n  {command}"):
         summary = _measured(what, source, clips, out, method, nodes, baseline, how)
     typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
 

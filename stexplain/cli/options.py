@@ -7,7 +7,7 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-Seed = Annotated[int, typer.Option(help="Of everything random; 0 or more.")]
+Seed = Annotated[int, typer.Option(help="The seed of everything random; 0 or more.")]
 CardArgument = Annotated[
     str, typer.Argument(metavar="CARD", help="A dataset card: its name (see `stexplain data list`), or its path.")
 ]

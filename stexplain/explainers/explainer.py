@@ -278,7 +278,7 @@ class Explainer(ModelCaller, ABC):
         return [self._maps(model_input, score_fn) for score_fn in score_fns]
 
     def _chunk_of(self, model_input: ModelInput) -> int | None:
-        """How many samples are worked on at a time, where that is not the explainer's `chunk`."""
+        """How many samples go through the model at a time, where that is not the explainer's `chunk`."""
         return None
 
     def _finished(self, explanation: Explanation) -> Explanation:

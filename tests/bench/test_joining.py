@@ -1,4 +1,4 @@
-"""Runs made apart, joined: the same report as of one call, to the last bit; anything else is refused."""
+"""Separate runs, joined: the same report as of one call, to the last bit; anything else is refused."""
 
 import json
 import os

@@ -59,8 +59,8 @@ class ModelCaller(InputPreparer):
             Default: methods that perturb find what is an index by measuring; see `index_channels`.
         channel_names: names of the channels; default: those of the samples, else `model.channel_names`.
         output: which tensor is meant where the model returns several: a key of a dict, or an index; default: the first.
-        chunk: how many samples are worked on at a time; default: all, or as many as fit into half a gigabyte (on CUDA
-            four), by what a pass of one was measured to take. Samples that influence each other stay together.
+        chunk: how many samples go through the model at a time; default: all, or as many as fit into half a gigabyte (on
+            CUDA four), by what a pass of one was measured to take. Samples that influence each other stay together.
 
     Raises:
         InputError: where an argument is of another type, or out of range.
@@ -188,7 +188,7 @@ class ModelCaller(InputPreparer):
         return 6
 
     def _at_once(self, model_input: ModelInput, targets: Sequence[Target] = (), *, watched: bool = False) -> int:
-        """How many samples are worked on at a time; see `samples_at_once`. The model must be frozen."""
+        """How many samples go through the model at a time; see `samples_at_once`. The model must be frozen."""
         return samples_at_once(self, model_input, targets, watched=watched)
 
     def _rows(self, model_input: ModelInput, rows: slice) -> ModelInput:

@@ -44,7 +44,7 @@ class STGGradCAM(LayerGradient):
             ``"last"`` for the last output. Default: measured.
         parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
             channels, as the authors' released code does.
-        chunk: how many samples are worked on at a time.
+        chunk: how many samples go through the model at a time.
 
     Raises:
         InputError: for an unknown layer, a layout, stride or offset that contradicts what was measured, an output that

@@ -80,7 +80,7 @@ def measured_bytes(
 def samples_at_once(
     caller: "ModelCaller", model_input: ModelInput, targets: Sequence[Target] = (), *, watched: bool = False
 ) -> int:
-    """How many samples are worked on at a time: the caller's `chunk`, or all, or as many as fit into memory.
+    """How many samples go through the model at a time: the caller's `chunk`, or all, or as many as fit into memory.
 
     Nothing is measured where `chunk` is given or the samples are small. Samples stay together where they influence each
     other in the model, and where a target cannot be scored of some of them.
