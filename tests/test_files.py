@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from stexplain.bench.records import run_folder
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write, folder_lock, is_leftover, read_json, remove_leftovers, write_json
 from stexplain.metrics.dataset.parts import PLAN, keep_plan
+from stexplain.system import lock_file
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
@@ -120,3 +122,38 @@ def test_a_folder_of_parts_that_was_killed_as_it_began_can_begin(tmp_path: Path)
         remove_leftovers(folder)
         keep_plan(folder, {"seed": 0}, {})
         assert sorted(path.name for path in folder.iterdir()) == ["lock", PLAN]
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_lock_on_windows(wait, tmp_path: Path, monkeypatch):
+    """By what msvcrt documents: it has not been run on Windows."""
+    tries = []
+
+    def locking(descriptor, mode, size):
+        tries.append((mode, size))
+        if len(tries) < 3:
+            raise OSError(36, "Resource deadlock avoided")
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with (tmp_path / "lock").open("w") as file:
+        if wait:
+            lock_file(file, wait=True)
+            assert tries == [(2, 1)] * 3
+        else:
+            with pytest.raises(BlockingIOError):
+                lock_file(file, wait=False)
+            assert len(tries) == 1
+
+
+def test_a_lock_that_cannot_be_removed_stays(tmp_path: Path, monkeypatch):
+    """As on Windows, which removes no file that is open."""
+
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "The process cannot access the file", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for _ in range(2):
+        with run_folder(tmp_path / "run", {"seed": 0}) as records:
+            records("one", lambda: {})

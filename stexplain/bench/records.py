@@ -202,8 +202,10 @@ def _locked(folder: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                # While it is still held; afterwards it may be another process's.
-                (folder / _LOCK).unlink(missing_ok=True)
+                # While it is still held; afterwards it may be another process's. Windows removes no file that is open:
+                # there it stays.
+                with suppress(PermissionError):
+                    (folder / _LOCK).unlink(missing_ok=True)
     except InputError as error:
         # Errors of the work itself go through here as well, and keep their own message.
         if isinstance(error.__context__, BlockingIOError):

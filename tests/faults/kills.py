@@ -218,8 +218,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=71, help="how many must strike, over all works")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", action="append", help="only works whose name contains this; may be repeated")
+    parser.add_argument("--skip", action="append", default=[], help="no work whose name contains this")
     given = parser.parse_args(arguments)
     works = [one for one in [*WORKS, *ON_RAY] if not given.work or any(part in one.name for part in given.work)]
+    works = [one for one in works if not any(part in one.name for part in given.skip)]
     counts: dict[str, int] = collections.Counter()
     draw, failures, trials = random.Random(given.seed), 0, 0
     with tempfile.TemporaryDirectory(prefix="kills-") as place:

@@ -1,5 +1,6 @@
 """Running a model plainly, so that hooks fire and every operation can be differentiated, whatever it was built with."""
 
+import os
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -13,6 +14,10 @@ from torch import nn
 # Which threads run without checkpoints, and how often they entered: others may train with them at the same time.
 _PLAIN: dict[int, int] = {}
 _PLAIN_LOCK = threading.Lock()
+# Set in processes that were forked after this module was imported; Windows has no fork.
+_FORKED = threading.Event()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_FORKED.set)
 
 
 @contextmanager
@@ -23,6 +28,7 @@ def plain_execution(model: nn.Module, device: torch.device) -> Iterator[None]:
       gradient, and hooks on a layer inside do not fire a second time. Memory is saved by `chunk` in its place.
     - Recurrent networks on CUDA run without cuDNN, which differentiates them in train mode alone.
     - Compiled modules run as they were before, where torch can do so.
+    - In a forked process torch and DGL run in one thread: it would wait forever for threads that its parent had.
 
     Args:
         model: any.
@@ -37,6 +43,8 @@ def plain_execution(model: nn.Module, device: torch.device) -> Iterator[None]:
         (tensor([2., 2.]),)
     """
     with ExitStack() as stack:
+        if _FORKED.is_set():
+            stack.enter_context(_in_one_thread())
         stack.enter_context(_without_checkpoints())
         if device.type == "cuda" and any(isinstance(module, nn.RNNBase) for module in model.modules()):
             stack.enter_context(_without_cudnn())
@@ -44,6 +52,16 @@ def plain_execution(model: nn.Module, device: torch.device) -> Iterator[None]:
         if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
+
+
+@contextmanager
+def _in_one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
