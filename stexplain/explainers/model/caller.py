@@ -179,7 +179,7 @@ class ModelCaller(InputPreparer):
 
     @property
     def _copies_at_once(self) -> int:
-        """How many copies of the samples go through the model at once, with gradients."""
+        """How many copies of the samples go through the model at once."""
         return 1
 
     @property

@@ -113,6 +113,10 @@ class ShapleyValueSampling(Explainer):
         self.per_channel = per_channel
         self.copies = copies
 
+    @property
+    def _copies_at_once(self) -> int:
+        return self.copies
+
     def _chunk_of(self, model_input: ModelInput) -> int | None:
         return samples_at_a_time(model_input, lambda: bool(self._output_axes(model_input).mixed))
 

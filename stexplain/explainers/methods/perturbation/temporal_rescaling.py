@@ -93,6 +93,10 @@ class TemporalRescaling(Explainer):
         self.per_channel = per_channel
         self.copies = copies
 
+    @property
+    def _copies_at_once(self) -> int:
+        return self.copies
+
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         # What the inner explainer has to say is said of this call.
         self.explainer._notes = self._notes

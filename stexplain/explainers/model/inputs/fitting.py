@@ -96,7 +96,7 @@ def samples_at_once(
     if caller.chunk is not None or caller.model is None or samples == 1:
         return min(caller.chunk or samples, samples)
     size, budget = input_bytes(model_input), budget_on(model_input.x.device)
-    if samples * size * (LARGEST + caller._held_copies) <= budget:
+    if samples * size * (LARGEST * caller._copies_at_once + caller._held_copies) <= budget:
         return samples
     # On a part of the model a pass takes less, see `locality`.
     kind = (caller._kind_of(model_input), watched, caller._locality is None)
