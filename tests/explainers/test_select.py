@@ -103,7 +103,9 @@ def test_a_bundled_one_is_taken_for_its_own_nodes_alone_and_says_what_it_promise
     e, truth = samples(100, 0)
     made = dataclasses.replace(Calibration.of(e, truth, "a game"), measured={0.1: 0.09})
     monkeypatch.setattr(select_module, "bundled", lambda: (made,))
-    with pytest.warns(UserWarning, match="at most of the positions is wrong for data and models like a game. On other"):
+    with pytest.warns(
+        UserWarning, match="positions is expected to be wrong, for data and models like a game. Measured"
+    ):
         chosen = e.select(0.1)
     np.testing.assert_array_equal(chosen, e.select(0.1, calibration=made))
     other = dataclasses.replace(e, node_names=tuple(f"sensor {index}" for index in range(40)))
@@ -129,7 +131,7 @@ def test_bundled_calibrations_keep_their_promise_on_a_sample(calibration):
     )
     sizes = []
     for share, known in calibration.measured.items():
-        with pytest.warns(UserWarning, match=f"select: An expected {share:g} at most"):
+        with pytest.warns(UserWarning, match=f"select: A share of at most {share:g}"):
             chosen = e.select(share)
         sizes.append(chosen.sum())
         # Sixty clips are a sample: what was measured on a thousand, give or take.

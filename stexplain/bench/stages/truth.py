@@ -249,8 +249,8 @@ class TruthStage(Stage[Options]):
         """What effects can tell."""
         if any(run.stages[self.name]["rows"] for run in runs):
             yield (
-                "Effect is measured one node and window at a time: what matters only together with another, or is said "
-                "twice, has a smaller effect than its part in the decision."
+                "Effect is measured one node and window at a time: what matters only together with another, or is "
+                "redundant, has a smaller effect than its part in the decision."
             )
         for run in runs:
             for method, why in (run.stages[self.name].get("excluded") or {}).items():

@@ -112,15 +112,17 @@ class Calibration:
             >>> known = Calibration("ours", "", np.ones(1), np.ones(1), "planted bodies", measured={0.1: 0.08})
             >>> for sentence in known.promise(0.1).split(". "):
             ...     print(sentence)
-            An expected 0.1 at most of the positions is wrong for data and models like planted bodies
-            On others of these 0.08 was, where 0.1 was promised.
+            A share of at most 0.1 of the positions is expected to be wrong, for data and models like planted bodies
+            Measured on further samples of these: 0.08, where 0.1 was promised.
         """
         rests = self.data or "the samples of the calibration"
-        text = f"An expected {share:g} at most of the positions is wrong for data and models like {rests}."
+        text = (
+            f"A share of at most {share:g} of the positions is expected to be wrong, for data and models like {rests}."
+        )
         if not self.measured:
             return text
         near = min(self.measured, key=lambda promised: abs(promised - share))
-        return f"{text} On others of these {self.measured[near]:.2g} was, where {near:g} was promised."
+        return f"{text} Measured on further samples of these: {self.measured[near]:.2g}, where {near:g} was promised."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; runs of equal rates as their ends."""

@@ -209,9 +209,9 @@ class _Watch(TorchFunctionMode):
             return f"The first NaN comes from {self._nan}{also}: keep its input in range, such as by a clamp."
         if self._backward:
             return (
-                f"The first gradient that is not finite comes from {self._backward}, whose slope there is infinite or "
-                "not defined, as that of a root at zero is. Add a small constant before it, or use a perturbation "
-                "method, such as Occlusion."
+                f"The first gradient that is not finite comes from {self._backward}, whose derivative there is "
+                "infinite or not defined, as that of a root at zero is. Add a small constant before it, or use a "
+                "perturbation method, such as Occlusion."
             )
         if self._infinite:
             return f"The first infinite value comes from {self._infinite}: keep its input in range, such as by a clamp."

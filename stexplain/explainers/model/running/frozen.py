@@ -45,24 +45,24 @@ def frozen_eval(model: nn.Module) -> Iterator[None]:
     """
     # Mode by mode: a model in train mode may hold modules in eval mode, such as frozen batch norms.
     # Not by model.eval(): a model may override it and do what cannot be undone.
-    held: list[tuple[Any, str]] = []
+    saved: list[tuple[Any, str]] = []
     try:
         for module in model.modules():
-            _hold(module, "training", held)
+            _hold(module, "training", saved)
         for parameter in model.parameters():
-            _hold(parameter, "requires_grad", held)
+            _hold(parameter, "requires_grad", saved)
         yield
     finally:
-        for item, attribute in held:
+        for item, attribute in saved:
             _release(item, attribute)
 
 
-def _hold(item: Any, attribute: str, held: list[tuple[Any, str]]) -> None:
-    """Sets the attribute of an item to False, and enters it into `held`."""
+def _hold(item: Any, attribute: str, saved: list[tuple[Any, str]]) -> None:
+    """Sets the attribute of an item to False, and enters it into `saved`."""
     with _HELD_LOCK:
         entry = _HELD.setdefault(id(item), _Held(item, getattr(item, attribute)))
         entry.blocks += 1
-        held.append((item, attribute))
+        saved.append((item, attribute))
         # Also within another block, in which someone may have set it to True.
         if getattr(item, attribute):
             setattr(item, attribute, False)
