@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from stexplain.checking.hints import Check, checks_of
+from stexplain.checking.notices import PACKAGE
 from stexplain.checking.notices import warn_caller as warn_caller
-from stexplain.checking.words import misfit
-from stexplain.errors import StexplainError
+from stexplain.checking.words import misfit, shown
+from stexplain.errors import InputError, StexplainError
 
 T = TypeVar("T", bound=Callable[..., Any])
+C = TypeVar("C", bound=type[Any])
 
+_COUNT = 10**12
+"""So many of anything are too many for the memory of a machine."""
 _SPECIAL = ("__init__", "__call__", "__getitem__")
 
 
@@ -35,7 +39,7 @@ def checked(entrance: T) -> T:
         entrance: a function or a class.
 
     Returns:
-        The function, wrapped; or the class itself, its methods wrapped. Of a torch module, the constructor alone.
+        The function, wrapped; or the class itself, its methods wrapped. Of a torch module, `forward` is left as it is.
 
     Raises:
         InputError: naming the argument, what it got and expected; the first error is its cause.
@@ -62,17 +66,49 @@ def checked(entrance: T) -> T:
     if not inspect.isclass(entrance):
         wrapped: T = _checked_function(entrance)
         return wrapped
-    # What torch calls itself is left as it is: tracing looks into it.
+    # What torch calls itself is left as it is: tracing looks into it, and counts what a method takes.
     torch = sys.modules.get("torch")
     is_module = torch is not None and issubclass(entrance, torch.nn.Module)
     for name, value in list(vars(entrance).items()):
-        if name != "__init__" and (is_module or (name.startswith("_") and name not in _SPECIAL)):
+        if (is_module and name in ("forward", "__call__")) or (name.startswith("_") and name not in _SPECIAL):
             continue
         if inspect.isfunction(value):
             setattr(entrance, name, _checked_function(value))
         elif isinstance(value, classmethod | staticmethod):
             setattr(entrance, name, type(value)(_checked_function(value.__func__)))
     return entrance
+
+
+def checked_kept(entrance: C) -> C:
+    """A class as by `checked`, which keeps what its constructor gets: that is compared when it is made, too.
+
+    After the constructor, which may say more of what is wrong.
+
+    Args:
+        entrance: the class.
+
+    Example:
+        >>> @checked_kept
+        ... class Repeated:
+        ...     def __init__(self, times: int) -> None:
+        ...         self.times = times
+        >>> Repeated("3")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: times: got '3'; expected an integer.
+    """
+    made: Any = vars(entrance).get("__init__")
+    if isinstance(made, types.FunctionType):
+
+        @functools.wraps(made)
+        def init(*args: Any, **named: Any) -> None:
+            made(*args, **named)
+            # What the package itself makes of what it got was compared where it came in. One frame up is `call`.
+            if not sys._getframe(2).f_code.co_filename.startswith(PACKAGE):
+                _refuse(made, args, named)
+
+        entrance.__init__ = init  # type: ignore[misc]  # the same signature
+    return checked(entrance)
 
 
 def _checked_function(function: Any) -> Any:
@@ -91,6 +127,7 @@ def _checked_function(function: Any) -> Any:
             raise
         except Exception as error:
             _refuse(function, args, named, error)
+            _refuse_sizes(function, args, named, error)
             # Its arguments are what they should be: an error of a model, a file, or of this package.
             raise
 
@@ -98,11 +135,41 @@ def _checked_function(function: Any) -> Any:
     return call
 
 
+def check_arguments(entrance: Callable[..., Any], **named: Any) -> None:
+    """Refuses arguments that are not what the annotations say, before the function goes on.
+
+    For what only keeps its arguments, and would fail with them later.
+
+    Args:
+        entrance: the function that was called, such as ``Custom.__init__``.
+        **named: its arguments.
+
+    Raises:
+        InputError: naming the first that does not fit.
+
+    Example:
+        >>> def keep(function: Callable[..., Any]) -> None:
+        ...     check_arguments(keep, function=function)
+        >>> keep(3)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: function: got 3; expected a function.
+    """
+    _refuse(inspect.unwrap(entrance), (), named)
+
+
 def _refuse(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: Exception | None = None) -> None:
     """Raises for the first argument that does not fit its annotation, if any."""
     for check, name, value in _compared(function, args, named):
         if not check.fits(value):
             raise misfit(name, value, check) from cause
+
+
+def _refuse_sizes(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: Exception) -> None:
+    """Raises for a number that no memory holds so many of, where one was given and something failed."""
+    for check, name, value in _compared(function, args, named):
+        if check.hint is not float and isinstance(value, int) and abs(value) >= _COUNT:
+            raise InputError(f"{name}: got {shown(value)}; expected a number of ordinary size.") from cause
 
 
 def _compared(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Iterator[tuple[Check, str, Any]]:

@@ -92,7 +92,10 @@ def predicate(hint: Any, names: Names) -> Fits:
         return hint.holds
     if inspect.isclass(hint) and hint in (collections.abc.Callable, collections.abc.Iterable, collections.abc.Sequence):
         return callable if hint is collections.abc.Callable else _generic(hint, (), names)
-    if inspect.isclass(hint) and not (getattr(hint, "_is_protocol", False) or typing.is_typeddict(hint)):
+    if getattr(hint, "_is_protocol", False):
+        members = [name for name in {**vars(hint), **inspect.get_annotations(hint)} if not name.startswith("_")]
+        return lambda value: all(hasattr(value, name) for name in members)
+    if inspect.isclass(hint) and not typing.is_typeddict(hint):
         return lambda value: isinstance(value, hint)
     return _anything
 

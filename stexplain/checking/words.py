@@ -177,4 +177,5 @@ def _alternatives(parts: list[Any], names: Names) -> str:
 
 
 def _an(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+    # S, as a letter, is spoken with a vowel: an STGraph.
+    return f"{'an' if noun[:1].lower() in 'aeiou' or noun.startswith('ST') else 'a'} {noun}"

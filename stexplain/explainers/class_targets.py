@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.probabilities import is_probability, notes_of_probabilities
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_notes, class_scores, one_or_several
 
 
-@checked
+@checked_kept
 class Class(Target):
     """The logit of one class, or of one class per sample.
 
@@ -52,7 +52,7 @@ class Class(Target):
         return notes_of_probabilities(output)
 
 
-@checked
+@checked_kept
 class Predicted(Target):
     """The logit of the class that the model predicts, per sample.
 
@@ -72,7 +72,7 @@ class Predicted(Target):
 
     def fixed(self, classes: "int | Sequence[int]") -> Target:
         """See `Target.fixed`."""
-        return self if classes == -1 else Class(classes)
+        return self if isinstance(classes, int) and classes == -1 else Class(classes)
 
     def text(self) -> str:
         """See `Target.text`."""
@@ -83,7 +83,7 @@ class Predicted(Target):
         return class_notes(output, info)
 
 
-@checked
+@checked_kept
 class Margin(Target):
     """The margin of one class over another: the difference of their logits.
 
@@ -122,7 +122,7 @@ class Margin(Target):
         return notes_of_probabilities(output)
 
 
-@checked
+@checked_kept
 class Output(Target):
     """An output as it is, such as that of a regression: ``[B]``, ``[B, 1]``, or one of ``[B, K]``.
 
@@ -155,7 +155,7 @@ class Output(Target):
         return "the output" if self.index is None else f"output {self.index}"
 
 
-@checked
+@checked_kept
 class LogOdds(Target):
     """The log-odds of a class, log p - log(1 - p), of a model that gives probabilities or their logarithms.
 
@@ -220,4 +220,6 @@ def _logits(output: Tensor) -> Tensor:
             f"the model's output has shape {tuple(output.shape)}; a class target expects [samples, classes]. "
             "Give Forecast(node, horizon), NodeClass(node, class) or a function of the output as target."
         )
+    if output.dtype == torch.bool:
+        raise InputError("output: got True and False; expected logits, which are numbers.")
     return output if output.ndim == 2 else output[:, None]

@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_scores, one_or_several
 from stexplain.graph.checks import node_index
 
 
-@checked
+@checked_kept
 class Forecast(Target):
     """A forecast: the value that a model predicts for a node at a horizon, or the sum of several.
 
@@ -142,7 +142,7 @@ class Forecast(Target):
         return f"the forecast of {nodes}{steps}{channel}{'' if self.minus is None else ', minus another'}"
 
 
-@checked
+@checked_kept
 class NodeClass(Target):
     """The logit of a class of one node, of a model that classifies every node: ``[B, N, classes]``.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stexplain.axes import Layout
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked_kept
 from stexplain.errors import InputError
 from stexplain.explainers.class_targets import Class as Class
 from stexplain.explainers.class_targets import LogOdds as LogOdds
@@ -28,7 +28,7 @@ from stexplain.explainers.target import TargetLike as TargetLike
 from stexplain.explainers.target import class_notes
 
 
-@checked
+@checked_kept
 class PerSample(Target):
     """Another target for every sample of a batch.
 
@@ -70,6 +70,8 @@ class PerSample(Target):
     def fixed(self, classes: "int | Sequence[int]") -> Target:
         """See `Target.fixed`."""
         each = [classes] * len(self.targets) if isinstance(classes, int) else classes
+        if len(each) != len(self.targets):
+            raise InputError(f"classes: got {len(each)}; expected one of each of {len(self.targets)} targets.")
         pairs = zip(self.targets, each, strict=True)
         return PerSample([one if index < 0 else one.fixed(index) for one, index in pairs])
 
@@ -97,7 +99,7 @@ class PerSample(Target):
         return "one target per sample"
 
 
-@checked
+@checked_kept
 class Custom(Target):
     """A custom score: a function of what the model returned.
 
@@ -115,6 +117,7 @@ class Custom(Target):
     """
 
     def __init__(self, function: Callable[[Any], Tensor]):
+        check_arguments(Custom.__init__, function=function)
         self.function = function
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:

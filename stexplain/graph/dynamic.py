@@ -91,7 +91,7 @@ class DynamicGraph:
             >>> DynamicGraph.from_snapshots([first, second]).weight.tolist()
             [[1.0, 0.0], [3.0, 2.0]]
         """
-        if not graphs:
+        if not len(graphs):
             raise InputError("graphs: got none; expected at least one, a graph per frame.")
         first = graphs[0]
         for frame, graph in enumerate(graphs):

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError, unknown
 
 ROUNDING = 1e-6
@@ -149,7 +150,7 @@ def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> tuple
         InputError: where there are fewer than three frames, values are missing, a node never changes, or a symmetric
             matrix is none of correlations.
     """
-    array = np.asarray(values, np.float64) if not isinstance(values, list | tuple) else None
+    array = None if isinstance(values, list | tuple) else as_numbers("values", values).astype(np.float64)
     subjects = list(values) if array is None else list(array) if array.ndim == 3 else [array]
     total: NDArray[np.float64] | None = None
     ready = 0

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking import checked
+from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
 from stexplain.graph.arcs import Floats, Ints
 
@@ -103,7 +104,13 @@ class Relations:
             Relations(0: 4 edges, 1: 4 edges, 2: 4 edges)
         """
         named = dict(matrices) if isinstance(matrices, Mapping) else {str(k): each for k, each in enumerate(matrices)}
-        sparse = {name: sp.coo_array(each) for name, each in named.items()}
+        for name, each in named.items():
+            if getattr(each, "ndim", 2) != 2:
+                raise InputError(f"matrices[{name!r}]: got {each.ndim} dimensions; expected a matrix [N, N].")
+        sparse = {
+            name: sp.coo_array(each if sp.issparse(each) else as_numbers(f"matrices[{name!r}]", each))
+            for name, each in named.items()
+        }
         shapes = {each.shape for each in sparse.values()}
         if len(shapes) != 1 or any(len(shape) != 2 or shape[0] != shape[1] for shape in shapes):
             got = ", ".join(str(shape) for shape in sorted(shapes)) or "none"

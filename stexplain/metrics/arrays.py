@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
+from stexplain.checking.values import as_numbers
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError
 from stexplain.explainers.random_generator import own_generator
@@ -32,8 +33,8 @@ def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray
         # Of an explanation only what was observed: a gap of a sensor is no importance of zero.
         known = values.present if hasattr(values, "present") else values.valid
         values, valid = values.values, known if valid is None else valid
-    importance = as_array(values).astype(np.float64)
-    mask = None if valid is None else as_array(valid).astype(np.bool_)
+    importance = as_numbers(name, values).astype(np.float64)
+    mask = None if valid is None else as_numbers("valid", valid).astype(np.bool_)
     if importance.ndim == 3:
         importance, mask = importance[None], None if mask is None else mask[None]
     sizes = check_shape(name, importance.shape, "b m t n")

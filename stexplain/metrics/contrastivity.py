@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
+from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
 
 
@@ -64,7 +65,7 @@ def contrastivity_detail(psi: ArrayLike) -> Contrastivity:
         >>> contrastivity_detail([[1.0, 2.0], [2.0, 1.0], [5.0, 5.0]]).constant
         1
     """
-    maps = np.asarray(psi, np.float64)
+    maps = as_numbers("psi", psi).astype(np.float64)
     check_shape("psi", maps.shape, "k n")
     if np.isinf(maps).any():
         raise InputError("psi: got infinite values; expected finite class importance, or NaN for a class without any.")

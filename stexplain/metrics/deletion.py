@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.checking import checked
@@ -229,7 +229,7 @@ def deletion_curve(
     kind: Literal["deletion", "insertion"] = "deletion",
     over: Literal["nodes", "frames", "positions"] = "positions",
     steps: int = 10,
-    baseline: "str | Baseline | Tensor" = "mean",
+    baseline: "str | Baseline | Tensor | ArrayLike" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     repeats: int = 5,
     probability: bool = False,

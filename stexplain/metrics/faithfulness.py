@@ -120,9 +120,14 @@ class MaskingCurve:
     nodes: int
     unranked: int
 
+    def _of(self, which: str) -> NDArray[np.bool_]:
+        if which not in self.correct:
+            raise unknown("set (which)", which, self.correct)
+        return self.correct[which]
+
     def accuracy(self, which: str = "highlighted") -> NDArray[np.float64]:
         """The share of correctly classified samples at each masking, ``[A]``."""
-        means: NDArray[np.float64] = self.correct[which].mean(axis=1)
+        means: NDArray[np.float64] = self._of(which).mean(axis=1)
         return means
 
     def accuracy_interval(
@@ -136,11 +141,11 @@ class MaskingCurve:
     ) -> list[Interval]:
         """The accuracy at each masking with its bootstrap interval over samples."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
-        return [interval(row.astype(float), bounds=(0, 1), **options) for row in self.correct[which]]
+        return [interval(row.astype(float), bounds=(0, 1), **options) for row in self._of(which)]
 
     def areas(self, which: str = "highlighted") -> NDArray[np.float64]:
         """The mean over m of each sample's being classified correctly, ``[n]``: the area of its curve, in [0, 1]."""
-        return mean_over_masking(self.masking, self.correct[which].astype(np.float64))
+        return mean_over_masking(self.masking, self._of(which).astype(np.float64))
 
     def faithfulness(
         self,
@@ -177,7 +182,7 @@ def masking_curve(
     *,
     nodes: int,
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    baseline: "str | Baseline | Tensor" = "zero",
+    baseline: "str | Baseline | Tensor | ArrayLike" = "zero",
     seed: int = 0,
     sets: Sequence[str] = SETS,
     labels: ArrayLike | None = None,

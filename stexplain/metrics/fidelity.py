@@ -178,7 +178,7 @@ def fidelity(
     focus: Literal["model", "phenomenon"] = "model",
     share: Sequence[float] = (0.1, 0.2, 0.3, 0.5),
     over: Literal["nodes", "frames", "positions"] = "positions",
-    baseline: "str | Baseline | Tensor" = "mean",
+    baseline: "str | Baseline | Tensor | ArrayLike" = "mean",
     ranking: Literal["signed", "magnitude"] = "signed",
     seed: int = 0,
     labels: ArrayLike | None = None,

@@ -163,7 +163,7 @@ def forecast_masking_curve(
     masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     at: "int | str | Sequence[int | str] | None" = None,
     horizon: "int | Sequence[int] | None" = None,
-    baseline: "str | Baseline | Tensor" = "mean",
+    baseline: "str | Baseline | Tensor | ArrayLike" = "mean",
     seed: int = 0,
     sets: Sequence[str] = SETS,
     y: ArrayLike | None = None,

@@ -12,9 +12,10 @@ from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
+from stexplain.checking.values import as_numbers
 from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
-from stexplain.metrics.arrays import as_array, valid_importance
+from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.ranking import OVER as OVER
 from stexplain.metrics.ranking import aggregate
 
@@ -137,7 +138,7 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
         (1.0, 1.0)
     """
     importance, mask = valid_importance("values", values, valid)
-    true = as_array(truth).astype(np.bool_)
+    true = as_numbers("truth", truth).astype(np.bool_)
     true = true[None] if true.ndim == 3 else true
     check_shape("truth", true.shape, "b m t n", **dict(zip("bmtn", importance.shape, strict=True)))
     true = true & mask

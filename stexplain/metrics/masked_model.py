@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import check_shape
+from stexplain.checking.values import as_numbers
 from stexplain.data.baselines import Baseline
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
@@ -93,7 +94,7 @@ class MaskedModel(ModelCaller):
         with self._model_frozen(), torch.no_grad():
             yield
 
-    def baseline_values(self, baseline: "str | Baseline | Tensor") -> Tensor:
+    def baseline_values(self, baseline: "str | Baseline | Tensor | ArrayLike") -> Tensor:
         """The baseline's values for the batch, ``[B, M, T, N, C]``; positions without an observation keep theirs."""
         return with_baseline(self, self.model_input, baseline)
 
@@ -197,7 +198,7 @@ class MaskedModel(ModelCaller):
         """
         if given is None:
             return self.batch.label.cpu().numpy()
-        labels: NDArray[np.int64] = as_array(given).astype(np.int64)
+        labels: NDArray[np.int64] = as_numbers("labels", given).astype(np.int64)
         check_shape("labels", labels.shape, "b", b=len(self.batch))
         return labels
 
@@ -305,7 +306,7 @@ def class_probabilities(output: Tensor, remedy: str) -> Tensor:
     return output.softmax(1)
 
 
-def baseline_name(baseline: "str | Baseline | Tensor") -> str:
+def baseline_name(baseline: "str | Baseline | Tensor | ArrayLike") -> str:
     """The name of a baseline in results.
 
     Example:

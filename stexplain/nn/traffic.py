@@ -19,6 +19,9 @@ from stexplain.nn.receptive_field import OnReceptiveField, on_receptive_field
 from stexplain.nn.temporal_convolution import GatedTemporalConvolution
 from stexplain.nn.traffic_block import LAPLACIAN, TrafficBlock
 
+_LONGEST = 100_000
+"""Frames of a window: the last convolution is as long as what remains of it."""
+
 
 @checked
 class STGCNForecaster(nn.Module):
@@ -106,6 +109,8 @@ class STGCNForecaster(nn.Module):
                 f"window: got {window}; expected more than {window - remaining}, which {len(blocks)} blocks of kernel "
                 f"{temporal_kernel} consume. Use a longer window, fewer blocks or a smaller kernel."
             )
+        if window > _LONGEST:
+            raise InputError(f"window: got {window}; expected at most {_LONGEST} frames.")
         self.graph, self.window, self.horizon, self.channels_in = graph, window, horizon, channels_in
         self.target_channel, self.mask_channel = target_channel, mask_channel
         self.relations = _relations(graph, relations)

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking import checked, warn_caller
 from stexplain.checking.hints import checks_of, predicate
+from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
+from tests.fuzz.examples import entries
 
 if TYPE_CHECKING:
     import xarray
@@ -125,3 +127,33 @@ def test_a_warning_points_at_the_line_of_the_caller():
         warnings.simplefilter("always")
         warn_caller("careful")
     assert caught[0].filename == __file__
+
+
+def test_the_annotations_of_everything_public_are_understood():
+    for entry in entries():
+        if hasattr(entry.function, "__annotations__"):
+            checks_of(entry.function)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1], [1, 2]], "rows of unequal length"),
+        (["a"], "expected numbers"),
+        ([None], "expected numbers"),
+        ({1, 2}, "expected numbers"),
+        (np.array([1j]), "expected numbers"),
+        (10**400, "expected numbers"),
+        (torch.zeros(2).to_sparse(), "got a sparse tensor"),
+        (torch.zeros(2, device="meta"), "meta device"),
+        (torch.zeros(2, dtype=torch.complex64), "complex numbers"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused_by_its_name(values, message):
+    with pytest.raises(InputError, match=f"^weight: .*{message}"):
+        as_numbers("weight", values)
+
+
+def test_numbers_of_any_kind_are_an_array():
+    for values in ([1, 2], (1, 2), np.array([1, 2], object), torch.tensor([1.0, 2.0], requires_grad=True)):
+        assert as_numbers("weight", values).tolist() == [1, 2]

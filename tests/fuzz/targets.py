@@ -48,6 +48,7 @@ def targets(folder: Path) -> list[Target]:
         *_cards(folder / "cards"),
         *_folders(folder / "made", formats),
         *_commands(folder),
+        *_calls(folder / "nothing"),
     ]
     return sorted(found, key=lambda target: target.name)
 
@@ -251,6 +252,17 @@ def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         return
     for name, one in command.commands.items():
         yield from _leaves(one, (*path, name))
+
+
+# ---- everything public that can be called ----
+
+
+def _calls(nothing: Path) -> Iterator[Target]:
+    from tests.fuzz.calls import call_wrongly, groups
+
+    nothing.mkdir(parents=True, exist_ok=True)
+    for group in groups():
+        yield Target(f"call {group}", (nothing,), functools.partial(call_wrongly, group))
 
 
 def preload() -> None:

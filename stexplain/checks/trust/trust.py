@@ -47,7 +47,7 @@ def trust(
     groups: "ArrayLike | None" = None,
     second: nn.Module | None = None,
     guess: "ArrayLike | None" = None,
-    baseline: "str | Baseline | Tensor" = "mean",
+    baseline: "str | Baseline | Tensor | ArrayLike" = "mean",
     radius: float = 0.05,
     stable: float = 0.5,
     randomised: float = 0.5,

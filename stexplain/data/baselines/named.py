@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from stexplain.axes import check_shape
+from stexplain.checking.values import as_numbers
 from stexplain.data.baselines.bones import joints_on_bones, straight_line
 from stexplain.errors import InputError, unknown
 from stexplain.graph import STGraph
@@ -163,7 +164,7 @@ def as_baseline(which: "str | Baseline | Tensor | ArrayLike") -> Baseline:
         return baseline(which)
     if not isinstance(which, Tensor) and callable(which):
         return which
-    given = torch.as_tensor(which)
+    given = which if isinstance(which, Tensor) else torch.as_tensor(as_numbers("baseline", which))
 
     # Checked when called: only then is the shape of a sample known.
     def constant(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
 from stexplain.explainers.methods.edge_messages import BlockEdges, explained_mixings, joined
@@ -33,7 +33,7 @@ from stexplain.graph import Relations
 from stexplain.nn.graph_convolution import GraphConvolution
 
 
-@checked
+@checked_kept
 class EdgeImportance(ModelCaller):
     """The score's gradient times the message that goes over an edge.
 

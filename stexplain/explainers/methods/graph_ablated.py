@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked, checked_kept
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
@@ -74,7 +74,7 @@ def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterato
             tensor.data = matrix
 
 
-@checked
+@checked_kept
 class GraphAblated(Explainer):
     """An explainer's map of the model without message passing: the graph ablation of an explanation.
 
@@ -105,6 +105,7 @@ class GraphAblated(Explainer):
             raise InputError(f"explainer {inner.method!r} calls no model; expected one of a model with a graph.")
         super().__init__(inner.model, **inner.options)
         self.explainer = inner
+        check_arguments(GraphAblated.__init__, adjacency=adjacency)
         self.adjacency = tuple(adjacency)
         self.method, self.measures = f"{inner.method}, without the graph", inner.measures
         self.layer_name = inner.layer_name

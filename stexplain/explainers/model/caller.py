@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.signature import call_arguments, forward_signature, needs, raised, takes
 from stexplain.explainers.model.arguments.values import copied
@@ -81,6 +81,15 @@ class ModelCaller(InputPreparer):
     ):
         super().__init__(
             model, inputs=inputs, graph=graph, argument=argument, signals=signals, channel_names=channel_names
+        )
+        check_arguments(
+            ModelCaller.__init__,
+            classes=classes,
+            argument=argument,
+            signals=signals,
+            channel_names=channel_names,
+            output=output,
+            chunk=chunk,
         )
         if chunk is not None and chunk < 1:
             raise InputError(f"chunk: got {chunk}; expected at least one sample at a time, or none for all.")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
+from stexplain.checking.values import dense
 from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError, unknown
@@ -158,6 +159,10 @@ def as_tensor(x: Any) -> Tensor:
         raise InputError(
             f"x: got a {type(x).__name__}; expected a tensor, an array, a Sample or a Batch.{_conversion_hint(x)}"
         )
+    if isinstance(x, np.ndarray) and x.dtype.kind not in "biufc":
+        raise InputError(f"x: got an array of type {x.dtype}; expected a floating type. Use x.astype(float).")
+    if isinstance(x, Tensor):
+        dense("x", x)
     # An array is copied: it may be a read-only view of a file.
     signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
     if not signals.is_floating_point():

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from stexplain.axes import check_shape
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer
@@ -106,7 +106,8 @@ class AbsoluteAttribution:
         (1, 1, 3, 2)
     """
 
-    def __init__(self, explainer: Any):
+    def __init__(self, explainer: Callable[..., Any]):
+        check_arguments(AbsoluteAttribution.__init__, explainer=explainer)
         self.explainer = explainer
 
     def preprocess(self, batch: Batch) -> Batch:

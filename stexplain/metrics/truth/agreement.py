@@ -10,9 +10,10 @@ from scipy.stats import rankdata
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
+from stexplain.checking.values import as_numbers
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.joining import check_alike
-from stexplain.metrics.arrays import as_array, valid_importance
+from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.localisation import row_scores
 from stexplain.metrics.truth.effect import USED, Effect
 
@@ -100,14 +101,14 @@ def effect_agreement(values: Any, effect: Effect, *, planted: Any = None, share:
         (1.0, 1.0)
     """
     regions = effect.regions
-    given = as_array(values.values if isinstance(values, Explanation) else values)
+    given = as_numbers("values", values.values if isinstance(values, Explanation) else values)
     check_shape("values", given.shape, "b m t n", **dict(zip("bmtn", regions.observed.shape, strict=True)))
     # By the mask of the samples: padding may hold anything.
     importance, _ = valid_importance("values", given, regions.observed)
     if planted is None:
         inside = effect.values != 0
     else:
-        truth = as_array(planted).astype(np.bool_)
+        truth = as_numbers("planted", planted).astype(np.bool_)
         check_shape("planted", truth.shape, "b m t n", **dict(zip("bmtn", regions.observed.shape, strict=True)))
         inside = regions.any(truth)
     means, present, used = regions.means(importance), regions.present, effect.used(share)

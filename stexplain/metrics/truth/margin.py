@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked_kept
 from stexplain.explainers.outputs.probabilities import is_probability
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target
 from stexplain.explainers.targets import Class, LogOdds, Predicted
 
 
-@checked
+@checked_kept
 class MarginOverOthers(Target):
     """The logit of a class less the log-sum-exp of all other logits: its log-odds, log p - log(1 - p).
 
@@ -31,6 +31,7 @@ class MarginOverOthers(Target):
     linear = False
 
     def __init__(self, of: Class | Predicted):
+        check_arguments(MarginOverOthers.__init__, of=of)
         self.of = of
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:

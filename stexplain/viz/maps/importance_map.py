@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
+from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
@@ -119,7 +120,7 @@ def shades(values: NDArray[np.float64], per_class: bool) -> NDArray[np.float64]:
 
 
 def _cells(psi: pd.DataFrame, per_class: bool) -> pd.DataFrame:
-    values = psi.to_numpy(dtype=np.float64)
+    values = as_numbers("psi", psi.to_numpy()).astype(np.float64)
     shade = shades(values, per_class)
     return pd.DataFrame(
         {

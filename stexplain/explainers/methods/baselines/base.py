@@ -6,7 +6,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.index_channels import signal_mask
@@ -15,7 +15,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import Target
 
 
-@checked
+@checked_kept
 class BaselineExplainer(Explainer):
     """An explainer that uses the signals alone.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Maps
@@ -20,7 +20,7 @@ PHASES = 64
 """Points of relative time at which the mean truth is kept."""
 
 
-@checked
+@checked_kept
 class TrainingMap(BaselineExplainer):
     """The mean ground truth of training samples: one map for all samples, whatever they show.
 
@@ -60,7 +60,7 @@ class TrainingMap(BaselineExplainer):
         return Maps(_at_phases(mean, model_input.known_valid))
 
 
-@checked
+@checked_kept
 class TimePrior(BaselineExplainer):
     """When causes usually are: the same value at all nodes of a frame.
 

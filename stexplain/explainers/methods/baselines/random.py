@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
@@ -15,7 +15,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.random_generator import own_generator
 
 
-@checked
+@checked_kept
 class Random(BaselineExplainer):
     """Random attribution: uniform random numbers in [0, 1).
 

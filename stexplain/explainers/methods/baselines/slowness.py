@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data import WindowedSeries
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Maps
@@ -26,7 +26,7 @@ DIRECTIONS = ("downstream", "upstream", "both")
 NO_NODE = "The target names no node, so nothing is near it: the map is that of Slowness."
 
 
-@checked
+@checked_kept
 class Slowness(BaselineExplainer):
     """How far each sensor is below its usual speed, in the units of the signals.
 
@@ -76,7 +76,7 @@ class Slowness(BaselineExplainer):
         return Maps(torch.where(present, usual - speed, 0).clamp(min=0))
 
 
-@checked
+@checked_kept
 class SlownessNearTarget(Slowness):
     """Slowness of the sensors from which the target is reached in time; zero at all others.
 

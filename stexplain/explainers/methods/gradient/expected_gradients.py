@@ -5,10 +5,10 @@ from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
@@ -23,7 +23,7 @@ _BASELINES, _STEPS, _REACH = (HistoryOr("interpolation"), HistoryOr("mean")), 8,
 _REDUCTIONS = {"norm": "the Euclidean norm over channels", "sum": "the sum over channels"}
 
 
-@checked
+@checked_kept
 class ExpectedGradients(Explainer):
     """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines: the default method.
 
@@ -80,7 +80,7 @@ class ExpectedGradients(Explainer):
         self,
         model: nn.Module,
         *,
-        baselines: "Sequence[str | Baseline | Tensor]" = _BASELINES,
+        baselines: "Sequence[str | Baseline | Tensor | ArrayLike]" = _BASELINES,
         reach: float = _REACH,
         steps: int = _STEPS,
         reduce: Literal["norm", "sum"] = "norm",

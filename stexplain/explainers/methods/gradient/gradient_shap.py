@@ -5,9 +5,10 @@ from typing import Unpack
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
@@ -26,7 +27,7 @@ _TOLERANCE = 0.5
 _BASELINES = (HistoryOr("zero"), HistoryOr("mean"), HistoryOr("interpolation"))
 
 
-@checked
+@checked_kept
 class GradientSHAP(Explainer):
     """Gradient SHAP: the expected gradients that estimate SHAP values.
 
@@ -73,7 +74,7 @@ class GradientSHAP(Explainer):
         self,
         model: nn.Module,
         *,
-        baselines: "Sequence[str | Baseline | Tensor] | Tensor" = _BASELINES,
+        baselines: "Sequence[str | Baseline | Tensor | ArrayLike] | Tensor" = _BASELINES,
         draws: int = 32,
         noise: float = 0.0,
         seed: int = 0,

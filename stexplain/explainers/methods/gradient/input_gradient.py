@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
@@ -24,7 +24,7 @@ _REDUCTIONS = {
 }
 
 
-@checked
+@checked_kept
 class InputGradient(Explainer):
     """The gradient map of Das & Ortega (ICASSP 2022), Eq. 3, after Pope et al. (CVPR 2019).
 

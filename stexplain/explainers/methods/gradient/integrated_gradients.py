@@ -4,9 +4,10 @@ from typing import Unpack
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
@@ -22,7 +23,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 _TOLERANCE = 0.05
 
 
-@checked
+@checked_kept
 class IntegratedGradients(Explainer):
     """Integrated gradients of Sundararajan et al., "Axiomatic attribution for deep networks" (ICML 2017).
 
@@ -64,7 +65,7 @@ class IntegratedGradients(Explainer):
         self,
         model: nn.Module,
         *,
-        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
+        baseline: "str | Baseline | Tensor | ArrayLike" = HISTORY_OR_ZERO,
         steps: int = 32,
         copies: int = 8,
         **options: Unpack[CallOptions],

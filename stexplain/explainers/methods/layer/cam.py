@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer, LayerOptions
 from stexplain.explainers.model.activations import capture_activations
@@ -20,7 +20,7 @@ from stexplain.explainers.target import Scores
 _Pointwise = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 
-@checked
+@checked_kept
 class CAM(LayerExplainer):
     """The class activation map of Zhou et al., "Learning deep features for discriminative localization" (CVPR 2016).
 

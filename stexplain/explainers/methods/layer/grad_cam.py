@@ -5,13 +5,13 @@ from typing import Literal, Unpack
 import torch
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import unknown
 from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
 
 
-@checked
+@checked_kept
 class STGGradCAM(LayerGradient):
     """STG-Grad-CAM of Das & Ortega, "Gradient-weighted class activation mapping for STGCN" (ICASSP 2022), Eq. 4-5.
 

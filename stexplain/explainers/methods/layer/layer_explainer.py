@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.methods.layer.choice import default_layer, flow_of
@@ -36,7 +36,7 @@ class LayerOptions(CallOptions, total=False):
     calls: Literal["last", "frames"] | None
 
 
-@checked
+@checked_kept
 class LayerExplainer(Explainer):
     """An explainer of a layer: its map over the layer's positions is interpolated to frames.
 

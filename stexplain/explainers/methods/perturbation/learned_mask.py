@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Literal, Unpack
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
@@ -26,7 +27,7 @@ _EQUAL = 1e-5
 _BASELINE = HistoryOr("mean")
 
 
-@checked
+@checked_kept
 class LearnedMask(Explainer):
     """A mask over node x time, learned for each sample by gradient descent.
 
@@ -102,7 +103,7 @@ class LearnedMask(Explainer):
         model: nn.Module,
         *,
         goal: Literal["keep", "destroy"] = "keep",
-        baseline: "str | Baseline | Tensor" = _BASELINE,
+        baseline: "str | Baseline | Tensor | ArrayLike" = _BASELINE,
         size: float = 0.2,
         smoothness: float = 0.2,
         connectedness: float = 0.0,

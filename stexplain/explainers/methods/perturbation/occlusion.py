@@ -3,9 +3,10 @@
 from typing import Unpack
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
@@ -22,7 +23,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 
-@checked
+@checked_kept
 class Occlusion(Explainer):
     """Occlusion of Zeiler & Fergus, "Visualizing and understanding convolutional networks" (ECCV 2014).
 
@@ -71,7 +72,7 @@ class Occlusion(Explainer):
         groups: Groups | None = None,
         window: int | None = 8,
         stride: int | None = None,
-        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
+        baseline: "str | Baseline | Tensor | ArrayLike" = HISTORY_OR_ZERO,
         per_channel: bool = False,
         copies: int = 16,
         **options: Unpack[CallOptions],

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Unpack
 
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
 from stexplain.explainers.model.options import CallOptions
 
 
-@checked
+@checked_kept
 class OwenValueSampling(ShapleyValueSampling):
     """Owen values by sampling orders: which nodes of which body part, and when.
 
@@ -61,7 +62,7 @@ class OwenValueSampling(ShapleyValueSampling):
         *,
         groups: Groups | None = None,
         window: int | None = 8,
-        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
+        baseline: "str | Baseline | Tensor | ArrayLike" = HISTORY_OR_ZERO,
         orders: int = 4,
         antithetic: bool = True,
         seed: int = 0,

@@ -5,10 +5,10 @@ from typing import Unpack
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
@@ -34,7 +34,7 @@ from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.random_generator import own_generator
 
 
-@checked
+@checked_kept
 class ShapleyValueSampling(Explainer):
     """Shapley values by sampling orders.
 
@@ -91,7 +91,7 @@ class ShapleyValueSampling(Explainer):
         *,
         groups: Groups | None = None,
         window: int | None = None,
-        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
+        baseline: "str | Baseline | Tensor | ArrayLike" = HISTORY_OR_ZERO,
         per_channel: bool = False,
         orders: int = 25,
         antithetic: bool = False,

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from stexplain.checking import checked
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
@@ -20,7 +21,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.perturb import with_baseline
 
 
-@checked
+@checked_kept
 class TemporalRescaling(Explainer):
     """Temporal saliency rescaling around any explainer.
 
@@ -69,7 +70,7 @@ class TemporalRescaling(Explainer):
         *,
         alpha: float = 0.55,
         window: int = 1,
-        baseline: "str | Baseline | Tensor" = HISTORY_OR_ZERO,
+        baseline: "str | Baseline | Tensor | ArrayLike" = HISTORY_OR_ZERO,
         per_channel: bool = False,
         copies: int = 16,
         chunk: int | None = None,

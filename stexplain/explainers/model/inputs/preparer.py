@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.axes import BATCH, Layout, check_shape
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked
+from stexplain.checking.values import as_numbers, dense
 from stexplain.data.samples import Batch, Sample, check_finite
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.signature import check_names
@@ -69,6 +70,8 @@ class InputPreparer(ABC):
         self._only_stream: str | None = None
         self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
         self.argument, self.signals = argument, signals
+        if channel_names is not None:
+            check_arguments(InputPreparer.__init__, channel_names=channel_names)
         self.channel_names = None if channel_names is None else tuple(channel_names)
         # Whether the call at hand explains forecasts.
         self._forecasting = False
@@ -133,7 +136,9 @@ class InputPreparer(ABC):
             x = self._plain_layout().from_batch(batch.x)
         known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
-            valid = torch.as_tensor(valid).to(device)
+            valid = torch.as_tensor(
+                dense("valid", valid) if isinstance(valid, torch.Tensor) else as_numbers("valid", valid)
+            ).to(device)
         if isinstance(x, Mapping):
             instances = {} if valid is None or valid.ndim != 3 else {"m": int(valid.shape[1])}
             inputs = self._declared or BATCH

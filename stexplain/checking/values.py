@@ -1,0 +1,63 @@
+"""Arguments that are arrays, brought to one type: what is none is refused by its name."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.checking.words import shown
+from stexplain.errors import InputError
+
+
+def as_numbers(name: str, values: Any) -> NDArray[Any]:
+    """An array of numbers or truths, of a tensor, an array, a table or nested lists.
+
+    Args:
+        name: of the argument, for the message.
+        values: a tensor on any device, with or without a gradient; or what numpy makes an array of.
+
+    Raises:
+        InputError: for text, complex numbers, objects, rows of unequal length, sets, and tensors without values.
+
+    Example:
+        >>> as_numbers("weight", [[1, 2], [3, 4]]).shape
+        (2, 2)
+        >>> as_numbers("weight", [[1, 2], [3]])
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: weight: got a list of 2 entries, with rows of unequal length; expected numbers.
+    """
+    if hasattr(values, "detach"):
+        values = dense(name, values).detach().cpu()
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name}: got {shown(values)}, with rows of unequal length; expected numbers.") from None
+    except (TypeError, OverflowError, RuntimeError) as error:
+        raise InputError(f"{name}: got {shown(values)}; expected numbers.") from error
+    if array.dtype.kind == "O":
+        # Numbers among objects, as in a table with columns of several types. None would become NaN without a word.
+        try:
+            array = array if any(one is None for one in array.ravel()) else array.astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{name}: got {shown(values)}; expected numbers.") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name}: got {shown(values)} of type {array.dtype}; expected numbers.")
+    return array
+
+
+def dense(name: str, tensor: Any) -> Any:
+    """The tensor, which has real values at all places.
+
+    Raises:
+        InputError: for a sparse, complex or meta tensor.
+    """
+    if tensor.is_meta:
+        raise InputError(f"{name}: got a tensor on the meta device, which has no values; expected one with values.")
+    if str(tensor.layout) != "torch.strided":
+        raise InputError(f"{name}: got a sparse tensor; expected a dense one. Use .to_dense().")
+    if tensor.is_complex():
+        raise InputError(
+            f"{name}: got complex numbers; expected real ones. Use .abs(), or real and imaginary channels."
+        )
+    return tensor
