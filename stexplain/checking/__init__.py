@@ -107,7 +107,7 @@ def checked_kept(entrance: C) -> C:
             if not sys._getframe(2).f_code.co_filename.startswith(PACKAGE):
                 _refuse(made, args, named)
 
-        entrance.__init__ = init  # type: ignore[misc]  # the same signature
+        entrance.__init__ = init
     return checked(entrance)
 
 

@@ -107,10 +107,10 @@ class Relations:
         for name, each in named.items():
             if getattr(each, "ndim", 2) != 2:
                 raise InputError(f"matrices[{name!r}]: got {each.ndim} dimensions; expected a matrix [N, N].")
-        sparse = {
-            name: sp.coo_array(each if sp.issparse(each) else as_numbers(f"matrices[{name!r}]", each))
-            for name, each in named.items()
+        given: dict[str, Any] = {
+            name: each if sp.issparse(each) else as_numbers(f"matrices[{name!r}]", each) for name, each in named.items()
         }
+        sparse = {name: sp.coo_array(each) for name, each in given.items()}
         shapes = {each.shape for each in sparse.values()}
         if len(shapes) != 1 or any(len(shape) != 2 or shape[0] != shape[1] for shape in shapes):
             got = ", ".join(str(shape) for shape in sorted(shapes)) or "none"
