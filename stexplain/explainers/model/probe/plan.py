@@ -208,13 +208,20 @@ def _long(change: Change) -> bool:
 
 
 def _nodes(nodes: int, instances: int, tests: int = NODE_TESTS) -> list[tuple[int, int]]:
-    """Nodes and instances to change, far apart; of few nodes each several times, not always in the same instance."""
+    """Nodes and instances to change, far apart; of few nodes each several times, not always in the same instance.
+
+    Example:
+        >>> _nodes(1, 2, 4)
+        [(0, 0), (0, 1), (0, 0), (0, 1)]
+    """
     if nodes == 1 and instances == 1:
         return [(0, 0)] * 2
     distinct = min(nodes, tests)
     # The middle of equal parts: skeletons and roads list neighbours next to each other.
     picks = [int((2 * part + 1) * nodes / (2 * distinct)) for part in range(distinct)]
-    return [(picks[test % distinct], (test + test // distinct) % instances) for test in range(tests)]
+    # Of a single node, every test is a round of its own: two steps each would leave out every second instance.
+    steps = [test if distinct == 1 else test + test // distinct for test in range(tests)]
+    return [(picks[test % distinct], step % instances) for test, step in enumerate(steps)]
 
 
 def _spread(frames: int) -> list[int]:
