@@ -1,0 +1,83 @@
+"""Any graph, any layout, any stride: what changes only the order of things changes only the order of a map.
+
+More examples: `STEXPLAIN_EXAMPLES=200 python -m pytest tests/properties`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stexplain.data.samples import Batch
+from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods import GradCAMPlusPlus, GraphAblated, OwenValueSampling, Random, ShapleyValueSampling
+from tests.explainers.every_explainer import EXPLAINERS
+from tests.properties.drawn_networks import Case, cases, explain
+from tests.properties.examples import drawn
+
+# Orders are drawn by the names of players, and instances have but numbers.
+BY_NUMBER = (ShapleyValueSampling, OwenValueSampling)
+
+
+def explained(kind, case: Case, batch: Batch | None = None) -> Explanation:
+    network = case.network()
+    own = {"adjacency": [f"blocks.{index}.adjacency" for index in range(len(network.blocks))]}
+    return explain(kind, network, case.batch() if batch is None else batch, **(own if kind is GraphAblated else {}))
+
+
+def assert_same(values: np.ndarray, expected: np.ndarray, what: str, more: np.ndarray | float = 0.0) -> None:
+    """Equal to float32's precision, by the largest value."""
+    allowed = 1e-5 * np.abs(expected).max() + more
+    assert (np.abs(values - expected) <= allowed).all(), f"{what}: differs by {np.abs(values - expected).max():.3g}"
+
+
+def reordered(batch: Batch, order: list[int]) -> Batch:
+    """The samples in another order, each with its name."""
+    ids = tuple(batch.ids[index] for index in order)
+    return replace(batch, x=batch.x[order], valid=batch.valid[order], label=batch.label[order], ids=ids)
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda kind: kind.__name__)
+@given(case=cases(), data=st.data())
+@drawn
+def test_order_and_padding_change_nothing(kind, case, data):
+    if kind is GradCAMPlusPlus:
+        # It refuses features below zero.
+        case = replace(case, activation="relu")
+    batch = case.batch()
+    samples, instances, frames, nodes = batch.x.shape[:4]
+    here = explained(kind, case)
+    assert here.values.shape == batch.x.shape[:4]
+    assert not here.values[~case.valid].any()
+
+    order = data.draw(st.permutations(range(samples)), label="samples")
+    moved = explained(kind, case, reordered(batch, order))
+    assert_same(moved.values, here.values[order], "samples")
+
+    extra = (data.draw(st.integers(0, 1), label="instances"), data.draw(st.integers(0, 5), label="frames"))
+    extra = (extra[0] if all("m" in layout for layout in (case.inputs, case.outputs)) else 0, extra[1])
+    x = torch.zeros(samples, instances + extra[0], frames + extra[1], nodes, batch.x.shape[4], dtype=torch.float64)
+    x[:, :instances, :frames] = batch.x
+    valid = torch.zeros(x.shape[:3], dtype=torch.bool)
+    valid[:, :instances, :frames] = batch.valid
+    longer = explained(kind, case, replace(batch, x=x, valid=valid)).values
+    assert_same(longer[:, :instances, :frames], here.values, f"padding by {extra}")
+
+    if kind is Random:
+        # Random numbers belong to places, not to nodes or instances.
+        return
+    order = data.draw(st.permutations(range(nodes)), label="nodes")
+    moved = explained(kind, case.permuted(order), replace(batch, x=batch.x[:, :, :, order]))
+    assert_same(moved.values, here.values[..., order], "nodes")
+
+    order = data.draw(st.permutations(range(instances)), label="instances")
+    moved = explained(kind, case, replace(batch, x=batch.x[:, order], valid=batch.valid[:, order]))
+    more = 0.0
+    if kind in BY_NUMBER:
+        assert here.standard_error is not None
+        assert moved.standard_error is not None
+        more = 6 * np.hypot(here.standard_error[:, order], moved.standard_error)
+    assert_same(moved.values, here.values[:, order], "instances", more)
