@@ -1,0 +1,1 @@
+"""Mutation tests of the core: run `python -m tests.mutation --help`."""
