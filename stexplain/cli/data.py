@@ -36,7 +36,8 @@ def prepare(
         typer.Option(help="Processes of this machine, or a Ray cluster: RAY_ADDRESS's."),
     ] = "local",
     labels: Annotated[
-        Path | None, typer.Option(help="For `skeletons`: a CSV with the columns file and label, and any more.")
+        Path | None,
+        typer.Option(help="For `skeletons`, `regions`: a CSV with the columns file and label, and any more."),
     ] = None,
     graph: Annotated[
         str | None,
@@ -47,6 +48,16 @@ def prepare(
         float | None,
         typer.Option(help="For `skeletons`: joints whose confidence is at most this are missing.  [default: 0]"),
     ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(help="For `regions`: subjects of training, a,b,c or a file of them, one per line; or all."),
+    ] = None,
+    tr: Annotated[float | None, typer.Option(help="For `regions`: the repetition time in seconds.")] = None,
+    density: Annotated[
+        float | None, typer.Option(help="For `regions`: the share of pairs that are edges.  [default: 0.1]")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="For `regions`: its unit; for `eeg`: the one to convert to.")] = None,
+    picks: Annotated[str | None, typer.Option(help="For `eeg`: channels, as MNE takes them, such as eeg.")] = None,
     all_bodies: Annotated[
         bool,
         typer.Option(
@@ -60,30 +71,36 @@ def prepare(
     """Read recordings once, in parallel, into a memory-mapped store. The same command resumes where it was stopped.
 
     CARD is a dataset, or `skeletons` for files of your own: .skeleton of any name, tidy CSV, npz, npy, pyskl's pickle,
-    CTR-GCN's and ST-GCN's arrays, Kinetics' and OpenPose's JSON, BVH, C3D. These get a card of their own in the store.
+    CTR-GCN's and ST-GCN's arrays, Kinetics' and OpenPose's JSON, BVH, C3D. Or `regions` for time series of a brain
+    atlas: npz, npy, a folder of tables. Or `eeg` for trials: MNE's -epo.fif, EEGLAB's .set. These get a card of their
+    own in the store.
 
     Example:
 
       stexplain data prepare ntu nturgb+d_skeletons --out stores/ntu --missing missing.txt
 
       stexplain data prepare skeletons recordings --labels labels.csv --graph coco-17 --out stores/own
-    """
-    own = {"labels": labels, "graph": graph, "axes": axes, "score": score}
-    if str(card) == "skeletons" and not Path(str(card)).exists():
-        from stexplain.data.skeletons.prepare import prepare_skeletons
 
-        given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+      stexplain data prepare regions timeseries --labels participants.tsv --train sub-01,sub-02 --out stores/regions
+
+      stexplain data prepare eeg epochs --unit uV --out stores/eeg
+    """
+    given = {
+        "labels": labels, "graph": graph, "axes": axes, "score": score, "train": train, "tr": tr, "density": density,
+        "unit": unit, "picks": picks,
+    }  # fmt: skip
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    from stexplain.cli.own_files import KINDS, check_options, prepare_own
+
+    # A folder of this name is a card's, as everywhere.
+    kind = str(card) if str(card) in KINDS and not Path(str(card)).exists() else None
+    check_options(kind, options)
+    if kind is not None:
+        people = {"keep": keep, "people": not all_bodies} if kind == "skeletons" else {}
         with resumable("Nothing was written. Give the same command again:\n  {command}"):
-            summary: Any = prepare_skeletons(raw, out, keep=keep, people=not all_bodies, **given)
+            summary: Any = prepare_own(kind, raw, out, {**people, **options})
         _print(summary, as_json)
         return
-    if meant := [name for name, value in own.items() if value is not None]:
-        from stexplain.errors import InputError
-
-        raise InputError(
-            f"--{meant[0]}: got it for a dataset's card; it is an option of `stexplain data prepare skeletons`. "
-            "Leave it out."
-        )
     from stexplain.cli.validate.datasets import validate_prepare
 
     validate_prepare(card, raw, out, missing)

@@ -20,6 +20,7 @@ from stexplain.cards import (
 from stexplain.checking import checked
 from stexplain.data.clips import Clips
 from stexplain.data.planted.cache import planted_series, planted_store
+from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.series import WindowedSeries
 from stexplain.data.series_file import COUNTERFACTUAL, EVENTS, TRUTH, SeriesFile
 from stexplain.data.splits import parse_split, protocol_mask
@@ -156,6 +157,7 @@ def load_clips(
         recipe=recipe,
         card=card,
         store=store.path,
+        measured=_measured(store),
     )
     if requested is None:
         return clips
@@ -256,6 +258,12 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
         f"{folder} is neither a prepared store nor does it hold recordings of {card.name!r}. "
         f"How to get them: {card.obtain.strip()}"
     )
+
+
+def _measured(store: Store) -> Measured:
+    """Units and frame rate, where the store says them."""
+    said = store.info.get("measured")
+    return Measured(tuple(said["units"]), said["frame_rate"], said["start"]) if said else UNMEASURED
 
 
 def _check_card(store: Store, card: DatasetCard) -> None:

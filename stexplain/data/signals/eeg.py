@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from stexplain.checking import checked, warn_caller
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
+from stexplain.data.signals.eeg_files import read_epochs
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.reading import given_path
 
 # FIFF's numbers of units, which MNE's channels carry.
 _UNITS = {107: "V", 112: "T", 201: "T/m", 6: "M"}
@@ -44,7 +47,8 @@ def load_eeg(
     windows; a warning says how much.
 
     Args:
-        data: `mne.Epochs` or `EpochsArray`; a mapping from subjects to epochs; or an `mne.io.Raw`.
+        data: `mne.Epochs` or `EpochsArray`; a mapping from subjects to epochs; or an `mne.io.Raw`. Or the path of a
+            file of epochs (``-epo.fif``, EEGLAB's ``.set``), or of a folder of them: ``sub-...`` in names is a subject.
         picks: channels, as MNE takes them, such as ``"eeg"``; none: all that are data, which must be of one kind.
         unit: to convert to, such as ``"uV"``; none: MNE's own, volts of EEG.
         graph: over the channels by their names; none: each electrode with its `nearest` of the montage, by distances in
@@ -76,14 +80,16 @@ def load_eeg(
         import mne
     except ImportError as error:
         raise InputError("data: EEG is read through MNE. Install it: pip install 'stexplain[eeg]'.") from error
+    if isinstance(data, str | Path):
+        data = read_epochs(given_path(data, "data"))
     if isinstance(data, mne.io.BaseRaw):
         return _series(data, picks, unit, graph, nearest, window, horizon, stride)
     recordings = dict(data) if isinstance(data, Mapping) else {subject or _subject(data): data}
     if not recordings or not all(isinstance(one, mne.BaseEpochs) for one in recordings.values()):
         kinds = ", ".join(sorted({type(one).__name__ for one in recordings.values()})) or "nothing"
         raise InputError(
-            f"data: got {kinds}; expected mne.Epochs, an mne.io.Raw, or a mapping from subjects to epochs. A file is "
-            "read by mne.read_epochs or mne.io.read_raw."
+            f"data: got {kinds}; expected mne.Epochs, an mne.io.Raw, or a mapping from subjects to epochs. Of a "
+            "file of epochs, or a folder of them, give its path; a recording is read by mne.io.read_raw."
         )
     return _clips(recordings, picks, unit, graph, nearest)
 

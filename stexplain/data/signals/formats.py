@@ -27,6 +27,8 @@ class Format:
 
 
 _PREPARE = "stexplain data prepare skeletons RAW --out DIR"
+_REGIONS = "stexplain data prepare regions RAW --train SUBJECTS --out DIR"
+_EEG = "stexplain data prepare eeg RAW --out DIR"
 # A card that names no reader reads any series; commands take the folder of the card.
 _CARD = "stexplain bench roads --card my-card --data PATH"
 _SENSORS = "load_sensors(path)"
@@ -38,8 +40,11 @@ FORMATS: tuple[Format, ...] = (
         for name, files in SKELETONS.items()
     ),
     Format("mne-epochs", "trials", "EEG and MEG: epochs of MNE", "load_eeg(epochs)", "", "eeg"),
-    Format("regions", "trials", "brain regions: arrays [subjects, time, regions], npz", "load_regions(path)"),
-    Format("region-tables", "trials", "a folder of csv, tsv, txt, 1D or npy, a run each", "load_regions(folder)"),
+    Format("eeg-files", "trials", "EEG and MEG: MNE's *-epo.fif, EEGLAB's *.set", "load_eeg(path)", _EEG, "eeg"),
+    Format("regions", "trials", "brain regions: arrays [subjects, time, regions], npz", "load_regions(path)", _REGIONS),
+    Format(
+        "region-tables", "trials", "a folder of csv, tsv, txt, 1D or npy, a run each", "load_regions(folder)", _REGIONS
+    ),
     Format("mne-raw", "series", "EEG and MEG: a recording of MNE", "load_eeg(raw)", "", "eeg"),
     Format("libcity", "series", "LibCity's *.geo, *.rel, *.dyna and config.json", _SENSORS, _CARD),
     Format("basicts", "series", "BasicTS' data.dat, desc.json and adj_mx.pkl", _SENSORS, _CARD),

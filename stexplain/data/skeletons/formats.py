@@ -16,7 +16,7 @@ FORMATS = {
     "kinetics": "Kinetics-skeleton, a *.json a clip",
     "openpose": "OpenPose, a *_keypoints.json a frame",
     "arrays": "*.npz or *.npy with stated axes",
-    "table": "*.csv: a row per joint (sample, frame, person, joint, x, y, z, score), or per frame (left_knee_x, ...)",
+    "table": "*.csv: a row per joint (x, y, z, score), or per frame (left_knee_x, ...)",
     "bvh": "BVH motion capture",
     "c3d": "C3D motion capture",
 }

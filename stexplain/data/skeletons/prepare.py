@@ -1,26 +1,12 @@
 """Skeletons of any known format as a prepared store with a card of its own."""
 
-import hashlib
-import json
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from stexplain.cards import dataset_card
-from stexplain.data.clips import Clips
 from stexplain.data.skeletons.load import load_skeletons
+from stexplain.data.store.own import write_own
 from stexplain.data.store.prepare import Summary
-from stexplain.data.store.prepared import COLUMNS, FORMAT, LEFT_OUT, VERSION
-from stexplain.errors import InputError
-from stexplain.files import atomic_write, sha256, write_json
 from stexplain.reading import given_path
-from stexplain.version import __version__
-
-CARD = "card.toml"
-_FOLDS = 10
 
 
 def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = None, **options: Any) -> Summary:
@@ -39,168 +25,11 @@ def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = N
         InputError: as `load_skeletons`, and where `out` exists or recordings have no labels.
         DataError: as `load_skeletons`.
     """
-    start = time.monotonic()
-    path, out = given_path(path, "path"), given_path(out, "out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"out: {out} exists. Give another folder, or remove that one first.")
-    with atomic_write(out) as store:
-        store.mkdir()
-        clips = load_skeletons(path, left_out=store / LEFT_OUT, **options)
-        if (clips.labels < 0).any():
-            first = clips.ids[int(np.flatnonzero(clips.labels < 0)[0])]
-            raise InputError(f"labels: {first!r} has none. Give labels: a CSV with the columns file and label.")
-        called = name or path.stem
-        _index(clips).to_csv(store / "index.csv", index=False)
-        # As a store reads it: "7" of a subject is a number then, and the card must name the number.
-        table = pd.read_csv(store / "index.csv", dtype={"id": str, "class": str}, keep_default_na=False)
-        (store / CARD).write_text(_card(called, clips, table), "utf-8")
-        summary = _written(store, called, clips, f"stexplain data prepare skeletons {path} --out {out}")
-        card_hash = dataset_card(store).hash
-        write_json(store / "store.json", {**summary, "card_hash": card_hash})
-    size = sum(entry["bytes"] for entry in summary["files"].values())
-    note = f"Its card is {out / CARD}. Load it by load_dataset({str(out)!r}, {str(out)!r})."
-    if any(summary["excluded"].values()):
-        note += f" {out / LEFT_OUT} names what was left out or joined."
-    seconds = time.monotonic() - start
-    return Summary(
-        called, str(out), summary["found"], len(clips), summary["excluded"], summary["rows"], size, seconds, note
+    path = given_path(path, "path")
+    return write_own(
+        out,
+        lambda left_out: load_skeletons(path, left_out=left_out, **options),
+        name=name or path.stem,
+        command=f"stexplain data prepare skeletons {path} --out {out}",
+        unlabelled="Give labels: a CSV with the columns file and label.",
     )
-
-
-def _index(clips: Clips) -> pd.DataFrame:
-    """The index of the store: its columns, then the fields, and a fold where nothing else splits the recordings."""
-    table = clips.table.drop(columns=["group"], errors="ignore")
-    frames, instances = (table[column].to_numpy(np.int64) for column in ("frames", "instances"))
-    index = pd.DataFrame(
-        {
-            "id": table["id"].astype(str),
-            "class": [clips.classes[label] for label in clips.labels],
-            "label": clips.labels,
-            "frames": frames,
-            "instances": instances,
-            "bodies": instances,
-            "offset": np.cumsum([0, *(frames * instances)[:-1]]),
-        },
-        columns=list(COLUMNS),
-    )
-    rest = table.drop(columns=[column for column in (*COLUMNS, "label") if column in table])
-    index = pd.concat([index, rest], axis=1)
-    if "split" not in rest and ("subject" not in rest or rest["subject"].nunique() < 3):
-        index["fold"] = [int(hashlib.sha256(name.encode()).hexdigest(), 16) % _FOLDS for name in index["id"]]
-    return index
-
-
-def _protocols(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Title and selections of each protocol, by its name."""
-    if "split" in table:
-        values = sorted({str(value) for value in table["split"] if value})
-        parts = sorted({part for value in values for part in value.split()})
-        trains = [part for part in parts if "train" in part]
-        found = {}
-        for part in trains:
-            chosen = [value for value in values if part in value.split()]
-            named = part.replace("_train", "").replace("train", "") or "own"
-            # Held out of training by its own split where there is one, else nothing says which.
-            held = [value for value in values if part not in value.split()]
-            found[named] = {"title": f"the files' own split, {part}", "field": "split", "train": chosen,
-                            "validation": chosen[:1] if len(chosen) > 1 else held[:1]}  # fmt: skip
-        if found:
-            return found
-    field = "subject" if "fold" not in table else "fold"
-    values = sorted(set(table[field]), key=str)
-    count = max(1, round(0.7 * len(values)))
-    train = [value if isinstance(value, int) else str(value) for value in map(_plain, values[:count])]
-    title = f"{count} of {len(values)} {'subjects' if field == 'subject' else 'tenths'} train"
-    return {f"by-{field}": {"title": title, "field": field, "train": train, "validation": train[-1:]}}
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _card(name: str, clips: Clips, table: pd.DataFrame) -> str:
-    """The card as TOML. Text and lists of JSON are those of TOML."""
-
-    def text(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False)
-
-    graph = clips.graph
-    edges = [[graph.nodes[a], graph.nodes[b]] for a, b in graph.edges.tolist()]
-    lines = [
-        f"name = {text(name)}",
-        f"title = {text(name)}",
-        f"summary = {text(f'{len(clips)} recordings of {len(clips.classes)} classes, {len(graph)} joints')}",
-        'licence = "not stated"',
-        'url = "not stated"',
-        'citation = "not stated"',
-        'obtain = "It was prepared from files of your own."',
-        'reader = "stexplain.data.skeletons.formats"',
-    ]
-    if "subject" in table:
-        lines += ["", "[grouping]", 'subject = ["subject"]']
-    lines += [
-        "",
-        "[axes]",
-        f"instances = {clips.instances}",
-        f"channels = {text(clips.channels)}",
-        'unit = "not stated"',
-        "frame_rate = 30.0 # not stated by the files: change it where it is another",
-        "",
-        "[graph]",
-        f"nodes = {text(list(graph.nodes))}",
-        f"edges = {text(edges)}",
-        *([f"center = {text(graph.center)}"] if graph.center is not None else []),
-    ]
-    if graph.groups:
-        lines += ["", "[graph.groups]", *(f"{text(key)} = {text(list(of))}" for key, of in graph.groups.items())]
-    if graph.positions is not None:
-        lines += ["", "[graph.positions]"]
-        lines += [
-            f"{text(node)} = {text(place)}" for node, place in zip(graph.nodes, graph.positions.tolist(), strict=True)
-        ]
-    for kind in clips.classes:
-        lines += ["", "[[classes]]", f"id = {text(kind)}", f"name = {text(kind)}"]
-    for key, protocol in _protocols(table).items():
-        field = protocol["field"]
-        lines += [
-            "",
-            f"[protocols.{text(key)}]",
-            f"title = {text(protocol['title'])}",
-            f"train = {{field = {text(field)}, values = {text(protocol['train'])}}}",
-            f"validation = {{field = {text(field)}, values = {text(protocol['validation'])}}}",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _written(store: Path, name: str, clips: Clips, command: str) -> dict[str, Any]:
-    """The content of `store.json`, after the arrays are written."""
-    rows = clips._rows
-    left_out = pd.read_csv(store / LEFT_OUT, dtype=str, keep_default_na=False)
-    gone = left_out[left_out["body"] == ""]
-    columns = {"sample": "id"}
-    gone.rename(columns=columns)[["id", "kind", "reason"]].to_csv(store / "excluded.csv", index=False)
-    arrays = {"x": rows.x, "valid": rows.valid, "observed": rows.observed}
-    names = ["index.csv", "excluded.csv"]
-    for key, array in arrays.items():
-        if array is not None:
-            np.save(store / f"{key}.npy", array)
-            names.append(f"{key}.npy")
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "stexplain": __version__,
-        "card": name,
-        "reader": "stexplain.data.skeletons.formats",
-        "key": sha256(store / "x.npy"),
-        "command": command,
-        "keep": "energy",
-        "nodes": list(clips.graph.nodes),
-        "channels": clips.channels,
-        "instances": clips.instances,
-        "classes": [{"id": kind, "name": kind} for kind in clips.classes],
-        "found": len(clips) + len(gone),
-        "kept": len(clips),
-        "excluded": gone["kind"].value_counts().to_dict(),
-        "rows": len(rows.valid),
-        "files": {each: {"bytes": (store / each).stat().st_size, "sha256": sha256(store / each)} for each in names},
-    }

@@ -53,6 +53,12 @@ class _Class(Form):
     name: str
 
 
+class _Measured(Form):
+    units: list[str]
+    frame_rate: float | None
+    start: float
+
+
 class _Info(Form):
     """What is taken from `store.json`."""
 
@@ -65,6 +71,8 @@ class _Info(Form):
     found: int
     kept: int
     rows: int
+    # Of stores of one's own files; datasets have cards that say it.
+    measured: _Measured | None = None
 
 
 @dataclass(frozen=True)

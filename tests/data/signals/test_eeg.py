@@ -133,7 +133,8 @@ def test_a_recording_becomes_a_series_in_its_time_without_its_bad_spans():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: "subject-epo.fif", r"got str; expected mne.Epochs.*read by mne.read_epochs"),
+        (lambda: 7, r"got int; expected mne.Epochs.*give its path"),
+        (lambda: "subject-epo.fif", r"there is no subject-epo.fif. Give a file of epochs, a folder of them"),
         (lambda: epochs(montage=False)[0], r"6 of 6 channels have no position \(Fz, C3, Cz\).*set_montage"),
         (lambda: epochs(kind=["eeg"] * 4 + ["mag"] * 2, montage=False)[0], r"kinds eeg, mag.*picks='eeg'"),
         (
