@@ -21,6 +21,8 @@ APART = ("runs", "seed")
 """What the parts of an experiment may differ in, of what was requested."""
 PLACES = ("data",)
 """What is a place on a machine: whether there is one must agree, not which."""
+NAMED = ("cards", "models")
+"""What has an entry for each name that the runs of a part use: what parts have in common must agree."""
 IN_RESULTS = ("threads", "versions")
 """What is compared as the results say it, part by part."""
 Training = tuple[str, int]
@@ -148,6 +150,9 @@ def _check_alike(first: _Part, other: _Part) -> None:
     pairs: dict[str, tuple[Any, Any]] = {}
     for key in sorted({*first.requested, *other.requested} - {*APART, *IN_RESULTS}):
         one, two = first.requested.get(key), other.requested.get(key)
+        if key in NAMED and isinstance(one, Mapping) and isinstance(two, Mapping):
+            pairs |= {f"{key}, {name}": (one[name], two[name]) for name in sorted({*one} & {*two})}
+            continue
         pairs[key] = (one is not None, two is not None) if key in PLACES else (one, two)
     pairs["threads"] = (first.results.get("threads"), other.results.get("threads"))
     versions = [part.results.get("versions") or {} for part in (first, other)]
@@ -305,7 +310,12 @@ def _write(
     results["seconds"] = Records(out).seconds()
     results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
     write_results(out, results)
-    write_json(out / "run.json", {**parts[0].requested, "runs": list(names), "seed": seeds[0]})
+    named: dict[str, dict[str, Any]] = {key: {} for key in NAMED if key in parts[0].requested}
+    for key, of_all in named.items():
+        for part in parts:
+            of_part = part.requested.get(key)
+            of_all |= of_part if isinstance(of_part, Mapping) else {}
+    write_json(out / "run.json", {**parts[0].requested, **named, "runs": list(names), "seed": seeds[0]})
     logs = [part.folder / "log.txt" for part in parts]
     text = "\n".join(f"# {log.parent}\n{log.read_text('utf-8', 'replace')}" for log in logs if log.is_file())
     (out / "log.txt").write_text(text, "utf-8")

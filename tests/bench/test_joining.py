@@ -20,7 +20,7 @@ SECOND = """
 [[runs]]
 name = "again"
 protocol = "xview"
-model = "small"
+model = "other"
 """
 
 
@@ -31,6 +31,8 @@ def raw(tmp_path_factory):
     folder = write_cards(root)
     model = root / "models" / "small.toml"
     model.write_text(model.read_text().replace("epochs = 25", "epochs = 2"))
+    # Of another card: a part that ran one run alone knows nothing of the card of the other.
+    (root / "models" / "other.toml").write_text(model.read_text().replace('name = "small"', 'name = "other"'))
     experiment = (folder / "experiment.toml").read_text()
     (folder / "experiment.toml").write_text(experiment.replace("[recipes]", f"{SECOND}\n[recipes]"))
     with pytest.MonkeyPatch.context() as patch:
