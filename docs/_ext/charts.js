@@ -10,7 +10,13 @@ function stxChart(name, spec) {
       view: { stroke: "transparent" }, text: { color: color },
     };
     const options = { actions: { export: true, source: false, compiled: false, editor: false }, config: config };
-    return vegaEmbed("#" + name, spec, options);
+    return vegaEmbed("#" + name, spec, options).then(legible);
+  };
+  // On a phone a chart shrinks no further than its text can be read, and scrolls.
+  const legible = () => {
+    const drawn = document.querySelector("#" + name + " .marks");
+    const width = drawn ? parseFloat(drawn.style.width || drawn.getAttribute("width")) : 0;
+    if (width) Object.assign(drawn.style, { maxWidth: "100%", minWidth: 0.75 * width + "px", height: "auto" });
   };
   draw();
   new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["data-theme"] });

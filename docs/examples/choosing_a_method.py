@@ -154,7 +154,7 @@ stx.viz.truths(drawn, title="What each method finds")
 # There no truth is known, but a wrong method can still be told:
 #
 # - Take two methods of different kinds, such as the default and ``Occlusion``. Where they disagree, believe neither.
-# - ``stx.trust(model, method, x)`` masks what was found and looks whether the model cares, more than for random nodes and
+# - ``stx.trust(model, method, x, labels=y)`` masks what was found and looks whether the model cares, more than for random nodes and
 #   for what uses no model.
 # - ``stx.selftest(model, method, x)`` checks that the map is computed as its equation says, on your model.
 # - Say the baseline. What is missing is replaced by it: a zero may be a value that your data has. See :doc:`/coming-from`.

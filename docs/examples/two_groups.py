@@ -118,5 +118,6 @@ stx.viz.group_comparison(result)
 #
 #     stexplain explain runs/gait --data stores/gait --group-by label=usual,limping --cluster-by subject
 #
+# A small p says that there is a difference, and not that it is large: beside the ankle the other joints hardly count.
 # A difference says where the *model* treats the groups unlike. Whether that is where the groups themselves differ is
 # another question: see :doc:`/limits`.
