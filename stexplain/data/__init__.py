@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stexplain.data.readers.ntu_skeleton import read as read_skeleton  # noqa: F401 - given on by __getattr__
     from stexplain.data.recording import Recording as Recording
     from stexplain.data.samples import Batch as Batch
+    from stexplain.data.samples import Measured as Measured
     from stexplain.data.samples import Sample as Sample
     from stexplain.data.scaler import Scaler as Scaler
     from stexplain.data.series import WindowedSeries as WindowedSeries
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "Batch": "stexplain.data.samples:Batch",
     "Clips": "stexplain.data.clips:Clips",
+    "Measured": "stexplain.data.samples:Measured",
     "Recording": "stexplain.data.recording:Recording",
     "Sample": "stexplain.data.samples:Sample",
     "Scaler": "stexplain.data.scaler:Scaler",

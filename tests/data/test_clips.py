@@ -130,3 +130,11 @@ def test_missing_frames_may_hold_anything(graph):
     assert not clips[0].x[0, 2].any()
     assert clips.with_recipe(recipe(frames=3)).batch([0]).valid.all()
     assert clips[0].label == -1
+
+
+def test_arrays_of_trials_are_told_which_axes_to_add():
+    trials = np.ones((6, 3, 50), np.float32)  # trials, electrodes, samples
+    graph = STGraph.from_edges("abc", [])
+    with pytest.raises(InputError, match=r"got 2 dimensions.*x.transpose\(0, 2, 1\)\[:, None, :, :, None\]"):
+        Clips.from_arrays(trials, graph=graph)
+    assert Clips.from_arrays(trials.transpose(0, 2, 1)[:, None, :, :, None], graph=graph)[0].x.shape == (1, 50, 3, 1)

@@ -40,6 +40,12 @@ def rows_of_arrays(
     given = [np.ones(value.shape[:2], bool) for value in values] if valid is None else valid
     masks = [np.asarray(item, bool) for item in given]
     seen = None if observed is None else [np.asarray(item, bool) for item in observed]
+    if values[0].ndim != 4:
+        raise InputError(
+            f"x[0] has shape {values[0].shape}; expected [m, t, n={nodes}, c], instances x frames x nodes x channels: "
+            f"got {values[0].ndim} dimensions. Arrays [samples, t, n] become x[:, None, :, :, None], and [samples, n, "
+            "t], as of EEG, x.transpose(0, 2, 1)[:, None, :, :, None]."
+        )
     count = values[0].shape[-1]
     # One by one, so that a message names the clip.
     for number, (value, mask) in enumerate(zip(values, masks, strict=True)):
