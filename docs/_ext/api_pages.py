@@ -46,7 +46,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Training": ("Training and forecast errors.", ("stexplain.training",)),
     "Cards": ("Datasets, models and experiments in TOML.", ("stexplain.cards",)),
     "Experiments": ("What `stexplain bench` does, from Python.", ("stexplain.bench", "stexplain.cli")),
-    "Errors": ("What is raised.", ("stexplain.errors",)),
+    "Errors": ("What is raised, and how arguments are checked.", ("stexplain.errors", "stexplain.checking")),
     "Reading files": ("For a reader of your own.", ("stexplain.reading",)),
     "Others": ("", ("stexplain",)),
 }
