@@ -1,5 +1,7 @@
 """Several trainings of each run: a run of its own on disk each, shown as one with the spread between them."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,15 @@ def test_the_report_shows_each_run_once_with_its_spread(finished):
 def results_cell(run):
     beta = run.stages["faithfulness"]["faithfulness"]["zero"]["least"]["beta"]
     return f"{beta['value']:.3f} ({beta['low']:.3f}–{beta['high']:.3f})"
+
+
+def test_what_is_of_all_trainings_and_what_of_the_first_is_said(finished):
+    text = (finished / "report.html").read_text("utf-8")
+    results = json.loads((finished / "results.json").read_text("utf-8"))
+    values = [run["stages"]["accuracy"]["accuracy"]["value"] for run in results["runs"].values()]
+    assert len(values) == 3
+    assert f"{100 * min(values):.1f}% to {100 * max(values):.1f}% over 3 trainings; chance level" in text
+    assert "But for verdicts over trainings, what stands above is of the first training." in text
 
 
 def test_the_terminal_has_a_row_per_training(finished, capsys):

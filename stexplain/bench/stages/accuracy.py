@@ -95,10 +95,17 @@ class AccuracyStage(Stage[NoOptions]):
 
     def trust(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Accuracy beside chance: a model that errs is not worth explaining."""
-        found = [f"{run.label} {percent(run.stages[self.name]['accuracy']['value'])}" for run in runs]
+        found = [f"{run.label} {self._over_trainings(run)}" for run in runs]
         chance = listed(list(dict.fromkeys(_chance(run.stages[self.name]) for run in runs)))
         if found:
             yield f"Test accuracy: {', '.join(found)}; chance level {chance}."
+
+    def _over_trainings(self, run: RunResults) -> str:
+        """The accuracy, of several trainings the lowest and the highest."""
+        values = [one.stages[self.name]["accuracy"]["value"] for one in run.trainings if self.name in one.stages]
+        if len(values) == 1:
+            return percent(values[0])
+        return f"{percent(min(values))} to {percent(max(values))} over {len(values)} trainings"
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Data and recipe may differ from the paper's."""

@@ -212,7 +212,8 @@ class TruthStage(Stage[Options]):
                         f"{run.label}: {name_of(row)}{most} {classes_found(row, score, result['labels'], words)}"
                     )
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
-        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.")
+        which = " Of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
+        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.{which}")
         return Card("Found by class", items(lines) + note, wide=True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
