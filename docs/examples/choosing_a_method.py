@@ -96,7 +96,7 @@ METHODS = {
     "input gradient": stx.InputGradient(model),
     "STG-Grad-CAM": stx.STGGradCAM(model),
     "HiResCAM": stx.HiResCAM(model),
-    "integrated gradients": stx.IntegratedGradients(model, steps=8),
+    "integrated gradients": stx.IntegratedGradients(model, steps=16),
     "occlusion, 8 frames": stx.Occlusion(model, window=8, baseline="interpolation"),
 }
 WITHOUT_MODEL = {
