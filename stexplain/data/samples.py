@@ -306,7 +306,7 @@ def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", sample: str =
         raise InputError(
             f"{name}{f' of sample {sample!r}' if sample else ''} holds {count} value{'s' if count > 1 else ''} that "
             f"{'are' if count > 1 else 'is'} NaN or infinite, the first at index {first}. "
-            "Mark missing values in `valid` or `observed` and set them to zero."
+            "Set missing values to zero, and mark them: whole frames by `valid`, single nodes by `observed` of a Batch."
         )
 
 

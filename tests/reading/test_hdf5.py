@@ -116,3 +116,11 @@ def test_a_library_that_crashes_ends_alone(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(DataError, match="crashing.py could not be read as HDF5: the library ended with -6"):
         arrays_in_child("crashing", tmp_path / "crashing.py", "HDF5")
+
+
+def test_of_several_frames_one_must_be_chosen(tmp_path):
+    corpus.metr_la(tmp_path)
+    with h5py.File(tmp_path / "metr-la.h5", "a") as file:
+        file.copy("df", "flow")
+    with pytest.raises(DataError, match=r"it holds 2 DataFrames .*: df, flow; expected one.*pd.read_hdf\(path, key\)"):
+        read_frame(tmp_path / "metr-la.h5")

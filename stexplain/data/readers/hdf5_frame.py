@@ -30,9 +30,14 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
             group for group in file.values() if isinstance(group, h5py.Group) and all(name in group for name in PARTS)
         ]
         if len(tables) != 1:
+            names = ", ".join(str(table.name).lstrip("/") for table in tables)
+            held = f": {names}" if tables else f" (groups: {', '.join(file) or 'none'})"
+            remedy = (
+                " Write the one that is meant to a file: pd.read_hdf(path, key).to_hdf(new, key=key)" if tables else ""
+            )
             raise ValueError(
-                f"it holds {len(tables)} DataFrames of pandas' fixed format with one block (groups: "
-                f"{', '.join(file) or 'none'}); expected one, as DCRNN's files have"
+                f"it holds {len(tables)} DataFrames of pandas' fixed format with one block{held}; expected one, as "
+                f"DCRNN's files have.{remedy}"
             )
         table = tables[0]
         levels = {name: _levels(table, name) for name in _NAMES}
