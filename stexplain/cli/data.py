@@ -148,12 +148,20 @@ def list_(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from stexplain.cards import any_card, card_names
+    from stexplain.cards import any_card, card_names, card_path
     from stexplain.data.signals.formats import FORMATS
+    from stexplain.errors import StexplainError
 
-    cards = {name: any_card(name) for name in card_names("datasets")}
+    cards, broken = {}, {}
+    for name in card_names("datasets"):
+        # One that is broken is named, and hides no other.
+        try:
+            cards[name] = any_card(name)
+        except StexplainError as error:
+            broken[name] = str(error)
     if as_json:
         rows = [{"name": name, "title": card.title, "path": str(card.path)} for name, card in cards.items()]
+        rows += [{"name": name, "path": str(card_path("datasets", name)), "error": broken[name]} for name in broken]
         typer.echo(json.dumps({"cards": rows, "formats": [asdict(each) for each in FORMATS]}))
         return
     from rich.console import Console
@@ -163,6 +171,8 @@ def list_(as_json: Json = False) -> None:
     table = Table("card", "title", "content", box=None, pad_edge=False)
     for name, card in cards.items():
         table.add_row(name, card.title, _content(card))
+    for name, problem in broken.items():
+        table.add_row(escape(name), "broken", escape(problem))
     console = Console(highlight=False)
     console.print(table)
     # By the call: a heading says what all lines below it have in common.

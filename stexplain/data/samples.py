@@ -61,6 +61,12 @@ class Measured:
     frame_rate: float | None = None
     start: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.frame_rate is not None and not 0 < self.frame_rate < np.inf:
+            raise InputError(f"frame_rate: got {self.frame_rate}; expected frames per second, above 0 and finite.")
+        if not np.isfinite(self.start):
+            raise InputError(f"start: got {self.start}; expected seconds, a finite number.")
+
     def seconds(self, frames: int) -> NDArray[np.float64] | None:
         """The time of each frame, ``[frames]``, in seconds; none without a frame rate."""
         if self.frame_rate is None:

@@ -294,6 +294,12 @@ def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGrap
         raise DataError(
             f"{folder / WEIGHTS} does not fit {architecture}: {len(wrong)} entries, {', '.join(wrong[:5])}."
         )
+    broken = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise DataError(
+            f"{folder / WEIGHTS}: {len(broken)} entries hold NaN or infinity, such as {broken[0]!r}. "
+            "Training diverged: train again, with a lower rate."
+        )
     # The type in which it was trained, before loading, which would cast the weights to the model's type.
     dtype = next((tensor.dtype for tensor in weights.values() if tensor.is_floating_point()), torch.float32)
     if dtype != torch.get_default_dtype():

@@ -114,6 +114,32 @@ def bytes_within(folder: Path, remedy: str = "Fetch the folder again.") -> int:
     return size
 
 
+def files_under(folder: Path, remedy: str = "Allow it to be read, or move it away.") -> Iterator[Path]:
+    """Every file in a folder and its subfolders; links to folders are not gone into.
+
+    Args:
+        folder: where to look.
+        remedy: what to do where a folder cannot be read.
+
+    Raises:
+        DataError: where a subfolder cannot be read: what is in it would be missing without a word.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "a").mkdir()
+        >>> (folder / "a" / "b.txt").touch()
+        >>> [path.name for path in files_under(folder)]
+        ['b.txt']
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}. {remedy}") from error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place) / name for name in names)
+
+
 @contextmanager
 def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> Iterator[None]:
     """Turns whatever a library raises on a broken file into a `DataError` that names the file.

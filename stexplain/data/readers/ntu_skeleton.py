@@ -23,6 +23,7 @@ from stexplain.checking import checked
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError, unknown
 from stexplain.reading import read_bytes
+from stexplain.reading.contents import files_under
 
 FIELDS = (
     "x", "y", "z", "depth_x", "depth_y", "color_x", "color_y",
@@ -57,7 +58,9 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     labels = {entry.id: label for label, entry in enumerate(card.classes)}
     files = []
     # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
-    for path in sorted(Path(root).rglob("*.skeleton"), key=lambda path: (path.stem, path)):
+    for path in sorted(
+        (path for path in files_under(Path(root)) if path.match("*.skeleton")), key=lambda path: (path.stem, path)
+    ):
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form S001C001P001R001A001, so class, subject and camera are unknown"

@@ -13,6 +13,7 @@ from stexplain.cards import DatasetCard
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError
 from stexplain.reading import read_json_value
+from stexplain.reading.contents import files_under
 
 JOINTS = 20
 _NAME = re.compile(r"(?P<action>a\d{2})_s(?P<subject>\d{2})_e(?P<episode>\d{2})_v(?P<view>\d{2})")
@@ -32,7 +33,10 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     labels = {entry.id: label for label, entry in enumerate(card.classes)}
     files = []
     # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
-    for path in sorted(Path(root).rglob("a[0-9]*_s[0-9]*.json"), key=lambda path: (path.stem, path)):
+    for path in sorted(
+        (path for path in files_under(Path(root)) if path.match("a[0-9]*_s[0-9]*.json")),
+        key=lambda path: (path.stem, path),
+    ):
         match = _NAME.fullmatch(path.stem)
         if match is None:
             problem = "the name is not of the form a01_s02_e03_v01, so class, subject and view are unknown"

@@ -8,6 +8,7 @@ import numpy as np
 from stexplain.cards import DatasetCard
 from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError
+from stexplain.reading.contents import files_under
 from stexplain.reading.npy import load_npy
 
 _NAME = re.compile(r"f(?P<fold>\d+)_r(?P<repetition>\d+)_(?P<kind>.+)")
@@ -27,7 +28,9 @@ def find(root: Path, card: DatasetCard) -> list[RecordingFile]:
     labels = {str(entry.id): label for label, entry in enumerate(card.classes)}
     files = []
     # By name first, not by folder: the order of recordings must not depend on how they were unpacked.
-    for path in sorted(Path(root).rglob("*.npy"), key=lambda path: (path.stem, path)):
+    for path in sorted(
+        (path for path in files_under(Path(root)) if path.match("*.npy")), key=lambda path: (path.stem, path)
+    ):
         # Ground truth and counterfactual lie beside each recording, and preparation finds them there.
         if path.name.endswith((".truth.npy", ".counterfactual.npy")):
             continue

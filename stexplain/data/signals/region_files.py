@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stexplain.data.readers.number_table import has_header
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable, regular_file
+from stexplain.reading.contents import files_under
 from stexplain.reading.npy import load_npy, opened_npz
 from stexplain.reading.table import read_csv
 
@@ -137,7 +138,7 @@ def _of_npz(path: Path) -> list[Run]:
 def _of_folder(folder: Path) -> list[Run]:
     files = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(files_under(folder))
         if path.is_file()
         and path.suffix.lower() in ENDINGS
         # What lies beside runs: BIDS' tables, and what fMRIPrep regresses out.

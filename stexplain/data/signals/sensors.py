@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.checking import checked
+from stexplain.checking import checked, warn_caller
+from stexplain.data.implausible import implausible_sensors
 from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
@@ -96,6 +97,8 @@ def load_sensors(
     values = data.values if order == list(range(len(data.nodes))) else np.asarray(data.values)[:, order]
     target = _target(target_channel, data.channels)
     said = data.units if units is None else _units(units, data.channels)
+    for sentence in implausible_sensors(values, own.nodes, data.missing if missing is None else missing):
+        warn_caller(f"{data.path}: {sentence}. Leave them out, or say in what you publish that they are in.")
     try:
         values, time = _evenly(values, time)
         return WindowedSeries(

@@ -7,6 +7,7 @@ from pathlib import Path
 from stexplain.data.skeletons import arrays, json_files, motion_capture, pickles, table
 from stexplain.data.skeletons.take import XYZ, Take
 from stexplain.errors import InputError
+from stexplain.reading.contents import files_under
 
 FORMATS = {
     "skeleton": "NTU's text, *.skeleton, of any names",
@@ -44,7 +45,7 @@ def find_format(path: Path) -> Found:
     """
     if not path.exists():
         raise InputError(f"path: there is no {path}.")
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+    files = [path] if path.is_file() else sorted(one for one in files_under(path) if one.is_file())
     by_format: dict[str, list[Path]] = {}
     names = {one.suffix.lower() for one in files}
     for file in files:

@@ -12,6 +12,7 @@ from stexplain.data.skeletons.take import XY, XYZ, Take, numbers
 from stexplain.data.store.tracking import linked
 from stexplain.errors import DataError
 from stexplain.reading import read_json_value, readable, regular_file
+from stexplain.reading.contents import files_under
 
 # OpenPose names the files of a video VIDEO_000000000012_keypoints.json.
 _FRAME = re.compile(r"(?P<video>.*?)_?(?P<frame>\d+)_keypoints")
@@ -26,7 +27,7 @@ def read_openpose(folder: Path) -> Iterator[Take]:
         DataError: where a file is broken, or the persons of a video have different numbers of joints.
     """
     videos: dict[tuple[Path, str], dict[int, Path]] = {}
-    for path in sorted(folder.rglob("*_keypoints.json")):
+    for path in sorted(one for one in files_under(folder) if one.name.endswith("_keypoints.json")):
         match = _FRAME.fullmatch(path.stem)
         if match is None:
             raise DataError(f"{path}: the name has no number of a frame; expected NAME_000000000012_keypoints.json.")

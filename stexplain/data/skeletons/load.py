@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import Recipe
-from stexplain.checking import checked
+from stexplain.checking import checked, warn_caller
 from stexplain.data.clips import Clips
+from stexplain.data.implausible import implausible_body
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.joint_names import places_of
@@ -219,6 +220,10 @@ def _clips(loaded: _Loaded, graph: STGraph, classes: Sequence[str] | None, recip
             raise unknown(f"class of {take.id!r}", name, names)
     observed = [np.asarray(~np.isnan(take.values).any(3)) for take in loaded.takes]
     valid = [np.asarray(seen.any(2)) for seen in observed]
+    for take, seen in zip(loaded.takes, observed, strict=True):
+        # A joint that was not found is in no place.
+        if wrong := implausible_body(np.nan_to_num(take.values[..., : len(first.channels)]), np.asarray(seen.all(2))):
+            warn_caller(f"recording {take.id!r}: {wrong}. Leave it out, or mend what it was made by.")
     partial = any((frames[..., None] & ~seen).any() for frames, seen in zip(valid, observed, strict=True))
     columns = {key for row in loaded.rows for key in row}
     fields = {key: [row.get(key, "") for row in loaded.rows] for key in sorted(columns)}

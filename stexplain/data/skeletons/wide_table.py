@@ -74,7 +74,7 @@ def read_wide(
     if (twice := about.duplicated([*keys, "frame"]).to_numpy()).any():
         row = int(np.flatnonzero(twice)[0])
         raise DataError(
-            f"{path}, line {row + first}: frame {about['frame'].iloc[row]:g} of {about['sample'].iloc[row]!r} stands "
+            f"{path}, line {row + first}: frame {about['frame'].iloc[row]:g} of {about['sample'].iloc[row]!r} appears "
             "twice. A file of several recordings or persons needs a column sample, or person, that names them."
         )
     for sample, part in about.groupby("sample", sort=False):

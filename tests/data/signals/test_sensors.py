@@ -72,7 +72,7 @@ def libcity(folder, values, info=None, lines=RING):
 def test_libcity_keeps_values_times_places_and_links(tmp_path):
     values = readings()
     ids = libcity(tmp_path, values, {"data_col": ["speed", "flow"]})
-    series = stx.stx.load_sensors(tmp_path, target_channel="flow", **SHORT)
+    series = stx.load_sensors(tmp_path, target_channel="flow", **SHORT)
     assert series.graph.nodes == tuple(ids)
     np.testing.assert_allclose(series.graph.positions[:, 0], [-118, -117.9, -117.8, -117.7])
     assert entries(series.graph) == kernel()
@@ -92,10 +92,10 @@ def test_libcity_keeps_values_times_places_and_links(tmp_path):
 )
 def test_libcitys_configuration_says_what_links_are(tmp_path, info, weights):
     libcity(tmp_path, readings(), info)
-    assert [entries(stx.stx.load_sensors(tmp_path, **SHORT).graph)[a, (a + 1) % 4] for a in range(4)] == weights
+    assert [entries(stx.load_sensors(tmp_path, **SHORT).graph)[a, (a + 1) % 4] for a in range(4)] == weights
     both = {**info, "bidir_adj_mx": True}
     libcity(tmp_path, readings(), both)
-    graph = stx.stx.load_sensors(tmp_path, **SHORT).graph
+    graph = stx.load_sensors(tmp_path, **SHORT).graph
     assert not graph.directed
     assert len(graph.edges) == 5
 
@@ -106,7 +106,7 @@ def test_a_reading_that_is_not_there_is_a_gap(tmp_path):
     lines = path.read_text().splitlines()
     del lines[5]  # the fifth time of the first sensor
     path.write_text("\n".join(lines) + "\n")
-    batch = stx.stx.load_sensors(tmp_path, **SHORT).batch([2])
+    batch = stx.load_sensors(tmp_path, **SHORT).batch([2])
     assert (~batch.observed[0, 0]).nonzero().tolist() == [[2, 0]]
 
 
@@ -129,7 +129,7 @@ def test_damage_of_libcity_is_named(tmp_path, file, old, new, message):
     assert old in text
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(StexplainError, match=message):
-        stx.stx.load_sensors(tmp_path, **SHORT)
+        stx.load_sensors(tmp_path, **SHORT)
 
 
 # BasicTS
@@ -156,7 +156,7 @@ def test_basicts_keeps_values_and_says_that_the_calendar_goes(tmp_path):
     values[5, 2] = 0
     basicts(tmp_path, values)
     with pytest.warns(UserWarning, match="channels 'time of day' were left out"):
-        series = stx.stx.load_sensors(tmp_path, start="2012-03-01")
+        series = stx.load_sensors(tmp_path, start="2012-03-01")
     assert (series.window, series.horizon, series.channels) == (6, 3, ("speed 0",))
     assert series.graph.nodes == ("s0", "s1", "s2", "s3")
     assert entries(series.graph) == {(0, 1): 0.5, (1, 2): 0.6, (2, 3): 0.7}
@@ -177,7 +177,7 @@ def test_basicts_keeps_values_and_says_that_the_calendar_goes(tmp_path):
 def test_damage_of_basicts_is_named(tmp_path, more, message):
     basicts(tmp_path, readings(1), **more)
     with pytest.raises(DataError, match=message):
-        stx.stx.load_sensors(tmp_path)
+        stx.load_sensors(tmp_path)
 
 
 # Torch Spatiotemporal
@@ -207,7 +207,7 @@ def test_tsl_frames_keep_their_channels_and_their_distances(tmp_path):
     for a, b, far in RING:
         distances[a, b] = far
     np.save(tmp_path / "metr_la_dist.npy", distances)
-    series = stx.stx.load_sensors(tmp_path, target_channel="speed", **SHORT)
+    series = stx.load_sensors(tmp_path, target_channel="speed", **SHORT)
     assert series.channels == ("speed", "flow")
     # A matrix has the distance of each sensor to itself, which counts.
     expected = kernel([*RING, (2, 2, 0.0), (3, 3, 0.0)])
@@ -315,7 +315,7 @@ def test_dimensions_that_do_not_fit_are_said(make, message):
 def test_damage_of_netcdf_is_named(tmp_path):
     (tmp_path / "broken.nc").write_bytes(b"CDF\x01 and no more")
     with pytest.raises(DataError, match=r"broken.nc could not be (read|opened)"):
-        stx.stx.load_sensors(tmp_path / "broken.nc", links="none")
+        stx.load_sensors(tmp_path / "broken.nc", links="none")
 
 
 # PEMS and tables
@@ -335,37 +335,37 @@ def test_pems_with_a_matrix_or_with_a_table(tmp_path, graph):
     else:
         (tmp_path / graph).write_text("from,to,cost\n" + "".join(f"{a},{b},{far}\n" for a, b, far in RING[:4]))
     options = {"channels": ["flow", "occupancy", "speed"], "start": "2016-07-01", "minutes": 5}
-    series = stx.stx.load_sensors(tmp_path, links="neighbours", target_channel="speed", **options, **SHORT)
+    series = stx.load_sensors(tmp_path, links="neighbours", target_channel="speed", **options, **SHORT)
     assert entries(series.graph) == {(0, 1): 1, (1, 2): 1, (2, 3): 1, (3, 0): 1}
     np.testing.assert_allclose(series.batch([0]).y[0], values[4:6, :, 2], rtol=1e-6)
     with pytest.raises(InputError, match="channels: got 1 names"):
-        stx.stx.load_sensors(tmp_path, links="neighbours", channels=["flow"])
+        stx.load_sensors(tmp_path, links="neighbours", channels=["flow"])
     with pytest.raises(InputError, match="how long a frame is. Give minutes="):
-        stx.stx.load_sensors(tmp_path, links="neighbours", start="2016-07-01")
+        stx.load_sensors(tmp_path, links="neighbours", start="2016-07-01")
 
 
 def test_a_graph_is_asked_for_where_there_is_none_or_more_than_one(tmp_path):
     np.save(tmp_path / "values.npy", readings())
     with pytest.raises(InputError, match=r"has no links.*Give graph=.*links='none'"):
-        stx.stx.load_sensors(tmp_path)
-    assert len(stx.stx.load_sensors(tmp_path, links="none").graph.edges) == 0
+        stx.load_sensors(tmp_path)
+    assert len(stx.load_sensors(tmp_path, links="none").graph.edges) == 0
     np.save(tmp_path / "adj.npy", np.ones((N, N)))
     np.save(tmp_path / "dist.npy", np.ones((N, N)))
     with pytest.raises(InputError, match=r"beside values.npy lie adj.npy, dist.npy; which is the graph"):
-        stx.stx.load_sensors(tmp_path)
-    series = stx.stx.load_sensors(tmp_path, graph=tmp_path / "adj.npy")
+        stx.load_sensors(tmp_path)
+    series = stx.load_sensors(tmp_path, graph=tmp_path / "adj.npy")
     assert len(series.graph.edges) == 6
     np.save(tmp_path / "more.npy", readings())
     with pytest.raises(InputError, match=r"holds 2 files that may be values \(more.npy, values.npy\)"):
-        stx.stx.load_sensors(tmp_path)
+        stx.load_sensors(tmp_path)
     with pytest.raises(InputError, match="there is no"):
-        stx.stx.load_sensors(tmp_path / "none")
+        stx.load_sensors(tmp_path / "none")
 
 
 def test_a_table_with_times_fills_those_it_leaves_out(tmp_path):
     values = pd.DataFrame(readings(1)[..., 0], index=times(), columns=list("abcd")).drop(times()[[7, 8]])
     values.to_csv(tmp_path / "speeds.csv")
-    series = stx.stx.load_sensors(tmp_path / "speeds.csv", links="none", **SHORT)
+    series = stx.load_sensors(tmp_path / "speeds.csv", links="none", **SHORT)
     assert (series.time == times()).all()
     assert series.graph.nodes == tuple("abcd")
     assert series.batch([6]).observed[0, 0].all(1).tolist() == [True, False, False, True]
@@ -389,10 +389,10 @@ def test_a_real_week_of_los_angeles():
 def test_the_real_graph_of_metr_la_beside_values_in_another_order(tmp_path):
     where = Path(REAL) / "metr-la-graph"
     ids = (where / "graph_sensor_ids.txt").read_text().strip().split(",")
-    table = pd.DataFrame(np.ones((T, len(ids))), index=times(), columns=ids[::-1])
+    table = pd.DataFrame(np.random.default_rng(0).random((T, len(ids))), index=times(), columns=ids[::-1])
     table.to_csv(tmp_path / "speeds.csv")
     with pytest.warns(UserWarning, match="nodes without an edge, one node"):
-        series = stx.stx.load_sensors(tmp_path / "speeds.csv", graph=where / "adj_mx.pkl", **SHORT)
+        series = stx.load_sensors(tmp_path / "speeds.csv", graph=where / "adj_mx.pkl", **SHORT)
     assert series.graph.nodes == tuple(ids[::-1])
     raw = pickle.loads((where / "adj_mx.pkl").read_bytes(), encoding="latin1")[2]
     dense = np.zeros_like(raw)
@@ -413,7 +413,7 @@ def test_the_real_graph_of_metr_la_beside_values_in_another_order(tmp_path):
 )
 def test_the_first_line_is_read_as_what_it_is(tmp_path, text, nodes):
     (tmp_path / "s.csv").write_text(text)
-    series = stx.stx.load_sensors(tmp_path / "s.csv", links="none", window=1, horizon=1)
+    series = stx.load_sensors(tmp_path / "s.csv", links="none", window=1, horizon=1)
     assert series.graph.nodes == nodes
     assert series.frames == len(text.splitlines()) - (nodes != ("0", "1"))
 
@@ -421,10 +421,10 @@ def test_the_first_line_is_read_as_what_it_is(tmp_path, text, nodes):
 def test_counts_below_ids_are_asked_about(tmp_path):
     (tmp_path / "s.csv").write_text("101,102\n7,8\n9,12\n")
     with pytest.raises(InputError, match=r"\(101, 102, ...\) may be ids of sensors or observations. Give header=True"):
-        stx.stx.load_sensors(tmp_path / "s.csv", links="none", window=1, horizon=1)
-    series = stx.stx.load_sensors(tmp_path / "s.csv", links="none", header=True, window=1, horizon=1)
+        stx.load_sensors(tmp_path / "s.csv", links="none", window=1, horizon=1)
+    series = stx.load_sensors(tmp_path / "s.csv", links="none", header=True, window=1, horizon=1)
     assert (series.frames, series.graph.nodes) == (2, ("101", "102"))
-    assert stx.stx.load_sensors(tmp_path / "s.csv", links="none", header=False, window=1, horizon=1).frames == 3
+    assert stx.load_sensors(tmp_path / "s.csv", links="none", header=False, window=1, horizon=1).frames == 3
 
 
 @pytest.mark.parametrize("units", ["mph", ["mph"], {"value": "mph"}])

@@ -150,7 +150,7 @@ def test_a_missing_column_is_told_with_an_example(tmp_path):
 
 
 def test_a_tidy_table_without_samples_is_one_recording(tmp_path):
-    rows = [f"{frame},{joint},{frame},1" for frame in range(2) for joint in LINE.nodes]
+    rows = [f"{frame},{joint},{frame},{place}" for frame in range(2) for place, joint in enumerate(LINE.nodes)]
     (tmp_path / "walk 1.csv").write_text("\n".join(["frame,joint,x,y", *rows]))
     assert load_skeletons(tmp_path, graph=LINE).ids == ["walk 1"]
     (tmp_path / "walk 1.csv").write_text("\n".join(["frame,joint,x,y", *rows, *rows]))
