@@ -67,13 +67,13 @@ def implausible_sensors(values: Any, nodes: Sequence[str], missing: float | None
     still = ~silent & (low >= high).all(1)
     first: dict[bytes, int] = {}
     twins = []
-    for number in np.flatnonzero(~silent & ~still):
-        other = first.setdefault(np.ascontiguousarray(looked[:, number]).tobytes(), int(number))
+    for number in np.flatnonzero(~silent & ~still).tolist():
+        other = first.setdefault(np.ascontiguousarray(looked[:, number]).tobytes(), number)
         if other != number:
             twins.append(f"{nodes[number]!r} as {nodes[other]!r}")
     kinds = (
-        ("was never observed", [repr(nodes[number]) for number in np.flatnonzero(silent)]),
-        ("never changes", [repr(nodes[number]) for number in np.flatnonzero(still)]),
+        ("was never observed", [repr(nodes[number]) for number in np.flatnonzero(silent).tolist()]),
+        ("never changes", [repr(nodes[number]) for number in np.flatnonzero(still).tolist()]),
         ("repeats another", twins),
     )
     return [
