@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.checking import checked, warn_caller
-from stexplain.data.implausible import implausible_sensors
+from stexplain.checking.implausible import implausible_sensors
 from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries

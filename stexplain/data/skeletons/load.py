@@ -10,8 +10,8 @@ import pandas as pd
 
 from stexplain.cards import Recipe
 from stexplain.checking import checked, warn_caller
+from stexplain.checking.implausible import implausible_body
 from stexplain.data.clips import Clips
-from stexplain.data.implausible import implausible_body
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.joint_names import places_of

@@ -11,7 +11,7 @@ import torch
 import stexplain as stx
 from stexplain.cards import card_names
 from stexplain.cards.model import Recipe
-from stexplain.data.implausible import implausible_body
+from stexplain.checking.implausible import implausible_body
 from stexplain.data.samples import Measured
 from stexplain.errors import DataError, InputError
 from stexplain.nn.checkpoint import load_model, save_model
