@@ -12,6 +12,7 @@ import os
 import random
 import resource
 import sys
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
         if module not in usual:
             status, usual[module], log = _run(module, None, files_for(module), 3600)
             if status != PASSED:
-                print(f"{module}: its tests fail as they are:\n{log}")
+                print(f"{module}: its tests fail as they are ({status}):\n{log}")
                 return 2
         status, seconds, _ = _run(module, mutant, files_for(module), 5 * usual[module] + SECONDS)
         done[key] = {PASSED: "survived", UNFIT: "unfit"}.get(status, "killed")
@@ -74,7 +75,8 @@ def _done(resume: Path | None, *, again: bool) -> dict[str, str]:
 
 def _preload(modules: list[str]) -> None:
     """Imports once what every process needs."""
-    for name in ("hypothesis", "pandas", "scipy.stats", "stexplain.checks", "stexplain.metrics"):
+    # Not hypothesis: pytest imports its plugins itself.
+    for name in ("pandas", "scipy.stats", "stexplain.checks", "stexplain.metrics"):
         importlib.import_module(name)
     for module in modules:
         importlib.import_module(_dotted(module))
@@ -113,8 +115,11 @@ def _child(module: str, mutant: Mutant | None, files: list[str], seconds: float,
                 return
         options = ["-x", "-q", "--tb=short", "--no-header", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
         code = int(pytest.main([*options, *files]))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 

@@ -13,13 +13,20 @@ from hypothesis import strategies as st
 
 from stexplain.data.samples import Batch
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.methods import GradCAMPlusPlus, GraphAblated, OwenValueSampling, Random, ShapleyValueSampling
+from stexplain.explainers.methods import (
+    ExpectedFall,
+    GradCAMPlusPlus,
+    GraphAblated,
+    OwenValueSampling,
+    Random,
+    ShapleyValueSampling,
+)
 from tests.explainers.every_explainer import EXPLAINERS
 from tests.properties.drawn_networks import Case, cases, explain
 from tests.properties.examples import drawn
 
-# Orders are drawn by the names of players, and instances have but numbers.
-BY_NUMBER = (ShapleyValueSampling, OwenValueSampling)
+# What is drawn follows from names, and instances have but numbers.
+BY_NUMBER = (ExpectedFall, ShapleyValueSampling, OwenValueSampling)
 
 
 def explained(kind, case: Case, batch: Batch | None = None) -> Explanation:
@@ -79,5 +86,6 @@ def test_order_and_padding_change_nothing(kind, case, data):
     if kind in BY_NUMBER:
         assert here.standard_error is not None
         assert moved.standard_error is not None
-        more = 6 * np.hypot(here.standard_error[:, order], moved.standard_error)
+        # An error of eight pairs of draws is itself known to a third.
+        more = 12 * np.hypot(here.standard_error[:, order], moved.standard_error)
     assert_same(moved.values, here.values[:, order], "instances", more)
