@@ -149,7 +149,10 @@ def _union(inner: tuple[Any, ...], names: Names) -> Fits:
     # `ArrayLike` is a union of private names of numpy: one stands for all.
     parts = [evaluated(one, names) for one in inner]
     if any(is_of_arrays(one) for one in parts):
-        left = [one for one in parts if not (is_of_arrays(one) or one in (bytes, str, complex))]
+        # Text is a part of it too, and no array here; a text that stands before it is one of its own, such as a name.
+        first = next(at for at, one in enumerate(parts) if is_of_arrays(one))
+        kept = [one for at, one in enumerate(parts) if at < first or one not in (bytes, str, complex)]
+        left = [one for one in kept if not is_of_arrays(one)]
         tests = [is_array_like, *(predicate(one, names) for one in left)]
     else:
         tests = [predicate(one, names) for one in parts]

@@ -113,3 +113,8 @@ def test_wrong_use():
             Occlusion(PlainSTGCN(), **wrong)
     with Occlusion(small_model(), groups=[["n9"]]) as explain, pytest.raises(InputError, match="unknown node 'n9'"):
         explain(batch(), target=Class(0))
+
+
+@pytest.mark.parametrize("baseline", ["mean", "zero", 0.0, [0.0], torch.zeros(1)])
+def test_a_baseline_is_a_name_or_numbers(baseline):
+    assert Occlusion(nn.Flatten(), baseline=baseline).baseline is baseline
