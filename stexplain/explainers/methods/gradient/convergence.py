@@ -49,8 +49,11 @@ def check_convergence(explanation: Explanation, *, tolerance: float, finer: str)
     note = (
         f"No convergence: contributions do not add up in {missed.sum()} of {len(explanation)} samples. They miss the "
         f"difference of scores between sample and baseline, {difference[worst]:.3g}, by up to {gap[worst]:.3g}. Give "
-        f"more {finer}. Where that does not help, the score jumps on the way from the baseline to the sample: give "
-        "by `signals` the channels that are not indices, or take a nearer baseline."
+        f"more {finer}."
     )
-    warn_caller(f"{explanation.method}: {note}")
+    # Charts carry the note in their title; what else may help is said once.
+    warn_caller(
+        f"{explanation.method}: {note} Where that does not help, the score jumps on the way from the baseline to the "
+        "sample: give by `signals` the channels that are not indices, or take a nearer baseline."
+    )
     return replace(explanation, notes=(*explanation.notes, note))
