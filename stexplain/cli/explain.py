@@ -36,7 +36,13 @@ def explain(
         int | None,
         typer.Option(help="Without --ids: this many samples, from the start.  [default: 1; of groups, all]"),
     ] = None,
-    method: Annotated[str, typer.Option(help="An explainer's class, such as IntegratedGradients.")] = "STGGradCAM",
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="An explainer's class, such as IntegratedGradients.  [default: ExpectedFall, as of stexplain.explain; "
+            "with --layer or --layout STGGradCAM]"
+        ),
+    ] = None,
     target: Annotated[
         str, typer.Option(help="predicted, a class (name or index), or forecast:NODE:HORIZON.")
     ] = "predicted",
@@ -95,6 +101,8 @@ def explain(
     from stexplain.cli.validate.outputs import parse_outputs
     from stexplain.cli.validate.target import parse_target
 
+    # As `stexplain.explain` chooses.
+    method = method or ("ExpectedFall" if layer is None and layout is None else "STGGradCAM")
     parsed = parse_target(target)
     further = parse_options(option or [])
     checked = validate_explain(

@@ -190,7 +190,7 @@ def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any
         return _noted(_called(of_class(InputGradient, model, **plain), x, arguments), why)
     if _is_empty(result):
         result = _called(of_class(InputGradient, model, **plain), x, arguments)
-        return _noted(result, "Some samples do not change over time, so that how far readings vary is not known")
+        return _noted(result, "Some samples do not change over time, so that how far observations vary is not known")
     return _noted(result, _BEST)
 
 

@@ -16,6 +16,7 @@ from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.graph import STGraph
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster
@@ -78,8 +79,9 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
     out = tmp_path / "out"
     summary = json.loads(run(home / "model", *common(home, out), "--first", 2, "--json"))
     e = Explanation.load(out / "explanation.nc")
-    assert summary["method"] == e.method == "STG-Grad-CAM"
-    assert summary["layer"] == "blocks.1"
+    # What `stexplain.explain` takes unasked, too.
+    assert summary["method"] == e.method == ExpectedFall.method
+    assert summary["layer"] is None
     assert summary["notes"] == list(e.notes)
     assert [sample["id"] for sample in summary["samples"]] == list(e.ids)
     assert json.loads((out / "summary.json").read_text())["samples"] == summary["samples"]
@@ -91,6 +93,12 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
         np.testing.assert_allclose([value for _, value in sample["top_nodes"]], best)
         assert set(sample["files"]) == {"html", "png"}
         assert all((out / path.split("/")[-1]).stat().st_size > 5000 for path in sample["files"].values())
+
+
+def test_a_layer_asks_for_the_method_of_layers(home, tmp_path):
+    options = [*common(home, tmp_path / "out"), "--layer", "blocks.0", "--json"]
+    summary = json.loads(run(home / "model", *options))
+    assert (summary["method"], summary["layer"]) == ("STG-Grad-CAM", "blocks.0")
 
 
 def test_samples_method_and_target_are_chosen(home, tmp_path, no_charts):

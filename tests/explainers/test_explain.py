@@ -201,7 +201,8 @@ def test_of_samples_that_do_not_change_over_time_the_gradient_is_explained():
     e = explain(model, x, inputs="b t n")
     assert_identical(e, InputGradient(model, inputs="b t n")(x, target=Predicted()))
     assert (
-        "do not change over time, so that how far readings vary is not known: explained by input gradient" in e.notes[0]
+        "do not change over time, so that how far observations vary is not known: explained by input gradient"
+        in e.notes[0]
     )
 
 

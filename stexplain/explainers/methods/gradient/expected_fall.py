@@ -1,4 +1,4 @@
-"""Expected fall: how far the score is expected to fall when a reading is redrawn, by gradients of noisy samples."""
+"""Expected fall: how far the score is expected to fall when an observation is redrawn, by noisy gradients."""
 
 from typing import Unpack
 
@@ -24,28 +24,28 @@ _BASELINE, _DRAWS, _SPREAD = HistoryOr("mean"), 16, 1.0
 
 
 class ExpectedFall(Explainer):
-    """How far the score is expected to fall when a reading is redrawn, to first order: the default method.
+    """How far the score is expected to fall when an observation is redrawn, to first order: the default method.
 
-    A reading x[c] is redrawn as z, normally distributed about x', its node's mean in the sample, or, in windows that
-    know it, what its node usually measures at that time: ``z ~ N(x'[c], s[c]^2)``.
+    An observation x[c] is redrawn as z, normally distributed about x', its node's mean in the sample, or, in windows
+    that know it, what its node usually measures at that time: ``z ~ N(x'[c], s[c]^2)``.
     By the gradient g the score then falls by g[c] (x[c] - z), which is normal too. Only falls count, a rise as none::
 
         EF[b, m, t, n, c] = mean over k of  E max(0, g_k[c] (x[c] - z))
                           = mean over k of  a Phi(a / w) + w phi(a / w),  a = g_k[c] (x - x')[c],  w = |g_k[c]| s[c]
 
     with Phi and phi the standard normal distribution and density: the expected improvement of Jones, Schonlau & Welch
-    ("Efficient global optimization of expensive black-box functions", J. Global Optimization 1998, Eq. 15). Where a
-    reading speaks for the target, ``a > 0`` and the score falls by about a; where it is merely one that matters, a near
-    0, by 0.4 w; where it speaks against the target, hardly. The gradients are those of SmoothGrad (Smilkov et al.,
+    ("Efficient global optimization of expensive black-box functions", J. Global Optimization 1998, Eq. 15). Where an
+    observation speaks for the target, ``a > 0`` and the score falls by about a; where it is merely one that matters, a
+    near 0, by 0.4 w; where it speaks against the target, hardly. The gradients are those of SmoothGrad (Smilkov et al.,
     "SmoothGrad: removing noise by adding noise", 2017), whose noise here has rising levels::
 
         g_k = dy/dx at  x + (k - 1/2) / K * s e_k,   e_k standard normal,  k = 1 ... K
 
-    kept within the lowest and the highest reading that the channel has in the sample.
+    kept within the lowest and the highest observation that the channel has in the sample.
     s[c] is `spread`, by default 1, times the standard deviation of channel c: of the deviations from x', over all
     observations of the sample. So the map does not depend on a channel's unit. EF, zero or
     positive and in the units of the score, is `Explanation.channels`, and `Explanation.values` its sum over channels.
-    Where nothing in a sample changes over time nothing tells how far readings may vary, and its map is zero.
+    Where nothing in a sample changes over time nothing tells how far observations may vary, and its map is zero.
 
     Noise belongs to a node by its name in the graph (by its number where it has none) and to a frame. It follows from
     the seed, alike for all samples: a sample's map is the same alone and in a batch. `Explanation.standard_error` is
@@ -54,10 +54,10 @@ class ExpectedFall(Explainer):
 
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
-        baseline: x', which a reading is redrawn about: a name in `stexplain.data.baselines`, a custom function, or a
-            tensor; see `IntegratedGradients`. Default: the historical average of windows that know it, else ``"mean"``.
+        baseline: x', which an observation is redrawn about: a name in `stexplain.data.baselines`, a custom function, or
+            a tensor; see `IntegratedGradients`. Default: the historical average of windows that know it, else ``"mean"``.
         draws: K, how many noisy samples: an even number, since levels are paired.
-        spread: of readings that are redrawn, and of the strongest noise, in standard deviations of their channel.
+        spread: of observations that are redrawn, and of the strongest noise, in standard deviations of their channel.
         seed: of the noise.
         **options: how the model is called; see `ModelCaller`. Channels that are indices stay as they are, and have
             no importance.
@@ -153,7 +153,7 @@ class ExpectedFall(Explainer):
 
 
 def deviations(x: Tensor, baseline: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:
-    """How far each reading is from a baseline, ``[B, M, T, N, C]``, and the spread of all of a channel.
+    """How far each observation is from a baseline, ``[B, M, T, N, C]``, and the spread of all of a channel.
 
     Of everything that was observed, also where only a part of the nodes can change the score.
 
