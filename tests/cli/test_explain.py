@@ -81,7 +81,7 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
     e = Explanation.load(out / "explanation.nc")
     # What `stexplain.explain` takes unasked, too.
     assert summary["method"] == e.method == ExpectedFall.method
-    assert summary["layer"] is None
+    assert summary["layer"] == ""
     assert summary["notes"] == list(e.notes)
     assert [sample["id"] for sample in summary["samples"]] == list(e.ids)
     assert json.loads((out / "summary.json").read_text())["samples"] == summary["samples"]

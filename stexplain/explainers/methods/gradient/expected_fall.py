@@ -55,7 +55,8 @@ class ExpectedFall(Explainer):
     Args:
         model: see `STGGradCAM`; it must be differentiable in its input.
         baseline: x', which an observation is redrawn about: a name in `stexplain.data.baselines`, a custom function, or
-            a tensor; see `IntegratedGradients`. Default: the historical average of windows that know it, else ``"mean"``.
+            a tensor; see `IntegratedGradients`. Default: the historical average of windows that know it, else
+            ``"mean"``.
         draws: K, how many noisy samples: an even number, since levels are paired.
         spread: of observations that are redrawn, and of the strongest noise, in standard deviations of their channel.
         seed: of the noise.
