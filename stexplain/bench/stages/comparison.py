@@ -92,6 +92,9 @@ class ComparisonStage(Stage[Options]):
                 baseline_explainers=[in_words(name) for name in self.options.baselines],
                 better=better,
                 reference={metric: value for metric, value in CHANCE.items() if metric in better},
+                # The first screen has room for two panels: which node and when at once comes first.
+                metrics=sorted(dict.fromkeys(frame["metric"]), key=lambda name: "positions" not in name),
+                columns=2,
                 title=f"All methods, run '{run.label}'",
             ),
             answers=True,
