@@ -14,7 +14,12 @@ def _names() -> tuple[dict[str, str], re.Pattern[str]]:
     named = {
         name: kind.method for name, kind in methods().items() if kind.method and kind.method.lower() != name.lower()
     }
-    named |= {"GradientTimesChange": "gradient x change"}
+    # Those of another method's explanations have its name in theirs.
+    named |= {
+        "GradientTimesChange": "gradient x change",
+        "GraphAblated": "method without the graph",
+        "TemporalRescaling": "temporal rescaling",
+    }
     return named, re.compile(rf"\b(?:{'|'.join(named)})\b")
 
 
