@@ -6,6 +6,7 @@ checked by the function itself.
 
 import functools
 import inspect
+import numbers
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -163,6 +164,9 @@ def _refuse(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: 
     for check, name, value in _compared(function, args, named):
         if not check.fits(value):
             raise misfit(name, value, check) from cause
+        # No generator of random numbers takes another; every function here calls it so.
+        if name == "seed" and isinstance(value, numbers.Integral) and value < 0:
+            raise InputError(f"seed: got {value}; expected an integer from 0.") from cause
 
 
 def _refuse_sizes(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: Exception) -> None:

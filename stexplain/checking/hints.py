@@ -10,7 +10,7 @@ import operator
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def checks_of(function: Any) -> dict[str, Check]:
     Args:
         function: with annotations, which may be text.
     """
-    names = _Names(sys.modules[function.__module__])
+    names = _Names(sys.modules[function.__module__], _inherited_from(function))
     checks = {}
     for parameter in inspect.signature(function).parameters.values():
         hint = evaluated(parameter.annotation, names)
@@ -287,11 +287,15 @@ class Later:
 class _Names(dict[str, Any]):
     """The names in a module, those too that it imports for type checkers alone."""
 
-    def __init__(self, module: types.ModuleType) -> None:
+    def __init__(self, module: types.ModuleType, inherited: Sequence[types.ModuleType] = ()) -> None:
         super().__init__(vars(module))
-        self.module = module
+        self.module, self.inherited = module, inherited
 
     def __missing__(self, name: str) -> Any:
+        for module in self.inherited:
+            if name in vars(module):
+                self[name] = vars(module)[name]
+                return self[name]
         if name in _checker_imports(self.module.__name__):
             home, attribute = _checker_imports(self.module.__name__)[name]
             if home.startswith("stexplain"):
@@ -301,6 +305,12 @@ class _Names(dict[str, Any]):
                 self[name] = Later(home, attribute)
             return self[name]
         raise KeyError(name)
+
+
+def _inherited_from(function: Any) -> list[types.ModuleType]:
+    """The modules of the classes that a method's class derives from: a dataclass has their fields' annotations."""
+    home = getattr(sys.modules[function.__module__], getattr(function, "__qualname__", "").split(".")[0], None)
+    return [sys.modules[base.__module__] for base in getattr(home, "__mro__", ())[1:]]
 
 
 @functools.cache

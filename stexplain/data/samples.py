@@ -62,7 +62,7 @@ class Measured:
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.frame_rate is not None and not 0 < self.frame_rate < np.inf:
+        if self.frame_rate is not None and not (np.ndim(self.frame_rate) == 0 and 0 < self.frame_rate < np.inf):
             raise InputError(f"frame_rate: got {self.frame_rate}; expected frames per second, above 0 and finite.")
         if not np.isfinite(self.start):
             raise InputError(f"start: got {self.start}; expected seconds, a finite number.")

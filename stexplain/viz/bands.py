@@ -101,4 +101,4 @@ class Bands:
     def room(self) -> int:
         """The width in pixels that `beside` needs; a legend starts after it."""
         # 7.5 pixels hold one letter of the bold 12.5 point font.
-        return 18 + max((int(7.5 * len(str(name))) for name in self.runs["group"]), default=0)
+        return 18 + max((int(7.5 * len(str(name))) for name in self.runs.get("group", [])), default=0)

@@ -18,7 +18,7 @@ from tests.explainers.our_models import batch, small_model
 
 KINDS = [*EXPLAINERS, EdgeImportance]
 # Few steps: it is not the map that is looked at here.
-FEW = {"steps": 4, "samples": 3, "permutations": 2, "draws": 3}
+FEW = {"steps": 4, "samples": 3, "permutations": 2, "draws": 4}
 
 
 class Faults:

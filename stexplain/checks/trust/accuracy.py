@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
+from stexplain.checking.values import as_numbers
+from stexplain.checking.words import shown
 from stexplain.checks.randomisation import copied, shuffled, stages
 from stexplain.checks.trust.labels import check_classes
 from stexplain.checks.trust.result import TrustCheck
@@ -17,7 +19,6 @@ from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Forecast, NodeClass, Predicted, Target
 from stexplain.intervals.bootstrap import Interval
-from stexplain.metrics.arrays import as_array
 from stexplain.metrics.masked_model import MaskedModel
 
 _NAME = "accuracy"
@@ -104,9 +105,12 @@ class Accuracy:
         if self.of_classes:
             # Whatever it says, and however often: a guess is right in one of K classes, each counted alike.
             given: Any = 1 / len(np.unique(self.labels)) if self.guess is None else self.guess
-            return {"a guess": float(given)}
+            share = as_numbers("guess", given)
+            if share.ndim or not 0 <= share <= 1:
+                raise InputError(f"guess: got {shown(given)}; expected the share of right guesses, from 0 to 1.")
+            return {"a guess": float(share)}
         if self.guess is not None:
-            given = np.asarray(as_array(self.guess), np.float64)
+            given = as_numbers("guess", self.guess).astype(np.float64)
             try:
                 return {"the guess": np.broadcast_to(given, self.labels.shape)}
             except ValueError:

@@ -245,7 +245,11 @@ def _times(data: SensorData, start: Any, minutes: float | None) -> pd.DatetimeIn
     step = minutes or data.minutes
     if step is None:
         raise InputError(f"minutes: {data.path} does not say how long a frame is. Give minutes= beside start=.")
-    return pd.date_range(pd.Timestamp(start), periods=data.values.shape[0], freq=pd.Timedelta(minutes=step))
+    try:
+        first = pd.Timestamp(start)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"start: got {start!r}; expected a time, such as '2012-03-01 00:00'.") from error
+    return pd.date_range(first, periods=data.values.shape[0], freq=pd.Timedelta(minutes=step))
 
 
 def _evenly(values: Any, time: pd.DatetimeIndex | None) -> tuple[Any, pd.DatetimeIndex | None]:

@@ -108,7 +108,7 @@ class ModelCaller(InputPreparer):
         # What is called in the place of the model while a target of few nodes is explained; see `locality`.
         self._locality: Locality | None = None
         # What a pass takes, by kind of input; none: the model does not run on one of several samples.
-        self._bytes_by_kind: dict[Any, PassBytes | None] = {}
+        self._bytes_by_kind: dict[tuple[Any, int], PassBytes | None] = {}
         # A stack, as blocks of one explainer may be nested.
         self._frozen_blocks: list[AbstractContextManager[None]] = []
 

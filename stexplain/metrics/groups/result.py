@@ -52,7 +52,7 @@ class GroupComparison:
 
     def different(self, level: float = 0.05) -> pd.DataFrame:
         """The rows whose corrected p is at most `level`, the clearest first."""
-        found = self.table[self.table["p_corrected"] <= level]
+        found = self.table[self.table["p_corrected"] <= float(level)]
         return found.sort_values(["p_corrected", "p"], kind="stable")
 
     def sentences(self, level: float = 0.05) -> list[str]:

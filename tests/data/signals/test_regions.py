@@ -142,5 +142,5 @@ def test_files_that_disagree_are_refused(tmp_path):
 def test_a_region_that_was_not_read_gives_no_correlation():
     made = signals()
     made[0, 3, 1] = np.nan
-    with pytest.raises(InputError, match=r"'0', region 'm1', has values that were not read"):
+    with pytest.raises(InputError, match=r"'0', region 'm1', has missing values"):
         stx.load_regions(made, train=["0"], names=REGIONS)

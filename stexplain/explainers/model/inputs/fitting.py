@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,22 +100,44 @@ def samples_at_once(
     if samples * size * (LARGEST * caller._copies_at_once + caller._held_copies) <= budget:
         return samples
     # On a part of the model a pass takes less, see `locality`.
-    kind = (caller._kind_of(model_input), watched, caller._locality is None)
-    if kind not in caller._bytes_by_kind:
+    sizes, *rest = caller._kind_of(replace(model_input, sizes={**model_input.sizes, "t": 0}))
+    kind, frames = (sizes, *rest, watched, caller._locality is None), model_input.sizes["t"]
+    known = _known_at(caller._bytes_by_kind, kind, frames)
+    if not known:
         rows_of = partial(caller._rows, model_input)
 
         def forward(some: ModelInput) -> Any:
             with BaseTorchFunctionMode() if watched else nullcontext():
                 return caller._forward(some)
 
-        caller._bytes_by_kind[kind] = measured_bytes(model_input, rows_of, forward)
+        known = [measured_bytes(model_input, rows_of, forward)]
+        caller._bytes_by_kind[kind, frames] = known[0]
         undo_last_pass(caller.model)
-    taken = caller._bytes_by_kind[kind]
+    (taken,) = known
     if taken is None:
         return samples
     each = caller._copies_at_once * taken.of(model_input) + caller._held_copies * size
     step = at_once(each, budget)
     return step if step == samples or _may_be_cut(caller, model_input, step, targets) else samples
+
+
+def _known_at(found: "dict[tuple[Any, int], PassBytes | None]", kind: Any, frames: int) -> "list[PassBytes | None]":
+    """What passes of so many frames take at most, where it was measured of another length; else nothing.
+
+    A pass of more frames takes more. One of up to twice as many takes at most four times as much, as attention does.
+    """
+    if (kind, frames) in found:
+        return [found[kind, frames]]
+    near = {
+        length: taken
+        for (other, length), taken in found.items()
+        if other == kind and taken is not None and length / 4 <= frames <= length * 2
+    }
+    if not near:
+        return []
+    length = min(near, key=lambda one: (one < frames, abs(one - frames)))
+    more = max(frames / length, 1) ** 2
+    return [PassBytes(near[length].fixed * more, near[length].per_frame * more)]
 
 
 def _may_be_cut(caller: "ModelCaller", model_input: ModelInput, step: int, targets: Sequence[Target]) -> bool:

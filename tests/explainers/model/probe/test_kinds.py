@@ -180,7 +180,7 @@ def test_a_cell_that_runs_once_per_frame_and_a_decoder_that_does_not(horizons):
     assert measured.layer_values.shape == (3, 1, 6, 5)
     decoder = stx.HiResCAM(model, layer="decoder", inputs=TNC)(x, target=target)
     assert np.ptp(decoder.values, axis=2).max() == 0
-    assert any(f"It ran {horizons} times" in note for note in decoder.notes)
+    assert any(f"ran {horizons} times" in note for note in decoder.notes)
     with pytest.raises(InputError, match="calls: got 'frames' for layer 'decoder'"):
         stx.HiResCAM(model, layer="decoder", calls="frames", inputs=TNC)(x, target=target)
 
