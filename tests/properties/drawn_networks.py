@@ -31,12 +31,21 @@ def explain(kind, network: "DrawnNetwork", batch: Batch, **options) -> Explanati
             return explainer(batch, target=Class(LABEL))
     except InputError as refused:
         if "Give `layout`" not in str(refused) or len(network.graph) >= 5:
-            raise
+            return _unless_refused(refused)
         # Sizes of both are the layer's own.
         layout = network.blocks[-1].layout
         assume("(c t)" not in layout and "(t c)" not in layout)
-        with kind(network, layout=layout, **options) as explainer:
-            return explainer(batch, target=Class(LABEL))
+        try:
+            with kind(network, layout=layout, **options) as explainer:
+                return explainer(batch, target=Class(LABEL))
+        except InputError as again:
+            return _unless_refused(again)
+
+
+def _unless_refused(error: InputError) -> Explanation:
+    """A layer whose positions all see all frames is refused, and its case is not counted; all else is raised."""
+    assume("cannot be measured" not in str(error))
+    raise error
 
 
 @dataclass(frozen=True)

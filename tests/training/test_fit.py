@@ -157,7 +157,8 @@ clips = StandInClips()
 clips.before_batch = killed_at(8)
 fit(Probe(3), clips, recipe=recipe(), out=sys.argv[1], progress=False, accelerator="cpu", save_every=0.0)
 """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # As many threads as here: sums are to the bit those of one number of threads.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, cwd=ROOT, check=False)
     assert process.returncode == -signal.SIGKILL
     assert (tmp_path / CHECKPOINT).is_file()
