@@ -26,8 +26,10 @@ def test_from_the_third_length_on_a_batch_costs_its_passes_alone(kind):
         counts.append(len(passes))
         alone = kind(model, **OPTIONS.get(kind, {}))(batch(frames), target=Class(1))
         np.testing.assert_array_equal(found.values, alone.values)
-    # The first length again costs no more than one that was never seen. What a pass takes is measured at the first.
-    assert counts[0] >= counts[1] > counts[2] == counts[3] == counts[4]
+    # The first length again costs no more than one that was never seen. What a pass of the longest and of the shortest
+    # sample takes is measured at the first, where a method's copies might not fit.
+    assert counts[0] - counts[1] == (2 if kind is Occlusion else 0)
+    assert counts[1] > counts[2] == counts[3] == counts[4]
     assert kind in OPTIONS or counts[4] == 1
 
 
