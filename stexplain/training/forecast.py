@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stexplain.checking import checked
+from stexplain.checking import check_arguments, checked
 from stexplain.data.grouping import window_blocks
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.intervals.bootstrap import Interval, ratio_interval
@@ -249,6 +249,8 @@ def forecast_errors(
         InputError: if `batch` is below 1, or the series is empty.
         DataError: if a forecast of an observed target is NaN or infinite, or no target is observed.
     """
+    # The series would call it by the name of its own argument.
+    check_arguments(forecast_errors, batch=batch)
     if not len(series):
         raise InputError(
             "series: got no windows; expected at least one. Is that part of the split long enough for one?"
