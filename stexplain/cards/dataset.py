@@ -42,12 +42,15 @@ class GraphPart(Part):
 
 
 class AxesPart(Part):
-    """The axes of a sample: number of `instances`, names of `channels`, their `unit` (if any), frames per second."""
+    """The axes of a sample: `instances`, names of `channels`, their `unit` and frames per second, where known.
+
+    Without a frame rate, charts and tables count frames; none is assumed.
+    """
 
     instances: Count = 1
     channels: list[str] = Field(examples=['channels = ["x", "y", "z"]'])
     unit: str = ""
-    frame_rate: Positive = Field(examples=["frame_rate = 30.0"])
+    frame_rate: Positive | None = None
 
 
 class ClassPart(Part):
@@ -94,7 +97,7 @@ class DatasetCard(DataCard):
     graph: GraphPart = Field(
         examples=['graph = "coco-17", or [graph] with nodes = ["hip", "knee"] and edges = [["knee", "hip"]]']
     )
-    axes: AxesPart = Field(examples=['[axes] with channels = ["x", "y", "z"] and frame_rate = 30.0'])
+    axes: AxesPart = Field(examples=['[axes] with channels = ["x", "y", "z"]'])
     classes: list[ClassPart] = Field(examples=['classes = ["walk", "run"]'])
     protocols: dict[str, Protocol] = Field(
         examples=[

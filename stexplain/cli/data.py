@@ -48,6 +48,10 @@ def prepare(
         float | None,
         typer.Option(help="For `skeletons`: joints whose confidence is at most this are missing.  [default: 0]"),
     ] = None,
+    frame_rate: Annotated[
+        float | None,
+        typer.Option(help="For `skeletons`: frames per second.  [default: as the files say; else time is in frames]"),
+    ] = None,
     train: Annotated[
         str | None,
         typer.Option(help="For `regions`: subjects of training, a,b,c or a file of them, one per line; or all."),
@@ -86,8 +90,8 @@ def prepare(
       stexplain data prepare eeg epochs --unit uV --out stores/eeg
     """
     given = {
-        "labels": labels, "graph": graph, "axes": axes, "score": score, "train": train, "tr": tr, "density": density,
-        "unit": unit, "picks": picks,
+        "labels": labels, "graph": graph, "axes": axes, "score": score, "frame_rate": frame_rate, "train": train,
+        "tr": tr, "density": density, "unit": unit, "picks": picks,
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     from stexplain.cli.own_files import KINDS, check_options, prepare_own
@@ -230,7 +234,7 @@ def _recordings_lines(card: "DatasetCard") -> list[str]:
     unit = f" ({axes.unit})" if axes.unit else ""
     return [
         f"sample     {axes.instances} instances x T frames x {len(graph.nodes)} nodes x {', '.join(axes.channels)}"
-        f"{unit}, {axes.frame_rate:g} frames per second",
+        f"{unit}, {'frame rate not stated' if axes.frame_rate is None else f'{axes.frame_rate:g} frames per second'}",
         f"graph      {len(graph.edges)} edges, centre {graph.center or 'none'}",
         *(f"           {name}: {', '.join(nodes)}" for name, nodes in graph.groups.items()),
         f"classes    {len(card.classes)}: {', '.join(card.class_names)}",

@@ -6,7 +6,7 @@ from typing import Any
 from stexplain.errors import InputError
 
 KINDS = {
-    "skeletons": ("labels", "graph", "axes", "score"),
+    "skeletons": ("labels", "graph", "axes", "score", "frame_rate"),
     "regions": ("labels", "train", "tr", "density", "unit"),
     "eeg": ("unit", "picks"),
 }
@@ -28,7 +28,7 @@ def check_options(kind: str | None, options: dict[str, Any]) -> None:
             continue
         of = " and ".join(f"`stexplain data prepare {one}`" for one, known in KINDS.items() if name in known)
         what = "a dataset's card" if kind is None else f"`{kind}`"
-        raise InputError(f"--{name}: got it for {what}; it is an option of {of}. Leave it out.")
+        raise InputError(f"--{name.replace('_', '-')}: got it for {what}; it is an option of {of}. Leave it out.")
 
 
 def prepare_own(kind: str, raw: Path, out: Path, options: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """From the name of a dataset to its clips, or to the windows of its series."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -157,7 +158,7 @@ def load_clips(
         recipe=recipe,
         card=card,
         store=store.path,
-        measured=_measured(store),
+        measured=_measured(store, card),
     )
     if requested is None:
         return clips
@@ -260,10 +261,13 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
     )
 
 
-def _measured(store: Store) -> Measured:
-    """Units and frame rate, where the store says them."""
+def _measured(store: Store, card: DatasetCard) -> Measured:
+    """Units and frame rate, where the store or its card says them."""
     said = store.info.get("measured")
-    return Measured(tuple(said["units"]), said["frame_rate"], said["start"]) if said else UNMEASURED
+    measured = Measured(tuple(said["units"]), said["frame_rate"], said["start"]) if said else UNMEASURED
+    # The card is what its owner may complete or correct.
+    rate = card.axes.frame_rate
+    return measured if rate is None else replace(measured, frame_rate=rate)
 
 
 def _check_card(store: Store, card: DatasetCard) -> None:

@@ -102,7 +102,8 @@ def test_a_card_without_fault(tmp_path):
     [
         ('title = "Mine"', 'title = "Mine', "is not TOML"),
         ('title = "Mine"', 'titel = "Mine"', "titel: there is no such field. Did you mean 'title'?"),
-        ("frame_rate = 30.0\n", "", "axes.frame_rate: required, but missing. For example: frame_rate = 30.0"),
+        ('channels = ["x", "y", "z"]\n', "", "axes.channels: required, but missing. For example: channels = "),
+        ("frame_rate = 30.0", "frame_rate = 0.0", "axes.frame_rate: "),
         ('["hip", "knee"]', '["hipp", "knee"]', "there is no node 'hipp'. Did you mean 'hip'?"),
         ('"foot"]\n', '"foot", "hip"]\n', "graph.nodes: got 'hip' 2 times"),
         ('"knee"], [', '"knee"], ["knee", "hip"], [', "got 'hip' - 'knee' more than once"),
@@ -130,7 +131,7 @@ def test_all_problems_are_reported_at_once(tmp_path):
     shown = str(report)
     assert "5 problems" in shown
     assert all(text in shown for text in report.problems)
-    two = check_card(write(tmp_path, CARD.replace("frame_rate =", "frame_rat =").replace("reader =", "raeder =")))
+    two = check_card(write(tmp_path, CARD.replace("channels =", "chanels =").replace("reader =", "raeder =")))
     assert len(two.problems) == 4  # two unknown fields, two missing
 
 

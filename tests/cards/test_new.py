@@ -58,7 +58,7 @@ def test_ten_lines_are_a_card(tmp_path):
     [
         ('classes = ["walk", "run"]', "classes", 'classes = ["walk", "run"]'),
         ('reader = "stexplain.data.readers.nw_ucla"', "reader", 'reader = "stexplain'),
-        (", frame_rate = 25.0", "axes.frame_rate", "frame_rate = 30.0"),
+        ('channels = ["x", "y"], ', "axes.channels", 'channels = ["x", "y", "z"]'),
         ('nodes = ["hip", "knee"], ', "graph.nodes", 'nodes = ["hip", "knee", "ankle"]'),
     ],
 )

@@ -34,7 +34,7 @@ def prepare_regions(path: str | Path, out: str | Path, *, name: str | None = Non
         clips = load_regions(path, **options)
         if clips.measured.frame_rate is None:
             raise InputError(
-                f"tr: {path} does not say the repetition time, which a card needs; a JSON beside each run would. Give "
+                f"tr: {path} does not say the repetition time; a JSON beside each run would. Give "
                 "it in seconds, such as tr=2.0 (--tr 2.0)."
             )
         return clips

@@ -13,6 +13,7 @@ from stexplain.checking import checked, warn_caller
 from stexplain.checking.implausible import implausible_body
 from stexplain.data.clips import Clips
 from stexplain.data.recording import Keep, Recording, choose_bodies
+from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.joint_names import places_of
 from stexplain.data.skeletons.labels import folder_labels, read_labels
@@ -48,6 +49,7 @@ def load_skeletons(
     people: bool = True,
     score: float = 0.0,
     scores: Scores = "mask",
+    frame_rate: float | None = None,
     recipe: Recipe | None = None,
     left_out: str | Path | None = None,
 ) -> Clips:
@@ -73,6 +75,8 @@ def load_skeletons(
         score: a joint whose confidence is not above it was not read.
         scores: ``"mask"``: confidence decides which joints were read, and goes; ``"channel"``: it stays, too, as a
             channel.
+        frame_rate: frames per second; none: those of the files, where all say the same. Where it is not known, time
+            is counted in frames.
         recipe: how clips are sampled; none: each at its own length.
         left_out: a CSV to write, of recordings and bodies that were left out or joined, and why.
 
@@ -95,6 +99,7 @@ def load_skeletons(
         raise unknown("use of scores", scores, ("mask", "channel"))
     if instances < 1:
         raise InputError(f"instances: got {instances}; expected at least 1.")
+    measured = Measured(frame_rate=frame_rate)
     found = find_format(path)
     own = STGraph.skeleton(graph) if isinstance(graph, str) else graph
     table = None if labels is None else read_labels(labels)
@@ -111,7 +116,9 @@ def load_skeletons(
     if not loaded.takes or own is None:
         said = loaded.left_out[0]["reason"] if loaded.left_out else "it holds none"
         raise DataError(f"{path}: no recording can be used; the first: {said}.")
-    return _clips(loaded, own, classes, recipe)
+    if frame_rate is None:
+        measured = _measured(loaded.takes)
+    return _clips(loaded, own, classes, recipe, measured)
 
 
 def _add(
@@ -198,7 +205,22 @@ def _graph_of(take: Take) -> STGraph:
     raise InputError(f"graph: it is not known for certain: {few}. Give the name of one, or a graph of your own.")
 
 
-def _clips(loaded: _Loaded, graph: STGraph, classes: Sequence[str] | None, recipe: Recipe | None) -> Clips:
+def _measured(takes: Sequence[Take]) -> Measured:
+    """The frame rate that all recordings state; where they differ, none, and that is said."""
+    rates = {round(take.frame_rate, 3) for take in takes if take.frame_rate is not None}
+    if len(rates) > 1:
+        shown = ", ".join(f"{rate:g}" for rate in sorted(rates)[:5])
+        warn_caller(
+            f"the recordings state different frame rates ({shown}{', ...' if len(rates) > 5 else ''} per second): "
+            "their frames are not comparable. Bring them to one rate. Time is counted in frames."
+        )
+    same = len(rates) == 1 and all(take.frame_rate is not None for take in takes)
+    return Measured(frame_rate=rates.pop()) if same else UNMEASURED
+
+
+def _clips(
+    loaded: _Loaded, graph: STGraph, classes: Sequence[str] | None, recipe: Recipe | None, measured: Measured
+) -> Clips:
     kinds = {take.values.shape[3] for take in loaded.takes}
     if len(kinds) > 1:
         raise DataError(f"the recordings have {sorted(kinds)} channels; expected one number.")
@@ -241,6 +263,7 @@ def _clips(loaded: _Loaded, graph: STGraph, classes: Sequence[str] | None, recip
         channels=channels,
         fields=fields,
         recipe=recipe,
+        measured=measured,
     )
 
 

@@ -152,7 +152,7 @@ def _card(name: str, clips: "Clips", table: pd.DataFrame) -> str:
         f"instances = {clips.instances}",
         f"channels = {text(clips.channels)}",
         f"unit = {text(', '.join(dict.fromkeys(clips.measured.units)) or 'not stated')}",
-        "frame_rate = 30.0 # not stated by the files: change it where it is another"
+        "# frame_rate = 30.0  # frames per second: the files do not state them; without, time is in frames"
         if clips.measured.frame_rate is None
         else f"frame_rate = {clips.measured.frame_rate!r}",
         "",

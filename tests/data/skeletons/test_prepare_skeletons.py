@@ -13,7 +13,7 @@ from stexplain.data import load_dataset, load_skeletons
 from stexplain.data.skeletons.prepare import prepare_skeletons
 from stexplain.data.store.prepared import check_store
 from stexplain.errors import InputError
-from tests.data.skeletons.test_load_skeletons import LINE, annotation, skeletons, tidy
+from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy
 
 
 def labelled(folder, subjects=4):
@@ -94,3 +94,34 @@ def test_the_formats_are_listed():
     shown = CliRunner().invoke(app, ["data", "list"]).output
     for name in ("pyskl", "openpose", "bvh", "c3d", "ctrgcn"):
         assert name in shown
+
+
+def test_a_frame_rate_is_what_was_said_and_never_assumed(tmp_path):
+    tidy(tmp_path / "t.csv")
+    prepare_skeletons(tmp_path / "t.csv", tmp_path / "unsaid", graph=LINE)
+    assert dataset_card(tmp_path / "unsaid").axes.frame_rate is None
+    clips = load_dataset(tmp_path / "unsaid", tmp_path / "unsaid")
+    assert clips.measured.frame_rate is None
+    # Its owner completes the card that was written.
+    card = tmp_path / "unsaid" / "card.toml"
+    card.write_text(card.read_text().replace("# frame_rate = 30.0", "frame_rate = 50.0"))
+    assert load_dataset(tmp_path / "unsaid", tmp_path / "unsaid")[0].measured.frame_rate == 50
+    # Or says it beforehand.
+    arguments = ["data", "prepare", "skeletons", str(tmp_path / "t.csv"), "--out", str(tmp_path / "said")]
+    refused = CliRunner().invoke(app, [*arguments, "--frame-rate", "-1"])
+    assert "--frame-rate: got -1" in str(refused.exception)
+    prepare_skeletons(tmp_path / "t.csv", tmp_path / "said", graph=LINE, frame_rate=12.5)
+    assert dataset_card(tmp_path / "said").axes.frame_rate == 12.5
+    with pytest.raises(InputError, match="^frame_rate: got 0"):
+        load_skeletons(tmp_path / "t.csv", graph=LINE, frame_rate=0)
+
+
+def test_the_frame_rate_of_files_that_state_it(tmp_path):
+    pytest.importorskip("bvh")
+    (tmp_path / "walk.bvh").write_text(BVH)
+    assert load_skeletons(tmp_path / "walk.bvh")[0].measured.frame_rate == 40
+    assert load_skeletons(tmp_path / "walk.bvh", frame_rate=7)[0].measured.frame_rate == 7
+    (tmp_path / "slow.bvh").write_text(BVH.replace("0.025", "0.5"))
+    with pytest.warns(UserWarning, match="different frame rates"):
+        clips = load_skeletons(tmp_path)
+    assert clips.measured.frame_rate is None
