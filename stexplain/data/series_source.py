@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from stexplain.data.labelled import is_labelled, without_labels
@@ -105,6 +106,8 @@ def as_series_source(
         # What is masked was not observed, whatever number lies there.
         masked = np.ma.getmaskarray(values)
         values = np.where(masked, np.nan, np.ma.getdata(values).astype(np.result_type(values.dtype, np.float32)))
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
     if is_labelled(values):
         values, labelled_time, labelled_channels = without_labels(values, graph, named=time is not None)
         time = labelled_time if time is None else time

@@ -31,6 +31,15 @@ def checked_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def checked_options(fields: dict[str, Any]) -> dict[str, Any]:
+    """The further fields of a graph that a constructor got, none of an unknown name."""
+    known = ("groups", "positions", "center", "directed")
+    for name in fields:
+        if name not in known:
+            raise unknown("argument", name, known)
+    return fields
+
+
 def checked_edges(names: tuple[str, ...], edges: ArrayLike, directed: bool) -> NDArray[np.int64]:
     """Edges ``[E, 2]``, int64: in range, no self loop, none twice."""
     try:

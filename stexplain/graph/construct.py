@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from stexplain.cards import DatasetCard, dataset_card
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
-from stexplain.graph.checks import checked_nodes
+from stexplain.graph.checks import checked_nodes, checked_options
 from stexplain.graph.edge_lists import mean_correlation, strongest
 from stexplain.graph.matrices import MatrixConstructors
 from stexplain.graph.notices import (
@@ -61,16 +61,25 @@ class GraphConstructors(MatrixConstructors):
             if weight is None and "weight" in table.columns:
                 weight = table["weight"].to_numpy()
         index = {name: place for place, name in enumerate(names)}
+        shape: tuple[int, ...] = getattr(edges, "shape", ())
+        if len(shape) == 2 and shape[0] == 2 and shape[1] != 2:
+            raise InputError(
+                f"edges: got shape {tuple(shape)}, sources over targets; expected [E, 2], a pair (source, target) per "
+                "edge. Give edges.T."
+            )
         pairs = []
         for edge in edges:
             ends = tuple(edge)
             if len(ends) != 2:
-                raise InputError(f"edges: got {edge!r} with {len(ends)} ends; expected a pair (source, target).")
+                remedy = " Weights are an argument of their own: weight=." if len(ends) == 3 else ""
+                raise InputError(
+                    f"edges: got {edge!r} with {len(ends)} ends; expected a pair (source, target).{remedy}"
+                )
             for end in ends:
                 if isinstance(end, str) and end not in index:
                     raise unknown("node", end, names)
             pairs.append([index[end] if isinstance(end, str) else end for end in ends])
-        return cls(names, pairs, weight, **fields)
+        return cls(names, pairs, weight, **checked_options(fields))
 
     @classmethod
     def from_card(cls, card: "DatasetCard | str | Path") -> Self:

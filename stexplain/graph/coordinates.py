@@ -11,8 +11,52 @@ from stexplain.graph.distances import Pairs
 
 EARTH_RADIUS = 6_371_008.8
 """The mean radius of the earth in metres (IUGG)."""
+_LONGITUDE, _LATITUDE = ("longitude", "lon", "lng", "long"), ("latitude", "lat")
 # Rows of distances at a time, for the spread of all of them: bounds memory, changes no number.
 _BLOCK = 256
+
+
+def of_columns(coordinates: Any, geographic: bool | None) -> tuple[list[str] | None, Any, bool]:
+    """The nodes' names, the coordinates, and whether they are longitude and latitude, of a table by its columns' names.
+
+    Args:
+        coordinates: a table; anything else is given back, without names.
+        geographic: as the caller says; none: by the columns' names.
+
+    Raises:
+        InputError: where the columns do not tell what is what.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"sensor": [7], "lat": [34.1], "lon": [-118.2]}).set_index("sensor")
+        >>> names, points, geographic = of_columns(table, None)
+        >>> names, points.tolist(), geographic
+        (['7'], [[-118.2, 34.1]], True)
+    """
+    if not (hasattr(coordinates, "columns") and hasattr(coordinates, "iloc")):
+        return None, coordinates, bool(geographic)
+    columns = [str(name) for name in coordinates.columns]
+    lower = [name.strip().lower() for name in columns]
+    sphere = [_first(lower, names) for names in (_LONGITUDE, _LATITUDE)]
+    plane = [lower.index(name) for name in ("x", "y", "z") if lower.count(name) == 1]
+    if None not in sphere:
+        if geographic is False:
+            raise InputError(f"geographic: got False with the columns {columns}; expected columns x and y.")
+        chosen, geographic = [place for place in sphere if place is not None], True
+    elif len(plane) >= 2 and lower[plane[0]] == "x" and lower[plane[1]] == "y" and not geographic:
+        chosen, geographic = plane, False
+    else:
+        expected = "longitude and latitude" if geographic else "x, y and z, or longitude and latitude"
+        raise InputError(
+            f"coordinates: got a table with the columns {columns}; expected {expected}. Rename them, or give an array."
+        )
+    rows = [str(label) for label in coordinates.index]
+    names = None if rows == [str(place) for place in range(len(rows))] else rows
+    return names, coordinates.iloc[:, chosen].to_numpy(), geographic
+
+
+def _first(columns: list[str], names: tuple[str, ...]) -> int | None:
+    return next((columns.index(name) for name in names if name in columns), None)
 
 
 def checked_points(coordinates: ArrayLike, geographic: bool) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Edge lists from distances by a Gaussian kernel: of a matrix, a sparse matrix, or a table of pairs."""
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
-from stexplain.graph.edge_lists import ROUNDING, EdgeList, labelled_matrix, refuse_entries
+from stexplain.graph.edge_lists import ROUNDING, EdgeList, as_scipy, labelled_matrix, refuse_entries
 
 COLUMNS = {
     "source": ("source", "from", "src", "origin", "start", "i", "u"),
@@ -15,6 +16,21 @@ COLUMNS = {
     "distance": ("distance", "dist", "cost", "length", "metres", "meters", "miles", "km", "d"),
 }
 """Names by which the columns of a table of distances are known, in lower case."""
+_WORDS = (
+    *("dist", "distance", "distances", "cost", "length", "time", "duration", "delay"),
+    *("metres", "meters", "miles", "km"),
+)
+
+
+def is_distance(column: str) -> bool:
+    """Whether a column is named like distances, such as ``dist_m``, ``Distance (km)`` or ``travelTime``.
+
+    Example:
+        >>> [is_distance(name) for name in ("dist_m", "travelTime", "Length (m)", "weight", "timestamped_weight", "d")]
+        [True, True, True, False, False, False]
+    """
+    words = re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())
+    return any(word in _WORDS for word in words)
 
 
 class Pairs(NamedTuple):
@@ -48,8 +64,12 @@ def kernel_edges(
     # The diagonal counts, as in DCRNN.
     width = float(pairs.distance.std()) if sigma is None and len(pairs.distance) else float(sigma or 0)
     if not (width > 0 and np.isfinite(width)):
-        given = f"got {sigma}" if sigma is not None else f"got {width}, as the finite distances are all the same"
-        raise InputError(f"sigma: {given}; expected a finite number above 0, in the unit of the distances.")
+        if sigma is None:
+            raise InputError(
+                "sigma: got 0.0, as the finite distances are all the same; expected sigma, in the unit of the "
+                "distances. Of links that are all alike give STGraph.from_edges."
+            )
+        raise InputError(f"sigma: got {sigma}; expected a finite number above 0, in the unit of the distances.")
     apart = pairs.source != pairs.target
     source, target, distance = pairs.source[apart], pairs.target[apart], pairs.distance[apart]
     symmetric = pairs.once or _is_symmetric(pairs.size, source, target, distance)
@@ -86,6 +106,7 @@ def distance_pairs(
             return _of_table(distances, source, target, distance)
     elif source or target or distance:
         raise InputError(f"distances: got a {type(distances).__name__}; expected a table, as columns are named.")
+    distances = as_scipy(distances)
     if sp.issparse(distances):
         given: Any = distances
         entries = sp.coo_array(given, dtype=np.float64)
@@ -105,6 +126,15 @@ def distance_pairs(
     _check_square(matrix.shape)
     rows, cols = np.nonzero(~(matrix >= 0))  # this way round, NaN is invalid too
     _refuse_negative(rows, cols, matrix[rows, cols])
+    apart = np.flatnonzero(np.isfinite(np.diag(matrix)) & (np.diag(matrix) != 0))
+    if len(apart):
+        # A node is at no distance from itself: these are weights, or three pairs in rows.
+        place = int(apart[0])
+        hint = " A list of pairs is given as a pandas table: source, target, distance." if len(matrix) == 3 else ""
+        raise InputError(
+            f"distances at [{place}, {place}]: got {matrix[place, place]:g} from a node to itself; expected 0. Of "
+            f"weights give STGraph.from_adjacency.{hint}"
+        )
     row, col = np.nonzero(np.isfinite(matrix))
     return Pairs(names, len(matrix), row.astype(np.int64), col.astype(np.int64), matrix[row, col])
 

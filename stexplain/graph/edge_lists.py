@@ -38,7 +38,7 @@ def adjacency_edges(matrix: Any, directed: bool | None) -> EdgeList:
     """The edges of an adjacency matrix ``[N, N]`` without its diagonal; see `STGraph.from_adjacency`."""
     names, values = labelled_matrix(matrix, "matrix", 0.0)
     try:
-        entries = sp.coo_array(values, dtype=np.float64)
+        entries = sp.coo_array(as_scipy(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"matrix: got a {type(matrix).__name__} without numbers; expected a matrix [N, N].") from None
     if entries.ndim != 2 or entries.shape[0] != entries.shape[1]:
@@ -101,9 +101,11 @@ def labelled_matrix(matrix: Any, name: str, absent: float) -> tuple[tuple[str, .
         raise InputError(f"{name} has shape {values.shape}; expected [N, N].")
     rows, columns = ([str(label) for label in labels] for labels in (matrix.index, matrix.columns))
     counted = [str(place) for place in range(len(rows))]
-    if rows == counted:
+    if rows == counted and sorted(columns) != sorted(rows):
         # A table that was read without an index: its columns alone have names.
-        return (None if columns == counted else tuple(columns)), values
+        return tuple(columns), values
+    if rows == columns == counted:
+        return None, values
     if sorted(rows) != sorted(columns):
         missing = sorted(set(rows) ^ set(columns))
         raise InputError(
@@ -115,6 +117,23 @@ def labelled_matrix(matrix: Any, name: str, absent: float) -> tuple[tuple[str, .
         raise InputError(f"{name}: got the label {twice!r} twice; expected one row and one column per node.")
     place = {label: index for index, label in enumerate(columns)}
     return tuple(rows), values[:, [place[label] for label in rows]]
+
+
+def as_scipy(matrix: Any) -> Any:
+    """A sparse tensor of torch as a sparse array of scipy; anything else as it is.
+
+    Example:
+        >>> import torch
+        >>> as_scipy(torch.eye(2).to_sparse()).toarray().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    # By what it has, so that torch need not be imported here.
+    if getattr(matrix, "layout", None) is None or not hasattr(matrix, "to_sparse_coo") or matrix.ndim != 2:
+        return matrix
+    if str(matrix.layout) == "torch.strided":
+        return matrix.detach().cpu().numpy()
+    entries = matrix.detach().cpu().to_sparse_coo().coalesce()
+    return sp.coo_array((entries.values().numpy(), tuple(entries.indices().numpy())), shape=tuple(matrix.shape))
 
 
 def _asymmetric(square: "sp.csr_array[np.float64]") -> NDArray[np.int64]:

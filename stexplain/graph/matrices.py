@@ -1,19 +1,22 @@
 """The constructors of STGraph from adjacency matrices, distances and coordinates."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
-from stexplain.graph.checks import checked_nodes
-from stexplain.graph.coordinates import checked_points, neighbour_pairs, spread_of_distances
+from stexplain.graph.checks import checked_nodes, checked_options
+from stexplain.graph.coordinates import checked_points, neighbour_pairs, of_columns, spread_of_distances
 from stexplain.graph.distances import distance_pairs, kernel_edges
 from stexplain.graph.edge_lists import EdgeList, adjacency_edges
 from stexplain.graph.fields import GraphFields
 from stexplain.graph.notices import warn_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @checked
@@ -62,7 +65,7 @@ class MatrixConstructors(GraphFields):
             edges, names = np.array([place[name] for name in names])[found.edges], wanted
         elif nodes is not None:
             names = checked_nodes(nodes)
-        graph = cls(names, edges, found.weight, directed=found.directed, **fields)
+        graph = cls(names, edges, found.weight, directed=found.directed, **checked_options(fields))
         warn_of(graph, found.loops)
         return graph
 
@@ -120,11 +123,11 @@ class MatrixConstructors(GraphFields):
     @classmethod
     def from_coordinates(
         cls,
-        coordinates: ArrayLike,
+        coordinates: "ArrayLike | pd.DataFrame",
         nodes: Iterable[str] | None = None,
         *,
         nearest: int = 4,
-        geographic: bool = False,
+        geographic: bool | None = None,
         sigma: float | None = None,
         **options: Any,
     ) -> Self:
@@ -132,11 +135,13 @@ class MatrixConstructors(GraphFields):
 
         Args:
             coordinates: ``[N, 2]`` or ``[N, 3]``, x, y and z in one unit; or longitude (-180 to 180, or 0 to 360) and
-                latitude in degrees. The first two become the positions, unless others are given.
-            nodes: N names; none: "0" to "N-1".
+                latitude in degrees. The first two become the positions, unless others are given. Of a table, columns
+                named ``x``, ``y``, ``z`` or ``longitude``, ``latitude`` (``lon``, ``lat``) are found by name, in
+                whatever order.
+            nodes: N names; none: the labels of a table's rows, else "0" to "N-1".
             nearest: the number of edges into each node.
             geographic: whether coordinates are longitude and latitude. Distances are then in metres along great
-                circles (haversine formula, earth's mean radius).
+                circles (haversine formula, earth's mean radius). None: as a table's columns are named, else no.
             sigma: of the kernel, in the unit of the distances; none: the standard deviation of all distances.
             **options: `threshold`, `directed`, `groups`, `center`, as of `from_distances`; `positions` for drawing.
 
@@ -148,7 +153,9 @@ class MatrixConstructors(GraphFields):
             >>> STGraph.from_coordinates([(0, 0), (1, 0), (3, 0)], ["a", "b", "c"], nearest=1).edges.tolist()
             [[0, 1], [1, 2]]
         """
-        points = checked_points(coordinates, geographic)
+        names, given, geographic = of_columns(coordinates, geographic)
+        nodes = names if nodes is None else nodes
+        points = checked_points(given, geographic)
         if not isinstance(nearest, int) or nearest < 1:
             raise InputError(f"nearest: got {nearest!r}; expected an integer of at least 1.")
         threshold, directed = options.pop("threshold", None), options.pop("directed", None)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.checking import warn_caller
-from stexplain.graph.distances import COLUMNS
+from stexplain.graph.distances import is_distance
 
 if TYPE_CHECKING:
     from stexplain.graph.fields import GraphFields
@@ -47,7 +47,7 @@ def warn_of_distances(column: str) -> None:
     Args:
         column: its name.
     """
-    if column.lower() in COLUMNS["distance"] and len(column) > 1:
+    if is_distance(column):
         _warn(
             f"the column {column!r} is taken for weights, by which the far are strong; of distances, give "
             "STGraph.from_distances(table), by which the near are.",

@@ -118,7 +118,7 @@ def test_equal_distances_take_the_first_nodes():
         ([[0, 1], [1, 0]], {"nearest": 0}, "nearest: got 0"),
         ([[0, 1], [1, 0]], {"sigma": 0.0}, "sigma: got 0.0"),
         ([[0, 1], [1, 0]], {"sigma": np.nan}, "sigma: got nan"),
-        ([[1, 1], [1, 1]], {}, "sigma: got 0.0, as the finite distances are all the same"),
+        ([[np.inf, 1], [1, np.inf]], {}, "sigma: got 0.0, as the finite distances are all the same"),
         (np.full((2, 2), np.inf), {}, "sigma: got 0.0"),
         ([[0, 1], [2, 0]], {"directed": False}, "not symmetric"),
     ],

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 import xarray as xr
 
 from stexplain.errors import InputError
@@ -151,3 +152,80 @@ def test_coordinates_have_three_axes_or_longitudes_to_360():
 def test_negative_weights_are_said():
     with pytest.warns(UserWarning, match=r"1 of 1 weights are negative, such as that of 'a' - 'b', -0.3"):
         STGraph.from_adjacency([[0, -0.3], [-0.3, 0]], "ab")
+
+
+def test_labels_that_count_are_labels_too_where_columns_are_in_another_order():
+    graph = STGraph.from_adjacency(pd.DataFrame([[0, 1, 0], [2, 0, 0], [0, 0, 0]], columns=[0, 2, 1]))
+    assert list(graph.to_networkx().edges) == [("0", "2"), ("1", "0")]
+    ordered = STGraph.from_adjacency(pd.DataFrame([[0, 1], [0, 0]]))
+    assert ordered == STGraph("01", [(0, 1)], directed=True)
+
+
+@pytest.mark.parametrize("layout", [torch.strided, torch.sparse_coo, torch.sparse_csr])
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+def test_tensors_of_torch_are_matrices(layout):
+    weights = torch.tensor([[0.0, 0.5, 0.0], [0.5, 0.0, 2.0], [0.0, 2.0, 0.0]], requires_grad=layout == torch.strided)
+    given = weights if layout == torch.strided else weights.to_sparse(layout=layout)
+    expected = STGraph("012", [(0, 1), (1, 2)], [0.5, 2.0])
+    assert STGraph.from_adjacency(given) == expected
+    # What a sparse matrix does not list has no path.
+    near = STGraph.from_distances(given, sigma=1.0, threshold=0.0)
+    if layout != torch.strided:
+        assert near.edges.tolist() == [[0, 1], [1, 2]]
+    np.testing.assert_allclose(near.weight[0], np.exp(-0.25) if layout != torch.strided else near.weight[0])
+
+
+def test_distances_from_a_node_to_itself_are_refused():
+    # Three pairs in rows, as an array, are no matrix; nor are weights with ones on the diagonal.
+    with pytest.raises(
+        InputError, match=r"distances at \[1, 1\]: got 2 from a node to itself; expected 0.*pandas table"
+    ):
+        STGraph.from_distances(np.array([[0, 1, 100.0], [1, 2, 5000.0], [2, 0, 300.0]]))
+    with pytest.raises(InputError, match=r"distances at \[0, 0\]: got 1 .* weights give STGraph.from_adjacency"):
+        STGraph.from_distances([[1.0, 0.5], [0.5, 1.0]])
+    assert len(STGraph.from_distances([[np.inf, 1.0], [1.0, 0.0]], threshold=0.0, sigma=1.0).edges) == 1
+
+
+def test_equal_distances_have_no_spread():
+    with pytest.raises(InputError, match="all the same.* expected sigma"):
+        STGraph.from_distances(pd.DataFrame({"from": [0, 1], "to": [1, 2], "km": [7.0, 7.0]}))
+
+
+@pytest.mark.parametrize("name", ["dist_m", "Distance (km)", "travel_time", "travelTime", "LENGTH", "cost"])
+def test_a_column_named_like_distances_is_not_taken_for_weights_in_silence(name):
+    table = pd.DataFrame({"a": ["x", "y"], "b": ["y", "z"], name: [100.0, 2.0]})
+    with pytest.warns(UserWarning, match="from_distances"):
+        STGraph.from_pandas(table, source="a", target="b", weight=name)
+
+
+@pytest.mark.parametrize("names", [("latitude", "longitude"), ("Lat", "Lng")])
+def test_coordinates_of_a_table_are_found_by_the_names_of_its_columns(names):
+    points = np.array([[0.1, 359.9], [0.0, 0.1], [-0.1, 120.0]])
+    table = pd.DataFrame(points, columns=list(names), index=["p", "q", "r"])
+    expected = STGraph.from_coordinates(points[:, ::-1], ["p", "q", "r"], nearest=1, geographic=True)
+    assert STGraph.from_coordinates(table, nearest=1) == expected
+    # Another column, as files of sensors have it.
+    assert STGraph.from_coordinates(table.assign(height=3), nearest=1) == expected
+    plane = pd.DataFrame({"y": [0.0, 0.0, 1.0], "x": [0.0, 5.0, 0.0]})
+    assert STGraph.from_coordinates(plane, nearest=1).positions.tolist() == [[0, 0], [5, 0], [0, 1]]
+    with pytest.raises(InputError, match=r"got a table with the columns \['u', 'v'\]; expected x, y and z"):
+        STGraph.from_coordinates(plane.set_axis(["u", "v"], axis=1))
+    with pytest.raises(InputError, match="geographic: got False"):
+        STGraph.from_coordinates(table, geographic=False)
+
+
+def test_an_argument_that_no_graph_has_is_named():
+    for call in (
+        lambda **k: STGraph.from_coordinates([(0, 0), (1, 0), (3, 1)], **k),
+        lambda **k: STGraph.from_adjacency([[0, 1], [1, 0]], **k),
+        lambda **k: STGraph.from_edges("ab", [("a", "b")], **k),
+    ):
+        with pytest.raises(InputError, match="unknown argument 'neighbors'"):
+            call(neighbors=1)
+
+
+def test_edges_as_other_libraries_write_them():
+    with pytest.raises(InputError, match=r"got shape \(2, 3\), sources over targets.*edges.T"):
+        STGraph.from_edges("abc", np.array([[0, 1, 2], [1, 2, 0]]))
+    with pytest.raises(InputError, match="weight="):
+        STGraph.from_edges("abc", [("a", "b", 2.0)])
