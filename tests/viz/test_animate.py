@@ -56,6 +56,30 @@ def test_a_gif_has_every_frame(chart, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["clip.gif", "frame.png"]
 
 
+def seconds_of(path):
+    with Image.open(path) as film:
+        durations = []
+        for frame in range(film.n_frames):
+            film.seek(frame)
+            durations.append(film.info["duration"])
+    return durations
+
+
+def test_a_gif_lasts_as_long_as_its_clip_however_frames_are_rounded(chart, tmp_path):
+    """12 frames at 2.4 x 2.9 a second: 14.4 hundredths each, which are 14 or 15."""
+    durations = seconds_of(animate(chart, tmp_path / "clip.gif", scale=0.3, speed=2.9))
+    assert set(durations) == {140, 150}
+    assert sum(durations) == pytest.approx(5000 / 2.9, abs=5)
+
+
+def test_a_fast_gif_has_fewer_frames_because_browsers_slow_down_shorter_ones(chart, tmp_path):
+    """12 frames at 2.4 x 50 a second are 4 at 40."""
+    durations = seconds_of(animate(chart, tmp_path / "clip.gif", scale=0.3, speed=50))
+    assert len(durations) == 4
+    assert min(durations) >= 20
+    assert sum(durations) == pytest.approx(100, abs=5)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for ffmpeg is a script")
 def test_an_mp4_gets_every_frame_through_ffmpeg(chart, tmp_path, monkeypatch):
     folder = tmp_path / "bin"
@@ -86,7 +110,7 @@ def test_an_mp4_without_ffmpeg_is_refused_with_the_remedy(chart, tmp_path, monke
 
 def test_without_matplotlib_the_page_is_named(chart, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InputError, match=r"needs matplotlib.*stexplain\[plots\].*\.html"):
+    with pytest.raises(InputError, match=r"needs matplotlib and Pillow.*stexplain\[plots\].*\.html"):
         animate(chart, tmp_path / "clip.gif")
     assert "data-autoplay" in animate(chart, tmp_path / "clip.html").read_text("utf-8")
 
