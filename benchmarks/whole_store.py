@@ -9,12 +9,18 @@ without the pages of the mapped store, which the system takes back whenever it n
 should stay. Rates are by processor time, which other load disturbs less: *hours* are those of one core for all of NTU
 RGB+D 60.
 
-    python benchmarks/whole_store.py [--clips 6000] [--full] [--threads 1] [--json FILE]
+With `--kill`, what works in parts is also killed in the midst of the largest size, and started again: it must end with
+the same numbers, in the rest of the time.
+
+    python benchmarks/whole_store.py [--clips 6000] [--works WORK ...] [--kill] [--full] [--threads 1] [--json FILE]
 """
 
 import argparse
+import hashlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +40,7 @@ from stexplain.data.store.prepared import COLUMNS, FORMAT, VERSION, Store
 from stexplain.files import sha256, write_json
 from stexplain.graph import STGraph
 from stexplain.metrics import dataset
+from stexplain.metrics.dataset.run import PART
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.training import evaluate, fit
 
@@ -118,8 +125,8 @@ def memory(field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1e3
 
 
-def measured(work: str, store: Path, model: Path, clips: int) -> dict[str, Any]:
-    """Memory and time of one work over some clips of a store, in this process."""
+def measured(work: str, store: Path, model: Path, clips: int, out: Path) -> dict[str, Any]:
+    """Memory and time of one work over some clips of a store, in this process, and a hash of its result."""
     data: Clips = load_dataset("ntu", store).subset(slice(clips))
     network = load_model(model)
     recipe = network.recipe
@@ -135,26 +142,42 @@ def measured(work: str, store: Path, model: Path, clips: int) -> dict[str, Any]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began, began_cpu, passes = time.perf_counter(), time.process_time(), 0.0
-    with tempfile.TemporaryDirectory() as out:
-        how: dict[str, Any] = {"out": Path(out) / "parts", "progress": False}
-        if work == WORKS[0]:
-            fit(network, data, recipe=replace_recipe(recipe, epochs=1), progress=False, out=Path(out))
-        elif work == WORKS[1]:
-            evaluate(network, data)
-        elif work == WORKS[2]:
-            dataset.class_importance(network, data, **how)
-        elif work == WORKS[3]:
-            psi = np.random.default_rng(0).random((CLASSES, 25))
-            dataset.masking_curve(network, data, psi, nodes=5, masking=MASKING, **how)
-        elif work == WORKS[4]:
-            groups = {name: list(nodes) for name, nodes in data.graph.groups.items()}
-            passes = float(dataset.effect(network, data, groups=groups, windows=8, **how).inferences.mean())
-        else:
-            dataset.explanations(network, data, method="InputGradient", **how)
+    how: dict[str, Any] = {"out": out / "parts", "progress": False}
+    result: list[Any] = []
+    if work == WORKS[0]:
+        fit(network, data, recipe=replace_recipe(recipe, epochs=1), progress=False, out=out)
+        result = [parameter.detach().numpy() for parameter in network.parameters()]
+    elif work == WORKS[1]:
+        result = [evaluate(network, data).accuracy]
+    elif work == WORKS[2]:
+        result = [dataset.class_importance(network, data, **how).psi]
+    elif work == WORKS[3]:
+        psi = np.random.default_rng(0).random((CLASSES, 25))
+        result = list(dataset.masking_curve(network, data, psi, nodes=5, masking=MASKING, **how).correct.values())
+    elif work == WORKS[4]:
+        groups = {name: list(nodes) for name, nodes in data.graph.groups.items()}
+        effect = dataset.effect(network, data, groups=groups, windows=8, **how)
+        passes, result = float(effect.inferences.mean()), [effect.values]
+    else:
+        saved = dataset.explanations(network, data, method="InputGradient", **how)
     seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     over.set()
     watcher.join()
-    return {"peak MB": highest - before, "seconds": seconds, "cpu": cpu, "inferences": passes}
+    if work == WORKS[5]:
+        result = [np.nan_to_num(np.asarray(each.values)) for each in saved]
+    numbers = hashlib.sha256(b"".join(np.ascontiguousarray(each).tobytes() for each in result)).hexdigest()
+    return {"peak MB": highest - before, "seconds": seconds, "cpu": cpu, "inferences": passes, "numbers": numbers}
+
+
+def killed(command: list[str], parts: Path, count: int) -> dict[str, Any]:
+    """What the same work ends with that is killed once half of its parts are written, and started again."""
+    child = subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL)
+    while child.poll() is None and sum(path.suffix == ".npz" for path in parts.glob("*")) < count // 2:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    again = subprocess.run(command, env=os.environ, stdout=subprocess.PIPE, check=True, text=True)
+    return dict(json.loads(again.stdout))
 
 
 def replace_recipe(recipe: Any, **changes: Any) -> Any:
@@ -178,13 +201,14 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="STGCN-7 in place of three narrow blocks")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--works", nargs="+", choices=WORKS, default=WORKS)
+    parser.add_argument("--kill", action="store_true", help="also kill each work in parts once, and resume it")
     parser.add_argument("--json", type=Path, help="writes the figures here")
-    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.one:
-        work, store, model, clips = arguments.one
-        print(json.dumps(measured(work, Path(store), Path(model), int(clips))))
+        work, store, model, clips, out = arguments.one
+        print(json.dumps(measured(work, Path(store), Path(model), int(clips), Path(out))))
         return
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -196,10 +220,13 @@ def main() -> None:
         make_model(store, model, arguments.full)
         print(f"{'':22s} {'clips':>7s} {'peak MB':>8s} {'seconds':>8s} {'clips/s':>8s}   {WHOLE:,} clips")
         for work in arguments.works:
-            for clips in (arguments.clips // 4, arguments.clips):
+            for clips in (arguments.clips // 4, arguments.clips // 2, arguments.clips):
                 command = [sys.executable, __file__, "--threads", str(arguments.threads), "--one"]
                 command += [work, str(store), str(model), str(clips)]
-                child = subprocess.run(command, env=os.environ, stdout=subprocess.PIPE, check=True, text=True)
+                out = Path(folder) / "out"
+                child = subprocess.run(
+                    [*command, str(out)], env=os.environ, stdout=subprocess.PIPE, check=True, text=True
+                )
                 found = json.loads(child.stdout)
                 results.setdefault(work, {})[clips] = found
                 rate = clips / found["cpu"]
@@ -208,6 +235,14 @@ def main() -> None:
                     f"{WHOLE / rate / 3600:.2f} h",
                     flush=True,
                 )
+                shutil.rmtree(out, ignore_errors=True)
+            if arguments.kill and work in WORKS[2:]:
+                count = len([*range(0, arguments.clips, PART)])
+                again = killed([*command, str(out)], out / "parts", count)
+                same = "the same numbers" if again["numbers"] == found["numbers"] else "OTHER NUMBERS"
+                print(f"{'':22s} killed halfway, resumed: {again['seconds']:.0f} s more, {same}", flush=True)
+                results[work]["resumed"] = again
+                shutil.rmtree(out, ignore_errors=True)
     if arguments.json:
         about = {"full": arguments.full, "threads": arguments.threads, "torch": torch.__version__}
         arguments.json.write_text(json.dumps({**about, "works": results}, indent=2))

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from stexplain.cards import DatasetCard, SeriesCard
+from stexplain.checking.implausible import FRAMES, implausible_sensors
 from stexplain.data.load import load_dataset
 from stexplain.data.planted.cache import planted_series, planted_store
+from stexplain.data.store.implausible import implausible_recordings
 from stexplain.data.store.prepare import prepare
 from stexplain.data.store.prepared import Store, is_store
 from stexplain.errors import InputError
@@ -102,16 +104,24 @@ def _recordings(card: DatasetCard, data: Path | None, folder: Path, progress: bo
         "planted": store.rows.truth is not None,
         "samples": len(store.table),
         "excluded": store.info["excluded"],
+        "implausible": implausible_recordings(store),
     }
 
 
 def _series(card: SeriesCard, data: Path | None) -> Info:
     series = load_dataset(card, data)
     # Block by block: the observations of a long series need not fit into the memory.
-    total = present = 0
-    for _, observed in series.observations():
+    total = present = at = 0
+    # The calendar, where it is read, says nothing about a sensor.
+    channels, step = len(card.series.channels), max(1, series.frames // FRAMES)
+    looked = []
+    for values, observed in series.observations():
         total += observed.size
         present += int(observed.sum())
+        chosen = slice(-at % step, None, step)
+        looked.append(np.where(observed[chosen], values[chosen], np.float32(np.nan))[..., :channels])
+        at += len(values)
+    names = [str(node) for node in range(series.nodes)] if series.graph is None else list(series.graph.nodes)
     time, frames = series.time, series.frames
     first, last = (None, None) if time is None else (str(time[0]), str(time[-1]))
     return {
@@ -129,5 +139,6 @@ def _series(card: SeriesCard, data: Path | None) -> Info:
         "unit": series.unit,
         # `max`: an empty series has no share to divide.
         "missing": 1 - present / max(total, 1),
+        "implausible": implausible_sensors(np.concatenate(looked), names) if looked else [],
         "windows": {part: len(load_dataset(card, data, part)) for part in PARTS},
     }

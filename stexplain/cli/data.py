@@ -265,7 +265,8 @@ def check(
 ) -> None:
     """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card.
 
-    Exits with 1 if there is a problem.
+    Exits with 1 if there is a problem. Values that are hardly measurements, such as joints far outside of any room or
+    a sensor that never changes, are warnings.
 
     Examples:
 
@@ -276,14 +277,15 @@ def check(
       stexplain data check ntu
     """
     from stexplain.cards import card_names, card_path
-    from stexplain.cli.validate.datasets import is_card, validate_store_or_card
+    from stexplain.cli.validate.datasets import is_card, is_store, validate_store_or_card
 
     # A folder comes before a bundled card of the same name, as everywhere.
     named = not Path(folder).exists() and str(folder) in card_names("datasets")
     if not named:
         validate_store_or_card(folder)
     # A card that breaks is a report of problems; a store that breaks is an error, at the first one.
-    if named or is_card(folder):
+    # The store of files of one's own holds its card, too: that is read with it.
+    if named or (is_card(folder) and not is_store(folder)):
         from stexplain.bench.check_card import check_card
 
         report = check_card(card_path("datasets", str(folder)) if named else folder)
@@ -291,7 +293,7 @@ def check(
         if not report.ok:
             raise typer.Exit(1)
         return
-    from stexplain.data.store.prepared import check_store
+    from stexplain.data.store.check import check_store
 
     _print(check_store(folder), as_json)
 

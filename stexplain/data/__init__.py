@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from stexplain.data.signals.regions import load_regions as load_regions
     from stexplain.data.signals.sensors import load_sensors as load_sensors
     from stexplain.data.skeletons.load import load_skeletons as load_skeletons
+    from stexplain.data.store.check import check_store as check_store
     from stexplain.data.store.prepared import Store as Store
-    from stexplain.data.store.prepared import check_store as check_store
     from stexplain.data.windows import WindowBatch as WindowBatch
 
 # No name here is that of a submodule: Python would put the submodule in its place once anything imports it.
@@ -41,7 +41,7 @@ _NAMES = {
     "Store": "stexplain.data.store.prepared:Store",
     "WindowBatch": "stexplain.data.windows:WindowBatch",
     "WindowedSeries": "stexplain.data.series:WindowedSeries",
-    "check_store": "stexplain.data.store.prepared:check_store",
+    "check_store": "stexplain.data.store.check:check_store",
     "load_clips": "stexplain.data.load:load_clips",
     "load_dataset": "stexplain.data.load:load_dataset",
     "load_eeg": "stexplain.data.signals.eeg:load_eeg",

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from stexplain.data.store import shards
+from stexplain.data.store.check import check_store
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import check_store
 from stexplain.engine.run import ENGINES
 from stexplain.errors import DataError, InputError
 from stexplain.files import sha256

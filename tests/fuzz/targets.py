@@ -179,8 +179,8 @@ def _folders(folder: Path, formats: dict[str, Path]) -> Iterator[Target]:
     from stexplain.bench.report import write_report
     from stexplain.bench.summary import print_summary
     from stexplain.data.load import load_clips
+    from stexplain.data.store.check import check_store
     from stexplain.data.store.prepare import prepare
-    from stexplain.data.store.prepared import check_store
     from stexplain.explainers.explanation import Explanation
     from stexplain.nn.checkpoint import load_model, load_stgcn_checkpoint
     from tests.fuzz import made

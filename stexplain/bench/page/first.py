@@ -104,6 +104,12 @@ def _trust(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seque
         of_stage = [run for run in runs if stage.name in run.stages]
         lines += list(stage.trust(of_stage)) if of_stage else []
     datasets = (results.get("datasets") or {}).values()
+    # First: what follows is computed of it.
+    lines[:0] = [
+        f"Implausible data, {dataset.get('title') or 'dataset'}: {text}."
+        for dataset in datasets
+        for text in dataset.get("implausible") or ()
+    ]
     if runs and all(len(run.trainings) == 1 for run in runs):
         lines.append("Each model was trained once: another seed may lead to a model that uses other nodes.")
     if any(dataset.get("planted") for dataset in datasets):

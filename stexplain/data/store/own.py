@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import dataset_card
+from stexplain.data.store.implausible import implausible_recordings
 from stexplain.data.store.prepare import Summary
-from stexplain.data.store.prepared import COLUMNS, FORMAT, LEFT_OUT, VERSION
+from stexplain.data.store.prepared import CARD, COLUMNS, FORMAT, LEFT_OUT, VERSION, Store
 from stexplain.errors import InputError
 from stexplain.files import atomic_write, sha256, write_json
 from stexplain.reading import given_path
@@ -22,7 +23,6 @@ from stexplain.version import __version__
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
 
-CARD = "card.toml"
 _FOLDS = 10
 
 
@@ -67,8 +67,9 @@ def write_own(out: str | Path, read: "Callable[[Path], Clips]", *, name: str, co
         note += f" {out / LEFT_OUT} names what was left out or joined."
     seconds = time.monotonic() - start
     return Summary(
-        name, str(out), summary["found"], len(clips), summary["excluded"], summary["rows"], size, seconds, note
-    )
+        name, str(out), summary["found"], len(clips), summary["excluded"], summary["rows"], size, seconds, note,
+        tuple(implausible_recordings(Store.open(out))),
+    )  # fmt: skip
 
 
 def _index(clips: "Clips") -> pd.DataFrame:

@@ -25,6 +25,7 @@ from stexplain.cards import (
     trusting,
 )
 from stexplain.data.recording import KEEP, Keep, RecordingFile
+from stexplain.data.store.implausible import implausible_recordings
 from stexplain.data.store.merge import merge
 from stexplain.data.store.prepared import LEFT_OUT, VERSION, Store, is_store
 from stexplain.data.store.shards import count, truth_files
@@ -50,6 +51,7 @@ class Summary:
         bytes: size of the store.
         seconds: how long it took; 0 where the store existed already.
         note: what the user should know, or nothing.
+        warnings: what is implausible about the recordings; see `implausible_recordings`.
     """
 
     card: str
@@ -61,6 +63,7 @@ class Summary:
     bytes: int
     seconds: float
     note: str = ""
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As a dictionary, for JSON."""
@@ -73,6 +76,7 @@ class Summary:
         ]
         lines += [f"  excluded, {kind}: {number:,}" for kind, number in self.excluded.items()]
         lines += [f"  {self.out}/excluded.csv says which and why"] if self.excluded else []
+        lines += [f"  warning:  {text}" for text in self.warnings]
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
 
@@ -145,15 +149,17 @@ def prepare(
         else:
             seconds = 0.0
         shutil.rmtree(folder, ignore_errors=True)
-    info = Store.open(out).info
+    store = Store.open(out)
+    info = store.info
     size = sum(entry["bytes"] for entry in info["files"].values())
     if bodies := info.get("left_out"):
         counts = ", ".join(f"{number:,} {kind}" for kind, number in bodies.items())
         text = f"Bodies that were joined or left out as no persons: {counts}; {out / LEFT_OUT} says which and why."
         note = "\n".join(filter(None, [note, text]))
     return Summary(
-        card.name, str(out), info["found"], info["kept"], info["excluded"], info["rows"], size, seconds, note
-    )
+        card.name, str(out), info["found"], info["kept"], info["excluded"], info["rows"], size, seconds, note,
+        tuple(implausible_recordings(store)),
+    )  # fmt: skip
 
 
 def _planned(

@@ -14,7 +14,7 @@ Recording i has `instances` x `frames` rows from `offset` on, all frames of its 
 pickled, and only the index is read into memory.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,15 @@ from numpy.typing import NDArray
 
 from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
-from stexplain.files import read_json, sha256
+from stexplain.files import read_json
 from stexplain.reading import given_path
 from stexplain.reading.npy import load_npy
 from stexplain.reading.shape import Form, check_shape
 from stexplain.reading.table import read_csv
 
 LEFT_OUT = "left_out.csv"
+CARD = "card.toml"
+"""Of the store of files of one's own."""
 FORMAT = "stexplain store"
 # Raised whenever a file or key changes its name or meaning; a store of another version is refused, not guessed at.
 VERSION = 3
@@ -124,7 +126,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> "Store":
-        """Opens a store. Sizes are compared, contents are not: see `check_store` for those.
+        """Opens a store. Sizes are compared, contents are not: see `stexplain.data.check_store` for those.
 
         Raises:
             InputError: where the folder is no store.
@@ -195,67 +197,9 @@ class Store:
             raise DataError(f"{self.path / 'index.csv'} contradicts itself in offsets or labels. Prepare it again.")
 
 
-@dataclass(frozen=True)
-class StoreCheck:
-    """What `check_store` verified: sizes of a store without problems."""
-
-    path: str
-    recordings: int
-    classes: int
-    rows: int
-    bytes: int
-    planted: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a dictionary, for JSON."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.path} is complete: {self.recordings:,} recordings of {self.classes} classes, {self.rows:,} rows, "
-            f"{self.bytes / 1e6:,.1f} MB{', with ground truth' if self.planted else ''}."
-        )
-
-
 def is_store(path: Path) -> bool:
     """Whether a folder is a store, complete or not."""
     return (Path(path) / "store.json").is_file()
-
-
-@checked
-def check_store(path: Path) -> StoreCheck:
-    """Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
-
-    Raises:
-        InputError: where the folder is no store.
-        DataError: for the first problem.
-    """
-    store = Store.open(path)
-    for name, entry in store.info["files"].items():
-        if (digest := sha256(store.path / name)) != entry["sha256"]:
-            raise DataError(
-                f"{store.path / name} has changed since it was prepared: its SHA-256 is {digest}; expected "
-                f"{entry['sha256']}. Prepare it again."
-            )
-    # In parts: a store may be larger than memory.
-    rows, step = store.rows, 1 << 16
-    for start in range(0, len(rows.valid), step):
-        valid = rows.valid[start : start + step]
-        for name, values in (("x.npy", rows.x), ("counterfactual.npy", rows.counterfactual)):
-            part = rows.x[:0] if values is None else values[start : start + step]
-            if not np.isfinite(part).all() or part[~valid[: len(part)]].any():
-                raise DataError(f"{store.path / name} holds values that are not finite, or not zero where not valid.")
-    # Predictions and explanations are matched to recordings by id.
-    if store.table["id"].duplicated().any():
-        raise DataError(f"{store.path / 'index.csv'} names a recording twice.")
-    return StoreCheck(
-        path=str(store.path),
-        recordings=len(store.table),
-        classes=len(store.class_names),
-        rows=len(rows.valid),
-        bytes=sum(entry["bytes"] for entry in store.info["files"].values()),
-        planted=rows.truth is not None,
-    )
 
 
 def _wrong_column(table: pd.DataFrame) -> str:

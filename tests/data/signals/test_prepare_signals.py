@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import stexplain as stx
 from stexplain.cli.main import app
 from stexplain.data.signals.prepare import prepare_eeg, prepare_regions
-from stexplain.data.store.prepared import check_store
+from stexplain.data.store.check import check_store
 from stexplain.errors import InputError, StexplainError
 
 REGIONS = ["v1", "m1", "a1", "s1"]

@@ -11,7 +11,7 @@ from stexplain.cards import dataset_card
 from stexplain.cli.main import app
 from stexplain.data import load_dataset, load_skeletons
 from stexplain.data.skeletons.prepare import prepare_skeletons
-from stexplain.data.store.prepared import check_store
+from stexplain.data.store.check import check_store
 from stexplain.errors import InputError
 from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy
 

@@ -8,8 +8,9 @@ import pytest
 
 from stexplain.cards import Recipe, dataset_card, trusting
 from stexplain.data import load_dataset
+from stexplain.data.store.check import check_store
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import Store, check_store
+from stexplain.data.store.prepared import Store
 from stexplain.errors import DataError
 
 READER = """

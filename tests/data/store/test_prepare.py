@@ -17,8 +17,9 @@ from stexplain.data.planted.generate import generate
 from stexplain.data.readers.ntu_skeleton import read
 from stexplain.data.recording import choose_bodies
 from stexplain.data.store import shards
+from stexplain.data.store.check import check_store
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import Store, check_store
+from stexplain.data.store.prepared import Store
 from stexplain.errors import DataError, InputError
 from stexplain.files import sha256
 from tests.data.skeleton_files import body, text_of, write_ntu

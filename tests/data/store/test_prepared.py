@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from stexplain.data.store.check import check_store
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import Store, check_store
+from stexplain.data.store.prepared import Store
 from stexplain.errors import DataError, InputError
 from tests.data.skeleton_files import body, write_ntu
 

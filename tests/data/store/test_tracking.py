@@ -8,8 +8,9 @@ import pytest
 
 from stexplain.cli.data import data_app as app
 from stexplain.data.load import load_dataset
+from stexplain.data.store.check import check_store
 from stexplain.data.store.prepare import prepare
-from stexplain.data.store.prepared import Store, check_store
+from stexplain.data.store.prepared import Store
 from stexplain.data.store.tracking import furniture, joined_tracks, linked, persons
 from stexplain.errors import InputError
 from tests.data.skeleton_files import write_ntu
