@@ -206,6 +206,9 @@ def _add(evidence: Evidence, module: nn.Module, tensor: Tensor, axes: list[tuple
     apart = x.ndim > 3 and (tensor.ndim > 2 or len(axes[0]) > 1)
     if apart and len(width) == 1 and width[0] != 0 and evidence.nodes != {width[0]}:
         evidence.channels = width[0]
+    if is_last and len(width) == 2 and len(axes) == 3 and len(evidence.nodes & set(width)) == 1 and 0 not in width:
+        # All that one frame holds, folded into one: features of a transformer, whose steps are the axis that is left.
+        (evidence.channels,) = set(width) - evidence.nodes
     frames: tuple[int, ...] = ()
     if isinstance(module, nn.RNNBase) and x.ndim > 3 and len(axes) == 3:
         frames = axes[1 if module.batch_first else 0]

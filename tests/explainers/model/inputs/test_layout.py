@@ -85,6 +85,17 @@ class Recurrent(Head):
         return self.logits(self.cell(x.transpose(1, 2).flatten(0, 1))[0].reshape(len(x), -1))
 
 
+class Steps(Head):
+    """What a frame holds is one vector, as in a transformer: nodes and channels folded, after `order`."""
+
+    def __init__(self, order, folded=NODES * CHANNELS):
+        super().__init__()
+        self.order, self.mix = order, nn.Linear(folded, 3)
+
+    def forward(self, x):
+        return self.logits(self.mix(x.permute(self.order).flatten(2)))
+
+
 class Electrodes(Head):
     """x ``[B, N, T]``: electrodes are the channels of its convolution, as in most nets of EEG."""
 
@@ -118,6 +129,9 @@ def x(pattern, samples=3, **other):
         (Convolution((1, 3)), "b c n t", {}),
         (Convolution((3, 1), order=(0, 3, 1, 2)), "b t n c", {}),
         (Recurrent(), "b t n c", {}),
+        (Steps((0, 2, 1, 3)), "b c t n", {"graph": GRAPH}),
+        (Steps((0, 2, 3, 1)), "b c t n", {"graph": GRAPH}),
+        (Steps((0, 1, 2, 3)), "b t n c", {"graph": GRAPH}),
         (Electrodes(), "b n t", {"graph": GRAPH}),
         (Electrodes(), "b n t", {}),
     ],
@@ -146,6 +160,9 @@ def test_an_adjacency_that_is_given_tells_the_nodes():
         (nn.Identity(), "b n t c", {"graph": GRAPH}, "inputs='b n t c' or inputs='b n c t'"),
         # Frames are the channels of its first layer: more of them than of frames.
         (Convolution(channels=FRAMES), "b t n c", {"graph": GRAPH}, "inputs='b c n t'"),
+        # A vector of all frames and nodes for each channel: more of its "channels" than of frames.
+        (Steps((0, 1, 2, 3), FRAMES * NODES), "b c t n", {"graph": GRAPH}, "inputs='b t c n'"),
+        (Steps((0, 1, 2, 3)), "b t n c", {}, "inputs='b t n c' or"),
         (nn.Identity(), "b t n", {}, "inputs='b t n' or inputs='b n t'"),
         (nn.Identity(), "t n", {}, r"inputs='\(b n\) t' or inputs='t n'"),
     ],
