@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,8 @@ def test_scores_are_those_of_the_effect_measured_anew(home, finished):
     truth = batch.truth.numpy()
     used, planted = effect.used(), effect.regions.any(truth)
     np.testing.assert_allclose(found["used_by_sample"], (used & planted).sum((1, 2)) / planted.sum((1, 2)), atol=1e-6)
+    for name, share in found["same_without_cause"].items():
+        assert share == np.mean(effect.after[np.array(found["labels"]) == name] > 0)
     # Nothing but what was planted differs from the counterfactual, and frames that were interpolated across its ends.
     beside = truth.copy()
     beside[:, :, 1:] |= truth[:, :, :-1]
@@ -173,6 +176,31 @@ def test_samples_are_drawn_evenly_over_classes_and_classified_correctly(finished
     labels = truth_of(finished)["labels"]
     assert len(set(labels)) > 1
     assert max(labels.count(name) for name in labels) == 2
+
+
+def test_samples_in_which_nothing_or_every_node_is_planted_are_not_drawn(monkeypatch):
+    planted = [np.zeros((1, 2, 3), bool), np.zeros((1, 2, 3), bool), np.ones((1, 2, 3), bool)]
+    planted[1][0, 1, 2] = True
+
+    class Three(list):
+        classes, labels = ("none", "hand", "all"), np.arange(3)
+
+    run = SimpleNamespace(
+        task="classification", seed=0, name="run", clips=lambda _: Three(SimpleNamespace(truth=one) for one in planted)
+    )
+    monkeypatch.setattr(shared, "load_predictions", lambda _: (None, np.ones(3, bool)))
+    drawn = shared.draw_samples(run, {}, shared.Options())
+    assert drawn == {"indices": [1], "labels": [1], "left_out": ["none", "all"]}
+
+
+def test_classes_that_are_told_by_absence_are_named(finished):
+    """A model that says one class whatever it sees does not need the cause of that class."""
+    stage = truth_module.TruthStage(truth_module.TruthStage.Options())
+    result = {**truth_of(finished), "same_without_cause": {"fall-a": 0.9, "fall-b": 0.5}}
+    run = RunResults("graph", {"stages": {"truth": result}, "model_title": "STGCN"}, {})
+    assert "the same of most samples of fall-a (90%). It may tell such a class by the absence" in stage.section([run])
+    result["same_without_cause"] = {"fall-a": 0.1}
+    assert "by the absence" not in stage.section([run])
 
 
 def test_the_report_says_both_truths_and_judges_against_every_control(finished):

@@ -51,6 +51,36 @@ def classes_found(row: Row, score: str, labels: Sequence[str], words: str) -> st
     return f"{text}; not of {listed(missed)}." if missed else f"{text}."
 
 
+def kept_by_class(kept: Sequence[bool], labels: Sequence[str]) -> dict[str, float]:
+    """Of each class the share of samples that the model predicts all the same where all of their cause is replaced.
+
+    Example:
+        >>> kept_by_class([True, False, False], ["nod", "nod", "hop"])
+        {'nod': 0.5, 'hop': 0.0}
+    """
+    of = np.array(labels)
+    return {name: float(np.mean(np.array(kept)[of == name])) for name in dict.fromkeys(labels)}
+
+
+def told_by_absence(kept: Mapping[str, float]) -> str:
+    """Says of which classes the model uses next to nothing that was planted; nothing where it needs the cause of all.
+
+    Example:
+        >>> told_by_absence({"nod": 1.0, "hop": 0.1})[:63]
+        'Without its cause the model predicts the same of most samples o'
+        >>> told_by_absence({"hop": 0.1})
+        ''
+    """
+    most = [f"{name} ({share:.0%})" for name, share in kept.items() if share > 0.5]
+    if not most:
+        return ""
+    return (
+        f"Without its cause the model predicts the same of most samples of {listed(most)}. It may tell such a class by "
+        "the absence of the others: it hardly uses what is planted there, and no explanation that is true to the model "
+        "finds it."
+    )
+
+
 def digits(value: float, places: int = 3) -> str:
     """A number with so many digits; a dash for NaN."""
     return "–" if np.isnan(value) else f"{value:.{places}f}"

@@ -125,7 +125,7 @@ def _default_baseline(method: str) -> str:
 def draw_samples(run: Run, results: Results, options: Options) -> dict[str, Any]:
     """The samples that are explained: as many correctly classified test clips of each class, or events.
 
-    A clip whose every node is planted is left out: over nodes nothing could be wrong.
+    A clip in which nothing is planted is left out, or every node: over nodes nothing could be right, or wrong.
 
     Returns:
         Plain JSON: ``indices``, the class of each as ``labels``, and the classes that are ``left_out``.
@@ -142,14 +142,16 @@ def draw_samples(run: Run, results: Results, options: Options) -> dict[str, Any]
         taken = []
         for index in candidates:
             truth = np.asarray(clips[index].truth)  # [M, T, N]
-            if not truth.any((0, 1)).all():
+            if truth.any() and not truth.any((0, 1)).all():
                 taken.append(index)
             if len(taken) == options.per_class:
                 break
         indices += taken
         left_out += [name] if candidates and not taken else []
     if not indices:
-        raise InputError(f"the model of the run {run.name!r} classifies no test clip correctly. Train it for longer.")
+        raise InputError(
+            f"the model of the run {run.name!r} classifies no test clip with a cause correctly. Train it for longer."
+        )
     chosen = sorted(indices)
     return {"indices": chosen, "labels": [int(clips.labels[index]) for index in chosen], "left_out": left_out}
 
@@ -174,7 +176,8 @@ def measure_effect(run: Run, results: Results, drawn: Mapping[str, Any], options
     """Measures the effect, of nodes and of parts, and writes it to the folder of the run.
 
     Returns:
-        What it took and found: inferences per sample, and the share of planted regions that the model used in each.
+        What it took and found: inferences per sample, the share of planted regions that the model used in each, and
+        whether it predicts the class of each all the same where all of the cause is replaced; of events none.
     """
     model, arrays = run.model(), dict[str, list[NDArray[Any]]]()
     shares: list[float] = []
@@ -197,7 +200,9 @@ def measure_effect(run: Run, results: Results, drawn: Mapping[str, Any], options
     with atomic_write(run.folder / FILE) as temporary:
         np.savez(temporary, **joined)
     inferences = {level: float(joined[f"{level}_inferences"].mean()) for level in levels}
-    return {"used": shares, "inferences": inferences, "levels": list(levels)}
+    # A margin above zero: the class keeps more than half of the probability.
+    kept = [] if run.task == FORECASTING else (joined[f"{LEVELS[0]}_after"] > 0).tolist()
+    return {"used": shares, "inferences": inferences, "levels": list(levels), "kept": kept}
 
 
 def score_row(run: Run, results: Results, row: Row, drawn: Mapping[str, Any], options: Options) -> Mapping[str, Any]:

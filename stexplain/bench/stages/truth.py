@@ -23,8 +23,10 @@ from stexplain.bench.shared.truth_rows import (
     best_of,
     classes_found,
     digits,
+    kept_by_class,
     mean_of,
     name_of,
+    told_by_absence,
 )
 from stexplain.bench.shared.truths import (
     DETAILS,
@@ -115,6 +117,7 @@ class TruthStage(Stage[Options]):
             "labels": labels,
             "used": interval(as_array(effect["used"]), groups=groups, seed=run.seed, bounds=(0, 1))._asdict(),
             "used_by_sample": effect["used"],
+            "same_without_cause": kept_by_class(effect.get("kept", []), labels),
             "effect_inferences": effect["inferences"],
             "rows": body,
             "excluded": {row.name: found["excluded"] for row, found in scored if "excluded" in found},
@@ -172,7 +175,10 @@ class TruthStage(Stage[Options]):
         used = paragraph(
             f"{run.label}: of the planted regions this model used {number(result['used'])}, measured on "
             f"{count(result['samples'])} {what}.",
-            f"Left out, as every node is planted: {listed(result['left_out'])}." if result["left_out"] else "",
+            told_by_absence(result.get("same_without_cause") or {}),
+            f"Left out, as no node is planted, or every one: {listed(result['left_out'])}."
+            if result["left_out"]
+            else "",
         )
         best = {name: best_of(result["rows"], name) for name in SCORES}
         body = [

@@ -71,6 +71,9 @@ ACTIONS: dict[str, Action] = {
 }
 """The planted actions by the dataset's codes: throw, kicking something, pointing to something, nod head. The names are
 the dataset's; the movements are ours."""
+NO_ACTION = "A011"
+"""Recordings without any of them, by the dataset's code of reading. Where there are none, a network may tell one action
+by the absence of the others, and then does not use where it is planted (docs/decisions/0264)."""
 
 
 def action_of(part: Part, signs: Signs) -> str | None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from stexplain.data.planted.actions import ACTIONS, MEANINGLESS, PARTS, Piece, Signs, Span, path
+from stexplain.data.planted.actions import ACTIONS, MEANINGLESS, NO_ACTION, PARTS, Piece, Signs, Span, path
 from stexplain.data.planted.body import Array, Person, Pose, resting
 
 _T = TypeVar("_T")
@@ -29,23 +29,25 @@ _SWING = 0.6
 
 def restless(
     person: Person, frames: int, action: str, rng: np.random.Generator, drawn: np.random.Generator
-) -> tuple[Pose, Pose, Piece]:
+) -> tuple[Pose, Pose, Piece | None]:
     """A person who keeps moving all parts of the body, and whose movements mean nothing but for one.
 
-    Every part does one piece after another, from before the clip to after it. One of them is the action.
+    Every part does one piece after another, from before the clip to after it. One of them is the action, where there is
+    one.
 
     Args:
         person: who moves.
         frames: T.
-        action: its code.
+        action: its code, or `NO_ACTION`.
         rng: draws all that is independent of the action.
         drawn: draws which part acts, how and when.
 
     Returns:
         The pose over T frames with a meaningless piece in place of the action, which differs from it in one sign; the
-        pose with the action; and the action.
+        pose with the action; and the action. Where there is none the two are one, such as without an action drawn.
     """
-    kind = ACTIONS[action]
+    # What has no action is what any recording would be without its own.
+    kind = ACTIONS[_one(list(ACTIONS), drawn) if action == NO_ACTION else action]
     acting, signs = _one(kind.parts, drawn), kind.signs
     flipped = int(drawn.integers(3))
     without = resting(frames + 2 * _AROUND)
@@ -64,6 +66,8 @@ def restless(
                 other = Piece(part, _flipped(signs, flipped), span)
             _move(without, other, far)
             _move(pose, piece, far)
+    if action == NO_ACTION:
+        return without.cut(clip), without.cut(clip), None
     assert act is not None
     return without.cut(clip), pose.cut(clip), act
 

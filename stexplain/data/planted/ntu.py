@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import DatasetCard
-from stexplain.data.planted.actions import ACTIONS, Piece
+from stexplain.data.planted.actions import ACTIONS, NO_ACTION, Piece
 from stexplain.data.planted.body import Array, Person, random_person, skeleton
 from stexplain.data.planted.distractors import restless
 from stexplain.data.planted.kinect import (
@@ -37,6 +37,8 @@ from stexplain.system import cores
 
 MOVED = 0.02
 """A position is ground truth where the action moves the joint by more than this, in metres."""
+CLASSES = (*ACTIONS, NO_ACTION)
+"""The codes of what is recorded: the actions, and recordings without any."""
 # NTU RGB+D has 17 setups; they are assigned in turn, so that file names look like its own.
 _SETUPS = 17
 # Every random stream has its own number, so that adding draws to one leaves the others as they are.
@@ -52,14 +54,14 @@ class Performance:
         place: where the person stands, and how the cameras are mounted.
         background: with distractors alone: the counterfactual.
         xyz: with the action in place of one of them.
-        act: the action: which part, by which signs, in which frames.
+        act: the action: which part, by which signs, in which frames; none where there is no action.
     """
 
     person: Person
     place: Place
     background: Array
     xyz: Array
-    act: Piece
+    act: Piece | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def generate(
         card: of the dataset; its classes say which actions there are.
         out: the folder; it appears when it is complete, and replaces an older one.
         seed: of all randomness.
-        actions: ids of classes, such as ``["A007"]``; none: every planted action that the card has.
+        actions: ids of classes, such as ``["A007"]``; none: every planted action that the card has. ``"A011"`` stands
+            for recordings without any: with them as a class, no action can be told by the absence of the others.
         subjects: numbers of the persons, in 1 to 999.
         cameras: of 1, 2 and 3, which see the person from 0, +45 and -45 degrees.
         repetitions: how often each person performs each action before each camera, in 1 to 999.
@@ -153,15 +156,16 @@ def generate(
 
 def _chosen(card: DatasetCard, actions: Sequence[str] | None) -> list[str]:
     """The actions to generate, in the order of the request, else of the card."""
-    planted = [str(entry.id) for entry in card.classes if str(entry.id) in ACTIONS]
+    able = [str(entry.id) for entry in card.classes if str(entry.id) in CLASSES]
+    planted = [code for code in able if code != NO_ACTION]
     if not planted:
         raise InputError(
             f"the card {card.name!r} has none of the planted actions {', '.join(ACTIONS)} among its classes. "
             "Use a card whose class ids are NTU RGB+D's."
         )
     for action in actions or ():
-        if action not in planted:
-            raise unknown("planted action", action, planted)
+        if action not in able:
+            raise unknown("planted action", action, able)
     return list(dict.fromkeys(actions)) if actions else planted
 
 
@@ -195,7 +199,7 @@ def perform(action: str, subject: int, repetition: int = 1, camera: int = 1, *, 
     """One person performs one action amid distractors.
 
     Args:
-        action: the id of a planted class, such as ``"A007"``.
+        action: the id of a planted class, such as ``"A007"``, or ``"A011"`` for none.
         subject: the person's number: proportions and style depend on it and the seed alone.
         repetition: which performance.
         camera: for which of the cameras 1, 2 and 3. Each has a performance of its own, unlike in NTU RGB+D: else what
@@ -210,8 +214,8 @@ def perform(action: str, subject: int, repetition: int = 1, camera: int = 1, *, 
         >>> throw.xyz.shape == throw.background.shape
         True
     """
-    if action not in ACTIONS:
-        raise unknown("planted action", action, ACTIONS)
+    if action not in CLASSES:
+        raise unknown("planted action", action, CLASSES)
     person = random_person(np.random.default_rng([seed, _PERSON, subject]))
     rng = _rng(seed, _BACKGROUND, action, subject, repetition, camera)
     frames = int(rng.integers(75, 106))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.data.clips import Clips
+from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
@@ -170,7 +171,8 @@ def effect(
         **options: how the model is called; see `frozen_masked_model`.
 
     Raises:
-        InputError: if the two do not fit each other, are equal, or an argument is out of range.
+        InputError: if the two do not fit each other, are equal (and x is no `Batch` whose truth says that it has no
+            cause), or an argument is out of range.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
@@ -187,12 +189,19 @@ def effect(
         counterfactual = counterfactual.batch(slice(None))
     if counterfactual is None:
         raise InputError("counterfactual: got None; expected the samples without their cause. Give it, or Clips as x.")
+    # Recordings of which the truth says that nothing makes their class are as they would be without it.
+    causeless = isinstance(x, Batch) and x.truth is not None and not bool(x.truth.any())
     call = call_of(explanation, options, valid, shared, per_sample)
     # The same steps for both (layout, recipe, device), so that the two stay aligned.
     masked, other = MaskedModel(model, **call.options), MaskedModel(model, **call.options)
     masked.load(x, call)
     other.load(counterfactual, call)
     replaced, differs = _replaced(masked, other)
+    if not causeless and not bool(differs.any()):
+        raise InputError(
+            "counterfactual: got the samples themselves; expected what they would be without their cause. Use "
+            "generated data: clips.counterfactual(), or series.events_batch(counterfactual=True)."
+        )
     members = members_of(groups, masked.output_info.nodes, masked.observed.shape[3])
     regions = Regions.of(masked.observed.cpu().numpy(), windows, members)
     with masked.frozen():
@@ -217,13 +226,7 @@ def _replaced(masked: MaskedModel, other: MaskedModel) -> tuple[Tensor, Tensor]:
     x, replaced = masked.batch.x, other.batch.x.to(masked.batch.x)
     check_shape("counterfactual", tuple(replaced.shape), "b m t n c", **dict(zip("bmtnc", x.shape, strict=True)))
     check_sample_ids("counterfactual", other.batch.ids, masked.batch.ids)
-    differs = (x != replaced).any(-1) & masked.observed
-    if not bool(differs.any()):
-        raise InputError(
-            "counterfactual: got the samples themselves; expected what they would be without their cause. Use "
-            "generated data: clips.counterfactual(), or series.events_batch(counterfactual=True)."
-        )
-    return replaced, differs
+    return replaced, (x != replaced).any(-1) & masked.observed
 
 
 def _scores(

@@ -8,10 +8,18 @@ import torch
 import stexplain as stx
 from stexplain.cards import dataset_card, model_card
 from stexplain.data import Batch, Clips
-from stexplain.data.planted.actions import MEANINGLESS, PARTS, Piece, Span, action_of, path
+from stexplain.data.planted.actions import MEANINGLESS, NO_ACTION, PARTS, Piece, Span, action_of, path
 from stexplain.data.planted.body import resting, skeleton
-from stexplain.data.planted.kinect import Body, camera_view, random_faults, random_ghost, random_place, write_skeleton
-from stexplain.data.planted.ntu import ACTIONS, MOVED, generate, perform, record
+from stexplain.data.planted.kinect import (
+    DIGITS,
+    Body,
+    camera_view,
+    random_faults,
+    random_ghost,
+    random_place,
+    write_skeleton,
+)
+from stexplain.data.planted.ntu import ACTIONS, CLASSES, MOVED, generate, perform, record
 from stexplain.data.planted.ntu_oracle import oracle
 from stexplain.data.readers import ntu_skeleton
 from stexplain.errors import InputError
@@ -163,6 +171,26 @@ def test_cells_that_are_not_planted_are_those_of_the_person_without_the_action()
         assert np.linalg.norm(xyz - without, axis=-1)[~truth].max() <= MOVED
 
 
+def test_recordings_without_an_action_are_what_others_would_be_without_theirs():
+    """Else one action could be told by the absence of the others, and its ground truth be none of the model's."""
+    assert set(CLASSES) - set(ACTIONS) == {NO_ACTION}
+    for subject in range(1, 41, 5):
+        performance = perform(NO_ACTION, subject)
+        assert performance.act is None
+        np.testing.assert_array_equal(performance.xyz, performance.background)
+        made = record(performance, 1, np.random.default_rng(subject))
+        assert oracle(np.stack([made.bodies[0].xyz])) is None
+        assert not made.truth.any()
+        np.testing.assert_array_equal(made.counterfactual[0], made.bodies[0].xyz.round(DIGITS).astype(np.float32))
+
+
+def test_recordings_without_an_action_are_made_on_request(tmp_path):
+    how = {"subjects": [3], "repetitions": 1, "workers": 1, "progress": False}
+    for actions, expected in ((None, set(ACTIONS)), (["A007", NO_ACTION], {"A007", NO_ACTION})):
+        assert generate(CARD, tmp_path / "all", actions=actions, **how) == 3 * len(expected)
+        assert {path.stem[-4:] for path in (tmp_path / "all").glob("*.skeleton")} == expected
+
+
 def test_the_truth_is_the_part_that_acts():
     seen = Counter()
     for action in ACTIONS:
@@ -310,18 +338,20 @@ def test_bodies_that_are_turned_to_the_front_go_the_same_ways_before_every_camer
 def test_nothing_outside_the_truth_tells_the_class():
     """A classifier that is given everything but the action is at chance; given the action, it is not."""
     labels, backgrounds, acted = [], [], []
-    for label, action in enumerate(ACTIONS):
+    for label, action in enumerate(CLASSES):
         for subject in range(1, 41):
             performance = perform(action, subject)
             labels.append(label)
             backgrounds.append(summary(performance.background))
-            acted.append(course(performance))
+            if performance.act is not None:
+                acted.append(course(performance))
     labels = np.array(labels)
-    first = np.tile(np.arange(1, 41) % 2 == 0, len(ACTIONS))
-    chance, count = 1 / len(ACTIONS), int((~first).sum())
+    first = np.tile(np.arange(1, 41) % 2 == 0, len(CLASSES))
+    chance, count = 1 / len(CLASSES), int((~first).sum())
     bound = chance + 3.1 * np.sqrt(chance * (1 - chance) / count)  # one in a thousand under the null
     assert nearest(np.array(backgrounds), labels, first) < bound
-    assert nearest(np.array(acted), labels, first) > 0.5
+    acts = labels < len(ACTIONS)
+    assert nearest(np.array(acted), labels[acts], first[acts]) > 0.5
 
 
 def summary(xyz):

@@ -10,7 +10,7 @@ from torch import nn
 import stexplain as stx
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.metrics import Effect, effect
+from stexplain.metrics import Effect, effect, effect_agreement
 from stexplain.metrics.truth.margin import MarginOverOthers
 from tests.explainers.small_models import signals
 from tests.metrics.small_batches import batch, linear, padded
@@ -149,6 +149,17 @@ def test_the_model_and_the_samples_are_left_as_they_were():
     assert all(bool((value == state[name]).all()) for name, value in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert torch.equal(of.x, x)
+
+
+def test_samples_without_a_cause_have_no_effect():
+    """A batch of which the truth says that nothing is planted may be its own counterfactual."""
+    of = batch()
+    bare = replace(of, truth=torch.zeros(of.x.shape[:4], dtype=torch.bool))
+    found = effect(linear(), bare, bare, windows=2)
+    assert not found.values.any()
+    np.testing.assert_array_equal(found.before, found.after)
+    scores = effect_agreement(torch.rand(bare.truth.shape), found, planted=bare.truth).scores
+    assert all(np.isnan(values).all() for each in scores.values() for values in each.values())
 
 
 def test_what_cannot_be_is_refused():
