@@ -1,6 +1,7 @@
 """A run folder whose stages are computed once: an experiment that is stopped resumes from its last finished stage."""
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from stexplain.errors import InputError
+from stexplain.errors import DataError, InputError
 from stexplain.files import (
     check_digest,
     digest,
@@ -19,6 +20,7 @@ from stexplain.files import (
     remove_leftovers,
     write_json,
 )
+from stexplain.reading import regular_file
 from stexplain.reading.shape import Form
 
 log = logging.getLogger(__name__)
@@ -246,7 +248,14 @@ def difference(key: str, before: object, now: object, words: tuple[str, str] = (
 @contextmanager
 def _logged(folder: Path) -> Iterator[None]:
     package = logging.getLogger("stexplain")
-    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    path = folder / "log.txt"
+    # A pipe would wait for a reader.
+    if os.path.lexists(path):
+        regular_file(path, "Remove it and run again.")
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} could not be written: {error.strerror}. Remove it and run again.") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = package.level
     # The package's logger belongs to the caller too: level and handlers are put back at the end.

@@ -1,12 +1,14 @@
 """A card to begin with: that of another dataset, without what is true of that dataset alone."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 from stexplain.cards.files import card_path
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
+from stexplain.reading import given_path
 
 _HEAD = """# The card of {name}, begun as a copy of {like}: change what differs, then run `stexplain data check`
 # with this folder. The folder's path is how commands find the card.
@@ -53,8 +55,9 @@ def new_card(folder: Path, like: str) -> Path:
         ('mine', 'not stated', 25)
     """
     source = card_path("datasets", like)
-    folder = Path(folder)
-    if folder.exists():
+    folder = given_path(folder, "card")
+    # A link that leads nowhere is in the way, too.
+    if os.path.lexists(folder):
         raise InputError(f"card: {folder} exists. Give the name of a new folder; nothing is overwritten.")
     text = source.read_text("utf-8")
     first = re.search(r"^\[", text, re.MULTILINE)
@@ -70,7 +73,7 @@ def new_card(folder: Path, like: str) -> Path:
         like=source.parent.name,
         reader=reader.group() if reader else '# reader = "my_reader"',
     )
-    folder.mkdir(parents=True)
-    with atomic_write(folder / "card.toml") as part:
-        part.write_text(head + _FILES.sub("", tables), "utf-8")
+    with atomic_write(folder) as part:
+        part.mkdir()
+        (part / "card.toml").write_text(head + _FILES.sub("", tables), "utf-8")
     return folder / "card.toml"

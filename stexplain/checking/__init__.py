@@ -12,17 +12,17 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from stexplain.checking.closely import COUNT, is_plain, refuse_oddity
 from stexplain.checking.hints import Check, checks_of
 from stexplain.checking.notices import PACKAGE
 from stexplain.checking.notices import warn_caller as warn_caller
-from stexplain.checking.words import misfit, shown
+from stexplain.checking.origin import raised_by_caller
+from stexplain.checking.words import misfit, parts_of, shown
 from stexplain.errors import InputError, StexplainError
 
 T = TypeVar("T", bound=Callable[..., Any])
 C = TypeVar("C", bound=type[Any])
 
-_COUNT = 10**12
-"""So many of anything are too many for the memory of a machine."""
 _SPECIAL = ("__init__", "__call__", "__getitem__")
 
 
@@ -31,7 +31,8 @@ def checked(entrance: T) -> T:
 
     Where a call fails with anything but an error of this package, its arguments are compared with their annotations,
     and the first that does not fit is named. A call that succeeds, or says itself what is wrong, is left alone; but
-    a set in the place of a list is refused at once, as its order is by chance.
+    a set in the place of a list is refused at once, as its order is by chance, and so is a count of 10^12 and more.
+    What a model or a function of the caller raises stays what it is, where the arguments of Python's own types fit.
 
     An integer is any integer but True and False; a number is finite; a list is anything with an order and a length; an
     array holds numbers. Arguments that are annotated with `Any` are not compared, nor is a default.
@@ -122,13 +123,18 @@ def _checked_function(function: Any) -> Any:
         for value in (*args, *named.values()):
             if type(value) in (set, frozenset):
                 _refuse(function, args, named)
+            elif type(value) is int and value >= COUNT:
+                _refuse_sizes(function, args, named)
         try:
             return function(*args, **named)
         except StexplainError:
             raise
         except Exception as error:
-            _refuse(function, args, named, error)
-            _refuse_sizes(function, args, named, error)
+            # What the caller's own model or function raised is not for an argument that stands in for another.
+            theirs = raised_by_caller(error, function)
+            _refuse(function, args, named, error, plain=theirs)
+            if not theirs:
+                _refuse_oddities(function, args, named, error)
             # Its arguments are what they should be: an error of a model, a file, or of this package.
             raise
 
@@ -159,9 +165,22 @@ def check_arguments(entrance: Callable[..., Any], **named: Any) -> None:
     _refuse(inspect.unwrap(entrance), (), named)
 
 
-def _refuse(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: Exception | None = None) -> None:
-    """Raises for the first argument that does not fit its annotation, if any."""
-    for check, name, value in _compared(function, args, named):
+def _refuse(
+    function: Any,
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+    cause: Exception | None = None,
+    *,
+    plain: bool = False,
+) -> None:
+    """Raises for the first argument that does not fit its annotation, if any; plain: for those alone that are plain.
+
+    Those with a plain annotation come first: in the place of a class something may stand that does as well.
+    """
+    compared = [(is_plain(one[0].hint, one[0].names), one) for one in _compared(function, args, named)]
+    for is_of_python, (check, name, value) in sorted(compared, key=lambda one: not one[0]):
+        if plain and not is_of_python:
+            return
         if not check.fits(value):
             raise misfit(name, value, check) from cause
         # No generator of random numbers takes another; every function here calls it so.
@@ -169,11 +188,20 @@ def _refuse(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: 
             raise InputError(f"seed: got {value}; expected an integer from 0.") from cause
 
 
-def _refuse_sizes(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: Exception) -> None:
-    """Raises for a number that no memory holds so many of, where one was given and something failed."""
+def _refuse_sizes(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Raises for a count that no memory holds so many of, which would take for ever."""
     for check, name, value in _compared(function, args, named):
-        if check.hint is not float and isinstance(value, int) and abs(value) >= _COUNT:
-            raise InputError(f"{name}: got {shown(value)}; expected a number of ordinary size.") from cause
+        if name != "seed" and int in parts_of(check.hint, check.names) and type(value) is int and value >= COUNT:
+            raise InputError(f"{name}: got {shown(value)}; expected a number of ordinary size.")
+
+
+def _refuse_oddities(function: Any, args: tuple[Any, ...], named: dict[str, Any], cause: Exception) -> None:
+    """Raises for what fits its annotation in the letter alone, where something failed."""
+    for check, name, value in _compared(function, args, named):
+        try:
+            refuse_oddity(name, value, check)
+        except InputError as error:
+            raise error from cause
 
 
 def _compared(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Iterator[tuple[Check, str, Any]]:

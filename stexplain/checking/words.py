@@ -36,7 +36,7 @@ def misfit(name: str, value: Any, check: Check) -> InputError:
 
 def _place(value: Any, hint: Any, names: Names) -> tuple[str, Any, Any]:
     """Where in an argument the misfit is, what is there, and what was expected: of a list the first that is wrong."""
-    parts = [one for one in _parts(hint, names) if one is not types.NoneType]
+    parts = [one for one in parts_of(hint, names) if one is not types.NoneType]
     of_lists = [typing.get_args(one)[0] for one in parts if typing.get_origin(one) in _LISTS and _of_one_kind(one)]
     if of_lists and is_list(value) and not isinstance(value, str):
         item = functools.reduce(operator.or_, [evaluated(one, names) for one in of_lists])
@@ -118,7 +118,7 @@ def words(hint: Any, names: Names = _NO_NAMES) -> str:
         ('a list of text, or None', "'a' or 'b'")
     """
     hint = evaluated(hint, names)
-    parts = _parts(hint, names)
+    parts = parts_of(hint, names)
     if len(parts) > 1:
         return _alternatives(parts, names)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
@@ -156,7 +156,8 @@ def _of_generic(origin: Any, inner: tuple[Any, ...], names: Names) -> str:
     return _an(origin.__name__)
 
 
-def _parts(hint: Any, names: Names) -> list[Any]:
+def parts_of(hint: Any, names: Names) -> list[Any]:
+    """The alternatives of an annotation; of one that has none, itself."""
     hint = evaluated(hint, names)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return [evaluated(one, names) for one in typing.get_args(hint)]

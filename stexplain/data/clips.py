@@ -23,6 +23,7 @@ from stexplain.data.transforms import center_and_augment, draw_augmentation, pla
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.heap import settled
+from stexplain.reading import naming
 
 
 @checked
@@ -205,12 +206,13 @@ class Clips:
         number = int(index) % size
         x, valid, truth, observed = self._arrays(self._chosen[[number]], None)
         row = {str(name): value for name, value in self.table.iloc[number].to_dict().items()}
-        return Sample(
-            x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
-            truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
-            observed=None if observed is None else observed[0],
-            channels=tuple(self.channels), group=str(self.groups[number]), measured=self._measured,
-        )  # fmt: skip
+        with naming(self.store):
+            return Sample(
+                x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
+                truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
+                observed=None if observed is None else observed[0],
+                channels=tuple(self.channels), group=str(self.groups[number]), measured=self._measured,
+            )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))

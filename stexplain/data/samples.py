@@ -43,6 +43,7 @@ class Sampling:
         return Sampling, (self.recipe, None)
 
 
+@checked
 @dataclass(frozen=True)
 class Measured:
     """What signals are measured in, as their source says it; nothing here is guessed.

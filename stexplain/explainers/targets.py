@@ -1,5 +1,6 @@
 """The targets of an explanation: classes, margins, forecasts, custom scores; and what is taken for one of them."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.checking import check_arguments, checked_kept
+from stexplain.checking.words import shown
 from stexplain.errors import InputError
 from stexplain.explainers.class_targets import Class as Class
 from stexplain.explainers.class_targets import LogOdds as LogOdds
@@ -118,6 +120,8 @@ class Custom(Target):
 
     def __init__(self, function: Callable[[Any], Tensor]):
         check_arguments(Custom.__init__, function=function)
+        if inspect.isclass(function):
+            raise InputError(f"function: got {shown(function)}; expected a function, or an object that is called.")
         self.function = function
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:

@@ -12,7 +12,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.stgcn import STGCN
-from stexplain.reading import given_path, readable, regular_file
+from stexplain.reading import given_path, naming, readable, regular_file
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 Shape = tuple[int, ...]
@@ -46,10 +46,12 @@ def load_stgcn_checkpoint(
     Raises:
         InputError: where entries are missing, unknown or of a wrong shape, all named in one message, or the graph has
             another number of nodes.
-        DataError: where the file cannot be read.
+        DataError: where the file cannot be read, or is no such checkpoint.
     """
-    state = _read(state_dict_or_path)
-    a, depth = _adjacency_and_depth(state)
+    path = Path(state_dict_or_path) if isinstance(state_dict_or_path, str | Path) else None
+    with naming(path):
+        state = _read(state_dict_or_path)
+        a, depth = _adjacency_and_depth(state)
     kernels = [state[f"st_gcn_networks.{i}.tcn.2.weight"] for i in range(depth)]
     relations_count, nodes = int(a.shape[0]), int(a.shape[1])
     channels_in = state["data_bn.weight"].shape[0] // nodes
@@ -60,7 +62,8 @@ def load_stgcn_checkpoint(
     if len(steps) != depth:
         raise InputError(f"strides: got {len(steps)}; expected {depth}, one per block.")
     classes, kernel = int(state["fcn.weight"].shape[0]), int(kernels[0].shape[2])
-    _check_entries(state, _expected_shapes(relations_count, nodes, channels_in, channels, steps, kernel, classes))
+    with naming(path):
+        _check_entries(state, _expected_shapes(relations_count, nodes, channels_in, channels, steps, kernel, classes))
     if graph is not None and len(graph) != nodes:
         raise InputError(f"graph: got {len(graph)} nodes; expected {nodes}, as the checkpoint has.")
     relations = Relations.from_matrices(a.double().numpy())

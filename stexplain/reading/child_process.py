@@ -29,7 +29,9 @@ _UNPACKED = 200
 """Times the size of the file that its arrays may take; compressed observations of a sensor that stands still do."""
 
 
-def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.generic]]:
+def arrays_in_child(
+    module: str, path: Path, what: str, remedy: str = "Fetch the file again."
+) -> dict[str, NDArray[np.generic]]:
     """The arrays that a module's function `arrays` gives of a file, called in another process.
 
     Args:
@@ -37,12 +39,13 @@ def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.
             and end, by raising any exception.
         path: of the file, or of a folder that is one thing, such as one of zarr.
         what: it should be, such as ``"HDF5"``.
+        remedy: what to do where it is broken, for the message.
 
     Raises:
         DataError: where a link leads out of the folder, or where it raises, crashes, does not end, or takes too much
             memory.
     """
-    size = bytes_within(path) if path.is_dir() else regular_file(path).stat().st_size
+    size = bytes_within(path, remedy) if path.is_dir() else regular_file(path, remedy).stat().st_size
     seconds = _SECONDS + size / _BYTES_A_SECOND
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
     # Each further thread of glibc's would reserve address space, of which there is little here.
@@ -52,7 +55,7 @@ def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.
         # -P: nothing that lies in the current folder is imported.
         command = [sys.executable, "-P", "-m", "stexplain.reading.child_process", module, str(path.resolve())]
         command += [str(made), str(size), str(math.ceil(seconds))]
-        late = f"{path} could not be read as {what}: it was not read after {seconds:.0f} s. Fetch the file again."
+        late = f"{path} could not be read as {what}: it was not read after {seconds:.0f} s. {remedy}"
         try:
             ended = subprocess.run(
                 command, env=environment, timeout=_BUSY * seconds, capture_output=True, stdin=subprocess.DEVNULL
@@ -64,7 +67,7 @@ def arrays_in_child(module: str, path: Path, what: str) -> dict[str, NDArray[np.
         if ended.returncode:
             said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
             reason = said[-1][:300] if said and ended.returncode > 0 else f"the library ended with {ended.returncode}"
-            raise DataError(f"{path} could not be read as {what}: {reason.rstrip('.')}. Fetch the file again.")
+            raise DataError(f"{path} could not be read as {what}: {reason.rstrip('.')}. {remedy}")
         with opened_npz(made) as arrays:
             return {name: arrays[name] for name in arrays.names}
 

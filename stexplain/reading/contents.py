@@ -12,6 +12,8 @@ from stexplain.errors import DataError, InputError, StexplainError
 
 _LETTERS = 300
 """Of a library's own message, at most so many are shown."""
+_DIGITS = 300
+"""Integers of more are beyond the largest float."""
 
 
 def given_path(value: object, argument: str) -> Path:
@@ -167,6 +169,30 @@ def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> It
         raise DataError(f"{path} could not be read as {what}: {reason_of(error)}. {remedy}") from error
 
 
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Errors about what was read from a file name it, where they do not: what finds them knows the numbers alone.
+
+    Only work on what the file held belongs into the block: an `InputError` becomes a `DataError`.
+
+    Args:
+        path: of the file or folder; none: it came from nowhere, and errors stay as they are.
+
+    Example:
+        >>> with naming(Path("a.csv")):
+        ...     raise InputError("matrix at [0, 2]: got inf; expected a finite number.")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: a.csv: matrix at [0, 2]: got inf; expected a finite number.
+    """
+    try:
+        yield
+    except StexplainError as error:
+        if path is None or str(path) in str(error):
+            raise
+        raise DataError(f"{path}: {error}") from error
+
+
 def reason_of(error: BaseException) -> str:
     r"""What a library's error says, in a line that fits a message.
 
@@ -213,10 +239,17 @@ def read_json_value(path: Path, remedy: str = "Fetch the file again.") -> Any:
         DataError: where it cannot be read, or is not JSON.
     """
     try:
-        return json.loads(read_bytes(path, remedy))
-    # Of integers with thousands of digits and of other encodings too; nesting may exhaust the stack.
+        return json.loads(read_bytes(path, remedy), parse_int=_integer)
+    # Of integers with hundreds of digits and of other encodings too; nesting may exhaust the stack.
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not valid JSON: {reason_of(error)}. Is it truncated? {remedy}") from error
+
+
+def _integer(digits: str) -> int:
+    """An integer that can be compared with other numbers, and made one of them."""
+    if len(digits) > _DIGITS:
+        raise ValueError(f"an integer of {len(digits)} digits")
+    return int(digits)
 
 
 def is_json(content: bytes) -> bool:

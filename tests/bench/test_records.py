@@ -1,11 +1,13 @@
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from stexplain.bench.records import Records, run_folder
-from stexplain.errors import InputError
+from stexplain.errors import DataError, InputError
 from stexplain.files import folder_lock
 
 
@@ -75,3 +77,16 @@ def test_a_lock_without_waiting(tmp_path):
         raise AssertionError("not reached")
     with folder_lock(tmp_path / "work", wait=False):
         pass
+
+
+@pytest.mark.parametrize("what", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path.name)])
+def test_a_log_that_is_no_file_is_named(tmp_path, what):
+    with run_folder(tmp_path / "run", {"seed": 0}) as records:
+        records("any", lambda: {"value": 1})
+    (tmp_path / "run" / "log.txt").unlink()
+    what(tmp_path / "run" / "log.txt")
+    with (
+        pytest.raises(DataError, match=r"log\.txt could not be read: .* Remove it"),
+        run_folder(tmp_path / "run", {"seed": 0}),
+    ):
+        raise AssertionError("not reached")

@@ -3,7 +3,7 @@
 import pytest
 
 from stexplain.cards import any_card, card_names, dataset_card, new_card
-from stexplain.errors import CardError, InputError
+from stexplain.errors import CardError, DataError, InputError
 from stexplain.graph import skeleton_named, skeleton_names
 
 GRAPH = 'graph = { nodes = ["hip", "knee"], edges = [["knee", "hip"]] }'
@@ -32,6 +32,30 @@ def test_a_new_card_keeps_the_content_and_nothing_that_is_of_the_other_data_alon
     # The comments inside tables are there.
     tables = known.path.read_text("utf-8").split("\n[", 1)[1].splitlines()
     assert {line for line in tables if "#" in line} <= set(path.read_text("utf-8").splitlines())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder.symlink_to("nowhere"), "card: .*mine exists"),
+        (lambda folder: folder.symlink_to(folder.name), "card: got .* symbolic links"),
+        (lambda folder: folder.write_text("a file"), "card: .*mine exists"),
+    ],
+)
+def test_a_new_card_where_something_is(tmp_path, make, message):
+    make(tmp_path / "mine")
+    with pytest.raises(InputError, match=message):
+        new_card(tmp_path / "mine", "ntu")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+
+
+def test_a_new_card_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="could not be written"):
+        new_card(tmp_path / "file" / "mine", "ntu")
+    with pytest.raises(InputError, match="name too long"):
+        new_card(tmp_path / ("n" * 300), "ntu")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
 def test_a_new_card_overwrites_nothing(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -57,6 +58,15 @@ def test_wrong_names(store):
         load_dataset("ntu", store, "xsub")
     with pytest.raises(CardError, match="Did you mean 'ntu'"):
         load_dataset("ntuu", store)
+
+
+def test_a_clip_of_a_damaged_store_names_the_store(store, tmp_path):
+    shutil.copytree(store, tmp_path / "store")
+    values = np.load(tmp_path / "store" / "x.npy", mmap_mode="r+")
+    values[0, 0] = np.inf
+    values.flush()
+    with pytest.raises(DataError, match=r"store: x of sample '.*' holds \d+ values that are NaN or infinite"):
+        load_dataset("ntu", tmp_path / "store")[0]
 
 
 def test_wrong_folders(store, tmp_path):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -125,4 +126,25 @@ def test_a_zarr_folder_that_declares_more_than_it_holds_is_refused(tmp_path):
     with pytest.raises(
         DataError, match=r"e\.zarr could not be read as a zarr folder: its files hold \d+ bytes; its arr"
     ):
+        Explanation.load(path)
+
+
+def test_a_zarr_folder_whose_chunks_say_other_sizes_is_refused(tmp_path):
+    path = tmp_path / "e.zarr"
+    explanation().save(path)
+    chunk = next(file for file in sorted((path / "values").iterdir()) if not file.name.startswith("."))
+    content = bytearray(chunk.read_bytes())
+    # Blosc's own header: the size when unpacked.
+    content[4:8] = (2**31 - 64).to_bytes(4, "little")
+    chunk.write_bytes(content)
+    with pytest.raises(DataError, match=r"e\.zarr could not be read as a zarr folder: .* Save the explanation again"):
+        Explanation.load(path)
+
+
+def test_a_zarr_folder_with_a_pipe_in_it_is_refused(tmp_path):
+    path = tmp_path / "e.zarr"
+    explanation().save(path)
+    (path / "values" / ".zarray").unlink()
+    os.mkfifo(path / "values" / ".zarray")
+    with pytest.raises(DataError, match=r"\.zarray could not be read: it is a pipe"):
         Explanation.load(path)

@@ -339,3 +339,18 @@ def test_a_folder_cannot_name_what_runs(tmp_path, architecture, message):
     about.write_text(json.dumps(metadata))
     with pytest.raises(CardError, match=message):
         load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("fcn.bias", lambda value: value * float("nan"), "fcn.bias holds NaN or infinity"),
+        ("fcn.bias", lambda value: value[:-1], "this is not a checkpoint of ST-GCN as released; 1 of a wrong shape"),
+        ("A", lambda value: value[0], "this is not a checkpoint of ST-GCN as released: A of shape"),
+    ],
+)
+def test_a_released_file_that_does_not_fit_is_named(tmp_path, key, change, message):
+    state = released().state_dict()
+    torch.save({**state, key: change(state[key])}, tmp_path / "weights.pt")
+    with pytest.raises(DataError, match=rf"weights\.pt: .*{message}"):
+        load_stgcn_checkpoint(tmp_path / "weights.pt")

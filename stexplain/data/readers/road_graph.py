@@ -12,6 +12,7 @@ from stexplain.data.readers.number_table import has_header, read_table, read_tex
 from stexplain.data.series_file import found_file
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.reading import naming
 
 EDGES = ("edges.csv",)
 DISTANCES = ("distances.csv", "distance.csv", "distances_*.csv")
@@ -75,7 +76,8 @@ def adjacency_graph(
     row = {name: number for number, name in enumerate(names)}
     order = [row[name] for name in ids]
     # Rows and columns both; sensors that are not among `ids` fall out.
-    return STGraph.from_adjacency(without_loops(matrix[np.ix_(order, order)]), ids, positions=positions)
+    with naming(path):
+        return STGraph.from_adjacency(without_loops(matrix[np.ix_(order, order)]), ids, positions=positions)
 
 
 def without_loops(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

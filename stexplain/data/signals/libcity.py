@@ -75,7 +75,7 @@ def _positions(path: Path, geo: pd.DataFrame) -> NDArray[np.float64] | None:
         try:
             # Of a polygon the first ring, of a line all of its points.
             found = np.array(json.loads(text or "[]"), np.float64)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {line}: the coordinates are {text!r}; expected [longitude, latitude]."
             ) from error

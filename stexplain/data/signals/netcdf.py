@@ -135,7 +135,8 @@ def _times(time: Any, path: Path) -> pd.DatetimeIndex | None:
         try:
             decoded = xarray.decode_cf(xarray.Dataset({"time": ("time", numbers, {"units": plain})}))["time"].to_numpy()
             index = pd.DatetimeIndex(decoded)
-        except (ValueError, TypeError, OverflowError) as error:
+        # Of an odd unit xarray raises anything; where only another library knows it, an ImportError.
+        except Exception as error:
             raise DataError(
                 f"{path}: the times, {units!r}, could not be read: {str(error).splitlines()[0]}."
             ) from error

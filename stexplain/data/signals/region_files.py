@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking.words import shown
 from stexplain.data.readers.number_table import has_header
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable, regular_file
@@ -179,16 +180,18 @@ def _table(path: Path) -> pd.DataFrame:
     separator = {".csv": ",", ".tsv": "\t"}.get(kind, r"\s+")
     # "n/a" is how BIDS writes what is missing, which pandas knows.
     table = read_csv(path, sep=separator, header=header, comment="#" if kind == ".1d" else None)
+    if table.empty:
+        raise DataError(f"{path} holds no row; expected numbers by time and region.")
     bad = [(str(name), column) for name, column in table.items() if column.dtype.kind not in "fiu"]
     if bad:
         name, column = bad[0]
-        row = int(np.flatnonzero(pd.to_numeric(column, errors="coerce").isna() & column.notna())[0])
+        cells = column.tolist()
+        # Of huge numbers each may be one, and the column is not.
+        row = next((row for row, cell in enumerate(cells) if not _is_number(cell)), 0)
         raise DataError(
-            f"{path}, line {row + 1 + (header is not None)}: column {name!r} holds {column.iloc[row]!r}; expected a "
+            f"{path}, line {row + 1 + (header is not None)}: column {name!r} holds {shown(cells[row])}; expected a "
             "number, n/a where it is missing."
         )
-    if table.empty:
-        raise DataError(f"{path} holds no row; expected numbers by time and region.")
     return table
 
 
@@ -200,12 +203,14 @@ def _names_columns(path: Path) -> bool:
     return any(not _is_number(cell) for cell in first) and first[:1] != ["#"]
 
 
-def _is_number(cell: str) -> bool:
+def _is_number(cell: Any) -> bool:
+    if isinstance(cell, str) and cell.lower() == "n/a":
+        return True
     try:
         float(cell)
-    except ValueError:
-        return cell.lower() == "n/a"
-    return True
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return not isinstance(cell, bool)
 
 
 def _repetition_time(path: Path) -> float | None:

@@ -17,6 +17,7 @@ from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
+from stexplain.reading import given_path
 
 _ARRAYS, _NETCDF = (".npz", ".npy"), (".nc", ".nc4", ".netcdf", ".cdf")
 
@@ -146,7 +147,7 @@ def read_sensors(path: Any, header: bool | None = None, links: Path | None = Non
     """
     if hasattr(path, "data_vars"):
         return netcdf.read(path, Path("the dataset"))
-    path = Path(path)
+    path = given_path(path, "path")
     if not path.exists():
         raise InputError(f"path: there is no {path}.")
     if path.is_dir() and not _is_zarr(path):

@@ -62,7 +62,7 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
         DataError: where the file is broken.
     """
     labels: NDArray[Any] | None = None
-    names: list[str] = []
+    names: list[str] | None = None
     if path.suffix.lower() == ".npz":
         with opened_npz(path) as arrays:
             key = next((name for name in _VALUES if name in arrays.names), None)
@@ -72,9 +72,9 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
                 raise DataError(f"{path} holds {', '.join(arrays.names)}; expected the values as one of {_VALUES}.")
             x = arrays[key]
             if label := next((name for name in _LABELS if name in arrays.names), None):
-                labels = arrays[label]
+                labels = np.atleast_1d(arrays[label])
             if ids := next((name for name in _IDS if name in arrays.names), None):
-                names = [str(name) for name in arrays[ids].tolist()]
+                names = [str(name) for name in arrays[ids].reshape(-1).tolist()]
     else:
         x = load_npy(path, mapped=True)
     if x.dtype.kind not in "fiu":
@@ -82,6 +82,9 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
     layout = Layout(axes or _found_axes(path, x.shape, nodes))
     if "b" not in layout.letters:
         layout, x = Layout(f"b {layout.pattern}"), x[None]
+    for key, each in (("y", labels), ("ids", names)):
+        if each is not None and len(each) != len(x):
+            raise DataError(f"{path}, {key}: got {len(each)}; expected {len(x)}, one for each sample.")
     import torch
 
     for number, sample in enumerate(x):

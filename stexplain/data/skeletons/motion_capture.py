@@ -1,7 +1,7 @@
 """Motion capture: BVH, whose joints follow from rotations, and C3D, whose markers are positions."""
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from stexplain.data.skeletons.take import XYZ, Take
 from stexplain.errors import DataError, InputError
-from stexplain.reading import read_text, regular_file
+from stexplain.reading import read_text
+from stexplain.reading.child_process import arrays_in_child
 
 _NEEDS = "needs a package that is not installed: pip install stexplain[mocap]"
 
@@ -94,22 +95,13 @@ def read_c3d(path: Path) -> Take:
         InputError: where the package `ezc3d` is not installed.
         DataError: where the file is broken, or holds no markers.
     """
-    try:
-        import ezc3d
-    except ImportError as error:
-        raise InputError(f"{path}: C3D {_NEEDS}") from error
-    regular_file(path)
-    try:
-        content: Any = ezc3d.c3d(str(path))
-        points = np.asarray(content["data"]["points"], np.float64)
-        about = content["parameters"]["POINT"]
-        labels = [str(name) for name in about["LABELS"]["value"]][: points.shape[1]]
-        residuals = np.asarray(content["data"]["meta_points"]["residuals"], np.float64)
-        unit = str((about.get("UNITS", {}).get("value") or ["mm"])[0])
-        rate = float(about["RATE"]["value"][0])
-    except Exception as error:  # the library raises whatever it meets in a damaged file
-        raise DataError(f"{path} is not a complete C3D file: {error}.") from error
-    if not points.shape[1]:
+    if find_spec("ezc3d") is None:
+        raise InputError(f"{path}: C3D {_NEEDS}")
+    # In another process: a damaged file may crash the library.
+    found = arrays_in_child("stexplain.data.skeletons.c3d_file", path, "C3D")
+    points, residuals = found["points"], found["residuals"]
+    labels, unit, rate = found["labels"].tolist(), str(found["unit"]), float(found["rate"])
+    if points.ndim != 3 or not points.shape[1]:
         raise DataError(f"{path} holds no markers.")
     scale = {"mm": 0.001, "cm": 0.01, "m": 1.0}.get(unit)
     if scale is None:

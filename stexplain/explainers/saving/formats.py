@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray
+from numpy.typing import NDArray
 
 from stexplain.errors import DataError, InputError
 from stexplain.explainers.saving.dataset import from_dataset, to_dataset
 from stexplain.files import atomic_write
 from stexplain.reading import read_bytes, readable, regular_file
+from stexplain.reading.child_process import arrays_in_child
 from stexplain.reading.npy import opened_npz
+from stexplain.reading.zarr_folder import ABOUT
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
 
-# In an npz, beside the arrays: names of axes and attributes, as JSON.
-_ABOUT = "about"
-# A zarr folder that unpacks to more than this, and to more than so many times what it holds, is damaged: no compression
-# of an explanation comes near it.
-_SMALL, _RATIO = 1 << 24, 2000
+_AGAIN = "Save the explanation again."
 
 
 def save(explanation: "Explanation", path: Path) -> None:
@@ -66,8 +65,8 @@ def load(path: Path) -> dict[str, Any]:
         if not path.is_dir():
             raise DataError(f"{path} is not a folder; expected a zarr folder.")
     else:
-        regular_file(path, "Save the explanation again.")
-    with readable(path, _NAMES[kind], "Is it truncated? Save the explanation again."):
+        regular_file(path, _AGAIN)
+    with readable(path, _NAMES[kind], f"Is it truncated? {_AGAIN}"):
         dataset = READERS[kind](path)
     try:
         return from_dataset(dataset)
@@ -94,7 +93,7 @@ def _write_npz(explanation: "Explanation", path: Path) -> None:
         "attributes": dataset.attrs,
         "long_names": {str(name): each.attrs.get("long_name", "") for name, each in dataset.variables.items()},
     }
-    np.savez_compressed(path, allow_pickle=False, **{**arrays, _ABOUT: np.asarray(json.dumps(about))})
+    np.savez_compressed(path, allow_pickle=False, **{**arrays, ABOUT: np.asarray(json.dumps(about))})
 
 
 def _write_csv(explanation: "Explanation", path: Path) -> None:
@@ -111,25 +110,21 @@ def _read_nc(path: Path) -> xarray.Dataset:
 
 
 def _read_zarr(path: Path) -> xarray.Dataset:
-    import zarr
-
-    # Chunks that are not there are filled in, so a wrong digit of a shape is gigabytes of one value.
-    declared = sum(int(array.nbytes) for _, array in zarr.open_group(path, mode="r").arrays())
-    stored = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    if declared > max(_SMALL, _RATIO * stored):
-        raise ValueError(f"its files hold {stored} bytes; its arrays declare {declared}")
-    with xarray.open_zarr(path, consolidated=True) as opened:
-        dataset: xarray.Dataset = opened.load()
-    return dataset
+    # In another process: damaged sizes in a chunk are gigabytes, or the end of the process.
+    return _of_arrays(arrays_in_child("stexplain.reading.zarr_folder", path, _NAMES[".zarr"], _AGAIN))
 
 
 def _read_npz(path: Path) -> xarray.Dataset:
-    with opened_npz(path, "Save the explanation again.") as arrays:
-        about = json.loads(str(arrays[_ABOUT]))
-        variables: dict[str, Any] = {
-            name: (tuple(axes), arrays[name], {"long_name": about["long_names"][name]})
-            for name, axes in about["axes"].items()
-        }
+    with opened_npz(path, _AGAIN) as arrays:
+        return _of_arrays({name: arrays[name] for name in arrays.names})
+
+
+def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> xarray.Dataset:
+    about = json.loads(str(arrays[ABOUT]))
+    variables: dict[str, Any] = {
+        name: (tuple(axes), arrays[name], {"long_name": about["long_names"][name]})
+        for name, axes in about["axes"].items()
+    }
     coordinates = {name: variables.pop(name) for name in about["coordinates"]}
     return xarray.Dataset(variables, coordinates, about["attributes"])
 

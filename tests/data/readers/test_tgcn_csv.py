@@ -67,6 +67,7 @@ def test_places_come_from_dcrnns_file_here_or_beside(card, tmp_path, where):
         (SPEEDS, ADJACENCY.replace("0.25", "near"), "los_adj.csv, line 2: column '2' holds 'near'"),
         (SPEEDS.replace("\n7,7.5,0", "\n7,?,0"), ADJACENCY, "los_speed.csv, line 9: column '12' holds"),
         ("", ADJACENCY, "los_speed.csv is empty"),
+        (SPEEDS, ADJACENCY.replace("0.25", "inf"), r"los_adj.csv: matrix at \[\d, \d\]: got inf; expected a finite"),
     ],
 )
 def test_broken_files_are_named(card, tmp_path, speeds, adjacency, message):

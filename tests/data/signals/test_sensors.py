@@ -117,6 +117,7 @@ def test_a_reading_that_is_not_there_is_a_gap(tmp_path):
         ("LA.dyna", "773869", "999", r"LA.dyna, line 2: the sensor '999' is not in the .geo"),
         ("LA.dyna", "entity_id", "sensor", r"LA.dyna has the columns .* expected entity_id"),
         ("LA.rel", "767541", "999", r"LA.rel, line 2: the sensor '999' is not in the .geo"),
+        ("LA.geo", "[-118.0, 34.0]", f"[{10**400}, 34.0]", r"LA.geo, line 2: the coordinates are"),
         ("LA.geo", "[-118.0, 34.0]", "[west]", r"LA.geo, line 2: the coordinates are '\[west\]'"),
         ("config.json", "true", "false", r"does not say whether cost is a distance or a weight"),
         ("config.json", "300", "60", r"says 60 s from frame to frame, and the second time of the .dyna is 300 s"),

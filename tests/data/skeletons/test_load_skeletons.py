@@ -172,6 +172,13 @@ def test_arrays_with_stated_axes(tmp_path):
     np.testing.assert_array_equal(load_skeletons(tmp_path / "b.npy", graph="coco-17")[1].x[0], x[1])
 
 
+@pytest.mark.parametrize(("given", "message"), [({"y": 3}, "y: got 1; expected 2"), ({"ids": ["p"]}, "ids: got 1")])
+def test_arrays_with_another_number_of_labels_or_ids_than_samples(tmp_path, given, message):
+    np.savez(tmp_path / "a.npz", x=np.stack([walk(6, 17)] * 2), **given)
+    with pytest.raises(DataError, match=rf"a\.npz, {message}"):
+        load_skeletons(tmp_path / "a.npz", graph="coco-17")
+
+
 def test_axes_that_are_not_certain_are_asked_for(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 17, 17, 3), np.float32))
     with pytest.raises(InputError, match="axes: .* not known for certain"):
@@ -385,6 +392,18 @@ def test_c3d_markers(tmp_path):
     made.write(str(tmp_path / "trial.c3d"))
     clip = load_skeletons(tmp_path / "trial.c3d", graph=LINE)[0]
     np.testing.assert_allclose(clip.x[0], values[:, [2, 0, 1]] / 1000, rtol=1e-5)
+
+
+@pytest.mark.parametrize("places", [range(0, 512, 7), range(512, 900, 5), range(0, 60)])
+def test_a_damaged_c3d_is_refused_in_words_and_ends_nothing(tmp_path, places):
+    test_c3d_markers(tmp_path)
+    path = tmp_path / "trial.c3d"
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[place] = 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"trial\.c3d"):
+        load_skeletons(path, graph=LINE)
 
 
 # ---- what is refused ----

@@ -1,0 +1,102 @@
+"""What the caller's own code raises is shown as it is; what stands in for an argument is not blamed for it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import stexplain as stx
+from stexplain.checking.closely import refuse_oddity
+from stexplain.checking.hints import checks_of
+from stexplain.errors import InputError
+from stexplain.graph import DynamicGraph
+from stexplain.metrics import interval
+from stexplain.training import evaluate
+from tests.fuzz.objects import batch, graph
+
+
+class Raising(torch.nn.Module):
+    """A model that fails on its own."""
+
+    layout = "b m t n c"
+
+    def forward(self, x, valid=None):
+        return {}["no such key"]
+
+
+class StandIn:
+    """As good as clips, for what is asked of it."""
+
+    classes = ("no", "yes")
+    ids = ("p", "q", "r", "s")
+    labels = np.array([0, 1, 0, 1])
+
+    def __len__(self):
+        return 4
+
+    def batches(self, size):
+        yield batch()
+
+    def with_recipe(self, recipe):
+        return self
+
+
+def test_the_error_of_a_model_is_shown_as_it_is():
+    with pytest.raises(KeyError, match="no such key"):
+        evaluate(Raising(), StandIn())
+    # An explainer says which model, and what it was given, before.
+    with pytest.raises(InputError, match="^Raising raised KeyError .* 'no such key'"):
+        stx.InputGradient(Raising(), graph=graph(), classes=["no", "yes"])(batch())
+
+
+def test_an_argument_of_pythons_own_types_is_named_before_one_that_something_may_stand_in_for():
+    with pytest.raises(InputError, match=r"^batch: got None; expected an integer"):
+        evaluate(Raising(), StandIn(), batch=None)
+
+
+def test_a_function_that_fails_is_not_the_fault_of_what_it_was_given():
+    def failing(output):
+        raise ValueError("of my own")
+
+    with pytest.raises(ValueError, match="of my own") as caught:
+        stx.Custom(failing)(torch.zeros(2, 3))
+    assert not isinstance(caught.value, InputError)
+    with pytest.raises(InputError, match="function: got the class object; expected a function"):
+        stx.Custom(object)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: interval(np.array(["x", "y"])), "values: got .* expected numbers"),
+        (lambda: interval([0.1, 0.5, 0.7] * 9, seed=torch.tensor(2)), r"seed: got tensor\(2\); expected an integer"),
+        (lambda: interval([0.1, 0.5, 0.7] * 9, resamples=10**18), "resamples: got 1000000000000000000; expected"),
+        (lambda: DynamicGraph(graph(), ["[1.0, 0.0]", "[0.5, 2.0]"]), "weight: got .* expected numbers"),
+        (lambda: stx.Forecast("a", 1, layout="b t n")(torch.ones(2, 2, 3).to_sparse()), "output: got a sparse tensor"),
+        (lambda: stx.load_sensors([float("nan")]), "path: got list; expected a path"),
+        (lambda: stx.data.Measured(frame_rate=2.0).seconds(None), "frames: got None; expected an integer"),
+    ],
+)
+def test_what_fits_in_the_letter_alone_is_named(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("names", pd.Series(["a", "b"]), r"names: got .* expected a list. Use .tolist\(\)"),
+        ("nodes", [1, 10**60], "nodes: got an integer of more than 30 digits; expected a number of ordinary size"),
+        ("names", ["a"], None),
+        ("nodes", [1, 2], None),
+        ("share", 1e300, None),
+    ],
+)
+def test_what_hardly_any_function_can_use(name, value, message):
+    def entrance(names: list[str], nodes: list[int], share: float) -> None: ...
+
+    if message is None:
+        refuse_oddity(name, value, checks_of(entrance)[name])
+    else:
+        with pytest.raises(InputError, match=message):
+            refuse_oddity(name, value, checks_of(entrance)[name])
