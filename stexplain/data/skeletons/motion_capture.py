@@ -99,7 +99,7 @@ def read_c3d(path: Path) -> Take:
         raise InputError(f"{path}: C3D {_NEEDS}")
     # In another process: a damaged file may crash the library.
     found = arrays_in_child("stexplain.data.skeletons.c3d_file", path, "C3D")
-    points, residuals = found["points"], found["residuals"]
+    points, residuals = (np.asarray(found[name], np.float64) for name in ("points", "residuals"))
     labels, unit, rate = found["labels"].tolist(), str(found["unit"]), float(found["rate"])
     if points.ndim != 3 or not points.shape[1]:
         raise DataError(f"{path} holds no markers.")
