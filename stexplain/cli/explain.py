@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -71,6 +71,13 @@ def explain(
             help="With --group-by: recordings that agree here are not independent.  [default: as the card groups them]",
         ),
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who explains parts of many samples: processes of this machine, or RAY_ADDRESS's cluster."),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes.  [default: one; on a cluster one per core]")
+    ] = None,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -93,6 +100,8 @@ def explain(
       stexplain explain runs/roads/stgcn-roads --card roads --target "forecast:A west 3:6"
 
       stexplain explain mine.net:make --card ntu --layer l10 --layout "(b m) c t n" --inputs "b c t n m"
+
+      stexplain explain runs/ntu/xsub/stgcn10 --first 2000 --engine ray --out maps
 
       stexplain explain runs/gait --card gait --data stores/gait --group-by group=control,patient --cluster-by subject
     """
@@ -124,7 +133,10 @@ def explain(
     from stexplain.cli.explaining.work import explain_samples
 
     options = {**further, "layer": layer, "layout": layout, "inputs": inputs, "chunk": chunk}
-    with resumable("Give the same command again, or fewer samples by --first:\n  {command}"):
+    again = "Give the same command again, or fewer samples by --first:"
+    if engine != "local" or (workers or 1) > 1:
+        again = "To resume, give the same command again:"
+    with resumable(again + "\n  {command}"):
         summary, text = explain_samples(
             checked,
             target=parsed,
@@ -134,5 +146,7 @@ def explain(
             options=options,
             groups=(group_by, cluster_by) if group_by else None,
             progress=not quiet,
+            engine=engine,
+            workers=workers,
         )
     typer.echo(json.dumps(summary) if as_json else text)

@@ -28,6 +28,11 @@ class Outputs:
     folder: Path | None
     files: tuple[Path, ...]
 
+    @property
+    def place(self) -> Path:
+        """The folder, else the first file: what work in progress lies beside."""
+        return self.files[0] if self.folder is None else self.folder
+
     def of(self, endings: Sequence[str]) -> list[Path]:
         """The files with these endings."""
         return [path for path in self.files if path.suffix.lower() in endings]
