@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from stexplain.cards import DatasetCard, Recipe
 from stexplain.checking import checked
 from stexplain.data.content import content_hash
-from stexplain.data.grouping import clip_groups, split_groups
+from stexplain.data.grouping import clip_groups, own_grouping, split_groups
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import UNMEASURED, Batch, Measured, Sample, Sampling
 from stexplain.data.store.arrays import rows_of_arrays
@@ -60,8 +60,7 @@ class Clips:
     ) -> None:
         self.classes = list(classes)
         self.graph, self.measured = graph, measured
-        self.channels = list(channels)
-        self.instances = instances
+        self.channels, self.instances = list(channels), instances
         if recipe is not None and not isinstance(recipe, Recipe):
             raise InputError(
                 f"recipe: got {recipe!r}; expected a Recipe. Give model.recipe, or "
@@ -139,9 +138,8 @@ class Clips:
         return len(self._chosen)
 
     def __repr__(self) -> str:
-        what = self.card.name if self.card is not None else "arrays"
         how = f"{self.recipe.sampling} to {self.recipe.frames} frames" if self.recipe else "raw"
-        return f"Clips({len(self)} of {what}, {len(self.classes)} classes, {how})"
+        return f"Clips({len(self)} of {self.card.name if self.card else 'arrays'}, {len(self.classes)} classes, {how})"
 
     @property
     def frames(self) -> int:
@@ -179,8 +177,8 @@ class Clips:
         Raises:
             InputError: for a level that the card does not have.
         """
-        own = {"group": ["group"]} if "group" in self._table else {}
-        return clip_groups(self.table, own if self.card is None else self.card.grouping, level)
+        grouping = own_grouping(self._table) if self.card is None else self.card.grouping
+        return clip_groups(self.table, grouping, level)
 
     @property
     def chosen(self) -> NDArray[np.int64]:
@@ -210,8 +208,8 @@ class Clips:
             return Sample(
                 x=x[0], valid=valid[0], label=int(row.pop("label")), id=str(row.pop("id")),
                 truth=None if truth is None else truth[0], fields=row, sampling=self._sampling([number]),
-                observed=None if observed is None else observed[0],
-                channels=tuple(self.channels), group=str(self.groups[number]), measured=self._measured,
+                observed=None if observed is None else observed[0], channels=tuple(self.channels), graph=self.graph,
+                group=str(self.groups[number]), measured=self._measured, classes=tuple(self.classes),
             )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -243,6 +241,8 @@ class Clips:
             channels=tuple(self.channels),
             groups=tuple(self.groups[picked].tolist()),
             measured=self._measured,
+            graph=self.graph,
+            classes=tuple(self.classes),
         )
 
     def batches(self, size: int) -> Iterator[Batch]:

@@ -50,6 +50,26 @@ def clip_groups(
     return np.array([f"{name} {'-'.join(values)}" for values in zip(*columns, strict=True)], np.str_)
 
 
+def own_grouping(table: pd.DataFrame) -> Mapping[str, Sequence[str]]:
+    """What makes a group of a user's own clips: the field ``group``, by the name of the field that it repeats.
+
+    Example:
+        >>> table = pd.DataFrame({"id": ["a", "b"], "subject": ["P1", "P2"], "group": ["P1", "P2"]})
+        >>> clip_groups(table, own_grouping(table)).tolist()
+        ['subject P1', 'subject P2']
+        >>> clip_groups(table[["id", "group"]], own_grouping(table[["id", "group"]])).tolist()
+        ['group P1', 'group P2']
+        >>> own_grouping(table[["id"]])
+        {}
+    """
+    if "group" not in table:
+        return {}
+    groups = table["group"].astype(str).tolist()
+    # Readers fill it with the subject, where they know one.
+    known = [str(name) for name in table if name not in ("id", "group") and table[name].astype(str).tolist() == groups]
+    return {**({known[0]: ["group"]} if known else {}), "group": ["group"]}
+
+
 def split_groups(
     groups: NDArray[np.str_], labels: NDArray[np.int64], test: float = 0.3, seed: int = 0
 ) -> NDArray[np.bool_]:

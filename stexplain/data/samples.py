@@ -23,6 +23,7 @@ from stexplain.cards import Recipe
 from stexplain.checking import checked
 from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.errors import InputError
+from stexplain.graph import STGraph
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class Sample:
         measured: the units of the channels and the frame rate, where the source says them.
         history: of a window, what its nodes usually measure at its times; none: not known. It goes with `x`, as
             `observed` does.
+        graph: of the N nodes, where known.
+        classes: the names of the classes, where known; `label` indexes them.
 
     Raises:
         InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
@@ -116,6 +119,8 @@ class Sample:
     group: str = ""
     measured: Measured = UNMEASURED
     history: "WindowHistory | None" = field(default=None, repr=False, compare=False)
+    graph: STGraph | None = field(default=None, repr=False, compare=False)
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
@@ -151,6 +156,9 @@ class Batch:
             axis of an explanation.
         history: of windows, what their nodes usually measure at their times; none: not known. It goes with `x`, as
             `observed` does.
+        graph: of the N nodes, where known. `explain` takes it for a model that has none.
+        classes: the names of the classes, where known; `label` indexes them, and so does the output of a model that was
+            trained on it.
     """
 
     x: torch.Tensor
@@ -165,6 +173,8 @@ class Batch:
     unmasked: bool = field(default=False, repr=False, compare=False)
     measured: Measured = UNMEASURED
     history: "WindowHistory | None" = field(default=None, repr=False, compare=False)
+    graph: STGraph | None = field(default=None, repr=False, compare=False)
+    classes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         named = [name for name in self.ids if name]
@@ -226,6 +236,8 @@ class Batch:
             tuple(sample.group for sample in samples) if all(sample.group for sample in samples) else (),
             measured=samples[0].measured if len({sample.measured for sample in samples}) == 1 else UNMEASURED,
             history=WindowHistory.joined([sample.history for sample in samples]),
+            graph=samples[0].graph if len({_hash(sample.graph) for sample in samples}) == 1 else None,
+            classes=samples[0].classes if len({sample.classes for sample in samples}) == 1 else (),
         )
 
     def __len__(self) -> int:
@@ -258,6 +270,10 @@ class Batch:
         return replace(self, **{**values, **tensors})
 
 
+def _hash(graph: STGraph | None) -> str:
+    return "" if graph is None else graph.hash
+
+
 def _common_sampling(each: "list[Sampling | None]") -> Sampling | None:
     """How the samples of a batch were drawn; none where not all are of a dataset, or by different recipes."""
     known = [sampling for sampling in each if sampling is not None]
@@ -278,6 +294,8 @@ def _common_sampling(each: "list[Sampling | None]") -> Sampling | None:
             sampling=Sampling(recipe, resample),
             channels=batches[0].channels,
             groups=tuple(name for batch in batches for name in batch.groups),
+            graph=batches[0].graph,
+            classes=batches[0].classes,
         )
 
     return Sampling(known[0].recipe, None if None in resamplers else resample)

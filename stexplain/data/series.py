@@ -17,7 +17,7 @@ from stexplain.data.indices import picked_indices
 from stexplain.data.samples import UNMEASURED, Measured, Sample, check_finite
 from stexplain.data.series_source import SeriesSource, as_series_source
 from stexplain.data.splits import chronological_masks
-from stexplain.data.windows import WindowBatch
+from stexplain.data.windows import WindowBatch, measured_windows
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
@@ -159,12 +159,11 @@ class WindowedSeries:
         """One window."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
-        # A batch of one, so that samples and batches agree by construction; negative indices count from the end.
-        batch = self.batch([int(index) % len(self)])
+        batch = self.batch([int(index) % len(self)])  # of one, so that samples and batches agree
         return Sample(
             x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], group=batch.groups[0],
             fields={"frame": int(self.starts[index]), "start": batch.start[0]}, channels=batch.channels,
-            observed=batch.observed[0].numpy(), measured=batch.measured, history=batch.history,
+            observed=batch.observed[0].numpy(), measured=batch.measured, history=batch.history, graph=self.graph,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -181,7 +180,7 @@ class WindowedSeries:
         frames = starts[:, None] + np.arange(self.window + self.horizon)
         values, present = self._source.read(frames)
         x, y = values[:, : self.window], values[:, self.window :, :, self.target_channel]
-        # One mask serves all channels of x, so a position counts where none of its channels is missing.
+        # One mask serves all channels of x: a position counts where none of its channels is missing.
         observed = np.asarray(present[:, : self.window].all(axis=-1))
         x = np.where(observed[..., None], x, np.float32(0))
         if self._calendar:
@@ -200,7 +199,8 @@ class WindowedSeries:
             start=self._source.times(starts),
             channels=self.channels,
             groups=tuple(f"block {number}" for number in self.groups[picked]),
-            measured=self.measured,
+            measured=measured_windows(self.measured, self.time, self.window),
+            graph=self.graph,
             history=None if self._history is None else WindowHistory(self._history, self._source.times(starts)),
         )
         # NaN is missing and already zero; infinite values are errors of the data.

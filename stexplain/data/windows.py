@@ -4,11 +4,28 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
-from stexplain.data.samples import Batch
+from stexplain.data.samples import Batch, Measured
+
+
+def measured_windows(measured: Measured, time: pd.DatetimeIndex | None, window: int) -> Measured:
+    """What windows of a series are measured in: the times of a series say how far its frames are apart.
+
+    Their seconds end with 0, the last observation.
+
+    Example:
+        >>> time = pd.date_range("2026-01-01", periods=9, freq="5min")
+        >>> measured_windows(Measured(("mph",)), time, window=3).seconds(3).tolist()
+        [-600.0, -300.0, 0.0]
+    """
+    if measured.frame_rate is not None or time is None:
+        return measured
+    step = (time[1] - time[0]).total_seconds()
+    return replace(measured, frame_rate=1 / step, start=-step * (window - 1))
 
 
 @checked

@@ -97,14 +97,14 @@ def of_class(kind: type[Explainer], model: nn.Module, **options: Any) -> Explain
     return wrapping
 
 
-def takes(name: str, option: str) -> bool:
-    """Whether a method has an option, such as ``"seed"``.
+def takes(method: str | type[Explainer], option: str) -> bool:
+    """Whether a method, by name or its class, has an option, such as ``"seed"``.
 
     Example:
         >>> takes("Random", "seed"), takes("Motion", "seed")
         (True, False)
     """
-    return option in _parameters(methods()[name])
+    return option in _parameters(methods()[method] if isinstance(method, str) else method)
 
 
 def option_names(name: str) -> list[str]:

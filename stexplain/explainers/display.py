@@ -11,6 +11,7 @@ import numpy as np
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.results.times import times_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -110,7 +111,8 @@ def moving(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMi
     furthest = np.take_along_axis(values, np.abs(values).argmax(0)[None], 0)[0].astype(np.float64)
     shown = np.where(e.valid[sample].any(0)[:, None], furthest, np.nan)
     title = f"Importance over time for {e.target}" if e.target else "Importance over time"
-    defaults = {"time": e.time, "signed": e.signed, "unit": e.unit(), "title": title}
+    time, kind = times_of(e)
+    defaults = {"time": time, "time_unit": kind, "signed": e.signed, "unit": e.unit(), "title": title}
     return cast("alt.TopLevelMixin", _drawn(network, e.graph, shown, **{**defaults, **options}))
 
 

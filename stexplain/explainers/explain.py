@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from stexplain.checking import checked
+from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import method_class, of_class, takes
 from stexplain.explainers.explainer import Explainer
@@ -15,10 +16,12 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
+from stexplain.graph import STGraph
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
 _BEST = (
@@ -101,6 +104,7 @@ def explain(
     Args:
         model: any module; see `STGGradCAM`.
         x: a `Sample`, a `Batch`, a tensor in the model's own layout, or a dict of tensors; see `Explainer.__call__`.
+            Samples of a dataset bring graph and names of classes for a model that has none.
         target: what is explained, such as a class by index or name, or ``Forecast("s7", horizon=3)``, or a list of
             targets; default: the predicted class. See `Explainer.__call__`.
         method: the name of an explainer class of `stexplain.explainers`, or a custom class. Default:
@@ -145,8 +149,9 @@ def explain(
         "per_sample": per_sample,
         "ids": ids,
     }
+    known = _known_of(x, model)
     if method is None:
-        return _by_default(model, x, arguments, options)
+        return _by_default(model, x, arguments, {**known, **options})
     # A class, not an instance: an instance has a model already, which may be another one.
     if isinstance(method, str):
         kind = method_class(method)
@@ -157,7 +162,20 @@ def explain(
             f"method: got {method!r}; expected the name of an explainer class, such as 'STGGradCAM', or the class. "
             "An explainer that is built already is called itself: explainer(x, target=...)."
         )
-    return _called(of_class(kind, model, **options), x, arguments)
+    known = {name: value for name, value in known.items() if takes(kind, name)}
+    return _called(of_class(kind, model, **{**known, **options}), x, arguments)
+
+
+def _known_of(x: Signals | Streams, model: nn.Module) -> dict[str, Any]:
+    """What samples of a dataset say and the model does not: their graph, and the names of their classes."""
+    if not isinstance(x, Sample | Batch):
+        return {}
+    known: dict[str, Any] = {}
+    if x.graph is not None and len(x.graph) == x.x.shape[-2] and model_attribute(model, "graph", STGraph) is None:
+        known["graph"] = x.graph
+    if x.classes and model_attribute(model, "class_names", list | tuple) is None:
+        known["classes"] = x.classes
+    return known
 
 
 def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any]) -> _Result:

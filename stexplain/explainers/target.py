@@ -238,6 +238,11 @@ def class_index(which: int | str, names: Sequence[str], count: int) -> int:
     if isinstance(which, str):
         if not names:
             raise InputError(f"class {which!r} is unknown: the model has no class names. Give `classes`, or an index.")
+        if len(names) != count and not (count == 1 and len(names) == 2):
+            raise InputError(
+                f"class {which!r}: got {len(names)} names of classes for {count} outputs of the model; expected one "
+                "each. Give `classes` in the order of the outputs, or an index."
+            )
         if which not in names:
             raise unknown("class", which, names)
         # A single logit with one name is the logit of what it names, class 1.

@@ -12,6 +12,7 @@ from stexplain.axes import Layout, check_shape
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.results.times import times_of
 from stexplain.viz.columns import expect
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Clip:
         points: coordinates of the nodes in the drawing, ``[M, T, N, 2]``: right and up.
         edges: indices of nodes, ``[E, 2]``.
         nodes: N names.
-        time: T frame numbers or seconds.
-        unit: ``"frame"`` or ``"s"``.
+        time: T frame numbers, seconds, or minutes before the last observation.
+        unit: ``"frame"``, ``"s"`` or ``"min"``.
         target: the explained class or target, in words.
         method: name of the explainer.
         id: the sample's id.
@@ -98,9 +99,7 @@ def clip_of(
         raise InputError(
             "x: got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
         )
-    time = np.asarray(e.time, dtype=np.float64)
-    # Whole numbers are frames unless their unit is said; anything else is taken as seconds.
-    seconds = e.time_unit == "s" or bool(np.any(time != np.round(time)))
+    time, unit = times_of(e)
     return Clip(
         values=values,
         valid=valid,
@@ -108,7 +107,7 @@ def clip_of(
         edges=np.asarray(drawn.edges, dtype=np.int64).reshape(-1, 2),
         nodes=list(e.node_names),
         time=time,
-        unit="s" if seconds else "frame",
+        unit=unit,
         target=_target(e, sample),
         method=e.method,
         id=e.ids[sample],

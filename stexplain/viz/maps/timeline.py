@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
+from stexplain.viz.maps.clip import time_text
 from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
 
@@ -61,7 +64,8 @@ def timeline(
     )
     # Of a map without a sign there is nothing to draw as against the target.
     signed = signed and e.signed
-    edges, means = _binned(np.where(valid[:, None], values, np.nan), bins)
+    columns, means = _binned(np.where(valid[:, None], values, np.nan), bins)
+    edges, axis = _axis(e, columns)
     table = pd.DataFrame(
         {
             "node": shown,
@@ -74,21 +78,21 @@ def timeline(
     # expression.
     positions = (
         alt.Chart(rows(table))
-        .transform_calculate(start=literal(edges[:-1]), end=literal(edges[1:]))
-        .transform_flatten(["value", "start", "end"])
+        .transform_calculate(start=literal(edges[:-1]), end=literal(edges[1:]), time=literal(axis.times))
+        .transform_flatten(["value", "start", "end", "time"])
         .encode(
             x=alt.X(
                 "start:Q",
-                title="frame",
+                title=axis.title,
                 scale=alt.Scale(domain=[edges[0], edges[-1]], nice=False, zero=False),
-                axis=alt.Axis(tickMinStep=1, grid=False),
+                axis=axis.drawn,
             ),
             x2="end:Q",
             y=down.y("node"),
             tooltip=[
                 alt.Tooltip("node:N"),
                 alt.Tooltip("group:N"),
-                alt.Tooltip("start:Q", title="frame"),
+                alt.Tooltip("time:N"),
                 alt.Tooltip("value:Q", title="importance", format=".3~g"),
             ],
         )
@@ -127,6 +131,31 @@ def pick_timeline(
     if not valid.any():
         raise InputError(f"sample {sample} has no valid frame of instance {instance}. Choose another instance.")
     return np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance], valid
+
+
+class _Axis(NamedTuple):
+    """The axis of time: its title, how it is drawn, and the time of each column in words."""
+
+    title: str
+    drawn: alt.Axis
+    times: list[str]
+
+
+def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
+    """Where columns begin and end in time, and the axis. Times that are not evenly spaced are counted in frames."""
+    times, unit = times_of(e)
+    apart = np.diff(times)
+    if unit == "frame" or not len(apart) or not np.allclose(apart, apart[0]):
+        words = [time_text(float(first), "frame") for first in columns[:-1]]
+        return [float(at) for at in columns], _Axis("frame", alt.Axis(tickMinStep=1, grid=False), words)
+    words = [time_text(float(times[first]), unit) for first in columns[:-1]]
+    # A lag is the middle of its column, so that 0 stands below the last observation.
+    first = float(times[0]) - (apart[0] / 2 if unit == "min" else 0)
+    edges = [round(first + float(apart[0]) * at, 9) for at in columns]
+    if unit == "min":
+        drawn = alt.Axis(labelExpr="-datum.value", grid=False)
+        return edges, _Axis("minutes earlier than the last observation", drawn, words)
+    return edges, _Axis("time in seconds", alt.Axis(grid=False), words)
 
 
 def _binned(

@@ -51,7 +51,7 @@ def test_recordings_of_any_name_with_labels_from_a_table(tmp_path):
     for name, values in written.items():
         np.testing.assert_array_equal(by_id[name].x[0], values[:, :, :3].astype(np.float32))
     assert by_id["patient_2"].fields["subject"] == "8"
-    assert set(clips.groups) == {"group 7", "group 8", "group 9"}
+    assert set(clips.groups) == {"subject 7", "subject 8", "subject 9"}
     assert len(clips.graph) == 25
 
 

@@ -1,0 +1,26 @@
+"""The times of an explanation's frames, in the unit that people count them in."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from stexplain.explainers.explanation import Explanation
+
+
+def times_of(e: "Explanation") -> tuple[NDArray[np.float64], str]:
+    """The time of each frame and its unit for `time_text`: frames, seconds, or minutes before the last observation.
+
+    Example:
+        >>> from stexplain.explainers import Explanation
+        >>> windows = Explanation(np.ones((1, 1, 3, 2)), np.ones((1, 1, 3), bool), time=[-600, -300, 0], time_unit="s")
+        >>> times_of(windows)
+        (array([-10.,  -5.,   0.]), 'min')
+    """
+    time = np.asarray(e.time, dtype=np.float64)
+    # Windows of a series end with 0 s. Of those that are minutes apart nobody counts seconds.
+    if e.time_unit == "s" and len(time) > 1 and time[-1] == 0 and time[1] - time[0] >= 60:
+        return time / 60, "min"
+    # Whole numbers are frames unless their unit is said; anything else is taken as seconds.
+    return time, "s" if e.time_unit == "s" or bool(np.any(time != np.round(time))) else "frame"
