@@ -107,7 +107,7 @@ def test_more_than_two_groups_are_to_be_named(home, tmp_path):  # noqa: F811
 
 def test_many_samples_are_explained_in_parts(home, tmp_path, no_charts, monkeypatch):  # noqa: F811
     run(home / "model", *common(home, tmp_path / "whole"), "--first", 5)
-    monkeypatch.setattr("stexplain.cli.explaining.work.PART", 2)
+    monkeypatch.setattr("stexplain.cli.explaining.parts.PART", 2)
     run(home / "model", *common(home, tmp_path / "parts"), "--first", 5)
     whole, parts = (Explanation.load(tmp_path / name / "explanation.nc") for name in ("whole", "parts"))
     assert whole.ids == parts.ids
