@@ -91,6 +91,8 @@ def expected_fall(part: Part, explainer: ExpectedFall) -> PlainMap:
     graph, nodes = part.caller.graph, x.shape[3]
     names = [str(node) for node in range(nodes)] if graph is None or len(graph) != nodes else graph.nodes
     noise = node_noise(explainer.seed, names, x.shape[1:], explainer.draws, present.any(0))
+    of_none = part.scores.classes.cpu().numpy() < 0
+    rises = of_none if explainer.rises is None else np.full(len(x), explainer.rises)
     total = np.zeros(x.shape)
     for draw, one in enumerate(noise):
         moved = x.copy()
@@ -109,6 +111,8 @@ def expected_fall(part: Part, explainer: ExpectedFall) -> PlainMap:
             ratio = fall / np.where(deviation > 0, deviation, 1)
             normal = fall * norm.cdf(ratio) + deviation * norm.pdf(ratio)
             total[..., channel] += np.where(deviation > 0, normal, np.maximum(fall, 0))
+            # Where a rise counts too: the mean size of a normal variable is twice the positive part, less the mean.
+            total[rises, ..., channel] += np.where(deviation > 0, normal - fall, np.maximum(-fall, 0))[rises]
     return _by_channel(part, total / explainer.draws, "sum")
 
 

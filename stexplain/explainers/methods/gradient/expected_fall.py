@@ -36,8 +36,9 @@ class ExpectedFall(Explainer):
     with Phi and phi the standard normal distribution and density: the expected improvement of Jones, Schonlau & Welch
     ("Efficient global optimization of expensive black-box functions", J. Global Optimization 1998, Eq. 15). Where an
     observation speaks for the target, ``a > 0`` and the score falls by about a; where it is merely one that matters, a
-    near 0, by 0.4 w; where it speaks against the target, hardly. The gradients are those of SmoothGrad (Smilkov et al.,
-    "SmoothGrad: removing noise by adding noise", 2017), whose noise here has rising levels::
+    near 0, by 0.4 w; where it speaks against the target, hardly. Of a score that is of no class, such as a forecast, a
+    rise tells as much as a fall, and both count: ``E |g_k[c] (x[c] - z)|``; see `rises`. The gradients are those of
+    SmoothGrad (Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017), with noise of rising levels::
 
         g_k = dy/dx at  x + (k - 1/2) / K * s e_k,   e_k standard normal,  k = 1 ... K
 
@@ -59,6 +60,8 @@ class ExpectedFall(Explainer):
             ``"mean"``.
         draws: K, how many noisy samples: an even number, since levels are paired.
         spread: of observations that are redrawn, and of the strongest noise, in standard deviations of their channel.
+        rises: whether a rise counts as a fall of that size does. None: where the score is of no class, as those of
+            `Forecast`, `Output` and functions, which a note says; of a class, only what speaks for it is asked for.
         seed: of the noise.
         **options: how the model is called; see `ModelCaller`. Channels that are indices stay as they are, and have
             no importance.
@@ -88,6 +91,7 @@ class ExpectedFall(Explainer):
         baseline: "str | Baseline | Tensor" = _BASELINE,
         draws: int = _DRAWS,
         spread: float = _SPREAD,
+        rises: bool | None = None,
         seed: int = 0,
         **options: Unpack[CallOptions],
     ):
@@ -98,11 +102,14 @@ class ExpectedFall(Explainer):
         if not 0 < spread < np.inf:
             raise InputError(f"spread: got {spread}; expected a number of standard deviations above 0.")
         self.baseline, self.draws, self.spread, self.seed = baseline, draws, float(spread), seed
+        self.rises = rises
         # Other settings have another name: what was measured of the default must not be taken for theirs.
         if (draws, self.spread) != (_DRAWS, _SPREAD):
             self.method = f"{type(self).method} ({draws} draws, spread {self.spread:g})"
         elif not isinstance(baseline, HistoryOr):
             self.method = f"{type(self).method} (about {baseline if isinstance(baseline, str) else 'another baseline'})"
+        elif rises is not None:
+            self.method = f"{type(self).method} ({'or rise' if rises else 'alone'})"
 
     @property
     def _held_copies(self) -> int:
@@ -121,6 +128,7 @@ class ExpectedFall(Explainer):
         spread = self.spread * deviation
         lowest, highest = ranges(x, model_input)
         noise = node_noise(self.seed, self._names(x.shape[3]), x.shape[1:], self.draws, perturbed.present.any(0))
+        rises = self._counts_rises(perturbed)
         total, falls = torch.zeros_like(full_precision(x)), []
         for k, one in enumerate(noise):
             level = (k + 0.5) / self.draws
@@ -129,6 +137,7 @@ class ExpectedFall(Explainer):
             moved = torch.where(changed, noisy.clamp(lowest, highest), x)
             gradient = torch.where(changed, full_precision(self._gradient(perturbed, moved)), 0)
             each = expected_fall(gradient * away, gradient.abs() * spread)
+            each = each + rises * expected_fall(-gradient * away, gradient.abs() * spread)
             total += each
             falls.append(each.sum(-1))
         per_channel = total / self.draws
@@ -139,6 +148,14 @@ class ExpectedFall(Explainer):
             reduce="the sum over channels",
             standard_error=collapsed_standard_error(torch.stack(falls)),
         )
+
+    def _counts_rises(self, perturbed: PerturbedInputs) -> Tensor:
+        """Of which samples a rise counts, ``[B, 1, 1, 1, 1]``."""
+        of_none = perturbed.scores_of_samples.classes < 0
+        if self.rises is None and bool(of_none.any()):
+            self._note("The score is of no class: a rise counts as a fall does (`rises`).")
+        counts = of_none if self.rises is None else torch.full_like(of_none, self.rises)
+        return counts.to(perturbed.x.device)[:, None, None, None, None]
 
     def _names(self, nodes: int) -> list[str]:
         """What the noise of each node follows from: renumbered nodes keep theirs."""

@@ -8,7 +8,16 @@ from torch import nn
 
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers import Custom, ExpectedFall
+from stexplain.explainers import (
+    Class,
+    Custom,
+    ExpectedFall,
+    Forecast,
+    Margin,
+    Output,
+    PerSample,
+    Predicted,
+)
 from stexplain.explainers.methods.gradient.expected_fall import expected_fall
 from stexplain.graph import STGraph
 
@@ -27,34 +36,70 @@ def by_hand(x, weight, spread=1.0):
 
 
 def test_of_a_linear_score_it_is_the_closed_form():
-    e = ExpectedFall(nn.Flatten(), draws=2)(X, target=LINEAR)
+    e = ExpectedFall(nn.Flatten(), draws=2, rises=False)(X, target=LINEAR)
     np.testing.assert_allclose(e.channels, by_hand(X, WEIGHT), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(e.values, by_hand(X, WEIGHT).sum(-1), rtol=1e-5, atol=1e-6)
     # Nothing is left to chance.
     assert e.standard_error.max() < 1e-6
-    other = ExpectedFall(nn.Flatten(), draws=2, spread=0.5)(X, target=LINEAR)
+    other = ExpectedFall(nn.Flatten(), draws=2, spread=0.5, rises=False)(X, target=LINEAR)
     np.testing.assert_allclose(other.channels, by_hand(X, WEIGHT, 0.5), rtol=1e-5, atol=1e-6)
 
 
 def test_it_is_the_mean_fall_over_redrawn_readings():
     """Of a linear score the first order is all: readings are redrawn one at a time, and rises count as none."""
-    e = ExpectedFall(nn.Flatten())(X[:1], target=LINEAR)
+    e = ExpectedFall(nn.Flatten(), rises=False)(X[:1], target=LINEAR)
+    both = ExpectedFall(nn.Flatten())(X[:1], target=LINEAR)
     mean = X[:1].mean(2, keepdim=True)
     deviation = (X[:1] - mean).square().mean((0, 1, 2, 3)).sqrt()
     generator = torch.Generator().manual_seed(2)
     redrawn = mean + deviation * torch.randn(40_000, *X.shape[1:], generator=generator, dtype=torch.float64)
     falls = (WEIGHT * (X[:1] - redrawn)).clamp(min=0)
     np.testing.assert_allclose(e.channels[0], falls.mean(0), rtol=0.03, atol=0.01)
+    # Of a score of no class rises count as well, which a note says.
+    changes = (WEIGHT * (X[:1] - redrawn)).abs()
+    np.testing.assert_allclose(both.channels[0], changes.mean(0), rtol=0.03, atol=0.01)
+    assert any("a rise counts as a fall does" in note for note in both.notes)
+    assert not any("a rise counts" in note for note in e.notes)
 
 
 def test_what_speaks_for_the_target_comes_before_what_speaks_against_it():
     """Two nodes that differ from their mean alike, one with each sign, a third that is at its mean and matters."""
     x = torch.tensor([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]]).view(1, 1, 2, 3, 1)
     model = Custom(lambda y: y @ torch.tensor([2.0, -2.0, 2.0, 0, 0, 0]))
-    speaks_for, against, still = ExpectedFall(nn.Flatten(), spread=1)(x, target=model).values[0, 0, 0]
+    speaks_for, against, still = ExpectedFall(nn.Flatten(), rises=False)(x, target=model).values[0, 0, 0]
     assert speaks_for > still > against > 0
     # Which is what the score falls by in the mean: 2 more where it speaks for it.
     assert speaks_for - against == pytest.approx(2, abs=1e-5)
+
+
+def test_whether_rises_count_follows_from_the_score():
+    """Of a class, what speaks against it hardly counts; of a number, what lowers it counts as what raises it."""
+    x = torch.tensor([[1.0, 1.0], [-1.0, -1.0]]).view(1, 1, 2, 2, 1).repeat(2, 1, 1, 1, 1)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [2.0, -2.0, 0, 0]])
+    model[1].bias.data = torch.tensor([0.0, 5.0])
+    for target in (Class(1), Predicted(), Margin(1, 0)):
+        up, down = ExpectedFall(model)(x, target=target).values[0, 0, 0]
+        assert up > 5 * down, target
+    for target in (Custom(lambda y: y[:, 1]), Output(1), Forecast(0, horizon=2, layout="b t")):
+        up, down = ExpectedFall(model)(x, target=target).values[0, 0, 0]
+        assert up == pytest.approx(down, rel=1e-5)
+    mixed = ExpectedFall(model)(x, target=PerSample([Class(1), Output(1)])).values[:, 0, 0]
+    assert mixed[0, 0] > 5 * mixed[0, 1]
+    assert mixed[1, 0] == pytest.approx(mixed[1, 1], rel=1e-5)
+
+
+def test_the_cause_of_a_low_forecast_is_found():
+    """A sensor that is slow, and so lowers what is forecast of another, weighs most."""
+    x = torch.full((1, 12, 5), 60.0) + torch.randn(1, 12, 5, generator=torch.Generator().manual_seed(0))
+    x[0, 3, 2] = 20.0
+
+    class Slow(nn.Module):
+        def forward(self, x):
+            return 60 + (x[:, 3:4, 2:3] - 60) + 0.05 * (x[:, 11:12] - 60)
+
+    e = ExpectedFall(Slow(), inputs="b t n")(x, target=Forecast(0, horizon=1))
+    assert np.unravel_index(e.values[0, 0].argmax(), (12, 5)) == (3, 2)
 
 
 def test_a_still_node_matters_and_a_still_sample_has_no_map():
