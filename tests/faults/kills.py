@@ -28,7 +28,9 @@ from tests.faults.works import ON_RAY, WORKS, Work, outcome
 KILLS_EACH = 3
 """How often a work is killed before it is let to its end."""
 LIMIT = 600
-"""Seconds after which a work hangs."""
+"""Seconds of a processor after which a work never ends."""
+IDLE = 180
+"""Seconds in which a work that does not hang has used a processor, however busy the machine is."""
 _CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir"}
 _WRITING = os.O_WRONLY | os.O_RDWR
 _WORKERS = ("stexplain.engine.child", "ray::write_part")
@@ -112,7 +114,7 @@ class Killer:
                 return struck, True
             if process.is_alive():
                 process.kill()
-        process.join(LIMIT)
+        self._wait(process, f"before {kill}")
         if process.exitcode == -signal.SIGKILL:
             return True, False
         self._end(process, f"before {kill}")
@@ -136,11 +138,20 @@ class Killer:
         process.start()
         return process
 
+    def _wait(self, process: multiprocessing.process.BaseProcess, what: str) -> None:
+        """Waits for its end."""
+        used, since = 0.0, time.monotonic()
+        while process.is_alive():
+            process.join(1)
+            now = sum(map(_seconds, [int(process.pid or 0), *descendants(int(process.pid or 0))]))
+            if now != used:
+                used, since = now, time.monotonic()
+            if used > LIMIT or time.monotonic() - since > IDLE:
+                process.kill()
+                raise Failed(f"{self.work.name}, {what}: hangs after {used:.0f} s of a processor")
+
     def _end(self, process: multiprocessing.process.BaseProcess, what: str) -> None:
-        process.join(LIMIT)
-        if process.is_alive():
-            process.kill()
-            raise Failed(f"{self.work.name}, {what}: hangs after {LIMIT} s")
+        self._wait(process, what)
         if process.exitcode:
             raise Failed(f"{self.work.name}, {what}: ended with {process.exitcode}: {self.report.read_text('utf-8')}")
 
@@ -190,6 +201,15 @@ def descendants(pid: int) -> list[int]:
         found += below
         waiting += below
     return found
+
+
+def _seconds(pid: int) -> float:
+    """That a process has used of a processor, with those of its children that have ended, on Linux."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _is_worker(pid: int) -> bool:

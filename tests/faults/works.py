@@ -82,11 +82,12 @@ def _edited(path: Path, **changes: str) -> None:
 
 
 def _bench(root: Path, name: str, out: Path, data: Path | None) -> None:
-    from stexplain.bench import figures
+    from stexplain.bench import figures, report
     from stexplain.bench.runner import bench
 
-    # Pictures take most of the time of so small an experiment, and come from these.
+    # Pictures and the page's scripts take most of the time of so small an experiment, and come from what is compared.
     figures.FORMATS = ("json",)
+    report.bundle = lambda: ""
     os.environ |= {"STEXPLAIN_CARDS": str(root), "STEXPLAIN_CACHE": str(out / "cache")}
     bench(root / "datasets" / name, data=data, out=out / "run", progress=False)
 

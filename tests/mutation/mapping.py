@@ -31,7 +31,7 @@ def files_for(module: str) -> list[str]:
     """
     found = _naming(module)
     if not found:
-        importers = [one for one in core() if re.search(rf"\b{re.escape(_dotted(module))}\b", _text(one))]
+        importers = [one for one in core() if re.search(rf"\b{re.escape(dotted(module))}\b", _text(one))]
         found = list(dict.fromkeys(file for one in importers for file in _naming(one)))[:_MANY]
     contracts = CONTRACTS if module.startswith("stexplain/explainers/") else ()
     return list(dict.fromkeys([*found[:1], module, *found[1:], *contracts]))
@@ -39,7 +39,7 @@ def files_for(module: str) -> list[str]:
 
 def _naming(module: str) -> list[str]:
     path = Path(module)
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, [_dotted(module), *_defined(module)]))})\b")
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, [dotted(module), *_defined(module)]))})\b")
     mirrors, others = [], {}
     for file in _tests():
         if file.endswith(f"/test_{path.name}") and path.parts[1] in file:
@@ -51,7 +51,8 @@ def _naming(module: str) -> list[str]:
     return [*mirrors, *(file for file in most if others[file])]
 
 
-def _dotted(module: str) -> str:
+def dotted(module: str) -> str:
+    """The name by which a module is imported."""
     return ".".join(Path(module).with_suffix("").parts)
 
 

@@ -52,6 +52,24 @@ def mutants(source: str) -> list[Mutant]:
     ]
 
 
+def statement(tree: ast.Module, line: int) -> range:
+    """The lines of the innermost statement at a line; of one that has a body, those before it.
+
+    Example:
+        >>> statement(ast.parse("if (a and\\n    b):\\n    c()\\n"), 2)
+        range(1, 3)
+    """
+    found = range(line, line + 1)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line):
+            body = getattr(node, "body", None)
+            last = max(body[0].lineno - 1, node.lineno) if body else node.end_lineno or line
+            # Inner ones come later.
+            if line <= last:
+                found = range(node.lineno, last + 1)
+    return found
+
+
 def _changed(tree: ast.Module, number: int, which: int) -> ast.Module:
     other = copy.deepcopy(tree)
     _, _, apply = list(_walk(other))[number]

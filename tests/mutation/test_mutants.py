@@ -1,13 +1,18 @@
 """The tool that puts faults in: every fault changes the code, and a live module works with it."""
 
+import ast
 import importlib.util
 import sys
 
+import numpy as np
 import pytest
 
+from stexplain.metrics.masking import mean_over_masking
+from tests.mutation.equivalent import code, equivalent, listed
 from tests.mutation.graft import graft
 from tests.mutation.mapping import ROOT, core, files_for
-from tests.mutation.mutants import mutants
+from tests.mutation.mutants import mutants, statement
+from tests.mutation.touched import Touched, recorded
 
 SOURCE = '''
 LIMIT = 3
@@ -96,3 +101,50 @@ def test_faults_compile():
     path = ROOT / "stexplain/explainers/methods/layer/positions.py"
     for one in mutants(path.read_text("utf-8")):
         compile(one.tree, str(path), "exec")
+
+
+@pytest.mark.parametrize(("line", "expected"), [(18, range(18, 19)), (20, range(20, 21)), (23, range(23, 24))])
+def test_the_statement_of_a_line_ends_before_its_body(line, expected):
+    assert statement(ast.parse(SOURCE), line) == expected
+
+
+def test_lines_that_each_test_executes_are_recorded():
+    module = "stexplain/metrics/masking.py"
+
+    def running():
+        yield "nothing"
+        mean_over_masking(np.array([0.0, 1.0]), np.array([[1.0], [0.0]]))
+        yield "a mean"
+
+    tests = recorded(running(), {module}, lambda: "")
+    assert tests["nothing"][1] == {}
+    source = (ROOT / module).read_text("utf-8").splitlines()
+    executed = [source[line - 1].strip() for line in tests["a mean"][1][module]]
+    assert (executed[0], executed[-1]) == ("if len(masking) < 2:", "return means")
+    assert "return first" not in executed
+
+
+def test_a_failing_test_is_no_record():
+    with pytest.raises(AssertionError, match="one fails"):
+        recorded(iter(["one"]), set(), lambda: "one")
+
+
+def test_tests_that_execute_a_line_come_first_and_the_shortest_of_them():
+    tests = {"long": (3.0, {"m": [5, 6]}), "other": (0.1, {"m": [9]}), "short": (1.0, {"m": [6]})}
+    touched = Touched("", tests)
+    assert touched.chosen("m", range(6, 7), 60.0) == (["short", "long", "other"], pytest.approx(4.1))
+    assert touched.chosen("m", range(6, 7), 0.5) == (["short"], 1.0)
+    assert touched.chosen("m", range(5, 6), 60.0)[0][0] == "long"
+    assert touched.chosen("m", range(7, 8), 60.0) == ([], 0.0)
+    assert touched.chosen("m", None, 60.0)[0] == ["other", "short", "long"]
+    assert touched.chosen("another", None, 60.0) == ([], 0.0)
+
+
+def test_faults_that_are_said_to_change_nothing_can_be_put_in():
+    for one in listed():
+        found = [
+            mutant
+            for mutant in mutants((ROOT / one["module"]).read_text("utf-8"))
+            if code(one["module"], mutant.line) == one["code"] and equivalent(one["module"], mutant)
+        ]
+        assert {mutant.what for mutant in found} == set(one["what"]), one
