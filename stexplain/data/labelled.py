@@ -17,6 +17,7 @@ _UNIX: tuple[tuple[float, float, Literal["s", "ms", "us", "ns"]], ...] = (
 )
 _TIMES = ("time", "date", "datetime", "timestamp", "t")
 _NODES = ("node", "sensor", "station", "region", "channel_name", "location", "site", "id")
+_CHANNELS = ("channel", "feature", "variable", "signal", "measure")
 
 
 class Labelled(NamedTuple):
@@ -108,10 +109,24 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
     )
 
 
+def node_first(table: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose columns have two levels, as (node, channel), also where their names say (channel, node).
+
+    Example:
+        >>> columns = pd.MultiIndex.from_product([["speed", "flow"], ["a"]], names=["channels", "nodes"])
+        >>> node_first(pd.DataFrame([[1.0, 2.0]], columns=columns)).columns.tolist()
+        [('a', 'speed'), ('a', 'flow')]
+    """
+    first, second = (str(name).lower().removesuffix("s") for name in table.columns.names)
+    turned = (second in _NODES and first not in _NODES) or (first in _CHANNELS and second not in _CHANNELS)
+    return table.swaplevel(axis=1) if turned else table
+
+
 def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[str, ...]]:
     """A frame whose columns are (node, channel), as ``[T, N, C]``."""
     if table.columns.nlevels != 2:
         raise InputError(f"values: got columns of {table.columns.nlevels} levels; expected two, (node, channel).")
+    table = node_first(table)
     nodes = list(dict.fromkeys(table.columns.get_level_values(0)))
     channels = list(dict.fromkeys(table.columns.get_level_values(1)))
     pairs: dict[Any, int] = {column: number for number, column in enumerate(table.columns)}

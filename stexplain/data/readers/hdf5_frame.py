@@ -47,6 +47,9 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"it has no {name}, which pandas writes")
         found = {name: np.asarray(table[name][()]) for name in datasets}
         kind = table["axis1"].attrs.get("kind", b"datetime64")
+        # Times are kept in UTC, beside the zone that they were in.
+        zone = table["axis1"].attrs.get("tz", b"")
+        named = [table[part].attrs.get("name", b"") for part in levels["axis0"][::2]]
     for name, parts in levels.items():
         # Text of variable length comes as objects, which no array of a file may hold.
         columns = [np.array([_text(value) for value in found[part].tolist()]) for part in parts[::2]]
@@ -55,13 +58,24 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
             columns = [values[found[codes]] for values, codes in zip(columns, parts[1::2], strict=True)]
         found[name] = columns[0] if parts == [name] else np.stack(columns, 1)
     found = {name: found[name] for name in (*_NAMES, *PARTS)}
-    return {**found, "kind": np.array(_text(kind))}
+    return {
+        **found,
+        "kind": np.array(_text(kind)),
+        "zone": np.array(_plain(zone)),
+        "names": np.array([_plain(name) for name in named]),
+    }
 
 
 def _levels(table: Any, name: str) -> list[str]:
     """The datasets that name columns: one, or values and codes of each level."""
     count = 0 if name in table else int(table.attrs.get(f"{name}_nlevels", 0))
     return [f"{name}_{part}{level}" for level in range(min(count, 9)) for part in ("level", "label")] or [name]
+
+
+def _plain(value: Any) -> str:
+    """A text that pandas wrote; empty for anything else, such as a pickle, which is not opened."""
+    text = _text(value) if isinstance(value, str | bytes) else ""
+    return text if text.replace("/", "").replace("_", "").replace("+", "").replace("-", "").isalnum() else ""
 
 
 def _text(value: Any) -> str:

@@ -62,6 +62,8 @@ def read_frame(path: Path) -> pd.DataFrame:
     values, columns, items = parts["block0_values"], _labels(parts["axis0"]), _labels(parts["block0_items"])
     with readable(path, "a DataFrame of times and sensors"):
         time = _times(parts["axis1"], str(parts["kind"]))
+        if zone := str(parts["zone"]):
+            time = time.tz_localize("UTC").tz_convert(zone)
         values = values.astype(np.float64) if values.dtype.kind in "iu" else values
         if values.dtype.kind != "f":
             raise ValueError(f"its values are {values.dtype}; expected numbers")
@@ -72,6 +74,8 @@ def read_frame(path: Path) -> pd.DataFrame:
     # A block may list its columns in another order than the DataFrame.
     labels: Any = pd.MultiIndex.from_tuples(items) if parts["axis0"].ndim == 2 else items
     found: pd.DataFrame = pd.DataFrame(values, index=time, columns=labels)[columns]
+    if isinstance(found.columns, pd.MultiIndex):
+        found.columns.names = [name or None for name in parts["names"].tolist()]
     return found
 
 

@@ -94,6 +94,11 @@ def load_sensors(
     place = {name: number for number, name in enumerate(data.nodes)}
     if set(own.nodes) - set(place):
         raise unknown("node (of the graph)", sorted(set(own.nodes) - set(place))[0], data.nodes)
+    if left := [name for name in data.nodes if name not in set(own.nodes)]:
+        some = ", ".join(map(repr, left[:5])) + (", ..." if len(left) > 5 else "")
+        warn_caller(
+            f"{data.path}: {len(left)} of {len(data.nodes)} sensors are no node of the graph and were left out: {some}."
+        )
     order = [place[name] for name in own.nodes]
     values = data.values if order == list(range(len(data.nodes))) else np.asarray(data.values)[:, order]
     target = _target(target_channel, data.channels)
@@ -101,7 +106,13 @@ def load_sensors(
     for sentence in implausible_sensors(values, own.nodes, data.missing if missing is None else missing):
         warn_caller(f"{data.path}: {sentence}. Leave them out, or say in what you publish that they are in.")
     try:
+        frames = len(values)
         values, time = _evenly(values, time)
+        if time is not None and len(values) > frames:
+            warn_caller(
+                f"{data.path}: {len(values) - frames:,} of {len(values):,} times are not there, from {time[0]} to "
+                f"{time[-1]}: their observations are missing."
+            )
         return WindowedSeries(
             values,
             window=window or data.window or 12,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stexplain.data.labelled import times_of
 from stexplain.data.readers.number_table import has_header, read_table, read_text_table
 from stexplain.data.readers.pems_npz import read_arrays
 from stexplain.data.readers.road_graph import positions_beside
@@ -13,6 +14,9 @@ from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_text
 from stexplain.reading.npy import load_npy
+
+_INDEX = ("", "unnamed: 0", "index", "time", "date", "datetime", "timestamp", "unix", "epoch", "frame", "step", "t")
+"""Names of a first column that is of no sensor; pandas writes its index without one."""
 
 
 def read_array(path: Path) -> SensorData:
@@ -51,21 +55,54 @@ def read_wide(path: Path, header: bool | None = None) -> SensorData:
     """
     header = _names_sensors(path) if header is None else header
     first = read_text_table(path, header=header).iloc[:, 0]
-    time = pd.to_datetime(first, errors="coerce", format="ISO8601")
-    numbers = pd.to_numeric(first, errors="coerce")
-    # The first column holds times where its cells are such, and no numbers.
-    timed = bool(numbers.isna().all() and time.notna().all())
-    table = read_table(path, header=header, labels=timed)
+    labels, time = _index_of(path, first, header)
+    table = read_table(path, header=header, labels=labels)
     nodes = [str(name) for name in table.columns] if header else [str(number) for number in range(table.shape[1])]
     return SensorData(
         path,
         table.to_numpy(np.float32)[..., None],
         tuple(nodes),
         ("value",),
-        time=pd.DatetimeIndex(time) if timed else None,
+        time=time,
         positions=positions_beside(path, nodes),
         geographic=True,
     )
+
+
+def _index_of(path: Path, first: "pd.Series[str]", header: bool) -> tuple[bool, pd.DatetimeIndex | None]:
+    """Whether the first column labels the rows, as no sensor does, and the times that it says.
+
+    Raises:
+        DataError: where it has the name of an index, or several time zones, and says no times.
+    """
+    numbers = pd.to_numeric(first, errors="coerce")
+    if numbers.notna().all():
+        index = pd.Index(numbers)
+        named = header and str(first.name).strip().lower() in _INDEX
+        # No sensor counts the seconds since 1970.
+        counted = bool(index.is_monotonic_increasing and index.is_unique and len(index) > 2 and index[0] >= 1e8)
+        if not named and not counted:
+            return False, None
+        try:
+            return True, times_of(index)
+        except InputError as error:
+            if not named:
+                return False, None
+            raise DataError(
+                f"{path}: the column {first.name!r} numbers its rows, from {first.iloc[0]} to {first.iloc[-1]}, which "
+                "are neither times nor frames one by one. Write times, or leave the column out and give start= and "
+                "minutes=."
+            ) from error
+    try:
+        time = pd.to_datetime(first, errors="coerce", format="ISO8601")
+    except ValueError as error:
+        raise DataError(
+            f"{path}: the times of column {first.name!r} have several offsets from UTC, such as {first.iloc[0]} and "
+            f"{first.iloc[-1]}; expected one. Write them in UTC, or without a zone: pd.to_datetime(times, utc=True)."
+            "tz_convert('America/Los_Angeles').tz_localize(None)."
+        ) from error
+    # It holds times where its cells are such, and no numbers.
+    return (True, pd.DatetimeIndex(time)) if numbers.isna().all() and time.notna().all() else (False, None)
 
 
 def _names_sensors(path: Path) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stexplain.data.labelled import times_of
+from stexplain.data.labelled import node_first, times_of
 from stexplain.data.readers.metr_la_h5 import read_frame
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.signals.sensor_data import SensorData
@@ -53,6 +53,7 @@ def split_columns(table: pd.DataFrame, path: Path) -> tuple[np.ndarray, tuple[st
         return table.to_numpy(np.float32)[..., None], tuple(map(str, table.columns)), ("value",)
     if table.columns.nlevels != 2:
         raise DataError(f"{path}: columns have {table.columns.nlevels} levels; expected two, sensor and channel.")
+    table = node_first(table)
     nodes, channels = (list(dict.fromkeys(table.columns.get_level_values(level))) for level in (0, 1))
     place = {pair: number for number, pair in enumerate(table.columns)}
     for node in nodes:

@@ -366,7 +366,8 @@ def test_a_graph_is_asked_for_where_there_is_none_or_more_than_one(tmp_path):
 def test_a_table_with_times_fills_those_it_leaves_out(tmp_path):
     values = pd.DataFrame(readings(1)[..., 0], index=times(), columns=list("abcd")).drop(times()[[7, 8]])
     values.to_csv(tmp_path / "speeds.csv")
-    series = stx.load_sensors(tmp_path / "speeds.csv", links="none", **SHORT)
+    with pytest.warns(UserWarning, match="2 of 40 times are not there"):
+        series = stx.load_sensors(tmp_path / "speeds.csv", links="none", **SHORT)
     assert (series.time == times()).all()
     assert series.graph.nodes == tuple("abcd")
     assert series.batch([6]).observed[0, 0].all(1).tolist() == [True, False, False, True]
