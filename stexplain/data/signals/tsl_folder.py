@@ -1,6 +1,7 @@
 """Torch Spatiotemporal's folders: a pandas frame in HDF5 or parquet, columns of sensors or (sensor, channel)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def split_columns(table: pd.DataFrame, path: Path) -> tuple[np.ndarray, tuple[st
         raise DataError(f"{path}: columns have {table.columns.nlevels} levels; expected two, sensor and channel.")
     table = node_first(table)
     nodes, channels = (list(dict.fromkeys(table.columns.get_level_values(level))) for level in (0, 1))
-    place = {pair: number for number, pair in enumerate(table.columns)}
+    place: dict[Any, int] = {pair: number for number, pair in enumerate(table.columns)}
     for node in nodes:
         for channel in channels:
             if (node, channel) not in place:
