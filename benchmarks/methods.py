@@ -1,18 +1,24 @@
 """All methods on data with a known cause: how well each finds it, and what the model used of it, and at which cost.
 
     python benchmarks/methods.py planted ntu roads --seeds 5 --out runs/methods [--per-class 5] [--only PATTERN]
+    python benchmarks/methods.py ntu --runs xsub/stgcn7 --data STORE --recipe quick --epochs 48
 
 For every run of a dataset's experiment and every seed the network is trained (once: `--out` keeps it), correctly
 classified test samples are drawn, and each setting of each method is scored by the functions of the stage `truth`:
 AUROC of the planted positions and nodes, AUROC of positions and nodes that the model used, and Spearman's correlation
 with how much it used them. Inferences are passes of a sample through the model; a pass backward counts as one more. The
-table is printed, mean (lowest to highest) over seeds, and written with all numbers to `methods.json`.
+table is printed, mean (lowest to highest) over seeds, and written with all numbers to `methods.json`; so are the
+classes that a network tells by the absence of the others.
+
+`--data` takes another prepared store of generated recordings, such as one that was generated with a class of recordings
+without any action (docs/decisions/0264).
 """
 
 import argparse
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +27,7 @@ import numpy as np
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.shared import method_scores, truths
-from stexplain.bench.shared.truth_rows import mean_of
+from stexplain.bench.shared.truth_rows import kept_by_class, mean_of, told_by_absence
 from stexplain.bench.stages import stage_types
 from stexplain.files import write_json
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS, SERIES_BASELINE_EXPLAINERS
@@ -114,7 +120,10 @@ def scored(
     run.folder.mkdir(parents=True, exist_ok=True)
     results = prepared(run)
     drawn = truths.draw_samples(run, results, options)
-    truths.measure_effect(run, results, drawn, options)
+    effect = truths.measure_effect(run, results, drawn, options)
+    classes = run.clips("test").classes if drawn["labels"] else ()
+    same = kept_by_class(effect["kept"], [classes[label] for label in drawn["labels"]])
+    print(f"{run.name} seed {run.seed}: {told_by_absence(same) or 'every class loses without its cause.'}", flush=True)
     names = SERIES_BASELINE_EXPLAINERS if run.task == FORECASTING else BASELINE_EXPLAINERS
     each = [*chosen, *(Setting(name, name) for name in (*names, "Random") if baselines)]
     rows = []
@@ -129,6 +138,7 @@ def scored(
             "run": run.name,
             "seed": run.seed,
             "samples": len(drawn["indices"]),
+            "same_without_cause": same,
             "setting": setting.name,
             "method": setting.method,
             "options": dict(setting.options),
@@ -144,6 +154,14 @@ def scored(
         shown = "  ".join(f"{means[name]:.3f}" for name in SCORES)
         print(f"{run.name} seed {run.seed}: {setting.name:48} {found['inferences']:6.0f}  {shown}", flush=True)
     return rows
+
+
+def with_epochs(run: Run, epochs: int | None) -> Run:
+    """The run with another number of epochs."""
+    if epochs is None:
+        return run
+    recipes = {**run.model_card.recipes, run.recipe_name: run.recipe.model_copy(update={"epochs": epochs})}
+    return replace(run, model_card=run.model_card.model_copy(update={"recipes": recipes}))
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -181,13 +199,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--per-class", type=int, default=5, help="test clips of each class")
     parser.add_argument("--events", type=int, default=40, help="events of a series")
     parser.add_argument("--only", help="only settings whose name matches this regular expression")
+    parser.add_argument(
+        "--data", type=Path, help="a prepared store of generated recordings; default: those of the card"
+    )
+    parser.add_argument("--recipe", help="of the model cards; default: the experiment's")
+    parser.add_argument("--epochs", type=int, help="of each training; default: the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/methods"))
     given = parser.parse_args(arguments)
     options = truths.Options(per_class=given.per_class, events=given.events)
     rows: list[dict[str, Any]] = []
     for card in given.card:
         experiment = load_experiment(card)
-        for run in experiment.runs(given.runs, seed=given.seed, seeds=given.seeds, folder=given.out / card):
+        chosen_runs = experiment.runs(
+            given.runs,
+            data=given.data,
+            recipe=given.recipe,
+            seed=given.seed,
+            seeds=given.seeds,
+            folder=given.out / card,
+        )
+        for run in [with_epochs(one, given.epochs) for one in chosen_runs]:
             body = run.card.name == "ntu"
             chosen = [one for one in settings(body=body) if re.search(given.only or "", one.name)]
             # A further training is no other run: its row is a value of the spread.

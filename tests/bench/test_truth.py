@@ -199,6 +199,7 @@ def test_classes_that_are_told_by_absence_are_named(finished):
     result = {**truth_of(finished), "same_without_cause": {"fall-a": 0.9, "fall-b": 0.5}}
     run = RunResults("graph", {"stages": {"truth": result}, "model_title": "STGCN"}, {})
     assert "the same of most samples of fall-a (90%). It may tell such a class by the absence" in stage.section([run])
+    assert "fall-a (90%)" in stage.summary([run]).html
     result["same_without_cause"] = {"fall-a": 0.1}
     assert "by the absence" not in stage.section([run])
 

@@ -217,6 +217,8 @@ class TruthStage(Stage[Options]):
                     lines.append(
                         f"{run.label}: {name_of(row)}{most} {classes_found(row, score, result['labels'], words)}"
                     )
+            if told := told_by_absence(result.get("same_without_cause") or {}):
+                lines.append(f"{run.label}: {told}")
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         which = " Of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
         note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.{which}")
