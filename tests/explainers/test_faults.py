@@ -12,7 +12,7 @@ import torch
 from stexplain.checks.model_state import changes, snapshot
 from stexplain.errors import InputError
 from stexplain.explainers.methods import EdgeImportance, Occlusion, STGGradCAM
-from stexplain.explainers.targets import Class
+from stexplain.explainers.targets import Class, Custom
 from tests.explainers.every_explainer import EXPLAINERS
 from tests.explainers.our_models import batch, small_model
 
@@ -137,6 +137,48 @@ def test_several_threads_on_one_explainer_give_what_one_gives():
 def explained_class(kind, model, number):
     with kind(model) as explain:
         return explain(batch(), target=Class(number)).values
+
+
+def step(model):
+    """What an optimizer does, in place."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01)
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        (step, r"parameter '.*' of the model was written into"),
+        (torch.nn.Module.train, "the model was set to train mode"),
+    ],
+)
+@pytest.mark.parametrize("kind", [STGGradCAM, Occlusion])
+def test_a_model_that_is_trained_meanwhile_is_refused(kind, does, said):
+    model = small_model()
+
+    def score(output):
+        # Between two passes of the explainer, and, of a gradient, between its pass and its way back.
+        trainer = threading.Thread(target=does, args=(model,))
+        trainer.start()
+        trainer.join()
+        return output[:, 1]
+
+    with kind(model) as explain:
+        with pytest.raises(InputError, match=f"^{said}.* while it was explained.*copy.deepcopy"):
+            explain(batch(8, samples=2), target=Custom(score))
+        # The next one is of the model as it is now.
+        found = explain(batch(8, samples=2), target=Class(1)).values
+    np.testing.assert_array_equal(found, explained(kind, model).values)
+
+
+def test_a_model_may_be_trained_between_explanations():
+    model = small_model().train()
+    with STGGradCAM(model) as explain:
+        explain(batch(8, samples=2), target=Class(1))
+        step(model)
+        explain(batch(8, samples=2), target=Class(1))
+    assert model.training
 
 
 def test_two_explainers_left_in_the_order_in_which_they_were_entered():

@@ -27,7 +27,7 @@ from stexplain.explainers.model.running.execution import plain_execution
 from stexplain.explainers.model.running.finite import checked_output
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.running.randomness import refused_if_random, watched_draws
-from stexplain.explainers.model.running.state import forward_pass, kept_state, undo_last_pass
+from stexplain.explainers.model.running.state import forward_pass, kept_state, refused_if_trained, undo_last_pass
 from stexplain.explainers.model.running.working_copy import WorkingCopy, working_copy
 from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
 from stexplain.explainers.model.score_fn import TargetScores
@@ -109,8 +109,7 @@ class ModelCaller(InputPreparer):
         self._locality: Locality | None = None
         # What a pass takes, by kind of input; none: the model does not run on one of several samples.
         self._bytes_by_kind: dict[tuple[Any, int], PassBytes | None] = {}
-        # A stack, as blocks of one explainer may be nested.
-        self._frozen_blocks: list[AbstractContextManager[None]] = []
+        self._frozen_blocks: list[AbstractContextManager[None]] = []  # A stack, as blocks may be nested.
 
     def __enter__(self) -> Self:
         if self.model is not None:
@@ -235,6 +234,7 @@ class ModelCaller(InputPreparer):
         with (
             kept_state(self.model),
             frozen_eval(self.model),
+            refused_if_trained(self.model),
             differentiable(device),
             working_copy(self.model, undo) as self._working_copy,
             plain_execution(self.model, device),

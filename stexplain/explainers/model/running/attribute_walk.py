@@ -118,7 +118,7 @@ class Kept:
         """Whether something wrote into the tensor's memory."""
         if self.clone is not None and not is_alike(self.alias, self.clone):
             return True
-        return self.version != _version(self.tensor)
+        return self.version != version_of(self.tensor)
 
     def undo_of_change(self) -> Callable[[], None] | None:
         """What puts memory and values back; none where both are as before."""
@@ -138,7 +138,7 @@ class Kept:
 def kept_tensor(tensor: Tensor, *, clone: bool) -> Kept:
     """A tensor as it is now, with its values where `clone` says so."""
     alias = tensor.detach()
-    return Kept(tensor, alias, _version(tensor), alias.clone() if clone else None, _pointer(alias))
+    return Kept(tensor, alias, version_of(tensor), alias.clone() if clone else None, _pointer(alias))
 
 
 def attributes_of(model: nn.Module) -> tuple[list[Container], list[Tensor]]:
@@ -205,8 +205,8 @@ def _is_open(value: Any) -> bool:
     return type(value).__module__.split(".")[0] not in _CLOSED
 
 
-def _version(tensor: Tensor) -> int | None:
-    # Tensors of inference mode count no versions.
+def version_of(tensor: Tensor) -> int | None:
+    """How often something wrote into a tensor; none for those of inference mode, which do not count it."""
     return None if tensor.is_inference() else tensor._version
 
 

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from stexplain.errors import InputError
-from stexplain.explainers.model.running.attribute_walk import Container, Kept, attributes_of, kept_tensor
+from stexplain.explainers.model.running.attribute_walk import (
+    Container,
+    Kept,
+    attributes_of,
+    kept_tensor,
+    version_of,
+)
 
 
 @dataclass(eq=False)
@@ -169,6 +175,53 @@ def forward_pass(model: nn.Module) -> Iterator[None]:
 def undo_last_pass(model: nn.Module) -> None:
     """The model as before its last `forward_pass`."""
     _record_of(model).reset()
+
+
+@contextmanager
+def refused_if_trained(model: nn.Module) -> Iterator[None]:
+    """Refuses what was computed while someone else trained the model, as a loop in another thread does.
+
+    To be entered within `kept_state` and `frozen_eval`. What the model's own passes write and set does not count.
+
+    Args:
+        model: any.
+
+    Raises:
+        InputError: where a parameter was written into, or a module set to train mode; in place of an error that came
+            of it, too.
+
+    Example:
+        >>> model = nn.Linear(2, 1).eval()
+        >>> with refused_if_trained(model):
+        ...     _ = model.train()
+        Traceback (most recent call last):
+            ...
+        stexplain.errors.InputError: the model was set to train mode while it was explained, ...
+    """
+    before = [(name, parameter, version_of(parameter)) for name, parameter in model.named_parameters()]
+
+    def change() -> str:
+        own = _record_of(model).in_place or set()
+        for name, parameter, version in before:
+            if version_of(parameter) != version and id(parameter) not in own:
+                return f"parameter {name!r} of the model was written into"
+        return "the model was set to train mode" if any(module.training for module in model.modules()) else ""
+
+    try:
+        yield
+    except Exception as error:
+        if what := change():
+            raise _trained(what) from error
+        raise
+    if what := change():
+        raise _trained(what)
+
+
+def _trained(what: str) -> InputError:
+    return InputError(
+        f"{what} while it was explained, as a training loop in another thread does: the result belongs to no one state "
+        "of it. Explain between the steps, or explain a copy, copy.deepcopy(model)."
+    )
 
 
 def _check_initialised(model: nn.Module) -> None:
