@@ -19,7 +19,7 @@ from stexplain.metrics import ClassImportance, Fidelity, MaskingCurve, contrasti
 
 Floats = NDArray[np.float64]
 RESAMPLES = 400
-SIZES = (3, 5, 10, 30, 100)
+SIZES = (5, 10, 30, 100)
 GROUPS = (5, 10, 20, 50)
 CHARACTERISED = (20, 40, 100)
 
@@ -46,12 +46,14 @@ def grouped(random: np.random.Generator, count: int, sizes: str, correlation: fl
     return shared * correlation**0.5 + own * (1 - correlation) ** 0.5, groups
 
 
-def accuracy_holds(random: np.random.Generator, count: int, accuracy: float, correlation: float, seed: int) -> bool:
+def accuracy_holds(
+    random: np.random.Generator, count: int, accuracy: float, correlation: float, seed: int, clips: int = 20
+) -> bool:
     """Whether the interval of an accuracy holds it, of persons who differ in how well they are recognised."""
     # Beta-binomial: persons of an intraclass correlation 1 / (a + b + 1), of sizes that differ by about two.
     total = 1 / correlation - 1 if correlation else 0.0
     each = random.beta(accuracy * total, (1 - accuracy) * total, count) if total else np.full(count, accuracy)
-    sizes = np.maximum(1, np.round(20 * random.lognormal(0, 0.7, count))).astype(int)
+    sizes = np.maximum(1, np.round(clips * random.lognormal(0, 0.7, count))).astype(int)
     groups = np.repeat(np.arange(count), sizes)
     correct = (random.random(len(groups)) < each[groups]) * 1.0
     found = interval(correct, groups=groups, seed=seed, resamples=RESAMPLES, bounds=(0, 1))
@@ -137,6 +139,15 @@ def main(runs: int) -> None:
                 for count in GROUPS
             ]
             print(row(f"{accuracy} | {correlation}", cells), flush=True)
+    # Few of few: an AUROC or a pointing game of two samples a group, which one in ten or thirty hits.
+    head("hits in groups of two | correlation", [f"{count} groups" for count in GROUPS])
+    for rate in (0.03, 0.1, 0.3):
+        for correlation in (0.0, 0.3):
+            cells = [
+                np.mean([accuracy_holds(random, count, rate, correlation, r, 2) for r in range(runs)])
+                for count in GROUPS
+            ]
+            print(row(f"{rate} | {correlation}", cells), flush=True)
     head("characterization", [f"n = {size}" for size in CHARACTERISED])
     for plus in (0.1, 0.5, 0.9):
         for grouped_by in (False, True):

@@ -70,7 +70,7 @@ def share(score: Any) -> str:
     if not isinstance(score, dict) or score.get("value") is None:
         return percent(score) if isinstance(score, int | float) else "–"
     if score.get("low") is None or score.get("high") is None:
-        return percent(score["value"])
+        return percent(score["value"]) + _why_none(score)
     return f"{percent(score['value'])} ({100 * score['low']:.1f}–{percent(score['high'])})"
 
 
@@ -81,14 +81,26 @@ def percent(value: float | None) -> str:
 
 
 def number(score: Any) -> str:
-    """A score with its interval: "0.890 (0.871–0.905)"."""
+    """A score with its interval, or why it has none.
+
+    Example:
+        >>> number({"value": 0.89, "low": 0.871, "high": 0.905})
+        '0.890 (0.871–0.905)'
+        >>> number({"value": 0.89, "low": None, "high": None, "reason": "too few groups: 3"})
+        '0.890 (too few groups: 3)'
+    """
     if isinstance(score, int | float):
         return f"{score:.3f}"
     if not isinstance(score, dict) or score.get("value") is None:
         return "–"
     if score.get("low") is None or score.get("high") is None:
-        return f"{score['value']:.3f}"
+        return f"{score['value']:.3f}{_why_none(score)}"
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
+
+
+def _why_none(score: Mapping[str, Any]) -> str:
+    """Why a score has no interval, behind it; nothing where that is not known."""
+    return f" ({score['reason']})" if score.get("reason") else ""
 
 
 def listed(names: Sequence[str]) -> str:
@@ -104,6 +116,11 @@ def listed(names: Sequence[str]) -> str:
 def count(value: object) -> str:
     """A whole number with commas between thousands; a dash where there is none."""
     return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)
+
+
+def has_value(score: Any) -> bool:
+    """Whether a score has its value; of few samples it has no interval."""
+    return isinstance(score, Mapping) and score.get("value") is not None
 
 
 def known(score: Any) -> bool:

@@ -70,9 +70,8 @@ def spread_html(stage: Stage[Any], runs: Sequence[RunResults]) -> str:
     head = ["run", "measure", "first training (95% interval between samples)"]
     head += ["mean ± standard deviation between trainings", "lowest", "highest", "trainings"]
     words = paragraph(
-        "But for verdicts over trainings, what stands above is of the first training. Below, beside its interval "
-        "between samples, is how far the same "
-        "number moves when the model is trained again from another seed."
+        "Verdicts are over all trainings; figures, tables and lists above are of the first. Below, beside its interval "
+        "between samples, is how far the same number moves when the model is trained again from another seed."
     )
     return words + table(head, body, caption="Between trainings")
 

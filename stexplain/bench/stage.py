@@ -101,10 +101,12 @@ class RunResults:
 
     @property
     def description(self) -> str:
-        """What the run is, such as "STGCN-10, cross-subject"."""
+        """What the run is, such as "STGCN-10 (cross-subject: 20 subjects train, the other 20 test)"."""
         # Runs of one model differ by their protocol; a series has none.
-        protocol = self.about.get("protocol_title") or self.about.get("protocol")
-        return f"{self.model}, {protocol}" if protocol else self.model
+        protocol = str(self.about.get("protocol_title") or self.about.get("protocol") or "")
+        # A title begins with a capital, which has no place inside of a sentence; an abbreviation keeps its own.
+        protocol = protocol if protocol[1:2].isupper() else protocol[:1].lower() + protocol[1:]
+        return f"{self.model} ({protocol})" if protocol else self.model
 
     @property
     def unit(self) -> str:

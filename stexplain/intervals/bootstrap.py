@@ -12,8 +12,9 @@ from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.intervals.groups import group_codes, group_sums
-from stexplain.intervals.shares import share_ends, unseen_share
+from stexplain.intervals.shares import limits_of_unlike, share_ends, unseen_share
 from stexplain.intervals.studentised import spread, studentised_ends
+from stexplain.intervals.units import FEWEST, too_few
 
 # Resamples per block of weights. This bounds memory and changes no number.
 _BLOCK = 64
@@ -45,6 +46,17 @@ class Interval(_Ends):
         made.reason = reason
         return made
 
+    def to_dict(self) -> dict[str, Any]:
+        """The three numbers by name, and the reason where there is one, as a results file keeps them.
+
+        Example:
+            >>> Interval(0.9, 0.8, 1.0).to_dict()
+            {'value': 0.9, 'low': 0.8, 'high': 1.0}
+            >>> interval([0.5, 0.7], groups=["ann", "bob"]).to_dict()["reason"]
+            'too few groups: 2'
+        """
+        return {**self._asdict(), **({"reason": self.reason} if self.reason else {})}
+
 
 @checked
 def interval(
@@ -65,6 +77,9 @@ def interval(
       ``q = 1 - (1 - confidence)^(1 / n)`` of others, about 3 / n, and these may be as far off as the bounds: the
       interval is ``[value - q (value - bound), value + q (bound - value)]``. Without `bounds`, these are 0 and 1 for a
       value between them, else 0 and twice the value.
+    - Where most are alike, and `bounds` are given, the same reasoning limits the bootstrap, whose resamples without any
+      of the others have no spread: see `stexplain.intervals.shares.limits_of_unlike`.
+    - Fewer than 5 independent units, samples or groups, show too little of what they vary by: no interval.
 
     Args:
         values: one per sample, ``[n]``; NaN excludes a sample.
@@ -77,8 +92,8 @@ def interval(
         bounds: the smallest and the largest possible value, such as ``(0, 1)`` of an AUROC; none: not known.
 
     Returns:
-        The mean over samples. NaN for all three if no sample has a value. A single sample, or a single group, says
-        nothing of others: NaN ends, with the reason.
+        The mean over samples. NaN for all three if no sample has a value. NaN ends, with the reason, where fewer than 5
+        samples, or groups, have one.
 
     Raises:
         InputError: if values or groups are not one per sample, or an argument is out of range.
@@ -90,8 +105,8 @@ def interval(
         >>> mean = interval(np.arange(101.0))
         >>> mean.value, 40 < mean.low < 46, 54 < mean.high < 60
         (50.0, True, True)
-        >>> interval([0.5, 0.7], groups=["one", "one"]).reason
-        'a single group: there is nothing to compare it with'
+        >>> interval([0.5, 0.7, 0.6, 0.9, 0.8], groups=["ann", "ann", "ann", "bob", "bob"]).reason
+        'too few groups: 2'
     """
     every = np.asarray(values, np.float64)
     check_shape("values", every.shape, "b")
@@ -106,11 +121,11 @@ def interval(
     ):
         raise InputError(f"bounds: got {bounds}; expected (smallest, largest) possible value, around all values.")
     # A share that is counted needs no bootstrap: its distribution is known.
-    if not grouped and len(present) > 1 and bounds in (None, (0, 1)) and np.isin(present, (0.0, 1.0)).all():
+    if not grouped and len(present) >= FEWEST and bounds in (None, (0, 1)) and np.isin(present, (0.0, 1.0)).all():
         _check_arguments(resamples, confidence)
         return Interval(float(present.mean()), *share_ends(int(present.sum()), len(present), confidence))
-    # A single sample of a known group is a single group: the reason says so.
-    grouped = grouped or (groups is not None and len(present) == 1)
+    # Where groups are known and few, the reason speaks of groups, also where each has one sample.
+    grouped = grouped or (groups is not None and len(present) < FEWEST)
     return _of_units(present, np.ones(len(present)), codes, grouped, seed, resamples, confidence, bounds)
 
 
@@ -184,16 +199,16 @@ def _of_units(
     units, sizes = (group_sums(above, codes), group_sums(below, codes)) if grouped else (above, below)
     # Not the ratio of the sums over groups, which may differ by a rounding error.
     value = float(above.sum() / below.sum())
-    if len(units) < 2:
-        what = "group" if grouped else "sample"
-        return Interval(value, np.nan, np.nan, f"a single {what}: there is nothing to compare it with")
+    if len(units) < FEWEST:
+        return Interval(value, np.nan, np.nan, too_few(len(units), grouped=grouped))
     if spread(units, sizes) == 0:
         smallest, largest = bounds if bounds is not None else ((0.0, 1.0) if 0 <= value <= 1 else _around(value))
         share = unseen_share(len(units), confidence)
         return Interval(value, value - share * (value - smallest), value + share * (largest - value))
     low, high = studentised_ends(units, sizes, grouped=grouped, seed=seed, resamples=resamples, confidence=confidence)
     if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
+        lowest, highest = limits_of_unlike(units, sizes, bounds, confidence)
+        low, high = max(low, lowest), min(high, highest)
     return Interval(value, low, high)
 
 

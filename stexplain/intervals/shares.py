@@ -1,5 +1,7 @@
-"""Intervals of shares, and what may be said of samples that are all alike."""
+"""Intervals of shares, and what may be said of samples that are all alike, or most of them."""
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import binom
 
@@ -42,3 +44,40 @@ def unseen_share(count: int, confidence: float) -> float:
         (0.312, 0.03)
     """
     return float(1 - (1 - confidence) ** (1 / count))
+
+
+def limits_of_unlike(
+    above: NDArray[np.float64], below: NDArray[np.float64], bounds: tuple[float, float], confidence: float
+) -> tuple[float, float]:
+    """How far the ends of the interval of sum(above) / sum(below) can lie, where k of G units are unlike the others.
+
+    The share of units unlike the most common value c is at most the high end q of `share_ends` of k of G, and each may
+    be as far from c as the bounds are::
+
+        low  = c - s q (c - bound),   high = c + s q (bound - c)
+
+    with s the mean size of those units by that of all, at least 1. The bootstrap of the t statistic needs this: of few
+    units that differ, such as 3 of 17, many resamples have none, and so no spread to divide by.
+
+    Args:
+        above: ``[G]``.
+        below: the sizes of the units, ``[G]``, positive.
+        bounds: the smallest and the largest possible ratio.
+        confidence: in (0, 1).
+
+    Example:
+        >>> hits = np.array([1.0] * 3 + [0.0] * 14)
+        >>> [round(end, 2) for end in limits_of_unlike(hits, np.ones(17), (0, 1), 0.95)]
+        [0.0, 0.41]
+    """
+    smallest, largest = bounds
+    if (below <= 0).any():
+        return smallest, largest
+    # Equal ratios of unequal sizes may differ by a rounding error.
+    values, which, counts = np.unique(np.round(above / below, 12), return_inverse=True, return_counts=True)
+    common = int(counts.argmax())
+    unlike = which != common
+    size = max(1.0, float(below[unlike].mean() / below.mean())) if unlike.any() else 1.0
+    share = min(1.0, size * share_ends(int(unlike.sum()), len(above), confidence)[1])
+    value = float(values[common])
+    return value - share * (value - smallest), value + share * (largest - value)

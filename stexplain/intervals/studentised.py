@@ -8,9 +8,6 @@ from scipy.stats import t as student
 
 from stexplain.errors import InputError
 
-FEWEST = 5
-"""With fewer units the bootstrap knows too few samples to resample, and Student's t takes its place."""
-
 # A resample of almost equal units has almost no spread; its error is taken for at least this share of the sample's.
 _FLOOR = 0.1
 # A unit that holds all of the weight leaves nothing to compare it with.
@@ -39,11 +36,10 @@ def studentised_ends(
     p = 1 is the usual standard error where all units weigh the same, p = 2 the jackknife's (CR3), which holds for
     groups of unequal sizes too. The t statistic of skewed samples is skewed; its bootstrap (Hall 1988; for groups
     Cameron, Gelbach & Miller 2008) knows, percentiles of the mean do not. On each side the wider of this and Student's
-    t with G - 1 degrees is taken: the bootstrap alone falls short where few units hold most of what is known. Fewer
-    than `FEWEST` units take Student's t alone.
+    t with G - 1 degrees is taken: the bootstrap alone falls short where few units hold most of what is known.
 
     Args:
-        above: ``[G]``.
+        above: ``[G]``, at least two.
         below: ``[G]``, whose sum is not zero.
         grouped: whether a unit is a group of samples.
         seed: of the draws.
@@ -57,8 +53,6 @@ def studentised_ends(
     count = len(above)
     ratio, error = (float(value[0]) for value in _ratio_and_error(above[None], below[None], power))
     reach = float(student.ppf((1 + confidence) / 2, count - 1)) * error
-    if count < FEWEST:
-        return ratio - reach, ratio + reach
     statistics = []
     for drawn in _draws(count, seed, resamples):
         ratios, errors = _ratio_and_error(above[drawn], below[drawn], power)

@@ -16,6 +16,10 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
 from stexplain.intervals.bootstrap import Interval, widened
 from stexplain.intervals.groups import group_names
+from stexplain.intervals.units import FEWEST, too_few
+
+_GROUP = b"group "
+"""Begins the name of a unit that is a group."""
 
 
 @checked
@@ -201,15 +205,15 @@ class ClassImportance:
 
         Noise in psi makes classes look different, so contrastivity of few samples is too large, and that of their
         resamples is so once more: that is the bias. t has the degrees of the number of samples, or groups, of a class;
-        for a statistic of the class that has the fewest, at least two.
+        for a statistic of the class that has the fewest.
 
         Args:
             statistic: from psi ``[classes, N]`` to a number; none: psi itself.
             confidence: in (0, 1).
 
         Returns:
-            The ends ``[2, classes, N]``, NaN for a class of fewer than two samples or groups; or, for a statistic, its
-            value and ends.
+            The ends ``[2, classes, N]``, NaN for a class of fewer than 5 samples or groups; or, for a statistic, its
+            value and ends, NaN with the reason where a class has fewer than 5.
 
         Raises:
             InputError: if `resamples` is 0.
@@ -221,9 +225,10 @@ class ClassImportance:
         if statistic is None:
             return self._psi_ends(confidence)
         value = float(statistic(self.psi))
-        counts = [len(units) for units in self._units if len(units) > 1]
-        if not counts:
-            return Interval(value, np.nan, np.nan, "no class has two samples or groups")
+        counts = [len(units) for units in self._units if units]
+        if not counts or min(counts) < FEWEST:
+            grouped = any(unit.startswith(_GROUP) for units in self._units for unit in units)
+            return Interval(value, np.nan, np.nan, f"a class has {too_few(min(counts, default=0), grouped=grouped)}")
         draws = np.array([statistic(draw) for draw in self.draws])
         draws = draws[~np.isnan(draws)]
         if not len(draws):
@@ -239,7 +244,7 @@ class ClassImportance:
         """The ends of psi ``[2, classes, N]``."""
         ends: NDArray[np.float64] = np.full((2, *self._sums.shape), np.nan)
         for index, units in enumerate(self._units):
-            if len(units) < 2:
+            if len(units) < FEWEST:
                 continue
             draws = self.draws[:, index]
             # A resample that drew no sample of the class has no psi.
@@ -297,7 +302,7 @@ class ClassImportance:
 def _units_of(explanation: Explanation, means: NDArray[np.float64], groups: Any) -> list[bytes]:
     """What each sample is resampled as: its group, its name, or, without either, its importance."""
     if groups is not None:
-        return [f"group {name}".encode() for name in group_names(groups, len(explanation))]
+        return [_GROUP + f"{name}".encode() for name in group_names(groups, len(explanation))]
     return [
         name.encode() if name else mean.astype(np.float32).tobytes()
         for name, mean in zip(explanation.ids, means, strict=True)

@@ -74,3 +74,14 @@ def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
             raise unknown("column", column, [str(name) for name in table.columns])
     if table.empty:
         raise InputError(f"table has no rows; expected at least one, with columns {', '.join(columns)}.")
+
+
+def few_words(table: pd.DataFrame) -> str:
+    """What a chart says where a value has no interval; nothing where all have one.
+
+    Example:
+        >>> few_words(pd.DataFrame({"value": [0.8], "low": [np.nan], "high": [np.nan]}))
+        'No line: too few samples or groups for an interval.'
+    """
+    without = table["value"].notna() & table["low"].isna()
+    return "No line: too few samples or groups for an interval." if without.any() else ""

@@ -15,6 +15,7 @@ from stexplain.bench.shared.by_class import FOUND
 from stexplain.bench.shared.method_scores import compare_scores, compared_methods, score_method
 from stexplain.bench.stage import RunResults
 from stexplain.bench.stages import comparison as comparison_module
+from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.localisation import LocalisationStage
 from stexplain.bench.summary import print_summary
 from stexplain.cards import dataset_card
@@ -199,20 +200,43 @@ def test_intervals_and_tests_of_a_comparison_are_over_groups():
         }
         for name, one in values.items()
     }
-    groups = [f"day {row // 3}" for row in range(12)]
+    groups = [f"day {row // 2}" for row in range(12)]
     for one in scored.values():
         one["bounds"] = {"auroc, positions": [0.0, 1.0]}
     found = compare_scores(list(range(12)), scored, ["Random"], seed=3, groups=groups)
-    assert found["groups"] == 4
+    assert found["groups"] == 6
     row = next(row for row in found["table"] if row["method"] == "A")
     assert (row["low"], row["high"]) == pytest.approx(interval(values["A"], groups=groups, seed=3, bounds=(0, 1))[1:])
     assert 0 <= row["low"] < row["high"] <= 1
-    # Four days give 16 patterns of signs: no p is below 2 / 16.
+    # Six days give 64 patterns of signs: no p is below 2 / 64.
     (test,) = found["tests"]
     difference = values["A"] - values["Random"]
     assert test["p"] == pytest.approx(sign_flip_test(difference, groups=groups, seed=3)[0])
-    assert test["p"] >= 0.125
+    assert test["p"] >= 2 / 64
     assert found["paired"]["A"][0]["p"] == test["p"]
+
+
+def test_a_comparison_of_few_groups_has_no_intervals_and_says_so():
+    scored = {
+        name: {
+            "seconds": 0.1,
+            "higher_is_better": {"auroc, positions": True},
+            "bounds": {"auroc, positions": [0.0, 1.0]},
+            "scores": {"auroc, positions": [mean + 0.01 * row for row in range(12)]},
+        }
+        for name, mean in (("STGGradCAM", 0.8), ("Random", 0.4))
+    }
+    found = compare_scores(list(range(12)), scored, ["Random"], seed=3, groups=[row // 4 for row in range(12)])
+    assert [(row["low"], row["high"], row["reason"]) for row in found["table"]] == [
+        (None, None, "too few groups: 3")
+    ] * 2
+    stage = ComparisonStage(ComparisonStage.Options(baselines=["Random"], methods=["STGGradCAM"]))
+    about = {"stages": {"comparison": {**found, "samples": 12}}, "model_title": "STGCN"}
+    page = stage.section([RunResults("body", about, {})])
+    assert "0.855 (too few groups: 3) ★" in page
+    assert "Holm&#x27;s method" in page
+    assert "None" not in page
+    assert "nan" not in page
 
 
 def test_a_method_without_its_library_is_excluded_and_reported():

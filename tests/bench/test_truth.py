@@ -1,6 +1,7 @@
 """The stage `truth`: methods against what was planted and against what the model used, whole, on small data."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -220,6 +221,7 @@ def test_the_summary_names_the_classes_that_are_not_found():
         "planted_nodes": [0.0, 0.2, 0.9, None, None],  # a class without a score is not counted
         "effect_nodes": [0.9, 0.9, 0.6, 0.8, 0.9],
         "effect_positions": [0.7] * 5,
+        "planted_positions": [0.7] * 5,
     }
     row = {"method": "STGGradCAM", "baseline": "", "baseline_explainer": False, "scores": scores}
     baseline_explainer = {**row, "method": "Motion", "baseline_explainer": True}
@@ -233,6 +235,30 @@ def test_the_summary_names_the_classes_that_are_not_found():
     )
     assert "body: STG-Grad-CAM, the best of methods, finds the used nodes of 3 of 3 classes." in card.html
     assert "Motion" not in card.html
+
+
+def test_the_summary_says_where_the_plain_gradient_is_better():
+    def run(seed, gradient):
+        rows = [
+            {
+                "method": name,
+                "baseline": "",
+                "baseline_explainer": False,
+                "scores": {**dict.fromkeys(shared.SCORES, [value] * 3), "effect_positions": [effect] * 3},
+            }
+            for name, value, effect in (("STGGradCAM", 0.7, 0.8), ("InputGradient", gradient, 0.6))
+        ]
+        result = {"rows": rows, "labels": ["nod"] * 3, "samples": 3}
+        return RunResults(f"body{seed}", {"stages": {"truth": result}, "model_title": "STGCN"}, {})
+
+    runs = [run(0, 0.65), run(1, 0.85)]
+    stage = truth_module.TruthStage(shared.Options())
+    card = stage.summary([replace(runs[0], others=(runs[1],))])
+    # Over both trainings: 0.75 against 0.7, though the first training says otherwise.
+    words = "the plain gradient finds what was planted better than STG-Grad-CAM"
+    assert f"{words} (AUROC over positions 0.75 against 0.70; over 2 trainings, not tested)." in card.html
+    assert "finds what the model used better" not in card.html
+    assert words not in stage.summary(runs[:1]).html
 
 
 def test_a_run_resumes_after_its_last_method(home, finished, monkeypatch, tmp_path):

@@ -7,6 +7,8 @@ from scipy.stats import t as student
 
 from stexplain.errors import InputError
 from stexplain.intervals.bootstrap import interval, quantiles, ratio_interval, resampling_weights
+from stexplain.intervals.shares import limits_of_unlike, share_ends
+from stexplain.intervals.units import FEWEST
 
 
 def test_covers_the_mean_as_often_as_promised():
@@ -34,19 +36,77 @@ def test_seeded_and_blind_to_samples_without_a_value():
     assert np.isnan(interval([np.nan])).all()
 
 
-def test_a_single_sample_or_group_says_nothing_of_others():
+@pytest.mark.parametrize(
+    "of", [interval, lambda values, **options: ratio_interval(values, np.ones(len(values)), **options)]
+)
+def test_fewer_than_five_units_have_no_interval_and_the_reason(of):
+    random = np.random.default_rng(0)
+    for units in (1, 2, FEWEST - 1):
+        few = of(random.normal(size=units))
+        assert np.isfinite(few.value)
+        assert np.isnan(few[1:]).all()
+        assert few.reason == f"too few samples: {units}"
+        # Many samples of few groups are as few.
+        values, groups = random.normal(size=12 * units), np.repeat(np.arange(units), 12)
+        assert of(values, groups=groups).reason == f"too few groups: {units}"
+        assert np.isnan(of(values, groups=groups)[1:]).all()
+    # Zeros and ones, all alike or not, follow the same rule.
+    assert of([1.0, 0.0, 1.0, 1.0]).reason == of(np.ones(4)).reason == "too few samples: 4"
+    enough = of(random.normal(size=FEWEST))
+    assert np.isfinite(enough).all()
+    assert enough.reason == ""
+
+
+def test_the_reason_stands_beside_the_tuple():
     alone = interval([3.0])
-    assert alone.value == 3
-    assert np.isnan(alone[1:]).all()
-    assert "single sample" in alone.reason
-    family = interval([1.0, 2.0, 4.0], groups=["a", "a", "a"])
-    assert family.value == pytest.approx(7 / 3)
-    assert np.isnan(family[1:]).all()
-    assert "single group" in family.reason
-    assert interval([1.0, 2.0, 4.0]).reason == ""
-    # What stands beside the tuple survives a copy, and adds no column to tables.
+    # It survives a copy, adds no column to tables, and is in results.
     assert pickle.loads(pickle.dumps(alone)).reason == alone.reason
     assert list(alone._asdict()) == ["value", "low", "high"]
+    assert alone.to_dict()["reason"] == alone.reason
+    assert list(interval(np.arange(9.0)).to_dict()) == ["value", "low", "high"]
+
+
+def test_a_few_units_that_differ_do_not_open_the_interval_to_its_bounds():
+    # Three hits among 30 samples in 17 groups: many resamples have none, and no spread to divide by.
+    groups = np.minimum(np.arange(30) // 2, 16)
+    hits = np.isin(np.arange(30), (4, 11, 20)) * 1.0
+    found = interval(hits, groups=groups, bounds=(0, 1))
+    assert found.value == pytest.approx(0.1)
+    assert found.low <= 0.03
+    assert 0.2 < found.high < 0.45
+    # Mirrored, and moved, it is the same.
+    mirrored = interval(1 - hits, groups=groups, bounds=(0, 1))
+    assert mirrored == pytest.approx((1 - found.value, 1 - found.high, 1 - found.low))
+    moved = interval(2 * hits - 1, groups=groups, bounds=(-1, 1))
+    assert moved == pytest.approx([2 * end - 1 for end in found])
+
+
+def test_the_limit_of_units_that_differ_is_that_of_their_share():
+    below = np.array([2.0, 4, 2, 2, 2, 2, 2, 2])
+    above = below * np.array([0.5, 1, 1, 1, 1, 1, 1, 1])
+    share = share_ends(1, 8, 0.95)[1]
+    assert limits_of_unlike(above, below, (0, 1), 0.95) == pytest.approx((1 - share, 1))
+    # A unit that is larger than the others counts for more of them.
+    above = below * np.array([1, 0.5, 1, 1, 1, 1, 1, 1])
+    assert limits_of_unlike(above, below, (0, 1), 0.95) == pytest.approx((1 - share * 4 / below.mean(), 1))
+    assert limits_of_unlike(np.arange(6.0), np.zeros(6), (0, 1), 0.95) == (0, 1)
+
+
+@pytest.mark.parametrize(("rate", "correlation"), [(0.1, 0.0), (0.1, 0.3), (0.03, 0.0)])
+def test_rare_hits_in_groups_are_covered_as_often_as_promised(rate, correlation):
+    random, covered, wide = np.random.default_rng(3), 0, 0
+    total = 1 / correlation - 1 if correlation else 0.0
+    for run in range(200):
+        each = random.beta(rate * total, (1 - rate) * total, 17) if total else np.full(17, rate)
+        groups = np.repeat(np.arange(17), np.maximum(1, np.round(2 * random.lognormal(0, 0.5, 17))).astype(int))
+        hits = (random.random(len(groups)) < each[groups]) * 1.0
+        found = interval(hits, groups=groups, seed=run, resamples=200, bounds=(0, 1))
+        covered += found.low <= rate <= found.high
+        wide += found.high - found.low > 0.6
+    # Two and a half standard deviations of a share of 200 below 0.95; ties can only be covered too often.
+    assert covered >= 183
+    # A third of them reached so far without the limit.
+    assert wide <= 20
 
 
 def test_samples_that_are_all_alike_leave_room_for_others():
@@ -56,8 +116,8 @@ def test_samples_that_are_all_alike_leave_room_for_others():
     assert interval(np.zeros(8), bounds=(-1, 1)) == pytest.approx((0, -unseen, unseen))
     assert interval(np.full(8, 0.7)) == pytest.approx((0.7, 0.7 - 0.7 * unseen, 0.7 + 0.3 * unseen))
     assert interval(np.full(8, -3.0)) == pytest.approx((-3, -3 - 3 * unseen, -3 + 3 * unseen))
-    # Eight samples of two groups are two.
-    assert interval(np.ones(8), groups=[0, 1] * 4) == pytest.approx((1, 0.05**0.5, 1))
+    # Fifteen samples of five groups are five.
+    assert interval(np.ones(15), groups=[0, 1, 2, 3, 4] * 3) == pytest.approx((1, 0.05**0.2, 1))
     assert ratio_interval(np.ones(8), np.full(8, 2.0)) == pytest.approx((0.5, 0.5 - unseen / 2, 0.5 + unseen / 2))
 
 
@@ -72,13 +132,14 @@ def test_shares_by_their_own_distribution():
 
 def test_of_groups_the_error_is_that_of_the_jackknife():
     random = np.random.default_rng(5)
-    sizes = np.array([3, 8, 5, 12])
-    values, groups = random.normal(size=sizes.sum()), np.repeat(["d", "a", "c", "b"], sizes)
-    # With four groups it is Student's t with three degrees, around the error of leaving out a group at a time.
-    left_out = np.array([values[groups != name].mean() for name in "dacb"])
+    sizes = np.array([3, 8, 5, 12, 7, 4])
+    values, groups = random.normal(size=sizes.sum()), np.repeat(list("dacbfe"), sizes)
+    # No end is nearer than Student's t has it, around the error of leaving out a group at a time; one is just there.
+    left_out = np.array([values[groups != name].mean() for name in "dacbfe"])
     error = np.sqrt(((left_out - values.mean()) ** 2).sum())
     found = interval(values, groups=groups)
-    assert found.high - found.value == pytest.approx(student.ppf(0.975, 3) * error)
+    reach = student.ppf(0.975, 5) * error
+    assert min(found.high - found.value, found.value - found.low) == pytest.approx(reach)
     assert found.value == pytest.approx(values.mean())
 
 

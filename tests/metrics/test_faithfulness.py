@@ -168,9 +168,13 @@ def test_beta_is_the_same_with_its_sign_where_accuracy_falls():
     curve = MaskingCurve(np.array([0, 0.5, 1]), {"highlighted": correct}, ("",) * 10, "zero", 1, 0)
     assert curve.faithfulness() == pytest.approx(curve.faithfulness(signed=True))
     assert curve.faithfulness().value == pytest.approx(0.5 * 0.4 + 0.7)
-    # Two persons: what is the same in all clips of one is one observation.
-    persons = curve.faithfulness(groups=[0] * 5 + [1] * 5)
-    assert persons.high - persons.low > 2 * (curve.faithfulness().high - curve.faithfulness().low)
+    # Five persons: what is the same in all clips of one is one observation.
+    one, five = correct.repeat(2, axis=1), np.arange(20) // 4
+    wider = MaskingCurve(np.array([0, 0.5, 1]), {"highlighted": one}, ("",) * 20, "zero", 1, 0)
+    persons, clips = wider.faithfulness(groups=five), wider.faithfulness()
+    assert persons.high - persons.low > 1.5 * (clips.high - clips.low)
+    # Two are too few.
+    assert curve.faithfulness(groups=[0] * 5 + [1] * 5).reason == "too few groups: 2"
     # Where masking mends what was wrong, Eq. 7 counts it and the sign tells.
     mended = MaskingCurve(np.array([0.0, 1]), {"highlighted": np.array([[True, False] * 20, [True] * 40])}, ("",) * 40,
                           "zero", 1, 0)  # fmt: skip

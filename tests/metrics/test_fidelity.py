@@ -91,9 +91,9 @@ def test_characterization():
     assert score(0.4, 0.2) == pytest.approx(2 * 0.4 * 0.8 / 1.2)
     assert score(0.4, 0.2, weight=0.75) == pytest.approx(1 / (0.75 / 0.4 + 0.25 / 0.8))
     assert np.isnan(score(-0.1, 0.2))
-    value, low, high = made([0.9, 0.1, 0.5, 0.7], [0.1, 0.2, 0.1, 0.3]).characterization()[0]
+    value, low, high = made([0.9, 0.1, 0.5, 0.7, 0.6], [0.1, 0.2, 0.1, 0.3, 0.2]).characterization()[0]
     assert low < value < high
-    assert value == pytest.approx(score(0.55, 0.175))
+    assert value == pytest.approx(score(0.56, 0.18))
 
 
 def test_the_right_cells_are_necessary_and_enough():

@@ -158,7 +158,13 @@ def test_intervals_hold_the_truth_as_often_as_promised(grouped):
     assert np.mean(number) >= 0.9
 
 
-def test_what_is_said_of_classes_of_one_sample():
-    found = drawn(np.random.default_rng(0), np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]]), 1)
+def test_what_is_said_of_classes_of_few_samples():
+    mean = np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]])
+    found = drawn(np.random.default_rng(0), mean, 4)
     assert np.isnan(found.interval()).all()
-    assert "two samples or groups" in found.interval(contrastivity).reason
+    assert found.interval(contrastivity).reason == "a class has too few samples: 4"
+    # Many samples of few persons are as few.
+    family = drawn(np.random.default_rng(0), mean, 20, np.arange(40) % 3)
+    assert np.isnan(family.interval()).all()
+    assert family.interval(contrastivity).reason == "a class has too few groups: 3"
+    assert np.isfinite(drawn(np.random.default_rng(0), mean, 5).interval()).all()

@@ -85,7 +85,7 @@ def test_samples_of_one_group_have_no_interval_and_say_so() -> None:
     clips = StandInClips(29, 4)
     clips.groups = ["subject 1"] * 29  # type: ignore[attr-defined]
     shown = repr(evaluate(Probe(4, seed=4), clips))  # type: ignore[arg-type]
-    assert "(no interval: a single group" in shown
+    assert "(no interval: too few groups: 1)" in shown
 
 
 def test_broken_weights_are_named() -> None:

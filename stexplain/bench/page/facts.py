@@ -61,7 +61,9 @@ def data(results: Mapping[str, Any]) -> str:
         known = [fact for fact in facts if fact[1] is not None]
         parts.append(table(["property", "value"], known, caption=str(dataset.get("title") or name), kind="facts"))
         if dataset.get("obtain"):
-            parts.append(f"<p class=keep>How to get the data: {text(str(dataset['obtain']).strip())}</p>")
+            # Recordings of which a generated copy was used: how to get them is of use, but not what this run read.
+            how = f"How to get the data{' (this run used synthetic data)' if dataset.get('planted') else ''}"
+            parts.append(f"<p class=keep>{how}: {text(str(dataset['obtain']).strip())}</p>")
     return "".join(parts)
 
 

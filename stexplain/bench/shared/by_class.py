@@ -39,8 +39,7 @@ def by_class(
             rows = np.flatnonzero((labels == name) & ~np.isnan(values))
             own = values[rows]
             if len(own):
-                value, low, high = interval(own, **in_groups(groups, rows))[:3]
-                results[method][name] = {"value": value, "low": low, "high": high, "samples": len(own)}
+                results[method][name] = {**interval(own, **in_groups(groups, rows)).to_dict(), "samples": len(own)}
     return results
 
 

@@ -30,7 +30,7 @@ def with_intervals(scores: Localisation, seed: int, groups: Any = None) -> dict[
     # One seed for all: methods are then compared on the same resamples.
     return {
         over: {
-            short: scores.interval(over, measure, seed=seed, **in_groups(groups))._asdict()
+            short: scores.interval(over, measure, seed=seed, **in_groups(groups)).to_dict()
             for measure, short in MEASURES.items()
         }
         for over in OVER
@@ -60,7 +60,11 @@ def scores_table(scores: Scores) -> pd.DataFrame:
 
 
 def scores_html(
-    runs: Mapping[str, Scores | None], over: Mapping[str, str], samples: Mapping[str, str] | None = None
+    runs: Mapping[str, Scores | None],
+    over: Mapping[str, str],
+    samples: Mapping[str, str] | None = None,
+    *,
+    sign: str,
 ) -> str:
     """A table per run.
 
@@ -68,6 +72,7 @@ def scores_html(
         runs: label of the run -> its scores.
         over: what nodes, frames and positions are called.
         samples: label of the run -> on how many samples, in words.
+        sign: what is ranked, magnitudes or values of one sign, as a sentence.
     """
     parts = []
     for label, scores in runs.items():
@@ -87,6 +92,6 @@ def scores_html(
         "The data was generated, so its ground truth is known. An AUROC of 0.5 is chance level, 1 is perfect. "
         "Baseline explainers, such as Motion (the motion energy, on series the temporal change) and Random (random "
         "attribution), use no model: an explanation has value only where it scores higher. Shown are Motion, Random "
-        "and those that are the best of them on an axis."
+        f"and those that are the best of them on an axis. {sign}"
     )
     return words + "".join(parts)

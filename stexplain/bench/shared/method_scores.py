@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from stexplain.bench.claims import paired_test
 from stexplain.bench.run import Run
+from stexplain.bench.shared.all_methods import paired_with_each
 from stexplain.bench.shared.samples import Samples, load
 from stexplain.bench.stage import Results
 from stexplain.cards import Count, Part
@@ -227,13 +227,6 @@ def compare_scores(
     # Methods against each other would be many more tests, and a harsher correction.
     tests = comparison.tests([name for name in baselines if name in present])
     plain = comparison.to_dict()
-    # By whole groups of samples: what the verdict is made of.
-    scores, against = comparison.scores[JUDGED], [name for name in baselines if name in present]
-    paired = {
-        method: [paired_test(other, scores[method] - scores[other], groups, seed=seed) for other in against]
-        for method in present
-        if method not in baselines
-    }
     return {
         "methods": list(comparison.methods),
         "higher_is_better": dict(comparison.higher_is_better),
@@ -244,7 +237,8 @@ def compare_scores(
         "tests": tests.astype(object).where(lambda frame: frame.notna(), None).to_dict("records"),
         "correction": comparison.correction,
         "groups": plain["groups"],
-        "paired": paired,
+        # By whole groups of samples: what the verdict is made of.
+        "paired": paired_with_each(comparison.scores[JUDGED], baselines, groups, seed=seed),
         "seconds_per_sample": plain["seconds"],
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, items, listed, paragraph, percent, share, table
+from stexplain.bench.html import count, items, known, listed, paragraph, percent, share, table
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.shared.predictions import save_predictions
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage
@@ -37,13 +37,12 @@ class AccuracyStage(Stage[NoOptions]):
         matrix = pd.DataFrame(evaluation.confusion[np.ix_(present, present)], index=names, columns=names)
         with atomic_write(run.folder / CONFUSION) as temporary:
             matrix.to_csv(temporary)
-        found = evaluation.interval
         return {
             "test": len(clips),
             "classes": len(clips.classes),
             # What intervals are over: samples of one group are not independent.
             "groups": len({*clips.groups.tolist()}),
-            "accuracy": {"value": evaluation.accuracy, "low": found.low, "high": found.high},
+            "accuracy": evaluation.interval.to_dict(),
             "top5": evaluation.top5,
         }
 
@@ -87,9 +86,10 @@ class AccuracyStage(Stage[NoOptions]):
             result = run.stages[self.name]
             accuracy = result["accuracy"]
             line = f"{run.label}: {percent(accuracy['value'])} of {count(result['test'])} test samples"
-            # Results made by hand may lack the interval.
-            if accuracy.get("low") is not None and accuracy.get("high") is not None:
+            if known(accuracy):
                 line += f" (95% interval {percent(accuracy['low'])} to {percent(accuracy['high'])})"
+            elif accuracy.get("reason"):
+                line += f" (no interval: {accuracy['reason']})"
             lines.append(f"{line}; chance level {_chance(result)}.")
         return Card("Test accuracy", items(lines) + paragraph("The test split was not used in training."))
 

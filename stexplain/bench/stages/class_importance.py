@@ -115,7 +115,7 @@ class ClassImportanceStage(Stage[Options]):
             "padding_share": float(np.mean(padding)),
             "explanations_saved": sum(len(part) for part in saved),
             "contrastivity": {
-                **ours.interval(contrastivity)._asdict(),
+                **ours.interval(contrastivity).to_dict(),
                 "classes": detail.used,
                 "constant": detail.constant,
                 "missing": detail.missing,

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stexplain.bench.claims import Claim, PairedTest, combined, hardest
+from stexplain.bench.claims import Claim
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, listed, paragraph, table, text
+from stexplain.bench.html import count, listed, number, paragraph, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.all_methods import every_method_claim
 from stexplain.bench.shared.method_scores import (
@@ -34,6 +34,10 @@ CHANCE = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, positions": 0.5, "d
 """The value of a guess, where that is known."""
 SHOWN = ("auroc, nodes", "auroc, frames", "auroc, positions", "deletion gain")
 """Metrics that fit into eighty columns of a terminal; the report has all."""
+
+
+CORRECTED = {"holm": "Holm's method", "benjamini-hochberg": "Benjamini and Hochberg's method", "none": "nothing"}
+"""Corrections of p values in words."""
 
 
 class ComparisonStage(Stage[Options]):
@@ -142,14 +146,20 @@ class ComparisonStage(Stage[Options]):
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """A table of scores and one of tests per run."""
+        tasks = {run.about.get("task") for run in runs}
+        samples = {
+            (True, False): "slowdowns that the model forecast",
+            (False, True): "correctly classified test samples drawn at random",
+        }.get((FORECASTING in tasks, tasks != {FORECASTING}), "correctly classified test samples, or slowdowns")
         intro = paragraph(
-            "Every method explains the same samples: correctly classified test samples drawn at random, or slowdowns "
-            "that the model forecast. Every method has one setting, chosen for speed. Intervals and tests are over "
-            "groups of samples that are not independent. Tests are two-sided and paired: they flip the signs of the "
-            "differences between two methods within a group. p values of the details are corrected over all tests of a "
-            "metric and a run; those of the verdicts, which stand under Evidence, over the report. Localisation asks "
-            "where, and ranks by magnitude or by the positive part, as the table says. Deletion asks what contributed "
-            "to the target, and ranks every method by its signed values."
+            f"Every method explains the same samples: {samples}. Every method has one setting, chosen for speed. "
+            "Intervals and tests are over groups of samples that are not independent. Tests are two-sided and paired: "
+            "they flip the signs of the differences between two methods within a group. p values in the details are "
+            "corrected over all tests of a metric and a run; those behind the verdicts over the whole report, in "
+            "tests.csv. Localisation (AUROC, average precision, pointing game) asks where, and ranks by magnitude or "
+            "by the positive part, as the table says. Deletion asks what contributed to the target, and ranks every "
+            "method by its signed values. Gini is the sparsity of a map: 0 where all positions have the same "
+            "importance, 1 where one has all."
         )
         return intro + "".join(self._scores(run) + self._tests(run) for run in runs)
 
@@ -168,7 +178,7 @@ class ComparisonStage(Stage[Options]):
         ]
         head = ["method", "localised by", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
         caption = (
-            f"{run.name}: {run.description}, {count(result['samples'])} samples in {count(result['groups'])} groups; "
+            f"{run.label}: {run.description}, {count(result['samples'])} samples in {count(result['groups'])} groups; "
             "means with 95% bootstrap intervals"
         )
         return table([*head, "ms per sample"], body, caption=caption)
@@ -180,7 +190,7 @@ class ComparisonStage(Stage[Options]):
                 row["method"],
                 row["against"],
                 row["metric"],
-                f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
+                _difference(row),
                 f"{row['p']:.2g}",
                 f"{row['p_corrected']:.2g}",
                 row["better"] or "inconclusive",
@@ -191,28 +201,23 @@ class ComparisonStage(Stage[Options]):
         ]
         head = ["method", "against", "metric", "difference", "p", "p corrected", "better"]
         caption = (
-            f"{run.name}: paired permutation tests, corrected by {result['correction']} over each metric of this run"
+            f"{run.label}: paired permutation tests, corrected by {CORRECTED[result['correction']]} over each metric "
+            "of this run"
         )
         different = sum(row[-1] != "inconclusive" for row in body)
-        summary = f"{run.name}: {len(body)} paired tests, of which {different} find a difference"
+        summary = f"{run.label}: {len(body)} paired tests, of which {different} find a difference"
         return f"<details><summary>{text(summary)}</summary>{table(head, body, caption=caption)}</details>"
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Does every method localise the ground truth better than every baseline explainer?"""
         results = [training.stages[self.name] for training in run.trainings]
-        by_training = [result.get("paired") or {} for result in results]
-        # Better than the best baseline explainer is better than each: one hypothesis a method.
-        pairs = {method: combined([paired.get(method, ()) for paired in by_training]) for method in by_training[0]}
-        tests: list[PairedTest] = [{**hardest(found), "against": method} for method, found in pairs.items() if found]
-        means = _means(results)
         claim = every_method_claim(
-            tests,
-            means,
-            [name for name in self.options.baselines if name in means],
+            [result.get("paired") or {} for result in results],
+            _means(results),
+            self.options.baselines,
             verb="localise",
             what="the ground truth",
             measure="AUROC over positions",
-            trainings=len(results),
             samples=results[0]["samples"],
         )
         if claim:
@@ -235,7 +240,7 @@ class ComparisonStage(Stage[Options]):
             )
         for run in runs:
             for method, why in run.stages[self.name]["excluded"].items():
-                yield f"{method} is excluded from the comparison of {run.name}: {why}"
+                yield f"{method} is excluded from the comparison of {run.label}: {why}"
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """Scores and tests of each run."""
@@ -244,7 +249,7 @@ class ComparisonStage(Stage[Options]):
             for what, words in (("table", "scores of all methods"), ("tests", "tests against baseline explainers")):
                 # A run's name is "protocol/model", and a table's name is a file's.
                 name = f"{run.name.replace('/', '-')}-{'scores' if what == 'table' else what}"
-                tables[name] = Table(f"{run.name}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
+                tables[name] = Table(f"{run.label}: {words}", pd.DataFrame(run.stages[self.name][what]), "%.5g")
         return tables
 
     def measures(self, run: RunResults) -> Mapping[str, Any]:
@@ -267,7 +272,7 @@ class ComparisonStage(Stage[Options]):
             rows.append([method, *row, f"{1000 * result['seconds_per_sample'][method]:.3g}"])
         # The report says why; a method that is missing here would look forgotten.
         rows += [[method, "excluded", *["-"] * len(metrics)] for method in result["excluded"]]
-        title = f"{run.name}: {run.description}, {result['samples']} samples"
+        title = f"{run.label}: {run.description}, {result['samples']} samples"
         yield TextTable(title, ["method", *metrics, "ms per sample"], rows)
 
 
@@ -278,7 +283,14 @@ def _explained(task: Task) -> str:
 def _mean(row: Mapping[str, Any], best: bool) -> str:
     if row["value"] is None:
         return "–"
-    return f"{row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f}){' ★' if best else ''}"
+    return f"{number(row)}{' ★' if best else ''}"
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    """A difference with its interval; without one, the scores' table says why."""
+    if row["low"] is None or row["high"] is None:
+        return f"{row['difference']:+.3f}"
+    return f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
 
 
 def _ranked(result: Mapping[str, Any]) -> list[str]:

@@ -103,7 +103,7 @@ class DeletionStage(Stage[Options]):
             if kind == JUDGED:
                 changes[name] = curve.areas("explained", "change")
             areas.setdefault(name, {})[kind] = {
-                which: curve.area(which, "change", groups=groups, seed=run.seed)._asdict() for which in SETS
+                which: curve.area(which, "change", groups=groups, seed=run.seed).to_dict() for which in SETS
             }
             # Curves of random orders are left out: the method Random stands for them in the figure.
             frame = curve.to_frame("change", groups=groups, seed=run.seed)

@@ -30,6 +30,7 @@ from stexplain.viz import localisation
 
 SHORT = "{method} finds the true sensors and times better than the gradient and than what uses no model"
 OVER = {"nodes": "sensors", "frames": "times"}
+SIGN = "Slowdowns are explained: methods with a sign are ranked by what lowered the forecast, all others by magnitude."
 
 
 class EventLocalisationStage(Stage[NoOptions]):
@@ -88,7 +89,8 @@ class EventLocalisationStage(Stage[NoOptions]):
         """All scores."""
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
         samples = {run.label: sizes([len(run.stages["events"]["explained"])]) for run in runs}
-        return scores_html(scores, {"nodes": "sensors", "frames": "times", "positions": "sensors × times"}, samples)
+        over = {"nodes": "sensors", "frames": "times", "positions": "sensors × times"}
+        return scores_html(scores, over, samples, sign=SIGN)
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is each method better than chance, every baseline explainer and the gradient, over sensors and times?"""

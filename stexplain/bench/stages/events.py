@@ -231,7 +231,7 @@ def _elsewhere(e: Explanation, node: NDArray[np.int64], groups: Any, seed: int) 
     total = size.sum(1)
     # An empty map has no share.
     share = np.where(total > 0, 1 - at_target / np.where(total > 0, total, 1), np.nan)
-    return interval(share, groups=groups, seed=seed, bounds=(0, 1))._asdict()
+    return interval(share, groups=groups, seed=seed, bounds=(0, 1)).to_dict()
 
 
 def _completeness_gap(e: Explanation, groups: Any, seed: int) -> dict[str, float]:
@@ -239,7 +239,7 @@ def _completeness_gap(e: Explanation, groups: Any, seed: int) -> dict[str, float
     # Over all events at once, as a share of a change near zero says nothing.
     delta = e.extra["convergence_delta"].astype(np.float64)
     other = np.abs(e.values.sum((1, 2, 3)) - delta)
-    return ratio_interval(np.abs(delta), other, groups=groups, seed=seed)._asdict()
+    return ratio_interval(np.abs(delta), other, groups=groups, seed=seed).to_dict()
 
 
 def ago(run: RunResults, frames: float) -> str:

@@ -123,8 +123,8 @@ class FaithfulnessStage(Stage[Options]):
             curves[name] = {
                 shown: {
                     "masking": one.masking.tolist(),
-                    "accuracy": [accuracy._asdict() for accuracy in one.accuracy_interval(which, **intervals)],
-                    "beta": one.faithfulness(which, **intervals)._asdict(),
+                    "accuracy": [accuracy.to_dict() for accuracy in one.accuracy_interval(which, **intervals)],
+                    "beta": one.faithfulness(which, **intervals).to_dict(),
                     "area": float(one.areas(which).mean()),
                 }
                 for shown, (one, which) in by_set.items()

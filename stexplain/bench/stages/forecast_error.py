@@ -207,7 +207,7 @@ def errors_beside(
         },
         "differences": {
             # JSON has texts as keys only; so has a result that was just computed.
-            name: {str(step): evaluation.minus(model, horizon=step, seed=seed)._asdict() for step in horizons}
+            name: {str(step): evaluation.minus(model, horizon=step, seed=seed).to_dict() for step in horizons}
             for name, evaluation in evaluations.items()
             # Against itself there is no difference to test.
             if evaluation is not model

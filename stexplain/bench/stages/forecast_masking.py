@@ -116,8 +116,8 @@ class ForecastMaskingStage(Stage[Options]):
             curves[name] = {
                 which: {
                     "masking": curve.masking.tolist(),
-                    **{of: [score._asdict() for score in curve.interval(which, of, **options)] for of in MEASURES},
-                    "beta": curve.faithfulness(which, **options)._asdict(),
+                    **{of: [score.to_dict() for score in curve.interval(which, of, **options)] for of in MEASURES},
+                    "beta": curve.faithfulness(which, **options).to_dict(),
                     "area": float(curve.areas(which).mean()),
                 }
                 for which in SETS

@@ -42,7 +42,7 @@ class GraphAblationStage(Stage[NoOptions]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """The history of its training."""
-        title = f"{run.name}, {NAME}"
+        title = f"{run.label}, {NAME}"
         add_history(run, run.folder / FOLDER, results[self.name]["selected_epoch"], figures, title)
 
     def section(self, runs: Sequence[RunResults]) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, items, known, listed, paragraph
+from stexplain.bench.html import count, has_value, items, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
@@ -34,6 +34,9 @@ JUDGED = "STGGradCAM"
 """The explainer that verdicts are about."""
 # Without "positions", which would count both again.
 OVER = {"nodes": "nodes", "frames": "frames"}
+SIGN = (
+    "Where something matters has no sign: gradients are ranked by magnitude, class activation maps by what is positive."
+)
 
 
 class LocalisationStage(Stage[NoOptions]):
@@ -99,7 +102,8 @@ class LocalisationStage(Stage[NoOptions]):
         """All scores, and those of each class."""
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
         samples = {run.label: f"{count(run.stages[self.name].get('samples'))} test samples" for run in runs}
-        words = scores_html(scores, {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"}, samples)
+        over = {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"}
+        words = scores_html(scores, over, samples, sign=SIGN)
         return words + "".join(class_table(run.label, run.stages[self.name].get("by_class") or {}) for run in runs)
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
@@ -137,7 +141,7 @@ class LocalisationStage(Stage[NoOptions]):
             + ", ".join(
                 f"{name} {scores[name][over]['auroc']['value']:.2f}"
                 for name in (JUDGED, GRADIENT, _best(scores, over))
-                if name and known(scores.get(name, {}).get(over, {}).get("auroc"))
+                if name and has_value(scores.get(name, {}).get(over, {}).get("auroc"))
             )
             for over, words_of in OVER.items()
         ]
@@ -189,7 +193,7 @@ def _best(scores: Mapping[str, Any], over: str) -> str | None:
     known_scores = {
         name: axes[over]["auroc"]["value"]
         for name, axes in scores.items()
-        if name not in (JUDGED, GRADIENT, RANDOM) and known(axes.get(over, {}).get("auroc"))
+        if name not in (JUDGED, GRADIENT, RANDOM) and has_value(axes.get(over, {}).get("auroc"))
     }
     return max(known_scores, key=lambda name: known_scores[name]) if known_scores else None
 
@@ -235,8 +239,8 @@ def _findings(run: RunResults, stage: str) -> Iterator[str]:
             f"{other} ({scores[other][over]['auroc']['value']:.3f})"
             for other in (GRADIENT, _best(scores, over))
             if other in scores
-            and known(ours := scores.get(JUDGED, {}).get(over, {}).get("auroc"))
-            and known(theirs := scores[other].get(over, {}).get("auroc"))
+            and has_value(ours := scores.get(JUDGED, {}).get(over, {}).get("auroc"))
+            and has_value(theirs := scores[other].get(over, {}).get("auroc"))
             and theirs["value"] > ours["value"]
         ]
         if better:

@@ -31,7 +31,7 @@ class TrainStage(Stage[NoOptions]):
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Loss, and what else is measured after each epoch."""
-        add_history(run, run.folder, results[self.name]["selected_epoch"], figures, run.name)
+        add_history(run, run.folder, results[self.name]["selected_epoch"], figures, run.label)
 
     def section(self, runs: Sequence[RunResults]) -> str:
         """What was trained on what."""

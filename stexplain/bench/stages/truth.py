@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.bench.claims import Claim, PairedTest, combined, hardest, paired_test
+from stexplain.bench.claims import Claim, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, items, listed, number, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
-from stexplain.bench.shared.all_methods import every_method_claim
+from stexplain.bench.shared.all_methods import every_method_claim, paired_with_each
 from stexplain.bench.shared.by_class import FOUND
 from stexplain.bench.shared.method_scores import problems_of
 from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
     BOUNDS,
     TITLES,
-    Row,
     as_array,
     best_of,
     classes_found,
@@ -46,8 +45,8 @@ from stexplain.viz import truths
 JUDGED = "effect_positions"
 """The score that methods are judged by."""
 COLUMNS = ("dataset", "model", "seed", "method", "baseline")
-PAPER = "STGGradCAM"
-"""The method whose classes stand in the summary, beside those of the best method."""
+PAPER, GRADIENT = "STGGradCAM", "InputGradient"
+"""The method whose classes stand in the summary, beside those of the best, and the simplest one that uses the model."""
 
 
 class TruthStage(Stage[Options]):
@@ -101,7 +100,7 @@ class TruthStage(Stage[Options]):
                 "intervals": {
                     name: interval(
                         as_array(found["scores"][name]), groups=groups, seed=run.seed, bounds=BOUNDS.get(name, (0, 1))
-                    )._asdict()
+                    ).to_dict()
                     for name in SCORES
                 },
             }
@@ -115,13 +114,18 @@ class TruthStage(Stage[Options]):
             "samples": len(drawn["indices"]),
             "left_out": drawn["left_out"],
             "labels": labels,
-            "used": interval(as_array(effect["used"]), groups=groups, seed=run.seed, bounds=(0, 1))._asdict(),
+            "used": interval(as_array(effect["used"]), groups=groups, seed=run.seed, bounds=(0, 1)).to_dict(),
             "used_by_sample": effect["used"],
             "same_without_cause": kept_by_class(effect.get("kept", []), labels),
             "effect_inferences": effect["inferences"],
             "rows": body,
             "excluded": {row.name: found["excluded"] for row, found in scored if "excluded" in found},
-            "paired": _paired(body, groups, run.seed),
+            "paired": paired_with_each(
+                {name_of(row): as_array(row["scores"][JUDGED]) for row in body},
+                [name_of(row) for row in body if row["baseline_explainer"]],
+                groups,
+                seed=run.seed,
+            ),
         }
 
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
@@ -143,8 +147,9 @@ class TruthStage(Stage[Options]):
             figures.add(
                 "",
                 f"What was planted and what the model used, {run.label}",
-                f"AUROC over positions of each method, {result['samples']} test samples of {run.card.title}. Lines: "
-                "the best baseline explainer.",
+                f"AUROC over positions of each method, {result['samples']} "
+                f"{'explained events' if run.task == FORECASTING else 'test samples'} of {run.card.title}. Lines: the "
+                "best baseline explainer.",
                 truths(with_names(frame), title=f"Planted truth and effect, {run.label}"),
             )
 
@@ -154,9 +159,14 @@ class TruthStage(Stage[Options]):
         if not shown:
             unknown = "This data has no counterfactual, so what the model used of it cannot be measured."
             return paragraph(*dict.fromkeys(run.stages[self.name].get("why") or unknown for run in runs))
+        forecasts = {run.about.get("task") == FORECASTING for run in shown}
+        falls = {
+            (True,): "its forecast rises",
+            (False,): "its margin (the logit of the class against all others) falls",
+        }.get(tuple(forecasts), "its margin falls, or its forecast rises,")
         words = paragraph(
             "Planted is where the classes or events of the data differ. Effect is what this model used of it: how far "
-            f"its margin (or forecast) falls when a node in one of {self.options.windows} windows of time is replaced "
+            f"{falls} when a node in one of {self.options.windows} windows of time is replaced "
             "by what the generator would have made without the cause. A region counts as used where that is above 5% "
             "of the sample's largest effect. Columns are AUROC (chance level 0.5), effect rank is Spearman's "
             "correlation with the effect within what was planted (chance level 0), inferences are passes through the "
@@ -196,8 +206,8 @@ class TruthStage(Stage[Options]):
             for row in result["rows"]
         ]
         caption = (
-            f"{run.name}: means over {count(result['samples'])} samples (of effect positions with 95% interval); ★: "
-            "the best of methods"
+            f"{run.label}: means over {count(result['samples'])} {'events' if forecasts else 'samples'} (of effect "
+            "positions with 95% interval); ★: the best of methods"
         )
         return used + table(["method", "baseline", *TITLES.values(), "effect AP", "inferences"], body, caption=caption)
 
@@ -208,6 +218,7 @@ class TruthStage(Stage[Options]):
             result = run.stages[self.name]
             body = [row for row in result["rows"] or [] if not row["baseline_explainer"]]
             best = best_of(body, JUDGED)
+            lines += _beside_gradient(run, self.name)
             shown = {
                 id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
             }
@@ -220,9 +231,9 @@ class TruthStage(Stage[Options]):
             if told := told_by_absence(result.get("same_without_cause") or {}):
                 lines.append(f"{run.label}: {told}")
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
-        which = " Of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
+        which = " Classes are of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
         note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.{which}")
-        return Card("Found by class", items(lines) + note, wide=True) if lines else None
+        return Card("Found, by class and by the plain gradient", items(lines) + note, wide=True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Does every method find what the model used better than every baseline explainer, each by its paired test?"""
@@ -230,25 +241,14 @@ class TruthStage(Stage[Options]):
         results = [result for result in trainings if result["rows"] and result["paired"]]
         if not results:
             return
-        # Better than the best baseline explainer is better than each: one hypothesis a method.
-        pairs = {
-            method: combined([result["paired"].get(method, ()) for result in results])
-            for method in results[0]["paired"]
-        }
-        tests: list[PairedTest] = [{**hardest(found), "against": method} for method, found in pairs.items() if found]
-        means = {
-            name_of(row): float(np.mean([_of_training(result, name_of(row)) for result in results]))
-            for row in results[0]["rows"]
-        }
-        baselines = [name_of(row) for row in results[0]["rows"] if row["baseline_explainer"]]
+        means = {name_of(row): _over_trainings(results, name_of(row)) for row in results[0]["rows"]}
         claim = every_method_claim(
-            tests,
-            means,
-            [name for name in baselines if not np.isnan(means[name])],
+            [result["paired"] for result in results],
+            {name: mean for name, mean in means.items() if not np.isnan(mean)},
+            [name_of(row) for row in results[0]["rows"] if row["baseline_explainer"]],
             verb="find",
             what="what the model used",
             measure="AUROC against the effect over positions",
-            trainings=len(results),
             samples=results[0]["samples"],
         )
         if claim:
@@ -263,7 +263,7 @@ class TruthStage(Stage[Options]):
             )
         for run in runs:
             for method, why in (run.stages[self.name].get("excluded") or {}).items():
-                yield f"{method} has no scores against what was planted and used ({run.name}): {why}"
+                yield f"{method} has no scores against what was planted and used ({run.label}): {why}"
 
     def tables(self, runs: Sequence[RunResults]) -> Mapping[str, Table]:
         """A row per run, method and baseline; the same by class; and further scores."""
@@ -317,24 +317,30 @@ class TruthStage(Stage[Options]):
             [name_of(row), *(digits(mean_of(row, name), 2) for name in names), f"{row['inferences']:.3g}"]
             for row in result["rows"]
         ]
-        title = f"{run.name}: truths, {result['samples']} samples; {result['used']['value']:.2f} of the planted used"
+        title = f"{run.label}: truths, {result['samples']} samples; {result['used']['value']:.2f} of the planted used"
         yield TextTable(title, ["method", *(TITLES[name] for name in names), "inferences"], body)
 
 
-def _of_training(result: Mapping[str, Any], name: str) -> float:
-    """The score that methods are judged by, of one training; NaN where that has no such method."""
-    return next((mean_of(row, JUDGED) for row in result["rows"] if name_of(row) == name), float("nan"))
+def _beside_gradient(run: RunResults, stage: str) -> Iterator[str]:
+    """Whether the plain gradient scores higher than the paper's method, on either truth, over all trainings."""
+    results = [each.stages[stage] for each in run.trainings if stage in each.stages and each.stages[stage]["rows"]]
+    for score, words in (("planted_positions", "what was planted"), (JUDGED, "what the model used")) if results else ():
+        ours, gradient = (_over_trainings(results, name, score) for name in (PAPER, GRADIENT))
+        # NaN, of a method that is not among them, is not greater.
+        if gradient > ours:
+            yield (
+                f"{run.label}: the plain gradient finds {words} better than {PAPER} (AUROC over positions "
+                f"{gradient:.2f} against {ours:.2f}; {scope(len(results)).lower()}, not tested)."
+            )
 
 
-def _paired(body: Sequence[Row], groups: Any, seed: int) -> dict[str, list[PairedTest]]:
-    """Paired tests of every method against each baseline explainer, over what the model used, by groups of samples."""
-    scores = {name_of(row): as_array(row["scores"][JUDGED]) for row in body}
-    baseline_explainers = [name_of(row) for row in body if row["baseline_explainer"]]
-    return {
-        name: [
-            paired_test(baseline_explainer, scores[name] - scores[baseline_explainer], groups, seed=seed)
-            for baseline_explainer in baseline_explainers
-        ]
-        for name in scores
-        if name not in baseline_explainers
-    }
+def _over_trainings(results: Sequence[Mapping[str, Any]], name: str, score: str = JUDGED) -> float:
+    """The mean of a method's score over trainings; NaN where one of them has no such method."""
+    return float(
+        np.mean(
+            [
+                next((mean_of(row, score) for row in result["rows"] if name_of(row) == name), float("nan"))
+                for result in results
+            ]
+        )
+    )

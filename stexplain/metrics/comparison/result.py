@@ -100,10 +100,11 @@ class Comparison:
         return tuple(next(iter(self.scores.values())))
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per metric and method: ``metric, method, value, low, high, n, excluded, seconds``.
+        """A row per metric and method: ``metric, method, value, low, high, n, excluded, seconds, reason``.
 
         `value` is the mean over samples, `low` and `high` its bootstrap interval, `n` the number of its samples,
-        `excluded` the number of samples without a score, `seconds` the time of explaining per sample (NaN if unknown).
+        `excluded` the number of samples without a score, `seconds` the time of explaining per sample (NaN if unknown),
+        `reason` why there is no interval (empty where there is one).
         """
         # One seed for all rows: methods that score the same samples share their resamples.
         options: dict[str, Any] = {
@@ -113,14 +114,16 @@ class Comparison:
         for metric, by_method in self.scores.items():
             for method, values in by_method.items():
                 missing = int(np.isnan(values).sum())
+                found = interval(values, bounds=self.bounds.get(metric), **options)
                 rows.append(
                     {
                         "metric": metric,
                         "method": method,
-                        **interval(values, bounds=self.bounds.get(metric), **options)._asdict(),
+                        **found._asdict(),
                         "n": len(values) - missing,
                         "excluded": missing,
                         "seconds": (self.seconds or {}).get(method, np.nan),
+                        "reason": found.reason,
                     }
                 )
         return pd.DataFrame(rows)
@@ -303,6 +306,8 @@ def _reach(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, f
 def _value_text(row: Mapping[str, Any]) -> str:
     if row["value"] is None:
         return "-"
+    if row["low"] is None or row["high"] is None:
+        return f"{row['value']:.3g} ({row['reason']})"
     return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
 
 

@@ -133,7 +133,7 @@ def _cells(psi: pd.DataFrame, per_class: bool) -> pd.DataFrame:
 
 
 def _how_to_read(table: pd.DataFrame, per_class: bool) -> list[str]:
-    lines = ["Each row is a class; its brightest cells are the nodes that contribute most."]
+    lines = ["Each row is a class; its brightest squares are the nodes that contribute most."]
     if not per_class and bool((table["shade"] < 0).any()):
         lines = ["Each row is a class; orange contributes to it, blue against it, pale is zero."]
     if bool(table["shade"].isna().any()):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.intervals.bootstrap import interval
+from stexplain.intervals.bootstrap import interval, not_negative
 from stexplain.metrics.importance import ClassImportance
 from stexplain.viz.names import grouped
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, noted, one_line, rows, styled, titled
@@ -48,7 +48,7 @@ def top_nodes(
     if k < 1:
         raise InputError(f"k: got {k}; expected at least 1.")
     if isinstance(importance, Explanation):
-        table, what, node_groups = _explained(importance, k, groups, seed)
+        table, what, node_groups, why = _explained(importance, k, groups, seed)
         names = importance.node_names
         group, present = grouped("node", names, node_groups or None)
     else:
@@ -60,7 +60,7 @@ def top_nodes(
             raise InputError(
                 "groups: got some for a ClassImportance; expected none. Give them to ClassImportance.update."
             )
-        table, what = _of_class(importance, k, of)
+        table, what, why = *_of_class(importance, k, of), ""
         group, present = grouped("node", importance.nodes, None)
     table["group"] = [group[name] for name in table["node"]]
     table["rank"] = np.arange(1, len(table) + 1)
@@ -79,35 +79,39 @@ def top_nodes(
     )
     base = alt.Chart()
     layers = [base.mark_bar(height=alt.RelativeBandSize(band=0.72)).encode(x=x, y=y, color=fill, tooltip=tip)]
-    # A single sample, or class importance without resampling, has no intervals.
+    # Too few samples, or class importance without resampling, have no intervals.
     known = bool(table["low"].notna().any())
     if known:
         ends = base.mark_rule(strokeWidth=2, color=MUTED)
         layers.append(ends.encode(x=alt.X("low:Q", title=one_line(unit)), x2="high:Q", y=y))
     over = "samples" if groups is None else "groups of samples"
     chart = layered(*layers, data=rows(table)).properties(width=440, height=alt.Step(20))
-    how = f"Lines are 95% bootstrap intervals over {over}." if known else ""
+    how = f"Lines are 95% bootstrap intervals over {over}." if known else f"No intervals: {why}." if why else ""
     notes = importance.notes if isinstance(importance, Explanation) else ()
     return styled(chart, titled(heading, how, *noted(notes)))
 
 
-def _explained(e: Explanation, k: int, groups: Any, seed: int) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]]]:
+def _explained(
+    e: Explanation, k: int, groups: Any, seed: int
+) -> tuple[pd.DataFrame, str, dict[str, Sequence[str]], str]:
+    """The k nodes, of what, the groups of nodes, and why there are no intervals."""
     nodes = e.nodes().to_numpy(np.float64)
     means = nodes.mean(axis=0)
-    ranked = []
+    ranked, why = [], ""
     # A stable sort keeps the graph's order among equal values; intervals are computed for the k drawn nodes alone.
     for index in np.argsort(-means, kind="stable")[:k]:
-        ends = interval(nodes[:, index], groups=groups, seed=seed) if len(nodes) > 1 else None
-        ranked.append(
-            {
-                "node": e.node_names[index],
-                "value": float(means[index]),
-                "low": np.nan if ends is None else ends.low,
-                "high": np.nan if ends is None else ends.high,
-            }
-        )
+        # Importance is the mean of a ReLU.
+        ends = not_negative(interval(nodes[:, index], groups=groups, seed=seed))
+        ranked.append({"node": e.node_names[index], "value": float(means[index]), "low": ends.low, "high": ends.high})
+        # Of a single sample nobody expects one.
+        why = ends.reason if len(nodes) > 1 else ""
     what = f" for {e.target}" if e.target else ""
-    return pd.DataFrame(ranked), f"{what}, {len(nodes)} sample{'' if len(nodes) == 1 else 's'}", dict(e.node_groups)
+    return (
+        pd.DataFrame(ranked),
+        f"{what}, {len(nodes)} sample{'' if len(nodes) == 1 else 's'}",
+        dict(e.node_groups),
+        why,
+    )
 
 
 def _of_class(importance: ClassImportance, k: int, of: str | None) -> tuple[pd.DataFrame, str]:

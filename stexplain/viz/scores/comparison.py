@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.checking import checked
-from stexplain.viz.columns import require
+from stexplain.viz.columns import few_words, require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
@@ -92,7 +92,7 @@ def comparison(
         .resolve_axis(x="independent")
     )
     how = "Points: means over samples; lines: their intervals; ↑ higher is better, ↓ lower is better."
-    return styled(chart, titled(title, how, "Dashed: chance level." if reference else ""))
+    return styled(chart, titled(title, how, few_words(table), "Dashed: chance level." if reference else ""))
 
 
 def _heading(metric: str, better: Mapping[str, bool] | None) -> str:

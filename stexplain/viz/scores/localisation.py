@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from stexplain.checking import checked
-from stexplain.viz.columns import require
+from stexplain.viz.columns import few_words, require
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
@@ -87,4 +87,4 @@ def localisation(
         .resolve_axis(x="independent")
     )
     how = "Further right is better; lines are intervals. An explainer should score higher than the baseline explainers."
-    return styled(chart, titled(title, how))
+    return styled(chart, titled(title, how, few_words(table)))

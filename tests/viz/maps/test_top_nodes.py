@@ -17,27 +17,40 @@ def test_the_most_important_nodes_come_first_with_their_intervals(explanation):
     assert [row["node"] for row in found] == list(means.index[:3])
     assert [row["value"] for row in found] == pytest.approx(means.to_list()[:3], rel=1e-6)
     first = interval(explanation.nodes()[found[0]["node"]])
-    assert (found[0]["low"], found[0]["high"]) == pytest.approx((first.low, first.high))
+    assert first.reason == "too few samples: 2"
+    assert found[0]["low"] is None
+    assert any("No intervals: too few samples: 2" in text for text in words(top_nodes(explanation, k=3)))
     assert len(marks(top_nodes(explanation, k=3), "bar")) == 3
     drawn(top_nodes(explanation))
 
 
-def test_intervals_are_over_the_groups_of_the_samples(explanation):
-    groups = [f"person {row % 3}" for row in range(len(explanation))]
-    chart = top_nodes(explanation, k=2, groups=groups)
+def test_intervals_are_over_the_groups_of_the_samples():
+    values = np.random.default_rng(0).normal(size=(24, 1, 6, 3))
+    e = Explanation(values, np.ones((24, 1, 6), bool), ("hand", "foot", "head"))
+    groups = [f"person {row % 6}" for row in range(24)]
+    chart = top_nodes(e, k=2, groups=groups)
     first = records(chart, "node", "value")[0]
-    expected = interval(explanation.nodes()[first["node"]], groups=groups)
+    expected = interval(e.nodes()[first["node"]], groups=groups)
     assert (first["low"], first["high"]) == pytest.approx((expected.low, expected.high))
     assert any("over groups of samples" in text for text in words(chart))
+    few = top_nodes(e, k=2, groups=[f"person {row % 3}" for row in range(24)])
+    assert any("No intervals: too few groups: 3" in text for text in words(few))
+
+
+def test_no_interval_of_importance_goes_below_zero():
+    values = np.zeros((6, 1, 1, 2))
+    values[0, :, :, 0] = 1
+    e = Explanation(values, np.ones((6, 1, 1), bool), ("hand", "foot"))
+    assert min(row["low"] for row in records(top_nodes(e), "node", "value")) >= 0
 
 
 def test_class_importance_has_the_intervals_of_its_own_groups():
     random = np.random.default_rng(0)
-    values = random.random((12, 1, 1, 3))
+    values = random.random((24, 1, 1, 3))
     importance = ClassImportance(["throw", "kick"], ["hand", "foot", "head"])
-    e = Explanation(values, np.ones((12, 1, 1), bool), ("hand", "foot", "head"), ids=tuple(map(str, range(12))))
-    groups = [f"person {row // 2}" for row in range(12)]
-    importance.update(e, labels=[0] * 6 + [1] * 6, correct=[True] * 12, groups=groups)
+    e = Explanation(values, np.ones((24, 1, 1), bool), ("hand", "foot", "head"), ids=tuple(map(str, range(24))))
+    groups = [f"person {row // 2}" for row in range(24)]
+    importance.update(e, labels=[0] * 12 + [1] * 12, correct=[True] * 24, groups=groups)
     ends = importance.interval()[:, 0]
     for row in records(top_nodes(importance, of="throw"), "node", "value"):
         node = importance.nodes.index(row["node"])
@@ -69,7 +82,8 @@ def test_importance_of_a_class_is_that_of_psi():
     importance.update(e, labels=[0, 0, 1], correct=[True] * 3)
     found = records(top_nodes(importance, k=2, of="throw"), "node", "value")
     assert [(row["node"], row["value"]) for row in found] == [("foot", 5.0), ("hand", 2.0)]
-    assert found[1]["low"] <= 2.0 <= found[1]["high"]
+    # Two samples are too few for an interval.
+    assert found[1]["low"] is None
     mean = records(top_nodes(importance, k=1), "node", "value")
     assert (mean[0]["node"], mean[0]["value"]) == ("hand", 5.5)
     with pytest.raises(InputError, match="unknown class 'throws'. Did you mean 'throw'"):
