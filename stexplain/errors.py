@@ -56,9 +56,9 @@ def _screen(message: str) -> str:
         return message
     lines = message.split("\n")
     if len(lines) > 41:
-        lines = [*lines[:35], f"... ({len(lines) - 40} lines left out) ...", *lines[-5:]]
+        lines = [*lines[:35], f"... ({len(lines) - 40} lines omitted) ...", *lines[-5:]]
     text = "\n".join(lines)
-    return text if len(text) <= 3000 else f"{text[:2000]} ... ({len(text) - 2800} letters left out) ... {text[-800:]}"
+    return text if len(text) <= 3000 else f"{text[:2000]} ... ({len(text) - 2800} characters omitted) ... {text[-800:]}"
 
 
 def suggest(name: str, options: Iterable[str]) -> str:

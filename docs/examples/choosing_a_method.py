@@ -20,7 +20,7 @@ recordings whose cause is known, with a network trained on this page.
    * - The same, of the paper; or of a layer
      - ``STGGradCAM``; ``HiResCAM`` where time matters
      - 2
-   * - What speaks for the class, and what against it?
+   * - What contributes to the class, and what counts against it?
      - ``ExpectedGradients(reduce="sum")``, ``IntegratedGradients``
      - 30 to 50
    * - How many mph of this forecast come from where?

@@ -65,7 +65,7 @@ def prepare(
     all_bodies: Annotated[
         bool,
         typer.Option(
-            "--all-bodies", help="Keep every body as recorded: join none whose id changes, drop no furniture."
+            "--all-bodies", help="Keep every body of the raw recordings: join none whose id changes, drop no furniture."
         ),
     ] = False,
     trust: Trust = None,

@@ -25,7 +25,7 @@ def warn_of(graph: "GraphFields", loops: NDArray[np.int64] | None = None) -> Non
     """
     if loops is not None and len(loops):
         names = _shown([graph.nodes[int(index)] for index in loops])
-        _warn(f"self loops were left out, of {names}: relations add their own.")
+        _warn(f"self loops were excluded, of {names}: relations add their own.")
     lonely = np.setdiff1d(np.arange(len(graph)), graph.edges)
     # A single node has nothing to be joined with.
     if len(lonely) and len(graph) > 1:
@@ -58,7 +58,7 @@ def warn_of_negative_correlations(count: int) -> None:
     """Warns that negative correlations as strong as edges were left out."""
     what = "one correlation is" if count == 1 else f"{count} correlations are"
     _warn(
-        f"{what} negative and as strong as those that are edges: left out. negative='absolute' counts their size.",
+        f"{what} negative and as strong as those that are edges: excluded. negative='absolute' counts their size.",
     )
 
 

@@ -20,6 +20,7 @@ from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import CallOptions, ModelCall
+from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.model.perturb import with_baseline
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.targets import Scores, Target
@@ -209,10 +210,13 @@ class MaskedModel(ModelCaller):
     def fix_target(self, target: Target) -> tuple[Target, NDArray[np.int64]]:
         """The target with the classes predicted for the unmasked samples, which are then scored under any masking.
 
+        A target at nodes that does not say how the output is laid out is given the layout that is found.
+
         Returns:
             The target, and its classes ``[B]``; -1 where it is of none.
         """
         classes: list[Tensor] = []
+        (target,) = with_output_layout(self, self.model_input, [target])
 
         def read(output: Any, rows: slice) -> Tensor:
             scores = self.scores(target, output, rows)

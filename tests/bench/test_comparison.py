@@ -27,6 +27,7 @@ from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.metrics import corrected_p_values, interval, sign_flip_test
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
 from tests.bench import small_roads
+from tests.bench.tiny_signals import write_tiny
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
@@ -75,14 +76,8 @@ Occlusion = { baseline = "historical_average" }
 def home(tmp_path_factory):
     """A user's own card of planted signals, its experiment, and a small store of it."""
     root = tmp_path_factory.mktemp("cards")
-    folder = root / "datasets" / "tiny"
-    folder.mkdir(parents=True)
-    text = dataset_card("planted").path.read_text("utf-8").replace('name = "planted"', 'name = "tiny"')
-    (folder / "card.toml").write_text(text, "utf-8")
-    (folder / "experiment.toml").write_text(EXPERIMENT, "utf-8")
-    card = dataset_card(folder)
-    generate(card, root / "raw", repetitions=2, progress=False)
-    prepare(card, root / "raw", root / "store", workers=1, progress=False)
+    folder = write_tiny(root, EXPERIMENT, repetitions=2)
+    prepare(dataset_card(folder), root / "raw", root / "store", workers=1, progress=False)
     return folder, root / "store"
 
 

@@ -9,10 +9,10 @@ import pytest
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import truths
 from stexplain.cards import dataset_card
-from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
 from stexplain.explainers import Explanation
 from stexplain.explainers.by_name import methods
+from tests.bench.tiny_signals import write_tiny
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "methods.py"
 EXPERIMENT = """
@@ -41,13 +41,9 @@ def script():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny")
-    text = dataset_card("planted").path.read_text("utf-8").replace('name = "planted"', 'name = "tiny"')
-    (root / "card.toml").write_text(text, "utf-8")
-    (root / "experiment.toml").write_text(EXPERIMENT, "utf-8")
-    card = dataset_card(root)
-    generate(card, root / "raw", repetitions=3, progress=False)
-    prepare(card, root / "raw", root / "store", workers=1, progress=False)
-    return load_experiment(root).runs(data=root / "store", folder=root / "out")[0]
+    folder = write_tiny(root, EXPERIMENT, repetitions=3)
+    prepare(dataset_card(folder), root / "raw", root / "store", workers=1, progress=False)
+    return load_experiment(folder).runs(data=root / "store", folder=root / "out")[0]
 
 
 def test_scores_every_setting_and_keeps_the_training(script, run):

@@ -22,6 +22,7 @@ from stexplain.errors import CardError
 from stexplain.metrics.comparison.baselines import SERIES_BASELINE_EXPLAINERS
 from stexplain.nn.checkpoint import load_model
 from tests.bench import small_roads
+from tests.bench.tiny_signals import write_tiny
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
@@ -73,14 +74,8 @@ steps = 8
 def home(tmp_path_factory):
     """A user's own card of planted signals, its experiment, and a small store of it."""
     root = tmp_path_factory.mktemp("cards")
-    folder = root / "datasets" / "tiny"
-    folder.mkdir(parents=True)
-    text = dataset_card("planted").path.read_text("utf-8").replace('name = "planted"', 'name = "tiny"')
-    (folder / "card.toml").write_text(text, "utf-8")
-    (folder / "experiment.toml").write_text(EXPERIMENT, "utf-8")
-    card = dataset_card(folder)
-    generate(card, root / "raw", repetitions=6, progress=False)
-    prepare(card, root / "raw", root / "store", workers=1, progress=False)
+    folder = write_tiny(root, EXPERIMENT, repetitions=6)
+    prepare(dataset_card(folder), root / "raw", root / "store", workers=1, progress=False)
     return folder, root / "store"
 
 

@@ -137,7 +137,7 @@ def test_without_a_clock_or_a_split_the_named_baseline_is_taken_and_said(windows
     e = stx.IntegratedGradients(Sum(), graph=GRAPH)(x, target=target)
     zero = stx.IntegratedGradients(Sum(), graph=GRAPH, baseline="zero")(x, target=target)
     np.testing.assert_array_equal(e.values, zero.values)
-    assert "Baseline: zero. The samples do not know what is usual at their times" in e.notes[-1]
+    assert "Baseline: zero. The samples hold no historical average of their times" in e.notes[-1]
     assert not any("Baseline" in note for note in zero.notes)
     with pytest.raises(InputError, match=r"baseline: got 'historical_average'; expected it for windows of a part of"):
         stx.IntegratedGradients(Sum(), graph=GRAPH, baseline="historical_average")(x, target=target)

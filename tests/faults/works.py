@@ -137,15 +137,9 @@ deletion = { steps = 2, repeats = 1 }
 
 
 def _comparison_inputs(root: Path) -> None:
-    from stexplain.cards import dataset_card
-    from stexplain.data.planted.graph import generate
+    from tests.bench.tiny_signals import write_tiny
 
-    folder = root / "datasets" / "tiny"
-    folder.mkdir(parents=True)
-    text = dataset_card("planted").path.read_text("utf-8").replace('name = "planted"', 'name = "tiny"')
-    (folder / "card.toml").write_text(text, "utf-8")
-    (folder / "experiment.toml").write_text(_COMPARISON, "utf-8")
-    generate(dataset_card(folder), root / "raw", repetitions=2, progress=False)
+    write_tiny(root, _COMPARISON, repetitions=2)
 
 
 def _comparison(root: Path, out: Path) -> None:

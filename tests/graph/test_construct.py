@@ -35,7 +35,7 @@ def test_from_edges_refuses_wrong_edges():
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array, sp.csr_matrix, sp.coo_array, sp.csc_matrix, list])
 def test_from_adjacency_takes_dense_and_sparse_matrices(kind):
-    with pytest.warns(UserWarning, match=r"self loops were left out, of 2 nodes \('0', '1'\)"):
+    with pytest.warns(UserWarning, match=r"self loops were excluded, of 2 nodes \('0', '1'\)"):
         graph = STGraph.from_adjacency(kind([[1.0, 0.5, 0.0], [0.5, 1.0, 2.0], [0.0, 2.0, 0.0]]))
     assert graph == STGraph("012", [(0, 1), (1, 2)], [0.5, 2.0])
 
@@ -237,7 +237,7 @@ REAL = os.environ.get("STEXPLAIN_REAL_DATA")
 @pytest.mark.skipif(REAL is None, reason="STEXPLAIN_REAL_DATA names no folder of real data")
 def test_a_real_road_network():
     matrix = np.loadtxt(Path(REAL or "") / "los-loop" / "los_adj.csv", delimiter=",")
-    with pytest.warns(UserWarning, match="self loops were left out, of 207 nodes"):
+    with pytest.warns(UserWarning, match="self loops were excluded, of 207 nodes"):
         graph = STGraph.from_adjacency(matrix)
     assert len(graph) == 207
     assert not graph.directed

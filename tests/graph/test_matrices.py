@@ -30,7 +30,7 @@ def test_labels_of_a_matrix_are_the_names_of_its_nodes():
     with pytest.warns(UserWarning, match="graph:") as caught:
         assert STGraph.from_adjacency(table) == expected
     assert [str(one.message).split(":")[1] for one in caught] == [
-        " self loops were left out, of one node ('b')",
+        " self loops were excluded, of one node ('b')",
         " got nodes without an edge, one node ('b')",
     ]
     # The warnings point to whoever called.

@@ -186,7 +186,7 @@ class TruthStage(Stage[Options]):
             f"{run.label}: of the planted regions this model used {number(result['used'])}, measured on "
             f"{count(result['samples'])} {what}.",
             told_by_absence(result.get("same_without_cause") or {}),
-            f"Left out, as no node is planted, or every one: {listed(result['left_out'])}."
+            f"Excluded, as no node is planted, or every one: {listed(result['left_out'])}."
             if result["left_out"]
             else "",
         )

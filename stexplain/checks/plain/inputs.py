@@ -78,15 +78,15 @@ def expected_gradients(part: Part, explainer: ExpectedGradients) -> PlainMap:
 
 
 def expected_fall(part: Part, explainer: ExpectedFall) -> PlainMap:
-    """Gradients at noisy samples, and by each how far a redrawn reading lowers the score, channel by channel."""
+    """Gradients at noisy samples, and by each how far a redrawn observation lowers the score, channel by channel."""
     x, present, kept = as_float64(part.x), part.present, signal_mask(part.caller, part.samples)
     channels = range(x.shape[-1]) if kept is None else np.flatnonzero(kept.cpu().numpy()).tolist()
     away, spread = np.zeros(x.shape), np.zeros((len(x), x.shape[-1]))
     for row, here in enumerate(present):
         for instance, node in np.argwhere(here.any(1)):
             frames = here[instance, :, node]
-            readings = x[row, instance, frames, node]
-            away[row, instance, frames, node] = readings - readings.mean(0)
+            observations = x[row, instance, frames, node]
+            away[row, instance, frames, node] = observations - observations.mean(0)
         spread[row] = explainer.spread * np.sqrt((away[row][here] ** 2).mean(0)) if here.any() else 0
     graph, nodes = part.caller.graph, x.shape[3]
     names = [str(node) for node in range(nodes)] if graph is None or len(graph) != nodes else graph.nodes

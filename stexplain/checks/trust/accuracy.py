@@ -14,14 +14,16 @@ from stexplain.checking.words import shown
 from stexplain.checks.randomisation import copied, shuffled, stages
 from stexplain.checks.trust.labels import check_classes
 from stexplain.checks.trust.result import TrustCheck
+from stexplain.checks.trust.simple_forecasts import simple_forecasts
 from stexplain.checks.trust.subject import TrustSubject
+from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Forecast, NodeClass, Predicted, Target
 from stexplain.intervals.bootstrap import Interval
 from stexplain.metrics.masked_model import MaskedModel
 
-_NAME = "accuracy"
+_NAME, CHANCE = "accuracy", "the chance level"
 # Wider than elsewhere: this is the check that a network without any training must not pass.
 _CONFIDENCE = 0.99
 
@@ -41,11 +43,13 @@ class Accuracy:
         labels: classes ``[B]`` int64, or true values ``[B, ...]`` float64.
         target: what is explained, before predicted classes are fixed.
         guess: the accuracy of guessing, or guessed values; none: measured.
+        windows: those of a series whose targets the labels are; none: they are other samples.
     """
 
     labels: NDArray[Any]
     target: Target
     guess: "ArrayLike | None"
+    windows: WindowBatch | None = None
 
     @property
     def of_classes(self) -> bool:
@@ -108,7 +112,7 @@ class Accuracy:
             share = as_numbers("guess", given)
             if share.ndim or not 0 <= share <= 1:
                 raise InputError(f"guess: got {shown(given)}; expected the share of right guesses, from 0 to 1.")
-            return {"a guess": float(share)}
+            return {CHANCE: float(share)}
         if self.guess is not None:
             given = as_numbers("guess", self.guess).astype(np.float64)
             try:
@@ -119,6 +123,8 @@ class Accuracy:
                     "broadcasts to it."
                 ) from None
         found = {"the mean of the labels": np.broadcast_to(np.nanmean(self.labels, 0), self.labels.shape)}
+        if self.windows is not None:
+            return found | simple_forecasts(self.windows)
         last = self._last_observation(masked)
         return found if last is None else {**found, "the last observation": last}
 
@@ -184,7 +190,7 @@ def _verdict(
         # As an accuracy, not as its distance from the guess.
         estimate = Interval(estimate.value + guess, max(estimate.low + guess, 0.0), min(estimate.high + guess, 1.0))
         threshold, best = guess, max(found, default=-1.0) + guess
-        what = f"Balanced accuracy; {name} has {guess:.2f}"
+        what = f"Balanced accuracy; {name} is {guess:.2f}"
     else:
         error, other = (float(np.mean(_errors(each, accuracy.labels))) for each in (predicted, guess))
         threshold, best = 0.0, max(found, default=-np.inf)

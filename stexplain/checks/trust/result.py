@@ -73,10 +73,10 @@ class Trust:
         checks: all of them, in the order in which they are made.
 
     Example:
-        >>> accuracy = TrustCheck.of("accuracy", Interval(0.5, 0.4, 0.6), 0.5, "No better than a guess.")
+        >>> accuracy = TrustCheck.of("accuracy", Interval(0.5, 0.4, 0.6), 0.5, "No better than chance.")
         >>> print(Trust("CAM on STGCN", (accuracy, TrustCheck.not_checked("deletion", "The model knows no class."))))
         CAM on STGCN: not trusted; 0 of 2 checks passed, failed: accuracy, not checked: deletion
-          failed       accuracy                   0.50 [0.40, 0.60]; expected above 0.50: No better than a guess.
+          failed       accuracy                   0.50 [0.40, 0.60]; expected above 0.50: No better than chance.
           not checked  deletion                   The model knows no class.
     """
 

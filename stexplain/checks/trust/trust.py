@@ -13,8 +13,10 @@ from stexplain.checks.trust.changes import check_randomised, check_stability
 from stexplain.checks.trust.deletion import check_deletion
 from stexplain.checks.trust.labels import checked_labels
 from stexplain.checks.trust.result import Trust, TrustCheck
+from stexplain.checks.trust.simple_forecasts import targets_of
 from stexplain.checks.trust.subject import TrustSubject, checked_groups, inside_of, read_samples
 from stexplain.data.baselines import Baseline
+from stexplain.data.windows import WindowBatch
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer
@@ -63,9 +65,9 @@ def trust(
     trained on. Each check is one test, fixed before looking, of an interval over independent units: samples, or the
     `groups` that they come in.
 
-    1. *accuracy*: the balanced accuracy lies above that of guessing (the 99% interval), and above that of every one of
-       `copies` networks with the same weights in random places. For values: the mean absolute error lies below that of
-       the mean label, and of the last observation where the output's layout tells it.
+    1. *accuracy*: the balanced accuracy lies above the chance level (the 99% interval), and above that of every one of
+       `copies` networks with the same weights in random places. For values and forecasts: the mean absolute error lies
+       below that of the mean, of persistence (the last observation), and of the historical average where it is known.
     2. *deletion*: masking what the map ranks first costs more of the score than masking random positions, the least
        important first, and what each baseline explainer ranks first. Paired, by the area between curves.
     3. *agreement between methods*: the rank correlation with a method of another family (gradients, layers,
@@ -90,15 +92,17 @@ def trust(
         explainer: of that model; or the class or the name of one; none: the default of `explain`.
         x: the samples, as an explainer takes them; not a dict of streams.
         labels: the true class of each sample, ``[B]``, by index or name; or true values as floats: of the output's
-            shape, samples first, or ``[B]`` of what the target names. Default: the labels of a batch.
+            shape, samples first, or ``[B]`` of what the target names. Default: the labels of a batch; of windows of a
+            series what followed them, `WindowBatch.y`, where it was observed.
         target: what is explained; default: `Predicted()`, or `Output()` where labels are values.
         valid: as an explainer takes it.
         shared: as an explainer takes it.
         per_sample: as an explainer takes it.
         groups: of each sample, ``[B]``: samples of one recording, person or day are not independent of each other.
+            Default: those of a batch, such as persons of clips and days of windows; else every sample by itself.
         second: another training of the same model.
-        guess: the accuracy of guessing; default: one over the number of classes, as every class counts alike. For
-            values: guessed ones, such as a persistence forecast; default: see above.
+        guess: the chance level of the accuracy; default: one over the number of classes, as every class counts
+            alike. For values: those of a simple forecast, such as persistence; default: see above.
         baseline: what a masked value is replaced by, see `stexplain.metrics.deletion_curve`. The mean of a node over
             time hides what happens, not the level: where the level matters, give another.
         radius: of the noise, a share of each channel's standard deviation in the sample.
@@ -121,6 +125,19 @@ def trust(
         >>> verdict = trust(model, "InputGradient", x, labels=[0, 1] * 10, inputs="b c t n", copies=9)
         >>> verdict.trusted, verdict["accuracy"].passed, verdict["second training"].sentence
         (False, False, 'No other training was given: second=.')
+
+        Windows of a series bring what followed them, so that a forecaster needs no labels. Here it repeats the last
+        observation, which is no better than persistence::
+
+        >>> from stexplain import Forecast, WindowedSeries
+        >>> class Persistence(nn.Module):
+        ...     def forward(self, x):  # [B, T, N, C] -> [B, H, N]
+        ...         return x[:, -1:, :, 0].repeat(1, 2, 1)
+        >>> walk = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)).cumsum(0)
+        >>> windows = WindowedSeries(walk, window=6, horizon=2).batch(range(0, 380, 8))
+        >>> verdict = trust(Persistence(), "InputGradient", windows, target=Forecast(1, 2), inputs="b t n c")
+        >>> verdict.trusted, verdict["accuracy"].sentence.split(", the difference")[0]
+        (False, 'Mean absolute error 0.955, that of the last observation 0.955')
     """
     check_counts(steps=steps, draws=draws, copies=copies)
     inside = inside_of(model)
@@ -131,8 +148,11 @@ def trust(
         check_same_structure(inside, other)
     explainer_for, caller, batch = read_samples(inside, explainer, x, valid, shared, per_sample, options)
     samples = len(batch)
-    true = checked_labels(_given(labels, batch.label), samples, caller.classes)
-    group = checked_groups(groups, samples)
+    # What followed windows is known to them; labels that are given may be of something else.
+    windows = x if labels is None and isinstance(x, WindowBatch) else None
+    followed = labels if windows is None else targets_of(windows)
+    true = checked_labels(_given(followed, batch.label), samples, caller.classes)
+    group = checked_groups(groups if groups is not None else batch.groups or None, samples)
     values = true.dtype.kind == "f"
     chosen = as_target((Output() if values else Predicted()) if target is None else target)
     explanation = explainer_for(inside)(batch, target=chosen, shared=shared, per_sample=per_sample)
@@ -156,7 +176,7 @@ def trust(
     if few := subject.few(subject.units()):
         return Trust(about, tuple(TrustCheck.not_checked(name, few) for name in CHECKS))
     checks = (
-        check_accuracy(subject, Accuracy(true, chosen, guess), copies),
+        check_accuracy(subject, Accuracy(true, subject.target if values else chosen, guess, windows), copies),
         check_deletion(subject, steps=steps, repeats=5),
         check_methods(subject),
         check_stability(

@@ -103,7 +103,7 @@ class HistoryOr:
     """The default of methods: the historical average, where the samples know it, else a named baseline.
 
     Windows of a part of `WindowedSeries.split` know it: what a node usually measures at that time is then what its
-    reading is compared with. Called as a function, it is the named baseline.
+    observation is compared with. Called as a function, it is the named baseline.
 
     Attributes:
         otherwise: its name.

@@ -90,11 +90,14 @@ class WindowHistory:
             return None
         return WindowHistory(first.history, np.concatenate([one._start for one in same]), first._nodes)
 
-    def values(self, frames: int) -> torch.Tensor | None:
-        """The average at the first `frames` frames, ``[B, 1, frames, N, C]``, float32; none where there is none."""
+    def values(self, frames: int, first: int = 0) -> torch.Tensor | None:
+        """The average at `frames` frames from the `first` on, ``[B, 1, frames, N, C]``; none where there is none.
+
+        Frames count from the first of the window: those that follow it begin at its length.
+        """
         if self.history.average is None:
             return None
-        found = self.history.average.at(self._start, 0, frames)
+        found = self.history.average.at(self._start, first, frames)
         found = found if self._nodes is None else found[:, :, list(self._nodes)]
         return torch.from_numpy(found.astype(np.float32))[:, None]
 

@@ -16,7 +16,7 @@ _CALENDAR = ("time of day", "day of week", "day of month", "day of year", "day i
 def read(folder: Path) -> SensorData:
     """Reads a folder; values stay on disk and are mapped into memory.
 
-    Channels of the calendar (time of day, day of week, ...) are left out, with a warning: they are computed from times
+    Channels of the calendar (time of day, day of week, ...) are excluded, with a warning: they are computed from times
     by `WindowedSeries.with_calendar`. Of ``regular_settings`` are taken the lengths of window and horizon, and the
     value of missing observations.
 
@@ -36,7 +36,7 @@ def read(folder: Path) -> SensorData:
     kept = [number for number, name in enumerate(names) if name.lower() not in _CALENDAR]
     if len(kept) < len(names):
         gone = ", ".join(repr(name) for number, name in enumerate(names) if number not in kept)
-        warn_caller(f"BasicTS: the channels {gone} were left out: series.with_calendar() computes them, with start=.")
+        warn_caller(f"BasicTS: the channels {gone} were excluded: series.with_calendar() computes them, with start=.")
     last = len(kept) - 1
     # The calendar comes last in their files: a view then, without reading.
     chosen = values[..., : last + 1] if kept == list(range(last + 1)) else values[..., kept]

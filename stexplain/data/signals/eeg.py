@@ -277,7 +277,7 @@ def _bad_spans(epochs: Any, count: int) -> list[list[str]]:
 def _say_left_out(gone: int, total: int, what: str, subject: str) -> None:
     if gone:
         of = f" of {subject!r}" if subject else ""
-        warn_caller(f"EEG: {gone} of {total} {what}{of} overlap an annotation that begins with BAD or EDGE: left out.")
+        warn_caller(f"EEG: {gone} of {total} {what}{of} overlap an annotation that begins with BAD or EDGE: excluded.")
 
 
 def _subject(epochs: Any) -> str:

@@ -245,7 +245,7 @@ def _clips(
     for take, seen in zip(loaded.takes, observed, strict=True):
         # A joint that was not found is in no place.
         if wrong := implausible_body(np.nan_to_num(take.values[..., : len(first.channels)]), np.asarray(seen.all(2))):
-            warn_caller(f"recording {take.id!r}: {wrong}. Leave it out, or mend what it was made by.")
+            warn_caller(f"recording {take.id!r}: {wrong}. Exclude it, or correct what wrote it.")
     partial = any((frames[..., None] & ~seen).any() for frames, seen in zip(valid, observed, strict=True))
     columns = {key for row in loaded.rows for key in row}
     fields = {key: [row.get(key, "") for row in loaded.rows] for key in sorted(columns)}

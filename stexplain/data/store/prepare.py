@@ -154,7 +154,7 @@ def prepare(
     size = sum(entry["bytes"] for entry in info["files"].values())
     if bodies := info.get("left_out"):
         counts = ", ".join(f"{number:,} {kind}" for kind, number in bodies.items())
-        text = f"Bodies that were joined or left out as no persons: {counts}; {out / LEFT_OUT} says which and why."
+        text = f"Bodies that were joined, or excluded as no persons: {counts}; {out / LEFT_OUT} says which and why."
         note = "\n".join(filter(None, [note, text]))
     return Summary(
         card.name, str(out), info["found"], info["kept"], info["excluded"], info["rows"], size, seconds, note,

@@ -82,7 +82,7 @@ def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -
             )
         if usual is None and isinstance(baseline, HistoryOr) and caller._forecasting:
             caller._note(
-                f"Baseline: {baseline.otherwise}. The samples do not know what is usual at their times: windows of "
+                f"Baseline: {baseline.otherwise}. The samples hold no historical average of their times: windows of "
                 "WindowedSeries.split() with times do."
             )
     chosen = as_baseline(usual if usual is not None else baseline)

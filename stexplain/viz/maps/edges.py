@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CELL = 17
 """Height of a row of the chart over time, in pixels."""
-_HOW = "Orange: speaks for what was explained; blue: against it."
+_HOW = "Orange: contributes to what was explained; blue: counts against it."
 
 
 @checked

@@ -156,7 +156,7 @@ def test_basicts_keeps_values_and_says_that_the_calendar_goes(tmp_path):
     values = readings(1)
     values[5, 2] = 0
     basicts(tmp_path, values)
-    with pytest.warns(UserWarning, match="channels 'time of day' were left out"):
+    with pytest.warns(UserWarning, match="channels 'time of day' were excluded"):
         series = stx.load_sensors(tmp_path, start="2012-03-01")
     assert (series.window, series.horizon, series.channels) == (6, 3, ("speed 0",))
     assert series.graph.nodes == ("s0", "s1", "s2", "s3")

@@ -45,5 +45,5 @@ def make(graph: STGraph, over: str, samples: int, seed: int) -> KnownModel:
         # The frame before the window belongs to it: the first step is from there.
         sign[row, 0, start - 1 : stop, nodes[which]] = 1
     model = Absence(graph, nodes).eval()
-    text = "that a node is still for five frames; any movement there speaks against it"
+    text = "that a node is still for five frames; any movement there counts against it"
     return KnownModel("absence", over, model, as_x(signal), classes, sign != 0, sign, text)

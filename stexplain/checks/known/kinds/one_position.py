@@ -1,4 +1,4 @@
-"""One node at one time speaks for each class, and another against it."""
+"""One node at one time counts for each class, and another against it."""
 
 import numpy as np
 import torch

@@ -28,13 +28,13 @@ NO_NODE = "The target names no node, so nothing is near it: the map is that of S
 
 @checked_kept
 class Slowness(BaselineExplainer):
-    """How far each sensor is below its usual speed, in the units of the signals.
+    """How far each sensor is below its mean speed, in the units of the signals.
 
-        slowness[b, m, t, n] = max(0, usual[n] - x[b, m, t, n, channel])
+        slowness[b, m, t, n] = max(0, mean[n] - x[b, m, t, n, channel])
 
     Args:
         model: see `BaselineExplainer`.
-        training: a series whose mean at each node is its usual speed; none: the largest value of the sample at that
+        training: a series whose mean at each node is taken; none: the largest value of the sample at that
             node.
         channel: which channel is the speed, by index or name.
         **options: see `BaselineExplainer`.
