@@ -159,11 +159,10 @@ class TruthStage(Stage[Options]):
         if not shown:
             unknown = "This data has no counterfactual, so what the model used of it cannot be measured."
             return paragraph(*dict.fromkeys(run.stages[self.name].get("why") or unknown for run in runs))
-        forecasts = {run.about.get("task") == FORECASTING for run in shown}
-        falls = {
-            (True,): "its forecast rises",
-            (False,): "its margin (the logit of the class against all others) falls",
-        }.get(tuple(forecasts), "its margin falls, or its forecast rises,")
+        forecasts = [run.about.get("task") == FORECASTING for run in shown]
+        falls = "its margin (the logit of the class against all others) falls"
+        if any(forecasts):
+            falls = "its forecast rises" if all(forecasts) else "its margin falls, or its forecast rises,"
         words = paragraph(
             "Planted is where the classes or events of the data differ. Effect is what this model used of it: how far "
             f"{falls} when a node in one of {self.options.windows} windows of time is replaced "
@@ -213,7 +212,7 @@ class TruthStage(Stage[Options]):
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Of which classes the nodes are found, by the paper's method and the best one."""
-        lines = []
+        lines: list[str] = []
         for run in runs:
             result = run.stages[self.name]
             body = [row for row in result["rows"] or [] if not row["baseline_explainer"]]
