@@ -39,13 +39,16 @@ def implausible_body(xyz: NDArray[Any], valid: NDArray[np.bool_]) -> str:
     return "; ".join(found)
 
 
-def implausible_sensors(values: Any, nodes: Sequence[str], missing: float | None = None) -> list[str]:
+def implausible_sensors(
+    values: Any, nodes: Sequence[str], missing: float | None = None, *, what: str = "sensors"
+) -> list[str]:
     """What is implausible about the sensors of a series, a sentence for each kind.
 
     Args:
         values: ``[T, N]`` or ``[T, N, C]``; NaN where missing.
         nodes: N names.
         missing: the number that stands for a missing value; none: NaN alone.
+        what: the nodes are called.
 
     Example:
         >>> values = np.random.default_rng(0).random((50, 4))
@@ -77,7 +80,7 @@ def implausible_sensors(values: Any, nodes: Sequence[str], missing: float | None
         ("repeats another", twins),
     )
     return [
-        f"{len(named)} of {len(nodes)} sensors {what} ({', '.join(named[:5])}{', ...' if len(named) > 5 else ''})"
-        for what, named in kinds
+        f"{len(named)} of {len(nodes)} {what} {said} ({', '.join(named[:5])}{', ...' if len(named) > 5 else ''})"
+        for said, named in kinds
         if named
     ]

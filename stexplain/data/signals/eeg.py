@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.checking import checked, warn_caller
+from stexplain.checking.implausible import implausible_sensors
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
@@ -148,6 +149,7 @@ def _clips(
     else:
         del fields["subject"]
     partial = not all(mask.all() for mask in observed)
+    _say_implausible(np.concatenate([value[0, ..., 0] for value in values]), own, good)
     return Clips.from_arrays(
         [np.where(mask[..., None], value, 0) for value, mask in zip(values, observed, strict=True)],
         labels,
@@ -159,6 +161,13 @@ def _clips(
         fields=fields,
         measured=measured,
     )
+
+
+def _say_implausible(values: Any, graph: STGraph, good: NDArray[np.bool_]) -> None:
+    """Names channels that never change or repeat another, as dead or bridged ones do, and are not marked as bad."""
+    nodes = [name for name, kept in zip(graph.nodes, good, strict=True) if kept]
+    for sentence in implausible_sensors(values[:, good], nodes, what="channels") if nodes else ():
+        warn_caller(f"EEG: {sentence}. Mark them: data.info['bads'] = [...].")
 
 
 def _series(
@@ -178,6 +187,7 @@ def _series(
     order = _order(picked.ch_names, own)
     signals = picked.get_data(reject_by_annotation="NaN", **({} if unit is None else {"units": unit}))[order]
     bad_frames = np.isnan(signals).all(0)
+    _say_implausible(signals.T, own, np.array([name not in raw.info["bads"] for name in own.nodes]))
     names = np.array([name in raw.info["bads"] for name in own.nodes])
     series = WindowedSeries(
         signals.T.astype(np.float32),

@@ -6,13 +6,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import warn_caller
 from stexplain.errors import DataError
 
 NAMES = {
-    "sample": ("sample", "file", "id", "recording", "video", "clip", "trial"),
+    "sample": (
+        *("sample", "file", "id", "recording", "video", "clip", "trial"),
+        *("sample_id", "file_name", "filename", "recording_id", "video_id", "clip_id", "trial_id"),
+    ),
     "frame": ("frame", "frame_index", "frame_idx", "frame_id", "frame_number", "t", "time_index"),
-    "joint": ("joint", "node", "keypoint", "marker", "landmark", "bodypart"),
-    "person": ("person", "body", "instance", "track", "individual"),
+    "joint": (
+        *("joint", "node", "keypoint", "marker", "landmark", "bodypart"),
+        *("joint_name", "keypoint_name", "landmark_name", "marker_name"),
+    ),
+    "person": (
+        *("person", "body", "instance", "track", "individual"),
+        *("person_id", "body_id", "instance_id", "track_id", "person_index"),
+    ),
     "label": ("label", "class", "action", "diagnosis"),
     "score": ("score", "confidence", "visibility", "likelihood"),
 }
@@ -68,6 +78,41 @@ def length_of(path: Path, sample: str, frames: "pd.Series[float]") -> tuple[int,
     if last - first >= MOST_FRAMES:
         raise DataError(f"{path}: sample {sample!r} has the frames {first} to {last}; expected fewer.")
     return first, last - first + 1
+
+
+def successive(path: Path, table: pd.DataFrame) -> "pd.Series[int]":
+    """The frames of a table as they follow each other: where all numbers go up in steps, such as 0, 2, 4, so do frames.
+
+    A frame between two such numbers is none in which nobody was there: it was not recorded, and that is said.
+
+    Args:
+        path: of the file, for the notice.
+        table: with the columns sample and frame, whole numbers.
+
+    Example:
+        >>> frames = pd.DataFrame({"sample": ["a", "a", "b", "b"], "frame": [10, 15, 0, 20]})
+        >>> import warnings
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     successive(Path("t.csv"), frames).tolist()
+        [0, 1, 0, 4]
+    """
+    frames = table["frame"].astype(np.int64)
+    since = frames - frames.groupby(table["sample"]).transform("min")
+    step = int(np.gcd.reduce(since.unique()))
+    if step < 2:
+        return frames
+    warn_caller(
+        f"{path}: frames are numbered in steps of {step}: they are taken as successive. A frame rate counts these."
+    )
+    return since // step
+
+
+def say_left_out(path: Path, table: pd.DataFrame, taken: Iterable[str]) -> None:
+    """Names the columns that are neither taken nor alike in all rows of a recording: nothing holds them."""
+    rest = [str(name) for name in table.columns if name not in set(taken)]
+    if rest and (gone := [name for name in rest if (table.groupby("sample")[name].nunique() > 1).any()]):
+        shown = ", ".join(map(repr, gone[:5])) + (", ..." if len(gone) > 5 else "")
+        warn_caller(f"{path}: the column{'s' * (len(gone) > 1)} {shown} {'were' if len(gone) > 1 else 'was'} left out.")
 
 
 def label_of(path: Path, sample: str, labels: "pd.Series[str]") -> str:

@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stexplain.data.skeletons.columns import AXES, NAMES, fields_of, label_of, length_of, named_columns, numeric
+from stexplain.data.skeletons.columns import (
+    AXES,
+    NAMES,
+    fields_of,
+    label_of,
+    length_of,
+    named_columns,
+    numeric,
+    say_left_out,
+    successive,
+)
 from stexplain.data.skeletons.take import Take
 from stexplain.data.skeletons.wide_table import from_deeplabcut, read_wide, wide_columns
 from stexplain.errors import DataError, InputError
@@ -66,9 +76,12 @@ def _read_tidy(path: Path, table: pd.DataFrame, columns: dict[str, str], joints:
     if (twice := table.duplicated(keys).to_numpy()).any():
         line = int(np.flatnonzero(twice)[0]) + 2
         row = table.iloc[line - 2]
-        hint = "" if "sample" in columns else " A file of several recordings needs a column sample that names them."
+        needs = [name for name in ("sample", "person") if name not in columns]
+        hint = f" A file of several needs a column {' or '.join(needs)} that tells them apart." if needs else ""
         raise DataError(f"{path}, line {line}: {row['joint']!r} of {row['sample']!r} appears twice at one frame.{hint}")
     index = {name: number for number, name in enumerate(order)}
+    table["frame"] = successive(path, table)
+    say_left_out(path, table, {*NAMES, *axes})
     for sample, part in table.groupby("sample", sort=False):
         persons = list(dict.fromkeys(part["person"]))
         first, frames = length_of(path, str(sample), part["frame"])

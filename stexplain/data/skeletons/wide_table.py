@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stexplain.data.skeletons.columns import AXES, NAMES, fields_of, label_of, length_of, named_columns, numeric
+from stexplain.data.skeletons.columns import (
+    AXES,
+    NAMES,
+    fields_of,
+    label_of,
+    length_of,
+    named_columns,
+    numeric,
+    say_left_out,
+    successive,
+)
 from stexplain.data.skeletons.take import SCORE, Take
 from stexplain.errors import DataError, InputError
 from stexplain.reading.table import read_csv
@@ -69,6 +79,7 @@ def read_wide(
     keys = ["sample", "person"]
     if "frame" in named:
         about["frame"] = numeric(path, about["frame"], whole=True, first=first)
+        about["frame"] = successive(path, about)
     else:
         about["frame"] = about.groupby(keys).cumcount()
     if (twice := about.duplicated([*keys, "frame"]).to_numpy()).any():
@@ -77,6 +88,7 @@ def read_wide(
             f"{path}, line {row + first}: frame {about['frame'].iloc[row]:g} of {about['sample'].iloc[row]!r} appears "
             "twice. A file of several recordings or persons needs a column sample, or person, that names them."
         )
+    say_left_out(path, about, NAMES)
     for sample, part in about.groupby("sample", sort=False):
         rows = table.index.get_indexer(part.index)
         persons = list(dict.fromkeys(part["person"]))

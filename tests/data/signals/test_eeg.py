@@ -158,3 +158,13 @@ def test_a_graph_of_ones_own_gives_the_order_and_leaves_channels_out():
     np.testing.assert_allclose(clips[0].x[0, :, :, 0], signals[0][[4, 2]].T, rtol=1e-6)
     with pytest.raises(InputError, match="its node 'Qz' is not a channel"):
         stx.load_eeg(made, graph=stx.STGraph.from_edges(["Pz", "Qz"], [("Pz", "Qz")]))
+
+
+def test_a_dead_channel_is_named_unless_it_is_marked():
+    made, _ = epochs()
+    made._data[:, 2] = 0
+    dead = made.ch_names[2]
+    with pytest.warns(UserWarning, match=rf"EEG: 1 of {len(made.ch_names)} channels never changes \('{dead}'\)"):
+        stx.load_eeg(made)
+    made.info["bads"] = [dead]
+    assert not stx.load_eeg(made)[0].observed[:, :, 2].any()

@@ -5,6 +5,7 @@ import json
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import stexplain as stx
@@ -430,3 +431,31 @@ def test_a_table_of_labels_that_does_not_say_it(tmp_path, table, words):
     (tmp_path / "labels.csv").write_text(table)
     with pytest.raises((InputError, DataError), match=words):
         load_skeletons(tmp_path / "raw", labels=tmp_path / "labels.csv")
+
+
+def test_frames_numbered_in_steps_are_successive_and_said(tmp_path):
+    values = tidy(tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    table["frame"] *= 3
+    table.rename(columns={"person": "person_id", "joint": "keypoint_name"}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.warns(UserWarning, match="numbered in steps of 3: they are taken as successive"):
+        clips = load_skeletons(tmp_path / "t.csv", graph=LINE)
+    np.testing.assert_allclose(clips[0].x[0], values["a"], rtol=1e-6)
+    assert clips[0].valid.all()
+
+
+def test_columns_that_nothing_holds_are_named(tmp_path):
+    tidy(tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv").assign(speed=lambda rows: rows.index, camera=7)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.warns(UserWarning, match="the column 'speed' was left out"):
+        clips = load_skeletons(tmp_path / "t.csv", graph=LINE)
+    assert clips[0].fields["camera"] == "7"
+
+
+def test_two_persons_need_a_column_that_tells_them_apart(tmp_path):
+    tidy(tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv").drop(columns="person")
+    pd.concat([table, table]).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match="needs a column person that tells them apart"):
+        load_skeletons(tmp_path / "t.csv", graph=LINE)
