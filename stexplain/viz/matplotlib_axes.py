@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.results.times import times_of
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.bodies import circle_radii
-from stexplain.viz.maps.clip import clip_of, time_text
+from stexplain.viz.maps.clip import TIME_TITLES, clip_of, time_text
 from stexplain.viz.maps.timeline import pick_timeline
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import DIVERGING, MUTED, SEQUENTIAL, magnitude
@@ -88,7 +89,12 @@ def draw_skeleton(
     for body, of_body in zip(points, values, strict=True):
         for node in np.argsort(-of_body, kind="stable")[:labels]:
             if of_body[node] > 0 and of_body[node] >= clip.top / 4:
-                ax.annotate(clip.nodes[node], body[node], xytext=(9, 3), textcoords="offset points", fontsize=9)
+                # Away from the middle of the body, whose other nodes it would cover.
+                side = -1 if body[node, 0] < body[:, 0].mean() else 1
+                ax.annotate(
+                    clip.nodes[node], body[node], xytext=(9 * side, 0), textcoords="offset points", fontsize=9,
+                    ha="right" if side < 0 else "left", va="center",
+                )  # fmt: skip
     ax.set_aspect("equal")
     ax.margins(0.12)
     ax.set_axis_off()
@@ -106,7 +112,7 @@ def draw_timeline(
     nodes: Sequence[str] | None = None,
     signed: bool = False,
 ) -> Any:
-    """Draws node x frame into axes of matplotlib: the numbers of `timeline`, frame by frame.
+    """Draws node x frame into axes of matplotlib: the numbers of `timeline`, frame by frame, over its axis of time.
 
     Args:
         e: an explanation ``[B, M, T, N]``.
@@ -128,12 +134,19 @@ def draw_timeline(
     shown = ordered("node", names, nodes)
     drawn = np.where(valid[:, None], values, np.nan)[:, [names.index(name) for name in shown]]
     domain, scheme = magnitude(drawn, signed and e.signed)
+    times, unit = times_of(e)
+    apart = np.diff(times)
+    if not len(apart) or not np.allclose(apart, apart[0]):
+        times, unit = np.arange(len(drawn), dtype=np.float64), "frame"
+    half = (times[1] - times[0]) / 2 if len(times) > 1 else 0.5
     ax.imshow(
         drawn.T, aspect="auto", interpolation="nearest", cmap=_MAPS[scheme], vmin=domain[0], vmax=domain[1],
-        extent=(-0.5, len(drawn) - 0.5, len(shown) - 0.5, -0.5),
+        extent=(times[0] - half, times[-1] + half, len(shown) - 0.5, -0.5),
     )  # fmt: skip
     ax.set_yticks(range(len(shown)), shown)
-    ax.set_xlabel("frame")
+    ax.set_xlabel(TIME_TITLES[unit])
+    if unit == "min":
+        ax.xaxis.set_major_formatter(lambda lag, _: f"{abs(lag):g}")
     return ax
 
 

@@ -49,6 +49,31 @@ def test_a_heat_map_has_every_value(explanation, ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == list(explanation.node_names)
 
 
+@pytest.mark.parametrize(
+    ("time", "title", "limits"),
+    [
+        (np.arange(12) / 25, "time in seconds", (-0.02, 0.46)),
+        (60 * 5.0 * np.arange(-11, 1), "minutes earlier than the last observation", (-57.5, 2.5)),
+        (np.arange(12) ** 2, "frame", (-0.5, 11.5)),
+    ],
+)
+def test_a_heat_map_counts_time_as_the_explanation_does(explanation, ax, time, title, limits):
+    draw_timeline(replace(explanation, time=time, time_unit="s"), ax)
+    assert ax.get_xlabel() == title
+    assert ax.get_xlim() == pytest.approx(limits)
+    if limits[0] < -1 and title != "frame":
+        assert ax.xaxis.get_major_formatter()(-55.0) == "55"
+
+
+def test_names_stand_on_the_outer_side_of_the_body(explanation, coordinates, ax):
+    draw_skeleton(explanation, ax, x=coordinates, labels=5)
+    middle = ax.collections[-1].get_offsets()[:, 0]
+    assert ax.texts
+    for text in ax.texts:
+        body = middle[:5] if len(middle) == 5 else middle
+        assert (text.get_ha() == "right") == (text.xy[0] < np.mean(body))
+
+
 def test_an_unsigned_map_is_not_drawn_as_signed(explanation, ax):
     mask = replace(explanation, values=np.abs(explanation.values), measures="share")
     assert not mask.signed

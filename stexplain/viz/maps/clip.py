@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
+TIME_TITLES = {"frame": "frame", "s": "time in seconds", "min": "minutes earlier than the last observation"}
+"""The title of an axis of time, by the unit of `times_of`."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One sample, ready to be drawn.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.viz.maps.bodies import body_layers, body_table, trail_table
-from stexplain.viz.maps.clip import Clip, clip_of, evenly, time_text
+from stexplain.viz.maps.clip import TIME_TITLES, Clip, clip_of, evenly, time_text
 from stexplain.viz.panel import Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import CATEGORIES, NOTE_WIDTH, layered, noted, rows, styled, titled
@@ -138,10 +138,13 @@ def _interactive(clip: Clip, labels: int, trail: pd.DataFrame, width: int, heigh
     ).properties(width=width, height=panel.height)
     # Trails and joints are sized by different things.
     body = body.resolve_scale(size="independent")
-    x = alt.X("frame:Q", title="frame", scale=alt.Scale(domain=[frames[0], max(frames[-1], frames[0] + 1)], nice=False))
+    first, last = clip.time[frames[0]], clip.time[frames[-1]]
+    scale = alt.Scale(domain=[first, last if last > first else first + 1], nice=False)
+    axis = alt.Axis(labelExpr="-datum.value") if clip.unit == "min" else alt.Axis()
+    x = alt.X("at:Q", title=TIME_TITLES[clip.unit], scale=scale, axis=axis)
     base = alt.Chart()
     area = base.mark_area(color=CATEGORIES[0], opacity=0.35, line={"color": CATEGORIES[0]}, interpolate="linear")
-    y = alt.Y("importance:Q", title="mean", axis=alt.Axis(tickCount=2, format=".2~g"))
+    y = alt.Y("importance:Q", title="mean of nodes", axis=alt.Axis(titleLimit=90, tickCount=2, format=".2~g"))
     # Wide and almost transparent bars take the clicks: nobody has to hit the curve to the pixel.
     slots = base.mark_bar(opacity=0.001, size=max(2, width / len(frames)), cursor="pointer")
     tip = [alt.Tooltip("time:N"), alt.Tooltip("importance:Q", title="mean over nodes", format=".3~g")]
@@ -163,7 +166,7 @@ def _curve(clip: Clip, frames: Sequence[int]) -> pd.DataFrame:
     valid = clip.valid[:, frames]
     total = np.where(valid, clip.values[:, frames].mean(axis=-1), 0.0).sum(axis=0) / valid.sum(axis=0)
     times = [time_text(clip.time[frame], clip.unit) for frame in frames]
-    return pd.DataFrame({"frame": frames, "time": times, "importance": total})
+    return pd.DataFrame({"frame": frames, "at": clip.time[frames], "time": times, "importance": total})
 
 
 def _side_by_side(clip: Clip, frames: Sequence[int], labels: int, trail: pd.DataFrame, height: int) -> alt.FacetChart:

@@ -15,7 +15,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
-from stexplain.viz.maps.clip import time_text
+from stexplain.viz.maps.clip import TIME_TITLES, time_text
 from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
 
@@ -147,15 +147,13 @@ def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
     apart = np.diff(times)
     if unit == "frame" or not len(apart) or not np.allclose(apart, apart[0]):
         words = [time_text(float(first), "frame") for first in columns[:-1]]
-        return [float(at) for at in columns], _Axis("frame", alt.Axis(tickMinStep=1, grid=False), words)
+        return [float(at) for at in columns], _Axis(TIME_TITLES["frame"], alt.Axis(tickMinStep=1, grid=False), words)
     words = [time_text(float(times[first]), unit) for first in columns[:-1]]
     # A lag is the middle of its column, so that 0 stands below the last observation.
     first = float(times[0]) - (apart[0] / 2 if unit == "min" else 0)
     edges = [round(first + float(apart[0]) * at, 9) for at in columns]
-    if unit == "min":
-        drawn = alt.Axis(labelExpr="-datum.value", grid=False)
-        return edges, _Axis("minutes earlier than the last observation", drawn, words)
-    return edges, _Axis("time in seconds", alt.Axis(grid=False), words)
+    drawn = alt.Axis(labelExpr="-datum.value", grid=False) if unit == "min" else alt.Axis(grid=False)
+    return edges, _Axis(TIME_TITLES[unit], drawn, words)
 
 
 def _binned(
