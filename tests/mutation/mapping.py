@@ -23,6 +23,7 @@ def core() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in found if path.name != "__init__.py"]
 
 
+@functools.cache
 def files_for(module: str) -> list[str]:
     """The files of tests of a module, the nearest first; of one that no test names, those of what imports it.
 

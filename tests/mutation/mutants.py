@@ -4,6 +4,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 _OPERATORS: dict[type, type] = {
@@ -25,13 +26,18 @@ class Mutant:
         function: the qualified name of the function it is in; empty at the level of the module or a class.
         line: where.
         what: was changed, in words.
-        tree: of the changed module.
+        changed: makes the tree of the changed module, when it is asked for: a module has hundreds.
     """
 
     function: str
     line: int
     what: str
-    tree: ast.Module
+    changed: Callable[[], ast.Module]
+
+    @property
+    def tree(self) -> ast.Module:
+        """Of the changed module."""
+        return self.changed()
 
 
 def mutants(source: str) -> list[Mutant]:
@@ -46,7 +52,7 @@ def mutants(source: str) -> list[Mutant]:
     tree = ast.parse(source)
     places = [(function, node.lineno, _changes(node)) for function, node, _ in _walk(tree)]
     return [
-        Mutant(function, line, what, _changed(tree, number, which))
+        Mutant(function, line, what, partial(_changed, tree, number, which))
         for number, (function, line, changes) in enumerate(places)
         for which, what in enumerate(changes)
     ]
