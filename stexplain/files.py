@@ -1,6 +1,7 @@
 """Files: atomic writes, JSON, checksums, the cache folder, and a lock on a folder."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable
@@ -27,8 +28,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a temporary path to write a file or folder to, and renames it to `path` when the block succeeds.
 
     The temporary path is beside the final one, so that the move is one rename on one file system. Where the block
-    raises, the temporary is removed and `path` stays as it was. Where the process is killed, the temporary is left: see
-    `remove_leftovers`.
+    raises, the temporary is removed and `path` stays as it was. Where the process is killed, it is left until
+    `path` is written again: see also `remove_leftovers`.
 
     Args:
         path: the final file or folder. An existing one is replaced.
@@ -47,14 +48,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent))
+        holder, held = _holder(path)
     except OSError as error:
         raise _write_error(path, error) from error
     temporary = holder / path.name
     try:
         # Held as long as this process writes, and released by the system where it is killed.
-        with (holder / _HELD).open("w") as held:
-            lock_file(held, wait=True)
+        with held:
             yield temporary
             # `replace` overwrites a file but not a folder with entries: move the old folder into the holder first.
             if path.is_dir() and temporary.is_dir():
@@ -64,6 +64,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise _write_error(path, error) from error
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _holder(path: Path) -> tuple[Path, IO[str]]:
+    """A folder to write in, and the file in it that this process has locked; what was left of the same path goes."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_PART}"):
+        # Without its file, someone has made it this moment.
+        if left.is_dir() and (left / _HELD).exists():
+            _remove_if_left(left)
+    while True:
+        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent))
+        held = (holder / _HELD).open("w")
+        lock_file(held, wait=True)
+        # Another process that writes the same may have taken it for left, before it was locked.
+        if (holder / _HELD).exists():
+            return holder, held
+        held.close()
 
 
 def is_leftover(path: Path) -> bool:
@@ -85,13 +101,20 @@ def remove_leftovers(folder: Path) -> None:
         folder: that this process has locked, or else made.
     """
     for holder in [path for path in folder.rglob(f".*{_PART}") if path.is_dir()]:
-        try:
-            with (holder / _HELD).open("w") as held:
-                lock_file(held, wait=False)
-        # Someone writes there, or has just ended, or it is another user's.
-        except (BlockingIOError, FileNotFoundError, PermissionError):
-            continue
-        shutil.rmtree(holder, ignore_errors=True)
+        _remove_if_left(holder)
+
+
+def _remove_if_left(holder: Path) -> None:
+    try:
+        with (holder / _HELD).open("w") as held:
+            lock_file(held, wait=False)
+            # Locked still: who is about to lock it too must find it gone.
+            shutil.rmtree(holder, ignore_errors=True)
+    # Someone writes there, or has just ended, or it is another user's.
+    except (BlockingIOError, FileNotFoundError, PermissionError):
+        return
+    # Windows removes no open file.
+    shutil.rmtree(holder, ignore_errors=True)
 
 
 def _write_error(path: Path, error: OSError) -> DataError:

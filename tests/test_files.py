@@ -1,5 +1,6 @@
 import fcntl
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from stexplain import files
 from stexplain.bench.records import run_folder
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write, folder_lock, is_leftover, read_json, remove_leftovers, write_json
@@ -106,6 +108,36 @@ def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(t
     assert not left.exists()
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["b.txt"]
     assert mine.exists()
+
+
+def test_what_was_left_of_a_file_goes_when_it_is_written_again(tmp_path: Path):
+    left = killed_while_writing(tmp_path / "map[1].nc")
+    with atomic_write(tmp_path / "other.nc") as temporary:
+        temporary.write_text("other")
+    assert left.exists()
+    with atomic_write(tmp_path / "map[1].nc") as one:
+        one.write_text("one")
+        # Of two that write the same at once, neither takes the other's for left.
+        with atomic_write(tmp_path / "map[1].nc") as two:
+            two.write_text("two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map[1].nc", "other.nc"]
+    assert (tmp_path / "map[1].nc").read_text() == "one"
+
+
+def test_a_folder_that_another_took_for_left_before_it_was_locked(tmp_path: Path, monkeypatch):
+    tries = []
+
+    def lock(file, *, wait):
+        tries.append(Path(file.name))
+        if len(tries) == 1:
+            shutil.rmtree(tries[0].parent)
+        lock_file(file, wait=wait)
+
+    monkeypatch.setattr(files, "lock_file", lock)
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("all of it")
+    assert len(tries) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_run_that_was_killed_as_it_began_can_begin(tmp_path: Path):
