@@ -39,6 +39,7 @@ def explain(
     target: TargetLike | None = None,
     method: str | type[Explainer] | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     ids: Sequence[Any] | None = None,
@@ -52,6 +53,7 @@ def explain(
     target: Sequence[TargetLike],
     method: str | type[Explainer] | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     ids: Sequence[Any] | None = None,
@@ -65,6 +67,7 @@ def explain(
     target: TargetLike | None = None,
     method: str | type[Explainer] | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     ids: Sequence[Any] | None = None,
@@ -78,6 +81,7 @@ def explain(
     target: Sequence[TargetLike],
     method: str | type[Explainer] | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     ids: Sequence[Any] | None = None,
@@ -91,6 +95,7 @@ def explain(
     target: TargetLike | Sequence[TargetLike] | None = None,
     method: str | type[Explainer] | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     ids: Sequence[Any] | None = None,
@@ -112,6 +117,9 @@ def explain(
             or the input has no gradient; `InputGradient` where samples do not change over time.
             `Explanation.notes` say which it was and why.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
+        observed: of a tensor, which observations are there, ``[B, M, T, N]``, bool, or ``[B, T, N]`` of one instance:
+            a sensor that was missing has no map, and masks leave it alone. NaN there are given to the model as
+            zero. Samples of a dataset have their own; for metrics, give such a `Batch`.
         shared: further arguments of the model's forward by name, the same for all samples.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
         ids: a name or number of each sample, B different ones.
@@ -145,6 +153,7 @@ def explain(
     arguments: dict[str, Any] = {
         "target": target,
         "valid": valid,
+        "observed": observed,
         "shared": shared,
         "per_sample": per_sample,
         "ids": ids,
@@ -180,6 +189,8 @@ def _known_of(x: Signals | Streams, model: nn.Module) -> dict[str, Any]:
 
 def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any]) -> _Result:
     # Without a `with` block: the call freezes the model by itself, and restores it.
+    arguments = dict(arguments)
+    explainer._observed_in_tensor = arguments.pop("observed")
     result: _Result = explainer(x, **arguments)
     return result
 

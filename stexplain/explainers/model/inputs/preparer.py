@@ -17,6 +17,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
 from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
+from stexplain.explainers.model.inputs.observed import observed_in
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import checked_ids, folded_axes, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
@@ -65,6 +66,8 @@ class InputPreparer(ABC):
         self.inputs = Layout(BATCH) if isinstance(self._declared, Mapping) else layouts[0]
         # What was found where nothing was declared, by kind of input; see `inputs.layout`.
         self._layouts: dict[Any, tuple[str, bool]] = {}
+        # Which observations of a plain tensor are there, where its caller says so.
+        self._observed_in_tensor: Any = None
         # Of the call at hand, where x is a dict of tensors; and the one of them that is perturbed, where not all are.
         self._streams: Streams | None = None
         self._only_stream: str | None = None
@@ -120,7 +123,12 @@ class InputPreparer(ABC):
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
         observed, seconds, history = None, None, None
-        noticed_before = False
+        noticed_before, missing = False, None
+        if self._observed_in_tensor is not None and (of_dataset or isinstance(x, Mapping)):
+            raise InputError(
+                f"observed: got it with a {type(x).__name__}; expected it with one tensor. Samples of a dataset bring "
+                "it themselves: Sample(x, valid, observed=...)."
+            )
         shape_of_batch: tuple[int, ...] = ()
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
@@ -146,12 +154,17 @@ class InputPreparer(ABC):
             self._adopt(Layout(BATCH), streams)
         else:
             signals = as_tensor(x).to(device, dtype)
+            if self._observed_in_tensor is not None:
+                missing = signals.isnan()
+                signals = signals.masked_fill(missing, 0)
             layout = self._plain_layout() if of_dataset else self._layout_of(signals, shared or {}, per_sample or {})
             self._adopt(layout, None)
             # Folded axes, as in "(b m) c t n", can only be separated by the shape of `valid`, or of a batch.
             shape = shape_of_batch or (() if valid is None or valid.ndim != 3 else tuple(valid.shape))
             known = {k: v for k, v in zip(BATCH.split(), shape, strict=False) if k in folded_axes(self.inputs)} | known
         sizes = sizes_of(self.inputs, signals, known, self.graph)
+        if missing is not None:
+            observed = observed_in(self._observed_in_tensor, self.inputs.to_batch(missing, **sizes)).to(device)
         if valid is not None:
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
             if valid.dtype != torch.bool:

@@ -1,0 +1,87 @@
+"""A sensor that is missing in a plain tensor: said by `observed`, it has no map and is left alone."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import stexplain as stx
+from stexplain.errors import InputError
+
+GRAPH = stx.STGraph.from_edges([f"s{n}" for n in range(5)], [(f"s{n}", f"s{n + 1}") for n in range(4)])
+METHODS = {
+    "ExpectedFall": {},
+    "InputGradient": {},
+    "IntegratedGradients": {"steps": 2},
+    "Occlusion": {"window": 4},
+    "STGGradCAM": {"layer": "0"},
+    "LearnedMask": {"steps": 2},
+    "Deviation": {},
+}
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 6, (3, 1), padding=(1, 0)), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)
+    ).eval()
+
+
+def tensor():
+    """[B, C, T, N] with a sensor that is NaN in the first sample, and which observations are there, [B, T, N]."""
+    x = torch.randn(3, 2, 8, 5, generator=torch.Generator().manual_seed(1))
+    x[0, :, :, 2] = torch.nan
+    return x, ~x.isnan().any(1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_tensor_with_a_mask_is_as_samples_with_one(model, method):
+    x, observed = tensor()
+    options = {"inputs": "b c t n", "graph": GRAPH, **METHODS[method]}
+    found = stx.explain(model, x, target=1, method=method, observed=observed, ids=["a", "b", "c"], **options)
+    assert not found.values[0, 0, :, 2].any()
+    assert found.values[1, 0, :, 2].any()
+    assert np.asarray(found.observed).tolist() == observed[:, None].tolist()
+    clips = stx.data.Clips.from_arrays(
+        x.nan_to_num().permute(0, 2, 3, 1)[:, None].numpy(), graph=GRAPH, observed=observed[:, None].numpy(), ids="abc"
+    )
+    other = stx.explain(model, clips.batch([0, 1, 2]), target=1, method=method, **options)
+    np.testing.assert_allclose(found.values, other.values, rtol=1e-5, atol=1e-8)
+
+
+def test_what_fills_a_missing_value_changes_no_map_but_the_models(model):
+    x, observed = tensor()
+    options = {"target": 1, "observed": observed.numpy(), "graph": GRAPH}
+    zero = stx.explain(model, x.nan_to_num(), **options)
+    np.testing.assert_array_equal(stx.explain(model, x, **options).values, zero.values)
+    np.testing.assert_array_equal(
+        stx.explain(model, x, **{**options, "observed": observed[:, None]}).values, zero.values
+    )
+    assert torch.isnan(x).any(), "the caller's tensor stays"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda mask: mask[:, :, :4], r"observed: got shape \[3, 8, 4\]; expected \[B, M, T, N\], here \[3, 1, 8, 5\]"),
+        (lambda mask: mask.float(), "observed: got type float32; expected bool"),
+        (
+            lambda mask: mask | True,
+            "x is NaN at 8 positions that `observed` says were observed, the first in sample 0",
+        ),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(model, change, says):
+    x, observed = tensor()
+    with pytest.raises(InputError, match=says):
+        stx.explain(model, x, target=1, method="InputGradient", observed=change(observed), graph=GRAPH)
+
+
+def test_samples_bring_their_own_mask(model):
+    x, observed = tensor()
+    sample = stx.data.Sample(np.ones((1, 8, 5, 2), np.float32), np.ones((1, 8), bool))
+    with pytest.raises(InputError, match="observed: got it with a Sample"):
+        stx.explain(model, sample, target=1, method="InputGradient", observed=observed[:1], inputs="b c t n")
+    with pytest.raises(InputError, match=r"NaN or infinite.*stexplain.explain\(model, x, observed=...\)"):
+        stx.explain(model, x, target=1, graph=GRAPH)
