@@ -344,16 +344,19 @@ def test_methods_are_compared_on_forecasts_of_planted_events(roads):
     assert found["methods"] == ["InputGradient", "Occlusion", "Motion", "Random"]
     assert found["samples"] == 6
     means = {(row["metric"], row["method"]): row["value"] for row in found["table"]}
-    # Occlusion by the historical average shows what lowered the forecast: the slowdown before the sensor.
-    assert means["auroc, positions", "Occlusion"] > means["auroc, positions", "Random"] + 0.1
-    assert means["deletion gain", "Occlusion"] > 0.0
+    # Only what is slow before the target moves, so that motion finds these sensors, whatever the network learned.
+    assert means["auroc, nodes", "Motion"] == pytest.approx(1.0)
+    # How much of them a network of some epochs uses differs between trainings; what occlusion ranks first moves its
+    # forecast.
+    gains = {name: means["deletion gain", name] for name in found["methods"]}
+    assert gains["Occlusion"] > max(0.0, gains["Motion"], gains["Random"])
     assert "comparison-lane-stgcn-example" in {figure["id"] for figure in results(roads)["figures"]}
 
 
 def test_a_method_that_cannot_explain_a_forecaster_is_excluded_with_its_reason(roads, capsys):
     excluded = comparison_of(roads, "lane-stgcn")["excluded"]
     assert list(excluded) == ["CAM"]
-    assert f"CAM is excluded from the comparison of lane-stgcn: {excluded['CAM'][:20]}" in (
+    assert f"CAM is excluded from the comparison of A small forecaster: {excluded['CAM'][:20]}" in (
         (roads / "report.html").read_text("utf-8").replace("&#x27;", "'")
     )
     print_summary(roads)

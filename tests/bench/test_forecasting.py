@@ -8,7 +8,7 @@ import stexplain as stx
 from stexplain.bench import figures as figures_module
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import load_experiment
-from stexplain.bench.shared.events import event_groups, explanation_file, lowering
+from stexplain.bench.shared.events import explanation_file, lowering
 from stexplain.bench.stages.deletion import DeletionStage
 from stexplain.bench.stages.events import EventsStage
 from stexplain.bench.stages.forecast_error import ForecastErrorStage
@@ -20,7 +20,7 @@ from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
-from stexplain.metrics import interval, localisation
+from stexplain.metrics import localisation
 from tests.bench.small_roads import generate, write_cards
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
@@ -85,7 +85,8 @@ def test_the_graph_is_what_a_slowdown_is_forecast_by(result):
 def test_integrated_gradients_find_the_sensor_before(finished, result):
     found = result["event_localisation"]["localisation"]
     assert found["IntegratedGradients"]["nodes"]["pointing"]["value"] > 0.9
-    # Of the same events, hour by hour: what both find hard or easy does not count.
+    # By construction each slowdown comes from the sensor before, and that one's from the one before. How much of what
+    # was slow farther away a network of some epochs uses differs between trainings; threads alone make another one.
     explained = result["events"]["explained"]
     batch = stx.load_series("lane", None, "test").events_batch(np.array([row["event"] for row in explained]))
     files = {name: finished / "lane-stgcn" / explanation_file(name) for name in ("IntegratedGradients", "Random")}
@@ -94,11 +95,14 @@ def test_integrated_gradients_find_the_sensor_before(finished, result):
         name: localisation(each, batch.truth, batch.observed).scores["positions"]["auroc"]
         for name, each in values.items()
     }
-    ahead = interval(scores["IntegratedGradients"] - scores["Random"], groups=event_groups(explained))
-    assert ahead.value == pytest.approx(
-        found["IntegratedGradients"]["positions"]["auroc"]["value"] - found["Random"]["positions"]["auroc"]["value"]
-    )
-    assert ahead.low > 0
+    for name, values_of in values.items():
+        assert scores[name].mean() == pytest.approx(found[name]["positions"]["auroc"]["value"])
+        places = np.array([int(event["target"].removeprefix("km ")) for event in explained])
+        before = places - values_of.sum((1, 2)).argmax(1)
+        # Two of eight sensors: by chance every fourth event, and all of ten or more in one of a million cases.
+        near = np.isin(before, (1, 2))
+        assert near.all() if name == "IntegratedGradients" else near.mean() < 0.8
+    assert len(explained) >= 10
     assert result["events"]["forecast"] > 0
     (shown,) = result["events"]["shown"]
     # Which slowdown is the strongest hangs on the training, which threads alter; what is before it tells, in any case.
