@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from inspect import signature
 from typing import Any, Unpack
 
@@ -25,6 +26,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 
+_ABOUT = "It checks the software, not whether an explanation is right: that is stexplain.trust's question."
 _WORDS = {True: "passed", False: "failed", None: "not applicable"}
 
 
@@ -32,7 +34,7 @@ class SelfTestError(StexplainError):
     """An explainer failed a check of the self-test."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SelfTest:
     """The result of `selftest`.
 
@@ -83,13 +85,22 @@ class SelfTest:
         """
         return {check.name: check for check in self.checks}[name]
 
+    def __repr__(self) -> str:
+        return f"<SelfTest of {self.subject}: {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many checks passed, the table of checks, and what they are about."""
+        table = self.to_frame().to_html(index=False, float_format="{:.2g}".format, na_rep="")
+        head = f"<p><strong>self-test of {escape(self.subject)}: {escape(self.summary)}</strong></p>"
+        return f"{head}{table}<p>{_ABOUT}</p>"
+
     def __str__(self) -> str:
         lines = [f"self-test of {self.subject}: {self.summary}"]
         for check in self.checks:
             number = "" if check.value is None else f"{check.value:.2g} (at most {check.limit:.2g})"
             detail = "; ".join(part for part in (number, check.why) if part)
             lines.append(f"  {_WORDS[check.passed]:15} {check.name:25} {detail}")
-        lines.append("It checks the software, not whether an explanation is right: that is stexplain.trust's question.")
+        lines.append(_ABOUT)
         return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Batch normalisation of node-first activations, and the fused end of an STGCN block: norm, dropout, residual, ReLU."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -144,7 +145,10 @@ def _summed(values: torch.Tensor) -> torch.Tensor:
     # Imported here, as not every build of torch has it.
     from torch.distributed.nn.functional import all_reduce
 
-    total: torch.Tensor = all_reduce(values)  # type: ignore[no-untyped-call]  # torch's
+    with warnings.catch_warnings():
+        # What torch names in its place is private.
+        warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_reduce is deprecated", FutureWarning)
+        total: torch.Tensor = all_reduce(values)  # type: ignore[no-untyped-call]  # torch's
     return total
 
 

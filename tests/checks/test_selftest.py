@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from stexplain.checks.selftest import SelfTestError, selftest
+from stexplain.checks.selftest import SelfTest, SelfTestError, selftest
+from stexplain.checks.subject import Check
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
@@ -339,3 +340,15 @@ def test_a_copied_explainer_keeps_every_option_of_the_call():
     copied = with_model(InputGradient(one, **options), other)
     assert copied.model is other
     assert {name: copied.options[name] for name in options} == options
+
+
+def test_a_notebook_shows_the_verdicts_and_markup_is_text():
+    result = SelfTest(
+        "<b>CAM</b>", (Check("deterministic", True, 0.0, 1e-4), Check("order", False, 0.5, 1e-4, "a < b")), None
+    )
+    assert repr(result) == "<SelfTest of <b>CAM</b>: 1 of 2 checks passed, 1 failed>"
+    page = result._repr_html_()
+    assert "&lt;b&gt;CAM&lt;/b&gt;: 1 of 2 checks passed, 1 failed" in page
+    assert "<td>deterministic</td>" in page
+    assert "a &lt; b" in page
+    assert "stexplain.trust" in page

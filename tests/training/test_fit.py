@@ -378,6 +378,7 @@ def test_torchrun_trains_what_one_process_does(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr
     one = network_on(PaddedClips())
     requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
     fit(one, PaddedClips(21), recipe=requested, accelerator="cpu", progress=False)  # type: ignore[arg-type]
