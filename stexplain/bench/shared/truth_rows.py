@@ -76,8 +76,8 @@ def told_by_absence(kept: Mapping[str, float]) -> str:
         return ""
     return (
         f"Without its cause the model predicts the same of most samples of {listed(most)}. It may tell such a class by "
-        "the absence of the others: it hardly uses what is planted there, and no explanation that is true to the model "
-        "finds it."
+        "the absence of the others: it hardly uses what is planted there, and an explanation that does not find it may "
+        "be right."
     )
 
 
