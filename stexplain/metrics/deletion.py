@@ -45,6 +45,7 @@ class DeletionCurve:
         ids: the names of the samples, n of them.
         method: the name of the explainer; empty if values were given.
         target: the target that was scored, in words.
+        of_class: whether scores are of a class; else, as of a forecast, what matters may move them either way.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class DeletionCurve:
     ids: tuple[str, ...]
     method: str = ""
     target: str = ""
+    of_class: bool = True
 
     @property
     def unmasked(self) -> NDArray[np.float64]:
@@ -187,7 +189,7 @@ class DeletionCurve:
         Raises:
             InputError: if there are none, or they differ in kind, baseline, method or target.
         """
-        check_alike("curves", parts, ["kind", "over", "baseline", "method", "target"])
+        check_alike("curves", parts, ["kind", "over", "baseline", "method", "target", "of_class"])
         shapes = sorted({part.random.shape[:2] for part in parts})
         if len(shapes) > 1:
             raise InputError(
@@ -230,7 +232,7 @@ def deletion_curve(
     over: Literal["nodes", "frames", "positions"] = "positions",
     steps: int = 10,
     baseline: "str | Baseline | Tensor | ArrayLike" = "mean",
-    ranking: Literal["signed", "magnitude"] = "signed",
+    ranking: Literal["signed", "magnitude"] | None = None,
     repeats: int = 5,
     probability: bool = False,
     seed: int = 0,
@@ -266,7 +268,8 @@ def deletion_curve(
             to ``[M, T, N, C]`` or have the batch's shape. The mean of each node keeps a sample close to the training
             data; zero seldom does, and a curve then measures that rather than the explanation.
         ranking: ``"signed"``: evidence for the target is the most important, evidence against it the least;
-            ``"magnitude"``: the absolute value counts, as for gradients, or forecasts that may move up or down.
+            ``"magnitude"``: the absolute value counts, as for gradients, or forecasts that may move up or down. None:
+            by magnitude where the scores are of no class.
         repeats: how many random orders.
         probability: score the softmax of the model's output, for classes.
         seed: of the random orders, which depend on it and the names of the samples (their place in x, where they have
@@ -298,9 +301,11 @@ def deletion_curve(
     with frozen_masked_model(
         model, x, explanation=explanation, valid=valid, shared=shared, per_sample=per_sample, **options
     ) as masked:
-        ranks, count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
         # Fixed before anything is masked: a prediction that flips must lower the score, not change what is scored.
         fixed, classes = masked.fix_target(target)
+        of_class = bool((classes >= 0).any())
+        ranking = ranking or ("signed" if of_class else "magnitude")
+        ranks, count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=repeats)
         if isinstance(explanation, Explanation):
             _check_classes(explanation, classes)
         base = masked.baseline_values(baseline)
@@ -326,7 +331,8 @@ def deletion_curve(
     method = explanation.method if isinstance(explanation, Explanation) else ""
     # Named by the target as given: the fixed one lists a class for every sample.
     text = f"the probability of {target.text()}" if probability else target.text()
-    return DeletionCurve(kind, over, baseline_name(baseline), share, curves[:, 0], curves[:, 1:], ids, method, text)
+    found = curves[:, 0], curves[:, 1:]
+    return DeletionCurve(kind, over, baseline_name(baseline), share, *found, ids, method, text, of_class)
 
 
 def _check_classes(explanation: Explanation, classes: NDArray[np.int64]) -> None:

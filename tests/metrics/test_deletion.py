@@ -12,7 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.targets import Class, Forecast, Margin, PerSample, Predicted
 from stexplain.graph import STGraph
-from stexplain.metrics import DeletionCurve, deletion_curve
+from stexplain.metrics import DeletionCurve, deletion_curve, deletion_score
 from stexplain.metrics.ranking import aggregate, ranks
 from stexplain.nn.traffic import STGCNForecaster
 from tests.metrics.small_batches import batch, linear, padded
@@ -168,6 +168,23 @@ def test_forecasts_fall_in_their_own_units():
         Forecaster(), roads, -heat, target=Forecast(2, 2), baseline="mean", steps=12, repeats=0, ranking="magnitude"
     )
     assert np.array_equal(other.score, curve.score)
+    # Which is what is done unasked, as a forecast has no side.
+    unasked = deletion_curve(Forecaster(), roads, -heat, target=Forecast(2, 2), baseline="mean", steps=12, repeats=0)
+    assert np.array_equal(unasked.score, curve.score)
+    assert not unasked.of_class
+
+
+def test_the_score_of_a_forecast_counts_changes_either_way():
+    """What lowered a forecast raises it once it is masked: a method that ranks it first is the better one."""
+    speeds = torch.full((2, 1, 4, 3, 1), 60.0)
+    speeds[:, :, -1, 2] = 25.0
+    roads = replace(BATCH, x=speeds, valid=torch.ones(2, 1, 4, dtype=torch.bool), label=-torch.ones(2), ids=("a", "b"))
+    metric = deletion_score(Forecaster(), target=Forecast(2, 2), baseline="mean", steps=12)
+    heat = torch.zeros(2, 1, 4, 3)
+    heat[:, :, -1, 2] = 1
+    for sign in (1, -1):
+        e = Explanation((sign * heat).numpy(), roads.valid.numpy(), ids=roads.ids)
+        assert (np.asarray(metric.measure(None, e, roads)) > 5).all()
 
 
 def test_our_forecaster_is_asked_in_miles_per_hour():

@@ -234,9 +234,12 @@ class ComparisonStage(Stage[Options]):
         )
         yield "A new training of the model may change the order of methods whose intervals overlap."
         if self.options.absolute:
+            deletion = "all by their signed values"
+            if {run.about.get("task") for run in runs} == {FORECASTING}:
+                deletion = "all by their absolute values, since what matters may move a forecast either way"
             yield (
                 f"Localisation ranks {listed(self.options.absolute)} by their absolute values and all others by their "
-                "positive part; deletion ranks all by their signed values."
+                f"positive part; deletion ranks {deletion}."
             )
         for run in runs:
             for method, why in run.stages[self.name]["excluded"].items():

@@ -22,24 +22,32 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
 
     The test is paired: for each sample the area between two deletion curves, over all shares. The map must be ahead of
     every rival, so no correction is due; the one that it is least ahead of is reported.
+
+    A score that is of no class, such as a forecast, may be moved either way by what matters: values then count by their
+    size, and curves are of the distance from the score of the whole sample.
     """
     values = _signed(subject.explanation)
+    of_class = bool((subject.explanation.targets >= 0).any())
+    measure, sign = ("score", 1) if of_class else ("change", -1)
+    values = values if of_class else np.abs(values)
     own = _curve(subject, values, steps, repeats)
     # By the same number of steps, so that areas differ by the order alone.
     areas = {
-        "random positions": own.areas("random"),
-        "the least important": _curve(subject, -values, steps, 0).areas(),
+        "random positions": own.areas("random", measure),
+        "the least important": _curve(subject, -values, steps, 0).areas(measure=measure),
     }
     for name, baseline_explainer in _baseline_explainers(subject).items():
-        areas[f"{name}, which uses no model"] = _curve(subject, baseline_explainer, steps, 0).areas()
-    gains = {name: area - own.areas() for name, area in areas.items()}
+        areas[f"{name}, which uses no model"] = _curve(subject, baseline_explainer, steps, 0).areas(measure=measure)
+    gains = {name: sign * (area - own.areas(measure=measure)) for name, area in areas.items()}
     intervals = {name: subject.interval(gain) for name, gain in gains.items()}
     # A constant score has gains of zero: no order is better than another.
     rival = min(intervals, key=lambda name: intervals[name].low)
     behind = [name for name, found in intervals.items() if not found.low > 0]
-    sentence = f"Area between the deletion curves of {rival} and of the map, in units of the score"
+    curves = "deletion curves" if of_class else "curves of change under deletion"
+    sentence = f"Area between the {curves} of {rival} and of the map, in units of the score"
     if behind:
-        sentence += f"; what the map ranks first does not cost more of the score than {_listed(behind)}"
+        does = "cost more of the score" if of_class else "change the score more"
+        sentence += f"; what the map ranks first does not {does} than {_listed(behind)}"
     else:
         sentence += f"; the map is ahead of {len(areas)} rivals, of this one by least"
     return TrustCheck.of(_NAME, intervals[rival], 0.0, f"{sentence}.")
@@ -63,6 +71,8 @@ def _curve(subject: TrustSubject, values: NDArray[Any], steps: int, repeats: int
         target=subject.target,
         baseline=subject.baseline,
         steps=steps,
+        # Of no class they are sizes already, and those of the least important are turned round.
+        ranking="signed",
         repeats=repeats,
         seed=subject.seed,
         **subject.arguments,

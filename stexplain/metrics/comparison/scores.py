@@ -193,8 +193,11 @@ def deletion_score(
 ) -> SampleMetric:
     """How much better the order of the explanation is than random orders, as positions are masked or revealed.
 
-    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for random attribution. The
-    model is called as for the explanation, but for the options that are given.
+    The gain in area of `stexplain.metrics.deletion_curve`, in the units of the target; 0 for random attribution. Of a
+    score that is of no class, such as a forecast, values count by their size, and the curves are of the distance from
+    the score of the whole sample: what matters may move it either way.
+
+    The model is called as for the explanation, but for the options that are given.
 
     Args:
         model: whose score is measured; the same for all methods, also for baseline explainers that use no model.
@@ -209,7 +212,8 @@ def deletion_score(
 
     def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
         # A gain is positive for a better order in both kinds, so higher is better for insertion as well as deletion.
-        return deletion_curve(model, batch, e, target=target, kind=kind, **options).areas("gain")
+        curve = deletion_curve(model, batch, e, target=target, kind=kind, **options)
+        return curve.areas("gain", "score" if curve.of_class else "change")
 
     of_target = partial(_of_target, deletion_score, model, kind=kind, **options) if target is None else None
     return SampleMetric(f"{kind} gain", measure, of_target=of_target)

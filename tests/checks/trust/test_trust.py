@@ -231,3 +231,22 @@ def test_wrong_use_is_refused_with_a_remedy():
         trust(model, explainer, groups=[1, 2])
     with pytest.raises(InputError, match="copies"):
         trust(model, explainer, copies=0)
+
+
+def test_what_lowered_a_forecast_counts_as_what_raised_it():
+    """A sensor that is slow lowers the forecast, and without it the forecast rises: the map that names it is sound."""
+
+    class Follows(nn.Module):
+        def forward(self, x):
+            return (60 + (x[:, 3:4, :1] - 60) + 0.2 * (x[:, 11:12] - 60)).expand(-1, 2, -1)
+
+    generator = torch.Generator().manual_seed(0)
+    # What stands out most is not what is used.
+    x = 60 + torch.randn(40, 12, 4, generator=generator) * torch.tensor([6.0, 8, 8, 8])
+    target = stx.Forecast(0, horizon=1, layout="b t n")
+    model = Follows()
+    explain = stx.ExpectedFall(model, inputs="b t n")
+    sound = stx.trust(model, explain, x, labels=model(x)[:, 0, 0], target=target)
+    deletion = next(check for check in sound.checks if check.name == "deletion")
+    assert deletion.passed
+    assert "curves of change under deletion" in deletion.sentence
