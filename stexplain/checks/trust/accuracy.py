@@ -84,8 +84,10 @@ class Accuracy:
         if tensor[0].numel() == int(np.prod(own)) and {*tensor.shape[1:]} - {1} == {*own} - {1}:
             # Axes of one entry, such as a single channel, need not be in the labels.
             return tensor.reshape(len(tensor), *own).double()
-        if own == () and not isinstance(self.target, Predicted):
-            return masked.scores(self.target, output, rows).scores.double()
+        found = masked.scores(self.target, output, rows) if own == () else None
+        # The score of a class is no value that could have been observed.
+        if found is not None and not bool((found.classes >= 0).any()):
+            return found.scores.double()
         hint = " Give classes as whole numbers: labels.astype(int)." if (self.labels % 1 == 0).all() else ""
         raise InputError(
             f"labels: got values of shape {self.labels.shape} for an output of shape {tuple(tensor.shape)}, samples "
