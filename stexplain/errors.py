@@ -4,8 +4,11 @@ There are two families, which a calling program can tell apart: `InputError`, th
 with 2), and `DataError`, a file or a run is broken (it ends with 1).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class StexplainError(Exception):
@@ -90,6 +93,30 @@ def suggest(name: str, options: Iterable[str]) -> str:
         return "There are none."
     shown = ", ".join(repr(option) for option in known[:20])
     return f"There are: {shown}{', ...' if len(known) > 20 else ''}."
+
+
+def entry_of(kind: str, name: object, entries: Mapping[Any, T]) -> T:
+    """The entry of this name, of those that there are.
+
+    Args:
+        kind: what should have this name, such as ``"axis"``.
+        name: of the entry.
+        entries: by name.
+
+    Raises:
+        InputError: where there is none, with the nearest name.
+
+    Example:
+        >>> entry_of("axis", "node", {"node": 3, "time": 4})
+        3
+        >>> entry_of("axis", "NODE", {"node": 3, "time": 4})
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: unknown axis 'NODE'. Did you mean 'node'?
+    """
+    if name not in entries:
+        raise unknown(kind, name, entries)
+    return entries[name]
 
 
 def unknown(kind: str, name: object, options: Iterable[str]) -> InputError:

@@ -31,7 +31,8 @@ def checked(entrance: T) -> T:
 
     Where a call fails with anything but an error of this package, its arguments are compared with their annotations,
     and the first that does not fit is named. A call that succeeds, or says itself what is wrong, is left alone; but
-    a set in the place of a list is refused at once, as its order is by chance, and so is a count of 10^12 and more.
+    a set in the place of a list is refused at once, as its order is by chance, an iterator, which may be used up, and a
+    count of 10^12 and more.
     What a model or a function of the caller raises stays what it is, where the arguments of Python's own types fit.
 
     An integer is any integer but True and False; a number is finite; a list is anything with an order and a length; an
@@ -121,7 +122,7 @@ def _checked_function(function: Any) -> Any:
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
         for value in (*args, *named.values()):
-            if type(value) in (set, frozenset):
+            if type(value) in (set, frozenset) or isinstance(value, Iterator):
                 _refuse(function, args, named)
             elif type(value) is int and value >= COUNT:
                 _refuse_sizes(function, args, named)

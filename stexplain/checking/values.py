@@ -61,3 +61,20 @@ def dense(name: str, tensor: Any) -> Any:
             f"{name}: got complex numbers; expected real ones. Use .abs(), or real and imaginary channels."
         )
     return tensor
+
+
+def require_tensor(name: str, value: Any) -> None:
+    """Refuses what is no tensor, where it went straight to a network.
+
+    Raises:
+        InputError: naming the argument.
+
+    Example:
+        >>> require_tensor("x", [1.0])
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: x: got [1.0]; expected a tensor.
+    """
+    # Tracing and compiling put others in the place of tensors: what they share is enough.
+    if not (hasattr(value, "shape") and hasattr(value, "detach")):
+        raise InputError(f"{name}: got {shown(value)}; expected a tensor.")

@@ -191,5 +191,7 @@ class GraphFields:
                 raise unknown("field of a graph", name, FIELDS)
         for name in FIELDS:
             if name not in values:
-                raise InputError(f"the field {name!r} of a graph is missing; got {', '.join(map(repr, values))}.")
+                raise InputError(
+                    f"values: the field {name!r} of a graph is missing; got {', '.join(map(repr, values))}."
+                )
         return cls(**values)

@@ -83,7 +83,13 @@ class Relations:
 
         Args:
             nodes: N.
+
+        Raises:
+            InputError: where an edge has a node beyond N.
         """
+        most = max((int(ends.max()) for ends in (*self.source, *self.target) if len(ends)), default=-1)
+        if nodes <= most or nodes < 0:
+            raise InputError(f"nodes: got {nodes}; expected at least {most + 1}, as the edges have.")
         dense = [np.zeros((*weight.shape[:-1], nodes, nodes)) for weight in self.weight]
         for matrix, source, target, weight in zip(dense, self.source, self.target, self.weight, strict=True):
             matrix[..., source, target] = weight

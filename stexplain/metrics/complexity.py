@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from stexplain.checking import checked
-from stexplain.errors import InputError
+from stexplain.errors import InputError, entry_of
 from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import valid_importance
@@ -35,7 +35,9 @@ class Complexity:
         self, score: str, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> Interval:
         """The mean over samples with its bootstrap interval."""
-        return interval(self.scores[score], groups=groups, seed=seed, resamples=resamples, confidence=confidence)
+        return interval(
+            entry_of("score", score, self.scores), groups=groups, seed=seed, resamples=resamples, confidence=confidence
+        )
 
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95

@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.checking.values import as_numbers
+from stexplain.errors import entry_of
 from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import valid_importance
@@ -52,11 +53,11 @@ class Localisation:
         # Information and entropy are sums; all other scores are shares.
         bounds = None if score in ("information", "entropy") else (0.0, 1.0)
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
-        return interval(self.scores[over][score], bounds=bounds, **options)
+        return interval(entry_of("score", score, entry_of("axis", over, self.scores)), bounds=bounds, **options)
 
     def excluded(self, over: str) -> int:
         """How many samples are excluded because they have no score."""
-        return int(np.isnan(self.scores[over]["auroc"]).sum())
+        return int(np.isnan(entry_of("axis", over, self.scores)["auroc"]).sum())
 
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95

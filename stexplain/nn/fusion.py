@@ -1,5 +1,6 @@
 """Several trained streams as one model: the weighted sum of their logits."""
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
+from stexplain.checking.words import shown
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,11 +71,14 @@ class Fusion(nn.Module):
         Raises:
             InputError: where a stream is missing.
         """
+        if not isinstance(streams, Mapping):
+            raise InputError(f"streams: got {shown(streams)}; expected a dict of a tensor by the name of each model.")
         if missing := [name for name in self.models if name not in streams]:
             raise InputError(f"streams: got {sorted(streams)}; expected {missing[0]!r} too.")
         total: Tensor | None = None
         for name, model in self.models.items():
-            logits = self.weights[name] * (model(streams[name]) if valid is None else model(streams[name], valid=valid))
+            masked = {} if valid is None or not _takes_valid(model) else {"valid": valid}
+            logits = self.weights[name] * model(streams[name], **masked)
             total = logits if total is None else total + logits
         assert total is not None
         return total
@@ -105,3 +110,9 @@ class Fusion(nn.Module):
             streams[name], valid = batch.x, batch.valid
         assert valid is not None
         return streams, valid
+
+
+def _takes_valid(model: nn.Module) -> bool:
+    """Whether a model has an argument `valid`, or takes any."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    return any(one.name == "valid" or one.kind is one.VAR_KEYWORD for one in parameters)

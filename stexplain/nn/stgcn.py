@@ -11,6 +11,7 @@ from torch import nn
 from stexplain.axes import BATCH, check_shape
 from stexplain.cards import Recipe
 from stexplain.checking import checked
+from stexplain.checking.values import require_tensor
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError, unknown
 from stexplain.graph import Relations, STGraph
@@ -190,6 +191,7 @@ class STGCN(nn.Module):
         return names[layer]
 
     def _check_input(self, x: torch.Tensor, valid: torch.Tensor | None) -> list[int]:
+        require_tensor("x", x)
         sizes = check_shape("x", tuple(x.shape), BATCH, n=len(self.graph))
         if sizes["c"] != self.channels_in:
             raise InputError(
@@ -202,6 +204,7 @@ class STGCN(nn.Module):
         if x.dtype != expected:
             raise InputError(f"x: got {x.dtype}; expected {expected}, the type of the weights. Use x.to({expected}).")
         if valid is not None:
+            require_tensor("valid", valid)
             check_shape("valid", tuple(valid.shape), "b m t", **{axis: sizes[axis] for axis in "bmt"})
             if valid.dtype != torch.bool:
                 raise InputError(f"valid: got {valid.dtype}; expected torch.bool, true where a frame is observed.")

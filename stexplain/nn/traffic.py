@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from stexplain.axes import BATCH, check_shape
 from stexplain.cards import Recipe
 from stexplain.checking import checked
+from stexplain.checking.values import require_tensor
 from stexplain.data.samples import check_finite
 from stexplain.data.scaler import Scaler
 from stexplain.errors import InputError, unknown
@@ -256,12 +257,14 @@ class STGCNForecaster(nn.Module):
         self, x: torch.Tensor, valid: torch.Tensor | None, observed: torch.Tensor | None
     ) -> torch.Tensor | None:
         """Checks the arguments; gives which values are observed, ``[B, T, N]``, or none where all are."""
+        require_tensor("x", x)
         sizes = check_shape("x", tuple(x.shape), BATCH, m=1, t=self.window, n=len(self.graph), c=self.channels_in)
         if x.dtype != self.head.weight.dtype:
             expected = self.head.weight.dtype
             raise InputError(f"x: got {x.dtype}; expected {expected}, the type of the weights. Use x.to({expected}).")
         for name, mask, pattern in (("valid", valid, "b m t"), ("observed", observed, "b m t n")):
             if mask is not None:
+                require_tensor(name, mask)
                 check_shape(name, tuple(mask.shape), pattern, **{axis: sizes[axis] for axis in pattern.split()})
                 if mask.dtype != torch.bool:
                     raise InputError(f"{name}: got {mask.dtype}; expected torch.bool, true where a value is observed.")

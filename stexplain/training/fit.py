@@ -20,6 +20,7 @@ from stexplain.cards import Recipe
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.nn.normalisation import ChannelNorm
+from stexplain.reading.contents import reason_of
 from stexplain.training.loop import Job, Spawned, selected, train_all
 from stexplain.training.schedules import make_optimizer
 from stexplain.training.state import Epoch, load_state
@@ -141,12 +142,16 @@ def fit(
     # Imported here, because Fabric takes seconds to import.
     from lightning_fabric import Fabric
 
+    try:
+        if launched:
+            local = int(os.environ["LOCAL_WORLD_SIZE"])
+            fabric = Fabric(accelerator=accelerator, devices=local, num_nodes=processes // local, strategy="ddp")
+        else:
+            fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
+    except ValueError as error:
+        raise InputError(f"accelerator: got {accelerator!r}, devices: got {devices!r}: {reason_of(error)}.") from error
     if launched:
-        local = int(os.environ["LOCAL_WORLD_SIZE"])
-        fabric = Fabric(accelerator=accelerator, devices=local, num_nodes=processes // local, strategy="ddp")
         fabric.launch()
-    else:
-        fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
     if launched or devices == 1:
         # Fabric moves the model to its device; the caller gets it back where it was.
         device = next(model.parameters()).device

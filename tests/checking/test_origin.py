@@ -9,10 +9,17 @@ import stexplain as stx
 from stexplain.checking.closely import refuse_oddity
 from stexplain.checking.hints import checks_of
 from stexplain.errors import InputError
-from stexplain.graph import DynamicGraph
+from stexplain.graph import DynamicGraph, Relations, STGraph
 from stexplain.metrics import interval
+from stexplain.nn import STGCN, Fusion
 from stexplain.training import evaluate
 from tests.fuzz.objects import batch, graph
+
+
+def localisation():
+    truth = np.zeros((2, 1, 4, 3), bool)
+    truth[:, :, 0, 0] = True
+    return stx.metrics.localisation(np.random.default_rng(0).random((2, 1, 4, 3)), truth)
 
 
 class Raising(torch.nn.Module):
@@ -74,6 +81,13 @@ def test_a_function_that_fails_is_not_the_fault_of_what_it_was_given():
         (lambda: DynamicGraph(graph(), ["[1.0, 0.0]", "[0.5, 2.0]"]), "weight: got .* expected numbers"),
         (lambda: stx.Forecast("a", 1, layout="b t n")(torch.ones(2, 2, 3).to_sparse()), "output: got a sparse tensor"),
         (lambda: stx.load_sensors([float("nan")]), "path: got list; expected a path"),
+        (lambda: Relations.from_matrices([np.eye(3)]).matrices(-1), "nodes: got -1; expected at least 3"),
+        (lambda: STGCN(graph(), classes=2, channels=[4], strides=[1])([1.0]), r"x: got \[1.0\]; expected a tensor"),
+        (lambda: Fusion({"a": torch.nn.Linear(2, 2)})(0.5), "streams: got 0.5; expected a dict"),
+        (lambda: STGraph.skeleton("coco-17").permute(iter([0])), r"order: got .* Give list\(...\) of it"),
+        (lambda: stx.metrics.Localisation.joined([]), "parts: got no scores to join"),
+        (lambda: localisation().excluded("NODE"), "unknown axis 'NODE'. Did you mean 'nodes'"),
+        (lambda: stx.metrics.dataset.explanations(iter(()), StandIn(), out="x"), "model: got .* expected"),
         (lambda: stx.data.Measured(frame_rate=2.0).seconds(None), "frames: got None; expected an integer"),
     ],
 )
@@ -100,3 +114,9 @@ def test_what_hardly_any_function_can_use(name, value, message):
     else:
         with pytest.raises(InputError, match=message):
             refuse_oddity(name, value, checks_of(entrance)[name])
+
+
+def test_a_stream_that_takes_no_mask_gets_none():
+    fused = Fusion({"a": torch.nn.Flatten(), "b": torch.nn.Flatten()})
+    x = torch.ones(2, 3, 1)
+    torch.testing.assert_close(fused({"a": x, "b": x}, valid=torch.ones(2, 1, 3, dtype=torch.bool)), 2 * x[..., 0])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stexplain.checking.origin import raised_by_caller
 from stexplain.errors import StexplainError
 from tests.fuzz.examples import Call, Entry, _silent, entries, valid_calls
 from tests.fuzz.wrong_values import altered, odd
@@ -69,13 +70,21 @@ def _attempt(entry: Entry, draw: random.Random) -> str:
             if getattr(later.function, "__name__", "") in ("__call__", "text"):
                 getattr(result, later.function.__name__)(*later.args, **later.named)
     except StexplainError as error:
-        names = {*parameters, *given}
+        if str(error).startswith("unknown "):  # it shows what it got, and what there is
+            return text
+        names = {*parameters, *given} | ({"the model"} if "output" in given else set())
+        shapes = [str(tuple(one.shape)) for one in given.values() if isinstance(getattr(one, "shape", None), tuple)]
         named = any(re.search(rf"(?<![a-z]){re.escape(name.rstrip('s'))}", str(error)) for name in names)
-        # An error that shows what it got needs no name: "unknown node 'x'. Did you mean 'y'?"
-        if not named and not any(_short(given[name])[:12].strip("'\"[(") in str(error) for name in wrong):
+        values = [_short(given[name])[:12].strip("'\"[(") for name in wrong]
+        if not named and not any(one in str(error) for one in (*values, *shapes)):
             raise UnnamedArgument(f"{text}: {error}") from error
     except Exception as error:
-        # What a model, a user's function or an iterator of the caller raises is the caller's.
+        # What a model, a user's function or an iterator of the caller raises is the caller's. This frame is no such.
+        if raised_by_caller(error.with_traceback(getattr(error.__traceback__, "tb_next", None)), call.function):
+            return text
+        # By it Python and torch know where a sequence ends.
+        if isinstance(error, IndexError) and entry.method == "__getitem__":
+            return text
         error.add_note(text)
         raise
     return text

@@ -94,12 +94,13 @@ def _methods(entry: Entry, public: set[str]) -> Iterator[Entry]:
             yield Entry(f"{entry.name}.{name}", entry.owner, name)
 
 
+@functools.cache
 def valid_calls(entry: Entry) -> list[Call]:
     """Calls of it that succeed, from its own example, its class's, or those of what returns its class."""
     objects: list[Any] = []
     for owner in _documents(entry):
         calls, made = _recorded(owner)
-        objects += made
+        objects += [value for call in calls for value in (*call.args, *call.named.values())] + made
         if found := [call for call in calls if _is_of(call, entry)]:
             return found
     # No example calls it: it is called with objects of the kinds that its annotations say.

@@ -4,16 +4,22 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import typing
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import stexplain as stx
-from stexplain.checking.hints import checks_of, predicate
+from stexplain.cards import model_card
+from stexplain.checking.hints import checks_of
+from stexplain.data.store.prepare import prepare
+from stexplain.explainers.outputs.model_output import ModelOutput
+from tests.fuzz import corpus
+from tests.fuzz.arguments import combinations, instances, values_of
 from tests.fuzz.examples import Call, Entry, _silent, entries
 
 NAMES = ("a", "b", "c")
@@ -42,7 +48,7 @@ class Model(torch.nn.Module):
         super().__init__()
         self.first, self.last = torch.nn.Linear(2, 4), torch.nn.Linear(4, 2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
         """Logits, ``[B, 2]``."""
         return self.last(self.first(x).relu().mean((1, 2, 3)))
 
@@ -64,9 +70,8 @@ def edge_explanation() -> Any:
 def series() -> Any:
     """Two days of hourly observations of three sensors."""
     values = np.random.default_rng(0).normal(50, 5, (48, 3))
-    return stx.load_sensors(
-        values, nodes=list(NAMES), graph=graph(), start="2024-01-01", minutes=60, window=4, horizon=2
-    )
+    time = pd.date_range("2024-01-01", periods=48, freq="h")
+    return stx.WindowedSeries(values, window=4, horizon=2, graph=graph(), time=time)
 
 
 def sample() -> Any:
@@ -74,7 +79,48 @@ def sample() -> Any:
     return stx.Sample(batch().x[0].numpy(), np.ones((1, 8), bool), label=1, id="p")
 
 
-FACTORIES: tuple[Callable[[], Any], ...] = (graph, batch, sample, Model, explanation, edge_explanation, series)
+def clips() -> Any:
+    """Eight of four persons, of two classes, as the model takes them."""
+    x = np.random.default_rng(0).normal(size=(8, 1, 8, 3, 2)).astype(np.float32)
+    named: Any = {"classes": ["no", "yes"], "channels": ["x", "y"], "fields": {"subject": [1, 1, 2, 2, 3, 3, 4, 4]}}
+    return stx.Clips.from_arrays(x, [0, 1] * 4, graph=graph(), **named)
+
+
+def recipe() -> Any:
+    """How to train for an instant."""
+    return next(iter(model_card("stgcn7").recipes.values())).model_copy(update={"epochs": 1})
+
+
+def prepared() -> Any:
+    """The folder of a prepared store."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-store-"))
+    (folder / "raw").mkdir()
+    corpus.nw_ucla(folder / "raw")
+    prepare("nw-ucla", folder / "raw", folder / "store", workers=1, progress=False)
+    return folder / "store"
+
+
+def chart() -> Any:
+    """Of an explanation."""
+    return explanation().plot()
+
+
+def axes() -> Any:
+    """Of matplotlib, to draw into."""
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()
+
+
+def model_output() -> Any:
+    """What the model returns for the batch."""
+    return ModelOutput(torch.randn(4, 2, generator=torch.Generator().manual_seed(0)), 4)
+
+
+FACTORIES: tuple[Callable[[], Any], ...] = (
+    graph, batch, sample, Model, explanation, edge_explanation, series, clips, recipe, prepared, chart, axes,
+    model_output,
+)  # fmt: skip
 
 
 @functools.cache
@@ -93,13 +139,13 @@ def made_call(entry: Entry, known: list[Any]) -> Call | None:
 
     Args:
         entry: what is called.
-        known: objects that examples gave.
+        known: objects that examples gave, and took.
     """
     for bound in _bound(entry, known):
-        with contextlib.suppress(Exception), _silent():
-            named = _arguments(entry, bound, [*reversed(known), *objects()])
-            bound(**named)
-            return Call(bound, (), named)
+        for named in _arguments(entry, bound, known):
+            with contextlib.suppress(Exception), _silent():
+                bound(**named)
+                return Call(bound, (), named)
     return None
 
 
@@ -109,30 +155,41 @@ def _bound(entry: Entry, known: list[Any]) -> list[Any]:
     own = inspect.getattr_static(entry.owner, entry.method)
     if isinstance(own, classmethod | staticmethod):
         return [getattr(entry.owner, entry.method)]
-    return [getattr(one, entry.method) for one in [*reversed(known), *objects()] if isinstance(one, entry.owner)][:3]
+    made = [one for one in objects() if isinstance(one, entry.owner)]
+    made += [one for one in reversed(known) if isinstance(one, entry.owner)][:3] + instances(entry.owner)
+    return [getattr(one, entry.method) for one in made[:5]]
 
 
-def _arguments(entry: Entry, bound: Any, known: list[Any]) -> dict[str, Any]:
-    instances = [one for one in known if entry.method == "__init__" and type(one) is entry.owner]
-    if instances and dataclasses.is_dataclass(entry.owner):
+def _arguments(entry: Entry, bound: Any, known: list[Any]) -> Iterator[dict[str, Any]]:
+    """Arguments of a call, one choice after another."""
+    if entry.method == "__init__" and (fields := _fields(entry.owner)):
         # The fields of one that there is.
-        given = [one.name for one in dataclasses.fields(entry.owner) if one.init]
-        return {name: getattr(instances[0], name) for name in given}
-    checks = checks_of(entry.function)
-    named = {}
+        for one in instances(entry.owner)[:1]:
+            yield {name: getattr(one, name) for name in fields}
+    checks, parameters = checks_of(entry.function) if inspect.isfunction(entry.function) else {}, []
+    here = [*reversed(known), *objects()]
+    if owner := getattr(bound, "__self__", None):
+        here.insert(0, owner)
     for parameter in inspect.signature(bound).parameters.values():
         if parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_KEYWORD,
             parameter.VAR_POSITIONAL,
         ):
             check = checks.get(parameter.name)
-            fits = check.fits if check else predicate(typing.Any, {})
-            named[parameter.name] = next(one for one in known if fits(one))
-    return named
+            values = values_of(check.hint, check.names, here) if check else here
+            parameters.append((parameter.name, [one for one in values if check is None or check.fits(one)]))
+    yield from combinations(parameters, entry.name)
+
+
+def _fields(kind: Any) -> list[str]:
+    if dataclasses.is_dataclass(kind):
+        return [one.name for one in dataclasses.fields(kind) if one.init]
+    return list(getattr(kind, "_fields", ()))
 
 
 def without_calls() -> list[str]:
-    """The names of what has no valid call."""
+    """The names of what has no valid call; `calls.LONG` is not called at all."""
+    from tests.fuzz.calls import LONG
     from tests.fuzz.examples import valid_calls
 
-    return [entry.name for entry in entries() if not valid_calls(entry)]
+    return [entry.name for entry in entries() if not entry.name.startswith(LONG) and not valid_calls(entry)]

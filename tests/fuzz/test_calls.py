@@ -33,3 +33,10 @@ def test_calls_are_found_without_being_named():
     assert {"stexplain.explain", "stexplain.STGraph.from_edges", "stexplain.metrics.interval"} <= names
     entry = next(one for one in entries() if one.name == "stexplain.metrics.interval")
     assert valid_calls(entry)
+
+
+@pytest.mark.parametrize(
+    "name", ["stexplain.viz.network", "stexplain.metrics.Localisation.joined", "stexplain.nn.STGCN.forward"]
+)
+def test_what_no_example_calls_is_called_by_its_annotations(name):
+    assert valid_calls(next(one for one in entries() if one.name == name))

@@ -24,7 +24,7 @@ def check_alike(noun: str, parts: Sequence[Any], names: Sequence[str] = ()) -> N
         stexplain.errors.InputError: numbers of different imag cannot be joined: 2.0, 3.0. Join those of one kind.
     """
     if not parts:
-        raise InputError(f"there are no {noun} to join. Give at least one.")
+        raise InputError(f"parts: got no {noun} to join; expected at least one.")
     for name in names:
         # Compared as text: attributes may be tuples, numbers or words.
         kinds = sorted({str(getattr(part, name)) for part in parts})

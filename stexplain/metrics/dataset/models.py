@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from stexplain.cards import Recipe, trusted_names
+from stexplain.checking.words import shown
 from stexplain.errors import DataError, InputError
 from stexplain.nn.checkpoint import load_model, save_model
 
@@ -28,6 +29,8 @@ def model_of(model: ModelLike) -> nn.Module:
     """
     if isinstance(model, nn.Module):
         return model
+    if not isinstance(model, str | Path):
+        raise InputError(f"model: got {shown(model)}; expected a module, a folder or 'package.module:factory'.")
     module, colon, name = str(model).partition(":")
     if not colon or Path(model).exists():
         return load_model(model)

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.checking.values import as_numbers
+from stexplain.errors import entry_of
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import valid_importance
@@ -36,13 +37,13 @@ class Agreement:
 
     def mean(self, over: str, score: str) -> float:
         """The mean over the samples that have the score; NaN where none has."""
-        values = self.scores[over][score]
+        values = entry_of("score", score, entry_of("axis", over, self.scores))
         values = values[~np.isnan(values)]
         return float(values.mean()) if len(values) else float("nan")
 
     def excluded(self, over: str, score: str) -> int:
         """How many samples are excluded because they have no such score."""
-        return int(np.isnan(self.scores[over][score]).sum())
+        return int(np.isnan(entry_of("score", score, entry_of("axis", over, self.scores))).sum())
 
     @classmethod
     def joined(cls, parts: "Sequence[Agreement]") -> "Agreement":

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from stexplain.axes import check_shape
 from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
@@ -184,6 +185,9 @@ class LearnedMask(Explainer):
         Returns:
             ``[B]``.
         """
+        sizes = check_shape("mask", tuple(mask.shape), "b m t n")
+        check_shape("present", tuple(present.shape), "b m t n", **sizes)
+        check_shape("kept", tuple(kept.shape), "b", b=sizes["b"])
         # Squared: the last of the score counts less than the mask's size. A score beyond x's own costs nothing.
         missed = (1 - kept if self.goal == "keep" else kept).clamp(min=0).square()
         loss = missed + self.size * mask_size(mask, present)
