@@ -96,7 +96,7 @@ def test_it_goes_with_batches_parts_samples_and_copies():
     # What another process gets has left the series behind, and says so.
     alone = pickle.loads(pickle.dumps(batch))
     assert alone.history is None
-    assert "Baseline: zero. The samples do not know what is usual" in explain(alone, target=target).notes[0]
+    assert "Baseline: zero. The samples hold no historical average" in explain(alone, target=target).notes[0]
 
 
 def test_the_calendar_is_not_compared():
