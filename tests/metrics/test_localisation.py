@@ -151,6 +151,14 @@ def test_samples_with_nothing_to_find_are_counted():
     assert kept.interval("positions", "auroc") == result.interval("positions", "auroc")
 
 
+def test_intervals_are_of_a_thousand_resamples_unless_told():
+    result = localisation(*planted(12))
+    stated = {"seed": 0, "resamples": 1000, "confidence": 0.95}
+    assert result.interval("positions", "auroc") == result.interval("positions", "auroc", **stated)
+    assert result.interval("positions", "auroc") != result.interval("positions", "auroc", resamples=1001)
+    assert result.to_frame().equals(result.to_frame(**stated))
+
+
 def test_a_guess_is_a_half():
     _, truth, _ = planted(300)
     values = Random(seed=1)(torch.randn(300, 2, 7, 4, 1)).values

@@ -1,4 +1,4 @@
-"""What is mutated, and its tests: those that mirror a module, its examples, those that name what it defines."""
+"""What is mutated, and its tests: those that mirror a module, its examples, those that name it, or are near it."""
 
 import ast
 import functools
@@ -25,17 +25,18 @@ def core() -> list[str]:
 
 @functools.cache
 def files_for(module: str) -> list[str]:
-    """The files of tests of a module, the nearest first; of one that no test names, those of what imports it.
+    """The files of tests of a module: those that name it, those of its folder, those of what imports it.
 
     Args:
         module: its path from the root.
     """
     found = _naming(module)
-    if not found:
-        importers = [one for one in core() if re.search(rf"\b{re.escape(dotted(module))}\b", _text(one))]
-        found = list(dict.fromkeys(file for one in importers for file in _naming(one)))[:_MANY]
+    folder = Path("tests", *Path(module).parts[1:-1])
+    beside = [file for file in _tests() if Path(file).parent == folder]
+    importers = [one for one in core() if re.search(rf"\b{re.escape(dotted(module))}\b", _text(one))]
+    further = [file for one in importers for file in _naming(one)][:_MANY]
     contracts = CONTRACTS if module.startswith("stexplain/explainers/") else ()
-    return list(dict.fromkeys([*found[:1], module, *found[1:], *contracts]))
+    return list(dict.fromkeys([*found[:1], module, *found[1:], *beside, *further, *contracts]))
 
 
 def _naming(module: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import resource
@@ -67,7 +68,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items: dict[str, list[pytest.Item]] = {}
-        for item in session.items:
+        for item in filter(_is_of_this_process, session.items):
             items.setdefault(str(item.path.relative_to(ROOT)), []).append(item)
         self._read()
         for trial in self._trials:
@@ -140,9 +141,14 @@ class Session:
                     self._touched[file] = Touched(digest, tests)
 
 
+def _is_of_this_process(item: pytest.Item) -> bool:
+    """Not those of engines: their processes run what is on the disk, without the fault, and Ray starts in no fork."""
+    return "engine" not in getattr(getattr(item, "callspec", None), "params", {})
+
+
 def _protocol(tests: list[pytest.Item]) -> Iterator[str]:
     """Runs one test after another, and names it."""
-    for test, after in zip(tests, [*tests[1:], None], strict=True):
+    for test, after in itertools.zip_longest(tests, tests[1:]):
         test.config.hook.pytest_runtest_protocol(item=test, nextitem=after)
         yield test.nodeid
 

@@ -130,6 +130,14 @@ def test_parts_of_the_course_are_means_of_each_samples_own_frames():
     assert rows["other"].tolist() == [3.5, 7.5]
 
 
+def test_as_many_parts_as_frames_are_the_frames():
+    values = np.random.default_rng(5).gamma(2, size=(4, 1, 3, 2))
+    result = compare_groups(of(values), ["a", "a", "b", "b"], windows=3, share=False)
+    rows = result.table[result.table["kind"] == "time"]
+    np.testing.assert_allclose(rows["reference"], values[:2].mean((0, 1, 3)), rtol=1e-6)
+    np.testing.assert_allclose(rows["other"], values[2:].mean((0, 1, 3)), rtol=1e-6)
+
+
 def test_samples_of_unlike_length_and_their_order():
     random = np.random.default_rng(6)
     parts = [of(random.gamma(2, size=(1, 1, frames, 3))) for frames in (8, 11, 9, 14, 10, 8)]
