@@ -176,7 +176,9 @@ def trust(
     if few := subject.few(subject.units()):
         return Trust(about, tuple(TrustCheck.not_checked(name, few) for name in CHECKS))
     checks = (
-        check_accuracy(subject, Accuracy(true, subject.target if values else chosen, guess, windows), copies),
+        check_accuracy(
+            subject, Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows), copies
+        ),
         check_deletion(subject, steps=steps, repeats=5),
         check_methods(subject),
         check_stability(
