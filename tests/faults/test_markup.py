@@ -13,6 +13,8 @@ import stexplain
 from docs._ext.charts import as_html
 from stexplain.bench.figures import Figures
 from stexplain.bench.report import write_report
+from stexplain.checks.selftest import SelfTest
+from stexplain.checks.subject import Check
 from stexplain.checks.trust.result import NEEDED, Trust, TrustCheck
 from stexplain.files import write_json
 from stexplain.metrics import compare_groups
@@ -57,7 +59,9 @@ def shown(mark):
     ids = tuple(f"{number} {mark}" for number in range(4))
     comparison = Comparison(scores, {f"metric {mark}": True}, ids, resamples=50)
     trust = Trust(f"CAM {mark}", tuple(TrustCheck.not_checked(name, f"No class {mark}.") for name in NEEDED))
+    selftest = SelfTest(f"CAM {mark}", (Check(f"order {mark}", False, 0.5, 1e-4, f"a node {mark}"),), None)
     return {
+        "checks/selftest.py": selftest._repr_html_(),
         "checks/trust/result.py": trust._repr_html_(),
         "explainers/display.py": explanation(mark)._repr_html_(),
         "explainers/edge_explanation.py": edges(mark)._repr_html_() + replace(edges(mark), over_time={})._repr_html_(),
