@@ -44,6 +44,10 @@ def prepare(
         typer.Option(help="For `skeletons`: a skeleton by name, such as coco-17."),
     ] = None,
     axes: Annotated[str | None, typer.Option(help="For `skeletons`: the axes of an array, such as 'b t n c'.")] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(help="For `skeletons`: names of its channels, a,b,c.  [default: the format's, else x, y, z]"),
+    ] = None,
     score: Annotated[
         float | None,
         typer.Option(help="For `skeletons`: joints whose confidence is at most this are missing.  [default: 0]"),
@@ -90,8 +94,8 @@ def prepare(
       stexplain data prepare eeg epochs --unit uV --out stores/eeg
     """
     given = {
-        "labels": labels, "graph": graph, "axes": axes, "score": score, "frame_rate": frame_rate, "train": train,
-        "tr": tr, "density": density, "unit": unit, "picks": picks,
+        "labels": labels, "graph": graph, "axes": axes, "channels": channels, "score": score,
+        "frame_rate": frame_rate, "train": train, "tr": tr, "density": density, "unit": unit, "picks": picks,
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     from stexplain.cli.own_files import KINDS, check_options, prepare_own

@@ -6,7 +6,7 @@ from typing import Any
 from stexplain.errors import InputError
 
 KINDS = {
-    "skeletons": ("labels", "graph", "axes", "score", "frame_rate"),
+    "skeletons": ("labels", "graph", "axes", "channels", "score", "frame_rate"),
     "regions": ("labels", "train", "tr", "density", "unit"),
     "eeg": ("unit", "picks"),
 }
@@ -46,6 +46,8 @@ def prepare_own(kind: str, raw: Path, out: Path, options: dict[str, Any]) -> Any
     if kind == "skeletons":
         from stexplain.data.skeletons.prepare import prepare_skeletons
 
+        if "channels" in options:
+            options = {**options, "channels": [name.strip() for name in options["channels"].split(",")]}
         return prepare_skeletons(raw, out, **options)
     from stexplain.data.signals.prepare import prepare_eeg, prepare_regions
 

@@ -17,7 +17,7 @@ from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.joint_names import places_of
 from stexplain.data.skeletons.labels import folder_labels, read_labels
-from stexplain.data.skeletons.take import SCORE, Take
+from stexplain.data.skeletons.take import SCORE, Take, positions
 from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
@@ -44,6 +44,7 @@ def load_skeletons(
     labels: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series | None" = None,
     classes: Sequence[str] | None = None,
     axes: str | None = None,
+    channels: Sequence[str] | None = None,
     instances: int = 2,
     keep: Keep = "energy",
     people: bool = True,
@@ -68,10 +69,13 @@ def load_skeletons(
         classes: the names of the classes in order; none: in order of their names, numbers as numbers. Where the files
             hold numbers, their names by number.
         axes: of an array, such as ``"b t n c"``, where its shape leaves more than one order.
+        channels: the names of what the files hold of each joint, without a confidence; none: those of the format, else
+            x, y, z of three, and numbers of more. Those called x, y and z are positions, the rest, such as ``ax`` of an
+            accelerometer, are not.
         instances: how many bodies of a recording are kept at most.
         keep: which, where there are more, see `choose_bodies`.
         people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
-            usual rules left out, where another stays; see `tracking.furniture`.
+            usual rules left out, where another stays; see `tracking.furniture`. Where no channel is a position, none.
         score: a joint whose confidence is not above it was not read.
         scores: ``"mask"``: confidence decides which joints were read, and goes; ``"channel"``: it stays, too, as a
             channel.
@@ -99,6 +103,7 @@ def load_skeletons(
         raise unknown("use of scores", scores, ("mask", "channel"))
     if instances < 1:
         raise InputError(f"instances: got {instances}; expected at least 1.")
+    named = None if channels is None else _checked_names(channels)
     measured = Measured(frame_rate=frame_rate)
     found = find_format(path)
     own = STGraph.skeleton(graph) if isinstance(graph, str) else graph
@@ -109,7 +114,17 @@ def load_skeletons(
     for take in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
         if own is None:
             own = _graph_of(take)
-        _add(loaded, take, own, table, instances, keep, people, score, scores)
+        _add(
+            loaded,
+            take if named is None else _with_channels(take, named),
+            own,
+            table,
+            instances,
+            keep,
+            people,
+            score,
+            scores,
+        )
     if left_out is not None:
         columns = ["sample", "body", "kind", "reason"]
         pd.DataFrame(loaded.left_out, columns=columns).to_csv(left_out, index=False)
@@ -152,8 +167,9 @@ def _add(
         if scores == "channel":
             kept_score = np.where(np.isnan(values).any(3), np.float32(np.nan), confidence)
             values = np.concatenate([values, kept_score[..., None]], axis=3)
-    count = len(take.channels)
-    if people:
+    count = positions(take.channels)
+    # Where nothing says which channels are positions, nothing says what a body is.
+    if people and count:
         bodies = range(len(values))
         values, stay, said = persons(values, count)
         for one in said:
@@ -161,12 +177,41 @@ def _add(
     else:
         stay = list(range(len(values)))
     recording = Recording(values.astype(np.float32), tuple(stay))
-    values = values[choose_bodies(recording, instances, keep, range(count))]
+    values = values[choose_bodies(recording, instances, keep, range(count or len(take.channels)))]
     if np.isnan(values).any(3).all():
         leave("empty", "no body in any frame")
         return
     loaded.takes.append(replace(take, values=values.astype(np.float32), label=label))
     loaded.rows.append(row)
+
+
+def _checked_names(channels: Sequence[str]) -> tuple[str, ...]:
+    """Names of channels, each another.
+
+    Raises:
+        InputError: where one is empty, stands twice, or is that of the confidence.
+    """
+    names = tuple(channels)
+    if isinstance(channels, str) or not names or not all(names) or len(set(names)) < len(names) or SCORE in names:
+        raise InputError(
+            f"channels: got {channels!r}; expected a name for each channel of the files, each another, such as ['x', "
+            f"'y', 'z']. {SCORE!r} is the name of the confidence: see `scores`."
+        )
+    return names
+
+
+def _with_channels(take: Take, channels: tuple[str, ...]) -> Take:
+    """A recording whose channels have these names.
+
+    Raises:
+        InputError: where it has another number of them.
+    """
+    if take.values.shape[3] != len(channels):
+        raise InputError(
+            f"channels: got {len(channels)} names, {', '.join(channels)}; {take.id!r} has {take.values.shape[3]} "
+            f"channels ({', '.join(take.channels)})."
+        )
+    return replace(take, channels=channels)
 
 
 def _places(take: Take, graph: STGraph) -> list[int]:
@@ -244,7 +289,8 @@ def _clips(
     valid = [np.asarray(seen.any(2)) for seen in observed]
     for take, seen in zip(loaded.takes, observed, strict=True):
         # A joint that was not found is in no place.
-        if wrong := implausible_body(np.nan_to_num(take.values[..., : len(first.channels)]), np.asarray(seen.all(2))):
+        where = np.nan_to_num(take.values[..., : positions(first.channels)])
+        if where.shape[3] and (wrong := implausible_body(where, np.asarray(seen.all(2)))):
             warn_caller(f"recording {take.id!r}: {wrong}. Exclude it, or correct what wrote it.")
     partial = any((frames[..., None] & ~seen).any() for frames, seen in zip(valid, observed, strict=True))
     columns = {key for row in loaded.rows for key in row}

@@ -19,7 +19,7 @@ def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = N
         path: of the file or folder, see `load_skeletons`.
         out: the folder to write; it does not exist yet, or is empty.
         name: of the dataset; none: that of the path.
-        **options: of `load_skeletons`: graph, labels, classes, axes, instances, keep, people, score, scores,
+        **options: of `load_skeletons`: graph, labels, classes, axes, channels, instances, keep, people, score, scores,
             frame_rate.
 
     Raises:

@@ -1,6 +1,6 @@
 """One recording of a file that may hold many, with what the file says about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,16 @@ class Take:
     fields: Mapping[str, int | str] = field(default_factory=dict)
     frame_rate: float | None = None
     skeletons: tuple[str, ...] = ()
+
+
+def positions(channels: Sequence[str]) -> int:
+    """How many channels, the first, are positions: called x, y and z.
+
+    Example:
+        >>> positions(["x", "y", "score"]), positions(["ax", "ay", "az"])
+        (2, 0)
+    """
+    return next((count for count, name in enumerate(channels) if name not in XYZ), len(channels))
 
 
 def numbers(path: Path, where: str, value: ArrayLike, shape: str) -> NDArray[np.float32]:

@@ -459,3 +459,39 @@ def test_two_persons_need_a_column_that_tells_them_apart(tmp_path):
     pd.concat([table, table]).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(DataError, match="needs a column person that tells them apart"):
         load_skeletons(tmp_path / "t.csv", graph=LINE)
+
+
+# ---- channels that are no positions ----
+
+IMU = ["ax", "ay", "az", "gx", "gy", "gz"]
+
+
+def test_channels_of_arrays_have_the_names_that_are_given(tmp_path):
+    x = np.random.default_rng(0).normal(size=(4, 9, 3, 6)).astype(np.float32)
+    np.save(tmp_path / "imu.npy", x)
+    clips = load_skeletons(tmp_path / "imu.npy", graph=LINE, axes="b t n c", channels=IMU)
+    assert clips.channels == IMU
+    np.testing.assert_array_equal(clips[2].x[0], x[2])
+
+
+@pytest.mark.parametrize(
+    "channels", [IMU[:5], [*IMU, "t"], [*IMU[:5], "ax"], [*IMU[:5], ""], [*IMU[:5], "score"], [], "axyzgh"]
+)
+def test_names_that_do_not_fit_the_channels_are_refused(tmp_path, channels):
+    np.save(tmp_path / "imu.npy", np.ones((4, 9, 3, 6), np.float32))
+    with pytest.raises(InputError, match="channels"):
+        load_skeletons(tmp_path / "imu.npy", graph=LINE, axes="b t n c", channels=channels)
+
+
+def test_what_is_no_position_has_no_furniture_and_is_in_no_place(tmp_path, recwarn):
+    # Two sensors' carriers: one lies still, one reads numbers beyond any room. As positions both would be named.
+    x = np.random.default_rng(0).normal(size=(1, 2, 30, 3, 3)).astype(np.float32) * 1e8
+    x[0, 1] = [[9.81, 0, 0], [0, 9.81, 0], [0, 0, 9.81]]
+    np.save(tmp_path / "imu.npy", x)
+    options = {"graph": LINE, "axes": "b m t n c", "left_out": tmp_path / "left_out.csv"}
+    clips = load_skeletons(tmp_path / "imu.npy", channels=IMU[:3], **options)
+    assert clips[0].x.shape[0] == 2
+    assert (tmp_path / "left_out.csv").read_text().strip() == "sample,body,kind,reason"
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="coordinates up to"):
+        assert load_skeletons(tmp_path / "imu.npy", **options)[0].x.shape[0] == 1

@@ -12,7 +12,7 @@ from stexplain.cli.main import app
 from stexplain.data import load_dataset, load_skeletons
 from stexplain.data.skeletons.prepare import prepare_skeletons
 from stexplain.data.store.check import check_store
-from stexplain.errors import InputError
+from stexplain.errors import InputError, StexplainError
 from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy
 
 
@@ -125,3 +125,24 @@ def test_the_frame_rate_of_files_that_state_it(tmp_path):
     with pytest.warns(UserWarning, match="different frame rates"):
         clips = load_skeletons(tmp_path)
     assert clips.measured.frame_rate is None
+
+
+def test_channels_are_named_on_the_command_line_and_stay_so_in_the_store(tmp_path):
+    x = np.random.default_rng(0).normal(size=(12, 9, 17, 6)).astype(np.float32)
+    np.savez(tmp_path / "imu.npz", x=x, y=np.arange(12) % 2)
+    arguments = ["data", "prepare", "skeletons", str(tmp_path / "imu.npz"), "--graph", "coco-17", "--axes", "b t n c"]
+    arguments += ["--out", str(tmp_path / "store"), "--channels"]
+    few = CliRunner().invoke(app, [*arguments, "ax,ay,az"])
+    assert "got 3 names" in str(few.exception)
+    assert not (tmp_path / "store").exists()
+    result = CliRunner().invoke(app, [*arguments, "ax, ay, az, gx, gy, gz"])
+    assert result.exit_code == 0, result.output
+    names = ["ax", "ay", "az", "gx", "gy", "gz"]
+    assert dataset_card(tmp_path / "store").axes.channels == names
+    clips = load_dataset(tmp_path / "store", tmp_path / "store")
+    assert clips.channels == names
+    # A card of one's own that names another number of them does not fit the store.
+    card = tmp_path / "card.toml"
+    card.write_text((tmp_path / "store" / "card.toml").read_text().replace('"gz"', '"gz", "temperature"'))
+    with pytest.raises(StexplainError, match="channels"):
+        load_dataset(card, tmp_path / "store")
