@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stexplain.errors import InputError, unknown
+from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 
 # Seconds, milliseconds, microseconds and nanoseconds since 1970 of the years 1973 to 2100.
@@ -18,6 +18,37 @@ _UNIX: tuple[tuple[float, float, Literal["s", "ms", "us", "ns"]], ...] = (
 _TIMES = ("time", "date", "datetime", "timestamp", "t")
 _NODES = ("node", "sensor", "station", "region", "channel_name", "location", "site", "id")
 _CHANNELS = ("channel", "feature", "variable", "signal", "measure")
+
+
+_MOST_GAPS, _FEW = 20, 10_000
+"""A series may omit so many times as many frames as it holds, and so many more."""
+
+
+def check_span(first: pd.Timestamp, last: pd.Timestamp, step: pd.Timedelta, frames: int, where: object) -> None:
+    """Refuses times whose gaps are most of the series: one wrong digit in a year would make gigabytes of them.
+
+    Args:
+        first: the earliest time.
+        last: the latest.
+        step: from frame to frame.
+        frames: how many there are.
+        where: the file, for the message.
+
+    Raises:
+        DataError: where far more times lie between them than there are frames.
+
+    Example:
+        >>> check_span(pd.Timestamp("2012-01-01"), pd.Timestamp("2112-01-01"), pd.Timedelta(minutes=5), 99, "a.csv")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: a.csv goes from 2012-01-01 00:00:00 to 2112-01-01 00:00:00, 10519200 ...
+    """
+    steps = (last - first) / step
+    if steps > _MOST_GAPS * frames + _FEW:
+        raise DataError(
+            f"{where} goes from {first} to {last}, {steps:.0f} times {step / pd.Timedelta(minutes=1):g} min, and holds "
+            f"{frames} rows; expected at most {_MOST_GAPS} times as many steps. Is a date wrong?"
+        )
 
 
 class Labelled(NamedTuple):

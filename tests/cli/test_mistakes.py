@@ -106,6 +106,7 @@ MISTAKES = [
     # explain
     (["explain", "stgcn10"], "--card: got nothing; expected a dataset card"),
     (["explain", "stgcn10", "--card", "plantd"], "there is no dataset card 'plantd'. Did you mean 'planted'?"),
+    (["explain", "n" * 300, "--card", "ntu"], "MODEL: got 'nnn"),
     (["explain", "stgcn11", "--card", "ntu"], "MODEL: got 'stgcn11', which is neither a folder nor a model card. Did"),
     (["explain", "{folder}/empty", "--card", "ntu"], "MODEL: got {folder}/empty, which holds neither model.json"),
     (["explain", "{folder}/runs/one", "--card", "ntu"], "which is neither a folder nor a model card"),

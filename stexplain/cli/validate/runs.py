@@ -7,6 +7,7 @@ from typing import Any
 from stexplain.cards import card_names
 from stexplain.errors import CardError, InputError
 from stexplain.files import read_json
+from stexplain.reading import given_path
 
 _DEPTH = 3
 """How many folders below a run folder a model may lie: a protocol and a run, or one more."""
@@ -36,7 +37,7 @@ def model_in(model: str) -> tuple[str, str]:
     Raises:
         CardError: where a folder holds several models, or none.
     """
-    folder = Path(model).expanduser()
+    folder = given_path(model, "MODEL")
     if not folder.is_dir() or any((folder / name).is_file() for name in ("model.json", "card.toml")):
         return model, ""
     found = models_in(folder)
@@ -80,7 +81,7 @@ def trained_on(model: str) -> Trained | None:
         InputError: where the run's dataset card is not found by name.
         DataError: where the run folder's `results.json` is broken.
     """
-    folder = Path(model).expanduser()
+    folder = given_path(model, "MODEL")
     for above in list(folder.absolute().parents)[:_DEPTH]:
         if (above / "results.json").is_file():
             results = read_json(above / "results.json")

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import SeriesCard
+from stexplain.data.labelled import check_span
 from stexplain.data.readers.number_table import read_table
 from stexplain.data.readers.road_graph import graph_beside
 from stexplain.data.series_file import SeriesFile, found_file
 from stexplain.errors import DataError
-
-_MOST_GAPS, _FEW = 20, 10_000
-"""A series may omit so many times as many rows as it holds, and so many more."""
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -65,13 +63,7 @@ def filled(table: pd.DataFrame, minutes: float, path: Path) -> pd.DataFrame:
     twice = index[index.duplicated()]
     if len(twice):
         raise DataError(f"{path} has the time {twice[0]} twice. Keep one of the two rows.")
-    steps = (index.max() - index.min()) / pd.Timedelta(minutes=minutes)
-    # One wrong digit in a year would make gigabytes of missing values.
-    if steps > _MOST_GAPS * len(index) + _FEW:
-        raise DataError(
-            f"{path} goes from {index.min()} to {index.max()}, {steps:.0f} times {minutes:g} min, and holds "
-            f"{len(index)} rows; expected at most {_MOST_GAPS} times as many steps. Is a date wrong?"
-        )
+    check_span(index.min(), index.max(), pd.Timedelta(minutes=minutes), len(index), path)
     every = pd.date_range(index.min(), index.max(), freq=pd.Timedelta(minutes=minutes))
     # Reindexing would drop such rows without a word.
     odd = index[~index.isin(every)]

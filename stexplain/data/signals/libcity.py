@@ -8,13 +8,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.data.labelled import check_span
 from stexplain.data.readers.number_table import read_text_table
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
 from stexplain.graph import STGraph
+from stexplain.reading.shape import Form
 
 _FIXED = ("dyna_id", "type", "time", "entity_id")
+
+
+class _Info(Form):
+    """What is read of the configuration."""
+
+    data_col: str | list[str] | None = None
+    weight_col: str | list[str] | None = None
+    time_intervals: float | int | None = None
+    weight_adj_epsilon: float | int = 0.1
+    bidir_adj_mx: bool | None = None
+    calculate_weight_adj: bool | None = None
+    set_weight_link_or_dist: str | None = None
+    init_weight_inf_or_zero: str | None = None
+
+
+class _Config(Form):
+    info: _Info = _Info()
 
 
 def read(folder: Path) -> SensorData:
@@ -30,8 +49,8 @@ def read(folder: Path) -> SensorData:
         InputError: where the configuration does not say what the numbers of links are.
     """
     geo_path = _one(folder, "*.geo")
-    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
-    info = config.get("info", {}) if isinstance(config, dict) else {}
+    config = folder / "config.json"
+    info = read_json(config, _Config, remedy="Correct it.").get("info", {}) if config.is_file() else {}
     geo = read_text_table(geo_path)
     _require(geo_path, geo, ("geo_id",))
     nodes = tuple(geo["geo_id"])
@@ -119,7 +138,9 @@ def _dyna(folder: Path, nodes: tuple[str, ...], info: dict[str, Any]) -> tuple[A
     frames = pd.DatetimeIndex(time.drop_duplicates()).sort_values()
     if len(frames) > 1:
         # A time that no sensor has is a frame of gaps, not a longer step.
-        frames = frames.union(pd.date_range(frames[0], frames[-1], freq=pd.Timedelta(np.diff(frames).min())))
+        step = pd.Timedelta(np.diff(frames).min())
+        check_span(frames[0], frames[-1], step, len(frames), paths[0])
+        frames = frames.union(pd.date_range(frames[0], frames[-1], freq=step))
     row, column = frames.get_indexer(pd.DatetimeIndex(time)), node.to_numpy(np.int64)
     twice = np.flatnonzero(pd.Series(row * len(nodes) + column).duplicated().to_numpy())
     if twice.size:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stexplain.checking import checked, warn_caller
 from stexplain.checking.implausible import implausible_sensors
+from stexplain.data.labelled import check_span
 from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
@@ -107,7 +108,7 @@ def load_sensors(
         warn_caller(f"{data.path}: {sentence}. Leave them out, or say in what you publish that they are in.")
     try:
         frames = len(values)
-        values, time = _evenly(values, time)
+        values, time = _evenly(values, time, data.path)
         if time is not None and len(values) > frames:
             warn_caller(
                 f"{data.path}: {len(values) - frames:,} of {len(values):,} times are not there, from {time[0]} to "
@@ -264,11 +265,13 @@ def _times(data: SensorData, start: Any, minutes: float | None) -> pd.DatetimeIn
     return pd.date_range(first, periods=data.values.shape[0], freq=pd.Timedelta(minutes=step))
 
 
-def _evenly(values: Any, time: pd.DatetimeIndex | None) -> tuple[Any, pd.DatetimeIndex | None]:
+def _evenly(values: Any, time: pd.DatetimeIndex | None, path: Path) -> tuple[Any, pd.DatetimeIndex | None]:
     """The values with a frame of NaN at each time that is left out, as where clocks or loggers skipped some."""
     if time is None or len(time) < 3 or not time.is_monotonic_increasing or time.has_duplicates:
         return values, time
-    every = pd.date_range(time[0], time[-1], freq=pd.Series(time).diff().mode().iloc[0])
+    step = pd.Series(time).diff().mode().iloc[0]
+    check_span(time[0], time[-1], step, len(time), path)
+    every = pd.date_range(time[0], time[-1], freq=step)
     # Times beside the raster are refused by the series itself, which names the first.
     if len(every) == len(time) or not time.isin(every).all():
         return values, time

@@ -120,6 +120,14 @@ def test_a_reading_that_is_not_there_is_a_gap(tmp_path):
         ("LA.geo", "[-118.0, 34.0]", f"[{10**400}, 34.0]", r"LA.geo, line 2: the coordinates are"),
         ("LA.geo", "[-118.0, 34.0]", "[west]", r"LA.geo, line 2: the coordinates are '\[west\]'"),
         ("config.json", "true", "false", r"does not say whether cost is a distance or a weight"),
+        ("LA.dyna", "2012-03-01T00:05", "2112-03-01T00:05", r"LA.dyna goes from 2012-.* to 2112-.* Is a date wrong"),
+        ("config.json", "300", '"often"', r"config.json, info.time_intervals.*: got 'often'; expected"),
+        (
+            "config.json",
+            '"time_intervals"',
+            '"data_col": [3], "time_intervals"',
+            r"config.json, info.data_col.*got \[?3",
+        ),
         ("config.json", "300", "60", r"says 60 s from frame to frame, and the second time of the .dyna is 300 s"),
     ],
 )
