@@ -8,10 +8,12 @@ import importlib
 import inspect
 import io
 import sys
+import tempfile
 import typing
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 MODULES = (
@@ -188,9 +190,16 @@ class _Recording(ast.NodeTransformer):
         return ast.Call(ast.Name("_record", ast.Load()), [node.func, *node.args], node.keywords)
 
 
+@functools.cache
+def _elsewhere() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzz-calls-"))
+
+
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
+    """Prints nothing, and writes where nobody looks what a call writes to a name without a folder."""
     with (
+        contextlib.chdir(_elsewhere()),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),

@@ -38,5 +38,7 @@ def test_calls_are_found_without_being_named():
 @pytest.mark.parametrize(
     "name", ["stexplain.viz.network", "stexplain.metrics.Localisation.joined", "stexplain.nn.STGCN.forward"]
 )
-def test_what_no_example_calls_is_called_by_its_annotations(name):
+def test_what_no_example_calls_is_called_by_its_annotations(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     assert valid_calls(next(one for one in entries() if one.name == name))
+    assert not list(tmp_path.iterdir())
