@@ -7,6 +7,7 @@ import inspect
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,8 @@ def made_call(entry: Entry, known: list[Any]) -> Call | None:
     """
     for bound in _bound(entry, known):
         for named in _arguments(entry, bound, known):
-            with contextlib.suppress(Exception), _silent():
+            # What is called may write: into a folder that goes.
+            with contextlib.suppress(Exception), _silent(), TemporaryDirectory() as folder, contextlib.chdir(folder):
                 bound(**named)
                 return Call(bound, (), named)
     return None
