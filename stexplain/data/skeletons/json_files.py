@@ -21,7 +21,8 @@ _FRAME = re.compile(r"(?P<video>.*?)_?(?P<frame>\d+)_keypoints")
 def read_openpose(folder: Path) -> Iterator[Take]:
     """Each video of a folder of OpenPose's output, ``VIDEO_000000000000_keypoints.json`` ..., a take each.
 
-    Persons are linked over frames, for OpenPose numbers them anew in each. A joint of score zero was not found.
+    The outer of the folders above a video is its class, as with other formats. Persons are linked over frames, for
+    OpenPose numbers them anew in each. A joint of score zero was not found.
 
     Raises:
         DataError: where a file is broken, or the persons of a video have different numbers of joints.
@@ -43,9 +44,13 @@ def read_openpose(folder: Path) -> Iterator[Take]:
         joints, channels = counts.pop()
         empty = np.zeros((0, joints, channels), np.float32)
         bodies = linked([empty if frame is None or not len(frame) else frame for frame in frames], axes=channels - 1)
-        # A video's folder names it where its files do not.
+        # A video's folder names it where its files do not. Any other is a class, as wave/clip7/clip7_0000.. is.
+        classes = parent.relative_to(folder).parts
+        if video in ("", parent.name):
+            classes = classes[:-1]
         yield Take(
             id=video or parent.name,
+            label=classes[0] if classes else "",
             values=bodies[..., :-1],
             channels=XY if channels == 3 else XYZ,
             score=bodies[..., -1],

@@ -12,6 +12,8 @@ from stexplain.reading.table import read_csv
 
 # Names of the column of recordings, and of that of classes, as tables of others have them.
 _IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path", "participant_id")
+_PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_PARTS["testing"] = "test"
 _CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "y", "target")
 
 
@@ -67,21 +69,44 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
     return found
 
 
-def folder_labels(root: Path, files: "list[Path]") -> dict[str, dict[str, Any]]:
-    """The folder in which each recording lies as its class; empty where all lie in one.
+def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:
+    """What the folders say of each recording, by its name: ``label``, and ``split`` where the outer ones are parts.
+
+    The folder below `root` is the class, ``gait/walk_1.skeleton``; of ``train/gait/walk_1.skeleton`` and
+    ``val/gait/walk_2.skeleton`` the one below that. Empty where all lie in `root`.
 
     Raises:
         DataError: where two recordings of different folders have one name.
+
+    Example:
+        >>> folder_fields(Path("raw"), [Path("raw/train/gait/a.bvh"), Path("raw/test/sit/b.bvh")])
+        {'a': {'split': 'train', 'label': 'gait'}, 'b': {'split': 'test', 'label': 'sit'}}
     """
-    folders = {path: path.parent.relative_to(root).as_posix() for path in files}
-    if set(folders.values()) <= {"."}:
+    folders = {path: path.parent.relative_to(root).parts for path in files}
+    outer = {parts[0] for parts in folders.values() if parts}
+    if not outer:
         return {}
-    found: dict[str, dict[str, Any]] = {}
-    for path, folder in folders.items():
+    # A class called train beside one called walk is a class.
+    splits = {name: part_of(name) for name in outer}
+    split = all(splits.values()) and all(folders.values())
+    found: dict[str, dict[str, str]] = {}
+    for path, parts in folders.items():
         if path.stem in found:
             raise DataError(f"{path}: another folder has a recording {path.stem!r} too; expected different names.")
-        found[path.stem] = {"label": folder.split("/")[0]} if folder != "." else {}
+        classes = parts[1:] if split else parts
+        found[path.stem] = ({"split": splits[parts[0]]} if split else {}) | ({"label": classes[0]} if classes else {})
     return found
+
+
+def part_of(name: str) -> str:
+    """Which part of a split a folder or file is called: train, val or test, with anything before; else empty.
+
+    Example:
+        >>> part_of("kinetics_train"), part_of("validation"), part_of("train ride")
+        ('train', 'val', '')
+    """
+    last = name.lower().replace("-", "_").split("_")[-1]
+    return _PARTS.get(last, "")
 
 
 def _stem(name: str) -> str:

@@ -16,7 +16,7 @@ from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.skeletons.formats import find_format, read_takes
 from stexplain.data.skeletons.joint_names import places_of
-from stexplain.data.skeletons.labels import folder_labels, read_labels
+from stexplain.data.skeletons.labels import folder_fields, read_labels
 from stexplain.data.skeletons.take import SCORE, Take, positions
 from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError, InputError, unknown
@@ -65,7 +65,8 @@ def load_skeletons(
         graph: a graph, or the name of a skeleton (`STGraph.skeleton`); none: that of the file, where it has one, or
             the one skeleton that has as many joints.
         labels: a CSV or table with a column of recordings and one of classes, and perhaps more (a column ``subject``
-            says which clips are not independent); or a mapping. None: those of the files, else the subfolders.
+            says which clips are not independent); or a mapping. None: those of the files, else the subfolders;
+            subfolders called train, val and test are the files' own split.
         classes: the names of the classes in order; none: in order of their names, numbers as numbers. Where the files
             hold numbers, their names by number.
         axes: of an array, such as ``"b t n c"``, where its shape leaves more than one order.
@@ -108,23 +109,15 @@ def load_skeletons(
     found = find_format(path)
     own = STGraph.skeleton(graph) if isinstance(graph, str) else graph
     table = None if labels is None else read_labels(labels)
-    if table is None and path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays"):
-        table = folder_labels(path, found.files) or None
+    # Elsewhere a file holds many recordings, with names of their own.
+    by_folder = path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays", "table")
+    folders = folder_fields(path, found.files) if by_folder else {}
     loaded = _Loaded()
-    for take in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
+    for read in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
         if own is None:
-            own = _graph_of(take)
-        _add(
-            loaded,
-            take if named is None else _with_channels(take, named),
-            own,
-            table,
-            instances,
-            keep,
-            people,
-            score,
-            scores,
-        )
+            own = _graph_of(read)
+        take = _described(read, folders, named)
+        _add(loaded, take, own, table, instances, keep, people, score, scores)
     if left_out is not None:
         columns = ["sample", "body", "kind", "reason"]
         pd.DataFrame(loaded.left_out, columns=columns).to_csv(left_out, index=False)
@@ -200,12 +193,18 @@ def _checked_names(channels: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _with_channels(take: Take, channels: tuple[str, ...]) -> Take:
-    """A recording whose channels have these names.
+def _described(take: Take, folders: Mapping[str, Mapping[str, str]], channels: tuple[str, ...] | None) -> Take:
+    """A recording with what its folder says, and with the names of its channels where they are given.
 
     Raises:
-        InputError: where it has another number of them.
+        InputError: where it has another number of channels.
     """
+    about = dict(folders.get(take.id, {}))
+    # What a file says of itself comes before the name of its folder.
+    folder = about.pop("label", "")
+    take = replace(take, label=take.label or folder, fields={**about, **take.fields})
+    if channels is None:
+        return take
     if take.values.shape[3] != len(channels):
         raise InputError(
             f"channels: got {len(channels)} names, {', '.join(channels)}; {take.id!r} has {take.values.shape[3]} "

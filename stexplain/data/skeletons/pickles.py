@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stexplain.data.readers.plain_pickle import load_plain
+from stexplain.data.skeletons.labels import part_of
 from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
 from stexplain.errors import DataError
 from stexplain.reading.npy import load_npy
@@ -66,6 +67,7 @@ def read_pyskl(path: Path) -> Iterator[Take]:
 def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
     """ST-GCN's arrays: ``data.npy`` ``[samples, C, T, V, M]``, and ``label.pkl``, (names, classes).
 
+    ``train_data.npy`` and ``val_data.npy`` are the files' own split.
     Three channels of 18 joints are x, y and score, as of Kinetics-skeleton; of others x, y and z.
 
     Raises:
@@ -80,14 +82,23 @@ def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
     names, classes = list(listed[0]), list(listed[1])
     if len(names) != len(data):
         raise DataError(f"{labels} names {len(names)} samples; expected {len(data)}, as {path.name} holds.")
+    # ST-GCN's files are train_data.npy and val_data.npy.
+    part = part_of(path.stem.removesuffix("_joint").removesuffix("_data"))
+    fields: dict[str, int | str] = {"split": part} if part else {}
     scored = data.shape[1] == 3 and data.shape[3] == 18
     for number, name in enumerate(names):
         # [C, T, V, M] -> [M, T, V, C]
         values = numbers(path, f"sample {number + 1}", np.asarray(data[number]).transpose(3, 1, 2, 0), "[M, T, V, C]")
         values = without_zeros(values)
         shown, score = (values[..., :2], values[..., 2]) if scored else (values, None)
-        channels = XY if shown.shape[3] == 2 else XYZ
-        yield Take(_stem(name), shown, channels, score=score, label=str(int(classes[number])), skeletons=_OF_STGCN)
+        present = np.asarray(~np.isnan(shown).all(axis=(2, 3)))
+        if present.any():
+            # Clips are filled with zeros up to one length, and one number of persons.
+            last = int(np.flatnonzero(present.any(0))[-1]) + 1
+            persons = np.asarray(present.any(1))
+            shown, score = shown[persons, :last], None if score is None else score[persons, :last]
+        channels, label = XY if shown.shape[3] == 2 else XYZ, str(int(classes[number]))
+        yield Take(_stem(name), shown, channels, score, label, fields=fields, skeletons=_OF_STGCN)
 
 
 def _stem(name: Any) -> str:

@@ -90,7 +90,8 @@ def _index(clips: "Clips") -> pd.DataFrame:
     )
     rest = table.drop(columns=[column for column in (*COLUMNS, "label") if column in table])
     index = pd.concat([index, rest], axis=1)
-    if "split" not in rest and ("subject" not in rest or rest["subject"].nunique() < 3):
+    # A split of the files names no recordings for early stopping: a fold of the training part is.
+    if "split" in rest or "subject" not in rest or rest["subject"].nunique() < 3:
         index["fold"] = [int(hashlib.sha256(name.encode()).hexdigest(), 16) % _FOLDS for name in index["id"]]
     return index
 
@@ -100,27 +101,36 @@ def _protocols(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     if "split" in table:
         values = sorted({str(value) for value in table["split"] if value})
         parts = sorted({part for value in values for part in value.split()})
-        trains = [part for part in parts if "train" in part]
         found = {}
-        for part in trains:
-            chosen = [value for value in values if part in value.split()]
+        for part in (part for part in parts if "train" in part):
             named = part.replace("_train", "").replace("train", "") or "own"
-            # Held out of training by its own split where there is one, else nothing says which.
-            held = [value for value in values if part not in value.split()]
-            found[named] = {"title": f"the files' own split, {part}", "field": "split", "train": chosen,
-                            "validation": chosen[:1] if len(chosen) > 1 else held[:1]}  # fmt: skip
-            if len(chosen) == 1 and "subject" in table:
-                # Nothing else says who: the last of the training subjects.
-                theirs = sorted(set(table.loc[table["split"] == chosen[0], "subject"]), key=str)
-                found[named] |= {"validation": list(map(_plain, theirs[-1:])), "validation_field": "subject"}
+            held, tested = ({part.replace("train", of)} & set(parts) for of in ("val", "test"))
+            # With a test split of its own, the one called val is for early stopping; without, it is the test split.
+            stops = [value for value in values if held & set(value.split())] if tested else []
+            chosen = [value for value in values if part in value.split() and value not in stops]
+            found[named] = {"title": f"the files' own split, {part}", "field": "split", "train": [*chosen, *stops]}
+            found[named] |= {"validation": stops} if stops else _held_out(table[table["split"].isin(chosen)])
         if found:
             return found
-    field = "subject" if "fold" not in table else "fold"
+    enough = "subject" in table and table["subject"].nunique() >= 3
+    field = "subject" if enough else "fold"
     values = sorted(set(table[field]), key=str)
     count = max(1, round(0.7 * len(values)))
     train = [value if isinstance(value, int) else str(value) for value in map(_plain, values[:count])]
     title = f"{count} of {len(values)} {'subjects' if field == 'subject' else 'tenths'} train"
     return {f"by-{field}": {"title": title, "field": field, "train": train, "validation": train[-1:]}}
+
+
+def _held_out(training: pd.DataFrame) -> dict[str, Any]:
+    """The part of the training recordings for early stopping, where nothing says which: a subject, else a fold.
+
+    The last subject; of the folds the smallest, for they are drawn.
+    """
+    if "subject" in training and training["subject"].nunique() > 1:
+        values = sorted(set(training["subject"]), key=str)[-1:]
+        return {"validation": list(map(_plain, values)), "validation_field": "subject"}
+    counts = training["fold"].value_counts(sort=False).sort_index()
+    return {"validation": [int(str(counts.idxmin()))], "validation_field": "fold"}
 
 
 def _plain(value: Any) -> Any:

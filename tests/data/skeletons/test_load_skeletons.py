@@ -266,8 +266,8 @@ def test_stgcns_array_and_labels(tmp_path):
     assert clips.ids == ["x", "y"]
     assert [clips.classes[label] for label in clips.labels] == ["4", "2"]
     assert clips.channels == ["x", "y"]
-    assert clips[0].valid[0].tolist() == [True] * 8 + [False] * 2
-    assert np.argwhere(~clips[0].observed[0, :8]).tolist() == [[3, 5]]
+    assert clips[0].valid[0].tolist() == [True] * 8, "what fills up to ten frames is none"
+    assert np.argwhere(~clips[0].observed[0]).tolist() == [[3, 5]]
 
 
 # ---- JSON ----
@@ -459,6 +459,78 @@ def test_two_persons_need_a_column_that_tells_them_apart(tmp_path):
     pd.concat([table, table]).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(DataError, match="needs a column person that tells them apart"):
         load_skeletons(tmp_path / "t.csv", graph=LINE)
+
+
+# ---- what folders and names of files say ----
+
+
+def kinetics(path, seed=0, label=""):
+    pose = np.round(walk(5, 18, seed=seed), 3)
+    frames = [
+        {"frame_index": at + 1, "skeleton": [{"pose": one.reshape(-1).tolist(), "score": [0.9] * 18}]}
+        for at, one in enumerate(pose)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"data": frames, "label": label, "label_index": 3}))
+
+
+def test_a_folder_names_no_class_of_a_file_that_names_its_own(tmp_path):
+    for number in range(4):
+        part = "train" if number < 3 else "val"
+        kinetics(tmp_path / f"kinetics_{part}" / f"v{number}.json", number, ("bow", "wave")[number % 2])
+    clips = load_skeletons(tmp_path)
+    assert [clips.classes[clip.label] for clip in clips] == ["bow", "wave", "bow", "wave"]
+    assert list(clips.table["split"]) == ["train", "train", "train", "val"]
+
+
+def test_folders_of_parts_are_the_split_and_those_inside_them_the_classes(tmp_path):
+    for folder, name in (("train/gait", "a"), ("train/sit", "b"), ("test/gait", "c")):
+        skeletons(tmp_path / "raw" / folder, [name])
+    clips = {clip.id: clip for clip in load_skeletons(tmp_path / "raw")}
+    classes = ["gait", "sit"]
+    assert {name: (clip.fields["split"], classes[clip.label]) for name, clip in clips.items()} == {
+        "a": ("train", "gait"),
+        "b": ("train", "sit"),
+        "c": ("test", "gait"),
+    }
+    # A class may well be called so, beside one that is not.
+    skeletons(tmp_path / "other" / "train", ["a"])
+    skeletons(tmp_path / "other" / "wait", ["b"])
+    assert load_skeletons(tmp_path / "other").classes == ["train", "wait"]
+
+
+def test_tables_in_subfolders_have_their_classes(tmp_path):
+    for name, folder in (("r1", "gait"), ("r2", "sit")):
+        (tmp_path / folder).mkdir()
+        rows = [f"{t},{j},{t},{k}" for t in range(3) for k, j in enumerate(LINE.nodes)]
+        (tmp_path / folder / f"{name}.csv").write_text("frame,joint,x,y\n" + "\n".join(rows))
+    clips = load_skeletons(tmp_path, graph=LINE)
+    assert {clip.id: clips.classes[clip.label] for clip in clips} == {"r1": "gait", "r2": "sit"}
+
+
+def test_videos_of_openpose_in_subfolders_have_their_classes(tmp_path):
+    for folder in ("wave/a", "bow/b"):
+        (tmp_path / folder).mkdir(parents=True)
+        for at, one in enumerate(walk(4, 25, seed=len(folder))):
+            flat = np.concatenate([one, np.full((25, 1), 0.8)], 1).reshape(-1).tolist()
+            name = f"{folder[-1]}_{at:012d}_keypoints.json"
+            (tmp_path / folder / name).write_text(json.dumps({"people": [{"pose_keypoints_2d": flat}]}))
+    graph = "openpose-25"
+    clips = load_skeletons(tmp_path, graph=graph)
+    assert {clip.id: clips.classes[clip.label] for clip in clips} == {"a": "wave", "b": "bow"}
+    assert load_skeletons(tmp_path / "wave", graph=graph)[0].label == -1
+
+
+def test_stgcns_two_files_are_its_split_and_their_filling_is_no_frame(tmp_path):
+    for part, count in (("train", 3), ("val", 2)):
+        data = np.zeros((count, 3, 30, 25, 2), np.float32)
+        data[:, :, :20, :, 0] = walk(20, 25, 3, seed=count).transpose(2, 0, 1)
+        np.save(tmp_path / f"{part}_data.npy", data)
+        names = [f"{part}{number}.skeleton" for number in range(count)]
+        (tmp_path / f"{part}_label.pkl").write_bytes(pickle.dumps((names, [number % 2 for number in range(count)])))
+    clips = load_skeletons(tmp_path)
+    assert list(clips.table["split"]) == ["train"] * 3 + ["val"] * 2
+    assert {clip.x.shape for clip in clips} == {(1, 20, 25, 3)}
 
 
 # ---- channels that are no positions ----

@@ -13,7 +13,9 @@ from stexplain.data import load_dataset, load_skeletons
 from stexplain.data.skeletons.prepare import prepare_skeletons
 from stexplain.data.store.check import check_store
 from stexplain.errors import InputError, StexplainError
-from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy
+from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy, walk
+
+PARTS = ("train", "validation", "test")
 
 
 def labelled(folder, subjects=4):
@@ -66,6 +68,28 @@ def test_the_files_own_splits_are_protocols(tmp_path):
         assert set(train.ids) == set(split[f"{name}_train"])
         test = load_dataset(tmp_path / "store", tmp_path / "store", f"{name}/test")
         assert set(test.ids) == set(split[f"{name}_val"])
+        # The splits name nothing for early stopping: some of the training part is, and none of the other.
+        held = load_dataset(tmp_path / "store", tmp_path / "store", f"{name}/validation")
+        assert 0 < len(held) < len(train)
+
+
+def test_a_split_into_three_stops_by_its_own_validation_part(tmp_path):
+    made = [annotation(f"v{number}", number % 2, number) for number in range(6)]
+    split = {"train": ["v0", "v1", "v2"], "val": ["v3"], "test": ["v4", "v5"]}
+    (tmp_path / "own.pkl").write_bytes(pickle.dumps({"split": split, "annotations": made}))
+    prepare_skeletons(tmp_path / "own.pkl", tmp_path / "store", graph="coco-17")
+    for part, expected in zip(PARTS, split.values(), strict=True):
+        assert load_dataset(tmp_path / "store", tmp_path / "store", f"own/{part}").ids == expected
+
+
+def test_ctrgcns_split_of_two_holds_a_part_of_training_out(tmp_path):
+    x = np.stack([walk(6, 25, 3, seed=number).reshape(6, 75) for number in range(24)])
+    np.savez(tmp_path / "a.npz", x_train=x[:20], y_train=np.arange(20) % 2, x_test=x[20:], y_test=np.arange(4) % 2)
+    prepare_skeletons(tmp_path / "a.npz", tmp_path / "store")
+    parts = {part: load_dataset(tmp_path / "store", tmp_path / "store", f"own/{part}").ids for part in PARTS}
+    assert set(parts["test"]) == {f"test {number}" for number in range(4)}
+    assert sorted([*parts["train"], *parts["validation"]]) == sorted(f"train {number}" for number in range(20))
+    assert 1 <= len(parts["validation"]) <= 4
 
 
 def test_names_of_any_kind_are_written_as_text(tmp_path):
