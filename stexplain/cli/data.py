@@ -41,7 +41,9 @@ def prepare(
     ] = None,
     graph: Annotated[
         str | None,
-        typer.Option(help="For `skeletons`: a skeleton by name, such as coco-17."),
+        typer.Option(
+            help="For `skeletons`: one by name, such as coco-17, or a CSV: joint,parent for each joint in order."
+        ),
     ] = None,
     axes: Annotated[str | None, typer.Option(help="For `skeletons`: the axes of an array, such as 'b t n c'.")] = None,
     channels: Annotated[

@@ -1,6 +1,7 @@
 """One call from a model and samples to an explanation."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, overload
 
@@ -20,14 +21,11 @@ from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.results.notes import BEST, chosen
 from stexplain.explainers.target import TargetLike
 from stexplain.graph import STGraph
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
-_BEST = (
-    "Of the methods of at most 40 inferences it found best, on average over trained networks, what they used of "
-    "generated recordings, and how much"
-)
 _LAST = "The layer is the last that keeps samples, nodes and frames, and through which all of the output goes"
 
 
@@ -158,7 +156,7 @@ def explain(
         "per_sample": per_sample,
         "ids": ids,
     }
-    known = _known_of(x, model)
+    known = known_of_samples(x, model)
     if method is None:
         return _by_default(model, x, arguments, {**known, **options})
     # A class, not an instance: an instance has a model already, which may be another one.
@@ -175,7 +173,7 @@ def explain(
     return _called(of_class(kind, model, **{**known, **options}), x, arguments)
 
 
-def _known_of(x: Signals | Streams, model: nn.Module) -> dict[str, Any]:
+def known_of_samples(x: Signals | Streams, model: nn.Module) -> dict[str, Any]:
     """What samples of a dataset say and the model does not: their graph, and the names of their classes."""
     if not isinstance(x, Sample | Batch):
         return {}
@@ -206,21 +204,25 @@ def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any
     # Outside of the attempt: a value that an option cannot have is the caller's error.
     best = of_class(ExpectedFall, model, **options)
     plain = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
+    result: _Result | None = None
+    why = ""
     try:
         result = _called(best, x, arguments)
     except InputError as error:
         why = f"Expected fall could not be computed ({str(error).splitlines()[0].rstrip('.')})"
+    # Outside of the handlers: where another method fails too, its error is the only one that is printed.
+    if result is None and not isinstance(x, Mapping):
         # The input may have no gradient where a layer has one. Where the cause is another, the gradient says it best.
-        if not isinstance(x, Mapping):
-            try:
-                return _noted(_called(of_class(STGGradCAM, model, **plain), x, arguments), why)
-            except InputError:
-                pass
-        return _noted(_called(of_class(InputGradient, model, **plain), x, arguments), why)
+        with suppress(InputError):
+            result = _called(of_class(STGGradCAM, model, **plain), x, arguments)
+    if result is None:
+        result = _called(of_class(InputGradient, model, **plain), x, arguments)
+    if why:
+        return _noted(result, why)
     if _is_empty(result):
         result = _called(of_class(InputGradient, model, **plain), x, arguments)
         return _noted(result, "Some samples do not change over time, so that how far observations vary is not known")
-    return _noted(result, _BEST)
+    return _noted(result, BEST)
 
 
 def _is_empty(result: _Result) -> bool:
@@ -239,9 +241,7 @@ def _noted(result: _Result, why: str) -> _Result:
     def each(part: Any) -> Any:
         if not isinstance(part, Explanation):
             return {name: each(one) for name, one in part.items()}
-        where = f" at {part.layer}" if part.layer else ""
-        note = f"{why}: explained by {part.method}{where}. Give `method` or `layer` for another."
-        return replace(part, notes=(note, *part.notes))
+        return replace(part, notes=(chosen(why, part.method, part.layer), *part.notes))
 
     noted: _Result = [each(one) for one in result] if isinstance(result, list) else each(result)
     return noted

@@ -58,8 +58,9 @@ class Explanation(Shown):
             not valid. Zero too for channels that are indices, such as a time of day.
         channel_names: the names of the channels; "0", "1", ... where they have none.
         reduce: how `values` follows from `channels`, in words; empty where there are none.
-        measures: what values are in: ``"score"`` (contributions add up to differences of scores), ``"score per input"``
-            (gradients), ``"share"`` (of a mask, in [0, 1]); empty: nothing that can be named.
+        measures: what values are in: ``"score"`` (contributions add up to differences of scores), ``"size of score"``
+            (how far the score moves, whichever way), ``"score per input"`` (gradients), ``"share"`` (of a mask, in
+            [0, 1]); empty: nothing that can be named.
         standard_error: of each value, ``[B, M, T, N]`` float32, where the method draws at random: how far it would move
             if it were drawn again. Zero where not valid. None where nothing is drawn, or it is not known.
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
@@ -117,7 +118,7 @@ class Explanation(Shown):
     def signed(self) -> bool:
         """Whether values have a sign, that is whether negative ones speak against the target or lowered it.
 
-        A mask's shares do not. Of what no unit is known for, it is told from the values.
+        A mask's shares and sizes do not. Of what no unit is known for, it is told from the values.
         """
         return self.measures in ("score", "score per input") or bool((self.values < 0).any())
 
@@ -146,7 +147,8 @@ class Explanation(Shown):
         """
         if self.measures == "score per input":
             return f"{output or 'score'} per {signal or 'unit of the input'}"
-        return (output or "score") if self.measures == "score" else self.measures or "importance"
+        in_scores = self.measures in ("score", "size of score")
+        return (output or "score") if in_scores else self.measures or "importance"
 
     def nodes(self) -> pd.DataFrame:
         """Importance per node: the mean of ReLU of the values over the frames and instances in which it was observed.

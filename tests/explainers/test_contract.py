@@ -127,11 +127,12 @@ def test_what_is_drawn_at_random_has_a_standard_error(kind):
         assert e.standard_error.max() > 0
 
 
-IN_SCORES = [kind for kind in EXPLAINERS if kind.measures in ("score", "score per input")]
+IN_SCORES = [kind for kind in EXPLAINERS if kind.measures in ("score", "size of score", "score per input")]
 
 
 def test_what_values_are_in_is_said_of_all_that_explain_by_scores():
     assert {kind.__name__ for kind in EXPLAINERS if kind.measures == "score per input"} == {"InputGradient"}
+    assert {kind.__name__ for kind in EXPLAINERS if kind.measures == "size of score"} == {"ExpectedFall"}
     assert {"STGGradCAM", "IntegratedGradients", "ExpectedGradients", "Occlusion", "ShapleyValueSampling"} <= {
         kind.__name__ for kind in IN_SCORES
     }

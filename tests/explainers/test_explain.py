@@ -1,5 +1,7 @@
 """`explain` gives what the explicit call gives, bit by bit, and its errors name the wrong argument."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -262,3 +264,47 @@ def test_argument_and_output_are_passed_on():
         Second(), signals(2, 6, 5), inputs="b t n", target=Class(3), method="InputGradient", reduce="sum", **options
     )
     np.testing.assert_allclose(e.values[0, 0, 0], adjacency[:, 3], rtol=1e-6)
+
+
+class OfThreeAxes(torch.nn.Module):
+    """A model that takes b t n, as those of roads mostly do."""
+
+    def __init__(self, nodes=5):
+        super().__init__()
+        self.register_buffer("adjacency", torch.eye(nodes) + torch.ones(nodes, nodes))
+
+    def forward(self, x):
+        return (x @ self.adjacency)[:, -2:]
+
+
+def windows(nodes=5):
+    names = [f"s{node}" for node in range(nodes)]
+    graph = stx.STGraph.from_edges(names, list(itertools.pairwise(names)))
+    values = np.random.default_rng(0).normal(size=(60, nodes))
+    return stx.WindowedSeries(values, window=6, horizon=2, graph=graph).batch(range(3))
+
+
+def test_a_failing_default_prints_one_error():
+    with pytest.raises(InputError) as caught:
+        explain(small_model(), batch(), target=99)
+    chain = [caught.value]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(before)
+    assert [type(each) for each in chain if isinstance(each, InputError)] == [InputError]
+
+
+def test_a_model_of_other_axes_is_told_how_to_say_them():
+    model, x, target = OfThreeAxes(), windows(), stx.Forecast("s2", 1)
+    with pytest.raises(InputError, match=r"laid out as 'b m t n c'(?s:.*)such as inputs='b t n' \(b samples"):
+        explain(model, x, target=target)
+    assert explain(model, x, target=target, inputs="b t n").values.shape == (3, 1, 6, 5)
+    # Whoever said the layout is not told to say it.
+    with pytest.raises(InputError, match="laid out as 'b n t'") as caught:
+        explain(model, x, target=target, inputs="b n t")
+    assert "other axes" not in str(caught.value)
+
+
+def test_of_a_forecast_the_default_says_no_direction():
+    # A falling and a rising neighbour count alike: nothing of it is drawn as what raised or lowered the forecast.
+    e = explain(OfThreeAxes(), windows(), target=stx.Forecast("s2", 1), inputs="b t n")
+    assert (e.method, e.signed, e.unit("mph", "mph")) == ("expected fall", False, "mph")

@@ -14,8 +14,8 @@ from torch import nn
 from stexplain.axes import check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers.by_name import method_class, methods, of_class
-from stexplain.explainers.explain import explain
+from stexplain.explainers.by_name import method_class, methods, of_class, takes
+from stexplain.explainers.explain import explain, known_of_samples
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
@@ -206,7 +206,6 @@ def read_samples(
     Raises:
         InputError: where the explainer is of another model, or anything does not fit.
     """
-    calls = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
     if isinstance(explainer, Explainer):
         if options:
             raise InputError(
@@ -223,6 +222,10 @@ def read_samples(
         batch, declared = _read(reader, x, valid, shared, per_sample)
         own = _with_layout(explainer, declared)
         return lambda other: own if other is model else with_model(own, other), _caller(model, reader), batch
+    # As `explain` does: samples of a dataset bring their graph and the names of their classes.
+    of_samples = known_of_samples(x, model)
+    options = {**of_samples, **options}
+    calls = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
     reader = ModelCaller(model, **calls)
     batch, declared = _read(reader, x, valid, shared, per_sample)
     # What was found of the tensor: a batch tells no layout.
@@ -235,6 +238,7 @@ def read_samples(
             f"explainer: got a {type(explainer).__name__}; expected an explainer of the model, the class or the name "
             "of one, or none for the default of `explain`."
         )
+    known = {name: value for name, value in known.items() if name not in of_samples or takes(kind, name)}
     return lambda other: of_class(kind, other, **known), _caller(model, reader), batch
 
 

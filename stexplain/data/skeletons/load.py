@@ -15,6 +15,7 @@ from stexplain.data.clips import Clips
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.skeletons.formats import find_format, read_takes
+from stexplain.data.skeletons.graph_file import read_skeleton
 from stexplain.data.skeletons.joint_names import places_of
 from stexplain.data.skeletons.labels import folder_fields, read_labels
 from stexplain.data.skeletons.take import SCORE, Take, positions
@@ -40,7 +41,7 @@ class _Loaded:
 def load_skeletons(
     path: str | Path,
     *,
-    graph: STGraph | str | None = None,
+    graph: STGraph | str | Path | None = None,
     labels: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series | None" = None,
     classes: Sequence[str] | None = None,
     axes: str | None = None,
@@ -62,8 +63,9 @@ def load_skeletons(
 
     Args:
         path: of the file or folder; subfolders are searched too.
-        graph: a graph, or the name of a skeleton (`STGraph.skeleton`); none: that of the file, where it has one, or
-            the one skeleton that has as many joints.
+        graph: a graph, the name of a skeleton (`STGraph.skeleton`), or a CSV ``joint,parent`` with a row for each joint
+            in the order of the data, perhaps with its ``x`` and ``y`` in drawings; none: that of the file, where it has
+            one, or the one skeleton that has as many joints.
         labels: a CSV or table with a column of recordings and one of classes, and perhaps more (a column ``subject``
             says which clips are not independent); or a mapping. None: those of the files, else the subfolders;
             subfolders called train, val and test are the files' own split.
@@ -107,7 +109,7 @@ def load_skeletons(
     named = None if channels is None else _checked_names(channels)
     measured = Measured(frame_rate=frame_rate)
     found = find_format(path)
-    own = STGraph.skeleton(graph) if isinstance(graph, str) else graph
+    own = _graph_given(graph)
     table = None if labels is None else read_labels(labels)
     # Elsewhere a file holds many recordings, with names of their own.
     by_folder = path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays", "table")
@@ -228,6 +230,15 @@ def _places(take: Take, graph: STGraph) -> list[int]:
             "the names of the file: stx.STGraph.from_edges(joints, bones)."
         )
     return places
+
+
+def _graph_given(graph: STGraph | str | Path | None) -> STGraph | None:
+    """The graph as it was given: by itself, as a table of joints, or as the name of a skeleton."""
+    if graph is None or isinstance(graph, STGraph):
+        return graph
+    if Path(graph).suffix.lower() == ".csv":
+        return read_skeleton(given_path(graph, "graph"))
+    return STGraph.skeleton(str(graph))
 
 
 def _graph_of(take: Take) -> STGraph:

@@ -100,8 +100,7 @@ class ModelCaller(InputPreparer):
         self._ways: Ways = {}
         # What was found to be an index, by kind of input; see `index_channels`.
         self._index_channels: dict[tuple[Any, int], tuple[int, ...]] = {}
-        # While the model is explained: what takes the place of its tensors.
-        self._working_copy: WorkingCopy | None = None
+        self._working_copy: WorkingCopy | None = None  # While the model is explained: of its tensors.
         self._axes_by_kind: dict[tuple[Any, int], OutputAxes] = {}
         # How forecasts are laid out, by kind of input; none: it cannot be told. See `output_layout`.
         self._output_layouts: dict[Any, Layout | None] = {}
@@ -278,7 +277,8 @@ class ModelCaller(InputPreparer):
         except Exception as error:
             if leaves_torch(error):
                 raise not_differentiable("the input") from error
-            raise raised(self.model, error, tuple(signals.shape), self.inputs.pattern) from error
+            layout = (self.inputs.pattern, bool(self._declared or self._layouts))
+            raise raised(self.model, error, signals.shape, *layout) from error
 
     def _masks(self, model_input: ModelInput) -> dict[str, Tensor]:
         """The masks that the model's forward takes; most foreign models take none."""

@@ -1,5 +1,7 @@
 """Trust in forecasters: windows bring what followed them, and simple forecasts must be beaten."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,3 +125,12 @@ def test_what_was_not_observed_counts_nowhere():
     last = simple_forecasts(batch)["the last observation"]
     np.testing.assert_allclose(last[2, :, 2], np.nanmean(y))
     assert not np.isnan(last).any()
+
+
+@pytest.mark.parametrize("explainer", [None, "IntegratedGradients", "Random"])
+def test_windows_bring_the_names_of_their_nodes(windows, explainer):
+    # As they do for `explain`: a target names a node, and the graph is that of the windows.
+    graph = stx.STGraph.from_edges(["a", "b", "c", "d"], [("a", "b"), ("b", "c"), ("c", "d")])
+    named = replace(windows, graph=graph)[:3]
+    verdict = stx.trust(Upstream(), explainer, named, target=stx.Forecast("c", LAG), inputs="b t n c", copies=1)
+    assert "3 samples" in str(verdict)

@@ -12,7 +12,7 @@ from stexplain.cli.main import app
 from stexplain.data import load_dataset, load_skeletons
 from stexplain.data.skeletons.prepare import prepare_skeletons
 from stexplain.data.store.check import check_store
-from stexplain.errors import InputError, StexplainError
+from stexplain.errors import DataError, InputError, StexplainError
 from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy, walk
 
 PARTS = ("train", "validation", "test")
@@ -170,3 +170,43 @@ def test_channels_are_named_on_the_command_line_and_stay_so_in_the_store(tmp_pat
     card.write_text((tmp_path / "store" / "card.toml").read_text().replace('"gz"', '"gz", "temperature"'))
     with pytest.raises(StexplainError, match="channels"):
         load_dataset(card, tmp_path / "store")
+
+
+# A joint of two neighbours has a row for each: `tip` closes a ring.
+OWN = {"root": (0, []), "hand": (1, ["root"]), "head": (2, ["root"]), "tip": (3, ["hand", "head"])}
+
+
+def test_a_skeleton_of_ones_own_from_a_table_of_joints(tmp_path):
+    rows = [f"{name},{parent},{x},0" for name, (x, parents) in OWN.items() for parent in parents or [""]]
+    (tmp_path / "own.csv").write_text("\n".join(["joint,parent,x,y", *rows]))
+    np.savez(tmp_path / "clips.npz", x=np.random.default_rng(0).normal(size=(6, 20, 4, 2)), y=np.arange(6) % 2)
+    arguments = [str(tmp_path / "clips.npz"), "--axes", "b t n c", "--graph", str(tmp_path / "own.csv")]
+    result = CliRunner().invoke(
+        app, ["data", "prepare", "skeletons", *arguments, "--out", str(tmp_path / "store"), "--json"]
+    )
+    assert result.exit_code == 0, (result.output, result.exception)
+    graph = load_dataset(tmp_path / "store", tmp_path / "store").graph
+    # In the order of the table, which is that of the array's joints.
+    assert graph.nodes == tuple(OWN)
+    assert {frozenset(graph.nodes[end] for end in edge) for edge in graph.edges} == {
+        frozenset((name, parent)) for name, (_, parents) in OWN.items() for parent in parents
+    }
+    assert graph.positions.tolist() == [[x, 0] for x, _ in OWN.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("from,to\na,b\n", "got the columns from, to; expected a row for each joint"),
+        ("joint,parent\na,\nb,c\n", "line 3: got the parent 'c' of 'b'; expected another joint"),
+        ("joint,parent\na,a\n", "line 2: got the parent 'a' of 'a'"),
+        ("joint,parent\na,\n,a\n", "line 3: got a row without a joint"),
+        ("joint,parent,x,y\na,,0,0\nb,a,1,\n", "line 3: got no number as x or y"),
+        ("joint,parent,x,y\na,,0,inf\n", "line 2: got no number as x or y"),
+    ],
+)
+def test_a_table_of_joints_that_is_none(tmp_path, text, message):
+    np.savez(tmp_path / "clips.npz", x=np.zeros((6, 20, 4, 2)), y=np.arange(6) % 2)
+    (tmp_path / "own.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        load_skeletons(tmp_path / "clips.npz", graph=tmp_path / "own.csv")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.results.notes import BEST, chosen
 from stexplain.viz import edge_network, edge_timeline, lag_map, road_network, skeleton, timeline, top_nodes
 from tests.viz.drawing import words
 from tests.viz.maps.test_edges import GRAPH, explained
@@ -54,3 +55,21 @@ def test_a_note_is_wrapped_not_cut():
     lines = top_nodes(e).to_dict()["title"]["subtitle"]
     assert len(lines) > 3
     assert max(map(len, lines)) <= 90
+
+
+def test_the_default_is_named_in_a_figure_and_explained_in_its_notes(explanation):
+    note = chosen(BEST, "expected fall", "")
+    drawn = shown(timeline(replace(explanation, notes=(note, NOTES[0]))))
+    assert without_spaces(f"Note: Explained by expected fall.Note: {NOTES[0]}") in drawn
+    assert without_spaces("found best") not in drawn
+    # Why the default could not be computed is of this explanation.
+    reason = chosen("Expected fall could not be computed (no gradient)", "STG-Grad-CAM", "blocks.3")
+    assert without_spaces(f"Note: {reason}") in shown(timeline(replace(explanation, notes=(reason,))))
+
+
+def test_what_has_no_direction_is_not_said_to_raise_or_lower():
+    e = replace(explained_roads(6), measures="size of score")
+    e = replace(e, values=np.abs(e.values))
+    for draw in (road_network, lag_map):
+        assert without_spaces("do not say whether up or down") in shown(draw(e))
+        assert "lowered" not in shown(draw(e))

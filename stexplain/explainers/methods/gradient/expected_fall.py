@@ -81,7 +81,8 @@ class ExpectedFall(Explainer):
     """
 
     method = "expected fall"
-    measures = "score"
+    # How far, and not which way: of a forecast, rises count as falls do.
+    measures = "size of score"
     _scores_alone = True
 
     def __init__(

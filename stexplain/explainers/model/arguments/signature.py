@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -148,7 +148,7 @@ def missing_arguments(model: nn.Module, names: list[str], taken: str | None = No
     return InputError(text)
 
 
-def raised(model: nn.Module, error: Exception, shape: tuple[int, ...], pattern: str) -> InputError:
+def raised(model: nn.Module, error: Exception, shape: Sequence[int], pattern: str, declared: bool = True) -> InputError:
     """The error for one that the model raised, with what went in.
 
     Args:
@@ -156,6 +156,7 @@ def raised(model: nn.Module, error: Exception, shape: tuple[int, ...], pattern: 
         error: that it raised.
         shape: of the signals.
         pattern: of their layout.
+        declared: whether the caller said so. Else another layout is named that the model may take.
 
     Example:
         >>> raised(nn.Flatten(), RuntimeError("no"), (2, 3), "b t").args[0]
@@ -168,8 +169,16 @@ def raised(model: nn.Module, error: Exception, shape: tuple[int, ...], pattern: 
     missing = _MISSING.search(str(error)) if isinstance(error, TypeError) else None
     if missing and (names := re.findall(r"'(\w+)'", missing.group(1))):
         return missing_arguments(model, names)
+    went_in = f"x of shape {tuple(shape)}, laid out as {pattern!r}"
+    text = f"{type(model).__name__} raised {type(error).__name__} for {went_in}: {error}"
+    if declared:
+        return InputError(text)
+    # Batches of ours have five axes; of one person and one channel, models of others mostly take three or four.
+    instances, channels = (shape[1], shape[-1]) if len(shape) == 5 else (0, 0)
+    other = ("b t n" if channels == 1 else "b c t n") if instances == 1 else "b c t n m"
     return InputError(
-        f"{type(model).__name__} raised {type(error).__name__} for x of shape {shape}, laid out as {pattern!r}: {error}"
+        f"{text}\nIf your model takes other axes, give them, such as inputs={other!r} (b samples, m instances, "
+        "t frames, n nodes, c channels)."
     )
 
 
