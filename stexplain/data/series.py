@@ -15,7 +15,7 @@ from stexplain.data.events import chosen_events, series_events
 from stexplain.data.grouping import window_blocks
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import UNMEASURED, Measured, Sample, check_finite
-from stexplain.data.series_source import SeriesSource, as_series_source
+from stexplain.data.series_source import SeriesSource, as_series_source, with_units
 from stexplain.data.splits import chronological_masks
 from stexplain.data.windows import WindowBatch, measured_windows
 from stexplain.errors import InputError
@@ -106,8 +106,7 @@ class WindowedSeries:
             )
         self.window, self.horizon, self.stride = window, horizon, stride
         self.graph, self.target_channel = graph, target_channel
-        if measured.units and len(measured.units) != len(own):
-            raise InputError(f"measured: got {len(measured.units)} units for the channels {own}; expected one each.")
+        measured = with_units(measured, values, own)
         self.measured, self.unit = measured, unit or (measured.units[target_channel] if measured.units else "")
         # The last window ends with the last frame, its horizon included.
         self.starts: NDArray[np.int64] = np.arange(0, frames - window - horizon + 1, stride)

@@ -1,6 +1,6 @@
 """Where the values of a series lie: an array, a memory map, a DataFrame or a zarr array, and which are observed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from stexplain.data.labelled import is_labelled, without_labels
+from stexplain.data.samples import Measured
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
@@ -131,6 +132,21 @@ def as_series_source(
     if observed is not None and tuple(observed.shape) != shape[:2]:
         raise InputError(f"observed: got shape {tuple(observed.shape)}; expected {shape[:2]}, one per frame and node.")
     return SeriesSource(values, observed, missing, channels, None if time is None else even_times(time, shape[0]))
+
+
+def with_units(measured: Measured, values: Any, channels: tuple[str, ...]) -> Measured:
+    """What a series is measured in: as it was said, else as the attribute ``units`` of an xarray array says.
+
+    Raises:
+        InputError: where there is another number of units than of channels.
+    """
+    if measured.units and len(measured.units) != len(channels):
+        raise InputError(f"measured: got {len(measured.units)} units for the channels {channels}; expected one each.")
+    said = getattr(values, "attrs", {}).get("units") if is_labelled(values) else None
+    # One text is of all values of the array.
+    if measured.units or not isinstance(said, str) or not said.strip():
+        return measured
+    return replace(measured, units=(said.strip(),) * len(channels))
 
 
 def even_times(time: Any, frames: int) -> pd.DatetimeIndex:

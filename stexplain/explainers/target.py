@@ -196,7 +196,7 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
         info: what is known of the output.
 
     Raises:
-        InputError: where there is no such class.
+        InputError: where there is no such class, or another number of names than of classes.
 
     Example:
         >>> import torch
@@ -204,6 +204,12 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
         Scores(scores=tensor([3.]), classes=tensor([0]))
     """
     single = logits.shape[1] == 1
+    if info.classes and len(info.classes) != logits.shape[1] and not (single and len(info.classes) == 2):
+        # An output would be called by the name of another.
+        raise InputError(
+            f"classes: got {len(info.classes)} names of classes for {logits.shape[1]} outputs of the model; expected "
+            "one each. Give `classes` in the order of the outputs, or classes=[] to name classes by their index."
+        )
     if which is None:
         if not single:
             # Differentiable in the largest logit alone.
@@ -238,11 +244,6 @@ def class_index(which: int | str, names: Sequence[str], count: int) -> int:
     if isinstance(which, str):
         if not names:
             raise InputError(f"class {which!r} is unknown: the model has no class names. Give `classes`, or an index.")
-        if len(names) != count and not (count == 1 and len(names) == 2):
-            raise InputError(
-                f"class {which!r}: got {len(names)} names of classes for {count} outputs of the model; expected one "
-                "each. Give `classes` in the order of the outputs, or an index."
-            )
         if which not in names:
             raise unknown("class", which, names)
         # A single logit with one name is the logit of what it names, class 1.

@@ -139,6 +139,27 @@ def distance_pairs(
     return Pairs(names, len(matrix), row.astype(np.int64), col.astype(np.int64), matrix[row, col])
 
 
+def _refuse_lost_row(columns: Any, distance: int) -> None:
+    """Refuses a table whose header is its first pair: the column of distances is called by a number, as text.
+
+    Raises:
+        InputError: saying how to read it.
+    """
+    names = list(columns)
+    # Columns that were counted, and written to a file so, are 0, 1, 2.
+    if not isinstance(names[distance], str) or [str(name) for name in names] == [str(at) for at in range(len(names))]:
+        return
+    try:
+        float(names[distance])
+    except ValueError:
+        return
+    raise InputError(
+        f"distances: got the columns {names}, which are a pair and its distance: the first row was read as a header, "
+        "and would be lost. Read the file by pd.read_csv(path, header=None). Where they are names: source=, target=, "
+        "distance=."
+    )
+
+
 def _check_square(shape: tuple[int, ...]) -> None:
     if len(shape) != 2 or shape[0] != shape[1]:
         hint = " A list of pairs is given as a pandas table: source, target, distance." if shape[1:] == (3,) else ""
@@ -164,6 +185,8 @@ def _is_list_of_pairs(table: Any) -> bool:
                 "a list of pairs, columns named source, target and distance."
             )
         return False
+    if len(columns) == 3:
+        _refuse_lost_row(table.columns, 2)
     return len(columns) == 3 and any(name.lower() in COLUMNS["distance"] for name in columns)
 
 
@@ -184,6 +207,8 @@ def _of_table(table: Any, source: str | None, target: str | None, distance: str 
             f"distances: got the columns {columns}, which do not say which are source, target and distance. Name them: "
             "source=, target=, distance=."
         )
+    if all(each is None for each in (source, target, distance)):
+        _refuse_lost_row(table.columns, chosen[2])
     ends = [[str(value) for value in table.iloc[:, place].tolist()] for place in chosen[:2]]
     try:
         values = table.iloc[:, chosen[2]].to_numpy(np.float64)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from stexplain import STGraph, WindowedSeries
+from stexplain.data.samples import Measured
 from stexplain.errors import InputError
 
 GRAPH = STGraph.from_edges(["a", "b", "c"], [("a", "b"), ("b", "c")])
@@ -112,3 +113,13 @@ def test_an_xarray_that_does_not_say_what_its_axes_are():
 def test_what_nobody_named_is_called_value():
     assert windows(VALUES).channels == ("value",)
     assert windows(VALUES).unit == ""
+
+
+def test_the_unit_of_an_xarray_is_kept_and_what_is_said_comes_first():
+    xarray = pytest.importorskip("xarray")
+    values = xarray.DataArray(VALUES, dims=("time", "node"), coords={"node": list("abc")}, attrs={"units": "km/h"})
+    series = windows(values)
+    assert (series.unit, series.measured.units) == ("km/h", ("km/h",))
+    assert windows(values, unit="mph").unit == "mph"
+    assert windows(values, measured=Measured(("m/s",))).unit == "m/s"
+    assert windows(values.assign_attrs(units=3)).unit == "", "a number is no unit"

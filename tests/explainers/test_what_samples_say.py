@@ -58,6 +58,12 @@ def test_names_of_another_number_of_classes_name_nothing(clips):
 
     with pytest.raises(InputError, match="got 2 names of classes for 3 outputs"):
         stx.explain(Three(), clips.batch([0]), inputs="b c t n", target="patient")
+    # Nor is the predicted class called by the name of another.
+    for target in (None, 1, stx.Margin(0, 1)):
+        with pytest.raises(InputError, match="got 2 names of classes for 3 outputs"):
+            stx.explain(Three(), clips.batch([0]), inputs="b c t n", target=target)
+    e = stx.explain(Three(), clips.batch([0]), inputs="b c t n", target=2, classes=[])
+    assert (e.classes, e.target) == ((), "class 2")
 
 
 def test_graph_and_classes_stay_with_parts_and_joined_samples(clips):

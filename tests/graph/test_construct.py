@@ -259,3 +259,19 @@ def test_a_skeleton_by_name_is_that_of_the_recordings_it_made():
     assert len(graph.groups["left arm"]) == 6
     with pytest.raises(InputError, match=r"unknown skeleton 'kinect_v2'. Did you mean 'kinect-v2'\?"):
         STGraph.skeleton("kinect_v2")
+
+
+def test_a_first_pair_that_was_read_as_a_header_is_not_lost(tmp_path):
+    # As DCRNN's file of distances: no header.
+    pairs = ["400001,400017,1000.5", "400017,400030,800.0", "400030,400001,300.0", "400001,400030,310.0", "7,400030,9"]
+    for count in (3, 4, 5):
+        # Three rows stay of four: as many as there are columns.
+        (tmp_path / "d.csv").write_text("\n".join(pairs[:count]) + "\n")
+        with pytest.raises(InputError, match="the first row was read as a header"):
+            STGraph.from_distances(pd.read_csv(tmp_path / "d.csv"))
+    graph = STGraph.from_distances(pd.read_csv(tmp_path / "d.csv", header=None), threshold=0.0)
+    assert len(graph.edges) == 5
+    assert graph.nodes == ("400001", "400017", "400030", "7")
+    # Columns that were counted and written are names.
+    counted = pd.DataFrame([["a", "b", 1.0], ["b", "c", 2.0]], columns=["0", "1", "2"])
+    assert len(STGraph.from_distances(counted, threshold=0.0).edges) == 2

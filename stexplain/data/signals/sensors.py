@@ -12,7 +12,7 @@ from stexplain.checking import checked, warn_caller
 from stexplain.checking.implausible import implausible_sensors
 from stexplain.data.labelled import check_span
 from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
-from stexplain.data.samples import Measured
+from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
 from stexplain.data.signals.sensor_data import SensorData
@@ -83,11 +83,19 @@ def load_sensors(
         >>> len(series), series.channels, series.graph.edges.tolist(), str(series.time[1])
         (25, ('flow',), [[0, 1], [1, 2], [2, 3]], '2018-01-01 00:05:00')
     """
+    if minutes is not None and not 0 < minutes < np.inf:
+        raise InputError(f"minutes: got {minutes}; expected a number above 0.")
     beside = Path(graph) if isinstance(graph, str | Path) else None
     data = with_channels(read_sensors(path, header, beside), channels)
     time = data.time if data.time is not None else _times(data, start, minutes)
     if data.time is not None and start is not None:
         raise InputError(f"start: {data.path} has times of its own, from {data.time[0]}. Leave start out.")
+    if data.time is not None and minutes is not None:
+        raise InputError(f"minutes: {data.path} has times of its own, from {data.time[0]}. Leave minutes out.")
+    window = window or data.window or 12
+    step = 60 * (minutes or data.minutes or 0)
+    # Without a first time the length of a frame is known all the same.
+    steps = Measured(frame_rate=1 / step, start=-step * (window - 1)) if time is None and step else UNMEASURED
     if links == "none":
         own = STGraph.from_edges(data.nodes, [], positions=data.positions)
     else:
@@ -116,7 +124,7 @@ def load_sensors(
             )
         return WindowedSeries(
             values,
-            window=window or data.window or 12,
+            window=window,
             horizon=horizon or data.horizon or 12,
             stride=stride,
             graph=own,
@@ -124,7 +132,7 @@ def load_sensors(
             missing=data.missing if missing is None else missing,
             channels=data.channels,
             target_channel=target,
-            measured=Measured(said if any(said) else ()),
+            measured=replace(steps, units=said if any(said) else ()),
         )
     except InputError as error:
         raise DataError(f"{data.path}: {error}") from error
@@ -302,6 +310,11 @@ def graph_of(
     if graph is None and data.graph is not None and links is None:
         return data.graph
     file = Path(graph) if graph is not None else data.links or _links_beside(data.path)
+    if file is None and data.graph is not None:
+        raise InputError(
+            f"links: got {links!r}; {data.path} says itself what its links are, and there is no other file of links. "
+            "Leave it out, or give the file as graph=."
+        )
     if file is None:
         positions = " nearest=4 (by the nodes' positions)," if data.positions is not None else ""
         raise InputError(

@@ -100,6 +100,12 @@ def test_libcitys_configuration_says_what_links_are(tmp_path, info, weights):
     assert len(graph.edges) == 5
 
 
+def test_what_libcity_says_of_its_links_need_not_be_said_again(tmp_path):
+    libcity(tmp_path, readings())
+    with pytest.raises(InputError, match=r"links: got 'weights'; .*LA.geo says itself what its links are"):
+        stx.load_sensors(tmp_path, links="weights", **SHORT)
+
+
 def test_a_reading_that_is_not_there_is_a_gap(tmp_path):
     libcity(tmp_path, readings())
     path = tmp_path / "LA.dyna"
@@ -173,6 +179,25 @@ def test_basicts_keeps_values_and_says_that_the_calendar_goes(tmp_path):
     batch = series.batch([0])
     np.testing.assert_array_equal(batch.x[0, 0, ..., 0], np.where(values[:6, :, 0] == 0, 0, values[:6, :, 0]))
     assert (~batch.observed[0, 0]).nonzero().tolist() == [[5, 2]]
+
+
+def test_the_length_of_a_frame_is_kept_without_a_first_time(tmp_path):
+    basicts(tmp_path, readings(1))
+    # It is in desc.json: 5 minutes.
+    with pytest.warns(UserWarning, match="time of day"):
+        batch = stx.load_sensors(tmp_path, **SHORT).batch([0])
+    assert batch.measured.seconds(4).tolist() == [-900, -600, -300, 0]
+    with pytest.warns(UserWarning, match="time of day"):
+        batch = stx.load_sensors(tmp_path, minutes=15, **SHORT).batch([0])
+    assert batch.measured.seconds(4).tolist() == [-2700, -1800, -900, 0]
+    with pytest.raises(InputError, match="minutes: got 0; expected a number above 0"):
+        stx.load_sensors(tmp_path, minutes=0, **SHORT)
+
+
+def test_minutes_of_a_file_with_times_are_refused(tmp_path):
+    libcity(tmp_path, readings())
+    with pytest.raises(InputError, match="minutes: .*LA.geo has times of its own"):
+        stx.load_sensors(tmp_path, minutes=15, **SHORT)
 
 
 @pytest.mark.parametrize(
