@@ -208,7 +208,8 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
         # An output would be called by the name of another.
         raise InputError(
             f"classes: got {len(info.classes)} names of classes for {logits.shape[1]} outputs of the model; expected "
-            "one each. Give `classes` in the order of the outputs, or classes=[] to name classes by their index."
+            "one each. Give `classes`, or the model `class_names`, in the order of the outputs; classes=[] names them "
+            "by their index."
         )
     if which is None:
         if not single:

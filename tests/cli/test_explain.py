@@ -26,16 +26,24 @@ FOREIGN = """
 from torch import nn
 
 class Net(nn.Module):
-    def __init__(self):
+    def __init__(self, classes=4):
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 1)
-        self.head = nn.Linear(4, 6)
+        self.head = nn.Linear(4, classes)
 
     def forward(self, x):  # b c t n
         return self.head(self.conv(x).relu().mean((2, 3)))
 
 def make():
     return Net()
+
+def six():
+    return Net(6)
+
+def named():
+    model = Net(6)
+    model.class_names = list("abcdef")
+    return model
 
 def number():
     return 3
@@ -125,12 +133,16 @@ def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, no_
     summary = json.loads(run("theirs:make", *common(home, tmp_path / "out"), *options, "--json"))
     assert summary["layer"] == "conv"
     assert summary["samples"][0]["top_nodes"][0][0].startswith("s")
+    summary = json.loads(run("theirs:named", *common(home, tmp_path / "named"), *options, "--json"))
+    assert summary["samples"][0]["explained_class"] in list("abcdef")
     for path, message in (
         ("theirs:mke", "has no 'mke'. Did you mean 'make'"),
         ("nowhere.at:all", "'nowhere' cannot be imported"),
         ("theirs:number", "made a int; expected a torch.nn.Module"),
+        # It has no names of its own: the data's four would name two of its six outputs, and others wrongly.
+        ("theirs:six", "got 4 names of classes for 6 outputs of the model"),
     ):
-        error = run(path, *common(home, tmp_path / "out"), ok=False).exception
+        error = run(path, *common(home, tmp_path / "out"), "--inputs", "b c t n", ok=False).exception
         assert isinstance(error, InputError)
         assert message in str(error)
 
