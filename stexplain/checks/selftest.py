@@ -23,6 +23,7 @@ from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.model.running.state import ModelWrittenInto
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 
@@ -233,30 +234,35 @@ def selftest(
             "explainer: got one of another model; expected one of `model`. Give the explainer's own model, or the "
             "explainer's class."
         )
-    subject = Subject.from_arguments(
-        inside,
-        own,
-        # A callable makes the explainers of copies of the model; an explainer is itself copied with its options.
-        make,
-        x,
-        Predicted() if target is None else target,
-        valid,
-        shared or {},
-        per_sample or {},
-        permuted,
-        Limits(tolerance, threshold, draws, seed),
-    )
-    checks = [_settled(check, subject) for check in (target_and_score, equation, *CHECKS)]
-    checks.append(known_models_found(own, explainer))
-    checks.append(inputs_unchanged(given, input_snapshot(x, valid, shared, per_sample)))
-    # Not one of CHECKS, because it returns its curve too.
-    follows = any(check.name in ("equation", "known models") and check.passed for check in checks)
-    randomisation, curve = parameter_randomisation(subject, depends_on_model=follows)
-    # Last, so that it sees what all other checks have done to the model.
-    checks += [randomisation, model_restored(subject, before)]
-    count = len(subject.batch)
     where = f" at {own.layer_name}" if own.layer_name else ""
     named = f"{own.method or type(own).__name__}{where} on {type(inside).__name__}"
+    try:
+        subject = Subject.from_arguments(
+            inside,
+            own,
+            # A callable makes the explainers of copies of the model; an explainer is itself copied with its options.
+            make,
+            x,
+            Predicted() if target is None else target,
+            valid,
+            shared or {},
+            per_sample or {},
+            permuted,
+            Limits(tolerance, threshold, draws, seed),
+        )
+        checks = [_settled(check, subject) for check in (target_and_score, equation, *CHECKS)]
+        checks.append(known_models_found(own, explainer))
+        checks.append(inputs_unchanged(given, input_snapshot(x, valid, shared, per_sample)))
+        # Not one of CHECKS, because it returns its curve too.
+        follows = any(check.name in ("equation", "known models") and check.passed for check in checks)
+        randomisation, curve = parameter_randomisation(subject, depends_on_model=follows)
+        # Last, so that it sees what all other checks have done to the model.
+        checks += [randomisation, model_restored(subject, before)]
+    except ModelWrittenInto as error:
+        # Of a model that an explainer changes, nothing else can be said.
+        reason = str(error).partition(" while")[0]
+        return SelfTest(named, (Check("model restored", False, why=f"{reason} while it was explained"),), None)
+    count = len(subject.batch)
     return SelfTest(f"{named}, {count} sample{'' if count == 1 else 's'}", tuple(checks), curve)
 
 

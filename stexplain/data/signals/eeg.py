@@ -70,7 +70,7 @@ def load_eeg(
     Example:
         >>> import mne
         >>> info = mne.create_info(["Fz", "Cz", "Pz", "Oz"], 100.0, "eeg").set_montage("colin27_1020")
-        >>> epochs = mne.EpochsArray(np.zeros((6, 4, 50)), info, tmin=-0.2, verbose=False)
+        >>> epochs = mne.EpochsArray(np.random.default_rng(0).normal(size=(6, 4, 50)), info, tmin=-0.2, verbose=False)
         >>> clips = load_eeg(epochs, nearest=2)
         >>> clips[0].x.shape, clips.classes, clips.measured.units
         ((1, 50, 4, 1), ['1'], ('V',))

@@ -10,6 +10,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
+import stexplain as stx
 from stexplain.axes import Layout
 from stexplain.explainers.random_generator import own_generator
 from stexplain.graph import STGraph
@@ -53,7 +54,7 @@ def expected_gradients(case: Case, indices: int) -> Tensor:
 
 
 def expected_fall(case: Case, indices: int) -> Tensor:
-    """Expected fall by 16 draws and a spread of one standard deviation, ``[B, M, T, N, C]``.
+    """Expected fall, of forecasts expected change, by 16 draws and one standard deviation, ``[B, M, T, N, C]``.
 
     Args:
         case: see `expected_gradients`.
@@ -82,6 +83,10 @@ def expected_fall(case: Case, indices: int) -> Tensor:
         mean, spread = slope * away, slope.abs() * deviation
         ratio = mean / spread.clamp(min=1e-30)
         total += torch.where(spread > 0, mean * normal.cdf(ratio) + spread * normal.log_prob(ratio).exp(), 0) / 16
+        if not isinstance(case.target, int | stx.Class | stx.Predicted):
+            # A rise counts too: the mean size of a normal variable is twice its positive part, less its mean.
+            fall = mean * normal.cdf(ratio) + spread * normal.log_prob(ratio).exp()
+            total += torch.where(spread > 0, fall - mean, 0) / 16
     return total
 
 

@@ -20,6 +20,10 @@ from stexplain.explainers.model.running.attribute_walk import (
 )
 
 
+class ModelWrittenInto(InputError):
+    """A model was changed while it was explained, by another thread or by the explainer itself."""
+
+
 @dataclass(eq=False)
 class _Record:
     """What is known of a model's forward passes.
@@ -217,8 +221,8 @@ def refused_if_trained(model: nn.Module) -> Iterator[None]:
         raise _trained(what)
 
 
-def _trained(what: str) -> InputError:
-    return InputError(
+def _trained(what: str) -> "ModelWrittenInto":
+    return ModelWrittenInto(
         f"{what} while it was explained, as a training loop in another thread does: the result belongs to no one state "
         "of it. Explain between the steps, or explain a copy, copy.deepcopy(model)."
     )
