@@ -34,11 +34,22 @@ def in_words(sentence: str) -> str:
     return pattern.sub(lambda match: named[match[0]], sentence)
 
 
+def as_label(name: str) -> str:
+    """A method as the label of a row: in words, with a capital.
+
+    Example:
+        >>> as_label("InputGradient"), as_label("Occlusion"), as_label("auroc, nodes")
+        ('Input gradient', 'Occlusion', 'AUROC, nodes')
+    """
+    words = in_words(name).replace("auroc", "AUROC")
+    return words[:1].upper() + words[1:]
+
+
 def with_names(table: pd.DataFrame) -> pd.DataFrame:
     """A table for a chart, with its column ``method`` in words.
 
     Example:
         >>> with_names(pd.DataFrame({"method": ["InputGradient"], "value": [0.9]}))["method"].tolist()
-        ['input gradient']
+        ['Input gradient']
     """
-    return table.assign(method=[in_words(str(name)) for name in table["method"]])
+    return table.assign(method=[as_label(str(name)) for name in table["method"]])

@@ -112,12 +112,22 @@ def test_tests_are_against_the_baseline_explainers_and_corrected(finished):
     assert all(row["p"] is None or row["p_corrected"] >= row["p"] for row in tests)
 
 
+def _panels(file):
+    chart = json.loads(Path(file).read_text("utf-8"))
+    return {row["panel"] for rows in chart["datasets"].values() for row in rows}
+
+
 def test_the_folder_holds_tables_figures_and_a_report(finished):
     found = results(finished)
     for entry in found["tables"].values():
         assert len(pd.read_csv(finished / entry["file"])) > 0
     ids = {figure["id"] for figure in found["figures"]}
-    assert {"comparison-graph-scores", "comparison-graph-example"} <= ids
+    assert {"comparison-graph-scores", "comparison-graph-more-scores", "comparison-graph-example"} <= ids
+    # The first screen has room for two panels, a phone for one.
+    lead = next(figure for figure in found["figures"] if figure.get("answers"))
+    for file, panels in ((lead["json"], 2), (lead["narrow"], 1)):
+        assert {"AUROC, positions ↑"} <= _panels(finished / file)
+        assert len(_panels(finished / file)) == panels
     for figure in found["figures"]:
         assert (finished / figure["png"]).stat().st_size > 5000
     page = (finished / "report.html").read_text("utf-8")

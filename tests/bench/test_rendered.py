@@ -65,6 +65,8 @@ def report(tmp_path_factory):
     figures.add("roads", "Roads", "Play them.", moving, narrow=moving)
     curve = history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]}), selected_epoch=2)
     figures.add("curve", "Curves", "They fall.", curve)
+    both = history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.5, 0.9]}))
+    figures.add("panels", "Two curves", "One falls.", both)
     (folder / "tables").mkdir()
     names = [f"a column of a name {number}" for number in range(12)]
     pd.DataFrame([range(12)], columns=names).to_csv(folder / "tables/wide.csv", index=False)
@@ -102,6 +104,17 @@ def test_unfolded_on_a_phone_tables_scroll_inside_their_box(report):
     found = look(report, script, width=420)
     assert found["sideways"] <= 0
     assert found["box"]
+
+
+def test_on_a_phone_panels_lie_below_each_other(report):
+    script = """
+    const chart = d.querySelector("[data-chart$=panels]"), svg = chart.querySelector("svg.marks");
+    const box = svg.getBoundingClientRect();
+    return {sideways: chart.scrollWidth - chart.clientWidth, width: box.width, height: box.height};"""
+    phone, desk = look(report, script, width=420), look(report, script, width=1400)
+    assert phone["sideways"] <= 0
+    assert phone["height"] > phone["width"]
+    assert desk["height"] < desk["width"]
 
 
 def test_the_first_screen_has_figure_verdicts_and_trust(report):

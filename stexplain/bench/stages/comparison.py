@@ -25,13 +25,13 @@ from stexplain.bench.shared.method_scores import (
 )
 from stexplain.bench.shared.samples import draw, groups_of, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.wording import in_words, with_names
+from stexplain.bench.wording import as_label, in_words, with_names
 from stexplain.errors import InputError
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
 
-CHANCE = {"auroc, nodes": 0.5, "auroc, frames": 0.5, "auroc, positions": 0.5, "deletion gain": 0.0}
-"""The value of a guess, where that is known."""
+CHANCE = {"AUROC, nodes": 0.5, "AUROC, frames": 0.5, "AUROC, positions": 0.5, "Deletion gain": 0.0}
+"""The value of a guess, where that is known, by the heading of a panel."""
 SHOWN = ("auroc, nodes", "auroc, frames", "auroc, positions", "deletion gain")
 """Metrics that fit into eighty columns of a terminal; the report has all."""
 
@@ -85,25 +85,33 @@ class ComparisonStage(Stage[Options]):
         result = results[self.name]
         # JSON holds a missing value as null, which pandas takes for an object.
         frame = pd.DataFrame(result["table"]).astype({"value": float, "low": float, "high": float})
-        better = result["higher_is_better"]
-        figures.add(
-            "scores",
-            f"All methods, run '{run.label}'",
+        better = {as_label(metric): higher for metric, higher in result["higher_is_better"].items()}
+        frame = with_names(frame).assign(metric=[as_label(str(metric)) for metric in frame["metric"]])
+        caption = (
             f"{result['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
-            f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model.",
-            comparison(
-                with_names(frame),
-                baseline_explainers=[in_words(name) for name in self.options.baselines],
-                better=better,
-                reference={metric: value for metric, value in CHANCE.items() if metric in better},
-                # The first screen has room for two panels: which node and when at once comes first.
-                metrics=sorted(dict.fromkeys(frame["metric"]), key=lambda name: "positions" not in name),
-                columns=2,
-                title=f"All methods, run '{run.label}'",
-            ),
-            answers=True,
+            f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model."
         )
+
+        def chart(metrics: Sequence[str], title: str) -> Any:
+            return comparison(
+                frame,
+                baseline_explainers=[as_label(name) for name in self.options.baselines],
+                better=better,
+                reference={metric: value for metric, value in CHANCE.items() if metric in metrics},
+                metrics=metrics,
+                columns=2,
+                title=title,
+            )
+
+        # The first screen has room for two panels, a phone for one: which node and when at once comes first.
+        metrics = sorted(dict.fromkeys(frame["metric"]), key=lambda name: "positions" not in name)
+        title = f"All methods, run '{run.label}'"
+        narrow = chart(metrics[:1], title)
+        figures.add("scores", title, caption, chart(metrics[:2], title), narrow=narrow, answers=True)
         self._example(run, results, figures)
+        if rest := metrics[2:]:
+            title = f"All methods by other scores, run '{run.label}'"
+            figures.add("more-scores", title, caption, chart(rest, title))
 
     def _example(self, run: Run, results: Results, figures: Figures) -> None:
         """The sample whose score by the best method is the median: neither its best nor its worst."""
@@ -140,7 +148,7 @@ class ComparisonStage(Stage[Options]):
                 graph,
                 importance[row].max(axis=0),  # [M, T, N] to [T, N]: of several instances, the most important
                 marked={"ground truth": nodes},
-                title=f"Importance over time, {method}",
+                title=f"Importance over time, {in_words(method)}",
             ),
         )
 
@@ -176,7 +184,11 @@ class ComparisonStage(Stage[Options]):
             ]
             for method in result["methods"]
         ]
-        head = ["method", "localised by", *(f"{metric} {'↑' if higher else '↓'}" for metric, higher in better.items())]
+        head = [
+            "method",
+            "localised by",
+            *(f"{as_label(metric)} {'↑' if higher else '↓'}" for metric, higher in better.items()),
+        ]
         caption = (
             f"{run.label}: {run.description}, {count(result['samples'])} samples in {count(result['groups'])} groups; "
             "means with 95% bootstrap intervals"
@@ -189,7 +201,7 @@ class ComparisonStage(Stage[Options]):
             [
                 row["method"],
                 row["against"],
-                row["metric"],
+                as_label(row["metric"]),
                 _difference(row),
                 f"{row['p']:.2g}",
                 f"{row['p_corrected']:.2g}",

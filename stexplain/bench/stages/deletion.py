@@ -27,7 +27,7 @@ from stexplain.bench.shared.baseline_tests import (
 )
 from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.wording import in_words, with_names
+from stexplain.bench.wording import as_label, with_names
 from stexplain.cards import Count, Part, SeriesCard
 from stexplain.files import atomic_write
 from stexplain.metrics.deletion import KINDS, DeletionCurve, deletion_curve
@@ -130,7 +130,7 @@ class DeletionStage(Stage[Options]):
                 deletion(
                     with_names(frame[frame["method"].isin(_shown(areas))]),
                     score=run.card.series.unit,
-                    baseline_explainers=[in_words(name) for name in BASELINES],
+                    baseline_explainers=[as_label(name) for name in BASELINES],
                     title="Change of the forecast as observations are masked",
                 ),
             )

@@ -24,7 +24,7 @@ from stexplain.bench.shared.baseline_tests import (
 from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
 from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.wording import in_words, with_names
+from stexplain.bench.wording import as_label, with_names
 from stexplain.metrics.localisation import localisation as score
 from stexplain.viz import localisation
 
@@ -80,7 +80,7 @@ class EventLocalisationStage(Stage[NoOptions]):
                 "bootstrap intervals.",
                 localisation(
                     with_names(scores_table(_shown(scores))),
-                    baseline_explainers=[in_words(name) for name in BASELINES],
+                    baseline_explainers=[as_label(name) for name in BASELINES],
                     title="Localisation against ground truth",
                 ),
             )

@@ -15,7 +15,7 @@ from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, m
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
-from stexplain.bench.wording import in_words, with_names
+from stexplain.bench.wording import as_label, with_names
 from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods import Random
@@ -93,7 +93,7 @@ class LocalisationStage(Stage[NoOptions]):
                 "Bars are 95% bootstrap intervals.",
                 localisation(
                     with_names(scores_table(_shown(scores) or {})),
-                    baseline_explainers=[in_words(name) for name in (*BASELINE_EXPLAINERS, RANDOM)],
+                    baseline_explainers=[as_label(name) for name in (*BASELINE_EXPLAINERS, RANDOM)],
                     title=f"Localisation against ground truth, {run.label}",
                 ),
             )

@@ -144,13 +144,15 @@ class TruthStage(Stage[Options]):
                     for truth, score in (("planted", "planted_positions"), ("effect", JUDGED))
                 ]
             )
+            title = f"Planted truth and effect, {run.label}"
             figures.add(
                 "",
                 f"What was planted and what the model used, {run.label}",
                 f"AUROC over positions of each method, {result['samples']} "
                 f"{'explained events' if run.task == FORECASTING else 'test samples'} of {run.card.title}. Lines: the "
                 "best baseline explainer.",
-                truths(with_names(frame), title=f"Planted truth and effect, {run.label}"),
+                truths(with_names(frame), title=title),
+                narrow=truths(with_names(frame), width=180, title=title),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:

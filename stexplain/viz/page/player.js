@@ -58,8 +58,19 @@ window.stexplain = (() => {
     if (holder.dataset.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) start();
   }
 
+  // Where the page is narrow, panels lie below each other, so that none has to be scrolled to;
+  // a chart with a drawing of its own for that is left as it is.
+  function stacked(spec) {
+    const {hconcat, ...rest} = spec;
+    if (hconcat) return {...rest, vconcat: hconcat};
+    const {column, row} = spec.facet || {};
+    if (column && !row) return {...spec, facet: {row: {...column, header: {orient: "top", ...column.header}}}};
+    return spec.columns > 1 ? {...spec, columns: 1} : spec;
+  }
+
   async function draw(holder, spec) {
-    const {view} = await vegaEmbed(holder, spec, options);
+    const narrow = !holder.dataset.narrow && holder.clientWidth > 0 && holder.clientWidth < 520;
+    const {view} = await vegaEmbed(holder, narrow ? stacked(spec) : spec, options);
     const svg = holder.querySelector("svg.marks");
     if (svg) {
       const width = svg.width.baseVal.value;

@@ -15,13 +15,18 @@ TRUTHS = ("planted", "effect")
 
 @checked
 def truths(
-    table: pd.DataFrame, *, methods: Sequence[str] | None = None, title: str = "Planted truth and effect"
+    table: pd.DataFrame,
+    *,
+    methods: Sequence[str] | None = None,
+    width: int = 420,
+    title: str = "Planted truth and effect",
 ) -> alt.LayerChart:
     """Draws the score of each method against each truth: a row per method, the best baseline explainer as a line.
 
     Args:
         table: columns `method`, `baseline_explainer` (bool), `truth` (planted, effect), `value` in [0, 1].
         methods: the methods to draw, in order; by default all, in the table's order, baseline explainers last.
+        width: of the plot in pixels, without the methods' names.
         title: above the chart.
 
     Raises:
@@ -57,6 +62,6 @@ def truths(
         # From one truth to the other: how far a method's two scores lie apart.
         marks.mark_line(color=MUTED, strokeWidth=1.5).encode(x=x, y=y, detail="method:N"),
         marks.mark_point(filled=True, size=48, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tip),
-    ).properties(width=420, height=alt.Step(20))
+    ).properties(width=width, height=alt.Step(20))
     how = "Further right is better. Dashed: the best baseline explainer, against the truth of that colour."
     return styled(chart, titled(title, how))
