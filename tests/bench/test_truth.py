@@ -254,6 +254,8 @@ def test_the_summary_says_where_the_plain_gradient_is_better():
     assert f"{words} (AUROC over positions 0.75 against 0.70; over 2 trainings, not tested)." in card.html
     assert "finds what the model used better" not in card.html
     assert words not in stage.summary(runs[:1]).html
+    # A lead that the two digits do not show is none.
+    assert words not in stage.summary([run(0, 0.704)]).html
 
 
 def test_a_run_resumes_after_its_last_method(home, finished, monkeypatch, tmp_path):

@@ -327,8 +327,8 @@ def _beside_gradient(run: RunResults, stage: str) -> Iterator[str]:
     results = [each.stages[stage] for each in run.trainings if stage in each.stages and each.stages[stage]["rows"]]
     for score, words in (("planted_positions", "what was planted"), (JUDGED, "what the model used")) if results else ():
         ours, gradient = (_over_trainings(results, name, score) for name in (PAPER, GRADIENT))
-        # NaN, of a method that is not among them, is not greater.
-        if gradient > ours:
+        # As shown: what no reader could see is no lead. NaN, of a method that is not among them, is not greater.
+        if round(gradient, 2) > round(ours, 2):
             yield (
                 f"{run.label}: the plain gradient finds {words} better than {PAPER} (AUROC over positions "
                 f"{gradient:.2f} against {ours:.2f}; {scope(len(results)).lower()}, not tested)."
