@@ -1,5 +1,6 @@
 """What the C library holds free goes back to the system, and only where it has grown."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -10,23 +11,30 @@ from stexplain import heap
 MB = 2**20
 
 
+# Pieces below 128 kB are on the heap, and a small block after each keeps the C library from giving them back.
+SMALL_BLOCKS = """
+import numpy as np
+from stexplain import heap
+
+MB = 2**20
+before = heap.resident_bytes()
+large, small = [], []
+for number in range(1500):
+    large.append(np.full(12_000, 1.0))  # 96 kB
+    small.append(bytes([number % 256]) * 2000)
+assert heap.resident_bytes() - before > 120 * MB
+del large
+freed = heap.resident_bytes()
+assert heap.give_back()
+assert freed - heap.resident_bytes() > 100 * MB
+assert [block[0] for block in small] == [number % 256 for number in range(1500)]
+"""
+
+
 @pytest.mark.skipif(heap._trim() is None, reason="only glibc has malloc_trim")
 def test_freed_memory_between_small_blocks_is_given_back():
-    """Pieces below 128 kB are on the heap, and a small block after each keeps the C library from giving them back."""
-    # What earlier tests left free would be taken first.
-    heap.give_back()
-    before = heap.resident_bytes()
-    large, small = [], []
-    for number in range(1500):
-        large.append(np.full(12_000, 1.0))  # 96 kB
-        small.append(bytes([number % 256]) * 2000)
-    held = heap.resident_bytes()
-    assert held - before > 120 * MB
-    del large
-    freed = heap.resident_bytes()
-    assert heap.give_back()
-    assert freed - heap.resident_bytes() > 100 * MB
-    assert [block[0] for block in small] == [number % 256 for number in range(1500)]
+    # In a process of its own: what earlier tests left free would be taken first, and not be on top.
+    subprocess.run([sys.executable, "-c", SMALL_BLOCKS], check=True)
 
 
 def resident(monkeypatch, sizes):

@@ -127,7 +127,7 @@ def trust(
         (False, False, 'No other training was given: second=.')
 
         Windows of a series bring what followed them, so that a forecaster needs no labels. Here it repeats the last
-        observation, which is no better than persistence::
+        observation, which is no better than persistence:
 
         >>> from stexplain import Forecast, WindowedSeries
         >>> class Persistence(nn.Module):
