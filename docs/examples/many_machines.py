@@ -38,7 +38,8 @@ def shell(command: str) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"},
     )  # fmt: skip
     print(done.stdout.strip())
-    done.check_returncode()
+    if done.returncode:
+        raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}")
 
 
 # %%

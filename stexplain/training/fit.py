@@ -21,7 +21,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.nn.normalisation import ChannelNorm
 from stexplain.reading.contents import reason_of
-from stexplain.training.loop import Job, Spawned, selected, train_all
+from stexplain.training.loop import Job, Spawned, leave, selected, train_all
 from stexplain.training.schedules import make_optimizer
 from stexplain.training.state import Epoch, load_state
 from stexplain.training.tasks import Classification, Forecasting, task_of
@@ -103,9 +103,10 @@ def fit(
     a loaded model. A forecaster whose scaler is not set gets that of the training split first.
 
     With `devices` > 1, one process per device is spawned (a script then needs ``if __name__ == "__main__":``). Under
-    ``torchrun`` the processes that it started train together, on one machine or several. Each takes a share of every
-    batch, whose sizes differ by at most one, so that every sample is used once; the gradient is that of the mean over
-    the whole batch. Batch statistics are per process, or over all shares with `share_statistics`.
+    ``torchrun`` the processes that it started train together, on one machine or several (a process group that this call
+    made is ended by it). Each takes a share of every batch, whose sizes differ by at most one, so that every sample is
+    used once; the gradient is that of the mean over the whole batch. Batch statistics are per process, or over all
+    shares with `share_statistics`.
 
     Args:
         model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``; or a forecaster, which
@@ -150,6 +151,7 @@ def fit(
             fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto" if devices == 1 else "ddp_spawn")
     except ValueError as error:
         raise InputError(f"accelerator: got {accelerator!r}, devices: got {devices!r}: {reason_of(error)}.") from error
+    joins = launched and not torch.distributed.is_initialized()
     if launched:
         fabric.launch()
     if launched or devices == 1:
@@ -157,6 +159,8 @@ def fit(
         device = next(model.parameters()).device
         state = train_all(fabric, job)
         model.to(device)
+        if joins:
+            leave(fabric)
     else:
         # The weights return through the checkpoint, because the spawned processes train copies of the model.
         with tempfile.TemporaryDirectory() as folder:

@@ -100,9 +100,17 @@ class Spawned:
     def __call__(self, fabric: "Fabric") -> None:
         """Trains; the result is in the checkpoint."""
         train_all(fabric, replace(self.job, model=copy.deepcopy(self.job.model)))
-        # Else a process may end while another still listens to it, which kills that one.
-        fabric.barrier()
-        torch.distributed.destroy_process_group()
+        leave(fabric)
+
+
+def leave(fabric: "Fabric") -> None:
+    """Ends the group of processes that trained together.
+
+    A process that ends before another has stopped listening to it kills that one; one whose group's threads still run
+    when it ends may abort ("terminate called without an active exception").
+    """
+    fabric.barrier()
+    torch.distributed.destroy_process_group()
 
 
 def selected(model: nn.Module, state: TrainingState, recipe: Recipe) -> int:
