@@ -67,8 +67,8 @@ architecture = "stexplain.nn.traffic:STGCNForecaster"
 blocks = [[8, 4, 8], [8, 4, 8]]
 relations = "random_walk"
 [recipes.quick]
-summary = "a few epochs"
-epochs = 8
+summary = "some epochs"
+epochs = 30
 batch = 16
 optimizer = "adamw"
 rate = 0.01

@@ -8,7 +8,7 @@ import stexplain as stx
 from stexplain.bench import figures as figures_module
 from stexplain.bench.dataset import open_data
 from stexplain.bench.experiment import load_experiment
-from stexplain.bench.shared.events import explanation_file, lowering
+from stexplain.bench.shared.events import event_groups, explanation_file, lowering
 from stexplain.bench.stages.deletion import DeletionStage
 from stexplain.bench.stages.events import EventsStage
 from stexplain.bench.stages.forecast_error import ForecastErrorStage
@@ -20,7 +20,7 @@ from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
-from stexplain.metrics import localisation
+from stexplain.metrics import interval, localisation
 from tests.bench.small_roads import generate, write_cards
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
@@ -102,6 +102,9 @@ def test_integrated_gradients_find_the_sensor_before(finished, result):
         # Two of eight sensors: by chance every fourth event, and all of ten or more in one of a million cases.
         near = np.isin(before, (1, 2))
         assert near.all() if name == "IntegratedGradients" else near.mean() < 0.8
+    # Of the same events, hour by hour: what both find hard or easy does not count.
+    ahead = interval(scores["IntegratedGradients"] - scores["Random"], groups=event_groups(explained))
+    assert ahead.low > 0
     assert len(explained) >= 10
     assert result["events"]["forecast"] > 0
     (shown,) = result["events"]["shown"]
