@@ -5,6 +5,7 @@ checkpoint needs no generator state, and a run that was killed at any step ends 
 one that was not (on the same machine with the same number of threads and processes).
 """
 
+import atexit
 import hashlib
 import os
 import tempfile
@@ -104,9 +105,9 @@ def fit(
 
     With `devices` > 1, one process per device is spawned (a script then needs ``if __name__ == "__main__":``). Under
     ``torchrun`` the processes that it started train together, on one machine or several (a process group that this call
-    made is ended by it). Each takes a share of every batch, whose sizes differ by at most one, so that every sample is
-    used once; the gradient is that of the mean over the whole batch. Batch statistics are per process, or over all
-    shares with `share_statistics`.
+    made is ended as the process ends). Each takes a share of every batch, whose sizes differ by at most one, so that
+    every sample is used once; the gradient is that of the mean over the whole batch. Batch statistics are per process,
+    or over all shares with `share_statistics`.
 
     Args:
         model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``; or a forecaster, which
@@ -160,7 +161,10 @@ def fit(
         state = train_all(fabric, job)
         model.to(device)
         if joins:
-            leave(fabric)
+            # A process that ends while its group's threads still run may abort ("terminate called without an active
+            # exception"). Not before: a second training of the script could not find the others again.
+            fabric.barrier()
+            atexit.register(leave)
     else:
         # The weights return through the checkpoint, because the spawned processes train copies of the model.
         with tempfile.TemporaryDirectory() as folder:

@@ -100,17 +100,15 @@ class Spawned:
     def __call__(self, fabric: "Fabric") -> None:
         """Trains; the result is in the checkpoint."""
         train_all(fabric, replace(self.job, model=copy.deepcopy(self.job.model)))
-        leave(fabric)
+        # Else a process may end while another still listens to it, which kills that one.
+        fabric.barrier()
+        leave()
 
 
-def leave(fabric: "Fabric") -> None:
-    """Ends the group of processes that trained together.
-
-    A process that ends before another has stopped listening to it kills that one; one whose group's threads still run
-    when it ends may abort ("terminate called without an active exception").
-    """
-    fabric.barrier()
-    torch.distributed.destroy_process_group()
+def leave() -> None:
+    """Ends this process's part in a group that trained together, if it still has one."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def selected(model: nn.Module, state: TrainingState, recipe: Recipe) -> int:
