@@ -43,7 +43,7 @@ class Explanation(Shown):
         method: the name of the method.
         target: what was explained, in words.
         targets: the class that was explained, ``[B]`` int64; -1 where it is none.
-        score: the model's score of the target, ``[B]`` float32; NaN where no model was model_input.
+        score: the model's score of the target, ``[B]`` float32; NaN where no model was called.
         ids: the names of the samples; empty strings where they have none.
         classes: the names of the classes, where known.
         layer: the layer that was explained; empty: the input.
