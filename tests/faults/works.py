@@ -109,7 +109,7 @@ def _forecast_inputs(root: Path) -> None:
     from tests.bench.small_roads import write_cards
 
     card = write_cards(root)
-    _edited(root / "models/lane-stgcn.toml", epochs=("epochs = 8", "epochs = 2"), width=("[8, 4, 8]", "[4, 4, 4]"))
+    _edited(root / "models/lane-stgcn.toml", epochs=("epochs = 30", "epochs = 2"), width=("[8, 4, 8]", "[4, 4, 4]"))
     _edited(card / "experiment.toml", steps=("steps = 24", "steps = 4"), curve=("steps = 8", "steps = 2"))
 
 
