@@ -21,6 +21,8 @@ _PART = ".part"
 """How the folder ends that `atomic_write` writes in."""
 _HELD = ".held"
 """The file in it that the writing process has locked."""
+_LETTERS = 40
+"""So many of a path's name are in that of the folder."""
 
 
 @contextmanager
@@ -68,12 +70,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 def _holder(path: Path) -> tuple[Path, IO[str]]:
     """A folder to write in, and the file in it that this process has locked; what was left of the same path goes."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_PART}"):
+    # With what follows it, the name shall stay below the system's limit wherever the path's own does.
+    prefix = f".{path.name[:_LETTERS]}."
+    for left in path.parent.glob(f"{glob.escape(prefix)}*{_PART}"):
         # Without its file, someone has made it this moment.
         if left.is_dir() and (left / _HELD).exists():
             _remove_if_left(left)
     while True:
-        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent))
+        holder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_PART, dir=path.parent))
         held = (holder / _HELD).open("w")
         lock_file(held, wait=True)
         # Another process that writes the same may have taken it for left, before it was locked.

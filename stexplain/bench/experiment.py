@@ -9,7 +9,7 @@ from stexplain.bench.run import Run, Task, task_of
 from stexplain.bench.stage import Stage
 from stexplain.bench.stages import stage_types
 from stexplain.cards import DatasetCard, ModelCard, SeriesCard, any_card, model_card
-from stexplain.cards.experiment import ExperimentCard, RunPart, experiment_card, experiment_path
+from stexplain.cards.experiment import MAX_SEED, MAX_SEEDS, ExperimentCard, RunPart, experiment_card, experiment_path
 from stexplain.cards.files import read_part
 from stexplain.errors import CardError, InputError, StexplainError, suggest, unknown
 
@@ -82,8 +82,10 @@ class Experiment:
         for name in names or ():
             if name not in known:
                 raise unknown("run", name, known)
-        if seeds < 1:
-            raise InputError(f"seeds: got {seeds}; expected at least 1.")
+        if not 1 <= seeds <= MAX_SEEDS:
+            raise InputError(f"seeds: got {seeds}; expected 1 to {MAX_SEEDS:,} trainings of each run.")
+        if not 0 <= seed <= MAX_SEED - seeds + 1:
+            raise InputError(f"seed: got {seed} for {seeds} trainings; expected 0 to {MAX_SEED}, the last one's too.")
         first = [self._run(known[name], data, recipe, seed, folder, progress) for name in names or known]
         # All runs once before any is trained again: an experiment that is stopped then has results of each.
         further = [

@@ -10,6 +10,11 @@ from stexplain.cards.files import card_names, card_path, read_toml
 from stexplain.cards.part import Part
 from stexplain.errors import CardError
 
+MAX_SEED = 2**63 - 1
+"""numpy refuses negative seeds, torch those above 64 bits."""
+MAX_SEEDS = 10_000
+"""The most trainings of each run."""
+
 
 class Recipes(Part):
     """Which recipe of the model cards trains the models on generated (planted) data, and which on real data."""

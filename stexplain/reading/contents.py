@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +37,29 @@ def given_path(value: object, argument: str) -> Path:
         raise InputError(f"{argument}: got {type(value).__name__}; expected a path.")
     try:
         path = Path(value).expanduser()
-        # Raises what `is_file` and its like would raise later, but for a path that is not there.
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return path
+        _look_at(path)
     except (OSError, ValueError, RuntimeError, TypeError) as error:  # a zero byte; no home; a path of bytes
         shown = repr(os.fspath(value))
         reason = getattr(error, "strerror", None) or error
         shown = shown if len(shown) <= _LETTERS else f"{shown[:_LETTERS]}..."
         raise InputError(f"{argument}: got {shown}; {reason}. Give another path.") from error
     return path
+
+
+def _look_at(path: Path) -> None:
+    """Raises what `is_file` and its like would raise later, but for a path that is not there.
+
+    Of such a path the system looks at no further name than the first that is missing: a name that is too long would
+    be found when the folders above it have been made.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        absolute = path.absolute()
+        there = next(above for above in absolute.parents if above.exists())
+        for name in absolute.relative_to(there).parts:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                (there / name).lstat()
 
 
 def regular_file(path: Path, remedy: str = "Fetch the file again.") -> Path:

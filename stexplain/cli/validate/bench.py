@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, card_path, model_card
-from stexplain.cards.experiment import ExperimentCard, RunPart, experiment_card
+from stexplain.cards.experiment import MAX_SEED, ExperimentCard, RunPart, experiment_card
 from stexplain.cli.validate.datasets import validate_data, validate_out, validate_recordings
 from stexplain.errors import CardError, InputError, suggest, unknown
 from stexplain.reading import given_path
-
-MAX_SEED = 2**63 - 1
-"""numpy refuses negative seeds, torch those above 64 bits."""
 
 
 def validate_bench(

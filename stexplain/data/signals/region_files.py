@@ -1,5 +1,6 @@
 """Files of atlas time series: arrays of all subjects, or a folder with a table or array for each run."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,12 +128,13 @@ def _of_npz(path: Path) -> list[Run]:
     regions, rate = part(_NAMES), part(_RATE)
     if regions is not None and regions.ndim != 1:
         raise DataError(f"{path}, {_NAMES[0]}: got shape {regions.shape}; expected one name for each region.")
-    if rate is not None and (rate.dtype.kind not in "fiu" or rate.size != 1 or not rate.reshape(-1)[0] > 0):
+    if rate is not None and (rate.dtype.kind not in "fiu" or rate.size != 1):
         raise DataError(f"{path}, {_RATE[0]}: got {rate.dtype} {rate.shape}; expected a number of seconds above 0.")
+    seconds = None if rate is None else _seconds(path, rate.item())
     for run in runs:
         run.id = run.subject
         run.names = run.names if regions is None else tuple(map(str, regions.tolist()))
-        run.tr, run.where = None if rate is None else float(rate.reshape(-1)[0]), f"{path}, {run.id}"
+        run.tr, run.where = seconds, f"{path}, {run.id}"
     return runs
 
 
@@ -220,4 +222,14 @@ def _repetition_time(path: Path) -> float | None:
         return None
     found = read_json_value(beside)
     value = found.get("RepetitionTime") if isinstance(found, dict) else None
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+    return None if value is None else _seconds(beside, value)
+
+
+def _seconds(path: Path, value: Any) -> float:
+    """A repetition time that a file states; its inverse, the frame rate, is finite and above zero too."""
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not 0 < number < math.inf or not 0 < 1 / number < math.inf:
+        raise DataError(
+            f"{path}: the repetition time is {shown(value)}; expected seconds, a finite number above 0. Correct it."
+        )
+    return number

@@ -1,5 +1,6 @@
 """Time series of the regions of an atlas, by subject, as clips on a graph of correlations."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -191,7 +192,7 @@ def _correlated(
     if gaps is not None:
         place = int(np.isnan(gaps.values).any(0).argmax())
         raise InputError(
-            f"data: {gaps.id!r}, region {regions[place]!r}, has missing values, and a graph of correlations "
+            f"data: {gaps.shown}, region {regions[place]!r}, has missing values, and a graph of correlations "
             "needs all. Leave the region out, give a graph=, or take other subjects for train."
         )
     return STGraph.from_correlation(
@@ -211,8 +212,9 @@ def _positions(positions: Any, regions: Sequence[str]) -> Any:
 
 def _repetition_time(runs: Sequence[Run], tr: float | None) -> float | None:
     if tr is not None:
-        if not tr > 0:
-            raise InputError(f"tr: got {tr}; expected seconds above 0.")
+        # Its inverse, the frame rate, is such a number too.
+        if not 0 < tr < math.inf or not 0 < 1 / tr < math.inf:
+            raise InputError(f"tr: got {tr}; expected seconds, a finite number above 0.")
         return float(tr)
     other = next((run for run in runs if run.tr != runs[0].tr), None)
     if other is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.axes import Layout
-from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
+from stexplain.data.skeletons.take import XY, XYZ, Take, class_number, numbers, without_zeros
 from stexplain.errors import DataError, InputError
 from stexplain.reading.npy import load_npy, opened_npz
 
@@ -32,15 +32,25 @@ def read_ctrgcn(path: Path) -> Iterator[Take]:
             x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
             if x.ndim != 3 or x.shape[2] % 75:
                 raise DataError(f"{path}, x_{part}: got shape {x.shape}; expected [samples, T, persons x 25 x 3].")
+            if y.ndim not in (1, 2) or len(y) != len(x) or not y.size or y.dtype.kind not in "iufb":
+                raise DataError(
+                    f"{path}, y_{part}: got {y.dtype} of shape {y.shape}; expected the class of each of the {len(x)} "
+                    "samples, as a number or one-hot."
+                )
             classes = y.argmax(1) if y.ndim == 2 else y
-            if len(classes) != len(x):
-                raise DataError(f"{path}, y_{part}: got {len(classes)} labels; expected {len(x)}.")
             for number, (sample, label) in enumerate(zip(x, classes, strict=True)):
                 # [T, M * V * C] -> [M, T, V, C]
                 values = sample.reshape(len(sample), -1, 25, 3).transpose(1, 0, 2, 3)
                 where = f"x_{part}, sample {number + 1}"
                 shown = _cut(without_zeros(numbers(path, where, values, "[M, T, V, C]")))
-                yield Take(f"{part} {number}", shown, XYZ, label=str(int(label)), fields={"split": part}, skeletons=NTU)
+                yield Take(
+                    f"{part} {number}",
+                    shown,
+                    XYZ,
+                    label=class_number(path, where, label),
+                    fields={"split": part},
+                    skeletons=NTU,
+                )
 
 
 def is_ctrgcn(path: Path) -> bool:
@@ -82,6 +92,8 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
     layout = Layout(axes or _found_axes(path, x.shape, nodes))
     if "b" not in layout.letters:
         layout, x = Layout(f"b {layout.pattern}"), x[None]
+    if labels is not None and (labels.ndim > 2 or not labels.size):
+        raise DataError(f"{path}, y: got shape {labels.shape}; expected the class of each sample, or rows one-hot.")
     for key, each in (("y", labels), ("ids", names)):
         if each is not None and len(each) != len(x):
             raise DataError(f"{path}, {key}: got {len(each)}; expected {len(x)}, one for each sample.")

@@ -145,6 +145,9 @@ def _add(
     def leave(kind: str, reason: str, body: str = "") -> None:
         loaded.left_out.append({"sample": take.id, "body": body, "kind": kind, "reason": reason})
 
+    if not take.values.shape[1]:
+        leave("empty", "it has no frame")
+        return
     row: dict[str, Any] = dict(take.fields)
     label = take.label
     if table is not None:
@@ -262,7 +265,9 @@ def _graph_of(take: Take) -> STGraph:
 
 def _measured(takes: Sequence[Take]) -> Measured:
     """The frame rate that all recordings state; where they differ, none, and that is said."""
-    rates = {round(take.frame_rate, 3) for take in takes if take.frame_rate is not None}
+    # Three decimals, as 1 / 0.033333 s is 30.0003 per second; of less than one a second, six digits.
+    stated = [take.frame_rate for take in takes if take.frame_rate is not None]
+    rates = {round(rate, 3) if rate >= 1 else float(f"{rate:.6g}") for rate in stated}
     if len(rates) > 1:
         shown = ", ".join(f"{rate:g}" for rate in sorted(rates)[:5])
         warn_caller(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from stexplain.data.skeletons.take import XYZ, Take
+from stexplain.data.skeletons.take import XYZ, Take, stated_rate
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_text
 from stexplain.reading.child_process import arrays_in_child
@@ -52,7 +52,9 @@ def read_bvh(path: Path) -> Take:
         raise DataError(f"{path}: got {len(rows)} frames of {rows.shape[1]} numbers; expected {count} each, finite.")
     positions = _kinematics(rows, parent_of, offsets, channels)
     bones = tuple((names[joint], names[parent]) for joint, parent in enumerate(parent_of) if parent >= 0)
-    rate = 1 / seconds if seconds > 0 else None
+    if not 0 <= seconds < np.inf:
+        raise DataError(f"{path}: the Frame Time is {seconds:g}; expected seconds, a finite number above 0.")
+    rate = stated_rate(path, 1 / seconds) if seconds else None
     return Take(path.stem, positions[None], XYZ, joints=tuple(names), bones=bones, frame_rate=rate)
 
 
@@ -110,4 +112,6 @@ def read_c3d(path: Path) -> Take:
     values = points[:3].transpose(2, 1, 0) * scale
     unseen = (residuals[0].T < 0) if residuals.ndim == 3 else np.zeros(values.shape[:2], bool)
     values[unseen] = np.nan
-    return Take(path.stem, values[None].astype(np.float32), XYZ, joints=tuple(labels), frame_rate=rate or None)
+    return Take(
+        path.stem, values[None].astype(np.float32), XYZ, joints=tuple(labels), frame_rate=stated_rate(path, rate)
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from stexplain.data.readers.plain_pickle import load_plain
 from stexplain.data.skeletons.labels import part_of
-from stexplain.data.skeletons.take import XY, XYZ, Take, numbers, without_zeros
+from stexplain.data.skeletons.take import XY, XYZ, Take, class_number, numbers, without_zeros
 from stexplain.errors import DataError
 from stexplain.reading.npy import load_npy
 
@@ -34,6 +34,8 @@ def read_pyskl(path: Path) -> Iterator[Take]:
     splits: dict[str, list[str]] = {}
     named = content.get("split", {}) if isinstance(content, dict) else {}
     for split, members in (named if isinstance(named, dict) else {}).items():
+        if not _is_list(members):
+            raise DataError(f"{path}, split {split!r}: got {type(members).__name__}; expected a list of names.")
         for member in members:
             splits.setdefault(str(member), []).append(str(split))
     for number, one in enumerate(annotations):
@@ -77,7 +79,9 @@ def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
     if data.ndim != 5 or data.shape[1] not in (2, 3):
         raise DataError(f"{path}: got shape {data.shape}; expected [samples, 2 or 3, T, V, M], as ST-GCN's data.")
     listed = load_plain(labels, "a list of labels")
-    if not isinstance(listed, list | tuple) or len(listed) != 2 or len(listed[0]) != len(listed[1]):
+    pair = isinstance(listed, list | tuple) and len(listed) == 2
+    # Of text each letter would be one.
+    if not pair or not all(map(_is_list, listed)) or len(listed[0]) != len(listed[1]):
         raise DataError(f"{labels}: expected two lists of one length, the names of the samples and their classes.")
     names, classes = list(listed[0]), list(listed[1])
     if len(names) != len(data):
@@ -97,8 +101,12 @@ def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
             last = int(np.flatnonzero(present.any(0))[-1]) + 1
             persons = np.asarray(present.any(1))
             shown, score = shown[persons, :last], None if score is None else score[persons, :last]
-        channels, label = XY if shown.shape[3] == 2 else XYZ, str(int(classes[number]))
+        channels, label = XY if shown.shape[3] == 2 else XYZ, class_number(labels, str(name), classes[number])
         yield Take(_stem(name), shown, channels, score, label, fields=fields, skeletons=_OF_STGCN)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
 def _stem(name: Any) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking.words import shown
 from stexplain.errors import DataError
 
 XY, XYZ, SCORE = ("x", "y"), ("x", "y", "z"), "score"
@@ -49,6 +51,44 @@ def positions(channels: Sequence[str]) -> int:
         (2, 0)
     """
     return next((count for count, name in enumerate(channels) if name not in XYZ), len(channels))
+
+
+def stated_rate(path: Path, rate: float) -> float | None:
+    """The frames per second that a file states; none where it states zero, as files do that do not know.
+
+    Raises:
+        DataError: where it is no such number.
+
+    Example:
+        >>> stated_rate(Path("walk.c3d"), 120.0)
+        120.0
+        >>> stated_rate(Path("walk.c3d"), float("inf"))
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: walk.c3d states inf frames per second; expected a finite number above 0.
+    """
+    if not 0 <= rate < np.inf:
+        raise DataError(f"{path} states {rate:g} frames per second; expected a finite number above 0.")
+    return rate or None
+
+
+def class_number(path: Path, where: str, value: Any) -> str:
+    """A class that a file gives as a whole number, as text.
+
+    Raises:
+        DataError: where it is anything else.
+
+    Example:
+        >>> class_number(Path("label.pkl"), "sample 3", np.float32(7.0))
+        '7'
+    """
+    try:
+        number = int(value)
+        if number == value:
+            return str(number)
+    except (TypeError, ValueError, OverflowError):  # no number; not a number; infinite
+        pass
+    raise DataError(f"{path}, {where}: the class is {shown(value)}; expected a whole number.")
 
 
 def numbers(path: Path, where: str, value: ArrayLike, shape: str) -> NDArray[np.float32]:

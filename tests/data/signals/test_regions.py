@@ -1,6 +1,7 @@
 """Atlas time series: what arrays and folders become, and a graph that knows of training subjects alone."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -113,7 +114,8 @@ def _broken(folder, text, name="sub-01.csv"):
         (lambda _: signals(), {"labels": ["a"]}, r"labels: got 1 for 4 runs"),
         (lambda _: signals(), {"labels": {"0": "a"}}, r"labels: got none for '1' \(3 of 4 runs\)"),
         (lambda _: signals(), {"train": ["7"]}, r"unknown subject of training '7'"),
-        (lambda _: signals(), {"tr": -1.0}, r"tr: got -1.0; expected seconds above 0"),
+        (lambda _: signals(), {"tr": -1.0}, r"tr: got -1.0; expected seconds, a finite number above 0"),
+        (lambda _: signals(), {"tr": math.inf}, r"tr: got inf; expected seconds, a finite number above 0"),
         (lambda folder: folder / "none", {}, r"there is no .*none"),
         (lambda folder: folder, {}, r"holds no .csv, .tsv.*It holds: nothing"),
         (lambda folder: _broken(folder, "a,b\n1,2\n3,x\n"), {}, r"sub-01.csv, line 3: column 'b' holds 'x'"),
@@ -152,3 +154,24 @@ def test_a_region_that_was_not_read_gives_no_correlation():
     made[0, 3, 1] = np.nan
     with pytest.raises(InputError, match=r"'0', region 'm1', has missing values"):
         stx.load_regions(made, train=["0"], names=REGIONS)
+
+
+@pytest.mark.parametrize("time", [float("inf"), float("nan"), 0, -2.0, "2", True, 1e-320, 10**299 * 10**10])
+def test_a_repetition_time_that_is_no_time_is_refused_with_its_file(time, tmp_path):
+    bids(tmp_path, signals())
+    path = tmp_path / "sub-01" / "func" / "sub-01_task-rest_run-1_timeseries.json"
+    path.write_text(json.dumps({"RepetitionTime": time}))
+    with pytest.raises(DataError, match=r"sub-01_task-rest_run-1_timeseries\.json"):
+        stx.load_regions(tmp_path, train="all")
+    if isinstance(time, float):
+        np.savez(tmp_path / "all.npz", data=signals(), tr=np.array(time))
+        with pytest.raises(DataError, match=r"all\.npz: the repetition time is"):
+            stx.load_regions(tmp_path / "all.npz", train="all")
+
+
+def test_a_gap_in_a_region_names_the_file(tmp_path):
+    made = signals()
+    made[1, 3, 2] = np.nan
+    bids(tmp_path, made)
+    with pytest.raises(InputError, match=r"sub-01_task-rest_run-1_timeseries\.tsv, region 'dmn', has missing values"):
+        stx.load_regions(tmp_path, train="all")
