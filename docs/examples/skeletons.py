@@ -67,12 +67,19 @@ stx.viz.timeline(e, sample=0)
 # Is it right?
 # ------------
 # The area under the ROC curve: of pairs of positions, one that makes the class and one that does not, the share that the
-# map puts in the right order; 0.5 is chance. Motion energy, which uses no model, is the baseline to beat.
+# map puts in the right order; 0.5 is chance. The first row is the method of the map above. Motion energy, which uses no
+# model, is the baseline to beat.
 
 from stexplain.metrics import localisation_score
 
 result = stx.compare(
-    [stx.InputGradient(model), stx.STGGradCAM(model), stx.Motion(), stx.Random()],
+    [
+        stx.ExpectedFall(model),
+        stx.InputGradient(model),
+        stx.STGGradCAM(model),
+        stx.Motion(),
+        stx.Random(),
+    ],
     [localisation_score("positions")],
     batch,
     target=stx.Class(batch.label.tolist()),

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -132,7 +133,9 @@ def _drawn(draw: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
 
 def html(e: "Explanation") -> str:
     """What it is, and a still picture of its first sample; nothing is loaded from the network."""
-    said = f"<p>{escape(repr(e).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
+    # Its notes stand below, each once and in full.
+    about = repr(replace(e, notes=())).strip("<>")
+    said = f"<p>{escape(about)}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
     if not len(e) or not e.valid[0].any():
         return said
     draw = _drawing(e, 0, given=set())

@@ -21,7 +21,7 @@ from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.results.notes import BEST, chosen
+from stexplain.explainers.results.notes import chosen
 from stexplain.explainers.target import TargetLike
 from stexplain.graph import STGraph
 
@@ -222,7 +222,7 @@ def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any
     if _is_empty(result):
         result = _called(of_class(InputGradient, model, **plain), x, arguments)
         return _noted(result, "Some samples do not change over time, so that how far observations vary is not known")
-    return _noted(result, BEST)
+    return _noted(result, "")
 
 
 def _is_empty(result: _Result) -> bool:
@@ -236,7 +236,7 @@ def _is_empty(result: _Result) -> bool:
 
 
 def _noted(result: _Result, why: str) -> _Result:
-    """The result with a note of which method was chosen, and why."""
+    """The result with a note of which method was chosen, and why where it is not the default."""
 
     def each(part: Any) -> Any:
         if not isinstance(part, Explanation):

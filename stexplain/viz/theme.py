@@ -15,8 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from stexplain.explainers.results.notes import in_figure
-
 # Okabe & Ito (2008), without black (invisible on a dark page) and yellow (invisible on a white one).
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MUTED = "#8c8c8c"
@@ -106,7 +104,7 @@ def noted(notes: Sequence[str], width: int = NOTE_WIDTH) -> list[str]:
         >>> noted(["The layer has no nodes."])
         ['Note: The layer has no nodes.']
     """
-    said = (f"Note: {in_figure(note)}" for note in notes)
+    said = (f"Note: {note}" for note in notes)
     return [line for note in said for line in wrap(note, width, subsequent_indent="    ")]
 
 

@@ -153,13 +153,9 @@ def test_no_module():
         explain(lambda x: x, batch())
 
 
-def test_the_default_says_what_it_took_and_why():
+def test_the_default_says_what_it_took():
     (note, *_) = explain(small_model(), batch()).notes
-    chosen = (
-        "Of the methods of at most 40 inferences it found best, on average over trained networks, what they used of "
-        "generated recordings, and how much: explained by expected fall."
-    )
-    assert note == f"{chosen} Give `method` or `layer` for another."
+    assert note == "Explained by expected fall, the default method."
     # Whoever names a method or a layer knows.
     assert explain(small_model(), batch(), layer="blocks.2").notes == ()
     assert explain(small_model(), batch(), method="STGGradCAM").notes == ()

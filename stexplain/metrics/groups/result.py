@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from stexplain.checking import checked
+from stexplain.metrics.groups.readable import readable
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -95,14 +96,20 @@ class GroupComparison:
         return f"<GroupComparison {' '.join(self.sentences())}>"
 
     def __str__(self) -> str:
-        return "\n".join([*self.sentences(), self.table.to_string(index=False, float_format="{:.4g}".format)])
+        table, factor = self._readable()
+        return "\n".join([*self.sentences(), *factor, table.to_string(index=False)])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: what was found, and the table."""
-        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
-        return said + str(
-            self.table.to_html(index=False, escape=True, border=0, float_format="{:.4g}".format, na_rep="")
-        )
+        """What a notebook shows: what was found, and the table in short; `table` has it in full."""
+        table, factor = self._readable()
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in [*self.sentences(), *factor])
+        return said + str(table.to_html(index=False, escape=True, border=0))
+
+    def _readable(self) -> tuple[pd.DataFrame, list[str]]:
+        """The table as people read it, and a sentence on the factor of its numbers where there is one."""
+        shown, factor = readable(self.table, self.reference, self.other, self.confidence)
+        of = f" of {self.unit}" if self.unit else ""
+        return shown, [f"Means{of} and their difference {factor}."] * bool(factor)
 
 
 def _listed(names: list[str], most: int = 8) -> str:

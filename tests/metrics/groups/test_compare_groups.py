@@ -3,6 +3,7 @@
 from itertools import combinations, product
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -10,6 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.metrics.groups.compare import compare_groups
+from stexplain.metrics.groups.readable import readable
 
 NAMES = ("hip", "knee", "hand")
 
@@ -185,6 +187,37 @@ def test_what_it_says():
     few = compare_groups(maps(values[[0, 1, 6, 7]]), ["a", "a", "b", "b"], windows=0)
     assert "So few clusters cannot show a difference: no p is below 0.33, whatever is found." in few.sentences()
     assert few.table["p"].min() >= few.smallest_p
+
+
+def test_the_table_as_it_is_read_is_narrow_and_has_short_numbers():
+    values = np.random.default_rng(9).gamma(50, size=(12, 3)) * 1e-6
+    values[6:, 2] *= 3
+    result = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0)
+    table, factor = readable(result.table, result.reference, result.other)
+    assert table.columns.tolist() == ["", "difference", "95% interval", "p", "p corrected", "control", "patient"]
+    assert table.iloc[:, 0].tolist() == list(NAMES)
+    assert factor == "in 10⁻⁶"
+    np.testing.assert_allclose(table["difference"].astype(float) * 1e-6, result.table["difference"], atol=5.1e-7)
+    np.testing.assert_allclose(table["p corrected"].astype(float), result.table["p_corrected"], rtol=0.05)
+    page = result._repr_html_()
+    assert "Means of importance and their difference in 10⁻⁶." in page
+    assert all(text in page for text in table.to_numpy().ravel())
+    assert "e-" not in page
+    assert max(map(len, str(result).splitlines()[-3:])) < 100
+
+
+def test_numbers_of_everyday_size_have_no_factor_and_a_small_difference_keeps_its_digits():
+    numbers = {"reference": [20.0, np.nan], "other": [20.5, 20.0], "difference": [0.5, np.nan]}
+    ends = {"low": [0.4, np.nan], "high": [0.6, np.nan], "p": [1e-5, np.nan], "p_corrected": [0.0123, np.nan]}
+    table = pd.DataFrame({"kind": "node", "name": ["hip", "hand"], **numbers, **ends})
+    # Groups that are named as a column is stay two columns.
+    shown, factor = readable(table, "p", "p", 0.9)
+    assert factor == ""
+    assert shown.to_numpy().tolist() == [
+        ["hip", "0.500", "0.400 to 0.600", "<0.0001", "0.012", "20.000", "20.500"],
+        ["hand", "", "", "", "", "", "20.000"],
+    ]
+    assert shown.columns[2] == "90% interval"
 
 
 def test_nothing_that_varies_is_no_division_by_zero():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.results.notes import BEST, chosen
+from stexplain.explainers.results.notes import chosen
 from stexplain.viz import edge_network, edge_timeline, lag_map, road_network, skeleton, timeline, top_nodes
 from tests.viz.drawing import words
 from tests.viz.maps.test_edges import GRAPH, explained
@@ -57,11 +57,10 @@ def test_a_note_is_wrapped_not_cut():
     assert max(map(len, lines)) <= 90
 
 
-def test_the_default_is_named_in_a_figure_and_explained_in_its_notes(explanation):
-    note = chosen(BEST, "expected fall", "")
+def test_the_default_is_named_in_a_figure(explanation):
+    note = chosen("", "expected fall")
     drawn = shown(timeline(replace(explanation, notes=(note, NOTES[0]))))
-    assert without_spaces(f"Note: Explained by expected fall.Note: {NOTES[0]}") in drawn
-    assert without_spaces("found best") not in drawn
+    assert without_spaces(f"Note: Explained by expected fall, the default method.Note: {NOTES[0]}") in drawn
     # Why the default could not be computed is of this explanation.
     reason = chosen("Expected fall could not be computed (no gradient)", "STG-Grad-CAM", "blocks.3")
     assert without_spaces(f"Note: {reason}") in shown(timeline(replace(explanation, notes=(reason,))))
