@@ -1,14 +1,18 @@
 """A minute of the fuzzer. By hand, at length: `python -m tests.fuzz --inputs 100000 --resume fuzz.jsonl`."""
 
 import os
+import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stexplain.data.skeletons.formats import FORMATS, find_format
 from stexplain.errors import DataError, InputError
+from tests.fuzz.damage.pickles import unpickled
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import reader_modules, written_formats
 from tests.fuzz.verdict import fault
@@ -48,12 +52,34 @@ def test_readers_are_found_without_being_named():
 
 
 def test_an_input_follows_from_its_number():
-    import random
-
     files = {"a.json": b'{"a": [1, 2, 3]}', "b.csv": b"x,y\n1,2\n"}
     first, again, other = (mutated(files, [b"other"], random.Random(seed), "marker") for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+def test_a_value_inside_a_pickle_is_changed():
+    content = {"split": {"train": ["a"]}, "label": 3, "xyz": np.zeros((2, 3), np.float16)}
+    others = []
+    for number in range(200):
+        files = mutated({"a.pkl": pickle.dumps(content)}, [b"other"], random.Random(number), "marker")
+        try:
+            others.append(unpickled(next(iter(files.values()), b"")))
+        except ValueError:
+            continue
+    whole = [one for one in others if isinstance(one, dict) and set(one) == set(content)]
+    assert any(one["label"] != 3 for one in whole)
+    assert any(one["split"] != content["split"] for one in whole)
+    assert any(isinstance(one["xyz"], np.ndarray) and one["xyz"].shape != (2, 3) for one in whole)
+    assert any(isinstance(one["xyz"], np.ndarray) and one["xyz"].dtype != np.float16 for one in whole)
+    assert any(isinstance(one, dict) and len(one) == 2 for one in others)
+
+
+def test_the_fuzzer_does_not_run_what_it_changes(tmp_path):
+    program = f"cos\nmkdir\n(V{tmp_path}/ran\ntR.".encode()
+    with pytest.raises(ValueError, match="no plain values"):
+        unpickled(program)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Damage of one kind of input each."""
