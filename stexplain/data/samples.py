@@ -332,7 +332,7 @@ def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", sample: str =
             f"{name}{f' of sample {sample!r}' if sample else ''} holds {count} value{'s' if count > 1 else ''} that "
             f"{'are' if count > 1 else 'is'} NaN or infinite, the first at index {first}. "
             "Mark what is missing: whole frames by `valid`, and zeros in x; single nodes by `observed`, of a Batch or "
-            "of stexplain.explain(model, x, observed=...), which takes NaN there."
+            "of a call such as stexplain.explain(model, x, observed=...), which takes NaN there."
         )
 
 

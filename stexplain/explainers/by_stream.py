@@ -1,7 +1,9 @@
-"""The explanation of one of several streams, taken out of the one of all."""
+"""Explanations of several streams: of each, taken out of the one of all, and their sum."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +11,70 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.model_input import Signals, Streams
+from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.target import Target
 
 SAME_MAP = "The layer comes after all streams of x are joined: its map is the same for each."
+
+
+class StreamExplainer(ModelCaller, ABC):
+    """What explains several streams by explaining the one input that they make."""
+
+    layer_name: str = ""
+
+    @abstractmethod
+    def _explain(
+        self, x: Signals | Streams, targets: Sequence[Target], call: ModelCall, ids: Sequence[Any] | None
+    ) -> list[Explanation]:
+        """An explanation for each target."""
+
+    def _explain_streams(
+        self,
+        x: Streams,
+        targets: Sequence[Target],
+        call: ModelCall,
+        ids: Sequence[Any] | None,
+    ) -> list[dict[str, Explanation]]:
+        """An explanation of each stream, for each target."""
+        by_target: list[dict[str, Explanation]] = [{} for _ in targets]
+        if not self.layer_name and not self._splits_channels:
+            # One stream after the other is perturbed, and the others are left as they are.
+            try:
+                for self._only_stream in x:
+                    self._add_streams(x, self._explain(x, targets, call, ids), by_target)
+            finally:
+                self._only_stream = None
+            return by_target
+        self._add_streams(x, self._explain(x, targets, call, ids), by_target)
+        return by_target
+
+    def _add_streams(
+        self, names: Iterable[str], wholes: Sequence[Explanation], by_target: Sequence[dict[str, Explanation]]
+    ) -> None:
+        """Enters into `by_target` what explanations of all streams say of each, or of the one that was perturbed."""
+        for whole, found in zip(wholes, by_target, strict=True):
+            for name in names if self._only_stream is None else [self._only_stream]:
+                if self._streams is None or self.layer_name:
+                    found[name] = replace(whole, notes=(*whole.notes, SAME_MAP))
+                    continue
+                channels = self._streams.channels(name)
+                # Methods that perturb may know channels too, but made the map of this stream alone.
+                own = whole.channels if self._splits_channels else None
+                values = whole.values if own is None else self._reduced(own[..., channels])
+                call = replace(whole.call or ModelCall(), stream=name)
+                found[name] = replace(of_stream(whole, channels, values), call=call)
+
+    @property
+    def _splits_channels(self) -> bool:
+        """Whether the map is made of one per channel, so that each of several streams has its own; see `_reduced`."""
+        return False
+
+    def _reduced(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The map ``[B, M, T, N]`` of the maps of some channels, ``[B, M, T, N, C]``."""
+        values: NDArray[np.float32] = channels.sum(-1)
+        return values
 
 
 def of_stream(whole: Explanation, channels: slice, values: NDArray[np.float32]) -> Explanation:

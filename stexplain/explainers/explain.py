@@ -115,9 +115,9 @@ def explain(
             or the input has no gradient; `InputGradient` where samples do not change over time.
             `Explanation.notes` say which it was and why.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
-        observed: of a tensor, which observations are there, ``[B, M, T, N]``, bool, or ``[B, T, N]`` of one instance:
-            a sensor that was missing has no map, and masks leave it alone. NaN there are given to the model as
-            zero. Samples of a dataset have their own; for metrics, give such a `Batch`.
+        observed: of a tensor, its missing-value mask: which observations are there, ``[B, M, T, N]``, bool, or
+            ``[B, T, N]`` of one instance. A sensor that was missing has no map, and masks leave it alone. NaN there are
+            given to the model as zero. Samples of a dataset bring their own.
         shared: further arguments of the model's forward by name, the same for all samples.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
         ids: a name or number of each sample, B different ones.
@@ -187,8 +187,6 @@ def known_of_samples(x: Signals | Streams, model: nn.Module) -> dict[str, Any]:
 
 def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any]) -> _Result:
     # Without a `with` block: the call freezes the model by itself, and restores it.
-    arguments = dict(arguments)
-    explainer._observed_in_tensor = arguments.pop("observed")
     result: _Result = explainer(x, **arguments)
     return result
 

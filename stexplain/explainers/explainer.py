@@ -2,22 +2,20 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from stexplain.checking import checked
 from stexplain.errors import StexplainError
-from stexplain.explainers.by_stream import SAME_MAP, of_stream
+from stexplain.explainers.by_stream import StreamExplainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.forecast_target import Forecast
 from stexplain.explainers.joined import joined
-from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.describe import described
 from stexplain.explainers.model.locality import Locality, by_locality, called_on, check_scores
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
@@ -34,7 +32,7 @@ from stexplain.progress import progress_bar
 
 
 @checked
-class Explainer(ModelCaller, ABC):
+class Explainer(StreamExplainer, ABC):
     """An explainer is called on samples and gives an `Explanation`.
 
     As a context manager it keeps the model frozen and in eval mode for the length of the block; a call outside of a
@@ -64,6 +62,7 @@ class Explainer(ModelCaller, ABC):
         *,
         target: TargetLike | None = None,
         valid: Any = None,
+        observed: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
@@ -75,6 +74,7 @@ class Explainer(ModelCaller, ABC):
         *,
         target: Sequence[TargetLike],
         valid: Any = None,
+        observed: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
@@ -86,6 +86,7 @@ class Explainer(ModelCaller, ABC):
         *,
         target: TargetLike | None = None,
         valid: Any = None,
+        observed: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
@@ -97,6 +98,7 @@ class Explainer(ModelCaller, ABC):
         *,
         target: Sequence[TargetLike],
         valid: Any = None,
+        observed: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
@@ -107,6 +109,7 @@ class Explainer(ModelCaller, ABC):
         *,
         target: TargetLike | Sequence[TargetLike] | None = None,
         valid: Any = None,
+        observed: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
@@ -125,6 +128,9 @@ class Explainer(ModelCaller, ABC):
             valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``; default: that of
                 the sample. It is given to the model where its forward takes `valid`. In a tensor without one padding is
                 noticed, left out of the map, and said; True keeps all frames.
+            observed: of a tensor, its missing-value mask: which observations are there, ``[B, M, T, N]``, bool, or
+                ``[B, T, N]`` of one instance. A sensor that was missing has no map, and masks leave it alone. NaN there
+                are given to the model as zero. Samples of a dataset bring their own.
             shared: further arguments of the model's forward by name, the same for all samples, such as
                 ``{"edge_index": edges}``.
             per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
@@ -139,76 +145,27 @@ class Explainer(ModelCaller, ABC):
             InputError: where a shape, a name or a value does not fit; names the argument and what was expected.
         """
         targets, several = as_targets(target)
+        call = ModelCall(self.options, valid, dict(shared or {}), dict(per_sample or {}), observed=observed)
         if isinstance(x, Mapping):
-            by_target = self._explain_streams(x, targets, valid, shared, per_sample, ids)
+            by_target = self._explain_streams(x, targets, call, ids)
             return by_target if several else by_target[0]
-        explanations = self._explain(x, targets, valid, shared, per_sample, ids)
+        explanations = self._explain(x, targets, call, ids)
         return explanations if several else explanations[0]
-
-    def _explain_streams(
-        self,
-        x: Streams,
-        targets: Sequence[Target],
-        valid: Any,
-        shared: Mapping[str, Any] | None,
-        per_sample: Mapping[str, Any] | None,
-        ids: Sequence[Any] | None,
-    ) -> list[dict[str, Explanation]]:
-        """An explanation of each stream, for each target."""
-        by_target: list[dict[str, Explanation]] = [{} for _ in targets]
-        if not self.layer_name and not self._splits_channels:
-            # One stream after the other is perturbed, and the others are left as they are.
-            try:
-                for self._only_stream in x:
-                    self._add_streams(x, self._explain(x, targets, valid, shared, per_sample, ids), by_target)
-            finally:
-                self._only_stream = None
-            return by_target
-        self._add_streams(x, self._explain(x, targets, valid, shared, per_sample, ids), by_target)
-        return by_target
-
-    def _add_streams(
-        self, names: Iterable[str], wholes: Sequence[Explanation], by_target: Sequence[dict[str, Explanation]]
-    ) -> None:
-        """Enters into `by_target` what explanations of all streams say of each, or of the one that was perturbed."""
-        for whole, found in zip(wholes, by_target, strict=True):
-            for name in names if self._only_stream is None else [self._only_stream]:
-                if self._streams is None or self.layer_name:
-                    found[name] = replace(whole, notes=(*whole.notes, SAME_MAP))
-                    continue
-                channels = self._streams.channels(name)
-                # Methods that perturb may know channels too, but made the map of this stream alone.
-                own = whole.channels if self._splits_channels else None
-                values = whole.values if own is None else self._reduced(own[..., channels])
-                call = replace(whole.call or ModelCall(), stream=name)
-                found[name] = replace(of_stream(whole, channels, values), call=call)
-
-    @property
-    def _splits_channels(self) -> bool:
-        """Whether the map is made of one per channel, so that each of several streams has its own; see `_reduced`."""
-        return False
-
-    def _reduced(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The map ``[B, M, T, N]`` of the maps of some channels, ``[B, M, T, N, C]``."""
-        values: NDArray[np.float32] = channels.sum(-1)
-        return values
 
     def _explain(
         self,
         x: Signals | Streams,
         targets: Sequence[Target],
-        valid: Any,
-        shared: Mapping[str, Any] | None,
-        per_sample: Mapping[str, Any] | None,
-        ids: Sequence[Any] | None = None,
+        call: ModelCall,
+        ids: Sequence[Any] | None,
     ) -> list[Explanation]:
         """An explanation for each target."""
         # A baseline explainer: further arguments of a model's forward are of no use to it, and not checked.
         if self.model is None:
-            model_input = self._prepare(x, valid, ids=ids)
+            model_input = self._prepare(x, call.valid, ids=ids, observed=call.observed)
             return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
         with self._model_frozen():
-            model_input = self._prepare(x, valid, shared, per_sample, ids)
+            model_input = self._prepare(x, call.valid, call.shared, call.per_sample, ids, call.observed)
             self._forecasting = any(isinstance(target, Forecast) for target in targets)
             targets = with_output_layout(self, model_input, targets)
             together = type(self)._maps_of_targets is not Explainer._maps_of_targets
@@ -220,8 +177,7 @@ class Explainer(ModelCaller, ABC):
                 some = [targets[index] for index in indices]
                 found |= zip(indices, self._on(locality, model_input, some), strict=True)
         # The call is of all samples: it is entered here, not chunk by chunk.
-        whole = [self._remembering(found[index], valid, shared, per_sample) for index in range(len(targets))]
-        return [self._finished(each) for each in whole]
+        return [self._finished(replace(found[index], call=call)) for index in range(len(targets))]
 
     @property
     def _asks_scores_alone(self) -> bool:
@@ -261,17 +217,6 @@ class Explainer(ModelCaller, ABC):
                     parts.append(one)
                 done(sum(len(part) for part in by_target[0]))
         return [joined(parts) for parts in by_target]
-
-    def _remembering(
-        self,
-        explanation: Explanation,
-        valid: Any,
-        shared: Mapping[str, Any] | None,
-        per_sample: Mapping[str, Any] | None,
-    ) -> Explanation:
-        """The explanation of all samples of a call, with how the model was called."""
-        call = ModelCall(self.options, valid, dict(shared or {}), dict(per_sample or {}))
-        return replace(explanation, call=call)
 
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         """The maps of some samples for several targets; a method that can share work between them overrides this."""

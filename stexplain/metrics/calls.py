@@ -60,6 +60,7 @@ def call_of(
         {**{name: value for name, value in known.shared.items() if name not in named}, **(shared or {})},
         {**{name: value for name, value in known.per_sample.items() if name not in named}, **(per_sample or {})},
         known.stream,
+        known.observed,
     )
 
 
@@ -137,7 +138,7 @@ def parts_of(caller: ModelCaller | None, data: Any, call: ModelCall) -> Iterator
         yield data, call
         return
     # Nothing to cut: samples are not counted, as the layout of a tensor need not tell how many it holds.
-    if call.valid is None and not call.per_sample:
+    if call.valid is None and call.observed is None and not call.per_sample:
         yield from ((batch, call) for batch in data)
         return
     start = 0

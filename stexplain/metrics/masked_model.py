@@ -72,7 +72,9 @@ class MaskedModel(ModelCaller):
             x = self.preprocess(x)
             if not len(x):
                 raise InputError("x: got no samples; expected at least one.")
-        self.model_input = self._prepare(x, call.valid, call.shared, call.per_sample)
+        # Samples of a dataset bring their own missing-value mask.
+        observed = None if isinstance(x, Batch) else call.observed
+        self.model_input = self._prepare(x, call.valid, call.shared, call.per_sample, observed=observed)
         # Back from the model's layout, so that masking sees the numbers that the model sees.
         signals = self.inputs.to_batch(self.model_input.x, **self.model_input.sizes)
         self.batch = (

@@ -1,5 +1,7 @@
 """A sensor that is missing in a plain tensor: said by `observed`, it has no map and is left alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,9 @@ from torch import nn
 
 import stexplain as stx
 from stexplain.errors import InputError
+from stexplain.explainers.joined import joined
+from tests.explainers.every_explainer import EXPLAINERS
+from tests.explainers.our_models import batch, small_model
 
 GRAPH = stx.STGraph.from_edges([f"s{n}" for n in range(5)], [(f"s{n}", f"s{n + 1}") for n in range(4)])
 METHODS = {
@@ -48,6 +53,53 @@ def test_a_tensor_with_a_mask_is_as_samples_with_one(model, method):
     )
     other = stx.explain(model, clips.batch([0, 1, 2]), target=1, method=method, **options)
     np.testing.assert_allclose(found.values, other.values, rtol=1e-5, atol=1e-8)
+
+
+def with_a_missing_node():
+    """A batch with a mask, and its signals with NaN where it says that nothing was observed."""
+    samples = batch()
+    observed = samples.valid[..., None].repeat(1, 1, 1, samples.x.shape[3])
+    observed[0, :, :, 2] = observed[2, 1, 3:7, 4] = False
+    samples = replace(samples, x=samples.x * observed[..., None], observed=observed)
+    # On padding the signals are zero, as they are of any tensor.
+    missing = samples.valid[..., None] & ~observed
+    return samples, samples.x.masked_fill(missing[..., None], torch.nan)
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda kind: kind.__name__)
+def test_every_explainer_takes_the_mask_as_explain_and_as_a_batch_have_it(kind):
+    model, (samples, x) = small_model(), with_a_missing_node()
+    call = {"target": 1, "valid": samples.valid, "observed": samples.observed, "ids": samples.ids}
+    explainer = kind(model)
+    found = explainer(x, **call)
+    assert np.asarray(found.observed).tolist() == samples.observed.tolist()
+    assert not found.values[~samples.observed.numpy()].any()
+    assert found.values.any()
+    np.testing.assert_array_equal(stx.explain(model, x, method=kind, **call).values, found.values)
+    np.testing.assert_array_equal(kind(model)(samples, target=1).values, found.values)
+    # The mask is of one call: the next has none.
+    assert explainer(x.nan_to_num(), target=1, valid=samples.valid).observed is None
+
+
+def test_edges_and_sweeps_of_layers_take_the_mask():
+    model, (samples, x) = small_model(), with_a_missing_node()
+    call = {"target": 1, "valid": samples.valid, "observed": samples.observed}
+    edges, of_batch = stx.EdgeImportance(model)(x, **call), stx.EdgeImportance(model)(samples, target=1)
+    np.testing.assert_array_equal(edges.values, of_batch.values)
+    sweep = stx.layer_sweep(model, x, **call)
+    for name, e in stx.layer_sweep(model, samples, target=1).explanations.items():
+        np.testing.assert_array_equal(sweep.explanations[name].values, e.values)
+
+
+def test_metrics_mask_what_the_explanation_says_was_observed():
+    model, (samples, x) = small_model(), with_a_missing_node()
+    call = {"target": 1, "valid": samples.valid, "observed": samples.observed, "ids": samples.ids}
+    e = stx.InputGradient(model)(x, **call)
+    options = {"target": 1, "steps": 4, "repeats": 2}
+    found, of_batch = (stx.metrics.deletion_curve(model, each, e, **options) for each in (x, samples))
+    np.testing.assert_allclose(found.score, of_batch.score, rtol=1e-6)
+    both = stx.metrics.deletion_curve(model, x, joined([e[:2], e[2:]]), **options)
+    np.testing.assert_array_equal(both.score, found.score)
 
 
 def test_what_fills_a_missing_value_changes_no_map_but_the_models(model):

@@ -120,6 +120,7 @@ class EdgeImportance(ModelCaller):
         *,
         target: TargetLike | None = None,
         valid: Any = None,
+        observed: Any = None,
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
@@ -131,7 +132,7 @@ class EdgeImportance(ModelCaller):
         """
         one_target = as_target(target)
         with self._model_frozen():
-            model_input = self._prepare(x, valid, shared, per_sample, ids)
+            model_input = self._prepare(x, valid, shared, per_sample, ids, observed)
             (one_target,) = with_output_layout(self, model_input, [one_target])
             learned = [f"{name}.importance" for name in self._convolutions]
             if self._convolutions and self.layout is not None and set(self.of).issubset(learned):

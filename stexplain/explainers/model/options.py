@@ -36,6 +36,7 @@ class ModelCall:
         shared: further arguments of the model's forward, the same for all samples, as they were given.
         per_sample: further arguments with B entries along their first axis, as they were given.
         stream: the one of several streams that was explained; none: all that there is.
+        observed: the missing-value mask of a tensor as it was given, ``[B, M, T, N]``; none: it was not given.
 
     Example:
         >>> call = ModelCall({"inputs": "b t n"}, per_sample={"day": np.array([3, 4])})
@@ -48,6 +49,7 @@ class ModelCall:
     shared: Mapping[str, Any] = field(default_factory=dict)
     per_sample: Mapping[str, Any] = field(default_factory=dict)
     stream: str | None = None
+    observed: Any = None
 
     @classmethod
     def joined(cls, calls: "Sequence[ModelCall | None]") -> "ModelCall | None":
@@ -59,7 +61,8 @@ class ModelCall:
         if len(others) < len(calls):
             return None
         per_sample = {name: _concatenated([each.per_sample[name] for each in others]) for name in first.per_sample}
-        return replace(first, valid=_concatenated([each.valid for each in others]), per_sample=per_sample)
+        masks = {name: _concatenated([getattr(each, name) for each in others]) for name in ("valid", "observed")}
+        return replace(first, per_sample=per_sample, **masks)
 
     def _is_like(self, other: "ModelCall") -> bool:
         """Whether the calls differ in nothing but their samples."""
@@ -71,6 +74,7 @@ class ModelCall:
             # By identity: arguments may be of any type, and equality of tensors is no single truth.
             and all(value is other.shared[name] for name, value in self.shared.items())
             and type(self.valid) is type(other.valid)
+            and type(self.observed) is type(other.observed)
         )
 
     def rows(self, rows: NDArray[np.int64]) -> "ModelCall":
@@ -78,6 +82,7 @@ class ModelCall:
         return replace(
             self,
             valid=_rows(self.valid, rows),
+            observed=_rows(self.observed, rows),
             per_sample={name: _rows(value, rows) for name, value in self.per_sample.items()},
         )
 

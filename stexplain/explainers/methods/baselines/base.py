@@ -1,6 +1,6 @@
 """Explainers that call no model: what a method must beat before its maps say anything about a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import torch
@@ -11,7 +11,7 @@ from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput, Streams
-from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.explainers.target import Target
 
 
@@ -33,15 +33,13 @@ class BaselineExplainer(Explainer):
         self,
         x: Streams,
         targets: Sequence[Target],
-        valid: Any,
-        shared: Mapping[str, Any] | None,
-        per_sample: Mapping[str, Any] | None,
+        call: ModelCall,
         ids: Sequence[Any] | None,
     ) -> list[dict[str, Explanation]]:
         by_target: list[dict[str, Explanation]] = [{} for _ in targets]
         for name, signals in x.items():
             # Each by itself: what moves in one stream says nothing of another.
-            self._add_streams([name], self._explain({name: signals}, targets, valid, None, None, ids), by_target)
+            self._add_streams([name], self._explain({name: signals}, targets, call, ids), by_target)
         return by_target
 
     def _signals(self, model_input: ModelInput) -> tuple[Tensor, Tensor]:

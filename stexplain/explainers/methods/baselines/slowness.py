@@ -1,6 +1,6 @@
 """On roads: how slow each sensor is, and how slow those are from which the target is reached in time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, Unpack
 
@@ -16,7 +16,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams, channel_index
-from stexplain.explainers.model.options import CallOptions
+from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.explainers.target import Target
 from stexplain.explainers.targets import Forecast, PerSample
 from stexplain.graph import STGraph
@@ -135,14 +135,12 @@ class SlownessNearTarget(Slowness):
         self,
         x: Signals | Streams,
         targets: Sequence[Target],
-        valid: Any,
-        shared: Mapping[str, Any] | None,
-        per_sample: Mapping[str, Any] | None,
-        ids: Sequence[Any] | None = None,
+        call: ModelCall,
+        ids: Sequence[Any] | None,
     ) -> list[Explanation]:
         found = []
         for target in targets:
-            (slow,) = super()._explain(x, [target], valid, None, None, ids)
+            (slow,) = super()._explain(x, [target], call, ids)
             weight = self._near(target, slow.values.shape)
             if weight is None:
                 found.append(replace(slow, notes=(*slow.notes, NO_NODE)))

@@ -88,18 +88,19 @@ class CAM(LayerExplainer):
         bias: Tensor = self.head.bias  # type: ignore[assignment]  # a module's attributes are of any type
         return bias.detach()
 
-    def every_class(self, x: Signals, *, valid: Any = None) -> NDArray[np.float32]:
+    def every_class(self, x: Signals, *, valid: Any = None, observed: Any = None) -> NDArray[np.float32]:
         """The maps of all classes at once, at the layer's resolution: ``[B, classes, M, T', N]``.
 
         Args:
             x: as when called.
             valid: as when called.
+            observed: as when called.
 
         Raises:
             InputError: as when called.
         """
         with self._model_frozen():
-            model_input = self._prepare(x, valid)
+            model_input = self._prepare(x, valid, observed=observed)
             parts = []
             # Without targets: every chunk's features give the maps of all classes.
             for chunk, _ in self._chunks(model_input, []):

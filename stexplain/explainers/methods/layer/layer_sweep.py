@@ -1,7 +1,7 @@
 """A layer sweep: the maps of one method at several layers, from one forward pass, and how well they agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
 from stexplain.explainers.methods.layer.one_pass import explained_together
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
@@ -109,6 +110,7 @@ def layer_sweep(
     layers: "Sequence[str | nn.Module] | None" = None,
     method: type[LayerGradient] = STGGradCAM,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Any,
@@ -126,6 +128,7 @@ def layer_sweep(
             layouts and positions in time may differ.
         method: `STGGradCAM`, `HiResCAM`, `LayerCAM` or `GradCAMPlusPlus`.
         valid: see `Explainer.__call__`.
+        observed: see `Explainer.__call__`.
         shared: see `Explainer.__call__`.
         per_sample: see `Explainer.__call__`.
         **options: further arguments of the method, the same for all layers, such as `layout`.
@@ -152,11 +155,12 @@ def layer_sweep(
     first = method(model, layer=named[0] if named else None, **options)
     # All explainers share the model: the first prepares the samples and runs the model for all of them.
     with first._model_frozen():
-        model_input = first._prepare(x, valid, shared, per_sample)
+        model_input = first._prepare(x, valid, shared, per_sample, observed=observed)
         explainers = [method(model, layer=layer, **options) for layer in named or _kept(first, model_input)]
         explanations = explained_together(explainers, model_input, one_target)
     by_name = {each.layer_name: one for each, one in zip(explainers, explanations, strict=True)}
-    return LayerSweep({name: first._remembering(e, valid, shared, per_sample) for name, e in by_name.items()})
+    call = ModelCall(first.options, valid, dict(shared or {}), dict(per_sample or {}), observed=observed)
+    return LayerSweep({name: replace(e, call=call) for name, e in by_name.items()})
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:

@@ -1,6 +1,7 @@
 """Several explainers of layers of one model, from one forward and one backward pass."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stexplain.explainers.explanation import Explanation
@@ -8,6 +9,7 @@ from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.layer_explainer import measure
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
 from stexplain.explainers.model.model_input import ModelInput, Signals
+from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import as_target
@@ -19,6 +21,7 @@ def one_pass(
     *,
     target: TargetLike,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
 ) -> list[Explanation]:
@@ -29,6 +32,7 @@ def one_pass(
         x: samples; see `Explainer.__call__`, as for the arguments that follow.
         target: one target.
         valid: the padding mask.
+        observed: the missing-value mask of a tensor.
         shared: further arguments of the model's forward.
         per_sample: further arguments of the model's forward with an entry per sample.
 
@@ -45,8 +49,10 @@ def one_pass(
     """
     first, one_target = explainers[0], as_target(target)
     with first._model_frozen():
-        found = explained_together(explainers, first._prepare(x, valid, shared, per_sample), one_target)
-    return [first._remembering(each, valid, shared, per_sample) for each in found]
+        model_input = first._prepare(x, valid, shared, per_sample, observed=observed)
+        found = explained_together(explainers, model_input, one_target)
+    call = ModelCall(first.options, valid, dict(shared or {}), dict(per_sample or {}), observed=observed)
+    return [replace(each, call=call) for each in found]
 
 
 def explained_together(

@@ -66,8 +66,6 @@ class InputPreparer(ABC):
         self.inputs = Layout(BATCH) if isinstance(self._declared, Mapping) else layouts[0]
         # What was found where nothing was declared, by kind of input; see `inputs.layout`.
         self._layouts: dict[Any, tuple[str, bool]] = {}
-        # Which observations of a plain tensor are there, where its caller says so.
-        self._observed_in_tensor: Any = None
         # Of the call at hand, where x is a dict of tensors; and the one of them that is perturbed, where not all are.
         self._streams: Streams | None = None
         self._only_stream: str | None = None
@@ -112,6 +110,7 @@ class InputPreparer(ABC):
         shared: Mapping[str, Any] | None = None,
         per_sample: Mapping[str, Any] | None = None,
         ids: Sequence[Any] | None = None,
+        observed: Any = None,
     ) -> ModelInput:
         """The samples on the model's device and in its floating type, checked."""
         self._notes.clear()
@@ -122,9 +121,9 @@ class InputPreparer(ABC):
         # valid=True says that nothing is padding, so that nothing need be noticed.
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
-        observed, seconds, history = None, None, None
+        mask, seconds, history = None, None, None
         noticed_before, missing = False, None
-        if self._observed_in_tensor is not None and (of_dataset or isinstance(x, Mapping)):
+        if observed is not None and (of_dataset or isinstance(x, Mapping)):
             raise InputError(
                 f"observed: got it with a {type(x).__name__}; expected it with one tensor. Samples of a dataset bring "
                 "it themselves: Sample(x, valid, observed=...)."
@@ -138,7 +137,7 @@ class InputPreparer(ABC):
             # Names of other channels than these, as of a batch whose x was replaced, name nothing.
             if not self.channel_names and len(batch.channels) == batch.x.shape[-1]:
                 names = batch.channels
-            names_of_samples, observed = batch.ids, None if batch.observed is None else batch.observed.to(device)
+            names_of_samples, mask = batch.ids, None if batch.observed is None else batch.observed.to(device)
             shape_of_batch = tuple(batch.x.shape)
             seconds, history = batch.measured.seconds(batch.x.shape[2]), batch.history
             x = self._plain_layout().from_batch(batch.x)
@@ -154,7 +153,7 @@ class InputPreparer(ABC):
             self._adopt(Layout(BATCH), streams)
         else:
             signals = as_tensor(x).to(device, dtype)
-            if self._observed_in_tensor is not None:
+            if observed is not None:
                 missing = signals.isnan()
                 signals = signals.masked_fill(missing, 0)
             layout = self._plain_layout() if of_dataset else self._layout_of(signals, shared or {}, per_sample or {})
@@ -164,7 +163,7 @@ class InputPreparer(ABC):
             known = {k: v for k, v in zip(BATCH.split(), shape, strict=False) if k in folded_axes(self.inputs)} | known
         sizes = sizes_of(self.inputs, signals, known, self.graph)
         if missing is not None:
-            observed = observed_in(self._observed_in_tensor, self.inputs.to_batch(missing, **sizes)).to(device)
+            mask = observed_in(observed, self.inputs.to_batch(missing, **sizes)).to(device)
         if valid is not None:
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
             if valid.dtype != torch.bool:
@@ -179,7 +178,7 @@ class InputPreparer(ABC):
             check(self.model, self.argument, [*common, *own])
         named = checked_ids(ids, sizes["b"]) or names_of_samples or ("",) * sizes["b"]
         model_input = self._in_working_type(
-            ModelInput(signals, valid, sizes, named, observed, common, own, names, seconds=seconds, history=history)
+            ModelInput(signals, valid, sizes, named, mask, common, own, names, seconds=seconds, history=history)
         )
         return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 
