@@ -18,7 +18,7 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
-from stexplain.explainers.targets import Predicted, as_target
+from stexplain.explainers.targets import as_target
 from stexplain.intervals.bootstrap import Interval, interval, not_negative, ratio_interval
 from stexplain.metrics.masked_model import baseline_name, frozen_masked_model
 
@@ -296,7 +296,7 @@ def deletion_curve(
         raise unknown("kind", kind, KINDS)
     if steps < 1 or repeats < 0:
         raise InputError(f"steps, repeats: got {steps} and {repeats}; expected at least 1 and 0.")
-    target = as_target(Predicted() if target is None else target)
+    target = as_target(target)
     share = np.linspace(0, 1, steps + 1)
     with frozen_masked_model(
         model, x, explanation=explanation, valid=valid, shared=shared, per_sample=per_sample, **options
@@ -327,7 +327,7 @@ def deletion_curve(
     # [2, B] -> [2, 1, B], the same for every order.
     curves[[0, steps]] = scores[:2, None]
     # The other runs go order by order, step by step: [orders * (steps - 1), B] -> [steps - 1, orders, B].
-    curves[1:-1] = scores[2:].reshape(len(ranks), steps - 1, -1).swapaxes(0, 1)
+    curves[1:-1] = scores[2:].reshape(len(ranks), steps - 1, len(ids)).swapaxes(0, 1)
     method = explanation.method if isinstance(explanation, Explanation) else ""
     # Named by the target as given: the fixed one lists a class for every sample.
     text = f"the probability of {target.text()}" if probability else target.text()

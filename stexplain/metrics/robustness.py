@@ -20,7 +20,7 @@ from stexplain.explainers.model.inputs.streams import Streams as PackedStreams
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import Target, TargetLike
-from stexplain.explainers.targets import Predicted, as_target
+from stexplain.explainers.targets import as_target
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import names_of, sample_generator
 from stexplain.metrics.calls import as_batch, unlabelled
@@ -130,7 +130,7 @@ def sensitivity_max(
     arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
     samples = _Samples(explainer, x, valid, arguments)
     batch = samples.batch
-    target = as_target(Predicted() if target is None else target)
+    target = as_target(target)
     perturbed = perturbed_signals(
         batch, samples.signal_channels(), radius=radius, relative=relative, draws=draws, seed=seed
     )

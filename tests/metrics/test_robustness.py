@@ -82,6 +82,9 @@ def test_what_was_predicted_at_first_stays_the_target():
     model = linear()
     sensitivity_max(Listening(model), BATCH, radius=5.0, draws=3)
     assert all(torch.equal(classes, model(BATCH.x).argmax(1)) for classes in explained)
+    explained.clear()
+    sensitivity_max(Listening(model), BATCH, target=Class(2), draws=3)
+    assert [classes.tolist() for classes in explained] == [[2] * len(BATCH)] * 4
 
 
 def test_neither_the_cut_into_batches_nor_padding_matter():
@@ -92,7 +95,8 @@ def test_neither_the_cut_into_batches_nor_padding_matter():
     longer = sensitivity_max(Readings(linear(frames=9)), padded(BATCH), draws=3)
     for other in (parts, longer):
         assert np.allclose(other.changes, whole.changes, rtol=1e-5)
-        assert other.ids == whole.ids
+        assert (other.ids, other.method) == (whole.ids, "readings")
+    assert Sensitivity.joined([whole]).method == "readings"
     assert not np.allclose(sensitivity_max(Readings(linear()), BATCH, draws=3, seed=1).changes, whole.changes)
 
 

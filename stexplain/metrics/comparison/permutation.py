@@ -66,8 +66,7 @@ def sign_flip_test(
         paired = group_sums(paired, group_codes(groups, count))
         count = len(paired)
     threshold = np.abs(paired.sum(axis=0)) - _ROUNDING * np.abs(paired).sum(axis=0)
-    # Below 60, because 2^63 would overflow the pattern numbers.
-    exact = count < 60 and 2**count <= permutations
+    exact = 2**count <= permutations
     total = 2**count if exact else permutations
     random = np.random.default_rng(seed)
     hits = np.zeros(paired.shape[1], np.int64)

@@ -1,7 +1,6 @@
 """Compares the explanations of two groups of samples, per node and over time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.metrics.groups.designs import between, within
+from stexplain.metrics.groups.designs import Tested, between, within
 from stexplain.metrics.groups.features import means_by_cluster, node_means, shares, window_means
 from stexplain.metrics.groups.result import GroupComparison
 
@@ -96,9 +95,12 @@ def compare_groups(
     of = [*parts[0].node_names, *(f"{100 * at // windows}-{100 * (at + 1) // windows}%" for at in range(windows))]
     result = _tested(features, in_other, subjects, permutations, confidence, seed)
     table = result.table.assign(kind=kinds, name=of)
-    return replace(
-        result,
+    return GroupComparison(
         table=table[["kind", "name", *result.table.columns]],
+        clusters=result.clusters,
+        paired=result.paired,
+        permutations=result.permutations,
+        smallest_p=result.smallest_p,
         reference=str(first),
         other=str(other),
         samples=(int((~in_other).sum()), int(in_other.sum())),
@@ -117,7 +119,7 @@ def _tested(
     permutations: int,
     confidence: float,
     seed: int,
-) -> GroupComparison:
+) -> Tested:
     """The tests of all features, ``[B, F]``, between clusters or within them, as what the labels allow."""
     numbers = {subject: number for number, subject in enumerate(dict.fromkeys(subjects))}
     codes = np.array([numbers[subject] for subject in subjects], np.int64)

@@ -1,5 +1,7 @@
 """The tests between two groups of clusters, or between two parts of each cluster."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -7,12 +9,21 @@ from scipy import stats
 
 from stexplain.errors import InputError
 from stexplain.metrics.groups.permutation import choices, flips, p_values, paired_t, welch
-from stexplain.metrics.groups.result import GroupComparison
+
+
+class Tested(NamedTuple):
+    """The tests of all features; see the attributes of `GroupComparison`."""
+
+    table: pd.DataFrame
+    clusters: tuple[int, int]
+    paired: bool
+    permutations: int
+    smallest_p: float
 
 
 def between(
     means: NDArray[np.float64], in_other: NDArray[np.bool_], *, permutations: int, confidence: float, seed: int
-) -> GroupComparison:
+) -> Tested:
     """Clusters of one group against clusters of the other.
 
     Args:
@@ -45,14 +56,12 @@ def between(
     columns = {**_means(first, other, confidence), **_difference(difference, half, p, corrected)}
     # As many clusters in both groups: exchanging all of them gives the same |t|.
     smallest = (1 + (sizes[0] == sizes[1])) / count if exact else 1 / (count + 1)
-    return GroupComparison(
-        _table(columns, tested), clusters=sizes, paired=False, permutations=count, smallest_p=smallest
-    )
+    return Tested(_table(columns, tested), clusters=sizes, paired=False, permutations=count, smallest_p=smallest)
 
 
 def within(
     first: NDArray[np.float64], other: NDArray[np.float64], *, permutations: int, confidence: float, seed: int
-) -> GroupComparison:
+) -> Tested:
     """Both groups in each cluster: differences of pairs.
 
     Args:
@@ -77,7 +86,7 @@ def within(
     p, corrected = p_values(paired_t(pairs, kept)[0], lambda flipped: paired_t(pairs, flipped), blocks, count, exact)
     columns = {**_means(first, other, confidence), **_difference(pairs.mean(0), half, p, corrected)}
     smallest = 2 / count if exact else 1 / (count + 1)
-    return GroupComparison(
+    return Tested(
         _table(columns, tested), clusters=(units, units), paired=True, permutations=count, smallest_p=smallest
     )
 

@@ -94,7 +94,7 @@ def _all_choices(units: int, ones: int) -> Iterator[NDArray[np.bool_]]:
 
 def flips(units: int, limit: int, seed: int) -> tuple[Iterator[NDArray[np.bool_]], int, bool]:
     """All patterns of signs, or `limit` drawn ones; as `choices`."""
-    exact = units < 60 and 2**units <= limit
+    exact = 2**units <= limit
     total = 2**units if exact else limit
 
     def blocks() -> Iterator[NDArray[np.bool_]]:

@@ -42,14 +42,14 @@ class GroupComparison:
     paired: bool
     permutations: int
     smallest_p: float
-    reference: str = "reference"
-    other: str = "other"
-    samples: tuple[int, int] = (0, 0)
-    method: str = ""
-    target: str = ""
-    unit: str = "importance"
-    confidence: float = 0.95
-    graph: "STGraph | None" = None
+    reference: str
+    other: str
+    samples: tuple[int, int]
+    method: str
+    target: str
+    unit: str
+    confidence: float
+    graph: "STGraph | None"
 
     def different(self, level: float = 0.05) -> pd.DataFrame:
         """The rows whose corrected p is at most `level`, the clearest first."""

@@ -205,7 +205,7 @@ def effect(
     members = members_of(groups, masked.output_info.nodes, masked.observed.shape[3])
     regions = Regions.of(masked.observed.cpu().numpy(), windows, members)
     with masked.frozen():
-        requested = as_target(Predicted() if target is None else target)
+        requested = as_target(target)
         # The class of the sample as it is: a copy that is classified otherwise has lost margin, not gained a class.
         fixed, classes = masked.fix_target(requested)
         score = MarginOverOthers(fixed) if isinstance(fixed, Class | Predicted) else fixed

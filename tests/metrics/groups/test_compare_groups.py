@@ -11,6 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.metrics.groups.compare import compare_groups
+from stexplain.metrics.groups.permutation import paired_t, welch
 from stexplain.metrics.groups.readable import readable
 
 NAMES = ("hip", "knee", "hand")
@@ -92,6 +93,37 @@ def test_intervals_are_welchs():
     np.testing.assert_allclose(result.table["low"], expected.low, rtol=1e-6)
     np.testing.assert_allclose(result.table["high"], expected.high, rtol=1e-6)
     np.testing.assert_allclose(result.table["difference"], nodes[5:].mean(0) - nodes[:5].mean(0), rtol=1e-6)
+
+
+def test_the_mean_of_each_group_has_students_interval():
+    values = np.random.default_rng(10).gamma(2, size=(12, 3))
+    table = compare_groups(maps(values), [0] * 5 + [1] * 7, windows=0, confidence=0.9).table
+    nodes = maps(values).nodes().to_numpy(np.float64)
+    for name, part in (("reference", nodes[:5]), ("other", nodes[5:])):
+        expected = stats.ttest_1samp(part, 0).confidence_interval(0.9)
+        np.testing.assert_allclose(table[f"{name}_low"], expected.low, rtol=1e-6)
+        np.testing.assert_allclose(table[f"{name}_high"], expected.high, rtol=1e-6)
+
+
+def test_the_statistics_are_those_of_scipy():
+    values = np.random.default_rng(11).normal(size=(9, 4))
+    chosen = np.array([[True] * 4 + [False] * 5, [False, True, True] * 3])
+    for row, t_values in zip(chosen, welch(values, chosen), strict=True):
+        np.testing.assert_allclose(t_values, t(values[~row], values[row]))
+    signs = np.where(chosen, -1.0, 1.0)
+    expected = [stats.ttest_1samp(row[:, None] * values, 0).statistic for row in signs]
+    np.testing.assert_allclose(paired_t(values, chosen), expected)
+
+
+def test_all_permutations_are_used_where_there_are_no_more_than_asked_for():
+    values = np.random.default_rng(12).gamma(2, size=(6, 3))
+    labels, subjects = [0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2]
+    # 6 choose 3, and 2^3.
+    for count, clusters in ((20, None), (8, subjects)):
+        exact = compare_groups(maps(values), labels, clusters=clusters, windows=0, permutations=count)
+        assert (exact.permutations, exact.smallest_p) == (count, 2 / count)
+        drawn = compare_groups(maps(values), labels, clusters=clusters, windows=0, permutations=count - 1)
+        assert (drawn.permutations, drawn.smallest_p) == (count - 1, 1 / count)
 
 
 def test_where_nothing_differs_hardly_ever_is_anything_found():
@@ -187,6 +219,23 @@ def test_what_it_says():
     few = compare_groups(maps(values[[0, 1, 6, 7]]), ["a", "a", "b", "b"], windows=0)
     assert "So few clusters cannot show a difference: no p is below 0.33, whatever is found." in few.sentences()
     assert few.table["p"].min() >= few.smallest_p
+    assert not any("So few" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("groups", "clusters", "words"),
+    [
+        ("aaaabbb", None, "3 and 4 samples"),
+        ("aaaabbb", [0, 0, 1, 1, 2, 2, 3], "2 and 2 clusters of 3 and 4 samples"),
+        ("aaaabbb", [0, 0, 1, 2, 3, 3, 4], "2 and 3 clusters of 3 and 4 samples"),
+        ("aaaabbb", [0, 0, 1, 1, 0, 1, 1], "2 clusters with samples of both, 3 and 4 samples"),
+    ],
+)
+def test_how_many_there_are_of_each(groups, clusters, words):
+    values = np.random.default_rng(13).gamma(2, size=(7, 3))
+    result = compare_groups(maps(values), list(groups), clusters=clusters, windows=0)
+    assert result.sentences()[0] == f"b against a: {words}."
+    assert result.samples == (4, 3)
 
 
 def test_the_table_as_it_is_read_is_narrow_and_has_short_numbers():
