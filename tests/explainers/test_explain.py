@@ -220,7 +220,7 @@ def test_a_model_without_any_layer():
     assert_identical(explain(model, x, inputs="b t n"), ExpectedFall(model, inputs="b t n")(x, target=Predicted()))
     # Several targets are all noted.
     for each in explain(model, x, inputs="b t n", target=[Class(0), Class(1)]):
-        assert "explained by expected fall" in each.notes[0]
+        assert "Explained by expected fall" in each.notes[0]
     # Of a layer that was asked for, the error is the answer.
     with pytest.raises(InputError, match="samples, nodes and frames"):
         explain(model, x, inputs="b t n", stride=2)
@@ -246,7 +246,7 @@ def test_streams_are_explained_at_the_input():
     fall, spread = 5 * away[:, :, 1], 5 * np.sqrt((away**2).mean((1, 2)))[:, None]
     expected = fall * norm.cdf(fall / spread) + spread * norm.pdf(fall / spread)
     np.testing.assert_allclose(found["bone"].channels[:, 0, :, 1], expected, rtol=1e-5, atol=1e-5)
-    assert all("explained by expected fall" in e.notes[0] for e in found.values())
+    assert all("Explained by expected fall" in e.notes[0] for e in found.values())
 
 
 def test_argument_and_output_are_passed_on():
