@@ -163,7 +163,9 @@ def briefs(claims: Sequence[Claim]) -> list[dict[str, str]]:
     for claim, signs in zip(claims, signs_of(claims), strict=True):
         number = claim.brief.number
         shown = number if isinstance(number, str) else number(signs)
-        found.append({"claim": in_words(claim.brief.claim), "number": in_words(shown)})
+        words = in_words(claim.brief.claim)
+        # A method's name may begin the line in lower case.
+        found.append({"claim": words[:1].upper() + words[1:], "number": in_words(shown)})
     return found
 
 

@@ -1,11 +1,15 @@
 """The report and saved charts as a browser shows them; skipped, and said so, where none is found."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from stexplain.bench.figures import Figures
+from stexplain.bench.page.first import verdict_lines
 from stexplain.bench.report import write_report
+from stexplain.bench.stage import RunResults
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import write_json
 from stexplain.graph import STGraph
@@ -117,20 +121,54 @@ def test_on_a_phone_panels_lie_below_each_other(report):
     assert desk["height"] < desk["width"]
 
 
-def test_the_first_screen_has_figure_verdicts_and_trust(report):
-    script = """
+PLACES = """
     const place = element => { const box = element.getBoundingClientRect(); return [box.top, box.bottom]; };
     const cards = [...d.querySelectorAll(".first .card")];
     return {
-      figure: place(d.querySelector(".answer .chart")), lead: d.querySelector(".lead").textContent,
+      lead: [d.querySelector(".lead").textContent, ...place(d.querySelector(".lead"))],
+      figure: place(d.querySelector(".answer .chart")),
       cards: cards.map(card => [card.querySelector("h2").textContent, ...place(card)]),
     };"""
-    found = look(report, script)
-    assert found["lead"] == "Which joints, and when?"
+
+
+def with_verdicts(page, runs=3, claims=3):
+    """The page with as many verdicts as a long experiment has, in words as long as they come."""
+    verdicts = [
+        {
+            "run": f"xsub/run{run}", "stage": "localisation", "verdict": "not supported", "text": "It is not.",
+            "claim": f"STG-Grad-CAM finds the true joints and frames better than what uses no model, {claim}",
+            "number": "AUROC over nodes 0.86, input gradient 0.97; over frames 0.76, input gradient 0.90",
+        }
+        for claim in range(claims) for run in range(runs)
+    ]  # fmt: skip
+    named = [RunResults(f"xsub/run{run}", a_run(), {}, "joint") for run in range(runs)]
+    lines = verdict_lines(verdicts, named)
+    start = page.index('<ul class="verdicts">')
+    return page[:start] + lines + page[page.index("</ul>", start) + len("</ul>") :]
+
+
+def test_the_first_screen_has_figure_verdicts_and_trust(report):
+    found = look(report, PLACES)
+    assert found["lead"][0] == "Which joints, and when?"
     assert found["figure"][1] <= 900
     shown = {title: bottom for title, _, bottom in found["cards"]}
     assert shown["Verdicts"] <= 900
     assert shown["How far to trust it"] <= 900
+
+
+def test_it_has_them_with_three_claims_on_three_runs_too(report):
+    found = look(with_verdicts(report), PLACES)
+    shown = {title: bottom for title, _, bottom in found["cards"]}
+    assert 300 < shown["Verdicts"] < shown["How far to trust it"] <= 900
+
+
+def test_on_a_phone_question_figure_verdicts_and_trust_follow_each_other(report):
+    found = look(report, PLACES, width=420)
+    shown = [found["lead"][1:], found["figure"], *([top, bottom] for _, top, bottom in found["cards"])]
+    assert all(above[1] <= below[0] for above, below in pairwise(shown))
+    # What leads to the sections takes one line: the figure is seen first.
+    assert found["figure"][0] <= 300
+    assert [title for title, *_ in found["cards"]] == ["Verdicts", "How far to trust it", "What was done"]
 
 
 def test_button_and_slider_move_the_figure(report):

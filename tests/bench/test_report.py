@@ -4,7 +4,9 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from stexplain.bench.page.first import verdict_lines
 from stexplain.bench.report import write_report
+from stexplain.bench.stage import RunResults
 from stexplain.errors import DataError
 from stexplain.files import write_json
 from stexplain.viz import history, save
@@ -251,3 +253,23 @@ def test_headings_and_tables_can_be_read_aloud(written):
         assert attributes.get("href", "#main")[1:] in ids or attributes["href"] == "data:,"
     assert ("html", {"lang": "en"}) in page.elements
     assert all("scope" in attributes for tag, attributes in page.elements if tag == "th")
+
+
+@pytest.mark.parametrize(
+    ("second", "said"), [("supported", ["supported"]), ("inconclusive", ["supported", "inconclusive"])]
+)
+def test_a_verdict_that_all_runs_share_is_said_once(second, said):
+    runs = [RunResults(name, a_run(), {}, "joint") for name in ("xsub/a", "xview/b")]
+    verdict = {"stage": "faithfulness", "text": "", "claim": "It falls"}
+    lines = verdict_lines(
+        [
+            {**verdict, "run": "xsub/a", "verdict": "supported", "number": "0.1 more"},
+            {**verdict, "run": "xview/b", "verdict": second, "number": "0.2 more"},
+        ],
+        runs,
+    )
+    words = re.findall(r'<b class="word">(.*?)\.</b>', lines)
+    assert words == [word.capitalize() for word in said]
+    assert lines.count("It falls") == 1
+    # Either way every run has its number.
+    assert re.sub(r"<.*?>", "", lines).count(": 0.") == 2

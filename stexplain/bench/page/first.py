@@ -58,24 +58,38 @@ def verdict_lines(verdicts: Sequence[Mapping[str, Any]], runs: Sequence[RunResul
     for claim, found in claims.items():
         # One run needs no name.
         if len(labels) < 2:
-            lines += [_line(each, claim, str(each.get("number") or "")) for each in found]
+            lines += [_line(each, claim, _number(each)) for each in found]
             continue
+        agreed = len({each["verdict"] for each in found}) == 1
+        named = [(each, str(labels.get(str(each.get("run")), each.get("run")))) for each in found]
         of_runs = "".join(
-            _line(each, str(labels.get(str(each.get("run")), each.get("run"))), str(each.get("number") or ""))
-            for each in found
+            _of_run(each, label) if agreed else _line(each, label, _number(each)) for each, label in named
         )
-        lines.append(f'<li class="claim"><p>{text(claim)}</p><ul class="verdicts">{of_runs}</ul></li>')
+        below = f'<ul class="verdicts">{of_runs}</ul>'
+        # A verdict that all runs share is said once.
+        lines.append(
+            _line(found[0], claim, "", below) if agreed else f'<li class="claim"><p>{text(claim)}</p>{below}</li>'
+        )
     return f'<ul class="verdicts">{"".join(lines)}</ul>'
 
 
-def _line(verdict: Mapping[str, Any], words: str, number: str) -> str:
+def _number(verdict: Mapping[str, Any]) -> str:
+    return str(verdict.get("number") or "")
+
+
+def _of_run(verdict: Mapping[str, Any], label: str) -> str:
+    number = _number(verdict)
+    return f"<li>{text(label)}{f': <span class=soft>{text(number)}</span>' if number else ''}</li>"
+
+
+def _line(verdict: Mapping[str, Any], words: str, number: str, below: str = "") -> str:
     # Colour, sign and word say the same: one of the three reaches every reader.
     kind, mark = MARKS[verdict["verdict"]]
     # The colon is for those who hear the line, or copy it.
     shown = f': <span class="soft">{text(number)}</span>' if number else ""
     return (
         f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span>'
-        f'<span><b class="word">{text(str(verdict["verdict"]).capitalize())}.</b> {text(words)}{shown}</span></li>'
+        f'<div><b class="word">{text(str(verdict["verdict"]).capitalize())}.</b> {text(words)}{shown}{below}</div></li>'
     )
 
 

@@ -180,11 +180,15 @@ class FaithfulnessStage(Stage[Options]):
         """Does masking the highlighted nodes cost more accuracy than masking each other set, for every baseline?"""
         tests: list[PairedTest] = []
         numbers: list[tuple[str, str]] = []
+        sets: dict[str, str] = {}
         for name in self.options.baselines:
             found = combined(
                 [(training.stages[self.name].get("tests") or {}).get(name, ()) for training in run.trainings]
             )
-            tests += [{**test, "against": f"{WORDS[test['against']]} ({_number(name, test)})"} for test in found]
+            for test in found:
+                against = f"{WORDS[test['against']]} ({_number(name, test)})"
+                tests.append({**test, "against": against})
+                sets[against] = f"{WORDS[test['against']]} (baseline {name})"
             numbers += [(WORDS[test["against"]], _number(name, test)) for test in found]
         if not tests:
             return
@@ -209,10 +213,10 @@ class FaithfulnessStage(Stage[Options]):
 
         # What decides is the set that is hardest to beat, towards the baseline where it is.
         hard = hardest(tests)
-        claim = f"Masking the highlighted {run.node}s costs the most accuracy"
-        yield Claim(
-            tests, words, brief=Brief(claim, f"difference in accuracy to the hardest set to beat, {hard['against']}")
+        number = (
+            f"{abs(hard['difference']):.3f} {'more' if hard['difference'] > 0 else 'less'} than {sets[hard['against']]}"
         )
+        yield Claim(tests, words, brief=Brief(f"Masking the highlighted {run.node}s costs the most accuracy", number))
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """The baseline matters."""

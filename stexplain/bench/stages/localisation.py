@@ -11,7 +11,7 @@ from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, 
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import count, has_value, items, listed, paragraph
 from stexplain.bench.run import CLASSIFICATION, Run
-from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, must_beat
+from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, beside_best, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
@@ -136,15 +136,16 @@ class LocalisationStage(Stage[NoOptions]):
             )
 
         scores = run.stages[self.name]["localisation"]
-        numbers = [
-            f"over {words_of} "
-            + ", ".join(
-                f"{name} {scores[name][over]['auroc']['value']:.2f}"
+        # The strongest of what it must beat decides.
+        means = {
+            over: {
+                name: scores[name][over]["auroc"]["value"]
                 for name in (JUDGED, GRADIENT, _best(scores, over))
                 if name and has_value(scores.get(name, {}).get(over, {}).get("auroc"))
-            )
-            for over, words_of in OVER.items()
-        ]
+            }
+            for over in OVER
+        }
+        numbers = [beside_best(f"over {OVER[over]}", means[over], JUDGED) for over in OVER if JUDGED in means[over]]
         brief = Brief(
             f"{JUDGED} finds the true {run.node}s and frames better than the gradient and than what uses no model",
             f"AUROC {'; '.join(numbers)}",
