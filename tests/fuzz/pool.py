@@ -85,7 +85,10 @@ class _Worker:
         seconds = time.monotonic() - self.started
         if ready:
             if line := self.answers.readline():
-                return self.case, *json.loads(line)
+                answer = json.loads(line)
+                if isinstance(answer, str):
+                    raise RuntimeError(f"{self.case}: {answer}")
+                return self.case, *answer
             self.ended = True
             _, status = os.waitpid(self.process, 0)
             self.process = 0

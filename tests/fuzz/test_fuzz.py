@@ -1,5 +1,6 @@
 """A minute of the fuzzer. By hand, at length: `python -m tests.fuzz --inputs 100000 --resume fuzz.jsonl`."""
 
+import io
 import os
 import pickle
 import random
@@ -73,6 +74,16 @@ def test_a_value_inside_a_pickle_is_changed():
     assert any(isinstance(one["xyz"], np.ndarray) and one["xyz"].shape != (2, 3) for one in whole)
     assert any(isinstance(one["xyz"], np.ndarray) and one["xyz"].dtype != np.float16 for one in whole)
     assert any(isinstance(one, dict) and len(one) == 2 for one in others)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.pkl", "a.pt", "a.json", "a.toml", "a.safetensors", "a.csv", "a"])
+def test_what_was_damaged_before_is_damaged_once_more(name):
+    array = io.BytesIO()
+    np.save(array, np.zeros(3))
+    terabytes = array.getvalue().replace(b"(3,)", b"(3000000000000,)")
+    for content in (b"", b"{", b"\x80\x04", b"PK\x03\x04", b"\x93NUMPY\x01\x00", terabytes, b"\xff" * 300):
+        for number in range(30):
+            mutated({name: content}, [b"other"], random.Random(number), "marker")
 
 
 def test_the_fuzzer_does_not_run_what_it_changes(tmp_path):
