@@ -7,6 +7,7 @@ function more.
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -166,6 +167,47 @@ def region_tables(folder: Path) -> None:
 def region_arrays(folder: Path) -> None:
     about = {"subjects": np.array(["a", "b"]), "labels": np.array([0, 1]), "tr": np.array(2.0)}
     np.savez_compressed(folder / "regions.npz", data=np.stack([VALUES, VALUES + 1]), **about)
+
+
+# ---- trials of EEG ----
+
+
+def trials_of_mne(folder: Path) -> None:
+    _trials().save(folder / "sub-1-epo.fif", verbose="error")
+
+
+def trials_packed(folder: Path) -> None:
+    _trials().save(folder / "sub-2-epo.fif.gz", verbose="error")
+
+
+def trials_of_eeglab(folder: Path) -> None:
+    from scipy.io import savemat
+
+    names = ("Fz", "Cz", "Pz", "Oz")
+    places = [{"labels": name, "X": 0.1, "Y": 0.02 * number, "Z": 0.05} for number, name in enumerate(names)]
+    event = [{"type": "tone", "latency": 1.0 + 20 * number, "epoch": 1.0 + number} for number in range(3)]
+    epoch = [{"event": 1.0 + number, "eventlatency": 0.0, "eventtype": "tone"} for number in range(3)]
+    about = {
+        "nbchan": 4.0,
+        "trials": 3.0,
+        "pnts": 20.0,
+        "srate": 100.0,
+        "xmin": -0.1,
+        "xmax": 0.09,
+        "chaninfo": {"nosedir": "+X"},
+    }
+    values = np.random.default_rng(0).normal(size=(4, 20, 3))
+    savemat(folder / "sub-3.set", {"EEG": {**about, "chanlocs": places, "event": event, "epoch": epoch, "data": values,
+                                           "times": np.arange(20.0), "ref": "common", "setname": "a"}})  # fmt: skip
+
+
+def _trials() -> Any:
+    import mne
+
+    about = mne.create_info(["Fz", "Cz", "Pz", "Oz"], 100.0, "eeg").set_montage("colin27_1020")
+    values = np.random.default_rng(0).normal(size=(4, 4, 20)) * 1e-5
+    events = np.stack([np.arange(4) * 50, np.zeros(4, int), np.array([1, 2, 1, 2])], 1)
+    return mne.EpochsArray(values, about, events, tmin=-0.1, event_id={"left": 1, "right": 2}, verbose="error")
 
 
 # ---- recordings of cards ----

@@ -45,6 +45,7 @@ def targets(folder: Path) -> list[Target]:
         *_readers(formats, folder),
         _skeletons(formats),
         _regions(formats),
+        _eeg(formats),
         *_cards(folder / "cards"),
         *_folders(folder / "made", formats),
         *_commands(folder),
@@ -144,6 +145,16 @@ def _regions(formats: dict[str, Path]) -> Target:
     # Any folder of tables of numbers may be one of regions: a few are enough.
     seeds = tuple(formats[name] for name in ("region_tables", "region_arrays"))
     return Target("regions", seeds, call)
+
+
+def _eeg(formats: dict[str, Path]) -> Target:
+    from stexplain.data import load_eeg
+
+    def call(case: Path, out: Path) -> None:
+        for clip in load_eeg(case, nearest=2):
+            clip.x.sum()
+
+    return Target("eeg", _accepted(call, formats), call)
 
 
 # ---- cards ----

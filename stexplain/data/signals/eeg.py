@@ -17,7 +17,7 @@ from stexplain.data.series import WindowedSeries
 from stexplain.data.signals.eeg_files import read_epochs
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
-from stexplain.reading import given_path
+from stexplain.reading import given_path, naming
 
 # FIFF's numbers of units, which MNE's channels carry.
 _UNITS = {107: "V", 112: "T", 201: "T/m", 6: "M"}
@@ -81,8 +81,9 @@ def load_eeg(
         import mne
     except ImportError as error:
         raise InputError("data: EEG is read through MNE. Install it: pip install 'stexplain[eeg]'.") from error
-    if isinstance(data, str | Path):
-        data = read_epochs(given_path(data, "data"))
+    path = given_path(data, "data") if isinstance(data, str | Path) else None
+    if path is not None:
+        data = read_epochs(path)
     if isinstance(data, mne.io.BaseRaw):
         return _series(data, picks, unit, graph, nearest, window, horizon, stride)
     recordings = dict(data) if isinstance(data, Mapping) else {subject or _subject(data): data}
@@ -92,7 +93,7 @@ def load_eeg(
             f"data: got {kinds}; expected mne.Epochs, an mne.io.Raw, or a mapping from subjects to epochs. Of a "
             "file of epochs, or a folder of them, give its path; a recording is read by mne.io.read_raw."
         )
-    return _clips(recordings, picks, unit, graph, nearest)
+    return _clips(recordings, picks, unit, graph, nearest, path)
 
 
 def _clips(
@@ -101,6 +102,7 @@ def _clips(
     unit: str | None,
     graph: STGraph | None,
     nearest: int,
+    path: Path | None,
 ) -> Clips:
     values: list[NDArray[np.float32]] = []
     observed: list[NDArray[np.bool_]] = []
@@ -112,7 +114,8 @@ def _clips(
         about = (picked.ch_names, float(picked.info["sfreq"]), float(picked.times[0]), len(picked.times))
         if first is None:
             first, (kind, measured) = about, _measured(picked, unit, float(picked.times[0]))
-            own = _electrodes(picked, nearest) if graph is None else graph
+            with naming(path):
+                own = _electrodes(picked, nearest) if graph is None else graph
             order = _order(picked.ch_names, own)
         if about != first:
             which = next(number for number, pair in enumerate(zip(about, first, strict=True)) if pair[0] != pair[1])
@@ -126,10 +129,14 @@ def _clips(
         names = {code: str(name) for name, code in epochs.event_id.items()}
         kept = [number for number, spans in enumerate(_bad_spans(epochs, len(signals))) if not spans]
         _say_left_out(len(signals) - len(kept), len(signals), "epochs", subject)
+        with naming(path):
+            _check_finite(
+                signals, kept, [name for name in own.nodes if name not in epochs.info["bads"]], picked, subject
+            )
         metadata = epochs.metadata
         for number in kept:
             # [N, T] -> [1, T, N, 1].
-            values.append(np.asarray(signals[number][order].T[None, :, :, None], np.float32))
+            values.append(_single(signals[number][order].T[None, :, :, None]))
             observed.append(np.broadcast_to(good, values[-1].shape[:3]))
             row = {"subject": subject, "event": names[int(epochs.events[number, 2])]}
             row["id"] = "/".join(filter(None, [subject, str(epochs.selection[number])]))
@@ -161,6 +168,29 @@ def _clips(
         fields=fields,
         measured=measured,
     )
+
+
+def _single(values: Any) -> NDArray[np.float32]:
+    # What is not observed may be any number, also one beyond the largest of these.
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
+
+
+def _check_finite(signals: Any, kept: Sequence[int], good: Sequence[str], picked: Any, subject: str) -> None:
+    """Refuses observed values that are no numbers, or too large for 32 bits.
+
+    Raises:
+        InputError: naming the first epoch and channel with one.
+    """
+    for name in good:
+        channel = _single(signals[:, picked.ch_names.index(name)])
+        if lacking := [number for number in kept if not np.isfinite(channel[number]).all()]:
+            of = f" of {subject!r}" if subject else ""
+            raise InputError(
+                f"data: channel {name!r} holds NaN or infinity in {len(lacking)} of {len(kept)} epochs{of}, the first "
+                f"number {picked.selection[lacking[0]]}; expected numbers. Drop these epochs, or mark the channel as "
+                f"bad: info['bads'] = [{name!r}]."
+            )
 
 
 def _say_implausible(values: Any, graph: STGraph, good: NDArray[np.bool_]) -> None:

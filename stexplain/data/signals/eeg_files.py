@@ -1,15 +1,24 @@
 """Files of EEG and MEG trials, through MNE's own readers: its epochs, and EEGLAB's."""
 
+import gzip
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stexplain.errors import DataError, InputError
 from stexplain.reading import readable, regular_file
+from stexplain.reading.child_process import arrays_in_child
+from stexplain.reading.memory import free_memory
 
 ENDINGS = ("-epo.fif", "_epo.fif", "-epo.fif.gz", "_epo.fif.gz", ".set")
 """How files of epochs are called: MNE's, and EEGLAB's."""
 _RAW = ("_raw.fif", "-raw.fif", "_eeg.fif", ".edf", ".bdf", ".vhdr", ".gdf", ".cnt", ".mff")
+_SMALL, _RATIO = 64 << 20, 200
+"""What a packed file may unpack to: so many bytes, or so many times its size."""
 _SUBJECT = re.compile(r"(?:^|[_-])(sub-[A-Za-z0-9]+)")
 
 
@@ -46,10 +55,7 @@ def read_epochs(path: Path) -> dict[str, Any]:
         match = _SUBJECT.search(file.name)
         ending = next(ending for ending in ENDINGS if file.name.lower().endswith(ending))
         subject = match.group(1) if match else file.name[: -len(ending)]
-        with readable(file, "epochs of EEG or MEG"):
-            regular_file(file)
-            read = mne.io.read_epochs_eeglab if ending == ".set" else mne.read_epochs
-            by_subject.setdefault(subject, []).append(read(file, verbose="error"))
+        by_subject.setdefault(subject, []).append(_read(file))
     found = {}
     for subject, parts in by_subject.items():
         try:
@@ -57,3 +63,48 @@ def read_epochs(path: Path) -> dict[str, Any]:
         except ValueError as error:
             raise DataError(f"{path}: the files of {subject} do not fit each other: {error}") from error
     return found
+
+
+def _read(file: Path) -> Any:
+    import mne
+
+    what = "epochs of EEG or MEG"
+    if file.name.lower().endswith(".set"):
+        # SciPy's reader of these files, in C, follows the lengths that they state: a damaged one can crash it.
+        content = arrays_in_child(__name__, file, what)["fif"]
+        with tempfile.TemporaryDirectory(prefix="stexplain-") as folder, readable(file, what):
+            made = Path(folder) / "from-eeglab-epo.fif"
+            content.tofile(made)
+            return mne.read_epochs(made, verbose="error")
+    with readable(file, what):
+        regular_file(file)
+        if file.name.lower().endswith(".gz"):
+            _check_unpacked(file)
+        return mne.read_epochs(file, verbose="error")
+
+
+def arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """EEGLAB's epochs as bytes of a file of MNE, with all digits; called in a process of its own: `arrays_in_child`."""
+    import mne
+
+    epochs = mne.io.read_epochs_eeglab(path, verbose="error")
+    with tempfile.TemporaryDirectory(prefix="stexplain-") as folder:
+        made = Path(folder) / "from-eeglab-epo.fif"
+        epochs.save(made, fmt="double", verbose="error")
+        return {"fif": np.fromfile(made, np.uint8)}
+
+
+def _check_unpacked(file: Path) -> None:
+    """Refuses a packed file that unpacks to far more than it holds: MNE would unpack it into memory."""
+    most = max(_SMALL, _RATIO * file.stat().st_size)
+    if (free := free_memory()) is not None:
+        most = min(most, free)
+    with gzip.open(file) as packed:
+        size = 0
+        while block := packed.read(1 << 20):
+            size += len(block)
+            if size > most:
+                raise DataError(
+                    f"{file} unpacks to more than {most / 1e6:.0f} MB, and holds {file.stat().st_size / 1e6:.3g} MB. "
+                    "Fetch it again, or unpack it yourself."
+                )

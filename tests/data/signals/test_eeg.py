@@ -1,5 +1,6 @@
 """EEG through MNE: values, seconds, labels, bad channels and spans, and the graph of the montage."""
 
+import gzip
 import warnings
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 import stexplain as stx
-from stexplain.errors import InputError
+from stexplain.errors import DataError, InputError
+from tests.fuzz import corpus
 
 mne = pytest.importorskip("mne")
 mne.set_log_level("ERROR")
@@ -168,3 +170,61 @@ def test_a_dead_channel_is_named_unless_it_is_marked():
         stx.load_eeg(made)
     made.info["bads"] = [dead]
     assert not stx.load_eeg(made)[0].observed[:, :, 2].any()
+
+
+def test_epochs_of_eeglab_are_read_to_the_last_digit(tmp_path):
+    corpus.trials_of_eeglab(tmp_path)
+    epochs = mne.io.read_epochs_eeglab(tmp_path / "sub-3.set")
+    clips = stx.load_eeg(tmp_path, nearest=2)
+    signals = epochs.get_data()
+    assert (len(clips), clips.classes, clips.ids) == (3, ["tone"], ["sub-3/0", "sub-3/1", "sub-3/2"])
+    for number in range(3):
+        np.testing.assert_allclose(clips[number].x[0, :, :, 0], signals[number].T, rtol=2e-7)
+    assert clips.graph.nodes == tuple(epochs.ch_names)
+    assert clips.measured.seconds(20)[[0, 10]].tolist() == pytest.approx([-0.1, 0.0])
+
+
+def test_damaged_epochs_of_eeglab_end_no_process_and_take_no_memory(tmp_path):
+    corpus.trials_of_eeglab(tmp_path)
+    path = tmp_path / "sub-3.set"
+    content = path.read_bytes()
+    # The 1920 bytes of values (type 9: double) say that they are two gigabytes.
+    before, after = content.split(b"\x09\0\0\0\x80\x07\0\0")
+    path.write_bytes(before + b"\x09\0\0\0\xff\xff\xff\x7f" + after)
+    with pytest.raises(DataError, match=r"sub-3\.set could not be read as epochs of EEG or MEG"):
+        stx.load_eeg(tmp_path)
+    for cut in range(128, len(content), 997):
+        path.write_bytes(content[:cut])
+        with pytest.raises(DataError, match=r"sub-3\.set could not be read as epochs of EEG or MEG"):
+            stx.load_eeg(tmp_path)
+
+
+def test_a_packed_file_that_unpacks_to_far_more_is_refused(tmp_path):
+    path = tmp_path / "sub-1-epo.fif.gz"
+    with gzip.open(path, "wb") as packed:
+        for _ in range(80):
+            packed.write(bytes(1 << 20))
+    with pytest.raises(DataError, match=r"sub-1-epo\.fif\.gz unpacks to more than 67 MB, and holds 0\.08\d+ MB"):
+        stx.load_eeg(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_an_observed_value_that_is_no_number_is_refused_and_a_bad_channels_is_not(value, tmp_path):
+    made, signals = epochs()
+    signals[3, 2, 5] = value
+    made = mne.EpochsArray(signals, made.info, made.events, tmin=-0.1, event_id=made.event_id)
+    said = r"data: channel 'Cz' holds NaN or infinity in 1 of 6 epochs, the first number 3; expected numbers"
+    with pytest.raises(InputError, match=said):
+        stx.load_eeg(made, nearest=2)
+    made.save(tmp_path / "a-epo.fif", fmt="double")
+    with pytest.raises(DataError, match=r"a-epo\.fif: data: channel 'Cz' holds"):
+        stx.load_eeg(tmp_path / "a-epo.fif", nearest=2)
+    made.info["bads"] = ["Cz"]
+    assert len(stx.load_eeg(made, nearest=2)) == 6
+
+
+def test_a_file_whose_electrodes_have_no_place_is_named(tmp_path):
+    made = mne.EpochsArray(trials(), info(montage=False))
+    made.save(tmp_path / "a-epo.fif")
+    with pytest.raises(DataError, match=r"a-epo\.fif: data: 6 of 6 channels have no position"):
+        stx.load_eeg(tmp_path / "a-epo.fif")
