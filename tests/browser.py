@@ -77,19 +77,37 @@ def look(page: str, script: str = "return {};", *, width: int = 1400, dark: bool
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "outer.html"
         path.write_text(outer, "utf-8")
-        done = subprocess.run(
-            [
-                str(PROGRAM), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-                f"--user-data-dir={folder}/profile", f"--window-size={max(width, 500)},1000",
-                f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-                # Timers run as fast as they can; the page is written out when this much of its own time has passed.
-                "--virtual-time-budget=60000", "--dump-dom", path.as_uri(),
-            ],
-            capture_output=True, text=True, encoding="utf-8", timeout=300, check=False,
-        )  # fmt: skip
+        shown = (
+            f"--window-size={max(width, 500)},1000",
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            "--dump-dom",
+        )
+        done = _run(folder, path, *shown)
     found = re.search(r"ANSWER(.*)END</pre>", done.stdout, re.DOTALL)
     assert found, f"Chromium gave no answer: {done.stderr[-2000:]}"
     answer: dict = json.loads(html.unescape(found[1]))
     assert "failed" not in answer, answer["failed"]
     return answer
+
+
+def pages_on_paper(page: str) -> int:
+    """How many pages a page takes when it is printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, printed = Path(folder) / "page.html", Path(folder) / "page.pdf"
+        path.write_text(page, "utf-8")
+        done = _run(folder, path, f"--print-to-pdf={printed}", "--no-pdf-header-footer")
+        assert printed.is_file(), f"Chromium printed nothing: {done.stderr[-2000:]}"
+        # Chromium writes the dictionaries of its pages as they are; only what they draw is compressed.
+        return len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
+
+
+def _run(folder: str, path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Opens a page, and lets its timers run as fast as they can: a minute of its own time, then it is written out."""
+    return subprocess.run(
+        [
+            str(PROGRAM), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+            f"--user-data-dir={folder}/profile", "--virtual-time-budget=60000", *options, path.as_uri(),
+        ],
+        capture_output=True, text=True, encoding="utf-8", timeout=300, check=False,
+    )  # fmt: skip

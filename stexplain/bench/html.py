@@ -6,6 +6,9 @@ from typing import Any
 
 from stexplain.bench.wording import in_words
 
+MANY = 7
+"""A table of more columns is printed in smaller letters."""
+
 
 def text(value: object) -> str:
     """Any value as text that no browser takes for markup; methods by the names of their explanations."""
@@ -40,6 +43,7 @@ def table(head: Sequence[str], body: Iterable[Sequence[object]], *, caption: str
     rows = "".join(
         "<tr>" + "".join(_cell(value, first=index == 0) for index, value in enumerate(line)) + "</tr>" for line in lines
     )
+    kind = " ".join(filter(None, [kind, "many" if len(head) > MANY else ""]))
     kind = f' class="{text(kind)}"' if kind else ""
     named = f"<caption>{text(caption)}</caption>" if caption else ""
     # Focusable, so that a keyboard can scroll it.

@@ -15,7 +15,7 @@ from stexplain.files import write_json
 from stexplain.graph import STGraph
 from stexplain.viz import history, network, save, skeleton
 from tests.bench.test_report import OPTIONS, a_run
-from tests.browser import look, needs_browser
+from tests.browser import look, needs_browser, pages_on_paper
 
 pytestmark = needs_browser
 NODES = ("spine", "left hand", "right hand", "left foot", "right foot")
@@ -74,6 +74,7 @@ def report(tmp_path_factory):
     (folder / "tables").mkdir()
     names = [f"a column of a name {number}" for number in range(12)]
     pd.DataFrame([range(12)], columns=names).to_csv(folder / "tables/wide.csv", index=False)
+    pd.DataFrame({"sample": range(2000), "value": 0.5}).to_csv(folder / "tables/long.csv", index=False)
     verdict = {"run": "xsub/stgcn10", "stage": "localisation", "verdict": "supported", "text": "It is better by far."}
     write_json(
         folder / "results.json",
@@ -82,7 +83,10 @@ def report(tmp_path_factory):
             "datasets": {"ntu": {"title": "Bodies", "planted": True, "samples": 10}},
             "runs": {"xsub/stgcn10": a_run()}, "figures": figures.records, "versions": {"torch": "2"},
             "verdicts": [{**verdict, "claim": "It is better", "number": "AUROC 0.90, Motion 0.50"}],
-            "tables": {"wide": {"stage": "localisation", "title": "Wide", "file": "tables/wide.csv"}},
+            "tables": {
+                name: {"stage": "localisation", "title": name.capitalize(), "file": f"tables/{name}.csv"}
+                for name in ("wide", "long")
+            },
         },
     )  # fmt: skip
     return write_report(folder).read_text("utf-8")
@@ -108,6 +112,13 @@ def test_unfolded_on_a_phone_tables_scroll_inside_their_box(report):
     found = look(report, script, width=420)
     assert found["sideways"] <= 0
     assert found["box"]
+
+
+def test_on_paper_tables_of_many_rows_are_named_and_not_printed(report):
+    # Alone, a table of 2,000 rows would take dozens.
+    assert 2 <= pages_on_paper(report) <= 8
+    paper = report[report.index('<div class="paper">') :]
+    assert "Long: tables/long.csv" in paper[: paper.index("</div>")]
 
 
 def test_on_a_phone_panels_lie_below_each_other(report):

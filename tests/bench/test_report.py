@@ -4,6 +4,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from stexplain.bench.page.facts import provenance
 from stexplain.bench.page.first import verdict_lines
 from stexplain.bench.report import write_report
 from stexplain.bench.stage import RunResults
@@ -273,3 +274,22 @@ def test_a_verdict_that_all_runs_share_is_said_once(second, said):
     assert lines.count("It falls") == 1
     # Either way every run has its number.
     assert re.sub(r"<.*?>", "", lines).count(": 0.") == 2
+
+
+def test_the_time_has_a_row_per_stage_and_a_column_per_run_whatever_its_parts():
+    seconds = {
+        "data/ntu": 8.0, "xsub/a/train": 100.0, "xsub/a/truth/effect": 1.5, "xsub/a/truth/samples": 0.25,
+        "xsub/a/truth": 2.0, "xview/b/train": 50.0, "figures/xsub/a/truth": 3.0, "figures/xview/b/train": 1.0,
+    }  # fmt: skip
+    runs = {name: a_run() for name in ("xsub/a", "xview/b")}
+    shown = provenance({"seconds": seconds, "runs": runs}, [])
+    rows = re.findall(r"<tr>(.*?)</tr>", shown[shown.index("Time in seconds") :])
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    assert cells == [
+        ["stage", "xsub/a", "xview/b", "seconds, all"],
+        ["data/ntu", "–", "–", "8.0"],
+        ["train", "100.0", "50.0", "150.0"],
+        ["truth", "3.8", "–", "3.8"],
+        ["figures", "3.0", "1.0", "4.0"],
+        ["total", "106.8", "51.0", "165.8"],
+    ]

@@ -5,16 +5,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stexplain.bench.html import count, folded, paragraph, percent, table, text
+from stexplain.bench.html import count, folded, items, paragraph, percent, table, text
 from stexplain.bench.stage import RunResults
 from stexplain.reading.contents import readable
 
 
 def tables(folder: Path, results: Mapping[str, Any]) -> str:
-    """Every CSV table, folded."""
-    return "".join(
-        _csv_table(folder / str(entry["file"]), str(entry.get("title") or name))
-        for name, entry in (results.get("tables") or {}).items()
+    """Every CSV table, folded; on paper, where each lies in the run folder."""
+    named = [
+        (str(entry.get("title") or name), str(entry["file"])) for name, entry in (results.get("tables") or {}).items()
+    ]
+    if not named:
+        return ""
+    files = items(f"{title}: {file}" for title, file in named)
+    return (
+        f'<div class="screen">{"".join(_csv_table(folder / file, title) for title, file in named)}</div>'
+        f'<div class="paper">{paragraph("Too long for paper; these files of the run folder hold them.")}{files}</div>'
     )
 
 
@@ -82,9 +88,36 @@ def provenance(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
     known: list[list[object]] = [fact for fact in facts if fact[1] is not None]
     parts = [table(["property", "value"], known, caption="Experiment", kind="facts")]
     parts.append(table(["package", "version"], list((results.get("versions") or {}).items()), caption="Versions"))
-    seconds = results.get("seconds") or {}
-    if seconds:
-        rows = [[stage, f"{value:.1f}"] for stage, value in seconds.items()]
-        rows.append(["total", f"{sum(seconds.values()):.1f}"])
-        parts.append(table(["stage", "seconds"], rows, caption="Time"))
-    return "".join(parts)
+    return "".join(parts) + _time(results, runs)
+
+
+def _time(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:
+    """Seconds of every stage and run; a stage that is computed in parts is one row."""
+    seconds: Mapping[str, float] = results.get("seconds") or {}
+    if not seconds:
+        return ""
+    # Runs may lie below each other in folders: the longest name that fits is the run's.
+    names = sorted((results.get("runs") or {}), key=len, reverse=True)
+    cells: dict[str, dict[str, float]] = {}
+    for key, value in seconds.items():
+        # Figures are a step of their own, below which runs and stages lie.
+        drawn, rest = key.startswith("figures/"), key.removeprefix("figures/")
+        run = next((name for name in names if rest.startswith(f"{name}/")), "")
+        stage = "figures" if drawn else rest.removeprefix(f"{run}/").split("/")[0] if run else key
+        row = cells.setdefault(stage, {})
+        row[run] = row.get(run, 0.0) + value
+    shown = [name for name in (results.get("runs") or {}) if any(name in row for row in cells.values())]
+    labels = {run.name: run.label for run in runs}
+    body = [
+        [stage, *(_seconds(row.get(name)) for name in shown), f"{sum(row.values()):.1f}"]
+        for stage, row in cells.items()
+    ]
+    totals = [_seconds(sum(row.get(name, 0.0) for row in cells.values())) for name in shown]
+    body.append(["total", *totals, f"{sum(seconds.values()):.1f}"])
+    return table(
+        ["stage", *(labels.get(name, name) for name in shown), "seconds, all"], body, caption="Time in seconds"
+    )
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f}"
