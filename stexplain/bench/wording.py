@@ -34,6 +34,16 @@ def in_words(sentence: str) -> str:
     return pattern.sub(lambda match: named[match[0]], sentence)
 
 
+def with_baseline(method: str, baseline: str) -> str:
+    """A method beside the baseline that it replaces by, where it has one: the name of both, everywhere.
+
+    Example:
+        >>> with_baseline("Occlusion", "historical_average"), with_baseline("InputGradient", "")
+        ('Occlusion (historical average)', 'InputGradient')
+    """
+    return f"{method} ({baseline.replace('_', ' ')})" if baseline else method
+
+
 def as_label(name: str) -> str:
     """A method as the label of a row: in words, with a capital.
 

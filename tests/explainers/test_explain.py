@@ -155,7 +155,9 @@ def test_no_module():
 
 def test_the_default_says_what_it_took():
     (note, *_) = explain(small_model(), batch()).notes
-    assert note == "Explained by expected fall, the default method."
+    assert note == (
+        "Explained by expected fall, the default: of methods this fast it found best what trained networks used."
+    )
     # Whoever names a method or a layer knows.
     assert explain(small_model(), batch(), layer="blocks.2").notes == ()
     assert explain(small_model(), batch(), method="STGGradCAM").notes == ()

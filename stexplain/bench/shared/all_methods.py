@@ -63,10 +63,8 @@ def every_method_claim(
     baseline_explainers = [name for name in baseline_explainers if name in means]
     if not tests or not baseline_explainers:
         return None
-    # A method may stand with its baseline, as in "Occlusion, historical_average".
-    names = [_in_words(test["against"]) for test in tests]
-    means = {_in_words(name): mean for name, mean in means.items()}
-    strongest = max(map(_in_words, baseline_explainers), key=lambda name: means[name])
+    names = [test["against"] for test in tests]
+    strongest = max(baseline_explainers, key=lambda name: means[name])
     best = max(names, key=lambda name: means[name])
 
     def words(signs: Sequence[int]) -> tuple[str, Outcome]:
@@ -91,14 +89,3 @@ def every_method_claim(
         ),
     )
     return Claim(list(tests), words, together=False, brief=brief)
-
-
-def _in_words(name: str) -> str:
-    """A method with its baseline, as it is read.
-
-    Example:
-        >>> _in_words("Occlusion, historical_average"), _in_words("Occlusion")
-        ('Occlusion (historical average)', 'Occlusion')
-    """
-    method, comma, baseline = name.partition(", ")
-    return f"{method} ({baseline.replace('_', ' ')})" if comma else method

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.bench.html import listed
 from stexplain.bench.shared.by_class import FOUND
+from stexplain.bench.wording import with_baseline
 
 Row = Mapping[str, Any]
 """``method``, ``baseline``, ``baseline_explainer`` (it uses no model), ``scores`` (each a list) and ``inferences``."""
@@ -37,8 +38,13 @@ def mean_of(row: Row, score: str, chosen: Any = slice(None)) -> float:
 
 
 def name_of(row: Row) -> str:
-    """The method, and its baseline where it has one."""
-    return f"{row['method']}, {row['baseline']}" if row["baseline"] else str(row["method"])
+    """The method, and its baseline where it has one.
+
+    Example:
+        >>> name_of({"method": "Occlusion", "baseline": "historical_average"})
+        'Occlusion (historical average)'
+    """
+    return with_baseline(row["method"], row["baseline"])
 
 
 def classes_found(row: Row, score: str, labels: Sequence[str], words: str) -> str:

@@ -16,6 +16,7 @@ from stexplain.bench.shared.method_scores import compared_methods, importance_of
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import Samples, draw, load
 from stexplain.bench.stage import Results
+from stexplain.bench.wording import with_baseline
 from stexplain.cards import Count, Part
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
@@ -84,7 +85,7 @@ class Row(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the row, which is that of its record."""
-        return f"{self.method}, {self.baseline}" if self.baseline else self.method
+        return with_baseline(self.method, self.baseline)
 
 
 def rows(run: Run, options: Options) -> list[Row]:

@@ -11,11 +11,12 @@ def chosen(why: str, method: str, layer: str = "") -> str:
 
     Example:
         >>> chosen("", "expected fall")
-        'Explained by expected fall, the default method.'
+        'Explained by expected fall, the default: of methods this fast it found best what trained networks used.'
         >>> chosen("The layer is the last", "STG-Grad-CAM", "blocks.3")
         'The layer is the last: explained by STG-Grad-CAM at blocks.3. Give method= or layer= for another.'
     """
     if not why:
-        return f"Explained by {method}, the default method."
+        # What it rests on: docs/decisions/0241.
+        return f"Explained by {method}, the default: of methods this fast it found best what trained networks used."
     where = f" at {layer}" if layer else ""
     return f"{why}: explained by {method}{where}. Give method= or layer= for another."

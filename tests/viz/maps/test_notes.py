@@ -60,7 +60,7 @@ def test_a_note_is_wrapped_not_cut():
 def test_the_default_is_named_in_a_figure(explanation):
     note = chosen("", "expected fall")
     drawn = shown(timeline(replace(explanation, notes=(note, NOTES[0]))))
-    assert without_spaces(f"Note: Explained by expected fall, the default method.Note: {NOTES[0]}") in drawn
+    assert without_spaces(f"Note: {note}Note: {NOTES[0]}") in drawn
     # Why the default could not be computed is of this explanation.
     reason = chosen("Expected fall could not be computed (no gradient)", "STG-Grad-CAM", "blocks.3")
     assert without_spaces(f"Note: {reason}") in shown(timeline(replace(explanation, notes=(reason,))))

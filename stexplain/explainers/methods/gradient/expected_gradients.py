@@ -25,7 +25,7 @@ _REDUCTIONS = {"norm": "the Euclidean norm over channels", "sum": "the sum over 
 
 @checked_kept
 class ExpectedGradients(Explainer):
-    """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines: the default method.
+    """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines.
 
     After "Improving performance of deep learning models with axiomatic attribution priors and expected gradients".
     With baselines x'_1 ... x'_K, y the score of the target, and u uniform in [1 - reach, 1], the part of the way from
