@@ -92,7 +92,9 @@ class Progress:
         self._note = self._note if note is None else note
         if self._bar:
             self._begin()
-            self._bar.update(self._task, completed=completed, description=self.what, note=self._note)
+            said = [self._note, _rate(completed - self._before, time.monotonic() - self._started)]
+            note = ", ".join(filter(None, said))
+            self._bar.update(self._task, completed=completed, description=self.what, note=note)
         elif self._lines and (now := time.monotonic()) - self._last >= self._every:
             self._last = now
             print(self.line(now - self._started), file=sys.stderr, flush=True)
@@ -105,12 +107,13 @@ class Progress:
             >>> progress.update(100, note="loss 0.31")
             >>> progress.line(50.0)
             'explaining: 100 of 400, loss 0.31, 2.0/s, 2:30 left'
+            >>> progress.line(1200.0)
+            'explaining: 100 of 400, loss 0.31, 12 s each, 60:00 left'
         """
         done = self.completed - self._before
         of = "" if self.total is None else f" of {self.total:,}"
         parts = [f"{self.what}: {self.completed:,}{of}", *([self._note] if self._note else [])]
-        if done and seconds > 0:
-            parts.append(f"{done / seconds:.1f}/s")
+        parts += filter(None, [_rate(done, seconds)])
         if done and seconds > 0 and self.total is not None:
             left = round(seconds / done * (self.total - self.completed))
             parts.append(f"{left // 60}:{left % 60:02d} left")
@@ -130,6 +133,16 @@ class Progress:
         )
         # Transient: a finished bar goes, and the line of its stage stays.
         return Bar(*columns, console=Console(stderr=True), transient=True)
+
+
+def _rate(done: int, seconds: float) -> str:
+    """How fast the work is: steps a second, or seconds a step where they are long."""
+    if not done or seconds <= 0:
+        return ""
+    if done >= seconds:
+        return f"{done / seconds:,.1f}/s"
+    each = seconds / done
+    return f"{each:.1f} s each" if each < 9.95 else f"{each:,.0f} s each"
 
 
 @contextmanager
