@@ -15,6 +15,7 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.display import Shown
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.fields import fill_in
+from stexplain.explainers.results.notes import beyond_default
 from stexplain.explainers.saving.tidy import tidy
 from stexplain.reading import given_path
 
@@ -319,12 +320,13 @@ class Explanation(Shown):
         about = f" of {self.target} in" if self.target else " of"
         where = f" at {self.layer}" if self.layer else ""
         excluded = float(self.padding_share.mean()) if samples else 0.0
+        notes = beyond_default(self.notes)
         return (
             f"<Explanation{about} {_count(samples, 'sample')} by {self.method}{where}: "
             f"{_count(instances, 'instance')} x {_count(frames, 'frame')} x {_count(nodes, 'node')}; "
             f"most important: {top}{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}"
-            f"{f'; noted: {shorten(self.notes[0], 72)}' if self.notes else ''}"
-            f"{f' (and {len(self.notes) - 1} more)' if len(self.notes) > 1 else ''}>"
+            f"{f'; noted: {shorten(notes[0], 72)}' if notes else ''}"
+            f"{f' (and {len(notes) - 1} more)' if len(notes) > 1 else ''}>"
         )
 
 

@@ -11,6 +11,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.explainers.results.notes import chosen
 from stexplain.explainers.targets import Class
 from stexplain.graph import STGraph
 
@@ -155,6 +156,10 @@ def test_repr_says_briefly_what_was_noted():
         "; noted: Channel 3 of the input is an index that the model looks up: it is [...] (and 1 more)>"
     )
     assert "noted" not in repr(explanation())
+    # Which method it is by stands before.
+    by_default = chosen("", "expected fall")
+    assert "noted" not in repr(explanation(notes=(by_default,)))
+    assert "noted: Computed in float32.>" in repr(explanation(notes=(by_default, "Computed in float32.")))
 
 
 def test_repr_names_what_matters():
