@@ -264,7 +264,7 @@ def fidelity(
         ids = masked.batch.ids
     # The 2 S differences to the unmasked copy, split into the S of each side.
     sides = {
-        side: {measure: rows[index * len(shares) : (index + 1) * len(shares)] for measure, rows in changes.items()}
+        side: {measure: np.split(rows, len(SIDES))[index] for measure, rows in changes.items()}
         for index, side in enumerate(SIDES)
     }
     method = explanation.method if isinstance(explanation, Explanation) else ""

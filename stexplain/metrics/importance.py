@@ -150,7 +150,8 @@ class ClassImportance:
         self._sums += other._sums
         self._resampled_counts += other._resampled_counts
         self._resampled_sums += other._resampled_sums
-        self._units = [one | two for one, two in zip(self._units, other._units, strict=True)]
+        for index, units in enumerate(other._units):
+            self._units[index] |= units
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that was added so far, as arrays that can be kept in a file; see `add_arrays`."""
@@ -176,8 +177,10 @@ class ClassImportance:
             if arrays[name].shape != values.shape:
                 raise InputError(f"{name}: got shape {arrays[name].shape}; expected {values.shape}, as of this one.")
             values += arrays[name]
-        for index, unit in zip(arrays["unit_classes"].tolist(), arrays["units"].tolist(), strict=True):
-            self._units[index].add(bytes.fromhex(unit))
+        classes, units = arrays["unit_classes"].tolist(), arrays["units"].tolist()
+        check_shape("units", arrays["units"].shape, "units", units=len(classes))
+        for at, index in enumerate(classes):
+            self._units[index].add(bytes.fromhex(units[at]))
 
     @property
     def psi(self) -> NDArray[np.float64]:

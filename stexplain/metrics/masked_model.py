@@ -81,7 +81,7 @@ class MaskedModel(ModelCaller):
             replace(x.to(signals.device), x=signals) if isinstance(x, Batch) else unlabelled(self.model_input, signals)
         )
         self.observed = self.model_input.observed_positions
-        positions = max(self.observed[0].numel(), 1)
+        positions = self.observed[0].numel()
         most = len(signals)
         if most > _MAX_SAMPLES:
             with self._model_frozen():
@@ -138,7 +138,8 @@ class MaskedModel(ModelCaller):
             check_sample_ids("the explanation", explanation.ids, self.batch.ids)
             explanation = explanation.values
         explanation = as_array(explanation)
-        check_shape("the explanation", explanation.shape, "b m t n", **dict(zip("bmtn", observed.shape, strict=True)))
+        b, m, t, n = observed.shape
+        check_shape("the explanation", explanation.shape, "b m t n", b=b, m=m, t=t, n=n)
         # By the batch's mask and not the explanation's: what cannot be masked is not ranked.
         values, _ = valid_importance("the explanation", explanation, observed)
         importance, valid = aggregate(ranking_values(values, ranking), observed, over)

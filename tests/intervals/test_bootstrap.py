@@ -211,6 +211,18 @@ def test_draws_without_a_value_are_left_out():
     assert np.isnan(ends[:, 1]).all()
 
 
+def test_values_may_leave_their_bounds_by_rounding_alone():
+    values = [0.2, 0.9, 0.4, 0.7]
+    for end in (0.0 - 1e-9, 1.0 + 1e-9):
+        assert np.isfinite(interval([*values, end], bounds=(0, 1))).all()
+    for wrong in (-2e-9, 1 + 2e-9):
+        with pytest.raises(InputError, match=r"bounds: got \(0, 1\)"):
+            interval([*values, wrong], bounds=(0, 1))
+    for bounds in ((1, 0), (0.5, 0.5)):
+        with pytest.raises(InputError, match="bounds: got"):
+            interval([0.5] * 5, bounds=bounds)
+
+
 def test_wrong_arguments():
     with pytest.raises(InputError, match="confidence"):
         interval([1.0, 2.0], confidence=95)

@@ -5,6 +5,7 @@ from torch import nn
 
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
+from stexplain.intervals.bootstrap import interval
 from stexplain.metrics import MaskingCurve, faithfulness, masking_curve, node_sets
 from tests.explainers.small_models import signals
 
@@ -161,6 +162,15 @@ def test_beta_where_masking_does_nothing_has_an_interval_that_holds_zero():
     # 285 are expected of each; the standard deviation is 3.8. The low end of Eq. 7's is wrong on one side only.
     assert 276 <= sum(one.low <= 0 <= one.high for one in signed) <= 295
     assert 276 <= holds <= 300
+
+
+def test_accuracy_has_the_interval_of_a_mean_of_zeros_and_ones():
+    correct = np.random.default_rng(1).random((2, 60)) < 0.7
+    curve = MaskingCurve(np.array([0.0, 1]), {"highlighted": correct}, ("",) * 60, "zero", 1, 0)
+    assert curve.accuracy().tolist() == [correct[0].mean(), correct[1].mean()]
+    for groups in (None, np.arange(60) // 5):
+        found = curve.accuracy_interval(groups=groups)
+        assert found == [interval(row.astype(float), groups=groups, bounds=(0, 1)) for row in correct]
 
 
 def test_beta_is_the_same_with_its_sign_where_accuracy_falls():

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,11 @@ def test_parts_merge_to_the_whole_in_any_order():
     assert np.allclose(merged.psi, whole.psi, rtol=1e-12, equal_nan=True)
     assert np.allclose(merged.draws, whole.draws, rtol=1e-12, equal_nan=True)
     assert np.allclose(merged.interval(), whole.interval(), rtol=1e-12, equal_nan=True)
+    kept = ClassImportance(CLASSES, NODES)
+    kept.add_arrays(filled((two, second)).arrays())
+    kept.add_arrays(filled((one, first)).arrays())
+    assert np.allclose(kept.interval(), whole.interval(), rtol=1e-12, equal_nan=True)
+    assert kept.interval(contrastivity) == pytest.approx(whole.interval(contrastivity), rel=1e-12)
 
 
 def test_intervals_are_as_wide_as_theory_says():
@@ -123,6 +129,12 @@ def test_wrong_use():
         ClassImportance(CLASSES, NODES[:3]).update(e, labels)
     with pytest.raises(InputError, match="b=30"):
         ClassImportance(CLASSES, NODES).update(e, labels[:3])
+    with pytest.raises(InputError, match="got 'das2022' for an explanation without a layer's values"):
+        filled((replace(e, layer_values=None), labels), parity="das2022")
+    for name, match in (("sums", r"sums: got shape \(2, 4\); expected \(3, 4\)"), ("units", "units has shape")):
+        arrays = filled((e, labels)).arrays()
+        with pytest.raises(InputError, match=match):
+            ClassImportance(CLASSES, NODES).add_arrays({**arrays, name: arrays[name][:-1]})
     with pytest.raises(InputError, match="different seed"):
         ClassImportance(CLASSES, NODES).merge(ClassImportance(CLASSES, NODES, seed=1))
 

@@ -306,7 +306,7 @@ def _reach(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, f
 def _value_text(row: Mapping[str, Any]) -> str:
     if row["value"] is None:
         return "-"
-    if row["low"] is None or row["high"] is None:
+    if row["low"] is None:
         return f"{row['value']:.3g} ({row['reason']})"
     return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
 

@@ -38,9 +38,11 @@ def model_of(model: ModelLike) -> nn.Module:
         made = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"model: got {str(model)!r}, which cannot be imported: {error}. Is it installed?") from error
-    made = made if isinstance(made, nn.Module) else made()
+    made = made() if callable(made) and not isinstance(made, nn.Module) else made
     if not isinstance(made, nn.Module):
-        raise InputError(f"model: got {str(model)!r}, which makes a {type(made).__name__}; expected an nn.Module.")
+        raise InputError(
+            f"model: got {str(model)!r}, which is or makes a {type(made).__name__}; expected an nn.Module."
+        )
     return made
 
 

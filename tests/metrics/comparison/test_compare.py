@@ -15,6 +15,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.targets import Class
 from stexplain.graph import STGraph
 from stexplain.metrics.comparison.compare import compare
 from stexplain.metrics.comparison.permutation import corrected_p_values
@@ -32,6 +33,7 @@ from stexplain.metrics.complexity import complexity
 from stexplain.metrics.deletion import deletion_curve
 from stexplain.metrics.robustness import sensitivity_max
 from stexplain.nn.stgcn import STGCN
+from stexplain.progress import Progress
 
 
 def planted(samples=20, seed=0):
@@ -194,6 +196,36 @@ def test_it_is_shown_as_text_html_and_json():
     assert len(summary["tests"]) == 2
 
 
+@pytest.mark.parametrize(("samples", "words"), [(8, "1 (0.688 to 1)*"), (4, "1 (too few samples: 4)*"), (0, "-")])
+def test_a_mean_is_shown_with_its_interval_or_why_it_has_none(samples, words):
+    # Of 8 samples that are all alike the low end is 0.05 ** (1 / 8).
+    values = np.concatenate([np.ones(samples), np.full(8 - samples, np.nan)])
+    text = str(Comparison({"m": {"a": values}}, {"m": True}, tuple("abcdefgh")))
+    assert text.splitlines()[2].split(maxsplit=1)[1].strip() == words
+
+
+class Steps(Progress):
+    """Keeps how many steps were announced, and how many were made."""
+
+    made: list["Steps"] = []  # noqa: RUF012
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.made.append(self)
+
+
+def test_as_many_steps_are_made_as_are_announced(monkeypatch):
+    monkeypatch.setattr("stexplain.metrics.comparison.compare.Progress", Steps)
+    graph = STGraph.from_edges(list("abcde"), [("a", "b")])
+    clips = Clips.from_arrays(planted(9).x.numpy(), np.zeros(9, int), graph=graph)
+    batch = planted(9)
+    kinds = [clips, batch, [batch[:4], batch[4:]], (part for part in (batch[:4], batch[4:]))]
+    for data in kinds:
+        compare([Motion(graph=graph), Random(graph=graph)], [level], data, batch=4, progress=False)
+    # Two methods, on 3 batches, 1, 2, and 2 of which the number is not known before.
+    assert [(one.total, one.completed) for one in Steps.made] == [(6, 6), (2, 2), (4, 4), (None, 4)]
+
+
 def test_the_same_seed_gives_the_same_numbers():
     options = {"metrics": [localisation_score()], "data": planted(30), "progress": False, "permutations": 500}
     first, again = (compare([Motion(), Random()], seed=3, **options).to_dict() for _ in range(2))
@@ -225,6 +257,18 @@ def test_what_does_not_fit(explainers, metrics, data, message):
 
 
 def test_scores_that_do_not_fit():
+    with pytest.raises(InputError, match="groups: got 1; expected one per sample, 2"):
+        Comparison({"m": {"a": np.zeros(2)}}, {"m": True}, ("x", "y"), groups=("one",))
+    for nothing in ({}, {"m": {}}):
+        with pytest.raises(InputError, match="got no metric or no method"):
+            Comparison(nothing, {"m": True}, ("x",))
+    with pytest.raises(InputError, match="unknown correction 'hlm'. Did you mean 'holm'"):
+        Comparison({"m": {"a": np.zeros(1)}}, {"m": True}, ("x",), correction="hlm")
+    with pytest.raises(InputError, match=r"higher_is_better: got \['k'\]; expected every metric of scores. Add 'm'"):
+        Comparison({"m": {"a": np.zeros(1)}}, {"k": True}, ("x",))
+    other = {"m": {"a": np.zeros(1), "b": np.zeros(1)}, "k": {"b": np.zeros(1), "a": np.zeros(1)}}
+    with pytest.raises(InputError, match=r"got the methods \['b', 'a'\] for metric 'k'; expected \['a', 'b'\]"):
+        Comparison(other, {"m": True, "k": True}, ("x",))
     with pytest.raises(InputError, match=r"expected one per sample, \[2\]"):
         Comparison({"m": {"a": np.zeros(3)}}, {"m": True}, ("x", "y"))
     with pytest.raises(InputError, match="unknown over 'node'. Did you mean 'nodes'"):
@@ -265,6 +309,10 @@ def test_every_ready_made_metric_tells_the_true_cell_from_another():
     assert set(comparison.tests()["better"]) == {"right"}
     curve = deletion_curve(model, batch, pointed(4, 2)(batch, target=None), steps=4, baseline="zero")
     np.testing.assert_allclose(comparison.scores["deletion gain"]["right"], curve.areas("gain"))
+    # A target of its own is kept, whatever is explained: class 1 has the score 0 under any masking.
+    own = deletion_score(model, target=Class(1), steps=4, baseline="zero")
+    other = compare({"right": pointed(4, 2)}, [own], batch, target=Class(0), progress=False)
+    assert not other.scores["deletion gain"]["right"].any()
 
 
 def test_complexity_and_sensitivity_are_those_of_their_functions():

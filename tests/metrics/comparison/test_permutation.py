@@ -30,6 +30,8 @@ def test_ties_count_as_at_least_as_far():
     # Rounding must not part sums that are equal: 0.1 + 0.2 - 0.3 is not 0.
     assert sign_flip_test([0.1, 0.2, 0.3, 0.3])[0] == enumerated([1, 2, 3, 3])
     assert sign_flip_test(np.zeros(6))[0] == 1.0
+    # The sums of 1 and d are 1 + d and 1 - d: less than 1e-12 of the larger apart is rounding, more is not.
+    assert [sign_flip_test([1.0, d])[0] for d in (0.4e-12, 0.7e-12)] == [1.0, 0.5]
 
 
 def test_drawn_p_is_near_the_exact_one():
@@ -97,8 +99,9 @@ def test_holm_holds_the_level_over_all_tests():
 def test_what_does_not_fit():
     with pytest.raises(InputError, match=r"Did you mean 'holm'"):
         corrected_p_values([0.1], "hholm")
-    with pytest.raises(InputError, match="outside of"):
-        corrected_p_values([1.1])
+    for wrong in ([1.1], [0.5, 1.1], [-0.1, 0.5]):
+        with pytest.raises(InputError, match="outside of"):
+            corrected_p_values(wrong)
     with pytest.raises(InputError, match="permutations: got 0"):
         sign_flip_test([1.0], permutations=0)
     with pytest.raises(InputError, match="got 3 dimensions"):

@@ -86,13 +86,29 @@ def test_padding_chunks_and_batches_change_nothing():
     np.testing.assert_allclose(effect(model, of, other, windows=3, chunk=13).values, whole.values, atol=1e-12)
 
     def part(rows: slice) -> Effect:
-        each = [Batch(one.x[rows], one.valid[rows], one.label[rows], one.ids[rows]) for one in (of, other)]
+        # Only the first sample has a second instance: batches of others come without it.
+        there = slice(2 if rows.start == 0 else 1)
+        each = [
+            Batch(one.x[rows, there], one.valid[rows, there], one.label[rows], one.ids[rows]) for one in (of, other)
+        ]
         return effect(model, *each, windows=3)
 
     joined = Effect.joined([part(slice(0, 2)), part(slice(2, 6))])
     np.testing.assert_allclose(joined.values, whole.values, atol=1e-12)
     assert joined.ids == whole.ids
     np.testing.assert_array_equal(joined.regions.window, whole.regions.window)
+    np.testing.assert_array_equal(joined.regions.observed, whole.regions.observed)
+    assert Effect.joined([whole]).regions.names == whole.regions.names
+
+
+def test_a_counterfactual_of_clips_may_be_given():
+    x, other = signals(3, 1, 6, 4, 2), signals(3, 1, 6, 4, 2, seed=3)
+    other[..., [0, 3], :] = x[..., [0, 3], :]
+    graph = stx.STGraph.from_edges(["a", "b", "c", "d"], [("a", "b"), ("b", "c"), ("c", "d")])
+    clips, counterfactual = (stx.Clips.from_arrays(one.numpy(), graph=graph) for one in (x, other))
+    found = effect(linear(), clips, counterfactual, windows=2)
+    np.testing.assert_allclose(found.values, effect(linear(), x, other, windows=2).values, atol=1e-6)
+    assert found.values[..., 1:3].all()
 
 
 def test_another_target_is_scored_as_it_is_with_the_sign_of_its_fall():
