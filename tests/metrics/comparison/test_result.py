@@ -1,0 +1,82 @@
+"""The result of a comparison: its table, its tests, what it shows and what it refuses."""
+
+import numpy as np
+import pytest
+
+from stexplain.errors import InputError
+from stexplain.metrics.comparison.permutation import corrected_p_values
+from stexplain.metrics.comparison.result import Comparison
+
+
+def test_samples_without_a_number_are_left_out_in_pairs_and_counted():
+    a, b = np.arange(10.0) + 1, np.arange(10.0)
+    a[:2], b[1:4] = np.nan, np.nan
+    comparison = Comparison({"m": {"a": a, "b": b}}, {"m": True}, tuple("0123456789"))
+    table = comparison.to_frame().set_index("method")
+    assert table["n"].to_dict() == {"a": 8, "b": 7}
+    assert table["excluded"].to_dict() == {"a": 2, "b": 3}
+    (test,) = comparison.tests().to_dict("records")
+    assert (test["n"], test["excluded"], test["difference"]) == (6, 4, 1.0)
+    assert test["p"] == pytest.approx(2 / 2**6)
+    assert "3 samples had no score" in str(comparison)
+
+
+def test_lower_is_better_turns_best_and_better():
+    few, many = np.linspace(0, 1, 12), np.linspace(1, 2, 12)
+    up = Comparison({"m": {"few": few, "many": many}}, {"m": True}, tuple(map(str, range(12))))
+    down = Comparison({"m": {"few": few, "many": many}}, {"m": False}, tuple(map(str, range(12))))
+    assert (up.best("m"), up.tests()["better"][0]) == ("many", "many")
+    assert (down.best("m"), down.tests()["better"][0]) == ("few", "few")
+
+
+def test_methods_that_do_equally_well_are_seldom_told_apart():
+    random = np.random.default_rng(7)
+    false = 0
+    for repeat in range(200):
+        scores = {name: random.normal(size=20) for name in "abcd"}
+        comparison = Comparison(
+            {"m": scores}, {"m": True}, tuple(map(str, range(20))), seed=repeat, resamples=1, permutations=499
+        )
+        false += bool((comparison.tests()["better"] != "").any())
+    assert false / 200 < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_against_a_reference_only_that_is_tested():
+    scores = {name: np.random.default_rng(number).random(15) for number, name in enumerate(["a", "b", "motion", "rnd"])}
+    comparison = Comparison({"m": scores, "k": scores}, {"m": True, "k": True}, tuple(map(str, range(15))))
+    pairs = comparison.tests(["motion", "rnd"], metrics=["k"])
+    assert list(zip(pairs["method"], pairs["against"], strict=True)) == [
+        ("a", "motion"), ("b", "motion"), ("a", "rnd"), ("b", "rnd"),
+    ]  # fmt: skip
+    assert set(pairs["metric"]) == {"k"}
+    np.testing.assert_allclose(pairs["p_corrected"], corrected_p_values(pairs["p"].to_numpy()))
+    assert len(comparison.tests("a")) == 2 * 3
+    with pytest.raises(InputError, match="unknown method 'moton'. Did you mean 'motion'"):
+        comparison.tests("moton")
+    with pytest.raises(InputError, match="unknown metric"):
+        comparison.tests(metrics=["z"])
+
+
+@pytest.mark.parametrize(("samples", "words"), [(8, "1 (0.688 to 1)*"), (4, "1 (too few samples: 4)*"), (0, "-")])
+def test_a_mean_is_shown_with_its_interval_or_why_it_has_none(samples, words):
+    # Of 8 samples that are all alike the low end is 0.05 ** (1 / 8).
+    values = np.concatenate([np.ones(samples), np.full(8 - samples, np.nan)])
+    text = str(Comparison({"m": {"a": values}}, {"m": True}, tuple("abcdefgh")))
+    assert text.splitlines()[2].split(maxsplit=1)[1].strip() == words
+
+
+def test_scores_that_do_not_fit():
+    with pytest.raises(InputError, match="groups: got 1; expected one per sample, 2"):
+        Comparison({"m": {"a": np.zeros(2)}}, {"m": True}, ("x", "y"), groups=("one",))
+    for nothing in ({}, {"m": {}}):
+        with pytest.raises(InputError, match="got no metric or no method"):
+            Comparison(nothing, {"m": True}, ("x",))
+    with pytest.raises(InputError, match="unknown correction 'hlm'. Did you mean 'holm'"):
+        Comparison({"m": {"a": np.zeros(1)}}, {"m": True}, ("x",), correction="hlm")
+    with pytest.raises(InputError, match=r"higher_is_better: got \['k'\]; expected every metric of scores. Add 'm'"):
+        Comparison({"m": {"a": np.zeros(1)}}, {"k": True}, ("x",))
+    other = {"m": {"a": np.zeros(1), "b": np.zeros(1)}, "k": {"b": np.zeros(1), "a": np.zeros(1)}}
+    with pytest.raises(InputError, match=r"got the methods \['b', 'a'\] for metric 'k'; expected \['a', 'b'\]"):
+        Comparison(other, {"m": True, "k": True}, ("x",))
+    with pytest.raises(InputError, match=r"expected one per sample, \[2\]"):
+        Comparison({"m": {"a": np.zeros(3)}}, {"m": True}, ("x", "y"))
