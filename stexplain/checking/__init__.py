@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from stexplain.checking.closely import COUNT, is_plain, refuse_oddity
 from stexplain.checking.hints import Check, checks_of
+from stexplain.checking.lost import can_be_lost, refuse_lost
+from stexplain.checking.lost import takes_masks as takes_masks
 from stexplain.checking.notices import PACKAGE
 from stexplain.checking.notices import warn_caller as warn_caller
 from stexplain.checking.origin import raised_by_caller
@@ -126,6 +128,8 @@ def _checked_function(function: Any) -> Any:
                 _refuse(function, args, named)
             elif type(value) is int and value >= COUNT:
                 _refuse_sizes(function, args, named)
+            elif can_be_lost(value):
+                refuse_lost(function, args, named)
         try:
             return function(*args, **named)
         except StexplainError:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.cards import DatasetCard, Recipe
-from stexplain.checking import checked
+from stexplain.checking import checked, takes_masks
 from stexplain.data.content import content_hash
 from stexplain.data.grouping import clip_groups, own_grouping, split_groups
 from stexplain.data.indices import picked_indices
@@ -74,6 +74,7 @@ class Clips:
         self._vertical = self._horizontal_channels()
 
     @classmethod
+    @takes_masks("x", in_lists=True)
     def from_arrays(
         cls,
         x: Sequence[ArrayLike] | NDArray[Any],
@@ -92,7 +93,7 @@ class Clips:
         """Clips of a user's own arrays.
 
         Args:
-            x: n arrays ``[M, T, N, C]``, of any length; M may differ too.
+            x: n arrays ``[M, T, N, C]``, of any length; M may differ too. What one masks was not observed.
             labels: n classes; none: -1 for all.
             graph: whose nodes are N.
             classes: their names; none: "class 0" and so on.
@@ -113,7 +114,7 @@ class Clips:
             >>> len(clips), clips[1].x.shape, tuple(clips.batch([0, 1]).x.shape)
             (2, (1, 8, 2, 3), (2, 1, 8, 2, 3))
         """
-        rows = rows_of_arrays(x, valid, observed, len(graph), {"labels": labels, "ids": ids, **(fields or {})})
+        rows = rows_of_arrays(x, valid, observed, graph, {"labels": labels, "ids": ids, **(fields or {})})
         size, count = len(rows.frames), rows.x.shape[-1]
         label = np.full(size, -1) if labels is None else np.asarray(labels, np.int64)
         names = list(classes) or [f"class {number}" for number in range(int(label.max()) + 1)]
@@ -129,10 +130,8 @@ class Clips:
         if measured.units and len(measured.units) != count:
             raise InputError(f"measured: got {len(measured.units)} units for {count} channels; expected one each.")
         # Clips of fewer instances are padded when they are sampled.
-        most = int(rows.instances.max())
-        return cls(
-            rows, table, classes=names, graph=graph, channels=named, instances=most, recipe=recipe, measured=measured
-        )
+        options: dict[str, Any] = {"instances": int(rows.instances.max()), "recipe": recipe, "measured": measured}
+        return cls(rows, table, classes=names, graph=graph, channels=named, **options)
 
     def __len__(self) -> int:
         return len(self._chosen)

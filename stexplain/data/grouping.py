@@ -46,6 +46,13 @@ def clip_groups(
             f"grouping: got the field {missing[0]!r} for {name!r}; expected one of {', '.join(map(str, table))}. "
             "Correct the table [grouping] of the card."
         )
+    for field in grouping[name]:
+        unknown_of = np.flatnonzero(table[field].isna().to_numpy())
+        if len(unknown_of):
+            raise DataError(
+                f"grouping: the field {field!r} of clip {str(table['id'].iloc[unknown_of[0]])!r} is missing; expected "
+                "a value for each clip, as clips of one group are not independent."
+            )
     columns = [table[field].astype(str) for field in grouping[name]]
     return np.array([f"{name} {'-'.join(values)}" for values in zip(*columns, strict=True)], np.str_)
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
+from stexplain.graph.labels import table_numbers
 
 # Seconds, milliseconds, microseconds and nanoseconds since 1970 of the years 1973 to 2100.
 _UNIX: tuple[tuple[float, float, Literal["s", "ms", "us", "ns"]], ...] = (
@@ -58,11 +59,13 @@ class Labelled(NamedTuple):
         values: ``[T, N, C]`` or ``[T, N]``.
         time: of each frame, or none.
         channels: the names of the channels, where the labels say them.
+        nodes: the names of the nodes, where the labels say them.
     """
 
     values: Any
     time: pd.DatetimeIndex | None
     channels: tuple[str, ...] | None
+    nodes: tuple[str, ...] | None = None
 
 
 def is_labelled(values: Any) -> bool:
@@ -87,9 +90,12 @@ def without_labels(values: Any, graph: STGraph | None, named: bool) -> Labelled:
         if isinstance(values.columns, pd.MultiIndex):
             array, channels = _by_channel(values, graph)
             return Labelled(array, time, channels)
-        order = _order([str(name) for name in values.columns], graph, "a column of the DataFrame")
-        array = values.to_numpy(copy=False) if order is None else values.iloc[:, order].to_numpy(copy=False)
-        return Labelled(array, time, None)
+        columns = [str(name) for name in values.columns]
+        order = _order(columns, graph, "a column of the DataFrame")
+        names = None if columns == list(map(str, range(len(columns)))) else tuple(columns)
+        if order is None:
+            return Labelled(table_numbers(values), time, None, names)
+        return Labelled(table_numbers(values.iloc[:, order]), time, None, tuple(columns[place] for place in order))
     return _of_xarray(values, graph, named)
 
 
@@ -108,6 +114,8 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
         >>> times_of(pd.period_range("2012-03", periods=2, freq="M"))[1]
         Timestamp('2012-04-01 00:00:00')
     """
+    if isinstance(index, pd.CategoricalIndex):
+        index = pd.Index(index.astype(index.categories.dtype))
     if isinstance(index, pd.DatetimeIndex):
         return index
     if isinstance(index, pd.PeriodIndex):
@@ -140,8 +148,12 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
     )
 
 
-def node_first(table: pd.DataFrame) -> pd.DataFrame:
+def node_first(table: pd.DataFrame, graph: STGraph | None = None) -> pd.DataFrame:
     """A frame whose columns have two levels, as (node, channel), also where their names say (channel, node).
+
+    Args:
+        table: with such columns.
+        graph: whose nodes one of the levels names; none: levels without a name are (node, channel), as tsl writes them.
 
     Example:
         >>> columns = pd.MultiIndex.from_product([["speed", "flow"], ["a"]], names=["channels", "nodes"])
@@ -150,6 +162,9 @@ def node_first(table: pd.DataFrame) -> pd.DataFrame:
     """
     first, second = (str(name).lower().removesuffix("s") for name in table.columns.names)
     turned = (second in _NODES and first not in _NODES) or (first in _CHANNELS and second not in _CHANNELS)
+    if graph is not None and not turned:
+        nodes, others = (set(map(str, table.columns.get_level_values(level))) for level in (0, 1))
+        turned = not nodes <= set(graph.nodes) and others <= set(graph.nodes)
     return table.swaplevel(axis=1) if turned else table
 
 
@@ -157,7 +172,13 @@ def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[
     """A frame whose columns are (node, channel), as ``[T, N, C]``."""
     if table.columns.nlevels != 2:
         raise InputError(f"values: got columns of {table.columns.nlevels} levels; expected two, (node, channel).")
-    table = node_first(table)
+    levels = [str(name).lower().removesuffix("s") for name in table.columns.names]
+    if graph is None and not any(name in (*_NODES, *_CHANNELS) for name in levels):
+        raise InputError(
+            "values: got columns of two levels without names; expected them to say which are nodes. Name them: "
+            "df.columns.names = ['node', 'channel']; or give graph=."
+        )
+    table = node_first(table, graph)
     nodes = list(dict.fromkeys(table.columns.get_level_values(0)))
     channels = list(dict.fromkeys(table.columns.get_level_values(1)))
     pairs: dict[Any, int] = {column: number for number, column in enumerate(table.columns)}
@@ -169,7 +190,7 @@ def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[
                 raise InputError(f"values: node {node!r} has no channel {channel!r}; expected the same at all nodes.")
     order = _order([str(node) for node in nodes], graph, "a column of the DataFrame") or list(range(len(nodes)))
     places = [[pairs[nodes[number], channel] for channel in channels] for number in order]
-    return table.to_numpy(copy=False)[:, np.array(places)], tuple(map(str, channels))
+    return table_numbers(table)[:, np.array(places)], tuple(map(str, channels))
 
 
 def _of_xarray(array: Any, graph: STGraph | None, named: bool) -> Labelled:
@@ -191,13 +212,38 @@ def _of_xarray(array: Any, graph: STGraph | None, named: bool) -> Labelled:
         node, rest = rest[0], []
     array = array.transpose(time, node, *rest)
     times = times_of(pd.Index(array[time].to_numpy())) if not named and time in array.coords else None
-    names = [str(name) for name in array[node].to_numpy()] if node in array.coords else None
+    names = _names_along(array, node)
     order = None if names is None else _order(names, graph, f"of {node}")
     channels = None
     if rest:
         channels = tuple(str(name) for name in array[rest[0]].to_numpy()) if rest[0] in array.coords else None
     values = array.to_numpy()
-    return Labelled(values[:, order] if order else values, times, channels)
+    if order is not None and names is not None:
+        return Labelled(values[:, order], times, channels, tuple(names[place] for place in order))
+    return Labelled(values, times, channels, None if names is None else tuple(names))
+
+
+def _names_along(array: Any, node: str) -> list[str] | None:
+    """What an xarray array calls the entries of a dimension; none where it does not say.
+
+    Raises:
+        InputError: where the names lie beside the dimension, or are of several levels.
+    """
+    if node not in array.coords:
+        beside = [str(name) for name, one in array.coords.items() if one.dims == (node,) and one.dtype.kind in "OUS"]
+        if beside:
+            raise InputError(
+                f"values: got names along {node} as {' and '.join(beside)}, and none as {node} itself; expected one. "
+                f"Use array.set_index({node}={beside[0]!r})."
+            )
+        return None
+    levels = array.indexes[node]
+    if isinstance(levels, pd.MultiIndex):
+        raise InputError(
+            f"values: got {levels.nlevels} names for each entry of {node} ({', '.join(map(str, levels.names))}); "
+            f"expected one. Use array.unstack({node!r})."
+        )
+    return [str(name) for name in array[node].to_numpy()]
 
 
 def _order(names: list[str], graph: STGraph | None, where: str) -> list[int] | None:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from stexplain.checking import checked
+from stexplain.checking import checked, takes_masks
 from stexplain.data.baselines.window_history import SplitHistory, WindowHistory
 from stexplain.data.events import chosen_events, series_events
 from stexplain.data.grouping import window_blocks
@@ -43,7 +43,7 @@ class WindowedSeries:
         stride: frames from one window to the next.
         graph: whose nodes are N, in the order of the data. The columns of a frame may come in another order.
         time: of each frame, ``[T]``: evenly spaced and increasing.
-        observed: the missing-value mask, ``[T, N]``, bool; values that are NaN or `missing` are false besides.
+        observed: the missing-value mask, ``[T, N]``, bool, or a frame; values that are NaN or `missing` are false, too.
         missing: a value that stands for a missing one, such as 0.0 in METR-LA; none: only NaN does.
         channels: names of the C channels; none: those of the values' labels, else ``"value"``.
         target_channel: the index of the channel that is predicted.
@@ -70,6 +70,7 @@ class WindowedSeries:
         [7, 0, 3]
     """
 
+    @takes_masks("values")
     def __init__(
         self,
         values: Any,

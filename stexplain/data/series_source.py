@@ -16,6 +16,8 @@ from stexplain.graph import STGraph
 
 UNNAMED = "value"
 """The name of a channel that nobody named."""
+_HOUR = np.timedelta64(1, "h")
+_CLOCKS = "If clocks changed then, give the zone first: df.tz_localize('America/Los_Angeles'"
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,16 @@ def as_series_source(
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().numpy()
     if is_labelled(values):
-        values, labelled_time, labelled_channels = without_labels(values, graph, named=time is not None)
-        time = labelled_time if time is None else time
-        channels = labelled_channels if channels is None else channels
+        labelled = without_labels(values, graph, named=time is not None)
+        values = labelled.values
+        time = labelled.time if time is None else time
+        channels = labelled.channels if channels is None else channels
     elif not all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__")):
         # Memory maps and zarr arrays have all three, and are left where they lie.
         values = np.asarray(values)
+    if observed is not None and is_labelled(observed):
+        # By the same names, in whatever order.
+        observed = without_labels(observed, graph, named=True).values
     channels = (UNNAMED,) if channels is None else channels
     if np.dtype(values.dtype).kind not in "fiu":
         raise InputError(f"values: got type {values.dtype}; expected numbers. Use NaN for what is missing.")
@@ -168,11 +174,20 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
         return index
     # In UTC, where no hour is left out or comes twice.
     universal = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    if index.hasnans:
+        gap = int(np.flatnonzero(index.isna())[0])
+        raise InputError(f"time: frame {gap} has none; expected one each. Leave it out: df[df.index.notna()].")
     steps = np.diff(universal.to_numpy().astype("datetime64[ns]"))
     lengths, counts = np.unique(steps, return_counts=True)
     # The most frequent step is the series' own; what differs from it is a gap, also where that comes first.
     step = lengths[counts.argmax()]
     gaps = np.flatnonzero(steps != step)
+    wall = np.diff(index.tz_localize(None).to_numpy())
+    if gaps.size and index.tz is not None and (wall == wall[0]).all():
+        raise InputError(
+            f"time: the clock of {index.tz} shows even steps, and was changed at {index[gaps[0] + 1]}; expected times "
+            "of even length. Where a frame is a day on the clock, drop the zone: df.tz_localize(None)."
+        )
     backward = np.flatnonzero(steps <= np.timedelta64(0, "ns"))
     # Before the gaps: times out of order make gaps too, and have another remedy.
     if backward.size:
@@ -180,12 +195,17 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
         twice = steps[first - 1] == np.timedelta64(0, "ns")
         before = "as the one before" if twice else f"and the one before at {index[first - 1]}"
         remedy = "Keep one of each: df[~df.index.duplicated()]." if twice else "Sort them: df.sort_index()."
+        # Back by an hour less a step, and onward from there: the clocks were set back.
+        back = index.tz is None and steps[first - 1] == step - _HOUR and backward.size == 1
+        remedy += f" {_CLOCKS}, ambiguous='infer')." if back else ""
         raise InputError(f"time: frame {first} is at {index[first]}, {before}; expected times that increase. {remedy}")
     if gaps.size:
+        ahead = index.tz is None and gaps.size == 1 and steps[gaps[0]] == step + _HOUR
+        clocks = f" {_CLOCKS})." if ahead else ""
         minutes = [value / np.timedelta64(1, "m") for value in (steps[gaps[0]], step)]
         raise InputError(
             f"time: frame {gaps[0] + 1} is at {index[gaps[0] + 1]}, {minutes[0]:g} min after the one before; expected "
-            f"{minutes[1]:g} min. Insert the missing times as frames of NaN: df.asfreq('{minutes[1]:g}min')."
+            f"{minutes[1]:g} min. Insert the missing times as frames of NaN: df.asfreq('{minutes[1]:g}min').{clocks}"
         )
     return index
 

@@ -11,6 +11,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes, checked_options
 from stexplain.graph.edge_lists import mean_correlation, strongest
+from stexplain.graph.labels import checked_ends, is_table, refuse_twice, signals_in_order
 from stexplain.graph.matrices import MatrixConstructors
 from stexplain.graph.notices import (
     warn_of,
@@ -54,21 +55,25 @@ class GraphConstructors(MatrixConstructors):
             [[0, 1], [1, 2]]
         """
         names = checked_nodes(nodes)
-        # A table is recognised by its columns, so that pandas need not be imported here.
-        if hasattr(edges, "columns"):
+        listed: Any = edges
+        if is_table(edges):
             table: Any = edges
-            edges = list(zip(table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist(), strict=True))
-            if weight is None and "weight" in table.columns:
-                weight = table["weight"].to_numpy()
+            if table.shape[1] < 2:
+                raise InputError(f"edges: got a table of {table.shape[1]} columns; expected two, source and target.")
+            weighted = weight is None and "weight" in table.columns
+            refuse_twice(table.columns, [0, 1, *([list(table.columns).index("weight")] if weighted else [])], "edges")
+            checked_ends(table, (0, 1), "edges")
+            listed = list(zip(table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist(), strict=True))
+            weight = table["weight"].to_numpy() if weighted else weight
         index = {name: place for place, name in enumerate(names)}
-        shape: tuple[int, ...] = getattr(edges, "shape", ())
+        shape: tuple[int, ...] = getattr(listed, "shape", ())
         if len(shape) == 2 and shape[0] == 2 and shape[1] != 2:
             raise InputError(
                 f"edges: got shape {tuple(shape)}, sources over targets; expected [E, 2], a pair (source, target) per "
                 "edge. Give edges.T."
             )
         pairs = []
-        for edge in edges:
+        for edge in listed:
             ends = tuple(edge)
             if len(ends) != 2:
                 remedy = " Weights are an argument of their own: weight=." if len(ends) == 3 else ""
@@ -173,8 +178,11 @@ class GraphConstructors(MatrixConstructors):
         for name in (source, target, weight):
             if name is not None and name not in table.columns:
                 raise unknown("column", name, columns)
-        ends = [table.iloc[:, place] if name is None else table[name] for place, name in enumerate((source, target))]
-        sources, targets = ([str(value) for value in column.tolist()] for column in ends)
+        weight = weight or ("weight" if "weight" in table.columns else None)
+        places = [place if name is None else columns.index(name) for place, name in enumerate((source, target))]
+        used = [*places, *([columns.index(weight)] if weight else [])]
+        refuse_twice(table.columns, used, "table")
+        sources, targets = checked_ends(table, places, "table")
         # A dict keeps the order of first appearance, which a set does not.
         names = list(dict.fromkeys([*sources, *targets])) if nodes is None else [str(name) for name in nodes]
         # Checked here and not in `from_edges`, to name the table in the message.
@@ -182,8 +190,7 @@ class GraphConstructors(MatrixConstructors):
         for name in [*sources, *targets]:
             if name not in known:
                 raise unknown("node (in the table of edges)", name, names)
-        weight = weight or ("weight" if "weight" in table.columns else None)
-        weights = None if weight is None else table[weight].to_numpy()
+        weights = None if weight is None else table.iloc[:, used[2]].to_numpy()
         if weight is not None:
             warn_of_distances(str(weight))
         graph = cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
@@ -209,7 +216,8 @@ class GraphConstructors(MatrixConstructors):
         Args:
             values: ``[T, N]`` of one subject, ``[S, T, N]`` or a list of ``[T_s, N]`` of several; or a frame. A
                 subject's matrix ``[N, N]`` of correlations is taken as it is, with a warning that says so.
-            nodes: N names; none: those of a frame's columns, else "0" to "N-1".
+            nodes: N names; none: those of the first frame's columns, else "0" to "N-1". Columns with names are matched
+                by these, in whatever order.
             threshold: pairs with a correlation of at least this size are edges.
             density: or this share of all pairs, the strongest first.
             negative: ``"drop"``: negative ones are no edges, and it is said how many; or ``"absolute"``: size counts.
@@ -227,10 +235,7 @@ class GraphConstructors(MatrixConstructors):
             >>> graph.edges.tolist(), graph.weight.round(2).tolist()
             ([[0, 1], [1, 2]], [0.73, 0.72])
         """
-        if hasattr(values, "columns"):
-            nodes = [str(name) for name in values.columns] if nodes is None else nodes
-            values = values.to_numpy()
-        names = None if nodes is None else [str(name) for name in nodes]
+        values, names = signals_in_order(values, None if nodes is None else [str(name) for name in nodes])
         correlation, ready = mean_correlation(values, names)
         if ready:
             warn_of_ready_correlations(ready, len(correlation))

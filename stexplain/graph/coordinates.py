@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from stexplain.errors import InputError
 from stexplain.graph.distances import Pairs
+from stexplain.graph.labels import as_table, is_table, own_names, table_numbers
 
 EARTH_RADIUS = 6_371_008.8
 """The mean radius of the earth in metres (IUGG)."""
@@ -33,8 +34,13 @@ def of_columns(coordinates: Any, geographic: bool | None) -> tuple[list[str] | N
         >>> names, points.tolist(), geographic
         (['7'], [[-118.2, 34.1]], True)
     """
-    if not (hasattr(coordinates, "columns") and hasattr(coordinates, "iloc")):
+    table = as_table(coordinates)
+    if not is_table(table):
         return None, coordinates, bool(geographic)
+    if table is not coordinates and list(table.columns) == list(range(table.shape[1])):
+        # An array whose nodes alone have names.
+        return own_names(table), table.to_numpy(), bool(geographic)
+    coordinates = table
     columns = [str(name) for name in coordinates.columns]
     lower = [name.strip().lower() for name in columns]
     sphere = [_first(lower, names) for names in (_LONGITUDE, _LATITUDE)]
@@ -50,9 +56,7 @@ def of_columns(coordinates: Any, geographic: bool | None) -> tuple[list[str] | N
         raise InputError(
             f"coordinates: got a table with the columns {columns}; expected {expected}. Rename them, or give an array."
         )
-    rows = [str(label) for label in coordinates.index]
-    names = None if rows == [str(place) for place in range(len(rows))] else rows
-    return names, coordinates.iloc[:, chosen].to_numpy(), geographic
+    return own_names(coordinates), table_numbers(coordinates.iloc[:, chosen]), geographic
 
 
 def _first(columns: list[str], names: tuple[str, ...]) -> int | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
 from stexplain.graph.edge_lists import ROUNDING, EdgeList, as_scipy, labelled_matrix, refuse_entries
+from stexplain.graph.labels import checked_ends, is_table, refuse_twice
 
 COLUMNS = {
     "source": ("source", "from", "src", "origin", "start", "i", "u"),
@@ -101,7 +102,7 @@ def distance_pairs(
     distances: Any, source: str | None = None, target: str | None = None, distance: str | None = None
 ) -> Pairs:
     """The distances of `STGraph.from_distances` pair by pair, whatever holds them."""
-    if hasattr(distances, "columns") and hasattr(distances, "iloc"):
+    if is_table(distances):
         if source or target or distance or _is_list_of_pairs(distances):
             return _of_table(distances, source, target, distance)
     elif source or target or distance:
@@ -209,9 +210,10 @@ def _of_table(table: Any, source: str | None, target: str | None, distance: str 
         )
     if all(each is None for each in (source, target, distance)):
         _refuse_lost_row(table.columns, chosen[2])
-    ends = [[str(value) for value in table.iloc[:, place].tolist()] for place in chosen[:2]]
+    refuse_twice(table.columns, chosen, "distances")
+    ends = checked_ends(table, chosen[:2], "distances")
     try:
-        values = table.iloc[:, chosen[2]].to_numpy(np.float64)
+        values = table.iloc[:, chosen[2]].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
         raise InputError(f"distances: the column {columns[chosen[2]]!r} holds no numbers; expected some.") from None
     invalid = np.flatnonzero(~(values >= 0))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError, unknown
+from stexplain.graph.labels import as_table, is_table, is_turned, table_numbers
 
 ROUNDING = 1e-6
 """Entries [i, j] and [j, i] whose relative difference is below this are the same: products of matrices round."""
@@ -91,12 +92,11 @@ def labelled_matrix(matrix: Any, name: str, absent: float) -> tuple[tuple[str, .
     """
     if isinstance(matrix, np.ma.MaskedArray):
         return None, np.where(np.ma.getmaskarray(matrix), absent, np.ma.getdata(matrix))
-    # Recognised by what they have, so that neither pandas nor xarray need be imported here.
-    if hasattr(matrix, "to_pandas") and getattr(matrix, "ndim", 0) == 2:
-        matrix = matrix.to_pandas()
-    if not (hasattr(matrix, "index") and hasattr(matrix, "columns")):
+    matrix = as_table(matrix)
+    if not is_table(matrix):
         return None, matrix
-    values = matrix.to_numpy()
+    matrix = matrix.T if is_turned(matrix) else matrix
+    values = table_numbers(matrix)
     if values.shape[0] != values.shape[1]:
         raise InputError(f"{name} has shape {values.shape}; expected [N, N].")
     rows, columns = ([str(label) for label in labels] for labels in (matrix.index, matrix.columns))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stexplain.checking import checked
+from stexplain.checking import checked, takes_masks
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes, checked_options
 from stexplain.graph.coordinates import checked_points, neighbour_pairs, of_columns, spread_of_distances
 from stexplain.graph.distances import distance_pairs, kernel_edges
 from stexplain.graph.edge_lists import EdgeList, adjacency_edges
 from stexplain.graph.fields import GraphFields
+from stexplain.graph.labels import order_of
 from stexplain.graph.notices import warn_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class MatrixConstructors(GraphFields):
     """The classmethods of `STGraph` that take numbers between nodes, or their places."""
 
     @classmethod
+    @takes_masks("matrix")
     def from_adjacency(
         cls, matrix: Any, nodes: Iterable[str] | None = None, *, directed: bool | None = None, **fields: Any
     ) -> Self:
@@ -70,6 +72,7 @@ class MatrixConstructors(GraphFields):
         return graph
 
     @classmethod
+    @takes_masks("distances")
     def from_distances(
         cls,
         distances: Any,
@@ -138,7 +141,8 @@ class MatrixConstructors(GraphFields):
                 latitude in degrees. The first two become the positions, unless others are given. Of a table, columns
                 named ``x``, ``y``, ``z`` or ``longitude``, ``latitude`` (``lon``, ``lat``) are found by name, in
                 whatever order.
-            nodes: N names; none: the labels of a table's rows, else "0" to "N-1".
+            nodes: N names; none: the labels of a table's rows, or its column of ids, such as ``sensor_id``, else "0" to
+                "N-1". Of named rows they give the order.
             nearest: the number of edges into each node.
             geographic: whether coordinates are longitude and latitude. Distances are then in metres along great
                 circles (haversine formula, earth's mean radius). None: as a table's columns are named, else no.
@@ -154,8 +158,11 @@ class MatrixConstructors(GraphFields):
             [[0, 1], [1, 2]]
         """
         names, given, geographic = of_columns(coordinates, geographic)
-        nodes = names if nodes is None else nodes
         points = checked_points(given, geographic)
+        if names is not None and nodes is not None:
+            nodes = checked_nodes(map(str, nodes))
+            points = points[order_of(names, nodes, "a label of coordinates")]
+        nodes = names if nodes is None else nodes
         if not isinstance(nearest, int) or nearest < 1:
             raise InputError(f"nearest: got {nearest!r}; expected an integer of at least 1.")
         threshold, directed = options.pop("threshold", None), options.pop("directed", None)

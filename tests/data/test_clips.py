@@ -4,7 +4,7 @@ import torch
 
 from stexplain.cards import Augment, Recipe
 from stexplain.data.clips import Clips
-from stexplain.errors import InputError
+from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
 
 LENGTHS = [5, 9, 7, 4, 12]
@@ -138,3 +138,38 @@ def test_arrays_of_trials_are_told_which_axes_to_add():
     with pytest.raises(InputError, match=r"got 2 dimensions.*x.transpose\(0, 2, 1\)\[:, None, :, :, None\]"):
         Clips.from_arrays(trials, graph=graph)
     assert Clips.from_arrays(trials.transpose(0, 2, 1)[:, None, :, :, None], graph=graph)[0].x.shape == (1, 50, 3, 1)
+
+
+def test_what_a_clip_masks_was_not_observed():
+    graph = STGraph.from_edges(["a", "b"], [("a", "b")])
+    x = np.arange(2 * 4 * 2 * 3, dtype=float).reshape(2, 1, 4, 2, 3) + 1
+    mask = np.zeros(x.shape, bool)
+    mask[0, 0, 1, 1, 2] = True
+    masked = np.ma.array(x, mask=mask)
+    for given in (masked, list(masked), [masked[0], x[1]]):
+        batch = Clips.from_arrays(given, graph=graph).batch([0, 1])
+        assert batch.observed[0, 0].tolist() == [[True, True], [True, False], [True, True], [True, True]]
+        assert batch.observed[1].all()
+        assert batch.x[0, 0, 1, 1].tolist() == [0, 0, 0]
+    seen = [np.ones((1, 4, 2), bool), np.ones((1, 4, 2), bool)]
+    seen[0][0, 0, 0] = False
+    batch = Clips.from_arrays(masked, graph=graph, observed=seen).batch([0, 1])
+    assert (~batch.observed[0, 0]).nonzero().tolist() == [[0, 0], [1, 1]], "both masks hold"
+    with pytest.raises(InputError, match="labels: got a masked array"):
+        Clips.from_arrays(x, np.ma.array([0, 1], mask=[True, False]), graph=graph)
+
+
+def test_clips_of_xarray_have_the_order_of_the_graph():
+    xarray = pytest.importorskip("xarray")
+    graph = STGraph.from_edges(["a", "b"], [("a", "b")])
+    x = xarray.DataArray(np.ones((1, 4, 2, 3)), dims=("person", "time", "joint", "axis"), coords={"joint": ["b", "a"]})
+    with pytest.raises(InputError, match=r"x\[0\]: its nodes are b, a, .*x\.sel\(joint=list\(graph\.nodes\)\)"):
+        Clips.from_arrays([x], graph=graph)
+    assert len(Clips.from_arrays([x.sel(joint=list(graph.nodes))], graph=graph)) == 1
+
+
+def test_a_clip_without_a_group_is_named():
+    graph = STGraph.from_edges(["a", "b"], [("a", "b")])
+    clips = Clips.from_arrays(np.ones((2, 1, 4, 2, 3)), graph=graph, fields={"group": ["g", None]})
+    with pytest.raises(DataError, match="the field 'group' of clip '1' is missing"):
+        _ = clips.groups

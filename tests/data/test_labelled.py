@@ -78,7 +78,7 @@ def test_columns_of_node_and_channel_are_channels(order):
 
 
 def test_a_node_without_a_channel_is_named():
-    columns = pd.MultiIndex.from_tuples([("a", "speed"), ("a", "flow"), ("b", "speed")])
+    columns = pd.MultiIndex.from_tuples([("a", "speed"), ("a", "flow"), ("b", "speed")], names=["node", "channel"])
     with pytest.raises(InputError, match="node 'b' has no channel 'flow'"):
         WindowedSeries(pd.DataFrame(VALUES, columns=columns), window=4, horizon=2)
 
@@ -123,3 +123,91 @@ def test_the_unit_of_an_xarray_is_kept_and_what_is_said_comes_first():
     assert windows(values, unit="mph").unit == "mph"
     assert windows(values, measured=Measured(("m/s",))).unit == "m/s"
     assert windows(values.assign_attrs(units=3)).unit == "", "a number is no unit"
+
+
+def test_levels_without_names_are_told_by_the_graph_or_refused():
+    columns = pd.MultiIndex.from_product([["speed", "flow"], list("cab")])
+    cube = np.arange(120.0).reshape(20, 2, 3)
+    table = pd.DataFrame(cube.reshape(20, 6), index=DATES, columns=columns)
+    for given in (table, table.swaplevel(axis=1)):
+        series = windows(given)
+        assert series.channels == ("speed", "flow")
+        np.testing.assert_array_equal(series.batch([0]).x[0, 0], cube[:4, :, [1, 2, 0]].transpose(0, 2, 1))
+        with pytest.raises(InputError, match=r"two levels without names.*df\.columns\.names = \['node', 'channel'\]"):
+            WindowedSeries(given, window=4, horizon=2)
+
+
+@pytest.mark.parametrize("kind", ["Int64", "Float64", "Float32"])
+@pytest.mark.parametrize("every", [True, False])
+def test_what_is_missing_in_a_nullable_column_was_not_observed(kind, every):
+    table = pd.DataFrame(VALUES, index=DATES, columns=list("abc"))
+    lost = table["a"].astype(kind).mask(table["a"] == 3)
+    table = table.astype(kind).assign(a=lost) if every else table.assign(a=lost)
+    batch = windows(table[["c", "a", "b"]]).batch([0])
+    assert batch.observed[0, 0].tolist() == [[True] * 3, [False, True, True], [True] * 3, [True] * 3]
+    assert batch.x[0, 0, 1, :, 0].tolist() == [0, 4, 5]
+
+
+def test_labels_may_be_categories():
+    table = pd.DataFrame(
+        VALUES[:, [2, 0, 1]], index=pd.CategoricalIndex(DATES), columns=pd.CategoricalIndex(list("cab"))
+    )
+    series = windows(table)
+    assert (series.time == DATES).all()
+    np.testing.assert_array_equal(series.batch([0]).x[0, 0, :, :, 0], VALUES[:4])
+
+
+@pytest.mark.parametrize("kind", ["frame", "boolean", "xarray"])
+def test_a_mask_with_names_is_matched_by_them(kind):
+    xarray = pytest.importorskip("xarray")
+    mask = pd.DataFrame(VALUES != 4, columns=list("abc"))[["c", "a", "b"]]
+    observed = {
+        "frame": mask,
+        "boolean": mask.astype("boolean"),
+        "xarray": xarray.DataArray(mask, dims=("time", "node"), coords={"node": list("cab")}),
+    }[kind]
+    for values in (VALUES, pd.DataFrame(VALUES[:, [1, 2, 0]], columns=list("bca"))):
+        batch = windows(values, observed=observed).batch([0])
+        assert batch.observed[0, 0].tolist() == (VALUES[:4] != 4).tolist()
+
+
+def test_names_of_an_xarray_that_lie_beside_its_dimension():
+    xarray = pytest.importorskip("xarray")
+    array = xarray.DataArray(VALUES, dims=("time", "node"), coords={"name": ("node", list("cab"))})
+    with pytest.raises(InputError, match=r"names along node as name.*array\.set_index\(node='name'\)"):
+        windows(array)
+    assert windows(array.set_index(node="name")).batch([0]).x[0, 0, 0, :, 0].tolist() == [1, 2, 0]
+    levels = pd.MultiIndex.from_product([["speed"], list("cab")], names=["channel", "sensor"])
+    array = xarray.DataArray(
+        VALUES, dims=("time", "node"), coords=xarray.Coordinates.from_pandas_multiindex(levels, "node")
+    )
+    with pytest.raises(InputError, match=r"2 names for each entry of node \(channel, sensor\).*unstack\('node'\)"):
+        windows(array)
+    stacked = array.unstack("node")
+    assert windows(stacked.rename(sensor="node")).channels == ("speed",)
+
+
+def at(index, **options):
+    return windows(pd.DataFrame(VALUES, index=index, columns=list("abc")), **options)
+
+
+def test_clocks_that_are_changed_have_a_remedy_that_works():
+    back = pd.date_range("2012-11-03 23:00", periods=20, freq="30min", tz="America/Los_Angeles")
+    with pytest.raises(
+        InputError, match=r"times that increase.*tz_localize\('America/Los_Angeles', ambiguous='infer'\)"
+    ):
+        at(back.tz_localize(None))
+    assert (at(back.tz_localize(None).tz_localize("America/Los_Angeles", ambiguous="infer")).time == back).all()
+    ahead = pd.date_range("2012-03-10 23:00", periods=20, freq="30min", tz="America/Los_Angeles")
+    with pytest.raises(InputError, match=r"90 min after the one before.*tz_localize\('America/Los_Angeles'\)"):
+        at(ahead.tz_localize(None))
+    assert (at(ahead.tz_localize(None).tz_localize("America/Los_Angeles")).time == ahead).all()
+    days = pd.date_range("2012-03-01", periods=20, freq="D", tz="America/Los_Angeles")
+    with pytest.raises(InputError, match=r"the clock of America/Los_Angeles shows even steps.*tz_localize\(None\)"):
+        at(days)
+    assert len(at(days.tz_localize(None)).time) == 20
+
+
+def test_a_frame_without_a_time_is_named():
+    with pytest.raises(InputError, match=r"frame 5 has none.*df\[df\.index\.notna\(\)\]"):
+        at(DATES.where(np.arange(20) != 5))

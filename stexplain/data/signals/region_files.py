@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking.lost import is_masked
 from stexplain.checking.words import shown
+from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.readers.number_table import has_header
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable, regular_file
@@ -70,11 +72,27 @@ def runs_of(data: Any) -> list[Run]:
             return _of_npz(path)
         loaded = load_npy(path) if path.suffix.lower() == ".npy" else None
         return [_of_file(path)] if loaded is None or loaded.ndim == 2 else _of_array(loaded, str(path))
+    if hasattr(data, "dims") and hasattr(data, "coords"):
+        return _of_xarray(data)
     if hasattr(data, "keys"):
         return [_run(str(name), str(name), data[name], f"data[{name!r}]") for name in data]
     if isinstance(data, list | tuple):
         return [_run(str(number), str(number), one, f"data[{number}]") for number, one in enumerate(data)]
-    return _of_array(np.asarray(data), "data")
+    return _of_array(data if is_masked(data) else np.asarray(data), "data")
+
+
+def _of_xarray(data: Any) -> list[Run]:
+    """A run for each entry of the dimension that is neither of time nor of regions."""
+    dims = [str(name) for name in data.dims]
+    rest = [name for name in dims if name.lower() in ("subject", "subjects", "sub", "run", "participant", "session")]
+    if len(dims) != 3 or len(rest) != 1:
+        raise InputError(
+            f"data: got an array with dimensions {', '.join(dims)}; expected subject, time, region. Rename them: "
+            "array.rename({...})."
+        )
+    names = [str(name) for name in data[rest[0]].to_numpy()]
+    each = (data.isel({rest[0]: number}) for number in range(len(names)))
+    return [_run(name, name, one, f"data[{name!r}]") for name, one in zip(names, each, strict=True)]
 
 
 def _of_array(array: NDArray[Any], where: str) -> list[Run]:
@@ -88,8 +106,11 @@ def _of_array(array: NDArray[Any], where: str) -> list[Run]:
 
 def _run(name: str, subject: str, values: Any, where: str) -> Run:
     names: tuple[str, ...] = ()
-    if hasattr(values, "columns"):
-        names, values = tuple(map(str, values.columns)), values.to_numpy()
+    if is_labelled(values):
+        named = without_labels(values, None, named=True)
+        names, values = named.nodes or (), named.values
+    if is_masked(values):
+        values = np.ma.filled(values.astype(np.result_type(values.dtype, np.float32)), np.nan)
     array = np.asarray(values)
     if array.ndim != 2 or array.dtype.kind not in "fiu" or min(array.shape) < 1:
         raise InputError(f"{where}: got {array.dtype} of shape {array.shape}; expected numbers [time, regions].")

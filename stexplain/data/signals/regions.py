@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.checking import checked
+from stexplain.checking import checked, takes_masks
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.signals.region_files import Run, runs_of
@@ -18,6 +18,7 @@ from stexplain.graph import STGraph
 
 
 @checked
+@takes_masks("data", in_lists=True)
 def load_regions(
     data: Any,
     *,
@@ -37,8 +38,9 @@ def load_regions(
 
     Args:
         data: an array ``[subjects, time, regions]``; a list of ``[time, regions]``, or a mapping from subjects to
-            those, of any lengths; an ``.npy`` or ``.npz``; or a folder with a ``.csv``, ``.tsv``, ``.txt``, ``.1D`` or
-            ``.npy`` for each run, as fMRIPrep's and nilearn's users write them. NaN and n/a were not read.
+            those, of any lengths; frames and xarray arrays, too, whose regions may come in another order; an ``.npy``
+            or ``.npz``; or a folder with a ``.csv``, ``.tsv``, ``.txt``, ``.1D`` or ``.npy`` for each run, as
+            fMRIPrep's and nilearn's users write them. NaN, n/a and what a masked array masks were not read.
         labels: a value for each run, in order; a mapping from subjects or runs to classes; or a table with a column of
             them and one of classes, such as ``participants.tsv``.
         classes: their names, in order; none: those that occur, sorted.
@@ -123,6 +125,11 @@ def _regions(runs: Sequence[Run], names: Sequence[str] | None) -> tuple[str, ...
         )
     count = counts.pop()
     named = [run for run in runs if run.names]
+    for run in named[1:]:
+        # The same regions in another order: a column goes where its name is.
+        if run.names != named[0].names and sorted(run.names) == sorted(named[0].names) and len(set(run.names)) == count:
+            run.values = run.values[:, [run.names.index(name) for name in named[0].names]]
+            run.names = named[0].names
     said = {run.names for run in named}
     if len(said) > 1 and names is None:
         odd = next(run for run in named if run.names != named[0].names)

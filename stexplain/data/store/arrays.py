@@ -7,16 +7,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
+from stexplain.checking.lost import is_masked
+from stexplain.data.labelled import is_labelled
 from stexplain.data.samples import check_finite
 from stexplain.data.store.prepared import Rows
 from stexplain.errors import InputError
+from stexplain.graph import STGraph
 
 
 def rows_of_arrays(
     x: "Sequence[ArrayLike] | NDArray[Any]",
     valid: "Sequence[ArrayLike] | NDArray[Any] | None",
     observed: "Sequence[ArrayLike] | NDArray[Any] | None",
-    nodes: int,
+    graph: STGraph,
     others: dict[str, Any],
 ) -> Rows:
     """Rows of n arrays ``[M, T, N, C]`` and their masks; see `Clips.from_arrays`.
@@ -25,13 +28,16 @@ def rows_of_arrays(
         x: the arrays.
         valid: n arrays ``[M, T]``, or none.
         observed: n arrays ``[M, T, N]``, or none.
-        nodes: N.
+        graph: of the N nodes.
         others: further columns by name, n values each, or none.
 
     Raises:
         InputError: where shapes or counts do not fit, or a valid value is not finite.
     """
-    values = [np.asarray(item, np.float32) for item in x]
+    for number, item in enumerate(x):
+        _check_order(f"x[{number}]", item, graph)
+    nodes = len(graph)
+    values = [np.asarray(np.ma.filled(item, 0) if is_masked(item) else item, np.float32) for item in x]
     if not values:
         raise InputError("x: got no clips; expected at least one array [M, T, N, C].")
     for name, column in {"valid": valid, "observed": observed, **others}.items():
@@ -40,6 +46,9 @@ def rows_of_arrays(
     given = [np.ones(value.shape[:2], bool) for value in values] if valid is None else valid
     masks = [np.asarray(item, bool) for item in given]
     seen = None if observed is None else [np.asarray(item, bool) for item in observed]
+    if any(is_masked(item) for item in x) and values[0].ndim == 4:
+        shown = [_unmasked(item) for item in x]
+        seen = shown if seen is None else [np.asarray(one & other) for one, other in zip(seen, shown, strict=True)]
     if values[0].ndim != 4:
         raise InputError(
             f"x[0] has shape {values[0].shape}; expected [m, t, n={nodes}, c], instances x frames x nodes x channels: "
@@ -67,3 +76,25 @@ def rows_of_arrays(
         np.cumsum([0, *(instances * frames)[:-1]]), instances, frames,
         observed=None if seen is None else np.concatenate([one.reshape(-1, nodes) for one in seen]),
     )  # fmt: skip
+
+
+def _unmasked(values: Any) -> NDArray[np.bool_]:
+    """Which nodes were read, ``[M, T, N]``: none of whose channels is masked."""
+    if not is_masked(values):
+        return np.ones(np.shape(values)[:3], bool)
+    return np.asarray(~np.ma.getmaskarray(values).any(-1))
+
+
+def _check_order(name: str, values: Any, graph: STGraph) -> None:
+    """Refuses an xarray array whose names of nodes are not those of the graph in its order."""
+    if not (is_labelled(values) and hasattr(values, "dims")) or values.ndim != 4:
+        return
+    dim = str(values.dims[2])
+    if dim not in values.coords or values[dim].dtype.kind not in "OUS":
+        return
+    names = [str(node) for node in values[dim].to_numpy()]
+    if names != list(graph.nodes):
+        raise InputError(
+            f"{name}: its nodes are {', '.join(names[:3])}, ...; expected {', '.join(graph.nodes[:3])}, ..., in the "
+            f"order of the graph. Use x.sel({dim}=list(graph.nodes))."
+        )

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import stexplain as stx
+from stexplain import STGraph
+from stexplain.data import load_regions
 from stexplain.errors import DataError, InputError, StexplainError
 
 REGIONS = ["v1", "m1", "dmn"]
@@ -140,10 +142,10 @@ def test_files_that_disagree_are_refused(tmp_path):
     made = signals()
     bids(tmp_path, made)
     path = next(tmp_path.rglob("sub-02*run-1*.tsv"))
-    path.write_text(path.read_text().replace("v1\tm1", "m1\tv1", 1))
+    path.write_text(path.read_text().replace("v1\tm1", "v2\tm1", 1))
     with pytest.raises(DataError, match="the runs name their regions differently, such as"):
         stx.load_regions(tmp_path, train="all")
-    path.write_text(path.read_text().replace("m1\tv1", "v1\tm1", 1))
+    path.write_text(path.read_text().replace("v2\tm1", "v1\tm1", 1))
     path.with_suffix(".json").write_text(json.dumps({"RepetitionTime": 2}))
     with pytest.raises(InputError, match=r"repetition times.*Give tr="):
         stx.load_regions(tmp_path, train="all")
@@ -175,3 +177,30 @@ def test_a_gap_in_a_region_names_the_file(tmp_path):
     bids(tmp_path, made)
     with pytest.raises(InputError, match=r"sub-01_task-rest_run-1_timeseries\.tsv, region 'dmn', has missing values"):
         stx.load_regions(tmp_path, train="all")
+
+
+def test_regions_in_another_order_go_where_their_names_are():
+    xarray = pytest.importorskip("xarray")
+    values = np.random.default_rng(0).normal(size=(2, 40, 3)).astype(np.float32)
+    values[..., 1] += 3 * values[..., 0]
+    frames = [pd.DataFrame(one, columns=list("abc")) for one in values]
+    turned = [frames[0], frames[1][["c", "b", "a"]]]
+    arrays = [xarray.DataArray(one, dims=("time", "region")) for one in turned]
+    cube = xarray.DataArray(values, dims=("subject", "time", "region"), coords={"region": list("abc")})
+    graph = STGraph.from_edges("abc", [("a", "b")])
+    for given in (frames, turned, arrays, [arrays[0], arrays[1].T], cube, cube.transpose("region", "subject", "time")):
+        clips = load_regions(given, graph=graph)
+        np.testing.assert_array_equal(clips.batch([0, 1]).x[:, 0, :, :, 0], values)
+        assert clips.graph.nodes == ("a", "b", "c")
+    with pytest.raises(InputError, match="dimensions scan, time, region; expected subject, time, region"):
+        load_regions(cube.rename(subject="scan"), graph=graph)
+
+
+def test_what_is_masked_or_missing_in_a_run_was_not_read():
+    values = np.random.default_rng(0).normal(size=(2, 40, 3)).astype(np.float32)
+    graph = STGraph.from_edges("012", [("0", "1")])
+    masked = np.ma.masked_greater(values, 1.5)
+    nullable = [pd.DataFrame(one).astype("Float32").mask(pd.DataFrame(one) > 1.5) for one in values]
+    for given in (masked, list(masked), nullable):
+        batch = load_regions(given, graph=graph).batch([0, 1])
+        np.testing.assert_array_equal(batch.observed[:, 0], values <= 1.5)

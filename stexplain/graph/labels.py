@@ -1,0 +1,187 @@
+"""Labels of tables and xarray arrays of whatever order, so that numbers go to the nodes whose names they have."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError, unknown
+
+_TIMES = ("time", "date", "datetime", "timestamp", "frame", "t")
+_SOURCES = ("source", "from", "src", "origin")
+_TARGETS = ("target", "to", "dst", "destination")
+_IDS = (
+    *("sensor_id", "node_id", "station_id", "detector_id", "region_id"),
+    *("sensor", "node", "station", "detector", "region", "id", "label", "name"),
+)
+
+
+def is_table(values: Any) -> bool:
+    """Whether it is a pandas table. By what it has, so that pandas need not be imported here."""
+    return all(hasattr(values, name) for name in ("columns", "index", "iloc"))
+
+
+def table_numbers(table: Any) -> NDArray[Any]:
+    """The values of a table; what is missing in columns of Int64, Float64 and the like is NaN.
+
+    Example:
+        >>> import pandas as pd
+        >>> table_numbers(pd.DataFrame({"a": pd.array([1, None], "Int64"), "b": [0.5, 1.0]})).tolist()
+        [[1.0, 0.5], [nan, 1.0]]
+    """
+    values: NDArray[Any] = table.to_numpy(copy=False)
+    if values.dtype.kind != "O" or not all(getattr(kind, "kind", "O") in "iuf" for kind in table.dtypes):
+        return values
+    numbers: NDArray[Any] = table.to_numpy(np.float64, na_value=np.nan)
+    return numbers
+
+
+def as_table(values: Any) -> Any:
+    """An xarray array ``[time, node]`` as a table, turned where its dimensions are the other way; else what it got."""
+    if not hasattr(values, "to_pandas") or getattr(values, "ndim", 0) != 2:
+        return values
+    first, second = (str(name).lower() for name in values.dims)
+    turned = (second in _TIMES and first not in _TIMES) or (first in _TARGETS and second in _SOURCES)
+    return (values.transpose() if turned else values).to_pandas()
+
+
+def is_turned(table: Any) -> bool:
+    """Whether the names of a table's axes say that its rows are targets, and its columns sources."""
+    rows, columns = (str(axis.name).lower() for axis in (table.index, table.columns))
+    return rows in _TARGETS and columns in _SOURCES
+
+
+def order_of(names: Sequence[str], nodes: Sequence[str], where: str) -> list[int]:
+    """Where each node is among the names that data has.
+
+    Args:
+        names: of the data.
+        nodes: in the order that is requested.
+        where: the names stand, for the message.
+
+    Raises:
+        InputError: where a name appears twice, or names and nodes are not the same.
+
+    Example:
+        >>> order_of(["a", "b"], ["b", "a"], "a label")
+        [1, 0]
+    """
+    place: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in place:
+            raise InputError(f"{where}: got {name!r} twice; expected each node once.")
+        place[name] = index
+    for name in names:
+        if name not in set(nodes):
+            raise unknown(f"node ({where})", name, nodes)
+    for node in nodes:
+        if node not in place:
+            raise unknown(f"node (of nodes=, {where})", node, names)
+    return [place[node] for node in nodes]
+
+
+def own_names(table: Any) -> list[str] | None:
+    """The names of a table's rows: its index, or a column of ids, such as ``sensor_id``; none where rows are counted.
+
+    Example:
+        >>> import pandas as pd
+        >>> own_names(pd.DataFrame({"sensor_id": [773869, 767541], "latitude": [34.2, 34.1]}))
+        ['773869', '767541']
+    """
+    rows = [str(label) for label in table.index]
+    if rows != [str(place) for place in range(len(rows))]:
+        return rows
+    lower = [str(name).strip().lower() for name in table.columns]
+    for name in _IDS:
+        if lower.count(name) == 1:
+            column = table.iloc[:, lower.index(name)]
+            # A name that is not of one row alone is of something else, such as a road.
+            if column.notna().all() and column.is_unique:
+                return _ids(column)
+    return None
+
+
+def checked_ends(table: Any, places: Sequence[int], argument: str) -> list[list[str]]:
+    """Two columns of a table as names; ids are names, numbers too.
+
+    Args:
+        table: with a row for each edge or pair.
+        places: of the columns of sources and targets.
+        argument: for the message.
+
+    Raises:
+        InputError: where a name is missing: it would be a node of its own.
+    """
+    for place in places:
+        missing = np.flatnonzero(table.iloc[:, place].isna().to_numpy())
+        if len(missing):
+            raise InputError(
+                f"{argument}, row {missing[0]}: got no name in the column {str(table.columns[place])!r}; expected that "
+                "of a node. Leave such rows out: table.dropna()."
+            )
+    return [_ids(table.iloc[:, place]) for place in places]
+
+
+def _ids(column: Any) -> list[str]:
+    # A column of ids that had a gap once holds 773869.0, which is the sensor 773869.
+    if getattr(column.dtype, "kind", "O") == "f" and bool((column % 1 == 0).all()):
+        column = column.astype(np.int64)
+    return [str(value) for value in column.tolist()]
+
+
+def refuse_twice(columns: Any, used: Sequence[int], argument: str) -> None:
+    """Refuses a table that has one of the columns in use twice.
+
+    Args:
+        columns: of the table.
+        used: their places.
+        argument: for the message.
+
+    Raises:
+        InputError: with the name.
+    """
+    names = [str(name) for name in columns]
+    for place in used:
+        if names.count(names[place]) > 1:
+            raise InputError(
+                f"{argument}: got the column {names[place]!r} twice; expected it once. Rename or drop one."
+            )
+
+
+def signals_in_order(values: Any, nodes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+    """Signals of one subject or a list of several, tables as arrays with columns in one order; and the nodes' names.
+
+    Args:
+        values: what `STGraph.from_correlation` gets.
+        nodes: in the order that is requested; none: that of the first table.
+
+    Raises:
+        InputError: where a table has other columns.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame([[1, 2]], columns=["a", "b"])
+        >>> signals, nodes = signals_in_order([table, table[["b", "a"]]], None)
+        >>> [one.tolist() for one in signals], nodes
+        ([[[1, 2]], [[1, 2]]], ['a', 'b'])
+    """
+    several = isinstance(values, list | tuple)
+    subjects = [as_table(one) for one in (values if several else [values])]
+    tables = [one for one in subjects if is_table(one)]
+    # Columns that were counted have no names.
+    named = [one for one in tables if [str(name) for name in one.columns] != list(map(str, range(one.shape[1])))]
+    if nodes is None and named:
+        nodes = [str(name) for name in named[0].columns]
+    found: list[Any] = []
+    for one in subjects:
+        numbers = table_numbers(one) if is_table(one) else one
+        if nodes is not None and any(one is other for other in named):
+            columns, rows = ([str(label) for label in axis] for axis in (one.columns, one.index))
+            order = order_of(columns, nodes, "a column of values")
+            numbers = numbers[:, order]
+            # A matrix of correlations has the nodes' names twice.
+            if sorted(rows) == sorted(columns):
+                numbers = numbers[order_of(rows, nodes, "a row of values")]
+        found.append(numbers)
+    return (found if several else found[0]), nodes
