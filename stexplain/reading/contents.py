@@ -15,6 +15,8 @@ _LETTERS = 300
 _DIGITS = 300
 """Integers of more are beyond the largest float."""
 
+_SAVE = "Save it in UTF-8, or fetch it again."
+
 
 def given_path(value: object, argument: str) -> Path:
     """The path that a user gave, of something that may be there or not.
@@ -179,7 +181,8 @@ def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> It
     except StexplainError:
         raise
     except Exception as error:
-        raise DataError(f"{path} could not be read as {what}: {reason_of(error)}. {remedy}") from error
+        mend = _SAVE if isinstance(error, UnicodeDecodeError) else remedy
+        raise DataError(f"{path} could not be read as {what}: {reason_of(error)}. {mend}") from error
 
 
 @contextmanager
@@ -217,6 +220,9 @@ def reason_of(error: BaseException) -> str:
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it needs more memory than there is"
+    if isinstance(error, UnicodeDecodeError):
+        # Its place may be that in a part of the file.
+        return f"the byte 0x{error.object[error.start]:02x} is not text in {error.encoding.upper()}"
     said = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
     line = said[0].rstrip(".")[:_LETTERS] if said else ""
     # The text of a KeyError is a key, and of others nothing: their type says more.
@@ -255,7 +261,8 @@ def read_json_value(path: Path, remedy: str = "Fetch the file again.") -> Any:
         return json.loads(read_bytes(path, remedy), parse_int=_integer)
     # Of integers with hundreds of digits and of other encodings too; nesting may exhaust the stack.
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not valid JSON: {reason_of(error)}. Is it truncated? {remedy}") from error
+        mend = _SAVE if isinstance(error, UnicodeDecodeError) else f"Is it truncated? {remedy}"
+        raise DataError(f"{path} is not valid JSON: {reason_of(error)}. {mend}") from error
 
 
 def _integer(digits: str) -> int:

@@ -27,12 +27,13 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", **options: An
         >>> read_csv(path)
         Traceback (most recent call last):
         ...
-        stexplain.errors.DataError: /.../a.csv could not be read as a table in CSV: 'utf-8' codec can't decode ...
+        stexplain.errors.DataError: /.../a.csv could not be read as a table in CSV: the byte 0xff is not text ...
     """
     regular_file(path, remedy)
     with readable(path, "a table in CSV", remedy):
         try:
-            found: pd.DataFrame = pd.read_csv(path, **options)
+            # Of pandas' two parsers, the one that finds separators takes a byte order mark for text.
+            found: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **options)
         except pd.errors.EmptyDataError as error:
             raise DataError(f"{path} is empty; expected a table in CSV. {remedy}") from error
         except pd.errors.ParserError as error:

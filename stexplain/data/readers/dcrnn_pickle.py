@@ -28,6 +28,9 @@ def read_adjacency(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     elif isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[1], dict):
         places, matrix = value[1], value[2]
         # By the map, which numbers the rows; nothing promises that the list of ids has the same order.
+        rows = [_row(path, name, places[name]) for name in places]
+        if sorted(rows) != list(range(len(rows))):
+            raise DataError(f"{path}: the rows of the ids are not 0 to {len(rows) - 1}, each once. Fetch it again.")
         ids = sorted(places, key=lambda name: int(places[name]))
     else:
         raise DataError(f"{path} holds a {type(value).__name__}; expected (ids, id -> index, matrix). Fetch it again.")
@@ -35,3 +38,10 @@ def read_adjacency(path: Path) -> tuple[list[str], NDArray[np.float64]]:
         shape = getattr(matrix, "shape", type(matrix).__name__)
         raise DataError(f"{path}: the adjacency is {shape}; expected numbers [{len(ids)}, {len(ids)}]. Fetch it again.")
     return [str(name) for name in ids], matrix.astype(np.float64)
+
+
+def _row(path: Path, name: Any, row: Any) -> int:
+    if not isinstance(name, str | int | np.integer) or isinstance(row, bool) or not isinstance(row, int | np.integer):
+        shown = repr((name, row))[:100]
+        raise DataError(f"{path}: got {shown} among its ids; expected a name and the number of a row. Fetch it again.")
+    return int(row)

@@ -11,6 +11,7 @@ from stexplain.data.readers.road_graph import without_loops
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
+from stexplain.reading import naming
 from stexplain.reading.npy import load_npy
 
 
@@ -41,9 +42,18 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
             f"{path}: data has shape {data.shape}, mean {mean.shape} and std {std.shape}, and the card names "
             f"{len(card.series.channels)} channels; expected [T, N, C], one mean and one std, and one channel."
         )
+    mean, std = mean.reshape(()).astype(float), std.reshape(()).astype(float)
+    if not (np.isfinite(mean) and np.isfinite(std) and std > 0):
+        raise DataError(
+            f"{path}: got the mean {mean} and the standard deviation {std}; expected finite numbers, the second above "
+            "0. Fetch the file again."
+        )
     # Files of another year have the same names: an index out of range is the only sign of a mix-up.
     for index in sorted(path.parent.glob("idx_*.npy")):
-        last = read_array(index).max(initial=0)
+        frames = read_array(index)
+        if frames.dtype.kind == "f":
+            raise DataError(f"{index} holds {frames.dtype}; expected whole numbers of frames. Fetch the file again.")
+        last = frames.max(initial=0)
         if last >= len(data):
             raise DataError(f"{index} names the frame {last}; {path.name} holds {len(data)}. Are both of one year?")
     # The network is one for all years, so LargeST's own layout has it a folder above.
@@ -56,7 +66,9 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         )
     # Channel 0 is flow; in float64 until it is back in its unit.
     values = (data[..., :1] * float(std) + float(mean)).astype(np.float32)
-    return SeriesFile(values, STGraph.from_adjacency(without_loops(matrix)), times_from_start(card, len(data)))
+    with naming(network):
+        graph = STGraph.from_adjacency(without_loops(matrix))
+    return SeriesFile(values, graph, times_from_start(card, len(data)))
 
 
 def read_array(path: Path) -> NDArray[np.float64]:

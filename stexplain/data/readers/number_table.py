@@ -69,7 +69,7 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     if table.empty:
         raise DataError(f"{path} holds a header and no row. Fetch the file again.")
     # pandas fills a short line as if its last cells were empty, so lines are counted a second time.
-    with readable(path, "a table in CSV"), path.open(newline="", encoding="utf-8") as file:
+    with readable(path, "a table in CSV"), path.open(newline="", encoding="utf-8-sig") as file:
         for line, cells in enumerate(csv.reader(file), start=1):
             if cells and len(cells) != table.shape[1]:
                 raise DataError(
@@ -99,7 +99,7 @@ def has_header(path: Path) -> bool:
         >>> has_header(path)
         True
     """
-    with readable(path, "a table in CSV"), regular_file(path).open(newline="", encoding="utf-8") as file:
+    with readable(path, "a table in CSV"), regular_file(path).open(newline="", encoding="utf-8-sig") as file:
         lines = [cells for _, cells in zip(range(20), csv.reader(file), strict=False) if cells]
     if not lines:
         return False

@@ -221,7 +221,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _names_columns(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
         return has_header(path)
-    with readable(path, "a table of numbers"), regular_file(path).open(encoding="utf-8") as file:
+    with readable(path, "a table of numbers"), regular_file(path).open(encoding="utf-8-sig") as file:
         first = file.readline().split()
     return any(not _is_number(cell) for cell in first) and first[:1] != ["#"]
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
+from stexplain.reading import naming
 from stexplain.reading.table import read_csv
 
 _COLUMNS = ("joint", "parent")
@@ -53,7 +54,8 @@ def read_skeleton(path: Path) -> STGraph:
             )
         if parent and (joint, parent) not in edges:
             edges[parent, joint] = None
-    return STGraph.from_edges(joints, list(edges), positions=_positions(path, table))
+    with naming(path):
+        return STGraph.from_edges(joints, list(edges), positions=_positions(path, table))
 
 
 def _positions(path: Path, table: pd.DataFrame) -> list[list[float]] | None:

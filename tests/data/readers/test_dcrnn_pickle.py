@@ -128,3 +128,23 @@ def test_the_real_file():
     assert ((matrix == 0) | (matrix >= 0.1)).all()
     assert (np.diag(matrix) == 1).all()
     assert not np.array_equal(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("row", [np.inf, 1.5, "1", None, True, [1]])
+def test_a_row_that_is_no_number_of_one_is_refused(tmp_path, row):
+    path = write(tmp_path / "adj_mx.pkl", (IDS, {"30": 0, "10": row, "20": 2}, MATRIX))
+    with pytest.raises(DataError, match=r"adj_mx\.pkl: got \('10', .*\) among its ids; expected a name and the number"):
+        read_adjacency(path)
+
+
+@pytest.mark.parametrize("rows", [(0, 0, 2), (1, 2, 3), (0, 1, 2**63), (-1, 0, 1)])
+def test_rows_that_are_not_each_once_are_refused(tmp_path, rows):
+    path = write(tmp_path / "adj_mx.pkl", (IDS, dict(zip(IDS, rows, strict=True)), MATRIX))
+    with pytest.raises(DataError, match=r"adj_mx\.pkl: the rows of the ids are not 0 to 2, each once"):
+        read_adjacency(path)
+
+
+def test_an_id_that_is_no_name_is_refused(tmp_path):
+    path = write(tmp_path / "adj_mx.pkl", (IDS, {"30": 0, None: 1, "20": 2}, MATRIX))
+    with pytest.raises(DataError, match=r"got \(None, 1\) among its ids"):
+        read_adjacency(path)

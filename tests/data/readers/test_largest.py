@@ -49,9 +49,28 @@ def test_what_does_not_fit_is_named(card, tmp_path):
         read(write(tmp_path / "c" / "2019", adjacency=np.full((3, 3), "a")), card)
     with pytest.raises(DataError, match=r"mean \(3,\)"):
         read(write(tmp_path / "d" / "2019", mean=np.ones(3)), card)
+    with pytest.raises(DataError, match=r"sd_rn_adj.npy: matrix at \[0, 1\]: got inf"):
+        read(write(tmp_path / "f" / "2019", adjacency=np.array([[0, np.inf, 0], [0] * 3, [0] * 3])), card)
+    np.save(write(tmp_path / "g" / "2019") / "idx_test.npy", np.array([34.0, np.nan]))
+    with pytest.raises(DataError, match="idx_test.npy holds float64; expected whole numbers"):
+        read(tmp_path / "g" / "2019", card)
     (write(tmp_path / "e" / "2019").parent / "sd_rn_adj.npy").unlink()
     with pytest.raises(DataError, match=r"holds no \*_rn_adj.npy, the road network"):
         read(tmp_path / "e" / "2019", card)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(np.nan, 1.0), (0.0, 0.0), (0.0, -1.0), (0.0, np.inf)])
+def test_a_scale_that_would_spoil_every_value_is_refused(card, tmp_path, mean, std):
+    with pytest.raises(DataError, match="his.npz: got the mean .*; expected finite numbers, the second above 0"):
+        read(write(tmp_path / "sd" / "2019", mean=np.float64(mean), std=np.float64(std)), card)
+
+
+def test_a_scale_may_have_axes_of_one(card, tmp_path):
+    plain = read(write(tmp_path / "a" / "2019"), card)
+    axes = read(
+        write(tmp_path / "b" / "2019", mean=np.full((1, 1), FLOW[:20].mean()), std=np.full(1, FLOW[:20].std())), card
+    )
+    np.testing.assert_array_equal(plain.values, axes.values)
 
 
 def test_nothing_is_unpickled(card, tmp_path):
