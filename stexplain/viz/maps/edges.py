@@ -12,7 +12,8 @@ from stexplain.errors import InputError
 from stexplain.explainers.edge_explanation import EdgeExplanation
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import time_text
-from stexplain.viz.maps.network import NAMED, drawing_positions, name_marks, slider_stops
+from stexplain.viz.maps.layout import COMPUTED, drawing_positions
+from stexplain.viz.maps.network import NAMED, name_marks, slider_stops
 from stexplain.viz.panel import Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import (
@@ -140,7 +141,8 @@ def edge_network(
     matters = {name for pair in pairs.index[sizes >= sizes.max() / 4] for name in pair} if len(pairs) else set()
     named = list(dict.fromkeys([*ends_of, *graph.nodes])) if len(graph) <= NAMED else ends_of[:NAMED]
     radii, sure = np.full(len(points), 4.0), {graph.index(name) for name in matters}
-    layers += name_marks(panel, points, radii, {graph.index(name): name for name in named}, sure=sure)
+    joined = np.asarray(graph.edges, np.int64).reshape(-1, 2)
+    layers += name_marks(panel, points, radii, {graph.index(name): name for name in named}, joined, sure=sure)
     if moving:
         spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -154,6 +156,7 @@ def edge_network(
         chart = chart.add_params(alt.param(name="at", value=opens, bind=slider))
         plays(chart, "at", stops)
     lines_below = [_HOW + " Wider: further from zero.", *noted(e.notes)]
+    lines_below += [COMPUTED] * (graph.positions is None)
     return styled(chart, titled(title or f"Importance of edges for {e.explained or 'the target'}", *lines_below))
 
 

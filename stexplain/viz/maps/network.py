@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -15,6 +14,7 @@ from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.viz.columns import expect, numbers
 from stexplain.viz.maps.clip import time_text
+from stexplain.viz.maps.layout import COMPUTED, drawing_positions
 from stexplain.viz.names import ordered
 from stexplain.viz.panel import LETTER, LINE, Name, Panel
 from stexplain.viz.playing import plays
@@ -36,8 +36,10 @@ from stexplain.viz.theme import (
 
 NAMED = 40
 """Larger graphs are drawn without names, which are then in tooltips."""
-LAGS = ("min", "step")
-"""Units of times before the last observation."""
+LAGS = {"min": "minutes ", "step": "observations "}
+"""Units of times before the last observation, and the name of a slider over them."""
+CROSSED = 2000
+"""Of more edges, names are written over them: there is hardly room beside, and each name would be tried against all."""
 SHAPES = ("square", "circle", "diamond", "triangle-up")
 RINGS = (CATEGORIES[3], CATEGORIES[2], CATEGORIES[4], CATEGORIES[5])
 """Colours of rings: distinct from both ends of the value palettes."""
@@ -62,9 +64,9 @@ def network(
 ) -> alt.LayerChart:
     """Draws nodes and edges; size and colour of a node are its value. Values over time get a slider.
 
-    Nodes lie at the graph's drawing positions, with the same scale on both axes. A graph without positions gets
-    networkx's force-directed layout. Negative values get a diverging palette centred on zero; size is the absolute
-    value. A missing value is a small grey node.
+    Nodes lie at the graph's drawing positions, with the same scale on both axes. For a graph without positions a layout
+    is computed, each connected part on its own, and the chart says so. Negative values get a diverging palette centred
+    on zero; size is the absolute value. A missing value is a small grey node.
 
     Args:
         graph: of N nodes.
@@ -173,7 +175,8 @@ def network(
         wanted = [names[index] for index in (*dict.fromkeys(ringed), *np.argsort(-weight, kind="stable"))]
     shown = {names.index(name): name for name in wanted}
     sure = set(ringed) | {index for index in shown if weight[index] >= domain[1] / 4}
-    layers.extend(name_marks(panel, points, radii, shown, sure=sure if labels == names else set(shown)))
+    sure = sure if labels == names else set(shown)
+    layers.extend(name_marks(panel, points, radii, shown, edges, sure=sure))
     if over_time:
         spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -184,12 +187,13 @@ def network(
         largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
         # A slider needs a positive step and range, also for a single frame.
         step = stops[1] - stops[0] if len(stops) > 1 else 1.0
-        name = "time " if kind in LAGS else "frame "
+        name = LAGS.get(kind, "frame ")
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
         chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
         plays(chart, "at", stops)
     how = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: greater value. "
-    return styled(chart, titled(title, *([how + "Larger: further from zero."] if subtitle is None else subtitle)))
+    lines_above = [how + "Larger: further from zero."] if subtitle is None else list(subtitle)
+    return styled(chart, titled(title, *lines_above, COMPUTED if graph.positions is None else ""))
 
 
 def slider_stops(times: NDArray[np.float64], kind: str) -> list[float]:
@@ -222,34 +226,12 @@ def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequ
     return ring
 
 
-def drawing_positions(graph: STGraph, seed: int) -> NDArray[np.float64]:
-    """The graph's own positions, or those of a force-directed layout, ``[N, 2]``."""
-    if graph.positions is not None:
-        return np.asarray(graph.positions, dtype=np.float64)
-    return _layout(graph, seed).copy()
-
-
-# Charts of one graph are drawn again and again, and the layout of 2,000 nodes takes many seconds.
-@lru_cache(maxsize=16)
-def _layout(graph: STGraph, seed: int) -> NDArray[np.float64]:
-    """A force-directed layout of a graph, ``[N, 2]``."""
-    import networkx as nx
-
-    plain = nx.Graph()
-    plain.add_nodes_from(range(len(graph.nodes)))
-    plain.add_edges_from(np.asarray(graph.edges).tolist())
-    placed = nx.spring_layout(plain, seed=seed, iterations=100)
-    # Kamada and Kawai's layout untangles small graphs best, but its cost is cubic in the number of nodes.
-    if len(plain) <= 300 and nx.is_connected(plain):
-        placed = nx.kamada_kawai_layout(plain, pos=placed)
-    return np.array([placed[index] for index in range(len(plain))], dtype=np.float64)
-
-
 def name_marks(
     panel: Panel,
     points: NDArray[np.float64],
     radii: NDArray[np.float64],
     names: Mapping[int, str],
+    edges: NDArray[np.int64],
     *,
     sure: AbstractSet[int] = frozenset(),
 ) -> list[alt.Chart]:
@@ -260,16 +242,18 @@ def name_marks(
         points: of all nodes, ``[N, 2]``: no name covers one.
         radii: of their circles in pixels, ``[N]``.
         names: node -> its name, the most important first.
+        edges: between nodes, ``[E, 2]``: a name lies on one only where there is no other room nearby.
         sure: the nodes whose names must be there: without room beside the node they stand further away, with a line.
     """
     # The time stands in the upper left corner.
     corner = [[0.0, panel.height - 20.0, 120.0, float(panel.height)]]
     placed: list[Name] = []
+    roads = points[edges] if len(edges) <= CROSSED else None
     # First those that must be there.
     for far in (True, False):
         part = {index: name for index, name in names.items() if (index in sure) == far}
         taken = corner + [_box(panel, each, names[each.node]) for each in placed]
-        placed += panel.names(points, radii, part, taken=taken, far=far)
+        placed += panel.names(points, radii, part, taken=taken, lines=roads, far=far)
     if not placed:
         return []
     table = pd.DataFrame({"node": [names[one.node] for one in placed], "x": [one.x for one in placed]})
@@ -281,7 +265,7 @@ def name_marks(
         ends = pd.DataFrame(short(np.array(lines), digits=8), columns=["x", "y", "x2", "y2"])
         mark = alt.Chart(rows(ends)).mark_rule(color=MUTED, strokeWidth=1, strokeDash=[2, 2])
         charts.append(mark.encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
-    charts.append(alt.Chart(rows(table)).mark_text(fontSize=11, baseline="middle").encode(x=x, y=y, text="node:N"))
+    charts.append(alt.Chart(rows(table)).mark_text(fontSize=12, baseline="middle").encode(x=x, y=y, text="node:N"))
     return charts
 
 

@@ -97,7 +97,7 @@ def how_to_read(e: Explanation, unit: str) -> str:
         return f"Brighter: more important, in {e.unit(unit, unit)}; these values do not say whether up or down."
     if e.measures == "score per input":
         return f"Orange: a higher observation raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
-    return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Larger: by more."
+    return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Stronger: by more."
 
 
 def lags_of(e: Explanation, minutes: float | None) -> "tuple[np.ndarray[tuple[int], np.dtype[np.float64]], str]":

@@ -16,6 +16,7 @@ from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import TIME_TITLES, time_text
+from stexplain.viz.maps.road_network import how_to_read
 from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
 
@@ -104,14 +105,20 @@ def timeline(
     filled = filled.encode(color=alt.Color("value:Q", scale=colour_scale(means, signed), legend=legend))
     width = 520
     chart = layered(missing, filled, *down.beside(width)).properties(width=width, height=15 * len(down.domain))
-    lines = ["Brighter: more important." if not signed else "Orange contributes to the target, blue against it."]
+    of_class = int(e.targets[sample]) >= 0
+    if not signed:
+        lines = ["Brighter: more important."]
+    else:
+        # Of a forecast, the words of the other charts of forecasts.
+        lines = ["Orange contributes to the class, blue against it." if of_class else how_to_read(e, "")]
     if nodes is None and len(shown) < len(names):
         lines.append(f"The {len(shown)} most important of {len(names):,} nodes.")
     if len(means) < len(values):
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
     if not valid.all():
         lines.append("Grey: no data.")
-    return styled(chart, titled(title or "Importance over time", *lines, *noted(e.notes)))
+    head = "Importance over time" if of_class or not e.target else f"Importance over time for {e.target}"
+    return styled(chart, titled(title or head, *lines, *noted(e.notes)))
 
 
 def pick_timeline(

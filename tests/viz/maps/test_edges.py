@@ -5,7 +5,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
 from stexplain.graph import STGraph
 from stexplain.viz import edge_network, edge_timeline
-from stexplain.viz.maps.network import _layout, drawing_positions
+from stexplain.viz.maps.layout import _layout, drawing_positions
 from tests.viz.drawing import drawn, marks, records, words
 
 GRAPH = STGraph.from_edges(list("abcd"), [("a", "b"), ("b", "c"), ("c", "d")])
