@@ -79,7 +79,8 @@ class Panel:
         *,
         taken: Sequence[Sequence[float]] = (),
         lines: NDArray[np.float64] | None = None,
-        far: bool = True,
+        reach: int | None = None,
+        crossing: bool = True,
         before: Mapping[int, tuple[float, float]] | None = None,
     ) -> list[Name]:
         """Where to write names so that none covers a node or another name.
@@ -90,7 +91,8 @@ class Panel:
             names: node -> its name, the most important first: where there is too little room, the later ones have none.
             taken: further boxes that no name may cover, in pixels from the lower left: left, low, right, high.
             lines: from and to, ``[L, 2, 2]``: a name covers them only where there is no other room nearby.
-            far: whether a name without room beside its node may stand further away, joined by a thin line.
+            reach: how many distances from its node are tried; from the second on a thin line joins both. Default: all.
+            crossing: whether a name may cover lines where there is no other room.
             before: node -> from where its name stood a frame ago to the node, in pixels: a name that can stay, stays.
 
         Example:
@@ -112,7 +114,7 @@ class Panel:
         placed = []
         for node, name in names.items():
             half = np.array([LETTER * len(name) / 2, LINE / 2])
-            middles, joined = _candidates(at[node], float(radii[node]), half, far)
+            middles, joined = _candidates(at[node], float(radii[node]), half, reach)
             if before and node in before:
                 middles = np.vstack([at[node] + before[node], middles])
                 joined = np.concatenate([[float(np.hypot(*before[node]) > _beside(half, float(radii[node])))], joined])
@@ -120,11 +122,13 @@ class Panel:
             free = ((low >= 0) & (high <= [self.width, self.height])).all(axis=1)
             covered = (low[:, None] < boxes[None, :, 2:]) & (boxes[None, :, :2] < high[:, None])
             free &= ~covered.all(axis=2).any(axis=1)
+            over = ((low[:, None] < crossed[None]) & (crossed[None] < high[:, None])).all(axis=2).any(axis=1)
+            if not crossing:
+                free &= ~over
             if not free.any():
                 continue
-            over = (low[:, None] < crossed[None]) & (crossed[None] < high[:, None])
             # A line that is crossed weighs as much as the next distance.
-            cost = np.arange(len(middles)) + len(_AROUND) * over.all(axis=2).any(axis=1)
+            cost = np.arange(len(middles)) + len(_AROUND) * over
             chosen = int(np.where(free, cost, np.inf).argmin())
             middle = middles[chosen]
             boxes = np.vstack([boxes, np.concatenate([middle - half, middle + half])])
@@ -141,11 +145,11 @@ class Panel:
 
 
 def _candidates(
-    at: NDArray[np.float64], radius: float, half: NDArray[np.float64], far: bool
+    at: NDArray[np.float64], radius: float, half: NDArray[np.float64], reach: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middles of a name ``[K, 2]`` around its node, the nearest first, and whether each needs a line to it."""
     middles, lines = [], []
-    for number, further in enumerate(_FURTHER[: None if far else 1]):
+    for number, further in enumerate(_FURTHER[:reach]):
         # From the circle's edge, with a gap, so that the name's own edge is there.
         away = radius + 3 + (further - 1) * LINE
         corner = np.where(np.abs(_AROUND).all(axis=1), 0.75, 1.0)[:, None]

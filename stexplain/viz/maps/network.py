@@ -235,25 +235,27 @@ def name_marks(
     *,
     sure: AbstractSet[int] = frozenset(),
 ) -> list[alt.Chart]:
-    """Names beside their nodes, where there is room.
+    """Names beside their nodes, where there is room; of those that need not be there none lies on an edge.
 
     Args:
         panel: in which the nodes lie.
         points: of all nodes, ``[N, 2]``: no name covers one.
         radii: of their circles in pixels, ``[N]``.
         names: node -> its name, the most important first.
-        edges: between nodes, ``[E, 2]``: a name lies on one only where there is no other room nearby.
-        sure: the nodes whose names must be there: without room beside the node they stand further away, with a line.
+        edges: between nodes, ``[E, 2]``; of very many no name keeps off.
+        sure: the nodes whose names must be there: without room near the node they stand further away, with a line.
     """
     # The time stands in the upper left corner.
     corner = [[0.0, panel.height - 20.0, 120.0, float(panel.height)]]
     placed: list[Name] = []
     roads = points[edges] if len(edges) <= CROSSED else None
-    # First those that must be there.
-    for far in (True, False):
-        part = {index: name for index, name in names.items() if (index in sure) == far}
+    others = set(names) - sure
+    # First those that must be there; then those with room beside their nodes; then those with room close by.
+    for wanted, reach, crossing in ((sure, None, True), (others, 1, False), (others, 2, False)):
+        done = {each.node for each in placed}
+        part = {index: name for index, name in names.items() if index in wanted and index not in done}
         taken = corner + [_box(panel, each, names[each.node]) for each in placed]
-        placed += panel.names(points, radii, part, taken=taken, lines=roads, far=far)
+        placed += panel.names(points, radii, part, taken=taken, lines=roads, reach=reach, crossing=crossing)
     if not placed:
         return []
     table = pd.DataFrame({"node": [names[one.node] for one in placed], "x": [one.x for one in placed]})

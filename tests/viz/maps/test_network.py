@@ -25,7 +25,8 @@ def crossing() -> STGraph:
 
 def test_no_road_strikes_through_a_name():
     graph = crossing()
-    chart = network(graph, np.ones(len(graph)), width=640, height=560).to_dict()
+    # One node matters; where all matter, all are named, whatever lies below.
+    chart = network(graph, np.eye(len(graph))[1], width=640, height=560).to_dict()
     (table,) = (rows for rows in chart["datasets"].values() if rows and set(rows[0]) == {"node", "x", "y"})
     across, upward = (
         next(layer["encoding"][axis]["scale"]["domain"] for layer in chart["layer"] if axis in layer["encoding"])
@@ -42,9 +43,8 @@ def test_no_road_strikes_through_a_name():
             along = places[a] + np.linspace(0, 1, 200)[:, None] * (places[b] - places[a])
             if ((low < along) & (along < high)).all(axis=1).any():
                 struck.append(row["node"])
-    # Only in the middle, where all roads meet, there may be no room beside them.
-    assert len(table) > 20
-    assert set(struck) <= {name for name in graph.nodes if name.endswith("3")}
+    assert len(table) >= 24
+    assert struck == []
 
 
 def test_a_computed_layout_is_said_to_be_one():
