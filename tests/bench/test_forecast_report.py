@@ -175,6 +175,19 @@ def test_numbers_are_those_given(written):
         assert shown in text, shown
 
 
+def test_each_row_says_what_its_method_is_ranked_by(written):
+    curves = {name: masked(9.0) for name in ("IntegratedGradients", "InputGradient")}
+    masking = {"masking": curves, "tests": {}, "nodes": 3, "events": 12}
+    text = written(runs={"stgcn-roads": {**ABOUT, "stages": stages(forecast_masking=masking)}}).text
+    assert text.count("methods with a sign are ranked by what lowered the forecast, all others by magnitude") == 3
+    for row in (
+        "integrated gradients what lowered the forecast sensors 0.900", "input gradient magnitude, either way sensors",
+        "integrated gradients what lowered the forecast deletion", "input gradient magnitude, either way deletion",
+        "integrated gradients what lowered the forecast 9.000", "input gradient magnitude, either way 9.000",
+    ):  # fmt: skip
+        assert row in text, row
+
+
 def test_the_section_of_the_graph_ablation_alone_has_its_errors():
     run = a_run()
     errors = ForecastErrorStage(ForecastErrorStage.Options(horizons=[1, 3])).section([run])

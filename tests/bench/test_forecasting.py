@@ -19,6 +19,7 @@ from stexplain.cards import series_card
 from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.targets import PerSample
 from stexplain.files import read_json
 from stexplain.metrics import interval, localisation
 from tests.bench.small_roads import generate, write_cards
@@ -112,6 +113,27 @@ def test_integrated_gradients_find_the_sensor_before(finished, result):
     place = int(shown["target"].removeprefix("km "))
     assert shown["contributions"][0]["node"] in (f"km {place - 1}", f"km {place - 2}")
     assert shown["contributions"][0]["value"] < -3
+
+
+def test_the_default_method_is_scored_and_its_row_says_by_what(finished, result):
+    folder = finished / "lane-stgcn"
+    e = stx.Explanation.load(folder / explanation_file("ExpectedFall"))
+    ranked = lowering({"ExpectedFall": e})["ExpectedFall"]
+    # Of a forecast rises count as falls: the map has no sign, and none of it is lost.
+    assert (ranked.sum((1, 2, 3)) > 0).all()
+    np.testing.assert_array_equal(ranked, e.values)
+    # Redrawn about what replaces observations in the other methods' maps.
+    explained = result["events"]["explained"]
+    usual = HistoricalAverage.fit(stx.load_dataset("lane", split="train"), weekdays=False)
+    batch = stx.load_dataset("lane", split="test").events_batch(np.array([row["event"] for row in explained]))
+    target = PerSample([stx.Forecast(row["target"], row["horizon"]) for row in explained])
+    with stx.ExpectedFall(stx.load_model(finished / "lane-stgcn"), baseline=usual.in_window(batch)) as explain:
+        again = explain(batch, target=target)
+    np.testing.assert_allclose(again.values, e.values, rtol=1e-4, atol=1e-4)
+    for table in ("deletion", "forecast_masking", "event_localisation"):
+        rows = pd.read_csv(finished / f"tables/{table}.csv").groupby("method")["ranked_by"].unique()
+        assert rows["ExpectedFall"].tolist() == rows["InputGradient"].tolist() == ["magnitude, either way"]
+        assert rows["IntegratedGradients"].tolist() == rows["STGGradCAM"].tolist() == ["what lowered the forecast"]
 
 
 def test_masking_what_is_highlighted_makes_the_forecast_wrong(result):

@@ -18,6 +18,7 @@ from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods import Random
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
@@ -30,8 +31,15 @@ GRADIENT_CHANGE = "GradientTimesChange"
 """The gradient times the difference from the historical average, in the unit of the forecast."""
 BASELINES = (*SERIES_BASELINE_EXPLAINERS, RANDOM)
 """Explainers of events that use no model."""
-UNSIGNED = ("InputGradient", *BASELINES)
+UNSIGNED = ("InputGradient", "ExpectedFall", *BASELINES)
 """Methods whose values have no sign: they say how much a position matters, not which way it moves the forecast."""
+LOWERED, EITHER_WAY = "what lowered the forecast", "magnitude, either way"
+"""What a method's positions are ranked by."""
+RANKING = (
+    f"Slowdowns are explained: methods with a sign are ranked by {LOWERED}, all others by magnitude, whichever way the "
+    "forecast moves; the column ranked by says which."
+)
+"""The same as a sentence, of tables with a column of that name."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,8 @@ def explanations(
     # With its sign, summed over channels; the default takes the magnitude.
     explainers[GRADIENT_CHANGE] = InputGradient(model, reduce="sum")
     explainers["InputGradient"] = InputGradient(model)
+    # Of a forecast it counts rises as falls, and has no sign either.
+    explainers["ExpectedFall"] = ExpectedFall(model, baseline=averages)
     explainers["STGGradCAM"] = STGGradCAM(model)
     explainers |= _baseline_explainers(model, training, seed)
     by_method = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
@@ -152,7 +162,20 @@ def lowering(explanations: Mapping[str, Explanation]) -> dict[str, NDArray[np.fl
     Never negative: what raised the forecast has zero.
     """
     # A negative value lowered the forecast.
-    return {name: np.maximum(e.values if name in UNSIGNED else -e.values, 0) for name, e in explanations.items()}
+    return {
+        name: np.maximum(e.values if ranked_by(name) == EITHER_WAY else -e.values, 0)
+        for name, e in explanations.items()
+    }
+
+
+def ranked_by(method: str) -> str:
+    """What the positions of a method are ranked by: which question its row of a table answers.
+
+    Example:
+        >>> ranked_by("IntegratedGradients"), ranked_by("ExpectedFall")
+        ('what lowered the forecast', 'magnitude, either way')
+    """
+    return EITHER_WAY if method in UNSIGNED else LOWERED
 
 
 def event_groups(explained: Sequence[Mapping[str, Any]]) -> list[str] | None:

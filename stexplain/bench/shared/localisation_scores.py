@@ -1,6 +1,6 @@
 """Localisation scores: as JSON, as a table for a chart, and in the report; of clips and of events alike."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,7 @@ def scores_html(
     samples: Mapping[str, str] | None = None,
     *,
     sign: str,
+    ranked_by: Callable[[str], str] | None = None,
 ) -> str:
     """A table per run.
 
@@ -73,17 +74,23 @@ def scores_html(
         over: what nodes, frames and positions are called.
         samples: label of the run -> on how many samples, in words.
         sign: what is ranked, magnitudes or values of one sign, as a sentence.
+        ranked_by: method -> what its row is ranked by, where that differs between methods.
     """
+
+    def _ranking(method: str) -> list[str]:
+        return [ranked_by(method)] if ranked_by else []
+
     parts = []
     for label, scores in runs.items():
         body: list[list[Any]] = [
-            [method, over[axis], *(number(measures.get(short)) for short in MEASURES.values())]
+            [method, *_ranking(method), over[axis], *(number(measures.get(short)) for short in MEASURES.values())]
             for method, by_axis in (scores or {}).items()
             for axis, measures in by_axis.items()
         ]
         # A run on real data has no ground truth; others of the experiment may.
         if body:
-            head = ["method", "over", "AUROC", "average precision", "pointing game"]
+            head = ["method", *(["ranked by"] if ranked_by else []), "over"]
+            head += ["AUROC", "average precision", "pointing game"]
             size = f", {samples[label]}" if samples else ""
             parts.append(table(head, body, caption=f"Localisation (95% interval){size}: {label}"))
     if not parts:

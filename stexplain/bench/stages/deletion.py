@@ -25,7 +25,15 @@ from stexplain.bench.shared.baseline_tests import (
     sizes,
     strongest_of,
 )
-from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
+from stexplain.bench.shared.events import (
+    BASELINES,
+    RANKING,
+    event_groups,
+    events_of,
+    lowering,
+    ranked_by,
+    saved_explanations,
+)
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.wording import as_label, with_names
 from stexplain.cards import Count, Part, SeriesCard
@@ -37,7 +45,7 @@ from stexplain.viz import deletion
 SETS = ("explained", "random", "gain")
 JUDGED = "deletion"
 """The kind of curve that verdicts are about."""
-SHORT = "Masking in the order of {method} changes the forecast most"
+SHORT = "Masking in the order of {method} changes the forecast more than the gradient's and than what uses no model"
 CHANGES = (
     "changes the forecast more than",
     "is not shown to change the forecast more than",
@@ -141,12 +149,19 @@ class DeletionStage(Stage[Options]):
         for run in runs:
             areas = run.stages[self.name]["deletion"]
             body = [
-                [method, kind, *(number(areas[method][kind].get(which)) for which in SETS)]
+                [method, ranked_by(method), kind, *(number(areas[method][kind].get(which)) for which in SETS)]
                 for method in _shown(areas)
                 for kind in areas[method]
             ]
             if body:
-                head = ["method", "curve", f"mean change, {run.unit}", "random order", "gain over random order"]
+                head = [
+                    "method",
+                    "ranked by",
+                    "curve",
+                    f"mean change, {run.unit}",
+                    "random order",
+                    "gain over random order",
+                ]
                 size = sizes([len(run.stages["events"]["explained"])])
                 caption = f"Deletion and insertion (95% interval), {size}: {run.label}"
                 parts.append(table(head, body, caption=caption))
@@ -157,7 +172,8 @@ class DeletionStage(Stage[Options]):
             "of importance. Insertion: all are masked and come back in that order. The change is the distance of the "
             "forecast from that of the unmasked window, averaged over the curve. In deletion a larger change is "
             "better, in insertion a smaller one. The gain is by how much the order of the method is better than a "
-            "random one. Of the baseline explainers, which use no model, the best is shown; deletion.csv has all."
+            "random one. Of the baseline explainers, which use no model, the best is shown; deletion.csv has all. "
+            f"{RANKING}"
         ) + "".join(parts)
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
@@ -173,6 +189,7 @@ class DeletionStage(Stage[Options]):
                 "run": run.name,
                 "method": method,
                 "baseline_explainer": method in BASELINES,
+                "ranked_by": ranked_by(method),
                 "curve": kind,
                 "change": areas["explained"]["value"],
                 "low": areas["explained"]["low"],

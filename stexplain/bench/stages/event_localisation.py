@@ -21,7 +21,15 @@ from stexplain.bench.shared.baseline_tests import (
     sizes,
     strongest_of,
 )
-from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
+from stexplain.bench.shared.events import (
+    BASELINES,
+    RANKING,
+    event_groups,
+    events_of,
+    lowering,
+    ranked_by,
+    saved_explanations,
+)
 from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.bench.wording import as_label, with_names
@@ -30,7 +38,6 @@ from stexplain.viz import localisation
 
 SHORT = "{method} finds the true sensors and times better than the gradient and than what uses no model"
 OVER = {"nodes": "sensors", "frames": "times"}
-SIGN = "Slowdowns are explained: methods with a sign are ranked by what lowered the forecast, all others by magnitude."
 
 
 class EventLocalisationStage(Stage[NoOptions]):
@@ -90,7 +97,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
         samples = {run.label: sizes([len(run.stages["events"]["explained"])]) for run in runs}
         over = {"nodes": "sensors", "frames": "times", "positions": "sensors × times"}
-        return scores_html(scores, over, samples, sign=SIGN)
+        return scores_html(scores, over, samples, sign=RANKING, ranked_by=ranked_by)
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is each method better than chance, every baseline explainer and the gradient, over sensors and times?"""
@@ -103,6 +110,7 @@ class EventLocalisationStage(Stage[NoOptions]):
                 "run": run.name,
                 "method": method,
                 "baseline_explainer": method in BASELINES,
+                "ranked_by": ranked_by(method),
                 "over": OVER.get(over, over),
                 "measure": measure,
                 **{end: found[end] for end in ("value", "low", "high")},

@@ -26,7 +26,15 @@ from stexplain.bench.shared.baseline_tests import (
     sizes,
     strongest_of,
 )
-from stexplain.bench.shared.events import BASELINES, event_groups, events_of, lowering, saved_explanations
+from stexplain.bench.shared.events import (
+    BASELINES,
+    RANKING,
+    event_groups,
+    events_of,
+    lowering,
+    ranked_by,
+    saved_explanations,
+)
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
 from stexplain.cards import Count, Part, SeriesCard, Share
 from stexplain.metrics.faithfulness import SETS
@@ -37,7 +45,7 @@ from stexplain.viz import masking_curves
 SHOWN = ("highlighted", "random", "least")
 CHANCE = {"random": "random sensors", "least": "the least important sensors"}
 """Sets that need no other method -> what they are called."""
-SHORT = "Masking the sensors that {method} ranks first raises the error most"
+SHORT = "Masking the sensors that {method} ranks first costs more than the gradient's and than what uses no model"
 COSTS = (
     "causes a larger error than masking",
     "is not shown to cause a larger error than masking",
@@ -168,6 +176,7 @@ class ForecastMaskingStage(Stage[Options]):
             body = [
                 [
                     method,
+                    ranked_by(method),
                     *(number((sets.get(which) or {"error": [None]})["error"][-1]) for which in SHOWN),
                     number(sets["highlighted"]["area"]),
                 ]
@@ -181,10 +190,16 @@ class ForecastMaskingStage(Stage[Options]):
                     f"Error of {result['events']} explained forecasts with {result['nodes']} sensors masked by their "
                     f"historical average. Unmasked, it is {number(first)} {run.unit}. The last column is the mean "
                     "error over all masking values, which the tests compare. Of the baseline explainers, which use no "
-                    "model, the best is shown; forecast_masking.csv has all."
+                    f"model, the best is shown; forecast_masking.csv has all. {RANKING}"
                 )
             )
-            head = ["method", f"highlighted masked, {run.unit}", "random sensors masked", "least important masked"]
+            head = [
+                "method",
+                "ranked by",
+                f"highlighted masked, {run.unit}",
+                "random sensors masked",
+                "least important masked",
+            ]
             head.append("highlighted, mean over masking")
             size = sizes([result["events"]])
             caption = f"Forecast error under masking (95% interval), {size}: {run.label}"
@@ -204,6 +219,7 @@ class ForecastMaskingStage(Stage[Options]):
                 "run": run.name,
                 "method": method,
                 "baseline_explainer": method in BASELINES,
+                "ranked_by": ranked_by(method),
                 "set": which,
                 "masking": m,
                 "error": error["value"],
