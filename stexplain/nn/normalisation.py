@@ -68,7 +68,12 @@ class NormActivation(ChannelNorm):
         self.dropout = dropout
 
     def forward(
-        self, x: torch.Tensor, residual: torch.Tensor | None = None, valid: torch.Tensor | None = None
+        self,
+        x: torch.Tensor,
+        residual: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        *,
+        overwrite: bool = False,
     ) -> torch.Tensor:
         """Applies it.
 
@@ -76,12 +81,15 @@ class NormActivation(ChannelNorm):
             x: ``[N, R, T, C]``, contiguous.
             residual: of the same shape; none: zero.
             valid: which positions are valid, ``[R, T]``, bool; none: all are.
+            overwrite: whether the result may take the memory of `x`, which nobody else reads: on a CPU, in eval mode
+                and without gradients, it then does. The numbers are the same.
 
         Returns:
             The shape of `x`.
         """
         # Not ChannelNorm's forward, whose result is a view and cannot be changed in place.
-        y = self._normalised(x.reshape(-1, x.shape[-1]))
+        flat = x.reshape(-1, x.shape[-1])
+        y = self._overwritten(flat) if overwrite and self._may_overwrite(flat) else self._normalised(flat)
         if self.training and self.dropout:
             y = y.mul_(_dropout_mask(y, self.dropout)).mul_(1 / (1 - self.dropout))
         if residual is not None:
@@ -90,6 +98,19 @@ class NormActivation(ChannelNorm):
             # [R, T] -> [N * R * T, 1], nodes slowest, as in the memory of `y`.
             y = y.mul_(valid.flatten().repeat(len(x))[:, None].to(y.dtype))
         return y.relu_().view(x.shape)
+
+    def _may_overwrite(self, x: torch.Tensor) -> bool:
+        plain = x.device.type == "cpu" and x.dtype == self.weight.dtype and self.running_mean is not None
+        # What vmap and its like put in the place of tensors has no operation with `out=`.
+        alone = torch._C._functorch.peek_interpreter_stack() is None
+        return plain and alone and not self.training and not torch.is_grad_enabled()
+
+    def _overwritten(self, x: torch.Tensor) -> torch.Tensor:
+        """`_normalised`, in the memory of `x`: new ones take an eighth of an inference."""
+        unused = x.new_empty(0), x.new_empty(0)
+        norm = (self.weight, self.bias, self.running_mean, self.running_var, False, 0.0, self.eps)
+        torch.native_batch_norm(x, *norm, out=(x, *unused))
+        return x
 
     def extra_repr(self) -> str:
         """The sizes in `repr`."""

@@ -72,10 +72,11 @@ class STGCNBlock(nn.Module):
             return step.after.unpack(self.packed(step.before.pack(x), step))
         # BN and bias make invalid frames non-zero, and the temporal convolution would carry that to valid ones; zeros
         # act as its zero padding does.
-        inner = self.spatial_norm(self.spatial(x), valid=valid)
+        overwrite = self._overwrite()
+        inner = self.spatial_norm(self.spatial(x), valid=valid, **overwrite)
         residual = None if self.residual is None else self.residual(x)
         valid_out = None if valid is None else valid_positions(valid, self.stride)
-        y: torch.Tensor = self.temporal_norm(self.temporal(inner), residual, valid_out)
+        y: torch.Tensor = self.temporal_norm(self.temporal(inner), residual, valid_out, **overwrite)
         return y
 
     def packed(self, x: torch.Tensor, step: Step) -> torch.Tensor:
@@ -88,15 +89,27 @@ class STGCNBlock(nn.Module):
         Returns:
             ``[N, 1, V', C']``, contiguous.
         """
-        inner = self.spatial_norm(self.spatial(x))
+        overwrite = self._overwrite()
+        inner = self.spatial_norm(self.spatial(x), **overwrite)
         residual = self.residual
         if isinstance(residual, nn.Sequential):
             convolution, norm = residual
             shortcut = norm(convolution(x, step))
         else:
             shortcut = None if residual is None else x
-        y: torch.Tensor = self.temporal_norm(self.temporal(inner, step), shortcut)
+        y: torch.Tensor = self.temporal_norm(self.temporal(inner, step), shortcut, **overwrite)
         return y
+
+    def _overwrite(self) -> dict[str, bool]:
+        """The option of both norms: to overwrite what the convolutions return, where nobody sees it."""
+        parts = {"spatial": GraphConvolution, "temporal": TemporalConvolution}
+        parts |= {"spatial_norm": NormActivation, "temporal_norm": NormActivation}
+        # Another module in the place of one may return its input, and a hook may keep an output.
+        own = all(type(getattr(self, name)) is kind for name, kind in parts.items())
+        own &= not any("forward" in vars(getattr(self, name)) for name in parts)
+        if not own or self.training or torch.is_grad_enabled() or not may_pack(self.children(), False):
+            return {}
+        return {"overwrite": True}
 
 
 def is_whole(module: nn.Module) -> TypeGuard[STGCNBlock]:
