@@ -248,7 +248,9 @@ class EdgeImportance(ModelCaller):
         nodes = model_input.sizes["n"]
         names = tuple(map(str, range(nodes))) if self.graph is None else self.graph.nodes
         relations = None if self.of else model_attribute(self.model, "relations", Relations)
-        named = relations is not None and all(block.relation.max(initial=0) < len(relations) for block in blocks)
+        if relations is not None and any(block.relation.max(initial=0) >= len(relations) for block in blocks):
+            # The operations that were found are not those of the model's own relations.
+            relations = None
         if values is None:
             values = np.concatenate([block.summed for block in blocks], 1)
         return EdgeExplanation(
@@ -256,7 +258,7 @@ class EdgeImportance(ModelCaller):
             source=tuple(names[index] for block in blocks for index in block.source.tolist()),
             target=tuple(names[index] for block in blocks for index in block.target.tolist()),
             relation=tuple(
-                relations.names[index] if named and relations is not None else str(index)
+                str(index) if relations is None else relations.names[index]
                 for block in blocks
                 for index in block.relation.tolist()
             ),

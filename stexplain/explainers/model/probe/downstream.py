@@ -54,7 +54,7 @@ def may_hide_nodes(one: "TensorAxes | LayerAxes", nodes: int) -> bool:
 
 def find_nodes(
     caller: ModelCaller, model_input: ModelInput, evidence: Mapping[str, Evidence], once: Collection[str]
-) -> int:
+) -> None:
     """Looks for the nodes of layers that may hide them, from layers before them; what is found is entered.
 
     All layers whose nodes are known are changed together, each from its unchanged values, in the same node of the same
@@ -66,9 +66,6 @@ def find_nodes(
         model_input: samples; one of them is copied.
         evidence: of each layer's first or only tensor, and of further ones, in the order in which modules finish.
         once: the layers that ran once.
-
-    Returns:
-        How many samples went through the model.
     """
     nodes = model_input.sizes["n"]
     order = list(evidence)
@@ -76,7 +73,7 @@ def find_nodes(
     left = [name for name in order if evidence[name].axes.factors and may_hide_nodes(evidence[name].axes, nodes)]
     together: set[str] = set()
     alone: set[str] = set()
-    inferences, all_at_once = 0, True
+    all_at_once = True
     while left:
         # Those behind all that is open reach nothing of it.
         starts = _starts(order[: order.index(left[-1])], evidence, once)
@@ -91,11 +88,10 @@ def find_nodes(
                 continue
             alone |= set(names)
             starts = {name: starts[name] for name in names}
-        inferences += _from_layers(caller, model_input, starts, {name: evidence[name] for name in left})
+        _from_layers(caller, model_input, starts, {name: evidence[name] for name in left})
         open_before, left = left, [name for name in left if may_hide_nodes(evidence[name].axes, nodes)]
         # Once all together tell nothing more, they hardly will behind one that was found alone.
         all_at_once = all_at_once and len(left) < len(open_before)
-    return inferences
 
 
 def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collection[str]) -> dict[str, Layout]:
@@ -106,6 +102,7 @@ def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collec
         # Not one of several tensors of a module: which of them the next module takes is not known.
         if name not in once or not axes.nodes or axes.layout is None or split_name(name)[1]:
             continue
+        # Of several axes of channels a batch does not tell the sizes.
         if len(set(axes.layout.letters) & set(CHANNELS)) <= 1:
             starts[name] = axes.layout
     return starts
@@ -113,7 +110,7 @@ def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collec
 
 def _from_layers(
     caller: ModelCaller, model_input: ModelInput, starts: Mapping[str, Layout], left: Mapping[str, Evidence]
-) -> int:
+) -> None:
     """Changes the nodes of some layers, and looks at those behind them."""
     like = next(iter(left.values())).plan
     sizes = {axis: model_input.sizes[axis] for axis in "mtnc"}
@@ -127,7 +124,7 @@ def _from_layers(
         seen = observed_twice(caller, model_input, _changing(starts, plan, modules), unchanged)
     except StexplainError:
         # A model that does not run with other values inside: nothing is learned.
-        return 0
+        return
     for name, one in left.items():
         if name not in seen.reference.calls:
             continue
@@ -144,7 +141,6 @@ def _from_layers(
         axes = axes_of(joined_factors(list(one.axes.unnamed), factors), joined, one.axes.shape)
         if axes.nodes:
             one.axes, one.plan = _with_known_time(axes, one.axes), joined
-    return seen.inferences
 
 
 def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
@@ -214,7 +210,7 @@ def _kept_output(kept: dict[str, Tensor], name: str) -> _Hook:
 
 
 def _as_batch(unchanged: Tensor | None, layout: Layout, plan: Plan) -> Tensor | None:
-    """A layer's output as a batch; none where it has no such form, as one with several axes of channels."""
+    """A layer's output as a batch; none where it has no such form, or where the layer did not run."""
     if unchanged is None:
         return None
     try:

@@ -35,13 +35,11 @@ class LayerProbe:
     Attributes:
         caller: of the model.
         model_input: samples; the model runs on copies of one of them.
-        inferences: how many samples of the given length have gone through the model.
         pooled: the operations whose results are kept while the input changes, as they are of all frames together.
     """
 
     caller: ModelCaller
     model_input: ModelInput
-    inferences: float = 0.0
     pooled: tuple[int, ...] = ()
     _sizes: dict[str, int] = field(init=False)
 
@@ -67,7 +65,6 @@ class LayerProbe:
         except StexplainError:
             # A model for clips of one length.
             return self._measured(layers, longer=True)
-        self.inferences += part.inferences * PART / self._sizes["t"]
         checked = self.checked([row for row in rows if row.known])
         left = [row.name for row in rows if row.name not in checked]
         found = checked | {row.name: row for row in (self._measured(left, longer=True) if left else [])}
@@ -150,9 +147,7 @@ class LayerProbe:
 
         if self.pooled:
             collect = PooledKept(self.pooled, modules or ()).around
-        seen = observed_twice(self.caller, model_input, collect, plan, exact=exact, open_relu=True)
-        self.inferences += seen.inferences * model_input.sizes["t"] / self._sizes["t"]
-        return seen
+        return observed_twice(self.caller, model_input, collect, plan, exact=exact, open_relu=True)
 
     def _layers(self, seen: Observed[ModuleOutputs], layers: Sequence[str] | None, *, longer: bool) -> list[LayerAxes]:
         outputs = seen.reference
@@ -170,7 +165,7 @@ class LayerProbe:
         if self._sizes["n"] > 1:
             of_last = {name: one for (name, stacked), one in evidence.items() if not stacked}
             once = {name for name, calls in outputs.calls.items() if len(calls) == 1}
-            self.inferences += find_nodes(self.caller, self.model_input, of_last, once)
+            find_nodes(self.caller, self.model_input, of_last, once)
         return [self._layer(name, outputs, evidence) for name in names]
 
     def _evidence(self, seen: Observed[ModuleOutputs], name: str, stacked: bool) -> Evidence:
@@ -218,13 +213,12 @@ class LayerProbe:
         one_copy = Plan((Change(nothing=True),), self._sizes, 1)
         try:
             (short, outputs), (long, longer) = (
-                observed_twice(self.caller, samples, collect, one_copy, exact=False, open_relu=True).reference
+                observed_twice(self.caller, samples, collect, one_copy, exact=False).reference
                 for samples in (self.model_input, repeated(self.model_input, self.caller.inputs, 2))
             )
         except StexplainError:
             # A model for clips of one length.
             return
-        self.inferences += 6
         for (name, stacked), one in list(waiting.items()):
             if name not in longer.calls or (stacked and len(outputs.calls[name]) != len(longer.calls[name])):
                 continue
@@ -242,7 +236,6 @@ class LayerProbe:
         except StexplainError:
             # A model that cannot be given what it computed before.
             return
-        self.inferences += kept.inferences
         for key, other in local.items():
             if other.axes.frames and other.axes.timing.known and alike(other.axes.unnamed, waiting[key].axes.unnamed):
                 timing = replace(other.axes.timing, kind="global", sees=self._sizes["t"])
@@ -279,8 +272,6 @@ class LayerProbe:
             except StexplainError:
                 # A model for clips of one length.
                 return
-            finally:
-                self.inferences += longer.inferences * times
             if seen is None:
                 continue
             for (name, stacked), one in list(waiting.items()):

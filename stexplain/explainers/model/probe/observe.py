@@ -146,8 +146,9 @@ def _observed(
     row = _fullest(model_input)
     sample = batch[row : row + 1]
     reference, changed = changed_signals(sample.double() if exact else sample, plan)
-    if not exact:
-        plan = replace(plan, rounding=1e-4)
+    _, dtype = device_and_dtype(_model_of(runner))
+    # Half of the digits that the model computes with.
+    plan = replace(plan, rounding=float(torch.finfo(dtype).eps) ** 0.5)
     if not plan.one_by_one:
         one = whole.rows(slice(row, row + 1), layout)
 

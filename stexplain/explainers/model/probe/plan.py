@@ -57,7 +57,7 @@ class Plan:
     sizes: dict[str, int]
     samples: int
     one_by_one: bool = False
-    rounding: float = 1e-9
+    rounding: float = 1e-8
 
     @property
     def controls(self) -> list[int]:

@@ -77,7 +77,8 @@ class _Keeping(TorchFunctionMode):
 
     def __init__(self, pooled: Sequence[int], kept: dict[int, list[Tensor]], *, first: bool):
         super().__init__()
-        self.pooled, self.kept, self.first, self.number = frozenset(pooled), kept, first, -1
+        self.pooled, self.kept, self.first = frozenset(pooled), kept, first
+        self.start()
 
     def start(self) -> None:
         """Counts from here on: the model's own forward begins."""

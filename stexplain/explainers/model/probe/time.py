@@ -145,9 +145,9 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
         return Timing("unknown", why="positions that see frames lie between others that see none")
     first, last = _lines(bounds, frames)
     # From its start, or nearly, to its end: of channels that respond to most frames some end a little earlier.
-    if all_from_start and (one := _only(last)) and count > 2 and _spans(*one, count, frames):
+    if all_from_start and (one := _only(last, count)) and _spans(*one, count, frames):
         return Timing("causal", one[0], float(one[1]), frames, one[1])
-    if all_to_end and (one := _only(first)) and count > 2 and _spans(*one, count, frames):
+    if all_to_end and (one := _only(first, count)) and _spans(*one, count, frames):
         return Timing("anticausal", one[0], float(one[1]), frames, frames - 1)
     both = {
         stride: (first[stride], last[stride])
@@ -174,13 +174,11 @@ def fits(timing: Timing, changes: list[Change], changed: NDArray[np.bool_], fram
         changed: whether each made a difference at each position, ``[copies, T']``.
         frames: T of this one.
     """
-    if (
-        timing.stride is None
-        or timing.last is None
-        or timing.sees is None
-        or timing.kind not in ("one frame", "aligned")
-    ):
+    if timing.kind not in ("one frame", "aligned"):
         return False
+    assert timing.stride is not None
+    assert timing.last is not None
+    assert timing.sees is not None
     last = timing.last + timing.stride * np.arange(changed.shape[1])
     first = last - timing.sees + 1
     spans = np.array([change.frames or (0, frames - 1) for change in changes])
@@ -274,9 +272,9 @@ def _aligned(stride: int, first: int, last: int) -> Timing:
     return Timing("one frame" if first == last else "aligned", stride, (first + last) / 2, sees, last)
 
 
-def _only(lines: dict[int, _Line]) -> tuple[int, int] | None:
-    """The stride and the first value, where a single pair fits."""
-    if len(lines) != 1:
+def _only(lines: dict[int, _Line], count: int) -> tuple[int, int] | None:
+    """The stride and the first value, where a single pair fits so many positions; two might fit by chance."""
+    if len(lines) != 1 or count < 3:
         return None
     ((stride, (low, high)),) = lines.items()
     return (stride, low) if low == high else None
@@ -293,9 +291,9 @@ def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, fra
     """A recurrent layer that forgets: what lies far back changes nothing, to rounding, so that f_p follows no line."""
     count = len(bounds.seeing)
     sees = int((bounds.last_low - bounds.first_high)[bounds.seeing].max()) + 1
-    if not first and (one := _only(last)) and count > 2 and one[1] < one[0] and _spans(*one, count, frames):
+    if not first and (one := _only(last, count)) and one[1] < one[0] and _spans(*one, count, frames):
         return Timing("causal", one[0], float(one[1]), sees, one[1])
-    if not last and (one := _only(first)) and count > 2 and one[1] < one[0] and _spans(*one, count, frames):
+    if not last and (one := _only(first, count)) and one[1] < one[0] and _spans(*one, count, frames):
         return Timing("anticausal", one[0], float(one[1]), sees, frames - 1)
     return Timing("unknown", why="the frames that its positions see do not move on by one stride per position")
 
@@ -311,6 +309,6 @@ def _wanted(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tu
             inside = [p for p in range(count) if start + stride * p >= 0 and stop + stride * p < frames]
             if inside:
                 place = inside[len(inside) // 2]
-                wanted |= {frame + stride * place for frame in range(start, stop + 1)}
-                wanted |= {frame + stride * place - 1 for frame in range(start, stop + 1)}
+                # Of each candidate: the frame itself, and the one before, up to which nothing changes yet.
+                wanted |= {frame + stride * place for frame in range(start - 1, stop + 1)}
     return tuple(sorted(frame for frame in wanted if 0 <= frame < frames - 1))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stexplain.explainers.model.probe.plan import Change, first_plan
-from stexplain.explainers.model.probe.time import timing_of
+from stexplain.explainers.model.probe.plan import Change, first_plan, frame_intervals
+from stexplain.explainers.model.probe.time import fits, timing_of
 
 
 def seen(frames, positions, stride, first, last):
@@ -100,3 +100,81 @@ def test_holes_between_the_first_and_the_last_frame_do_not_matter():
         sees[[position, position + 4], position] = True
     timing = timing_of(single, sees, frames)
     assert (timing.kind, timing.stride, timing.offset, timing.sees) == ("aligned", 1, 2, 5)
+
+
+def asked(frames, positions, stride, taps):
+    """What is known of a layer whose position p sees the frames tap + stride p, and again with the frames wanted."""
+    changes = [change for change in first_plan({"m": 1, "t": frames, "n": 1, "c": 1}).changes if change.frames]
+    at = stride * np.arange(positions)[:, None] + np.array(taps)
+
+    def changed():
+        spans = np.array([change.frames for change in changes])[:, :, None, None]
+        return ((at >= np.maximum(spans[:, 0], 0)) & (at <= np.minimum(spans[:, 1], frames - 1))).any(2)
+
+    first = timing_of(changes, changed(), frames)
+    changes += frame_intervals(first.wanted, frames)
+    return first, timing_of(changes, changed(), frames)
+
+
+@pytest.mark.parametrize(
+    ("frames", "positions", "stride", "taps", "offset"),
+    [
+        (17, 4, 1, (-2, -1), -1.5),
+        (17, 4, 2, (-4, -2), -3),
+        (17, 5, 1, (1, 2, 3, 4, 5, 6), 3.5),
+        (17, 4, 1, (2, 5), 3.5),
+        (17, 7, 1, (-2, 0, 2), 0),
+    ],
+)
+def test_the_frames_that_are_wanted_tell(frames, positions, stride, taps, offset):
+    """Of a longer clip few frames are changed at first, and several layers fit: those wanted leave one."""
+    first, again = asked(frames, positions, stride, taps)
+    assert first.kind == "unknown"
+    assert (again.stride, again.offset, again.sees) == (stride, offset, taps[-1] - taps[0] + 1)
+
+
+@pytest.mark.parametrize(("frames", "expected"), [(6, ("unknown", None, None)), (7, ("aligned", 1, 0))])
+def test_holes_near_both_ends_leave_three_positions(frames, expected):
+    """Taps p - 2, p and p + 2: of two positions at either end some lie beyond. Two between them may agree by chance."""
+    timing, _ = asked(frames, frames, 1, (-2, 0, 2))
+    assert (timing.kind, timing.stride, timing.offset) == expected
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_three_positions_of_a_layer_that_forgets(ahead):
+    """It sees ever more of the past, to rounding not all of it; what two positions see might be so by chance."""
+    frames = 12
+    single = [Change(frames=(frame, frame)) for frame in range(frames)]
+    # Up to frames 3, 7 and 11; from frames that follow no line: eight at most.
+    views = ((0, 3), (3, 7), (4, 11))
+    sees = np.array([[first <= frame <= last for first, last in views] for frame in range(frames)])
+    sees = sees[::-1, ::-1] if ahead else sees
+    timing = timing_of(single, sees, frames)
+    kind, offset = ("anticausal", 0) if ahead else ("causal", 3)
+    assert (timing.kind, timing.stride, timing.offset, timing.sees) == (kind, 4, offset, 8)
+    assert timing_of(single, sees[:, :2], frames).kind == "unknown"
+
+
+def test_a_position_before_the_clip_tells_where_the_others_lie():
+    """Six frames of padding, stride 4: positions at -6 and -2, which see nothing, then at 2, 6 and 10."""
+    timing = timing_of(*seen(20, 5, 4, -6, -6), 20)
+    assert (timing.kind, timing.stride, timing.offset) == ("one frame", 4, -6)
+
+
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_longer_clip_tells_of_a_shorter_one_what_that_does_not_contradict(stride, shift):
+    """Positions that see frames s p - 3 to s p + 3 of a clip of 12: a stride, offset or view beside it does not fit."""
+    positions = 12 // stride
+    changes, changed = seen(12, positions, stride, -3, 3)
+    longer = timing_of(*seen(36, 36 // stride, stride, shift - 3, shift + 3), 36)
+    assert longer.known
+    assert fits(longer, changes, changed, 12) == (shift == 0)
+    other = timing_of(*seen(36, 12 * stride, 3 - stride, -3, 3), 36)
+    assert other.stride == 3 - stride
+    assert not fits(other, changes, changed, 12)
+
+
+def test_what_a_longer_clip_says_of_a_layer_that_sees_all_fits_no_shorter_one():
+    changes, changed = seen(12, 12, 1, -(10**6), 0)
+    assert not fits(timing_of(*seen(36, 36, 1, -(10**6), 0), 36), changes, changed, 12)

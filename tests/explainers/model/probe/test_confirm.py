@@ -1,0 +1,66 @@
+"""The check of what is known otherwise: it agrees with what is so, and with nothing beside it."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from stexplain.axes import Layout
+from stexplain.explainers.model.probe.confirm import agrees, check_plan
+from stexplain.explainers.model.probe.plan import changed_signals
+from tests.explainers.small_models import signals
+
+BATCH = Layout("b m t n c")
+
+
+def sums(x: Tensor, first: int, last: int) -> Tensor:
+    """Position p of ``[B, M, T, N, C]`` sums up frames p + first to p + last."""
+    frame = torch.arange(x.shape[2])
+    ahead = frame - frame[:, None]
+    return torch.einsum("bmtnc,pt->bmpnc", x, ((ahead >= first) & (ahead <= last)).to(x))
+
+
+def checked(layer, m=1, t=36, n=5, position=(1, 0.0)):
+    """What the check says of what a function gives, laid out as a batch."""
+    plan = check_plan({"m": m, "t": t, "n": n, "c": 2})
+    reference, changed = changed_signals(signals(1, m, t, n, 2).double(), plan)
+    return agrees(layer(reference), layer(changed), plan, BATCH, {"c": 2}, position)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "offset", "expected"),
+    [
+        (0, 0, 0, True),
+        (-5, 5, 0, True),
+        # What looks back stands for its last frame, or for the middle of what it sees, and for none between them.
+        (-10, 0, 0, True),
+        (-10, 0, -5, True),
+        (-10, 0, -2.5, False),
+        (0, 10, 0, True),
+        (0, 10, 5, True),
+        (0, 10, 2.5, False),
+        (-1, 1, 4, False),
+    ],
+)
+def test_positions_stand_for_the_middle_or_an_end_of_what_they_see(first, last, offset, expected):
+    assert checked(lambda x: sums(x, first, last), position=(1, offset)) == expected
+
+
+def test_nodes_in_another_order_contradict():
+    assert checked(lambda x: x)
+    assert not checked(lambda x: x.roll(1, dims=3))
+
+
+def test_a_node_and_a_person_that_a_layer_does_not_use_contradict_nothing():
+    """The check changes nodes 1 and 3 of 5 and persons 0 and 2 of 3."""
+    used = torch.ones(3, 1, 5, 1).double()
+    used[1], used[:, :, 0] = 0, 0
+    assert checked(lambda x: x * used, m=3)
+
+
+def test_a_single_frame_has_no_two_sides():
+    assert checked(lambda x: x, t=1)
+
+
+def test_samples_that_influence_each_other_contradict():
+    assert not checked(lambda x: x - x.mean(0))
+    assert not checked(lambda x: x[:-1])

@@ -1,0 +1,36 @@
+"""Shapes of tensors for as many samples as were given, and what is known of a row."""
+
+from dataclasses import replace
+
+import pytest
+from torch import nn
+
+import stexplain as stx
+from stexplain.axes import Layout
+from stexplain.explainers.model.probe.rows import LayerAxes
+from stexplain.explainers.model.probe.time import Timing
+from tests.explainers.model.probe import kinds
+from tests.explainers.small_models import signals
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_shapes_are_those_of_the_samples_that_were_given(samples):
+    """Samples folded with nodes in an LSTM, beside its states; the probe ran on some twenty copies of one of them."""
+    table = stx.layers(kinds.PerNode().eval(), signals(samples, 6, 5, 3), inputs="b t n c").set_index("layer")
+    assert table.loc["rnn", "shape"] == (5 * samples, 6, 5)
+    assert table.loc["rnn[1][0]", "shape"] == (2, 5 * samples, 5)
+
+
+def test_a_table_of_a_single_layer():
+    one = stx.layers(nn.Sequential(nn.Conv2d(3, 4, 1)), signals(2, 3, 8, 5), inputs="b c t n")
+    assert one[["layer", "layout", "shape"]].values.tolist() == [["0", "b c t n", (2, 4, 8, 5)]]
+
+
+def test_known_is_what_has_a_layout_and_a_place_in_time_where_it_has_frames():
+    timing = Timing("aligned", 2, 0.0)
+    row = LayerAxes("a", "Conv2d", (3, 4, 6, 5), 1, False, Layout("b c t n"), timing, nodes=True, frames=True)
+    assert row.known
+    assert not replace(row, timing=Timing("unknown")).known
+    assert replace(row, timing=Timing("none"), frames=False).known
+    assert not replace(row, layout=None).known
+    assert not replace(row, layout=None, timing=Timing("none"), frames=False).known
