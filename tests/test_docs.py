@@ -1,4 +1,5 @@
 import ast
+import inspect
 import re
 import sys
 from importlib import import_module
@@ -39,6 +40,24 @@ def test_the_page_of_the_reference_lists_all_of_them(reference):
     text = reference.page()
     for path in [*(path for names in reference.grouped().values() for path in names), *reference.module_pages()]:
         assert f"   {path}\n" in text
+
+
+def test_no_summary_in_the_tables_ends_within_a_sentence(reference):
+    autosummary = pytest.importorskip("sphinx.ext.autosummary")
+    settings = pytest.importorskip("docutils.frontend").get_default_settings(
+        import_module("docutils.parsers.rst").Parser
+    )
+    before = autosummary.WELL_KNOWN_ABBREVIATIONS
+    reference.setup(type("App", (), {"connect": lambda *_: None})())
+    try:
+        for path in (path for names in reference.grouped().values() for path in names):
+            module, _, name = path.rpartition(".")
+            doc = (inspect.getdoc(getattr(import_module(module), name)) or "").split("\n\n")[0]
+            summary = autosummary.extract_summary(doc.splitlines(), settings)
+            rest = " ".join(doc.split())[len(summary) :].strip()
+            assert not rest or rest[0].isupper(), f"{path}: {summary!r} goes on with {rest!r}"
+    finally:
+        autosummary.WELL_KNOWN_ABBREVIATIONS = before
 
 
 def test_there_are_public_names(reference):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from public_modules import exported, modules
 
+ABBREVIATIONS = ("Eq.", "ch.", "Trans.", "no.", "p.", "pp.", "Fig.")
+
 # Title -> what to say, and the packages or modules that define the names. The first that fits takes a name.
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Explain": (
@@ -149,5 +151,9 @@ def write(app, config) -> None:
 
 
 def setup(app):
+    from sphinx.ext import autosummary
+
+    # A summary ends at the first full stop, and not at one of "Eq. 5" or "2010, ch. 5".
+    autosummary.WELL_KNOWN_ABBREVIATIONS = (*autosummary.WELL_KNOWN_ABBREVIATIONS, *ABBREVIATIONS)
     app.connect("config-inited", write)
     return {"parallel_read_safe": True}

@@ -210,7 +210,7 @@ result
 # %%
 stx.viz.comparison(
     result.to_frame(),
-    baseline_explainers=["motion", "random"],
+    baseline_explainers=["motion energy", "random"],
     reference={"auroc, nodes": 0.5},
     columns=3,
 )
@@ -218,7 +218,7 @@ stx.viz.comparison(
 # %%
 # Is Grad-CAM better than the baseline explainers? Differences with intervals and corrected p values:
 
-tests = result.tests(against=["motion", "random"])
+tests = result.tests(against=["motion energy", "random"])
 tests.loc[
     tests["method"] == "STG-Grad-CAM",
     ["metric", "against", "difference", "low", "high", "p_corrected"],

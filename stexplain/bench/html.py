@@ -12,7 +12,7 @@ MANY = 7
 
 def text(value: object) -> str:
     """Any value as text that no browser takes for markup; methods by the names of their explanations."""
-    return html.escape(in_words(str(value)), quote=True)
+    return html.escape(in_words(str(value), ours=False), quote=True)
 
 
 def paragraph(*sentences: str) -> str:

@@ -7,10 +7,13 @@ import pandas as pd
 
 from stexplain.explainers.by_name import methods
 
+WORDS = ("Motion",)
+"""Names of classes that are words of the language, too."""
+
 
 @cache
 def _names() -> tuple[dict[str, str], re.Pattern[str]]:
-    # Words such as Motion and Random differ from their class in a capital alone, and stand in other sentences too.
+    # Names such as Random differ from their class in a capital alone, and stand in other sentences too.
     named = {
         name: kind.method for name, kind in methods().items() if kind.method and kind.method.lower() != name.lower()
     }
@@ -20,18 +23,25 @@ def _names() -> tuple[dict[str, str], re.Pattern[str]]:
         "GraphAblated": "method without the graph",
         "TemporalRescaling": "temporal rescaling",
     }
-    return named, re.compile(rf"\b(?:{'|'.join(named)})\b")
+    return named, re.compile(rf"\b(?:{'|'.join(named)})\b(?! energy)")
 
 
-def in_words(sentence: str) -> str:
+def in_words(sentence: str, *, ours: bool = True) -> str:
     """A sentence with every method's class name as the name of its explanations.
+
+    Args:
+        sentence: or a name alone.
+        ours: whether the sentence is one of a stage; in others, such as the title of a dataset, "Motion" is a word.
 
     Example:
         >>> in_words("STGGradCAM, InputGradient and Occlusion; best SlownessNearTarget 0.61")
         'STG-Grad-CAM, input gradient and Occlusion; best slowness near the target 0.61'
+        >>> in_words("Human Motion and InputGradient", ours=False), in_words("Motion", ours=False)
+        ('Human Motion and input gradient', 'motion energy')
     """
     named, pattern = _names()
-    return pattern.sub(lambda match: named[match[0]], sentence)
+    kept = () if ours or sentence in named else WORDS
+    return pattern.sub(lambda match: match[0] if match[0] in kept else named[match[0]], sentence)
 
 
 def with_baseline(method: str, baseline: str) -> str:

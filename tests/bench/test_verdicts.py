@@ -188,7 +188,10 @@ def test_a_comparison_counts_the_methods_that_beat_the_best_control(differences,
     assert says in text
     best = max(differences, key=differences.get)
     value = 0.5 + differences[best]
-    assert f"(AUROC over positions: Motion, the best of these, 0.50; {best}, the best method, {value:.2f}; 30" in text
+    assert (
+        f"(AUROC over positions: motion energy, the best of these, 0.50; {best}, the best method, {value:.2f}; 30"
+        in text
+    )
 
 
 def test_results_without_tests_are_not_judged():

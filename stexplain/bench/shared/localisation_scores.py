@@ -97,8 +97,8 @@ def scores_html(
         return paragraph("This data has no ground truth, so localisation cannot be scored.")
     words = paragraph(
         "The data was generated, so its ground truth is known. An AUROC of 0.5 is chance level, 1 is perfect. "
-        "Baseline explainers, such as Motion (the motion energy, on series the temporal change) and Random (random "
-        "attribution), use no model: an explanation has value only where it scores higher. Shown are Motion, Random "
-        f"and those that are the best of them on an axis. {sign}"
+        "Baseline explainers, such as motion energy (on series the temporal change) and random attribution, use no "
+        "model: an explanation has value only where it scores higher. Shown are these two and those that are the best "
+        f"on an axis. {sign}"
     )
     return words + "".join(parts)

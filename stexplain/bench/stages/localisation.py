@@ -15,7 +15,7 @@ from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, b
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
 from stexplain.bench.shared.localisation_scores import auroc_measures, scores_html, scores_table, with_intervals
 from stexplain.bench.stage import Card, NoOptions, Parts, Results, RunResults, Stage, Table
-from stexplain.bench.wording import as_label, with_names
+from stexplain.bench.wording import as_label, in_words, with_names
 from stexplain.explainers.by_name import explainer, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods import Random
@@ -89,7 +89,7 @@ class LocalisationStage(Stage[NoOptions]):
                 "",
                 f"Localisation against ground truth, {run.label}",
                 f"Scores over nodes, over frames, and over positions (node x frame) of {results[self.name]['samples']} "
-                "test samples. The baseline explainers use no model; Motion, Random and the best of them are drawn. "
+                "test samples. The baseline explainers use no model; motion energy, random and the best are drawn. "
                 "Bars are 95% bootstrap intervals.",
                 localisation(
                     with_names(scores_table(_shown(scores) or {})),
@@ -237,9 +237,10 @@ def _findings(run: RunResults, stage: str) -> Iterator[str]:
         yield f"{run.label}: {JUDGED} {classes_in_words(classes, run.node)}{others}"
     for over, name in OVER.items():
         better = [
-            f"{other} ({scores[other][over]['auroc']['value']:.3f})"
+            f"{in_words(other)} ({scores[other][over]['auroc']['value']:.3f})"
             for other in (GRADIENT, _best(scores, over))
-            if other in scores
+            if other is not None
+            and other in scores
             and has_value(ours := scores.get(JUDGED, {}).get(over, {}).get("auroc"))
             and has_value(theirs := scores[other].get(over, {}).get("auroc"))
             and theirs["value"] > ours["value"]

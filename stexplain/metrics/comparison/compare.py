@@ -92,7 +92,7 @@ def compare(
         >>> samples = Batch(x, torch.ones(6, 1, 8, dtype=torch.bool), label, ids, truth)
         >>> comparison = compare([Motion(), Random()], [localisation_score()], samples, progress=False)
         >>> comparison.best("auroc, positions"), comparison.tests()["better"].tolist()
-        ('motion', ['motion'])
+        ('motion energy', ['motion energy'])
     """
     named = _named_explainers(explainers)
     target = Predicted() if target is None else target

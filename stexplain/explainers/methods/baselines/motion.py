@@ -30,7 +30,7 @@ class Motion(BaselineExplainer):
         [1.0, 0.5, 0.0]
     """
 
-    method = "motion"
+    method = "motion energy"
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         x = self.inputs.to_batch(model_input.x, **model_input.sizes)
