@@ -178,7 +178,7 @@ class NodeClass(Target):
         which = which.tolist() if isinstance(which, Tensor | np.ndarray) else which
         self.which: int | str | list[int | str] | None = None
         if which is not None:
-            self.which = one_or_several("class", which, int | str)
+            self.which = one_or_several("which", which, int | str)
         self.horizon = horizon
         self.layout = Layout(layout)
 

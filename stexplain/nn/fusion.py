@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.checking import checked
+from stexplain.checking.values import require_tensor
 from stexplain.checking.words import shown
 from stexplain.errors import InputError
 
@@ -75,10 +76,19 @@ class Fusion(nn.Module):
             raise InputError(f"streams: got {shown(streams)}; expected a dict of a tensor by the name of each model.")
         if missing := [name for name in self.models if name not in streams]:
             raise InputError(f"streams: got {sorted(streams)}; expected {missing[0]!r} too.")
+        for name in self.models:
+            require_tensor(f"streams[{name!r}]", streams[name])
+            if not streams[name].is_floating_point():
+                raise InputError(f"streams[{name!r}]: got {streams[name].dtype}; expected floating-point numbers.")
         total: Tensor | None = None
         for name, model in self.models.items():
             masked = {} if valid is None or not _takes_valid(model) else {"valid": valid}
             logits = self.weights[name] * model(streams[name], **masked)
+            if total is not None and total.shape != logits.shape:
+                raise InputError(
+                    f"streams[{name!r}]: got {len(streams[name])} samples, logits {list(logits.shape)}; "
+                    f"expected {list(total.shape)}, as of the streams before it."
+                )
             total = logits if total is None else total + logits
         assert total is not None
         return total

@@ -26,6 +26,8 @@ def ordered(kind: str, names: Sequence[str], order: Sequence[str] | None) -> lis
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise InputError(f"{kind}: got {names!r}; expected a list of names.")
     present = [str(name) for name in names]
+    if order is not None and not len(order):
+        raise InputError(f"{kind}: got no name to draw; expected at least one, or None: all.")
     # A name twice would be one band of the axis with two values in it.
     twice = [name for name, count in Counter(present if order is None else map(str, order)).items() if count > 1]
     if twice:

@@ -9,6 +9,7 @@ import stexplain as stx
 from stexplain.checking.closely import refuse_oddity
 from stexplain.checking.hints import checks_of
 from stexplain.errors import InputError
+from stexplain.explainers import Calibration
 from stexplain.graph import DynamicGraph, Relations, STGraph
 from stexplain.metrics import interval
 from stexplain.nn import STGCN, Fusion
@@ -72,6 +73,10 @@ def test_a_function_that_fails_is_not_the_fault_of_what_it_was_given():
         stx.Custom(object)
 
 
+X = torch.ones(2, 3)
+CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0]), "data", (), {})
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -84,6 +89,18 @@ def test_a_function_that_fails_is_not_the_fault_of_what_it_was_given():
         (lambda: Relations.from_matrices([np.eye(3)]).matrices(-1), "nodes: got -1; expected at least 3"),
         (lambda: STGCN(graph(), classes=2, channels=[4], strides=[1])([1.0]), r"x: got \[1.0\]; expected a tensor"),
         (lambda: Fusion({"a": torch.nn.Linear(2, 2)})(0.5), "streams: got 0.5; expected a dict"),
+        (lambda: Fusion({"a": torch.nn.Flatten()})({"a": None}), r"streams\['a'\]: got None; expected a tensor"),
+        (lambda: Fusion({"a": torch.nn.Flatten()})({"a": X > 0}), r"streams\['a'\]: got torch.bool; expected floating"),
+        (
+            lambda: Fusion({"a": torch.nn.Flatten(), "b": torch.nn.Flatten()})({"a": X, "b": X[:0]}),
+            r"streams\['b'\]: got 0 samples, logits \[0, 3\]; expected \[2, 3\]",
+        ),
+        (lambda: CALIBRATION.at(np.array([None])), "importance: got .* expected numbers"),
+        (lambda: stx.NodeClass(0, [[0.5]]), r"which: got \[0.5\], a list; expected a name or an index"),
+        (
+            lambda: stx.viz.importance_map(pd.DataFrame([[0.5]]), nodes=()),
+            "node: got no name to draw; expected at least",
+        ),
         (lambda: STGraph.skeleton("coco-17").permute(iter([0])), r"order: got .* Give list\(...\) of it"),
         (lambda: stx.metrics.Localisation.joined([]), "parts: got no scores to join"),
         (lambda: localisation().excluded("NODE"), "unknown axis 'NODE'. Did you mean 'nodes'"),

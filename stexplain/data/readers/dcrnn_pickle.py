@@ -22,7 +22,7 @@ def read_adjacency(path: Path) -> tuple[list[str], NDArray[np.float64]]:
             something else.
     """
     value = load_plain(Path(path), "an adjacency")
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.ndim:
         ids: list[Any] = list(range(len(value)))
         matrix: Any = value
     elif isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[1], dict):

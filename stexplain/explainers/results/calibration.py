@@ -10,6 +10,7 @@ from scipy.optimize import isotonic_regression
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
+from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
 
 # Positions are sorted into this many bins of equal count before the fit: enough for shares of a few per cent.
@@ -159,7 +160,7 @@ class Calibration:
     def at(self, importance: NDArray[Any]) -> NDArray[np.float64]:
         """The share of wrong positions at a relative importance."""
         # Beyond the ends of what was seen the function stays as it is there: nothing is extrapolated.
-        return np.asarray(np.interp(importance, self.importance, self.wrong), np.float64)
+        return np.asarray(np.interp(as_numbers("importance", importance), self.importance, self.wrong), np.float64)
 
 
 def relative_importance(explanation: Map) -> NDArray[np.float64]:
