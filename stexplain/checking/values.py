@@ -78,3 +78,31 @@ def require_tensor(name: str, value: Any) -> None:
     # Tracing and compiling put others in the place of tensors: what they share is enough.
     if not (hasattr(value, "shape") and hasattr(value, "detach")):
         raise InputError(f"{name}: got {shown(value)}; expected a tensor.")
+
+
+def usable_device(name: str, device: Any) -> Any:
+    """The device of torch, on which this machine can put a tensor.
+
+    Raises:
+        InputError: for what is no device, or one that is not there.
+
+    Example:
+        >>> usable_device("device", "cpu")
+        device(type='cpu')
+        >>> usable_device("device", "gpu")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: device: got 'gpu'; expected one of this machine, such as 'cpu'. Torch says: ...
+    """
+    import torch
+
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    # Torch raises an AssertionError where it was built without CUDA, and NotImplementedError for other backends.
+    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
+        raise InputError(
+            f"{name}: got {shown(device)}; expected one of this machine, such as 'cpu'. Torch says: {reason}."
+        ) from error
+    return found

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.cards import Recipe
 from stexplain.checking import checked
+from stexplain.checking.values import usable_device
 from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
@@ -250,8 +251,13 @@ class Batch:
         return valid if self.observed is None else valid & self.observed
 
     def to(self, device: "torch.device | str") -> Self:
-        """The same batch on another device."""
-        return self._each(lambda tensor: tensor.to(device))
+        """The same batch on another device.
+
+        Raises:
+            InputError: where there is no such device.
+        """
+        place = usable_device("device", device)
+        return self._each(lambda tensor: tensor.to(place))
 
     def __getitem__(self, index: slice) -> Self:
         """A part of the batch, as a batch."""

@@ -186,13 +186,14 @@ def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> It
 
 
 @contextmanager
-def naming(path: Path | None) -> Iterator[None]:
+def naming(path: Path | None, *, same: bool = False) -> Iterator[None]:
     """Errors about what was read from a file name it, where they do not: what finds them knows the numbers alone.
 
     Only work on what the file held belongs into the block: an `InputError` becomes a `DataError`.
 
     Args:
         path: of the file or folder; none: it came from nowhere, and errors stay as they are.
+        same: keep the kind of error: the block also works on what was requested of the file.
 
     Example:
         >>> with naming(Path("a.csv")):
@@ -206,7 +207,7 @@ def naming(path: Path | None) -> Iterator[None]:
     except StexplainError as error:
         if path is None or str(path) in str(error):
             raise
-        raise DataError(f"{path}: {error}") from error
+        raise (type(error) if same else DataError)(f"{path}: {error}") from error
 
 
 def reason_of(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from stexplain.graph import DynamicGraph, Relations, STGraph
 from stexplain.metrics import interval
 from stexplain.nn import STGCN, Fusion
 from stexplain.training import evaluate
-from tests.fuzz.objects import batch, graph
+from tests.fuzz.objects import batch, explanation, graph
 
 
 def localisation():
@@ -94,6 +94,12 @@ CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0])
         (
             lambda: Fusion({"a": torch.nn.Flatten(), "b": torch.nn.Flatten()})({"a": X, "b": X[:0]}),
             r"streams\['b'\]: got 0 samples, logits \[0, 3\]; expected \[2, 3\]",
+        ),
+        (lambda: batch().to(""), r"device: got ''; expected one of this machine, such as 'cpu'. Torch says: "),
+        (lambda: batch().to(3.5), "device: got 3.5; expected one of this machine"),
+        (
+            lambda: stx.compare_groups(explanation(), [*"aabb"], reference=pd.Series(["a", "b"])),
+            "unknown reference",
         ),
         (lambda: CALIBRATION.at(np.array([None])), "importance: got .* expected numbers"),
         (lambda: stx.NodeClass(0, [[0.5]]), r"which: got \[0.5\], a list; expected a name or an index"),

@@ -115,7 +115,8 @@ class _Worker:
 def _work(targets: dict[str, Target], seed: int, folder: Path, cases: IO[str], answers: IO[str]) -> None:
     """The process: never returns."""
     try:
-        os.setsid()
+        # A group of its own, to be ended with what it starts, in the same session, whose priority it keeps.
+        os.setpgid(0, 0)
         _quiet(folder)
         pool = {target.name: [_contents(one) for one in target.seeds] for target in targets.values()}
         others = [content for seeds in pool.values() for files in seeds for content in files.values()][:400]

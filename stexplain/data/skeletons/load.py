@@ -23,7 +23,7 @@ from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
-from stexplain.reading import given_path
+from stexplain.reading import given_path, naming
 
 Scores = Literal["mask", "channel"]
 
@@ -115,11 +115,12 @@ def load_skeletons(
     by_folder = path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays", "table")
     folders = folder_fields(path, found.files) if by_folder else {}
     loaded = _Loaded()
-    for read in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
-        if own is None:
-            own = _graph_of(read)
-        take = _described(read, folders, named)
-        _add(loaded, take, own, table, instances, keep, people, score, scores)
+    with naming(path, same=True):
+        for read in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
+            if own is None:
+                own = _graph_of(read)
+            take = _described(read, folders, named)
+            _add(loaded, take, own, table, instances, keep, people, score, scores)
     if left_out is not None:
         columns = ["sample", "body", "kind", "reason"]
         pd.DataFrame(loaded.left_out, columns=columns).to_csv(left_out, index=False)
@@ -128,7 +129,8 @@ def load_skeletons(
         raise DataError(f"{path}: no recording can be used; the first: {said}.")
     if frame_rate is None:
         measured = _measured(loaded.takes)
-    return _clips(loaded, own, classes, recipe, measured)
+    with naming(path, same=True):
+        return _clips(loaded, own, classes, recipe, measured)
 
 
 def _add(

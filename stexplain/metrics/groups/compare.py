@@ -72,7 +72,8 @@ def compare_groups(
     names = sorted(set(labels), key=str)
     if len(names) != 2:
         raise InputError(f"groups: got {len(names)} different labels, {names[:4]}; expected two.")
-    if reference is not None and reference not in names:
+    # Of an array, whether it is among them has no answer.
+    if reference is not None and (not np.isscalar(reference) or reference not in names):
         raise unknown("reference", str(reference), [str(name) for name in names])
     first = names[0] if reference is None else reference
     other = next(name for name in names if name != first)

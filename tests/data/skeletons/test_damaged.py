@@ -10,7 +10,7 @@ import pytest
 from stexplain.data import load_skeletons
 from stexplain.data.skeletons.load import _measured
 from stexplain.data.skeletons.take import Take, stated_rate
-from stexplain.errors import DataError
+from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
 from tests.fuzz import corpus
 
@@ -112,3 +112,11 @@ def test_a_split_of_pyskl_that_is_no_list(tmp_path):
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
     with pytest.raises(DataError, match=r"a\.pkl, split 'train': got int; expected a list of names"):
         load_skeletons(tmp_path, graph="coco-17")
+
+
+def test_what_is_asked_of_a_file_is_asked_with_its_name(tmp_path):
+    corpus.pyskl(tmp_path)
+    with pytest.raises(InputError, match=rf"{tmp_path}: graph: it is not known for certain: .* have 17 joints"):
+        load_skeletons(tmp_path)
+    with pytest.raises(InputError, match=rf"{tmp_path}: graph: got 3 nodes; 'v0' has 17 joints"):
+        load_skeletons(tmp_path, graph=LINE)
