@@ -239,7 +239,7 @@ def fidelity(
     ) as masked:
         label = masked.labels(labels) if focus == "phenomenon" and target is None else None
         # One ranking alone: fidelity is not compared with random orders.
-        (rank,), count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed)
+        (rank,), count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=0)
         base = masked.baseline_values(baseline)
 
         # Copy 0 is the unmasked sample; then come all shares of plus, and all shares of minus.

@@ -70,8 +70,6 @@ class MaskedModel(ModelCaller):
             )
         if isinstance(x, Sample | Batch):
             x = self.preprocess(x)
-            if not len(x):
-                raise InputError("x: got no samples; expected at least one.")
         # Samples of a dataset bring their own missing-value mask.
         observed = None if isinstance(x, Batch) else call.observed
         self.model_input = self._prepare(x, call.valid, call.shared, call.per_sample, observed=observed)
@@ -114,7 +112,7 @@ class MaskedModel(ModelCaller):
         return x if signals is None else torch.where(signals, x, self.batch.x)
 
     def ranks(
-        self, explanation: Any, *, over: str, ranking: str = "signed", seed: int = 0, repeats: int = 0
+        self, explanation: Any, *, over: str, ranking: str, seed: int, repeats: int
     ) -> tuple[list[Tensor], Tensor]:
         """Ranks the nodes, frames or positions of each sample by an explanation, and in orders drawn at random.
 

@@ -67,8 +67,8 @@ def ranks(
     valid: NDArray[np.bool_],
     ids: Sequence[str],
     *,
-    seed: int = 0,
-    repeats: int = 0,
+    seed: int,
+    repeats: int,
 ) -> tuple[NDArray[np.int32], list[NDArray[np.int32]]]:
     """The rank of every entry by importance, and its ranks in orders drawn at random.
 
@@ -87,7 +87,7 @@ def ranks(
         random order.
 
     Example:
-        >>> ranks(np.array([[0.1, 0.9, 0.5]]), np.array([[True, True, True]]), ["a"])[0].tolist()
+        >>> ranks(np.array([[0.1, 0.9, 0.5]]), np.ones((1, 3), bool), ["a"], seed=0, repeats=0)[0].tolist()
         [[2, 0, 1]]
     """
     samples, length = importance.shape

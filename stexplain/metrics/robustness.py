@@ -223,7 +223,9 @@ class _Samples:
         if not isinstance(x, Mapping):
             # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
             self.batch = replace(as_batch(explainer, x, valid, **arguments), sampling=None)
+            # The mask of a batch is its own.
             self.x: Signals | Streams = self.batch
+            self.valid = None
             return
         with self._frozen():
             prepared = explainer._prepare(x, valid, **self._named)
@@ -246,17 +248,14 @@ class _Samples:
 
     def maps(self, x: Signals | Streams, target: Target) -> tuple[NDArray[np.float64], Any]:
         """The maps ``[streams, B, M, T, N]``, and the classes that were explained."""
-        # The mask of a batch is its own.
-        valid = None if self.streams is None else self.valid
-        found = self.explainer(x, target=target, valid=valid, **self.arguments)
+        found = self.explainer(x, target=target, valid=self.valid, **self.arguments)
         explanations = list(found.values()) if isinstance(found, Mapping) else [found]
         return np.stack([one.values for one in explanations]).astype(np.float64), explanations[0].targets
 
     def signal_channels(self) -> NDArray[np.float64]:
         """One for each channel that is a signal, zero for one that is an index, ``[C]``."""
         with self._frozen():
-            valid = None if self.streams is None else self.valid
-            signals = signal_mask(self.explainer, self.explainer._prepare(self.x, valid, **self._named))
+            signals = signal_mask(self.explainer, self.explainer._prepare(self.x, self.valid, **self._named))
         return np.ones(self.batch.x.shape[-1]) if signals is None else signals.cpu().numpy().astype(np.float64)
 
 

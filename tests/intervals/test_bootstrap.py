@@ -6,7 +6,15 @@ from scipy.stats import binom, norm
 from scipy.stats import t as student
 
 from stexplain.errors import InputError
-from stexplain.intervals.bootstrap import interval, quantiles, ratio_interval, resampling_weights, widened
+from stexplain.intervals.bootstrap import (
+    Interval,
+    interval,
+    not_negative,
+    quantiles,
+    ratio_interval,
+    resampling_weights,
+    widened,
+)
 from stexplain.intervals.shares import limits_of_unlike, share_ends
 from stexplain.intervals.units import FEWEST
 
@@ -221,6 +229,14 @@ def test_values_may_leave_their_bounds_by_rounding_alone():
     for bounds in ((1, 0), (0.5, 0.5)):
         with pytest.raises(InputError, match="bounds: got"):
             interval([0.5] * 5, bounds=bounds)
+
+
+def test_what_cannot_be_below_zero_is_cut_there_alone():
+    for low, expected in ((-1.0, 0.0), (0.5, 0.5), (2.0, 2.0)):
+        assert not_negative(Interval(3.0, low, 5.0, "why")) == (3.0, expected, 5.0)
+    cut = not_negative(Interval(3.0, np.nan, np.nan, "too few"))
+    assert np.isnan(cut.low)
+    assert cut.reason == "too few"
 
 
 def test_wrong_arguments():

@@ -39,6 +39,11 @@ def test_equals_the_definitions():
         assert scores["sparsity"][row] == np.mean(size < 0.2 * size.max())
 
 
+def test_a_hundredth_of_the_largest_value_is_where_sparsity_begins():
+    values = np.array([1.0, 0.015, 0.0099, 0.0]).reshape(1, 1, 1, 4)
+    assert sparsity(values).tolist() == complexity(values).scores["sparsity"].tolist() == [0.5]
+
+
 def test_neither_padding_nor_scale_nor_order_matter():
     values, valid = maps()
     whole = complexity(values, valid).scores

@@ -258,7 +258,7 @@ def test_models_of_several_inputs(chunk):
 def test_a_constant_map_is_a_guess():
     value, usable = np.zeros((400, 5)), np.ones((400, 5), bool)
     usable[:, 3] = False
-    places, (drawn,) = ranks(value, usable, [f"clip {row}" for row in range(400)], repeats=1)
+    places, (drawn,) = ranks(value, usable, [f"clip {row}" for row in range(400)], seed=0, repeats=1)
     for order in (places, drawn):
         assert (order[:, 3] == 5).all()
         assert np.array_equal(np.sort(order[:, [0, 1, 2, 4]], axis=1), np.tile(np.arange(4), (400, 1)))
@@ -306,6 +306,14 @@ def test_wrong_use():
         DeletionCurve.joined([curve, deletion_curve(LINEAR, BATCH, explanation, target=Class(0), over="nodes")])
     with pytest.raises(InputError, match="no curves"):
         DeletionCurve.joined([])
+
+
+def test_what_is_left_out():
+    curve = deletion_curve(LINEAR, BATCH, MAP)
+    assert curve.random.shape == (11, 5, len(BATCH))
+    np.testing.assert_array_equal(curve.share, np.linspace(0, 1, 11))
+    assert (curve.kind, curve.over, curve.baseline) == ("deletion", "positions", "mean")
+    np.testing.assert_array_equal(curve.random, deletion_curve(LINEAR, BATCH, MAP, seed=0).random)
 
 
 def test_how_many_go_through_the_model_at_a_time():

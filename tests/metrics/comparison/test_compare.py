@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,6 +88,17 @@ def test_batches_one_by_one_give_what_one_batch_gives():
             streamed.scores["auroc, nodes"][method], whole.scores["auroc, nodes"][method], rtol=1e-12
         )
     assert streamed.tests().equals(whole.tests())
+
+
+def test_seconds_are_those_of_explaining_per_sample(monkeypatch):
+    clock = iter(range(100))
+    # Each look at it is a second later: a call takes one second.
+    monkeypatch.setattr(
+        "stexplain.metrics.comparison.compare.time", SimpleNamespace(perf_counter=lambda: float(next(clock)))
+    )
+    batch = planted(8)
+    compared = compare([Motion(), Random()], [level], [batch[:2], batch[2:4], batch[4:]], progress=False)
+    assert compared.seconds == {"motion": 3 / 8, "random": 3 / 8}
 
 
 def test_clips_are_gone_through_in_batches():

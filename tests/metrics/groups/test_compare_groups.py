@@ -222,6 +222,13 @@ def test_what_it_says():
     assert not any("So few" in sentence for sentence in said)
 
 
+def test_one_that_differs_is_spoken_of_as_one():
+    values = np.random.default_rng(9).gamma(50, size=(12, 3))
+    values[6:, 2] *= 3
+    said = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0).sentences()
+    assert said[1] == "1 of 3 nodes differs: more at hand."
+
+
 @pytest.mark.parametrize(
     ("groups", "clusters", "words"),
     [
