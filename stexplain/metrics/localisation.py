@@ -171,12 +171,23 @@ def row_scores(
     """
     positives, count = true.sum(1), valid.sum(1)
     defined = (positives > 0) & (positives < count)
-    safe_positives, negatives = np.maximum(positives, 1), np.maximum(count - positives, 1)
+    scores = {name: np.full(len(value), np.nan) for name in SCORES}
+    if defined.any():
+        rows = value[defined], true[defined], valid[defined]
+        for name, found in zip(SCORES, (*_rank_scores(*rows), *_mask_scores(*rows)), strict=True):
+            scores[name][defined] = found
+    return scores
 
+
+def _rank_scores(
+    value: NDArray[np.float64], true: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], ...]:
+    """AUROC, average precision, pointing game and prevalence of rows ``[B, L]`` with true and other entries."""
+    positives, count = true.sum(1), valid.sum(1)
     # Entries that are not valid get the highest ranks, where they change no other entry's rank.
     ranks = rankdata(np.where(valid, value, np.inf), axis=1)
     # Mann-Whitney U from the rank sum of the true entries; rankdata gives ties their mean rank.
-    auroc = ((ranks * true).sum(1) - positives * (positives + 1) / 2) / (safe_positives * negatives)
+    auroc = ((ranks * true).sum(1) - positives * (positives + 1) / 2) / (positives * (count - positives))
 
     order = np.argsort(np.where(valid, -value, np.inf), axis=1, kind="stable")
     ordered, hits = np.take_along_axis(value, order, 1), np.take_along_axis(true, order, 1)
@@ -185,37 +196,33 @@ def row_scores(
     last_of_tie = np.full(value.shape, length - 1)
     last_of_tie[:, :-1] = np.where(ordered[:, :-1] != ordered[:, 1:], np.arange(length - 1), length - 1)
     # The last valid entry ends its tie, whatever invalid entries follow.
-    rows = np.flatnonzero(count > 0)
-    last_of_tie[rows, count[rows] - 1] = count[rows] - 1
+    last_of_tie[np.arange(len(value)), count - 1] = count - 1
     # From the right, the nearest end of a tie at or after each entry.
     last_of_tie = np.minimum.accumulate(last_of_tie[:, ::-1], axis=1)[:, ::-1]
     precision = np.take_along_axis(hits.cumsum(1), last_of_tie, 1) / (last_of_tie + 1)
-    average_precision = (precision * hits).sum(1) / safe_positives
+    average_precision = (precision * hits).sum(1) / positives
 
     # All positions that share the highest value: a constant map points everywhere.
-    highest = valid & (value == np.max(np.where(valid, value, -np.inf), axis=1, keepdims=True))
-    pointing = (highest & true).sum(1) / np.maximum(highest.sum(1), 1)
-    prevalence = positives / np.maximum(count, 1)
-    scores = (auroc, average_precision, pointing, prevalence, *_mask_scores(value, true, valid))
-    return {name: np.where(defined, score, np.nan) for name, score in zip(SCORES, scores, strict=True)}
+    highest = valid & (value == np.max(np.where(valid, value, -np.inf), axis=1)[:, None])
+    pointing = (highest & true).sum(1) / highest.sum(1)
+    return auroc, average_precision, pointing, positives / count
 
 
 def _mask_scores(
     value: NDArray[np.float64], true: NDArray[np.bool_], valid: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], ...]:
-    """Areas under precision and recall, information and entropy of each row ``[B, L]``, seen as a mask in [0, 1]."""
-    low = np.min(np.where(valid, value, np.inf), axis=1, keepdims=True, initial=np.inf)
-    high = np.max(np.where(valid, value, -np.inf), axis=1, keepdims=True, initial=-np.inf)
-    varies = high > low
-    # Both `where`s guard rows that are constant or without a valid entry, whose low and high may be infinite.
-    mask = np.where(valid & varies, value - np.where(varies, low, 0), 0) / np.where(varies, high - low, 1)
+    """Areas under precision and recall, information and entropy of such rows, seen as a mask in [0, 1]."""
+    low = np.min(np.where(valid, value, np.inf), axis=1)[:, None]
+    high = np.max(np.where(valid, value, -np.inf), axis=1)[:, None]
+    # A row that is constant is zero throughout.
+    mask = np.where(valid, value - low, 0) / np.where(high > low, high - low, 1)
 
     order = np.argsort(np.where(valid, -mask, np.inf), axis=1, kind="stable")
     ordered, hits = np.take_along_axis(mask, order, 1), np.take_along_axis(true, order, 1).cumsum(1)
     # Between two neighbouring values the same entries exceed the threshold, so the integral is a sum of steps.
     step = ordered - np.concatenate([ordered[:, 1:], np.zeros((len(mask), 1))], axis=1)
     aup = (step * hits / np.arange(1, mask.shape[1] + 1)).sum(1)
-    aur = (step * hits / np.maximum(true.sum(1), 1)[:, None]).sum(1)
+    aur = (step * hits / true.sum(1)[:, None]).sum(1)
 
     rest = np.maximum(1 - mask, _SMALLEST)
     information = -(np.log(rest) * true).sum(1)
