@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.errors import InputError, unknown
+from stexplain.graph.labels import is_table, points_of
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -133,6 +134,8 @@ def checked_positions(
             raise InputError(f"positions: {shown} missing. Give those of all {len(names)} nodes, or none.")
         # From here on as an array, in the order of the nodes.
         positions = [np.asarray(positions[name], dtype=np.float64) for name in names]
+    if is_table(positions):
+        positions = points_of(positions, names)
     try:
         values = np.asarray(positions, dtype=np.float64)
     except (TypeError, ValueError):

@@ -11,10 +11,11 @@ from stexplain.errors import InputError, unknown
 _TIMES = ("time", "date", "datetime", "timestamp", "frame", "t")
 _SOURCES = ("source", "from", "src", "origin")
 _TARGETS = ("target", "to", "dst", "destination")
-_IDS = (
+IDS = (
     *("sensor_id", "node_id", "station_id", "detector_id", "region_id"),
     *("sensor", "node", "station", "detector", "region", "id", "label", "name"),
 )
+"""What a column or variable that names nodes is called, in lower case; the first that is there names them."""
 
 
 def is_table(values: Any) -> bool:
@@ -93,13 +94,35 @@ def own_names(table: Any) -> list[str] | None:
     if rows != [str(place) for place in range(len(rows))]:
         return rows
     lower = [str(name).strip().lower() for name in table.columns]
-    for name in _IDS:
+    for name in IDS:
         if lower.count(name) == 1:
             column = table.iloc[:, lower.index(name)]
             # A name that is not of one row alone is of something else, such as a road.
             if column.notna().all() and column.is_unique:
                 return _ids(column)
     return None
+
+
+def points_of(table: Any, nodes: Sequence[str]) -> NDArray[Any]:
+    """The points of a table in the order of the nodes, where its rows have names; x, y and z where its columns do.
+
+    Args:
+        table: a row for each node.
+        nodes: their names.
+
+    Raises:
+        InputError: where the names of its rows are not those of the nodes.
+
+    Example:
+        >>> import pandas as pd
+        >>> points_of(pd.DataFrame({"y": [3, 4], "x": [1, 2]}, index=["b", "a"]), ["a", "b"]).tolist()
+        [[2, 4], [1, 3]]
+    """
+    lower = [str(name).strip().lower() for name in table.columns]
+    chosen = [lower.index(name) for name in ("x", "y", "z") if lower.count(name) == 1]
+    names = own_names(table)
+    points = table_numbers(table.iloc[:, chosen] if len(chosen) > 1 else table)
+    return points if names is None else points[order_of(names, nodes, "a row of positions")]
 
 
 def checked_ends(table: Any, places: Sequence[int], argument: str) -> list[list[str]]:

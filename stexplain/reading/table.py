@@ -1,5 +1,7 @@
 """Tables in CSV."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,4 +40,32 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", **options: An
             raise DataError(f"{path} is empty; expected a table in CSV. {remedy}") from error
         except pd.errors.ParserError as error:
             raise DataError(f"{path} is not a table in CSV: {reason_of(error)}. {remedy}") from error
+    if options.get("header", 0) is not None:
+        refuse_names_twice(path, found.columns, **options)
     return found
+
+
+def refuse_names_twice(path: Path, columns: Iterable[Any], **options: Any) -> None:
+    """Refuses a table whose first line has a name twice, which pandas calls ``a`` and ``a.1``.
+
+    Args:
+        path: of the file.
+        columns: as pandas called them.
+        **options: by which it was read.
+
+    Raises:
+        DataError: with the name and the places of its columns.
+    """
+    names = {str(name) for name in columns}
+    # A file may have columns of such names itself: the first line is read once more only where they are there.
+    if not any(match and match.group(1) in names for match in (re.fullmatch(r"(.+)\.\d+", name) for name in names)):
+        return
+    shape = {key: value for key, value in options.items() if key in ("sep", "engine", "comment", "skipinitialspace")}
+    line = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig", **shape)
+    first = [str(name) for name in line.iloc[0]]
+    for place, name in enumerate(first):
+        if name in first[:place]:
+            raise DataError(
+                f"{path}: the first line names {name!r} twice, in columns {first.index(name) + 1} and {place + 1}; "
+                "expected each name once. Rename or leave out one of them."
+            )

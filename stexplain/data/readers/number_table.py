@@ -8,7 +8,7 @@ import pandas as pd
 
 from stexplain.errors import DataError
 from stexplain.reading import readable, regular_file
-from stexplain.reading.table import read_csv
+from stexplain.reading.table import read_csv, refuse_names_twice
 
 
 def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.DataFrame:
@@ -39,6 +39,8 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
     try:
         first = [0] if labels else None
         table = pd.read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
+        if header:
+            refuse_names_twice(path, table.columns)
     except (OSError, ValueError, OverflowError):  # the slow way below says what is wrong
         table = pd.DataFrame()
     # pandas fills a short line with NaN, which looks like an empty last cell: the slow way distinguishes the two.

@@ -14,6 +14,7 @@ from stexplain.data.labelled import times_of
 from stexplain.data.signals.dataset_arrays import dataset_of, engine_of
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
+from stexplain.graph.labels import IDS
 from stexplain.reading import readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
 
@@ -76,11 +77,7 @@ def read(dataset: Any, path: Path) -> SensorData:
     if bad:
         raise DataError(f"{path}: {bad[0]} is of type {over_time[bad[0]].dtype}; expected numbers.")
     values = np.stack([_values(one.transpose(time_name, node_name), path) for one in over_time.values()], -1)
-    nodes = (
-        tuple(str(name) for name in _values(dataset[node_name], path).tolist())
-        if node_name in dataset.coords
-        else tuple(str(number) for number in range(dataset.sizes[node_name]))
-    )
+    nodes = _names(dataset, node_name, path)
     positions, geographic = _positions(dataset, node_name, path)
     return SensorData(
         path,
@@ -92,6 +89,20 @@ def read(dataset: Any, path: Path) -> SensorData:
         positions=positions,
         geographic=geographic,
     )
+
+
+def _names(dataset: Any, node: str, path: Path) -> tuple[str, ...]:
+    """What the nodes are called: by their coordinate, else by a variable of ids over them; else "0" to "N-1"."""
+    count = int(dataset.sizes[node])
+    beside = {str(name).lower(): str(name) for name, one in dataset.variables.items() if one.dims == (node,)}
+    text = [name for name in beside.values() if dataset[name].dtype.kind in "OUS"]
+    ids = [beside[name] for name in IDS if name in beside and dataset[beside[name]].dtype.kind in "OUSiu"]
+    for name in [node] if node in dataset.coords else [*ids, *(text if len(text) == 1 else [])]:
+        names = [one.decode() if isinstance(one, bytes) else str(one) for one in _values(dataset[name], path).tolist()]
+        # What several nodes share, such as a road, names none of them.
+        if name == node or len(set(names)) == count:
+            return tuple(names)
+    return tuple(map(str, range(count)))
 
 
 def _time_dimension(dataset: Any, path: Path) -> str:

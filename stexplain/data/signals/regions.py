@@ -12,9 +12,10 @@ from stexplain.checking import checked, takes_masks
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.signals.region_files import Run, runs_of
-from stexplain.data.skeletons.labels import read_labels
+from stexplain.data.skeletons.labels import as_label, read_labels
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
+from stexplain.graph.labels import is_table, points_of
 
 
 @checked
@@ -151,10 +152,13 @@ def _labels(runs: Sequence[Run], labels: Any) -> list[str]:
     """The class of each run; empty where none is known."""
     if labels is None:
         return [run.label for run in runs]
-    if isinstance(labels, Sequence | np.ndarray) and not isinstance(labels, str):
+    if hasattr(labels, "__array__") and not isinstance(labels, pd.DataFrame | pd.Series):
+        # A column of a table, such as of categories, or a tensor.
+        labels = np.asarray(labels, object if hasattr(labels, "dtype") and hasattr(labels, "isna") else None).tolist()
+    if isinstance(labels, Sequence) and not isinstance(labels, str):
         if len(labels) != len(runs):
             raise InputError(f"labels: got {len(labels)} for {len(runs)} runs; expected one each.")
-        return [str(label) for label in labels]
+        return [as_label(label) for label in labels]
     table = read_labels(labels)
     found = [table.get(run.id, table.get(run.subject)) for run in runs]
     lacking = [run.id for run, row in zip(runs, found, strict=True) if row is None]
@@ -211,6 +215,8 @@ def _positions(positions: Any, regions: Sequence[str]) -> Any:
     """Points for drawing, from above."""
     if isinstance(positions, Mapping):
         return {name: np.asarray(point, np.float64)[:2] for name, point in positions.items()}
+    if is_table(positions):
+        positions = points_of(positions, regions)
     points = np.asarray(positions, np.float64)
     if points.ndim != 2 or points.shape[0] != len(regions) or points.shape[1] not in (2, 3):
         raise InputError(f"positions: got shape {points.shape}; expected [{len(regions)}, 2] or [{len(regions)}, 3].")

@@ -36,10 +36,13 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
         {'patient_1': {'label': 'gait'}}
     """
     if isinstance(given, pd.Series | Mapping):
-        return {_stem(str(name)): {"label": str(label)} for name, label in given.items()}
+        for name, label in given.items():
+            if not as_label(label):
+                raise DataError(f"labels: {str(name)!r} has no label; expected one, or leave it out.")
+        return {_stem(str(name)): {"label": as_label(label)} for name, label in given.items()}
     where = "labels"
     if isinstance(given, pd.DataFrame):
-        table = given.astype(str)
+        table = given.map(as_label)
     else:
         path = given_path(given, "labels")
         where = str(path)
@@ -67,6 +70,16 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
         rest = {str(key): value for key, value in row.items() if key not in (names, classes)}
         found[stem] = {"label": label, **rest}
     return found
+
+
+def as_label(value: Any) -> str:
+    """A label or name as text; empty where it is missing.
+
+    Example:
+        >>> as_label(3), as_label(None), as_label(pd.NA), as_label(float("nan"))
+        ('3', '', '', '')
+    """
+    return "" if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)) else str(value)
 
 
 def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:

@@ -116,3 +116,31 @@ def test_frames_in_python_are_turned_too():
     np.testing.assert_allclose(series[0].x[0], values[:4], rtol=1e-6)
     # Without names nothing says it: nodes come first.
     assert node_first(table.rename_axis(columns=[None, None])).columns[0] == ("speed", "s0")
+
+
+@pytest.mark.parametrize("how", ["coordinate", "variable", "ids", "bytes"])
+@pytest.mark.parametrize("written", [True, False])
+def test_names_of_nodes_that_lie_beside_their_dimension_are_kept(tmp_path, how, written):
+    xarray = pytest.importorskip("xarray")
+    names = {"ids": np.arange(N) + 400, "bytes": np.array([f"s{n}".encode() for n in range(N)])}.get(how, NAMES)
+    made = xarray.Dataset({"speed": (("time", "x"), readings(1)[..., 0])}, coords={"time": times()})
+    if how == "coordinate":
+        made = made.assign_coords(title=("x", names))
+    elif how == "ids":
+        # A number of every node that is no id, and a road that several share.
+        made = made.assign(lanes=("x", np.arange(N)), sensor_id=("x", names), name=("x", ["I-5"] * N))
+    else:
+        made = made.assign(title=("x", names))
+    if written:
+        made.to_netcdf(tmp_path / "a.nc", engine="scipy")
+    series = stx.load_sensors(tmp_path / "a.nc" if written else made, links="none", **SHORT)
+    expected = [f"s{n}" for n in range(N)] if how != "ids" else [str(400 + n) for n in range(N)]
+    assert list(series.graph.nodes) == expected
+    assert series.channels == ("speed",)
+
+
+def test_several_names_of_nodes_are_none(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    made = xarray.Dataset({"speed": (("time", "x"), readings(1)[..., 0])}, coords={"time": times()})
+    made = made.assign(title=("x", NAMES), other=("x", NAMES[::-1]))
+    assert stx.load_sensors(made, links="none", **SHORT).graph.nodes == tuple(map(str, range(N)))

@@ -204,3 +204,26 @@ def test_what_is_masked_or_missing_in_a_run_was_not_read():
     for given in (masked, list(masked), nullable):
         batch = load_regions(given, graph=graph).batch([0, 1])
         np.testing.assert_array_equal(batch.observed[:, 0], values <= 1.5)
+
+
+@pytest.mark.parametrize("lost", [None, float("nan"), pd.NA])
+def test_a_label_that_is_missing_is_no_class(lost):
+    graph = STGraph.from_edges("012", [("0", "1")])
+    made = signals(2)
+    for given in (
+        ["hc", lost],
+        pd.array(["hc", lost if lost is not None else pd.NA], "string"),
+        pd.Categorical(["hc", lost]),
+    ):
+        clips = load_regions(made, labels=given, graph=graph)
+        assert (clips.classes, clips.labels.tolist()) == (["hc"], [0, -1])
+    by_name = {"0": "hc", "1": lost}
+    for given in (by_name, pd.Series(by_name), pd.DataFrame({"id": ["0", "1"], "label": ["hc", lost]})):
+        with pytest.raises(DataError, match="'1' has no label"):
+            load_regions(made, labels=given, graph=graph)
+
+
+def test_places_of_regions_are_matched_by_the_names_of_a_table():
+    places = pd.DataFrame({"x": [3.0, 2.0, 1.0], "y": [0.0, 0.5, 1.0], "z": 9.0}, index=REGIONS[::-1])
+    clips = load_regions(signals(), names=REGIONS, train="all", threshold=0.1, positions=places)
+    assert clips.graph.positions.tolist() == [[1, 1], [2, 0.5], [3, 0]]
