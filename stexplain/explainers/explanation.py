@@ -41,7 +41,7 @@ class Explanation(Shown):
         node_names: the names of the nodes; "0", "1", ... where they have none.
         time: of each frame, ``[T]``; frame numbers unless given otherwise.
         time_unit: of `time`: ``"frame"``, or ``"s"`` where the data says its frame rate.
-        method: the name of the method.
+        method: its name, with the settings that differ from its defaults in brackets.
         target: what was explained, in words.
         targets: the class that was explained, ``[B]`` int64; -1 where it is none.
         score: the model's score of the target, ``[B]`` float32; NaN where no model was called.

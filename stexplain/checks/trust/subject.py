@@ -19,6 +19,7 @@ from stexplain.explainers.explain import explain, known_of_samples
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.explainers.methods.naming import base_name
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import Signals
@@ -85,7 +86,7 @@ class TrustSubject:
         by = self.explainer_for(self.model)
         if isinstance(by, Explainer):
             return type(by)
-        return next((kind for kind in methods().values() if kind.method == self.explanation.method), None)
+        return next((kind for kind in methods().values() if kind.method == base_name(self.explanation.method)), None)
 
     @property
     def family(self) -> str:

@@ -15,6 +15,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.as_explainer import as_explainer
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.inspection import unwrapped
@@ -107,7 +108,8 @@ class GraphAblated(Explainer):
         self.explainer = inner
         check_arguments(GraphAblated.__init__, adjacency=adjacency)
         self.adjacency = tuple(adjacency)
-        self.method, self.measures = f"{inner.method}, without the graph", inner.measures
+        self.method = named(type(self), f"{inner.method}, without the graph", adjacency=self.adjacency)
+        self.measures = inner.measures
         self.layer_name = inner.layer_name
 
     def _finished(self, explanation: Explanation) -> Explanation:

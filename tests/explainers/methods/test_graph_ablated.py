@@ -88,7 +88,7 @@ def test_a_foreign_model_by_the_name_of_its_adjacency():
     np.testing.assert_allclose(e.layer_values, expected.layer_values, atol=1e-6)
     np.testing.assert_allclose(e.score, expected.score, atol=1e-6)
     np.testing.assert_allclose(e.extra["score_with_graph"], model(x)[[0, 1], [1, 3]].detach(), atol=1e-6)
-    assert (e.layer, e.method) == ("second", f"{expected.method}, without the graph")
+    assert (e.layer, e.method) == ("second", f"{expected.method}, without the graph (adjacency adjacency)")
 
 
 def test_parameters_and_attributes_and_stacks():

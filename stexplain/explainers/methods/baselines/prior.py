@@ -11,6 +11,7 @@ from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -89,6 +90,7 @@ class TimePrior(BaselineExplainer):
         super().__init__(model, **options)
         # Over instances too: a second person that is rarely there would else count as often as the first.
         self._mean = None if training is None else mean_truth(training).mean((0, 2))
+        self.method = named(type(self), self.method, *([] if training is None else ["of training samples"]))
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         valid = model_input.known_valid

@@ -14,6 +14,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams, channel_index
 from stexplain.explainers.model.options import CallOptions, ModelCall
@@ -60,6 +61,8 @@ class Slowness(BaselineExplainer):
         super().__init__(model, **options)
         self.channel = channel
         self._training = training
+        self._from = [] if training is None else ["below the training mean"]
+        self.method = named(type(self), type(self).method, *self._from, channel=channel)
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         x, present = self._signals(model_input)
@@ -130,6 +133,8 @@ class SlownessNearTarget(Slowness):
         if pace is not None and pace <= 0:
             raise InputError(f"pace: got {pace}; expected a positive number of frames per link, or None.")
         self.hops, self.direction, self.pace = hops, direction, pace
+        settings: dict[str, Any] = {"channel": channel, "hops": hops, "direction": direction, "pace": pace}
+        self.method = named(type(self), type(self).method, *self._from, **settings)
 
     def _explain(
         self,

@@ -11,6 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.gradient.expected_gradients import collapsed_standard_error
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
@@ -105,12 +106,9 @@ class ExpectedFall(Explainer):
         self.baseline, self.draws, self.spread, self.seed = baseline, draws, float(spread), seed
         self.rises = rises
         # Other settings have another name: what was measured of the default must not be taken for theirs.
-        if (draws, self.spread) != (_DRAWS, _SPREAD):
-            self.method = f"{type(self).method} ({draws} draws, spread {self.spread:g})"
-        elif not isinstance(baseline, HistoryOr):
-            self.method = f"{type(self).method} (about {baseline if isinstance(baseline, str) else 'another baseline'})"
-        elif rises is not None:
-            self.method = f"{type(self).method} ({'or rise' if rises else 'alone'})"
+        counted = [] if rises is None else ["rises counted" if rises else "falls alone"]
+        settings = {"baseline": baseline, "draws": draws, "spread": self.spread}
+        self.method = named(type(self), self.method, *counted, **settings)
 
     @property
     def _held_copies(self) -> int:

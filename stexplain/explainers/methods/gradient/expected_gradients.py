@@ -13,6 +13,7 @@ from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -101,11 +102,7 @@ class ExpectedGradients(Explainer):
         self.baselines, self.reach, self.steps = tuple(baselines), float(reach), steps
         self.reduce, self.seed = reduce, seed
         # Other settings have another name: what was measured of the default must not be taken for theirs.
-        names = [one.otherwise if isinstance(one, HistoryOr) else one for one in self.baselines]
-        if (names, self.reach, steps) != ([one.otherwise for one in _BASELINES], _REACH, _STEPS):
-            shown = ", ".join(one if isinstance(one, str) else "custom" for one in names)
-            way = "" if self.reach == 1 else f"{self.reach:g} of the way "
-            self.method = f"{type(self).method} ({steps} steps {way}from {shown})"
+        self.method = named(type(self), self.method, baselines=self.baselines, reach=self.reach, steps=steps)
 
     @property
     def _held_copies(self) -> int:

@@ -15,6 +15,7 @@ from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
@@ -92,6 +93,7 @@ class GradientSHAP(Explainer):
         self.noise = noise
         self.seed = seed
         self.copies = copies
+        self.method = named(type(self), self.method, baselines=self.baselines, noise=noise)
 
     def _finished(self, explanation: Explanation) -> Explanation:
         # Noisy samples have other scores than the sample: their contributions need not add up to its own.

@@ -13,6 +13,7 @@ from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -75,6 +76,7 @@ class IntegratedGradients(Explainer):
         self.baseline = baseline
         self.steps = steps
         self.copies = copies
+        self.method = named(type(self), self.method, baseline=baseline)
 
     def _finished(self, explanation: Explanation) -> Explanation:
         return check_convergence(explanation, tolerance=_TOLERANCE, finer=f"`steps` (now {self.steps})")

@@ -9,6 +9,7 @@ from stexplain.checking import checked_kept
 from stexplain.errors import unknown
 from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
+from stexplain.explainers.methods.naming import named
 
 
 @checked_kept
@@ -74,8 +75,7 @@ class STGGradCAM(LayerGradient):
             raise unknown("parity", parity, ["das2022"])
         super().__init__(model, **options)
         self.parity = parity
-        if parity is not None:
-            self.method = f"{self.method} ({parity})"
+        self.method = named(type(self), self.method, *([parity] if parity else []))
 
     def _weighted(self, features: Tensor, gradients: Tensor, pooled: Tensor) -> Tensor:
         if self.parity == "das2022":

@@ -1,7 +1,7 @@
 """A learned mask: the smallest part of the signals that keeps the score, or without which it is destroyed."""
 
 from collections.abc import Callable
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.methods.perturbation.by_channel import signals_of, with_channels
 from stexplain.explainers.methods.perturbation.mask_penalties import disagreement, mask_size, variation
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
@@ -130,7 +131,10 @@ class LearnedMask(Explainer):
         self.size, self.smoothness, self.connectedness = size, smoothness, connectedness
         self.window, self.steps, self.rate = window, steps, rate
         self.per_channel = per_channel
-        self.method, self.measures = f"{self.method} ({goal})", "share"
+        settings: dict[str, Any] = {"baseline": baseline, "size": size, "smoothness": smoothness}
+        settings |= {"connectedness": connectedness, "window": window, "groups": groups, "per_channel": per_channel}
+        self.method = named(type(self), self.method, goal, **settings, steps=steps, rate=rate)
+        self.measures = "share"
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

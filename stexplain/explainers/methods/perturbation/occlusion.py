@@ -1,6 +1,6 @@
 """Occlusion: how much the score drops when a group of nodes is masked within a window of frames."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from numpy.typing import ArrayLike
@@ -10,6 +10,7 @@ from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.methods.perturbation.by_channel import (
     channel_groups,
     each_channel,
@@ -86,6 +87,8 @@ class Occlusion(Explainer):
         self.baseline = baseline
         self.per_channel = per_channel
         self.copies = copies
+        settings: dict[str, Any] = {"groups": groups, "window": window, "stride": stride, "baseline": baseline}
+        self.method = named(type(self), self.method, **settings, per_channel=per_channel)
 
     @property
     def _copies_at_once(self) -> int:

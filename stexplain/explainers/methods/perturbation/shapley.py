@@ -1,7 +1,7 @@
 """Shapley values: what groups of nodes contribute to the score, averaged over orders in which they are shown."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.methods.perturbation.by_channel import (
     channel_groups,
     each_channel,
@@ -112,6 +113,8 @@ class ShapleyValueSampling(Explainer):
         self.seed = seed
         self.per_channel = per_channel
         self.copies = copies
+        settings: dict[str, Any] = {"groups": groups, "window": window, "baseline": baseline}
+        self.method = named(type(self), self.method, **settings, per_channel=per_channel)
 
     @property
     def _copies_at_once(self) -> int:

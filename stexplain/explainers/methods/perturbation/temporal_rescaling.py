@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts, check_window
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.as_explainer import as_explainer
+from stexplain.explainers.methods.naming import named
 from stexplain.explainers.methods.perturbation.by_channel import signals_of, with_channels
 from stexplain.explainers.methods.perturbation.regions import Regions
 from stexplain.explainers.model.caller import ScoreFn
@@ -86,13 +88,14 @@ class TemporalRescaling(Explainer):
         # Around a baseline explainer too, which has a recipe but no model.
         self._recipe_model = inner._recipe_model
         self.explainer = inner
-        self.method = f"{inner.method}, rescaled in time"
         self.layer_name = inner.layer_name
         self.alpha = alpha
         self.window = window
         self.baseline = baseline
         self.per_channel = per_channel
         self.copies = copies
+        settings: dict[str, Any] = {"alpha": alpha, "window": window, "baseline": baseline}
+        self.method = named(type(self), f"{inner.method}, rescaled in time", **settings, per_channel=per_channel)
 
     @property
     def _copies_at_once(self) -> int:

@@ -183,8 +183,8 @@ def test_the_positive_part_of_a_normal_variable():
 
 def test_other_settings_have_another_name():
     assert ExpectedFall(nn.Flatten()).method == "expected fall"
-    assert ExpectedFall(nn.Flatten(), draws=8).method == "expected fall (8 draws, spread 1)"
-    assert ExpectedFall(nn.Flatten(), spread=0.5).method == "expected fall (16 draws, spread 0.5)"
+    assert ExpectedFall(nn.Flatten(), draws=8).method == "expected fall (draws 8)"
+    assert ExpectedFall(nn.Flatten(), spread=0.5).method == "expected fall (spread 0.5)"
 
 
 @pytest.mark.parametrize(

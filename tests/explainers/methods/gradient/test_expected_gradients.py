@@ -88,12 +88,9 @@ def test_other_settings_have_another_name():
     assert ExpectedGradients(nn.Flatten()).method == "expected gradients"
     assert (
         ExpectedGradients(nn.Flatten(), baselines=["zero"], reach=1, steps=4).method
-        == "expected gradients (4 steps from zero)"
+        == "expected gradients (baselines zero, reach 1, steps 4)"
     )
-    assert (
-        ExpectedGradients(nn.Flatten(), reach=0.25).method
-        == "expected gradients (8 steps 0.25 of the way from interpolation, mean)"
-    )
+    assert ExpectedGradients(nn.Flatten(), reach=0.25).method == "expected gradients (reach 0.25)"
 
 
 @pytest.mark.parametrize(

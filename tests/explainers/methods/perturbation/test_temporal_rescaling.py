@@ -96,7 +96,7 @@ def test_the_share_of_frames_looked_at():
 def test_around_a_baseline_explainer():
     with TemporalRescaling(Motion(), window=2) as explain:
         e = explain(signals(2, 1, 6, 3, 2), target=Class(0))
-    assert e.method == "motion energy, rescaled in time"
+    assert e.method == "motion energy, rescaled in time (window 2)"
     assert (e.values >= 0).all()
     assert e.values.max() > 0
 
