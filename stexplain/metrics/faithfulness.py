@@ -230,9 +230,7 @@ def masking_curve(
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
     # Looked up before the loop: a misspelt name fails at once.
     as_baseline(baseline)
-    for which in sets:
-        if which not in SETS:
-            raise unknown("set", which, SETS)
+    check_sets(sets)
     remembered = class_importance if isinstance(class_importance, ClassImportance) else None
     maps = np.asarray(class_importance if remembered is None else remembered.psi, np.float64)
     check_shape("class_importance", maps.shape, "k n")
@@ -278,6 +276,15 @@ def masking_curve(
     return MaskingCurve(steps, joined, tuple(ids), baseline_name(baseline), nodes, unranked)
 
 
+def check_sets(sets: Sequence[str]) -> None:
+    """Refuses what is not of `SETS`, and none at all."""
+    if not sets:
+        raise InputError(f"sets: got none; expected at least one of {list(SETS)}.")
+    for which in sets:
+        if which not in SETS:
+            raise unknown("set", which, SETS)
+
+
 def _predictions(
     masked: MaskedModel,
     importance: NDArray[np.float64],
@@ -310,10 +317,9 @@ def _predictions(
         return masked.moved(node_sets[which], baseline, float(steps[step + 1]))
 
     by_set = masked.evaluate(perturbed, len(sets) * rest, read).astype(np.int64) if rest else unmasked[:0]
+    own = np.split(by_set, len(sets))
     # m = 0 is the unmasked sample, which is the same for all sets.
-    return unmasked[0], {
-        which: np.concatenate([unmasked, by_set[index * rest : (index + 1) * rest]]) for index, which in enumerate(sets)
-    }
+    return unmasked[0], {which: np.concatenate([unmasked, own[index]]) for index, which in enumerate(sets)}
 
 
 def node_masks(

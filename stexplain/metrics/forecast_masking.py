@@ -23,7 +23,7 @@ from stexplain.graph.checks import node_index
 from stexplain.intervals.bootstrap import Interval, not_negative, ratio_interval
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
 from stexplain.metrics.calls import call_of, parts_of
-from stexplain.metrics.faithfulness import SETS, faithfulness, node_masks
+from stexplain.metrics.faithfulness import SETS, check_sets, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
 from stexplain.metrics.masking import beta_interval, mean_over_masking
 
@@ -213,9 +213,7 @@ def forecast_masking_curve(
     """
     # m = 0 is always measured, because all others are compared with it.
     steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
-    for which in sets:
-        if which not in SETS:
-            raise unknown("set", which, SETS)
+    check_sets(sets)
     sums: dict[str, dict[str, list[NDArray[np.float64]]]] = {which: {m: [] for m in MEASURES} for which in sets}
     counts: list[NDArray[np.int64]] = []
     ids: list[str] = []
@@ -338,8 +336,6 @@ def _forecasts(
         return values[:, 0, :, :, 0][:, steps_ahead][:, :, measured]
 
     forecasts = masked.evaluate(perturbed, 1 + len(masks) * rest, read)
-    return {
-        # The shared copy first, then the set's own maskings: A in all.
-        which: np.concatenate([forecasts[:1], forecasts[1 + index * rest : 1 + (index + 1) * rest]])
-        for index, which in enumerate(masks)
-    }
+    # The shared copy first, then the set's own maskings: A in all.
+    own = np.split(forecasts[1:], len(masks))
+    return {which: np.concatenate([forecasts[:1], own[index]]) for index, which in enumerate(masks)}

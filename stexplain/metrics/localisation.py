@@ -141,7 +141,7 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
     importance, mask = valid_importance("values", values, valid)
     true = as_numbers("truth", truth).astype(np.bool_)
     true = true[None] if true.ndim == 3 else true
-    check_shape("truth", true.shape, "b m t n", **dict(zip("bmtn", importance.shape, strict=True)))
+    check_shape("truth", true.shape, "b m t n", **check_shape("values", importance.shape, "b m t n"))
     true = true & mask
     scores = {}
     for over in OVER:

@@ -136,8 +136,8 @@ class MaskedModel(ModelCaller):
             check_sample_ids("the explanation", explanation.ids, self.batch.ids)
             explanation = explanation.values
         explanation = as_array(explanation)
-        b, m, t, n = observed.shape
-        check_shape("the explanation", explanation.shape, "b m t n", b=b, m=m, t=t, n=n)
+        sizes = check_shape("the samples", observed.shape, "b m t n")
+        check_shape("the explanation", explanation.shape, "b m t n", **sizes)
         # By the batch's mask and not the explanation's: what cannot be masked is not ranked.
         values, _ = valid_importance("the explanation", explanation, observed)
         importance, valid = aggregate(ranking_values(values, ranking), observed, over)

@@ -105,6 +105,17 @@ def test_the_cut_into_batches_does_not_matter():
     assert not np.array_equal(whole.correct["random"], other.correct["random"])
 
 
+def test_without_masking_all_sets_are_the_samples_as_they_are():
+    curve = masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[0.0])
+    assert {which: rows.shape for which, rows in curve.correct.items()} == dict.fromkeys(
+        ("highlighted", "least", "random"), (1, 40)
+    )
+    one = masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[1.0], sets=["least"])
+    assert list(one.correct) == ["least"]
+    whole = masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[1.0])
+    np.testing.assert_array_equal(one.correct["least"], whole.correct["least"])
+
+
 def test_a_class_without_importance_uses_the_mean_of_the_others():
     curve = masking_curve(Loudest(), batches(), [PSI[0], [np.nan] * 4], nodes=1, masking=[1])
     assert curve.unranked == 20
@@ -124,6 +135,8 @@ def test_wrong_use():
         masking_curve(Loudest(), batches(), PSI, nodes=1, baseline="zeros")
     with pytest.raises(InputError, match=r"\[0, 1\]"):
         masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[2])
+    with pytest.raises(InputError, match="sets: got none; expected at least one of"):
+        masking_curve(Loudest(), batches(), PSI, nodes=1, sets=[])
 
 
 class Positive(nn.Module):

@@ -103,14 +103,15 @@ def effect_agreement(values: Any, effect: Effect, *, planted: Any = None, share:
     """
     regions = effect.regions
     given = as_numbers("values", values.values if isinstance(values, Explanation) else values)
-    check_shape("values", given.shape, "b m t n", **dict(zip("bmtn", regions.observed.shape, strict=True)))
+    sizes = check_shape("the samples", regions.observed.shape, "b m t n")
+    check_shape("values", given.shape, "b m t n", **sizes)
     # By the mask of the samples: padding may hold anything.
     importance, _ = valid_importance("values", given, regions.observed)
     if planted is None:
         inside = effect.values != 0
     else:
         truth = as_numbers("planted", planted).astype(np.bool_)
-        check_shape("planted", truth.shape, "b m t n", **dict(zip("bmtn", regions.observed.shape, strict=True)))
+        check_shape("planted", truth.shape, "b m t n", **sizes)
         inside = regions.any(truth)
     means, present, used = regions.means(importance), regions.present, effect.used(share)
     by_group = means.sum(1) / np.maximum(present.sum(1), 1)

@@ -224,7 +224,7 @@ def effect(
 def _replaced(masked: MaskedModel, other: MaskedModel) -> tuple[Tensor, Tensor]:
     """The counterfactual's signals ``[B, M, T, N, C]``, and where an observation differs from it ``[B, M, T, N]``."""
     x, replaced = masked.batch.x, other.batch.x.to(masked.batch.x)
-    check_shape("counterfactual", tuple(replaced.shape), "b m t n c", **dict(zip("bmtnc", x.shape, strict=True)))
+    check_shape("counterfactual", tuple(replaced.shape), "b m t n c", **check_shape("x", tuple(x.shape), "b m t n c"))
     check_sample_ids("counterfactual", other.batch.ids, masked.batch.ids)
     return replaced, (x != replaced).any(-1) & masked.observed
 
