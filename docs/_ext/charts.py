@@ -5,9 +5,9 @@ from pathlib import Path
 
 import altair as alt
 
-from stexplain.viz.page import script_json
+from stexplain.viz.page import chart_style, player, script_json
 
-SCRIPT = "vega.js"
+SCRIPT, STYLE = "vega.js", "charts.css"
 _numbers = count()
 
 
@@ -16,7 +16,7 @@ def as_html(chart: alt.TopLevelMixin) -> str:
     spec = script_json(chart.to_dict())
     name = f"chart-{next(_numbers)}"
     return (
-        f'<div class="stx-chart" id="{name}"></div><script>document.addEventListener("DOMContentLoaded", () => '
+        f'<div class="chart" id="{name}"></div><script>document.addEventListener("DOMContentLoaded", () => '
         f'stxChart("{name}", {spec}));</script>'
     )
 
@@ -35,22 +35,24 @@ def _get_sg_image_scraper():
 
 
 def write_script(app) -> None:
-    """Writes Vega, Vega-Lite and vega-embed as one file of the site, so that pages load nothing from elsewhere."""
+    """Writes Vega, Vega-Lite, vega-embed and the player as one file of the site: pages load nothing from elsewhere."""
     import vl_convert
 
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     folder = Path(app.outdir) / "_static"
     folder.mkdir(parents=True, exist_ok=True)
-    draw = Path(__file__).with_name("charts.js").read_text("utf-8")
+    draw = player() + Path(__file__).with_name("charts.js").read_text("utf-8")
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
     # In its own scope: the bundle's short names clash with those of the site's other scripts.
     (folder / SCRIPT).write_text(f"(() => {{{script}\n}})();\n{draw}", "utf-8")
+    (folder / STYLE).write_text(chart_style(), "utf-8")
 
 
 def only_where_needed(app, pagename, templatename, context, doctree) -> None:
-    """Adds the script, which is large, to tutorials alone."""
+    """Adds the script, which is large, and its styles to tutorials alone."""
     if pagename.startswith("tutorials/"):
         app.add_js_file(SCRIPT)
+        app.add_css_file(STYLE)
 
 
 def setup(app):

@@ -1,6 +1,5 @@
 """How an explanation shows itself: the chart that fits it, as a picture or a film, and what a notebook shows."""
 
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,6 +11,7 @@ import numpy as np
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.results.pictures import picture
 from stexplain.explainers.results.times import times_of
 
 if TYPE_CHECKING:
@@ -133,15 +133,16 @@ def _drawn(draw: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
 
 def html(e: "Explanation") -> str:
     """What it is, and a still picture of its first sample; nothing is loaded from the network."""
-    # Its notes stand below, each once and in full.
-    about = repr(replace(e, notes=())).strip("<>")
-    said = f"<p>{escape(about)}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
+    # Its notes stand once, in full, below the first line, and neither in it nor in the picture.
+    bare = replace(e, notes=())
+    said = f"<p>{escape(repr(bare).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
     if not len(e) or not e.valid[0].any():
         return said
     draw = _drawing(e, 0, given=set())
     # Frames side by side in place of a slider: the picture stands still.
-    drawn = draw(e, sample=0, **({"interactive": False} if _name(draw) == "skeleton" else {}))
-    return said + _picture(drawn, f"importance of each node over time, sample {e.ids[0] or 0}")
+    still = {"interactive": False, "frames": _frames(e)}
+    drawn = draw(bare, sample=0, **(still if _name(draw) == "skeleton" else {}))
+    return said + picture(drawn, f"importance of each node over time, sample {e.ids[0] or 0}")
 
 
 def edges_html(e: "EdgeExplanation") -> str:
@@ -152,17 +153,19 @@ def edges_html(e: "EdgeExplanation") -> str:
     if not len(e) or not len(e.source):
         return said
     if e.over_time:
-        return said + _picture(edge_timeline(e), "importance of edges over time, first sample")
+        return said + picture(edge_timeline(e), "importance of edges over time, first sample")
     pairs = e.pairs(0)
     order = pairs["value"].abs().sort_values(ascending=False, kind="stable").index[:10]
     return said + str(pairs.loc[order].to_html(index=False, float_format="{:.3g}".format))
 
 
-def _picture(drawn: "alt.TopLevelMixin", about: str) -> str:
-    import vl_convert
-
-    picture = b64encode(vl_convert.vegalite_to_png(drawn.to_dict(), scale=1.5)).decode("ascii")
-    return f'<img alt="{escape(about, quote=True)}" style="max-width:100%" src="data:image/png;base64,{picture}">'
+def _frames(e: "Explanation") -> list[int]:
+    """Three frames over the course of the first sample; the one of greatest importance is among them."""
+    valid = np.flatnonzero(e.valid[0].any(0))
+    spread = np.linspace(0, len(valid) - 1, min(3, len(valid))).round().astype(int)
+    strongest = int(e.importance[0].sum((0, 2))[valid].argmax())
+    spread[np.abs(spread - strongest).argmin()] = strongest
+    return [int(valid[at]) for at in spread]
 
 
 def _drawing(e: "Explanation", sample: int, given: set[str]) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """What shows itself: explanations in a notebook, their charts, and explainers in words."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 import stexplain as stx
 from stexplain.errors import InputError
+from stexplain.explainers.display import _frames
 from stexplain.explainers.explanation import Explanation
 
 SKELETON = stx.STGraph.skeleton("coco-17")
@@ -27,9 +29,57 @@ LINE = stx.STGraph.from_edges(["a", "b", "c"], [("a", "b"), ("b", "c")])
 @pytest.mark.parametrize("graph", [SKELETON, LINE])
 def test_a_notebook_needs_no_network(graph):
     shown = of(graph)._repr_html_()
-    assert 'src="data:image/png;base64,' in shown
-    assert "http" not in re.sub(r'base64,[^"]*', "", shown)
+    assert shown.count("<svg") == 1
+    assert "http" not in shown
     assert "<b>" not in shown.replace("<p>", ""), "a name is text"
+
+
+@pytest.mark.parametrize("graph", [SKELETON, LINE])
+def test_a_picture_has_the_colours_of_its_page(graph):
+    """White boxes and black text cannot be read on a dark page."""
+    shown = of(graph)._repr_html_()
+    texts = re.findall(r"<text[^>]*>", shown)
+    assert len(texts) > 5
+    assert all('fill="currentColor"' in text for text in texts)
+    assert 'fill="white"' not in shown
+
+
+def test_pictures_of_one_page_keep_their_own_legends():
+    """Names inside of a picture are of the whole page: the second legend would show the first one's colours."""
+    two = of(SKELETON)._repr_html_(), of(SKELETON, forecast=True)._repr_html_()
+    names = [set(re.findall(r' id="([^"]*)"', shown)) for shown in two]
+    assert all(names)
+    assert not names[0] & names[1]
+    for shown, own in zip(two, names, strict=True):
+        assert set(re.findall(r"url\(#([^)]*)\)", shown)) == own
+
+
+def test_a_large_map_is_a_picture_of_pixels():
+    graph = stx.STGraph.from_edges([f"n{n}" for n in range(79)], [(f"n{n}", f"n{n + 1}") for n in range(78)])
+    values = np.random.default_rng(0).normal(size=(1, 1, 150, 79)).astype(np.float32)
+    shown = Explanation(values, np.ones((1, 1, 150), bool), graph.nodes, graph=graph)._repr_html_()
+    assert 'src="data:image/png;base64,' in shown
+    assert "<svg" not in shown
+
+
+def test_a_body_is_shown_where_it_matters_most():
+    e = of(SKELETON)
+    e.values[0, 0, :, :] = 0
+    e.values[0, 0, 3, 2] = 1
+    assert _frames(e) == [0, 3, 7]
+    e.values[0, 0, 7, 2] = 2
+    assert _frames(e) == [0, 4, 7]
+    e.valid[0, 0, 5:] = False
+    assert _frames(e) == [0, 3, 4]
+    e.valid[0, 0, 1:] = False
+    assert _frames(e) == [0]
+
+
+def test_a_note_is_said_once():
+    note = "Channel 3 of the input is an index that the model looks up: it is not perturbed, and its map is zero."
+    shown = replace(of(LINE), notes=(note,))._repr_html_()
+    assert shown.count("Channel 3") == 1
+    assert f"<em>{note}</em>" in shown
 
 
 def test_what_has_no_valid_frame_shows_itself_in_words():

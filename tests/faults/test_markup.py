@@ -20,7 +20,7 @@ from stexplain.files import write_json
 from stexplain.metrics import compare_groups
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.viz import save
-from stexplain.viz.page import bundle, page_of
+from stexplain.viz.page import bundle, page_of, player
 from tests.bench.test_report import OPTIONS, a_run
 from tests.browser import look, needs_browser
 from tests.faults.charts import charts, edges, explanation, graph
@@ -176,8 +176,8 @@ def test_nothing_runs_in_docs_and_notebooks(drawn, in_notebooks):
     parts += "".join(in_notebooks[HOSTILE].values())
     draw = (Path(stexplain.__file__).parents[1] / "docs/_ext/charts.js").read_text("utf-8")
     done = "document.addEventListener('DOMContentLoaded', () => { document.documentElement.dataset.drawn = 'yes'; });"
-    page = f"<!doctype html><html><head><script>{bundle()}</script><script>{draw}\n{done}</script></head><body>{parts}"
-    found = look(f"{page}</body></html>", LOOK)
+    scripts = "".join(f"<script>{script}</script>" for script in (bundle(), player(), f"{draw}\n{done}"))
+    found = look(f"<!doctype html><html><head>{scripts}</head><body>{parts}</body></html>", LOOK)
     assert (found["ran"], found["injected"], found["problems"]) == (0, 0, [])
     assert found["charts"] == 2
 

@@ -82,7 +82,7 @@ def skeleton(
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
     head = title or (f"Most important nodes for “{clip.target}”" if clip.target else "Most important nodes")
     trail = trail_table(clip, trails)
-    how = f"Larger and brighter: more important. {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
+    how = f"Larger and brighter: more important. By {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
     way = "Lines: the path of the most important nodes over the last frames." if len(trail) else ""
     empty = "" if clip.top > 0 else "No node contributes to this class: the importance is zero throughout."
     down = "The second coordinate points down, as in pixels: drawn the other way up." if clip.turned else ""

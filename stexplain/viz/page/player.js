@@ -68,9 +68,37 @@ window.stexplain = (() => {
     return spec.columns > 1 ? {...spec, columns: 1} : spec;
   }
 
+  // Vega does not wrap titles: on a narrow page one of two lines would make the whole chart wider than its drawing.
+  function wrapped(spec, width) {
+    const pen = document.createElement("canvas").getContext("2d");
+    const lines = (texts, font) => [texts].flat().filter(text => typeof text === "string").flatMap(text => {
+      pen.font = font;
+      const found = [];
+      for (const word of text.split(" ")) {
+        const longer = found.length ? found[found.length - 1] + " " + word : word;
+        if (found.length && pen.measureText(longer).width <= width) found[found.length - 1] = longer;
+        else found.push(word);
+      }
+      return found;
+    });
+    const titled = title => {
+      if (typeof title === "string") return lines(title, "bold 16px sans-serif");
+      if (!title || typeof title !== "object") return title;
+      const {text, subtitle} = title;
+      return {...title, text: lines(text, "bold 16px sans-serif"),
+              ...(subtitle ? {subtitle: lines(subtitle, "12.5px sans-serif")} : {})};
+    };
+    const parts = {};
+    for (const key of ["hconcat", "vconcat", "concat"])
+      if (spec[key]) parts[key] = spec[key].map(part => wrapped(part, width));
+    return {...spec, ...parts, ...(spec.title ? {title: titled(spec.title)} : {})};
+  }
+
   async function draw(holder, spec) {
-    const narrow = !holder.dataset.narrow && holder.clientWidth > 0 && holder.clientWidth < 520;
-    const {view} = await vegaEmbed(holder, narrow ? stacked(spec) : spec, options);
+    const small = holder.clientWidth > 0 && holder.clientWidth < 520;
+    if (small && !holder.dataset.narrow) spec = stacked(spec);
+    if (small) spec = wrapped(spec, holder.clientWidth - 10);
+    const {view} = await vegaEmbed(holder, spec, options);
     const svg = holder.querySelector("svg.marks");
     if (svg) {
       const width = svg.width.baseVal.value;
