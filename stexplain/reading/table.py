@@ -11,12 +11,13 @@ from stexplain.errors import DataError
 from stexplain.reading.contents import readable, reason_of, regular_file
 
 
-def read_csv(path: Path, *, remedy: str = "Fetch the file again.", **options: Any) -> pd.DataFrame:
+def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = True, **options: Any) -> pd.DataFrame:
     r"""A table in a CSV file, by pandas; what it raises on a broken one is a `DataError` that names the file.
 
     Args:
         path: of the file.
         remedy: what to do where it is broken, for the message.
+        once: whether a name that the first line has twice is refused.
         **options: of `pandas.read_csv`.
 
     Raises:
@@ -40,7 +41,7 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", **options: An
             raise DataError(f"{path} is empty; expected a table in CSV. {remedy}") from error
         except pd.errors.ParserError as error:
             raise DataError(f"{path} is not a table in CSV: {reason_of(error)}. {remedy}") from error
-    if options.get("header", 0) is not None:
+    if once and options.get("header", 0) is not None:
         refuse_names_twice(path, found.columns, **options)
     return found
 

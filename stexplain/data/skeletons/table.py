@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from stexplain.data.skeletons.columns import (
 from stexplain.data.skeletons.take import Take
 from stexplain.data.skeletons.wide_table import from_deeplabcut, read_wide, wide_columns
 from stexplain.errors import DataError, InputError
-from stexplain.reading.table import read_csv
+from stexplain.reading.table import read_csv, refuse_names_twice
 
 _EXAMPLE = (
     "a row per joint and frame:\n"
@@ -45,10 +46,12 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         InputError: where a column is missing.
         DataError: where a value is no number, a row appears twice, or a joint is unknown; names the line.
     """
-    table = read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
+    shape: dict[str, Any] = {"sep": None, "engine": "python"}
+    table = read_csv(path, once=False, dtype=str, keep_default_na=False, **shape)
     if str(table.columns[0]).strip().lower() == "scorer":
         yield from from_deeplabcut(path)
         return
+    refuse_names_twice(path, table.columns, **shape)
     columns = named_columns(table.columns)
     if "joint" not in columns and (wide := wide_columns(table.columns)):
         yield from read_wide(path, table, wide)
