@@ -18,6 +18,7 @@ from stexplain.explainers.methods import (
     TrainingMap,
     Variance,
 )
+from stexplain.explainers.methods.baselines.prior import PHASES, mean_truth
 from stexplain.explainers.targets import Forecast, PerSample, Predicted
 from stexplain.graph import STGraph
 from tests.explainers.small_models import PlainSTGCN, signals
@@ -231,3 +232,12 @@ def test_missing_values_are_no_motion():
         assert kind()(batch).values[0, 0, 0, 1] == 0
     # The first observation of the second sensor is its second frame.
     np.testing.assert_allclose(Displacement()(batch).values[0, 0, 1:, 1], [0, 30, 30])
+
+
+def test_two_frames_of_truth_become_a_ramp_from_end_to_end():
+    """The first frame is the first point of relative time, and the last frame the last."""
+    truth = torch.tensor([[False, True], [True, True]]).view(1, 1, 2, 2)
+    seen = Batch(torch.zeros(1, 1, 2, 2, 3), torch.ones(1, 1, 2).bool(), torch.zeros(1), ("a",), truth)
+    mean = mean_truth(seen)
+    torch.testing.assert_close(mean[0, :, 0], torch.linspace(0, 1, PHASES))
+    assert (mean[0, :, 1] == 1).all()

@@ -65,3 +65,22 @@ def test_wrong_use():
         pytest.raises(InputError, match="differentiable"),
     ):
         explain(signals(1, 3, 6, 5, 1), target=Custom(lambda output: output.detach()[:, 0]))
+
+
+def test_all_streams_are_explained_by_one_pass():
+    """A gradient is known channel by channel: there is no need to run the model for one stream after the other."""
+
+    class Two(nn.Module):
+        def forward(self, joint, bone):
+            passes.append(len(joint))
+            return torch.stack([(2 * joint).sum((1, 2, 3)), (joint * bone).sum((1, 2, 3))], 1)
+
+    passes, x = [], {"joint": signals(2, 4, 5, 3), "bone": signals(2, 4, 5, 3, seed=1)}
+    with InputGradient(Two(), inputs="b t n c", reduce="sum") as explain:
+        explain(x, target=Class(0))
+        passes.clear()
+        found = explain(x, target=Class(1))
+        # As many samples as there are, once.
+        assert sum(passes) == 2
+    np.testing.assert_allclose(found["joint"].values[:, 0], x["bone"].sum(-1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["bone"].values[:, 0], x["joint"].sum(-1), rtol=1e-5, atol=1e-6)

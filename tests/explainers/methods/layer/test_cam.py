@@ -80,3 +80,46 @@ def test_a_target_that_is_no_class_is_refused():
 def test_a_head_that_is_none_is_refused():
     with pytest.raises(InputError, match="expected a Linear"):
         CAM(pooled_model(), head="1", **OPTIONS)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_logits_of_any_size_are_compared_with_what_is_pooled(scale):
+    """What may differ is a share of the largest logit: neither are small ones all alike, nor large ones rounded."""
+    model, behind, x = pooled_model(), nn.ReLU(), signals(2, 3, 6, 5)
+    with torch.no_grad():
+        model[3].weight *= scale
+        model[3].bias *= scale
+    e = CAM(model, **OPTIONS)(x, target=Class(1))
+    np.testing.assert_allclose(e.layer_values.mean((1, 2, 3)) + model[3].bias[1].item(), e.score, rtol=1e-4)
+    with pytest.raises(InputError, match="do not give the model's logits"):
+        CAM(nn.Sequential(model[0], behind, *model[1:]), **OPTIONS)(x, target=Class(1))
+
+
+class Pools(nn.Module):
+    """x ``[B, M, T, N, C]``; pools over all positions, the valid ones, or each person's valid ones and then persons."""
+
+    def __init__(self, over):
+        super().__init__()
+        torch.manual_seed(0)
+        self.lift, self.head, self.over = nn.Linear(3, 5), nn.Linear(5, 4), over
+
+    def forward(self, x, valid):
+        features, weight = self.lift(x).mean(3), valid.to(x)[..., None]
+        if self.over == "all":
+            return self.head(features.mean((1, 2)))
+        if self.over == "valid":
+            return self.head((features * weight).sum((1, 2)) / weight.sum((1, 2)))
+        present = weight.amax(2)
+        of_person = (features * weight).sum(2) / weight.sum(2).clamp(min=1)
+        return self.head((of_person * present).sum(1) / present.sum(1))
+
+
+@pytest.mark.parametrize("over", ["all", "valid", "persons"])
+def test_each_of_three_ways_to_pool_is_known(over):
+    """Two persons of 6 and 2 valid frames, the third absent: the three means differ."""
+    x, valid = signals(2, 3, 6, 5, 3), torch.zeros(2, 3, 6, dtype=torch.bool)
+    valid[:, 0], valid[:, 1, :2] = True, True
+    model = Pools(over).eval()
+    every = CAM(model, layer="lift", layout="b m t n c", inputs="b m t n c").every_class(x, valid=valid)
+    expected = torch.einsum("bmtnc,kc->bkmtn", model.lift(x), model.head.weight).detach()
+    np.testing.assert_allclose(every, expected, rtol=1e-4, atol=1e-5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stexplain.explainers.methods.layer.positions import position_valid, to_frames
+from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
 from stexplain.nn.packing import valid_positions
 from tests.explainers.small_models import signals
 from tests.reference import slow_to_frames
@@ -74,3 +74,10 @@ def test_a_cell_between_two_frames():
     ramp = (torch.arange(7.0) + 0.5).view(1, 1, 7, 1)
     result = to_frames(ramp, torch.ones(1, 1, 7, dtype=torch.bool), 8, 1, 0.5)
     assert result.flatten().tolist() == [0.5, 1, 2, 3, 4, 5, 6, 6.5]
+
+
+def test_positions_behind_the_clip_are_pooled_as_the_last_that_stands_for_a_frame():
+    """Three frames, six positions: the last three stand for none."""
+    valid = torch.tensor([[[True, False, True, False, False, False], [True, True, False, False, False, False]]])
+    pooled = position_pooled(valid, frames=3, stride=1)
+    assert pooled[0].tolist() == [[True, False, True, True, True, True], [True, True, False, False, False, False]]

@@ -221,3 +221,32 @@ def test_edges_of_each_frame_are_one_entry():
     frame = explain(x, target=lambda scores: scores, shared={"edges": edges}).to_frame()
     adjacency = torch.stack([(road(seed) > 0).double() for seed in range(FRAMES)])
     np.testing.assert_allclose(_dense(frame, x), messages(model, x, adjacency), rtol=1e-5, atol=1e-6)
+
+
+def test_one_of_two_roads_that_run_at_one_place():
+    """What runs there before it is none of those requested."""
+    model, x = made("InTurn")
+    assert adjacencies(model, x, inputs="b t n c")["name"].tolist() == ["first", "second"]
+    explain = EdgeImportance(model, inputs="b t n c", of="second")
+    frame = explain(x, target=lambda scores: scores).to_frame()
+    sent = torch.einsum("btuc,uv->btvc", model.before(x), model.first).detach()
+    expected = torch.einsum("uv,btuc,tvc->btuv", model.second, sent, model.weight)
+    np.testing.assert_allclose(_dense(frame, x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_operation_that_runs_more_often_than_where_it_was_measured_is_refused():
+    model, x = made("InTurn")
+    # Measured on copies of the first sample alone.
+    x[1] *= 1e5
+    with pytest.raises(InputError, match="ran more often than on copies of one sample"):
+        EdgeImportance(model, inputs="b t n c")(x, target=lambda scores: scores)
+
+
+@pytest.mark.parametrize(("strategy", "expected"), [("uniform", ["0", "1"]), ("distance", ["hop 0", "hop 1"])])
+def test_relations_of_an_operation_have_the_names_of_the_models_own_where_there_are_as_many(strategy, expected):
+    """Two of the operation: a model whose graph has a single one mixes by something else there."""
+    graph = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")])
+    model, x = made("Relations")
+    model.relations = graph.relations(strategy)
+    frame = EdgeImportance(model, inputs="b t n c", graph=graph)(x, target=lambda scores: scores).to_frame()
+    assert frame["relation"].unique().tolist() == expected
