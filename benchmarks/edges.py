@@ -9,8 +9,8 @@ bootstrap intervals. Self loops are left out.
 - importance: what each message takes from the forecast, minus the importance;
 - magnitude: its size alone;
 - change: importance less that of the same window with the historical average in its place;
-- weights: a control that knows the weights of the edges alone;
-- weights x drop: a control that knows how far the sender is below its historical average, too, but no model.
+- weights: a baseline that knows the weights of the edges alone;
+- weights x drop: a baseline that knows how far the sender is below its historical average, too, but no model.
 
     python benchmarks/edges.py RUN [--json FILE]
 

@@ -192,7 +192,7 @@ def _spread(values: Sequence[float | None]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("card", nargs="+", help="datasets with planted data and an experiment: planted, ntu, roads")
+    parser.add_argument("card", nargs="+", help="datasets with synthetic data and an experiment: planted, ntu, roads")
     parser.add_argument("--runs", nargs="*", help="only these runs of the experiments")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each run")

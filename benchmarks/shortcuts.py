@@ -52,7 +52,7 @@ def regression(train: Any, test: Any) -> float:
             return value
 
         optimizer.step(loss)
-        # The best penalty is chosen by the test part: a bound from above on what such a regression finds.
+        # The best penalty is chosen by the test split: a bound from above on what such a regression finds.
         found.append(float(((g @ weight).argmax(1) == labels[1]).float().mean()))
     return max(found)
 

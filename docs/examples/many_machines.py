@@ -114,7 +114,7 @@ shell("torchrun --standalone --nproc-per-node 2 train.py")
 # A measure of every clip
 # -----------------------
 # The importance of each joint per class. Clips are explained in parts of 512, and each part is a file: a call that was
-# killed goes on with those that are missing.
+# killed resumes with those that are missing.
 
 shell(
     "stexplain measure model importance --card store --data store --split by-subject/test --workers 2 --out importance"

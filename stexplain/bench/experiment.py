@@ -112,7 +112,7 @@ class Experiment:
         run_data = data if part.card is None else None
         if run_data is None and card.planted is None:
             raise InputError(
-                f"the dataset {card.name!r} has no planted data. Give its files: --data DIR\n"
+                f"the dataset {card.name!r} has no synthetic data. Give its files: --data DIR\n"
                 f"How to get them: {card.obtain.strip()}"
             )
         model = model_card(part.model)

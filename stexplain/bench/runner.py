@@ -52,7 +52,7 @@ def bench(
 
     Args:
         experiment: the name or path of the dataset card beside which the `experiment.toml` lies.
-        card: of the dataset that it is run on; default: that card. Another one needs its `data`, or planted data.
+        card: of the dataset that it is run on; default: that card. Another one needs its `data`, or synthetic data.
         data: a prepared store, raw recordings, or the files of a series; none: the card's generated (planted) data.
         out: the run folder; default: ``runs/NAME``.
         recipe: of the model cards; default: as the experiment says, for planted or for real data.

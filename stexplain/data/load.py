@@ -85,12 +85,12 @@ def load_dataset(
     Args:
         card: a dataset card: its name, its path, or itself.
         data: of recordings, a prepared store (`stexplain data prepare`); of a series, the folder of its files as
-            downloaded. None: planted data, which is generated once and kept in the cache folder.
-        split: of recordings, a protocol of the card and a part of it: ``"xsub/train"`` (without the validation part),
+            downloaded. None: synthetic data, which is generated once and kept in the cache folder.
+        split: of recordings, a protocol of the card and a part of it: ``"xsub/train"`` (without the validation split),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``; of a series ``"train"``,
             ``"validation"`` or ``"test"``. None: everything.
         recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later. A series has none.
-        seed: of planted data.
+        seed: of synthetic data.
         trust: modules outside this package that the card may import, such as a reader of one's own beside it; see
             `stexplain.cards.trusting`.
 
@@ -99,7 +99,7 @@ def load_dataset(
         `WindowedSeries` with its graph.
 
     Raises:
-        InputError: for an unknown protocol or part, a folder that is no store, or a card without planted data.
+        InputError: for an unknown protocol or split, a folder that is no store, or a card without synthetic data.
         DataError: where the data is broken or holds nothing of the split.
     """
     # By the card alone: recordings and series share no field by which the data could be recognised.
@@ -125,18 +125,18 @@ def load_clips(
 
     Args:
         card: a dataset card: its name, its path, or itself.
-        data: a prepared store (`stexplain data prepare`). None: planted data, which is generated once and kept in the
+        data: a prepared store (`stexplain data prepare`). None: synthetic data, which is generated once and kept in the
             cache folder.
-        split: a protocol of the card and a part of it: ``"xsub/train"`` (without the validation part),
+        split: a protocol of the card and a part of it: ``"xsub/train"`` (without the validation split),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``. None: all clips.
         recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later.
-        seed: of planted data.
+        seed: of synthetic data.
 
     Returns:
         Clips whose classes are those of which the store holds recordings, whatever the split.
 
     Raises:
-        InputError: for an unknown protocol or part, a folder that is no store, or a card without planted data.
+        InputError: for an unknown protocol or split, a folder that is no store, or a card without synthetic data.
         DataError: where the store is broken or holds no clip of the split.
     """
     card = dataset_card(card)
@@ -179,13 +179,13 @@ def load_series(
 
     Args:
         card: a series card: its name, its path, or itself.
-        data: the folder of its files as downloaded, or the file of values in it. None: planted data, which is
+        data: the folder of its files as downloaded, or the file of values in it. None: synthetic data, which is
             generated once and kept in the cache folder.
         split: ``"train"``, ``"validation"`` or ``"test"``, by the card's shares of time; none: everything.
-        seed: of planted data.
+        seed: of synthetic data.
 
     Raises:
-        InputError: for an unknown part, a missing folder, or a card without planted data.
+        InputError: for an unknown split, a missing folder, or a card without synthetic data.
         DataError: where a file is missing or broken, or does not fit the card.
     """
     card = series_card(card)
@@ -196,7 +196,7 @@ def load_series(
         raise InputError(f"there is no folder {folder}. How to get {card.name!r}: {card.obtain.strip()}")
     file = _read_series(folder, card)
     declared = card.series
-    # Events are looked for in planted data only: a user's folder may hold an events.csv of another meaning.
+    # Events are looked for in synthetic data only: a user's folder may hold an events.csv of another meaning.
     events = _planted_events(folder) if data is None else {}
     try:
         series = WindowedSeries(

@@ -51,13 +51,13 @@ class Scaler:
 
     @classmethod
     def fit(cls, train: "WindowedSeries") -> "Scaler":
-        """The scaler of a training part.
+        """The scaler of a training split.
 
         Every observed value that a window of `train` reads or predicts counts once, however many windows hold it.
         A channel that does not vary has the deviation 1.
 
         Args:
-            train: the training part of a series, from `WindowedSeries.split`.
+            train: the training split of a series, from `WindowedSeries.split`.
 
         Raises:
             DataError: where nothing of a channel was observed.

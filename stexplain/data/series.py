@@ -49,7 +49,7 @@ class WindowedSeries:
         target_channel: the index of the channel that is predicted.
         unit: of the target channel, such as ``"mph"``; empty: that of `measured`, else not said, and nowhere guessed.
         measured: the units of all channels and the frame rate, where the source says them.
-        events: of planted data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
+        events: of synthetic data: a row per event with the columns ``target`` (a node), ``frame`` (the first of its
             window) and ``horizon`` (in [1, H]: how many frames after the window).
         truth: which positions of that window cause the event, ``[events, window, N]``, bool.
         counterfactual: the target channel of that window without the event's cause, ``[events, window, N]``.
@@ -269,7 +269,7 @@ class WindowedSeries:
     def split(
         self, train: float = 0.7, validation: float = 0.1
     ) -> tuple["WindowedSeries", "WindowedSeries", "WindowedSeries"]:
-        """Training, validation and test part, in the order of time.
+        """Training, validation and test split, in the order of time.
 
         The frames that the windows span are cut in three, and a window belongs to a part where all that it reads and
         predicts lies in it: windows across a cut are excluded, so that no value is in two parts.
@@ -334,7 +334,7 @@ class WindowedSeries:
         known = self.events
         truth = self._events.truth
         if truth is None or known.empty:
-            raise InputError("this series has no planted events. Use planted data, or the part of it that holds some.")
+            raise InputError("this series has no planted events. Use synthetic data, or a split that holds some.")
         chosen = chosen_events(known, events)
         # A window may appear several times, once per event.
         batch = self.batch(known.loc[chosen, "window"].to_numpy(np.int64))

@@ -10,7 +10,7 @@ from stexplain.cards import DatasetCard, Protocol, Selection
 from stexplain.errors import CardError, InputError, unknown
 
 PARTS = ("train", "validation", "test", "train+validation")
-"""The parts of a protocol; `train` is without the validation part."""
+"""The parts of a protocol; `train` is without the validation split."""
 
 
 def parse_split(card: DatasetCard, split: str) -> tuple[str, str]:
@@ -51,7 +51,7 @@ def protocol_mask(table: pd.DataFrame, card: DatasetCard, protocol: str, part: s
         return np.asarray(table[selection.field].isin(selection.values).to_numpy(), bool)
 
     train = selected(declared.train)
-    # The validation part is held out of the training part: protocols of the papers name train and test only.
+    # The validation split is held out of the training split: protocols of the papers name train and test only.
     validation = train & selected(declared.validation)
     test = ~train if declared.test is None else selected(declared.test) & ~train
     masks = {"train": train & ~validation, "validation": validation, "test": test, "train+validation": train}
@@ -61,7 +61,7 @@ def protocol_mask(table: pd.DataFrame, card: DatasetCard, protocol: str, part: s
 def chronological_masks(
     starts: NDArray[np.int64], span: int, train: float, validation: float
 ) -> Iterator[NDArray[np.bool_]]:
-    """Which windows lie in the training, validation and test part of a series, three masks ``[n]``, bool.
+    """Which windows lie in the training, validation and test split of a series, three masks ``[n]``, bool.
 
     Args:
         starts: the first frame of each window, ``[n]``.
@@ -75,7 +75,7 @@ def chronological_masks(
     if not (0 < train < 1 and 0 <= validation < 1 and train + validation < 1):
         raise InputError(
             f"got train {train} and validation {validation}; expected train in (0, 1), validation in [0, 1) and a "
-            "rest above 0 for the test part."
+            "rest above 0 for the test split."
         )
     first, last = (int(starts.min()), int(starts.max()) + span) if len(starts) else (0, 0)
     # Of the frames that windows span, not of the series: a subset is cut by its own length.

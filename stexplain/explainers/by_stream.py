@@ -108,7 +108,7 @@ def of_stream(whole: Explanation, channels: slice, values: NDArray[np.float32]) 
 
 @checked
 def summed(by_stream: Mapping[str, Explanation]) -> Explanation:
-    """The maps of several streams added up: where and when all of them together speak for the target.
+    """The maps of several streams added up: where and when all of them together contribute to the target.
 
     Args:
         by_stream: what an explainer gives for a dict of streams.

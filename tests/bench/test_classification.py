@@ -177,7 +177,7 @@ def test_wrong_names_are_reported_before_any_work(cards, raw, tmp_path):
 def test_a_wrong_folder_of_data_does_not_block_the_right_one(cards, raw, tmp_path):
     with pytest.raises(InputError, match="is not a folder"):
         stx.bench("wave", data=tmp_path / "typo", out=tmp_path / "run", progress=False)
-    with pytest.raises(InputError, match="no planted data.*--data DIR"):
+    with pytest.raises(InputError, match="no synthetic data.*--data DIR"):
         stx.bench("wave", out=tmp_path / "run", progress=False)
     with pytest.raises(InputError, match="is not a folder"):
         stx.bench("wave", data=tmp_path / "other", out=tmp_path / "run", progress=False)

@@ -244,7 +244,7 @@ def test_wrong_names_are_reported_before_any_work(cards, tmp_path):
         stx.bench("lane", out=tmp_path / "a", runs=["lane-stgc"], progress=False)
     with pytest.raises(CardError, match="no recipe 'quik'. Did you mean 'quick'"):
         stx.bench("lane", out=tmp_path / "a", recipe="quik", progress=False)
-    with pytest.raises(InputError, match="no planted data. Give its files: --data DIR"):
+    with pytest.raises(InputError, match="no synthetic data. Give its files: --data DIR"):
         stx.bench("lane", card="los-loop", out=tmp_path / "a", progress=False)
     assert not (tmp_path / "a").exists()
 

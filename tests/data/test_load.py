@@ -78,7 +78,7 @@ def test_wrong_folders(store, tmp_path):
         load_dataset("ntu", tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"does not fit 'nw-ucla' \(nodes: 25 in the store, 20 on the card"):
         load_dataset("nw-ucla", store)
-    with pytest.raises(InputError, match="has no planted data"):
+    with pytest.raises(InputError, match="has no synthetic data"):
         load_dataset("nw-ucla")
 
 

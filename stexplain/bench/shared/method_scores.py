@@ -54,7 +54,7 @@ class Options(Part):
         methods: only these, beside the baseline explainers; none: all there are.
         exclude: methods that are not compared.
         absolute: methods that localise by the absolute value of what they give, not by its positive part. Deletion
-            keeps the sign: what spoke for the target goes first.
+            keeps the sign: what contributed to the target goes first.
         deletion: how deletion is measured.
         options: method -> its options. ``groups = "graph"`` stands for the groups of the graph, ``baseline =
             "historical_average"`` for the historical average of a series.
@@ -189,7 +189,7 @@ def sample_metrics(run: Run, model: nn.Module, samples: Samples, method: str, op
     if method in options.absolute:
         # Where something mattered has no sign.
         metrics = [replace(metric, measure=_by_magnitude(metric)) for metric in metrics]
-    # What spoke for the target has one: values against it are masked last, whatever their size.
+    # What contributed to the target has one: values against it are masked last, whatever their size.
     signed = deletion_score(model, **deletion, target=samples.target, seed=run.seed)
     return [*metrics[:-1], signed, metrics[-1]]
 

@@ -24,7 +24,7 @@ class Samples(NamedTuple):
 
     Attributes:
         batch: the samples, with ground truth.
-        target: what is explained of them; what speaks for it is important.
+        target: what is explained of them; what contributes to it is important.
         historical_average: of windows of a series, ``[B, 1, T, N, C]``: the baseline of that name.
     """
 
@@ -105,7 +105,7 @@ def without_absent_instances(batch: Batch) -> Batch:
 
 
 class Decrease(Forecast):
-    """A forecast with the opposite sign: what lowers it speaks for a slowdown. Arguments are those of `Forecast`.
+    """A forecast with the opposite sign: what lowers it contributes to a slowdown. Arguments are those of `Forecast`.
 
     Example:
         >>> import torch

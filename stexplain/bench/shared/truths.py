@@ -126,7 +126,7 @@ def _default_baseline(method: str) -> str:
 def draw_samples(run: Run, results: Results, options: Options) -> dict[str, Any]:
     """The samples that are explained: as many correctly classified test clips of each class, or events.
 
-    A clip in which nothing is planted is left out, or every node: over nodes nothing could be right, or wrong.
+    A clip in which nothing is planted is excluded, or every node: over nodes nothing could be right, or wrong.
 
     Returns:
         Plain JSON: ``indices``, the class of each as ``labels``, and the classes that are ``left_out``.

@@ -41,7 +41,7 @@ OVER = {"nodes": "sensors", "frames": "times"}
 
 
 class EventLocalisationStage(Stage[NoOptions]):
-    """What lowered the forecast against the planted cause, beside the baseline explainers."""
+    """What lowered the forecast against the ground truth, beside the baseline explainers."""
 
     title = "Localisation against ground truth"
     tasks = (FORECASTING,)

@@ -27,7 +27,7 @@ class KnownModel:
         classes: the class that is explained of each sample, B of them.
         truth: the positions that the score of that class depends on, ``[B, M, T, N]``, bool: replacing the signal
             there by that of rest changes it, and nowhere else.
-        sign: 1 where a position speaks for the class, -1 where it speaks against it, 0 elsewhere, ``[B, M, T, N]``.
+        sign: 1 where a position raises the class's score, -1 where it lowers it, 0 elsewhere, ``[B, M, T, N]``.
         text: the function, in a sentence.
     """
 

@@ -1,4 +1,4 @@
-"""A part of the samples, and what the model says of it: all that a plain re-implementation asks of a model."""
+"""A part of the samples, and what the model predicts of it: all that a plain re-implementation asks of a model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
 
 
 def _signed(explanation: Explanation) -> NDArray[Any]:
-    """What spoke for the target, with its sign, ``[B, M, T, N]``: a norm over channels has none."""
+    """What contributed to the target, with its sign, ``[B, M, T, N]``: a norm over channels has none."""
     values: NDArray[Any] = explanation.values
     # Of contributions, which add up to the score, channels are summed.
     if explanation.channels is not None and "convergence_delta" in explanation.extra:

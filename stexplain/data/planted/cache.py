@@ -28,13 +28,13 @@ def planted_store(card: str | Path | DatasetCard, seed: int = 0) -> Path:
         The folder. A store that another version of the generator made is not reused.
 
     Raises:
-        InputError: where the card has no planted data.
+        InputError: where the card has no synthetic data.
         DataError: where the generator fails or the disk is full.
     """
     card = dataset_card(card)
     if card.planted is None:
         raise InputError(
-            f"the card {card.name!r} has no planted data, so it needs a prepared store: "
+            f"the card {card.name!r} has no synthetic data, so it needs a prepared store: "
             f"load_dataset({card.name!r}, data=DIR). How to get the recordings: {card.obtain.strip()}"
         )
 
@@ -53,13 +53,13 @@ def planted_series(card: str | Path | SeriesCard, seed: int = 0) -> Path:
         seed: of the generator.
 
     Raises:
-        InputError: where the card has no planted data.
+        InputError: where the card has no synthetic data.
         DataError: where the disk is full.
     """
     card = series_card(card)
     if card.planted is None:
         raise InputError(
-            f"the card {card.name!r} has no planted data, so it needs its files: "
+            f"the card {card.name!r} has no synthetic data, so it needs its files: "
             f"load_dataset({card.name!r}, data=DIR). How to get them: {card.obtain.strip()}"
         )
     generator = import_of(card, card.planted, "generate")

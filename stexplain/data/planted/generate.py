@@ -51,7 +51,7 @@ def generate(card: DatasetCard, out: Path, seed: int) -> None:
     code = subprocess.run(command, env=environment, check=False).returncode
     if code:
         reason = message.read_text("utf-8") if message.is_file() else f"its process ended with {code}; see its output"
-        raise DataError(f"the planted data of {card.name!r} could not be generated: {reason}")
+        raise DataError(f"the synthetic data of {card.name!r} could not be generated: {reason}")
 
 
 def generator_hash(generator: ModuleType, card: Card) -> str:

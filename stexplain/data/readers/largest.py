@@ -18,7 +18,7 @@ from stexplain.reading.npy import load_npy
 def read(where: Path, card: SeriesCard) -> SeriesFile:
     """Reads the series and its graph.
 
-    LargeST's files hold flow standardised by its training part, then time of day and day of week. Flow is returned in
+    LargeST's files hold flow standardised by its training split, then time of day and day of week. Flow is returned in
     its own unit, as data * std + mean; `WindowedSeries.with_calendar` computes its own calendar. ``idx_train.npy``,
     ``idx_val.npy`` and ``idx_test.npy`` are checked against the values and not used: they list the last frame of
     windows, and windows at their borders share values, which the card's `splits` exclude.

@@ -90,7 +90,7 @@ def _index(clips: "Clips") -> pd.DataFrame:
     )
     rest = table.drop(columns=[column for column in (*COLUMNS, "label") if column in table])
     index = pd.concat([index, rest], axis=1)
-    # A split of the files names no recordings for early stopping: a fold of the training part is.
+    # A split of the files names no recordings for early stopping: a fold of the training split is.
     if "split" in rest or "subject" not in rest or rest["subject"].nunique() < 3:
         index["fold"] = [int(hashlib.sha256(name.encode()).hexdigest(), 16) % _FOLDS for name in index["id"]]
     return index

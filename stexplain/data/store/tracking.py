@@ -151,7 +151,7 @@ def furniture(values: NDArray[np.float32], axes: int, up: int = 1) -> list[LeftO
     for body, track in enumerate(values):
         frames = track[~np.isnan(track[..., :axes]).any(2).any(1), :, :axes]
         if len(frames) <= FEWEST_FRAMES:
-            found.append(LeftOut(body, "short", f"it is whole in {len(frames)} frames, at most {FEWEST_FRAMES}"))
+            found.append(LeftOut(body, "short", f"it is complete in {len(frames)} frames, at most {FEWEST_FRAMES}"))
             continue
         extent = np.ptp(frames, axis=1)  # [T', axes]
         wide = float((extent[:, 0] > WIDEST * extent[:, up]).mean())

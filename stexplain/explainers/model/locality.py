@@ -1,4 +1,4 @@
-"""Targets of few nodes are explained on the nodes that they depend on, where the model says which these are.
+"""Targets of few nodes are explained on the nodes that they depend on, where the model names these.
 
 A model does so by a method ``restricted_to(nodes)``. It gives a module that is called as the model is, on the signals
 of all nodes, and whose output has the model's shape and its values at `nodes`; what stands at others does not matter.

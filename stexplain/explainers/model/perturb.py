@@ -72,20 +72,20 @@ def with_baseline(caller: ModelCaller, model_input: ModelInput, baseline: Any) -
         InputError: where there is no such baseline, or it does not fit.
     """
     x, present = caller.inputs.to_batch(model_input.x, **model_input.sizes), model_input.observed_positions
-    usual = None
+    average = None
     if isinstance(baseline, HistoryOr) or (isinstance(baseline, str) and baseline == HISTORICAL_AVERAGE):
-        usual = historical_average(caller, model_input, x)
-        if usual is None and not isinstance(baseline, HistoryOr):
+        average = historical_average(caller, model_input, x)
+        if average is None and not isinstance(baseline, HistoryOr):
             raise InputError(
                 f"baseline: got {HISTORICAL_AVERAGE!r}; expected it for windows of a part of WindowedSeries.split, "
                 "whose training split has times, three days or more and two frames a day or more. Use 'mean'."
             )
-        if usual is None and isinstance(baseline, HistoryOr) and caller._forecasting:
+        if average is None and isinstance(baseline, HistoryOr) and caller._forecasting:
             caller._note(
                 f"Baseline: {baseline.otherwise}. The samples hold no historical average of their times: windows of "
                 "WindowedSeries.split() with times do."
             )
-    chosen = as_baseline(usual if usual is not None else baseline)
+    chosen = as_baseline(average if average is not None else baseline)
     if chosen is bones:
         _check_coordinates(model_input)
     # [B, M, T] where nothing is missing: baselines then need no mask per node.

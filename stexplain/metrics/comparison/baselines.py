@@ -56,7 +56,7 @@ def baseline_scores(
 
     Args:
         batches: samples with ground truth.
-        training: samples of the training part, which priors need. None: those that need them are left out.
+        training: samples of the training split, which priors need. None: those that need them are excluded.
         baseline_explainers: class names; none: `SERIES_BASELINE_EXPLAINERS` where `training` is a series, else
             `BASELINE_EXPLAINERS`.
         targets: of each batch, for those that look near a node; none: the prediction, which names no node.

@@ -8,7 +8,7 @@ _LEAST = 1e-4
 
 
 def readable(table: pd.DataFrame, reference: str, other: str, confidence: float = 0.95) -> tuple[pd.DataFrame, str]:
-    """A table of a `GroupComparison` in text: what differs and how surely first, then the means.
+    """A table of a `GroupComparison` in text: what differs and its p values first, then the means.
 
     Args:
         table: of the comparison.

@@ -50,7 +50,7 @@ def test_the_card_gives_windows(card, tmp_path):
     assert [len(part) for part in parts] == [66, 16]
     with pytest.raises(InputError, match=r"unknown split 'tests'. Did you mean 'test'"):
         load_dataset(card, tmp_path / "raw", "tests")
-    with pytest.raises(InputError, match="has no planted data"):
+    with pytest.raises(InputError, match="has no synthetic data"):
         load_dataset(card)
     with pytest.raises(InputError, match=r"there is no folder .*nowhere. How to get 'small': Write it"):
         load_dataset(card, tmp_path / "nowhere")

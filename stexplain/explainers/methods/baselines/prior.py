@@ -30,7 +30,7 @@ class TrainingMap(BaselineExplainer):
 
     Args:
         model: see `BaselineExplainer`.
-        training: samples with ground truth, of the training part: a batch, clips, or a series with planted events.
+        training: samples with ground truth, of the training split: a batch, clips, or a series with planted events.
         **options: see `BaselineExplainer`.
 
     Raises:

@@ -70,13 +70,13 @@ class Slowness(BaselineExplainer):
         speed = x[..., channel]
         if self._training is None:
             # Of the observations alone: a missing value is no speed.
-            usual = speed.masked_fill(~present, -torch.inf).amax(2, keepdim=True)
+            typical = speed.masked_fill(~present, -torch.inf).amax(2, keepdim=True)
         else:
-            mean = _usual(self._training, channel)
+            mean = _training_mean(self._training, channel)
             if len(mean) != model_input.sizes["n"]:
                 raise InputError(f"training: got {len(mean)} nodes; expected {model_input.sizes['n']}, as the samples.")
-            usual = mean.to(speed)
-        return Maps(torch.where(present, usual - speed, 0).clamp(min=0))
+            typical = mean.to(speed)
+        return Maps(torch.where(present, typical - speed, 0).clamp(min=0))
 
 
 @checked_kept
@@ -182,7 +182,7 @@ class SlownessNearTarget(Slowness):
         return torch.from_numpy(hops.T if self.direction == "upstream" else hops).float()
 
 
-def _usual(training: WindowedSeries, channel: int) -> Tensor:
+def _training_mean(training: WindowedSeries, channel: int) -> Tensor:
     """The mean of each node's observations in a series, ``[N]``."""
     total, count = np.zeros(training.nodes), np.zeros(training.nodes)
     for values, observed in training.observations():

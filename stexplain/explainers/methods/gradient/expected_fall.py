@@ -36,9 +36,9 @@ class ExpectedFall(Explainer):
 
     with Phi and phi the standard normal distribution and density: the expected improvement of Jones, Schonlau & Welch
     ("Efficient global optimization of expensive black-box functions", J. Global Optimization 1998, Eq. 15). Where an
-    observation speaks for the target, ``a > 0`` and the score falls by about a; where it is merely one that matters, a
-    near 0, by 0.4 w; where it speaks against the target, hardly. Of a score that is of no class, such as a forecast, a
-    rise tells as much as a fall, and both count: ``E |g_k[c] (x[c] - z)|``; see `rises`. The gradients are those of
+    observation contributes to the target, ``a > 0`` and the score falls by about a; where it is merely one that
+    matters, a near 0, by 0.4 w; where it lowers the score, hardly. Of a score that is of no class, such as a forecast,
+    a rise tells as much as a fall, and both count: ``E |g_k[c] (x[c] - z)|``; see `rises`. The gradients are those of
     SmoothGrad (Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017), with noise of rising levels::
 
         g_k = dy/dx at  x + (k - 1/2) / K * s e_k,   e_k standard normal,  k = 1 ... K
@@ -62,7 +62,7 @@ class ExpectedFall(Explainer):
         draws: K, how many noisy samples: an even number, since levels are paired.
         spread: of observations that are redrawn, and of the strongest noise, in standard deviations of their channel.
         rises: whether a rise counts as a fall of that size does. None: where the score is of no class, as those of
-            `Forecast`, `Output` and functions, which a note says; of a class, only what speaks for it is asked for.
+            `Forecast`, `Output` and functions, which a note says; of a class, what contributes to it is explained.
         seed: of the noise.
         **options: how the model is called; see `ModelCaller`. Channels that are indices stay as they are, and have
             no importance.
