@@ -74,7 +74,7 @@ def _holder(path: Path) -> tuple[Path, IO[str]]:
     prefix = f".{path.name[:_LETTERS]}."
     for left in path.parent.glob(f"{glob.escape(prefix)}*{_PART}"):
         # Without its file, someone has made it this moment.
-        if left.is_dir() and (left / _HELD).exists():
+        if left.is_dir() and not left.is_symlink() and (left / _HELD).exists():
             _remove_if_left(left)
     while True:
         holder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_PART, dir=path.parent))
@@ -104,7 +104,8 @@ def remove_leftovers(folder: Path) -> None:
     Args:
         folder: that this process has locked, or else made.
     """
-    for holder in [path for path in folder.rglob(f".*{_PART}") if path.is_dir()]:
+    # A link leads to what nobody here was writing.
+    for holder in [path for path in folder.rglob(f".*{_PART}") if path.is_dir() and not path.is_symlink()]:
         _remove_if_left(holder)
 
 

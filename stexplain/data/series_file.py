@@ -12,6 +12,7 @@ from stexplain.cards import SeriesCard
 from stexplain.checking import checked
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
+from stexplain.reading import is_there
 
 EVENTS, TRUTH, COUNTERFACTUAL = "events.csv", "truth.npy", "counterfactual.npy"
 """What a generator of planted series writes beside the values: its events, their ground truth, and their windows
@@ -78,7 +79,7 @@ def found_file(where: Path, names: "str | tuple[str, ...]", what: str, *, compan
 def optional_file(where: Path, *names: str) -> Path | None:
     """A file of a folder that may be missing; see `found_file`."""
     folder = where.parent if where.is_file() else where
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in names if is_there(folder / name)), None)
 
 
 def times_from_start(card: SeriesCard, frames: int) -> pd.DatetimeIndex | None:

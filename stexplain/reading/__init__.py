@@ -8,6 +8,7 @@ does not hold, and a pipe or a device is refused before it is opened.
 
 from stexplain.reading.contents import given_path as given_path
 from stexplain.reading.contents import is_json as is_json
+from stexplain.reading.contents import is_there as is_there
 from stexplain.reading.contents import naming as naming
 from stexplain.reading.contents import read_bytes as read_bytes
 from stexplain.reading.contents import read_json_value as read_json_value

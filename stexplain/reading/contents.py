@@ -92,6 +92,27 @@ def regular_file(path: Path, remedy: str = "Fetch the file again.") -> Path:
     return Path(path)
 
 
+def is_there(path: Path, remedy: str = "Fetch the file again, or move it away.") -> bool:
+    """Whether a file lies there; what lies there and is none is refused, where `is_file` would take it for nothing.
+
+    Args:
+        path: of a file that may be missing.
+        remedy: what to do where it is no file, for the message.
+
+    Raises:
+        DataError: for a link that leads nowhere, a folder, a pipe, a device.
+
+    Example:
+        >>> is_there(Path("missing.csv"))
+        False
+        >>> is_there(Path("/dev/null"))
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: /dev/null could not be read: it is a device; expected a file. Fetch ...
+    """
+    return os.path.lexists(path) and bool(regular_file(path, remedy))
+
+
 def bytes_within(folder: Path, remedy: str = "Fetch the folder again.") -> int:
     """How many bytes the files of a folder hold; a folder that is one thing, such as one of zarr.
 

@@ -12,7 +12,7 @@ from stexplain.data.readers.number_table import has_header, read_table, read_tex
 from stexplain.data.series_file import found_file
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
-from stexplain.reading import naming
+from stexplain.reading import is_there, naming
 
 EDGES = ("edges.csv",)
 DISTANCES = ("distances.csv", "distance.csv", "distances_*.csv")
@@ -165,7 +165,7 @@ def read_positions(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:
 def groups_beside(where: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     """The groups of sensors, such as roads, by the column ``group`` of ``sensors.csv``; none where it has none."""
     path = (where.parent if where.is_file() else where) / PLACES[0]
-    if not path.is_file():
+    if not is_there(path):
         return {}
     table = read_text_table(path)
     if not {"sensor", "group"} <= set(table.columns):

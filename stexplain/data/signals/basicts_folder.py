@@ -9,6 +9,7 @@ from stexplain.data.readers.basicts import mapped
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError
+from stexplain.reading import is_there
 
 _CALENDAR = ("time of day", "day of week", "day of month", "day of year", "day in week", "time in day")
 
@@ -41,7 +42,7 @@ def read(folder: Path) -> SensorData:
     # The calendar comes last in their files: a view then, without reading.
     chosen = values[..., : last + 1] if kept == list(range(last + 1)) else values[..., kept]
     settings = described.get("regular_settings") or {}
-    pickles = [folder / "adj_mx.pkl"] if (folder / "adj_mx.pkl").is_file() else sorted(folder.glob("adj_*.pkl"))[:1]
+    pickles = [folder / "adj_mx.pkl"] if is_there(folder / "adj_mx.pkl") else sorted(folder.glob("adj_*.pkl"))[:1]
     # Rows of the values are those of the adjacency, which alone knows their ids.
     nodes = read_adjacency(pickles[0])[0] if pickles else [str(number) for number in range(shape[1])]
     if len(nodes) != shape[1]:

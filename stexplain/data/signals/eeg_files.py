@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stexplain.errors import DataError, InputError
 from stexplain.reading import readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
+from stexplain.reading.contents import files_under
 from stexplain.reading.memory import free_memory
 
 ENDINGS = ("-epo.fif", "_epo.fif", "-epo.fif.gz", "_epo.fif.gz", ".set")
@@ -38,7 +39,7 @@ def read_epochs(path: Path) -> dict[str, Any]:
 
     if not path.exists():
         raise InputError(f"data: there is no {path}. Give a file of epochs, a folder of them, or epochs of MNE.")
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+    files = [path] if path.is_file() else sorted(files_under(path))
     chosen = [file for file in files if file.name.lower().endswith(ENDINGS)]
     if not chosen:
         raw = next((file for file in files if file.name.lower().endswith(_RAW)), None)

@@ -14,6 +14,7 @@ from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
 from stexplain.graph import STGraph
+from stexplain.reading import is_there
 from stexplain.reading.shape import Form
 
 _FIXED = ("dyna_id", "type", "time", "entity_id")
@@ -50,7 +51,7 @@ def read(folder: Path) -> SensorData:
     """
     geo_path = _one(folder, "*.geo")
     config = folder / "config.json"
-    info = read_json(config, _Config, remedy="Correct it.").get("info", {}) if config.is_file() else {}
+    info = read_json(config, _Config, remedy="Correct it.").get("info", {}) if is_there(config) else {}
     geo = read_text_table(geo_path)
     _require(geo_path, geo, ("geo_id",))
     nodes = tuple(geo["geo_id"])

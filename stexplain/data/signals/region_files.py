@@ -15,7 +15,7 @@ from stexplain.checking.words import shown
 from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.readers.number_table import has_header
 from stexplain.errors import DataError, InputError
-from stexplain.reading import read_json_value, readable, regular_file
+from stexplain.reading import is_there, read_json_value, readable, regular_file
 from stexplain.reading.contents import files_under
 from stexplain.reading.npy import load_npy, opened_npz
 from stexplain.reading.table import read_csv
@@ -163,8 +163,7 @@ def _of_folder(folder: Path) -> list[Run]:
     files = [
         path
         for path in sorted(files_under(folder))
-        if path.is_file()
-        and path.suffix.lower() in ENDINGS
+        if path.suffix.lower() in ENDINGS
         # What lies beside runs: BIDS' tables, and what fMRIPrep regresses out.
         and path.stem not in ("participants", "labels")
         and "confounds" not in path.stem
@@ -172,7 +171,7 @@ def _of_folder(folder: Path) -> list[Run]:
     if not files:
         here = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise InputError(f"data: {folder} holds no {', '.join(ENDINGS)}, a file for each run. It holds: {here}.")
-    runs = [_of_file(path) for path in files]
+    runs = [_of_file(regular_file(path)) for path in files]
     twice = [run.id for run in runs if sum(other.id == run.id for other in runs) > 1]
     if twice:
         raise DataError(f"{folder}: two files are called {twice[0]!r}; expected different names.")
@@ -239,7 +238,7 @@ def _is_number(cell: Any) -> bool:
 def _repetition_time(path: Path) -> float | None:
     """As the JSON beside a file says it, as BIDS has it."""
     beside = path.with_suffix(".json")
-    if not beside.is_file():
+    if not is_there(beside):
         return None
     found = read_json_value(beside)
     value = found.get("RepetitionTime") if isinstance(found, dict) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from stexplain.data.skeletons import arrays, json_files, motion_capture, pickles, table
 from stexplain.data.skeletons.take import XYZ, Take
 from stexplain.errors import InputError
+from stexplain.reading import is_there, regular_file
 from stexplain.reading.contents import files_under
 
 FORMATS = {
@@ -45,13 +46,13 @@ def find_format(path: Path) -> Found:
     """
     if not path.exists():
         raise InputError(f"path: there is no {path}.")
-    files = [path] if path.is_file() else sorted(one for one in files_under(path) if one.is_file())
+    files = [path] if path.is_file() else sorted(files_under(path))
     by_format: dict[str, list[Path]] = {}
     names = {one.suffix.lower() for one in files}
     for file in files:
         kind = _kind(file, names)
         if kind:
-            by_format.setdefault(kind, []).append(file)
+            by_format.setdefault(kind, []).append(regular_file(file))
     # A table beside recordings holds their labels.
     if len(by_format) > 1:
         by_format.pop("table", None)
@@ -90,7 +91,7 @@ def labels_of(data: Path) -> Path | None:
     """ST-GCN's list of labels beside an array, ``train_label.pkl`` of ``train_data.npy``; none where there is none."""
     for stem in (data.stem.replace("data", "label"), data.stem.replace("data_joint", "label"), "label"):
         beside = data.with_name(f"{stem}.pkl")
-        if stem != data.stem and beside.is_file():
+        if stem != data.stem and is_there(beside):
             return beside
     return None
 

@@ -33,7 +33,7 @@ from stexplain.engine.run import Engine, check_engine, run_parts
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.files import folder_lock, read_json, remove_leftovers, write_json
 from stexplain.progress import progress_bar
-from stexplain.reading import given_path, read_text
+from stexplain.reading import given_path, is_there, read_text
 from stexplain.version import __version__
 
 
@@ -180,7 +180,7 @@ def _planned(
     listed, note = _listed_as_missing(card, raw, missing)
     # Of each file, size and time: contents would take as long to hash as to read. What a generator wrote beside a
     # recording counts too: a truth that was mended makes another store.
-    beside = [path for source in sources for path in truth_files(source.path) if path.is_file()]
+    beside = [path for source in sources for path in truth_files(source.path) if is_there(path)]
     state = [_size_and_time(path) for path in [*(source.path for source in sources), *beside]]
     items = [
         {
@@ -235,7 +235,7 @@ def _listed_as_missing(card: DatasetCard, raw: Path, missing: Path | None) -> tu
     """The recordings that a list says to exclude, and a note where the card names a list that was not found."""
     named = card.files.get("missing")
     if missing is None and named is not None:
-        lists = [path for path in (raw / named, raw.parent / named) if path.is_file()]
+        lists = [path for path in (raw / named, raw.parent / named) if is_there(path)]
         if not lists:
             note = f"{named} was not given (--missing), so only recordings without any body are excluded as missing."
             return set(), note

@@ -19,7 +19,7 @@ from stexplain.data.recording import Recording, choose_bodies
 from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError
 from stexplain.files import atomic_write, read_json
-from stexplain.reading import readable
+from stexplain.reading import is_there, readable
 from stexplain.reading.npy import Archive, load_npy, opened_npz
 from stexplain.reading.shape import Form, check_shape
 
@@ -249,7 +249,7 @@ def truth_files(path: Path) -> list[Path]:
 def _beside(path: Path, what: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
     """What a generator wrote beside a recording (its ground truth, its counterfactual), or none."""
     beside = path.with_suffix(f".{what}.npy")
-    if not beside.is_file():
+    if not is_there(beside):
         return None
     values = load_npy(beside)
     if values.dtype != kind or values.shape != shape:
