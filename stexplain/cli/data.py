@@ -150,7 +150,7 @@ def new(
 # The underscore keeps the name of the type free in this module.
 @data_app.command("list", cls=Command)
 def list_(as_json: Json = False) -> None:
-    """List the dataset cards that are found by name, and the formats that files of your own may have.
+    """List the dataset cards that are found by name, the formats that files of your own may have, and the skeletons.
 
     Example:
 
@@ -161,7 +161,9 @@ def list_(as_json: Json = False) -> None:
     from stexplain.cards import any_card, card_names, card_path
     from stexplain.data.signals.formats import FORMATS
     from stexplain.errors import StexplainError
+    from stexplain.graph import skeleton_named, skeleton_names
 
+    skeletons = [skeleton_named(name) for name in skeleton_names()]
     cards, broken = {}, {}
     for name in card_names("datasets"):
         # One that is broken is named, and hides no other.
@@ -172,7 +174,11 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         rows = [{"name": name, "title": card.title, "path": str(card.path)} for name, card in cards.items()]
         rows += [{"name": name, "path": str(card_path("datasets", name)), "error": broken[name]} for name in broken]
-        typer.echo(json.dumps({"cards": rows, "formats": [asdict(each) for each in FORMATS]}))
+        bodies = [
+            {"name": one.name, "title": one.title, "joints": one.joints, "pairs": one.pairs, "up": one.up}
+            for one in skeletons
+        ]
+        typer.echo(json.dumps({"cards": rows, "formats": [asdict(each) for each in FORMATS], "skeletons": bodies}))
         return
     from rich.console import Console
     from rich.markup import escape
@@ -195,6 +201,11 @@ def list_(as_json: Json = False) -> None:
             extra = f"stexplain[{each.extra}]" if each.extra else ""
             formats.add_row(*map(escape, (each.name, each.files, each.call, extra)))
         console.print(formats)
+    console.print("\nSkeletons by name: --graph NAME, STGraph.skeleton(NAME)", markup=False)
+    bones = Table("skeleton", "title", "joints", "left and right", "up", box=None, pad_edge=False)
+    for one in skeletons:
+        bones.add_row(escape(one.name), escape(one.title), f"{len(one.joints)}", f"{len(one.pairs)} pairs", one.up)
+    console.print(bones)
 
 
 def _content(card: "DatasetCard | SeriesCard") -> str:

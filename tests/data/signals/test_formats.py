@@ -43,6 +43,20 @@ def test_the_command_shows_all_of_them():
     assert {"name", "title", "path"} == set(listed["cards"][0])
 
 
+def test_the_command_shows_the_skeletons_that_are_known_by_name():
+    runner = CliRunner()
+    shown = runner.invoke(app, ["data", "list"], env={"COLUMNS": "200"}).stdout
+    listed = json.loads(runner.invoke(app, ["data", "list", "--json"]).stdout)["skeletons"]
+    named = {"kinect-v1", "kinect-v2", "coco-17", "openpose-18", "openpose-25", "mediapipe-33", "h36m-17", "smpl-24"}
+    assert {one["name"] for one in listed} == {*named, "hand-21"}
+    for one in listed:
+        assert one["name"] in shown
+        assert one["title"] in shown
+        assert tuple(one["joints"]) == stx.STGraph.skeleton(one["name"]).nodes
+        assert {joint for pair in one["pairs"] for joint in pair} <= set(one["joints"])
+        assert one["up"] in ("y", "-y", "z")
+
+
 def eeg_file(folder):
     mne = pytest.importorskip("mne")
     info = mne.create_info(["Fz", "Cz", "Pz", "Oz"], 100.0, "eeg")
