@@ -229,8 +229,10 @@ def _check(folder: Path, requested: Mapping[str, Any]) -> None:
     # A run that never finished a stage, for instance because its data was missing, holds nothing to protect.
     if differs and (folder / "stages").exists():
         what = "; ".join(difference(key, before.get(key), requested.get(key)) for key in differs)
+        resumed = f"Set OMP_NUM_THREADS={before.get('threads')} to resume it. " if differs == ["threads"] else ""
         raise InputError(
-            f"{folder} holds another run: {what}. Give another folder with --out, or remove this one to start over."
+            f"{folder} holds another run: {what}. {resumed}Give another folder with --out, or remove this one to start "
+            "over."
         )
 
 

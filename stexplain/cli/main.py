@@ -16,6 +16,7 @@ from stexplain.cli.explain import explain
 from stexplain.cli.join import join
 from stexplain.cli.measure import measure
 from stexplain.cli.openmp import wait_passively
+from stexplain.cli.verify import verify
 from stexplain.errors import StexplainError, UntrustedError
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ _PARSER_ERRORS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind._
 # The order of the help.
 app.command(cls=Command)(bench)
 app.command(cls=Command)(join)
+app.command(cls=Command)(verify)
 app.add_typer(data_app, name="data")
 app.command(cls=Command)(explain)
 app.command(cls=Command)(measure)

@@ -82,6 +82,15 @@ def test_the_same_request_ends_with_the_same_results(home):
     assert {**before, "finished": 0} == {**after, "finished": 0}
 
 
+def test_other_threads_are_refused_with_the_variable_that_resumes_it(home, monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 1)
+    with pytest.raises(
+        InputError, match=rf"threads was {threads}, now {threads + 1}. Set OMP_NUM_THREADS={threads} to"
+    ):
+        again(home)
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "says"),
     [

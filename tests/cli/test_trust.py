@@ -60,7 +60,7 @@ COMMANDS = {
 }
 # They read the card and import nothing that it names, or open none.
 WITHOUT = {"data show": "data show CARD", "data new": "data new mine --like CARD", "data list": "data list"}
-NO_CARD = {"doctor", "join"}
+NO_CARD = {"doctor", "join", "verify"}
 
 
 @pytest.fixture
