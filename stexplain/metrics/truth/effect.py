@@ -96,13 +96,18 @@ class Effect:
 def used_regions(values: NDArray[np.float64], share: float = USED) -> NDArray[np.bool_]:
     """The regions whose effect is above a share of the sample's largest, ``[B, W, G]``; none where none is positive.
 
+    Raises:
+        InputError: if the share is not in [0, 1).
+
     Example:
         >>> used_regions(np.array([[[2.0, 0.05, -3.0]], [[-1.0, -2.0, 0.0]]])).tolist()
         [[[True, False, False]], [[False, False, False]]]
     """
+    if not 0 <= share < 1:
+        raise InputError(f"share: got {share}; expected a share of the largest effect, from 0 to below 1.")
     # A negative largest effect would turn the threshold round.
     largest = np.maximum(values.max(axis=(1, 2), keepdims=True), 0)
-    used: NDArray[np.bool_] = (values > share * largest) & (values > 0)
+    used: NDArray[np.bool_] = values > share * largest
     return used
 
 

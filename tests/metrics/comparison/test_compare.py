@@ -98,7 +98,7 @@ def test_seconds_are_those_of_explaining_per_sample(monkeypatch):
     )
     batch = planted(8)
     compared = compare([Motion(), Random()], [level], [batch[:2], batch[2:4], batch[4:]], progress=False)
-    assert compared.seconds == {"motion": 3 / 8, "random": 3 / 8}
+    assert compared.seconds == {"motion energy": 3 / 8, "random": 3 / 8}
 
 
 def test_clips_are_gone_through_in_batches():
@@ -149,11 +149,11 @@ def test_it_is_shown_as_text_html_and_json():
     comparison = compare([Motion(), Random()], [localisation_score(), level], planted(6), progress=False)
     text = str(comparison)
     assert "2 methods on 6 samples" in text
-    assert all(word in text for word in ("motion", "random", "auroc, positions ↑", "s / sample", "*"))
+    assert all(word in text for word in ("motion energy", "random", "auroc, positions ↑", "s / sample", "*"))
     assert "<table" in comparison._repr_html_()
     summary = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
     assert summary["samples"] == 6
-    assert [row["method"] for row in summary["table"]] == ["motion", "random"] * 2
+    assert [row["method"] for row in summary["table"]] == ["motion energy", "random"] * 2
     assert all(seconds > 0 for seconds in summary["seconds"].values())
     assert len(summary["tests"]) == 2
 
@@ -195,7 +195,7 @@ def test_the_same_seed_gives_the_same_numbers():
     [
         ([], [level], planted(2), "explainers: got none"),
         ([Motion()], [], planted(2), "metrics: got none"),
-        ([Motion(), Motion()], [level], planted(2), "got two named 'motion'"),
+        ([Motion(), Motion()], [level], planted(2), "got two named 'motion energy'"),
         ([Motion()], [level, level], planted(2), "got two named 'level'"),
         ([Motion()], {"level": 3}, planted(2), "got a int as 'level'; expected a SampleMetric"),
         ([Motion()], [level], [], "got no samples"),
@@ -250,6 +250,28 @@ def test_every_ready_made_metric_tells_the_true_cell_from_another():
     assert not other.scores["deletion gain"]["right"].any()
 
 
+class Sum(nn.Module):
+    """x ``[B, N, T]`` to one score: 3 times what node 2 holds, and node 0."""
+
+    def forward(self, x):
+        return 3 * x[:, 2].sum(1) + x[:, 0].sum(1)
+
+
+@pytest.mark.parametrize("models", [1, 2])
+def test_a_baseline_explainer_is_scored_by_the_model_as_the_others_call_it(models):
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 1, 6, 3, 1, generator=random)
+    batch = Batch(x, torch.ones(4, 1, 6, dtype=torch.bool), torch.zeros(4, dtype=torch.int64), tuple("abcd"))
+    options = {"steps": 3, "repeats": 1, "over": "nodes", "baseline": "zero"}
+    model, motion = Sum(), Motion()
+    # Only they know how the model's input is laid out.
+    others = {f"gradient {index}": InputGradient(model, inputs="b n t") for index in range(models)}
+    compared = compare({"motion": motion, **others}, [deletion_score(model, **options)], batch, progress=False)
+    curve = deletion_curve(model, batch, motion(batch), inputs="b n t", **options)
+    np.testing.assert_allclose(compared.scores["deletion gain"]["motion"], curve.areas("gain"), rtol=1e-6)
+    assert curve.areas("gain").any()
+
+
 def test_a_misspelt_name_is_refused():
     with pytest.raises(InputError, match="unknown over 'node'. Did you mean 'nodes'"):
         localisation_score("node")
@@ -260,10 +282,10 @@ def test_complexity_and_sensitivity_are_those_of_their_functions():
     comparison = compare([Motion()], [complexity_score("entropy"), sensitivity_score(draws=2)], batch, progress=False)
     e = Motion()(batch)
     np.testing.assert_allclose(
-        comparison.scores["entropy"]["motion"], complexity(e.importance, e.valid).scores["entropy"]
+        comparison.scores["entropy"]["motion energy"], complexity(e.importance, e.valid).scores["entropy"]
     )
     expected = sensitivity_max(Motion(), batch, draws=2).maximum
-    np.testing.assert_allclose(comparison.scores["sensitivity"]["motion"], expected)
+    np.testing.assert_allclose(comparison.scores["sensitivity"]["motion energy"], expected)
     assert not any(comparison.higher_is_better.values())
     with pytest.raises(InputError, match="expected an Explainer"):
         compare({"f": pointed(1, 1)}, [sensitivity_score()], batch, progress=False)

@@ -11,6 +11,7 @@ import stexplain as stx
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.metrics import Effect, effect, effect_agreement
+from stexplain.metrics.truth.effect import used_regions
 from stexplain.metrics.truth.margin import MarginOverOthers
 from tests.explainers.small_models import signals
 from tests.metrics.small_batches import batch, linear, padded
@@ -128,6 +129,15 @@ def test_used_is_above_a_share_of_the_largest(share, expected):
     x = torch.tensor([[[100.0, 6.0, 5.0]]])
     found = effect(nn.Flatten(), x, torch.zeros_like(x), windows=1, target=lambda out: out.sum(1), inputs="b t n")
     assert found.used(share)[0, 0].tolist() == expected
+
+
+def test_where_no_effect_is_positive_nothing_was_used():
+    values = np.array([[[-1.0, 0.0]], [[-3.0, -2.0]], [[0.0, 0.0]], [[-5.0, 0.01]]])
+    for share in (0.0, 0.05, 0.9):
+        assert used_regions(values, share)[:, 0].tolist() == [[False, False]] * 3 + [[False, True]]
+    for wrong in (-0.1, 1.0):
+        with pytest.raises(InputError, match="share: got"):
+            used_regions(values, wrong)
 
 
 def test_the_margin_of_logits_of_a_single_logit_and_of_probabilities():
