@@ -88,8 +88,7 @@ def without_labels(values: Any, graph: STGraph | None, named: bool) -> Labelled:
     if isinstance(values, pd.DataFrame):
         time = None if named else times_of(values.index)
         if isinstance(values.columns, pd.MultiIndex):
-            array, channels = _by_channel(values, graph)
-            return Labelled(array, time, channels)
+            return _by_channel(values, graph, time)
         columns = [str(name) for name in values.columns]
         order = _order(columns, graph, "a column of the DataFrame")
         names = None if columns == list(map(str, range(len(columns)))) else tuple(columns)
@@ -168,7 +167,7 @@ def node_first(table: pd.DataFrame, graph: STGraph | None = None) -> pd.DataFram
     return table.swaplevel(axis=1) if turned else table
 
 
-def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[str, ...]]:
+def _by_channel(table: pd.DataFrame, graph: STGraph | None, time: pd.DatetimeIndex | None) -> Labelled:
     """A frame whose columns are (node, channel), as ``[T, N, C]``."""
     if table.columns.nlevels != 2:
         raise InputError(f"values: got columns of {table.columns.nlevels} levels; expected two, (node, channel).")
@@ -190,7 +189,8 @@ def _by_channel(table: pd.DataFrame, graph: STGraph | None) -> tuple[Any, tuple[
                 raise InputError(f"values: node {node!r} has no channel {channel!r}; expected the same at all nodes.")
     order = _order([str(node) for node in nodes], graph, "a column of the DataFrame") or list(range(len(nodes)))
     places = [[pairs[nodes[number], channel] for channel in channels] for number in order]
-    return table_numbers(table)[:, np.array(places)], tuple(map(str, channels))
+    names = tuple(str(nodes[number]) for number in order)
+    return Labelled(table_numbers(table)[:, np.array(places)], time, tuple(map(str, channels)), names)
 
 
 def _of_xarray(array: Any, graph: STGraph | None, named: bool) -> Labelled:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from stexplain.checking import warn_caller
 from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.samples import Measured
 from stexplain.errors import InputError
@@ -116,6 +117,12 @@ def as_series_source(
         values = labelled.values
         time = labelled.time if time is None else time
         channels = labelled.channels if channels is None else channels
+        if graph is None and labelled.nodes:
+            some = ", ".join(map(repr, labelled.nodes[:3])) + (", ..." if len(labelled.nodes) > 3 else "")
+            warn_caller(
+                f"values: the names of the nodes ({some}) are not kept without a graph: give graph=, or, where there "
+                "are no links, graph=STGraph.from_edges(names, [])."
+            )
     elif not all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__")):
         # Memory maps and zarr arrays have all three, and are left where they lie.
         values = np.asarray(values)

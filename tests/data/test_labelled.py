@@ -211,3 +211,18 @@ def test_clocks_that_are_changed_have_a_remedy_that_works():
 def test_a_frame_without_a_time_is_named():
     with pytest.raises(InputError, match=r"frame 5 has none.*df\[df\.index\.notna\(\)\]"):
         at(DATES.where(np.arange(20) != 5))
+
+
+@pytest.mark.parametrize("kind", ["frame", "channels", "xarray"])
+def test_names_that_no_graph_keeps_are_not_lost_without_a_word(kind):
+    xarray = pytest.importorskip("xarray")
+    table = pd.DataFrame(VALUES, columns=["x", "y", "z"])
+    columns = pd.MultiIndex.from_product([["x", "y", "z"], ["speed"]], names=["node", "channel"])
+    values = {
+        "frame": table,
+        "channels": table.set_axis(columns, axis=1),
+        "xarray": xarray.DataArray(VALUES, dims=("time", "node"), coords={"node": ["x", "y", "z"]}),
+    }[kind]
+    with pytest.warns(UserWarning, match=r"the names of the nodes \('x', 'y', 'z'\) are not kept without a graph"):
+        WindowedSeries(values, window=4, horizon=2)
+    WindowedSeries(pd.DataFrame(VALUES), window=4, horizon=2)  # columns that are counted have no names
