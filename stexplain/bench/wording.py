@@ -20,7 +20,7 @@ def _names() -> tuple[dict[str, str], re.Pattern[str]]:
     # Those of another method's explanations have its name in theirs.
     named |= {
         "GradientTimesChange": "gradient x change",
-        "GraphAblated": "method without the graph",
+        "GraphAblated": "input gradient without the graph",
         "TemporalRescaling": "temporal rescaling",
     }
     return named, re.compile(rf"\b(?:{'|'.join(named)})\b(?! energy)")

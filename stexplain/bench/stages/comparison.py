@@ -88,7 +88,7 @@ class ComparisonStage(Stage[Options]):
         better = {as_label(metric): higher for metric, higher in result["higher_is_better"].items()}
         frame = with_names(frame).assign(metric=[as_label(str(metric)) for metric in frame["metric"]])
         caption = (
-            f"{result['samples']} test samples of {run.card.title}, explained for {_explained(run.task)} of "
+            f"{run.card.title}: {result['samples']} test samples, explained for {_explained(run.task)} of "
             f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model."
         )
 

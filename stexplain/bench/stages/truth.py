@@ -148,9 +148,9 @@ class TruthStage(Stage[Options]):
             figures.add(
                 "",
                 f"What was planted and what the model used, {run.label}",
-                f"AUROC over positions of each method, {result['samples']} "
-                f"{'explained events' if run.task == FORECASTING else 'test samples'} of {run.card.title}. Lines: the "
-                "best baseline explainer.",
+                f"{run.card.title}: AUROC over positions of each method, "
+                f"{result['samples']} {'explained events' if run.task == FORECASTING else 'test samples'}. "
+                "Lines: the best baseline explainer.",
                 truths(with_names(frame), title=title),
                 narrow=truths(with_names(frame), width=180, title=title),
             )
