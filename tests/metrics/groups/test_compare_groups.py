@@ -126,6 +126,24 @@ def test_all_permutations_are_used_where_there_are_no_more_than_asked_for():
         assert (drawn.permutations, drawn.smallest_p) == (count - 1, 1 / count)
 
 
+@pytest.mark.parametrize(("paired", "each", "total"), [(False, 8, 12870), (True, 11, 2048)])
+def test_drawn_permutations_give_nearly_the_exact_p(paired, each, total):
+    values = np.random.default_rng(14).gamma(4, size=(2 * each, 3))
+    values[each:] *= [1.0, 1.2, 1.5]
+    groups, clusters = [0] * each + [1] * each, [*range(each), *range(each)] if paired else None
+
+    def table(permutations, seed=0):
+        return compare_groups(maps(values), groups, clusters=clusters, windows=0, permutations=permutations, seed=seed)
+
+    exact, drawn, other = table(total), table(1500), table(1500, seed=1)
+    # All there are: 16 choose 8, and 2^11.
+    assert table(10**6).permutations == exact.permutations == total
+    for column in ("p", "p_corrected"):
+        p = exact.table[column].to_numpy()
+        assert (np.abs(drawn.table[column] - p) < 4 * np.sqrt(p * (1 - p) / 1500) + 1e-3).all()
+        assert (drawn.table[column] != other.table[column]).any()
+
+
 def test_where_nothing_differs_hardly_ever_is_anything_found():
     """Subjects of six samples that are alike: by subject 5% of reports have a finding, by sample far more."""
     random, found, naive = np.random.default_rng(4), 0, 0
