@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
 from stexplain.data.baselines import mean
 from stexplain.errors import InputError
-from stexplain.metrics.masking import mask_nodes
+from stexplain.metrics.masking import beta_interval, mask_nodes, mean_over_masking
 from tests.explainers.small_models import signals
 
 
@@ -19,3 +20,32 @@ def test_masking_moves_the_given_nodes_only():
     assert torch.equal(mask_nodes(x, baseline, ~nodes, 1.0)[1], baseline[1])
     with pytest.raises(InputError, match="nodes has shape"):
         mask_nodes(x, baseline, nodes[:, :4], 0.5)
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(InputError, match="masking: got"):
+            mask_nodes(x, baseline, nodes, wrong)
+    assert torch.equal(mask_nodes(x, baseline, nodes, 0.0), x)
+
+
+def test_the_mean_over_masking_is_the_area_over_its_range():
+    # 1 falls to 0 until 0.2 and rises to 1 until 1: half of each triangle.
+    assert mean_over_masking(np.array([0.0, 0.2, 1.0]), np.array([[1.0], [0.0], [1.0]])).tolist() == [0.5]
+    found = mean_over_masking(np.array([0.5, 0.75, 1.0]), np.array([[4.0, 1.0], [4.0, 3.0], [4.0, 3.0]]))
+    assert found.tolist() == [4.0, 2.5]
+    assert mean_over_masking(np.array([0.3]), np.array([[7.0, 8.0]])).tolist() == [7.0, 8.0]
+
+
+def test_beta_counts_a_rise_that_is_more_than_chance_and_no_other():
+    masking, unmasked = np.array([0.0, 0.5, 1.0]), np.ones(20)
+    # Accuracy falls by 0.2 at 0.5, and rises by 0.3 at 1: surely, or by chance in as many up as down but one.
+    sure = np.array([np.zeros(20), np.full(20, 0.2), np.full(20, -0.3)])
+    assert beta_interval(masking, sure, unmasked, published=0.4, signed=True).value == pytest.approx(0.1 - 0.3)
+    found = beta_interval(masking, sure, unmasked, published=0.4, signed=False)
+    # No spread: the interval is around 0.1 + 0.3, as 20 samples that are alike leave it.
+    unseen = 1 - 0.05 ** (1 / 20)
+    assert found == pytest.approx((0.4, 0.4 - 0.4 * unseen, 0.4 + 0.6 * unseen))
+    chance = np.array([np.zeros(20), np.full(20, 0.2), np.tile([1.0, -1.0], 10)])
+    chance[2, 0] = -1.0
+    signed = beta_interval(masking, chance, unmasked, published=0.2, signed=True)
+    plain = beta_interval(masking, chance, unmasked, published=0.2, signed=False)
+    assert signed.value == pytest.approx(0.1 - 0.1)
+    assert (plain.value, plain.low, plain.high) == (0.2, max(signed.low, 0.0), max(signed.high, 0.2))
