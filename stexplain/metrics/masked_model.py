@@ -319,9 +319,9 @@ def baseline_name(baseline: "str | Baseline | Tensor | ArrayLike") -> str:
         >>> baseline_name("zero"), baseline_name(mean), baseline_name(torch.tensor(65.0))
         ('zero', 'mean', 'given values')
     """
-    if isinstance(baseline, Tensor):
-        return "given values"
-    return baseline if isinstance(baseline, str) else getattr(baseline, "__name__", type(baseline).__name__)
+    if isinstance(baseline, str):
+        return baseline
+    return getattr(baseline, "__name__", type(baseline).__name__) if callable(baseline) else "given values"
 
 
 def fix_predicted(target: Target, classes: NDArray[np.int64]) -> Target:

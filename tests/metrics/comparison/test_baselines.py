@@ -6,6 +6,7 @@ from stexplain.data import Batch
 from stexplain.errors import InputError
 from stexplain.metrics import baseline_scores, best_baseline
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS, SERIES_BASELINE_EXPLAINERS
+from stexplain.metrics.localisation import OVER, SCORES, Localisation
 
 
 def batch(seed):
@@ -32,6 +33,18 @@ def test_what_needs_training_is_left_out_without_it():
     scores = baseline_scores([batch(0)])
     assert set(scores) == set(BASELINE_EXPLAINERS) - {"TrainingMap"}
     assert set(BASELINE_EXPLAINERS) < set(SERIES_BASELINE_EXPLAINERS)
+
+
+def test_the_best_is_the_highest_mean_over_samples_that_have_a_score():
+    def scored(*values):
+        rows = np.array(values)
+        return Localisation({over: dict.fromkeys(SCORES, rows) for over in OVER})
+
+    scores = {"Motion": scored(0.9, np.nan), "Variance": scored(0.5, 0.7), "Deviation": scored(np.nan, np.nan)}
+    assert best_baseline(scores, "frames", "pointing") == ("Motion", 0.9)
+    # Of equals the last by name, whatever their order.
+    equal = {"Variance": scored(0.6), "Motion": scored(0.6), "Deviation": scored(0.5)}
+    assert best_baseline(equal, "nodes") == best_baseline(dict(reversed(equal.items())), "nodes") == ("Variance", 0.6)
 
 
 def test_nothing_to_choose_from():
