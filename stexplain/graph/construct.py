@@ -18,6 +18,7 @@ from stexplain.graph.notices import (
     warn_of_distances,
     warn_of_negative_correlations,
     warn_of_ready_correlations,
+    warn_of_unused,
 )
 from stexplain.graph.skeletons.skeleton import skeleton_named
 
@@ -163,7 +164,8 @@ class GraphConstructors(MatrixConstructors):
             InputError: as `STGraph`, and for an unknown column or node, with the nearest name.
 
         Warns:
-            UserWarning: where weights are named like distances, of nodes without an edge and of negative weights.
+            UserWarning: where weights, or a column that is not used, are named like distances, of nodes without an edge
+                and of negative weights.
 
         Example:
             >>> import pandas as pd
@@ -193,6 +195,8 @@ class GraphConstructors(MatrixConstructors):
         weights = None if weight is None else table.iloc[:, used[2]].to_numpy()
         if weight is not None:
             warn_of_distances(str(weight))
+        else:
+            warn_of_unused([name for place, name in enumerate(columns) if place not in used])
         graph = cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
         warn_of(graph)
         return graph

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError, unknown
-from stexplain.graph.labels import as_table, is_table, is_turned, table_numbers
+from stexplain.graph.labels import as_table, is_table, is_turned, lists_pairs, table_numbers
 
 ROUNDING = 1e-6
 """Entries [i, j] and [j, i] whose relative difference is below this are the same: products of matrices round."""
@@ -97,6 +97,12 @@ def labelled_matrix(matrix: Any, name: str, absent: float) -> tuple[tuple[str, .
         return None, matrix
     matrix = matrix.T if is_turned(matrix) else matrix
     values = table_numbers(matrix)
+    if name == "matrix" and lists_pairs(matrix):
+        listed = ", ".join(map(str, matrix.columns[:3]))
+        raise InputError(
+            f"{name}: got a table with a row for each pair ({listed}); expected a matrix [N, N]. Of distances give "
+            "STGraph.from_distances(table), of weights STGraph.from_pandas(table)."
+        )
     if values.shape[0] != values.shape[1]:
         raise InputError(f"{name} has shape {values.shape}; expected [N, N].")
     rows, columns = ([str(label) for label in labels] for labels in (matrix.index, matrix.columns))

@@ -53,6 +53,19 @@ def is_turned(table: Any) -> bool:
     return rows in _TARGETS and columns in _SOURCES
 
 
+def lists_pairs(table: Any) -> bool:
+    """Whether a table has a row for each pair: its rows are counted, and its columns named source, target and the like.
+
+    Example:
+        >>> import pandas as pd
+        >>> lists_pairs(pd.DataFrame([[0, 1, 5.0]], columns=["from", "to", "cost"]))
+        True
+    """
+    columns = {str(name).strip().lower() for name in table.columns}
+    counted = [str(label) for label in table.index] == [str(place) for place in range(len(table.index))]
+    return counted and not columns.isdisjoint(_SOURCES) and not columns.isdisjoint(_TARGETS)
+
+
 def order_of(names: Sequence[str], nodes: Sequence[str], where: str) -> list[int]:
     """Where each node is among the names that data has.
 

@@ -54,6 +54,19 @@ def warn_of_distances(column: str) -> None:
         )
 
 
+def warn_of_unused(columns: Sequence[str]) -> None:
+    """Warns where a column named like distances is not used.
+
+    Args:
+        columns: that are not used.
+    """
+    for column in filter(is_distance, columns):
+        _warn(
+            f"the column {column!r} is not used, and every edge has the weight 1; of distances, give "
+            "STGraph.from_distances(table), or name it by weight=, if the far are strong."
+        )
+
+
 def warn_of_negative_correlations(count: int) -> None:
     """Warns that negative correlations as strong as edges were left out."""
     what = "one correlation is" if count == 1 else f"{count} correlations are"

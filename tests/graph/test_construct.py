@@ -202,11 +202,12 @@ def test_from_pandas_takes_ids_as_names():
     with pytest.warns(UserWarning, match="'cost' is taken for weights"):
         graph = STGraph.from_pandas(table, [9, 7, 5], weight="cost", directed=True)
     assert graph == STGraph(["9", "7", "5"], [(1, 2), (2, 0)], [2.0, 0.5], directed=True)
+    table = table.rename(columns={"cost": "lanes"})
     assert STGraph.from_pandas(table).weight.tolist() == [1, 1]
     swapped = STGraph.from_pandas(table, source="to", target="from", directed=True)
     assert swapped.nodes == ("5", "9", "7")
-    with pytest.raises(InputError, match=r"unknown column 'costs'. Did you mean 'cost'\?"):
-        STGraph.from_pandas(table, weight="costs")
+    with pytest.raises(InputError, match=r"unknown column 'lane'. Did you mean 'lanes'\?"):
+        STGraph.from_pandas(table, weight="lane")
     with pytest.raises(InputError, match=r"unknown node \(in the table of edges\) '9'"):
         STGraph.from_pandas(table, ["7", "5"])
     with pytest.raises(InputError, match="at least two"):

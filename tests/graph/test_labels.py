@@ -146,3 +146,24 @@ def test_positions_of_a_table_are_matched_by_the_names_of_its_rows():
         assert graph.positions.tolist() == [[0, 0], [1, 0.5], [3, 0]]
     with pytest.raises(InputError, match=r"unknown node \(a row of positions\) 'c'"):
         STGraph("abd", [(0, 1)], positions=drawn)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4])
+@pytest.mark.parametrize("names", [("from", "to", "cost"), ("Source", "Target", "weight")])
+def test_a_table_of_pairs_is_no_matrix(rows, names):
+    pairs = [(0, 1, 5.0), (1, 2, 3.0), (0, 2, 9.0), (2, 3, 1.0)][:rows]
+    with pytest.raises(InputError, match=r"got a table with a row for each pair .*STGraph\.from_distances\(table\)"):
+        STGraph.from_adjacency(pd.DataFrame(pairs, columns=names))
+    # Nodes may be called so where the rows are, too.
+    table = pd.DataFrame(np.ones((2, 2)) - np.eye(2), index=["from", "to"], columns=["from", "to"])
+    assert STGraph.from_adjacency(table).nodes == ("from", "to")
+
+
+def test_distances_that_are_not_used_are_said():
+    table = pd.DataFrame({"from": ["a", "b"], "to": ["b", "c"], "Distance (km)": [5.0, 3.0], "lanes": [1, 2]})
+    with pytest.warns(
+        UserWarning, match=r"the column 'Distance \(km\)' is not used.*STGraph\.from_distances"
+    ) as caught:
+        assert STGraph.from_pandas(table).weight.tolist() == [1, 1]
+    assert len(caught) == 1
+    STGraph.from_pandas(table.drop(columns="Distance (km)"))
