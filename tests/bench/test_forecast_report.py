@@ -265,6 +265,33 @@ def test_a_claim_over_trainings_needs_all_of_them_to_agree():
     assert "is not shown to change the forecast more than the strongest baseline explainer (Slowness)" in text
 
 
+def test_of_several_trainings_the_first_screen_says_all(written):
+    more = stages(
+        forecast_error={
+            **stages()["forecast_error"],
+            "errors": {
+                **stages()["forecast_error"]["errors"],
+                "model": {"mae": [1.5, 2.0, 2.5], "rmse": [], "mape": []},
+            },
+        },
+        events={**stages()["events"], "forecast": 20, "completeness_gap": {"IntegratedGradients": score(0.25)}},
+    )
+    runs = {
+        "stgcn-roads": {**ABOUT, "stages": stages()},
+        "stgcn-roads/seed-8": {**ABOUT, "first": "stgcn-roads", "stages": more},
+    }
+    text = written(runs=runs, seeds=2).text
+    for shown in (
+        "Forecast error (MAE) 5 min ahead, over 2 trainings: STGCN 1.50 to 2.00, persistence 2.20, ",
+        "Of 31 slowdowns, the model forecast 20 to 24 over 2 trainings; only those are explained",
+        "miss up to 25.0% of the change of the forecast that they should sum to over 2 trainings;",
+        "Each model was trained 2 times only.",
+    ):
+        assert shown in text, shown
+    five = {**runs, **{f"stgcn-roads/seed-{n}": runs["stgcn-roads/seed-8"] for n in (9, 10, 11)}}
+    assert "times only" not in written(runs=five, seeds=5).text
+
+
 def masked(highlighted, random=2.0):
     return {
         which: {
@@ -280,18 +307,18 @@ def masked(highlighted, random=2.0):
         (
             {"Slowness": 6.0, "InputGradient": 1.0, "random": 7.0, "least": 7.0},
             "supported",
-            "ranks first causes a larger error than masking random sensors, the least important sensors, the strongest "
-            "baseline explainer (Slowness) and the plain gradient (mean error",
+            "ranks first causes a larger error than masking random sensors, the least important sensors, those of the "
+            "strongest baseline explainer (Slowness) and those of the plain gradient (mean error",
         ),
         (
             {"Slowness": 0.0, "InputGradient": 1.0, "random": 7.0, "least": 7.0},
             "inconclusive",
-            "; is not shown to cause a larger error than masking the strongest baseline explainer (Slowness) (mean",
+            "; is not shown to cause a larger error than masking those of the strongest baseline explainer (Slowness)",
         ),
         (
             {"Slowness": 6.0, "InputGradient": -1.0, "random": 7.0, "least": -3.0},
             "not supported",
-            "; causes a smaller error than masking the least important sensors and the plain gradient (mean error",
+            "; causes a smaller error than masking the least important sensors and those of the plain gradient (mean",
         ),
     ],
 )

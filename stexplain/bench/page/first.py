@@ -15,8 +15,10 @@ TESTED = (
     "A claim is supported where chance alone would show as much in less than 5% of cases, by tests that were "
     "fixed before any run. Tests are paired, over groups of samples that are not independent, and corrected "
     "over all claims of this report by Holm's method; tests.csv, under Tables, has them all. What is said of "
-    "one training need not hold for another."
+    "one training need not hold for another; of several, both the trainings and the samples must show it."
 )
+ENOUGH = 5
+"""So many trainings may show something: with n of them Student's t test of their means has n - 1 degrees of freedom."""
 
 
 def answering(folder: Path, results: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -126,6 +128,12 @@ def _trust(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seque
     ]
     if runs and all(len(run.trainings) == 1 for run in runs):
         lines.append("Each model was trained once: another seed may lead to a model that uses other nodes.")
+    elif (most := max((len(run.trainings) for run in runs), default=0)) and most < ENOUGH:
+        lines.append(
+            f"Each model was trained {most} times only. A claim over trainings must hold for others too, and a test "
+            "over so few can hardly show it, however large the difference: train "
+            f"{ENOUGH} times or more (--seeds {ENOUGH})."
+        )
     if any(dataset.get("planted") for dataset in datasets):
         lines.append("Accuracy and errors on synthetic data say nothing about real data.")
     if not all(dataset.get("planted") for dataset in datasets):

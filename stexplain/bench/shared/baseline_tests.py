@@ -46,7 +46,9 @@ class BaselineTests(NamedTuple):
     strongest: str | None
 
 
-def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str, str] = CHANCE) -> BaselineTests:
+def must_beat(
+    tests: Sequence[PairedTest], where: str = "", chance: Mapping[str, str] = CHANCE, those: str = ""
+) -> BaselineTests:
     """What a method must beat, from its tests against all there is.
 
     Who is better than the strongest baseline explainer is better than each: one hypothesis, not one for each.
@@ -55,6 +57,7 @@ def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str,
         tests: against what `chance` names, baseline explainers, and `GRADIENT`; the method's own is left out.
         where: what is said behind each name, such as " over nodes".
         chance: what chance alone gives -> what it is called.
+        those: what is said before the name of an explainer, such as "those of " where its sensors are compared.
 
     Example:
         >>> gains = {"Random": 2.0, "Motion": 1.0, "Slowness": 0.5}
@@ -71,8 +74,8 @@ def must_beat(tests: Sequence[PairedTest], where: str = "", chance: Mapping[str,
         hard = hardest(baseline_explainers)
         strongest = hard["against"]
         # Named, not "every": who is worse than this one may be better than the others.
-        named.append({**hard, "against": f"the strongest baseline explainer{where} ({strongest})"})
-    named += [{**test, "against": f"the plain gradient{where}"} for test in tests if test["against"] == GRADIENT]
+        named.append({**hard, "against": f"{those}the strongest baseline explainer{where} ({strongest})"})
+    named += [{**test, "against": f"{those}the plain gradient{where}"} for test in tests if test["against"] == GRADIENT]
     return BaselineTests(named, strongest)
 
 

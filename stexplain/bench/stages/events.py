@@ -198,17 +198,23 @@ class EventsStage(Stage[Options]):
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """Only what was forecast is explained; maps may be incomplete; the baseline matters."""
         for run in runs:
-            result = run.stages[self.name]
-            if result["events"]:
+            results = [each.stages[self.name] for each in run.trainings if self.name in each.stages]
+            # Of one training this is said of it; of several, from the fewest or least to the most.
+            over = f" over {len(results)} trainings" if len(results) > 1 else ""
+            if events := max(result["events"] for result in results):
+                counts = sorted({result["forecast"] for result in results})
+                forecast = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
                 yield (
-                    f"Of {result['events']} slowdowns, the model forecast {result['forecast']}; only those are "
+                    f"Of {events} slowdowns, the model forecast {forecast}{over}; only those are "
                     "explained, as a forecast that misses a slowdown cannot be explained by its cause."
                 )
-            for method, gap in (result.get("completeness_gap") or {}).items():
-                if gap.get("value") is not None and gap["value"] > INCOMPLETE:
+            for method in results[0].get("completeness_gap") or {}:
+                found = [((result.get("completeness_gap") or {}).get(method) or {}).get("value") for result in results]
+                gap = max((value for value in found if value is not None), default=0.0)
+                if gap > INCOMPLETE:
                     yield (
-                        f"Maps by {method} miss {percent(gap['value'])} of the change of the forecast that they should "
-                        "sum to; more steps from the historical average would reduce this."
+                        f"Maps by {method} miss {'up to ' if over else ''}{percent(gap)} of the change of the forecast "
+                        f"that they should sum to{over}; more steps from the historical average would reduce this."
                     )
         if runs:
             yield "The result depends on the baseline, which is the historical average of each sensor and time of day."

@@ -116,14 +116,17 @@ class ForecastErrorStage(Stage[Options]):
         """The error beside that of simple forecasts, at the nearest horizon."""
         for run in runs:
             step = run.stages[self.name]["horizons"][0]
-            found = [
-                f"{run.label if name == MODEL else name} {measures['mae'][step - 1]:.2f}"
-                for name, measures in _errors(run.stages).items()
-                if measures["mae"][step - 1] is not None
-            ]
+            errors = [_errors(each.stages) for each in run.trainings if self.name in each.stages]
+            found = []
+            for name in errors[0]:
+                values = [each[name]["mae"][step - 1] for each in errors if name in each]
+                known = [f"{value:.2f}" for value in (min(values), max(values))] if None not in values else []
+                if known:
+                    found.append(f"{run.label if name == MODEL else name} {' to '.join(dict.fromkeys(known))}")
             if found:
                 unit = f" {run.unit}" if run.unit else ""
-                yield f"Forecast error (MAE) {run.minutes(step)} ahead: {', '.join(found)}{unit}."
+                over = f", over {len(errors)} trainings" if len(errors) > 1 else ""
+                yield f"Forecast error (MAE) {run.minutes(step)} ahead{over}: {', '.join(found)}{unit}."
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Are the forecasts better than each simple one, at every horizon?"""

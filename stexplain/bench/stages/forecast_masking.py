@@ -254,7 +254,7 @@ def _shown(curves: Mapping[str, Any]) -> list[str]:
 
 def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[PairedTest], str, str]:
     """What a method's sensors must beat, and the mean errors over masking values and trainings that are compared."""
-    tests, strongest = must_beat(combined_tests(results, method), chance=CHANCE)
+    tests, strongest = must_beat(combined_tests(results, method), chance=CHANCE, those="those of ")
 
     def mean(name: str, which: str = "highlighted") -> float:
         return float(np.mean([result["masking"][name][which]["area"] for result in results]))
