@@ -32,9 +32,9 @@ def picked_indices(indices: Sequence[int] | NDArray[Any] | slice, size: int, wha
     if picked.size == 0:
         return every[:0]
     if picked.dtype != bool and not np.issubdtype(picked.dtype, np.integer):
-        raise InputError(f"got indices of type {picked.dtype}; expected integers, a bool mask or a slice.")
+        raise InputError(f"indices: got an index of type {picked.dtype}; expected integers, a bool mask or a slice.")
     try:
         # Indexing the range checks bounds, resolves negative indices and applies masks in one go.
         return np.asarray(every[picked.reshape(-1)])
     except IndexError as error:
-        raise InputError(f"{error}. There are {size} {what}.") from None
+        raise InputError(f"indices: {error}. There are {size} {what}.") from None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking.words import shown
 from stexplain.errors import InputError
 
 
@@ -45,7 +46,13 @@ def group_names(groups: Any, count: int) -> NDArray[Any]:
         >>> group_names([[3, 1], [3, 2]], 2).tolist()
         [3, 3]
     """
-    labels = np.asarray(groups)
+    try:
+        labels = np.asarray(groups)
+    except (ValueError, TypeError, RuntimeError) as error:  # of unequal lengths; a tensor that numpy cannot take
+        raise InputError(
+            f"groups: got {shown(groups)}, of which there is no array; expected a label per sample, [{count}], or "
+            f"nested ones, [{count}, levels], outermost first."
+        ) from error
     if labels.ndim not in (1, 2) or len(labels) != count or 0 in labels.shape[1:]:
         raise InputError(
             f"groups: got shape {labels.shape}; expected a label per sample, [{count}], or nested ones, "

@@ -173,9 +173,15 @@ class ClassImportance:
         """
         own = {"counts": self.counts, "sums": self._sums}
         own |= {"resampled_counts": self._resampled_counts, "resampled_sums": self._resampled_sums}
+        # All are looked at before the first is added.
+        if lacking := [name for name in (*own, "unit_classes", "units") if name not in arrays]:
+            raise InputError(f"arrays: got {sorted(arrays)}; expected {lacking[0]!r} too, as `arrays` gives it.")
         for name, values in own.items():
-            if arrays[name].shape != values.shape:
-                raise InputError(f"{name}: got shape {arrays[name].shape}; expected {values.shape}, as of this one.")
+            if np.shape(arrays[name]) != values.shape:
+                raise InputError(
+                    f"arrays[{name!r}]: got shape {np.shape(arrays[name])}; expected {values.shape}, as of this one."
+                )
+        for name, values in own.items():
             values += arrays[name]
         classes, units = arrays["unit_classes"].tolist(), arrays["units"].tolist()
         check_shape("units", arrays["units"].shape, "units", units=len(classes))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.errors import InputError
 from stexplain.viz.theme import short
 
 LETTER = 7.0
@@ -62,6 +63,8 @@ class Panel:
         """
         flat = points.reshape(-1, 2)
         low, high = flat.min(axis=0), flat.max(axis=0)
+        if width < 1 or height < 1:
+            raise InputError(f"width and height: got {width} and {height}; expected at least 1 pixel each.")
         # 12 % of margin for marks and names; the floor keeps a single point from a scale of no width.
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-6) * 1.12
         # The axis that needs more room sets the scale; the other one gets the rest of the panel.

@@ -14,7 +14,7 @@ from stexplain.graph import DynamicGraph, Relations, STGraph
 from stexplain.metrics import interval
 from stexplain.nn import STGCN, Fusion
 from stexplain.training import evaluate
-from tests.fuzz.objects import batch, explanation, graph
+from tests.fuzz.objects import batch, explanation, graph, series
 
 
 def localisation():
@@ -101,6 +101,12 @@ CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0])
             lambda: stx.compare_groups(explanation(), [*"aabb"], reference=pd.Series(["a", "b"])),
             "unknown reference",
         ),
+        (
+            lambda: interval([0.1, 0.5], groups=[[1, 2], [3]]),
+            "groups: got .* of which there is no array; expected a label",
+        ),
+        (lambda: series().time_of(1.5), "indices: got an index of type float64; expected integers"),
+        (lambda: stx.viz.network(graph(), np.ones(3), width=0), "width and height: got 0 and"),
         (lambda: CALIBRATION.at(np.array([None])), "importance: got .* expected numbers"),
         (lambda: stx.NodeClass(0, [[0.5]]), r"which: got \[0.5\], a list; expected a name or an index"),
         (

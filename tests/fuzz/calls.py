@@ -82,6 +82,10 @@ def _attempt(entry: Entry, draw: random.Random) -> str:
         # What a model, a user's function or an iterator of the caller raises is the caller's. This frame is no such.
         if raised_by_caller(error.with_traceback(getattr(error.__traceback__, "tb_next", None)), call.function):
             return text
+        # As a function of the caller: what Python's own raise of other arguments names them.
+        builtin = (getattr(given[name], "__name__", "") for name in wrong if callable(given[name]))
+        if isinstance(error, TypeError) and any(name and f"{name}()" in str(error) for name in builtin):
+            return text
         # By it Python and torch know where a sequence ends.
         if isinstance(error, IndexError) and entry.method == "__getitem__":
             return text

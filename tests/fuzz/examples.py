@@ -105,10 +105,11 @@ def valid_calls(entry: Entry) -> list[Call]:
         objects += [value for call in calls for value in (*call.args, *call.named.values())] + made
         if found := [call for call in calls if _is_of(call, entry)]:
             return found
-    # No example calls it: it is called with objects of the kinds that its annotations say.
+    # No example calls it: it is called as `given` says, or with objects of the kinds that its annotations say.
+    from tests.fuzz.given import given_call
     from tests.fuzz.objects import made_call
 
-    call = made_call(entry, objects)
+    call = given_call(entry.name) or made_call(entry, objects)
     return [] if call is None else [call]
 
 

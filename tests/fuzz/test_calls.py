@@ -7,6 +7,7 @@ import pytest
 
 from tests.fuzz.calls import attempt, groups
 from tests.fuzz.examples import entries, valid_calls
+from tests.fuzz.given import GIVEN, given_call
 
 # Each has its own example, and hardly any needs a model: the longer ones are left to the fuzzer itself.
 QUICK = ("graph", "intervals")
@@ -33,6 +34,14 @@ def test_calls_are_found_without_being_named():
     assert {"stexplain.explain", "stexplain.STGraph.from_edges", "stexplain.metrics.interval"} <= names
     entry = next(one for one in entries() if one.name == "stexplain.metrics.interval")
     assert valid_calls(entry)
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_what_annotations_do_not_tell_is_called_as_given(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert name in {entry.name for entry in entries()}
+    call = given_call(name)
+    call.function(**call.named)
 
 
 @pytest.mark.parametrize(

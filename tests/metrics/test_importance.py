@@ -131,10 +131,19 @@ def test_wrong_use():
         ClassImportance(CLASSES, NODES).update(e, labels[:3])
     with pytest.raises(InputError, match="got 'das2022' for an explanation without a layer's values"):
         filled((replace(e, layer_values=None), labels), parity="das2022")
-    for name, match in (("sums", r"sums: got shape \(2, 4\); expected \(3, 4\)"), ("units", "units has shape")):
+    for name, match in (
+        ("sums", r"arrays\['sums'\]: got shape \(2, 4\); expected \(3, 4\)"),
+        ("units", "units has shape"),
+    ):
         arrays = filled((e, labels)).arrays()
         with pytest.raises(InputError, match=match):
             ClassImportance(CLASSES, NODES).add_arrays({**arrays, name: arrays[name][:-1]})
+    whole, arrays = filled((e, labels)), filled((e, labels)).arrays()
+    before = {name: values.copy() for name, values in whole.arrays().items()}
+    for wrong in ({**arrays, "resampled_sums": arrays["sums"]}, {"counts": arrays["counts"]}):
+        with pytest.raises(InputError, match="arrays"):
+            whole.add_arrays(wrong)
+    assert all(np.array_equal(values, before[name]) for name, values in whole.arrays().items()), "nothing was added"
     with pytest.raises(InputError, match="different seed"):
         ClassImportance(CLASSES, NODES).merge(ClassImportance(CLASSES, NODES, seed=1))
 

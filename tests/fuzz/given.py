@@ -1,0 +1,134 @@
+"""Valid calls of what neither an example calls nor annotations tell how: tables with certain columns, files."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import stexplain as stx
+from tests.fuzz import corpus
+from tests.fuzz.examples import Call
+from tests.fuzz.objects import batch, clips, explanation, graph, model_output, prepared
+
+SCORES = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+
+def _table(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzz-given-"))
+
+
+def _series_card() -> dict[str, Any]:
+    from tests.data.series_cards import small_card
+
+    folder = _folder()
+    corpus.speeds_csv(folder)
+    card = small_card(_folder(), "stexplain.data.readers.speeds_csv", ("speed",), "start = 2012-03-01T00:00:00")
+    return {"card": card, "data": folder, "split": "all"}
+
+
+def _saved() -> Path:
+    path = _folder() / "e.npz"
+    explanation().save(path)
+    return path
+
+
+def _calibration() -> stx.Calibration:
+    of = explanation()
+    truth = np.zeros(of.values.shape, bool)
+    truth[..., :2, 0] = True
+    return stx.Calibration.of(of, truth)
+
+
+def _localisations() -> dict[str, Any]:
+    draw = np.random.default_rng(0)
+    truth = np.zeros((4, 1, 8, 3), bool)
+    truth[:, :, :4, 0] = True
+    named = {name: stx.metrics.localisation(draw.random(truth.shape), truth) for name in ("Random", "Motion")}
+    return {"scores": named, "over": "nodes"}
+
+
+def _class_importance() -> stx.metrics.ClassImportance:
+    found = stx.metrics.ClassImportance(("no", "yes"), ("a", "b", "c"))
+    found.update(explanation(), [0, 1, 0, 1])
+    return found
+
+
+def _importance_arrays() -> tuple[Any, dict[str, Any]]:
+    found = _class_importance()
+    return found.add_arrays, {"arrays": found.arrays()}
+
+
+def _average() -> tuple[Any, dict[str, Any]]:
+    average = stx.training.HistoricalAverage(np.full((24, 3, 1), 50.0), 60.0)
+    return average.at, {"start": np.array(["2024-01-01"], "M8[m]"), "first": 0, "count": 2}
+
+
+def _fusion_batch() -> tuple[Any, dict[str, Any]]:
+    line = clips()
+    model = stx.load_model("stgcn2", graph=line.graph, classes=["no", "yes"], width=0.0625, recipe="quick")
+    return stx.nn.Fusion({"joint": model}).batch, {"clips": line, "indices": [0, 1]}
+
+
+def _forecast() -> dict[str, Any]:
+    return {"output": type(model_output())(torch.randn(4, 2, 3), 4)}
+
+
+GIVEN: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
+    "stexplain.load_dataset": lambda: (stx.load_dataset, {"card": "nw-ucla", "data": prepared()}),
+    "stexplain.data.load_clips": lambda: (stx.data.load_clips, {"card": "nw-ucla", "data": prepared()}),
+    "stexplain.load_series": lambda: (stx.load_series, {**_series_card(), "split": None}),
+    "stexplain.Explanation.load": lambda: (stx.Explanation.load, {"path": _saved()}),
+    "stexplain.Explanation.select": lambda: (explanation().select, {"share": 0.9, "calibration": _calibration()}),
+    "stexplain.Calibration.from_dict": lambda: (stx.Calibration.from_dict, {"values": _calibration().to_dict()}),
+    "stexplain.graph.skeleton_named": lambda: (stx.graph.skeleton_named, {"name": "coco-17"}),
+    "stexplain.metrics.best_baseline": lambda: (stx.metrics.best_baseline, _localisations()),
+    "stexplain.metrics.ClassImportance.add_arrays": _importance_arrays,
+    "stexplain.training.HistoricalAverage.at": _average,
+    "stexplain.nn.Fusion.batch": _fusion_batch,
+    "stexplain.Forecast.score_output": lambda: (stx.Forecast(0, 1, layout="b t n").score_output, _forecast()),
+    "stexplain.PerSample.score_output": lambda: (
+        stx.PerSample([stx.Class(0)] * 4).score_output, {"output": model_output()},
+    ),
+    "stexplain.LearnedMask.loss": lambda: (
+        stx.LearnedMask(torch.nn.Identity(), graph=graph()).loss,
+        {"mask": torch.rand(4, 1, 8, 3), "kept": torch.rand(4), "present": batch().present},
+    ),
+    "stexplain.viz.comparison": lambda: (
+        stx.viz.comparison, {"table": _table(metric=["m", "m"], method=["A", "Random"], **SCORES)},
+    ),
+    "stexplain.viz.confusion": lambda: (stx.viz.confusion, {"matrix": [[3, 1], [0, 2]], "classes": ["no", "yes"]}),
+    "stexplain.viz.deletion": lambda: (
+        stx.viz.deletion,
+        {"table": _table(method=["A", "A"], curve=["deletion"] * 2, share=[0.0, 1.0], **SCORES)},
+    ),
+    "stexplain.viz.horizon_errors": lambda: (
+        stx.viz.horizon_errors, {"table": _table(method=["A", "A"], measure=["mae"] * 2, horizon=[1, 2], value=1.0)},
+    ),
+    "stexplain.viz.localisation": lambda: (
+        stx.viz.localisation, {"table": _table(method=["A", "Random"], over="nodes", measure="auroc", **SCORES)},
+    ),
+    "stexplain.viz.masking_curves": lambda: (
+        stx.viz.masking_curves,
+        {"table": _table(set=["least"] * 2, masking=[0.0, 1.0], accuracy=0.5, low=0.4, high=0.6, baseline="zero")},
+    ),
+    "stexplain.viz.truths": lambda: (
+        stx.viz.truths,
+        {"table": _table(method=["A", "Random"], baseline_explainer=[False, True], truth="planted", value=0.5)},
+    ),
+}  # fmt: skip
+
+
+def given_call(name: str) -> Call | None:
+    """The call of this name; none: there is none here."""
+    if name not in GIVEN:
+        return None
+    function, named = GIVEN[name]()
+    return Call(function, (), named)
