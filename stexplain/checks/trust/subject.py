@@ -153,7 +153,13 @@ class TrustSubject:
         if units >= FEWEST:
             return None
         noun = "sample" if self.groups is None else "group"
-        return f"Not shown: got {units} {noun}{'' if units == 1 else 's'}; expected at least {FEWEST}."
+        remedy = (
+            "Give more samples."
+            if self.groups is None
+            # A batch brings its groups along: who gave none may not know of them.
+            else "Samples of a group, such as a person's or a day's, count once: give samples of more groups."
+        )
+        return f"Not shown: got {units} {noun}{'' if units == 1 else 's'}; expected at least {FEWEST}. {remedy}"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`trust`: whether to trust an explainer's maps of a model, as one verdict with its reasons."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -23,6 +24,7 @@ from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Output, Predicted, as_target
+from stexplain.progress import AFTER, Progress
 
 CHECKS = (
     "accuracy",
@@ -175,21 +177,27 @@ def trust(
         about += f" in {subject.units()} groups"
     if few := subject.few(subject.units()):
         return Trust(about, tuple(TrustCheck.not_checked(name, few) for name in CHECKS))
-    checks = (
-        check_accuracy(
-            subject, Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows), copies
+    accuracy = Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows)
+    predictor = None if values else predictor_of(chosen)
+    # In the order of CHECKS.
+    made: tuple[Callable[[], TrustCheck], ...] = (
+        lambda: check_accuracy(subject, accuracy, copies),
+        lambda: check_deletion(subject, steps=steps, repeats=5),
+        lambda: check_methods(subject),
+        lambda: check_stability(subject, predictor, radius=radius, draws=draws, threshold=stable),
+        lambda: check_randomised(subject, draws=draws, threshold=randomised),
+        lambda: (
+            TrustCheck.not_checked(CHECKS[-1], "No other training was given: second=.")
+            if other is None
+            else check_second(subject, other)
         ),
-        check_deletion(subject, steps=steps, repeats=5),
-        check_methods(subject),
-        check_stability(
-            subject, None if values else predictor_of(chosen), radius=radius, draws=draws, threshold=stable
-        ),
-        check_randomised(subject, draws=draws, threshold=randomised),
-        TrustCheck.not_checked(CHECKS[-1], "No other training was given: second=.")
-        if other is None
-        else check_second(subject, other),
     )
-    return Trust(about, checks)
+    checks = []
+    with Progress("trust", len(CHECKS), shown=sys.stderr.isatty(), after=AFTER) as progress:
+        for number, (name, make) in enumerate(zip(CHECKS, made, strict=True)):
+            progress.update(number, what=f"trust: {name}")
+            checks.append(make())
+    return Trust(about, tuple(checks))
 
 
 def _given(labels: Any, of_batch: Tensor) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from torch import nn
 
 import stexplain as stx
 from stexplain.checks.model_state import changes, snapshot
+from stexplain.checks.trust.trust import CHECKS
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.progress import Progress
 from tests.checks.trust.easy_task import CLASSES, GRAPH, LAYOUT, network, samples, trained
 
 X, LABELS = samples(40, seed=7)
@@ -140,7 +143,20 @@ def test_few_samples_show_nothing():
     assert "got 6 samples; expected at least 10" in str(verdict)
     grouped = trust(trained(), "STGGradCAM", groups=np.arange(40) % 4)
     assert not grouped.trusted
-    assert "got 4 groups; expected at least 10" in str(grouped)
+    assert "got 4 groups; expected at least 10. Samples of a group, such as a person's" in str(grouped)
+
+
+def test_on_a_terminal_it_says_which_check_is_made(monkeypatch):
+    said = []
+
+    class Seen(Progress):
+        def update(self, completed, *, what=None, note=None):
+            said.append((completed, what))
+            super().update(completed, what=what, note=note)
+
+    monkeypatch.setattr(import_module("stexplain.checks.trust.trust"), "Progress", Seen)
+    trust(trained(), "InputGradient", X, LABELS, copies=2, steps=3)
+    assert said == [(number, f"trust: {name}") for number, name in enumerate(CHECKS)]
 
 
 def test_copies_of_a_sample_are_one_sample_where_they_are_one_group():
