@@ -88,26 +88,24 @@ def bounds_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
         frames: T.
     """
     count = changed.shape[1]
-    first_low, first_high = np.zeros(count, int), np.full(count, frames)
-    last_low, last_high = np.full(count, -1), np.full(count, frames - 1)
+    first_high, last_low = np.full(count, frames), np.full(count, -1)
     spans = [(*(change.frames or (0, frames - 1)), row) for change, row in zip(changes, changed, strict=True)]
     for start, stop, row in spans:
         # A position that changes sees one of these frames.
         first_high[row] = np.minimum(first_high[row], stop)
         last_low[row] = np.maximum(last_low[row], start)
-    # Runs of changes from either end that made no difference: the position sees nothing up to there.
-    for ordered, forward in ((sorted(spans, key=lambda s: s[:2]), True), (sorted(spans, key=lambda s: -s[1]), False)):
-        reach = np.full(count, -1 if forward else frames)
-        for start, stop, row in ordered:
-            if forward:
-                reach = np.where(~row & (start <= reach + 1), np.maximum(reach, stop), reach)
-            else:
-                reach = np.where(~row & (stop >= reach - 1), np.minimum(reach, start), reach)
-        if forward:
-            first_low = reach + 1
-        else:
-            last_high = reach - 1
-    return Bounds(first_low, first_high, last_low, last_high, np.asarray(changed.any(0)))
+    # From the end, as from the start of the clip turned round.
+    turned = [(frames - 1 - stop, frames - 1 - start, row) for start, stop, row in spans]
+    last_high = frames - 1 - _unseen(turned, count)
+    return Bounds(_unseen(spans, count), first_high, last_low, last_high, np.asarray(changed.any(0)))
+
+
+def _unseen(spans: list[tuple[int, int, NDArray[np.bool_]]], count: int) -> NDArray[np.int64]:
+    """Of how many frames from the first on each position sees nothing: runs of changes that made no difference."""
+    frames = np.zeros(count, int)
+    for start, stop, row in sorted(spans, key=lambda span: span[:2]):
+        frames = np.where(~row & (start <= frames), np.maximum(frames, stop + 1), frames)
+    return frames
 
 
 def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) -> Timing:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stexplain.explainers.model.probe.plan import Change, first_plan, frame_intervals
-from stexplain.explainers.model.probe.time import fits, timing_of
+from stexplain.explainers.model.probe.time import bounds_of, fits, timing_of
 
 
 def seen(frames, positions, stride, first, last):
@@ -77,6 +77,57 @@ def test_a_view_that_fits_is_exact_or_asks_for_more_frames(frames, stride, reach
         assert timing.wanted
     else:
         assert (timing.stride, timing.offset) == (stride, 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bounds_hold_what_is_seen_and_are_exact_where_each_frame_is_changed(seed):
+    random, frames = np.random.default_rng(seed), 9
+    first = random.integers(0, frames, 5)
+    last = np.minimum(first + random.integers(0, 4, 5), frames - 1)
+    every = [(start, stop) for start in range(frames) for stop in range(start, frames)]
+    some = [every[at] for at in random.permutation(len(every))[:12]]
+    single = [(frame, frame) for frame in random.permutation(frames)]
+    for spans in (some, single):
+        ends = np.array(spans)
+        changed = (first <= ends[:, 1:]) & (last >= ends[:, :1])
+        # A last position that sees nothing.
+        changed = np.column_stack([changed, np.zeros(len(spans), bool)])
+        bounds = bounds_of([Change(frames=span) for span in spans], changed, frames)
+        there = bounds.seeing
+        assert not there[-1]
+        np.testing.assert_array_equal(there, changed.any(0))
+        low, high = bounds.first_low[:-1], bounds.first_high[:-1]
+        assert ((low <= first) & (first <= np.where(there[:-1], high, frames))).all()
+        low, high = bounds.last_low[:-1], bounds.last_high[:-1]
+        assert ((np.where(there[:-1], low, -1) <= last) & (last <= high)).all()
+        # By hand: frames from the start that lie in some change without a difference, one after the other.
+        for position in range(6):
+            unseen, moved = 0, True
+            while moved:
+                runs = [stop + 1 for (start, stop), row in zip(spans, changed, strict=True)
+                        if not row[position] and start <= unseen <= stop]  # fmt: skip
+                moved = bool(runs)
+                unseen = max([unseen, *runs])
+            assert bounds.first_low[position] == unseen
+    np.testing.assert_array_equal(bounds.first_low[:-1], first)
+    np.testing.assert_array_equal(bounds.first_high[:-1], first)
+    np.testing.assert_array_equal(bounds.last_low[:-1], last)
+    np.testing.assert_array_equal(bounds.last_high[:-1], last)
+    # A change of no named frames is of all.
+    whole = bounds_of([Change()], np.array([[True, False]]), frames)
+    assert (whole.first_high[0], whole.last_low[0]) == (frames - 1, 0)
+    assert (whole.first_low[1], whole.last_high[1]) == (frames, -1)
+
+
+def test_where_some_see_all_frames_and_others_none_nothing_is_known():
+    single = [Change(frames=(frame, frame)) for frame in range(6)]
+    changed = np.ones((6, 4), bool)
+    assert timing_of(single, changed, 6).kind == "global"
+    changed[:, 3] = False
+    timing = timing_of(single, changed, 6)
+    assert (timing.kind, timing.why, timing.sees) == ("unknown", "some positions see no frame", None)
+    assert timing_of(single, np.zeros((6, 4), bool), 6).kind == "none"
+    assert timing_of(single, np.ones((6, 1), bool), 6).kind == "none"
 
 
 def test_positions_in_reverse_or_in_no_order_are_unknown():
