@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from stexplain.axes import CHANNELS, Layout
-from stexplain.errors import InputError, StexplainError
+from stexplain.axes import CHANNELS
+from stexplain.errors import StexplainError
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.layer_names import floating_tensors, split_name, with_tensor
 from stexplain.explainers.model.model_input import ModelInput
@@ -94,22 +94,19 @@ def find_nodes(
         all_at_once = all_at_once and len(left) < len(open_before)
 
 
-def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collection[str]) -> dict[str, Layout]:
-    """The layers, in order, whose nodes are known, and can be changed."""
+def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collection[str]) -> dict[str, TensorAxes]:
+    """The axes of the layers, in order, whose nodes are known, and can be changed."""
     starts = {}
     for name in names:
         axes = evidence[name].axes
         # Not one of several tensors of a module: which of them the next module takes is not known.
-        if name not in once or not axes.nodes or axes.layout is None or split_name(name)[1]:
-            continue
-        # Of several axes of channels a batch does not tell the sizes.
-        if len(set(axes.layout.letters) & set(CHANNELS)) <= 1:
-            starts[name] = axes.layout
+        if name in once and axes.nodes and axes.layout is not None and not split_name(name)[1]:
+            starts[name] = axes
     return starts
 
 
 def _from_layers(
-    caller: ModelCaller, model_input: ModelInput, starts: Mapping[str, Layout], left: Mapping[str, Evidence]
+    caller: ModelCaller, model_input: ModelInput, starts: Mapping[str, TensorAxes], left: Mapping[str, Evidence]
 ) -> None:
     """Changes the nodes of some layers, and looks at those behind them."""
     like = next(iter(left.values())).plan
@@ -168,7 +165,7 @@ def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
     return replace(axes, layout=layout, timing=before.timing, why=why, frames=True, factors=tuple(named), sizes=sizes)
 
 
-def _changing(starts: Mapping[str, Layout], plan: Plan, modules: Sequence[str]) -> Collect[ModuleOutputs]:
+def _changing(starts: Mapping[str, TensorAxes], plan: Plan, modules: Sequence[str]) -> Collect[ModuleOutputs]:
     """What `observed_twice` gathers, with the outputs of some layers changed in all passes but the first."""
     passes = 0
     unchanged: dict[str, Tensor] = {}
@@ -179,13 +176,11 @@ def _changing(starts: Mapping[str, Layout], plan: Plan, modules: Sequence[str]) 
         # One copy after the other is the first sample of a batch in a pass of its own.
         changes = plan.changes[passes - 1 : passes] if plan.one_by_one else plan.changes
         with ExitStack() as hooks:
-            for name, layout in starts.items():
+            for name, axes in starts.items():
                 if not passes:
                     hook = _kept_output(unchanged, name)
-                elif (batch := _as_batch(unchanged.get(name), layout, plan)) is not None:
-                    hook = _changed_output(batch, unchanged[name].shape, layout, changes)
                 else:
-                    continue
+                    hook = _changed_output(unchanged[name], axes, plan, changes)
                 hooks.callback(model.get_submodule(name).register_forward_hook(hook).remove)
             passes += 1
             try:
@@ -209,19 +204,14 @@ def _kept_output(kept: dict[str, Tensor], name: str) -> _Hook:
     return keep
 
 
-def _as_batch(unchanged: Tensor | None, layout: Layout, plan: Plan) -> Tensor | None:
-    """A layer's output as a batch; none where it has no such form, or where the layer did not run."""
-    if unchanged is None:
-        return None
-    try:
-        return layout.to_batch(unchanged, b=plan.samples, m=plan.sizes["m"], n=plan.sizes["n"])
-    except InputError:
-        return None
-
-
-def _changed_output(batch: Tensor, shape: torch.Size, layout: Layout, changes: Sequence[Change]) -> _Hook:
+def _changed_output(unchanged: Tensor, axes: TensorAxes, plan: Plan, changes: Sequence[Change]) -> _Hook:
     """A hook that gives the unchanged output but for a node per copy, whatever was changed before the layer."""
-    batch = batch.clone()
+    assert axes.layout is not None
+    # Where each value of a batch lies in the output: a batch does not tell the sizes of several axes of channels.
+    numbers = torch.arange(unchanged.numel(), device=unchanged.device).view(unchanged.shape)
+    known = {axis: plan.sizes[axis] for axis in "mn"}
+    places = axes.layout.to_batch(numbers, **{**axes.sizes, **known, "b": plan.samples})
+    batch = unchanged.flatten()[places]
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(batch.shape[1:], generator=generator, dtype=torch.float64).to(batch)
     # As large as the values differ, channel by channel: far more would saturate what follows.
@@ -230,7 +220,9 @@ def _changed_output(batch: Tensor, shape: torch.Size, layout: Layout, changes: S
         if one.node is not None:
             instance = slice(None) if one.instance is None else one.instance
             batch[copy, instance, :, one.node] += noise[instance, :, one.node]
-    changed = layout.from_batch(batch).reshape(shape)
+    changed = torch.empty_like(batch.flatten())
+    changed[places.flatten()] = batch.flatten()
+    changed = changed.view(unchanged.shape)
 
     def change(_module: nn.Module, _arguments: object, output: object) -> object:
         path = next(iter(floating_tensors(output)))

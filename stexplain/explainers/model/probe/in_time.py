@@ -78,7 +78,7 @@ def _by_local_changes(factors: list[Factor], place: int, plan: Plan) -> Iterator
     """
     rolled = plan.rolled_tests
     factor = factors[place]
-    if not rolled or factor.response is None:
+    if factor.response is None:
         return
     response = factor.response[rolled]
     changed = response > plan.rounding * response.max(initial=0)

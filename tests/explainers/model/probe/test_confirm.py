@@ -1,22 +1,27 @@
 """The check of what is known otherwise: it agrees with what is so, and with nothing beside it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from stexplain.axes import Layout
+from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.probe.confirm import agrees, check_plan
+from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.probe.plan import changed_signals
+from tests.explainers.model.probe import kinds
 from tests.explainers.small_models import signals
 
 BATCH = Layout("b m t n c")
 
 
 def sums(x: Tensor, first: int, last: int) -> Tensor:
-    """Position p of ``[B, M, T, N, C]`` sums up frames p + first to p + last."""
+    """Position p of ``[B, M, T, N, C]`` sums up frames p + first to p + last, each with another weight."""
     frame = torch.arange(x.shape[2])
     ahead = frame - frame[:, None]
-    return torch.einsum("bmtnc,pt->bmpnc", x, ((ahead >= first) & (ahead <= last)).to(x))
+    return torch.einsum("bmtnc,pt->bmpnc", x, (ahead + 0.5) * ((ahead >= first) & (ahead <= last)).to(x))
 
 
 def checked(layer, m=1, t=36, n=5, position=(1, 0.0)):
@@ -64,3 +69,13 @@ def test_a_single_frame_has_no_two_sides():
 def test_samples_that_influence_each_other_contradict():
     assert not checked(lambda x: x - x.mean(0))
     assert not checked(lambda x: x[:-1])
+
+
+@pytest.mark.parametrize(("stride", "offset", "expected"), [(2, 0, True), (1, 0, False), (2, 6, False), (4, 0, False)])
+def test_a_stride_that_is_known_otherwise_is_checked_on_the_clip(stride, offset, expected):
+    caller = ModelCaller(kinds.Convolution(stride=2, before=1, behind=1).eval(), inputs="b c t n")
+    with caller._model_frozen():
+        probe = LayerProbe(caller, caller._prepare(signals(3, 3, 12, 5), None))
+        (row,) = probe.measure(["conv"])
+        other = replace(row, timing=replace(row.timing, stride=stride, offset=offset))
+        assert ("conv" in probe.checked([other])) == expected

@@ -141,3 +141,25 @@ def test_ways_around_a_layer_do_not_hide_its_nodes():
     torch.manual_seed(0)
     table = stx.layers(TwoWays().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
     assert [table.loc[f"convs.{index}", "layout"] for index in range(5)] == ["b c t n"] * 5
+
+
+class Split(TwoWays):
+    """Behind the first layer the channels are two axes, as of heads: a batch does not tell their sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.Unflatten(1, (2, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.heads(torch.tanh(self.convs[0](x @ self.walk))).flatten(1, 2)
+        x = torch.tanh(self.convs[1](first @ self.walk)) + first @ self.walk @ self.walk
+        for conv in [*self.convs][2:]:
+            x = torch.tanh(conv(x @ self.walk))
+        return self.head(self.pooled(x.mean(3)).mean(2))
+
+
+def test_nodes_are_found_behind_a_layer_of_two_axes_of_channels():
+    torch.manual_seed(0)
+    table = stx.layers(Split().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
+    assert table.loc["heads", "layout"] == "b c d t n"
+    assert [table.loc[f"convs.{index}", "layout"] for index in range(5)] == ["b c t n"] * 5
