@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 from stexplain.checking import checked
 from stexplain.data.baselines import as_baseline
 from stexplain.data.clips import Clips
-from stexplain.errors import InputError, unknown
+from stexplain.errors import InputError
 from stexplain.explainers.model.options import CallOptions, ModelCall
 from stexplain.metrics.dataset.measures import EFFECT, EXPLANATIONS, IMPORTANCE, MASKING, empty_importance
 from stexplain.metrics.dataset.models import ModelLike, model_of
 from stexplain.metrics.dataset.results import DatasetEffect, SavedExplanations
 from stexplain.metrics.dataset.run import WorkOptions, results, sampled
-from stexplain.metrics.faithfulness import SETS, MaskingCurve
+from stexplain.metrics.faithfulness import SETS, MaskingCurve, check_sets
 from stexplain.metrics.importance import ClassImportance
 
 
@@ -129,9 +129,7 @@ def masking_curve(
     """
     network = model_of(model)
     clips = sampled(network, clips)
-    for which in sets:
-        if which not in SETS:
-            raise unknown("set", which, SETS)
+    check_sets(sets)
     as_baseline(baseline)
     remembered = class_importance if isinstance(class_importance, ClassImportance) else None
     psi = np.asarray(class_importance if remembered is None else remembered.psi, np.float64)

@@ -135,7 +135,7 @@ def p_values(
     """
     size = np.abs(observed)
     order = np.argsort(-size, kind="stable")
-    least = size - _ROUNDING * np.where(np.isfinite(size), size, 0.0)
+    least = size * (1 - _ROUNDING)
     hits, hits_of_maxima = np.zeros(len(size)), np.zeros(len(size))
     for block in blocks:
         drawn = np.abs(statistic(block))

@@ -11,7 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.metrics.groups.compare import compare_groups
-from stexplain.metrics.groups.permutation import paired_t, welch
+from stexplain.metrics.groups.permutation import p_values, paired_t, welch
 from stexplain.metrics.groups.readable import readable
 
 NAMES = ("hip", "knee", "hand")
@@ -124,6 +124,20 @@ def test_all_permutations_are_used_where_there_are_no_more_than_asked_for():
         assert (exact.permutations, exact.smallest_p) == (count, 2 / count)
         drawn = compare_groups(maps(values), labels, clusters=clusters, windows=0, permutations=count - 1)
         assert (drawn.permutations, drawn.smallest_p) == (count - 1, 1 / count)
+
+
+def test_statistics_that_differ_by_rounding_alone_are_equal():
+    drawn = np.array([[1.0, np.inf], [1 - 0.5e-9, 3.0], [1 - 1.5e-9, np.inf], [0.2, 0.0]])
+    blocks = [np.zeros((2, 5), bool), np.zeros((2, 5), bool)]
+    parts = iter([drawn[:2], drawn[2:]])
+    p, corrected = p_values(np.array([-1.0, np.inf]), lambda block: next(parts), iter(blocks), 4, exact=True)
+    # Of four: 1 and what is 0.5e-9 below it; the two that are infinite.
+    assert p.tolist() == [0.5, 0.5]
+    assert corrected.tolist() == [0.5, 0.5]
+    parts = iter([drawn[:2], drawn[2:]])
+    p, _ = p_values(np.array([-1.0, np.inf]), lambda block: next(parts), iter(blocks), 4, exact=False)
+    # The observed one counts beside those that are drawn.
+    assert p.tolist() == [3 / 5, 3 / 5]
 
 
 @pytest.mark.parametrize(("paired", "each", "total"), [(False, 8, 12870), (True, 11, 2048)])
