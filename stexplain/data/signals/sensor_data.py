@@ -1,6 +1,6 @@
 """What a reader of a network of sensors gives: values with all labels, and where the graph is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.graph.coordinates import checked_points, of_columns
+from stexplain.graph.labels import is_table, own_names
+from stexplain.reading import given_path
+from stexplain.reading.table import read_csv
 
 
 @dataclass(frozen=True)
@@ -46,3 +51,41 @@ class SensorData:
     minutes: float | None = None
     window: int | None = None
     horizon: int | None = None
+
+
+def with_locations(data: SensorData, locations: Any) -> SensorData:
+    """The series with the places of its sensors, from a table or a CSV; it may hold more sensors than the series.
+
+    Args:
+        data: as read, without places.
+        locations: a row per sensor, with its id, and longitude and latitude, or x and y; or the path of such a CSV.
+
+    Raises:
+        InputError: where columns do not tell what is what, or a sensor is missing or there twice.
+
+    Example:
+        >>> data = SensorData(Path("speeds.csv"), np.zeros((9, 2, 1)), ("a", "b"), ("speed",))
+        >>> table = pd.DataFrame({"sensor_id": ["b", "c", "a"], "latitude": [1, 2, 3], "longitude": [10, 20, 30]})
+        >>> with_locations(data, table).positions.tolist()
+        [[30.0, 3.0], [10.0, 1.0]]
+    """
+    table = locations if is_table(locations) else read_csv(given_path(locations, "locations"))
+    # Rows that were picked from a table keep the numbers that they had in it: a column of ids names them.
+    if table.index.name is None and own_names(table.reset_index(drop=True)) is not None:
+        table = table.reset_index(drop=True)
+    names, points, geographic = of_columns(table, None)
+    if names is None:
+        raise InputError(
+            f"locations: got a table with the columns {list(map(str, table.columns))}; expected one of ids, such as "
+            "sensor_id, whose names are those of the sensors."
+        )
+    place = {name: row for row, name in enumerate(names)}
+    if len(place) < len(names):
+        raise InputError(f"locations: got {next(n for n in names if names.count(n) > 1)!r} twice; expected each once.")
+    if missing := [name for name in data.nodes if name not in place]:
+        raise InputError(
+            f"locations: got no row for {len(missing)} of {len(data.nodes)} sensors, such as {missing[0]!r}; its ids "
+            f"are such as {names[0]!r}."
+        )
+    chosen = checked_points(np.asarray(points, np.float64)[[place[name] for name in data.nodes]], geographic)
+    return replace(data, positions=chosen, geographic=geographic)

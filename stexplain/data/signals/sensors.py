@@ -15,7 +15,7 @@ from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
 from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
-from stexplain.data.signals.sensor_data import SensorData
+from stexplain.data.signals.sensor_data import SensorData, with_locations
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.reading import given_path
@@ -31,6 +31,7 @@ def load_sensors(
     links: Links | None = None,
     no_link: float | None = None,
     nearest: int | None = None,
+    locations: Any = None,
     channels: Sequence[str] | None = None,
     target_channel: str | int = 0,
     units: str | Sequence[str] | Mapping[str, str] | None = None,
@@ -56,6 +57,8 @@ def load_sensors(
             ``"neighbours"``; or ``"none"``: a graph without edges.
         no_link: in a matrix of distances, the number that stands for no link, such as 0.
         nearest: instead of links: each node with so many nearest, by its position.
+        locations: where sensors are, for charts and `nearest`: a table or a CSV with a column of their ids, and
+            ``latitude`` and ``longitude``, or ``x`` and ``y``; where neither the data nor the graph says it.
         channels: those to keep, by name; of arrays without names, the names of all.
         target_channel: which one is to be predicted, by name or index.
         units: of each channel kept, in order or by name, such as ``{"speed": "mph"}``; of a single channel a text;
@@ -87,6 +90,11 @@ def load_sensors(
         raise InputError(f"minutes: got {minutes}; expected a number above 0.")
     beside = Path(graph) if isinstance(graph, str | Path) else None
     data = with_channels(read_sensors(path, header, beside), channels)
+    if locations is not None:
+        if data.positions is not None or data.graph is not None or isinstance(graph, STGraph):
+            whose = "the STGraph" if isinstance(graph, STGraph) else str(data.path)
+            raise InputError(f"locations: {whose} has a graph of its own: positions belong to it. Leave locations out.")
+        data = with_locations(data, locations)
     time = data.time if data.time is not None else _times(data, start, minutes)
     if data.time is not None and start is not None:
         raise InputError(f"start: {data.path} has times of its own, from {data.time[0]}. Leave start out.")
@@ -305,7 +313,9 @@ def graph_of(
         return graph
     if nearest is not None:
         if data.positions is None:
-            raise InputError(f"nearest: {data.path} has no positions of its nodes. Give graph= with a file of links.")
+            raise InputError(
+                f"nearest: {data.path} has no positions of its nodes. Give locations=, or graph= with a file of links."
+            )
         return STGraph.from_coordinates(data.positions, data.nodes, nearest=nearest, geographic=data.geographic)
     if graph is None and data.graph is not None and links is None:
         return data.graph

@@ -472,3 +472,54 @@ def test_units_are_given_by_order_or_by_name(tmp_path, units):
         stx.load_sensors(tmp_path / "speeds.csv", units={"speed": "mph"}, **given)
     with pytest.raises(InputError, match="units: got 'mph', 'veh' for the channels value; expected one each"):
         stx.load_sensors(tmp_path / "speeds.csv", units=["mph", "veh"], **given)
+
+
+# Places
+
+
+def placed(tmp_path):
+    pd.DataFrame(readings(1)[..., 0], index=times(), columns=["11", "12", "13", "14"]).to_csv(tmp_path / "speeds.csv")
+    # In another order, with a sensor more, and a count of rows before.
+    table = pd.DataFrame(
+        {"sensor_id": [14, 13, 99, 12, 11], "latitude": [4.0, 3, 9, 2, 1], "longitude": [41.0, 11, 9, 40, 10]}
+    )
+    table.to_csv(tmp_path / "places.csv", index_label="index")
+    return tmp_path / "speeds.csv", tmp_path / "places.csv", table
+
+
+def test_places_of_sensors_come_from_a_table_by_their_ids(tmp_path):
+    values, file, table = placed(tmp_path)
+    for locations in (file, str(file), table):
+        series = stx.load_sensors(values, links="none", locations=locations, **SHORT)
+        assert series.graph.nodes == ("11", "12", "13", "14")
+        np.testing.assert_array_equal(series.graph.positions, [[10, 1], [40, 2], [11, 3], [41, 4]])
+
+
+def test_with_them_the_nearest_are_neighbours(tmp_path):
+    values, file, _ = placed(tmp_path)
+    with pytest.raises(InputError, match="Give locations="):
+        stx.load_sensors(values, nearest=1, **SHORT)
+    graph = stx.load_sensors(values, nearest=1, locations=file, **SHORT).graph
+    assert set(map(tuple, graph.edges.tolist())) == {(0, 2), (1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table[table["sensor_id"] != 12], "no row for 1 of 4 sensors, such as '12'"),
+        (lambda table: table.drop(columns="sensor_id"), "expected one of ids, such as sensor_id"),
+        (lambda table: table.rename(columns={"latitude": "north"}), "expected x, y and z, or longitude and latitude"),
+        (lambda table: table.assign(latitude=100.0), "expected degrees"),
+    ],
+)
+def test_places_that_do_not_fit_are_refused(tmp_path, change, message):
+    values, _, table = placed(tmp_path)
+    with pytest.raises(InputError, match=message):
+        stx.load_sensors(values, links="none", locations=change(table), **SHORT)
+
+
+def test_places_beside_a_graph_that_has_its_own_are_refused(tmp_path):
+    values, file, _ = placed(tmp_path)
+    graph = stx.STGraph.from_edges(["11", "12", "13", "14"], [("11", "12")])
+    with pytest.raises(InputError, match="the STGraph has a graph of its own"):
+        stx.load_sensors(values, graph=graph, locations=file, **SHORT)
