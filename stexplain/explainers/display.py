@@ -140,7 +140,7 @@ def html(e: "Explanation") -> str:
         return said
     draw = _drawing(e, 0, given=set())
     # Frames side by side in place of a slider: the picture stands still.
-    still = {"interactive": False, "frames": _frames(e)}
+    still = {"interactive": False, "frames": strongest_frames(e)}
     drawn = draw(bare, sample=0, **(still if _name(draw) == "skeleton" else {}))
     return said + picture(drawn, f"importance of each node over time, sample {e.ids[0] or 0}")
 
@@ -159,13 +159,23 @@ def edges_html(e: "EdgeExplanation") -> str:
     return said + str(pairs.loc[order].to_html(index=False, float_format="{:.3g}".format))
 
 
-def _frames(e: "Explanation") -> list[int]:
-    """Three frames over the course of the first sample; the one of greatest importance is among them."""
+def strongest_frames(e: "Explanation") -> list[int]:
+    """Three frames over the part of the first sample that matters, the one of greatest importance among them.
+
+    They are where a sixth, a half and five sixths of its importance have passed.
+    """
     valid = np.flatnonzero(e.valid[0].any(0))
-    spread = np.linspace(0, len(valid) - 1, min(3, len(valid))).round().astype(int)
-    strongest = int(e.importance[0].sum((0, 2))[valid].argmax())
-    spread[np.abs(spread - strongest).argmin()] = strongest
-    return [int(valid[at]) for at in spread]
+    weight = e.importance[0].sum((0, 2), dtype=np.float64)[valid]
+    passed = np.cumsum(weight)
+    at = np.searchsorted(passed, passed[-1] * np.array([1 / 6, 1 / 2, 5 / 6]))
+    strongest = int(weight.argmax())
+    at[np.abs(at - strongest).argmin()] = strongest
+    chosen = set(at.tolist())
+    # Of what matters at one moment, how it begins and ends.
+    for further in (0, len(valid) - 1, len(valid) // 2):
+        if len(chosen) < min(3, len(valid)):
+            chosen.add(further)
+    return [int(valid[index]) for index in sorted(chosen)]
 
 
 def _drawing(e: "Explanation", sample: int, given: set[str]) -> Callable[..., Any]:

@@ -130,8 +130,8 @@ class Panel:
                 free &= ~over
             if not free.any():
                 continue
-            # A line that is crossed weighs as much as the next distance.
-            cost = np.arange(len(middles)) + len(_AROUND) * over
+            # A line that is crossed weighs as much as four distances.
+            cost = np.arange(len(middles)) + 4 * len(_AROUND) * over
             chosen = int(np.where(free, cost, np.inf).argmin())
             middle = middles[chosen]
             boxes = np.vstack([boxes, np.concatenate([middle - half, middle + half])])

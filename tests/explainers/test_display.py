@@ -10,7 +10,7 @@ from torch import nn
 
 import stexplain as stx
 from stexplain.errors import InputError
-from stexplain.explainers.display import _frames
+from stexplain.explainers.display import strongest_frames
 from stexplain.explainers.explanation import Explanation
 
 SKELETON = stx.STGraph.skeleton("coco-17")
@@ -66,13 +66,16 @@ def test_a_body_is_shown_where_it_matters_most():
     e = of(SKELETON)
     e.values[0, 0, :, :] = 0
     e.values[0, 0, 3, 2] = 1
-    assert _frames(e) == [0, 3, 7]
+    assert strongest_frames(e) == [0, 3, 7]
     e.values[0, 0, 7, 2] = 2
-    assert _frames(e) == [0, 4, 7]
+    assert strongest_frames(e) == [0, 3, 7]
     e.valid[0, 0, 5:] = False
-    assert _frames(e) == [0, 3, 4]
+    assert strongest_frames(e) == [0, 3, 4]
     e.valid[0, 0, 1:] = False
-    assert _frames(e) == [0]
+    assert strongest_frames(e) == [0]
+    # A sixth of eight equal frames has passed in the second; of equals the first is the strongest.
+    e.valid[:], e.values[:] = True, 1
+    assert strongest_frames(e) == [0, 3, 6]
 
 
 def test_a_note_is_said_once():

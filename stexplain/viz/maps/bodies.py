@@ -16,7 +16,7 @@ SIZES = [14, 460]
 
 
 def body_table(
-    clip: Clip, frames: Sequence[int], panel: Panel, labels: int, trail: pd.DataFrame | None = None
+    clip: Clip, frames: Sequence[int], panel: Panel, labels: int, trail: pd.DataFrame, *, past: bool = False
 ) -> pd.DataFrame:
     """One row per frame and instance, with lists over nodes: ten times smaller than one row per node.
 
@@ -25,7 +25,8 @@ def body_table(
         frames: of it.
         panel: in which.
         labels: how many nodes of each body are named.
-        trail: of `trail_table`; given, each row has the trails of its own frame.
+        trail: of `trail_table`: names keep off it.
+        past: whether each row has the trails of its own frame.
     """
     table = []
     radii, count = circle_radii(clip.values, clip.top), len(clip.nodes)
@@ -34,6 +35,7 @@ def body_table(
     # The time stands in the upper left corner.
     corner = [[0.0, panel.height - 20.0, 90.0, float(panel.height)]]
     for frame in frames:
+        recent = trail[(trail["frame"] <= frame) & (trail["frame"] > frame - trail_length(clip))]
         people = np.flatnonzero(clip.valid[:, frame])
         points, values = clip.points[people, frame].reshape(-1, 2), clip.values[people, frame]
         rows_of = {int(person): (row,) for row, person in enumerate(people)}
@@ -43,7 +45,7 @@ def body_table(
             radii[people, frame].reshape(-1),
             {row * count + node: clip.nodes[node] for row, node in _strongest(values, labels, clip.top / 4)},
             taken=corner,
-            lines=clip.points[people, frame][:, clip.edges].reshape(-1, 2, 2),
+            lines=np.concatenate([clip.points[people, frame][:, clip.edges].reshape(-1, 2, 2), _segments(recent)]),
             before={row * count + node: at for (person, node), at in before.items() for row in rows_of.get(person, ())},
         )
         before = {}
@@ -69,12 +71,17 @@ def body_table(
                 "end_x": short(ends[:, 0]),
                 "end_y": short(ends[:, 1]),
             }
-            if trail is not None:
-                past = trail[(trail["body"] == body) & (trail["frame"] <= frame)]
-                past = past[past["frame"] > frame - trail_length(clip)]
-                entry |= {f"past_{name}": past[name].tolist() for name in ("node", "x", "y", "frame")}
+            if past:
+                own_past = recent[recent["body"] == body]
+                entry |= {f"past_{name}": own_past[name].tolist() for name in ("node", "x", "y", "frame")}
             table.append(entry)
     return pd.DataFrame(table)
+
+
+def _segments(trail: pd.DataFrame) -> NDArray[np.float64]:
+    """The lines of trails, from and to, ``[L, 2, 2]``."""
+    paths = [path[["x", "y"]].to_numpy(np.float64) for _, path in trail.groupby(["body", "node"])]
+    return np.concatenate([np.zeros((0, 2, 2)), *(np.stack([path[:-1], path[1:]], axis=1) for path in paths)])
 
 
 def circle_radii(values: NDArray[np.float64], top: float) -> NDArray[np.float64]:

@@ -160,7 +160,7 @@ def network(
     layers: list[alt.Chart] = [links, missing, marks]
     # From a node's centre to its name: the radius of the largest circle (area = pi r^2) and a gap.
     reach = 3 + (largest / 3.1416) ** 0.5
-    if marked:
+    if marked and any(map(len, marked.values())):
         layers.append(_rings(place, nodes, marked, size=3.1416 * (reach + 1.5) ** 2))
     if labels is None or isinstance(labels, bool):
         labels = names if labels or (labels is None and len(names) <= NAMED) else []
@@ -169,7 +169,7 @@ def network(
     radii = np.sqrt(largest / 3.1416 * np.maximum(weight / domain[1], 1 / 12))
     ringed = [names.index(name) for members in (marked or {}).values() for name in map(str, members)]
     radii[ringed] = reach + 2
-    wanted = ordered("node", names, labels)
+    wanted = ordered("node", names, labels) if len(labels) else []
     # The names that a caller chose come first, in that order; of all names, those of the most important nodes.
     if labels == names:
         wanted = [names[index] for index in (*dict.fromkeys(ringed), *np.argsort(-weight, kind="stable"))]
@@ -208,6 +208,7 @@ def _rings(place: dict[str, Any], nodes: pd.DataFrame, marked: Mapping[str, Sequ
     ringed = [
         nodes.set_index("node").loc[ordered("node", list(nodes["node"]), members)].reset_index().assign(mark=kind)
         for kind, members in marked.items()
+        if len(members)
     ]
     kinds = list(marked)
     legend = alt.Legend(title=None, symbolStrokeWidth=2.5, symbolSize=150, orient="bottom", direction="horizontal")

@@ -134,7 +134,7 @@ def _interactive(clip: Clip, labels: int, trail: pd.DataFrame, width: int, heigh
         .encode(x=alt.value(4), y=alt.value(4), text="time:N")
     )
     body = layered(
-        *body_layers(clip, panel, trail, now=now), spot, data=rows(body_table(clip, frames, panel, labels))
+        *body_layers(clip, panel, trail, now=now), spot, data=rows(body_table(clip, frames, panel, labels, trail))
     ).properties(width=width, height=panel.height)
     # Trails and joints are sized by different things.
     body = body.resolve_scale(size="independent")
@@ -181,7 +181,7 @@ def _side_by_side(clip: Clip, frames: Sequence[int], labels: int, trail: pd.Data
     body = layered(*body_layers(clip, panel, trail)).properties(width=width, height=height)
     body = body.resolve_scale(size="independent")
     panels: alt.FacetChart = body.facet(
-        data=rows(body_table(clip, frames, panel, labels, trail)),
+        data=rows(body_table(clip, frames, panel, labels, trail, past=True)),
         facet=alt.Facet("time:N", sort=order, title=None, header=alt.Header(labelPadding=4)),
         columns=-(-len(frames) // lines),
     ).properties(spacing=10)

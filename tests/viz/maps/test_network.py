@@ -86,6 +86,15 @@ def test_a_slider_says_what_it_counts(unit, name):
     assert slider["bind"]["name"] == name
 
 
+def test_no_names_and_no_marks_are_none():
+    graph = crossing()
+    bare = network(graph, np.ones(len(graph)), labels=[], marked={"cause": []})
+    assert not set(words(bare)) & set(graph.nodes)
+    assert "cause" not in words(bare)
+    some = network(graph, np.ones(len(graph)), labels=False, marked={"cause": [], "forecast": ["east 0 1"]})
+    assert [row["mark"] for row in records(some, "mark")] == ["forecast"]
+
+
 def test_of_a_forecast_the_timeline_speaks_as_the_other_charts_do():
     values = np.random.default_rng(0).normal(size=(1, 1, 4, 2)).astype(np.float32)
     e = Explanation(values, np.ones((1, 1, 4), bool), measures="score", target="the forecast of s2")
