@@ -86,6 +86,18 @@ def test_a_claim_over_trainings_needs_them_to_agree():
     assert judged == "inconclusive"
 
 
+def test_one_line_of_several_trainings_has_their_means_as_the_sentence_has():
+    trainings = [located(BETTER, ours=0.6, classes={"throw": {**score(0.9), "samples": 9}}), located(BETTER, ours=0.8)]
+    (claim,) = localisation_claims(*trainings)
+    ((text, _),) = judge([claim])
+    assert "over nodes STG-Grad-CAM 0.70, Random 0.40, Displacement 0.65, input gradient 0.60" in text
+    assert claim.brief.number == "AUROC over nodes 0.70, Displacement 0.65; over frames 0.70, Displacement 0.65"
+    card = LocalisationStage(LocalisationStage.Options()).summary([run_of("localisation", *trainings)])
+    assert "Scores are of the first training of each run." in card.html
+    card = LocalisationStage(LocalisationStage.Options()).summary([run_of("localisation", trainings[0])])
+    assert "first training" not in card.html
+
+
 def test_the_summary_names_the_classes_that_are_not_found_and_what_is_better():
     classes = {
         "throw": {**score(0.9), "samples": 9},

@@ -109,7 +109,8 @@ class LocalisationStage(Stage[NoOptions]):
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Of which classes the ground truth is found, and what finds it better."""
         lines = [line for run in runs for line in _findings(run, self.name)]
-        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; chance level 0.5.")
+        which = " Scores are of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
+        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; chance level 0.5.{which}")
         return Card("Localisation of the ground truth", items(lines) + note, True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
@@ -135,13 +136,13 @@ class LocalisationStage(Stage[NoOptions]):
                 judged,
             )
 
-        scores = run.stages[self.name]["localisation"]
-        # The strongest of what it must beat decides.
+        by_training = [training.stages[self.name]["localisation"] for training in run.trainings]
+        # The strongest of what it must beat decides; of several trainings their mean, as in the sentence.
         means = {
             over: {
-                name: scores[name][over]["auroc"]["value"]
-                for name in (JUDGED, GRADIENT, _best(scores, over))
-                if name and has_value(scores.get(name, {}).get(over, {}).get("auroc"))
+                name: float(np.mean([scores[name][over]["auroc"]["value"] for scores in by_training]))
+                for name in (JUDGED, GRADIENT, _best(by_training[0], over))
+                if name and all(has_value(scores.get(name, {}).get(over, {}).get("auroc")) for scores in by_training)
             }
             for over in OVER
         }
