@@ -16,6 +16,7 @@ from stexplain.explainers.display import Shown
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.fields import fill_in
 from stexplain.explainers.results.notes import beyond_default
+from stexplain.explainers.results.times import times_in_words
 from stexplain.explainers.saving.tidy import tidy
 from stexplain.reading import given_path
 
@@ -321,10 +322,12 @@ class Explanation(Shown):
         where = f" at {self.layer}" if self.layer else ""
         excluded = float(self.padding_share.mean()) if samples else 0.0
         notes = beyond_default(self.notes)
+        span, peak = times_in_words(self)
         return (
             f"<Explanation{about} {_count(samples, 'sample')} by {self.method}{where}: "
-            f"{_count(instances, 'instance')} x {_count(frames, 'frame')} x {_count(nodes, 'node')}; "
-            f"most important: {top}{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}"
+            f"{_count(instances, 'instance')} x {_count(frames, 'frame')}{f' ({span})' if span else ''} x "
+            f"{_count(nodes, 'node')}; most important: {top}{f', most at {peak}' if peak else ''}"
+            f"{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}"
             f"{f'; noted: {shorten(notes[0], 72)}' if notes else ''}"
             f"{f' (and {len(notes) - 1} more)' if len(notes) > 1 else ''}>"
         )

@@ -172,6 +172,24 @@ def test_repr_names_what_matters():
     )
 
 
+@pytest.mark.parametrize(
+    ("time", "says"),
+    [
+        (
+            [-900, -600, -300, 0],
+            "4 frames (15 to 0 min earlier) x 3 nodes; most important: hand, most at 5 min earlier>",
+        ),
+        ([0.0, 0.5, 1.0, 1.5], "4 frames (0.00 to 1.50 s) x 3 nodes; most important: hand, most at 1.00 s>"),
+    ],
+)
+def test_repr_says_when_where_times_are_known(time, says):
+    values = np.zeros((2, 1, 4, 3))
+    # NaN: a reading that was not observed is never the most.
+    values[..., 2], values[:, :, 2, 2], values[:, :, 3, 1] = 1, 2, np.nan
+    e = Explanation(values, np.ones((2, 1, 4), bool), GRAPH.nodes, time=time, time_unit="s")
+    assert repr(e).endswith(says)
+
+
 def test_groups_need_a_graph():
     assert isinstance(explanation().groups(), pd.DataFrame)
     with pytest.raises(InputError, match="groups"):

@@ -24,3 +24,26 @@ def times_of(e: "Explanation") -> tuple[NDArray[np.float64], str]:
         return time / 60, "min"
     # Whole numbers are frames unless their unit is said; anything else is taken as seconds.
     return time, "s" if e.time_unit == "s" or bool(np.any(time != np.round(time))) else "frame"
+
+
+def times_in_words(e: "Explanation") -> tuple[str, str]:
+    """What the frames span, and when importance is largest, summed over samples, instances and nodes.
+
+    Both are empty where frames are only counted.
+
+    Example:
+        >>> from stexplain.explainers import Explanation
+        >>> values = np.ones((1, 1, 3, 2)) * [[1], [2], [0]]
+        >>> windows = Explanation(values, np.ones((1, 1, 3), bool), time=[-600, -300, 0], time_unit="s")
+        >>> times_in_words(windows)
+        ('10 to 0 min earlier', '5 min earlier')
+    """
+    time, unit = times_of(e)
+    if unit == "frame" or not e.values.size:
+        return "", ""
+    by_frame = np.nansum(np.asarray(e.importance, np.float64), axis=(0, 1, 3))
+    peak = float(time[int(by_frame.argmax())]) if by_frame.max() > 0 else None
+    if unit == "min":
+        span = f"{abs(time[0]):g} to {abs(time[-1]):g} min earlier"
+        return span, "" if peak is None else f"{-peak:g} min earlier" if peak else "the last observation"
+    return f"{time[0]:.2f} to {time[-1]:.2f} s", "" if peak is None else f"{peak:.2f} s"
