@@ -12,7 +12,7 @@ import pandas as pd
 
 from stexplain.bench.claims import Claim
 from stexplain.bench.figures import Figures
-from stexplain.bench.run import TASKS, Run, Task, run_label
+from stexplain.bench.run import FORECASTING, TASKS, Run, Task, run_label
 from stexplain.cards import Part
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -107,6 +107,16 @@ class RunResults:
         # A title begins with a capital, which has no place inside of a sentence; an abbreviation keeps its own.
         protocol = protocol if protocol[1:2].isupper() else protocol[:1].lower() + protocol[1:]
         return f"{self.model} ({protocol})" if protocol else self.model
+
+    @property
+    def units(self) -> str:
+        """What is explained: events of a series, or samples.
+
+        Example:
+            >>> RunResults("stgcn", {"task": "forecasting"}, {}).units, RunResults("stgcn", {}, {}).units
+            ('events', 'samples')
+        """
+        return "events" if self.about.get("task") == FORECASTING else "samples"
 
     @property
     def unit(self) -> str:

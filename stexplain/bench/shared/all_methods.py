@@ -43,6 +43,7 @@ def every_method_claim(
     what: str,
     measure: str,
     samples: object,
+    units: str = "samples",
 ) -> Claim | None:
     """The claim, in words that say which methods are better and which are not; none where there is nothing to test.
 
@@ -56,6 +57,7 @@ def every_method_claim(
         what: they find, as in "what the model used".
         measure: the score in words.
         samples: how many each training has.
+        units: what they are.
     """
     pairs = {method: combined([paired.get(method, ()) for paired in trainings]) for method in (trainings or [{}])[0]}
     # The baseline explainer that is hardest to beat decides; the test bears the name of the method.
@@ -74,7 +76,7 @@ def every_method_claim(
         claim = (
             f"{scope(len(trainings))}, {len(better)} of {len(tests)} methods {verb} {what} better than every baseline "
             f"explainer ({measure}: {strongest}, the best of these, {means[strongest]:.2f}; {best}, the best method, "
-            f"{means[best]:.2f}; {count(samples)} samples)."
+            f"{means[best]:.2f}; {count(samples)} {units})."
         )
         claim += f" Better: {', '.join(better)}." if better and (unsure or worse) else ""
         claim += f" Not shown to be better: {', '.join(unsure)}." if unsure else ""

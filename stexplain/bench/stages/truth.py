@@ -207,7 +207,7 @@ class TruthStage(Stage[Options]):
             for row in result["rows"]
         ]
         caption = (
-            f"{run.label}: means over {count(result['samples'])} {'events' if forecasts else 'samples'} (of effect "
+            f"{run.label}: means over {count(result['samples'])} {run.units} (of effect "
             "positions with 95% interval); ★: the best of methods"
         )
         return used + table(["method", "baseline", *TITLES.values(), "effect AP", "inferences"], body, caption=caption)
@@ -232,8 +232,9 @@ class TruthStage(Stage[Options]):
             if told := told_by_absence(result.get("same_without_cause") or {}):
                 lines.append(f"{run.label}: {told}")
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
+        units = f"{count(each)} {runs[0].units}"
         which = " Classes are of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
-        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {count(each)} samples at most.{which}")
+        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {units} at most.{which}")
         return Card("Found, by class and by the plain gradient", items(lines) + note, wide=True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
@@ -251,6 +252,7 @@ class TruthStage(Stage[Options]):
             what="what the model used",
             measure="AUROC against the effect over positions",
             samples=results[0]["samples"],
+            units=run.units,
         )
         if claim:
             yield claim
