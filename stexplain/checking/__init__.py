@@ -132,7 +132,8 @@ def _checked_function(function: Any) -> Any:
                 refuse_lost(function, args, named)
         try:
             return function(*args, **named)
-        except StexplainError:
+        except (StexplainError, Warning):
+            # A warning that its caller has turned into an error says itself what is the matter.
             raise
         except Exception as error:
             # What the caller's own model or function raised is not for an argument that stands in for another.

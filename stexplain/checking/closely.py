@@ -37,6 +37,8 @@ def refuse_oddity(name: str, value: Any, check: Check) -> None:
         ...
         stexplain.errors.InputError: seed: got array(3); expected an integer. Use int(...).
     """
+    if value is None:
+        return
     parts = [one for one in parts_of(check.hint, check.names) if one is not type(None)]
     if hasattr(value, "detach"):
         dense(name, value)

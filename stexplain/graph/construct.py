@@ -14,7 +14,6 @@ from stexplain.graph.edge_lists import mean_correlation, strongest
 from stexplain.graph.labels import checked_ends, is_table, refuse_twice, signals_in_order
 from stexplain.graph.matrices import MatrixConstructors
 from stexplain.graph.notices import (
-    warn_of,
     warn_of_distances,
     warn_of_negative_correlations,
     warn_of_ready_correlations,
@@ -49,6 +48,9 @@ class GraphConstructors(MatrixConstructors):
 
         Raises:
             InputError: as `STGraph`, and for an unknown node, with the nearest name.
+
+        Warns:
+            UserWarning: of nodes without an edge and of negative weights.
 
         Example:
             >>> from stexplain.graph import STGraph
@@ -197,9 +199,7 @@ class GraphConstructors(MatrixConstructors):
             warn_of_distances(str(weight))
         else:
             warn_of_unused([name for place, name in enumerate(columns) if place not in used])
-        graph = cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
-        warn_of(graph)
-        return graph
+        return cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
 
     @classmethod
     def from_correlation(
@@ -259,6 +259,9 @@ class GraphConstructors(MatrixConstructors):
 
         Raises:
             InputError: as `STGraph`; parallel edges and self loops are refused.
+
+        Warns:
+            UserWarning: of nodes without an edge and of negative weights.
 
         Example:
             >>> import networkx as nx

@@ -23,6 +23,9 @@ _WORDS = (
 )
 
 
+_LIST = "A list of pairs is given as a pandas table: source, target, distance."
+
+
 def is_distance(column: str) -> bool:
     """Whether a column is named like distances, such as ``dist_m``, ``Distance (km)`` or ``travelTime``.
 
@@ -102,6 +105,23 @@ def distance_pairs(
     distances: Any, source: str | None = None, target: str | None = None, distance: str | None = None
 ) -> Pairs:
     """The distances of `STGraph.from_distances` pair by pair, whatever holds them."""
+    pairs = _pairs_of(distances, source, target, distance)
+    own = np.flatnonzero((pairs.source == pairs.target) & (pairs.distance != 0))
+    if len(own):
+        # A node is at no distance from itself: these are weights, or three pairs in rows.
+        place = int(pairs.source[own[0]])
+        where = f"at [{place}, {place}]" if pairs.nodes is None else f"of {pairs.nodes[place]!r}"
+        more = f" {len(own)} nodes have such a distance." if len(own) > 1 else ""
+        is_array = not hasattr(distances, "columns") and not sp.issparse(as_scipy(distances))
+        hint = f" {_LIST}" if pairs.size == 3 and is_array else ""
+        raise InputError(
+            f"distances {where}: got {pairs.distance[own[0]]:g} from a node to itself; expected 0.{more} Of weights "
+            f"give STGraph.from_adjacency.{hint}"
+        )
+    return pairs
+
+
+def _pairs_of(distances: Any, source: str | None, target: str | None, distance: str | None) -> Pairs:
     if is_table(distances):
         if source or target or distance or _is_list_of_pairs(distances):
             return _of_table(distances, source, target, distance)
@@ -127,15 +147,6 @@ def distance_pairs(
     _check_square(matrix.shape)
     rows, cols = np.nonzero(~(matrix >= 0))  # this way round, NaN is invalid too
     _refuse_negative(rows, cols, matrix[rows, cols])
-    apart = np.flatnonzero(np.isfinite(np.diag(matrix)) & (np.diag(matrix) != 0))
-    if len(apart):
-        # A node is at no distance from itself: these are weights, or three pairs in rows.
-        place = int(apart[0])
-        hint = " A list of pairs is given as a pandas table: source, target, distance." if len(matrix) == 3 else ""
-        raise InputError(
-            f"distances at [{place}, {place}]: got {matrix[place, place]:g} from a node to itself; expected 0. Of "
-            f"weights give STGraph.from_adjacency.{hint}"
-        )
     row, col = np.nonzero(np.isfinite(matrix))
     return Pairs(names, len(matrix), row.astype(np.int64), col.astype(np.int64), matrix[row, col])
 
@@ -163,7 +174,7 @@ def _refuse_lost_row(columns: Any, distance: int) -> None:
 
 def _check_square(shape: tuple[int, ...]) -> None:
     if len(shape) != 2 or shape[0] != shape[1]:
-        hint = " A list of pairs is given as a pandas table: source, target, distance." if shape[1:] == (3,) else ""
+        hint = f" {_LIST}" if shape[1:] == (3,) else ""
         raise InputError(f"distances has shape {shape}; expected [N, N].{hint}")
 
 

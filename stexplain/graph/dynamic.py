@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.graph.notices import warn_of_negative
 from stexplain.graph.relations import Relations, over_time
 from stexplain.graph.stgraph import STGraph, Strategy
 
@@ -30,6 +31,9 @@ class DynamicGraph:
     Raises:
         InputError: where the shape is wrong or a weight is not finite.
 
+    Warns:
+        UserWarning: of negative weights.
+
     Example:
         >>> graph = STGraph("abc", [(0, 1), (1, 2)])
         >>> dynamic = DynamicGraph(graph, [[1.0, 0.0], [0.5, 2.0]])
@@ -49,8 +53,13 @@ class DynamicGraph:
                 f"weight at frame {frame}, edge {edge}: got NaN or infinity; expected a finite number, zero where the "
                 "edge is absent."
             )
-        values.setflags(write=False)
-        self._graph, self._weight = graph, values
+        # A frame whose weights are negative where another's are not: of the lowest of each edge.
+        warn_of_negative(graph.nodes, graph.edges, values.min(axis=0))
+        self._set(graph, values)
+
+    def _set(self, graph: STGraph, weight: NDArray[np.float64]) -> None:
+        weight.setflags(write=False)
+        self._graph, self._weight = graph, weight
 
     @property
     def graph(self) -> STGraph:
@@ -87,9 +96,10 @@ class DynamicGraph:
             InputError: where there is no graph, or nodes or direction differ.
 
         Example:
-            >>> first, second = STGraph("abc", [(0, 1)]), STGraph("abc", [(1, 0), (1, 2)], [3.0, 2.0])
+            >>> first = STGraph("abc", [(0, 1), (0, 2)])
+            >>> second = STGraph("abc", [(1, 0), (1, 2)], [3.0, 2.0])
             >>> DynamicGraph.from_snapshots([first, second]).weight.tolist()
-            [[1.0, 0.0], [3.0, 2.0]]
+            [[1.0, 1.0, 0.0], [3.0, 0.0, 2.0]]
         """
         if not len(graphs):
             raise InputError("graphs: got none; expected at least one, a graph per frame.")
@@ -107,8 +117,11 @@ class DynamicGraph:
         weight = np.zeros((len(graphs), len(column)))
         for frame, edge, value in entries:
             weight[frame, edge] = value
-        union = STGraph(**{**first.fields(), "edges": list(column), "weight": np.ones(len(column))})
-        return cls(union, weight)
+        union = STGraph._known(**{**first.fields(), "edges": list(column), "weight": np.ones(len(column))})
+        # Negative weights were named when the graphs were made.
+        dynamic = cls.__new__(cls)
+        dynamic._set(union, weight)
+        return dynamic
 
     def at(self, frame: int) -> STGraph:
         """The graph of one frame: the edges whose weight is not zero there.
@@ -120,7 +133,7 @@ class DynamicGraph:
             raise InputError(f"frame: got {frame}; expected 0 to {self.frames - 1}.")
         present = self.weight[frame] != 0
         edges, weight = self.graph.edges[present], self.weight[frame, present]
-        return STGraph(**{**self.graph.fields(), "edges": edges, "weight": weight})
+        return STGraph._known(**{**self.graph.fields(), "edges": edges, "weight": weight})
 
     def relations(self, strategy: Strategy = "uniform", **options: Any) -> Relations:
         """The relations of every frame over the union of their edges, with weights ``[T, E_k]``.
@@ -150,4 +163,4 @@ class DynamicGraph:
         spatial = self.weight.ravel()
         weight = np.concatenate([spatial, product.weight[len(spatial) :]])
         present = np.concatenate([spatial != 0, np.ones(len(product.edges) - len(spatial), dtype=bool)])
-        return STGraph(**{**product.fields(), "edges": product.edges[present], "weight": weight[present]})
+        return STGraph._known(**{**product.fields(), "edges": product.edges[present], "weight": weight[present]})

@@ -17,6 +17,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.graph.arcs import Arcs
 from stexplain.graph.checks import checked_edges, checked_groups, checked_nodes, checked_positions, checked_weight
+from stexplain.graph.notices import warn_of_graph
 
 FIELDS = ("nodes", "edges", "weight", "groups", "positions", "center", "directed")
 """The fields of a graph, in the order in which they are hashed."""
@@ -45,6 +46,36 @@ class GraphFields:
         center: str | None = None,
         directed: bool = False,
     ):
+        self._set(nodes, edges, weight, groups, positions, center, directed)
+        warn_of_graph(self.nodes, self.edges, self.weight)
+
+    @classmethod
+    def _known(
+        cls,
+        nodes: Iterable[str],
+        edges: ArrayLike,
+        weight: ArrayLike | None = None,
+        *,
+        groups: Mapping[str, Iterable[str]] | None = None,
+        positions: Mapping[str, ArrayLike] | ArrayLike | None = None,
+        center: str | None = None,
+        directed: bool = False,
+    ) -> Self:
+        """A graph made of what entered before, by another graph or a file of this package: nothing is named again."""
+        graph = cls.__new__(cls)
+        graph._set(nodes, edges, weight, groups, positions, center, directed)
+        return graph
+
+    def _set(
+        self,
+        nodes: Iterable[str],
+        edges: ArrayLike,
+        weight: ArrayLike | None,
+        groups: Mapping[str, Iterable[str]] | None,
+        positions: Mapping[str, ArrayLike] | ArrayLike | None,
+        center: str | None,
+        directed: bool,
+    ) -> None:
         names = checked_nodes(nodes)
         pairs = checked_edges(names, edges, directed)
         if center is not None and center not in names:
@@ -132,7 +163,7 @@ class GraphFields:
 
         Example:
             >>> from stexplain.graph import STGraph
-            >>> STGraph("abc", [(0, 1)], groups={"end": ["c", "a"]}).group("end")
+            >>> STGraph("abc", [(0, 1), (1, 2)], groups={"end": ["c", "a"]}).group("end")
             array([2, 0])
         """
         if name not in self.groups:
@@ -194,4 +225,4 @@ class GraphFields:
                 raise InputError(
                     f"values: the field {name!r} of a graph is missing; got {', '.join(map(repr, values))}."
                 )
-        return cls(**values)
+        return cls._known(**values)

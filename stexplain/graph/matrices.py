@@ -14,7 +14,7 @@ from stexplain.graph.distances import distance_pairs, kernel_edges
 from stexplain.graph.edge_lists import EdgeList, adjacency_edges
 from stexplain.graph.fields import GraphFields
 from stexplain.graph.labels import order_of
-from stexplain.graph.notices import warn_of
+from stexplain.graph.notices import warn_of_graph, warn_of_loops
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,18 +57,22 @@ class MatrixConstructors(GraphFields):
     @classmethod
     def _found(cls, found: EdgeList, nodes: Iterable[str] | None, fields: dict[str, Any]) -> Self:
         """The graph of edges that were found, with nodes in the order that is requested."""
-        edges, names = found.edges, found.nodes or tuple(map(str, range(found.size)))
+        edges, loops, names = found.edges, found.loops, found.nodes or tuple(map(str, range(found.size)))
         if nodes is not None and found.nodes is not None:
             wanted = checked_nodes(map(str, nodes))
             for name in names:
                 if name not in wanted:
                     raise unknown("node (in the labels)", name, wanted)
             place = {name: index for index, name in enumerate(wanted)}
-            edges, names = np.array([place[name] for name in names])[found.edges], wanted
+            order = np.array([place[name] for name in names])
+            edges, loops, names = order[edges], order[loops], wanted
         elif nodes is not None:
             names = checked_nodes(nodes)
-        graph = cls(names, edges, found.weight, directed=found.directed, **checked_options(fields))
-        warn_of(graph, found.loops)
+            if len(names) != found.size:
+                raise InputError(f"nodes: got {len(names)} names; expected {found.size}, one for each row.")
+        graph = cls._known(names, edges, found.weight, directed=found.directed, **checked_options(fields))
+        warn_of_loops([names[int(index)] for index in loops])
+        warn_of_graph(graph.nodes, graph.edges, graph.weight)
         return graph
 
     @classmethod

@@ -1,7 +1,6 @@
 """What is said once where a graph enters: self loops that are left out, nodes without an edge, negative weights."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,36 +8,46 @@ from numpy.typing import NDArray
 from stexplain.checking import warn_caller
 from stexplain.graph.distances import is_distance
 
-if TYPE_CHECKING:
-    from stexplain.graph.fields import GraphFields
 
-
-def warn_of(graph: "GraphFields", loops: NDArray[np.int64] | None = None) -> None:
-    """Warns of what a reader of data would want to know of a graph.
+def warn_of_graph(nodes: Sequence[str], edges: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
+    """Warns of what a reader of data would want to know of a graph that enters.
 
     Args:
-        graph: as it was built.
-        loops: the indices of nodes whose self loop was left out.
+        nodes: N names.
+        edges: ``[E, 2]``.
+        weight: ``[E]``.
 
     Warns:
-        UserWarning: a sentence for each kind, with the names of the first nodes.
+        UserWarning: of nodes without an edge, and of negative weights, with the first of them by name.
     """
-    if loops is not None and len(loops):
-        names = _shown([graph.nodes[int(index)] for index in loops])
-        _warn(f"self loops were excluded, of {names}: relations add their own.")
-    lonely = np.setdiff1d(np.arange(len(graph)), graph.edges)
+    lonely = np.setdiff1d(np.arange(len(nodes)), edges)
     # A single node has nothing to be joined with.
-    if len(lonely) and len(graph) > 1:
-        names = _shown([graph.nodes[int(index)] for index in lonely])
+    if len(lonely) and len(nodes) > 1:
+        names = _shown([nodes[int(index)] for index in lonely])
         _warn(f"got nodes without an edge, {names}: they are kept, and exchange nothing with others.")
-    negative = np.flatnonzero(graph.weight < 0)
+    warn_of_negative(nodes, edges, weight)
+
+
+def warn_of_negative(nodes: Sequence[str], edges: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
+    """Warns of negative weights, with the first by name; see `warn_of_graph`."""
+    negative = np.flatnonzero(weight < 0)
     if len(negative):
-        source, target = (graph.nodes[int(end)] for end in graph.edges[negative[0]])
+        source, target = (nodes[int(end)] for end in edges[negative[0]])
         _warn(
-            f"{len(negative)} of {len(graph.edges)} weights are negative, such as that of {source!r} - {target!r}, "
-            f"{graph.weight[negative[0]]:.3g}: they are kept, and named relations refuse them. Take their absolute "
+            f"{len(negative)} of {len(edges)} weights are negative, such as that of {source!r} - {target!r}, "
+            f"{weight[negative[0]]:.3g}: they are kept, and named relations refuse them. Take their absolute "
             "value, or leave these edges out.",
         )
+
+
+def warn_of_loops(nodes: Sequence[str]) -> None:
+    """Warns that self loops were left out, where there are some.
+
+    Args:
+        nodes: the names of their nodes.
+    """
+    if len(nodes):
+        _warn(f"self loops were excluded, of {_shown(nodes)}: relations add their own.")
 
 
 def warn_of_distances(column: str) -> None:

@@ -15,6 +15,7 @@ from stexplain.errors import InputError
 from stexplain.graph import export
 from stexplain.graph.checks import checked_nodes
 from stexplain.graph.construct import GraphConstructors
+from stexplain.graph.notices import warn_of_negative
 from stexplain.graph.relations import Relations
 from stexplain.graph.strategies import relations_of
 
@@ -53,6 +54,10 @@ class STGraph(GraphConstructors):
     Raises:
         InputError: where an argument is invalid; the message names the node, edge or group.
 
+    Warns:
+        UserWarning: of nodes without an edge and of negative weights, which are kept; graphs that are made of this one
+            do not repeat it.
+
     Example:
         >>> graph = STGraph(["hip", "knee", "foot"], [(0, 1), (1, 2)], center="hip")
         >>> graph
@@ -89,7 +94,7 @@ class STGraph(GraphConstructors):
         names = checked_nodes(self.nodes[index] for index in chosen)
         present = set(names)
         groups = {name: [node for node in members if node in present] for name, members in self.groups.items()}
-        return STGraph(
+        return STGraph._known(
             names,
             ends[inside],
             self.weight[inside],
@@ -106,7 +111,7 @@ class STGraph(GraphConstructors):
             InputError: where `order` is not a permutation of 0 .. N-1.
 
         Example:
-            >>> STGraph("abc", [(0, 1)]).permute([2, 0, 1]).nodes
+            >>> STGraph("abc", [(0, 1), (1, 2)]).permute([2, 0, 1]).nodes
             ('c', 'a', 'b')
         """
         if sorted(order) != list(range(len(self))):
@@ -125,11 +130,17 @@ class STGraph(GraphConstructors):
         # Minus infinity, not zero: weights may be negative.
         weight = np.full(len(pairs), -np.inf)
         np.maximum.at(weight, inverse.ravel(), self.weight)
-        return STGraph(**{**self.fields(), "edges": pairs, "weight": weight, "directed": False})
+        return STGraph._known(**{**self.fields(), "edges": pairs, "weight": weight, "directed": False})
 
     def with_weight(self, weight: ArrayLike) -> "STGraph":
-        """The same graph with these weights ``[E]``, in the order of `edges`."""
-        return STGraph(**{**self.fields(), "weight": weight})
+        """The same graph with these weights ``[E]``, in the order of `edges`.
+
+        Warns:
+            UserWarning: of negative weights.
+        """
+        graph = STGraph._known(**{**self.fields(), "weight": weight})
+        warn_of_negative(graph.nodes, graph.edges, graph.weight)
+        return graph
 
     def unroll(self, frames: int, *, temporal_weight: float = 1.0) -> "STGraph":
         """The spatio-temporal product graph: every node at every frame, with spatial and temporal edges.
@@ -152,7 +163,7 @@ class STGraph(GraphConstructors):
             >>> product.nodes[:3], product.edges[3:].tolist()
             (('a@0', 'b@0', 'a@1'), [[0, 2], [1, 3], [2, 4], [3, 5]])
         """
-        return STGraph(**export.unrolled_fields(self, frames, temporal_weight))
+        return STGraph._known(**export.unrolled_fields(self, frames, temporal_weight))
 
     # ---- relations and distances ----
 
@@ -160,8 +171,8 @@ class STGraph(GraphConstructors):
         """Hop distances, the fewest edges on a path, ``[N, N]``, row = source; infinite where there is no path.
 
         Example:
-            >>> STGraph("abc", [(0, 1)]).hops().tolist()
-            [[0.0, 1.0, inf], [1.0, 0.0, inf], [inf, inf, 0.0]]
+            >>> STGraph("abc", [(0, 1), (1, 2)], directed=True).hops().tolist()
+            [[0.0, 1.0, 2.0], [inf, 0.0, 1.0], [inf, inf, 0.0]]
         """
         return self.arcs().hops()
 

@@ -114,7 +114,7 @@ def on_receptive_field(model: Any, nodes: Sequence[int]) -> OnReceptiveField | N
     part = deepcopy(model, {id(one): one for one in shared})
     for block in part.blocks:
         _restrict(block.spatial, field)
-    part.graph = STGraph([model.graph.nodes[index] for index in field], [])
+    part.graph = STGraph._known([model.graph.nodes[index] for index in field], [])
     first = next(model.parameters())
     return OnReceptiveField(part, field, nodes, len(model.graph)).to(first.device).eval()
 

@@ -245,6 +245,7 @@ def test_no_name_covers_a_joint_or_another_name_as_drawn(report):
     assert found["bad"] == []
 
 
+@pytest.mark.filterwarnings("ignore:graph. got nodes without an edge")
 def test_a_saved_chart_plays_offline(tmp_path):
     graph = STGraph(NODES, [(1, 0)], positions=np.eye(5, 2).tolist())
     moving = network(graph, np.eye(4, 5), time=[-15, -10, -5, 0], time_unit="min")

@@ -129,6 +129,24 @@ def test_a_warning_points_at_the_line_of_the_caller():
     assert caught[0].filename == __file__
 
 
+def test_a_warning_that_is_an_error_is_of_no_argument():
+    @checked
+    def weigh(weight: ArrayLike | None = None) -> None:
+        warn_caller("careful")
+
+    with pytest.raises(UserWarning, match="careful"):
+        weigh(weight=None)
+
+
+def test_none_is_no_oddity_where_it_is_allowed():
+    @checked
+    def weigh(weight: ArrayLike | None) -> None:
+        raise KeyError("of another cause")
+
+    with pytest.raises(KeyError, match="of another cause"):
+        weigh(None)
+
+
 def test_the_annotations_of_everything_public_are_understood():
     for entry in entries():
         if hasattr(entry.function, "__annotations__"):

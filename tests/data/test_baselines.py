@@ -7,7 +7,8 @@ from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from tests.explainers.small_models import signals
 
-GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("b", "d")])
+with pytest.warns(UserWarning, match=r"without an edge, one node \('e'\)"):
+    GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("b", "d")])
 
 
 def batch():
@@ -50,7 +51,7 @@ def test_neighbours_need_the_graph():
     with pytest.raises(InputError, match="needs the graph"):
         neighbours(x, valid)
     with pytest.raises(InputError, match="n=4"):
-        neighbours(x, valid, STGraph.from_edges(list("abcd"), [("a", "b")]))
+        neighbours(x, valid, STGraph.from_edges(list("abcd"), [("a", "b"), ("c", "d")]))
 
 
 def observed():
@@ -98,6 +99,7 @@ def test_a_baseline_is_a_name_a_function_or_a_tensor():
         as_baseline("meen")
 
 
+@pytest.mark.filterwarnings("ignore:graph. got nodes without an edge")
 @pytest.mark.parametrize("directed", [False, True])
 def test_neighbours_are_the_mean_over_a_matrix_of_them(directed):
     rng = np.random.default_rng(0)

@@ -134,7 +134,7 @@ def test_missing_frames_may_hold_anything(graph):
 
 def test_arrays_of_trials_are_told_which_axes_to_add():
     trials = np.ones((6, 3, 50), np.float32)  # trials, electrodes, samples
-    graph = STGraph.from_edges("abc", [])
+    graph = STGraph.from_edges("abc", [("a", "b"), ("b", "c")])
     with pytest.raises(InputError, match=r"got 2 dimensions.*x.transpose\(0, 2, 1\)\[:, None, :, :, None\]"):
         Clips.from_arrays(trials, graph=graph)
     assert Clips.from_arrays(trials.transpose(0, 2, 1)[:, None, :, :, None], graph=graph)[0].x.shape == (1, 50, 3, 1)

@@ -12,7 +12,8 @@ from stexplain.graph import STGraph
 
 
 def clips(**options: object) -> Clips:
-    return Clips.from_arrays(np.ones((4, 1, 5, 2, 3)), [0, 1, 0, 1], graph=STGraph.from_edges("ab", []), **options)
+    graph = STGraph.from_edges("ab", [("a", "b")])
+    return Clips.from_arrays(np.ones((4, 1, 5, 2, 3)), [0, 1, 0, 1], graph=graph, **options)
 
 
 def test_every_clip_of_a_users_own_is_a_group_unless_told() -> None:

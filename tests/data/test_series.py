@@ -192,7 +192,7 @@ def test_only_the_frames_asked_for_are_read():
 def test_a_data_frame_gives_times_and_its_columns_follow_the_graph():
     time = pd.date_range("2012-03-01", periods=30, freq="5min")
     frame = pd.DataFrame(np.tile([1.0, 2.0, 3.0], (30, 1)), index=time, columns=[30, 10, 20])
-    graph = STGraph(["10", "20", "30"], [(0, 1)])
+    graph = STGraph(["10", "20", "30"], [(0, 1), (1, 2)])
     windows = WindowedSeries(frame, window=4, horizon=3, graph=graph)
     assert windows.batch([0]).x[0, 0, 0, :, 0].tolist() == [2, 3, 1]
     assert windows.time is not None
@@ -262,7 +262,7 @@ def test_a_scaler_of_nothing_or_of_a_constant():
         (np.ones((30, 2, 2)), {}, r"shape \(30, 2, 2\) and 1 channel \(value\); expected \[T, N, 1\] or \[T, N\]"),
         (np.ones((30, 2)), {"channels": ("flow", "speed")}, "expected 2 channels"),
         (np.ones((10, 2)), {}, "values: got 10 frames; expected at least 24"),
-        (np.ones((30, 2)), {"graph": STGraph("abc", [])}, "2 nodes; expected 3, as the graph has"),
+        (np.ones((30, 2)), {"graph": STGraph("abc", [(0, 1), (1, 2)])}, "2 nodes; expected 3, as the graph has"),
         (np.ones((30, 2)), {"observed": np.ones((30, 3), bool)}, r"observed: got shape \(30, 3\)"),
         (
             np.ones((30, 2)),

@@ -8,6 +8,12 @@ from stexplain.graph import STGraph
 from stexplain.graph.dynamic import DynamicGraph
 from tests.graph.drawn_graphs import dense
 
+# Graphs are drawn at random, and some are made so: what is named of them is held by test_notices.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:graph. got nodes without an edge"),
+    pytest.mark.filterwarnings("ignore:graph. .* weights are negative"),
+]
+
 WEIGHT = [[1.0, 0.0, 3.0], [0.5, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
 
 

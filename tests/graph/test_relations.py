@@ -13,6 +13,12 @@ from stexplain.graph.strategies import STRATEGIES
 from tests import reference
 from tests.graph.drawn_graphs import dense, graphs
 
+# Graphs are drawn at random, and some are made so: what is named of them is held by test_notices.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:graph. got nodes without an edge"),
+    pytest.mark.filterwarnings("ignore:graph. .* weights are negative"),
+]
+
 
 def assert_equal(relations: Relations, expected: list[np.ndarray]) -> None:
     np.testing.assert_allclose(relations.matrices(len(expected[0])), np.stack(expected), rtol=0, atol=1e-12)

@@ -128,7 +128,7 @@ def test_the_cut_into_batches_does_not_matter(chunk):
 
 
 def test_nodes_by_name():
-    graph = STGraph(["a", "b", "c", "d", "e"], [(0, 1)])
+    graph = STGraph(["a", "b", "c", "d", "e"], [(0, 1), (1, 2), (2, 3), (3, 4)])
     by_name = forecast_masking_curve(Upstream(graph), series().batches(20), np.arange(5.0), nodes=1, at=["b", "e"])
     by_index = forecast_masking_curve(Upstream(), series().batches(20), np.arange(5.0), nodes=1, at=[1, 4])
     assert np.array_equal(by_name.curve(), by_index.curve())

@@ -19,7 +19,9 @@ def sparse(nodes=60, edges=70, directed=True, seed=0):
     rng = np.random.default_rng(seed)
     pairs = {tuple(sorted(pair)) if not directed else tuple(pair) for pair in rng.integers(nodes - 3, size=(edges, 2))}
     listed = sorted((int(i), int(j)) for i, j in pairs if i != j)
-    return STGraph([f"s{index}" for index in range(nodes)], listed, rng.random(len(listed)) + 0.1, directed=directed)
+    weight = rng.random(len(listed)) + 0.1
+    with pytest.warns(UserWarning, match="without an edge"):
+        return STGraph([f"s{index}" for index in range(nodes)], listed, weight, directed=directed)
 
 
 def forecaster(graph, **options):

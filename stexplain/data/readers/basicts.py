@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
-from stexplain.data.readers.road_graph import positions_beside, without_loops
+from stexplain.data.readers.loops import without_kernel_diagonal
+from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
@@ -53,7 +54,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     if len(ids) != shape[1]:
         raise DataError(f"{adjacency} is of {len(ids)} sensors; {path.name} holds {shape[1]}.")
     try:
-        graph = STGraph.from_adjacency(without_loops(matrix), ids, positions=positions_beside(path, ids))
+        graph = STGraph.from_adjacency(without_kernel_diagonal(matrix), ids, positions=positions_beside(path, ids))
     except InputError as error:
         raise DataError(f"{adjacency}: {error}") from error
     return SeriesFile(values, graph, times_from_start(card, shape[0]))

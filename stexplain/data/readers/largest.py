@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
+from stexplain.data.readers.loops import without_kernel_diagonal
 from stexplain.data.readers.pems_npz import read_arrays
-from stexplain.data.readers.road_graph import without_loops
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
@@ -67,7 +67,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     # Channel 0 is flow; in float64 until it is back in its unit.
     values = (data[..., :1] * float(std) + float(mean)).astype(np.float32)
     with naming(network):
-        graph = STGraph.from_adjacency(without_loops(matrix))
+        graph = STGraph.from_adjacency(without_kernel_diagonal(matrix))
     return SeriesFile(values, graph, times_from_start(card, len(data)))
 
 

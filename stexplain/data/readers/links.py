@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.readers import dcrnn_pickle
+from stexplain.data.readers.loops import without_kernel_diagonal, without_loops
 from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
@@ -83,12 +84,12 @@ def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Li
     table = table[inside]
     if table.shape[1] < 3:
         links = links or "neighbours"
-    column = str(table.columns[2]).lower() if table.shape[1] > 2 else ""
+    column = str(table.columns[2]).lower() if table.shape[1] > 2 else None
     kind = links or ("distances" if column in COLUMNS["distance"] else "weights" if column in _WEIGHTS else None)
     kind = kind or _by_name(path)
     pairs = table.iloc[:, :2].set_axis(["source", "target"], axis=1)
-    apart = pairs["source"] != pairs["target"]
     if kind == "neighbours":
+        apart = without_loops(pairs, names, None if column is None else table.iloc[:, 2])
         return STGraph.from_pandas(pairs[apart].drop_duplicates(), names, directed=True, positions=positions)
     if kind is None:
         raise InputError(f"links: {path} does not say whether its third column holds distances or weights. {_ASK}")
@@ -100,6 +101,7 @@ def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Li
         )
     if kind == "distances":
         return STGraph.from_distances(pairs.assign(distance=numbers), names, directed=True, positions=positions)
+    apart = without_loops(pairs, names, numbers)
     return STGraph.from_pandas(pairs.assign(weight=numbers)[apart], names, directed=True, positions=positions)
 
 
@@ -119,13 +121,14 @@ def _of_matrix(
     if kind == "distances":
         distances = np.where(np.isnan(matrix), np.inf, matrix)
         if no_link is not None:
-            distances[apart & (distances == no_link)] = np.inf
+            distances[distances == no_link] = np.inf
         if (distances[apart] == 0).any():
             raise InputError(
                 f"{path}: {int((distances[apart] == 0).sum())} pairs of different nodes have the distance 0, which is "
                 "as near as can be. Where 0 means that there is no link, give no_link=0."
             )
-        np.fill_diagonal(distances, 0)
+        # A node is at no distance from itself, whatever the file has for no link; any other number is refused.
+        distances[np.isinf(distances) & ~apart] = 0
         return STGraph.from_distances(distances, names, positions=positions)
     if links is None and kind == "weights" and float(np.nanmax(entries, initial=0)) > 1:
         raise InputError(
@@ -133,7 +136,8 @@ def _of_matrix(
         )
     if np.isnan(entries).any():
         raise DataError(f"{path}: holds NaN; expected a number for each pair, 0 where there is no link.")
-    weights = np.where(apart, matrix, 0.0)
+    # NaN on the diagonal is no loop.
+    weights = without_kernel_diagonal(np.where(apart | ~np.isnan(matrix), matrix, 0.0))
     if kind == "neighbours":
         weights = (weights != 0).astype(np.float64)
     return STGraph.from_adjacency(weights, names, positions=positions)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.links import graph_of_file
+from stexplain.data.readers.loops import without_loops
 from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, optional_file, times_from_start
@@ -61,11 +62,11 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         if card.series.links is not None or _is_matrix(links, len(ids)):
             graph = graph_of_file(links, ids, card.series.links, positions=positions)
             return SeriesFile(values.astype(np.float32, copy=False), graph, times_from_start(card, len(values)))
-        pairs = read_text_table(links).iloc[:, :2].drop_duplicates()
-        if pairs.shape[1] < 2:
-            raise DataError(f"{links} has the columns {list(pairs.columns)}; expected from, to and cost.")
-        # No sensor is its own neighbour here: relations add self loops themselves.
-        pairs = pairs[pairs.iloc[:, 0] != pairs.iloc[:, 1]]
+        table = read_text_table(links)
+        if table.shape[1] < 2:
+            raise DataError(f"{links} has the columns {list(table.columns)}; expected from, to and cost.")
+        apart = without_loops(table, ids, table.iloc[:, 2] if table.shape[1] > 2 else None)
+        pairs = table[apart].iloc[:, :2].drop_duplicates()
         graph = STGraph.from_pandas(pairs, ids, directed=True, positions=positions)
     except InputError as error:
         raise DataError(str(error) if str(links) in str(error) else f"{links}: {error}") from error

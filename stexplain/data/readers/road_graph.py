@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.readers import dcrnn_pickle
+from stexplain.data.readers.loops import without_kernel_diagonal
 from stexplain.data.readers.number_table import has_header, read_table, read_text_table, require_ids
 from stexplain.data.series_file import found_file
 from stexplain.errors import DataError, InputError
@@ -76,20 +77,9 @@ def adjacency_graph(
     row = {name: number for number, name in enumerate(names)}
     order = [row[name] for name in ids]
     # Rows and columns both; sensors that are not among `ids` fall out.
+    matrix = without_kernel_diagonal(matrix[np.ix_(order, order)])
     with naming(path):
-        return STGraph.from_adjacency(without_loops(matrix[np.ix_(order, order)]), ids, positions=positions)
-
-
-def without_loops(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A copy without its diagonal, which published adjacencies have by design.
-
-    Example:
-        >>> without_loops(np.ones((2, 2))).tolist()
-        [[0.0, 1.0], [1.0, 0.0]]
-    """
-    bare = matrix.copy()
-    np.fill_diagonal(bare, 0)
-    return bare
+        return STGraph.from_adjacency(matrix, ids, positions=positions)
 
 
 def read_distances(path: Path, ids: Sequence[str]) -> NDArray[np.float64]:

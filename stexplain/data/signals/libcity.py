@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.labelled import check_span
+from stexplain.data.readers.loops import without_loops
 from stexplain.data.readers.number_table import read_text_table
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
@@ -164,13 +165,15 @@ def _graph(path: Path, nodes: tuple[str, ...], info: dict[str, Any], positions: 
         odd = np.flatnonzero(~pairs[end].isin(nodes).to_numpy())
         if odd.size:
             raise DataError(f"{path}, line {odd[0] + 2}: the sensor {pairs[end].iloc[odd[0]]!r} is not in the .geo.")
-    both, apart = bool(info.get("bidir_adj_mx", False)), pairs["source"] != pairs["target"]
+    both = bool(info.get("bidir_adj_mx", False))
     others = [name for name in rel.columns if name not in ("rel_id", "type", "origin_id", "destination_id")]
     column = info.get("weight_col") or (others[0] if len(others) == 1 else None)
     column = column[0] if isinstance(column, list) and column else column
     try:
         if not others or info.get("set_weight_link_or_dist") == "link":
-            return STGraph.from_pandas(_once(pairs[apart], both), nodes, directed=not both, positions=positions)
+            far = rel[others[0]] if len(others) == 1 else None
+            neighbours = _once(pairs[without_loops(pairs, nodes, far)], both)
+            return STGraph.from_pandas(neighbours, nodes, directed=not both, positions=positions)
         if column is None:
             raise InputError(
                 f"{path} has {', '.join(others)}; which is the weight? Name it as weight_col in config.json."
@@ -192,7 +195,7 @@ def _graph(path: Path, nodes: tuple[str, ...], info: dict[str, Any], positions: 
                 'config.json, under "info", "calculate_weight_adj": true (distances), "init_weight_inf_or_zero": '
                 '"zero" (weights) or "set_weight_link_or_dist": "link" (neighbours); or give graph=.'
             )
-        weighted = _once(pairs.assign(weight=numbers)[apart], both)
+        weighted = _once(pairs.assign(weight=numbers)[without_loops(pairs, nodes, numbers)], both)
         return STGraph.from_pandas(weighted, nodes, directed=not both, positions=positions)
     except InputError as error:
         raise type(error)(str(error) if str(path) in str(error) else f"{path}: {error}") from error

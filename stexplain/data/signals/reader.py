@@ -32,7 +32,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     try:
         data = with_channels(read_sensors(named.get("values", where), links=named.get("links")), requested.channels)
         if requested.links == "none":
-            graph = STGraph.from_edges(data.nodes, [], positions=data.positions)
+            # Requested so: that no node has an edge need not be said.
+            graph = STGraph._known(data.nodes, [], positions=data.positions)
         else:
             graph = graph_of(data, named.get("links"), requested.links, None, None)
     except InputError as error:

@@ -105,7 +105,8 @@ def load_sensors(
     # Without a first time the length of a frame is known all the same.
     steps = Measured(frame_rate=1 / step, start=-step * (window - 1)) if time is None and step else UNMEASURED
     if links == "none":
-        own = STGraph.from_edges(data.nodes, [], positions=data.positions)
+        # Requested so: that no node has an edge need not be said.
+        own = STGraph._known(data.nodes, [], positions=data.positions)
     else:
         own = graph_of(data, graph, links, no_link, nearest)
     place = {name: number for number, name in enumerate(data.nodes)}

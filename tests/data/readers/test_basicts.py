@@ -25,6 +25,7 @@ def write(folder: Path, *, triple: bool = True, nodes: int = 4, **description) -
     full = {"name": "METR-LA", "domain": "traffic speed", "shape": list(VALUES.shape), "frequency (minutes)": 5}
     (folder / "desc.json").write_text(json.dumps({**full, **description}))
     adjacency = np.triu(np.full((nodes, nodes), 0.5, np.float32))
+    np.fill_diagonal(adjacency, 1)
     ids = [str(number) for number in range(nodes)]
     value = (ids, dict(zip(ids, range(nodes), strict=True)), adjacency) if triple else adjacency
     (folder / "adj_mx.pkl").write_bytes(pickle.dumps(value))

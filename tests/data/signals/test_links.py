@@ -103,6 +103,7 @@ def test_a_table_of_links(tmp_path, header, links, weights):
     path = tmp_path / "road.csv"
     # A link of a sensor that is not measured, as in files of a whole district, and one of a sensor with itself.
     path.write_text(header + "a,b,0.5\nb,c,0.9\nc,d,0.2\nd,zz,9\na,a,0\n")
+    # At no distance from itself, or of no weight: that is no loop, and no word is said of one.
     graph = graph_of_file(path, NODES, links)
     if weights is None:
         listed = np.array([0.5, 0.9, 0.2, 0.0])

@@ -183,7 +183,7 @@ def test_arrays_with_another_number_of_labels_or_ids_than_samples(tmp_path, give
 def test_axes_that_are_not_certain_are_asked_for(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 17, 17, 3), np.float32))
     with pytest.raises(InputError, match="axes: .* not known for certain"):
-        load_skeletons(tmp_path / "a.npy", graph=stx.STGraph.from_edges(["a", "b", "c"], [("a", "b")]))
+        load_skeletons(tmp_path / "a.npy", graph=stx.STGraph.from_edges(["a", "b", "c"], [("a", "b"), ("b", "c")]))
 
 
 def test_ctrgcns_arrays(tmp_path):

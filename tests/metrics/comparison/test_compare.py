@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_seconds_are_those_of_explaining_per_sample(monkeypatch):
 
 
 def test_clips_are_gone_through_in_batches():
-    graph = STGraph.from_edges(list("abcde"), [("a", "b")])
+    graph = STGraph.from_edges(list("abcde"), list(pairwise("abcde")))
     clips = Clips.from_arrays(planted(9).x.numpy(), np.zeros(9, int), graph=graph)
     sizes = []
 

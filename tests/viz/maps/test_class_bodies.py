@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,7 +49,7 @@ def test_across_classes_colours_compare(psi, graph):
 
 def test_what_does_not_fit_is_refused(psi, graph):
     with pytest.raises(InputError, match="no drawing positions"):
-        class_bodies(psi, STGraph.from_edges(NODES, [(NODES[0], NODES[1])]))
+        class_bodies(psi, STGraph.from_edges(NODES, list(pairwise(NODES))))
     with pytest.raises(InputError, match="node 'tail'"):
         class_bodies(psi.rename(columns={"spine": "tail"}), graph)
     with pytest.raises(InputError, match="columns: got 0"):

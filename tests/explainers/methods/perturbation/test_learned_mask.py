@@ -100,7 +100,7 @@ def test_smoothness_and_connectedness_act_as_they_say():
 
 
 def test_windows_and_groups_share_a_value():
-    graph = STGraph("abcde", [(0, 1)], groups={"left": ["a", "b"], "right": ["b", "c"]})
+    graph = STGraph("abcde", [(0, 1), (1, 2), (2, 3), (3, 4)], groups={"left": ["a", "b"], "right": ["b", "c"]})
     weight = torch.rand(FRAMES, NODES, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     e = learned(lambda x: (x * weight).sum((1, 2)), ones(), window=3, groups=graph.groups, graph=graph, steps=20)
     values = e.values[0, 0]

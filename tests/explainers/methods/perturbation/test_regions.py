@@ -36,7 +36,7 @@ def test_by_loops(groups, window, stride):
 
 
 def test_groups_by_name_and_index():
-    graph = STGraph("abc", [(0, 1)], groups={"end": ["c", "a"]})
+    graph = STGraph("abc", [(0, 1), (1, 2)], groups={"end": ["c", "a"]})
     assert node_groups(graph.groups, graph, 3) == {"end": [2, 0]}
     assert node_groups([["b", 0], [2]], graph, 3) == {"a b": [1, 0], "c": [2]}
     assert node_groups(None, graph, 3) == {"a": [0], "b": [1], "c": [2]}

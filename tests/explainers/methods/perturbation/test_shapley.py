@@ -150,7 +150,7 @@ def test_the_graphs_groups_play_where_it_names_any():
     # Two players, and either comes last in half of the orders.
     np.testing.assert_allclose(e.values.flatten(), [7.5, 15.0, 7.5], atol=1.5)
     assert e.values[0, 0, 0, 0] == e.values[0, 0, 0, 2]
-    overlapping = STGraph(nodes, [(0, 1)], groups={"left": ["a", "b"], "right": ["b", "c"]})
+    overlapping = STGraph(nodes, [(0, 1), (1, 2)], groups={"left": ["a", "b"], "right": ["b", "c"]})
     with (
         ShapleyValueSampling(nn.Flatten(), graph=overlapping) as explain,
         pytest.raises(InputError, match="'left' and 'right'"),

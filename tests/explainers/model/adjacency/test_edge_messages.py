@@ -192,7 +192,7 @@ def test_one_large_graph_of_the_whole_batch():
     lost = len(source) + 4
     edges = torch.cat([edges[:, :lost], edges[:, lost + 1 :]], 1)
     x = torch.randn(3 * NODES, FRAMES, generator=torch.Generator().manual_seed(0))
-    graph = STGraph([f"s{node}" for node in range(NODES)], [(0, 1)])
+    graph = STGraph([f"s{node}" for node in range(NODES)], [(node, node + 1) for node in range(NODES - 1)])
     explain = EdgeImportance(Whole(), inputs="(b n) t", graph=graph)
     e = explain(x, target=lambda scores: scores, shared={"edge_index": edges})
     assert len(e.source) == len(source)
