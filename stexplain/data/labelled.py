@@ -105,7 +105,7 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
     as those.
 
     Raises:
-        InputError: where it says something else, which would be lost.
+        InputError: where it says something else, which would be lost, or periods are missing.
 
     Example:
         >>> times_of(pd.Index([1330560000, 1330560300]))[1]
@@ -118,7 +118,7 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
     if isinstance(index, pd.DatetimeIndex):
         return index
     if isinstance(index, pd.PeriodIndex):
-        return index.to_timestamp()
+        return _of_periods(index)
     shown = repr(index[0]) if len(index) else "nothing"
     if pd.api.types.is_numeric_dtype(index):
         numbers = index.to_numpy(np.float64)
@@ -145,6 +145,20 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
         f"values: got a DataFrame whose index is text, such as {shown}; expected times. Convert it: df.index = "
         "pd.to_datetime(df.index); or drop it: df.reset_index(drop=True)."
     )
+
+
+def _of_periods(index: pd.PeriodIndex) -> pd.DatetimeIndex:
+    """The starts of periods, of which none is missing; what is out of order is refused with the times."""
+    steps = np.diff(index.asi8)
+    gaps = np.flatnonzero(steps != index.freq.n)
+    if gaps.size and (steps > 0).all():
+        first = int(gaps[0])
+        raise InputError(
+            f"values: frame {first + 1} is of the period {index[first + 1]}, and the one before of {index[first]}; "
+            "expected one after the other. Insert the missing ones as frames of NaN: "
+            "df.reindex(pd.period_range(df.index[0], df.index[-1], freq=df.index.freq))."
+        )
+    return index.to_timestamp()
 
 
 def node_first(table: pd.DataFrame, graph: STGraph | None = None) -> pd.DataFrame:

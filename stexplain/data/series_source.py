@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stexplain.checking import warn_caller
 from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.samples import Measured
+from stexplain.data.uneven_times import length, remedy_for
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
@@ -209,10 +210,11 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
     if gaps.size:
         ahead = index.tz is None and gaps.size == 1 and steps[gaps[0]] == step + _HOUR
         clocks = f" {_CLOCKS})." if ahead else ""
-        minutes = [value / np.timedelta64(1, "m") for value in (steps[gaps[0]], step)]
+        apart = steps.astype(np.int64)
+        usual = int(step.astype(np.int64))
         raise InputError(
-            f"time: frame {gaps[0] + 1} is at {index[gaps[0] + 1]}, {minutes[0]:g} min after the one before; expected "
-            f"{minutes[1]:g} min. Insert the missing times as frames of NaN: df.asfreq('{minutes[1]:g}min').{clocks}"
+            f"time: frame {gaps[0] + 1} is at {index[gaps[0] + 1]}, {length(int(apart[gaps[0]]))} after the one "
+            f"before; expected {length(usual)}. {remedy_for(index, apart, usual)}{clocks}"
         )
     return index
 
