@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.cards import DatasetCard, Recipe
 from stexplain.checking import checked, takes_masks
+from stexplain.checking.labels import class_labels
 from stexplain.data.content import content_hash
 from stexplain.data.grouping import clip_groups, own_grouping, split_groups
 from stexplain.data.indices import picked_indices
@@ -78,7 +79,7 @@ class Clips:
     def from_arrays(
         cls,
         x: Sequence[ArrayLike] | NDArray[Any],
-        labels: Sequence[int] | NDArray[Any] | None = None,
+        labels: Sequence[int | str] | NDArray[Any] | None = None,
         *,
         graph: STGraph,
         classes: Sequence[str] = (),
@@ -94,7 +95,7 @@ class Clips:
 
         Args:
             x: n arrays ``[M, T, N, C]``, of any length; M may differ too. What one masks was not observed.
-            labels: n classes; none: -1 for all.
+            labels: n classes, by number or by name in `classes`; none: -1 for all.
             graph: whose nodes are N.
             classes: their names; none: "class 0" and so on.
             valid: n arrays ``[M, T]``, bool; none: all frames are valid.
@@ -116,12 +117,8 @@ class Clips:
         """
         rows = rows_of_arrays(x, valid, observed, graph, {"labels": labels, "ids": ids, **(fields or {})})
         size, count = len(rows.frames), rows.x.shape[-1]
-        label = np.full(size, -1) if labels is None else np.asarray(labels, np.int64)
+        label = np.full(size, -1) if labels is None else class_labels("labels", labels, classes, lowest=-1)
         names = list(classes) or [f"class {number}" for number in range(int(label.max()) + 1)]
-        if label.max(initial=-1) >= len(names) or label.min(initial=0) < -1:
-            raise InputError(
-                f"labels: got {label.min()} to {label.max()}; expected 0 to {len(names) - 1}, or -1 for none."
-            )
         table = pd.DataFrame(
             {"id": list(ids) if ids is not None else [str(number) for number in range(size)], "label": label}
         ).assign(frames=rows.frames, instances=rows.instances)

@@ -130,6 +130,8 @@ class Sample:
             if mask is not None:
                 check_shape(name, mask.shape, "m t n", m=sizes["m"], t=sizes["t"], n=sizes["n"])
         check_finite("x", self.x, self.id)
+        if isinstance(self.label, bool) or not hasattr(self.label, "__index__"):
+            raise InputError(f"label: got {self.label!r}; expected the number of a class, or -1 for none.")
 
     def __repr__(self) -> str:
         return f"<Sample{f' {self.id!r}' if self.id else ''}: {_sizes(self.x.shape, self.channels)}>"

@@ -248,7 +248,10 @@ def masking_curve(
         # One copy per forward pass, so that how samples are batched decides how much memory is used.
         masked.load(batch, part, at_once=1)
         check_shape("x", tuple(masked.batch.x.shape), BATCH, n=maps.shape[1])
-        label = masked.labels(None if labels is None else as_array(labels)[len(ids) : len(ids) + len(masked.batch)])
+        rows = slice(len(ids), len(ids) + len(masked.batch))
+        # A list as it is: as an array a number beside a name would be text.
+        given = labels if labels is None or isinstance(labels, list | tuple) else as_array(labels)
+        label = masked.labels(None if given is None else given[rows], len(maps))
         if (label < 0).any():
             raise InputError(
                 f"labels: got none for sample {len(ids) + int((label < 0).argmax())}; expected a class for each. Give "

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
+from stexplain.checking.labels import class_labels
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
@@ -83,7 +84,7 @@ class ClassImportance:
 
         Args:
             explanation: of the class that each sample belongs to; `Predicted()` is, for correct samples.
-            labels: the class of every sample, ``[B]``.
+            labels: the class of every sample, ``[B]``, by number or name.
             correct: whether the model classified each sample correctly, ``[B]``; default: if the explained class is the
                 label.
 
@@ -93,13 +94,8 @@ class ClassImportance:
         Raises:
             InputError: if shapes, nodes or labels do not fit, or a correct sample was explained for another class.
         """
-        label = np.asarray(labels, np.int64)
+        label = class_labels("labels", labels, self.classes)
         check_shape("labels", label.shape, "b", b=len(explanation))
-        if len(label) and not (label.min() >= 0 and label.max() < len(self.classes)):
-            raise InputError(
-                f"labels: got {label.min()} to {label.max()}; expected 0 to {len(self.classes) - 1}, as there are "
-                f"{len(self.classes)} classes."
-            )
         if explanation.values.shape[-1] != len(self.nodes):
             raise InputError(
                 f"explanation: got {explanation.values.shape[-1]} nodes; expected {len(self.nodes)}, as given to "

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import check_shape
-from stexplain.checking.values import as_numbers
+from stexplain.checking.labels import class_labels
 from stexplain.data.baselines import Baseline
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
@@ -192,15 +192,19 @@ class MaskedModel(ModelCaller):
         """The tensor of what the model returned for some samples that is read, in its own layout."""
         return self._returned(output, rows.stop - rows.start).chosen[1]
 
-    def labels(self, given: ArrayLike | None) -> NDArray[np.int64]:
+    def labels(self, given: ArrayLike | None, count: int | None = None) -> NDArray[np.int64]:
         """The class of each sample, ``[B]``, as given or else that of the batch; -1 where there is none.
 
+        Args:
+            given: by number or name.
+            count: how many classes there are, where known.
+
         Raises:
-            InputError: where not one is given for each sample.
+            InputError: where not one is given for each sample, or one is no class.
         """
         if given is None:
-            return self.batch.label.cpu().numpy()
-        labels: NDArray[np.int64] = as_numbers("labels", given).astype(np.int64)
+            return class_labels("labels", self.batch.label, count=count, lowest=-1)
+        labels = class_labels("labels", given, self.classes, count=count, lowest=-1)
         check_shape("labels", labels.shape, "b", b=len(self.batch))
         return labels
 

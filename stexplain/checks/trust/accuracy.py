@@ -44,12 +44,14 @@ class Accuracy:
         target: what is explained, before predicted classes are fixed.
         guess: the accuracy of guessing, or guessed values; none: measured.
         windows: those of a series whose targets the labels are; none: they are other samples.
+        boolean: whether labels came as booleans, which are classes of two.
     """
 
     labels: NDArray[Any]
     target: Target
     guess: "ArrayLike | None"
     windows: WindowBatch | None = None
+    boolean: bool = False
 
     @property
     def of_classes(self) -> bool:
@@ -71,7 +73,12 @@ class Accuracy:
     def _classes(self, masked: MaskedModel, output: Any, rows: slice, tensor: Tensor) -> Tensor:
         single = tensor.ndim == 1 or tensor.shape[1:] == (1,)
         if tensor.ndim <= 2:
-            check_classes(self.labels, 2 if single else tensor.shape[1])
+            count = 2 if single else tensor.shape[1]
+            check_classes(self.labels, count)
+            if self.boolean and count > 2:
+                raise InputError(
+                    f"labels: got booleans for a model of {count} classes; expected the class of each sample."
+                )
         # Numbers between 0 and 1 alone are probabilities of class 1: their sign says nothing.
         if single and bool(((tensor >= 0) & (tensor <= 1)).all()):
             return (tensor.flatten() > 0.5).double()

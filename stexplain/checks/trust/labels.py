@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.checking.labels import class_labels
 from stexplain.errors import InputError
 from stexplain.explainers.target import class_index
 from stexplain.metrics.arrays import as_array
@@ -38,6 +39,8 @@ def checked_labels(labels: Any, samples: int, classes: Sequence[str] = ()) -> ND
         if given.ndim != 1:
             raise InputError(f"labels: got names of shape {given.shape}; expected one for each sample, ({samples},).")
         return np.array([class_index(str(name), classes, len(classes)) for name in given], np.int64)
+    if given.dtype.kind == "b" and given.ndim == 1:
+        return class_labels("labels", given, classes if len(classes) > 2 else ())
     if given.dtype.kind in "iub":
         if given.ndim != 1:
             raise InputError(
@@ -56,6 +59,11 @@ def checked_labels(labels: Any, samples: int, classes: Sequence[str] = ()) -> ND
         row = int(np.isnan(given).reshape(samples, -1).all(1).argmax())
         raise InputError(f"labels: got only NaN at sample {row}; expected a true value. Leave the sample out of x.")
     return given.astype(np.float64)
+
+
+def is_boolean(labels: Any) -> bool:
+    """Whether labels are booleans, which are the classes 0 and 1 of two."""
+    return bool(as_array(labels).dtype.kind == "b")
 
 
 def check_classes(labels: NDArray[np.int64], count: int) -> None:

@@ -12,7 +12,7 @@ from stexplain.checks.trust.accuracy import Accuracy, check_accuracy, predictor_
 from stexplain.checks.trust.agreement import check_methods, check_same_structure, check_second
 from stexplain.checks.trust.changes import check_randomised, check_stability
 from stexplain.checks.trust.deletion import check_deletion
-from stexplain.checks.trust.labels import checked_labels
+from stexplain.checks.trust.labels import checked_labels, is_boolean
 from stexplain.checks.trust.result import Trust, TrustCheck
 from stexplain.checks.trust.simple_forecasts import targets_of
 from stexplain.checks.trust.subject import TrustSubject, checked_groups, inside_of, read_samples
@@ -156,6 +156,12 @@ def trust(
     true = checked_labels(_given(followed, batch.label), samples, caller.classes)
     group = checked_groups(groups if groups is not None else batch.groups or None, samples)
     values = true.dtype.kind == "f"
+    if values and target is None and windows is None and bool(((true == 0) | (true == 1)).all()):
+        # Of a single logit both are possible, and the verdicts differ.
+        raise InputError(
+            "labels: got nothing but 0 and 1 as floats, which may be classes or values. Give classes as whole numbers, "
+            "labels.astype(int); of values say so: target=Output()."
+        )
     chosen = as_target((Output() if values else Predicted()) if target is None else target)
     explanation = explainer_for(inside)(batch, target=chosen, shared=shared, per_sample=per_sample)
     subject = TrustSubject(
@@ -177,7 +183,7 @@ def trust(
         about += f" in {subject.units()} groups"
     if few := subject.few(subject.units()):
         return Trust(about, tuple(TrustCheck.not_checked(name, few) for name in CHECKS))
-    accuracy = Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows)
+    accuracy = Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows, is_boolean(followed))
     predictor = None if values else predictor_of(chosen)
     # In the order of CHECKS.
     made: tuple[Callable[[], TrustCheck], ...] = (

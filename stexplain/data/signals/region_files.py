@@ -14,6 +14,7 @@ from stexplain.checking.lost import is_masked
 from stexplain.checking.words import shown
 from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.readers.number_table import has_header
+from stexplain.data.skeletons.labels import as_label
 from stexplain.errors import DataError, InputError
 from stexplain.reading import is_there, read_json_value, readable, regular_file
 from stexplain.reading.contents import files_under
@@ -145,7 +146,7 @@ def _of_npz(path: Path) -> list[Run]:
             if column.shape != (len(runs),):
                 raise DataError(f"{path}, {keys[0]}: got shape {column.shape}; expected ({len(runs)},), one a subject.")
             for run, value in zip(runs, column.tolist(), strict=True):
-                setattr(run, name, str(value))
+                setattr(run, name, as_label(value))
     regions, rate = part(_NAMES), part(_RATE)
     if regions is not None and regions.ndim != 1:
         raise DataError(f"{path}, {_NAMES[0]}: got shape {regions.shape}; expected one name for each region.")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.axes import Layout
+from stexplain.data.skeletons.labels import as_label
 from stexplain.data.skeletons.take import XY, XYZ, Take, class_number, numbers, without_zeros
 from stexplain.errors import DataError, InputError
 from stexplain.reading.npy import load_npy, opened_npz
@@ -138,4 +139,4 @@ def _cut(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _label(value: Any) -> str:
     array = np.asarray(value)
     # One-hot rows are a class each.
-    return str(int(array.argmax())) if array.ndim else str(array.item())
+    return str(int(array.argmax())) if array.ndim else as_label(array.item())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stexplain.errors import DataError, InputError
@@ -73,12 +74,14 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
 
 
 def as_label(value: Any) -> str:
-    """A label or name as text; empty where it is missing.
+    """A label or name as text; empty where it is missing. A whole number is named so, also where a table holds a float.
 
     Example:
-        >>> as_label(3), as_label(None), as_label(pd.NA), as_label(float("nan"))
-        ('3', '', '', '')
+        >>> as_label(3), as_label(3.0), as_label(None), as_label(pd.NA), as_label(float("nan"))
+        ('3', '3', '', '', '')
     """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
     return "" if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)) else str(value)
 
 
