@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.dcrnn_pickle import read_adjacency
-from stexplain.data.readers.loops import without_kernel_diagonal
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
 from stexplain.graph import STGraph
+from stexplain.graph.notices import without_kernel_diagonal
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:

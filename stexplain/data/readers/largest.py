@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
-from stexplain.data.readers.loops import without_kernel_diagonal
 from stexplain.data.readers.pems_npz import read_arrays
 from stexplain.data.series_file import SeriesFile, found_file, times_from_start
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
+from stexplain.graph.notices import without_kernel_diagonal
 from stexplain.reading import naming
 from stexplain.reading.npy import load_npy
 

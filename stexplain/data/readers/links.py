@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.readers import dcrnn_pickle
-from stexplain.data.readers.loops import without_kernel_diagonal, without_loops
 from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
 from stexplain.graph.distances import COLUMNS
+from stexplain.graph.notices import without_kernel_diagonal, without_loops
 from stexplain.reading.npy import load_npy, opened_npz
 
 Links = Literal["distances", "weights", "neighbours", "none"]

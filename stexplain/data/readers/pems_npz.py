@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.data.readers.links import graph_of_file
-from stexplain.data.readers.loops import without_loops
 from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, optional_file, times_from_start
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.graph.notices import without_loops
 from stexplain.reading import read_text
 from stexplain.reading.npy import opened_npz
 

@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.readers import dcrnn_pickle
-from stexplain.data.readers.loops import without_kernel_diagonal
 from stexplain.data.readers.number_table import has_header, read_table, read_text_table, require_ids
 from stexplain.data.series_file import found_file
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.graph.notices import without_kernel_diagonal
 from stexplain.reading import is_there, naming
 
 EDGES = ("edges.csv",)

@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.data.labelled import check_span
-from stexplain.data.readers.loops import without_loops
 from stexplain.data.readers.number_table import read_text_table
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
 from stexplain.graph import STGraph
+from stexplain.graph.notices import without_loops
 from stexplain.reading import is_there
 from stexplain.reading.shape import Form
 

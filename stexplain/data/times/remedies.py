@@ -63,8 +63,10 @@ def remedy_for(index: pd.DatetimeIndex, steps: NDArray[np.int64], step: int) -> 
     own = np.diff(local.to_numpy().astype("datetime64[ns]")).astype(np.int64)
     if index.tz is not None and step >= _DAY and _on_grid(own, int(own.min())) and not _on_grid(steps, step):
         # Days are longer and shorter where clocks are set.
-        even = "" if (own == own[0]).all() else f", then {_insert(int(own.min()))}"
-        return f"Days of the zone {index.tz} differ in length: take its clock alone, df = df.tz_localize(None){even}."
+        return (
+            f"Days of the zone {index.tz} differ in length: take its clock alone, df = df.tz_localize(None), then "
+            f"{_insert(int(own.min()))}."
+        )
     months = np.diff(local.year.to_numpy() * 12 + local.month.to_numpy())
     if steps.min() >= _MONTH and (months > 0).all() and _same_day(local):
         return f"Months, quarters and years differ in length: {_months(months)}."
