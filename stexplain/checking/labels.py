@@ -37,9 +37,7 @@ def class_labels(
         ...
         stexplain.errors.InputError: labels: got text, such as '3', and no names of classes; expected numbers. ...
     """
-    if hasattr(labels, "detach"):
-        labels = labels.detach().cpu().numpy()
-    array = np.asarray(labels)
+    array = _array(labels)
     count = count if count is not None else len(classes) or None
     if array.ndim != 1:
         remedy = " Of one-hot rows give labels.argmax(1)." if array.ndim == 2 and array.shape[1] > 1 else ""
@@ -51,10 +49,7 @@ def class_labels(
     if array.dtype.kind == "O":
         array = _of_objects(name, each)
     if array.dtype.kind == "b":
-        if count is not None and count > 2:
-            raise InputError(
-                f"{name}: got booleans for {count} classes; expected the number or the name of each sample's class."
-            )
+        refuse_booleans(name, array, count)
         return array.astype(np.int64)
     if array.dtype.kind not in "iuf" or any(isinstance(one, str) for one in each):
         raise InputError(f"{name}: got {shown(labels)}; expected the number or the name of each sample's class.")
@@ -75,6 +70,28 @@ def class_labels(
             f"{name}: got class {numbers[row]} at sample {row}; expected {allowed}{', or -1 for none' * (lowest < 0)}."
         )
     return numbers
+
+
+def refuse_booleans(name: str, labels: Any, count: int | None) -> None:
+    """Refuses labels that are booleans where there are more than two classes; none: not known.
+
+    Raises:
+        InputError: naming the argument.
+
+    Example:
+        >>> refuse_booleans("labels", [True, False], 3)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: labels: got booleans for 3 classes; expected the number or the name of ...
+    """
+    if count is not None and count > 2 and _array(labels).dtype.kind == "b":
+        raise InputError(
+            f"{name}: got booleans for {count} classes; expected the number or the name of each sample's class."
+        )
+
+
+def _array(labels: Any) -> NDArray[Any]:
+    return np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
 
 
 def _by_name(name: str, labels: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:

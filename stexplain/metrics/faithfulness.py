@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stexplain.axes import BATCH, check_shape
 from stexplain.checking import checked
+from stexplain.checking.labels import refuse_booleans
 from stexplain.data.baselines import Baseline, as_baseline
 from stexplain.data.clips import Clips
 from stexplain.errors import InputError, unknown
@@ -239,6 +240,7 @@ def masking_curve(
         raise InputError("class_importance: got NaN in every class; expected at least one class to choose nodes by.")
     # A class without importance (never predicted correctly) takes the mean over the other classes.
     filled = np.where(ranked[:, None], maps, maps[ranked].mean(axis=0))
+    refuse_booleans("labels", labels, len(maps))
     call = call_of(None if remembered is None else remembered.call, options, valid, shared, per_sample)
     masked = MaskedModel(model, **call.options)
     correct: dict[str, list[NDArray[np.bool_]]] = {which: [] for which in sets}
@@ -251,7 +253,7 @@ def masking_curve(
         rows = slice(len(ids), len(ids) + len(masked.batch))
         # A list as it is: as an array a number beside a name would be text.
         given = labels if labels is None or isinstance(labels, list | tuple) else as_array(labels)
-        label = masked.labels(None if given is None else given[rows], len(maps))
+        label = masked.labels(None if given is None else given[rows])
         if (label < 0).any():
             raise InputError(
                 f"labels: got none for sample {len(ids) + int((label < 0).argmax())}; expected a class for each. Give "
@@ -267,6 +269,12 @@ def masking_curve(
                 seed,
                 names_of(masked.batch.ids, len(ids)),
                 sets,
+            )
+        if (label >= len(maps)).any():
+            first = int((label >= len(maps)).argmax())
+            raise InputError(
+                f"labels: got class {label[first]} at sample {len(ids) + first}; expected 0 to {len(maps) - 1}, as "
+                "class_importance has rows."
             )
         unranked += int((~ranked[classes]).sum())
         ids += masked.batch.ids

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.checking import checked
+from stexplain.checking.labels import refuse_booleans
 from stexplain.data.baselines import Baseline
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
@@ -252,7 +253,7 @@ def fidelity(
 
         copies = 1 + 2 * len(shares)
         if target is None:
-            changes = _class_changes(masked, perturbed, copies, label)
+            changes = _class_changes(masked, perturbed, copies, label, labels)
             text = "the predicted class" if focus == "model" else "the label"
         else:
             target = as_target(target)
@@ -272,7 +273,11 @@ def fidelity(
 
 
 def _class_changes(
-    masked: MaskedModel, perturbed: Callable[[int], Tensor], copies: int, label: NDArray[np.int64] | None
+    masked: MaskedModel,
+    perturbed: Callable[[int], Tensor],
+    copies: int,
+    label: NDArray[np.int64] | None,
+    given: ArrayLike | None,
 ) -> dict[str, NDArray[np.float64]]:
     """How far the class's probability falls, and whether the prediction changes, ``[copies - 1, B]`` each.
 
@@ -284,6 +289,8 @@ def _class_changes(
 
     probabilities = masked.evaluate(perturbed, copies, read)
     classes_of_model = probabilities.shape[2]
+    if label is not None and given is not None:
+        refuse_booleans("labels", given, classes_of_model)
     if label is not None and not ((label >= 0) & (label < classes_of_model)).all():
         raise InputError(
             f"labels: got {label.tolist()}; expected classes of the model, 0 to {classes_of_model - 1}. Give `labels`, "

@@ -192,19 +192,18 @@ class MaskedModel(ModelCaller):
         """The tensor of what the model returned for some samples that is read, in its own layout."""
         return self._returned(output, rows.stop - rows.start).chosen[1]
 
-    def labels(self, given: ArrayLike | None, count: int | None = None) -> NDArray[np.int64]:
+    def labels(self, given: ArrayLike | None) -> NDArray[np.int64]:
         """The class of each sample, ``[B]``, as given or else that of the batch; -1 where there is none.
 
         Args:
             given: by number or name.
-            count: how many classes there are, where known.
 
         Raises:
             InputError: where not one is given for each sample, or one is no class.
         """
         if given is None:
-            return class_labels("labels", self.batch.label, count=count, lowest=-1)
-        labels = class_labels("labels", given, self.classes, count=count, lowest=-1)
+            return class_labels("labels", self.batch.label, lowest=-1)
+        labels = class_labels("labels", given, self.classes, lowest=-1)
         check_shape("labels", labels.shape, "b", b=len(self.batch))
         return labels
 

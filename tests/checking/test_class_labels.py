@@ -105,6 +105,14 @@ def test_what_is_no_class_is_refused(entrance, case):
         entrance(labels)
 
 
+def test_booleans_are_refused_where_the_model_alone_knows_how_many_classes():
+    e, labels = stx.explain(model(), tensor(), method="InputGradient", graph=PATH), [True, False] * 3
+    with pytest.raises(InputError, match="got booleans for 10 classes"):
+        stx.metrics.fidelity(model(), tensor(), e, labels=labels, focus="phenomenon")
+    with pytest.raises(InputError, match="got booleans for 10 classes"):
+        stx.metrics.masking_curve(model(), [tensor()], np.ones((10, 4)), labels=labels, nodes=2, graph=PATH)
+
+
 def test_names_that_read_as_numbers_are_names():
     turned = stx.data.Clips.from_arrays(X, ["0", "1"] * 3, graph=PATH, classes=["1", "0"])
     assert turned.labels.tolist() == [1, 0] * 3
@@ -146,7 +154,7 @@ def trusted(outputs, labels, **options):
 
 def test_trust_knows_classes_from_values():
     for labels, message in (
-        ([True, False] * 6, "got booleans for a model of 10 classes"),
+        ([True, False] * 6, "got booleans for 10 classes"),
         ([3, 12] * 6, r"got class 12 at sample 1; expected 0 to 9"),
         ([3.0, 7.0] * 6, "whole numbers: labels.astype|10 outputs"),
         (["3", "7"] * 6, "the model has no class names"),

@@ -123,7 +123,7 @@ def test_wrong_use():
     e, labels = explanations()
     with pytest.raises(InputError, match="not their label"):
         ClassImportance(CLASSES, NODES).update(e, labels, np.ones(30, bool))
-    with pytest.raises(InputError, match="there are 2 classes"):
+    with pytest.raises(InputError, match="labels: got class 2 at sample .*; expected 0 to 1"):
         ClassImportance(CLASSES[:2], NODES).update(e, labels + 1)
     with pytest.raises(InputError, match="got 4 nodes; expected 3"):
         ClassImportance(CLASSES, NODES[:3]).update(e, labels)

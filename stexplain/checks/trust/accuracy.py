@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
+from stexplain.checking.labels import refuse_booleans
 from stexplain.checking.values import as_numbers
 from stexplain.checking.words import shown
 from stexplain.checks.randomisation import copied, shuffled, stages
@@ -44,14 +45,14 @@ class Accuracy:
         target: what is explained, before predicted classes are fixed.
         guess: the accuracy of guessing, or guessed values; none: measured.
         windows: those of a series whose targets the labels are; none: they are other samples.
-        boolean: whether labels came as booleans, which are classes of two.
+        given: the labels as they were given.
     """
 
     labels: NDArray[Any]
     target: Target
     guess: "ArrayLike | None"
     windows: WindowBatch | None = None
-    boolean: bool = False
+    given: Any = None
 
     @property
     def of_classes(self) -> bool:
@@ -75,10 +76,7 @@ class Accuracy:
         if tensor.ndim <= 2:
             count = 2 if single else tensor.shape[1]
             check_classes(self.labels, count)
-            if self.boolean and count > 2:
-                raise InputError(
-                    f"labels: got booleans for a model of {count} classes; expected the class of each sample."
-                )
+            refuse_booleans("labels", self.given, count)
         # Numbers between 0 and 1 alone are probabilities of class 1: their sign says nothing.
         if single and bool(((tensor >= 0) & (tensor <= 1)).all()):
             return (tensor.flatten() > 0.5).double()

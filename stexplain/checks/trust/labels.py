@@ -61,11 +61,6 @@ def checked_labels(labels: Any, samples: int, classes: Sequence[str] = ()) -> ND
     return given.astype(np.float64)
 
 
-def is_boolean(labels: Any) -> bool:
-    """Whether labels are booleans, which are the classes 0 and 1 of two."""
-    return bool(as_array(labels).dtype.kind == "b")
-
-
 def check_classes(labels: NDArray[np.int64], count: int) -> None:
     """Refuses a label that is not a class of the model.
 

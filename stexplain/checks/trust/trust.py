@@ -12,7 +12,7 @@ from stexplain.checks.trust.accuracy import Accuracy, check_accuracy, predictor_
 from stexplain.checks.trust.agreement import check_methods, check_same_structure, check_second
 from stexplain.checks.trust.changes import check_randomised, check_stability
 from stexplain.checks.trust.deletion import check_deletion
-from stexplain.checks.trust.labels import checked_labels, is_boolean
+from stexplain.checks.trust.labels import checked_labels
 from stexplain.checks.trust.result import Trust, TrustCheck
 from stexplain.checks.trust.simple_forecasts import targets_of
 from stexplain.checks.trust.subject import TrustSubject, checked_groups, inside_of, read_samples
@@ -183,7 +183,7 @@ def trust(
         about += f" in {subject.units()} groups"
     if few := subject.few(subject.units()):
         return Trust(about, tuple(TrustCheck.not_checked(name, few) for name in CHECKS))
-    accuracy = Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows, is_boolean(followed))
+    accuracy = Accuracy(true, subject.target if chosen.needs_layout else chosen, guess, windows, followed)
     predictor = None if values else predictor_of(chosen)
     # In the order of CHECKS.
     made: tuple[Callable[[], TrustCheck], ...] = (
