@@ -250,10 +250,9 @@ def masking_curve(
         # One copy per forward pass, so that how samples are batched decides how much memory is used.
         masked.load(batch, part, at_once=1)
         check_shape("x", tuple(masked.batch.x.shape), BATCH, n=maps.shape[1])
-        rows = slice(len(ids), len(ids) + len(masked.batch))
         # A list as it is: as an array a number beside a name would be text.
         given = labels if labels is None or isinstance(labels, list | tuple) else as_array(labels)
-        label = masked.labels(None if given is None else given[rows])
+        label = masked.labels(None if given is None else given[len(ids) : len(ids) + len(masked.batch)])
         if (label < 0).any():
             raise InputError(
                 f"labels: got none for sample {len(ids) + int((label < 0).argmax())}; expected a class for each. Give "
@@ -272,10 +271,8 @@ def masking_curve(
             )
         if (label >= len(maps)).any():
             first = int((label >= len(maps)).argmax())
-            raise InputError(
-                f"labels: got class {label[first]} at sample {len(ids) + first}; expected 0 to {len(maps) - 1}, as "
-                "class_importance has rows."
-            )
+            expected = f"expected 0 to {len(maps) - 1}, as class_importance has rows"
+            raise InputError(f"labels: got class {label[first]} at sample {len(ids) + first}; {expected}.")
         unranked += int((~ranked[classes]).sum())
         ids += masked.batch.ids
         for which in sets:

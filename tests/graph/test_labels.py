@@ -142,10 +142,10 @@ def test_positions_of_a_table_are_matched_by_the_names_of_its_rows():
     drawn = PLACES.assign(road="I-5")[["y", "road", "x"]]
     by_column = drawn.reset_index(names="node")
     for given in (drawn, by_column, drawn.sample(frac=1, random_state=1)):
-        graph = STGraph("abc", [(0, 1)], positions=given)
+        graph = STGraph("abc", [(0, 1), (1, 2)], positions=given)
         assert graph.positions.tolist() == [[0, 0], [1, 0.5], [3, 0]]
     with pytest.raises(InputError, match=r"unknown node \(a row of positions\) 'c'"):
-        STGraph("abd", [(0, 1)], positions=drawn)
+        STGraph("abd", [(0, 1), (1, 2)], positions=drawn)
 
 
 @pytest.mark.parametrize("rows", [2, 3, 4])

@@ -187,7 +187,7 @@ def test_regions_in_another_order_go_where_their_names_are():
     turned = [frames[0], frames[1][["c", "b", "a"]]]
     arrays = [xarray.DataArray(one, dims=("time", "region")) for one in turned]
     cube = xarray.DataArray(values, dims=("subject", "time", "region"), coords={"region": list("abc")})
-    graph = STGraph.from_edges("abc", [("a", "b")])
+    graph = STGraph.from_edges("abc", [("a", "b"), ("b", "c")])
     for given in (frames, turned, arrays, [arrays[0], arrays[1].T], cube, cube.transpose("region", "subject", "time")):
         clips = load_regions(given, graph=graph)
         np.testing.assert_array_equal(clips.batch([0, 1]).x[:, 0, :, :, 0], values)
@@ -198,7 +198,7 @@ def test_regions_in_another_order_go_where_their_names_are():
 
 def test_what_is_masked_or_missing_in_a_run_was_not_read():
     values = np.random.default_rng(0).normal(size=(2, 40, 3)).astype(np.float32)
-    graph = STGraph.from_edges("012", [("0", "1")])
+    graph = STGraph.from_edges("012", [("0", "1"), ("1", "2")])
     masked = np.ma.masked_greater(values, 1.5)
     nullable = [pd.DataFrame(one).astype("Float32").mask(pd.DataFrame(one) > 1.5) for one in values]
     for given in (masked, list(masked), nullable):
@@ -208,7 +208,7 @@ def test_what_is_masked_or_missing_in_a_run_was_not_read():
 
 @pytest.mark.parametrize("lost", [None, float("nan"), pd.NA])
 def test_a_label_that_is_missing_is_no_class(lost):
-    graph = STGraph.from_edges("012", [("0", "1")])
+    graph = STGraph.from_edges("012", [("0", "1"), ("1", "2")])
     made = signals(2)
     for given in (
         ["hc", lost],

@@ -171,7 +171,7 @@ class Steps(Progress):
 
 def test_as_many_steps_are_made_as_are_announced(monkeypatch):
     monkeypatch.setattr("stexplain.metrics.comparison.compare.Progress", Steps)
-    graph = STGraph.from_edges(list("abcde"), [("a", "b")])
+    graph = STGraph.from_edges(list("abcde"), list(pairwise("abcde")))
     clips = Clips.from_arrays(planted(9).x.numpy(), np.zeros(9, int), graph=graph)
     batch = planted(9)
     kinds = [clips, batch, [batch[:4], batch[4:]], (part for part in (batch[:4], batch[4:]))]
