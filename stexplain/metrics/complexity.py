@@ -116,8 +116,10 @@ def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDAr
     size, mask = _sizes(values, valid)
     # `initial` is the maximum of a map without positions; sizes are at least 0, so it changes no other.
     maximum = size.max(axis=1, keepdims=True, initial=0.0)
-    below = (mask & (size < threshold * maximum)).sum(1) / np.maximum(mask.sum(1), 1)
-    return np.where(maximum[:, 0] > 0, below, np.nan)
+    below: NDArray[np.float64] = (mask & (size < threshold * maximum)).sum(1) / np.where(
+        maximum[:, 0], mask.sum(1), np.nan
+    )
+    return below
 
 
 @checked
@@ -142,9 +144,9 @@ def gini(values: Any, valid: Any = None) -> NDArray[np.float64]:
     # L - k + 1/2 is the rank from 0 plus 1/2, whatever the number of valid positions.
     ordered = np.sort(size, axis=1)[:, ::-1]
     from_the_end = np.arange(size.shape[1]) + 0.5
-    total, count = size.sum(1), np.maximum(mask.sum(1), 1)
-    index = 1 - 2 * (ordered * from_the_end).sum(1) / (np.where(total > 0, total, 1) * count)
-    return np.where(total > 0, index, np.nan)
+    total = size.sum(1)
+    index: NDArray[np.float64] = 1 - 2 * (ordered * from_the_end).sum(1) / np.where(total, total * mask.sum(1), np.nan)
+    return index
 
 
 @checked
@@ -168,12 +170,11 @@ def entropy(values: Any, valid: Any = None) -> NDArray[np.float64]:
     """
     size, mask = _sizes(values, valid)
     total, count = size.sum(1), mask.sum(1)
-    share = size / np.where(total > 0, total, 1)[:, None]
-    # xlogy(0, 0) is 0, as the limit of p ln p is.
-    # A single position has ln L = 0; 2 stands in for its L, and the sample becomes NaN below.
-    relative = -xlogy(share, share).sum(1) / np.log(np.maximum(count, 2))
+    share = size / np.where(total, total, np.nan)[:, None]
+    # xlogy(0, 0) is 0, as the limit of p ln p is. A single position has ln L = 0, by which nothing is divided.
+    relative = -xlogy(share, share).sum(1) / np.log(np.where(count > 1, count, np.nan))
     # Clipped at zero: a share that rounds to just above 1 would make it negative.
-    return np.where((total > 0) & (count > 1), np.maximum(relative, 0.0), np.nan)
+    return np.asarray(np.maximum(relative, 0.0))
 
 
 def _sizes(values: Any, valid: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -75,7 +75,7 @@ class ForecastMaskingCurve:
 
     def areas(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
         """The mean of each sample's curve over m, ``[n]``: its area; NaN where no target of the sample is observed."""
-        counts = np.where(self.counts > 0, self.counts, np.nan)
+        counts = np.where(self.counts, self.counts, np.nan)
         return mean_over_masking(self.masking, self._sums(which, measure) / counts)
 
     def faithfulness(

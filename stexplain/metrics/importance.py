@@ -315,6 +315,6 @@ def _units_of(explanation: Explanation, means: NDArray[np.float64], groups: Any)
 
 
 def _means(sums: NDArray[np.float64], counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
-    # NaN times anything is NaN: a class without samples has no mean.
-    means: NDArray[np.float64] = np.where(counts > 0, 1.0, np.nan)[..., None] * sums / np.maximum(counts, 1)[..., None]
+    # A class without samples has no mean.
+    means: NDArray[np.float64] = sums / np.where(counts, counts, np.nan)[..., None]
     return means

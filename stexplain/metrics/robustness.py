@@ -144,8 +144,8 @@ def sensitivity_max(
         for draw, signals in enumerate(perturbed):
             maps, _ = samples.maps(samples.other(signals), fixed)
             changes[draw] = _norm(maps - original)
-    relative_changes = np.where(norm > 0, changes / np.where(norm > 0, norm, 1), np.nan)
-    return Sensitivity(relative_changes, batch.ids, explainer.method or type(explainer).__name__)
+    # NaN where a map is zero everywhere.
+    return Sensitivity(changes / np.where(norm, norm, np.nan), batch.ids, explainer.method or type(explainer).__name__)
 
 
 def perturbed_signals(

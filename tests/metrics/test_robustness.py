@@ -56,6 +56,8 @@ def test_a_share_of_each_channel_is_free_of_units():
     two = sensitivity_max(Readings(linear()), inches, radius=0.1)
     assert np.allclose(one.changes, two.changes, rtol=1e-5)
     assert (one.maximum < 0.1).all()
+    small = replace(BATCH, x=BATCH.x * 1e-3)
+    assert np.allclose(one.changes, sensitivity_max(Readings(linear()), small, radius=0.1).changes, rtol=1e-5)
     # Twice the radius moves a linear map twice as far.
     assert np.allclose(sensitivity_max(Readings(linear()), BATCH, radius=0.2).changes, 2 * one.changes, rtol=1e-4)
 
