@@ -8,6 +8,7 @@ from torch import nn
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.targets import Class, Forecast
+from stexplain.intervals.bootstrap import interval
 from stexplain.metrics import Fidelity, fidelity
 from tests.metrics.small_batches import batch, linear, padded
 
@@ -94,6 +95,14 @@ def test_characterization():
     value, low, high = made([0.9, 0.1, 0.5, 0.7, 0.6], [0.1, 0.2, 0.1, 0.3, 0.2]).characterization()[0]
     assert low < value < high
     assert value == pytest.approx(score(0.56, 0.18))
+    # Where fid- is 0 the score is p / d with d = w + (1 - w) p, whose derivative is w / d^2.
+    for weight in (0.5, 0.8):
+        plus = np.array([0.9, 0.1, 0.5, 0.7, 0.6, 0.2])
+        d = weight + (1 - weight) * plus.mean()
+        linear = plus.mean() / d + weight / d**2 * (plus - plus.mean())
+        expected = interval(linear)
+        found = made(plus.tolist(), [0.0] * 6).characterization(weight=weight)[0]
+        assert found == pytest.approx((expected.value, max(expected.low, 0), min(expected.high, 1)))
 
 
 def test_the_right_cells_are_necessary_and_enough():

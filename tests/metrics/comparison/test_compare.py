@@ -273,6 +273,17 @@ def test_a_baseline_explainer_is_scored_by_the_model_as_the_others_call_it(model
     assert curve.areas("gain").any()
 
 
+def test_a_tensor_is_laid_out_as_the_explainers_say():
+    model, x = Sum(), torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(1))
+    explain = {name: InputGradient(model, inputs="b n t") for name in ("one", "two")}
+    compared = compare(explain, [level], x, progress=False)
+    # Of the sum, node 2 has the gradient 3 and node 0 the gradient 1, at each of 5 frames of 4 nodes.
+    assert compared.scores["level"]["one"].tolist() == compared.scores["level"]["two"].tolist() == [1.0] * 3
+    other = {**explain, "other": InputGradient(model, inputs="b t n")}
+    with pytest.raises(InputError, match="laid out as 'b n t' and 'b t n'; expected one layout"):
+        compare(other, [level], x, progress=False)
+
+
 def test_a_misspelt_name_is_refused():
     with pytest.raises(InputError, match="unknown over 'node'. Did you mean 'nodes'"):
         localisation_score("node")

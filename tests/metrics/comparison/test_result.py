@@ -29,6 +29,18 @@ def test_lower_is_better_turns_best_and_better():
     assert (down.best("m"), down.tests()["better"][0]) == ("few", "few")
 
 
+def test_differences_that_are_all_alike_are_bounded_by_what_the_scores_reach():
+    # Of 8 that are alike a share of 1 - 0.05 ** (1 / 8) may be unlike them, as far off as -1, the other way round.
+    comparison = Comparison({"m": {"a": np.ones(8), "b": np.zeros(8)}}, {"m": True}, tuple("abcdefgh"))
+    (test,) = comparison.tests().to_dict("records")
+    unseen = 1 - 0.05 ** (1 / 8)
+    assert (test["difference"], test["low"], test["high"]) == pytest.approx((1.0, 1 - 2 * unseen, 1.0))
+    # Where all scores are one number, nothing bounds their differences.
+    same = Comparison({"m": {"a": np.ones(8), "b": np.ones(8)}}, {"m": True}, tuple("abcdefgh"))
+    (test,) = same.tests().to_dict("records")
+    assert (test["difference"], test["p"], test["better"]) == (0.0, 1.0, "")
+
+
 def test_methods_that_do_equally_well_are_seldom_told_apart():
     random = np.random.default_rng(7)
     false = 0

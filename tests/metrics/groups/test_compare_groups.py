@@ -259,6 +259,9 @@ def test_one_that_differs_is_spoken_of_as_one():
     values[6:, 2] *= 3
     said = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0).sentences()
     assert said[1] == "1 of 3 nodes differs: more at hand."
+    # Nothing is said of the course, which was not compared.
+    assert len(said) == 3
+    assert said[2] == "p is at most 0.05 corrected over 3 tests; 924 permutations."
 
 
 @pytest.mark.parametrize(

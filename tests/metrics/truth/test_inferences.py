@@ -43,3 +43,10 @@ def test_copies_of_the_model_count_and_nothing_is_left():
         model(torch.zeros(2, 3))
     assert not model._forward_hooks
     assert not model._forward_pre_hooks
+
+
+def test_what_has_no_signals_counts_no_entries():
+    model = nn.Embedding(5, 2)
+    with counted_inferences(model) as counted:
+        model(torch.tensor([1, 2, 3]))
+    assert (counted.entries, counted.passes) == (0, 1)
