@@ -59,12 +59,22 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
         raise DataError(
             f"{path}, line {row + 1 + header}: column {text.columns[column]!r} holds {text.iloc[row, column]!r}; "
             "expected a number. Leave the cell empty where a value is missing."
+            # In the first row of the first column it is most likely a time in a format of its own.
+            + (" Times in the first column are written as 2012-03-31 08:00." if row == 0 and column == 0 else "")
         )
     return numbers
 
 
 def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a CSV file as text, cell by cell; see `read_table`."""
+    with readable(path, "a table in CSV"), regular_file(path).open(newline="", encoding="utf-8-sig") as file:
+        opening = file.readline()
+    for separator in ";\t":
+        if separator in opening and "," not in opening:
+            raise DataError(
+                f"{path}: its cells are separated by {separator!r}; expected commas. Write it anew: "
+                f"pd.read_csv(path, sep={separator!r}).to_csv(path, index=False), with decimal=',' if need be."
+            )
     table = read_csv(
         path, header=0 if header else None, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
     )

@@ -144,3 +144,19 @@ def test_several_names_of_nodes_are_none(tmp_path):
     made = xarray.Dataset({"speed": (("time", "x"), readings(1)[..., 0])}, coords={"time": times()})
     made = made.assign(title=("x", NAMES), other=("x", NAMES[::-1]))
     assert stx.load_sensors(made, links="none", **SHORT).graph.nodes == tuple(map(str, range(N)))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_another_separator_is_refused_with_a_remedy_that_works(tmp_path, separator):
+    path = tmp_path / "s.csv"
+    frame().to_csv(path, sep=separator, decimal="," if separator == ";" else ".")
+    with pytest.raises(DataError, match=r"s\.csv: its cells are separated by .*commas.*pd\.read_csv\(path, sep="):
+        stx.load_sensors(path, links="none", **SHORT)
+    pd.read_csv(path, sep=separator, decimal="," if separator == ";" else ".").to_csv(path, index=False)
+    np.testing.assert_allclose(stx.load_sensors(path, links="none", **SHORT)[0].x[0, :, :, 0], readings(1)[:4, :, 0])
+
+
+def test_times_in_another_format_are_told_what_is_expected(tmp_path):
+    table = frame().set_index(times().strftime("%d/%m/%Y %H:%M"))
+    with pytest.raises(DataError, match=r"holds '01/03/2012 00:00'.*are written as 2012-03-31 08:00"):
+        load(tmp_path, table)
