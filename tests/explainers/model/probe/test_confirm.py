@@ -44,6 +44,8 @@ def checked(layer, m=1, t=36, n=5, position=(1, 0.0)):
         (0, 10, 5, True),
         (0, 10, 2.5, False),
         (-1, 1, 4, False),
+        # More than the clip, either way: nothing contradicts.
+        (-40, 40, 0, True),
     ],
 )
 def test_positions_stand_for_the_middle_or_an_end_of_what_they_see(first, last, offset, expected):

@@ -1,10 +1,11 @@
 """Further copies: what they change, and what is found by values that change places."""
 
 import pytest
+import torch
 from torch import Tensor
 
 from stexplain.explainers.model.probe.axes import axes_of
-from stexplain.explainers.model.probe.plan import changed_signals, first_plan, further_plan
+from stexplain.explainers.model.probe.plan import changed_signals, ends_plan, first_plan, further_plan
 from stexplain.explainers.model.probe.responses import factors_of, joined_factors
 from tests.explainers.model.probe.test_confirm import sums
 from tests.explainers.small_models import signals
@@ -43,3 +44,24 @@ def test_at_least_two_frames_change_places_and_no_more_at_either_end(frames):
     assert (0, 1) in spans
     assert {start for start, _ in spans} >= {0}
     assert all(start == 0 or stop == frames - 1 for start, stop in spans)
+
+
+def test_the_ends_alone_are_the_first_frame_and_the_last():
+    """Beside a copy in which nothing changes."""
+    plan = ends_plan({"m": 1, "t": 6, "n": 2, "c": 1})
+    before, after = changed_signals(signals(1, 1, 6, 2, 1), plan)
+    changed = (before != after).flatten(3).any(3)[:, 0]
+    assert [copy.nonzero().flatten().tolist() for copy in changed] == [[0], [], [5]]
+
+
+def test_an_axis_as_long_as_the_clip_whose_positions_see_all_frames_alike_is_open():
+    """Channels that are as many as frames look the same."""
+    sizes = {"m": 1, "t": 12, "n": 5, "c": 2}
+    plan = first_plan(sizes)
+    copies = changed_signals(signals(1, 1, 12, 5, 2).double(), plan)
+    for size, kind in ((12, "unknown"), (11, "none")):
+        weight = 1 + torch.arange(size).double()
+        seen = [each.mean((1, 2, 3, 4))[:, None] * weight for each in copies]
+        axes = axes_of(factors_of(*seen, plan)[0], plan)
+        assert axes.timing.kind == kind
+        assert ("may be that of the frames" in axes.why) == (size == 12)
