@@ -135,6 +135,6 @@ def test_one_training_has_no_spread():
 
 
 def test_no_training_at_all_is_refused(patched, raw, tmp_path):
-    with pytest.raises(InputError, match="seeds: got 0; expected at least 1"):
+    with pytest.raises(InputError, match="seeds: got 0; expected 1 to 10,000 trainings of each run"):
         stx.bench("wave", data=raw, out=tmp_path / "wave", seeds=0, progress=False)
     assert not (tmp_path / "wave").exists()
