@@ -520,6 +520,6 @@ def test_places_that_do_not_fit_are_refused(tmp_path, change, message):
 
 def test_places_beside_a_graph_that_has_its_own_are_refused(tmp_path):
     values, file, _ = placed(tmp_path)
-    graph = stx.STGraph.from_edges(["11", "12", "13", "14"], [("11", "12")])
+    graph = stx.STGraph.from_edges(["11", "12", "13", "14"], [("11", "12"), ("13", "14")])
     with pytest.raises(InputError, match="the STGraph has a graph of its own"):
         stx.load_sensors(values, graph=graph, locations=file, **SHORT)

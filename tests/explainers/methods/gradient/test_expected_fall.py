@@ -151,7 +151,7 @@ def test_noise_belongs_to_the_names_of_nodes():
     """Renumbered, nodes keep their noise; without names it is of their numbers."""
     order = [2, 0, 3, 1]
     names = ["a", "b", "c", "d"]
-    here = STGraph(names, [(0, 1), (1, 2)])
+    here = STGraph(names, [(0, 1), (1, 2), (2, 3)])
     there = here.permute(order)
 
     def explained(x, graph):
