@@ -170,6 +170,12 @@ def _projected(
         check_shape("x", array.shape, "b m t n c", b=shape[0])
         array = array[sample]
     sizes = check_shape("x", array.shape, "m t n c", m=shape[1], t=shape[2], n=shape[3])
+    if sizes["c"] < 2:
+        # A signal, such as a voltage or a speed: its nodes do not move.
+        raise InputError(
+            "x: got 1 channel; expected two at least, the places of the nodes at every frame. Leave x out: nodes are "
+            "then drawn at the positions of the graph."
+        )
     if max(axes) >= sizes["c"] or min(axes) < 0:
         raise InputError(
             f"axes: got {axes}; expected two channels from 0 to {sizes['c'] - 1}, because x has {sizes['c']} channels."

@@ -87,6 +87,11 @@ def test_a_number_of_frames_is_spread_evenly(explanation, coordinates):
     assert sorted({frame for frame, _ in bodies(chart)}) == [2, 6, 10]
 
 
+def test_a_signal_of_one_channel_is_no_place(explanation, coordinates):
+    with pytest.raises(InputError, match="got 1 channel; expected two at least.* Leave x out"):
+        skeleton(explanation, x=coordinates[..., :1])
+
+
 def test_both_axes_have_one_scale(explanation, coordinates):
     wide = coordinates * np.array([10.0, 1.0, 1.0], np.float32)
     spec = skeleton(explanation, x=wide, interactive=False, frames=2).to_dict()["spec"]
