@@ -30,8 +30,10 @@ extensions = [
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "tutorials",
-    # By name: the default sorts by length, which would put traffic before the introduction.
-    "within_subsection_order": "FileNameSortKey",
+    # In the order of the front page's four ways in, then what is for all of them.
+    "within_subsection_order": "charts.FrontPageOrder",
+    # Of a tutorial without a chart.
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "graph.png"),
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
     "image_scrapers": ("charts",),

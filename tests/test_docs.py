@@ -60,6 +60,20 @@ def test_no_summary_in_the_tables_ends_within_a_sentence(reference):
         autosummary.WELL_KNOWN_ABBREVIATIONS = before
 
 
+def test_the_gallery_has_the_order_of_the_front_page():
+    from docs._ext.charts import ORDER, FrontPageOrder
+
+    names = [path.stem for path in (DOCS / "examples").glob("*.py")]
+    assert sorted(ORDER) == sorted(names)
+    front = (DOCS / "index.md").read_text("utf-8")
+    places = [front.index(f"tutorials/{name}.rst") for name in ORDER if f"tutorials/{name}.rst" in front]
+    assert len(places) >= 8
+    assert places == sorted(places)
+    assert sorted(["zzz.py", "own_graph.py", "skeletons.py"], key=FrontPageOrder("")) == [
+        "skeletons.py", "own_graph.py", "zzz.py"
+    ]  # fmt: skip
+
+
 def test_there_are_public_names(reference):
     assert len(reference.exported()) > 60
     assert stexplain.__all__

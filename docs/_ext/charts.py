@@ -6,9 +6,26 @@ from pathlib import Path
 import altair as alt
 
 from stexplain.viz.page import chart_style, player, script_json
+from stexplain.viz.theme import styled
 
 SCRIPT, STYLE = "vega.js", "charts.css"
 _numbers = count()
+ORDER = [
+    *("skeletons", "two_groups", "traffic", "own_forecaster", "eeg_trials", "own_graph", "pyg_and_dgl"),
+    *("from_captum_and_pyg", "choosing_a_method", "many_machines"),
+]
+"""The tutorials as the front page names them: its four ways in, then what is for all of them."""
+
+
+class FrontPageOrder:
+    """The order of the gallery; a tutorial that `ORDER` does not name comes last."""
+
+    def __init__(self, src_dir: str) -> None:
+        """sphinx-gallery gives the folder of the tutorials."""
+
+    def __call__(self, filename: str) -> tuple[int, str]:
+        name = Path(filename).stem
+        return (ORDER.index(name) if name in ORDER else len(ORDER), name)
 
 
 def as_html(chart: alt.TopLevelMixin) -> str:
@@ -25,6 +42,9 @@ def thumbnail(block, block_vars, gallery_conf) -> str:
     """Saves the last chart of a tutorial as its picture in the gallery; the page itself has the interactive chart."""
     chart = block_vars["example_globals"].get("___")
     if isinstance(chart, alt.TopLevelMixin):
+        if isinstance(chart, alt.VConcatChart):
+            # Of charts below each other the first: all of them would be too small to be made out.
+            chart = styled(chart.vconcat[0].copy(), chart.vconcat[0].title)
         chart.save(next(block_vars["image_path_iterator"]), scale_factor=1.5)
     return ""
 

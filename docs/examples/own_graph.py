@@ -166,7 +166,7 @@ tested = stx.selftest(
     batch[:20],
     permuted=renumbered,
 )
-print(tested)
+tested
 
 # %%
 # Comparison of methods

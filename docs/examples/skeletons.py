@@ -39,7 +39,7 @@ model = stx.load_model(
     "stgcn2", graph=train.graph, classes=train.classes, recipe=recipe
 )
 stx.fit(model, train, recipe=recipe, seed=0, progress=False)
-f"{evaluate(model, test).accuracy:.2f} of the test recordings are classified rightly; chance is 0.25."
+print(f"test accuracy: {evaluate(model, test).accuracy:.2f}; chance is 0.25")
 
 # %%
 # An explanation
@@ -85,7 +85,7 @@ result = stx.compare(
     target=stx.Class(batch.label.tolist()),
     progress=False,
 )
-result.to_frame().round(2)
+result
 
 # %%
 # Read next: :doc:`two_groups` compares patients with controls, :doc:`/skeleton` is the paper's experiment with its report,

@@ -120,7 +120,9 @@ def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
         title=alt.TitleConfig(
             anchor="start", fontSize=16, subtitleFontSize=12.5, subtitlePadding=4, offset=12, frame="group"
         ),
-        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", gridOpacity=0.35),
+        axis=alt.AxisConfig(
+            labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", gridOpacity=0.35, labelSeparation=6
+        ),
         header=alt.HeaderConfig(labelFontSize=12.5, titleFontSize=12.5, labelFontWeight="bold"),
         legend=alt.LegendConfig(
             labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", labelLimit=220, symbolStrokeColor=MUTED

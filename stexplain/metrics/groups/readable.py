@@ -28,15 +28,17 @@ def readable(table: pd.DataFrame, reference: str, other: str, confidence: float 
     """
     columns = ["reference", "other", "difference", "low", "high"]
     numbers = table[columns].to_numpy(np.float64)
-    finite = np.abs(numbers[np.isfinite(numbers)])
-    top = float(finite.max()) if finite.size else 0.0
-    # In steps of a thousand, as people say them; 0.01 to 9,999 need no power. One factor and one number of decimals for
-    # all, so that rows are compared at a glance.
-    power = 0 if top == 0 or 1e-2 <= top < 1e4 else 3 * int(np.floor(np.log10(top) / 3))
-    # Three digits of the largest difference, which may be far below the means.
+    # One factor, in steps of a thousand as people say them, and one number of decimals for all, so that rows are
+    # compared at a glance. Both by the differences, which may be far below the means; 0.1 to 9,999 need no power.
     apart = np.abs(numbers[:, 2:])
-    largest = float(np.max(apart, where=np.isfinite(apart), initial=0.0)) * 10.0**-power
-    digits = min(max(2 - int(np.floor(np.log10(largest))), 0), 4) if largest else 2
+    apart = apart[np.isfinite(apart) & (apart > 0)]
+    top = float(apart.max(initial=0.0))
+    power = 0 if top == 0 or 1e-1 <= top < 1e4 else 3 * int(np.floor(np.log10(top) / 3))
+    # Three digits of the largest, or more, up to five, where the smallest would else be written as zero.
+    digits = 2
+    if top:
+        least, most = (int(np.floor(np.log10(size * 10.0**-power))) for size in (float(apart.min()), top))
+        digits = max(2 - most, min(-least, 4 - most), 0)
 
     def number(value: float) -> str:
         # Adding zero drops the sign of what is rounded to zero.

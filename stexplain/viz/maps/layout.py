@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.graph import STGraph
 
-COMPUTED = "The graph has no positions: where nodes lie is computed, and says nothing of places."
+COMPUTED = "Where nodes lie is computed: the graph has no positions."
 """What a chart says of a layout that is not the graph's own."""
 _UNTANGLED = 300
 """Larger parts of a graph have the force-directed layout: the cost of the better one is cubic."""

@@ -97,7 +97,11 @@ window.stexplain = (() => {
   async function draw(holder, spec) {
     const small = holder.clientWidth > 0 && holder.clientWidth < 520;
     if (small && !holder.dataset.narrow) spec = stacked(spec);
-    if (small) spec = wrapped(spec, holder.clientWidth - 10);
+    if (small) {
+      spec = wrapped(spec, holder.clientWidth - 10);
+      // From the left edge: beside names of nodes there is less room.
+      spec = {...spec, config: {...spec.config, title: {...(spec.config || {}).title, frame: "bounds"}}};
+    }
     const {view} = await vegaEmbed(holder, spec, options);
     const svg = holder.querySelector("svg.marks");
     if (svg) {

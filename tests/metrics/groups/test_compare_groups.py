@@ -311,6 +311,16 @@ def test_numbers_of_everyday_size_have_no_factor_and_a_small_difference_keeps_it
     assert shown.columns[2] == "90% interval"
 
 
+def test_a_small_difference_beside_a_large_one_is_not_written_as_zero():
+    numbers = {"reference": [0.1445, 0.001], "other": [0.1736, 0.0010042], "difference": [0.0291, 0.0000042]}
+    ends = {"low": [0.0266, 0.000002], "high": [0.0316, 0.000007], "p": [0.01, 0.02], "p_corrected": [0.01, 0.02]}
+    table = pd.DataFrame({"kind": "node", "name": ["ankle", "hip"], **numbers, **ends})
+    shown, factor = readable(table, "usual", "limping")
+    assert factor == "in 10⁻³"
+    assert shown["difference"].tolist() == ["29.100", "0.004"]
+    assert shown["95% interval"].tolist() == ["26.600 to 31.600", "0.002 to 0.007"]
+
+
 def test_nothing_that_varies_is_no_division_by_zero():
     values = np.ones((6, 3))
     values[3:, 2] = 2

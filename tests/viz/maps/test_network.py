@@ -49,7 +49,7 @@ def test_no_road_strikes_through_a_name():
 
 def test_a_computed_layout_is_said_to_be_one():
     graph = crossing()
-    said = "The graph has no positions: where nodes lie is computed, and says nothing of places."
+    said = "Where nodes lie is computed: the graph has no positions."
     assert said not in network(graph, np.ones(len(graph))).to_dict()["title"]["subtitle"]
     bare = STGraph(graph.nodes, graph.edges)
     assert said in network(bare, np.ones(len(bare))).to_dict()["title"]["subtitle"]
