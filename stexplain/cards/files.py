@@ -6,6 +6,7 @@ too. A class declares the fields of a card; any other field is an error with the
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ from stexplain.cards.part import Card, Part
 from stexplain.errors import CardError, DataError, suggest
 from stexplain.reading import given_path, read_text
 from stexplain.reading.contents import reason_of
+
+_PARTS = 200
+"""A key of a card has fewer, and a line of prose fewer sentences."""
 
 AnyCard = TypeVar("AnyCard", bound=Card)
 AnyPart = TypeVar("AnyPart", bound=Part)
@@ -59,6 +63,8 @@ def card_path(kind: Literal["datasets", "models"], card: "str | Path") -> Path:
         return path
     if location.is_dir():
         raise CardError(f"the folder {location} holds no card.toml. See the bundled cards for its fields.")
+    if str(card) in known:
+        raise CardError(f"{kind[:-1]} card: got the path {card!s}, of which there is no file. As text, it is a name.")
     raise CardError(
         f"there is no {kind[:-1]} card {str(card)!r}. {suggest(str(card), known)} "
         "Or give the path of a card's file or folder."
@@ -103,9 +109,15 @@ def card_values(path: Path) -> dict[str, Any]:
         CardError: where it cannot be read, or is not TOML; with the line.
     """
     try:
-        return tomllib.loads(read_text(path))
+        text = read_text(path)
     except DataError as error:
         raise CardError(str(error)) from error
+    # The parser takes minutes for a key of thousands of parts, as it copies what it has at each dot.
+    for number, line in enumerate(text.splitlines(), start=1):
+        if any(part.count(".") > _PARTS for part in re.split(r"[=#,{}\[\]]", re.sub("[\"']", "", line))):
+            raise CardError(f"{path} is not TOML, line {number}: a key of more than {_PARTS} parts.")
+    try:
+        return tomllib.loads(text)
     # A ValueError: of an integer with thousands of digits too.
     except (ValueError, RecursionError) as error:
         raise CardError(f"{path} is not TOML: {reason_of(error)}.") from error

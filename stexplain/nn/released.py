@@ -1,6 +1,8 @@
 """Checkpoints of the released ST-GCN (Yan et al. 2018), converted into an `STGCN`."""
 
+import io
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -88,7 +90,9 @@ def _read(source: Mapping[str, torch.Tensor] | str | Path) -> dict[str, torch.Te
     if isinstance(source, str | Path):
         path = regular_file(given_path(source, "state_dict_or_path"))
         with readable(path, "a checkpoint of tensors"):
-            source = torch.load(path, map_location="cpu", weights_only=True)
+            # A pickle may ask to read gigabytes that the file does not hold: of bytes in memory it gets what there is.
+            file = path if zipfile.is_zipfile(path) else io.BytesIO(path.read_bytes())
+            source = torch.load(file, map_location="cpu", weights_only=True)
     # Training scripts save the weights beside an optimiser's state, under one of these names.
     found: Any = source
     for name in ("state_dict", "model_state_dict", "model", "net", "weights"):

@@ -73,6 +73,15 @@ def test_a_file_that_cannot_be_read(tmp_path: Path):
         dataset_card(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "line", ["[" + "a." * 20_000 + "a]", "a" + ".a" * 20_000 + " = 1", 'x = {"a"' + '."a"' * 20_000 + " = 1}"]
+)
+def test_a_key_of_thousands_of_parts_is_refused_at_once(tmp_path: Path, line: str):
+    (tmp_path / "card.toml").write_text(f"{RECIPE}{line}\n")
+    with pytest.raises(CardError, match=r"card.toml is not TOML, line 6: a key of more than 200 parts"):
+        read_toml(tmp_path / "card.toml", Recipe)
+
+
 def test_a_recipe_for_forecasts_has_no_frames(tmp_path: Path):
     with pytest.raises(CardError, match=r"recipe: got one for forecasts.*\(for a test\); expected one for clips"):
         _ = recipe(tmp_path).clip_frames

@@ -1,5 +1,7 @@
 """What the caller's own code raises is shown as it is; what stands in for an argument is not blamed for it."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from stexplain.checking.closely import refuse_oddity
 from stexplain.checking.hints import checks_of
 from stexplain.errors import InputError
 from stexplain.explainers import Calibration
-from stexplain.graph import DynamicGraph, Relations, STGraph
+from stexplain.graph import DynamicGraph, Relations, STGraph, skeleton_named
 from stexplain.metrics import interval
 from stexplain.nn import STGCN, Fusion
 from stexplain.training import evaluate
@@ -74,6 +76,7 @@ def test_a_function_that_fails_is_not_the_fault_of_what_it_was_given():
 
 
 X = torch.ones(2, 3)
+AVERAGE = stx.training.HistoricalAverage(np.ones((24, 3, 1)), 60.0)
 CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0]), "data", (), {})
 
 
@@ -107,6 +110,27 @@ CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0])
         ),
         (lambda: series().time_of(1.5), "indices: got an index of type float64; expected integers"),
         (lambda: stx.viz.network(graph(), np.ones(3), width=0), "width and height: got 0 and"),
+        (
+            lambda: stx.load_model(Path("stgcn10")),
+            "got the path stgcn10, of which there is no file. As text",
+        ),
+        (lambda: stx.ExpectedFall(torch.nn.Flatten(), rises=type), "rises: got .* expected True, False or None"),
+        (
+            lambda: stx.load_regions(np.ones((1, 9, 3)), train="all", positions={"a": 1}, tr=1.0),
+            r"positions\['a'\]: got shape \(\); expected a point",
+        ),
+        (
+            lambda: stx.load_regions(np.ones((1, 9, 3)), train="all", positions=b"x", tr=1.0),
+            "positions: got .* expected num",
+        ),
+        (lambda: AVERAGE.in_horizon(None, 7), "channel: got 7; expected 0 to 0"),
+        (lambda: skeleton_named({}), "unknown skeleton '{}'"),
+        (
+            lambda: stx.metrics.best_baseline({"R": localisation()}, "nodes", "AUROC"),
+            "unknown score 'AUROC'. Did you mean 'auroc'",
+        ),
+        (lambda: stx.metrics.best_baseline({"R": localisation()}, "node"), "unknown axis .over. 'node'"),
+        (lambda: stx.ExpectedFall(torch.nn.Flatten(), baseline=10**400), "baseline: got an integer of more than 300"),
         (lambda: CALIBRATION.at(np.array([None])), "importance: got .* expected numbers"),
         (lambda: stx.NodeClass(0, [[0.5]]), r"which: got \[0.5\], a list; expected a name or an index"),
         (

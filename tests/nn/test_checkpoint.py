@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -354,3 +357,24 @@ def test_a_released_file_that_does_not_fit_is_named(tmp_path, key, change, messa
     torch.save({**state, key: change(state[key])}, tmp_path / "weights.pt")
     with pytest.raises(DataError, match=rf"weights\.pt: .*{message}"):
         load_stgcn_checkpoint(tmp_path / "weights.pt")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are of Linux")
+def test_a_file_that_asks_for_gigabytes_gets_none(tmp_path):
+    # The protocol, then two gigabytes of bytes of which there are none.
+    (tmp_path / "weights.pt").write_bytes(b"\x80\x02B\xff\xff\xff\x7f.")
+    code = f"""
+        import resource
+        from pathlib import Path
+        from stexplain.errors import DataError
+        from stexplain.nn import released
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 30), resource.RLIM_INFINITY))
+        try:
+            released.load_stgcn_checkpoint({str(tmp_path / "weights.pt")!r})
+        except DataError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert "weights.pt could not be read as a checkpoint of tensors" in done.stdout
+    assert "memory" not in done.stdout

@@ -88,7 +88,13 @@ class HistoricalAverage:
         return torch.from_numpy(self.at(batch.start, 0, batch.x.shape[2]).astype(np.float32))[:, None]
 
     def in_horizon(self, batch: "WindowBatch", channel: int) -> NDArray[np.float64]:
-        """The average of a channel at the frames to be forecast, ``[B, H, N]``."""
+        """The average of a channel at the frames to be forecast, ``[B, H, N]``.
+
+        Raises:
+            InputError: where there is no such channel.
+        """
+        if not -self.mean.shape[-1] <= channel < self.mean.shape[-1]:
+            raise InputError(f"channel: got {channel}; expected 0 to {self.mean.shape[-1] - 1}.")
         return self.at(batch.start, batch.x.shape[2], batch.y.shape[1])[..., channel]
 
     def at(self, start: NDArray[np.datetime64], first: int, count: int) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.checking import checked, takes_masks
+from stexplain.checking.values import as_numbers
 from stexplain.data.clips import Clips
 from stexplain.data.samples import Measured
 from stexplain.data.signals.region_files import Run, runs_of
@@ -211,13 +212,20 @@ def _correlated(
     )
 
 
+def _point(name: Any, point: Any) -> Any:
+    numbers = as_numbers(f"positions[{name!r}]", point).astype(np.float64)
+    if numbers.shape not in ((2,), (3,)):
+        raise InputError(f"positions[{name!r}]: got shape {numbers.shape}; expected a point, of 2 or 3 numbers.")
+    return numbers[:2]
+
+
 def _positions(positions: Any, regions: Sequence[str]) -> Any:
     """Points for drawing, from above."""
     if isinstance(positions, Mapping):
-        return {name: np.asarray(point, np.float64)[:2] for name, point in positions.items()}
+        return {name: _point(name, point) for name, point in positions.items()}
     if is_table(positions):
         positions = points_of(positions, regions)
-    points = np.asarray(positions, np.float64)
+    points = as_numbers("positions", positions).astype(np.float64)
     if points.ndim != 2 or points.shape[0] != len(regions) or points.shape[1] not in (2, 3):
         raise InputError(f"positions: got shape {points.shape}; expected [{len(regions)}, 2] or [{len(regions)}, 3].")
     return points[:, :2]

@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any
 
 from stexplain.data.baselines import HistoryOr
+from stexplain.errors import InputError
 
 
 def named(kind: type, method: str, *shown: str, **settings: Any) -> str:
@@ -78,6 +79,8 @@ def _text(value: Any) -> str:
     if isinstance(value, HistoryOr):
         return f"historical average or {value.otherwise}"
     if isinstance(value, Real) and not isinstance(value, bool):
+        if isinstance(value, int) and abs(value) >= 10**300:
+            raise InputError("baseline: got an integer of more than 300 digits; expected a number of ordinary size.")
         # As short as tells it from every other number.
         return f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
     return value if isinstance(value, str) else ""

@@ -68,7 +68,6 @@ def skeleton_names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-@cache
 @checked
 def skeleton_named(name: str) -> Skeleton:
     """A skeleton by its name.
@@ -84,6 +83,11 @@ def skeleton_named(name: str) -> Skeleton:
     """
     if name not in skeleton_names():
         raise unknown("skeleton", name, skeleton_names())
+    return _read(name)
+
+
+@cache
+def _read(name: str) -> Skeleton:
     file = tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
     return Skeleton(
         name,

@@ -8,7 +8,7 @@ from torch import nn
 
 from stexplain.checking import checked
 from stexplain.data import Batch, Clips, WindowedSeries
-from stexplain.errors import InputError
+from stexplain.errors import InputError, unknown
 from stexplain.explainers import by_name
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.target import TargetLike
@@ -114,6 +114,11 @@ def best_baseline(scores: Mapping[str, Localisation], over: str, score: str = "a
     Raises:
         InputError: where there are no scores.
     """
+    for one in scores.values():
+        if over not in one.scores:
+            raise unknown("axis (over)", over, one.scores)
+        if score not in one.scores[over]:
+            raise unknown("score", score, one.scores[over])
     # Samples of which all positions are true, or none, have no score.
     known = {name: one.scores[over][score][~np.isnan(one.scores[over][score])] for name, one in scores.items()}
     means = {name: float(values.mean()) for name, values in known.items() if len(values)}

@@ -36,6 +36,7 @@ class MarginOverOthers(Target):
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
+        output = output if output.is_floating_point() else output.float()
         logit, classes = self.of.score(output, info)
         if output.ndim == 1 or output.shape[1] == 1:
             return Scores(logit, classes)

@@ -51,7 +51,7 @@ def forecast(
         [5.0, 10.0]
     """
     expect("forecasts", forecasts, Mapping, "a name for each array of forecasts")
-    unit = one_line(unit)
+    unit, minutes = one_line(unit), float(minutes)
     before, after = numbers("past", past), numbers("observed", observed)
     check_shape("past", before.shape, "t")
     steps = check_shape("observed", after.shape, "h")["h"]

@@ -104,6 +104,8 @@ class ExpectedFall(Explainer):
         if not 0 < spread < np.inf:
             raise InputError(f"spread: got {spread}; expected a number of standard deviations above 0.")
         self.baseline, self.draws, self.spread, self.seed = baseline, draws, float(spread), seed
+        if not (rises is None or isinstance(rises, bool | np.bool_)):
+            raise InputError(f"rises: got {rises!r}; expected True, False or None.")
         self.rises = rises
         # Other settings have another name: what was measured of the default must not be taken for theirs.
         counted = [] if rises is None else ["rises counted" if rises else "falls alone"]
