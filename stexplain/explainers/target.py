@@ -204,6 +204,8 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
         Scores(scores=tensor([3.]), classes=tensor([0]))
     """
     single = logits.shape[1] == 1
+    if not logits.shape[1]:
+        raise InputError("the model's output has no class: got [B, 0]; expected one logit at least.")
     if info.classes and len(info.classes) != logits.shape[1] and not (single and len(info.classes) == 2):
         # An output would be called by the name of another.
         raise InputError(

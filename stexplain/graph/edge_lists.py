@@ -180,8 +180,8 @@ def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> tuple
     total: NDArray[np.float64] | None = None
     ready = 0
     for number, subject in enumerate(subjects):
-        series = np.asarray(subject, np.float64)
         where = f"values of subject {number}" if len(subjects) > 1 else "values"
+        series = as_numbers(where, subject).astype(np.float64)
         if total is not None and series.ndim == 2 and total.shape[0] != series.shape[1]:
             raise InputError(f"{where}: got {series.shape[1]} nodes; expected {total.shape[0]}, as the first has.")
         if is_correlation(series, where):

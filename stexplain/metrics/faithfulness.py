@@ -169,7 +169,7 @@ class MaskingCurve:
             resamples: how many draws.
             confidence: in (0, 1).
         """
-        correct = self.correct[which].astype(np.float64)
+        correct = self._of(which).astype(np.float64)
         beta = faithfulness(self.masking, correct.mean(axis=1))
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return beta_interval(self.masking, correct[:1] - correct, correct[0], published=beta, signed=signed, **options)

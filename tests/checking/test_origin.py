@@ -142,6 +142,8 @@ CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0])
         (lambda: localisation().excluded("NODE"), "unknown axis 'NODE'. Did you mean 'nodes'"),
         (lambda: stx.metrics.dataset.explanations(iter(()), StandIn(), out="x"), "model: got .* expected"),
         (lambda: stx.data.Measured(frame_rate=2.0).seconds(None), "frames: got None; expected an integer"),
+        (lambda: STGraph.from_correlation(["a", 1]), "values of subject 0: got .* expected numbers"),
+        (lambda: stx.Predicted()(torch.zeros(2, 0)), r"no class: got \[B, 0\]; expected one logit at least"),
     ],
 )
 def test_what_fits_in_the_letter_alone_is_named(call, message):

@@ -180,6 +180,8 @@ def test_beta_where_masking_does_nothing_has_an_interval_that_holds_zero():
 def test_accuracy_has_the_interval_of_a_mean_of_zeros_and_ones():
     correct = np.random.default_rng(1).random((2, 60)) < 0.7
     curve = MaskingCurve(np.array([0.0, 1]), {"highlighted": correct}, ("",) * 60, "zero", 1, 0)
+    with pytest.raises(InputError, match="unknown set .which. 'highlight'. Did you mean 'highlighted'"):
+        curve.faithfulness("highlight")
     assert curve.accuracy().tolist() == [correct[0].mean(), correct[1].mean()]
     for groups in (None, np.arange(60) // 5):
         found = curve.accuracy_interval(groups=groups)

@@ -170,7 +170,7 @@ def write_shard(folder: Path, plan: dict[str, Any], number: int) -> None:
         # Of all bodies as recorded; with the shape, since equal bytes of another shape are another recording.
         positions = repr(recording.values.shape).encode() + recording.values.tobytes()
         # A generator knows its bodies, and its ground truth is by them.
-        if plan.get("people") and planted is None and counterfactual is None:
+        if plan.get("people") and planted is None and counterfactual is None and recording.values.shape[1]:
             recording, left_out = _persons(recording, plan["channels"])
             if left_out:
                 entry["left_out"] = left_out

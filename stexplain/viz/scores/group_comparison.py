@@ -32,6 +32,7 @@ def group_comparison(
         raise InputError(f"result: got a {type(result).__name__}; expected what compare_groups returns.")
     if nodes < 1:
         raise InputError(f"nodes: got {nodes}; expected at least 1.")
+    level = float(level)
     of_nodes = result.table[result.table["kind"] == "node"]
     over_time = result.table[result.table["kind"] == "time"]
     parts: list[alt.LayerChart] = []

@@ -93,3 +93,15 @@ class TestRealRecordings:
         right = np.cross(forward, at["shoulder center"] - at["hip center"])
         agrees = ((at["right shoulder"] - at["left shoulder"]) * right).sum(axis=1) > 0
         assert agrees.mean() > 0.9
+
+
+def test_a_recording_without_a_frame_is_left_out_as_empty(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    joints = np.random.default_rng(0).normal(size=(12, 20, 3)).tolist()
+    for number, frames in ((1, joints), (2, joints), (3, [])):
+        about = {"file_name": "", "skeletons": frames, "label": 1}
+        (raw / f"a01_s0{number}_e00_v01.json").write_text(json.dumps(about))
+    # People are told from furniture in the others, which needs frames.
+    summary = prepare("nw-ucla", raw, tmp_path / "store", progress=False, people=True)
+    assert summary.excluded["empty"] == 1
