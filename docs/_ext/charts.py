@@ -42,8 +42,9 @@ def thumbnail(block, block_vars, gallery_conf) -> str:
     """Saves the last chart of a tutorial as its picture in the gallery; the page itself has the interactive chart."""
     chart = block_vars["example_globals"].get("___")
     if isinstance(chart, alt.TopLevelMixin):
-        if isinstance(chart, alt.VConcatChart):
-            # Of charts below each other the first: all of them would be too small to be made out.
+        if isinstance(chart, alt.VConcatChart) and "params" not in chart.to_dict():
+            # Of charts below each other the first: all of them would be too small to be made out. Those that share a
+            # slider stay together: one alone would not know the frame.
             chart = styled(chart.vconcat[0].copy(), chart.vconcat[0].title)
         chart.save(next(block_vars["image_path_iterator"]), scale_factor=1.5)
     return ""

@@ -1,5 +1,6 @@
 """Checks the card and the experiment in a dataset's folder, the user's own above all, and reports every problem."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def check_card(folder: str | Path, *, trust: Trust = ()) -> CardReport:
 def _checked(folder: str | Path) -> CardReport:
     path = card_path("datasets", folder)
     problems: list[str] = []
-    warnings: list[str] = []
+    unusual: list[str] = []
     try:
         card = any_card(path)
     except CardError as error:
@@ -85,7 +86,7 @@ def _checked(folder: str | Path) -> CardReport:
         wrong = list(_graph(card))
         problems += [*wrong, *_classes(card), *_protocols(card)]
         # A graph with a wrong edge cannot be made, so it cannot be looked at.
-        warnings += [] if wrong else _components(card)
+        unusual += [] if wrong else _components(card)
         problems += _module(card, "reader", card.reader, ("find", "read"))
     else:
         problems += _module(card, "reader", card.reader, ("read",))
@@ -93,10 +94,8 @@ def _checked(folder: str | Path) -> CardReport:
         problems += _module(card, "planted", card.planted, ("generate",))
     problems += _experiment(card)
     if card.name != path.parent.name and path.name == "card.toml":
-        warnings.append(
-            f"name is {card.name!r}, the folder {path.parent.name!r}: cards are found by the folder's name."
-        )
-    return CardReport(path, tuple(problems), tuple(warnings))
+        unusual.append(f"name is {card.name!r}, the folder {path.parent.name!r}: cards are found by the folder's name.")
+    return CardReport(path, tuple(problems), tuple(unusual))
 
 
 def _lines(error: StexplainError) -> list[str]:
@@ -122,13 +121,19 @@ def _graph(card: DatasetCard) -> Iterator[str]:
             yield f"graph.nodes: got {name!r} {count} times; names must be unique."
     if not wrong:
         try:
-            STGraph.from_card(card)
+            _made(card)
         except StexplainError as error:
             yield str(error)
 
 
+def _made(card: DatasetCard) -> STGraph:
+    """The card's graph; what it warns of, nodes without an edge, `_components` says."""
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        return STGraph.from_card(card)
+
+
 def _components(card: DatasetCard) -> Iterator[str]:
-    graph = STGraph.from_card(card)
+    graph = _made(card)
     # Undirected: what counts is whether anything connects two nodes, in either direction.
     count, label = connected_components(graph.to_scipy(), directed=False)
     if count > 1:

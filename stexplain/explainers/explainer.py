@@ -176,7 +176,8 @@ class Explainer(StreamExplainer, ABC):
             for indices, locality in groups:
                 some = [targets[index] for index in indices]
                 found |= zip(indices, self._on(locality, model_input, some), strict=True)
-        # The call is of all samples: it is entered here, not chunk by chunk.
+        # The call is of all samples: it is entered here, not chunk by chunk, with the layout that was found for them.
+        call = replace(call, options=self.options)
         return [self._finished(replace(found[index], call=call)) for index in range(len(targets))]
 
     @property

@@ -32,7 +32,8 @@ HOSTILE = (
     f"</script><script>{RUNS}</script><img src=x onerror='{RUNS}'>\"'`--><svg onload={RUNS}>"
     f'</title></style><!--<script>${{{RUNS}}}\n\u202eabc\u202c \U0001f9b4 &lt;b&gt; {{{{1}}}} ]]> \\") + x'
 )
-HARMLESS = "harmless"
+# Of the same length: pictures leave out a name that has no room.
+HARMLESS = "harmless ".ljust(len(HOSTILE), "-")
 
 
 class Elements(HTMLParser):

@@ -51,7 +51,7 @@ def test_the_first_name_is_there_even_in_a_crowd_and_a_line_leads_to_it():
     middle = 112
     (name,) = panel.names(points, np.full(len(points), 3.0), {middle: "the one"})
     assert name.joined is not None
-    assert not panel.names(points, np.full(len(points), 3.0), {middle: "the one"}, far=False)
+    assert not panel.names(points, np.full(len(points), 3.0), {middle: "the one"}, reach=1)
 
 
 def test_a_name_that_can_stay_stays():
