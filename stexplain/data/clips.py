@@ -135,7 +135,7 @@ class Clips:
 
     def __repr__(self) -> str:
         how = f"{self.recipe.sampling} to {self.recipe.frames} frames" if self.recipe else "raw"
-        return f"Clips({len(self)} of {self.card.name if self.card else 'arrays'}, {len(self.classes)} classes, {how})"
+        return f"Clips({len(self)}{f' of {self.card.name}' if self.card else ''}, {len(self.classes)} classes, {how})"
 
     @property
     def frames(self) -> int:

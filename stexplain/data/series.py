@@ -16,7 +16,7 @@ from stexplain.data.grouping import window_blocks
 from stexplain.data.indices import picked_indices
 from stexplain.data.samples import UNMEASURED, Measured, Sample, check_finite
 from stexplain.data.series_source import SeriesSource, as_series_source, with_units
-from stexplain.data.splits import chronological_masks
+from stexplain.data.splits import chronological_masks, train_share
 from stexplain.data.windows import WindowBatch, measured_windows
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
@@ -267,23 +267,25 @@ class WindowedSeries:
         return self.time[int(self.starts[window]) + step]
 
     def split(
-        self, train: float = 0.7, validation: float = 0.1
+        self, train: float | None = None, validation: float = 0.1, *, test: float | None = None
     ) -> tuple["WindowedSeries", "WindowedSeries", "WindowedSeries"]:
         """Training, validation and test split, in the order of time.
 
-        The frames that the windows span are cut in three, and a window belongs to a part where all that it reads and
-        predicts lies in it: windows across a cut are excluded, so that no value is in two parts.
+        The frames that the windows span are cut in three; a window belongs to a part that holds all it reads and
+        predicts: windows across a cut are excluded, so that no value is in two parts.
 
         Args:
-            train: share of the frames, in (0, 1).
-            validation: share of the frames, in [0, 1); the rest is for testing.
+            train: share of the frames, in (0, 1); default: what the others leave, 0.7 where nothing is said.
+            validation: share of the frames, in [0, 1).
+            test: share of the frames, in (0, 1), in place of `train`; default: the rest.
 
         Raises:
             InputError: where shares are out of range, or a part of a share above 0 has no window.
         """
+        share = train_share(train, validation, test)
         # The horizon counts: a target in training must not be an input in validation.
-        span = self.window + self.horizon
-        parts = [self.subset(inside) for inside in chronological_masks(self.starts, span, train, validation)]
+        masks = chronological_masks(self.starts, self.window + self.horizon, share, validation)
+        parts = [self.subset(inside) for inside in masks]
         history = None if self.time is None else SplitHistory(parts[0])
         return parts[0]._with(_history=history), parts[1]._with(_history=history), parts[2]._with(_history=history)
 
@@ -300,9 +302,7 @@ class WindowedSeries:
             InputError: where the series has no times.
         """
         if on and self.time is None:
-            raise InputError(
-                "this series has no times, so no calendar. Give `time`, or a frame with an index of times."
-            )
+            raise InputError("this series has no times, so no calendar. Give `time`, or a frame with times as index.")
         return self._with(_calendar=on)
 
     @property

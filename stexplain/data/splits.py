@@ -58,6 +58,28 @@ def protocol_mask(table: pd.DataFrame, card: DatasetCard, protocol: str, part: s
     return masks[part]
 
 
+def train_share(train: float | None, validation: float, test: float | None) -> float:
+    """The share to train on, of what is said of the three shares.
+
+    Raises:
+        InputError: where both `train` and `test` are given, and the shares do not make 1.
+
+    Example:
+        >>> train_share(None, 0.1, 0.25), train_share(None, 0.1, None), train_share(0.6, 0.1, None)
+        (0.65, 0.7, 0.6)
+    """
+    if test is None:
+        return 0.7 if train is None else train
+    # Rounded: 1 - 0.1 - 0.2 is not 0.7 in floating point, and frames are cut by it.
+    rest = round(1 - validation - test, 12)
+    if train is not None and round(train, 12) != rest:
+        raise InputError(
+            f"got train {train}, validation {validation} and test {test}, which make {train + validation + test:g}; "
+            "expected shares that make 1. Leave out train or test."
+        )
+    return rest
+
+
 def chronological_masks(
     starts: NDArray[np.int64], span: int, train: float, validation: float
 ) -> Iterator[NDArray[np.bool_]]:

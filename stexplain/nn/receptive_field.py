@@ -11,6 +11,7 @@ from torch import nn
 
 from stexplain.axes import BATCH, check_shape
 from stexplain.backend.topology import Topology
+from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.nn.graph_convolution import ChebyshevConvolution, RelationConvolution
 from stexplain.nn.temporal_convolution import GatedTemporalConvolution
@@ -37,6 +38,9 @@ def receptive_field(convolutions: Sequence[Convolution], nodes: Iterable[int]) -
         convolutions: over the same nodes, the first first.
         nodes: at which the output is read.
 
+    Raises:
+        InputError: where there is no convolution, or no such node.
+
     Example:
         >>> from stexplain.graph import Relations
         >>> path = Relations.from_matrices([np.eye(4) + np.eye(4, k=1)])  # each node hears itself and the one before
@@ -44,8 +48,14 @@ def receptive_field(convolutions: Sequence[Convolution], nodes: Iterable[int]) -
         >>> receptive_field([layer], [2]).tolist(), receptive_field([layer, layer], [2]).tolist()
         ([1, 2], [0, 1, 2])
     """
+    if not convolutions:
+        raise InputError("convolutions: got none; expected at least one.")
     reached = np.zeros(convolutions[0].topology.targets, bool)
-    reached[list(nodes)] = True
+    read = list(nodes)
+    for node in read:
+        if not 0 <= node < len(reached):
+            raise InputError(f"nodes: got {node}; expected indices from 0 to {len(reached) - 1}.")
+    reached[read] = True
     # Backwards, from what is read to what it is made of.
     for convolution in reversed(convolutions):
         source, target = _ends(convolution)

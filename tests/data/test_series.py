@@ -358,3 +358,20 @@ def test_what_is_masked_was_not_observed():
     assert batch.observed[:, 0].tolist() == [[[True, False], [True, True]], [[True, True], [False, True]]]
     assert batch.y_observed[:, 0].tolist() == [[False, True], [True, True]]
     assert batch.x[0, 0, :, :, 0].tolist() == [[1, 0], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("said", "usual"), [({"test": 0.2}, (0.7, 0.1)), ({"validation": 0.2, "test": 0.3}, (0.5, 0.2))]
+)
+def test_a_share_to_test_on_can_be_said_in_place_of_that_to_train_on(said, usual):
+    whole = series(frames=500)
+    for part, other in zip(whole.split(**said), whole.split(*usual), strict=True):
+        np.testing.assert_array_equal(part.starts, other.starts)
+
+
+def test_shares_that_do_not_make_one_are_refused():
+    match = r"got train 0.7, validation 0.1 and test 0.5, which make 1.3; .*Leave out train or test"
+    with pytest.raises(InputError, match=match):
+        series(frames=500).split(0.7, test=0.5)
+    with pytest.raises(InputError, match="got train 0.0 and validation 0.1"):
+        series(frames=500).split(test=0.9)
