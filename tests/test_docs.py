@@ -6,9 +6,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 import stexplain
 from stexplain.bench.stages import stage_types
+from stexplain.explainers.methods import Motion
+from stexplain.graph import STGraph
+from stexplain.viz import skeleton
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 pytestmark = pytest.mark.skipif(not (DOCS / "conf.py").is_file(), reason="the package is not tested in its checkout")
@@ -72,6 +76,17 @@ def test_the_gallery_has_the_order_of_the_front_page():
     assert sorted(["zzz.py", "own_graph.py", "skeletons.py"], key=FrontPageOrder("")) == [
         "skeletons.py", "own_graph.py", "zzz.py"
     ]  # fmt: skip
+
+
+def test_a_chart_that_plays_has_a_thumbnail(tmp_path):
+    from docs._ext.charts import thumbnail
+
+    graph = STGraph.from_edges(["a", "b"], [("a", "b")])
+    x = torch.arange(36.0).square().view(1, 1, 6, 2, 3)
+    chart = skeleton(Motion(graph=graph)(x), x=x)
+    path = tmp_path / "thumbnail.png"
+    thumbnail(None, {"example_globals": {"___": chart}, "image_path_iterator": iter([str(path)])}, {})
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_there_are_public_names(reference):

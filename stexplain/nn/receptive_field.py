@@ -36,7 +36,7 @@ def receptive_field(convolutions: Sequence[Convolution], nodes: Iterable[int]) -
 
     Args:
         convolutions: over the same nodes, the first first.
-        nodes: at which the output is read.
+        nodes: at which the output is read, indices from 0.
 
     Raises:
         InputError: where there is no convolution, or no such node.
