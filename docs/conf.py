@@ -19,12 +19,13 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "charts",
     "licences",
+    "mathml",
+    "offline",
     "reference",
 ]
 sphinx_gallery_conf = {

@@ -21,9 +21,10 @@ END = 1e4
 def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     r"""The learning rate of one training step.
 
-    With :math:`S` = epochs x `steps` in all, :math:`s` the step from 0, :math:`e = \lfloor s / steps \rfloor`:
+    With :math:`S` = epochs x `steps` in all, :math:`s` the step from 0, :math:`e = \lfloor s / \text{steps} \rfloor`:
 
-    - ``step``: :math:`r \cdot decay^{\#\{m \in milestones: e \ge m\}}`, as ST-GCN was trained (Yan et al. 2018);
+    - ``step``: :math:`r \cdot \text{decay}^{\#\{m \in \text{milestones}: e \ge m\}}`, as ST-GCN was trained (Yan et al.
+      2018);
     - ``cosine``: :math:`\frac r 2 (1 + \cos(\pi s / S))` (Loshchilov & Hutter 2017, without restarts);
     - ``one-cycle``: from r / 25 up to r in 30% of the steps, then down to r / 250,000, both along half a cosine (Smith
       & Topin 2018, in the two-phase form that torch's `OneCycleLR` has; momentum stays as it is).
