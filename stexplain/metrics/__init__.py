@@ -34,7 +34,6 @@ from stexplain.metrics.deletion import DeletionCurve as DeletionCurve
 from stexplain.metrics.deletion import deletion_curve as deletion_curve
 from stexplain.metrics.faithfulness import MaskingCurve as MaskingCurve
 from stexplain.metrics.faithfulness import faithfulness as faithfulness
-from stexplain.metrics.faithfulness import masking_curve as masking_curve
 from stexplain.metrics.faithfulness import node_sets as node_sets
 from stexplain.metrics.fidelity import Fidelity as Fidelity
 from stexplain.metrics.fidelity import fidelity as fidelity
@@ -45,6 +44,7 @@ from stexplain.metrics.groups.result import GroupComparison as GroupComparison
 from stexplain.metrics.importance import ClassImportance as ClassImportance
 from stexplain.metrics.localisation import Localisation as Localisation
 from stexplain.metrics.localisation import localisation as localisation
+from stexplain.metrics.masking_curves import masking_curve as masking_curve
 from stexplain.metrics.robustness import Sensitivity as Sensitivity
 from stexplain.metrics.robustness import sensitivity_max as sensitivity_max
 from stexplain.metrics.truth.agreement import Agreement as Agreement

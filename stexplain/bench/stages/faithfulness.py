@@ -23,8 +23,9 @@ from stexplain.explainers.methods import Motion
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Predicted
 from stexplain.metrics.comparison.scores import AbsoluteAttribution
-from stexplain.metrics.faithfulness import SETS, MaskingCurve, masking_curve
+from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.importance import ClassImportance
+from stexplain.metrics.masking_curves import Importances, curves_of_importances
 from stexplain.progress import tracked
 from stexplain.viz import masking_curves
 
@@ -94,31 +95,27 @@ class FaithfulnessStage(Stage[Options]):
         rows = rows[np.argsort(clips.table["instances"].to_numpy()[rows], kind="stable")]
         clips = clips.subset(rows)
         own_groups = None if groups is None else np.asarray(groups)[rows]
+        importances: Importances = {
+            run.name: (psi, SETS),
+            # JSON holds the importance of a class without a correct clip as null.
+            **{name: (np.array(each, np.float64), SETS[:1]) for name, each in others["importance"].items()},
+        }
+        batches = map(without_absent_instances, clips.batches(BATCH))
+        masked = curves_of_importances(
+            model,
+            tracked(batches, -(-len(clips) // BATCH), f"masking, {run.name}", run.progress),
+            importances,
+            {name: name for name in options.baselines},
+            nodes=options.nodes,
+            masking=options.values,
+            seed=run.seed,
+        )
         curves: dict[str, dict[str, Any]] = {}
         tests: dict[str, list[PairedTest]] = {}
-        for name in options.baselines:
-
-            def curve_of(importance: Any, sets: Sequence[str], what: str, name: str = name) -> MaskingCurve:
-                batches = map(without_absent_instances, clips.batches(BATCH))
-                # A generator each time: the batches of one baseline are used up.
-                shown = tracked(batches, -(-len(clips) // BATCH), f"masking {what}, {name}", run.progress)
-                return masking_curve(
-                    model,
-                    shown,
-                    importance,
-                    nodes=options.nodes,
-                    masking=options.values,
-                    baseline=name,
-                    seed=run.seed,
-                    sets=sets,
-                )
-
-            curve = curve_of(psi, SETS, run.name)
+        for name, found in masked.items():
+            curve = found[run.name]
             by_set = {which: (curve, which) for which in SETS}
-            for other, importance in others["importance"].items():
-                # JSON holds the importance of a class without a correct clip as null.
-                values = np.array(importance, np.float64)
-                by_set[other] = (curve_of(values, ("highlighted",), f"nodes by {other}"), "highlighted")
+            by_set |= {other: (found[other], SETS[0]) for other in others["importance"]}
             intervals: dict[str, Any] = {"groups": own_groups, "seed": run.seed}
             curves[name] = {
                 shown: {

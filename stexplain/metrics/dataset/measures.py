@@ -12,8 +12,8 @@ from stexplain.explainers.by_name import explainer
 from stexplain.explainers.joined import joined
 from stexplain.explainers.targets import Class, Predicted
 from stexplain.metrics.dataset.parts import Arrays
-from stexplain.metrics.faithfulness import masking_curve
 from stexplain.metrics.importance import ClassImportance
+from stexplain.metrics.masking_curves import masking_curve
 from stexplain.metrics.truth.effect import effect
 
 IMPORTANCE, MASKING, EFFECT, EXPLANATIONS = "importance", "masking", "effect", "explanations"
