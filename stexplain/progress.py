@@ -28,6 +28,7 @@ class Progress:
         completed: steps that were done before.
         every: seconds between two lines where there is no terminal. Work that takes less prints none.
         after: seconds before a bar appears on a terminal: of calls, short ones show none.
+        rate: whether it says how fast the work is; not where its notes do.
 
     Example:
         >>> with Progress("reading", total=2, shown=False) as progress:
@@ -49,11 +50,12 @@ class Progress:
         completed: int = 0,
         every: float = EVERY,
         after: float = 0.0,
+        rate: bool = True,
     ) -> None:
         self.what, self.total, self.completed = what, total, completed
         self._outer = shown = shown and not Progress._open
         self._before, self._note = completed, ""
-        self._every, self._after, self._begun = every, after, False
+        self._every, self._after, self._begun, self._rate = every, after, False, rate
         self._lines = shown and not sys.stderr.isatty()
         self._started = self._last = time.monotonic()
         # rich's bar: it takes a tenth of a second to import, so that only who sees it pays for it.
@@ -92,8 +94,7 @@ class Progress:
         self._note = self._note if note is None else note
         if self._bar:
             self._begin()
-            said = [self._note, _rate(completed - self._before, time.monotonic() - self._started)]
-            note = ", ".join(filter(None, said))
+            note = ", ".join(self._said(time.monotonic() - self._started))
             self._bar.update(self._task, completed=completed, description=self.what, note=note)
         elif self._lines and (now := time.monotonic()) - self._last >= self._every:
             self._last = now
@@ -112,12 +113,16 @@ class Progress:
         """
         done = self.completed - self._before
         of = "" if self.total is None else f" of {self.total:,}"
-        parts = [f"{self.what}: {self.completed:,}{of}", *([self._note] if self._note else [])]
-        parts += filter(None, [_rate(done, seconds)])
+        parts = [f"{self.what}: {self.completed:,}{of}", *self._said(seconds)]
         if done and seconds > 0 and self.total is not None:
             left = round(seconds / done * (self.total - self.completed))
             parts.append(f"{left // 60}:{left % 60:02d} left")
         return ", ".join(parts)
+
+    def _said(self, seconds: float) -> list[str]:
+        """The note, and how fast the work is."""
+        rate = _rate(self.completed - self._before, seconds) if self._rate else ""
+        return [part for part in (self._note, rate) if part]
 
     def _terminal_bar(self) -> Any:
         from rich.console import Console

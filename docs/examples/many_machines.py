@@ -96,7 +96,7 @@ from stexplain.cards import model_card
 from stexplain.nn import save_model
 
 recipe = model_card("stgcn2").recipe("quick").model_copy(update={"frames": 32, "epochs": 40, "batch": 8})
-train = stx.load_dataset("store", data="store", split="by-subject/train", recipe=recipe)
+train = stx.load_dataset("store", split="by-subject/train", recipe=recipe)
 torch.manual_seed(0)
 model = stx.load_model("stgcn2", graph=train.graph, classes=train.classes, channels_in=2, recipe=recipe)
 stx.fit(model, train, recipe=recipe, share_statistics=True, accelerator="cpu", progress=False)
@@ -127,7 +127,7 @@ shell(
 import stexplain as stx
 
 if __name__ == "__main__":  # other processes import this file
-    clips = stx.load_dataset("store", "store", "by-subject/test")
+    clips = stx.load_dataset("store", split="by-subject/test")
     measure = stx.metrics.dataset.class_importance
     one = measure("model", clips, out="one", part=2)
     two = measure("model", clips, out="two", part=2, workers=2)

@@ -89,6 +89,7 @@ def content_of(card: DatasetCard | SeriesCard, data: Path | None, source: Path) 
 
 
 def _recordings(card: DatasetCard, data: Path | None, folder: Path, progress: bool) -> Info:
+    data = card.store if data is None else data
     if data is None:
         # The generator is slow: its store is kept in the cache for all runs.
         path = planted_store(card)

@@ -123,6 +123,12 @@ class DatasetCard(DataCard):
         return [{"id": entry, "name": entry} if isinstance(entry, str) else entry for entry in value]
 
     @property
+    def store(self) -> Path | None:
+        """The prepared store whose own card this is: the folder of the card; none of a card that is in no store."""
+        home = self.path.parent
+        return home if (home / "store.json").is_file() else None
+
+    @property
     def class_names(self) -> list[str]:
         """The names of the classes; the index in this list is the label."""
         return [entry.name for entry in self.classes]

@@ -27,7 +27,7 @@ def explain(
         Path | None, typer.Option(help="A prepared store, or the files of a series.  [default: synthetic data]")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Such as xsub/test.  [default: the test split of the first protocol]")
+        str | None, typer.Option(help="Such as xsub/test, or all.  [default: the test split of the first protocol]")
     ] = None,
     ids: Annotated[
         list[str] | None, typer.Option("--ids", help="A sample's id, or a window's number or start; may be repeated.")

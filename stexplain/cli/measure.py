@@ -33,7 +33,7 @@ def measure(
     out: Annotated[Path, typer.Option(help="The folder to write to. The same command resumes.")],
     data: Annotated[Path | None, typer.Option(help="A prepared store.  [default: synthetic data]")] = None,
     split: Annotated[
-        str | None, typer.Option(help="Such as xsub/test.  [default: the test split of the first protocol]")
+        str | None, typer.Option(help="Such as xsub/test, or all.  [default: the test split of the first protocol]")
     ] = None,
     method: Annotated[str, typer.Option(help="An explainer's class, such as InputGradient.")] = "STGGradCAM",
     nodes: Annotated[int, typer.Option(min=1, help="For masking: how many nodes are masked.")] = 5,

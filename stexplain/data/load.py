@@ -83,9 +83,11 @@ def load_dataset(
     """The clips of a dataset of recordings, or the windows of a series.
 
     Args:
-        card: a dataset card: its name, its path, or itself.
+        card: a dataset card: its name, its path, or itself; or a prepared store that has its own card, as those of
+            `stexplain data prepare skeletons`, `regions` and `eeg` have.
         data: of recordings, a prepared store (`stexplain data prepare`); of a series, the folder of its files as
-            downloaded. None: synthetic data, which is generated once and kept in the cache folder.
+            downloaded. None: the store that the card lies in; else synthetic data, which is generated once and kept in
+            the cache folder.
         split: of recordings, a protocol of the card and a part of it: ``"xsub/train"`` (without the validation split),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``; of a series ``"train"``,
             ``"validation"`` or ``"test"``. None: everything.
@@ -124,9 +126,9 @@ def load_clips(
     """The clips of a dataset of recordings; see `load_dataset`.
 
     Args:
-        card: a dataset card: its name, its path, or itself.
-        data: a prepared store (`stexplain data prepare`). None: synthetic data, which is generated once and kept in the
-            cache folder.
+        card: a dataset card: its name, its path, or itself; or a prepared store that has its own card.
+        data: a prepared store (`stexplain data prepare`). None: the store that the card lies in; else synthetic data,
+            which is generated once and kept in the cache folder.
         split: a protocol of the card and a part of it: ``"xsub/train"`` (without the validation split),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``. None: all clips.
         recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later.
@@ -142,6 +144,8 @@ def load_clips(
     card = dataset_card(card)
     # Before anything is read or generated: a misspelt split must not cost minutes.
     requested = None if split is None else parse_split(card, split)
+    # The card of one's own files lies in their store, and is that store's.
+    data = card.store if data is None else data
     folder = planted_store(card, seed) if data is None else given_path(data, "data")
     if data is not None:
         _check_folder(folder, card)

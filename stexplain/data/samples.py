@@ -182,7 +182,7 @@ class Batch:
     def __repr__(self) -> str:
         named = [name for name in self.ids if name]
         names = f"; {', '.join(named[:3])}{', ...' if len(named) > 3 else ''}" if named else ""
-        return f"<Batch of {len(self.ids)}: {_sizes(self.x.shape[1:], self.channels)}{names}>"
+        return f"<{type(self).__name__} of {len(self.ids)}: {_sizes(self.x.shape[1:], self.channels)}{names}>"
 
     @classmethod
     def of(cls, *samples: Sample) -> "Batch":

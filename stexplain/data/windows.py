@@ -29,7 +29,7 @@ def measured_windows(measured: Measured, time: pd.DatetimeIndex | None, window: 
 
 
 @checked
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class WindowBatch(Batch):
     """Windows of a series as a batch; H is the horizon. The masks are those of `stexplain.data.samples`.
 

@@ -190,6 +190,15 @@ def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> tuple
             continue
         if series.ndim != 2 or series.shape[0] < 3 or series.shape[1] < 2:
             raise InputError(f"{where}: got shape {series.shape}; expected [T, N], three frames and two nodes or more.")
+        if names is not None and series.shape[1] != len(names):
+            turned = "" if series.shape[0] != len(names) else (
+                " As many as there are rows: where these are the nodes, as of trials x channels x times, give "
+                "values.swapaxes(-1, -2)."
+            )  # fmt: skip
+            raise InputError(
+                f"{where}: got shape {series.shape}; expected frames x nodes, {len(names)} of them by the names."
+                f"{turned}"
+            )
         if not np.isfinite(series).all():
             raise InputError(f"{where}: got NaN or infinity; expected numbers. Leave out the frames that lack a node.")
         still = np.flatnonzero(np.ptp(series, axis=0) == 0)

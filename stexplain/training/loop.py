@@ -258,9 +258,9 @@ class _Bar:
 
     def __init__(self, job: Job, state: TrainingState, enabled: bool) -> None:
         self.epochs, self.steps, self.task = job.recipe.epochs, job.steps, job.task
-        self.progress = Progress(
-            "training", self.epochs * self.steps, shown=enabled, completed=len(state.epochs) * self.steps + state.step
-        )
+        done = len(state.epochs) * self.steps + state.step
+        # Its rate is in samples, which does not depend on the size of a batch.
+        self.progress = Progress("training", self.epochs * self.steps, shown=enabled, completed=done, rate=False)
 
     def __enter__(self) -> "_Bar":
         self.progress.__enter__()

@@ -1,6 +1,7 @@
 import numpy as np
 
 from stexplain.data.samples import Batch, Sample
+from stexplain.data.series import WindowedSeries
 
 
 def sample(**options):
@@ -13,3 +14,11 @@ def test_a_sample_and_a_batch_say_what_they_hold():
     assert repr(named) == "<Sample 'walk': 1 instance x 4 frames x 3 nodes x 2 channels (x, y)>"
     batch = Batch.of(named, *[sample(id=str(number), channels=("x", "y")) for number in range(3)])
     assert repr(batch) == "<Batch of 4: 1 instance x 4 frames x 3 nodes x 2 channels (x, y); walk, 0, 1, ...>"
+
+
+def test_windows_say_what_they_hold_and_no_numbers():
+    series = WindowedSeries(np.ones((30, 4), np.float32), window=12, horizon=6)
+    said = repr(series.batch(range(10)))
+    assert said.startswith("<WindowBatch of 10: 1 instance x 12 frames x 4 nodes x 1 channel")
+    assert "tensor" not in said
+    assert "array" not in said

@@ -116,3 +116,14 @@ def test_a_matrix_of_correlations_is_not_correlated_again():
 def test_a_symmetric_matrix_of_other_numbers_is_refused(matrix):
     with pytest.raises(InputError, match=r"got a symmetric matrix \(4, 4\).*from_adjacency"):
         STGraph.from_correlation(matrix, threshold=0.3)
+
+
+def test_trials_by_channels_are_refused_with_how_to_turn_them():
+    trials = np.random.default_rng(1).normal(size=(20, 4, 50))
+    turn = r"got shape \(4, 50\); expected frames x nodes, 4 of them.*swapaxes\(-1, -2\)"
+    with pytest.raises(InputError, match=turn):
+        STGraph.from_correlation(trials, list("abcd"), density=0.5, negative="absolute")
+    with pytest.raises(InputError, match=r"expected frames x nodes, 3 of them by the names\.$"):
+        STGraph.from_correlation(trials, list("abc"), density=0.5, negative="absolute")
+    turned = STGraph.from_correlation(trials.swapaxes(-1, -2), list("abcd"), density=0.5, negative="absolute")
+    assert turned.nodes == tuple("abcd")

@@ -329,6 +329,8 @@ def test_the_bar_shows_where_training_stands(
     shown = capsys.readouterr().err
     for part in ("epoch 2/2", "loss ", "accuracy ", "samples/s"):
         assert part in shown
+    assert "/s" not in shown.replace("samples/s", ""), "one rate, with its unit"
+    assert "s each" not in shown
 
 
 def test_a_trained_model_can_be_copied_and_pickled() -> None:

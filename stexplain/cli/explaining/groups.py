@@ -17,8 +17,8 @@ from stexplain.viz import group_comparison, save
 
 _TABLES = (".csv", ".parquet")
 _NOT_GROUPS = ("id", "label", "frames", "instances", "class")
-_ALSO = "class"
-"""A column that each dataset of recordings has: the name of the class."""
+_CLASS = ("class", "label")
+"""What each dataset of recordings has, the name of the class: as a store calls it, and as a table of labels does."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def chosen_groups(
     """The groups that `--group-by COLUMN` or `COLUMN=A,B` names, and the clips that are in one of them.
 
     Raises:
-        InputError: where there is no such column, or it has other than two values and none were named.
+        InputError: where there is no such column, it has other than two values and none were named, or a group has
+            fewer than two clusters.
     """
     column, _, named = group_by.partition("=")
     values = _column(clips, column, "--group-by")
@@ -61,16 +62,23 @@ def chosen_groups(
         )
     kept = [index for index in which if values[index] in wanted]
     clusters = clips.groups.astype(str).tolist() if cluster_by is None else _column(clips, cluster_by, "--cluster-by")
+    # Before the samples are explained, which may take long.
+    counts = [len({clusters[index] for index in kept if values[index] == name}) for name in wanted]
+    if min(counts) < 2:
+        raise InputError(
+            f"--group-by: got {counts[0]} and {counts[1]} independent units of {wanted[0]} and {wanted[1]}; expected "
+            "two or more of each. Take more samples by --split, such as all, or by --first."
+        )
     return Grouped(column, [values[index] for index in kept], [clusters[index] for index in kept], wanted[0]), kept
 
 
 def _column(clips: Clips, name: str, option: str) -> list[str]:
     """A column of the clips' table as text; of the class, its name."""
-    if name == _ALSO:
+    if name in _CLASS:
         return [clips.classes[label] if label >= 0 else "" for label in clips.labels]
     known = [str(column) for column in clips.table.columns if column not in _NOT_GROUPS]
     if name not in known:
-        raise unknown(f"column of {option}", name, [_ALSO, *known])
+        raise unknown(f"column of {option}", name, [*_CLASS, *known])
     return ["" if value is None or value != value else str(value) for value in clips.table[name].tolist()]
 
 

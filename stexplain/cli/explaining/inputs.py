@@ -11,6 +11,7 @@ import typer
 from torch import nn, random
 
 from stexplain.cards import DatasetCard, Recipe, SeriesCard
+from stexplain.cli.validate.datasets import ALL
 from stexplain.cli.validate.explain import is_factory, saved_model
 from stexplain.data.clips import Clips
 from stexplain.data.load import load_dataset
@@ -25,13 +26,14 @@ def load_samples(
 ) -> tuple[Clips | WindowedSeries, STGraph]:
     """The samples of a split, sampled as the model's recipe says where it is a trained one, and their graph."""
     if isinstance(card, SeriesCard):
-        series = load_dataset(card, data, split or "test")
+        series = load_dataset(card, data, None if split == ALL else split or "test")
         assert series.graph is not None  # readers of series give one; only a series made in Python may have none
         return series, series.graph
     saved = (saved_model(model) or {}).get("recipe")
     # A forecaster's recipe has no `frames`: it samples no clips.
     recipe = Recipe.model_validate(saved) if saved and saved.get("frames") else None
-    clips = load_dataset(card, data, split or f"{next(iter(card.protocols))}/test", recipe=recipe)
+    part = None if split == ALL else split or f"{next(iter(card.protocols))}/test"
+    clips = load_dataset(card, data, part, recipe=recipe)
     return clips, clips.graph
 
 

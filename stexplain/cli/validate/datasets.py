@@ -12,6 +12,8 @@ from stexplain.reading import given_path
 
 SPLIT_PARTS = ("train", "validation", "test", "train+validation")
 """Parts of a protocol's split; a series has all but the last."""
+ALL = "all"
+"""In place of a split: everything."""
 
 
 def validate_out(out: Path | None) -> None:
@@ -32,14 +34,14 @@ def validate_out(out: Path | None) -> None:
 
 
 def validate_data(card: DatasetCard | SeriesCard, data: Path | None) -> None:
-    """Refuses data that does not exist, and none where the card has no synthetic data.
+    """Refuses data that does not exist, and none where the card has no synthetic data and lies in no store.
 
     Raises:
         InputError: where it is so.
     """
     how_to_get = f"How to get the data of {card.name!r}: {card.obtain.strip()}"
     if data is None:
-        if card.planted is None:
+        if card.planted is None and not (isinstance(card, DatasetCard) and card.store):
             raise InputError(
                 f"--data: got nothing; expected a path, because the card {card.name!r} has no synthetic data. "
                 f"{how_to_get}"
@@ -85,12 +87,13 @@ def validate_split(card: DatasetCard | SeriesCard, split: str | None) -> None:
     Raises:
         InputError: where it does not exist; with the nearest that does.
     """
-    if split is None:
+    if split in (None, ALL):
         return
     if isinstance(card, DatasetCard):
         splits = [f"{protocol}/{part}" for protocol in card.protocols for part in SPLIT_PARTS]
     else:
         splits = list(SPLIT_PARTS[:3])  # time is split in one way, so a series has no protocols
+    splits.append(ALL)
     if split not in splits:
         raise unknown("split", split, splits)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names, model_card
-from stexplain.cli.validate.datasets import validate_data, validate_split, validate_store
+from stexplain.cli.validate.datasets import is_card, validate_data, validate_split, validate_store
 from stexplain.cli.validate.method_names import method_names
 from stexplain.cli.validate.outputs import Outputs
 from stexplain.cli.validate.runs import model_in, trained_on
@@ -66,6 +66,9 @@ def validate_explain(
         card, data = known.card, data or known.data
         said = f"{said} As in {known.folder}: {known.options}.".strip()
         split = split or (f"{known.protocol}/test" if known.protocol else None)
+    if card is None and data is not None and is_card(given_path(data, "--data")):
+        # A store of one's own files has its card in it.
+        card = str(data)
     if card is None:
         raise InputError("--card: got nothing; expected a dataset card, by name (`stexplain data list`) or path.")
     dataset = any_card(card)

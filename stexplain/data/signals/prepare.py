@@ -13,7 +13,7 @@ from stexplain.reading import given_path
 
 
 def prepare_regions(path: str | Path, out: str | Path, *, name: str | None = None, **options: Any) -> Summary:
-    """Writes a store of atlas time series, with a card; `load_dataset(out, out)` reads it.
+    """Writes a store of atlas time series, with a card; `load_dataset(out)` reads it.
 
     The card's protocol is the split that `train` says; of its training subjects the last one validates. The graph of
     correlations, with its weights, is on the card.
@@ -49,7 +49,7 @@ def prepare_regions(path: str | Path, out: str | Path, *, name: str | None = Non
 
 
 def prepare_eeg(path: str | Path, out: str | Path, *, name: str | None = None, **options: Any) -> Summary:
-    """Writes a store of trials of EEG or MEG, with a card; `load_dataset(out, out)` reads it.
+    """Writes a store of trials of EEG or MEG, with a card; `load_dataset(out)` reads it.
 
     Classes are the events. The card's protocol is one by subject where there are at least three, else one by a tenth
     of the trials.

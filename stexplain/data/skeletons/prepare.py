@@ -10,7 +10,7 @@ from stexplain.reading import given_path
 
 
 def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = None, **options: Any) -> Summary:
-    """Writes a store of a file or folder of skeletons, with a card; `load_dataset(out, out)` reads it.
+    """Writes a store of a file or folder of skeletons, with a card; `load_dataset(out)` reads it.
 
     The card's protocols are the splits that the files name, else one by subject where there are at least three, else
     one by a tenth of the recordings, drawn by their names.

@@ -27,7 +27,7 @@ _FOLDS = 10
 
 
 def write_own(out: str | Path, read: "Callable[[Path], Clips]", *, name: str, command: str, unlabelled: str) -> Summary:
-    """Writes a store of clips, with a card; `load_dataset(out, out)` reads it.
+    """Writes a store of clips, with a card; `load_dataset(out)` reads it.
 
     The card's protocols are the splits that the files name, else one by subject where there are at least three, else
     one by a tenth of the recordings, drawn by their names.
@@ -62,7 +62,7 @@ def write_own(out: str | Path, read: "Callable[[Path], Clips]", *, name: str, co
         card_hash = dataset_card(store).hash
         write_json(store / "store.json", {**summary, "card_hash": card_hash})
     size = sum(entry["bytes"] for entry in summary["files"].values())
-    note = f"Its card is {out / CARD}. Load it by load_dataset({str(out)!r}, {str(out)!r})."
+    note = f"Its card is {out / CARD}. Load it by stexplain.load_dataset({str(out.absolute())!r})."
     if any(summary["excluded"].values()):
         note += f" {out / LEFT_OUT} names what was left out or joined."
     seconds = time.monotonic() - start

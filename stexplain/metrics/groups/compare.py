@@ -10,7 +10,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.groups.designs import Tested, between, within
-from stexplain.metrics.groups.features import means_by_cluster, node_means, shares, window_means
+from stexplain.metrics.groups.features import means_by_cluster, node_means, shares, window_means, window_names
 from stexplain.metrics.groups.result import GroupComparison
 
 
@@ -31,10 +31,11 @@ def compare_groups(
     """Where and when do the explanations of two groups of samples differ, such as those of patients and controls?
 
     For each node the mean importance over a sample's observations, and for each of some equal parts of a sample's
-    course the mean over nodes. One value per cluster, the mean over its samples, is what is compared; each cluster
-    counts once. p is that of a permutation test by Welch's t, which exchanges groups between whole clusters; where
-    every cluster has samples of both groups, by the paired t, which exchanges them within clusters. All tests of a
-    result are corrected together, by maxima over the same permutations (Westfall & Young 1993).
+    course the mean over nodes; where all samples have the same times, the parts are named by them. One value per
+    cluster, the mean over its samples, is what is compared; each cluster counts once. p is that of a permutation test
+    by Welch's t, which exchanges groups between whole clusters; where every cluster has samples of both groups, by the
+    paired t, which exchanges them within clusters. All tests of a result are corrected together, by maxima over the
+    same permutations (Westfall & Young 1993).
 
     Args:
         explanations: of one model, method and target; several may be of unlike length.
@@ -93,7 +94,7 @@ def compare_groups(
         blocks = [shares(block, ids) for block in blocks]
     features = np.concatenate(blocks, axis=1)
     kinds = ["node"] * len(parts[0].node_names) + ["time"] * windows
-    of = [*parts[0].node_names, *(f"{100 * at // windows}-{100 * (at + 1) // windows}%" for at in range(windows))]
+    of = [*parts[0].node_names, *window_names(parts, windows)]
     result = _tested(features, in_other, subjects, permutations, confidence, seed)
     table = result.table.assign(kind=kinds, name=of)
     return GroupComparison(
@@ -110,6 +111,7 @@ def compare_groups(
         unit="share of importance" if share else "contribution" if signed else "importance",
         confidence=confidence,
         graph=parts[0].graph,
+        notes=_notes(parts),
     )
 
 
@@ -151,6 +153,20 @@ def _check_alike(parts: Sequence[Explanation]) -> None:
         if len(different) > 1:
             shown = sorted(map(str, different))[:2]
             raise InputError(f"explanations: got different {name}, {shown}; expected the same in all.")
+
+
+def _notes(parts: Sequence[Explanation]) -> tuple[str, ...]:
+    """What may make the groups differ although the model treats them alike."""
+    explained = {int(of) for part in parts for of in part.targets}
+    if len(explained) < 2:
+        return ()
+    known = parts[0].classes
+    names = [known[of] if 0 <= of < len(known) else f"class {of}" for of in sorted(explained)]
+    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return (
+        f"Samples are explained for different classes ({shown}): what differs between the groups may be what differs "
+        "between these. Explain all for one class, by `target`.",
+    )
 
 
 def _labels(name: str, given: Any, count: int) -> list[Any]:

@@ -1,12 +1,14 @@
 """What is compared of each sample: its importance per node, and over its course."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.results.times import times_of
 
 
 def node_means(e: Explanation, *, signed: bool) -> NDArray[np.float64]:
@@ -49,6 +51,29 @@ def window_means(e: Explanation, windows: int, *, signed: bool) -> NDArray[np.fl
         total = np.add.reduceat(sums[row, frames], starts)
         result[row] = total / np.add.reduceat(counts[row, frames], starts)
     return result
+
+
+def window_names(parts: Sequence[Explanation], windows: int) -> list[str]:
+    """What the parts of the course are called: by their times where all samples have the same, else by their share.
+
+    Example:
+        >>> values, valid = np.ones((2, 1, 4, 1)), np.ones((2, 1, 4), bool)
+        >>> trials = Explanation(values, valid, time=[-0.1, 0, 0.1, 0.2], time_unit="s")
+        >>> window_names([trials], 2), window_names([Explanation(values, valid)], 2)
+        (['-0.1 to 0.1 s', '0.1 to 0.3 s'], ['0-50%', '50-100%'])
+    """
+    if not windows:
+        return []
+    first, unit = times_of(parts[0])
+    alike = unit != "frame" and len(first) > 1 and all(np.array_equal(times_of(part)[0], first) for part in parts)
+    if not alike or not all(part.present.any((1, 3)).all() for part in parts):
+        return [f"{100 * at // windows}-{100 * (at + 1) // windows}%" for at in range(windows)]
+    # Each frame lasts until the next.
+    ends = np.append(first, 2 * first[-1] - first[-2])
+    starts = np.ceil(np.arange(windows + 1) * len(first) / windows).astype(int)
+    if unit == "min":
+        return [f"{abs(ends[a]):.4g} to {abs(ends[b - 1]):.4g} min earlier" for a, b in pairwise(starts)]
+    return [f"{ends[a]:.4g} to {ends[b]:.4g} s" for a, b in pairwise(starts)]
 
 
 def shares(features: NDArray[np.float64], ids: Sequence[str]) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ class GroupComparison:
         unit: of the means.
         confidence: of the intervals.
         graph: of the nodes, where known.
+        notes: what may make the groups differ although the model treats them alike, a sentence each.
     """
 
     table: pd.DataFrame
@@ -50,6 +51,7 @@ class GroupComparison:
     unit: str
     confidence: float
     graph: "STGraph | None"
+    notes: tuple[str, ...] = ()
 
     def different(self, level: float = 0.05) -> pd.DataFrame:
         """The rows whose corrected p is at most `level`, the clearest first."""
@@ -82,7 +84,7 @@ class GroupComparison:
             said.append(
                 f"{left} {'node was' if left == 1 else 'nodes were'} not observed in some cluster, and not tested."
             )
-        return said
+        return [*said, *self.notes]
 
     def _sizes(self) -> str:
         other, first = self.clusters[1], self.clusters[0]

@@ -8,7 +8,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.metrics.groups.result import GroupComparison
 from stexplain.viz.maps.network import network
-from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, one_line, rows, styled, titled
+from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, noted, one_line, rows, styled, titled
 
 _WIDTH = 420
 
@@ -55,7 +55,7 @@ def group_comparison(
         parts.append(_courses(over_time, result))
     head = title or f"{result.other} against {result.reference}"
     chart: alt.VConcatChart = alt.vconcat(*parts, spacing=28).resolve_scale(color="independent", size="independent")
-    return styled(chart, titled(head, result.sentences(level)[1]))
+    return styled(chart, titled(head, result.sentences(level)[1], *noted(result.notes)))
 
 
 def _bare(chart: AnyChart) -> AnyChart:
@@ -110,7 +110,8 @@ def _courses(over_time: pd.DataFrame, result: GroupComparison) -> alt.LayerChart
         scale=alt.Scale(domain=[result.reference, result.other], range=[CATEGORIES[0], CATEGORIES[1]]),
         legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
     )
-    x = alt.X("part:O", sort=order, title="share of the sample's course", axis=alt.Axis(labelAngle=-40))
+    counted = "share of the sample's course" if str(order[0]).endswith("%") else "time"
+    x = alt.X("part:O", sort=order, title=counted, axis=alt.Axis(labelAngle=-40))
     chart = layered(
         base.mark_area(opacity=0.2).encode(
             x=x, y=alt.Y("low:Q", title=one_line(result.unit)), y2="high:Q", color=group
