@@ -10,7 +10,7 @@ where it only looks back from frame s p, for that one.
 What is not of a known form, or fits more than one s, f_0, l_0, is unknown.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -55,7 +55,7 @@ class Timing:
     sees: int | None = None
     last: int | None = None
     why: str = ""
-    wanted: tuple[int, ...] = field(default=(), compare=False)
+    wanted: tuple[int, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -152,8 +152,10 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
         for stride in first
         if stride in last and first[stride][0] <= last[stride][1]
     }
-    found = _of_lines(both, len(where), frames)
-    return found or _with_holes(bounds, frames) or _fading(first, last, bounds, frames)
+    found = _of_lines(both, len(where), frames) or _with_holes(bounds, frames)
+    starts, stops = np.array(spans).T[:, :, None]
+    holes = ~changed & (starts >= bounds.first_high) & (stops <= bounds.last_low)
+    return found or _fading(first, last, bounds, frames, holes=bool(holes.any()))
 
 
 def _closed(changes: list[Change], changed: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
@@ -285,13 +287,21 @@ def _spans(stride: int, start: int, count: int, frames: int) -> bool:
     return 0 <= start <= frames // 2 and frames - 2 * stride <= end < frames
 
 
-def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, frames: int) -> Timing:
+def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, frames: int, *, holes: bool) -> Timing:
     """A recurrent layer that forgets: what lies far back changes nothing, to rounding, so that f_p follows no line."""
     count = len(bounds.seeing)
     sees = int((bounds.last_low - bounds.first_high)[bounds.seeing].max()) + 1
-    if not first and (one := _only(last, count)) and one[1] < one[0] and _spans(*one, count, frames):
+
+    def only(lines: dict[int, _Line]) -> tuple[int, int] | None:
+        one = _only(lines, count)
+        # It leaves out no frame between those that it sees. Of a dilated convolution with a stride, near the ends of a
+        # short clip, a few positions may lie on such a line, too.
+        fits = one is not None and one[1] < one[0] and _spans(*one, count, frames) and not (holes and one[0] > 1)
+        return one if fits else None
+
+    if not first and (one := only(last)):
         return Timing("causal", one[0], float(one[1]), sees, one[1])
-    if not last and (one := _only(first, count)) and one[1] < one[0] and _spans(*one, count, frames):
+    if not last and (one := only(first)):
         return Timing("anticausal", one[0], float(one[1]), sees, frames - 1)
     return Timing("unknown", why="the frames that its positions see do not move on by one stride per position")
 

@@ -69,6 +69,14 @@ def test_a_view_longer_than_the_clip_is_not_guessed(frames, stride, reach):
     assert not timing.known
 
 
+def test_a_view_from_before_the_start_leaves_the_first_frame_of_a_long_clip_open():
+    """Position p sees all up to frame p + 150; no position lies late enough to tell where its view begins."""
+    changes, changed = seen(301, 100, 1, -(10**6), 150)
+    timing = timing_of(changes, changed, 301)
+    assert timing.kind == "unknown"
+    assert "several strides and offsets fit" in timing.why
+
+
 @pytest.mark.parametrize(("frames", "stride", "reach"), [(100, 4, 76), (300, 4, 76), (64, 2, 30)])
 def test_a_view_that_fits_is_exact_or_asks_for_more_frames(frames, stride, reach):
     changes, changed = seen(frames, -(-frames // stride), stride, -reach, reach)
