@@ -219,9 +219,8 @@ def _nodes(nodes: int, instances: int, tests: int = NODE_TESTS) -> list[tuple[in
     distinct = min(nodes, tests)
     # The middle of equal parts: skeletons and roads list neighbours next to each other.
     picks = [int((2 * part + 1) * nodes / (2 * distinct)) for part in range(distinct)]
-    # Of a single node, every test is a round of its own: two steps each would leave out every second instance.
-    steps = [test if distinct == 1 else test + test // distinct for test in range(tests)]
-    return [(picks[test % distinct], step % instances) for test, step in enumerate(steps)]
+    # With each round of the nodes the instances move on by one.
+    return [(picks[test % distinct], (test % distinct + test // distinct) % instances) for test in range(tests)]
 
 
 def _spread(frames: int) -> list[int]:

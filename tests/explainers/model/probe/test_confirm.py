@@ -81,3 +81,14 @@ def test_a_stride_that_is_known_otherwise_is_checked_on_the_clip(stride, offset,
         (row,) = probe.measure(["conv"])
         other = replace(row, timing=replace(row.timing, stride=stride, offset=offset))
         assert ("conv" in probe.checked([other])) == expected
+
+
+def test_shapes_that_differ_and_copies_one_by_one_are_not_compared():
+    """Not even where one could be broadcast to the other."""
+    plan = check_plan({"m": 1, "t": 36, "n": 5, "c": 1})
+    reference, changed = changed_signals(signals(1, 1, 36, 5, 1).double(), plan)
+    both = reference.repeat(1, 1, 1, 1, 2)
+    assert agrees(both, changed.repeat(1, 1, 1, 1, 2), plan, BATCH, {"c": 2}, (1, 0.0))
+    assert not agrees(both, changed, plan, BATCH, {"c": 2}, (1, 0.0))
+    one_by_one = plan.one_after_another(plan.samples)
+    assert not agrees(reference, changed, one_by_one, BATCH, {"c": 1}, (1, 0.0))

@@ -65,3 +65,46 @@ def test_an_axis_as_long_as_the_clip_whose_positions_see_all_frames_alike_is_ope
         axes = axes_of(factors_of(*seen, plan)[0], plan)
         assert axes.timing.kind == kind
         assert ("may be that of the frames" in axes.why) == (size == 12)
+
+
+def cuts_of(frames):
+    """The frames k of a long clip, such that all up to k are changed in one copy, and all from k + 1 on in another."""
+    changes = first_plan({"m": 1, "t": frames, "n": 1, "c": 1}).changes
+    spans = [change.frames for change in changes if change.frames]
+    cuts = sorted(stop for start, stop in spans if start == 0)
+    assert cuts == sorted(start - 1 for start, stop in spans if stop == frames - 1)
+    assert len(spans) == 2 * len(cuts)
+    return cuts
+
+
+def test_a_long_clip_is_changed_up_to_frames_whose_remainders_tell_strides_of_up_to_four():
+    """Changes up to k tell f_0 + s p <= k: of frames with all remainders by s they tell f_0."""
+    for frames in range(17, 400):
+        first, *inner, last = cuts_of(frames)
+        assert (first, last) == (0, frames - 2)
+        if frames > 64:
+            assert {cut % 4 for cut in (first, *inner, last)} == {0, 1, 2, 3}
+            # In the order of the clip; from 15% of it to 85%, each at most 7 frames later.
+            assert [cut % 8 for cut in inner] == [1, 2, 4, 7, 3]
+            later = [
+                cut - round(frames * share) for cut, share in zip(inner, (0.15, 0.35, 0.5, 0.65, 0.85), strict=True)
+            ]
+            assert 0 <= min(later) <= max(later) < 8
+
+
+@pytest.mark.parametrize(("instances", "nodes"), [(1, 2), (2, 1), (2, 2), (3, 2), (2, 3), (3, 1), (1, 6)])
+def test_of_few_nodes_each_is_changed_in_every_instance(instances, nodes):
+    """Six tests: else a node and an instance would always be changed together, and could not be told apart."""
+    plan = first_plan({"m": instances, "t": 1, "n": nodes, "c": 1})
+    changed = [(one.instance, one.node) for one in plan.changes if not one.nothing]
+    assert len(changed) == 6
+    assert set(changed) == {(m, n) for m in range(instances) for n in range(nodes)}
+
+
+def test_of_many_nodes_six_are_changed_one_after_another_in_the_instances():
+    changes = first_plan({"m": 3, "t": 1, "n": 25, "c": 1}).changes
+    changed = sorted((one.node, one.instance) for one in changes if not one.nothing)
+    # The middle of six equal parts.
+    assert changed == [(2, 0), (6, 1), (10, 2), (14, 0), (18, 1), (22, 2)]
+    # A single position has nothing to be told from.
+    assert sum(not one.nothing for one in first_plan({"m": 1, "t": 1, "n": 1, "c": 1}).changes) == 2
