@@ -27,22 +27,14 @@ from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.metrics import corrected_p_values, interval, sign_flip_test
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
 from tests.bench import small_roads
-from tests.bench.tiny_signals import write_tiny
+from tests.bench.tiny_signals import experiment_text, prepared_tiny, results
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
 
 METHODS = ["InputGradient", "STGGradCAM", "Motion", "Random"]
-EXPERIMENT = """
-title = "Which?"
-question = "Which method?"
-citation = "none"
-[[runs]]
-name = "graph"
-protocol = "random"
-model = "stgcn2"
-recipe = "quick"
-epochs = 1
+EXPERIMENT = experiment_text(
+    """\
 [stages.comparison]
 samples = 8
 baselines = ["Motion", "Random"]
@@ -52,7 +44,9 @@ absolute = ["InputGradient"]
 deletion = { steps = 2, repeats = 1 }
 [stages.comparison.options]
 IntegratedGradients = { steps = 2 }
-"""
+""",
+    epochs=1,
+)
 ROADS = """
 title = "Which, on a road?"
 question = "Which method?"
@@ -76,19 +70,13 @@ Occlusion = { baseline = "historical_average" }
 def home(tmp_path_factory):
     """A user's own card of planted signals, its experiment, and a small store of it."""
     root = tmp_path_factory.mktemp("cards")
-    folder = write_tiny(root, EXPERIMENT, repetitions=2)
-    prepare(dataset_card(folder), root / "raw", root / "store", workers=1, progress=False)
-    return folder, root / "store"
+    return prepared_tiny(root, EXPERIMENT, repetitions=2)
 
 
 @pytest.fixture(scope="module")
 def finished(home, tmp_path_factory):
     folder, store = home
     return stx.bench(folder, data=store, out=tmp_path_factory.mktemp("run") / "tiny", progress=False)
-
-
-def results(folder: Path) -> dict:
-    return json.loads((folder / "results.json").read_text("utf-8"))
 
 
 def comparison_of(folder: Path, run: str = "graph") -> dict:

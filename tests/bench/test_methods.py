@@ -8,26 +8,18 @@ import pytest
 
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import truths
-from stexplain.cards import dataset_card
-from stexplain.data.store.prepare import prepare
 from stexplain.explainers import Explanation
 from stexplain.explainers.by_name import methods
-from tests.bench.tiny_signals import write_tiny
+from tests.bench.tiny_signals import experiment_text, prepared_tiny
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "methods.py"
-EXPERIMENT = """
-title = "Which?"
-question = "Which method?"
-citation = "none"
-[[runs]]
-name = "graph"
-protocol = "random"
-model = "stgcn2"
-recipe = "quick"
-epochs = 2
+EXPERIMENT = experiment_text(
+    """\
 [stages.truth]
 [stages.accuracy]
-"""
+""",
+    epochs=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +33,8 @@ def script():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny")
-    folder = write_tiny(root, EXPERIMENT, repetitions=3)
-    prepare(dataset_card(folder), root / "raw", root / "store", workers=1, progress=False)
-    return load_experiment(folder).runs(data=root / "store", folder=root / "out")[0]
+    folder, store = prepared_tiny(root, EXPERIMENT, repetitions=3)
+    return load_experiment(folder).runs(data=store, folder=root / "out")[0]
 
 
 def test_scores_every_setting_and_keeps_the_training(script, run):

@@ -22,22 +22,14 @@ from stexplain.errors import CardError
 from stexplain.metrics.comparison.baselines import SERIES_BASELINE_EXPLAINERS
 from stexplain.nn.checkpoint import load_model
 from tests.bench import small_roads
-from tests.bench.tiny_signals import write_tiny
+from tests.bench.tiny_signals import experiment_text, prepared_tiny, results
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
 
 METHODS = ["InputGradient", "LearnedMask", "STGGradCAM"]
-EXPERIMENT = """
-title = "Which?"
-question = "Which method?"
-citation = "none"
-[[runs]]
-name = "graph"
-protocol = "random"
-model = "stgcn2"
-recipe = "quick"
-epochs = 12
+EXPERIMENT = experiment_text(
+    """\
 [stages.truth]
 per_class = 2
 methods = ["InputGradient", "LearnedMask", "STGGradCAM"]
@@ -47,7 +39,9 @@ baselines = ["mean", "interpolation"]
 [stages.truth.options]
 LearnedMask = { steps = 2 }
 [stages.accuracy]
-"""
+""",
+    epochs=12,
+)
 ROADS = """
 title = "Which, on a road?"
 question = "Which method?"
@@ -74,19 +68,13 @@ steps = 8
 def home(tmp_path_factory):
     """A user's own card of planted signals, its experiment, and a small store of it."""
     root = tmp_path_factory.mktemp("cards")
-    folder = write_tiny(root, EXPERIMENT, repetitions=6)
-    prepare(dataset_card(folder), root / "raw", root / "store", workers=1, progress=False)
-    return folder, root / "store"
+    return prepared_tiny(root, EXPERIMENT, repetitions=6)
 
 
 @pytest.fixture(scope="module")
 def finished(home, tmp_path_factory):
     folder, store = home
     return stx.bench(folder, data=store, out=tmp_path_factory.mktemp("run") / "tiny", progress=False)
-
-
-def results(folder: Path) -> dict:
-    return json.loads((folder / "results.json").read_text("utf-8"))
 
 
 def truth_of(folder: Path, run: str = "graph") -> dict:

@@ -119,15 +119,6 @@ def _forecast(root: Path, out: Path) -> None:
 
 
 _COMPARISON = """
-title = "Which?"
-question = "Which method?"
-citation = "none"
-[[runs]]
-name = "graph"
-protocol = "random"
-model = "stgcn2"
-recipe = "quick"
-epochs = 1
 [stages.comparison]
 samples = 4
 baselines = ["Motion", "Random"]
@@ -137,9 +128,9 @@ deletion = { steps = 2, repeats = 1 }
 
 
 def _comparison_inputs(root: Path) -> None:
-    from tests.bench.tiny_signals import write_tiny
+    from tests.bench.tiny_signals import experiment_text, write_tiny
 
-    write_tiny(root, _COMPARISON, repetitions=2)
+    write_tiny(root, experiment_text(_COMPARISON, epochs=1), repetitions=2)
 
 
 def _comparison(root: Path, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,23 +69,37 @@ class Options(Part):
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
+class MethodChoice(Protocol):
+    """Options of a stage that say which methods it takes; see `Options`."""
+
+    @property
+    def methods(self) -> list[str] | None: ...  # noqa: D102
+    @property
+    def exclude(self) -> list[str]: ...  # noqa: D102
+    @property
+    def absolute(self) -> list[str]: ...  # noqa: D102
+    @property
+    def options(self) -> dict[str, dict[str, Any]]: ...  # noqa: D102
+
+
 def problems_of(
-    named: Mapping[str, Iterable[str]], options: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, str]
+    options: MethodChoice, explainers: Mapping[str, Iterable[str]], baselines: Mapping[str, str]
 ) -> Iterator[str]:
     """What is wrong with the methods and baselines that an experiment names, each as a sentence.
 
     Args:
-        named: names of methods, by the field that gives them.
-        options: of methods, by name.
+        options: of the stage.
+        explainers: names of baseline explainers, by the field that gives them.
         baselines: names of baselines, by the field that gives them.
     """
     known, given = methods(), dict(baselines)
-    for field, names in {**named, "options": options}.items():
+    own = {"methods": options.methods or (), "exclude": options.exclude, "absolute": options.absolute}
+    for field, names in {**explainers, **own, "options": options.options}.items():
         for name in names:
             if name not in known:
                 yield f"{field}: got {name!r}; there is no such method. {suggest(name, known)}"
     # Options are used after training only, and a method that refuses them would look as if it could not explain.
-    for name, method_options in options.items():
+    for name, method_options in options.options.items():
         for option, value in method_options.items():
             # A method that wraps another takes the other's options as well.
             if name in known and takes(name, "model") and not takes(name, option):
@@ -210,7 +224,10 @@ def compare_scores(
     excluded = {method: scores["excluded"] for method, scores in scored.items() if "excluded" in scores}
     # The baseline explainers alone are no comparison.
     if not any(name not in baselines for name in present):
-        raise InputError(f"no method could be compared: {'; '.join(excluded.values())}")
+        raise InputError(
+            f"no method could be compared: {'; '.join(excluded.values())}. Expected one at least beside the baseline "
+            "explainers: mend one, or list another."
+        )
     first = next(iter(present.values()))
     comparison = Comparison(
         {

@@ -46,7 +46,7 @@ class Options(Part):
         per_class: how many correctly classified test clips of each class.
         events: how many events of a series.
         windows: into how many windows of time a sample is divided.
-        baseline explainers: explainers that use no model; none: all there are for such data, and random attribution.
+        baseline_explainers: explainers that use no model; none: all there are for such data, and random attribution.
         methods: only these, beside the baseline explainers; none: all there are.
         exclude: methods that are not scored.
         absolute: methods whose importance is the absolute value of what they give: their sign says which way the score
@@ -73,7 +73,7 @@ class Row(NamedTuple):
     Attributes:
         method: its class name.
         baseline: what replaces what it masks; empty where it masks nothing.
-        baseline explainer: whether it uses no model.
+        baseline_explainer: whether it uses no model.
         options: as of the comparison of methods, for this one.
     """
 

@@ -53,13 +53,7 @@ class ComparisonStage(Stage[Options]):
     def check(self, run: Run) -> Iterator[str]:
         """Methods, their options and baselines must exist."""
         options = self.options
-        named = {
-            "baselines": options.baselines,
-            "methods": options.methods or [],
-            "exclude": options.exclude,
-            "absolute": options.absolute,
-        }
-        yield from problems_of(named, options.options, {"deletion": options.deletion.baseline})
+        yield from problems_of(options, {"baselines": options.baselines}, {"deletion": options.deletion.baseline})
 
     def check_data(self, run: Run) -> None:
         """There must be a ground truth to score by."""

@@ -62,13 +62,8 @@ class TruthStage(Stage[Options]):
     def check(self, run: Run) -> Iterator[str]:
         """Methods, their options and baselines must exist."""
         options = self.options
-        named = {
-            "baseline_explainers": options.baseline_explainers or [],
-            "methods": options.methods or [],
-            "exclude": options.exclude,
-            "absolute": options.absolute,
-        }
-        yield from problems_of(named, options.options, {f"baselines.{name}": name for name in options.baselines})
+        explainers = {"baseline_explainers": options.baseline_explainers or []}
+        yield from problems_of(options, explainers, {f"baselines.{name}": name for name in options.baselines})
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Measures the effect once, then scores each method; nothing where the data has no counterfactual."""
