@@ -175,17 +175,17 @@ def sizes(events: Sequence[int]) -> str:
     return f"{high} event{'s' if high != 1 else ''}" if low == high else f"{low} to {high} events"
 
 
-def means_in_words(means: Mapping[str, float], digits: int = 2) -> str:
+def means_in_words(means: Mapping[str, float]) -> str:
     """Names with their means.
 
     Example:
         >>> means_in_words({"IntegratedGradients": 0.987, "Slowness": 0.9})
         'IntegratedGradients 0.99 and Slowness 0.90'
     """
-    return listed([f"{name} {mean:.{digits}f}" for name, mean in means.items()])
+    return listed([f"{name} {mean:.2f}" for name, mean in means.items()])
 
 
-def beside_best(what: str, means: Mapping[str, float], method: str, digits: int = 2) -> str:
+def beside_best(what: str, means: Mapping[str, float], method: str) -> str:
     """The mean of a method beside the highest of all others.
 
     Example:
@@ -194,5 +194,5 @@ def beside_best(what: str, means: Mapping[str, float], method: str, digits: int 
     """
     others = {name: mean for name, mean in means.items() if name != method}
     best = max(others, key=lambda name: others[name]) if others else None
-    own = f"{what} {means[method]:.{digits}f}"
-    return own if best is None else f"{own}, {best} {means[best]:.{digits}f}"
+    own = f"{what} {means[method]:.2f}"
+    return own if best is None else f"{own}, {best} {means[best]:.2f}"

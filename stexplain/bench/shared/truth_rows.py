@@ -92,9 +92,7 @@ def digits(value: float, places: int = 3) -> str:
     return "–" if np.isnan(value) else f"{value:.{places}f}"
 
 
-def best_of(body: Sequence[Row], score: str, *, baseline_explainer: bool = False) -> Row | None:
-    """The row with the highest mean, of methods or of baseline explainers; none where no row has one."""
-    candidates = [
-        row for row in body if row["baseline_explainer"] == baseline_explainer and not np.isnan(mean_of(row, score))
-    ]
+def best_of(body: Sequence[Row], score: str) -> Row | None:
+    """The row with the highest mean, of methods that use the model; none where no row has one."""
+    candidates = [row for row in body if not row["baseline_explainer"] and not np.isnan(mean_of(row, score))]
     return max(candidates, key=lambda row: mean_of(row, score), default=None)

@@ -125,7 +125,7 @@ class ClassImportanceStage(Stage[Options]):
                 "node_rank_correlation": _rank_correlation(ours.psi, theirs.psi),
             },
             # Classes without a correctly classified sample are NaN.
-            "top_nodes": _top_nodes(ours.table().dropna()),
+            "top_nodes": _top_nodes(ours.table().dropna(), 5),
             "truth_nodes": None
             if truth is None
             else {
@@ -268,7 +268,7 @@ def _rank_correlation(ours: Any, theirs: Any) -> float:
     return float(np.mean([spearmanr(ours[row], theirs[row]).statistic for row in rows])) if rows else float("nan")
 
 
-def _top_nodes(psi: pd.DataFrame, count: int = 5) -> dict[str, list[list[Any]]]:
+def _top_nodes(psi: pd.DataFrame, count: int) -> dict[str, list[list[Any]]]:
     """Class -> its most important nodes, each with its importance."""
     # Lists, not tuples: JSON reads back lists, and a resumed run must see the same.
     return {

@@ -55,7 +55,7 @@ class TrainStage(Stage[NoOptions]):
         return table(head, body, caption="Models, splits and recipes") + "".join(map(paragraph, recipes))
 
 
-def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str, name: str = "") -> None:
+def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str) -> None:
     """Draws the history of a training that lies in a folder."""
     table = pd.read_csv(folder / HISTORY)
     unit = ""
@@ -64,7 +64,7 @@ def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str
         table = table.drop(columns=[column for column in table if "accuracy" in str(column)])
         unit = f". Loss is the mean absolute error in {run.card.series.unit}."
     figures.add(
-        name,
+        "",
         f"Training, {title}",
         f"Recipe {run.recipe_name}: {run.recipe.summary}{unit}",
         history(table, selected_epoch=epoch, title=f"Training, {title}"),

@@ -14,6 +14,10 @@ WIDEST = 0.8
 MOST_WIDE_FRAMES = 0.7
 # A person who stands still still moves by this share of their own size, in the noise of a sensor alone.
 STILLEST = 0.002
+FARTHEST = 0.5
+"""The largest mean distance of joints from one frame to the next of a person, as a share of the body's extent."""
+LONGEST_GAP = 15
+"""The most frames between the end of a body and the begin of another that is the same person."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,15 @@ class LeftOut:
         return self.reason if self.to is None else f"{self.reason} with body {names[self.to]}"
 
 
-def linked(frames: Sequence[NDArray[np.float32]], axes: int, farthest: float = 0.5) -> NDArray[np.float32]:
+def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float32]:
     """Bodies of each frame, in any order, as bodies over time, ``[M, T, N, C]``.
 
     From frame to frame bodies are paired so that the sum of the distances between their joints is smallest (Kuhn 1955);
-    a body that is farther from all than a share of its size begins a new one.
+    a body that is farther from all than `FARTHEST` begins a new one.
 
     Args:
         frames: ``[bodies, N, C]`` of each frame; any number of bodies, NaN where a joint was not read.
         axes: how many of the channels, the first, are coordinates.
-        farthest: the largest mean distance from one frame to the next, as a share of a body's extent.
 
     Example:
         >>> a, b = np.zeros((4, 2), np.float32), np.full((4, 2), 9.0, np.float32)
@@ -62,7 +65,7 @@ def linked(frames: Sequence[NDArray[np.float32]], axes: int, farthest: float = 0
         if len(bodies) and last:
             cost = np.array([[_distance(body, seen, axes) for _, seen in last] for body in bodies])
             # A gap in between may be as wide as the way that was gone.
-            allowed = np.array([farthest * (at - when) for when, _ in last])
+            allowed = np.array([FARTHEST * (at - when) for when, _ in last])
             usable = cost <= allowed
             for row, column in zip(*linear_sum_assignment(np.where(usable, cost, 1e6)), strict=True):
                 if usable[row, column]:
@@ -90,16 +93,14 @@ def _distance(one: NDArray[np.float32], other: NDArray[np.float32], axes: int) -
     return float(np.linalg.norm(a - b, axis=1).mean()) / extent
 
 
-def joined_tracks(
-    values: NDArray[np.float32], axes: int, *, longest_gap: int = 15, farthest: float = 0.5
-) -> tuple[NDArray[np.float32], list[LeftOut]]:
+def joined_tracks(values: NDArray[np.float32], axes: int) -> tuple[NDArray[np.float32], list[LeftOut]]:
     """Bodies of which one ends where, and soon before, another begins, as one: a sensor gave a person a new id.
+
+    At most `LONGEST_GAP` frames lie between the two, and joints are at most `FARTHEST` apart.
 
     Args:
         values: ``[M, T, N, C]``, NaN where a body is absent.
         axes: how many of the channels, the first, are coordinates.
-        longest_gap: the most frames between the end of one and the begin of the other.
-        farthest: the largest mean distance of joints between those two frames, as a share of the body's extent.
 
     Returns:
         Fewer bodies, in the order of their first frames, and which were joined to which.
@@ -118,9 +119,9 @@ def joined_tracks(
             if earlier in (gone | {later}) or not present[earlier].any():
                 continue
             end = int(np.flatnonzero(present[earlier])[-1])
-            if 0 < start - end <= longest_gap + 1:
+            if 0 < start - end <= LONGEST_GAP + 1:
                 far = _distance(values[earlier, end], values[later, start], axes)
-                if far <= farthest and (best is None or far < best[0]):
+                if far <= FARTHEST and (best is None or far < best[0]):
                     best = (far, earlier, start - end - 1)
         if best is not None:
             far, earlier, gap = best
@@ -133,16 +134,16 @@ def joined_tracks(
     return values[[body for body in range(len(values)) if body not in gone]], said
 
 
-def furniture(values: NDArray[np.float32], axes: int, up: int = 1) -> list[LeftOut]:
+def furniture(values: NDArray[np.float32], axes: int) -> list[LeftOut]:
     """The bodies of a recording that are no persons, by the usual rules of NTU RGB+D, unless none would be left.
 
     Args:
         values: ``[M, T, N, C]``, NaN where a body is absent.
         axes: how many of the channels, the first, are coordinates.
-        up: the channel that points up or down; the widths of the others are compared with it.
 
     Returns:
-        Short: in at most 11 frames. Spread: wider than 0.8 of its height in more than 70% of its frames. Still: its
+        Short: in at most 11 frames. Spread: wider, along the first channel, than 0.8 of its
+        height, along the second, in more than 70% of its frames. Still: its
         joints move by less than 0.2% of its size. Bodies are only left out where another stays.
     """
     found: list[LeftOut] = []
@@ -154,7 +155,7 @@ def furniture(values: NDArray[np.float32], axes: int, up: int = 1) -> list[LeftO
             found.append(LeftOut(body, "short", f"it is complete in {len(frames)} frames, at most {FEWEST_FRAMES}"))
             continue
         extent = np.ptp(frames, axis=1)  # [T', axes]
-        wide = float((extent[:, 0] > WIDEST * extent[:, up]).mean())
+        wide = float((extent[:, 0] > WIDEST * extent[:, 1]).mean())
         if wide > MOST_WIDE_FRAMES:
             found.append(
                 LeftOut(body, "spread", f"it is wider than {WIDEST} of its height in {wide:.0%} of its frames")

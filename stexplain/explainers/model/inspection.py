@@ -54,13 +54,11 @@ def takes(model: nn.Module, name: str) -> bool:
     return name in inspect.signature(model.forward).parameters
 
 
-def device_and_dtype(model: nn.Module, default: torch.dtype = torch.float32) -> tuple[torch.device, torch.dtype]:
+def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     """The device of a model's first floating parameter, and the floating type of what goes into the model.
 
-    Args:
-        model: any.
-        default: the type for a model without floating parameters, or with none but in half precision, which is computed
-            in float32. Without any, it is taken to be where its first buffer is, else on the CPU.
+    Float32 for a model without floating parameters, or with none but in half precision, which is computed in float32.
+    Without any, it is taken to be where its first buffer is, else on the CPU.
 
     Example:
         >>> device_and_dtype(nn.Linear(1, 1).double())
@@ -71,7 +69,7 @@ def device_and_dtype(model: nn.Module, default: torch.dtype = torch.float32) -> 
     floating = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
     first = next((tensor for tensor in [*floating, *model.buffers()]), None)
     # Parts in half precision are entered by what the model casts itself.
-    dtype = next((parameter.dtype for parameter in floating if parameter.dtype not in HALF), default)
+    dtype = next((parameter.dtype for parameter in floating if parameter.dtype not in HALF), torch.float32)
     return torch.device("cpu") if first is None else first.device, dtype
 
 

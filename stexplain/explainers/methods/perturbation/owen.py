@@ -37,7 +37,9 @@ class OwenValueSampling(ShapleyValueSampling):
         orders: how many orders are sampled.
         antithetic: whether every second order is the reverse of the one before it; `orders` must then be even.
         seed: of the orders.
-        **options: how the model is called; see `ModelCaller`; `per_channel` and `copies` as of `ShapleyValueSampling`.
+        per_channel: whether every signal of a player is one by itself; see `ShapleyValueSampling`.
+        copies: how many perturbed copies of every sample go through the model at a time; memory grows with them.
+        **options: how the model is called; see `ModelCaller`.
 
     Raises:
         InputError: where a node does not exist, or is in two groups, or antithetic orders are not even in number.

@@ -235,7 +235,7 @@ def _spread(frames: int) -> list[int]:
     return sorted({0, frames - 2, *(min(frame, frames - 3) for frame in inner)})
 
 
-def changed_signals(x: Tensor, plan: Plan, draw: int = 0) -> tuple[Tensor, Tensor]:
+def changed_signals(x: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
     """The copies of a sample, unchanged and changed.
 
     A changed value is one that the same channel has elsewhere in the sample: a channel that is an index, such as a
@@ -244,12 +244,11 @@ def changed_signals(x: Tensor, plan: Plan, draw: int = 0) -> tuple[Tensor, Tenso
     Args:
         x: a sample ``[1, M, T, N, C]``.
         plan: what is changed.
-        draw: the seed.
 
     Returns:
         Two tensors ``[P, M, T, N, C]``.
     """
-    generator = torch.Generator().manual_seed(draw)
+    generator = torch.Generator().manual_seed(0)
     reference = x.expand(len(plan.changes), *x.shape[1:]).clone()
     other = _other_values(reference.cpu(), generator).to(x)
     changed = reference.clone()
