@@ -11,6 +11,7 @@ from stexplain.checks.subject import Check
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods.layer.layer_explainer import LayerOptions
+from stexplain.reading.contents import reason_of
 
 _NAME = "known models"
 # Of two values with a sign, both must have the right one; a few ties at zero are no fault.
@@ -39,7 +40,7 @@ def known_models_found(own: Explainer, given: "Explainer | Callable[..., Explain
             return _judged(maker, models)
         # A constructor of one's own may need more than a model, or a layer that known models have not.
         except (InputError, TypeError, AttributeError) as error:
-            errors.append(str(error).splitlines()[0])
+            errors.append(reason_of(error))
     return Check.not_applicable(_NAME, f"{type(own).__name__} cannot be made of a model alone: {errors[-1]}")
 
 

@@ -156,6 +156,17 @@ def test_a_broken_explainer_fails_the_right_test(broken, tests):
         result.raise_for_failure()
 
 
+def test_a_class_that_refuses_other_models_without_a_word_is_said_not_to_be_checked():
+    class Choosy(InputGradient):
+        def __init__(self, model, **options):
+            if not isinstance(model, STGCN):
+                raise TypeError
+            super().__init__(model, **options)
+
+    result = selftest(model(), Choosy, batch())
+    assert result["known models"].why == "Choosy cannot be made of a model alone: TypeError"
+
+
 def test_an_explainer_that_is_given_is_copied_with_its_options_and_its_block():
     own = model()
     explain = STGGradCAM(own, layer="blocks.0")

@@ -17,6 +17,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.graph.labels import IDS
 from stexplain.reading import readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
+from stexplain.reading.contents import reason_of
 
 _TIMES = ("time", "date", "datetime", "timestamp", "t")
 _LON, _LAT = ("longitude", "lon"), ("latitude", "lat")
@@ -125,7 +126,7 @@ def _values(array: Any, path: Path) -> NDArray[Any]:
         return np.asarray(array.to_numpy())
     # Damage shows when a variable is read, as an error of the library below xarray.
     except Exception as error:
-        raise DataError(f"{path}: {array.name} could not be read: {str(error).splitlines()[0]}.") from error
+        raise DataError(f"{path}: {array.name} could not be read: {reason_of(error)}.") from error
 
 
 def _times(time: Any, path: Path) -> pd.DatetimeIndex | None:
@@ -148,9 +149,7 @@ def _times(time: Any, path: Path) -> pd.DatetimeIndex | None:
             index = pd.DatetimeIndex(decoded)
         # Of an odd unit xarray raises anything; where only another library knows it, an ImportError.
         except Exception as error:
-            raise DataError(
-                f"{path}: the times, {units!r}, could not be read: {str(error).splitlines()[0]}."
-            ) from error
+            raise DataError(f"{path}: the times, {units!r}, could not be read: {reason_of(error)}.") from error
         if match:
             # Counted since a moment of that zone, whose clock the times then show.
             hours, minutes = int(match.group(1)), int(match.group(2) or 0)

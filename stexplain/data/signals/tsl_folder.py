@@ -11,6 +11,7 @@ from stexplain.data.readers.metr_la_h5 import read_frame
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.errors import DataError, InputError
+from stexplain.reading.contents import reason_of
 
 ENDINGS = (".h5", ".hdf5", ".parquet")
 
@@ -71,4 +72,4 @@ def _parquet(path: Path) -> pd.DataFrame:
     except ImportError as error:
         raise InputError(f"{path} is parquet, which needs pyarrow: pip install pyarrow.") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} could not be read as parquet: {str(error).splitlines()[0]}.") from error
+        raise DataError(f"{path} could not be read as parquet: {reason_of(error)}.") from error

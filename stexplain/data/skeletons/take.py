@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking.words import shown
 from stexplain.errors import DataError
+from stexplain.reading.contents import reason_of
 
 XY, XYZ, SCORE = ("x", "y"), ("x", "y", "z"), "score"
 
@@ -106,7 +107,7 @@ def numbers(path: Path, where: str, value: ArrayLike, shape: str) -> NDArray[np.
     try:
         array = np.asarray(value, np.float32)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}, {where}: {str(error).splitlines()[0]}; expected numbers {shape}.") from error
+        raise DataError(f"{path}, {where}: {reason_of(error)}; expected numbers {shape}.") from error
     if array.ndim != shape.count(",") + 1:
         raise DataError(f"{path}, {where}: got shape {list(array.shape)}; expected {shape}.")
     if np.isinf(array).any():
