@@ -1,6 +1,9 @@
 """What an explanation costs, counted."""
 
 import copy
+import re
+import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +11,7 @@ from torch import nn
 
 import stexplain as stx
 from stexplain.metrics import counted_inferences
+from tests.explainers.our_models import batch, small_model
 
 
 def small() -> nn.Module:
@@ -50,3 +54,31 @@ def test_what_has_no_signals_counts_no_entries():
     with counted_inferences(model) as counted:
         model(torch.tensor([1, 2, 3]))
     assert (counted.entries, counted.passes) == (0, 1)
+
+
+COSTS = re.compile(r"`~stexplain\.explainers\.methods\.(?:\w+\.)+(\w+)`[^|]*\|[^|]*\| ([^|]*) \|")
+ROW = {
+    name: int((re.findall(r": (\d+)", cost) or re.findall(r"\d+", cost))[0])
+    for line in (Path(__file__).parents[3] / "docs" / "methods.md").read_text("utf-8").splitlines()
+    for name, cost in COSTS.findall(line)
+    # Of the others the cost depends on the number of nodes, windows and groups.
+    if re.search(r": \d+|^[12]\b(?! (per|map))", cost)
+}
+
+
+def test_the_costs_that_the_documentation_says_are_found():
+    assert {"ExpectedFall": 33, "ExpectedGradients": 35, "STGGradCAM": 2, "CAM": 1}.items() <= ROW.items()
+    assert {"IntegratedGradients", "GradientSHAP", "LearnedMask", "HiResCAM", "InputGradient"} <= ROW.keys()
+
+
+@pytest.mark.parametrize(("method", "cost"), [row for row in ROW.items() if row[0] != "layer_sweep"])
+def test_methods_cost_what_the_documentation_says(method, cost):
+    model, samples = small_model(), batch(samples=2)
+    explain = getattr(stx, method)(model)
+    with warnings.catch_warnings():
+        # Whether few steps suffice for so small a network is another question.
+        warnings.filterwarnings("ignore", message=".*No convergence")
+        explain(samples, target=stx.Class(1))
+        with counted_inferences(model) as counted:
+            explain(samples, target=stx.Class(1))
+    assert counted.per_sample(samples.x.numel()) == cost
