@@ -66,7 +66,9 @@ class Layout:
             if depth not in (0, 1):
                 break
         if depth != 0:
-            raise InputError(f"layout {self.pattern!r} has unbalanced or nested parentheses.")
+            raise InputError(
+                f"layout {self.pattern!r} has unbalanced or nested parentheses; expected pairs, such as '(b m) c t n'."
+            )
         for letter in self.letters:
             if letter not in NAMES:
                 raise InputError(
@@ -75,7 +77,7 @@ class Layout:
                     + "; separate them by spaces."
                 )
             if self.letters.count(letter) > 1:
-                raise InputError(f"layout {self.pattern!r} has the axis {letter!r} twice.")
+                raise InputError(f"layout {self.pattern!r} has the axis {letter!r} twice; expected each axis once.")
 
     @property
     def letters(self) -> list[str]:

@@ -42,7 +42,10 @@ class Experiment:
         def visit(name: str, path: tuple[str, ...]) -> None:
             # `path` is the way from a listed stage to this one; meeting a stage twice on it never ends.
             if name in path:
-                raise InputError(f"the stages {', '.join([*path, name])} depend on each other in a cycle.")
+                raise InputError(
+                    f"stages: got a cycle, {' needs '.join([*path, name])}; expected none. Take one of them out of "
+                    "`needs`."
+                )
             for need in self.stages[name].needs(task):
                 visit(need, (*path, name))
             done.setdefault(name, self.stages[name])

@@ -115,7 +115,9 @@ def card_values(path: Path) -> dict[str, Any]:
     # The parser takes minutes for a key of thousands of parts, as it copies what it has at each dot.
     for number, line in enumerate(text.splitlines(), start=1):
         if any(part.count(".") > _PARTS for part in re.split(r"[=#,{}\[\]]", re.sub("[\"']", "", line))):
-            raise CardError(f"{path} is not TOML, line {number}: a key of more than {_PARTS} parts.")
+            raise CardError(
+                f"{path} is not TOML, line {number}: a key of more than {_PARTS} parts. Write it as a table."
+            )
     try:
         return tomllib.loads(text)
     # A ValueError: of an integer with thousands of digits too.

@@ -91,7 +91,9 @@ def copied(model: nn.Module) -> nn.Module:
     # Whatever a part of the model raises: it may hold an open file, a lock, or a tensor with a graph of gradients.
     except Exception as error:
         raise InputError(
-            f"a {type(model).__name__} cannot be copied, so its weights cannot be shuffled: {error}"
+            f"model: a {type(model).__name__} cannot be copied, so its weights cannot be shuffled: {error}. "
+            "Expected one that "
+            "copy.deepcopy takes: detach tensors that it keeps, and leave out files and locks."
         ) from error
 
 

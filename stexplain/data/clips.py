@@ -196,7 +196,9 @@ class Clips:
         size = len(self)
         if not -size <= index < size:
             # IndexError, not one of ours: Python's iteration and PyTorch's samplers end by it.
-            raise IndexError(f"clip {index} of {size}")
+            raise IndexError(
+                f"clip: got {index}; expected {-size} to {size - 1}." if size else f"clip: got {index} of none."
+            )
         number = int(index) % size
         x, valid, truth, observed = self._arrays(self._chosen[[number]], None)
         row = {str(name): value for name, value in self.table.iloc[number].to_dict().items()}

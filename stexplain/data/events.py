@@ -88,7 +88,10 @@ def series_events(
         return SeriesEvents(pd.DataFrame({"target": [], "frame": pd.Series([], dtype=np.int64), "horizon": []}), None)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
-        raise InputError(f"events have no column {missing[0]!r}. They have: {', '.join(map(str, table.columns))}.")
+        raise InputError(
+            f"events: got the columns {', '.join(map(str, table.columns))}; expected {', '.join(COLUMNS)}, and "
+            f"{missing[0]!r} is missing."
+        )
     # No batch axis: events are of one series, and a truth belongs to a row of the table.
     shape = (len(table), window, nodes)
     if truth is None or truth.shape != shape:
@@ -118,5 +121,6 @@ def chosen_events(
     chosen = known.index.to_numpy() if isinstance(events, str) else np.asarray(events)
     absent = [number for number in chosen.tolist() if number not in known.index]
     if absent:
-        raise InputError(f"there is no event {absent[0]} in this split. There are: {known.index.tolist()[:20]} ...")
+        shown = ", ".join(map(str, known.index[:20])) + ", ..." * (len(known) > 20)
+        raise InputError(f"events: got {absent[0]}; expected events of this split: {shown or 'it has none'}.")
     return np.asarray(chosen)

@@ -158,7 +158,7 @@ class WindowedSeries:
     def __getitem__(self, index: int) -> Sample:
         """One window."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"window {index} of {len(self)}")
+            raise IndexError(f"window: got {index}; expected {-len(self)} to {len(self) - 1}.")
         batch = self.batch([int(index) % len(self)])  # of one, so that samples and batches agree
         return Sample(
             x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], group=batch.groups[0],

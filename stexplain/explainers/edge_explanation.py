@@ -205,7 +205,9 @@ class EdgeExplanation:
         if not 0 <= sample < len(self):
             raise InputError(f"sample: got {sample}; expected 0 to {len(self) - 1}.")
         if not self.over_time:
-            raise InputError("no block of the explanation has known frames; see `table` for sums over all of them.")
+            raise InputError(
+                "the explanation has no block whose frames are known. Use `table()`, with sums over all frames."
+            )
         frames = np.unique(np.concatenate([part.frames for part in self.over_time.values()]))
         rows: dict[tuple[str, str], NDArray[np.float64]] = {}
         for block, part in self.over_time.items():

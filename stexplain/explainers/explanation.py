@@ -296,7 +296,7 @@ class Explanation(Shown):
         """Some of the samples, as an explanation."""
         if isinstance(which, int | np.integer):
             if not -len(self) <= which < len(self):
-                raise IndexError(f"there is no sample {which}: the explanation has {len(self)}.")
+                raise IndexError(f"sample: got {which}; expected {-len(self)} to {len(self) - 1}.")
             # A single sample is an explanation of one: the batch axis stays.
             which = np.asarray([which])
         # As indices, for the tuples: slices and boolean masks become rows too.

@@ -29,7 +29,11 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
     optional = ("layer_values", "channels", "standard_error")
     kinds = {(part.values.shape[1:], *(getattr(part, name) is None for name in optional)) for part in parts}
     if len(kinds) > 1:
-        raise InputError(f"explanations of shapes {[part.values.shape for part in parts]} cannot be joined.")
+        raise InputError(
+            f"explanations: got values of the shapes {sorted({part.values.shape[1:] for part in parts})}, or "
+            "channels in some "
+            "alone; expected the same in all. Bring samples to one length before they are explained."
+        )
     arrays = [
         "values",
         "valid",

@@ -254,5 +254,5 @@ def class_index(which: int | str, names: Sequence[str], count: int) -> int:
     # A single logit tells two classes apart.
     count = 2 if count == 1 else count
     if not 0 <= which < count:
-        raise InputError(f"there is no class {which}: the model has {count}, counted from 0 to {count - 1}.")
+        raise InputError(f"there is no class {which}: the model has {count}; expected 0 to {count - 1}.")
     return int(which)

@@ -106,7 +106,10 @@ class DynamicGraph:
         first = graphs[0]
         for frame, graph in enumerate(graphs):
             if graph.nodes != first.nodes or graph.directed != first.directed:
-                raise InputError(f"graphs: frame {frame} has other nodes or another direction than frame 0.")
+                raise InputError(
+                    f"graphs: frame {frame} has other nodes or another direction than frame 0; expected the same. "
+                    "Use subgraph() or permute()."
+                )
         column: dict[tuple[int, int], int] = {}
         entries = []
         for frame, graph in enumerate(graphs):

@@ -63,7 +63,9 @@ class Relations:
                     "weights; expected one of each per edge."
                 )
             if not np.isfinite(weight).all():
-                raise InputError(f"relation {name!r} has weights that are NaN or infinite.")
+                raise InputError(
+                    f"relation {name!r} has weights that are NaN or infinite; expected numbers. Leave such edges out."
+                )
 
     def __len__(self) -> int:
         """The number of relations, K."""

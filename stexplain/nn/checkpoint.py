@@ -292,7 +292,9 @@ def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGrap
     wrong = sorted(set(expected) ^ set(weights)) or [k for k in expected if expected[k].shape != weights[k].shape]
     if wrong:
         raise DataError(
-            f"{folder / WEIGHTS} does not fit {architecture}: {len(wrong)} entries, {', '.join(wrong[:5])}."
+            f"{folder / WEIGHTS} does not fit {architecture}: {len(wrong)} entries are missing, too many or of "
+            "another shape, "
+            f"such as {', '.join(wrong[:5])}. {again}"
         )
     broken = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:

@@ -116,7 +116,10 @@ class Fusion(nn.Module):
                 )
             batch = clips.with_recipe(recipe).batch(indices)
             if valid is not None and not torch.equal(valid, batch.valid):
-                raise InputError(f"models: {name!r} samples other frames than the ones before it.")
+                raise InputError(
+                    f"models: {name!r} samples other frames than the ones before it; expected one sampling. Train "
+                    "them by one recipe."
+                )
             streams[name], valid = batch.x, batch.valid
         assert valid is not None
         return streams, valid

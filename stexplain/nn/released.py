@@ -18,6 +18,8 @@ from stexplain.reading import given_path, naming, readable, regular_file
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 Shape = tuple[int, ...]
+# The remedy, of whatever else was given.
+_OTHERS = "Build another network by its own code, and explain it as it is: stx.explain(model, x, inputs=...)."
 
 
 @checked
@@ -135,7 +137,7 @@ def _adjacency_and_depth(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tenso
     if not wrong and a is not None and (a.shape[1] != a.shape[2] or state["data_bn.weight"].shape[0] % a.shape[1]):
         wrong = [f"{key} of shape {tuple(state[key].shape)}" for key in ("A", "data_bn.weight")]
     if wrong or a is None:
-        raise InputError(f"this is not a checkpoint of ST-GCN as released: {', '.join(wrong)}.")
+        raise InputError(f"this is not a checkpoint of ST-GCN as released: {', '.join(wrong)}. {_OTHERS}")
     return a, depth
 
 
@@ -181,7 +183,7 @@ def _check_entries(state: Mapping[str, torch.Tensor], expected: Mapping[str, Sha
             for kind, keys in problems.items()
             if keys
         ]
-        raise InputError(f"this is not a checkpoint of ST-GCN as released; {'; '.join(parts)}.")
+        raise InputError(f"this is not a checkpoint of ST-GCN as released; {'; '.join(parts)}. {_OTHERS}")
 
 
 def _converted(state: Mapping[str, torch.Tensor], relations: Relations, depth: int) -> dict[str, torch.Tensor]:

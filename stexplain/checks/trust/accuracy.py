@@ -243,7 +243,11 @@ def _of_shuffled(
         except StexplainError:
             continue
     if not predicted:
-        raise InputError("no copy of the model with shuffled weights gives finite numbers.")
+        raise InputError(
+            f"model: none of {draws} copies with shuffled weights gives finite numbers, so nothing is known of one "
+            "that "
+            "has learned nothing. Give the share of right guesses: guess=..."
+        )
     return predicted
 
 

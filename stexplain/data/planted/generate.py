@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     try:
         card = dataset_card(Path(card_path))
         if card.planted is None:
-            raise DataError(f"the card {card.name!r} names no generator")
+            raise DataError(f"the card {card.name!r} names no generator; expected a module, as `planted`.")
         with trusting(trust):
             import_of(card, card.planted, "generate").generate(card, Path(out), seed=int(seed))
     except StexplainError as error:

@@ -196,7 +196,7 @@ def _kinds(card: DatasetCard) -> list[str]:
     kinds, known = [str(entry.id) for entry in card.classes], motifs(card)
     for kind in kinds:
         if kind not in known:
-            raise CardError(f"class {kind!r} of the card {card.name!r} is none of {', '.join(known)}.")
+            raise CardError(f"classes of the card {card.name!r}: got {kind!r}; expected some of {', '.join(known)}.")
     return kinds
 
 

@@ -52,7 +52,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     adjacency = found_file(path, ("adj_mx.pkl", "adj_*.pkl"), "the adjacency")
     ids, matrix = read_adjacency(adjacency)
     if len(ids) != shape[1]:
-        raise DataError(f"{adjacency} is of {len(ids)} sensors; {path.name} holds {shape[1]}.")
+        raise DataError(f"{adjacency} is of {len(ids)} sensors; {path.name} holds {shape[1]}. Are both of one dataset?")
     try:
         graph = STGraph.from_adjacency(without_kernel_diagonal(matrix), ids, positions=positions_beside(path, ids))
     except InputError as error:

@@ -66,6 +66,9 @@ def read(path: Path) -> Recording:
     signals = values.astype(np.float32)
     # After the cast: a float64 may be finite and too large for float32.
     if not np.isfinite(signals).all():
-        raise DataError(f"{path}, frame {int(np.argwhere(~np.isfinite(signals))[0, 0])}: not finite.")
+        raise DataError(
+            f"{path}, frame {int(np.argwhere(~np.isfinite(signals))[0, 0])}: not finite; expected numbers. "
+            "Generate it again."
+        )
     # One instance: [T, N, 3] -> [1, T, N, 3].
     return Recording(signals[None], (0,))

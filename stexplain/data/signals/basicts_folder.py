@@ -27,7 +27,9 @@ def read(folder: Path) -> SensorData:
     path, about = folder / "data.dat", folder / "desc.json"
     for file in (path, about):
         if not file.is_file():
-            raise DataError(f"{folder} holds no {file.name}, of a folder of BasicTS.")
+            raise DataError(
+                f"{folder} holds no {file.name}; expected a folder of BasicTS, with data.dat and desc.json."
+            )
     values, described = mapped(path, about)
     shape = values.shape
     names = [str(name) for name in described.get("feature_description") or []]
@@ -46,7 +48,9 @@ def read(folder: Path) -> SensorData:
     # Rows of the values are those of the adjacency, which alone knows their ids.
     nodes = read_adjacency(pickles[0])[0] if pickles else [str(number) for number in range(shape[1])]
     if len(nodes) != shape[1]:
-        raise DataError(f"{pickles[0]} is of {len(nodes)} sensors; {path.name} holds {shape[1]}.")
+        raise DataError(
+            f"{pickles[0]} is of {len(nodes)} sensors; {path.name} holds {shape[1]}. Are both of one dataset?"
+        )
     null, minutes = settings.get("NULL_VAL"), described.get("frequency (minutes)")
     return SensorData(
         path,

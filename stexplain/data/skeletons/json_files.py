@@ -79,7 +79,10 @@ def _openpose_frame(path: Path) -> NDArray[np.float32]:
         joints = values.reshape(-1, width)
         bodies.append(np.where(joints[:, -1:] > 0, joints, np.float32(np.nan)))
     if len({len(body) for body in bodies}) > 1:
-        raise DataError(f"{path}: its persons have different numbers of joints.")
+        counts = ", ".join(map(str, sorted({len(body) for body in bodies})))
+        raise DataError(
+            f"{path}: got persons of {counts} joints; expected the same of each. Write them by one model of OpenPose."
+        )
     return np.stack(bodies) if bodies else np.zeros((0, 0, 3), np.float32)
 
 
@@ -123,10 +126,14 @@ def read_kinetics(path: Path) -> Take:
             raise DataError(f"{path}, {where}: got frame_index {index!r}; expected a whole number.")
         by_frame[index] = np.stack(bodies) if bodies else np.zeros((0, joints, 3), np.float32)
     if not joints:
-        raise DataError(f"{path} holds no body.")
+        raise DataError(f"{path} holds no body; expected one in some frame. Leave the file out.")
     first, last = min(by_frame), max(by_frame)
     if last - first > 100 * len(by_frame) + 1000:
-        raise DataError(f"{path}: its frames are numbered {first} to {last}, and there are {len(by_frame)} of them.")
+        raise DataError(
+            f"{path}: got {len(by_frame)} frames, numbered {first} to {last}; expected them one after the other. "
+            "Number "
+            "them anew."
+        )
     empty = np.zeros((0, joints, 3), np.float32)
     frames = [by_frame.get(at, empty) for at in range(first, last + 1)]
     persons = linked([frame if len(frame) else empty for frame in frames], axes=2)

@@ -67,7 +67,7 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
         if stem in found:
             raise DataError(f"{where}, line {line}: {stem!r} appears twice; expected each recording once.")
         if not label:
-            raise DataError(f"{where}, line {line}: {stem!r} has no label.")
+            raise DataError(f"{where}, line {line}: {stem!r} has no label. Write its class, or leave the row out.")
         rest = {str(key): value for key, value in row.items() if key not in (names, classes)}
         found[stem] = {"label": label, **rest}
     return found

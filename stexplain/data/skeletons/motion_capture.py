@@ -104,7 +104,7 @@ def read_c3d(path: Path) -> Take:
     points, residuals = (np.asarray(found[name], np.float64) for name in ("points", "residuals"))
     labels, unit, rate = found["labels"].tolist(), str(found["unit"]), float(found["rate"])
     if points.ndim != 3 or not points.shape[1]:
-        raise DataError(f"{path} holds no markers.")
+        raise DataError(f"{path} holds no markers; expected their positions. Export them from the capture software.")
     scale = {"mm": 0.001, "cm": 0.01, "m": 1.0}.get(unit)
     if scale is None:
         raise DataError(f"{path}: got positions in {unit!r}; expected mm, cm or m.")

@@ -66,10 +66,13 @@ def check_store(path: Path) -> StoreCheck:
         for name, values in (("x.npy", rows.x), ("counterfactual.npy", rows.counterfactual)):
             part = rows.x[:0] if values is None else values[start : start + step]
             if not np.isfinite(part).all() or part[~valid[: len(part)]].any():
-                raise DataError(f"{store.path / name} holds values that are not finite, or not zero where not valid.")
+                raise DataError(
+                    f"{store.path / name} holds values that are not finite, or not zero where not valid. Prepare "
+                    "it again."
+                )
     # Predictions and explanations are matched to recordings by id.
     if store.table["id"].duplicated().any():
-        raise DataError(f"{store.path / 'index.csv'} names a recording twice.")
+        raise DataError(f"{store.path / 'index.csv'} names a recording twice. Prepare it again.")
     return StoreCheck(
         path=str(store.path),
         recordings=len(store.table),

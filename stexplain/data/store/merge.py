@@ -47,11 +47,18 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
         )
     planted = {entry["planted"] for entry in kept}
     if len(planted) > 1:
-        raise DataError(f"{plan['raw']} has a ground truth beside some recordings and not beside others.")
+        raise DataError(
+            f"{plan['raw']} has a ground truth beside some recordings and not beside others. Remove it, or add "
+            "what is missing."
+        )
     # Shards of an older version have no such entry.
     without = {entry.get("counterfactual", False) for entry in kept}
     if len(without) > 1:
-        raise DataError(f"{plan['raw']} has a counterfactual beside some recordings and not beside others.")
+        raise DataError(
+            f"{plan['raw']} has a counterfactual beside some recordings and not beside others. Remove it, or add "
+            "what is "
+            "missing."
+        )
     keep = {entry["source"] for entry in kept}
     # Only classes that occur: labels then run from 0 without a gap, as a network's outputs do.
     labels = sorted({plan["sources"][entry["source"]]["label"] for entry in kept})
@@ -132,7 +139,8 @@ def _index(plan: dict[str, Any], kept: list[dict[str, Any]], labels: list[int]) 
     fields = pd.DataFrame([source["fields"] for source in sources], index=table.index)
     if clash := set(fields.columns) & set(COLUMNS):
         raise DataError(
-            f"the reader {plan['reader']} gives a field {clash.pop()!r}, a name that the index itself uses."
+            f"the reader {plan['reader']} gives a field {min(clash)!r}, a name that the index itself uses. "
+            "Give the field another name."
         )
     return pd.concat([table, fields], axis=1)
 

@@ -238,7 +238,7 @@ def _check_values(path: Path, recording: Recording, nodes: int, channels: Sequen
             f"channels ({', '.join(channels)}) of the card."
         )
     if np.isinf(recording.values).any():
-        raise DataError(f"{path} has infinite values.")
+        raise DataError(f"{path}: got infinite values; expected numbers, or NaN where nothing was seen.")
 
 
 def truth_files(path: Path) -> list[Path]:

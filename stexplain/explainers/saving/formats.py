@@ -60,7 +60,7 @@ def load(path: Path) -> dict[str, Any]:
         tables = " A table does not hold all of an explanation." if kind in WRITERS else ""
         raise InputError(f"path: got {path.name!r}; expected a name that ends in {', '.join(READERS)}.{tables}")
     if not os.path.lexists(path):
-        raise DataError(f"{path} is missing.")
+        raise DataError(f"{path} is missing; expected a file that `Explanation.save` wrote.")
     if kind == ".zarr":
         if not path.is_dir():
             raise DataError(f"{path} is not a folder; expected a zarr folder.")

@@ -177,5 +177,6 @@ def _labels(name: str, given: Any, count: int) -> list[Any]:
     if len(values) != count:
         raise InputError(f"{name}: got {len(values)} labels; expected {count}, one for each sample.")
     if any(value is None or value != value for value in values):
-        raise InputError(f"{name}: sample {next(i for i, v in enumerate(values) if v is None or v != v)} has no label.")
+        first = next(row for row, value in enumerate(values) if value is None or value != value)
+        raise InputError(f"{name}: sample {first} has no label; expected one of each. Leave out samples without one.")
     return values

@@ -111,7 +111,10 @@ def layers(
             for one in probe.measure()
         ]
     if not rows:
-        raise InputError(f"{type(caller.model).__name__} has no modules that return a floating tensor.")
+        raise InputError(
+            f"{type(caller.model).__name__} has no modules that return a floating tensor, so no layer. Explain the "
+            "input, such as by IntegratedGradients."
+        )
     # Objects, not floats: a missing stride is none, and a stride of 2 is 2.
     objects = ("shape", "layout", "stride", "offset", "sees")
     columns = {
