@@ -19,7 +19,12 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 def checked_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
     """The names of the nodes: at least one, text, unique."""
-    names = tuple(nodes)
+    if isinstance(nodes, Mapping):
+        # Such as DCRNN's, from a name to its row.
+        if sorted(map(repr, nodes.values())) != sorted(map(repr, range(len(nodes)))):
+            raise InputError("nodes: got a dictionary; expected a list of names, or the row of each, from 0.")
+        nodes = sorted(nodes, key=nodes.__getitem__)
+    names = tuple(str(name) if isinstance(name, str) else name for name in nodes)
     if not names:
         raise InputError("nodes: got none; expected at least one.")
     seen: set[str] = set()  # a search of the tuple for every name would be quadratic

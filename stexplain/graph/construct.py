@@ -10,8 +10,9 @@ from stexplain.cards import DatasetCard, dataset_card
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes, checked_options
-from stexplain.graph.edge_lists import mean_correlation, strongest
-from stexplain.graph.labels import checked_ends, is_table, refuse_twice, signals_in_order
+from stexplain.graph.given.columns import end_columns, refuse_lost_row, weight_column
+from stexplain.graph.given.correlation import mean_correlation, strongest
+from stexplain.graph.labels import checked_ends, is_table, refuse_twice, signals_in_order, table_edges
 from stexplain.graph.matrices import MatrixConstructors
 from stexplain.graph.notices import (
     warn_of_distances,
@@ -41,13 +42,14 @@ class GraphConstructors(MatrixConstructors):
 
         Args:
             nodes: N names.
-            edges: pairs (source, target) of names or of indices; or a table whose first two columns are these, and
-                whose column ``weight``, where it has one, gives the weights.
+            edges: pairs (source, target) of names or of indices; or a table with columns called so (``from``, ``to``,
+                ...), else its first two, and whose column ``weight``, where it has one, gives the weights.
             weight: of every edge, ``[E]``.
             **fields: `groups`, `positions`, `center`, `directed` of `STGraph`.
 
         Raises:
-            InputError: as `STGraph`, and for an unknown node, with the nearest name.
+            InputError: as `STGraph`, for an unknown node, with the nearest name, and for a number that is the index of
+                one node and the name of another.
 
         Warns:
             UserWarning: of nodes without an edge and of negative weights.
@@ -60,14 +62,7 @@ class GraphConstructors(MatrixConstructors):
         names = checked_nodes(nodes)
         listed: Any = edges
         if is_table(edges):
-            table: Any = edges
-            if table.shape[1] < 2:
-                raise InputError(f"edges: got a table of {table.shape[1]} columns; expected two, source and target.")
-            weighted = weight is None and "weight" in table.columns
-            refuse_twice(table.columns, [0, 1, *([list(table.columns).index("weight")] if weighted else [])], "edges")
-            checked_ends(table, (0, 1), "edges")
-            listed = list(zip(table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist(), strict=True))
-            weight = table["weight"].to_numpy() if weighted else weight
+            listed, weight = table_edges(edges, weight)
         index = {name: place for place, name in enumerate(names)}
         shape: tuple[int, ...] = getattr(listed, "shape", ())
         if len(shape) == 2 and shape[0] == 2 and shape[1] != 2:
@@ -86,6 +81,11 @@ class GraphConstructors(MatrixConstructors):
             for end in ends:
                 if isinstance(end, str) and end not in index:
                     raise unknown("node", end, names)
+                if not isinstance(end, str) and index.get(str(end), end) != end:
+                    raise InputError(
+                        f"edges: got {edge!r}, of which {end} is an index, and the name of node {index[str(end)]}; "
+                        "expected names as text: [(str(a), str(b)) for a, b in edges]."
+                    )
             pairs.append([index[end] if isinstance(end, str) else end for end in ends])
         return cls(names, pairs, weight, **checked_options(fields))
 
@@ -157,8 +157,8 @@ class GraphConstructors(MatrixConstructors):
         Args:
             table: one row per edge.
             nodes: N names in the order of the data; none: the table's, sources first, in the order of its rows.
-            source: the column of sources; none: the first.
-            target: the column of targets; none: the second.
+            source: the column of sources; none: known by its name (``from``, ``source``, ...), else the first.
+            target: the column of targets; none: by its name, else the second.
             weight: the column of weights; none: ``weight`` where there is one, else ones.
             **fields: `groups`, `positions`, `center`, `directed` of `STGraph`.
 
@@ -177,14 +177,19 @@ class GraphConstructors(MatrixConstructors):
             ('7', '5', '9')
         """
         columns = [str(name) for name in table.columns]
-        if len(columns) < 2:
-            raise InputError(f"table: got the columns {columns}; expected at least two, source and target of edges.")
-        for name in (source, target, weight):
-            if name is not None and name not in table.columns:
-                raise unknown("column", name, columns)
-        weight = weight or ("weight" if "weight" in table.columns else None)
-        places = [place if name is None else columns.index(name) for place, name in enumerate((source, target))]
+        if len(columns) < 2 or table.index.nlevels > 1:
+            hint = " Give table.reset_index()." if table.index.nlevels > 1 else ""
+            raise InputError(
+                f"table: got the columns {columns}; expected at least two, source and target of edges.{hint}"
+            )
+        if weight is not None and weight not in columns:
+            raise unknown("column", weight, columns)
+        strength = weight_column(columns)
+        weight = weight or (None if strength is None else columns[strength])
+        places = end_columns(columns, "table", source, target)
         used = [*places, *([columns.index(weight)] if weight else [])]
+        if source is None and target is None:
+            refuse_lost_row(table.columns, used, "table", " Where they are names: source=, target=.")
         refuse_twice(table.columns, used, "table")
         sources, targets = checked_ends(table, places, "table")
         # A dict keeps the order of first appearance, which a set does not.
@@ -198,7 +203,10 @@ class GraphConstructors(MatrixConstructors):
         if weight is not None:
             warn_of_distances(str(weight))
         else:
-            warn_of_unused([name for place, name in enumerate(columns) if place not in used])
+            unused = [place for place in range(len(columns)) if place not in used]
+            # The one number of each edge, such as a correlation, whatever it is called.
+            lone = len(unused) == 1 and getattr(table.dtypes.iloc[unused[0]], "kind", "O") == "f"
+            warn_of_unused([columns[place] for place in unused], lone)
         return cls.from_edges(names, zip(sources, targets, strict=True), weights, **fields)
 
     @classmethod
@@ -254,14 +262,16 @@ class GraphConstructors(MatrixConstructors):
 
         Args:
             graph: a `networkx.Graph` or `DiGraph`. Its attributes ``center`` and ``groups`` are read too.
-            weight: the attribute of edges that holds the weight; 1 where an edge has none.
+            weight: the attribute of edges that holds the weight; 1 where an edge has none. Where no edge has it,
+                ``"weight"`` alone is accepted.
             position: the attribute of nodes that holds the position, ``(x, y)``; all nodes or none.
 
         Raises:
-            InputError: as `STGraph`; parallel edges and self loops are refused.
+            InputError: as `STGraph`; parallel edges, self loops and a weight that no edge has are refused.
 
         Warns:
-            UserWarning: of nodes without an edge and of negative weights.
+            UserWarning: where the weight, or an attribute that is not used, is named like distances, of nodes without
+                an edge and of negative weights.
 
         Example:
             >>> import networkx as nx
@@ -274,6 +284,13 @@ class GraphConstructors(MatrixConstructors):
         # Edges by index, not by name: networkx nodes may be any object, and two may have one text.
         index = {node: place for place, node in enumerate(graph.nodes)}
         edges = list(graph.edges(data=weight, default=1.0))
+        known = list(dict.fromkeys(str(name) for _, _, held in graph.edges(data=True) for name in held))
+        if weight in known:
+            warn_of_distances(weight)
+        elif weight != "weight" and edges:
+            raise unknown("attribute of edges (of weight=)", weight, known)
+        else:
+            warn_of_unused(known)
         center = graph.graph.get("center")
         points = {str(node): point for node, point in graph.nodes(data=position) if point is not None}
         return cls(

@@ -1,6 +1,5 @@
 """Edge lists from distances by a Gaussian kernel: of a matrix, a sparse matrix, or a table of pairs."""
 
-import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,32 +8,12 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
 from stexplain.graph.edge_lists import ROUNDING, EdgeList, as_scipy, labelled_matrix, refuse_entries
-from stexplain.graph.labels import checked_ends, is_table, refuse_twice
+from stexplain.graph.given.columns import COLUMNS, end_columns, refuse_lost_row
+from stexplain.graph.given.doubts import refuse_zeros, warn_of_large
+from stexplain.graph.labels import checked_ends, is_table, lists_pairs, refuse_twice
 
-COLUMNS = {
-    "source": ("source", "from", "src", "origin", "start", "i", "u"),
-    "target": ("target", "to", "dst", "dest", "destination", "end", "j", "v"),
-    "distance": ("distance", "dist", "cost", "length", "metres", "meters", "miles", "km", "d"),
-}
-"""Names by which the columns of a table of distances are known, in lower case."""
-_WORDS = (
-    *("dist", "distance", "distances", "cost", "length", "time", "duration", "delay"),
-    *("metres", "meters", "miles", "km"),
-)
-
-
+_NAMED = " Where they are names: source=, target=, distance=."
 _LIST = "A list of pairs is given as a pandas table: source, target, distance."
-
-
-def is_distance(column: str) -> bool:
-    """Whether a column is named like distances, such as ``dist_m``, ``Distance (km)`` or ``travelTime``.
-
-    Example:
-        >>> [is_distance(name) for name in ("dist_m", "travelTime", "Length (m)", "weight", "timestamped_weight", "d")]
-        [True, True, True, False, False, False]
-    """
-    words = re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())
-    return any(word in _WORDS for word in words)
 
 
 class Pairs(NamedTuple):
@@ -66,6 +45,8 @@ def kernel_edges(
     if nearest is not None and (not isinstance(nearest, int) or nearest < 1):
         raise InputError(f"nearest: got {nearest!r}; expected an integer of at least 1.")
     # The diagonal counts, as in DCRNN.
+    if sigma is None:
+        warn_of_large(pairs.distance)
     width = float(pairs.distance.std()) if sigma is None and len(pairs.distance) else float(sigma or 0)
     if not (width > 0 and np.isfinite(width)):
         if sigma is None:
@@ -118,6 +99,7 @@ def distance_pairs(
             f"distances {where}: got {pairs.distance[own[0]]:g} from a node to itself; expected 0.{more} Of weights "
             f"give STGraph.from_adjacency.{hint}"
         )
+    refuse_zeros(pairs.size, pairs.source, pairs.target, pairs.distance)
     return pairs
 
 
@@ -133,9 +115,26 @@ def _pairs_of(distances: Any, source: str | None, target: str | None, distance: 
         entries = sp.coo_array(given, dtype=np.float64)
         _check_square(entries.shape)
         _refuse_negative(entries.row, entries.col, entries.data)
+        if ((entries.data == 0) & (entries.row != entries.col)).any():
+            raise InputError(
+                "distances: got a sparse matrix with zeros that are stored; expected no entry where there is no link. "
+                "Give distances.eliminate_zeros() first; of nodes at one place a small number."
+            )
+        keys = entries.row.astype(np.int64) * entries.shape[1] + entries.col
+        if (twice := np.flatnonzero(np.diff(np.sort(keys)) == 0)).size:
+            at = divmod(int(np.sort(keys)[twice[0]]), int(entries.shape[1]))
+            raise InputError(
+                f"distances at [{at[0]}, {at[1]}]: got more than one entry; expected each pair once. Where they are "
+                "parts of one distance, give distances.sum_duplicates() first."
+            )
         found = np.isfinite(entries.data)
         row, col = (each[found].astype(np.int64) for each in (entries.row, entries.col))
         return Pairs(None, int(entries.shape[0]), row, col, entries.data[found])
+    if getattr(getattr(distances, "index", None), "nlevels", 1) > 1 and getattr(distances, "ndim", 0) == 1:
+        raise InputError(
+            f"distances: got a {type(distances).__name__} whose index has the names of both ends; expected columns. "
+            "Give distances.reset_index()."
+        )
     names, values = labelled_matrix(distances, "distances", np.inf)
     try:
         matrix = np.array(values, dtype=np.float64)
@@ -151,30 +150,12 @@ def _pairs_of(distances: Any, source: str | None, target: str | None, distance: 
     return Pairs(names, len(matrix), row.astype(np.int64), col.astype(np.int64), matrix[row, col])
 
 
-def _refuse_lost_row(columns: Any, distance: int) -> None:
-    """Refuses a table whose header is its first pair: the column of distances is called by a number, as text.
-
-    Raises:
-        InputError: saying how to read it.
-    """
-    names = list(columns)
-    # Columns that were counted, and written to a file so, are 0, 1, 2.
-    if not isinstance(names[distance], str) or [str(name) for name in names] == [str(at) for at in range(len(names))]:
-        return
-    try:
-        float(names[distance])
-    except ValueError:
-        return
-    raise InputError(
-        f"distances: got the columns {names}, which are a pair and its distance: the first row was read as a header, "
-        "and would be lost. Read the file by pd.read_csv(path, header=None). Where they are names: source=, target=, "
-        "distance=."
-    )
-
-
 def _check_square(shape: tuple[int, ...]) -> None:
     if len(shape) != 2 or shape[0] != shape[1]:
         hint = f" {_LIST}" if shape[1:] == (3,) else ""
+        count = round((1 + (1 + 8 * shape[0]) ** 0.5) / 2) if len(shape) == 1 else 0
+        if len(shape) == 1 and shape[0] and count * (count - 1) // 2 == shape[0]:
+            hint = f" Of the distances of {count} nodes from scipy's pdist give squareform(distances)."
         raise InputError(f"distances has shape {shape}; expected [N, N].{hint}")
 
 
@@ -186,6 +167,10 @@ def _refuse_negative(rows: NDArray[Any], cols: NDArray[Any], values: NDArray[Any
 
 def _is_list_of_pairs(table: Any) -> bool:
     """Whether a table lists pairs, one per row, and is no matrix."""
+    if table.index.nlevels > 1 and table.columns.nlevels == 1:
+        raise InputError(
+            "distances: got a table whose index has the names of both ends; expected columns. Give table.reset_index()."
+        )
     rows, columns = [str(label) for label in table.index], [str(label) for label in table.columns]
     if len(columns) != len(rows):
         return len(columns) >= 3
@@ -198,8 +183,8 @@ def _is_list_of_pairs(table: Any) -> bool:
             )
         return False
     if len(columns) == 3:
-        _refuse_lost_row(table.columns, 2)
-    return len(columns) == 3 and any(name.lower() in COLUMNS["distance"] for name in columns)
+        refuse_lost_row(table.columns, [2], "distances", _NAMED)
+    return len(columns) == 3 and (lists_pairs(table) or any(name.lower() in COLUMNS["distance"] for name in columns))
 
 
 def _of_table(table: Any, source: str | None, target: str | None, distance: str | None) -> Pairs:
@@ -207,20 +192,19 @@ def _of_table(table: Any, source: str | None, target: str | None, distance: str 
     columns = [str(name) for name in table.columns]
     if len(columns) < 3:
         raise InputError(f"distances: got the columns {columns}; expected source, target and distance.")
-    chosen = []
-    for place, (role, given) in enumerate(zip(COLUMNS, (source, target, distance), strict=True)):
-        if given is not None and given not in columns:
-            raise unknown("column", given, columns)
-        named = [name for name in columns if name.lower() in COLUMNS[role]]
-        # By name where it is known, else by place.
-        chosen.append(columns.index(given) if given is not None else columns.index(named[0]) if named else place)
+    if distance is not None and distance not in columns:
+        raise unknown("column", distance, columns)
+    named = [name for name in columns if name.lower() in COLUMNS["distance"]]
+    # By name where it is known, else by place.
+    far = columns.index(distance or named[0]) if distance or named else 2
+    chosen = [*end_columns(columns, "distances", source, target), far]
     if len(set(chosen)) < 3:
         raise InputError(
             f"distances: got the columns {columns}, which do not say which are source, target and distance. Name them: "
             "source=, target=, distance=."
         )
     if all(each is None for each in (source, target, distance)):
-        _refuse_lost_row(table.columns, chosen[2])
+        refuse_lost_row(table.columns, chosen, "distances", _NAMED)
     refuse_twice(table.columns, chosen, "distances")
     ends = checked_ends(table, chosen[:2], "distances")
     try:

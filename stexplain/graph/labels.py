@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
+from stexplain.graph.given.columns import COLUMNS, end_columns, refuse_lost_row, role_of, weight_column
 
-_TIMES = ("time", "date", "datetime", "timestamp", "frame", "t")
-_SOURCES = ("source", "from", "src", "origin")
-_TARGETS = ("target", "to", "dst", "destination")
+_TIMES = (
+    *("time", "date", "datetime", "timestamp", "frame", "t"),
+    *("times", "frames", "timepoint", "timepoints", "volume", "volumes", "tr"),
+)
+_SUBJECTS = ("subject", "subjects", "sub", "participant", "run", "session", "patient", "s")
 IDS = (
     *("sensor_id", "node_id", "station_id", "detector_id", "region_id"),
     *("sensor", "node", "station", "detector", "region", "id", "label", "name"),
@@ -43,14 +46,13 @@ def as_table(values: Any) -> Any:
     if not hasattr(values, "to_pandas") or getattr(values, "ndim", 0) != 2:
         return values
     first, second = (str(name).lower() for name in values.dims)
-    turned = (second in _TIMES and first not in _TIMES) or (first in _TARGETS and second in _SOURCES)
+    turned = (second in _TIMES and first not in _TIMES) or (role_of(first), role_of(second)) == ("target", "source")
     return (values.transpose() if turned else values).to_pandas()
 
 
 def is_turned(table: Any) -> bool:
     """Whether the names of a table's axes say that its rows are targets, and its columns sources."""
-    rows, columns = (str(axis.name).lower() for axis in (table.index, table.columns))
-    return rows in _TARGETS and columns in _SOURCES
+    return (role_of(table.index.name), role_of(table.columns.name)) == ("target", "source")
 
 
 def lists_pairs(table: Any) -> bool:
@@ -63,7 +65,13 @@ def lists_pairs(table: Any) -> bool:
     """
     columns = {str(name).strip().lower() for name in table.columns}
     counted = [str(label) for label in table.index] == [str(place) for place in range(len(table.index))]
-    return counted and not columns.isdisjoint(_SOURCES) and not columns.isdisjoint(_TARGETS)
+    # Of more columns, nodes may well be called i and j.
+    return (
+        len(columns) <= 3
+        and counted
+        and not columns.isdisjoint(COLUMNS["source"])
+        and not columns.isdisjoint(COLUMNS["target"])
+    )
 
 
 def order_of(names: Sequence[str], nodes: Sequence[str], where: str) -> list[int]:
@@ -104,7 +112,10 @@ def own_names(table: Any) -> list[str] | None:
         ['773869', '767541']
     """
     rows = [str(label) for label in table.index]
-    if rows != [str(place) for place in range(len(rows))]:
+    counted = rows == [str(place) for place in range(len(rows))]
+    # Rows that were picked from a table, or sorted, keep the numbers that they had in it.
+    picked = table.index.name is None and getattr(table.index.dtype, "kind", "O") in "iu"
+    if not counted and not picked:
         return rows
     lower = [str(name).strip().lower() for name in table.columns]
     for name in IDS:
@@ -113,7 +124,7 @@ def own_names(table: Any) -> list[str] | None:
             # A name that is not of one row alone is of something else, such as a road.
             if column.notna().all() and column.is_unique:
                 return _ids(column)
-    return None
+    return None if counted else rows
 
 
 def points_of(table: Any, nodes: Sequence[str]) -> NDArray[Any]:
@@ -156,7 +167,41 @@ def checked_ends(table: Any, places: Sequence[int], argument: str) -> list[list[
                 f"{argument}, row {missing[0]}: got no name in the column {str(table.columns[place])!r}; expected that "
                 "of a node. Leave such rows out: table.dropna()."
             )
+        column = table.iloc[:, place]
+        if getattr(column.dtype, "kind", "O") == "f" and (broken := np.flatnonzero(column.to_numpy() % 1 != 0)).size:
+            raise InputError(
+                f"{argument}, row {broken[0]}: got {column.iloc[int(broken[0])]} in the column "
+                f"{str(table.columns[place])!r}; expected the name of a node. A matrix of weights goes to "
+                "STGraph.from_adjacency."
+            )
     return [_ids(table.iloc[:, place]) for place in places]
+
+
+def table_edges(table: Any, weight: Any) -> tuple[list[tuple[Any, ...]], Any]:
+    """The pairs of a table of edges, and their weights, for `STGraph.from_edges`.
+
+    Args:
+        table: with a row for each edge.
+        weight: as given; none: that of the column called weight, where there is one.
+
+    Raises:
+        InputError: where its columns do not say which are source and target, or a name is missing.
+
+    Example:
+        >>> import pandas as pd
+        >>> table_edges(pd.DataFrame({"to": ["b"], "from": ["a"]}), None)
+        ([('a', 'b')], None)
+    """
+    columns = [str(name) for name in table.columns]
+    if len(columns) < 2:
+        raise InputError(f"edges: got a table of {len(columns)} columns; expected two, source and target.")
+    ends, weighted = end_columns(columns, "edges"), weight_column(columns) if weight is None else None
+    used = [*ends, *([] if weighted is None else [weighted])]
+    refuse_lost_row(table.columns, used, "edges")
+    refuse_twice(table.columns, used, "edges")
+    checked_ends(table, ends, "edges")
+    pairs = list(zip(*(table.iloc[:, place].tolist() for place in ends), strict=True))
+    return pairs, weight if weighted is None else table.iloc[:, weighted].to_numpy()
 
 
 def _ids(column: Any) -> list[str]:
@@ -185,6 +230,26 @@ def refuse_twice(columns: Any, used: Sequence[int], argument: str) -> None:
             )
 
 
+def _subjects_of(values: Any) -> Any:
+    """An xarray array of several subjects as a list of one array ``[time, node]`` each; anything else as it is.
+
+    Raises:
+        InputError: where its dimensions do not say which is which.
+    """
+    if not (hasattr(values, "dims") and hasattr(values, "transpose")) or getattr(values, "ndim", 0) != 3:
+        return values
+    dims = [str(name) for name in values.dims]
+    times = [name for name in dims if name.lower() in _TIMES]
+    subjects = [name for name in dims if name.lower() in _SUBJECTS]
+    if len(times) != 1 or len(subjects) != 1:
+        raise InputError(
+            f"values: got an array with dimensions {', '.join(dims)}; expected subject, time and node. Rename them: "
+            "array.rename({...})."
+        )
+    node = next(name for name in dims if name not in (times[0], subjects[0]))
+    return list(values.transpose(subjects[0], times[0], node))
+
+
 def signals_in_order(values: Any, nodes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
     """Signals of one subject or a list of several, tables as arrays with columns in one order; and the nodes' names.
 
@@ -202,6 +267,7 @@ def signals_in_order(values: Any, nodes: Sequence[str] | None) -> tuple[Any, Seq
         >>> [one.tolist() for one in signals], nodes
         ([[[1, 2]], [[1, 2]]], ['a', 'b'])
     """
+    values = _subjects_of(values)
     several = isinstance(values, list | tuple)
     subjects = [as_table(one) for one in (values if several else [values])]
     tables = [one for one in subjects if is_table(one)]

@@ -14,7 +14,7 @@ from stexplain.graph.distances import distance_pairs, kernel_edges
 from stexplain.graph.edge_lists import EdgeList, adjacency_edges
 from stexplain.graph.fields import GraphFields
 from stexplain.graph.labels import order_of
-from stexplain.graph.notices import warn_of_graph, warn_of_loops
+from stexplain.graph.notices import warn_of_graph, warn_of_half, warn_of_loops
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,14 +45,18 @@ class MatrixConstructors(GraphFields):
                 columns, or is not symmetric although ``directed=False``.
 
         Warns:
-            UserWarning: of self loops, of nodes without an edge and of negative weights.
+            UserWarning: of self loops, of nodes without an edge, of negative weights, and of a matrix of which one half
+                is empty.
 
         Example:
             >>> from stexplain.graph import STGraph
             >>> STGraph.from_adjacency([[0.0, 0.5], [0.5, 0.0]], ["a", "b"]).weight.tolist()
             [0.5]
         """
-        return cls._found(adjacency_edges(matrix, directed), nodes, fields)
+        found = adjacency_edges(matrix, directed)
+        if directed is None and found.directed:
+            warn_of_half(found.edges, found.size, "the matrix")
+        return cls._found(found, nodes, fields)
 
     @classmethod
     def _found(cls, found: EdgeList, nodes: Iterable[str] | None, fields: dict[str, Any]) -> Self:
@@ -112,11 +116,12 @@ class MatrixConstructors(GraphFields):
             **fields: `groups`, `positions`, `center` of `STGraph`.
 
         Raises:
-            InputError: where a distance is negative or NaN, a pair is listed with two distances, or a setting is out of
-                its range.
+            InputError: where a distance is negative or NaN, a pair is listed with two distances, zeros stand for no
+                link, or a setting is out of its range.
 
         Warns:
-            UserWarning: of nodes without an edge.
+            UserWarning: of nodes without an edge, of a large number that seems to stand for no path, and of a matrix of
+                which one half is empty.
 
         Example:
             >>> from stexplain.graph import STGraph
@@ -125,6 +130,9 @@ class MatrixConstructors(GraphFields):
             ([[0, 1], [1, 2]], [0.368, 0.368])
         """
         pairs = distance_pairs(distances, source, target, distance)
+        if directed is None and not pairs.once:
+            apart = np.flatnonzero(pairs.source != pairs.target)
+            warn_of_half(np.stack([pairs.source[apart], pairs.target[apart]], 1), pairs.size, "the matrix of distances")
         return cls._found(kernel_edges(pairs, sigma, threshold, nearest, directed), nodes, fields)
 
     @classmethod

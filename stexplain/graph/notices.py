@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.checking import warn_caller
-from stexplain.graph.distances import is_distance
+from stexplain.graph.given.columns import WEIGHTS, is_distance
 
 
 def warn_of_graph(nodes: Sequence[str], edges: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
@@ -64,16 +64,39 @@ def warn_of_distances(column: str) -> None:
         )
 
 
-def warn_of_unused(columns: Sequence[str]) -> None:
-    """Warns where a column named like distances is not used.
+def warn_of_unused(columns: Sequence[str], lone: bool = False) -> None:
+    """Warns where a column named like distances or weights is not used.
 
     Args:
         columns: that are not used.
+        lone: whether it is the only one, and holds numbers: it is then named, whatever it is called.
     """
-    for column in filter(is_distance, columns):
+    for column in columns:
+        if is_distance(column):
+            _warn(
+                f"the column {column!r} is not used, and every edge has the weight 1; of distances, give "
+                "STGraph.from_distances(table), or name it by weight=, if the far are strong."
+            )
+        elif lone or column.strip().lower() in WEIGHTS:
+            _warn(f"{column!r} is not used, and every edge has the weight 1. Name it: weight={column!r}.")
+
+
+def warn_of_half(edges: NDArray[np.int64], size: int, what: str) -> None:
+    """Warns of a matrix of which one half is empty, where it has more entries than a tree.
+
+    Of a river, where all water goes down, each node but the last has one entry at most.
+
+    Args:
+        edges: ``[E, 2]``.
+        size: N.
+        what: the argument.
+    """
+    source, target = edges[:, 0], edges[:, 1]
+    above = bool((source < target).all())
+    if len(edges) >= max(size, 3) and (above or bool((source > target).all())):
         _warn(
-            f"the column {column!r} is not used, and every edge has the weight 1; of distances, give "
-            "STGraph.from_distances(table), or name it by weight=, if the far are strong."
+            f"{what} has entries {'above' if above else 'below'} the diagonal alone, and is taken as directed. Where "
+            "they are half of a symmetric one, give m + m.T; where they are meant so, directed=True."
         )
 
 

@@ -144,7 +144,9 @@ def test_from_networkx_takes_attributes_and_order():
         directed=True,
     )
     assert STGraph.from_networkx(graph) == expected
-    assert STGraph.from_networkx(nx.path_graph(3), weight="length").weight.tolist() == [1, 1]
+    assert STGraph.from_networkx(nx.path_graph(3)).weight.tolist() == [1, 1]
+    with pytest.raises(InputError, match="unknown attribute of edges"):
+        STGraph.from_networkx(nx.path_graph(3), weight="length")
 
 
 def test_from_networkx_refuses_parallel_edges_loops_and_other_things():
@@ -202,7 +204,7 @@ def test_from_pandas_takes_ids_as_names():
     with pytest.warns(UserWarning, match="'cost' is taken for weights"):
         graph = STGraph.from_pandas(table, [9, 7, 5], weight="cost", directed=True)
     assert graph == STGraph(["9", "7", "5"], [(1, 2), (2, 0)], [2.0, 0.5], directed=True)
-    table = table.rename(columns={"cost": "lanes"})
+    table = table.rename(columns={"cost": "lanes"}).astype({"lanes": str})
     assert STGraph.from_pandas(table).weight.tolist() == [1, 1]
     swapped = STGraph.from_pandas(table, source="to", target="from", directed=True)
     assert swapped.nodes == ("5", "9", "7")

@@ -13,7 +13,7 @@ from stexplain.data.readers import dcrnn_pickle
 from stexplain.data.readers.number_table import has_header, read_text_table
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
-from stexplain.graph.distances import COLUMNS
+from stexplain.graph.given.columns import COLUMNS, WEIGHTS, end_columns
 from stexplain.graph.notices import without_kernel_diagonal, without_loops
 from stexplain.reading.npy import load_npy, opened_npz
 
@@ -24,7 +24,6 @@ LINK_FILES = (
     "edges.csv", "W_*.csv",
 )  # fmt: skip
 """What files of links are called, in the order in which they are looked for."""
-_WEIGHTS = ("weight", "weights", "w", "strength")
 _ASK = "Give links='distances' (the near are strong), links='weights' or links='neighbours'."
 
 
@@ -73,7 +72,7 @@ def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Li
             f"{path} holds {len(table)} links of {table.shape[1]} columns; expected a row for each link: from, to, and "
             "perhaps a number."
         )
-    ends = [table.iloc[:, place].astype(str) for place in (0, 1)]
+    ends = [table.iloc[:, place].astype(str).str.strip() for place in (0, 1)]
     # Files of a whole district hold more sensors than are measured.
     inside = ends[0].isin(names) & ends[1].isin(names)
     if not inside.any():
@@ -81,11 +80,11 @@ def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Li
             f"{path}: none of its links, such as {ends[0].iloc[0]!r} to {ends[1].iloc[0]!r}, joins two of the nodes "
             f"{', '.join(names[:3])}, ... Do the files belong to one dataset?"
         )
-    table = table[inside]
+    table = pd.concat([*ends, table.iloc[:, 2:]], axis=1)[inside]
     if table.shape[1] < 3:
         links = links or "neighbours"
     column = str(table.columns[2]).lower() if table.shape[1] > 2 else None
-    kind = links or ("distances" if column in COLUMNS["distance"] else "weights" if column in _WEIGHTS else None)
+    kind = links or ("distances" if column in COLUMNS["distance"] else "weights" if column in WEIGHTS else None)
     kind = kind or _by_name(path)
     pairs = table.iloc[:, :2].set_axis(["source", "target"], axis=1)
     if kind == "neighbours":
@@ -197,10 +196,8 @@ def _columns(body: pd.DataFrame, header: list[str]) -> pd.DataFrame:
     if not header:
         return body
     table = body.set_axis(header, axis=1)
-    chosen = []
-    for place, known in enumerate((COLUMNS["source"], COLUMNS["target"], (*COLUMNS["distance"], *_WEIGHTS))):
-        named = [name for name in header if name.lower() in known]
-        chosen += named[:1] or header[place : place + 1]
+    named = [name for name in header if name.lower() in (*COLUMNS["distance"], *WEIGHTS)]
+    chosen = [header[place] for place in end_columns(header, "links")] + (named[:1] or header[2:3])
     return table[list(dict.fromkeys(chosen))]
 
 

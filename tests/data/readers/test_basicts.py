@@ -26,6 +26,7 @@ def write(folder: Path, *, triple: bool = True, nodes: int = 4, **description) -
     (folder / "desc.json").write_text(json.dumps({**full, **description}))
     adjacency = np.triu(np.full((nodes, nodes), 0.5, np.float32))
     np.fill_diagonal(adjacency, 1)
+    adjacency[-1, 0] = 0.5  # and a way back
     ids = [str(number) for number in range(nodes)]
     value = (ids, dict(zip(ids, range(nodes), strict=True)), adjacency) if triple else adjacency
     (folder / "adj_mx.pkl").write_bytes(pickle.dumps(value))
@@ -37,7 +38,7 @@ def test_readings_stay_on_disk(card, tmp_path, triple):
     found = read(write(tmp_path / "raw", triple=triple), card)
     assert isinstance(found.values, np.memmap)
     np.testing.assert_array_equal(found.values, VALUES[..., :1])
-    assert len(found.graph.edges) == 6
+    assert len(found.graph.edges) == 7
     assert found.graph.directed
     np.testing.assert_array_equal(load_dataset(card, tmp_path / "raw").batch([5]).x[0, 0, :, :, 0], VALUES[5:8, :, 0])
 

@@ -1,0 +1,1 @@
+"""What is given for a graph: the columns of tables, distances that are doubtful, correlations."""
