@@ -7,7 +7,9 @@ not changed at all: where they change, samples influence each other.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 FEW_FRAMES = 16
@@ -164,6 +166,55 @@ def frame_intervals(last_frames: Sequence[int], frames: int) -> list[Change]:
     """For each of these frames: all up to it are changed in one copy, all after it in another."""
     up_to = [Change(frames=(0, frame)) for frame in last_frames]
     return up_to + [Change(frames=(frame + 1, frames - 1)) for frame in last_frames]
+
+
+def closed(changes: Sequence[Change], changed: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+    """What sees some frames sees all sets that hold them: where one change passes a ReLU, another may not.
+
+    Args:
+        changes: each of some frames.
+        changed: whether each made a difference at each position, ``[copies, T']``.
+        frames: T.
+    """
+    spans = np.array([change.frames or (0, frames - 1) for change in changes])
+    inside = (spans[:, None, 0] <= spans[None, :, 0]) & (spans[None, :, 1] <= spans[:, None, 1])
+    return np.asarray((inside.astype(np.float32) @ changed.astype(np.float32)) > 0)
+
+
+def seen_without_gaps(
+    changes: Sequence[Change], first: NDArray[np.int64], last: NDArray[np.int64], frames: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which changes each position responds to that sees all frames from its first to its last.
+
+    Args:
+        changes: each of some frames.
+        first: the first frame of each position, ``[T']``; below 0 where it lies before the clip.
+        last: its last frame, ``[T']``.
+        frames: T.
+
+    Returns:
+        Whether it responds, ``[copies, T']``; and which changes are of the first frames or the last, ``[copies]``.
+    """
+    spans = np.array([change.frames or (0, frames - 1) for change in changes])
+    low, high = np.maximum(np.maximum(first, 0), spans[:, :1]), np.minimum(np.minimum(last, frames - 1), spans[:, 1:])
+    return low <= high, (spans[:, 0] == 0) | (spans[:, 1] == frames - 1)
+
+
+def seen_with_gaps(changes: Sequence[Change], changed: NDArray[np.bool_], frames: int) -> NDArray[np.bool_] | None:
+    """Which frames positions see, ``[T', T]``; none where no gap between them is known.
+
+    Args:
+        changes: each of some frames. Only where each frame was changed by itself, gaps are known.
+        changed: whether each made a difference at each position, ``[copies, T']``.
+        frames: T.
+    """
+    pairs = zip(changes, changed, strict=True)
+    single = {one.frames[0]: row for one, row in pairs if one.frames and one.frames[0] == one.frames[1]}
+    if len(single) < frames:
+        return None
+    sees = np.stack([single[frame] for frame in range(frames)], axis=1)
+    runs = (np.diff(sees.astype(np.int8), axis=1, prepend=0) > 0).sum(1)
+    return sees if (runs > 1).any() else None
 
 
 def single_frames(frames: int, count: int = NODE_TESTS) -> list[Change]:

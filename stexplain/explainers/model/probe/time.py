@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stexplain.explainers.model.probe.plan import Change
+from stexplain.explainers.model.probe.plan import Change, closed, seen_with_gaps, seen_without_gaps
 
 Kind = Literal["one frame", "aligned", "causal", "anticausal", "global", "unknown", "none"]
 """How the positions of a layer lie in time.
@@ -33,6 +33,8 @@ Kind = Literal["one frame", "aligned", "causal", "anticausal", "global", "unknow
 
 
 _LIMIT = 10**9  # stands for no bound
+_SEVERAL = "several strides and offsets fit the frames that its positions see: the clip is too short to tell"
+_NO_LINE = "the frames that its positions see do not move on by one stride per position"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
     count = changed.shape[1]
     if count < 2 or not changed.any():
         return Timing("none")
-    changed = _closed(changes, changed, frames)
+    changed = closed(changes, changed, frames)
     bounds = bounds_of(changes, changed, frames)
     seeing = bounds.seeing
     # As far as the changes tell: the shortest from the first frame on, and up to the last.
@@ -153,16 +155,15 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
         if stride in last and first[stride][0] <= last[stride][1]
     }
     found = _of_lines(both, len(where), frames) or _with_holes(bounds, frames)
+    if (sees := seen_with_gaps(changes, changed, frames)) is not None:
+        found = _of_taps(sees, found)
+    elif found is not None and found.known and found.stride != 1:
+        # Of a stride, what positions near the ends see may lie on the line of another one by chance.
+        seen, ends = _predicted(found, changes, count, frames)
+        found = found if (changed == seen)[ends].mean() > 0.98 else Timing("unknown", why=_NO_LINE)
     starts, stops = np.array(spans).T[:, :, None]
     holes = ~changed & (starts >= bounds.first_high) & (stops <= bounds.last_low)
     return found or _fading(first, last, bounds, frames, holes=bool(holes.any()))
-
-
-def _closed(changes: list[Change], changed: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
-    """What sees some frames sees all sets that hold them: where one change passes a ReLU, another may not."""
-    spans = np.array([change.frames or (0, frames - 1) for change in changes])
-    inside = (spans[:, None, 0] <= spans[None, :, 0]) & (spans[None, :, 1] <= spans[:, None, 1])
-    return np.asarray((inside.astype(np.float32) @ changed.astype(np.float32)) > 0)
 
 
 def fits(timing: Timing, changes: list[Change], changed: NDArray[np.bool_], frames: int) -> bool:
@@ -176,16 +177,9 @@ def fits(timing: Timing, changes: list[Change], changed: NDArray[np.bool_], fram
     """
     if timing.kind not in ("one frame", "aligned"):
         return False
-    assert timing.stride is not None
-    assert timing.last is not None
-    assert timing.sees is not None
-    last = timing.last + timing.stride * np.arange(changed.shape[1])
-    first = last - timing.sees + 1
-    spans = np.array([change.frames or (0, frames - 1) for change in changes])
-    seen = np.maximum(np.maximum(first, 0), spans[:, :1]) <= np.minimum(np.minimum(last, frames - 1), spans[:, 1:])
+    seen, ends = _predicted(timing, changes, changed.shape[1], frames)
     # Nothing is seen beyond. Within, a dilated convolution may leave out frames, and few changes may be lost.
-    runs = [place for place, (start, stop) in enumerate(spans) if start == 0 or stop == frames - 1]
-    return bool((seen | ~changed).all() and (changed == seen)[runs].mean() > 0.9)
+    return bool((seen | ~changed).all() and (changed == seen)[ends].mean() > 0.9)
 
 
 _Line = tuple[int, int]
@@ -251,6 +245,41 @@ def _with_holes(bounds: Bounds, frames: int) -> Timing | None:
     return _of_lines(both, count, frames)
 
 
+def _predicted(
+    timing: Timing, changes: list[Change], count: int, frames: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    assert timing.last is not None
+    assert timing.stride is not None
+    assert timing.sees is not None
+    last = timing.last + timing.stride * np.arange(count)
+    return seen_without_gaps(changes, last - timing.sees + 1, last, frames)
+
+
+def _of_taps(sees: NDArray[np.bool_], found: Timing | None) -> Timing | None:
+    """A layer with gaps in what it sees, as a dilated convolution has: its taps are evenly spaced.
+
+    Each position sees all taps that lie in the clip. Of few positions, several strides may fit.
+    """
+    count, frames = sees.shape
+    position, frame = np.nonzero(sees)
+    fits: dict[int, tuple[int, int]] = {}
+    for stride in range(1, frames):
+        taps = np.unique(frame - stride * position)
+        at = stride * np.arange(count)[:, None] + taps
+        here, there = np.nonzero((at >= 0) & (at < frames))
+        # A few may be lost, behind a rectifier.
+        agree = sees[here, at[here, there]].mean() > 0.95
+        even = len(set(np.diff(taps).tolist())) == 1 or (found is not None and found.stride == stride)
+        if agree and even:
+            fits[stride] = (int(taps[0]), int(taps[-1]))
+    if len(fits) == 1:
+        ((stride, (first, last)),) = fits.items()
+        return _aligned(stride, first, last)
+    if fits or found:
+        return Timing("unknown", why=_SEVERAL if fits else _NO_LINE)
+    return None
+
+
 def _of_lines(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> Timing | None:
     """The stride and the offset where one pair of lines fits; unknown where several do; none where none does."""
     if len(both) == 1:
@@ -260,8 +289,7 @@ def _of_lines(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> 
             return _aligned(stride, low, last_low)
     if not both:
         return None
-    why = "several strides and offsets fit the frames that its positions see: the clip is too short to tell"
-    return Timing("unknown", why=why, wanted=_wanted(both, count, frames))
+    return Timing("unknown", why=_SEVERAL, wanted=_wanted(both, count, frames))
 
 
 def _aligned(stride: int, first: int, last: int) -> Timing:
@@ -303,7 +331,7 @@ def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, fra
         return Timing("causal", one[0], float(one[1]), sees, one[1])
     if not last and (one := only(first)):
         return Timing("anticausal", one[0], float(one[1]), sees, frames - 1)
-    return Timing("unknown", why="the frames that its positions see do not move on by one stride per position")
+    return Timing("unknown", why=_NO_LINE)
 
 
 def _wanted(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tuple[int, ...]:

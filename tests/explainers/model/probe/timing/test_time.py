@@ -192,11 +192,57 @@ def test_the_frames_that_are_wanted_tell(frames, positions, stride, taps, offset
     assert (again.stride, again.offset, again.sees) == (stride, offset, taps[-1] - taps[0] + 1)
 
 
-@pytest.mark.parametrize(("frames", "expected"), [(6, ("unknown", None, None)), (7, ("aligned", 1, 0))])
-def test_holes_near_both_ends_leave_three_positions(frames, expected):
-    """Taps p - 2, p and p + 2: of two positions at either end some lie beyond. Two between them may agree by chance."""
+@pytest.mark.parametrize("frames", [6, 7])
+def test_holes_near_both_ends_leave_few_positions(frames):
+    """Taps p - 2, p and p + 2: of two positions at either end some lie beyond."""
     timing, _ = asked(frames, frames, 1, (-2, 0, 2))
-    assert (timing.kind, timing.stride, timing.offset) == expected
+    assert (timing.kind, timing.stride, timing.offset) == ("aligned", 1, 0)
+
+
+def dilated(frames, kernel, dilation, stride, before, after):
+    """The taps of a convolution that ever lie in the clip, and its positions."""
+    reach = dilation * (kernel - 1)
+    positions = (frames + before + after - reach - 1) // stride + 1
+    at = stride * np.arange(positions)[:, None] + dilation * np.arange(kernel) - before
+    return at[0][((at >= 0) & (at < frames)).any(0)].tolist(), positions
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", "causal", "one"])
+@pytest.mark.parametrize("frames", [6, 10, 12, 16])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_dilated_strides_of_few_positions_are_right_or_refused(frames, stride, padding):
+    """Some were called causal, or of another stride: several layers see the same frames at so few positions."""
+    for kernel in range(2, 10):
+        for dilation in range(2, 9):
+            reach = dilation * (kernel - 1)
+            before, after = {"same": (reach // 2, -(-reach // 2)), "valid": (0, 0), "causal": (reach, 0)}.get(
+                padding, (1, 1)
+            )
+            if frames + before + after <= reach:
+                continue
+            taps, positions = dilated(frames, kernel, dilation, stride, before, after)
+            if positions < 2:
+                continue
+            _, timing = asked(frames, positions, stride, taps)
+            if not timing.known:
+                continue
+            offset = taps[-1] if taps[0] < 0 == taps[-1] else (taps[0] + taps[-1]) / 2
+            assert (timing.stride, timing.offset) == (stride, offset), (kernel, dilation)
+
+
+def test_dilated_layers_of_more_positions_are_known():
+    for frames, taps, stride in ((12, (-4, -2, 0, 2, 4), 1), (16, (-3, 0, 3), 2), (12, (0, 3, 6), 1), (16, (0, 4), 2)):
+        positions = (frames - 1 - max(taps[-1], 0)) // stride + 1 if taps[0] >= 0 else frames // stride
+        _, timing = asked(frames, positions, stride, taps)
+        assert (timing.stride, timing.offset) == (stride, (taps[0] + taps[-1]) / 2)
+
+
+def test_a_strided_dilated_layer_of_a_longer_clip_is_no_other_one():
+    """Of 24 frames not each is changed by itself: stride 4 with taps 6 apart seemed stride 3."""
+    for frames, kernel, dilation, stride, pad in ((24, 4, 6, 4, 10), (17, 3, 4, 4, 5), (24, 7, 3, 4, 10)):
+        taps, positions = dilated(frames, kernel, dilation, stride, pad, pad)
+        _, timing = asked(frames, positions, stride, taps)
+        assert not timing.known or (timing.stride, timing.offset) == (stride, (taps[0] + taps[-1]) / 2)
 
 
 @pytest.mark.parametrize("ahead", [False, True])
