@@ -164,3 +164,39 @@ def test_output_names_the_tensor_that_a_target_reads():
         np.testing.assert_allclose(e.score, model(x)[which][:, 2], rtol=1e-6)
     with pytest.raises(InputError, match="several tensors"):
         InputGradient(model, inputs="b t n c")(x, target=Class(2))
+
+
+class FeaturesAndLogits(nn.Module):
+    """Features, logits computed from them, and a second head, in an order of the caller's."""
+
+    def __init__(self, *order):
+        super().__init__()
+        self.order = order
+        self.mix, self.head, self.other = nn.Linear(6, 5), nn.Linear(5, 3), nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = x.mean((2, 3))
+        features = self.mix(x)
+        logits = self.head(features)
+        parts = {"features": features, "logits": logits, "other": self.other(x), "shares": logits.softmax(-1)}
+        return tuple(parts[name] for name in self.order)
+
+
+@pytest.mark.parametrize("method", [InputGradient, Occlusion])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_first_tensor_that_another_is_computed_from_is_not_taken_for_logits(method, samples):
+    """Features before logits: their largest entry is no class."""
+    model, x = FeaturesAndLogits("features", "logits").eval(), torch.randn(samples, 6, 4, 7)
+    with pytest.raises(InputError, match="others are computed from the first.*output=1 or output=0"):
+        method(model, inputs="b c t n")(x)
+    e = method(model, inputs="b c t n", output=1)(x)
+    np.testing.assert_allclose(e.score, model(x)[1].amax(1).detach(), rtol=1e-5)
+    chosen = method(model, inputs="b c t n", output=0)(x, target=Class(4))
+    np.testing.assert_allclose(chosen.score, model(x)[0][:, 4].detach(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("order", [("logits", "features"), ("logits", "shares"), ("other", "logits")])
+def test_a_first_tensor_that_no_other_shape_follows_from_is_read(order):
+    model, x = FeaturesAndLogits(*order).eval(), torch.randn(3, 6, 4, 7)
+    e = InputGradient(model, inputs="b c t n")(x, target=Class(1))
+    np.testing.assert_allclose(e.score, model(x)[0][:, 1].detach(), rtol=1e-5)

@@ -75,16 +75,13 @@ def explained_mixings(
     """
     assert caller.model is not None
     by_key = {key: mixing for mixing in mixings for key in mixing.calls}
-    sites = {site for site, _ in by_key}
+    # One line may mix channels too, of as many as there are nodes: only what never ran there is new.
+    ran = {mixing.site: mixing.ran for mixing in mixings}
     captured: list[tuple[Mixing, Call, Event, Tensor]] = []
 
     def track(event: Event) -> Tensor:
         mixing = by_key.get(event.key)
-        if (
-            mixing is None
-            and event.site in sites
-            and event.call > max(call for site, call in by_key if site == event.site)
-        ):
+        if mixing is None and event.call >= ran.get(event.site, event.call + 1):
             raise InputError(
                 f"{event.site.where} ran more often than on copies of one sample: what the model computes depends "
                 "on its input. Explain samples of one kind at a time."

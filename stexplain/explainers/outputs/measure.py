@@ -6,6 +6,7 @@ with others, and a model in which samples influence each other is noticed.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -47,19 +48,47 @@ def measured_axes(run: Forward, x: Tensor, present: Tensor | None = None, roundi
 
     # The caller's own stream of random numbers is untouched.
     with torch.random.fork_rng(devices), torch.no_grad():
-        if len(x) > 1:
-            return _measured(forward, x, present, forward(x), rounding)
-        try:
-            pair = torch.cat([x, x])
-            axes = _measured(forward, pair, torch.cat([present, present]), forward(pair), rounding)
-        # A model of a fixed batch size, or of a single graph, or with an argument of the size of the batch.
-        except (StexplainError, RuntimeError):
-            axes = OutputAxes()
-        if axes.axes:
-            return axes
-        # Copies may then have to run one by one; what a single sample gives tells them apart from the sample itself.
-        shapes = {path: tuple(tensor.shape) for path, tensor in tensors_in(forward(x)).items()}
-        return OutputAxes(shapes=shapes, samples=1, mixed=axes.mixed)
+        axes = _measured_alone_or_in_pairs(forward, x, present, rounding)
+        return replace(axes, feeds=_feeding(forward, x)) if len(axes.shapes) > 1 else axes
+
+
+def _measured_alone_or_in_pairs(forward: Forward, x: Tensor, present: Tensor, rounding: float) -> OutputAxes:
+    if len(x) > 1:
+        return _measured(forward, x, present, forward(x), rounding)
+    try:
+        pair = torch.cat([x, x])
+        axes = _measured(forward, pair, torch.cat([present, present]), forward(pair), rounding)
+    # A model of a fixed batch size, or of a single graph, or with an argument of the size of the batch.
+    except (StexplainError, RuntimeError):
+        axes = OutputAxes()
+    if axes.axes:
+        return axes
+    # Copies may then have to run one by one; what a single sample gives tells them apart from the sample itself.
+    shapes = {path: tuple(tensor.shape) for path, tensor in tensors_in(forward(x)).items()}
+    return OutputAxes(shapes=shapes, samples=1, mixed=axes.mixed)
+
+
+def _feeding(forward: Forward, x: Tensor) -> frozenset[Path]:
+    """Where a tuple holds tensors that others in it, of other shapes, are computed from, as features and logits are."""
+    try:
+        with torch.enable_grad():
+            output = forward(x.detach().clone().requires_grad_())
+            if not isinstance(output, tuple | list):
+                return frozenset()
+            found = {path: one for path, one in tensors_in(output).items() if one.requires_grad and one.ndim > 1}
+            return frozenset(
+                path
+                for path, tensor in found.items()
+                if any(other.shape != tensor.shape and _depends(other, tensor) for other in found.values())
+            )
+    # What follows says it better; a model whose input has no gradient tells nothing here.
+    except (StexplainError, RuntimeError):
+        return frozenset()
+
+
+def _depends(tensor: Tensor, on: Tensor) -> bool:
+    (gradient,) = torch.autograd.grad(tensor.sum(), [on], retain_graph=True, allow_unused=True)
+    return gradient is not None
 
 
 def _measured(forward: Forward, x: Tensor, present: Tensor, reference: Any, rounding: float) -> OutputAxes:

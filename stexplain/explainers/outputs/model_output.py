@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
-from stexplain.explainers.outputs.nested import Path, chosen, mapped, tensors_in
+from stexplain.explainers.outputs.nested import Path, chosen, mapped, shapes_of, tensors_in
 from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.outputs.sample_axis import SampleAxis
 
@@ -32,6 +32,7 @@ class OutputAxes:
         samples: see `shapes`.
         mixed: which tensors hold entries that depend on other samples than their own.
         witness: where any are mixed, the outputs before and after samples were changed, and which were not.
+        feeds: which tensors of a tuple others in it are computed from.
     """
 
     axes: Mapping[Path, SampleAxis] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class OutputAxes:
     samples: int = 0
     mixed: frozenset[Path] = frozenset()
     witness: tuple[Any, Any, tuple[int, ...]] | None = None
+    feeds: frozenset[Path] = frozenset()
 
     def of(self, path: Path, tensor: Tensor, samples: int) -> SampleAxis | None:
         """The axis of a tensor of an output for so many samples; none where it has none."""
@@ -105,9 +107,18 @@ class ModelOutput:
         """The tensor that targets read, as the model returned it, and where it lies.
 
         Raises:
-            InputError: where there is none, or several.
+            InputError: where there is none, or several; or where it would be the first of a tuple, from which others
+                are computed, and nobody said so.
         """
-        return chosen(self.raw, self.which)
+        path, tensor = chosen(self.raw, self.which)
+        if self.which is None and path in self.axes.feeds:
+            others = [f"output={one[0]!r} or " for one in tensors_in(self.raw) if one != path and len(one) == 1]
+            raise InputError(
+                f"the model returned {shapes_of(self.raw)}, and others are computed from the first: it may hold "
+                f"features, not what the model is asked for. Say which one is meant: {''.join(others)}"
+                f"output={path[0]!r}; or give a function of what it returned as target."
+            )
+        return path, tensor
 
     @property
     def axis(self) -> SampleAxis | None:

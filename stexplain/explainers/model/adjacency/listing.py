@@ -55,6 +55,7 @@ class Mixing:
         per_sample: whether the weights differ between samples.
         per_frame: whether they differ between frames.
         calls: by where they run and their number there.
+        ran: how often anything ran at the site, what mixes no nodes among it.
         why: the reason where it is not known what its axes are.
     """
 
@@ -67,6 +68,7 @@ class Mixing:
     per_sample: bool = False
     per_frame: bool = False
     calls: dict[Key, Call] = field(default_factory=dict)
+    ran: int = 0
     why: str = ""
 
     @property
@@ -177,6 +179,7 @@ def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
     # One line may mix by several tensors at each frame, or by another one at each frame.
     for own in (*named.values(), *at_site.values()):
         of_calls = {**frames_of_calls(own, frames), **of_calls}
+    ran = Counter(call.event.site for call in calls)
     groups: dict[tuple[Site, str, bytes | None], list[Measured]] = {}
     for call in messages:
         name, site = _named(call)[0], call.event.site
@@ -191,7 +194,7 @@ def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
             continue
         # What is the same at all calls is told by the first that mixes nodes.
         shown = next((call for call in own if call.roles is not None), None) or next(call for call in own if call.mixes)
-        mixing = Mixing(name, _named(shown)[1], site)
+        mixing = Mixing(name, _named(shown)[1], site, ran=ran[site])
         mixings.append(mixing)
         mixing.shape, mixing.axes, mixing.relations = _described(shown)
         mixing.why = next((call.why for call in own if call.why), "")

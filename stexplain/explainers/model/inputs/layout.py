@@ -92,13 +92,14 @@ def found_layout(x: Tensor, evidence: Evidence) -> tuple[str, bool]:
 
 
 def _like_skeletons(shape: Sequence[int], evidence: Evidence, fitting: Sequence[str]) -> bool:
-    """Whether five axes are those of skeletons in the order of most of their models, and not in ours.
+    """Whether five axes may be those of skeletons in the order of most of their models, as well as ours.
 
-    Three channels of one or two persons would be three persons of one or two channels.
+    Channels of one or two persons would be as many persons of one or two channels. One channel, or one person of one
+    channel, is the same in both orders, or told by no size.
     """
-    if evidence.channels is not None or "b c t n m" not in fitting or not evidence.nodes:
+    if evidence.channels is not None or "b c t n m" not in fitting:
         return False
-    return shape[1] == 3 and shape[4] in (1, 2)
+    return shape[1] > 1 and shape[4] in (1, 2)
 
 
 def _plausible(pattern: str, shape: Sequence[int]) -> bool:

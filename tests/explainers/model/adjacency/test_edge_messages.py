@@ -234,6 +234,25 @@ def test_one_of_two_roads_that_run_at_one_place():
     np.testing.assert_allclose(_dense(frame, x), expected, rtol=1e-5, atol=1e-6)
 
 
+class WeightsOnTheSameLine(Mixes):
+    """Roads and weights of channels in one line, with as many channels as nodes."""
+
+    def __init__(self) -> None:
+        super().__init__(NODES)
+        self.register_buffer("road", road())
+        self.theta = nn.Parameter(torch.randn(NODES, NODES, generator=torch.Generator().manual_seed(3)))
+
+    def mix(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("btvc,cd->btvd", torch.einsum("uv,btuc->btvc", self.road, x), self.theta)
+
+
+def test_channels_that_are_mixed_on_the_same_line_are_no_further_runs():
+    torch.manual_seed(0)
+    model, x = WeightsOnTheSameLine().double().eval(), torch.randn(3, FRAMES, NODES, 2).double()
+    weight = torch.einsum("tvd,cd->tvc", model.weight, model.theta).detach()
+    np.testing.assert_allclose(explained(model, x)[:, :, 0], messages(model, x, road(), weight), rtol=1e-5, atol=1e-6)
+
+
 def test_an_operation_that_runs_more_often_than_where_it_was_measured_is_refused():
     model, x = made("InTurn")
     # Measured on copies of the first sample alone.

@@ -222,6 +222,23 @@ def test_five_axes_of_a_graph_alone_are_asked_for_where_they_are_like_skeletons(
     assert e.values.shape == (4, 2, 30, 25)
 
 
+@pytest.mark.parametrize("shape", [(6, 6, 6, 6, 2), (4, 6, 25, 25, 2), (4, 2, 30, 25, 1), (4, 4, 30, 25, 2)])
+def test_channels_of_one_or_two_persons_are_not_read_as_persons(shape):
+    """As many nodes as frames or channels: the first layers, behind a normalisation, do not tell which are which."""
+
+    class Pooled(nn.Module):
+        adjacency = torch.ones(shape[3], shape[3])
+
+        def forward(self, x):
+            return torch.einsum("bctnm,nk->bctkm", x, self.adjacency).mean((2, 3, 4))
+
+    with pytest.raises(InputError, match="inputs='b m t n c' or inputs='b c t n m'"):
+        InputGradient(Pooled())(signals(*shape), target=Class(0))
+    # Nothing tells the nodes at all.
+    with pytest.raises(InputError, match="inputs='b m t n c' or inputs='b c t n m'"):
+        InputGradient(nn.Flatten())(signals(*shape), target=Class(0))
+
+
 def test_five_axes_in_our_order_stay_the_default_without_a_word():
     e = InputGradient(nn.Sequential(nn.Flatten(), nn.Linear(2 * 6 * 5 * 3, 2)))(signals(4, 2, 6, 5, 3), target=Class(0))
     assert e.values.shape == (4, 2, 6, 5)
