@@ -1,10 +1,12 @@
-"""Checks of arguments that several methods share."""
+"""Checks of arguments that several methods and charts share."""
 
 from stexplain.errors import InputError
 
 
-def check_counts(**counts: int) -> None:
-    """Refuses counts below one.
+def check_counts(least: int = 1, /, **counts: int) -> None:
+    """Refuses counts below one, or below `least`.
+
+    Of a negative count Python would take all but so many, where it is an end of a slice.
 
     Raises:
         InputError: naming the argument.
@@ -14,10 +16,11 @@ def check_counts(**counts: int) -> None:
         Traceback (most recent call last):
         ...
         stexplain.errors.InputError: steps: got 0; expected at least 1.
+        >>> check_counts(0, labels=0)
     """
     for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name}: got {count}; expected at least 1.")
+        if count < least:
+            raise InputError(f"{name}: got {count}; expected at least {least}.")
 
 
 def check_window(window: int | None, stride: int | None = None) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.bodies import circle_radii
@@ -60,6 +61,7 @@ def draw_skeleton(
     from matplotlib.collections import LineCollection
 
     _check(ax)
+    check_counts(0, labels=labels)
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
     valid = np.flatnonzero(clip.valid.any(axis=0))
     if frame is None:

@@ -2,6 +2,7 @@
 
 from inspect import signature
 
+import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 import stexplain as stx
 from stexplain import viz
 from stexplain.errors import InputError
+from stexplain.explainers.edge_explanation import EdgeExplanation
 
 GRAPH = stx.STGraph.skeleton("coco-17")
 MODEL = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
@@ -82,3 +84,50 @@ def test_no_chart_ends_in_an_error_of_python(name):
     for given in (3, "e", None, [pd.DataFrame({"a": [1.0]})], {"a": 1}):
         with pytest.raises(InputError):
             draw(*[given] * len(needed))
+
+
+# Of each chart, what it counts; the name of every parameter that is a count must be here.
+COUNTS = {
+    "skeleton": ["labels", "trails", "width", "height"],
+    "timeline": ["bins"],
+    "lag_map": ["nodes"],
+    "road_network": ["labels", "width", "height"],
+    "edge_network": ["edges", "width", "height"],
+    "edge_timeline": ["edges"],
+    "importance_map": ["cell"],
+    "confusion": ["cell"],
+    "class_bodies": ["columns", "width", "height"],
+    "draw_skeleton": ["labels"],
+}
+
+
+@pytest.mark.parametrize(("name", "count"), [(name, count) for name, counts in COUNTS.items() for count in counts])
+def test_a_negative_count_is_refused(e, name, count):
+    """As the end of a slice it would draw all but so many, without a word."""
+    edges = EdgeExplanation(np.array([[1.0, -3.0]]), GRAPH.nodes[:2], GRAPH.nodes[1:3], ("0", "0"), ("1", "1"))
+    psi = pd.DataFrame(np.arange(34.0).reshape(2, 17), ["wave", "kick"], GRAPH.nodes)
+    chain = stx.STGraph.from_edges(
+        [str(node) for node in range(50)], [(str(node), str(node + 1)) for node in range(49)]
+    )
+    one = stx.Random(graph=chain, inputs="b t n")(torch.zeros(1, 4, 50))
+    first = {
+        "skeleton": (e,),
+        "draw_skeleton": (e, matplotlib.figure.Figure().add_subplot()),
+        "edge_network": (edges, GRAPH),
+        "edge_timeline": (edges,),
+        "importance_map": (psi,),
+        "class_bodies": (psi, GRAPH),
+        "confusion": (np.eye(2), ["a", "b"]),
+    }
+    given = {"x": X} if "skeleton" in name else {}
+    with pytest.raises(InputError, match=rf"{count}\b.*got .*-1.*; expected at least [01]"):
+        getattr(viz, name)(*first.get(name, (one,)), **given, **{count: -1})
+
+
+def test_a_confusion_of_cells_without_a_size_is_refused():
+    with pytest.raises(InputError, match="cell: got 0; expected at least 1"):
+        viz.confusion(np.eye(2), ["a", "b"], cell=0)
+
+
+def test_nothing_may_be_named(e):
+    assert viz.skeleton(e, x=X, labels=0, trails=0)

@@ -88,6 +88,9 @@ def load_sensors(
     """
     if minutes is not None and not 0 < minutes < np.inf:
         raise InputError(f"minutes: got {minutes}; expected a number above 0.")
+    for name, count in (("window", window), ("horizon", horizon), ("stride", stride)):
+        if count is not None and count < 1:
+            raise InputError(f"{name}: got {count}; expected at least 1 frame.")
     beside = Path(graph) if isinstance(graph, str | Path) else None
     data = with_channels(read_sensors(path, header, beside), channels)
     if locations is not None:

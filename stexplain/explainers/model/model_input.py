@@ -129,8 +129,8 @@ class ModelInput:
         )
 
 
-def channel_index(which: Any, model_input: ModelInput) -> int:
-    """A channel that `signals` names, by index or name, as an index.
+def channel_index(which: Any, model_input: ModelInput, argument: str = "signals") -> int:
+    """A channel that an argument names, by index or name, as an index.
 
     Raises:
         InputError: where there is no such channel.
@@ -138,10 +138,10 @@ def channel_index(which: Any, model_input: ModelInput) -> int:
     channels, names = model_input.sizes["c"], model_input.channel_names
     if isinstance(which, str):
         if which not in names:
-            raise unknown("channel in `signals`", which, names)
+            raise unknown(f"channel in `{argument}`", which, names)
         return names.index(which)
     if not isinstance(which, int) or isinstance(which, bool) or not -channels <= which < channels:
-        raise InputError(f"signals: got {which!r}; expected channels from 0 to {channels - 1}, or their names.")
+        raise InputError(f"{argument}: got {which!r}; expected channels from 0 to {channels - 1}, or their names.")
     return which % channels
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from stexplain.checking import checked
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.options import ModelCall
@@ -94,6 +95,7 @@ def compare(
         >>> comparison.best("auroc, positions"), comparison.tests()["better"].tolist()
         ('motion energy', ['motion energy'])
     """
+    check_counts(batch=batch)
     named = _named_explainers(explainers)
     target = Predicted() if target is None else target
     sample_metrics = [_of_target(metric, target) for metric in _sample_metrics(metrics)]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
+from stexplain.explainers.arguments import check_counts
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.importance_map import shades
 from stexplain.viz.names import ordered
@@ -71,8 +72,7 @@ def class_bodies(
     expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
     if psi.empty:
         raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
-    if columns < 1:
-        raise InputError(f"columns: got {columns}; expected at least 1.")
+    check_counts(columns=columns)
     if graph.positions is None:
         raise InputError("graph: it has no drawing positions. Give it some, or draw `importance_map`.")
     psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)

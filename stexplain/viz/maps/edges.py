@@ -9,6 +9,7 @@ import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.edge_explanation import EdgeExplanation
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import time_text
@@ -81,6 +82,7 @@ def edge_network(
         >>> chart = edge_network(e, STGraph.from_edges("abc", [("a", "b"), ("b", "c")]))
     """
     expect("e", e, EdgeExplanation, "EdgeImportance")
+    check_counts(edges=edges)
     unit = one_line(unit)
     if set(e.node_names) - set(graph.nodes):
         other = sorted(set(e.node_names) - set(graph.nodes))[:3]
@@ -184,6 +186,7 @@ def edge_timeline(
         InputError: where there is no such sample, or no block has known frames.
     """
     expect("e", e, EdgeExplanation, "EdgeImportance")
+    check_counts(edges=edges)
     unit = one_line(unit)
     table = e.by_frame(sample)
     sizes = table.abs().sum(axis=1)

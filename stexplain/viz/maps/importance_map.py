@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered
@@ -55,6 +56,7 @@ def importance_map(
         'LayerChart'
     """
     expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
+    check_counts(cell=cell)
     if psi.empty:
         raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
     psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)

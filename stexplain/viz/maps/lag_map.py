@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
-from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.road_network import how_to_read, lags_of, signed
 from stexplain.viz.names import ordered
@@ -67,8 +67,7 @@ def lag_map(
     frames, count = values.shape
     names = list(e.node_names)
     if isinstance(nodes, int):
-        if nodes < 1:
-            raise InputError(f"nodes: got {nodes}; expected at least 1.")
+        check_counts(nodes=nodes)
         # Absolute values: a sensor that lowers the forecast is as important as one that raises it.
         weight = np.nan_to_num(np.abs(values)).sum(axis=0)
         nodes = [names[index] for index in np.argsort(-weight, kind="stable")[:nodes]]

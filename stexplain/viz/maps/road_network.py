@@ -8,6 +8,7 @@ import numpy as np
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.network import NAMED, network
@@ -57,6 +58,7 @@ def road_network(
     Raises:
         InputError: where there is no such sample, or no graph.
     """
+    check_counts(0, labels=labels)
     values = signed(e, sample)
     drawn = graph if graph is not None else e.graph
     if drawn is None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.viz.maps.bodies import body_layers, body_table, trail_table
 from stexplain.viz.maps.clip import TIME_TITLES, Clip, clip_of, evenly, time_text
 from stexplain.viz.panel import Panel
@@ -79,6 +80,7 @@ def skeleton(
     """
     if interactive and frames is not None:
         raise InputError("frames is only for frames side by side. Pass interactive=False, or leave frames out.")
+    check_counts(0, labels=labels, trails=trails)
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
     head = title or (f"Most important nodes for “{clip.target}”" if clip.target else "Most important nodes")
     trail = trail_table(clip, trails)
@@ -102,8 +104,7 @@ def _chosen(clip: Clip, frames: int | Sequence[int] | None) -> list[int]:
     valid = np.flatnonzero(clip.valid.any(axis=0))
     if frames is None or isinstance(frames, int):
         count = 5 if frames is None else frames
-        if count < 1:
-            raise InputError(f"frames: got {count}; expected at least 1.")
+        check_counts(frames=count)
         return [int(valid[index]) for index in evenly(len(valid), count)]
     for frame in frames:
         if frame not in valid:

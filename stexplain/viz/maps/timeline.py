@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
@@ -166,8 +167,7 @@ def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
 def _binned(
     values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", bins: int
 ) -> tuple[list[int], "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"]:
-    if bins < 1:
-        raise InputError(f"bins: got {bins}; expected at least 1.")
+    check_counts(bins=bins)
     frames = len(values)
     count = min(bins, frames)
     # Edges rounded to whole frames: bins differ by at most one frame, and each frame is in one bin.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
+from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
 from stexplain.intervals.bootstrap import interval, not_negative
 from stexplain.metrics.importance import ClassImportance
@@ -45,8 +46,7 @@ def top_nodes(
     Raises:
         InputError: where k is below 1, the class is unknown or has no correctly classified sample.
     """
-    if k < 1:
-        raise InputError(f"k: got {k}; expected at least 1.")
+    check_counts(k=k)
     if isinstance(importance, Explanation):
         table, what, node_groups, why = _explained(importance, k, groups, seed)
         names = importance.node_names

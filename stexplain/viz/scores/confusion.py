@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.viz.columns import numbers
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import MUTED, colour_scale, layered, rows, styled, titled
@@ -54,7 +55,8 @@ def confusion(
         }
     )
     # Sixty classes at 15 pixels fit a page of 900 pixels.
-    size = cell or (30 if len(names) <= 20 else 15)
+    size = (30 if len(names) <= 20 else 15) if cell is None else cell
+    check_counts(cell=size)
     axis = alt.Axis(labelLimit=260, domain=False, ticks=False, labelFontSize=12 if size >= 15 else 10)
     # One row per pair of classes, in the order of `classes`: sort=names keeps Vega from sorting by the alphabet.
     base = alt.Chart(rows(table)).encode(

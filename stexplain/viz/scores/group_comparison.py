@@ -6,6 +6,7 @@ import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import check_counts
 from stexplain.metrics.groups.result import GroupComparison
 from stexplain.viz.maps.network import network
 from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, noted, one_line, rows, styled, titled
@@ -30,8 +31,7 @@ def group_comparison(
     """
     if not isinstance(result, GroupComparison):
         raise InputError(f"result: got a {type(result).__name__}; expected what compare_groups returns.")
-    if nodes < 1:
-        raise InputError(f"nodes: got {nodes}; expected at least 1.")
+    check_counts(nodes=nodes)
     level = float(level)
     of_nodes = result.table[result.table["kind"] == "node"]
     over_time = result.table[result.table["kind"] == "time"]

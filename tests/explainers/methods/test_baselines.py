@@ -241,3 +241,13 @@ def test_two_frames_of_truth_become_a_ramp_from_end_to_end():
     mean = mean_truth(seen)
     torch.testing.assert_close(mean[0, :, 0], torch.linspace(0, 1, PHASES))
     assert (mean[0, :, 1] == 1).all()
+
+
+@pytest.mark.parametrize("kind", [Slowness, SlownessNearTarget])
+def test_a_channel_that_is_not_there_is_named_as_it_was_given(kind):
+    x = torch.rand(1, 1, 3, 2, 2)
+    graph = STGraph.from_edges("ab", [("a", "b")])
+    with pytest.raises(InputError, match="^channel: got 5; expected channels from 0 to 1"):
+        kind(channel=5, graph=graph)(x, target=Forecast("a", 1))
+    with pytest.raises(InputError, match="unknown channel in `channel` 'speed'"):
+        kind(channel="speed", graph=graph)(x, target=Forecast("a", 1))

@@ -211,6 +211,11 @@ def test_what_does_not_fit(explainers, metrics, data, message):
         compare(explainers, metrics, data, progress=False)
 
 
+def test_no_samples_at_a_time():
+    with pytest.raises(InputError, match="batch: got 0; expected at least 1"):
+        compare([Motion()], [level], planted(2), batch=0, progress=False)
+
+
 class Peak(nn.Module):
     """Says how high the first channel of node 2 is at frame 4, against nothing."""
 

@@ -66,7 +66,7 @@ class Slowness(BaselineExplainer):
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         x, present = self._signals(model_input)
-        channel = channel_index(self.channel, model_input)
+        channel = channel_index(self.channel, model_input, "channel")
         speed = x[..., channel]
         if self._training is None:
             # Of the observations alone: a missing value is no speed.

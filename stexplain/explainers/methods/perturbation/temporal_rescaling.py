@@ -79,7 +79,7 @@ class TemporalRescaling(Explainer):
     ):
         inner = as_explainer(explainer)
         options = inner.options
-        options["chunk"] = chunk or inner.chunk
+        options["chunk"] = inner.chunk if chunk is None else chunk
         super().__init__(inner.model, **options)
         check_window(window)
         check_counts(copies=copies)

@@ -108,7 +108,12 @@ def test_a_target_of_ones_own():
 
 
 def test_wrong_use():
-    cases = (({"alpha": 1.0}, "alpha: got 1.0"), ({"window": 0}, "window: got 0"), ({"copies": 0}, "copies"))
+    cases = (
+        ({"alpha": 1.0}, "alpha: got 1.0"),
+        ({"window": 0}, "window: got 0"),
+        ({"copies": 0}, "copies"),
+        ({"chunk": 0}, "chunk: got 0"),
+    )
     for wrong, message in cases:
         with pytest.raises(InputError, match=message):
             TemporalRescaling(Recurrent(), **wrong)
