@@ -1,21 +1,15 @@
 """Values that bring their labels: pandas frames and xarray arrays, with times, nodes and channels."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from stexplain.data.times.numbers import date_format, how_to_read, since_1970
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.labels import table_numbers
 
-# Seconds, milliseconds, microseconds and nanoseconds since 1970 of the years 1973 to 2100.
-_UNIX: tuple[tuple[float, float, Literal["s", "ms", "us", "ns"]], ...] = (
-    (1e8, 4.2e9, "s"),
-    (1e11, 4.2e12, "ms"),
-    (1e14, 4.2e15, "us"),
-    (1e17, 4.2e18, "ns"),
-)
 _TIMES = ("time", "date", "datetime", "timestamp", "t")
 _NODES = ("node", "sensor", "station", "region", "channel_name", "location", "site", "id")
 _CHANNELS = ("channel", "feature", "variable", "signal", "measure")
@@ -121,16 +115,17 @@ def times_of(index: pd.Index) -> pd.DatetimeIndex | None:
         return _of_periods(index)
     shown = repr(index[0]) if len(index) else "nothing"
     if pd.api.types.is_numeric_dtype(index):
+        if written := date_format(index):
+            raise InputError(
+                f"values: got an index of numbers, the first {shown}, which are dates by their digits; expected times. "
+                f"Convert it: df.index = {how_to_read(written).replace('times', 'df.index')}."
+            )
+        if (times := since_1970(index)) is not None:
+            return times
         numbers = index.to_numpy(np.float64)
-        # Nanoseconds have more digits than a float holds.
-        exact: Any = index.to_numpy(np.int64) if pd.api.types.is_integer_dtype(index) else numbers
-        if len(numbers) and np.isfinite(numbers).all():
-            for low, high, unit in _UNIX:
-                if (numbers >= low).all() and (numbers <= high).all():
-                    return pd.DatetimeIndex(pd.to_datetime(exact, unit=unit))
-            # 0, 1, 2, ..., or a part of it: numbers of frames, which say nothing that is not known.
-            if (np.diff(numbers) == 1).all() and (numbers % 1 == 0).all():
-                return None
+        # 0, 1, 2, ..., or a part of it: numbers of frames, which say nothing that is not known.
+        if len(numbers) and (np.diff(numbers) == 1).all() and (numbers % 1 == 0).all():
+            return None
         raise InputError(
             f"values: got an index of numbers, the first {shown}, which are neither times nor frames one by one; "
             "expected times. Give time=, or drop it: df.reset_index(drop=True)."

@@ -46,6 +46,27 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = 
     return found
 
 
+def separator_of(path: Path) -> str:
+    r"""What separates the cells of a table: the one of comma, semicolon, tab and bar that its first line has most of.
+
+    A line of none of them is one cell, or words with spaces between them.
+
+    Raises:
+        DataError: where the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> _ = path.write_text("file;label\npatient_1;gait\n")
+        >>> separator_of(path)
+        ';'
+    """
+    with readable(path, "a table in CSV"), regular_file(path).open(encoding="utf-8-sig") as file:
+        line = file.readline()
+    best = max(",;\t|", key=line.count)
+    return best if line.count(best) else r"\s+" if " " in line.strip() else ","
+
+
 def refuse_names_twice(path: Path, columns: Iterable[Any], **options: Any) -> None:
     """Refuses a table whose first line has a name twice, which pandas calls ``a`` and ``a.1``.
 

@@ -1,5 +1,6 @@
 """Arrays and wide tables of sensors: PEMS' npz, npy, and CSV with a row for each time and a column for each sensor."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from stexplain.data.readers.pems_npz import read_arrays
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import optional_file
 from stexplain.data.signals.sensor_data import SensorData
+from stexplain.data.times.numbers import date_format, how_to_read
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_text
 from stexplain.reading.npy import load_npy
 
+_LONG = ("sensor", "sensor_id", "station", "station_id", "detector", "detector_id", "node", "node_id", "region_id")
 _INDEX = ("", "unnamed: 0", "index", "time", "date", "datetime", "timestamp", "unix", "epoch", "frame", "step", "t")
 """Names of a first column that is of no sensor; pandas writes its index without one."""
 
@@ -54,8 +57,10 @@ def read_wide(path: Path, header: bool | None = None) -> SensorData:
         InputError: where ids and observations cannot be told apart.
     """
     header = _names_sensors(path) if header is None else header
-    first = read_text_table(path, header=header).iloc[:, 0]
-    labels, time = _index_of(path, first, header)
+    text = read_text_table(path, header=header)
+    if header:
+        _refuse_other_columns(path, text.columns)
+    labels, time = _index_of(path, text.iloc[:, 0], header)
     table = read_table(path, header=header, labels=labels)
     nodes = [str(name) for name in table.columns] if header else [str(number) for number in range(table.shape[1])]
     return SensorData(
@@ -69,6 +74,28 @@ def read_wide(path: Path, header: bool | None = None) -> SensorData:
     )
 
 
+def _refuse_other_columns(path: Path, columns: "pd.Index[str]") -> None:
+    """Refuses a table with a row for each sensor and time, whose columns are no sensors, and a column without a name.
+
+    Raises:
+        DataError: with the remedy.
+    """
+    lower = [str(name).strip().lower() for name in columns]
+    if ids := next((name for name in lower if name in _LONG), ""):
+        name = str(columns[lower.index(ids)])
+        raise DataError(
+            f"{path}: the column {ids!r} names sensors, as where each has a row for each time; expected a column for "
+            f"each sensor. Write it anew: table.pivot(index=..., columns={name!r}, values=...)."
+            "to_csv(path)."
+        )
+    for place, name in enumerate(lower):
+        if place and re.fullmatch(r"unnamed: \d+", name):
+            raise DataError(
+                f"{path}: column {place + 1} has no name in the first line; expected that of a sensor. Is "
+                "there a comma too many at the end of each line?"
+            )
+
+
 def _index_of(path: Path, first: "pd.Series[str]", header: bool) -> tuple[bool, pd.DatetimeIndex | None]:
     """Whether the first column labels the rows, as no sensor does, and the times that it says.
 
@@ -80,9 +107,14 @@ def _index_of(path: Path, first: "pd.Series[str]", header: bool) -> tuple[bool, 
         index = pd.Index(numbers)
         named = header and str(first.name).strip().lower() in _INDEX
         # No sensor counts the seconds since 1970.
-        counted = bool(index.is_monotonic_increasing and index.is_unique and len(index) > 2 and index[0] >= 1e8)
+        counted = bool(index.is_monotonic_increasing and index.is_unique and len(index) > 2 and index[0] >= 1e7)
         if not named and not counted:
             return False, None
+        if written := date_format(index):
+            raise DataError(
+                f"{path}: the column {first.name!r} has dates by their digits, such as {first.iloc[0]}; expected times "
+                f"as 2012-03-31 08:00. Write them anew: {how_to_read(written)}."
+            )
         try:
             return True, times_of(index)
         except InputError as error:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.axes import Layout
+from stexplain.checking import warn_caller
 from stexplain.data.skeletons.labels import as_label
 from stexplain.data.skeletons.take import XY, XYZ, Take, class_number, numbers, without_zeros
 from stexplain.errors import DataError, InputError
@@ -15,6 +16,8 @@ from stexplain.reading.npy import load_npy, opened_npz
 
 NTU = ("kinect-v2",)
 _PARTS = ("train", "val", "test")
+# What files of SMPL call the angles of joints.
+_ROTATIONS = ("poses", "smpl_poses", "pose", "thetas", "body_pose", "rotations", "fullpose")
 _VALUES, _LABELS, _IDS = ("x", "data", "keypoints", "keypoint", "skeletons"), ("y", "label", "labels"), ("ids", "names")
 
 
@@ -38,7 +41,7 @@ def read_ctrgcn(path: Path) -> Iterator[Take]:
                     f"{path}, y_{part}: got {y.dtype} of shape {y.shape}; expected the class of each of the {len(x)} "
                     "samples, as a number or one-hot."
                 )
-            classes = y.argmax(1) if y.ndim == 2 else y
+            classes = _one_hot(path, f"y_{part}", y) if y.ndim == 2 else y
             for number, (sample, label) in enumerate(zip(x, classes, strict=True)):
                 # [T, M * V * C] -> [M, T, V, C]
                 values = sample.reshape(len(sample), -1, 25, 3).transpose(1, 0, 2, 3)
@@ -74,6 +77,7 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
     """
     labels: NDArray[Any] | None = None
     names: list[str] | None = None
+    further: dict[str, list[Any]] = {}
     if path.suffix.lower() == ".npz":
         with opened_npz(path) as arrays:
             key = next((name for name in _VALUES if name in arrays.names), None)
@@ -84,13 +88,24 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
             x = arrays[key]
             if label := next((name for name in _LABELS if name in arrays.names), None):
                 labels = np.atleast_1d(arrays[label])
-            if ids := next((name for name in _IDS if name in arrays.names), None):
+            ids = next((name for name in _IDS if name in arrays.names), None)
+            if ids:
                 names = [str(name) for name in arrays[ids].reshape(-1).tolist()]
+            rest = {name: arrays.shape(name) for name in arrays.names if name not in (key, label, ids)}
+            # A number or word of each recording, such as its subject.
+            further = {name: arrays[name].tolist() for name, shape in rest.items() if shape == x.shape[:1]}
+            if gone := [name for name in rest if name not in further]:
+                warn_caller(f"{path}: of the arrays {', '.join(arrays.names)} are not used: {', '.join(gone)}.")
+            if key.lower() in _ROTATIONS:
+                raise InputError(
+                    f"{path}: {key!r} holds rotations of joints, as of SMPL, and no positions; expected these. Compute "
+                    "them by the body model, such as smplx, and save them as x."
+                )
     else:
         x = load_npy(path, mapped=True)
     if x.dtype.kind not in "fiu":
         raise DataError(f"{path}: got values of type {x.dtype}; expected numbers.")
-    layout = Layout(axes or _found_axes(path, x.shape, nodes))
+    layout = Layout(axes or _found_axes(path, x.shape, nodes, several=labels is not None or names is not None))
     if "b" not in layout.letters:
         layout, x = Layout(f"b {layout.pattern}"), x[None]
     if labels is not None and (labels.ndim > 2 or not labels.size):
@@ -98,6 +113,9 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
     for key, each in (("y", labels), ("ids", names)):
         if each is not None and len(each) != len(x):
             raise DataError(f"{path}, {key}: got {len(each)}; expected {len(x)}, one for each sample.")
+    if labels is not None and labels.ndim == 2:
+        labels = _one_hot(path, "y", labels)
+    further = {name: each for name, each in further.items() if len(each) == len(x)}
     import torch
 
     for number, sample in enumerate(x):
@@ -106,16 +124,40 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
         values = _cut(without_zeros(numbers(path, where, batch, "[M, T, N, C]")))
         channels = {1: ("value",), 2: XY, 3: XYZ}.get(values.shape[3]) or tuple(map(str, range(values.shape[3])))
         name = names[number] if names else path.stem if len(x) == 1 else str(number)
-        yield Take(name, values, channels, label="" if labels is None else _label(labels[number]))
+        yield Take(
+            name,
+            values,
+            channels,
+            label="" if labels is None else as_label(labels[number]),
+            fields={key: as_label(each[number]) for key, each in further.items()},
+        )
 
 
-def _found_axes(path: Path, shape: tuple[int, ...], nodes: int | None) -> str:
-    """The order of axes where only one is possible: joints by the graph, channels by being few."""
-    orders = {5: ("b m t n c", "b c t n m"), 4: ("b t n c", "b c t n"), 3: ("t n c", "c t n")}.get(len(shape), ())
+def _found_axes(path: Path, shape: tuple[int, ...], nodes: int | None, *, several: bool) -> str:
+    """The order of axes where only one is possible: joints by the graph, channels by being few.
+
+    Args:
+        path: of the file, for the message.
+        shape: of the array.
+        nodes: of the graph, where known.
+        several: whether the first axis is known to be that of samples, as they have labels or names.
+    """
+    orders = {5: ["b m t n c", "b c t n m"], 4: ["b t n c", "b c t n"], 3: ["t n c", "c t n"]}.get(len(shape), [])
+    if len(shape) == 4 and not several:
+        # One clip of two persons.
+        orders += ["m t n c"]
+    if nodes is not None and len(shape) in (3, 4):
+        # Joints before frames fit only where there are as many of both.
+        orders += {3: ["n t c"], 4: ["b n t c", "b c n t"]}[len(shape)]
     fitting = []
     for order in orders:
         sizes = dict(zip(order.split(), shape, strict=True))
-        if sizes["c"] <= 4 and sizes.get("m", 1) <= 8 and nodes in (None, sizes["n"]) and sizes["n"] > sizes["c"]:
+        if (
+            sizes["c"] <= 4
+            and sizes.get("m", 1) <= (8 if "b" in sizes else 2)
+            and nodes in (None, sizes["n"])
+            and sizes["n"] > sizes["c"]
+        ):
             fitting.append(order)
     if len(fitting) == 1:
         return fitting[0]
@@ -136,7 +178,17 @@ def _cut(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values[persons, : last + 1]
 
 
-def _label(value: Any) -> str:
-    array = np.asarray(value)
-    # One-hot rows are a class each.
-    return str(int(array.argmax())) if array.ndim else as_label(array.item())
+def _one_hot(path: Path, where: str, rows: NDArray[Any]) -> NDArray[np.int64]:
+    """The class of each row of zeros and one 1.
+
+    Raises:
+        DataError: where a row is anything else: several classes, none, or probabilities.
+    """
+    wrong = ((rows != 0) & (rows != 1)).any(1) | (rows.sum(1) != 1)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"{path}, {where}: row {row + 1} is {rows[row][:6].tolist()}{', ...' if rows.shape[1] > 6 else ''}; "
+            "expected one-hot, a single 1 among zeros, or the number of a class."
+        )
+    return np.asarray(rows.argmax(1), np.int64)

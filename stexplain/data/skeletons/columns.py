@@ -24,7 +24,7 @@ NAMES = {
         *("person_id", "body_id", "instance_id", "track_id", "person_index"),
     ),
     "label": ("label", "class", "action", "diagnosis"),
-    "score": ("score", "confidence", "visibility", "likelihood"),
+    "score": ("score", "confidence", "visibility", "likelihood", "conf", "probability", "prob"),
 }
 """By what a column holds, the names it may have."""
 

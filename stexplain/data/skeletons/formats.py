@@ -46,7 +46,7 @@ def find_format(path: Path) -> Found:
     """
     if not path.exists():
         raise InputError(f"path: there is no {path}.")
-    files = [path] if path.is_file() else sorted(files_under(path))
+    files = [path] if path.is_file() else sorted(one for one in files_under(path) if not _is_hidden(one, path))
     by_format: dict[str, list[Path]] = {}
     names = {one.suffix.lower() for one in files}
     for file in files:
@@ -67,6 +67,11 @@ def find_format(path: Path) -> Found:
         )
     ((kind, found),) = by_format.items()
     return Found(kind, found)
+
+
+def _is_hidden(file: Path, root: Path) -> bool:
+    """Whether a file is one of the system's: .ipynb_checkpoints, macOS' __MACOSX and ._walk.bvh."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in file.relative_to(root).parts)
 
 
 def _kind(file: Path, names: set[str]) -> str:

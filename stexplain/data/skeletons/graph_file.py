@@ -1,13 +1,16 @@
-"""A skeleton of one's own from a table: a row for each joint, in the order of the data, and its parent."""
+"""The graph of recordings: given, of a table of joints, or known by their number; and where its joints are in them."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stexplain.errors import DataError
+from stexplain.data.skeletons.joint_names import places_of
+from stexplain.data.skeletons.take import Take
+from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
-from stexplain.reading import naming
+from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
+from stexplain.reading import given_path, naming
 from stexplain.reading.table import read_csv
 
 _COLUMNS = ("joint", "parent")
@@ -69,3 +72,48 @@ def _positions(path: Path, table: pd.DataFrame) -> list[list[float]] | None:
         if is_first and lacks:
             raise DataError(f"{path}, line {row + 2}: got no number as x or y; expected a position of each joint.")
     return [[float(value) for value in pair] for pair in numbers[first].to_numpy()]
+
+
+def joint_places(take: Take, graph: STGraph) -> list[int]:
+    """Where in a recording each node of the graph is: by name where the file names its joints, else by place."""
+    if not take.joints:
+        if take.values.shape[2] != len(graph):
+            raise InputError(f"graph: got {len(graph)} nodes; {take.id!r} has {take.values.shape[2]} joints.")
+        return list(range(len(graph)))
+    places = places_of(graph.nodes, take.joints)
+    if places is None:
+        lacking = [node for node in graph.nodes if places_of([node], take.joints) is None]
+        raise InputError(
+            f"graph: {take.id!r} has no joint {(lacking or graph.nodes)[0]!r}, or more than one of that name; it has "
+            f"{', '.join(take.joints[:8])}{', ...' if len(take.joints) > 8 else ''}. Rename them, or give a graph with "
+            "the names of the file: stx.STGraph.from_edges(joints, bones)."
+        )
+    return places
+
+
+def graph_given(graph: STGraph | str | Path | None) -> STGraph | None:
+    """The graph as it was given: by itself, as a table of joints, or as the name of a skeleton."""
+    if graph is None or isinstance(graph, STGraph):
+        return graph
+    if Path(graph).suffix.lower() == ".csv":
+        return read_skeleton(given_path(graph, "graph"))
+    return STGraph.skeleton(str(graph))
+
+
+def graph_of(take: Take) -> STGraph:
+    """The graph of a recording: its own skeleton, or the only known one with as many joints.
+
+    Raises:
+        InputError: where several have as many, or none.
+    """
+    if take.joints and take.bones:
+        return STGraph.from_edges(take.joints, take.bones)
+    count = take.values.shape[2]
+    known = take.skeletons or skeleton_names()
+    fitting = [name for name in known if len(skeleton_named(name).joints) == count]
+    if take.joints:
+        fitting = [name for name in fitting if places_of(skeleton_named(name).joints, take.joints) is not None]
+    if len(fitting) == 1 and not (fitting[0] == "kinect-v1" and take.joints):
+        return STGraph.skeleton(fitting[0])
+    few = f"{' and '.join(fitting)} have {count} joints" if fitting else f"no known skeleton has these {count} joints"
+    raise InputError(f"graph: it is not known for certain: {few}. Give the name of one, or a graph of your own.")

@@ -21,6 +21,9 @@ def words_of(name: str) -> tuple[str, ...]:
 def places_of(nodes: Sequence[str], joints: Sequence[str]) -> list[int] | None:
     """Where each node is among the joints, by the name, else by the words of it; none where one is not among them.
 
+    Where all names with a colon have the same before it, as of one subject (``Subj:LKNE``, ``mixamorig:Hips``), it
+    counts for nothing.
+
     Args:
         nodes: of a graph.
         joints: of a file, in its order.
@@ -30,9 +33,16 @@ def places_of(nodes: Sequence[str], joints: Sequence[str]) -> list[int] | None:
         [2, 0]
         >>> places_of(["left hip"], ["left_hip", "hip left"]) is None
         True
+        >>> places_of(["LKNE"], ["Subj:LANK", "Subj:LKNE", "*2"]), places_of(["LKNE"], ["A:LKNE", "B:LKNE"])
+        ([1], None)
     """
     if set(nodes) <= set(joints):
         return [list(joints).index(node) for node in nodes]
+    spaces = {joint.partition(":")[0] for joint in joints if ":" in joint}
+    if len(spaces) == 1 and not any(":" in node for node in nodes):
+        joints = [joint.partition(":")[2] or joint for joint in joints]
+        if all(joints.count(node) == 1 for node in nodes):
+            return [joints.index(node) for node in nodes]
     words = [words_of(joint) for joint in joints]
     wanted = [words_of(node) for node in nodes]
     # Two joints of the same words would be a guess.

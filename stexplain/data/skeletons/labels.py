@@ -1,20 +1,22 @@
 """Labels of recordings: from a table of the user's own, a mapping, or the folders that recordings lie in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import warn_caller
 from stexplain.errors import DataError, InputError
 from stexplain.reading import given_path
-from stexplain.reading.table import read_csv
+from stexplain.reading.table import read_csv, separator_of
 
 # Names of the column of recordings, and of that of classes, as tables of others have them.
 _IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path", "participant_id")
 _PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _PARTS["testing"] = "test"
+_MISSING = ("", "nan", "na", "n/a", "<na>")
 _CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "y", "target")
 
 
@@ -42,6 +44,11 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
                 raise DataError(f"labels: {str(name)!r} has no label; expected one, or leave it out.")
         return {_stem(str(name)): {"label": as_label(label)} for name, label in given.items()}
     where = "labels"
+    if not isinstance(given, pd.DataFrame | str | Path):
+        raise InputError(
+            f"labels: got a {type(given).__name__}; expected a mapping from the name of a recording to its class, a "
+            "table, or a CSV. Of a list give dict(zip(names, labels))."
+        )
     if isinstance(given, pd.DataFrame):
         table = given.map(as_label)
     else:
@@ -51,7 +58,7 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
             raise InputError(
                 f"labels: there is no file {path}. Give a CSV with the columns file and label, or a mapping."
             )
-        table = read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python")
+        table = read_csv(path, dtype=str, keep_default_na=False, sep=separator_of(path))
     columns = {str(name).strip().lower(): str(name) for name in table.columns}
     names = next((columns[name] for name in _IDS if name in columns), None)
     classes = next((columns[name] for name in _CLASSES if name in columns), None)
@@ -66,8 +73,11 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
         stem, label = _stem(str(row[names]).strip()), str(row[classes]).strip()
         if stem in found:
             raise DataError(f"{where}, line {line}: {stem!r} appears twice; expected each recording once.")
-        if not label:
-            raise DataError(f"{where}, line {line}: {stem!r} has no label. Write its class, or leave the row out.")
+        if label.lower() in _MISSING:
+            written = f", but {label!r}" if label else ""
+            raise DataError(
+                f"{where}, line {line}: {stem!r} has no label{written}. Write its class, or leave the row out."
+            )
         rest = {str(key): value for key, value in row.items() if key not in (names, classes)}
         found[stem] = {"label": label, **rest}
     return found
@@ -86,10 +96,12 @@ def as_label(value: Any) -> str:
 
 
 def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:
-    """What the folders say of each recording, by its name: ``label``, and ``split`` where the outer ones are parts.
+    """What the folders say of each recording, by its name: ``label``, and ``split`` where one level of them are parts.
 
     The folder below `root` is the class, ``gait/walk_1.skeleton``; of ``train/gait/walk_1.skeleton`` and
-    ``val/gait/walk_2.skeleton`` the one below that. Empty where all lie in `root`.
+    ``val/gait/walk_2.skeleton`` the one below that. Levels that are the same of all recordings, or of one recording
+    each, say nothing. Where two others are left, such as class and subject, ``levels`` has both in place of a label.
+    Empty where all lie in `root`.
 
     Raises:
         DataError: where two recordings of different folders have one name.
@@ -97,21 +109,76 @@ def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:
     Example:
         >>> folder_fields(Path("raw"), [Path("raw/train/gait/a.bvh"), Path("raw/test/sit/b.bvh")])
         {'a': {'split': 'train', 'label': 'gait'}, 'b': {'split': 'test', 'label': 'sit'}}
+        >>> files = [Path("raw/s1/gait/a.bvh"), Path("raw/s1/sit/b.bvh"), Path("raw/s2/sit/c.bvh")]
+        >>> folder_fields(Path("raw"), files)["a"]
+        {'levels': 's1/gait'}
     """
-    folders = {path: path.parent.relative_to(root).parts for path in files}
-    outer = {parts[0] for parts in folders.values() if parts}
-    if not outer:
-        return {}
-    # A class called train beside one called walk is a class.
-    splits = {name: part_of(name) for name in outer}
-    split = all(splits.values()) and all(folders.values())
+    folders = {path: list(path.parent.relative_to(root).parts) for path in files}
+    stems: set[str] = set()
+    for path in folders:
+        if path.stem in stems and any(folders.values()):
+            raise DataError(f"{path}: another folder has a recording {path.stem!r} too; expected different names.")
+        stems.add(path.stem)
+    depth = min(map(len, folders.values()), default=0)
+    splits: dict[Path, str] = {}
+    for level in range(depth):
+        # A class called train beside one called walk is a class.
+        if all(part_of(parts[level]) for parts in folders.values()):
+            splits = {path: part_of(parts.pop(level)) for path, parts in folders.items()}
+            break
+    classes = _class_levels(list(folders.values()))
     found: dict[str, dict[str, str]] = {}
     for path, parts in folders.items():
-        if path.stem in found:
-            raise DataError(f"{path}: another folder has a recording {path.stem!r} too; expected different names.")
-        classes = parts[1:] if split else parts
-        found[path.stem] = ({"split": splits[parts[0]]} if split else {}) | ({"label": classes[0]} if classes else {})
+        about = {"split": splits[path]} if splits else {}
+        if len(classes) > 1:
+            about["levels"] = "/".join(parts[level] for level in classes)
+        elif parts:
+            about["label"] = parts[classes[0]]
+        if about:
+            found[path.stem] = about
     return found
+
+
+def _class_levels(folders: "list[list[str]]") -> list[int]:
+    """The levels of folders that may be the classes; the first, where some recordings lie in it and some below."""
+    depths = set(map(len, folders))
+    if len(depths) != 1 or depths == {0}:
+        return [0]
+    names = [{parts[level] for parts in folders} for level in range(depths.pop())]
+    several = [level for level, known in enumerate(names) if len(known) > 1]
+    # A folder for each recording is none of a class, where another level is.
+    shared = [level for level in several if len(names[level]) < len(folders)]
+    return shared or several[:1] or [0]
+
+
+def refuse_folders(sample: str, levels: str) -> None:
+    """Refuses to take one of two levels of folders for the classes.
+
+    Args:
+        sample: the name of a recording.
+        levels: the names of its folders, joined by ``/``.
+
+    Raises:
+        InputError: with how to say it.
+    """
+    raise InputError(
+        f"labels: {sample!r} lies in {levels}; which folder is its class, and which one, such as a subject, is not? "
+        "Give labels, such as labels={file.stem: file.parent.name for file in pathlib.Path(folder).rglob('*.*')} for "
+        "the inner one, and file.parent.parent.name for the one above."
+    )
+
+
+def warn_of_alike(classes: Sequence[str]) -> None:
+    """Warns of classes whose names differ in case, spaces or leading zeros alone, as where one was mistyped.
+
+    Args:
+        classes: their names.
+    """
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(name.strip().casefold().lstrip("0") or "0", name)
+        if other != name:
+            warn_caller(f"the classes {other!r} and {name!r} differ in letters' case, spaces or leading zeros alone.")
 
 
 def part_of(name: str) -> str:

@@ -15,17 +15,16 @@ from stexplain.data.clips import Clips
 from stexplain.data.recording import Keep, Recording, choose_bodies
 from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.skeletons.formats import find_format, read_takes
-from stexplain.data.skeletons.graph_file import read_skeleton
-from stexplain.data.skeletons.joint_names import places_of
-from stexplain.data.skeletons.labels import folder_fields, read_labels
+from stexplain.data.skeletons.graph_file import graph_given, graph_of, joint_places
+from stexplain.data.skeletons.labels import folder_fields, read_labels, refuse_folders, warn_of_alike
 from stexplain.data.skeletons.take import SCORE, Take, positions
 from stexplain.data.store.tracking import persons
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
-from stexplain.graph.skeletons.skeleton import skeleton_named, skeleton_names
 from stexplain.reading import given_path, naming
 
 Scores = Literal["mask", "channel"]
+_UNLABELLED, _FURTHER = "no label", "further body"
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,16 @@ def load_skeletons(
             in the order of the data, perhaps with its ``x`` and ``y`` in drawings; none: that of the file, where it has
             one, or the one skeleton that has as many joints.
         labels: a CSV or table with a column of recordings and one of classes, and perhaps more (a column ``subject``
-            says which clips are not independent); or a mapping. None: those of the files, else the subfolders;
-            subfolders called train, val and test are the files' own split.
+            says which clips are not independent); or a mapping. Recordings without a label are left out, and a warning
+            says how many. None: those of the files, else the subfolders; subfolders called train, val and test are the
+            files' own split. Of two levels of them, such as class and subject, it must be said which: by labels.
         classes: the names of the classes in order; none: in order of their names, numbers as numbers. Where the files
             hold numbers, their names by number.
         axes: of an array, such as ``"b t n c"``, where its shape leaves more than one order.
         channels: the names of what the files hold of each joint, without a confidence; none: those of the format, else
             x, y, z of three, and numbers of more. Those called x, y and z are positions, the rest, such as ``ax`` of an
             accelerometer, are not.
-        instances: how many bodies of a recording are kept at most.
+        instances: how many bodies of a recording are kept at most; a warning says where there are more.
         keep: which, where there are more, see `choose_bodies`.
         people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
             usual rules left out, where another stays; see `tracking.furniture`. Where no channel is a position, none.
@@ -85,11 +85,12 @@ def load_skeletons(
         frame_rate: frames per second; none: those of the files, where all say the same. Where it is not known, time
             is counted in frames.
         recipe: how clips are sampled; none: each at its own length.
-        left_out: a CSV to write, of recordings and bodies that were left out or joined, and why.
+        left_out: a CSV to write, of recordings and bodies that were left out or joined, and why; it is in place of the
+            warnings that say how many.
 
     Raises:
         InputError: where the format, the graph or the axes are not known for certain; with what fits.
-        DataError: where a file is broken, or no recording can be used.
+        DataError: where a file is broken, two recordings have one name, or no recording can be used.
 
     Example:
         >>> import tempfile
@@ -97,9 +98,9 @@ def load_skeletons(
         >>> rows = [f"{s},{t},{j},{t},0,1" for s in ("a", "b") for t in range(3) for j in ("hip", "foot")]
         >>> _ = path.write_text("sample,frame,joint,x,y,score\n" + "\n".join(rows))
         >>> graph = STGraph.from_edges(["hip", "foot"], [("hip", "foot")])
-        >>> clips = load_skeletons(path, graph=graph, labels={"a": "up"})
+        >>> clips = load_skeletons(path, graph=graph, labels={"a": "up", "b": "down"})
         >>> len(clips), clips[0].x.shape, clips.classes
-        (1, (1, 3, 2, 2), ['up'])
+        (2, (1, 3, 2, 2), ['down', 'up'])
     """
     path = given_path(path, "path")
     if scores not in ("mask", "channel"):
@@ -109,7 +110,7 @@ def load_skeletons(
     named = None if channels is None else _checked_names(channels)
     measured = Measured(frame_rate=frame_rate)
     found = find_format(path)
-    own = _graph_given(graph)
+    own = graph_given(graph)
     table = None if labels is None else read_labels(labels)
     # Elsewhere a file holds many recordings, with names of their own.
     by_folder = path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays", "table")
@@ -118,15 +119,20 @@ def load_skeletons(
     with naming(path, same=True):
         for read in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
             if own is None:
-                own = _graph_of(read)
-            take = _described(read, folders, named)
+                own = graph_of(read)
+            take = _described(read, folders, named, table is None)
             _add(loaded, take, own, table, instances, keep, people, score, scores)
-    if left_out is not None:
+    _refuse_twice(loaded, path)
+    if left_out is None:
+        _say_left_out(loaded, path, table)
+    else:
         columns = ["sample", "body", "kind", "reason"]
         pd.DataFrame(loaded.left_out, columns=columns).to_csv(left_out, index=False)
     if not loaded.takes or own is None:
-        said = loaded.left_out[0]["reason"] if loaded.left_out else "it holds none"
-        raise DataError(f"{path}: no recording can be used; the first: {said}.")
+        first = loaded.left_out[0] if loaded.left_out else None
+        said = f"{first['sample']!r}: {first['reason']}" if first else "it holds none"
+        given = f"; labels are given of {', '.join(map(repr, list(table)[:3]))}" if table else ""
+        raise DataError(f"{path}: no recording can be used; the first, {said}{given}.")
     if frame_rate is None:
         measured = _measured(loaded.takes)
     with naming(path, same=True):
@@ -154,12 +160,12 @@ def _add(
     label = take.label
     if table is not None:
         if take.id not in table:
-            leave("no label", "no label is given for it")
+            leave(_UNLABELLED, "no label is given for it")
             return
         own = dict(table[take.id])
         label = str(own.pop("label", "")) or label
         row |= own
-    places = _places(take, graph)
+    places = joint_places(take, graph)
     values = take.values[:, :, places]
     if take.score is not None:
         confidence = take.score[:, :, places]
@@ -177,7 +183,11 @@ def _add(
     else:
         stay = list(range(len(values)))
     recording = Recording(values.astype(np.float32), tuple(stay))
-    values = values[choose_bodies(recording, instances, keep, range(count or len(take.channels)))]
+    chosen = choose_bodies(recording, instances, keep, range(count or len(take.channels)))
+    for body in sorted(set(range(len(values))) - set(chosen)):
+        if not np.isnan(values[body]).any(2).all():
+            leave(_FURTHER, f"{instances} bodies of a recording are kept", str(stay[body]))
+    values = values[chosen]
     if np.isnan(values).any(3).all():
         leave("empty", "no body in any frame")
         return
@@ -200,7 +210,39 @@ def _checked_names(channels: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _described(take: Take, folders: Mapping[str, Mapping[str, str]], channels: tuple[str, ...] | None) -> Take:
+def _refuse_twice(loaded: _Loaded, path: Path) -> None:
+    """Refuses recordings of one name: labels would be of both, and one could be in training and in test."""
+    seen: set[str] = set()
+    for take in loaded.takes:
+        if take.id in seen:
+            raise DataError(
+                f"{path}: two recordings are called {take.id!r}; expected different names. Where files hold the same "
+                "recordings, such as those of several splits, name one of them."
+            )
+        seen.add(take.id)
+
+
+def _say_left_out(loaded: _Loaded, path: Path, table: dict[str, dict[str, Any]] | None) -> None:
+    """Warns of recordings without a label, and of bodies beyond those that are kept, where no file lists them."""
+    unlabelled = [one["sample"] for one in loaded.left_out if one["kind"] == _UNLABELLED]
+    if unlabelled and loaded.takes:
+        others = set(table or ()) - {take.id for take in loaded.takes} - {one["sample"] for one in loaded.left_out}
+        unknown_ones = f"; of labels, no recording is called {sorted(others)[0]!r}" if others else ""
+        warn_caller(
+            f"{path}: {len(unlabelled)} of {len(unlabelled) + len(loaded.takes)} recordings have no label and were "
+            f"left out, such as {unlabelled[0]!r}{unknown_ones}. left_out= writes a list of them."
+        )
+    further = dict.fromkeys(one["sample"] for one in loaded.left_out if one["kind"] == _FURTHER)
+    if further:
+        warn_caller(
+            f"{path}: {len(further)} of {len(loaded.takes)} recordings hold more bodies than are kept, such as "
+            f"{next(iter(further))!r}: give instances= for more of them. left_out= writes a list of them."
+        )
+
+
+def _described(
+    take: Take, folders: Mapping[str, Mapping[str, str]], channels: tuple[str, ...] | None, by_folder: bool
+) -> Take:
     """A recording with what its folder says, and with the names of its channels where they are given.
 
     Raises:
@@ -208,7 +250,9 @@ def _described(take: Take, folders: Mapping[str, Mapping[str, str]], channels: t
     """
     about = dict(folders.get(take.id, {}))
     # What a file says of itself comes before the name of its folder.
-    folder = about.pop("label", "")
+    folder, levels = about.pop("label", ""), about.pop("levels", "")
+    if by_folder and levels and not take.label:
+        refuse_folders(take.id, levels)
     take = replace(take, label=take.label or folder, fields={**about, **take.fields})
     if channels is None:
         return take
@@ -218,51 +262,6 @@ def _described(take: Take, folders: Mapping[str, Mapping[str, str]], channels: t
             f"channels ({', '.join(take.channels)})."
         )
     return replace(take, channels=channels)
-
-
-def _places(take: Take, graph: STGraph) -> list[int]:
-    """Where in a recording each node of the graph is: by name where the file names its joints, else by place."""
-    if not take.joints:
-        if take.values.shape[2] != len(graph):
-            raise InputError(f"graph: got {len(graph)} nodes; {take.id!r} has {take.values.shape[2]} joints.")
-        return list(range(len(graph)))
-    places = places_of(graph.nodes, take.joints)
-    if places is None:
-        lacking = [node for node in graph.nodes if places_of([node], take.joints) is None]
-        raise InputError(
-            f"graph: {take.id!r} has no joint {(lacking or graph.nodes)[0]!r}, or more than one of that name; it has "
-            f"{', '.join(take.joints[:8])}{', ...' if len(take.joints) > 8 else ''}. Rename them, or give a graph with "
-            "the names of the file: stx.STGraph.from_edges(joints, bones)."
-        )
-    return places
-
-
-def _graph_given(graph: STGraph | str | Path | None) -> STGraph | None:
-    """The graph as it was given: by itself, as a table of joints, or as the name of a skeleton."""
-    if graph is None or isinstance(graph, STGraph):
-        return graph
-    if Path(graph).suffix.lower() == ".csv":
-        return read_skeleton(given_path(graph, "graph"))
-    return STGraph.skeleton(str(graph))
-
-
-def _graph_of(take: Take) -> STGraph:
-    """The graph of a recording: its own skeleton, or the only known one with as many joints.
-
-    Raises:
-        InputError: where several have as many, or none.
-    """
-    if take.joints and take.bones:
-        return STGraph.from_edges(take.joints, take.bones)
-    count = take.values.shape[2]
-    known = take.skeletons or skeleton_names()
-    fitting = [name for name in known if len(skeleton_named(name).joints) == count]
-    if take.joints:
-        fitting = [name for name in fitting if places_of(skeleton_named(name).joints, take.joints) is not None]
-    if len(fitting) == 1 and not (fitting[0] == "kinect-v1" and take.joints):
-        return STGraph.skeleton(fitting[0])
-    few = f"{' and '.join(fitting)} have {count} joints" if fitting else f"no known skeleton has these {count} joints"
-    raise InputError(f"graph: it is not known for certain: {few}. Give the name of one, or a graph of your own.")
 
 
 def _measured(takes: Sequence[Take]) -> Measured:
@@ -291,6 +290,8 @@ def _clips(
     named = [take.label for take in loaded.takes]
     given = list(classes) if classes is not None else None
     names = given or sorted({name for name in named if name}, key=_by_number)
+    if given is None:
+        warn_of_alike(names)
     numbered = given is not None and all(name.isdigit() for name in named if name) and not set(named) & set(names)
     indices = []
     for take, name in zip(loaded.takes, named, strict=True):

@@ -42,7 +42,7 @@ def read_bvh(path: Path) -> Take:
         channels = [motion.joint_channels(name) for name in names]
         frames = [row for row in motion.frames if row != [""]]
         rows = np.array(frames, np.float64).reshape(len(frames), -1)
-        seconds = float(motion.frame_time)
+        seconds, stated = float(motion.frame_time), int(motion.nframes)
     except Exception as error:  # the library raises whatever it meets in a damaged file
         raise DataError(
             f"{path} is not a complete BVH file: {type(error).__name__}: {error}. Is it truncated?"
@@ -50,6 +50,8 @@ def read_bvh(path: Path) -> Take:
     count = sum(map(len, channels))
     if not len(rows) or rows.shape[1] != count or not np.isfinite(rows).all():
         raise DataError(f"{path}: got {len(rows)} frames of {rows.shape[1]} numbers; expected {count} each, finite.")
+    if len(rows) != stated:
+        raise DataError(f"{path}: got {len(rows)} frames; expected {stated}, as it says. Is it truncated?")
     positions = _kinematics(rows, parent_of, offsets, channels)
     bones = tuple((names[joint], names[parent]) for joint, parent in enumerate(parent_of) if parent >= 0)
     if not 0 <= seconds < np.inf:
@@ -91,7 +93,10 @@ def _kinematics(
 
 
 def read_c3d(path: Path) -> Take:
-    """A C3D file: positions of its markers, in metres; a marker with a negative residual was not seen.
+    """A C3D file: positions of its markers, in metres.
+
+    A marker with a negative residual was not seen, nor was one in the origin itself, as programs write where
+    it is lost.
 
     Raises:
         InputError: where the package `ezc3d` is not installed.
@@ -111,7 +116,7 @@ def read_c3d(path: Path) -> Take:
     # [4, N, T] -> [T, N, 3]; the fourth row is one.
     values = points[:3].transpose(2, 1, 0) * scale
     unseen = (residuals[0].T < 0) if residuals.ndim == 3 else np.zeros(values.shape[:2], bool)
-    values[unseen] = np.nan
+    values[unseen | (values == 0).all(2)] = np.nan
     return Take(
         path.stem, values[None].astype(np.float32), XYZ, joints=tuple(labels), frame_rate=stated_rate(path, rate)
     )

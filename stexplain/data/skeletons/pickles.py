@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stexplain.checking import warn_caller
 from stexplain.data.readers.plain_pickle import load_plain
 from stexplain.data.skeletons.labels import part_of
 from stexplain.data.skeletons.take import XY, XYZ, Take, class_number, numbers, without_zeros
@@ -38,6 +39,17 @@ def read_pyskl(path: Path) -> Iterator[Take]:
             raise DataError(f"{path}, split {split!r}: got {type(members).__name__}; expected a list of names.")
         for member in members:
             splits.setdefault(str(member), []).append(str(split))
+    names = {str(one.get("frame_dir", one.get("filename", number))) for number, one in enumerate(annotations)}
+    if strangers := [member for member in splits if member not in names]:
+        if len(strangers) == len(splits):
+            raise DataError(
+                f"{path}, split {splits[strangers[0]][0]!r}: got {strangers[0]!r}; expected names of recordings, such "
+                f"as {next(iter(names), '')!r}."
+            )
+        warn_caller(
+            f"{path}: {len(strangers)} of the {len(splits)} names in its splits, such as {strangers[0]!r}, are of no "
+            "recording."
+        )
     for number, one in enumerate(annotations):
         where = f"annotation {number + 1}"
         if "keypoint" not in one:
@@ -52,7 +64,7 @@ def read_pyskl(path: Path) -> Iterator[Take]:
                 raise DataError(f"{path}, {where}: scores {score.shape}; expected {keypoint.shape[:3]}.")
         if keypoint.shape[3] not in (2, 3):
             raise DataError(f"{path}, {where}: got {keypoint.shape[3]} coordinates; expected two or three.")
-        label = one.get("label", "")
+        label = _class_of(path, where, one.get("label"))
         fields: dict[str, int | str] = {}
         if splits:
             fields["split"] = " ".join(splits.get(name, []))
@@ -61,7 +73,7 @@ def read_pyskl(path: Path) -> Iterator[Take]:
             values=without_zeros(keypoint),
             channels=XY if keypoint.shape[3] == 2 else XYZ,
             score=score,
-            label=str(label),
+            label=label,
             fields=fields,
         )
 
@@ -103,6 +115,20 @@ def read_stgcn(path: Path, labels: Path) -> Iterator[Take]:
             shown, score = shown[persons, :last], None if score is None else score[persons, :last]
         channels, label = XY if shown.shape[3] == 2 else XYZ, class_number(labels, str(name), classes[number])
         yield Take(_stem(name), shown, channels, score, label, fields=fields, skeletons=_OF_STGCN)
+
+
+def _class_of(path: Path, where: str, label: Any) -> str:
+    """The class of an annotation: a number or a word; none where it is missing, or -1, as of what is not annotated.
+
+    Raises:
+        DataError: where it is anything else, such as several classes.
+    """
+    if label is None or (isinstance(label, str) and not label):
+        return ""
+    if isinstance(label, str):
+        return label
+    number = class_number(path, where, label[0] if _is_list(label) and len(label) == 1 else label)
+    return "" if int(number) < 0 else number
 
 
 def _is_list(value: Any) -> bool:

@@ -21,7 +21,7 @@ from stexplain.data.skeletons.columns import (
 from stexplain.data.skeletons.take import Take
 from stexplain.data.skeletons.wide_table import from_deeplabcut, read_wide, wide_columns
 from stexplain.errors import DataError, InputError
-from stexplain.reading.table import read_csv, refuse_names_twice
+from stexplain.reading.table import read_csv, refuse_names_twice, separator_of
 
 _EXAMPLE = (
     "a row per joint and frame:\n"
@@ -46,7 +46,7 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         InputError: where a column is missing.
         DataError: where a value is no number, a row appears twice, or a joint is unknown; names the line.
     """
-    shape: dict[str, Any] = {"sep": None, "engine": "python"}
+    shape: dict[str, Any] = {"sep": separator_of(path)}
     table = read_csv(path, once=False, dtype=str, keep_default_na=False, **shape)
     if str(table.columns[0]).strip().lower() == "scorer":
         yield from from_deeplabcut(path)

@@ -20,7 +20,7 @@ from stexplain.data.skeletons.columns import (
 )
 from stexplain.data.skeletons.take import SCORE, Take
 from stexplain.errors import DataError, InputError
-from stexplain.reading.table import read_csv
+from stexplain.reading.table import read_csv, separator_of
 
 _COLUMN = re.compile(rf"(?P<joint>.+?)[\s_.:/-]+(?P<what>{'|'.join((*AXES, *NAMES['score']))})", re.IGNORECASE)
 # The lines above the numbers of a file of DeepLabCut, by their first cell; the first is always "scorer".
@@ -120,7 +120,7 @@ def from_deeplabcut(path: Path) -> Iterator[Take]:
     Raises:
         DataError: where a line of the header is missing, or a value is no number.
     """
-    cells = read_csv(path, header=None, sep=None, engine="python", dtype=str, keep_default_na=False)
+    cells = read_csv(path, header=None, sep=separator_of(path), dtype=str, keep_default_na=False)
     head = [str(name).strip().lower() for name in cells.iloc[:4, 0]]
     above = {name: cells.iloc[number, 1:].tolist() for number, name in enumerate(head) if name.isalpha()}
     if missing := {_PARTS, _COORDINATES} - set(above):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.data.times.numbers import date_format, how_to_read, since_1970
 from stexplain.data.times.remedies import length, remedy_for
 from stexplain.errors import InputError
 
@@ -24,7 +25,7 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
         ...
         stexplain.errors.InputError: time: frame 2 is at 2012-03-01 00:15:00, 10 min after the one before; expected ...
     """
-    index = pd.DatetimeIndex(time)
+    index = _as_times(time)
     if len(index) != frames:
         raise InputError(f"time: got {len(index)} times for {frames} frames; expected one each.")
     if frames < 2:
@@ -66,3 +67,35 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
             f"before; expected {length(usual)}. {remedy_for(index, apart, usual)}{clocks}"
         )
     return index
+
+
+def _as_times(time: Any) -> pd.DatetimeIndex:
+    """What was given as times; numbers are those since 1970, and text is ISO 8601.
+
+    Raises:
+        InputError: where it could mean other times, or none.
+    """
+    index = pd.Index(time)
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or not len(index):
+        return index.to_timestamp() if isinstance(index, pd.PeriodIndex) else pd.DatetimeIndex(index)
+    if pd.api.types.is_numeric_dtype(index):
+        if written := date_format(index):
+            raise InputError(
+                f"time: got numbers, the first {index[0]}, which are dates by their digits; expected times. Give "
+                f"{how_to_read(written).replace('times', 'pd.Series(time)')}."
+            )
+        if (found := since_1970(index)) is None:
+            raise InputError(
+                f"time: got numbers, the first {index[0]}; expected times, such as pd.date_range('2020-01-01', "
+                "periods=..., freq='5min'), or seconds since 1970."
+            )
+        return found
+    if isinstance(index[0], str):
+        try:
+            return pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601"))
+        except ValueError as error:
+            raise InputError(
+                f"time: got text such as {index[0]!r}, in which day and month may stand either way; expected times, or "
+                "text as 2012-03-31 08:00. Give pd.to_datetime(time, dayfirst=True), or dayfirst=False."
+            ) from error
+    return pd.DatetimeIndex(index)

@@ -62,7 +62,7 @@ def test_a_recording_without_a_frame_is_left_out_or_refused(tmp_path):
     )
     path = tmp_path / "a.pkl"
     path.write_bytes(pickle.dumps([{"frame_dir": "none", "label": 0, "keypoint": empty}]))
-    with pytest.raises(DataError, match=r"a\.pkl: no recording can be used; the first: it has no frame"):
+    with pytest.raises(DataError, match=r"a\.pkl: no recording can be used; the first, 'none': it has no frame"):
         load_skeletons(path, graph="coco-17")
     both = [{"frame_dir": "none", "keypoint": empty}, {"frame_dir": "one", "keypoint": whole}]
     path.write_bytes(pickle.dumps(both))
