@@ -155,7 +155,7 @@ def perturbed_signals(
     radius: "float | Sequence[float]",
     relative: bool = True,
     draws: int,
-    seed: int = 0,
+    seed: int,
 ) -> Iterator[Tensor]:
     """The signals of a batch with noise added, ``[B, M, T, N, C]``, draw by draw; see `sensitivity_max`.
 
@@ -173,7 +173,7 @@ def perturbed_signals(
     Example:
         >>> x, valid = torch.zeros(1, 1, 4, 1, 1), torch.ones(1, 1, 4, dtype=torch.bool)
         >>> still = Batch(x, valid, torch.zeros(1, dtype=torch.int64), ("a",))
-        >>> (noisy,) = perturbed_signals(still, np.ones(1), radius=0.5, relative=False, draws=1)
+        >>> (noisy,) = perturbed_signals(still, np.ones(1), radius=0.5, relative=False, draws=1, seed=0)
         >>> bool(0 < noisy.abs().max() <= 0.5)
         True
     """

@@ -283,3 +283,18 @@ def test_ends_of_a_single_unit_are_unknown():
 def test_groups_of_one_sample_each_are_independent_samples(values):
     alone = [f"s{at}" for at in range(len(values))]
     assert interval(values, groups=alone) == interval(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "ends"),
+    [
+        (0.3, None, (0, 1)), (1.0, None, (0, 1)), (0.0, None, (0, 1)), (1.5, None, (0, 3)), (2.5, None, (0, 5)),
+        (-1.0, None, (-2, 0)), (0.3, (-1.0, 4.0), (-1, 4)),
+    ],
+)  # fmt: skip
+def test_samples_that_are_all_alike_reach_a_share_of_the_way_to_what_a_score_can_be(value, bounds, ends):
+    """A share between 0 and 1, if it is one; else from zero to twice the value. The share is 1 - 0.05^(1 / n)."""
+    found = interval(np.full(20, value), bounds=bounds)
+    low, high = (value - found.low) / max(value - ends[0], 1e-300), (found.high - value) / max(ends[1] - value, 1e-300)
+    for share, end in ((low, ends[0]), (high, ends[1])):
+        assert share == pytest.approx(1 - 0.05 ** (1 / 20) if end != value else 0)

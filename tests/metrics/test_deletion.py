@@ -302,6 +302,8 @@ def test_wrong_use():
         curve.area("gain")
     with pytest.raises(InputError, match="unknown measure 'scores'"):
         curve.area(measure="scores")
+    with pytest.raises(InputError, match="unknown set 'explaind'. Did you mean 'explained'"):
+        curve.area("explaind")
     with pytest.raises(InputError, match="different over"):
         DeletionCurve.joined([curve, deletion_curve(LINEAR, BATCH, explanation, target=Class(0), over="nodes")])
     with pytest.raises(InputError, match="no curves"):

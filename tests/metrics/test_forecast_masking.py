@@ -5,6 +5,7 @@ from torch import nn
 
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
+from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.metrics import faithfulness, forecast_masking_curve
 
@@ -172,3 +173,13 @@ def test_curves_of_parts_are_the_curve_of_the_whole():
         type(whole).joined([whole, other])
     with pytest.raises(InputError, match="no curves"):
         type(whole).joined([])
+
+
+def test_maps_of_other_samples_are_refused():
+    (batch,) = series().batches(100)
+    maps = np.ones((len(batch), 1, WINDOW, NODES))
+    mine = Explanation(maps, np.ones(maps.shape[:3], bool), ids=batch.ids)
+    assert forecast_masking_curve(Upstream(), [batch], mine, nodes=1, masking=[1]).ids == batch.ids
+    other = Explanation(maps, mine.valid, ids=batch.ids[::-1])
+    with pytest.raises(InputError, match="node_importance"):
+        forecast_masking_curve(Upstream(), [batch], other, nodes=1, masking=[1])

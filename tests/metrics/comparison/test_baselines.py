@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from stexplain.data import Batch
 from stexplain.errors import InputError
+from stexplain.explainers import by_name
 from stexplain.metrics import baseline_scores, best_baseline
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS, SERIES_BASELINE_EXPLAINERS
-from stexplain.metrics.localisation import OVER, SCORES, Localisation
+from stexplain.metrics.localisation import OVER, SCORES, Localisation, localisation
 
 
 def batch(seed):
@@ -54,3 +57,15 @@ def test_nothing_to_choose_from():
     full = Batch(whole.x, whole.valid, whole.label, whole.ids, torch.ones_like(whole.truth))
     with pytest.raises(InputError, match="got none over positions"):
         best_baseline(baseline_scores([full], baseline_explainers=["Motion"]), "positions")
+
+
+def test_positions_that_are_not_observed_are_not_scored():
+    """As if the truth had been compared over what was observed alone; a batch without such a mask over all."""
+    whole = batch(3)
+    observed = torch.rand(2, 1, 12, 5, generator=torch.Generator().manual_seed(0)) > 0.4
+    gaps = replace(whole, observed=observed)
+    for of, present in ((gaps, observed.numpy()), (whole, whole.valid.numpy())):
+        (found,) = baseline_scores([of], baseline_explainers=["Deviation"]).values()
+        expected = localisation(by_name.method_class("Deviation")()(of).values, of.truth, present)
+        for over in OVER:
+            np.testing.assert_array_equal(found.scores[over]["auroc"], expected.scores[over]["auroc"])

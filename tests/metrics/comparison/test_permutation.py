@@ -139,3 +139,8 @@ def test_what_few_trainings_can_show():
     assert smallest_p(5) == 1 / 16
     with pytest.raises(InputError, match="units"):
         smallest_p(0)
+
+
+@pytest.mark.parametrize(("correction", "expected"), [("holm", [1, 1, 1]), ("benjamini-hochberg", [0.9, 0.9, 0.9])])
+def test_no_corrected_p_is_above_one(correction, expected):
+    np.testing.assert_allclose(corrected_p_values([0.7, 0.6, 0.9], correction), expected)

@@ -92,3 +92,10 @@ def test_scores_that_do_not_fit():
         Comparison(other, {"m": True, "k": True}, ("x",))
     with pytest.raises(InputError, match=r"expected one per sample, \[2\]"):
         Comparison({"m": {"a": np.zeros(3)}}, {"m": True}, ("x", "y"))
+
+
+def test_the_target_that_was_explained_is_said():
+    scores = {"m": {"a": np.arange(6.0), "b": np.arange(6.0)[::-1]}}
+    ids = tuple("abcdef")
+    assert "2 methods on 6 samples, target: class 3" in str(Comparison(scores, {"m": True}, ids, target="class 3"))
+    assert "target" not in str(Comparison(scores, {"m": True}, ids))

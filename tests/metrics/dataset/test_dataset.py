@@ -15,6 +15,7 @@ from stexplain.engine.run import ENGINES
 from stexplain.errors import DataError, InputError
 from stexplain.metrics import ClassImportance, dataset
 from stexplain.metrics.dataset import parts
+from stexplain.metrics.dataset.run import _threads
 from tests.data.skeleton_files import body, write_ntu
 from tests.engine.faults import kill_once
 
@@ -217,3 +218,10 @@ def test_foreign_models_are_taken_too(clips):
     found = dataset.class_importance(Foreign(), sampled, method="InputGradient", **WORK)
     assert found.counts.sum() > 0
     assert found.table().loc[:, "head"].notna().any()
+
+
+def test_a_worker_has_its_share_of_threads_and_the_caller_keeps_its_own():
+    before = torch.get_num_threads()
+    with _threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before

@@ -371,3 +371,19 @@ def test_zero_maps_have_no_shares():
 def test_the_graph_is_kept():
     graph = STGraph.from_edges(NAMES, [("hip", "knee"), ("hip", "hand")])
     assert compare_groups(of(np.ones((4, 1, 8, 3)), graph=graph), [0, 0, 1, 1]).graph == graph
+
+
+@pytest.mark.parametrize("unit", [1e-15, 1e15])
+def test_the_unit_of_the_values_does_not_matter(unit):
+    """Differences are compared with each other, and rounding is what is far below the largest."""
+    random = np.random.default_rng(0)
+    values, chosen = random.normal(size=(8, 3)), random.random((20, 8)) < 0.5
+    chosen[:, :2], chosen[:, 2:4] = True, False
+    for statistic in (welch, paired_t):
+        np.testing.assert_allclose(statistic(values * unit, chosen), statistic(values, chosen), rtol=1e-9)
+    still = np.zeros((8, 3))
+    assert not welch(still, chosen).any()
+    assert not paired_t(still, chosen).any()
+    # Neither group varies, and they differ.
+    apart = np.repeat([[unit], [0.0]], 4, axis=0)
+    assert welch(apart, np.repeat([[True, False]], 4, axis=1))[0, 0] == np.inf
