@@ -122,7 +122,7 @@ def _following(
     fits = [fit for fit in fits if fit[0] > 1 or not _rivals(factors, fit[1], size, tests, known)]
     # Other ways to unfold an axis may follow, too, less clearly: the right one has the most zeros.
     fits.sort(reverse=True)
-    if len(fits) == 1 or (len(fits) > 1 and fits[0][0] > fits[1][0]):
+    if fits and all(fits[0][0] > other[0] for other in fits[1:2]):
         return fits[0][1:], ""
     if fits:
         return None, f"more than one axis follows the {noun}"

@@ -44,7 +44,9 @@ def checked(layer, m=1, t=36, n=5, position=(1, 0.0)):
         (0, 10, 5, True),
         (0, 10, 2.5, False),
         (-1, 1, 4, False),
-        # More than the clip, either way: nothing contradicts.
+        # More than the clip, either way, or one way: nothing contradicts.
+        (0, 40, 3.25, True),
+        (-40, 0, -3.25, True),
         (-40, 40, 0, True),
     ],
 )
@@ -92,3 +94,23 @@ def test_shapes_that_differ_and_copies_one_by_one_are_not_compared():
     assert not agrees(both, changed, plan, BATCH, {"c": 2}, (1, 0.0))
     one_by_one = plan.one_after_another(plan.samples)
     assert not agrees(reference, changed, one_by_one, BATCH, {"c": 1}, (1, 0.0))
+
+
+def test_the_check_changes_two_nodes_and_both_sides_of_two_frames():
+    """At a third and at two thirds; one copy is unchanged."""
+    for frames in range(2, 40):
+        plan = check_plan({"m": 2, "t": frames, "n": 9, "c": 1})
+        cuts = sorted({max(frames // 3, 1), max(2 * frames // 3, 1)})
+        spans = [one.frames for one in plan.changes if one.frames]
+        assert spans == [(0, cut - 1) for cut in cuts] + [(cut, frames - 1) for cut in cuts]
+        nodes = [(one.instance, one.node) for one in plan.changes if one.node is not None]
+        assert nodes == [(0, 2), (1, 6)]
+        assert len(plan.controls) == 1
+
+
+@pytest.mark.parametrize(("silent", "expected"), [(0, True), (1, True), (2, False), (18, False)])
+def test_most_positions_respond_to_the_frame_that_they_stand_for(silent, expected):
+    """A tenth may be silent, as behind a ReLU: one of the first twelve."""
+    used = torch.ones(36, 1, 1).double()
+    used[1 : 2 * silent : 2] = 0
+    assert checked(lambda x: x * used) == expected

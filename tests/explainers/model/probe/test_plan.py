@@ -108,3 +108,46 @@ def test_of_many_nodes_six_are_changed_one_after_another_in_the_instances():
     assert changed == [(2, 0), (6, 1), (10, 2), (14, 0), (18, 1), (22, 2)]
     # A single position has nothing to be told from.
     assert sum(not one.nothing for one in first_plan({"m": 1, "t": 1, "n": 1, "c": 1}).changes) == 2
+
+
+@pytest.mark.parametrize(("wanted", "step"), [(1, 1), (23, 1), (24, 2), (47, 2), (48, 3), (60, 3)])
+def test_of_many_frames_that_are_wanted_some_are_asked_for_evenly(wanted, step):
+    """Two copies for each, and no more than 24 frames."""
+    frames = list(range(5, 5 + wanted))
+    sizes = {"m": 1, "t": 100, "n": 3, "c": 1}
+    plan = further_plan(sizes, frames[::-1] + frames, frames_again=False, all_see_all=False, nodes=False)
+    spans = [plan.changes[copy].frames for copy in plan.frame_tests]
+    assert sorted(stop for start, stop in spans if start == 0) == frames[::step]
+    assert sorted(start - 1 for start, stop in spans if stop == 99) == frames[::step]
+    assert len(spans) == 2 * len(frames[::step]) <= 2 * 24
+
+
+@pytest.mark.parametrize("frames", [15, 16, 17])
+def test_of_a_short_clip_all_frames_change_places_up_to_each(frames):
+    """Up to 16 frames; of longer ones up to a few, and some frames are changed alone."""
+    sizes = {"m": 1, "t": frames, "n": 1, "c": 1}
+    plan = further_plan(sizes, (), frames_again=False, all_see_all=True, nodes=False)
+    cuts = sorted(stop for start, stop in (plan.changes[copy].frames for copy in plan.rolled_tests) if start == 0)
+    assert cuts == (list(range(1, frames - 2)) if frames <= 16 else [1, *cuts_of(frames)[1:]])
+    assert len(plan.single_frame_tests) == (0 if frames <= 16 else 12)
+
+
+@pytest.mark.parametrize(("nodes", "instances"), [(25, 1), (3, 2), (12, 3)])
+def test_twelve_more_copies_tell_of_nodes(nodes, instances):
+    sizes = {"m": instances, "t": 4, "n": nodes, "c": 1}
+    plan = further_plan(sizes, (), frames_again=False, all_see_all=False, nodes=True)
+    assert len(plan.node_tests) == 12
+    assert len({plan.changes[copy].node for copy in plan.node_tests}) == min(nodes, 12)
+    assert not plan.frame_tests
+    again = further_plan(sizes, (), frames_again=True, all_see_all=False, nodes=False)
+    assert (len(again.node_tests), len(again.single_frame_tests)) == (0, 4)
+
+
+@pytest.mark.parametrize(("value", "scale"), [(0.0, 1.0), (0.5, 1.0), (-7.0, 7.0)])
+def test_a_sample_of_one_value_has_noise_added_as_large_as_it(value, scale):
+    """At least 1: there is no other value to put in its place."""
+    plan = first_plan({"m": 1, "t": 12, "n": 40, "c": 2})
+    before, after = changed_signals(torch.full((1, 1, 12, 40, 2), value).double(), plan)
+    noise = (after - before)[after != before]
+    assert noise.std().item() == pytest.approx(scale, rel=0.1)
+    assert abs(noise.mean().item()) < 0.1 * scale

@@ -28,3 +28,18 @@ def test_what_is_not_finite_and_stays_so_is_no_change():
     after[3, 0, 2] = 1
     factors, _ = factors_of(before, after, plan)
     assert factors[2].response[3, 2] == 1e100
+
+
+def test_samples_one_by_one_lie_where_the_first_alone_changes():
+    """In a batch of the caller's own: along no axis, one, or two that look alike."""
+    plan = first_plan({"m": 1, "t": 6, "n": 5, "c": 2}).one_after_another(3)
+    before = torch.zeros(len(plan.changes), 3, 3, 4)
+    after = before.clone()
+    after[:, 0, :, :] = 1
+    factors, why = factors_of(before, after, plan)
+    assert ([(one.dimension, one.letter) for one in factors], why) == ([(0, "b"), (1, ""), (2, "")], "")
+    after = before.clone()
+    after[:, 0, 0, :] = 1
+    assert factors_of(before, after, plan) == (None, "more than one axis follows them")
+    after = before + 1
+    assert factors_of(before, after, plan) == (None, "samples influence each other, or no axis follows them")

@@ -44,3 +44,10 @@ def test_positions_lie_where_they_would_without_the_normalisation(stride, first,
     assert axes.layout.pattern == "b t n c"
     assert (timing.kind, timing.stride) == ("one frame" if first == last else "aligned", stride)
     assert (timing.offset, timing.sees, timing.last) == ((first + last) / 2, last - first + 1, last)
+
+
+@pytest.mark.parametrize("order", [(0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11), (0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11)])
+def test_frames_in_turns_are_not_taken_for_an_axis_of_time_folded_with_channels(order):
+    """Even frames, then odd ones: folded in two, index s sees frames 2 s and 2 s + 1, each half another."""
+    axes = observed(lambda x: torch.tanh(x[:, list(order)]), 12)
+    assert (axes.layout, axes.timing.kind, axes.frames) == (None, "unknown", False)
