@@ -73,6 +73,7 @@ class NormActivation(ChannelNorm):
         residual: torch.Tensor | None = None,
         valid: torch.Tensor | None = None,
         *,
+        padding: torch.Tensor | None = None,
         overwrite: bool = False,
     ) -> torch.Tensor:
         """Applies it.
@@ -81,6 +82,7 @@ class NormActivation(ChannelNorm):
             x: ``[N, R, T, C]``, contiguous.
             residual: of the same shape; none: zero.
             valid: which positions are valid, ``[R, T]``, bool; none: all are.
+            padding: of packed frames, ``[N, 1, V, C]``, the places along V that are none, int64: zero in the result.
             overwrite: whether the result may take the memory of `x`, which nobody else reads: on a CPU, in eval mode
                 and without gradients, it then does. The numbers are the same.
 
@@ -97,6 +99,9 @@ class NormActivation(ChannelNorm):
         if valid is not None:
             # [R, T] -> [N * R * T, 1], nodes slowest, as in the memory of `y`.
             y = y.mul_(valid.flatten().repeat(len(x))[:, None].to(y.dtype))
+        if padding is not None:
+            # Before ReLU, whose backward pass needs what it gave.
+            y.view(len(x), -1, x.shape[-1]).index_fill_(1, padding, 0.0)
         return y.relu_().view(x.shape)
 
     def _may_overwrite(self, x: torch.Tensor) -> bool:

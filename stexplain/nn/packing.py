@@ -7,6 +7,9 @@ graph convolution, batch normalisation, ReLU) takes them as they are, and batch 
 
 A convolution over time must not see from one row into the next. `Step` puts half a kernel of zeros between rows, which
 act as the zero padding of a row by itself does, and takes the zeros out again behind it.
+
+Where nearly all is valid, such as clips of one length of which some have a second person for a few frames, zeros
+between rows are more than the padding. In eval mode rows then stay whole: padding goes through the network as zeros.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,6 +24,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.overrides import _get_current_function_mode_stack
 
+WHOLE = 1.05
+"""Rows stay whole where convolutions then take at most so many positions of those that zeros between rows make."""
 Pieces = tuple[int, ...]
 """Lengths along an axis, in turn of zeros and of frames; the first and last are of zeros."""
 
@@ -53,8 +58,9 @@ class Packing:
     """Where the valid frames of R rows of T frames lie when they are packed.
 
     Attributes:
-        valid: ``[R, T]``, bool, on the CPU.
+        valid: ``[R, T]``, bool, on the CPU: the frames that lie on the axis.
         device: of the activations.
+        observed: of these, those that are no padding, ``[R, T]``; none: all are. The others are kept zero.
 
     Example:
         >>> packing = Packing(torch.tensor([[True, True, False], [True, False, False]]), torch.device("cpu"))
@@ -67,6 +73,29 @@ class Packing:
 
     valid: torch.Tensor
     device: torch.device
+    observed: torch.Tensor | None = None
+
+    @classmethod
+    def of_rows(cls, valid: torch.Tensor, device: torch.device) -> "Packing":
+        """Rows with a valid frame as they are, with all of their frames; `valid` is on the CPU."""
+        return cls(valid.any(1, keepdim=True).expand_as(valid), device, valid)
+
+    def strided(self, stride: int) -> "Packing":
+        """The positions of a strided layer."""
+        observed = None if self.observed is None else valid_positions(self.observed, stride)
+        return Packing(valid_positions(self.valid, stride), self.device, observed)
+
+    @property
+    def mask(self) -> torch.Tensor:
+        """Which frames are no padding, ``[R, T]``."""
+        return self.valid if self.observed is None else self.observed
+
+    @cached_property
+    def padding(self) -> torch.Tensor | None:
+        """The places on the axis of frames that are kept zero, int64; none: there is no such frame."""
+        if self.observed is None:
+            return None
+        return (~self.observed[self.valid]).nonzero()[:, 0].to(self.device)
 
     @cached_property
     def index(self) -> torch.Tensor:
@@ -87,7 +116,7 @@ class Packing:
         """The mean of ``[N, 1, V, C]`` over nodes and each row's frames: ``[R, C]``; zero for a row without any."""
         # By rows of zeros, not by adding up an index, which on a GPU adds in another order every time.
         totals = self.unpack(x.mean(0, keepdim=True))[0].sum(1)
-        counts = self.valid.sum(1, keepdim=True).clamp(min=1).to(self.device, x.dtype)
+        counts = self.mask.sum(1, keepdim=True).clamp(min=1).to(self.device, x.dtype)
         return totals / counts
 
 
@@ -118,7 +147,7 @@ class Step:
     def of(cls, before: Packing, kernel: int, stride: int) -> "Step":
         """The step of a convolution with an odd kernel and a stride, in frames."""
         valid = before.valid.numpy()
-        after = Packing(valid_positions(before.valid, stride), before.device) if stride > 1 else before
+        after = before.strided(stride) if stride > 1 else before
         # [R, T], the number of each valid frame among the packed ones.
         number = np.where(valid, np.cumsum(valid).reshape(valid.shape) - 1, -1)
         kept = after.valid.numpy()
@@ -130,6 +159,11 @@ class Step:
         taken, given = _placed(runs, kernel // 2, stride)
         width = taken[-1][1]
         return cls(before, after, _pieces(taken, width), _pieces(given, -(-width // stride)), 1, centres)
+
+    @property
+    def width(self) -> int:
+        """How many positions are convolved."""
+        return sum(self.entering)
 
     def enter(self, x: torch.Tensor) -> torch.Tensor:
         """``[N, 1, V, C]`` to ``[N, rows, width, C]``: with the zeros put in."""
@@ -160,20 +194,32 @@ class Step:
         return frames if (self.centres >= 0).all() else frames * (index >= 0)[:, None].to(x.dtype)
 
 
-def steps_of(valid: torch.Tensor, kernel: int, strides: Sequence[int]) -> list[Step]:
+def steps_of(valid: torch.Tensor, kernel: int, strides: Sequence[int], *, whole: bool = False) -> list[Step]:
     """The steps of a network of convolutions over time.
 
     Args:
         valid: which frames of each row are valid, ``[R, T]``, bool; some are.
         kernel: of all convolutions, in frames.
         strides: of the convolutions, in turn.
+        whole: whether rows may stay whole, where that is hardly more to compute: not in training, whose batch
+            statistics are over valid frames alone.
 
     Example:
         >>> first, second = steps_of(torch.tensor([[True, True, True, False], [True, False, False, False]]), 3, [1, 2])
         >>> first.entering, second.leaving
         ((0, 3, 1, 1, 0), (0, 2, 0, 1, 0))
     """
-    packing = Packing(valid.cpu(), valid.device)
+    known = valid.cpu()
+    packed = _steps(Packing(known, valid.device), kernel, strides)
+    # Rows of one length, from the first frame on, are rows of an ordinary convolution already.
+    if not whole or all(step.rows > 1 for step in packed):
+        return packed
+    rows = _steps(Packing.of_rows(known, valid.device), kernel, strides)
+    # What is put in and taken out for zeros between rows is a copy each, beside the positions that they are.
+    return rows if sum(step.width for step in rows) <= WHOLE * sum(step.width for step in packed) else packed
+
+
+def _steps(packing: Packing, kernel: int, strides: Sequence[int]) -> list[Step]:
     steps: list[Step] = []
     for stride in strides:
         # Nothing changes from one step to the next but by a stride.

@@ -237,16 +237,23 @@ class STGCN(nn.Module):
 
     def _packed_means(self, rows: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """`_means`, of valid frames alone on one axis, ``[N, 1, V, C]``; see `stexplain.nn.packing`."""
-        steps = steps_of(valid, self._kernel, self._strides)
-        frames = rows.flatten(0, 1).index_select(0, steps[0].before.index)
+        steps = steps_of(valid, self._kernel, self._strides, whole=not self.training)
+        first = steps[0].before
+        frames = rows.flatten(0, 1).index_select(0, first.index)
+        if first.padding is not None:
+            # Before the norm as well: NaN in an invalid frame is no value.
+            frames = frames.index_fill_(0, first.padding, 0.0)
+        frames = self._normalised(frames[None], rows, valid)
+        if first.padding is not None:
+            frames = frames.index_fill(1, first.padding, 0.0)
         # [V, N, C] to [N, 1, V, C].
-        x = self._normalised(frames[None], rows, valid).permute(2, 0, 1, 3).contiguous()
+        x = frames.permute(2, 0, 1, 3).contiguous()
         for block, step in zip(self.blocks, steps, strict=True):
             if is_whole(block) and may_pack([block], self.training):
                 x = block.packed(x, step)
             else:
                 # Whoever looks at a block, or into it, sees the rows of a batch.
-                x = step.after.pack(block(step.before.unpack(x), step.before.valid.to(x.device)))
+                x = step.after.pack(block(step.before.unpack(x), step.before.mask.to(x.device)))
         return steps[-1].after.row_means(x)
 
     def _normalised(self, x: torch.Tensor, rows: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:

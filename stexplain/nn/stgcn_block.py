@@ -1,6 +1,6 @@
 """The block of STGCN."""
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
@@ -90,17 +90,19 @@ class STGCNBlock(nn.Module):
             ``[N, 1, V', C']``, contiguous.
         """
         overwrite = self._overwrite()
-        inner = self.spatial_norm(self.spatial(x), **overwrite)
+        inner = self.spatial_norm(self.spatial(x), padding=step.before.padding, **overwrite)
         residual = self.residual
         if isinstance(residual, nn.Sequential):
             convolution, norm = residual
             shortcut = norm(convolution(x, step))
         else:
             shortcut = None if residual is None else x
-        y: torch.Tensor = self.temporal_norm(self.temporal(inner, step), shortcut, **overwrite)
+        y: torch.Tensor = self.temporal_norm(
+            self.temporal(inner, step), shortcut, padding=step.after.padding, **overwrite
+        )
         return y
 
-    def _overwrite(self) -> dict[str, bool]:
+    def _overwrite(self) -> dict[str, Any]:
         """The option of both norms: to overwrite what the convolutions return, where nobody sees it."""
         parts = {"spatial": GraphConvolution, "temporal": TemporalConvolution}
         parts |= {"spatial_norm": NormActivation, "temporal_norm": NormActivation}

@@ -14,6 +14,8 @@ from tests.nn.test_stgcn import reference_of, small
 
 LENGTHS = [(11, 0), (3, 7), (1, 0), (16, 16), (5, 1), (8, 0)]
 """Valid frames of both persons of each clip; 0: there is no second person."""
+NEARLY_FULL = [(19, 0), (19, 2), (19, 0), (18, 0), (19, 1), (19, 0), (19, 0), (19, 0)]
+"""Of these rows stay whole in eval mode, as the zeros between them would be more than their padding."""
 HOOKED = ["blocks.0", "blocks.2", "blocks.3", "blocks.1.temporal", "blocks.2.residual.1", "data_norm"]
 
 
@@ -35,12 +37,14 @@ def alone(x, valid):
     return x[None, :persons, :frames], valid[None, :persons, :frames]
 
 
-@pytest.mark.parametrize("gaps", [0.0, 0.4])
+@pytest.mark.parametrize(("lengths", "gaps"), [(LENGTHS, 0.0), (LENGTHS, 0.4), (NEARLY_FULL, 0.0), (NEARLY_FULL, 0.02)])
 @pytest.mark.parametrize("strides", [(1, 2, 2, 1), (3, 1, 2, 1), (1, 1, 1, 1), (2, 2, 1, 3)])
 @pytest.mark.parametrize("kernel", [1, 3, 9])
-def test_logits_and_gradients_are_those_of_each_clip_alone(kernel, strides, gaps):
+def test_logits_and_gradients_are_those_of_each_clip_alone(kernel, strides, lengths, gaps):
     model = small(strides=strides, temporal_kernel=kernel)
-    x, valid = clips(gaps=gaps)
+    x, valid = clips(lengths, gaps=gaps)
+    # What is in the place of padding does not matter.
+    x = x.masked_fill(~valid[..., None, None], torch.nan)
     leaf = x.clone().requires_grad_()
     logits = model(leaf, valid)
     upstream = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -94,10 +98,10 @@ def test_padding_changes_neither_training_nor_its_statistics():
 
 
 @pytest.mark.parametrize("name", HOOKED)
-@pytest.mark.parametrize("gaps", [0.0, 0.4])
-def test_hooks_see_the_rows_of_a_batch_and_change_nothing(name, gaps):
+@pytest.mark.parametrize(("lengths", "gaps"), [(LENGTHS, 0.0), (LENGTHS, 0.4), (NEARLY_FULL, 0.0)])
+def test_hooks_see_the_rows_of_a_batch_and_change_nothing(name, lengths, gaps):
     model = small()
-    x, valid = clips(gaps=gaps)
+    x, valid = clips(lengths, gaps=gaps)
     expected = model(x, valid)
     seen = []
     module = model.get_submodule(name)
@@ -109,10 +113,10 @@ def test_hooks_see_the_rows_of_a_batch_and_change_nothing(name, gaps):
         assert not torch.allclose(model(x, valid), expected)
 
 
-@pytest.mark.parametrize("gaps", [0.0, 0.4])
-def test_a_hooked_block_gives_what_it_gives_to_each_clip_alone(gaps):
+@pytest.mark.parametrize(("lengths", "gaps"), [(LENGTHS, 0.0), (LENGTHS, 0.4), (NEARLY_FULL, 0.0)])
+def test_a_hooked_block_gives_what_it_gives_to_each_clip_alone(lengths, gaps):
     model = small()
-    x, valid = clips(gaps=gaps)
+    x, valid = clips(lengths, gaps=gaps)
     seen = []
     with model.blocks[2].register_forward_hook(lambda module, args, output: seen.append(output)):
         model(x, valid)
@@ -205,6 +209,32 @@ def test_zeros_are_as_few_as_a_kernel_needs():
     # Rows of one length need none.
     (same,) = steps_of(torch.ones(3, 30, dtype=torch.bool), 9, [1])
     assert (same.rows, same.entering) == (3, (0, 90, 0))
+
+
+def test_rows_stay_whole_where_zeros_between_them_are_more_than_their_padding():
+    def padding(lengths, **options):
+        valid = clips(lengths)[1].flatten(0, 1)
+        steps = steps_of(valid, 9, (1, 2, 1), **options)
+        return [None if step.before.padding is None else len(step.before.padding) for step in steps]
+
+    # Of 10 rows of 19 frames 36 are padding; of their 10 positions at stride 2 the short rows have 9, 1 and 1.
+    assert padding(NEARLY_FULL, whole=True) == [1 + 17 + 18, 36, 1 + 9 + 9]
+    assert padding(NEARLY_FULL) == padding(LENGTHS, whole=True) == [None] * 3
+    # Rows of one length have no padding between them; nor do short rows become long ones.
+    assert padding([(19, 0), (19, 19)], whole=True) == padding([(7, 0), (19, 0)], whole=True) == [None] * 3
+
+
+@pytest.mark.parametrize("name", ["blocks.0", "blocks.2"])
+def test_a_hooked_block_is_given_zeros_where_there_is_padding(name):
+    model = small()
+    x, valid = clips(NEARLY_FULL)
+    given = []
+    with model.get_submodule(name).register_forward_pre_hook(lambda module, args: given.extend(args)):
+        model(x, valid)
+    frames, mask = given
+    assert mask.shape == frames.shape[1:3]
+    assert not frames[:, ~mask].any()
+    assert frames[:, mask].any()
 
 
 def test_what_is_looked_at_is_not_packed_in_eval_mode():
