@@ -212,21 +212,30 @@ def score_row(run: Run, results: Results, row: Row, drawn: Mapping[str, Any], op
     Where it needs a library that is not installed, or cannot explain this model, the result says so.
     """
     model, parts = run.model(), load(run, results, drawn["indices"])
-    first = load(run, results, drawn["indices"][:2])[0]
-    explain = make_explainer(run, model, row.method, first, row.options)
-    try:
-        # What is measured once of a model, such as its layout, is no part of the cost of a sample.
-        explain(first.batch, target=first.target)
-    except InputError as error:
-        return {"excluded": str(error)}
+    explain = make_explainer(run, model, row.method, parts[0], row.options)
+    # What is measured once of a model, such as its layout, is no part of the cost of a sample. Where no batch is of
+    # the kind of an earlier one, whose explanation has measured it, two samples are explained before.
+    kinds = {tuple(samples.batch.x.shape[1:]) for samples in parts}
+    if len(kinds) == len(parts) or parts[0].historical_average is not None:
+        first = load(run, results, drawn["indices"][:2])[0]
+        explain = make_explainer(run, model, row.method, first, row.options)
+        try:
+            explain(first.batch, target=first.target)
+        except InputError as error:
+            return {"excluded": str(error)}
     scores: dict[str, list[float]] = {name: [] for name in (*SCORES, *DETAILS)}
     costs: list[float] = []
     for samples, effects in zip(parts, _effects(run, parts, options), strict=True):
         if samples.historical_average is not None:
             # A baseline of the windows' own shape belongs to one batch.
             explain = make_explainer(run, model, row.method, samples, row.options)
-        with counted_inferences(model) as counted:
-            e = explain(samples.batch, target=samples.target)
+        try:
+            with counted_inferences(model) as counted:
+                e = explain(samples.batch, target=samples.target)
+        except InputError as error:
+            if costs:
+                raise
+            return {"excluded": str(error)}
         costs.append(counted.per_sample(samples.batch.x.numel()))
         importance = importance_of(row.method, e, row.options)
         for name, values in _scores(importance, samples.batch, effects):
