@@ -173,7 +173,7 @@ def run_folder(folder: Path, requested: Mapping[str, Any]) -> Iterator[Records]:
         remove_leftovers(folder)
         write_json(folder / "run.json", requested)
         try:
-            with _logged(folder):
+            with logged(folder):
                 yield Records(folder)
         except InputError:
             # The call was wrong: what was made for it is of no use. While the lock is held, nobody else is in there.
@@ -248,7 +248,8 @@ def difference(key: str, before: object, now: object, words: tuple[str, str] = (
 
 
 @contextmanager
-def _logged(folder: Path) -> Iterator[None]:
+def logged(folder: Path) -> Iterator[None]:
+    """Adds what the package logs within the block, errors too, to the `log.txt` of a run folder."""
     package = logging.getLogger("stexplain")
     path = folder / "log.txt"
     # A pipe would wait for a reader.

@@ -16,13 +16,15 @@ from stexplain.bench.claims import Claim, Verdict, briefs, corrected, judge
 from stexplain.bench.dataset import check_unchanged, open_data
 from stexplain.bench.experiment import Experiment, load_experiment
 from stexplain.bench.figures import Figures
+from stexplain.bench.processes.at_once import compute_at_once
+from stexplain.bench.processes.plan import Plan, compute
 from stexplain.bench.records import Records, log, run_folder, write_results
 from stexplain.bench.report import first_trainings, run_results, write_report
 from stexplain.bench.run import CLASSIFICATION, Run
-from stexplain.bench.shared.warned import warned_in_words
 from stexplain.bench.spread import spread_tables
 from stexplain.bench.stage import Stage, Table
 from stexplain.cards import DatasetCard, SeriesCard, Trust, trusting
+from stexplain.errors import InputError
 from stexplain.files import atomic_write
 from stexplain.reading import given_path
 from stexplain.system import package_versions
@@ -41,6 +43,7 @@ def bench(
     runs: Sequence[str] | None = None,
     seed: int = 0,
     seeds: int = 1,
+    workers: int = 1,
     progress: bool = True,
     command: str | None = None,
     trust: Trust = (),
@@ -60,6 +63,9 @@ def bench(
         seed: of everything random but generated data.
         seeds: how many trainings of each run, each from the next seed and a run of its own: results then have their
             spread between trainings. A finished experiment may be given more.
+        workers: how many runs are computed at a time, each in a process of its own with its share of torch's threads:
+            faster than one after another where other programs take a part of a core. Numbers depend on the threads of
+            a process in their last bits, not on the processes.
         progress: whether lines and bars show the progress.
         command: what to note in the results as the command that made them.
         trust: modules outside this package that cards may import, see `stexplain.cards.trusting`.
@@ -73,7 +79,7 @@ def bench(
         DataError: for broken data.
     """
     with trusting(trust):
-        return _bench(experiment, card, data, out, recipe, runs, seed, seeds, progress, command)
+        return _bench(experiment, card, data, out, recipe, runs, seed, seeds, workers, progress, command)
 
 
 def _bench(
@@ -85,9 +91,14 @@ def _bench(
     runs: Sequence[str] | None,
     seed: int,
     seeds: int,
+    workers: int,
     progress: bool,
     command: str | None,
 ) -> Path:
+    if workers < 1:
+        raise InputError(f"workers: got {workers}; expected at least 1 run at a time.")
+    # Of each process.
+    threads = max(1, torch.get_num_threads() // workers)
     home = experiment.path if isinstance(experiment, DatasetCard | SeriesCard) else experiment
     # All that can be wrong is found here, before the folder is touched.
     loaded = load_experiment(home, experiment if card is None and not isinstance(experiment, str | Path) else card)
@@ -110,7 +121,7 @@ def _bench(
         "cards": {run.card.name: run.card.hash for run in chosen},
         "models": {run.model_card.name: run.model_card.hash for run in chosen},
         # Either moves the last bits of numbers, and a report says one of each.
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "versions": _versions(),
     }
     with run_folder(folder, requested) as records:
@@ -127,12 +138,12 @@ def _bench(
             "command": command or f"stexplain.bench({loaded.card.name!r}, ...)",
             "seed": seed,
             "seeds": seeds,
-            "threads": torch.get_num_threads(),
+            "threads": threads,
             "versions": _versions(),
             "runs": {run.name: run.about() for run in chosen},
         }
         # Figures, verdicts and tables come last: they may show the results of several stages and runs.
-        computed = _computed(records, loaded, chosen, progress)
+        computed = _computed(records, loaded, chosen, progress, workers, threads)
         for name, by_stage in computed.items():
             results["runs"][name]["stages"] = by_stage
         results["figures"] = _figures(records, loaded, chosen, computed, datasets)
@@ -170,33 +181,26 @@ def _with_data(records: Records, runs: Sequence[Run], progress: bool) -> tuple[d
 
 
 def _computed(
-    records: Records, experiment: Experiment, runs: Sequence[Run], progress: bool
+    records: Records, experiment: Experiment, runs: Sequence[Run], progress: bool, workers: int, threads: int
 ) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Run -> stage -> result, each computed where no earlier call has finished it."""
     # Run by run, so that a run that is stopped has whole results of the first runs.
-    plan = [(run, stage) for run in runs for stage in experiment.order(run.task)]
-    for run, stage in plan:
+    whole = [(run, stage) for run in runs for stage in experiment.order(run.task)]
+    lines: dict[str, list[str]] = {run.name: [] for run in runs}
+    for number, (run, stage) in enumerate(whole, 1):
         # Before anything is trained: data that a later stage refuses is an error of the first second.
         if f"{run.name}/{stage.name}" not in records:
             stage.check_data(run)
-    # On stderr, as stdout may be JSON.
-    console = Console(stderr=True, quiet=not progress, highlight=False)
-    results: dict[str, dict[str, Mapping[str, Any]]] = {run.name: {} for run in runs}
-    for number, (run, stage) in enumerate(plan, 1):
-        name = f"{run.name}/{stage.name}"
         why = f" (added: {experiment.added[stage.name]} needs it)" if stage.name in experiment.added else ""
-        before = ", finished before" if name in records else ""
-        console.print(f"[{number}/{len(plan)}] {run.name}: {stage.name}{why}{before}", markup=False)
-        # A new dict each time: a stage cannot change the results of those before it.
-        earlier = results[run.name]
-        work = partial(stage.compute, run, earlier, partial(_part, records, name))
-        with warned_in_words(console, name):
-            results[run.name] = {**earlier, stage.name: records(name, work)}
-    return results
-
-
-def _part(records: Records, stage: str, name: str, work: Any) -> Mapping[str, Any]:
-    return records(f"{stage}/{name}", work)
+        lines[run.name].append(f"[{number}/{len(whole)}] {run.name}: {stage.name}{why}")
+    plans = [Plan(run, experiment.order(run.task), lines[run.name]) for run in runs]
+    left = [plan for plan in plans if plan.left(records)]
+    at_once = workers > 1 and len(left) > 1
+    if at_once:
+        compute_at_once(records.folder, left, workers, threads=threads, shown=progress)
+    # On stderr, as stdout may be JSON. What other processes have computed, they have shown.
+    console = Console(stderr=True, quiet=at_once or not progress, highlight=False)
+    return {plan.run.name: compute(records, plan, console) for plan in plans}
 
 
 def _figures(

@@ -32,6 +32,10 @@ def bench(
         int,
         typer.Option(min=1, help="Train each run this many times, with seeds from --seed on, and report the spread."),
     ] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, help="Compute this many runs at a time, each with its share of the threads."),
+    ] = 1,
     trust: Trust = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -68,6 +72,7 @@ def bench(
             runs=run,
             seed=seed,
             seeds=seeds,
+            workers=workers,
             progress=not quiet,
             # For the report: what to type to get the same numbers.
             command=typed(),
