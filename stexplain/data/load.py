@@ -103,6 +103,13 @@ def load_dataset(
     Raises:
         InputError: for an unknown protocol or split, a folder that is no store, or a card without synthetic data.
         DataError: where the data is broken or holds nothing of the split.
+
+    Example:
+        >>> from stexplain.data import load_dataset
+        >>> load_dataset("ntu", split="xsub")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: unknown split 'xsub'. Did you mean 'xsub/test'?
     """
     # By the card alone: recordings and series share no field by which the data could be recognised.
     if isinstance(card, SeriesCard) or (not isinstance(card, DatasetCard) and is_series_card(card)):

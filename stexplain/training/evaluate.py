@@ -26,7 +26,7 @@ class Evaluation:
     Attributes:
         accuracy: share of samples whose highest logit is at their label, in [0, 1].
         interval: of the accuracy, 95%, over the groups of the data where it has some, such as persons; see
-            `stexplain.intervals.bootstrap.interval`. Its ends are NaN where all samples are of one group.
+            `stexplain.intervals.bootstrap.interval`. Its ends are NaN where there are fewer than five groups.
         top5: share of samples whose label is among the five highest logits (all of them where K < 5), in [0, 1].
         loss: mean cross-entropy, in nats.
         confusion: ``[K, K]``, int64, samples by label (row) and predicted class (column).
@@ -81,6 +81,16 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
     Raises:
         InputError: if the split is empty, a label is out of range, or the classes are not the model's.
         DataError: if a logit is NaN or infinite.
+
+    Example:
+        >>> from stexplain.data import Clips
+        >>> from stexplain.graph import STGraph
+        >>> from stexplain.nn import STGCN
+        >>> chain = STGraph.from_edges("abc", [("a", "b"), ("b", "c")], center="b")
+        >>> x = np.random.default_rng(0).normal(size=(8, 1, 12, 3, 3)).astype("f4")
+        >>> clips = Clips.from_arrays(x, labels=[0, 1] * 4, classes=["sit", "stand"], graph=chain)
+        >>> evaluate(STGCN(chain, classes=2, channels=[4], strides=[1]), clips).confusion.sum(1).tolist()
+        [4, 4]
     """
     # Imported here, because torchmetrics takes a second to import.
     from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix

@@ -137,6 +137,20 @@ def fit(
         InputError: if a split is empty, labels are out of range, classes, nodes or sizes are not the model's, the
             recipe needs a validation split that was not given, or `out` holds the checkpoint of another training.
         DataError: if the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
+
+    Example:
+        >>> import numpy as np
+        >>> from stexplain.cards import model_card
+        >>> from stexplain.data import Clips
+        >>> from stexplain.graph import STGraph
+        >>> from stexplain.nn import STGCN
+        >>> chain = STGraph.from_edges("abc", [("a", "b"), ("b", "c")], center="b")
+        >>> x = np.random.default_rng(0).normal(size=(8, 1, 12, 3, 3)).astype("f4")
+        >>> clips = Clips.from_arrays(x, labels=[0, 1] * 4, classes=["sit", "stand"], graph=chain)
+        >>> recipe = model_card("stgcn2").recipe("quick").model_copy(update={"epochs": 1, "frames": 12})
+        >>> model = STGCN(chain, classes=2, channels=[4], strides=[1])
+        >>> len(fit(model, clips, recipe=recipe, progress=False).epochs)
+        1
     """
     launched = torch.distributed.is_torchelastic_launched()
     processes = _processes_of_torchrun(devices) if launched else devices

@@ -48,6 +48,14 @@ def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, s
     Raises:
         InputError: where the ending is another, the chart has no frames, or what writes the film is not installed.
         DataError: where the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.graph import STGraph
+        >>> from stexplain.viz import network
+        >>> moving = network(STGraph.from_edges("ab", [("a", "b")]), [[0.1, 0.9], [0.8, 0.2]], time=[0, 1])
+        >>> animate(moving, Path(tempfile.mkdtemp()) / "film.html").name
+        'film.html'
     """
     if not isinstance(path, str | Path):
         raise InputError(f"path: got a {type(path).__name__}; expected the path of a file.")

@@ -57,6 +57,14 @@ def draw_skeleton(
 
     Raises:
         InputError: where `ax` is none, a frame is not valid, or as for `skeleton`.
+
+    Example:
+        >>> import torch
+        >>> from matplotlib.figure import Figure
+        >>> from stexplain.explainers import Motion
+        >>> from stexplain.graph import STGraph
+        >>> x, ax = torch.randn(1, 1, 20, 17, 2), Figure().add_subplot()
+        >>> ax = draw_skeleton(Motion(graph=STGraph.skeleton("coco-17"))(x), ax, x=x)
     """
     from matplotlib.collections import LineCollection
 
@@ -129,6 +137,12 @@ def draw_timeline(
 
     Raises:
         InputError: where `ax` is none, or there is no such sample, instance or node.
+
+    Example:
+        >>> import torch
+        >>> from matplotlib.figure import Figure
+        >>> from stexplain.explainers import Motion
+        >>> ax = draw_timeline(Motion()(torch.randn(1, 1, 20, 4, 3)), Figure().add_subplot())
     """
     _check(ax)
     values, valid = pick_timeline(e, sample=sample, instance=instance, signed=signed)

@@ -29,6 +29,17 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
     Raises:
         InputError: where the suffix is another.
         DataError: where the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.viz import confusion
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> save(confusion([[3, 1], [0, 4]], ["throw", "kick"]), folder / "confusion.json").name
+        'confusion.json'
+        >>> save(confusion([[3, 1], [0, 4]], ["throw", "kick"]), folder / "confusion.jpg")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: path: got the unsupported format '.jpg'; use .html, .png, .svg, .pdf or .json.
     """
     if not isinstance(chart, alt.TopLevelMixin):
         raise InputError(f"chart: got a {type(chart).__name__}; expected a chart, from a function of stexplain.viz.")

@@ -56,8 +56,7 @@ def merge(folder: Path, plan: dict[str, Any], command: str) -> None:
     if len(without) > 1:
         raise DataError(
             f"{plan['raw']} has a counterfactual beside some recordings and not beside others. Remove it, or add "
-            "what is "
-            "missing."
+            "what is missing."
         )
     keep = {entry["source"] for entry in kept}
     # Only classes that occur: labels then run from 0 without a gap, as a network's outputs do.

@@ -184,6 +184,16 @@ def edge_timeline(
 
     Raises:
         InputError: where there is no such sample, or no block has known frames.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Class, EdgeImportance
+        >>> from stexplain.graph import STGraph
+        >>> from stexplain.nn import STGCN
+        >>> chain = STGraph.from_edges("abc", [("a", "b"), ("b", "c")], center="b")
+        >>> model = STGCN(chain, classes=2, channels=[4], strides=[1])
+        >>> e = EdgeImportance(model)(torch.randn(1, 1, 12, 3, 3), target=Class(1))
+        >>> chart = edge_timeline(e)
     """
     expect("e", e, EdgeExplanation, "EdgeImportance")
     check_counts(edges=edges)

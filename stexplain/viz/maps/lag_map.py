@@ -62,6 +62,14 @@ def lag_map(
 
     Raises:
         InputError: where there is no such sample or node, or `truth` has another shape.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from stexplain.explainers import Forecast, IntegratedGradients
+        >>> forecaster = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))  # four frames of three sensors, the next of each
+        >>> e = IntegratedGradients(forecaster)(torch.randn(2, 1, 4, 3, 1), target=Forecast(2, layout="b n"))
+        >>> chart = lag_map(e, minutes=5, unit="mph")
     """
     values = signed(e, sample)
     frames, count = values.shape

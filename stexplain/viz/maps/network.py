@@ -86,6 +86,11 @@ def network(
 
     Raises:
         InputError: where the values do not match the graph or the times, or a node in `labels` or `marked` is unknown.
+
+    Example:
+        >>> graph = STGraph.from_edges(["s1", "s2", "s3"], [("s1", "s2"), ("s2", "s3")])
+        >>> chart = network(graph, [0.5, -1.0, 0.0], marked={"forecast": ["s3"]})
+        >>> over_time = network(graph, [[0.5, -1.0, 0.0], [0.2, -0.1, 0.0]], time=[-10, 0], time_unit="min")
     """
     expect("graph", graph, STGraph, "e.graph, or one of your own")
     array = numbers("values", values)

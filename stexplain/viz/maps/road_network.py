@@ -57,6 +57,13 @@ def road_network(
 
     Raises:
         InputError: where there is no such sample, or no graph.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Motion
+        >>> from stexplain.graph import STGraph
+        >>> roads = STGraph.from_edges(["s1", "s2", "s3"], [("s1", "s2"), ("s2", "s3")], directed=True)
+        >>> chart = road_network(Motion(graph=roads)(torch.randn(1, 1, 12, 3, 1)), minutes=5)
     """
     check_counts(0, labels=labels)
     values = signed(e, sample)

@@ -77,6 +77,14 @@ def skeleton(
     Raises:
         InputError: where there are neither coordinates nor positions, or a shape, `sample`, `instance` or a frame does
             not match.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Motion
+        >>> from stexplain.graph import STGraph
+        >>> x = torch.randn(1, 1, 20, 17, 2)
+        >>> e = Motion(graph=STGraph.skeleton("coco-17"))(x)
+        >>> chart = skeleton(e, x=x)  # plays; still pictures side by side with interactive=False
     """
     if interactive and frames is not None:
         raise InputError("frames is only for frames side by side. Pass interactive=False, or leave frames out.")

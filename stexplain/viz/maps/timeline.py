@@ -52,6 +52,13 @@ def timeline(
 
     Raises:
         InputError: where there is no such sample, instance or node, or no valid frame.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Motion
+        >>> chart = timeline(Motion()(torch.randn(1, 1, 20, 4, 3)))
+        >>> type(chart).__name__
+        'LayerChart'
     """
     values, valid = pick_timeline(e, sample=sample, instance=instance, signed=signed)
     names = ordered("node", e.node_names, None)

@@ -45,6 +45,11 @@ def top_nodes(
 
     Raises:
         InputError: where k is below 1, the class is unknown or has no correctly classified sample.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Motion
+        >>> chart = top_nodes(Motion()(torch.randn(12, 1, 20, 6, 3)), k=3)
     """
     check_counts(k=k)
     if isinstance(importance, Explanation):

@@ -42,6 +42,13 @@ def comparison(
 
     Raises:
         InputError: where a column is missing, or a method or metric is not in the table.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Motion, Random
+        >>> from stexplain.metrics import compare, complexity_score
+        >>> result = compare([Motion(), Random()], [complexity_score()], torch.randn(6, 1, 8, 4, 3), progress=False)
+        >>> chart = comparison(result.to_frame(), baseline_explainers=["random"])
     """
     require(table, ["metric", "method", "value", "low", "high"])
     present = list(dict.fromkeys(map(str, table["method"])))

@@ -37,6 +37,11 @@ def confusion(
 
     Raises:
         InputError: where the matrix is not square, has negative entries, or the names are not K different ones.
+
+    Example:
+        >>> chart = confusion([[3, 1], [0, 4]], ["throw", "kick"])  # one throw was taken for a kick
+        >>> type(chart).__name__
+        'LayerChart'
     """
     counts = numbers("matrix", matrix)
     names = ordered("class", classes, None)

@@ -41,6 +41,16 @@ def deletion(
 
     Raises:
         InputError: where a column is missing, a method is not in the table, or the table mixes several baselines.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from stexplain.explainers import Class, InputGradient
+        >>> from stexplain.metrics import deletion_curve
+        >>> model, x = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.randn(4, 1, 4, 3, 1)
+        >>> e = InputGradient(model)(x, target=Class(1))
+        >>> table = deletion_curve(model, x, e, target=Class(1)).to_frame().assign(method="gradient", curve="deletion")
+        >>> chart = deletion(table, score="logit")
     """
     require(table, ["method", "curve", "share", "value", "low", "high"])
     score = one_line(score)

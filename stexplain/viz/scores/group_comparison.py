@@ -28,6 +28,13 @@ def group_comparison(
 
     Raises:
         InputError: where `nodes` is below 1, or `result` is none of a comparison of groups.
+
+    Example:
+        >>> import torch
+        >>> from stexplain.explainers import Motion
+        >>> from stexplain.metrics import compare_groups
+        >>> maps = Motion()(torch.randn(12, 1, 8, 4, 3))
+        >>> chart = group_comparison(compare_groups(maps, ["control"] * 6 + ["patient"] * 6, windows=2))
     """
     if not isinstance(result, GroupComparison):
         raise InputError(f"result: got a {type(result).__name__}; expected what compare_groups returns.")

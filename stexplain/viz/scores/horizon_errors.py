@@ -38,6 +38,11 @@ def horizon_errors(
 
     Raises:
         InputError: where a column is missing or a method is not in the table.
+
+    Example:
+        >>> errors = {"horizon": [1, 2, 3], "value": [2.1, 2.8, 3.6]}
+        >>> table = pd.DataFrame({"method": "persistence", "measure": "mae", **errors})
+        >>> chart = horizon_errors(table, minutes=5, unit="mph", baselines=["persistence"])
     """
     require(table, ["method", "measure", "horizon", "value"])
     shown = ordered("method", list(dict.fromkeys(map(str, table["method"]))), methods)
