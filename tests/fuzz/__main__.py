@@ -7,12 +7,18 @@ Every input follows from the seed and its number, so a fault is repeated by `--t
 
 import argparse
 import collections
+import functools
 import json
 import os
+import random
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.fuzz.targets import Target
 
 # One thread: a fork after threads of OpenMP ran hangs.
 os.environ |= {"OMP_NUM_THREADS": "1", "DGLBACKEND": "pytorch", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -29,6 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=min(8, len(os.sched_getaffinity(0))))
     parser.add_argument("--resume", type=Path, help="a file of outcomes: inputs in it are not tried again")
     parser.add_argument("--list", action="store_true", help="the targets and how many seeds each has")
+    parser.add_argument("--kinds", type=int, default=0, help="how many of the kinds of `kinds.py` in each file, beside")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         os.environ["STEXPLAIN_CACHE"] = f"{place}/cache"
@@ -48,17 +55,44 @@ def main(arguments: list[str]) -> int:
             for one in found:
                 print(f"{one.name}: {', '.join(sorted(seed.name for seed in one.seeds))}")
             return 0
-        numbers = range(given.first, given.first + -(-given.inputs // len(found)))
         done = _done(given.resume)
-        cases = [(one.name, number) for number in numbers for one in found if (one.name, number) not in done]
+        cases = [case for case in (*_at_random(found, given), *_of_kinds(found, given)) if case not in done]
         log = given.resume.open("a") if given.resume else None
         started = time.monotonic()
         for case, wrong, seconds in pool.run(found, cases, given.seed, Path(place), given.workers):
-            done[case] = wrong
+            done[case] = wrong and f"{_kind(found, case)}{wrong}"
             if log:
-                log.write(json.dumps([*case, wrong, round(seconds, 2)]) + "\n")
+                log.write(json.dumps([*case, done[case], round(seconds, 2)]) + "\n")
                 log.flush()
         return _summary(done, time.monotonic() - started)
+
+
+def _at_random(found: "list[Target]", given: argparse.Namespace) -> list[tuple[str, int]]:
+    numbers = range(given.first, given.first + -(-given.inputs // len(found)))
+    return [(one.name, number) for number in numbers for one in found]
+
+
+def _of_kinds(found: "list[Target]", given: argparse.Namespace) -> list[tuple[str, int]]:
+    """So many of the kinds, spread over all files; counted from the end, as numbers from zero are those of chance."""
+    every = [(one.name, number - len(all_)) for one in found for all_ in [_cases(one)] for number in range(len(all_))]
+    return random.Random(given.seed).sample(every, min(len(every), given.kinds))
+
+
+@functools.cache
+def _cases(target: "Target") -> list[tuple[int, str, str]]:
+    from tests.fuzz import kinds, pool
+
+    # A command and a call draw their own arguments.
+    free = target.name.startswith(("command", "call"))
+    return [] if free else kinds.cases([pool.contents(one) for one in target.seeds])
+
+
+def _kind(found: "list[Target]", case: tuple[str, int]) -> str:
+    if case[1] >= 0:
+        return ""
+    target = next(one for one in found if one.name == case[0])
+    which, name, kind = _cases(target)[case[1]]
+    return f"{target.seeds[which].name}/{name}, {kind}: "
 
 
 def _done(resume: Path | None) -> dict[tuple[str, int], str]:

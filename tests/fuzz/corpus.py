@@ -162,6 +162,7 @@ def region_tables(folder: Path) -> None:
         table.to_csv(folder / f"{name}.{ending}", sep={"csv": ",", "tsv": "\t"}[ending], index=False)
         (folder / f"{name}.json").write_text('{"RepetitionTime": 2.0}')
     np.save(folder / "sub-2_bold.npy", VALUES.astype(np.float32))
+    (folder / "sub-2_bold.json").write_text('{"RepetitionTime": 2.0}')
 
 
 def region_arrays(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Runs cases in forked processes, so that what hangs, crashes or takes memory ends that process alone."""
 
+import contextlib
 import json
 import os
 import random
@@ -12,23 +13,26 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from tests.fuzz.mutate import mutated, special
+from stexplain.errors import StexplainError
+from tests.fuzz import kinds
+from tests.fuzz.mutate import Files, mutated, special
 from tests.fuzz.targets import Target
-from tests.fuzz.verdict import fault
+from tests.fuzz.verdict import fault, summary
 
 SECONDS, BYTES = 10.0, 1 << 30
 """What a case may take: wall time, and memory beyond what its process had before."""
+_KINDS: dict[str, list[tuple[int, str, str]]] = {}
 Case = tuple[str, int]
-"""A target's name and the number of the input."""
+"""A target's name and the number of the input: of random changes from zero, below it of `kinds.cases`, from the end."""
 
 
-def run(targets: Sequence[Target], cases: Sequence[Case], seed: int, folder: Path, workers: int) -> Iterator[
-    tuple[Case, str, float]
-]:  # fmt: skip
+def run(
+    targets: Sequence[Target], cases: Sequence[Case], seed: int, folder: Path, workers: int
+) -> Iterator[tuple[Case, str, float]]:
     """Every case, what was wrong with how it ended (empty: nothing) and the processor's seconds, in any order."""
     by_name = {target.name: target for target in targets}
     waiting = list(reversed(cases))
@@ -118,7 +122,7 @@ def _work(targets: dict[str, Target], seed: int, folder: Path, cases: IO[str], a
         # A group of its own, to be ended with what it starts, in the same session, whose priority it keeps.
         os.setpgid(0, 0)
         _quiet(folder)
-        pool = {target.name: [_contents(one) for one in target.seeds] for target in targets.values()}
+        pool = {target.name: [contents(one) for one in target.seeds] for target in targets.values()}
         others = [content for seeds in pool.values() for files in seeds for content in files.values()][:400]
         resource.setrlimit(resource.RLIMIT_AS, (_virtual_memory() + BYTES, resource.RLIM_INFINITY))
         for line in cases:
@@ -154,38 +158,30 @@ def _virtual_memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def contents(folder: Path) -> Files:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def _one(
-    target: Target, seeds: list[dict[str, bytes]], others: list[bytes], number: int, seed: int, folder: Path
-) -> str:
+def _one(target: Target, seeds: list[Files], others: list[bytes], number: int, seed: int, folder: Path) -> str:
     draw = random.Random(f"{seed}/{target.name}/{number}")
     home = folder / f"{draw.getrandbits(48):012x}"
     case, out, marker = home / "case", home / "out", home / "marker"
     case.mkdir(parents=True)
     (case / "link").symlink_to(case / "nowhere at all") if target.name.startswith("command") else None
-    files = draw.choice(seeds)
-    damaged = mutated(files, others, draw, str(marker)) if draw.random() < 0.97 else dict(files)
-    for name, content in damaged.items():
-        path = case / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        except OSError:  # a drawn name that the file system refuses
-            continue
-    inside = [path for path in sorted(case.rglob("*")) if path.is_file()]
-    if inside and draw.random() < 0.06:
-        special(draw.choice(inside), draw)
+    change = _of_a_kind if number < 0 else _at_random
+    names, expected = change(target, seeds, others, number, draw, home)
     before = _state(home)
     error: BaseException | None = None
+    other = False
     try:
-        target.call(case, out)
+        result = target.call(case, out)
+        other = expected is not None and expected not in (summary(result), _values(result))
     except BaseException as raised:
         error = raised
     try:
-        names = {part for name in [*damaged, *files] for part in Path(name).parts} | {case.name}
+        if other:
+            return "another result, without a word"
+        names = names | {case.name}
         # Of a command it may also be an argument that is named.
         wrong = fault(error, case, names | ({""} if target.name.startswith(("command", "call")) else set()))
         if marker.exists():
@@ -198,6 +194,54 @@ def _one(
         return wrong
     finally:
         _remove(home)
+
+
+def _at_random(
+    target: Target, seeds: list[Files], others: list[bytes], number: int, draw: random.Random, home: Path
+) -> tuple[set[str], None]:
+    """Random changes of one of the seeds; the names of its files."""
+    files = draw.choice(seeds)
+    damaged = mutated(files, others, draw, str(home / "marker")) if draw.random() < 0.97 else dict(files)
+    _write(home / "case", damaged)
+    inside = [path for path in sorted((home / "case").rglob("*")) if path.is_file()]
+    if inside and draw.random() < 0.06:
+        special(draw.choice(inside), draw)
+    return {part for name in [*damaged, *files] for part in Path(name).parts}, None
+
+
+def _of_a_kind(
+    target: Target, seeds: list[Files], others: list[bytes], number: int, draw: random.Random, home: Path
+) -> tuple[set[str], str | None]:
+    """A kind of bad input; the names of the files, and what is read of the valid ones where this must be the same."""
+    if target.name not in _KINDS:
+        _KINDS[target.name] = kinds.cases(seeds)
+    which, name, kind = _KINDS[target.name][number]
+    expected = None
+    if kind in kinds.SAME:
+        _write(home / "case", seeds[which])
+        with contextlib.suppress(StexplainError):
+            result = target.call(home / "case", home / "out")
+            expected = _values(result) if kind in kinds.NAMELESS else summary(result)
+        _remove(home)
+        (home / "case").mkdir(parents=True)
+    _write(home / "case", seeds[which])
+    kinds.apply(kind, home / "case", seeds[which], name)
+    found = {path.name for path in (home / "case").rglob("*")}
+    return found | {repr(one)[1:-1] for one in found} | set(Path(name).parts), expected
+
+
+def _values(result: object) -> str:
+    return f"values {summary(getattr(result, 'values', result))}"
+
+
+def _write(case: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = case / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError:  # a drawn name that the file system refuses
+            continue
 
 
 def _state(home: Path) -> list[str]:

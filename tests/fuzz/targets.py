@@ -93,14 +93,15 @@ def _readers(formats: dict[str, Path], folder: Path) -> Iterator[Target]:
         yield Target(f"reader {name}", _accepted(call, formats), call)
 
 
-def _each_file(read: Callable[[Path], object], case: Path, out: Path) -> None:
-    for path in sorted(case.iterdir()):
-        read(path)
+def _each_file(read: Callable[[Path], object], case: Path, out: Path) -> object:
+    return [read(path) for path in sorted(case.iterdir())]
 
 
-def _series(read: Callable[..., Any], card: Any, case: Path, out: Path) -> None:
+def _series(read: Callable[..., Any], card: Any, case: Path, out: Path) -> object:
+    series = read(case, card)
     # All values, not only the first: some readers map them into memory.
-    np.asarray(read(case, card).values).sum()
+    np.asarray(series.values).sum()
+    return series
 
 
 def _accepted(call: Call, formats: dict[str, Path]) -> tuple[Path, ...]:
@@ -123,14 +124,13 @@ def _skeletons(formats: dict[str, Path]) -> Target:
 
     line = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")])
 
-    def call(case: Path, out: Path) -> None:
+    def call(case: Path, out: Path) -> object:
         has = {path.suffix for path in case.rglob("*")}
         if has & {".c3d"} or (case / "table.csv").exists():
-            load_skeletons(case, graph=line)
-        elif (case / "a.pkl").exists() or (case / "a.npz").exists():
-            load_skeletons(case, graph="coco-17")
-        else:
-            load_skeletons(case)
+            return list(load_skeletons(case, graph=line))
+        if (case / "a.pkl").exists() or (case / "a.npz").exists():
+            return list(load_skeletons(case, graph="coco-17"))
+        return list(load_skeletons(case))
 
     return Target("skeletons", _accepted(call, formats), call)
 
@@ -138,9 +138,9 @@ def _skeletons(formats: dict[str, Path]) -> Target:
 def _regions(formats: dict[str, Path]) -> Target:
     from stexplain.data import load_regions
 
-    def call(case: Path, out: Path) -> None:
+    def call(case: Path, out: Path) -> object:
         arrays = case / "regions.npz"
-        load_regions(arrays if arrays.exists() else case, train="all")
+        return list(load_regions(arrays if arrays.exists() else case, train="all"))
 
     # Any folder of tables of numbers may be one of regions: a few are enough.
     seeds = tuple(formats[name] for name in ("region_tables", "region_arrays"))
@@ -150,9 +150,8 @@ def _regions(formats: dict[str, Path]) -> Target:
 def _eeg(formats: dict[str, Path]) -> Target:
     from stexplain.data import load_eeg
 
-    def call(case: Path, out: Path) -> None:
-        for clip in load_eeg(case, nearest=2):
-            clip.x.sum()
+    def call(case: Path, out: Path) -> object:
+        return list(load_eeg(case, nearest=2))
 
     return Target("eeg", _accepted(call, formats), call)
 
@@ -170,7 +169,7 @@ def _cards(folder: Path) -> Iterator[Target]:
         shutil.copytree(card_path("datasets", name).parent, folder / name, dirs_exist_ok=True)
         seeds[name] = folder / name
     yield Target("dataset card", tuple(seeds.values()), lambda case, out: any_card(case))
-    yield Target("card check", tuple(seeds.values()), lambda case, out: check_card(case))
+    yield Target("card check", tuple(seeds.values()), lambda case, out: check_card(case) and None)
     with_experiment = tuple(path for path in seeds.values() if (path / "experiment.toml").is_file())
     yield Target("experiment", with_experiment, lambda case, out: load_experiment(str(case)))
     models = []
@@ -199,7 +198,7 @@ def _folders(folder: Path, formats: dict[str, Path]) -> Iterator[Target]:
     paths = made.write(folder, formats)
     stores = (paths["store"], paths["store with truth"])
     yield Target("store", stores, lambda case, out: _all_clips(load_clips, case))
-    yield Target("store check", stores, lambda case, out: check_store(case))
+    yield Target("store check", stores, lambda case, out: check_store(case) and None)
     yield Target("checkpoint", (paths["model"], paths["forecaster"]), lambda case, out: load_model(case))
     released = (paths["released"],)
     yield Target("released checkpoint", released, lambda case, out: load_stgcn_checkpoint(case / "weights.pt"))
@@ -228,16 +227,14 @@ def _folders(folder: Path, formats: dict[str, Path]) -> Iterator[Target]:
     yield Target("shards", (paths["shards"],), prepared)
 
 
-def _all_clips(load: Callable[..., Any], case: Path) -> None:
-    for clip in load("nw-ucla", case):
-        clip.x.sum()
+def _all_clips(load: Callable[..., Any], case: Path) -> object:
+    return list(load("nw-ucla", case))
 
 
-def _explanation(kind: Any, case: Path) -> None:
+def _explanation(kind: Any, case: Path) -> object:
     # A file is damaged or gone, but its folder holds one explanation.
     named = [path for path in sorted(case.iterdir()) if path.name.startswith("e.")]
-    for path in named or [case / "e.nc"]:
-        kind.load(path)
+    return [kind.load(path) for path in named or [case / "e.nc"]]
 
 
 # ---- the command line ----

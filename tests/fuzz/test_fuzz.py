@@ -23,13 +23,14 @@ pytest.importorskip("ezc3d")
 pytest.importorskip("h5netcdf")
 pytest.importorskip("zarr")
 
-INPUTS = 900
+INPUTS, KINDS = 800, 150
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are of Linux")
 def test_damaged_inputs_are_read_or_refused_in_words():
     # A process of its own: forks after threads of this one would hang.
-    command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz", "--inputs", str(INPUTS), "--seed", "0"]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz", "--inputs", str(INPUTS), "--kinds", str(KINDS)]
+    command += ["--seed", "0"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[2])
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-3000:]
