@@ -1,4 +1,4 @@
-"""Bytes, text and JSON of a file, and the errors of libraries that read it."""
+"""Bytes and JSON of a file, and the errors of libraries that read it."""
 
 import json
 import os
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.errors import DataError, InputError, StexplainError
+from stexplain.reading.memory import free_memory
 
 _LETTERS = 300
 """Of a library's own message, at most so many are shown."""
 _DIGITS = 300
 """Integers of more are beyond the largest float."""
 
-_SAVE = "Save it in UTF-8, or fetch it again."
+SAVE = "Save it in UTF-8, or fetch it again."
 
 
 def given_path(value: object, argument: str) -> Path:
@@ -202,7 +203,7 @@ def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> It
     except StexplainError:
         raise
     except Exception as error:
-        mend = _SAVE if isinstance(error, UnicodeDecodeError) else remedy
+        mend = SAVE if isinstance(error, UnicodeDecodeError) else remedy
         raise DataError(f"{path} could not be read as {what}: {reason_of(error)}. {mend}") from error
 
 
@@ -258,19 +259,14 @@ def read_bytes(path: Path, remedy: str = "Fetch the file again.") -> bytes:
     Raises:
         DataError: where it is missing, no file, or may not be read.
     """
+    size = regular_file(path, remedy).stat().st_size
+    if (free := free_memory()) is not None and size > free:
+        raise DataError(
+            f"{path} could not be read: it holds {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of memory are free. "
+            f"{remedy}"
+        )
     with readable(path, "a file", remedy):
-        return regular_file(path, remedy).read_bytes()
-
-
-def read_text(path: Path, remedy: str = "Fetch the file again.") -> str:
-    """The text of a file in UTF-8; a byte order mark, as Windows writes, is left out.
-
-    Raises:
-        DataError: where it cannot be read, or is not UTF-8.
-    """
-    content = read_bytes(path, remedy)
-    with readable(path, "text in UTF-8", remedy):
-        return content.decode("utf-8-sig")
+        return path.read_bytes()
 
 
 def read_json_value(path: Path, remedy: str = "Fetch the file again.") -> Any:
@@ -283,7 +279,7 @@ def read_json_value(path: Path, remedy: str = "Fetch the file again.") -> Any:
         return json.loads(read_bytes(path, remedy), parse_int=_integer)
     # Of integers with hundreds of digits and of other encodings too; nesting may exhaust the stack.
     except (ValueError, RecursionError) as error:
-        mend = _SAVE if isinstance(error, UnicodeDecodeError) else f"Is it truncated? {remedy}"
+        mend = SAVE if isinstance(error, UnicodeDecodeError) else f"Is it truncated? {remedy}"
         raise DataError(f"{path} is not valid JSON: {reason_of(error)}. {mend}") from error
 
 
@@ -292,17 +288,3 @@ def _integer(digits: str) -> int:
     if len(digits) > _DIGITS:
         raise ValueError(f"an integer of {len(digits)} digits")
     return int(digits)
-
-
-def is_json(content: bytes) -> bool:
-    """Whether bytes are JSON of any kind.
-
-    Example:
-        >>> is_json(b"{}"), is_json(b"[" * 100_000)
-        (True, False)
-    """
-    try:
-        json.loads(content)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -1,6 +1,7 @@
 """Tables in CSV."""
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from stexplain.errors import DataError
-from stexplain.reading.contents import readable, reason_of, regular_file
+from stexplain.reading.contents import readable, reason_of
+from stexplain.reading.text import text_file
 
 
 def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = True, **options: Any) -> pd.DataFrame:
@@ -21,7 +23,7 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = 
         **options: of `pandas.read_csv`.
 
     Raises:
-        DataError: where it cannot be read, or is no table.
+        DataError: where it cannot be read, is no table, or has lines of more cells than the first.
 
     Example:
         >>> import tempfile
@@ -32,13 +34,20 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = 
         ...
         stexplain.errors.DataError: /.../a.csv could not be read as a table in CSV: the byte 0xff is not text ...
     """
-    regular_file(path, remedy)
-    with readable(path, "a table in CSV", remedy):
+    text_file(path, remedy)
+    with readable(path, "a table in CSV", remedy), warnings.catch_warnings():
+        # Of cells beyond the first line's, pandas would make labels of the rows, or leave them out.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             # Of pandas' two parsers, the one that finds separators takes a byte order mark for text.
-            found: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **options)
+            found: pd.DataFrame = pd.read_csv(path, **{"encoding": "utf-8-sig", "index_col": False, **options})
         except pd.errors.EmptyDataError as error:
             raise DataError(f"{path} is empty; expected a table in CSV. {remedy}") from error
+        except pd.errors.ParserWarning as error:
+            raise DataError(
+                f"{path}: its lines have more cells than the first, which names the columns; expected as many. Are "
+                "decimals written with commas? Write them with points, or separate the cells by semicolons."
+            ) from error
         except pd.errors.ParserError as error:
             raise DataError(f"{path} is not a table in CSV: {reason_of(error)}. {remedy}") from error
     if once and options.get("header", 0) is not None:

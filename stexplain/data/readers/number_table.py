@@ -1,14 +1,15 @@
 """Tables of numbers in CSV files, with errors that name the line."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from stexplain.errors import DataError
-from stexplain.reading import readable, regular_file
-from stexplain.reading.table import read_csv, refuse_names_twice
+from stexplain.reading import readable, text_file
+from stexplain.reading.table import read_csv
 
 
 def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.DataFrame:
@@ -35,14 +36,20 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
         ...
         stexplain.errors.DataError: /.../speeds.csv, line 3: column 'b' holds 'x'; expected a number. ...
     """
-    regular_file(path)
+    table = _numbers(path, header, labels)
+    return _without_nameless(path, table) if header else table
+
+
+def _numbers(path: Path, header: bool, labels: bool) -> pd.DataFrame:
+    text_file(path)
     try:
-        first = [0] if labels else None
-        table = pd.read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
-        if header:
-            refuse_names_twice(path, table.columns)
-    except (OSError, ValueError, OverflowError):  # the slow way below says what is wrong
+        # Not none: pandas makes labels of what lines have more than the first.
+        first = [0] if labels else False
+        table = read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
+    except DataError:  # the slow way below says what is wrong
         table = pd.DataFrame()
+    if header and not table.empty:
+        _refuse_first_line(path, table)
     # pandas fills a short line with NaN, which looks like an empty last cell: the slow way distinguishes the two.
     if not table.empty and all(kind.kind in "fiu" for kind in table.dtypes) and not table.iloc[:, -1].isna().any():
         return table.astype(np.float64).rename(columns=str).set_axis(table.index.astype(str) if labels else table.index)
@@ -65,9 +72,47 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
     return numbers
 
 
+def _without_nameless(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Leaves out columns without a name and a number, as separators at the end of every line make them.
+
+    Raises:
+        DataError: where a column has numbers and no name, but for the first, which may number the rows.
+    """
+    # By which name pandas calls a column without one.
+    nameless = {name: int(name[9:]) for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)}
+    empty = [name for name in nameless if bool(table[name].isna().all())]
+    for name, place in nameless.items():
+        if place and name not in empty:
+            raise DataError(
+                f"{path}, line 1: column {place + 1} has numbers and no name; expected a name for each column. "
+                "Name it, or leave it out."
+            )
+    return table.drop(columns=empty)
+
+
+def _refuse_first_line(path: Path, table: pd.DataFrame) -> None:
+    """Refuses a first line of numbers that are no names, but observations, and one that comes again further below."""
+    names = pd.to_numeric(table.columns.astype(str), errors="coerce").to_numpy(np.float64)
+    if np.isnan(names).any():
+        return
+    if (names % 1).any():
+        shown = ", ".join(map(str, table.columns[:3]))
+        raise DataError(
+            f"{path}, line 1: it holds {shown}, which are observations; expected the names of the columns. Is the line "
+            "with the names missing?"
+        )
+    if len(names) > 1 and all(kind.kind in "fiu" for kind in table.dtypes):
+        again = np.flatnonzero((table.to_numpy(np.float64) == names).all(1))
+        if len(again):
+            raise DataError(
+                f"{path}, line {again[0] + 2}: it has the names of the columns once more; expected observations. Were "
+                "files joined? Leave it out."
+            )
+
+
 def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a CSV file as text, cell by cell; see `read_table`."""
-    with readable(path, "a table in CSV"), regular_file(path).open(newline="", encoding="utf-8-sig") as file:
+    with readable(path, "a table in CSV"), text_file(path).open(newline="", encoding="utf-8-sig") as file:
         opening = file.readline()
     for separator in ";\t":
         if separator in opening and "," not in opening:
@@ -111,7 +156,7 @@ def has_header(path: Path) -> bool:
         >>> has_header(path)
         True
     """
-    with readable(path, "a table in CSV"), regular_file(path).open(newline="", encoding="utf-8-sig") as file:
+    with readable(path, "a table in CSV"), text_file(path).open(newline="", encoding="utf-8-sig") as file:
         lines = [cells for _, cells in zip(range(20), csv.reader(file), strict=False) if cells]
     if not lines:
         return False

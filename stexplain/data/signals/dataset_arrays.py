@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.reading import readable
+
 ABOUT = "about"
 """The entry that says, as JSON, what the other arrays are."""
 MAGIC = {b"\x89HDF\r\n\x1a\n": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}
@@ -66,7 +68,7 @@ def engine_of(path: Path) -> str:
     """What reads a file, by its first bytes, or a folder; empty where it is none of them."""
     if path.is_dir():
         return "zarr"
-    with path.open("rb") as file:
+    with readable(path, "a file"), path.open("rb") as file:
         first = file.read(8)
     return next((engine for magic, engine in MAGIC.items() if first.startswith(magic)), "")
 

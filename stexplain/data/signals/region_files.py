@@ -16,7 +16,7 @@ from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.readers.number_table import has_header
 from stexplain.data.skeletons.labels import as_label
 from stexplain.errors import DataError, InputError
-from stexplain.reading import is_there, read_json_value, readable, regular_file
+from stexplain.reading import is_there, read_json_value, readable, regular_file, text_file
 from stexplain.reading.contents import files_under
 from stexplain.reading.npy import load_npy, opened_npz
 from stexplain.reading.table import read_csv
@@ -221,7 +221,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _names_columns(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
         return has_header(path)
-    with readable(path, "a table of numbers"), regular_file(path).open(encoding="utf-8-sig") as file:
+    with readable(path, "a table of numbers"), text_file(path).open(encoding="utf-8-sig") as file:
         first = file.readline().split()
     return any(not _is_number(cell) for cell in first) and first[:1] != ["#"]
 

@@ -1,0 +1,92 @@
+"""Tables that say the same in another way are read as the same, or refused: never as other numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stexplain.data.readers.number_table import read_table
+from stexplain.errors import DataError
+from stexplain.reading import read_text, text_file
+from stexplain.reading.table import read_csv
+
+ROWS = "773869,767541,767542\n64.4,67.6,67.1\n62.7,68.5,61.2\n"
+
+
+def table(tmp_path, text):
+    path = tmp_path / "los_speed.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("labels", [True, False])
+def test_cells_beyond_the_first_line_are_no_labels(tmp_path, header, labels):
+    """Of 64,4,67,6,67,1 below three names, pandas makes labels of the first three."""
+    path = table(tmp_path, "773869,767541,767542\n64,4,67,6,67,1\n62,7,68,5,61,2\n")
+    with pytest.raises(DataError, match=r"los_speed.csv.*(commas|cells|fields)"):
+        read_table(path, header=header, labels=labels)
+
+
+@pytest.mark.parametrize("options", [{}, {"sep": None, "engine": "python"}, {"dtype": str}])
+def test_a_table_of_any_reader_with_more_cells_below(tmp_path, options):
+    with pytest.raises(DataError, match="more cells than the first, .*Are decimals written with commas"):
+        read_csv(table(tmp_path, "a,b\n1,5,2,7\n1,5,2,8\n"), **options)
+
+
+def test_one_separator_too_many_below_the_first_line_holds_nothing(tmp_path):
+    assert read_csv(table(tmp_path, "a,b\n1,5,\n1,6,\n")).to_dict("list") == {"a": [1, 1], "b": [5, 6]}
+
+
+def test_the_names_once_more_are_no_observations(tmp_path):
+    with pytest.raises(DataError, match=r"line 4: it has the names of the columns once more.*files joined"):
+        read_table(table(tmp_path, ROWS + ROWS))
+
+
+def test_observations_are_no_names(tmp_path):
+    with pytest.raises(DataError, match=r"line 1: it holds 64.4, 67.6, 67.1, which are observations.*missing"):
+        read_table(table(tmp_path, ROWS.partition("\n")[2]))
+    # Names that are numbers are whole.
+    assert list(read_table(table(tmp_path, ROWS)).columns) == ["773869", "767541", "767542"]
+
+
+@pytest.mark.parametrize("by", [",", ",,"])
+def test_separators_at_the_end_of_every_line_make_no_column(tmp_path, by):
+    found = read_table(table(tmp_path, ROWS.replace("\n", f"{by}\n")))
+    pd.testing.assert_frame_equal(found, read_table(table(tmp_path, ROWS)))
+
+
+def test_a_column_of_numbers_has_a_name(tmp_path):
+    with pytest.raises(DataError, match=r"line 1: column 3 has numbers and no name"):
+        read_table(table(tmp_path, "a,b,\n1,2,3\n4,5,6\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (ROWS.encode("utf-16"), "not in UTF-8. Is it in UTF-16"),
+        (ROWS.encode("utf-16-le"), "not in UTF-8. Is it in UTF-16"),
+        (ROWS.encode() + bytes(600), "ends with zero bytes, as a download that was interrupted"),
+        (bytes(5000), "ends with zero bytes"),
+    ],
+)
+def test_zero_bytes_are_no_text(tmp_path, content, message):
+    path = table(tmp_path, content)
+    for read in (read_table, read_csv, read_text, text_file):
+        with pytest.raises(DataError, match=f"los_speed.csv could not be read as text: it .*{message}"):
+            read(path)
+
+
+def test_a_gigabyte_of_zeros_is_not_read(tmp_path):
+    """What was to be downloaded is often made in its full size first."""
+    path = table(tmp_path, ROWS)
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match="ends with zero bytes"):
+        read_table(path)
+
+
+def test_an_empty_file_is_no_table(tmp_path):
+    for read in (read_table, read_csv):
+        with pytest.raises(DataError, match=r"los_speed.csv"):
+            read(table(tmp_path, b""))
+    assert np.isnan(read_table(table(tmp_path, "a,b\n1,\n,2\n")).to_numpy()).sum() == 2
