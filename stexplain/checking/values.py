@@ -43,15 +43,33 @@ def as_numbers(name: str, values: Any) -> NDArray[Any]:
             raise InputError(f"{name}: got {shown(values)}; expected numbers.") from None
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name}: got {shown(values)} of type {array.dtype}; expected numbers.")
-    return array
+    return for_torch(array)
+
+
+def for_torch(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers as torch can take them: in this machine's order of bytes, no view that runs backwards.
+
+    Example:
+        >>> import torch
+        >>> backwards = np.arange(3, dtype=">f4")[::-1]
+        >>> torch.from_numpy(for_torch(backwards))
+        tensor([2., 1., 0.])
+    """
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # of 80 or 128 bits, which torch lacks
+        array = array.astype(np.float64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array.copy() if any(stride < 0 for stride in array.strides) else array
 
 
 def dense(name: str, tensor: Any) -> Any:
     """The tensor, which has real values at all places.
 
     Raises:
-        InputError: for a sparse, complex or meta tensor.
+        InputError: for a nested, sparse, complex or meta tensor.
     """
+    if tensor.is_nested:
+        raise InputError(f"{name}: got a nested tensor; expected one of one size. Use .to_padded_tensor(0) and a mask.")
     if tensor.is_meta:
         raise InputError(f"{name}: got a tensor on the meta device, which has no values; expected one with values.")
     if str(tensor.layout) != "torch.strided":

@@ -75,7 +75,7 @@ def shuffled(stage: Stage, random: torch.Generator) -> None:
     with torch.no_grad():
         for tensor in stage.tensors:
             # On the CPU, so that the permutation is the same on every device.
-            order = torch.randperm(tensor.numel(), generator=random).to(tensor.device)
+            order = torch.randperm(tensor.numel(), generator=random, device="cpu").to(tensor.device)
             # In place: the model keeps its tensors. Indexing copies, so no entry is overwritten before it is read.
             tensor.copy_(tensor.flatten()[order].view(tensor.shape))
 

@@ -229,7 +229,7 @@ class Batch:
         return cls(
             stacked([sample.x for sample in samples]),
             stacked([np.asarray(sample.valid) for sample in samples]),
-            torch.tensor([sample.label for sample in samples]),
+            torch.tensor([sample.label for sample in samples], device="cpu"),
             tuple(sample.id for sample in samples),
             None if samples[0].truth is None else stacked([one.truth for one in samples if one.truth is not None]),
             observed,

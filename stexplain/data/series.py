@@ -190,8 +190,8 @@ class WindowedSeries:
         batch = WindowBatch(
             # One instance: [B, T, N, C] -> [B, 1, T, N, C].
             x=torch.from_numpy(x[:, None]),
-            valid=torch.ones(len(starts), 1, self.window, dtype=torch.bool),
-            label=torch.full((len(starts),), -1, dtype=torch.int64),
+            valid=torch.ones(len(starts), 1, self.window, dtype=torch.bool, device="cpu"),
+            label=torch.full((len(starts),), -1, dtype=torch.int64, device="cpu"),
             ids=self._source.names(starts),
             observed=torch.from_numpy(np.ascontiguousarray(observed[:, None])),
             y=torch.from_numpy(np.where(y_observed, y, np.float32(0))),

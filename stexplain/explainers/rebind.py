@@ -101,7 +101,8 @@ def _corresponding_edges(model: STGCN, other: STGCN, order: Sequence[int]) -> Te
             index[k, order[source], order[target]]
             for k, (sources, targets) in enumerate(zip(relations.source, relations.target, strict=True))
             for source, target in zip(sources.tolist(), targets.tolist(), strict=True)
-        ]
+        ],
+        device="cpu",
     )
 
 

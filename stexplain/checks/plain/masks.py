@@ -148,5 +148,5 @@ def _chosen(values: NDArray[np.float32], groups: Sequence[Sequence[int]], length
 
     ordered = sorted(places, key=largest, reverse=True)
     others = ordered[(count + 1) // 2 :]
-    drawn = torch.randperm(len(others), generator=torch.Generator().manual_seed(0))[: count // 2].tolist()
+    drawn = torch.randperm(len(others), generator=torch.Generator().manual_seed(0), device="cpu")[: count // 2].tolist()
     return [*ordered[: (count + 1) // 2], *(others[index] for index in drawn)]

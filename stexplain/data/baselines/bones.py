@@ -147,7 +147,7 @@ def _ends(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     first = mask.to(torch.uint8).argmax(2, keepdim=True)
     last = mask.shape[2] - 1 - mask.flip(2).to(torch.uint8).argmax(2, keepdim=True)
     # One observation alone has no line; the divisor 1 leaves it as it is.
-    return first, last, (frames - first) / (last - first).clamp(min=1)
+    return first, last, (frames - first).float() / (last - first).clamp(min=1)
 
 
 def _frame(x: Tensor, index: Tensor) -> Tensor:

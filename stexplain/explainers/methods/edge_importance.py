@@ -102,7 +102,7 @@ class EdgeImportance(ModelCaller):
             raise unknown("order of ends", ends, ["source target", "target source"])
         self.of = [of] if isinstance(of, str) else list(of or [])
         self.ends = ends
-        self.edges = None if edges is None else torch.as_tensor(np.asarray(edges), dtype=torch.int64)
+        self.edges = None if edges is None else torch.as_tensor(np.asarray(edges), dtype=torch.int64, device="cpu")
         if self.edges is not None and (self.edges.ndim != 2 or self.edges.shape[1] != 2):
             raise InputError(f"edges has shape {tuple(self.edges.shape)}; expected [E, 2]: source and target of each.")
         assert self.model is not None

@@ -1,7 +1,8 @@
 """The gradients of several scores with respect to several tensors, from one forward pass."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,6 +83,23 @@ def not_differentiable(what: str, remedy: str = "") -> InputError:
     )
 
 
+def gradient_of(total: Tensor, leaf: Tensor) -> Tensor:
+    """The gradient of a number with respect to the signals, which it must depend on.
+
+    Raises:
+        InputError: where no gradient comes back, as behind a layer that computes in integers.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> gradient_of((x**2).sum(), x)
+        tensor([2., 2.])
+    """
+    (gradient,) = torch.autograd.grad(total, leaf, allow_unused=True)
+    if gradient is None:
+        raise not_differentiable("the input")
+    return gradient
+
+
 def leaves_torch(error: Exception) -> bool:
     """Whether a forward pass failed because it takes a tensor that is to be differentiated to numpy."""
     return "on Tensor that requires grad" in str(error)
@@ -113,17 +131,35 @@ def _batched(sums: Sequence[Tensor], tensors: Sequence[Tensor]) -> Sequence[Tens
             return None
 
 
+def depends_on(output: Tensor, x: Tensor) -> bool:
+    """Whether a gradient comes back from an output to a tensor that it may have been computed from.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> depends_on(x.sum(), x), depends_on(torch.ones(2, requires_grad=True).sum(), x)
+        (True, False)
+    """
+    if output is x:
+        return x.requires_grad
+    # A leaf is reached by the node that gathers its gradient.
+    return any(node is x.grad_fn if x.grad_fn else getattr(node, "variable", None) is x for node in _nodes([output]))
+
+
 def _has_custom_function(outputs: Sequence[Tensor]) -> bool:
     """Whether the graph behind the outputs holds a custom `autograd.Function`, which vmap cannot batch."""
-    waiting = [output.grad_fn for output in outputs]
+    return any(isinstance(node, BackwardCFunction) for node in _nodes(outputs))
+
+
+def _nodes(outputs: Sequence[Tensor]) -> Iterator[Any]:
+    """The nodes of the graph behind some outputs, each once, but for those behind operators without a derivative."""
+    waiting: list[Any] = [output.grad_fn for output in outputs]
     visited = set()
     # A walk by a list, not by recursion: a recurrent network's graph is deeper than Python's stack.
     while waiting:
         node = waiting.pop()
         if node is None or node in visited:
             continue
-        if isinstance(node, BackwardCFunction):
-            return True
+        yield node
         visited.add(node)
-        waiting += [before for before, _ in node.next_functions]
-    return False
+        if "NotImplemented" not in node.name():
+            waiting += [before for before, _ in node.next_functions]

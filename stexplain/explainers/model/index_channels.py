@@ -108,12 +108,18 @@ def _measured(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
         # generator: the global one stays as it is.
         generator = torch.Generator().manual_seed(0)
         summands = [
-            (output * torch.randn(output.shape, generator=generator).to(output)).sum()
+            (
+                output * torch.randn(output.shape, generator=generator, dtype=torch.float32, device="cpu").to(output)
+            ).sum()
             for output in outputs
             if output.requires_grad
         ]
         if not summands:
-            return outputs, torch.ones(x.shape[-1], dtype=torch.bool), _touched(rounded.arguments, leaf, present)
+            return (
+                outputs,
+                torch.ones(x.shape[-1], dtype=torch.bool, device="cpu"),
+                _touched(rounded.arguments, leaf, present),
+            )
         turned = _touched(rounded.arguments, leaf, present)
         return outputs, _touched([torch.stack(summands).sum()], leaf, present), turned
 
@@ -185,7 +191,7 @@ def _exchanged(x: Tensor, channel: int, present: Tensor) -> Tensor:
     """The samples with a channel's values exchanged among the observations."""
     exchanged = x.clone()
     values = x[..., channel][present]
-    order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0)).to(x.device)
+    order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0), device="cpu").to(x.device)
     exchanged[..., channel][present] = values[order]
     return exchanged
 

@@ -38,13 +38,20 @@ def split_name(name: str) -> tuple[str, Path]:
 def floating_tensors(output: Any) -> dict[Path, Tensor]:
     """The tensors of floating type that a layer returned, by the keys that lead to them.
 
-    A packed sequence has none: where its entries belong depends on the lengths of its sequences.
+    A packed sequence has none: where its entries belong depends on the lengths of its sequences. Nor have functions
+    under `torch.vmap` and `torch.func.grad`, whose tensors are no more than parts of one and may not leave them.
     """
     if isinstance(output, PackedSequence):
         return {}
     found = tensors_in(output)
     packed = [path for path, _ in found.items() if path and path[-1] == "data" and (*path[:-1], "batch_sizes") in found]
-    return {path: tensor for path, tensor in found.items() if tensor.is_floating_point() and path not in packed}
+    return {
+        path: tensor
+        for path, tensor in found.items()
+        if tensor.is_floating_point()
+        and path not in packed
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    }
 
 
 def gives_packed_sequence(output: Any) -> bool:

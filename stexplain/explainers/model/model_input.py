@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.axes import Layout
-from stexplain.checking.values import dense
+from stexplain.checking.values import dense, for_torch
 from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError, unknown
@@ -163,8 +163,13 @@ def as_tensor(x: Any) -> Tensor:
         raise InputError(f"x: got an array of type {x.dtype}; expected a floating type. Use x.astype(float).")
     if isinstance(x, Tensor):
         dense("x", x)
-    # An array is copied: it may be a read-only view of a file.
-    signals = torch.tensor(x) if isinstance(x, np.ndarray) else x.detach()
+    # An array is copied: it may be a read-only view of a file. It stays on the CPU, whatever torch's default device is.
+    signals = torch.from_numpy(for_torch(x).copy()) if isinstance(x, np.ndarray) else x.detach()
+    if not signals.numel():
+        raise InputError(
+            f"x: got shape {tuple(signals.shape)}, which holds no value; expected at least one sample, one frame, "
+            "one node and one channel."
+        )
     if not signals.is_floating_point():
         raise InputError(
             f"x: got type {str(signals.dtype).removeprefix('torch.')}; expected a floating type. Use x.float(). "

@@ -9,7 +9,7 @@ from stexplain.data.baselines import HISTORICAL_AVERAGE, HistoryOr, as_baseline,
 from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
-from stexplain.explainers.model.gradients import not_differentiable
+from stexplain.explainers.model.gradients import depends_on, not_differentiable
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 
@@ -33,6 +33,7 @@ class PerturbedInputs:
         self._fixed_target = FixedTarget(score_fn, model_input.sizes["b"])
         self.x = caller.inputs.to_batch(model_input.x, **model_input.sizes)
         self.present = model_input.observed_positions
+        self._differentiable = False
         with torch.no_grad():
             self.scores_of_samples = self._fixed_target(caller._forward(model_input))
 
@@ -51,7 +52,9 @@ class PerturbedInputs:
             InputError: where the scores do not depend on x in a differentiable way.
         """
         scores = self.scores(x)
-        if not scores.requires_grad:
+        # Once: what a model computes a gradient of does not change from copy to copy.
+        self._differentiable = self._differentiable or depends_on(scores, x)
+        if not (self._differentiable and scores.requires_grad):
             raise not_differentiable("the input")
         return scores
 

@@ -130,13 +130,13 @@ def _measured(forward: Forward, x: Tensor, present: Tensor, reference: Any, roun
 
 def _pattern(samples: int) -> Tensor:
     """Which samples are changed, ``[B]``: the Thue-Morse sequence, which no period imitates; never the first."""
-    return torch.tensor([index.bit_count() % 2 == 1 for index in range(samples)])
+    return torch.tensor([index.bit_count() % 2 == 1 for index in range(samples)], device="cpu")
 
 
 def _changed(x: Tensor, present: Tensor, pattern: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Signals to replace some of the samples by, and the batch with those of the pattern replaced."""
-    order = torch.randperm(x[..., 0].numel(), generator=torch.Generator().manual_seed(0)).to(x.device)
-    random = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)).to(x)
+    order = torch.randperm(x[..., 0].numel(), generator=torch.Generator().manual_seed(0), device="cpu").to(x.device)
+    random = torch.rand(x.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float32, device="cpu").to(x)
     others = (
         # An index of a table must stay one: another sample's values, first at their place, then elsewhere.
         x.roll(1, 0),

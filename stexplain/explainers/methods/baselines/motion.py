@@ -40,13 +40,13 @@ class Motion(BaselineExplainer):
             steps = torch.where(signals, steps, 0)
         valid = model_input.known_valid
         both = valid[:, :, 1:] & valid[:, :, :-1]  # of two frames in a row
-        count = torch.zeros(valid.shape)
+        count = torch.zeros(valid.shape, dtype=torch.float32, device="cpu")
         count[:, :, 1:] += both
         count[:, :, :-1] += both
 
         def mean(step: Tensor) -> Tensor:
             """The mean of the steps ``[B, M, T - 1, N, ...]`` to a frame and from it."""
-            total = torch.zeros(*x.shape[:3], *step.shape[3:], dtype=x.dtype)
+            total = torch.zeros(*x.shape[:3], *step.shape[3:], dtype=x.dtype, device="cpu")
             step = step * both.view(*both.shape, *[1] * (step.ndim - 3))
             # Each step belongs to both of its frames.
             total[:, :, 1:] += step

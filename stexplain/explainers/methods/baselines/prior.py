@@ -57,7 +57,9 @@ class TrainingMap(BaselineExplainer):
             )
         # An instance that no training sample had is never a cause.
         wanted = model_input.sizes["m"]
-        mean = torch.cat([self._mean, torch.zeros(max(wanted - instances, 0), PHASES, nodes)])[:wanted]
+        mean = torch.cat(
+            [self._mean, torch.zeros(max(wanted - instances, 0), PHASES, nodes, dtype=torch.float32, device="cpu")]
+        )[:wanted]
         return Maps(_at_phases(mean, model_input.known_valid))
 
 
@@ -112,7 +114,7 @@ def mean_truth(training: Training) -> Tensor:
         training = training.events_batch()
     if not isinstance(training, Batch | Clips):
         raise InputError(f"training: got {type(training).__name__}; expected a Batch, Clips or a WindowedSeries.")
-    total, count = torch.zeros(1), 0
+    total, count = torch.zeros(1, dtype=torch.float32, device="cpu"), 0
     for batch in [training] if isinstance(training, Batch) else training.batches(64):
         if batch.truth is None:
             raise InputError("training: got samples without ground truth; expected generated data, which has one.")
@@ -127,7 +129,7 @@ def mean_truth(training: Training) -> Tensor:
 def _stretched(truth: Tensor) -> Tensor:
     """Values ``[t, N]`` at `PHASES` points of relative time."""
     if not len(truth):
-        return torch.zeros(PHASES, truth.shape[1])
+        return torch.zeros(PHASES, truth.shape[1], dtype=torch.float32, device="cpu")
     # Both ends keep their places.
     return interpolate(truth.T[None], size=PHASES, mode="linear", align_corners=True)[0].T
 
@@ -135,7 +137,7 @@ def _stretched(truth: Tensor) -> Tensor:
 def _phases(valid: Tensor) -> Tensor:
     """The place of each frame among its instance's valid ones, in [0, 1], ``[B, M, T]``; a half of a single one."""
     number, count = valid.cumsum(2) - 1, valid.sum(2, keepdim=True)
-    return torch.where(count > 1, number / (count - 1).clamp(min=1), 0.5).clamp(0, 1)
+    return torch.where(count > 1, number.float() / (count - 1).clamp(min=1), 0.5).clamp(0, 1)
 
 
 def _at_phases(mean: Tensor, valid: Tensor) -> Tensor:
@@ -143,5 +145,5 @@ def _at_phases(mean: Tensor, valid: Tensor) -> Tensor:
     at = _phases(valid.cpu()) * (PHASES - 1)
     low = at.floor().long().clamp(max=PHASES - 2)
     weight = (at - low)[..., None]
-    instance = torch.arange(len(mean))[None, :, None]
+    instance = torch.arange(len(mean), device="cpu")[None, :, None]
     return ((1 - weight) * mean[instance, low] + weight * mean[instance, low + 1]).to(valid.device)

@@ -163,14 +163,15 @@ class SlownessNearTarget(Slowness):
         if self.graph is None:
             raise InputError("graph: got none; expected the graph of the roads. Give graph=, or a model that has one.")
         distance = self._distances(self.graph)
-        weight = torch.zeros(samples, 1, frames, nodes)
+        weight = torch.zeros(samples, 1, frames, nodes, dtype=torch.float32, device="cpu")
         for row, forecast in enumerate(forecasts):
             at = [node_index(node, self.graph.nodes, nodes, []) for node in forecast.node]
             hops = distance[at].amin(0)
             near = (hops <= self.hops).float()[None].repeat(frames, 1)
             if self.pace is not None:
                 # From the observation at frame t: the last frame of the window is `horizon` before it.
-                lag = torch.arange(frames - 1, -1, -1) + float(np.mean(forecast.horizon))
+                lag = torch.arange(frames - 1, -1, -1, dtype=torch.float32, device="cpu")
+                lag = lag + float(np.mean(forecast.horizon))
                 apart = (lag[:, None] - self.pace * hops.clamp(max=self.hops)[None]) / (self.pace / 2)
                 near = near * torch.exp(-(apart**2) / 2)
             weight[row, 0] = near

@@ -13,6 +13,7 @@ from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.gradient.expected_gradients import collapsed_standard_error
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradient_of
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -133,7 +134,7 @@ class ExpectedFall(Explainer):
         total, falls = torch.zeros_like(full_precision(x)), []
         for k, one in enumerate(noise):
             level = (k + 0.5) / self.draws
-            noisy = x + level * spread * torch.as_tensor(one).to(x)
+            noisy = x + level * spread * torch.as_tensor(one, device="cpu").to(x)
             # Within what the channel has in the sample: a speed is not negative, and a model may look a value up.
             moved = torch.where(changed, noisy.clamp(lowest, highest), x)
             gradient = torch.where(changed, full_precision(self._gradient(perturbed, moved)), 0)
@@ -167,8 +168,7 @@ class ExpectedFall(Explainer):
     def _gradient(self, perturbed: PerturbedInputs, x: Tensor) -> Tensor:
         leaf = x.detach().requires_grad_()
         # A copy goes in: the model may work in place, which a leaf does not allow.
-        (gradient,) = torch.autograd.grad(perturbed.differentiable_scores(leaf.clone()).sum(), leaf)
-        return gradient
+        return gradient_of(perturbed.differentiable_scores(leaf.clone()).sum(), leaf)
 
 
 def deviations(x: Tensor, baseline: Tensor, model_input: ModelInput) -> tuple[Tensor, Tensor]:

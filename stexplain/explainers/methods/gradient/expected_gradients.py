@@ -15,6 +15,7 @@ from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradient_of
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
@@ -158,8 +159,7 @@ class ExpectedGradients(Explainer):
     def _gradient(self, perturbed: PerturbedInputs, x: Tensor) -> Tensor:
         leaf = x.detach().requires_grad_()
         # A copy goes in: the model may work in place, which a leaf does not allow.
-        (gradient,) = torch.autograd.grad(perturbed.differentiable_scores(leaf.clone()).sum(), leaf)
-        return gradient
+        return gradient_of(perturbed.differentiable_scores(leaf.clone()).sum(), leaf)
 
 
 def collapsed_standard_error(draws: Any) -> Tensor:

@@ -17,6 +17,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradient_of
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
@@ -119,8 +120,10 @@ class GradientSHAP(Explainer):
             own_generator(self.seed, name, x[row][valid[row]].cpu().numpy()) for row, name in enumerate(model_input.ids)
         ]
         # Both [draws, B]: the index of x', and u.
-        chosen = torch.tensor(np.array([each.integers(len(baselines), size=self.draws) for each in generators]).T)
-        share = torch.tensor(np.array([each.random(self.draws) for each in generators]).T).to(x)
+        chosen = torch.tensor(
+            np.array([each.integers(len(baselines), size=self.draws) for each in generators]).T, device="cpu"
+        )
+        share = torch.tensor(np.array([each.random(self.draws) for each in generators]).T, device="cpu").to(x)
         total, squares, baseline_scores = torch.zeros_like(x), x.new_zeros(x.shape[:-1]), x.new_zeros(len(x))
         for first in range(0, self.draws, self.copies):
             part = slice(first, min(first + self.copies, self.draws))
@@ -131,7 +134,7 @@ class GradientSHAP(Explainer):
                 difference = difference + torch.stack(noise)
             point = start + share[part].view(-1, len(x), 1, 1, 1, 1) * difference
             leaf = point.flatten(0, 1).requires_grad_()
-            (gradient,) = torch.autograd.grad(perturbed.differentiable_scores(leaf).sum(), leaf)
+            gradient = gradient_of(perturbed.differentiable_scores(leaf).sum(), leaf)
             each = gradient.view(difference.shape) * difference
             total += each.sum(0)
             squares += each.sum(-1).square().sum(0)

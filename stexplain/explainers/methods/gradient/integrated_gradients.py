@@ -15,6 +15,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradient_of
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
@@ -101,7 +102,7 @@ class IntegratedGradients(Explainer):
             # From [-1, 1], where the rule is defined, to [0, 1]: [K, 1, 1, 1, 1, 1].
             u = torch.from_numpy((places[part] + 1) / 2).to(difference).view(-1, 1, 1, 1, 1, 1)
             leaf = (baseline + u * difference).flatten(0, 1).requires_grad_()
-            (gradient,) = torch.autograd.grad(perturbed.differentiable_scores(leaf).sum(), leaf)
+            gradient = gradient_of(perturbed.differentiable_scores(leaf).sum(), leaf)
             weight = torch.from_numpy(weights[part] / 2).to(difference)
             total += torch.einsum("k,kbmtnc->bmtnc", weight, gradient.view(-1, *difference.shape))
         per_channel = total * difference

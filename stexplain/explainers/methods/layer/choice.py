@@ -122,7 +122,7 @@ def flow_of(caller: ModelCaller, model_input: ModelInput, name: str) -> Flow:
     # Weights of their own generator, as a plain sum can cancel: that of a softmax has no gradient.
     generator = torch.Generator().manual_seed(0)
     summands = [
-        (one * torch.randn(one.shape, generator=generator).to(one)).sum().float()
+        (one * torch.randn(one.shape, generator=generator, dtype=torch.float32, device="cpu").to(one)).sum().float()
         for one in explained
         if one.requires_grad
     ]

@@ -18,6 +18,7 @@ from stexplain.explainers.methods.perturbation.by_channel import signals_of, wit
 from stexplain.explainers.methods.perturbation.mask_penalties import disagreement, mask_size, variation
 from stexplain.explainers.methods.perturbation.regions import Groups, node_groups
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.gradients import gradient_of
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
@@ -148,7 +149,11 @@ class LearnedMask(Explainer):
         channels, signals = x.shape[-1], signals_of(self, model_input)
         masks = len(signals) if self.per_channel else 1
         # From the masks to the channels: an index is the same in x and the baseline, whatever its mask.
-        to_channels = torch.eye(channels).to(x)[signals] if self.per_channel else x.new_ones(1, 1)  # [masks, C or 1]
+        to_channels = (
+            torch.eye(channels, dtype=torch.float32, device="cpu").to(x)[signals]
+            if self.per_channel
+            else x.new_ones(1, 1)
+        )  # [masks, C or 1]
         # The masks of an instance lie side by side, as those of instances of their own: the loss is the same for both.
         present = present.repeat_interleave(masks, 1)
 
@@ -215,7 +220,7 @@ class LearnedMask(Explainer):
         for step in range(1, self.steps + 1):
             leaf = logits.requires_grad_()
             total = (loss(self._mask(leaf, spread, x.shape[2])) * positions).sum()
-            (gradient,) = torch.autograd.grad(total, leaf)
+            gradient = gradient_of(total, leaf)
             # Adam with its usual decay rates, 0.9 and 0.999, and both moments corrected for their start at zero.
             first = 0.9 * first + 0.1 * gradient
             second = 0.999 * second + 0.001 * gradient.square()
@@ -236,12 +241,12 @@ class LearnedMask(Explainer):
             return None
         nodes = x.shape[3]
         groups = node_groups(self.groups, self.graph, nodes)
-        spread = torch.zeros(len(groups), nodes, dtype=x.dtype)
+        spread = torch.zeros(len(groups), nodes, dtype=x.dtype, device="cpu")
         for row, members in zip(spread, groups.values(), strict=True):
             row[members] = 1
         # A node in no group is a unit of its own; one in several groups has the mean of theirs.
         ungrouped = spread.sum(0) == 0
-        spread = torch.cat([spread, torch.eye(nodes, dtype=x.dtype)[ungrouped]])
+        spread = torch.cat([spread, torch.eye(nodes, dtype=x.dtype, device="cpu")[ungrouped]])
         return (spread / spread.sum(0)).to(x.device)
 
 

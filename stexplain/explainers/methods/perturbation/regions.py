@@ -115,7 +115,7 @@ class Regions:
         # Which nodes each group holds, [G, N]; none where every node is its own group, which saves the product.
         self._members: Tensor | None = None
         if list(map(list, groups)) != [[node] for node in range(sizes["n"])]:
-            self._members = torch.zeros(len(groups), sizes["n"], device=device)
+            self._members = torch.zeros(len(groups), sizes["n"], dtype=torch.float32, device=device)
             for number, members in enumerate(groups):
                 self._members[number, list(members)] = 1
         self.shape = (sizes["m"], len(groups), len(starts))
@@ -149,7 +149,7 @@ class Regions:
 
     def overlap(self) -> Tensor:
         """How many regions every position lies in, ``[1, M, T, N]``."""
-        return self.to_positions(torch.ones(1, len(self), device=self._spans.device))
+        return self.to_positions(torch.ones(1, len(self), dtype=torch.float32, device=self._spans.device))
 
     def observation_counts(self, present: Tensor) -> Tensor:
         """How many observations every region holds: present ``[B, M, T, N]``, bool, to ``[B, M * G * W]``."""

@@ -123,10 +123,12 @@ class TemporalRescaling(Explainer):
         together = torch.ones(1, channels, dtype=torch.bool, device=present.device)
         if self.per_channel:
             together = torch.eye(channels, dtype=torch.bool, device=present.device)[signals]
-        by_group = torch.zeros(*original.values.shape, len(together)).to(original.values)
+        by_group = torch.zeros(*original.values.shape, len(together), dtype=torch.float32, device="cpu").to(
+            original.values
+        )
         for rank, number in enumerate(time.argsort(0, descending=True)):  # number: [B], a window per sample
             # The window of this rank in each sample, where it is one of those above the quantile.
-            above = rank < observed.sum(0) - (self.alpha * observed.sum(0)).long()
+            above = rank < observed.sum(0) - (self.alpha * observed.sum(0).float()).long()
             if not bool(above.any()):
                 break
             positions = spans[number][:, None, :, None] & present & above.view(-1, 1, 1, 1)

@@ -194,7 +194,7 @@ def _aligned(tensor: Tensor, own: list[Index], union: list[Index]) -> Tensor:
 
 def _ravelled(indices: list[Tensor], sizes: list[int]) -> Tensor:
     """One number for several indices, the last varying fastest."""
-    total = torch.zeros((), dtype=torch.int64)
+    total = torch.zeros((), dtype=torch.int64, device="cpu")
     for index, size in zip(indices, sizes, strict=True):
         total = total.to(index.device) * size + index
     return total

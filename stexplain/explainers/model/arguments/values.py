@@ -77,7 +77,7 @@ def to_model(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
     def other(item: Any) -> Any:
         if isinstance(item, np.ndarray) and item.dtype.kind in "biuf":
             # Copied: an array may be a read-only view of a file.
-            return change(torch.tensor(item))
+            return change(torch.tensor(item, device="cpu"))
         if hasattr(item, "tocoo") and hasattr(item, "nnz") and hasattr(item, "shape"):
             return change(_sparse(item))
         if isinstance(item, nn.Module) or not callable(getattr(item, "to", None)):
@@ -129,7 +129,9 @@ def _sparse(matrix: Any) -> Tensor:
     entries = matrix.tocoo()
     indices = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
     # The check costs little, and torch 2 warns where it is neither requested nor turned off.
-    return torch.sparse_coo_tensor(indices, torch.tensor(entries.data), matrix.shape, check_invariants=True).coalesce()
+    return torch.sparse_coo_tensor(
+        indices, torch.tensor(entries.data, device="cpu"), matrix.shape, check_invariants=True, device="cpu"
+    ).coalesce()
 
 
 def further_arguments(

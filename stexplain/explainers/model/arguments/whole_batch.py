@@ -210,5 +210,5 @@ def _blocks(tensor: Tensor, copies: int) -> Tensor:
     indices = torch.cat([entries.indices() + copy * offset for copy in range(copies)], 1)
     shape = (*tensor.shape[:-2], copies * size, copies * size)
     values = entries.values().repeat(copies)
-    blocks = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True).coalesce()
+    blocks = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True, device=values.device).coalesce()
     return blocks.to_sparse(layout=tensor.layout) if tensor.layout != torch.sparse_coo else blocks

@@ -64,7 +64,7 @@ class Streams:
         """Which channels may be perturbed, ``[C]``, bool; none: all."""
         if self.only is None:
             return None
-        mask = torch.zeros(sum(self.counts.values()), dtype=torch.bool)
+        mask = torch.zeros(sum(self.counts.values()), dtype=torch.bool, device="cpu")
         mask[self.channels(self.only)] = True
         return mask
 

@@ -15,12 +15,12 @@ from stexplain.explainers.model.probe.time import Timing, fits
 
 def repeated(model_input: ModelInput, layout: Layout, times: int) -> ModelInput:
     """The samples with their frames again and again."""
-    return _with_frames(model_input, layout, torch.arange(model_input.sizes["t"]).repeat(times))
+    return _with_frames(model_input, layout, torch.arange(model_input.sizes["t"], device="cpu").repeat(times))
 
 
 def cut(model_input: ModelInput, layout: Layout, frames: int) -> ModelInput:
     """The first frames of the samples."""
-    return _with_frames(model_input, layout, torch.arange(frames))
+    return _with_frames(model_input, layout, torch.arange(frames, device="cpu"))
 
 
 def _with_frames(model_input: ModelInput, layout: Layout, frames: Tensor) -> ModelInput:

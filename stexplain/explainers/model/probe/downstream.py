@@ -213,7 +213,7 @@ def _changed_output(unchanged: Tensor, axes: TensorAxes, plan: Plan, changes: Se
     places = axes.layout.to_batch(numbers, **{**axes.sizes, **known, "b": plan.samples})
     batch = unchanged.flatten()[places]
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(batch.shape[1:], generator=generator, dtype=torch.float64).to(batch)
+    noise = torch.randn(batch.shape[1:], generator=generator, dtype=torch.float64, device="cpu").to(batch)
     # As large as the values differ, channel by channel: far more would saturate what follows.
     noise = noise * (batch.std((0, 1, 2, 3)) + 1e-3 * batch.abs().max())
     for copy, one in enumerate(changes):

@@ -148,7 +148,7 @@ def plan_of(changes: Sequence[Change], sizes: dict[str, int]) -> Plan:
         copies += 1
     mixed = [*changes, *[Change(nothing=True)] * (copies - len(changes))]
     # In no order: of a fold of samples with another axis, only the right one finds the controls unchanged.
-    order = torch.randperm(copies, generator=torch.Generator().manual_seed(copies)).tolist()
+    order = torch.randperm(copies, generator=torch.Generator().manual_seed(copies), device="cpu").tolist()
     return Plan(tuple(mixed[index] for index in order), dict(sizes), copies)
 
 
@@ -330,9 +330,9 @@ def _other_values(x: Tensor, generator: torch.Generator) -> Tensor:
         half = len(distinct) // 2
         # From a quarter to three quarters of the ranks away, but never a whole turn: the value does change.
         spread = max(half // 2, 1)
-        away = half + torch.randint(-spread + 1, spread, values.shape, generator=generator)
+        away = half + torch.randint(-spread + 1, spread, values.shape, generator=generator, device="cpu")
         result[..., channel] = distinct[(rank + away.clamp(1, len(distinct) - 1)) % len(distinct)]
     if torch.equal(result, x):
         scale = x.abs().max().clamp(min=1.0)
-        result = x + scale * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        result = x + scale * torch.randn(x.shape, generator=generator, dtype=x.dtype, device="cpu")
     return result

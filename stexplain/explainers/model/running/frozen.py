@@ -48,7 +48,9 @@ def frozen_eval(model: nn.Module) -> Iterator[None]:
     saved: list[tuple[Any, str]] = []
     try:
         for module in model.modules():
-            _hold(module, "training", saved)
+            # A module of `torch.jit.freeze` has no mode any more: it is as it was in eval mode.
+            if hasattr(module, "training"):
+                _hold(module, "training", saved)
         for parameter in model.parameters():
             _hold(parameter, "requires_grad", saved)
         yield

@@ -94,7 +94,7 @@ def kept_state(model: nn.Module) -> Iterator[None]:
         model: any.
 
     Raises:
-        InputError: where a parameter has no shape yet.
+        InputError: where a parameter has no shape yet, or no values.
 
     Example:
         >>> import torch
@@ -131,8 +131,8 @@ def forward_pass(model: nn.Module) -> Iterator[None]:
     So a model that carries a hidden state from call to call gives the same output whatever ran before. What the pass
     sets on the model is there after the block, for a target that looks at it, until the next pass begins or the block
     of `kept_state` ends. Only what the pass itself changes is undone: attributes, entries of dicts, lists and sets
-    however deep, buffers, and what is written into tensors. Tensors are cloned in a model's first pass, and from then
-    on only those that a pass wrote into.
+    however deep, buffers, and what is written into tensors. Tensors are cloned in a model's first whole pass, and from
+    then on only those that a pass wrote into.
 
     Args:
         model: any.
@@ -145,12 +145,16 @@ def forward_pass(model: nn.Module) -> Iterator[None]:
     record.reset()
     containers, tensors = record.before_pass(model)
     built: list[str] = []
+    whole = False
     try:
         yield
+        whole = True
     finally:
         touched = [one for one in tensors if not one.is_as_before]
         lost = [one for one in touched if one.clone is None and one.was_written]
-        record.in_place = (record.in_place or set()) | {id(one.tensor) for one in touched if one.was_written}
+        # A first pass that ended early, at a layer or by an error, does not show what a whole one writes into.
+        if whole or record.in_place is not None:
+            record.in_place = (record.in_place or set()) | {id(one.tensor) for one in touched if one.was_written}
         # Values first, then references: a tensor that was written into may have been put elsewhere too.
         record.undo += [undo for one in touched if (undo := one.undo_of_change()) is not None]
         changed = [each for each in containers if not each.is_as_before]
@@ -209,7 +213,11 @@ def refused_if_trained(model: nn.Module) -> Iterator[None]:
         for name, parameter, version in before:
             if version_of(parameter) != version and id(parameter) not in own:
                 return f"parameter {name!r} of the model was written into"
-        return "the model was set to train mode" if any(module.training for module in model.modules()) else ""
+        return (
+            "the model was set to train mode"
+            if any(getattr(module, "training", False) for module in model.modules())
+            else ""
+        )
 
     try:
         yield
@@ -234,6 +242,12 @@ def _check_initialised(model: nn.Module) -> None:
             raise InputError(
                 f"parameter {name!r} of the model has no shape yet: its first forward pass builds it. "
                 "Run the model once before it is explained."
+            )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.is_meta:
+            raise InputError(
+                f"{name!r} of the model is on the meta device, which has no values. Load the model's weights before "
+                "it is explained: model.to_empty(device='cpu'), then model.load_state_dict(...)."
             )
 
 
