@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from stexplain import system
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable
 from stexplain.reading.shape import check_shape
@@ -78,7 +79,7 @@ def _holder(path: Path) -> tuple[Path, IO[str]]:
             _remove_if_left(left)
     while True:
         holder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_PART, dir=path.parent))
-        held = (holder / _HELD).open("w")
+        held = (holder / _HELD).open("a")
         lock_file(held, wait=True)
         # Another process that writes the same may have taken it for left, before it was locked.
         if (holder / _HELD).exists():
@@ -111,7 +112,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def _remove_if_left(holder: Path) -> None:
     try:
-        with (holder / _HELD).open("w") as held:
+        with (holder / _HELD).open("a") as held:
             lock_file(held, wait=False)
             # Locked still: who is about to lock it too must find it gone.
             shutil.rmtree(holder, ignore_errors=True)
@@ -228,10 +229,11 @@ def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
         DataError: where the folder cannot be created.
         InputError: where another process holds the lock and `wait` is false.
     """
+    made = not folder.exists()
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / "lock").open("w")
+            file = (folder / "lock").open("a")
         except FileNotFoundError:  # the previous holder removed the folder between the two calls
             continue
         except OSError as error:
@@ -248,5 +250,12 @@ def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
             except FileNotFoundError:
                 current = False
             if current:
-                yield folder
+                try:
+                    yield folder
+                finally:
+                    file.close()
+                    # Where no open file is removed, another process's lock is not either: what the block left goes.
+                    left = [path.name for path in folder.glob("*")] if made else []
+                    if not system.REMOVES_OPEN_FILES and left == ["lock"]:
+                        shutil.rmtree(folder, ignore_errors=True)
                 return

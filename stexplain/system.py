@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import IO
 
+REMOVES_OPEN_FILES = sys.platform != "win32"
+"""Whether a file that some process has open can be removed."""
+
 
 def cores() -> int:
     """How many processor cores this process may use.

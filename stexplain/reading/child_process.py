@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,13 +94,21 @@ def _limit(size: int, seconds: int) -> None:
         import resource  # POSIX only
     except ImportError:
         return
-    pages = int(Path("/proc/self/statm").read_text("utf-8").split()[0]) if Path("/proc/self/statm").exists() else 0
-    most = pages * os.sysconf("SC_PAGE_SIZE") + (256 << 20) + _UNPACKED * size
+    _lower(resource, resource.RLIMIT_CPU, seconds)
+    # What a process has reserved is known on Linux alone. macOS reserves hundreds of gigabytes, and takes no less.
+    if not Path("/proc/self/statm").exists():
+        return
+    has = int(Path("/proc/self/statm").read_text("utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE") + (256 << 20)
     free = free_memory()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (most if free is None else min(most, most - _UNPACKED * size + free), hard))
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+    _lower(resource, resource.RLIMIT_AS, has + (_UNPACKED * size if free is None else min(_UNPACKED * size, free)))
+
+
+def _lower(resource: Any, which: int, limit: int) -> None:
+    """Sets a limit of this process, which may have a lower one already; where a system takes none, time remains."""
+    _, hard = resource.getrlimit(which)
+    lowest = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(which, (lowest, hard))
 
 
 if __name__ == "__main__":

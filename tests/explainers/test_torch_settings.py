@@ -133,9 +133,9 @@ def test_masks_and_baselines_in_another_array(dtype):
     ("x", "message"),
     [
         (torch.nested.nested_tensor([torch.ones(3, 8, 5)] * 2, layout=torch.jagged), "^x: got a nested tensor"),
-        (torch.ones(0, 3, 8, 5), r"^x: got shape \(0, 3, 8, 5\), which holds no value"),
-        (torch.ones(2, 3, 0, 5), r"^x: got shape \(2, 3, 0, 5\), which holds no value"),
-        (np.ones((2, 3, 8, 0), np.float32), r"^x: got shape \(2, 3, 8, 0\), which holds no value"),
+        (torch.ones(0, 3, 8, 5), r"^x has shape \(0, 3, 8, 5\): there is nothing to explain"),
+        (torch.ones(2, 3, 0, 5), r"^x has shape \(2, 3, 0, 5\): there is nothing to explain"),
+        (np.ones((2, 3, 8, 0), np.float32), r"^x has shape \(2, 3, 8, 0\): there is nothing to explain"),
         (torch.ones(2, 3, 8, 5, device="meta"), "^x: got a tensor on the meta device"),
     ],
 )

@@ -1,6 +1,7 @@
 """HDF5 that leads into other files: refused, by whatever way it leads there."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,50 @@ def test_of_several_frames_one_must_be_chosen(tmp_path):
         file.copy("df", "flow")
     with pytest.raises(DataError, match=r"it holds 2 DataFrames .*: df, flow; expected one.*pd.read_hdf\(path, key\)"):
         read_frame(tmp_path / "metr-la.h5")
+
+
+class Limits:
+    """Stands in for `resource`, of a system that has its own limits or takes none."""
+
+    RLIMIT_AS, RLIMIT_CPU, RLIM_INFINITY = "memory", "seconds", -1
+
+    def __init__(self, hard: int, takes: bool = True) -> None:
+        self.hard, self.takes, self.set = hard, takes, {}
+
+    def getrlimit(self, which):
+        return self.hard, self.hard
+
+    def setrlimit(self, which, limits):
+        # As Python does on macOS, and anywhere for more than the hard limit.
+        if not self.takes or (self.hard != self.RLIM_INFINITY and limits[0] > self.hard):
+            raise ValueError("current limit exceeds maximum limit")
+        self.set[which] = limits[0]
+
+
+def test_a_system_that_takes_no_limits_reads_all_the_same(monkeypatch):
+    from stexplain.reading import child_process
+
+    monkeypatch.setitem(sys.modules, "resource", Limits(-1, takes=False))
+    child_process._limit(1000, 8)
+    # A process may have been given less before.
+    less = Limits(5)
+    monkeypatch.setitem(sys.modules, "resource", less)
+    child_process._limit(1000, 8)
+    assert less.set["seconds"] == 5
+
+
+def test_memory_is_limited_where_it_is_known(monkeypatch):
+    from stexplain.reading import child_process
+
+    found = Limits(-1)
+    monkeypatch.setitem(sys.modules, "resource", found)
+    child_process._limit(1000, 8)
+    assert found.set["seconds"] == 8
+    known = Path("/proc/self/statm").exists()
+    assert ("memory" in found.set) == known
+    # On macOS there is no such file: more is reserved than any limit.
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    other = Limits(-1)
+    monkeypatch.setitem(sys.modules, "resource", other)
+    child_process._limit(1000, 8)
+    assert set(other.set) == {"seconds"}

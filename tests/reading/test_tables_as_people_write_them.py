@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stexplain.data.readers.number_table import read_table
+from stexplain.data.readers import pems_npz
+from stexplain.data.readers.number_table import read_table, read_text_table
 from stexplain.errors import DataError
 from stexplain.reading import read_text, text_file
 from stexplain.reading.table import read_csv
+from tests.data.series_cards import small_card
+from tests.fuzz import corpus
 
 ROWS = "773869,767541,767542\n64.4,67.6,67.1\n62.7,68.5,61.2\n"
 
@@ -49,10 +52,36 @@ def test_observations_are_no_names(tmp_path):
     assert list(read_table(table(tmp_path, ROWS)).columns) == ["773869", "767541", "767542"]
 
 
-@pytest.mark.parametrize("by", [",", ",,"])
-def test_separators_at_the_end_of_every_line_make_no_column(tmp_path, by):
-    found = read_table(table(tmp_path, ROWS.replace("\n", f"{by}\n")))
+@pytest.mark.parametrize("read", [read_table, read_text_table])
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("end", [",", ",,", ", ,", " ", "  , "])
+def test_separators_and_spaces_at_the_end_of_every_line_make_no_column(tmp_path, end, header, read):
+    found = read(table(tmp_path, ROWS.replace("\n", f"{end}\n")), header=header)
+    expected = read(table(tmp_path, ROWS), header=header)
+    if read is read_text_table:
+        found = found.apply(lambda cells: cells.str.strip())
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize("by", [", ", " , ", " ,"])
+def test_spaces_are_in_no_name(tmp_path, by):
+    found = read_table(table(tmp_path, ROWS.replace(",", by)))
     pd.testing.assert_frame_equal(found, read_table(table(tmp_path, ROWS)))
+
+
+def test_links_of_a_file_with_separators_at_the_end(tmp_path):
+    """A fourth column was taken for a matrix, of which no edge was left."""
+    corpus.pems(tmp_path)
+    links = tmp_path / "distance.csv"
+    card = small_card(tmp_path / "card", "stexplain.data.readers.pems_npz", more="start = 2012-03-01T00:00:00")
+    expected = pems_npz.read(tmp_path, card).graph
+    links.write_text(links.read_text().replace("\n", ",\n"))
+    assert np.array_equal(pems_npz.read(tmp_path, card).graph.edges, expected.edges)
+    assert len(expected.edges)
+
+
+def test_a_sensor_that_measured_nothing_stays(tmp_path):
+    assert list(read_table(table(tmp_path, "a,b\n1,\n2,\n")).columns) == ["a", "b"]
 
 
 def test_a_column_of_numbers_has_a_name(tmp_path):

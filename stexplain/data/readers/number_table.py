@@ -3,6 +3,7 @@
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,9 @@ def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.D
         stexplain.errors.DataError: /.../speeds.csv, line 3: column 'b' holds 'x'; expected a number. ...
     """
     table = _numbers(path, header, labels)
-    return _without_nameless(path, table) if header else table
+    if header:
+        _refuse_nameless(path, table)
+    return table
 
 
 def _numbers(path: Path, header: bool, labels: bool) -> pd.DataFrame:
@@ -45,14 +48,17 @@ def _numbers(path: Path, header: bool, labels: bool) -> pd.DataFrame:
     try:
         # Not none: pandas makes labels of what lines have more than the first.
         first = [0] if labels else False
-        table = read_csv(path, header=0 if header else None, index_col=first, dtype={0: str} if labels else None)
+        options: dict[str, Any] = {"index_col": first, "dtype": {0: str} if labels else None, "skipinitialspace": True}
+        table = read_csv(path, header=0 if header else None, **options)
     except DataError:  # the slow way below says what is wrong
         table = pd.DataFrame()
     if header and not table.empty:
         _refuse_first_line(path, table)
     # pandas fills a short line with NaN, which looks like an empty last cell: the slow way distinguishes the two.
     if not table.empty and all(kind.kind in "fiu" for kind in table.dtypes) and not table.iloc[:, -1].isna().any():
-        return table.astype(np.float64).rename(columns=str).set_axis(table.index.astype(str) if labels else table.index)
+        return (
+            table.astype(np.float64).rename(columns=_name).set_axis(table.index.astype(str) if labels else table.index)
+        )
     text = read_text_table(path, header=header)
     if labels:
         text = text.set_index(text.columns[0])
@@ -72,22 +78,14 @@ def _numbers(path: Path, header: bool, labels: bool) -> pd.DataFrame:
     return numbers
 
 
-def _without_nameless(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Leaves out columns without a name and a number, as separators at the end of every line make them.
-
-    Raises:
-        DataError: where a column has numbers and no name, but for the first, which may number the rows.
-    """
-    # By which name pandas calls a column without one.
-    nameless = {name: int(name[9:]) for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)}
-    empty = [name for name in nameless if bool(table[name].isna().all())]
-    for name, place in nameless.items():
-        if place and name not in empty:
+def _refuse_nameless(path: Path, table: pd.DataFrame) -> None:
+    """Refuses a column with numbers and without a name, but for the first, which may number the rows."""
+    for name in table.columns:
+        if (match := re.fullmatch(r"Unnamed: ([1-9]\d*)", name)) is not None:
             raise DataError(
-                f"{path}, line 1: column {place + 1} has numbers and no name; expected a name for each column. "
-                "Name it, or leave it out."
+                f"{path}, line 1: column {int(match.group(1)) + 1} has numbers and no name; expected a name for each "
+                "column. Name it, or leave it out."
             )
-    return table.drop(columns=empty)
 
 
 def _refuse_first_line(path: Path, table: pd.DataFrame) -> None:
@@ -133,7 +131,19 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
                     f"{path}, line {line}: {len(cells)} cells; expected {table.shape[1]}, as in the first line. "
                     "Is the file truncated?"
                 )
-    return table.rename(columns=str)
+    # Separators at the end of every line, as of some spreadsheets, make columns without a name and a value.
+    while table.shape[1] > 1 and not (table.iloc[:, -1] != "").any() and _is_nameless(table.columns[-1]):
+        table = table.iloc[:, :-1]
+    return table.rename(columns=_name)
+
+
+def _name(column: object) -> str:
+    return str(column).strip()
+
+
+def _is_nameless(column: object) -> bool:
+    """Whether pandas has called a column itself: by a number, where the first line holds no names."""
+    return not isinstance(column, str) or re.fullmatch(r"Unnamed: \d+", column) is not None
 
 
 def has_header(path: Path) -> bool:

@@ -185,7 +185,7 @@ def _planned(
     items = [
         {
             "id": source.id,
-            "path": str(source.path.relative_to(raw)),
+            "path": source.path.relative_to(raw).as_posix(),
             "label": source.label,
             "fields": dict(source.fields),
             "problem": source.problem,
@@ -270,7 +270,7 @@ def _exists_already(out: Path, key: str) -> bool:
 def _clear(folder: Path) -> None:
     """Removes what an interrupted preparation of another plan left."""
     for path in folder.iterdir():
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         # This process holds the lock: removing the file would let a second one in.
         elif path.name != "lock":

@@ -167,8 +167,8 @@ def as_tensor(x: Any) -> Tensor:
     signals = torch.from_numpy(for_torch(x).copy()) if isinstance(x, np.ndarray) else x.detach()
     if not signals.numel():
         raise InputError(
-            f"x: got shape {tuple(signals.shape)}, which holds no value; expected at least one sample, one frame, "
-            "one node and one channel."
+            f"x has shape {tuple(signals.shape)}: there is nothing to explain. Give at least one sample, with a frame, "
+            "a node and a channel."
         )
     if not signals.is_floating_point():
         raise InputError(
