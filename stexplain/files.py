@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from stexplain import system
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_json_value, readable
 from stexplain.reading.shape import check_shape
-from stexplain.system import lock_file
+from stexplain.system import lock_file, removes_open_files
 
 _PART = ".part"
 """How the folder ends that `atomic_write` writes in."""
@@ -256,6 +255,6 @@ def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[Path]:
                     file.close()
                     # Where no open file is removed, another process's lock is not either: what the block left goes.
                     left = [path.name for path in folder.glob("*")] if made else []
-                    if not system.REMOVES_OPEN_FILES and left == ["lock"]:
+                    if not removes_open_files() and left == ["lock"]:
                         shutil.rmtree(folder, ignore_errors=True)
                 return

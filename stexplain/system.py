@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import IO
 
-REMOVES_OPEN_FILES = sys.platform != "win32"
-"""Whether a file that some process has open can be removed."""
-
 
 def cores() -> int:
     """How many processor cores this process may use.
@@ -21,6 +18,11 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def removes_open_files() -> bool:
+    """Whether a file that some process has open can be removed."""
+    return sys.platform != "win32"
 
 
 def lock_file(file: IO[str], *, wait: bool) -> None:

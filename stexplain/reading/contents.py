@@ -16,6 +16,8 @@ _LETTERS = 300
 _DIGITS = 300
 """Integers of more are beyond the largest float."""
 
+_SPARE = 64 << 20
+"""Of the free memory so many bytes are left for what is made of a file's own."""
 SAVE = "Save it in UTF-8, or fetch it again."
 
 
@@ -260,7 +262,7 @@ def read_bytes(path: Path, remedy: str = "Fetch the file again.") -> bytes:
         DataError: where it is missing, no file, or may not be read.
     """
     size = regular_file(path, remedy).stat().st_size
-    if (free := free_memory()) is not None and size > free:
+    if (free := free_memory()) is not None and size > free - _SPARE:
         raise DataError(
             f"{path} could not be read: it holds {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of memory are free. "
             f"{remedy}"

@@ -33,8 +33,7 @@ def text_file(path: Path, remedy: str = "Fetch the file again.") -> Path:
     regular_file(path, remedy)
     with readable(path, "text", remedy), Path(path).open("rb") as file:
         start = file.read(_EDGE)
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _EDGE))
-        end = file.read(_EDGE)
+    end = _end(path, "text", remedy)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start[:2].count(0) == 1:
         raise DataError(f"{path} could not be read as text: it is not in UTF-8. Is it in UTF-16? {SAVE}")
     if b"\x00" in end:
@@ -43,6 +42,31 @@ def text_file(path: Path, remedy: str = "Fetch the file again.") -> Path:
             f"{remedy}"
         )
     return Path(path)
+
+
+def refuse_interrupted(path: Path, what: str, remedy: str = "Fetch the file again.") -> None:
+    """Refuses a file of which only zero bytes stand at the end, as of a download that was made in full size first.
+
+    Args:
+        path: of the file.
+        what: it should be, such as ``"gzip"``; it never ends so.
+        remedy: what to do, for the message.
+
+    Raises:
+        DataError: where it does.
+    """
+    end = _end(path, what, remedy)
+    if len(end) == _EDGE and not end.strip(b"\x00"):
+        raise DataError(
+            f"{path} could not be read as {what}: it ends with zero bytes, as a download that was interrupted does. "
+            f"{remedy}"
+        )
+
+
+def _end(path: Path, what: str, remedy: str) -> bytes:
+    with readable(path, what, remedy), regular_file(path, remedy).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _EDGE))
+        return file.read(_EDGE)
 
 
 def read_text(path: Path, remedy: str = "Fetch the file again.") -> str:

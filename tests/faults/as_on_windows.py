@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from stexplain import system
-
 _OPEN = Path("/proc/self/fd")
 
 
@@ -57,5 +55,5 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for name, paths_taken in {"rename": 2, "replace": 2, "unlink": 1, "remove": 1, "rmdir": 1}.items():
         patched(name, paths_taken)
-    monkeypatch.setattr(system, "REMOVES_OPEN_FILES", False)
+    monkeypatch.setattr("stexplain.files.removes_open_files", lambda: False)
     return refused

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stexplain.data import load_eeg
 from stexplain.data.readers import pems_npz
 from stexplain.data.readers.number_table import read_table, read_text_table
 from stexplain.errors import DataError
-from stexplain.reading import read_text, text_file
+from stexplain.reading import read_bytes, read_text, text_file
 from stexplain.reading.table import read_csv
 from tests.data.series_cards import small_card
 from tests.fuzz import corpus
@@ -80,6 +81,18 @@ def test_links_of_a_file_with_separators_at_the_end(tmp_path):
     assert len(expected.edges)
 
 
+def test_a_column_of_links_that_comes_twice_is_no_matrix(tmp_path):
+    """A fourth column was taken for one of a matrix, and the lengths for weights of a kernel: no edge was left."""
+    corpus.pems(tmp_path)
+    links = tmp_path / "distance.csv"
+    links.write_text("from,to,cost,cost\n0,1,310.6,310.6\n2,1,330.9,330.9\n")
+    card = small_card(tmp_path / "card", "stexplain.data.readers.pems_npz", more="start = 2012-03-01T00:00:00")
+    with pytest.raises(DataError, match=r"distance.csv: the first line names 'cost' twice, in columns 3 and 4"):
+        pems_npz.read(tmp_path, card)
+    links.write_text("from,to,cost,lanes\n0,1,310.6,2\n2,1,330.9,3\n")
+    assert pems_npz.read(tmp_path, card).graph.edges.tolist() == [[0, 1], [2, 1]]
+
+
 def test_a_sensor_that_measured_nothing_stays(tmp_path):
     assert list(read_table(table(tmp_path, "a,b\n1,\n2,\n")).columns) == ["a", "b"]
 
@@ -112,6 +125,23 @@ def test_a_gigabyte_of_zeros_is_not_read(tmp_path):
         file.truncate(1 << 40)
     with pytest.raises(DataError, match="ends with zero bytes"):
         read_table(path)
+
+
+def test_an_interrupted_download_of_packed_trials_is_not_unpacked(tmp_path):
+    """Gzip passes over zeros at the end, one by one: those of a gigabyte took a minute."""
+    pytest.importorskip("mne")
+    corpus.trials_packed(tmp_path)
+    path = next(tmp_path.iterdir())
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match="sub-2-epo.fif.gz could not be read .* ends with zero bytes"):
+        load_eeg(tmp_path)
+
+
+def test_a_file_larger_than_what_is_free_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("stexplain.reading.contents.free_memory", lambda: 64 << 20)
+    with pytest.raises(DataError, match=r"los_speed.csv could not be read: it holds .* of memory are free"):
+        read_bytes(table(tmp_path, ROWS))
 
 
 def test_an_empty_file_is_no_table(tmp_path):

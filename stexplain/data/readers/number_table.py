@@ -90,7 +90,7 @@ def _refuse_nameless(path: Path, table: pd.DataFrame) -> None:
 
 def _refuse_first_line(path: Path, table: pd.DataFrame) -> None:
     """Refuses a first line of numbers that are no names, but observations, and one that comes again further below."""
-    names = pd.to_numeric(table.columns.astype(str), errors="coerce").to_numpy(np.float64)
+    names = pd.to_numeric(pd.Series(table.columns.astype(str)), errors="coerce").to_numpy(np.float64)
     if np.isnan(names).any():
         return
     if (names % 1).any():

@@ -13,6 +13,7 @@ from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import SeriesFile, found_file, optional_file, times_from_start
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
+from stexplain.graph.given.columns import COLUMNS
 from stexplain.graph.notices import without_loops
 from stexplain.reading import read_text
 from stexplain.reading.npy import opened_npz
@@ -78,6 +79,9 @@ def _is_matrix(links: Path, count: int) -> bool:
     if links.suffix.lower() != ".csv":
         return True
     table = read_text_table(links, header=False)
+    first = [str(cell).strip().lower() for cell in table.iloc[0, :2]]
+    if len(first) == 2 and first[0] in COLUMNS["source"] and first[1] in COLUMNS["target"]:
+        return False
     # Of three sensors it is not known, and refused further on.
     return table.shape[1] > 3 or (table.shape == (count, count) and not has_header(links))
 

@@ -14,6 +14,7 @@ from stexplain.reading import readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
 from stexplain.reading.contents import files_under
 from stexplain.reading.memory import free_memory
+from stexplain.reading.text import refuse_interrupted
 
 ENDINGS = ("-epo.fif", "_epo.fif", "-epo.fif.gz", "_epo.fif.gz", ".set")
 """How files of epochs are called: MNE's, and EEGLAB's."""
@@ -78,7 +79,7 @@ def _read(file: Path) -> Any:
             content.tofile(made)
             return mne.read_epochs(made, verbose="error")
     with readable(file, what):
-        regular_file(file)
+        refuse_interrupted(regular_file(file), what)
         if file.name.lower().endswith(".gz"):
             _check_unpacked(file)
         return mne.read_epochs(file, verbose="error")
