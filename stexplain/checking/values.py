@@ -82,7 +82,7 @@ def dense(name: str, tensor: Any) -> Any:
 
 
 def require_tensor(name: str, value: Any) -> None:
-    """Refuses what is no tensor, where it went straight to a network.
+    """Refuses what is no dense tensor, where it went straight to a network.
 
     Raises:
         InputError: naming the argument.
@@ -96,6 +96,8 @@ def require_tensor(name: str, value: Any) -> None:
     # Tracing and compiling put others in the place of tensors: what they share is enough.
     if not (hasattr(value, "shape") and hasattr(value, "detach")):
         raise InputError(f"{name}: got {shown(value)}; expected a tensor.")
+    if str(getattr(value, "layout", "torch.strided")) != "torch.strided" or getattr(value, "is_nested", False):
+        raise InputError(f"{name}: got a sparse or nested tensor; expected a dense one. Use .to_dense().")
 
 
 def usable_device(name: str, device: Any) -> Any:

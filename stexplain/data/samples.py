@@ -327,8 +327,8 @@ def check_finite(name: str, values: "NDArray[Any] | torch.Tensor", sample: str =
         stexplain.errors.InputError: x holds 1 value that is NaN or infinite, the first at index (1,). ...
     """
     if isinstance(values, torch.Tensor):
-        # A sum is finite only where every value is; it costs one pass and no memory.
-        if bool(torch.isfinite(values.sum())):
+        # A sum is finite only where every value is; it costs one pass and no memory. Meta tensors have no values.
+        if values.is_meta or bool(torch.isfinite(values.sum())):
             return
         values = values.detach().cpu().numpy()
     bad = ~np.isfinite(values)

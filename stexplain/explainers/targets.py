@@ -21,7 +21,8 @@ from stexplain.explainers.class_targets import Predicted as Predicted
 from stexplain.explainers.forecast_target import Forecast as Forecast
 from stexplain.explainers.forecast_target import NodeClass as NodeClass
 from stexplain.explainers.outputs.model_output import ModelOutput
-from stexplain.explainers.outputs.nested import shapes_of
+from stexplain.explainers.outputs.nested import shapes_of, tensors_in
+from stexplain.explainers.outputs.precision import full_precision
 from stexplain.explainers.target import UNKNOWN as UNKNOWN
 from stexplain.explainers.target import OutputInfo as OutputInfo
 from stexplain.explainers.target import Scores as Scores
@@ -140,11 +141,21 @@ class Custom(Target):
                 f"target {self.text()} returned {got} for {shapes_of(output.raw)}; "
                 f"expected one score per sample, ({output.samples},)."
             )
-        return Scores(scores, torch.full((output.samples,), -1, device=scores.device))
+        if scores.is_complex():
+            raise InputError(
+                f"target {self.text()} returned complex numbers; expected real ones. Use .abs(), or the real part."
+            )
+        return Scores(_as_the_output(scores, output.raw), torch.full((output.samples,), -1, device=scores.device))
 
     def text(self) -> str:
         """See `Target.text`."""
         return getattr(self.function, "__name__", type(self.function).__name__)
+
+
+def _as_the_output(scores: Tensor, output: Any) -> Tensor:
+    """Scores in the floating type of what they were computed from, in float32 at least: methods subtract them."""
+    kinds = [tensor.dtype for tensor in tensors_in(output).values() if tensor.is_floating_point()]
+    return full_precision(scores.to(kinds[0] if kinds else torch.float32))
 
 
 class _TakenForClass(Class):

@@ -265,7 +265,7 @@ class STGCN(nn.Module):
             valid: which of them are valid, ``[R, T]``; none: all are.
         """
         # In training the loss shows NaN, and the check would cost a pass over the input at every step.
-        if not self.training and not bool(torch.isfinite(x.sum())):
+        if not self.training and not x.is_meta and not bool(torch.isfinite(x.sum())):
             check_finite("x", rows if valid is None else rows.masked_fill(~valid[:, :, None, None], 0.0))
         # [R, T, N * C]: each channel of each node has its own statistics.
         folded = x.reshape(*x.shape[:2], -1).contiguous()

@@ -259,6 +259,8 @@ class STGCNForecaster(nn.Module):
         """Checks the arguments; gives which values are observed, ``[B, T, N]``, or none where all are."""
         require_tensor("x", x)
         sizes = check_shape("x", tuple(x.shape), BATCH, m=1, t=self.window, n=len(self.graph), c=self.channels_in)
+        if not sizes["b"]:
+            raise InputError(f"x: got no samples, shape {tuple(x.shape)}; expected one at least.")
         if x.dtype != self.head.weight.dtype:
             expected = self.head.weight.dtype
             raise InputError(f"x: got {x.dtype}; expected {expected}, the type of the weights. Use x.to({expected}).")

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from stexplain.data.skeletons.take import XYZ, Take, stated_rate
 from stexplain.errors import DataError, InputError
-from stexplain.reading import read_text
+from stexplain.reading import read_text, readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
 
 _NEEDS = "needs a package that is not installed: pip install stexplain[mocap]"
@@ -105,6 +105,11 @@ def read_c3d(path: Path) -> Take:
     if find_spec("ezc3d") is None:
         raise InputError(f"{path}: C3D {_NEEDS}")
     # In another process: a damaged file may crash the library.
+    with readable(path, "C3D"), regular_file(path).open("rb") as file:
+        start = file.read(2)
+    # What is none may be read for as long as its size allows.
+    if start[1:] != b"\x50":
+        raise DataError(f"{path} could not be read as C3D: it begins like none. Fetch the file again.")
     found = arrays_in_child("stexplain.data.skeletons.c3d_file", path, "C3D")
     points, residuals = (np.asarray(found[name], np.float64) for name in ("points", "residuals"))
     labels, unit, rate = found["labels"].tolist(), str(found["unit"]), float(found["rate"])

@@ -120,3 +120,12 @@ def test_what_is_asked_of_a_file_is_asked_with_its_name(tmp_path):
         load_skeletons(tmp_path)
     with pytest.raises(InputError, match=rf"{tmp_path}: graph: got 3 nodes; 'v0' has 17 joints"):
         load_skeletons(tmp_path, graph=LINE)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", b"\x00" * 600, b"<html>404 Not Found</html>"])
+def test_what_begins_like_no_c3d_is_not_read(content, tmp_path):
+    """A file of a gigabyte may be read for minutes, by its size."""
+    pytest.importorskip("ezc3d")
+    (tmp_path / "trial.c3d").write_bytes(content)
+    with pytest.raises(DataError, match=r"trial\.c3d could not be read as C3D: it begins like none"):
+        load_skeletons(tmp_path / "trial.c3d", graph="coco-17")
