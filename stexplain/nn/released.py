@@ -137,7 +137,9 @@ def _adjacency_and_depth(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tenso
     if not wrong and a is not None and (a.shape[1] != a.shape[2] or state["data_bn.weight"].shape[0] % a.shape[1]):
         wrong = [f"{key} of shape {tuple(state[key].shape)}" for key in ("A", "data_bn.weight")]
     if wrong or a is None:
-        raise InputError(f"this is not a checkpoint of ST-GCN as released: {', '.join(wrong)}. {_OTHERS}")
+        raise InputError(
+            f"state_dict_or_path: this is not a checkpoint of ST-GCN as released: {', '.join(wrong)}. {_OTHERS}"
+        )
     return a, depth
 
 
@@ -183,7 +185,9 @@ def _check_entries(state: Mapping[str, torch.Tensor], expected: Mapping[str, Sha
             for kind, keys in problems.items()
             if keys
         ]
-        raise InputError(f"this is not a checkpoint of ST-GCN as released; {'; '.join(parts)}. {_OTHERS}")
+        raise InputError(
+            f"state_dict_or_path: this is not a checkpoint of ST-GCN as released; {'; '.join(parts)}. {_OTHERS}"
+        )
 
 
 def _converted(state: Mapping[str, torch.Tensor], relations: Relations, depth: int) -> dict[str, torch.Tensor]:

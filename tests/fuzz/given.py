@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 import stexplain as stx
+from stexplain.axes import Layout
 from tests.fuzz import corpus
 from tests.fuzz.examples import Call
 from tests.fuzz.objects import batch, clips, explanation, graph, model_output, prepared
@@ -81,6 +82,21 @@ def _forecast() -> dict[str, Any]:
     return {"output": type(model_output())(torch.randn(4, 2, 3), 4)}
 
 
+def _info(layout: str) -> stx.explainers.OutputInfo:
+    return stx.explainers.OutputInfo(nodes=("a", "b", "c"), layout=Layout(layout), node_count=3)
+
+
+def _released() -> dict[str, Any]:
+    """The entries of a released network of one block, in its own names."""
+    entries = {"A": torch.ones(2, 3, 3), "edge_importance.0": torch.ones(2, 3, 3)}
+    for prefix, size in (("data_bn", 9), ("st_gcn_networks.0.tcn.0", 4), ("st_gcn_networks.0.tcn.3", 4)):
+        entries |= {f"{prefix}.{name}": torch.ones(size) for name in ("weight", "bias", "running_mean", "running_var")}
+    shapes = {"st_gcn_networks.0.gcn.conv": (8, 3, 1, 1), "st_gcn_networks.0.tcn.2": (4, 4, 9, 1), "fcn": (2, 4, 1, 1)}
+    for prefix, shape in shapes.items():
+        entries |= {f"{prefix}.weight": torch.zeros(shape), f"{prefix}.bias": torch.zeros(shape[0])}
+    return {"state_dict_or_path": entries}
+
+
 GIVEN: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
     "stexplain.load_dataset": lambda: (stx.load_dataset, {"card": "nw-ucla", "data": prepared()}),
     "stexplain.data.load_clips": lambda: (stx.data.load_clips, {"card": "nw-ucla", "data": prepared()}),
@@ -97,6 +113,14 @@ GIVEN: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
     "stexplain.PerSample.score_output": lambda: (
         stx.PerSample([stx.Class(0)] * 4).score_output, {"output": model_output()},
     ),
+    "stexplain.Forecast.nodes_read": lambda: (stx.Forecast("a", 1).nodes_read, {"info": _info("b t n")}),
+    "stexplain.NodeClass.nodes_read": lambda: (stx.NodeClass("a", layout="b n c").nodes_read, {"info": _info("b n c")}),
+    "stexplain.NodeClass.score_output": lambda: (
+        stx.NodeClass(1, 0).score_output, {"output": type(model_output())(torch.randn(4, 3, 2), 4)},
+    ),
+    "stexplain.PerSample.nodes_read": lambda: (stx.PerSample([stx.Class(0)] * 4).nodes_read, {"info": _info("b c")}),
+    "stexplain.explainers.Target.nodes_read": lambda: (stx.Class(0).nodes_read, {"info": _info("b c")}),
+    "stexplain.load_stgcn_checkpoint": lambda: (stx.load_stgcn_checkpoint, _released()),
     "stexplain.LearnedMask.loss": lambda: (
         stx.LearnedMask(torch.nn.Identity(), graph=graph()).loss,
         {"mask": torch.rand(4, 1, 8, 3), "kept": torch.rand(4), "present": batch().present},
