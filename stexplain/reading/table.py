@@ -70,7 +70,7 @@ def separator_of(path: Path) -> str:
         >>> separator_of(path)
         ';'
     """
-    with readable(path, "a table in CSV"), regular_file(path).open(encoding="utf-8-sig") as file:
+    with readable(path, "a table in CSV"), text_file(path).open(encoding="utf-8-sig") as file:
         line = file.readline()
     best = max(",;\t|", key=line.count)
     return best if line.count(best) else r"\s+" if " " in line.strip() else ","
