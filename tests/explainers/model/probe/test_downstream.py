@@ -163,3 +163,24 @@ def test_nodes_are_found_behind_a_layer_of_two_axes_of_channels():
     table = stx.layers(Split().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
     assert table.loc["heads", "layout"] == "b c d t n"
     assert [table.loc[f"convs.{index}", "layout"] for index in range(5)] == ["b c t n"] * 5
+
+
+class DeepInTime(Deep):
+    """Each layer also sees four frames either way: the third sees more than a clip of ten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(4 if index else 2, 4, (9, 1), padding=(4, 0)) for index in range(5))
+
+
+def test_nodes_are_found_of_layers_that_see_more_than_the_clip():
+    """Their positions are told by a longer clip, or, where they see all of it, by what they see most."""
+    torch.manual_seed(0)
+    table = stx.layers(DeepInTime().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
+    for index in range(5):
+        row = table.loc[f"convs.{index}"]
+        assert (row["layout"], row["stride"], row["offset"], row["why"]) == ("b c t n", 1, 0, "")
+        assert row["time"] in ("aligned", "global")
+        assert row["nodes"]
+        assert row["frames"]
+    assert table.loc["pooled", "layout"] == "b c t"

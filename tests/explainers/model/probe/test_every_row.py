@@ -10,6 +10,7 @@ from stexplain.explainers.methods.layer.layers import _CountingCaller
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.model.probe.outputs import module_outputs
 from tests.explainers.model.probe import kinds
+from tests.explainers.model.probe import test_downstream as downstream
 from tests.explainers.small_models import signals
 
 CTN, TNC = "b c t n", "b t n c"
@@ -45,6 +46,12 @@ NETWORKS = {
     "cells": (kinds.Cells, (3, 6, 5, 3), TNC, 74),
     "cells of a long clip": (kinds.Cells, (2, 200, 5, 3), TNC, 148.4),
     "cells backwards": (lambda: kinds.Cells(backward=True), (3, 6, 5, 3), TNC, 698),
+    "deep": (downstream.Deep, (3, 2, 10, 6), CTN, 204),
+    "deep, by two ways": (downstream.TwoWays, (3, 2, 10, 6), CTN, 182),
+    "deep, with heads": (downstream.Split, (3, 2, 10, 6), CTN, 182),
+    "deep, of one batch size": (downstream.FixedBatch, (3, 2, 10, 6), CTN, 402),
+    "deep in time": (downstream.DeepInTime, (3, 2, 10, 6), CTN, 1776),
+    "deep, a cell": (downstream.Cells, (4, 8, 6), "b t n", 132),
     "electrodes": (kinds.Electrodes, (3, 6, 200), "b n t", 43.44),
 }
 
