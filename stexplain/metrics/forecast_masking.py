@@ -25,7 +25,7 @@ from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
 from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, check_sets, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
-from stexplain.metrics.masking import beta_interval, mean_over_masking
+from stexplain.metrics.masking import MASKINGS, beta_interval, mean_over_masking
 
 MEASURES = ("error", "change")
 """The mean absolute error against the observed targets, or the mean distance from the unmasked forecast."""
@@ -160,7 +160,7 @@ def forecast_masking_curve(
     node_importance: "ArrayLike | Explanation | Callable[[Any], ArrayLike]",
     *,
     nodes: int,
-    masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    masking: Sequence[float] = (*MASKINGS, 1.0),
     at: "int | str | Sequence[int | str] | None" = None,
     horizon: "int | Sequence[int] | None" = None,
     baseline: "str | Baseline | Tensor | ArrayLike" = "mean",

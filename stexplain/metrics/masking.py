@@ -11,6 +11,8 @@ from stexplain.axes import check_shape
 from stexplain.errors import InputError
 from stexplain.intervals.bootstrap import Interval, ratio_interval
 
+MASKINGS = tuple(tenth / 10 for tenth in range(10))
+"""The values of m, where none are given: 0 to 0.9."""
 # A step counts as a change to the other side where chance alone gives it once in a hundred.
 _LEVEL = 0.99
 

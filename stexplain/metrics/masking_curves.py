@@ -22,6 +22,7 @@ from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, MaskingCurve, check_sets, node_masks
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
+from stexplain.metrics.masking import MASKINGS
 
 # Of clips that are given as such.
 _BATCH = 64
@@ -34,7 +35,7 @@ def masking_curve(
     class_importance: "ArrayLike | ClassImportance",
     *,
     nodes: int,
-    masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    masking: Sequence[float] = MASKINGS,
     baseline: "str | Baseline | Tensor | ArrayLike" = "zero",
     seed: int = 0,
     sets: Sequence[str] = SETS,

@@ -103,3 +103,14 @@ def test_names_of_baselines():
         "Own",
         *["given values"] * 4,
     ]
+
+
+def test_a_label_that_is_not_known_is_minus_one():
+    """Given, as in a batch: none below it, and no class that the model does not have."""
+    with frozen_masked_model(linear(), batch()) as masked:
+        assert masked.labels([-1, 0, 1, 2, -1, 0]).tolist() == [-1, 0, 1, 2, -1, 0]
+        with pytest.raises(InputError, match="labels"):
+            masked.labels([-2, 0, 1, 2, 0, 0])
+        with pytest.raises(InputError, match="labels has shape"):
+            masked.labels([0, 1])
+        assert masked.labels(None).tolist() == batch().label.tolist()

@@ -18,6 +18,7 @@ from stexplain.metrics.dataset.results import DatasetEffect, SavedExplanations
 from stexplain.metrics.dataset.run import WorkOptions, results, sampled
 from stexplain.metrics.faithfulness import SETS, MaskingCurve, check_sets
 from stexplain.metrics.importance import ClassImportance
+from stexplain.metrics.masking import MASKINGS
 
 
 class DatasetOptions(CallOptions, WorkOptions, total=False):
@@ -102,7 +103,7 @@ def masking_curve(
     class_importance: "ArrayLike | ClassImportance",
     *,
     nodes: int,
-    masking: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    masking: Sequence[float] = MASKINGS,
     baseline: str = "zero",
     seed: int = 0,
     sets: Sequence[str] = SETS,

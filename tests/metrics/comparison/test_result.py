@@ -99,3 +99,12 @@ def test_the_target_that_was_explained_is_said():
     ids = tuple("abcdef")
     assert "2 methods on 6 samples, target: class 3" in str(Comparison(scores, {"m": True}, ids, target="class 3"))
     assert "target" not in str(Comparison(scores, {"m": True}, ids))
+
+
+def test_of_a_metric_without_a_score_no_method_is_best():
+    scores = {"m": {"a": np.full(4, np.nan), "b": np.full(4, np.nan)}}
+    with pytest.raises(InputError, match="metric 'm': got no score from any method"):
+        Comparison(scores, {"m": True}, tuple("abcd")).best("m")
+    scores["m"]["b"] = np.array([np.nan, -3.0, np.nan, np.nan])
+    for higher in (True, False):
+        assert Comparison(scores, {"m": higher}, tuple("abcd")).best("m") == "b"
