@@ -129,11 +129,11 @@ def node_axes(x: Tensor, graph: STGraph | None, model: nn.Module | None, argumen
                 "layout by `inputs`, or the graph of the model."
             )
         return found
-    sizes = _matrix_sizes([*_own_tensors(model), *tensors_in(dict(arguments))])
+    sizes = matrix_sizes([*own_tensors(model), *tensors_in(dict(arguments))])
     return {axis for axis in axes if x.shape[axis] in sizes}
 
 
-def _own_tensors(model: nn.Module | None) -> list[Tensor]:
+def own_tensors(model: nn.Module | None) -> list[Tensor]:
     """The tensors that a model holds itself, not the weights of torch's layers."""
     tensors: list[Tensor] = []
     for module in [] if model is None else model.modules():
@@ -144,9 +144,27 @@ def _own_tensors(model: nn.Module | None) -> list[Tensor]:
     return tensors
 
 
-def _matrix_sizes(tensors: Sequence[Tensor]) -> set[int]:
-    """The sizes of square matrices ``[..., N, N]`` of three nodes or more."""
-    return {each.shape[-1] for each in tensors if each.ndim >= 2 and each.shape[-1] == each.shape[-2] > 2}
+def matrix_sizes(tensors: Sequence[Tensor]) -> set[int]:
+    """The sizes of square matrices, other than masks of an attention in time."""
+    return {each.shape[-1] for each in tensors if is_square(each) and not _is_causal_mask(each)}
+
+
+def is_square(matrix: Tensor) -> bool:
+    """Whether a tensor holds square matrices ``[..., N, N]`` of three nodes or more."""
+    return matrix.ndim >= 2 and matrix.shape[-1] == matrix.shape[-2] > 2
+
+
+def _is_causal_mask(matrix: Tensor) -> bool:
+    """Whether a matrix tells each frame from all later ones and nothing else, as the mask of an attention in time."""
+    if matrix.layout != torch.strided or matrix.ndim != 2:
+        return False
+    values = matrix.detach().to("cpu", torch.float64).nan_to_num()
+    later = torch.ones_like(values, dtype=torch.bool).triu(1)
+    for part in (later, later.T):
+        one, other = values[part], values[~part]
+        if bool((one == one[0]).all()) and bool((other == other[0]).all()) and one[0] != other[0]:
+            return True
+    return False
 
 
 class _Stopped(StexplainError):

@@ -17,6 +17,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
 from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
+from stexplain.explainers.model.inputs.learned import learned_matrices, mixed_by
 from stexplain.explainers.model.inputs.observed import observed_in
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import checked_ids, folded_axes, sizes_of
@@ -217,7 +218,14 @@ class InputPreparer(ABC):
                 caller = self if self.model is model else self._caller_of(model)
                 # Sizes are not known yet: no more is given than what a call of the model asks for.
                 probe = ModelInput(x, None, {"b": len(x), **dict.fromkeys("mtn", 1)}, (), None, common, own)
+                learned = learned_matrices(x, self.graph, model, {**common, **own})
                 with caller._model_frozen():
+                    if learned and evidence.nodes:
+
+                        def run(signals: Tensor, instead: Mapping[str, Tensor]) -> Any:
+                            return caller._forward(probe, signals, substitutes=instead)
+
+                        evidence.nodes = mixed_by(learned, evidence.nodes, run, x)
                     add_layers(evidence, model, lambda: caller._forward(probe), x)
             self._layouts[kind] = found_layout(x, evidence)
         pattern, found = self._layouts[kind]
