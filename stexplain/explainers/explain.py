@@ -114,7 +114,8 @@ def explain(
             `ExpectedFall`, some 33 inferences of a sample; `STGGradCAM` where an option says anything of a layer,
             or the input has no gradient; `InputGradient` where samples do not change over time.
             `Explanation.notes` say which it was and why.
-        valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
+        valid: the padding mask, ``[B, M, T]``, or ``[B, T]`` of one instance; default: that of the samples, else all
+            frames.
         observed: of a tensor, its missing-value mask: which observations are there, ``[B, M, T, N]``, bool, or
             ``[B, T, N]`` of one instance. A sensor that was missing has no map, and masks leave it alone. NaN there are
             given to the model as zero. Samples of a dataset bring their own.

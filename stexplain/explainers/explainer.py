@@ -125,9 +125,9 @@ class Explainer(StreamExplainer, ABC):
             target: a class by index or name, or by ``[B]`` indices for one per sample; `Class(...)`, `Predicted()`,
                 `Margin(..., ...)`, `Forecast(..., ...)`, or a function of the output; or a list of these, which share
                 the forward pass. Default: the predicted class.
-            valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``; default: that of
-                the sample. It is given to the model where its forward takes `valid`. In a tensor without one padding is
-                noticed, left out of the map, and said; True keeps all frames.
+            valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``, or ``[B, T]`` of
+                one instance; default: that of the sample. It is given to the model where its forward takes `valid`. In
+                a tensor without one padding is noticed, left out of the map, and said; True keeps all frames.
             observed: of a tensor, its missing-value mask: which observations are there, ``[B, M, T, N]``, bool, or
                 ``[B, T, N]`` of one instance. A sensor that was missing has no map, and masks leave it alone. NaN there
                 are given to the model as zero. Samples of a dataset bring their own.

@@ -51,6 +51,35 @@ def test_what_is_given_and_what_the_model_says_come_first(clips):
     assert stx.explain(model, batch, target="old", **named).classes == ("young", "old")
 
 
+@pytest.mark.parametrize("method", ["InputGradient", "Occlusion", "STGGradCAM", None])
+@pytest.mark.parametrize("given", [True, False])
+def test_samples_and_model_that_number_their_nodes_otherwise_are_refused(clips, method, given):
+    """The names of the map, and of a target at a node, would be those of other nodes."""
+    model, turned = Pooled(), GRAPH.permute([2, 1, 0])
+    options = {"inputs": "b c t n", "method": method, "target": 0}
+    if given:
+        options["graph"] = turned
+    else:
+        model.graph = turned
+    with pytest.raises(InputError, match="node 'hip' as number 2 of the model's graph and as number 0 of the samples'"):
+        stx.explain(model, clips.batch([0, 1]), **options)
+    # Names of another kind say nothing of the order.
+    model.graph = STGraph.from_edges(list("xyz"), [("x", "y"), ("y", "z")])
+    options.pop("graph", None)
+    e = stx.explain(model, clips.batch([0, 1]), **{**options, "method": "InputGradient"})
+    assert e.node_names == ("x", "y", "z")
+
+
+def test_a_padding_mask_of_one_instance_needs_no_axis_for_it():
+    x, valid = torch.randn(2, 2, 8, 3), torch.arange(8) < torch.tensor([[8], [5]])
+    one, two = (
+        stx.explain(Pooled(), x, inputs="b c t n", target=1, method="Occlusion", valid=each)
+        for each in (valid, valid[:, None])
+    )
+    np.testing.assert_array_equal(one.values, two.values)
+    assert not one.valid[1, 0, 5:].any()
+
+
 def test_names_of_another_number_of_classes_name_nothing(clips):
     class Three(Pooled):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

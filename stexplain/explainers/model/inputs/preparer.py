@@ -20,7 +20,7 @@ from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found
 from stexplain.explainers.model.inputs.learned import learned_matrices, mixed_by
 from stexplain.explainers.model.inputs.observed import observed_in
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
-from stexplain.explainers.model.inputs.sizes import checked_ids, folded_axes, sizes_of
+from stexplain.explainers.model.inputs.sizes import check_node_order, checked_ids, folded_axes, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
 from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
@@ -132,6 +132,7 @@ class InputPreparer(ABC):
         shape_of_batch: tuple[int, ...] = ()
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
+            check_node_order(batch.graph, self.graph)
             # A mask that is given goes to the model, whatever was noticed.
             noticed_before = valid is None and batch.unmasked
             valid = batch.valid if valid is None else valid
@@ -166,6 +167,8 @@ class InputPreparer(ABC):
         if missing is not None:
             mask = observed_in(observed, self.inputs.to_batch(missing, **sizes)).to(device)
         if valid is not None:
+            if valid.ndim == 2 and sizes["m"] == 1:
+                valid = valid[:, None]
             check_shape("valid", tuple(valid.shape), "b m t", b=sizes["b"], m=sizes["m"], t=sizes["t"])
             if valid.dtype != torch.bool:
                 raise InputError(f"valid: got type {str(valid.dtype).removeprefix('torch.')}; expected bool.")

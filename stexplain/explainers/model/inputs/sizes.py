@@ -51,6 +51,36 @@ def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph
     return sizes
 
 
+def check_node_order(samples: STGraph | None, graph: STGraph | None) -> None:
+    """Refuses samples whose graph and the model's number the same nodes otherwise.
+
+    Args:
+        samples: the graph that the samples bring.
+        graph: of the model, or given with it.
+
+    Raises:
+        InputError: where a node of both has two places. A target by its name, and the names of a map, would be those
+            of other nodes.
+
+    Example:
+        >>> one = STGraph.from_edges(["a", "b"], [("a", "b")])
+        >>> check_node_order(one, STGraph.from_edges(["b", "a"], [("a", "b")]))
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: graph: got node 'a' as number 1 of the model's graph and as number 0 ...
+    """
+    if samples is None or graph is None or samples is graph:
+        return
+    places = {name: place for place, name in enumerate(graph.nodes)}
+    for place, name in enumerate(samples.nodes):
+        if places.get(name, place) != place:
+            raise InputError(
+                f"graph: got node {name!r} as number {places[name]} of the model's graph and as number {place} of the "
+                "samples'; expected one order. Build the model on the graph of the samples, or put the nodes of the "
+                "samples into the order of the model's."
+            )
+
+
 def checked_ids(ids: Any, samples: int) -> tuple[str, ...]:
     """The names of the samples as text; none where none are given.
 
