@@ -70,6 +70,14 @@ def test_samples_and_model_that_number_their_nodes_otherwise_are_refused(clips, 
     assert e.node_names == ("x", "y", "z")
 
 
+def test_a_self_test_renumbers_samples_that_bring_their_graph(clips):
+    torch.manual_seed(0)
+    graph = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], center="hip")
+    model = stx.STGCN(graph, classes=2, channels=(4,), strides=(1,), channels_in=2).eval()
+    result = stx.selftest(model, stx.STGGradCAM, clips.batch([0, 1]), threshold=1)
+    assert result["node permutation"].passed
+
+
 def test_a_padding_mask_of_one_instance_needs_no_axis_for_it():
     x, valid = torch.randn(2, 2, 8, 3), torch.arange(8) < torch.tensor([[8], [5]])
     one, two = (

@@ -81,7 +81,9 @@ class InputPreparer(ABC):
         self._notes: list[str] = []
 
     @abstractmethod
-    def _forward(self, model_input: ModelInput) -> Any:
+    def _forward(
+        self, model_input: ModelInput, x: Tensor | None = None, *, substitutes: Mapping[str, Tensor] | None = None
+    ) -> Any:
         """The model's output for the samples."""
 
     @abstractmethod
