@@ -10,6 +10,7 @@ import stexplain as stx
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.nn.stgcn import STGCN
 from tests.viz.drawing import words
 
 GRAPH = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], positions=np.eye(3, 2))
@@ -73,7 +74,7 @@ def test_samples_and_model_that_number_their_nodes_otherwise_are_refused(clips, 
 def test_a_self_test_renumbers_samples_that_bring_their_graph(clips):
     torch.manual_seed(0)
     graph = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], center="hip")
-    model = stx.STGCN(graph, classes=2, channels=(4,), strides=(1,), channels_in=2).eval()
+    model = STGCN(graph, classes=2, channels=(4,), strides=(1,), channels_in=2).eval()
     result = stx.selftest(model, stx.STGGradCAM, clips.batch([0, 1]), threshold=1)
     assert result["node permutation"].passed
 

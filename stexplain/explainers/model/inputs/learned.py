@@ -36,7 +36,7 @@ def learned_matrices(
     if graph is not None or model is None:
         return {}
     own = [(name, each) for name, each in model.named_parameters() if any(each is one for one in own_tensors(model))]
-    learned = {name: each for name, each in own if is_square(each) and each.shape[-1] in x.shape[1:]}
+    learned: dict[str, Tensor] = {name: each for name, each in own if is_square(each) and each.shape[-1] in x.shape[1:]}
     rest = [each for each in own_tensors(model) if not isinstance(each, nn.Parameter)]
     return {} if matrix_sizes([*rest, *tensors_in(dict(arguments))]) & set(x.shape[1:]) else learned
 
@@ -82,8 +82,8 @@ def _mixes(run: Run, name: str, matrix: Tensor, x: Tensor, axis: int) -> bool:
     size = x.shape[axis]
 
     def products(signals: Tensor) -> list[tuple[list[Tensor], Tensor]]:
-        leaf = matrix.detach().clone().requires_grad_()
-        with torch.enable_grad(), _Products() as mode:
+        leaf, mode = matrix.detach().clone().requires_grad_(), _Products()
+        with torch.enable_grad(), mode:
             run(signals, {name: leaf})
         return mode.seen
 
