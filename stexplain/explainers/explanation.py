@@ -197,17 +197,17 @@ class Explanation(Shown):
         return pd.DataFrame({name: nodes[list(of)].mean(axis=1) for name, of in self.node_groups.items()})
 
     def to_pandas(self, *, by_channel: bool = False) -> pd.DataFrame:
-        """A row per valid position: ``sample, instance, frame, time, node, value``; value is signed.
+        """A row per observed position: ``sample, instance, frame, time, node, value``; value is signed.
 
         Args:
-            by_channel: a row per channel of every valid position instead, which column ``channel`` names.
+            by_channel: a row per channel of every observed position instead, which column ``channel`` names.
 
         Raises:
             InputError: where channels are asked of a map that has none.
         """
         names = self._named_channels() if by_channel else None
         values = self.values if self.channels is None or not by_channel else self.channels
-        return tidy(values, self.valid, ids=self.ids, time=self.time, nodes=self.node_names, channels=names)
+        return tidy(values, self.present, ids=self.ids, time=self.time, nodes=self.node_names, channels=names)
 
     def channel(self, which: "int | str") -> "Explanation":
         """The map of one channel, by name or index, as an explanation: its `values` are that channel's.

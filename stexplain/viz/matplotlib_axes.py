@@ -145,10 +145,10 @@ def draw_timeline(
         >>> ax = draw_timeline(Motion()(torch.randn(1, 1, 20, 4, 3)), Figure().add_subplot())
     """
     _check(ax)
-    values, valid = pick_timeline(e, sample=sample, instance=instance, signed=signed)
+    values = pick_timeline(e, sample=sample, instance=instance, signed=signed)
     names = ordered("node", e.node_names, None)
     shown = ordered("node", names, nodes)
-    drawn = np.where(valid[:, None], values, np.nan)[:, [names.index(name) for name in shown]]
+    drawn = values[:, [names.index(name) for name in shown]]
     domain, scheme = magnitude(drawn, signed and e.signed)
     times, unit = times_of(e)
     apart = np.diff(times)

@@ -133,6 +133,24 @@ def test_unlike_explanations_are_not_joined():
 
 
 @pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"time": np.arange(5.0) * 2}, r"times from 0 to 4 \(frame\) and from 0 to 8 \(frame\)"),
+        ({"time_unit": "s"}, r"times from 0 to 4 \(frame\) and from 0 to 4 \(s\)"),
+        ({"graph": STGraph.from_edges(GRAPH.nodes, [("hip", "knee"), ("knee", "hand")])}, "different graphs"),
+        ({"graph": None}, "different graphs"),
+        ({"measures": "score"}, "different measures cannot be joined: , score"),
+        ({"extra": {"kept": np.ones(3)}}, "further numbers in some alone"),
+    ],
+)
+def test_parts_have_one_time_and_one_graph(other, message):
+    """Those of the first would else be taken for all."""
+    with pytest.raises(InputError, match=message):
+        joined([explanation(), explanation(**other)])
+    assert len(joined([explanation(**other), explanation(**other)])) == 6
+
+
+@pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"node_names": ("a", "b")}, "node_names has 2"),
@@ -207,6 +225,12 @@ def test_a_sensor_that_was_read_half_of_the_time_has_no_zeros_in_its_gaps(tmp_pa
     # A part, a file, and a join with samples that have no gaps keep what was observed.
     whole = Explanation(values, np.ones((2, 1, 4), bool), tuple("abc"), ids=("three", "four"))
     assert joined([e[[1]], whole]).nodes().to_numpy().tolist() == [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
+    # The table has no row in which a gap is a zero: its means are those of `nodes`.
+    table = e.to_pandas()
+    assert len(table) == observed.sum()
+    assert table.groupby(["sample", "node"])["value"].mean().to_dict() == {
+        (sample, node): 1.0 for sample in ("one", "two") for node in "ab"
+    }
     e.save(tmp_path / "e.nc")
     assert np.array_equal(Explanation.load(tmp_path / "e.nc").present, observed)
     with pytest.raises(InputError, match="observed has shape"):

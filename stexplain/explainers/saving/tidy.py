@@ -10,39 +10,39 @@ from numpy.typing import NDArray
 
 def tidy(
     values: NDArray[np.float32],
-    valid: NDArray[np.bool_],
+    present: NDArray[np.bool_],
     *,
     ids: Sequence[str],
     time: NDArray[np.float64],
     nodes: Sequence[str],
     channels: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """A row per valid position, or per channel of one.
+    """A row per position that holds an observation, or per channel of one.
 
     Args:
         values: ``[B, M, T, N]``, or ``[B, M, T, N, C]`` with `channels`.
-        valid: ``[B, M, T]``.
+        present: which positions hold an observation, ``[B, M, T, N]``.
         ids: the names of the samples.
         time: of each frame.
         nodes: their names.
         channels: the names of the channels of `values`, where it has any.
 
     Example:
-        >>> table = tidy(np.ones((1, 1, 2, 1)), np.array([[[False, True]]]), ids=["a"], time=np.arange(2.0), nodes="x")
+        >>> present = np.array([[[[False], [True]]]])
+        >>> table = tidy(np.ones((1, 1, 2, 1)), present, ids=["a"], time=np.arange(2.0), nodes="x")
         >>> table.to_dict("records")
         [{'sample': 'a', 'instance': 0, 'frame': 1, 'time': 1.0, 'node': 'x', 'value': 1.0}]
     """
-    # np.nonzero lists valid frames; each has a row per node, and per channel.
-    sample, instance, frame = np.nonzero(valid)
+    # A missing observation has no row: a zero would be read as no importance.
+    sample, instance, frame, node = np.nonzero(present)
     each = len(channels) if channels is not None else 1
-    rows = len(nodes) * each
     columns: dict[str, Any] = {
-        "sample": np.asarray(ids)[sample].repeat(rows),
-        "instance": instance.repeat(rows),
-        "frame": frame.repeat(rows),
-        "time": time[frame].repeat(rows),
-        "node": np.tile(np.asarray(nodes).repeat(each), len(sample)),
+        "sample": np.asarray(ids)[sample].repeat(each),
+        "instance": instance.repeat(each),
+        "frame": frame.repeat(each),
+        "time": time[frame].repeat(each),
+        "node": np.asarray(list(nodes))[node].repeat(each),
     }
     if channels is not None:
-        columns["channel"] = np.tile(np.asarray(channels), len(sample) * len(nodes))
-    return pd.DataFrame({**columns, "value": values[sample, instance, frame].ravel()})
+        columns["channel"] = np.tile(np.asarray(channels), len(sample))
+    return pd.DataFrame({**columns, "value": values[sample, instance, frame, node].ravel()})

@@ -126,7 +126,7 @@ def lags_of(e: Explanation, minutes: float | None) -> "tuple[np.ndarray[tuple[in
 
 
 def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
-    """The values ``[T, N]`` of a sample with one instance; NaN in frames without observations.
+    """The values ``[T, N]`` of a sample with one instance; NaN where there is no observation.
 
     Raises:
         InputError: where `sample` is out of range, or the explanation has more than one instance.
@@ -137,8 +137,7 @@ def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype
         raise InputError(f"sample: got {sample}; expected 0 to {samples - 1}.")
     if instances != 1:
         raise InputError(f"e: got {instances} instances; expected 1, because a road network has one copy of its graph.")
-    valid = np.asarray(e.valid[sample, 0], dtype=bool)
-    return np.where(valid[:, None], np.asarray(e.values[sample, 0], dtype=np.float64), np.nan)
+    return np.where(e.present[sample, 0], np.asarray(e.values[sample, 0], dtype=np.float64), np.nan)
 
 
 def _flattened(graph: "STGraph") -> "STGraph":

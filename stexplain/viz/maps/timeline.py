@@ -60,12 +60,12 @@ def timeline(
         >>> type(chart).__name__
         'LayerChart'
     """
-    values, valid = pick_timeline(e, sample=sample, instance=instance, signed=signed)
+    values = pick_timeline(e, sample=sample, instance=instance, signed=signed)
     names = ordered("node", e.node_names, None)
     of, order = grouped("node", names, groups if groups is not None else e.node_groups)
     drawn = list(names)
     if len(names) > ALL:
-        weight = np.where(valid[:, None], np.abs(values), 0).mean(axis=0)
+        weight = np.nansum(np.abs(values), axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1)
         # Chosen by importance, drawn in the order of the graph.
         drawn = [names[index] for index in np.sort(np.argsort(-weight, kind="stable")[:MOST])]
     shown = ordered(
@@ -73,7 +73,7 @@ def timeline(
     )
     # Of a map without a sign there is nothing to draw as against the target.
     signed = signed and e.signed
-    columns, means = _binned(np.where(valid[:, None], values, np.nan), bins)
+    columns, means = _binned(values, bins)
     edges, axis = _axis(e, columns)
     table = pd.DataFrame(
         {
@@ -123,16 +123,14 @@ def timeline(
         lines.append(f"The {len(shown)} most important of {len(names):,} nodes.")
     if len(means) < len(values):
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
-    if not valid.all():
+    if np.isnan(values).any():
         lines.append("Grey: no data.")
     head = "Importance over time" if of_class or not e.target else f"Importance over time for {e.target}"
     return styled(chart, titled(title or head, *lines, *noted(e.notes)))
 
 
-def pick_timeline(
-    e: Explanation, *, sample: int, instance: int, signed: bool
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The values ``[T, N]`` of one instance, or their positive part, and its padding mask ``[T]``.
+def pick_timeline(e: Explanation, *, sample: int, instance: int, signed: bool) -> NDArray[np.float64]:
+    """The values ``[T, N]`` of one instance, or their positive part; NaN where there is no observation.
 
     Raises:
         InputError: where `sample` or `instance` is out of range, or it has no valid frame.
@@ -142,10 +140,12 @@ def pick_timeline(
     for name, index, size in (("sample", sample, shape[0]), ("instance", instance, shape[1])):
         if not 0 <= index < size:
             raise InputError(f"{name}: got {index}; expected 0 to {size - 1}.")
-    valid = np.asarray(e.valid, dtype=bool)[sample, instance]
-    if not valid.any():
+    present = e.present[sample, instance]
+    if not present.any():
         raise InputError(f"sample {sample} has no valid frame of instance {instance}. Choose another instance.")
-    return np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance], valid
+    return np.where(
+        present, np.asarray(e.values if signed else e.importance, dtype=np.float64)[sample, instance], np.nan
+    )
 
 
 class _Axis(NamedTuple):
