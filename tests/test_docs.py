@@ -122,6 +122,14 @@ def test_every_name_in_an_example_exists(page):
             value = getattr(value, part)
 
 
+def test_the_code_on_targets_and_baselines_runs():
+    names: dict[str, object] = {}
+    blocks = re.findall(r"<!-- runs -->\n```python\n(.*?)```", (DOCS / "methods.md").read_text("utf-8"), re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)  # the code is this repository's own
+
+
 def test_the_code_on_a_model_of_ones_own_runs():
     # Block after block, as a reader does; warnings are errors.
     names: dict[str, object] = {}

@@ -131,8 +131,8 @@ if __name__ == "__main__":  # other processes import this file
     measure = stx.metrics.dataset.class_importance
     one = measure("model", clips, out="one", part=2)
     two = measure("model", clips, out="two", part=2, workers=2)
-    print("the same numbers:", one.table().equals(two.table()))
-    print(one.table().round(4).T.sort_values("limping", ascending=False).head(4))
+    print("the same numbers:", one.to_frame().equals(two.to_frame()))
+    print(one.to_frame().round(4).T.sort_values("limping", ascending=False).head(4))
 """)
 shell("python measure.py")
 

@@ -119,7 +119,7 @@ stx.viz.lag_map(e, unit=test.unit, nodes=10, marked={"forecast": [sensor]})
 
 # %%
 # Which inputs of the recurrent cell matter? A GRU keeps its time inside: ``calls="frames"`` is said of a cell that is
-# called once per frame, see :doc:`/own-model`.
+# called once per frame, see "What can be explained" in :doc:`/own-model`.
 #
 # The same on METR-LA
 # -------------------

@@ -111,7 +111,7 @@ result
 # %%
 # On the body, per joint with intervals, and over the course of a recording:
 
-stx.viz.group_comparison(result)
+result.plot()
 
 # %%
 # The same on the command line, for a store that ``stexplain data prepare skeletons`` has written and a trained model::

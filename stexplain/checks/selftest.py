@@ -26,6 +26,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.running.state import ModelWrittenInto
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
+from stexplain.result import Charted
 
 _ABOUT = "It checks the software, not whether an explanation is right: that is stexplain.trust's question."
 _WORDS = {True: "passed", False: "failed", None: "not applicable"}
@@ -36,7 +37,7 @@ class SelfTestError(StexplainError):
 
 
 @dataclass(frozen=True, repr=False)
-class SelfTest:
+class SelfTest(Charted):
     """The result of `selftest`.
 
     Attributes:
@@ -107,6 +108,13 @@ class SelfTest:
     def to_frame(self) -> pd.DataFrame:
         """A row per check: columns `check`, `verdict`, `value`, `limit`, `why`."""
         return pd.DataFrame(self.to_dict()["checks"])
+
+    _CHART = "randomisation"
+
+    def _drawn_of(self) -> pd.DataFrame:
+        if self.curve is None:
+            raise InputError("the self-test has no curve to draw: parameter randomisation was not applicable.")
+        return self.curve
 
     def to_dict(self) -> dict[str, Any]:
         """The result in JSON's own types."""

@@ -106,7 +106,7 @@ def _importance(
 
     found = dataset.class_importance(model, clips, method=method, out=out / "importance", **how)
     with atomic_write(out / "class_importance.csv") as temporary:
-        found.table().to_csv(temporary)
+        found.to_frame().to_csv(temporary)
     interval = found.interval(contrastivity)
     return {
         "clips": len(clips),
@@ -119,21 +119,14 @@ def _importance(
 def _masking(
     model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
 ) -> dict[str, Any]:
-    import pandas as pd
-
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
     importance = dataset.class_importance(model, clips, method=method, out=out / "importance", **how)
     place = out / f"masking-{nodes}-{baseline}"
     curve = dataset.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **how)
-    rows = [
-        {"set": which, "masking": m, "accuracy": one.value, "low": one.low, "high": one.high}
-        for which in curve.correct
-        for m, one in zip(curve.masking.tolist(), curve.accuracy_interval(which, groups=clips.groups), strict=True)
-    ]
     with atomic_write(out / "masking.csv") as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+        curve.to_frame(groups=clips.groups).to_csv(temporary, index=False)
     beta = curve.faithfulness("highlighted", groups=clips.groups)
     return {"clips": len(clips), "beta": round(beta.value, 4), "table": str(out / "masking.csv")}
 

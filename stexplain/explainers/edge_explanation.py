@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.result import Charted, drawn
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class EdgeFrames:
 
 @checked
 @dataclass(frozen=True, repr=False)
-class EdgeExplanation:
+class EdgeExplanation(Charted):
     """Importance of the edges of every block and relation, for a batch of samples.
 
     Attributes:
@@ -49,7 +51,7 @@ class EdgeExplanation:
 
     Example:
         >>> e = EdgeExplanation(np.array([[1.0, -3.0]]), ("a", "b"), ("b", "a"), ("out", "in"), ("1", "1"))
-        >>> e.table()
+        >>> e.edges()
           source target relation block  value
         0      a      b      out     1    1.0
         1      b      a       in     1   -3.0
@@ -117,7 +119,21 @@ class EdgeExplanation:
 
         return edges_html(self)
 
-    def table(self, sample: int | None = None) -> pd.DataFrame:
+    def plot(self, sample: int = 0, **options: Any) -> Any:
+        """The chart of one sample: `stexplain.viz.edge_timeline`, or with a graph `stexplain.viz.edge_network`.
+
+        Args:
+            sample: its index.
+            **options: of that function; with ``graph=`` of `edge_network`, which places the nodes.
+
+        Raises:
+            InputError: where there is no such sample, an option does not fit, or no frame is known and no graph given.
+        """
+        if "graph" in options:
+            return drawn("edge_network", self, options.pop("graph"), sample=sample, **options)
+        return drawn("edge_timeline", self, sample=sample, **options)
+
+    def edges(self, sample: int | None = None) -> pd.DataFrame:
         """A row per edge of each block and relation: ``source, target, relation, block, value``.
 
         Args:
@@ -174,12 +190,12 @@ class EdgeExplanation:
         The node of each pair that comes first in the graph is its source here; a self loop is a pair of its own.
 
         Args:
-            sample: as for `table`.
+            sample: as for `edges`.
 
         Raises:
             InputError: where there is no such sample.
         """
-        table = self.table(sample)
+        table = self.edges(sample)
         index = {name: number for number, name in enumerate(self.node_names)}
         # Sorting both ends makes one pair of both directions. The reshape is for no edges at all.
         ends = np.sort([[index[a], index[b]] for a, b in zip(self.source, self.target, strict=True)], axis=1)
@@ -206,7 +222,7 @@ class EdgeExplanation:
             raise InputError(f"sample: got {sample}; expected 0 to {len(self) - 1}.")
         if not self.over_time:
             raise InputError(
-                "the explanation has no block whose frames are known. Use `table()`, with sums over all frames."
+                "the explanation has no block whose frames are known. Use `edges()`, with sums over all frames."
             )
         frames = np.unique(np.concatenate([part.frames for part in self.over_time.values()]))
         rows: dict[tuple[str, str], NDArray[np.float64]] = {}

@@ -196,7 +196,7 @@ class Explanation(Shown):
         nodes = self.nodes()
         return pd.DataFrame({name: nodes[list(of)].mean(axis=1) for name, of in self.node_groups.items()})
 
-    def to_pandas(self, *, by_channel: bool = False) -> pd.DataFrame:
+    def to_frame(self, *, by_channel: bool = False) -> pd.DataFrame:
         """A row per observed position: ``sample, instance, frame, time, node, value``; value is signed.
 
         Args:
@@ -208,6 +208,10 @@ class Explanation(Shown):
         names = self._named_channels() if by_channel else None
         values = self.values if self.channels is None or not by_channel else self.channels
         return tidy(values, self.present, ids=self.ids, time=self.time, nodes=self.node_names, channels=names)
+
+    def to_pandas(self, *, by_channel: bool = False) -> pd.DataFrame:
+        """The same as `to_frame`, as xarray calls it."""
+        return self.to_frame(by_channel=by_channel)
 
     def channel(self, which: "int | str") -> "Explanation":
         """The map of one channel, by name or index, as an explanation: its `values` are that channel's.
@@ -254,7 +258,7 @@ class Explanation(Shown):
 
         Args:
             path: its ending says the format. ``.nc`` (netCDF), ``.zarr`` and ``.npz`` hold all of it, and `load` reads
-                them; ``.csv`` and ``.parquet`` hold the table `to_pandas`.
+                them; ``.csv`` and ``.parquet`` hold the table `to_frame`.
 
         Raises:
             InputError: where the ending is another.

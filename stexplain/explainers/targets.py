@@ -36,7 +36,7 @@ class PerSample(Target):
     """Another target for every sample of a batch.
 
     Args:
-        targets: one for every sample.
+        targets: one for every sample: targets, functions, or classes by index or name.
 
     Raises:
         InputError: (when called) where there are more or fewer than samples.
@@ -44,9 +44,11 @@ class PerSample(Target):
     Example:
         >>> PerSample([Predicted(), Margin(0, 1)])(torch.tensor([[1.0, 2.0], [4.0, 3.0]])).tolist()
         [2.0, 1.0]
+        >>> PerSample([1, Predicted()])(torch.tensor([[5.0, 2.0], [4.0, 3.0]])).tolist()
+        [2.0, 4.0]
     """
 
-    def __init__(self, targets: Sequence["Target | Callable[[Any], Tensor]"]):
+    def __init__(self, targets: Sequence[TargetLike]):
         self.targets = [as_target(target) for target in targets]
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:

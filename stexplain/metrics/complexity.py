@@ -14,14 +14,15 @@ from stexplain.errors import InputError, entry_of
 from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import valid_importance
+from stexplain.result import Result
 
 SCORES = ("sparsity", "gini", "entropy")
 """The scores; see `complexity`."""
 
 
 @checked
-@dataclass(frozen=True)
-class Complexity:
+@dataclass(frozen=True, repr=False)
+class Complexity(Result):
     """Scores per sample.
 
     Attributes:
@@ -30,6 +31,9 @@ class Complexity:
     """
 
     scores: dict[str, NDArray[np.float64]]
+
+    def _said(self) -> str:
+        return f"{len(next(iter(self.scores.values())))} maps"
 
     def interval(
         self, score: str, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95

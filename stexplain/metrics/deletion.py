@@ -21,6 +21,7 @@ from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.intervals.bootstrap import Interval, interval, not_negative, ratio_interval
 from stexplain.metrics.masked_model import baseline_name, frozen_masked_model
+from stexplain.result import Charted
 
 KINDS = ("deletion", "insertion")
 """Deletion masks the most important first; insertion starts with all masked and reveals the most important first."""
@@ -31,8 +32,8 @@ MEASURES = ("score", "normalised", "change")
 
 
 @checked
-@dataclass(frozen=True)
-class DeletionCurve:
+@dataclass(frozen=True, repr=False)
+class DeletionCurve(Charted):
     """Scores of samples against the share of nodes, frames or positions that is masked, or for insertion, revealed.
 
     Attributes:
@@ -58,6 +59,11 @@ class DeletionCurve:
     method: str = ""
     target: str = ""
     of_class: bool = True
+
+    _CHART = "deletion"
+
+    def _said(self) -> str:
+        return f"{len(self.ids)} samples: {self.kind} of {self.over} by {self.method or 'given values'}"
 
     @property
     def unmasked(self) -> NDArray[np.float64]:
@@ -157,6 +163,7 @@ class DeletionCurve:
             ``"random"``.
         """
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
+        about = {"method": self.method, "curve": self.kind, "over": self.over, "baseline": self.baseline}
         rows = []
         # Without random orders there is only the explanation's curve.
         for which in SETS[: 2 if self.random.shape[1] else 1]:
@@ -168,18 +175,7 @@ class DeletionCurve:
                     else interval(row, **options)
                 )
                 estimate = not_negative(estimate) if measure == "change" else estimate
-                rows.append(
-                    {
-                        "method": self.method,
-                        "curve": self.kind,
-                        "over": self.over,
-                        "baseline": self.baseline,
-                        "set": which,
-                        "share": float(share),
-                        **estimate._asdict(),
-                        "samples": len(row),
-                    }
-                )
+                rows.append({**about, "set": which, "share": float(share), **estimate._asdict(), "samples": len(row)})
         return pd.DataFrame(rows)
 
     @classmethod

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.axes import check_shape
@@ -13,6 +14,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import sample_generator
 from stexplain.metrics.masking import beta_interval, mean_over_masking
+from stexplain.result import Charted
 
 SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
@@ -88,8 +90,8 @@ def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) ->
 
 
 @checked
-@dataclass(frozen=True)
-class MaskingCurve:
+@dataclass(frozen=True, repr=False)
+class MaskingCurve(Charted):
     """Accuracy against masking, for each of the node sets.
 
     Attributes:
@@ -107,6 +109,32 @@ class MaskingCurve:
     baseline: str
     nodes: int
     unranked: int
+
+    _CHART = "masking_curves"
+
+    def _said(self) -> str:
+        return f"{len(self.ids)} samples, {self.nodes} nodes masked, baseline {self.baseline}"
+
+    def to_frame(
+        self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
+    ) -> pd.DataFrame:
+        """A row per set of nodes and masking: ``set, masking, accuracy, low, high, baseline, nodes``.
+
+        Args:
+            groups: of the samples, see `stexplain.metrics.interval`.
+            seed: of the draws.
+            resamples: how many draws.
+            confidence: in (0, 1).
+        """
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
+        about = {"baseline": self.baseline, "nodes": self.nodes}
+        return pd.DataFrame(
+            [
+                {"set": which, "masking": float(m), "accuracy": one.value, "low": one.low, "high": one.high, **about}
+                for which in self.correct
+                for m, one in zip(self.masking, self.accuracy_interval(which, **options), strict=True)
+            ]
+        )
 
     def _of(self, which: str) -> NDArray[np.bool_]:
         if which not in self.correct:

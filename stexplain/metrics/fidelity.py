@@ -22,14 +22,15 @@ from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.masked_model import MaskedModel, baseline_name, frozen_masked_model
+from stexplain.result import Result
 
 SIDES = ("plus", "minus")
 """What is masked: the most important nodes, frames or positions (plus), or all but those (minus)."""
 
 
 @checked
-@dataclass(frozen=True)
-class Fidelity:
+@dataclass(frozen=True, repr=False)
+class Fidelity(Result):
     """How predictions change without the most important nodes, frames or positions (plus), and with only those (minus).
 
     Attributes:
@@ -68,6 +69,9 @@ class Fidelity:
         """
         rows = self._scores(side, measure)
         return [interval(row, groups=groups, seed=seed, resamples=resamples, confidence=confidence) for row in rows]
+
+    def _said(self) -> str:
+        return f"{len(self.ids)} samples by {self.method or 'given values'}: {self.over}, baseline {self.baseline}"
 
     def characterization(
         self,

@@ -26,14 +26,15 @@ from stexplain.metrics.calls import call_of, parts_of
 from stexplain.metrics.faithfulness import SETS, check_sets, faithfulness, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
 from stexplain.metrics.masking import MASKINGS, beta_interval, mean_over_masking
+from stexplain.result import Charted
 
 MEASURES = ("error", "change")
 """The mean absolute error against the observed targets, or the mean distance from the unmasked forecast."""
 
 
 @checked
-@dataclass(frozen=True)
-class ForecastMaskingCurve:
+@dataclass(frozen=True, repr=False)
+class ForecastMaskingCurve(Charted):
     """Forecasts against masking, for each of the node sets.
 
     Attributes:
@@ -52,6 +53,14 @@ class ForecastMaskingCurve:
     ids: tuple[str, ...]
     baseline: str
     nodes: int
+
+    _CHART = "masking_curves"
+
+    def _drawn_of(self) -> pd.DataFrame:
+        return self.to_frame().query("measure == 'error'").rename(columns={"value": "error"})
+
+    def _drawn_with(self) -> dict[str, Any]:
+        return {"measure": "error", "unit": "forecast error", "title": "Faithfulness: error as nodes are masked"}
 
     def curve(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
         """The mean over all observed targets of all samples at each masking, ``[A]``, in the units of the forecast."""

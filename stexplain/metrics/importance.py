@@ -18,13 +18,14 @@ from stexplain.explainers.model.options import ModelCall
 from stexplain.intervals.bootstrap import Interval, widened
 from stexplain.intervals.groups import group_names
 from stexplain.intervals.units import FEWEST, too_few
+from stexplain.result import Charted
 
 _GROUP = b"group "
 """Begins the name of a unit that is a group."""
 
 
 @checked
-class ClassImportance:
+class ClassImportance(Charted):
     """Importance per class and node: Das & Ortega (ICASSP 2022), Eq. 6.
 
         psi[c, n] = mean over correctly classified samples of class c
@@ -47,7 +48,7 @@ class ClassImportance:
         >>> importance = ClassImportance(["throw", "kick"], ["hand", "foot"])
         >>> e = Explanation(np.array([[[[2.0, 0.0]]], [[[4.0, -1.0]]]]), np.ones((2, 1, 1), bool), ids=("a", "b"))
         >>> importance.update(e, labels=[0, 0], correct=[True, True])
-        >>> importance.table().loc["throw"].tolist()
+        >>> importance.to_frame().loc["throw"].tolist()
         [3.0, 0.0]
         >>> importance.counts.tolist()
         [2, 0]
@@ -260,15 +261,20 @@ class ClassImportance:
             ends[:, index] = np.maximum(self.psi[index] + np.outer([low, high], error), 0.0)
         return ends
 
-    def table(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """`psi` as a table: a row per class, a column per node."""
         return pd.DataFrame(
             self.psi, index=pd.Index(self.classes, name="class"), columns=pd.Index(self.nodes, name="node")
         )
 
+    _CHART = "importance_map"
+
+    def _said(self) -> str:
+        return f"{len(self.classes)} classes and {len(self.nodes)} nodes, {int(self.counts.sum())} samples"
+
     def display(self) -> pd.DataFrame:
         """The table with each class scaled to [0, 1] by min-max, for figures only; zeros if a class is constant."""
-        table = self.table()
+        table = self.to_frame()
         low, high = table.min(axis=1), table.max(axis=1)
         return table.sub(low, axis=0).div((high - low).where(high > low, 1.0), axis=0)
 

@@ -19,6 +19,7 @@ from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.ranking import OVER as OVER
 from stexplain.metrics.ranking import aggregate
+from stexplain.result import Result
 
 SCORES = ("auroc", "average_precision", "pointing", "prevalence", "aup", "aur", "information", "entropy")
 """The scores; see `localisation`."""
@@ -28,8 +29,8 @@ _SMALLEST = 1e-5
 
 
 @checked
-@dataclass(frozen=True)
-class Localisation:
+@dataclass(frozen=True, repr=False)
+class Localisation(Result):
     """Scores per sample.
 
     Attributes:
@@ -38,6 +39,9 @@ class Localisation:
     """
 
     scores: dict[str, dict[str, NDArray[np.float64]]]
+
+    def _said(self) -> str:
+        return f"{len(next(iter(next(iter(self.scores.values())).values())))} samples against ground truth"
 
     def interval(
         self,

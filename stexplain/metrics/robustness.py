@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -25,11 +26,12 @@ from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import names_of, sample_generator
 from stexplain.metrics.calls import as_batch, unlabelled
 from stexplain.metrics.masked_model import fix_predicted
+from stexplain.result import Result
 
 
 @checked
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(Result):
     """Relative changes of explanations under random perturbations.
 
     Attributes:
@@ -42,6 +44,14 @@ class Sensitivity:
     changes: NDArray[np.float64]
     ids: tuple[str, ...]
     method: str
+
+    def _said(self) -> str:
+        return f"{len(self.ids)} samples by {self.method}, {len(self.changes)} draws"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per sample: ``sample, maximum, mean`` of its changes over the draws."""
+        ids = list(self.ids) if any(self.ids) else list(range(len(self.ids)))
+        return pd.DataFrame({"sample": ids, "maximum": self.maximum, "mean": self.changes.mean(axis=0)})
 
     @property
     def maximum(self) -> NDArray[np.float64]:

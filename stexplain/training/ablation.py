@@ -13,6 +13,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.intervals.bootstrap import Interval
 from stexplain.nn.traffic import STGCNForecaster, without_message_passing
+from stexplain.result import Result
 from stexplain.training.fit import History, fit
 from stexplain.training.forecast import METRICS, ForecastEvaluation, evaluate_forecast
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 # Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
 @checked
-@dataclass(frozen=True, eq=False)
-class GraphAblation:
+@dataclass(frozen=True, eq=False, repr=False)
+class GraphAblation(Result):
     """A forecaster and the same one without message passing (identity adjacency), on the same windows.
 
     Attributes:
@@ -37,6 +38,14 @@ class GraphAblation:
     without_graph: ForecastEvaluation
     model: STGCNForecaster
     history: History
+
+    def _said(self) -> str:
+        gain = self.gain
+        unit = f" {self.with_graph.unit}" if self.with_graph.unit else ""
+        return (
+            f"{len(self.with_graph)} windows: the graph lowers the MAE by {gain.value:.3g}{unit} "
+            f"[{gain.low:.3g}, {gain.high:.3g}]"
+        )
 
     @property
     def gain(self) -> Interval:

@@ -22,6 +22,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.nn.normalisation import ChannelNorm
 from stexplain.reading.contents import reason_of
+from stexplain.result import Charted
 from stexplain.training.loop import Job, Spawned, leave, selected, train_all
 from stexplain.training.schedules import make_optimizer
 from stexplain.training.state import Epoch, load_state
@@ -35,8 +36,8 @@ CHECKPOINT = "training.safetensors"
 
 
 @checked
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(Charted):
     """The history of a training, epoch by epoch.
 
     Attributes:
@@ -66,6 +67,11 @@ class History:
         # A column that is None throughout would be of objects: as floats, None becomes NaN.
         frame = pd.DataFrame([asdict(epoch) for epoch in self.epochs], columns=[field.name for field in fields(Epoch)])
         return frame.astype({"accuracy": float, "validation_loss": float, "validation_accuracy": float})
+
+    _CHART = "history"
+
+    def _drawn_with(self) -> dict[str, Any]:
+        return {"selected_epoch": self.selected_epoch}
 
     def to_dict(self) -> dict[str, Any]:
         """The history in JSON's own types."""

@@ -14,6 +14,7 @@ from stexplain.checking import check_arguments, checked
 from stexplain.data.grouping import window_blocks
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.intervals.bootstrap import Interval, ratio_interval
+from stexplain.result import Result
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ NEAR_ZERO = 5e-5
 
 # Compared by identity: the default == fails on arrays, whose comparison has no single truth value.
 @checked
-@dataclass(frozen=True, eq=False)
-class ForecastEvaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class ForecastEvaluation(Result):
     """Errors of n windows at H horizons, as sums, so that every metric is over the whole split and not per batch.
 
     With e the error of a forecast and y the target, over the observed targets of all windows and nodes:
@@ -181,8 +182,8 @@ class ForecastEvaluation:
         value, low, high = self.score()
         unit = f" {self.unit}" if self.unit else ""
         return (
-            f"ForecastEvaluation of {len(self)} windows, {self.horizons} horizons: "
-            f"MAE {value:.3f}{unit} (95%: {low:.3f} to {high:.3f}, by {self.block})"
+            f"<ForecastEvaluation of {len(self)} windows, {self.horizons} horizons: "
+            f"MAE {value:.3f}{unit} (95%: {low:.3f} to {high:.3f}, by {self.block}); to_frame() has all>"
         )
 
     def _values(self, metric: Metric) -> Floats:

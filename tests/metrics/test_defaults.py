@@ -33,6 +33,7 @@ from stexplain.metrics import (
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.deletion import DeletionCurve
 from stexplain.metrics.masking import beta_interval
+from stexplain.result import Result
 from tests.metrics.small_batches import batch, linear
 
 DEFAULTS = {"seed": 0, "resamples": 1000, "confidence": 0.95, "permutations": 9999}
@@ -83,12 +84,10 @@ def test_what_is_left_out(name):
     defaults = {word: value for word, value in DEFAULTS.items() if word in taken}
     assert {word: taken[word].default for word in defaults} == defaults
     found, expected = function(*arguments), function(*arguments, **defaults)
-    if hasattr(found, "table"):
-        found, expected = found.table, expected.table
+    if isinstance(found, Result):
+        found, expected = found.to_frame(), expected.to_frame()
     if isinstance(found, pd.DataFrame):
         pd.testing.assert_frame_equal(found, expected)
-    elif isinstance(found, Comparison):
-        pd.testing.assert_frame_equal(found.to_frame(), expected.to_frame())
     else:
         np.testing.assert_array_equal(found, expected)
 
@@ -136,7 +135,7 @@ def test_forecasts_are_masked_in_ten_steps_and_entirely():
 
 
 def test_time_is_divided_into_eight():
-    assert (compare_groups(EXPLANATION, ["a", "b"] * 6).table["kind"] == "time").sum() == 8
+    assert (compare_groups(EXPLANATION, ["a", "b"] * 6).to_frame()["kind"] == "time").sum() == 8
     x = torch.arange(32.0).view(1, 8, 4)
     found = effect(nn.Flatten(), x, torch.zeros_like(x), target=lambda out: out.sum(1), inputs="b t n")
     # Of a sum each position has the effect that it adds; a twentieth of the largest is 1.55.

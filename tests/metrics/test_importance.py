@@ -42,7 +42,7 @@ def test_eq_6_by_loops():
         assert np.allclose(importance.psi[number], np.mean(means, axis=0))
         assert importance.counts[number] == len(rows)
     assert np.isnan(importance.psi[2]).all()
-    assert list(importance.table().index) == CLASSES
+    assert list(importance.to_frame().index) == CLASSES
 
 
 def test_parts_merge_to_the_whole_in_any_order():
@@ -93,7 +93,7 @@ def test_display_is_a_view_of_its_own():
     assert shown.loc["throw"].min() == 0
     assert shown.loc["throw"].max() == 1
     assert shown.loc["clap"].isna().all()
-    assert importance.table().loc["throw"].min() > 0
+    assert importance.to_frame().loc["throw"].min() > 0
 
 
 def test_parity_keeps_the_first_instance_and_the_cells_within_the_clip():

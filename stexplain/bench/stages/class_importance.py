@@ -107,7 +107,7 @@ class ClassImportanceStage(Stage[Options]):
         # Later stages read the importance back from CSV: it is a result to look at as well.
         for name, importance in ((IMPORTANCE, ours), (PARITY, theirs)):
             with atomic_write(run.folder / name) as temporary:
-                importance.table().to_csv(temporary)
+                importance.to_frame().to_csv(temporary)
         detail = contrastivity_detail(ours.psi)
         return {
             "layer": saved[0].layer,
@@ -125,7 +125,7 @@ class ClassImportanceStage(Stage[Options]):
                 "node_rank_correlation": _rank_correlation(ours.psi, theirs.psi),
             },
             # Classes without a correctly classified sample are NaN.
-            "top_nodes": _top_nodes(ours.table().dropna(), 5),
+            "top_nodes": _top_nodes(ours.to_frame().dropna(), 5),
             "truth_nodes": None
             if truth is None
             else {

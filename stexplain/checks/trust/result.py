@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stexplain.intervals.bootstrap import Interval
+from stexplain.result import Result
 
 _WORDS = {True: "passed", False: "failed", None: "not checked"}
 NEEDED = ("accuracy", "deletion")
@@ -64,8 +65,8 @@ class TrustCheck:
         return f"{_WORDS[self.passed]:11}  {self.name:25}  {number}{self.sentence}"
 
 
-@dataclass(frozen=True)
-class Trust:
+@dataclass(frozen=True, repr=False)
+class Trust(Result):
     """The result of `trust`: one verdict, with its reasons.
 
     Attributes:
@@ -118,6 +119,9 @@ class Trust:
             if names := self._named(passed):
                 parts.append(f"{_WORDS[passed]}: {', '.join(names)}")
         return f"{self.subject}: {'trusted' if self.trusted else 'not trusted'}; {', '.join(parts)}"
+
+    def __repr__(self) -> str:
+        return f"<Trust of {self._headline()}>"
 
     def __str__(self) -> str:
         return "\n".join([self._headline(), *(f"  {check}" for check in self.checks)])

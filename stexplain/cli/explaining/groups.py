@@ -11,7 +11,6 @@ from stexplain.cli.validate.outputs import CHARTS, MAPS, Outputs
 from stexplain.data.clips import Clips
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
-from stexplain.files import atomic_write
 from stexplain.metrics.groups.compare import compare_groups
 from stexplain.viz import group_comparison, save
 
@@ -105,9 +104,7 @@ def group_summary(
     for path in maps:
         explanation.save(path)
     for path in tables:
-        with atomic_write(path) as temporary:
-            write = result.table.to_csv if path.suffix.lower() == ".csv" else result.table.to_parquet
-            write(temporary, index=False)
+        result.save(path)
     chart = group_comparison(result) if charts else None
     for path in charts:
         assert chart is not None
@@ -121,7 +118,7 @@ def group_summary(
         "samples": len(explanation),
         "accuracy": float(np.mean(right)) if right else None,
         "sentences": result.sentences(),
-        "table": _rows(result.table),
+        "table": _rows(result.to_frame()),
         "files": [str(path) for path in (*maps, *tables, *charts)],
     }
     write_summary(found, outputs)

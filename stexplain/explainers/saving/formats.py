@@ -29,7 +29,7 @@ def save(explanation: "Explanation", path: Path) -> None:
     """Writes a file, or a folder of zarr, completely or not at all.
 
     Args:
-        explanation: all of it goes into ``.nc``, ``.zarr`` and ``.npz``; its table `to_pandas` into ``.csv`` and
+        explanation: all of it goes into ``.nc``, ``.zarr`` and ``.npz``; its table `to_frame` into ``.csv`` and
             ``.parquet``.
         path: its ending says the format.
 
@@ -97,11 +97,11 @@ def _write_npz(explanation: "Explanation", path: Path) -> None:
 
 
 def _write_csv(explanation: "Explanation", path: Path) -> None:
-    explanation.to_pandas().to_csv(path, index=False)
+    explanation.to_frame().to_csv(path, index=False)
 
 
 def _write_parquet(explanation: "Explanation", path: Path) -> None:
-    explanation.to_pandas().to_parquet(path, index=False)
+    explanation.to_frame().to_parquet(path, index=False)
 
 
 def _read_nc(path: Path) -> xarray.Dataset:

@@ -14,6 +14,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected_p_values, sign_flip_test
+from stexplain.result import Charted
 
 LEVEL = 0.05
 """Significance level of the corrected p values."""
@@ -21,7 +22,7 @@ LEVEL = 0.05
 
 @checked
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Charted):
     """Scores of several methods on the same samples.
 
     Attributes:
@@ -127,6 +128,11 @@ class Comparison:
                     }
                 )
         return pd.DataFrame(rows)
+
+    _CHART = "comparison"
+
+    def _drawn_with(self) -> dict[str, Any]:
+        return {"better": self.higher_is_better}
 
     def tests(
         self, against: "str | Sequence[str] | None" = None, *, metrics: Sequence[str] | None = None

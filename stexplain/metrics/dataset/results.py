@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.truth.effect import USED, effect_frame, used_regions
+from stexplain.result import Result
 
 
 @checked
-@dataclass(frozen=True)
-class DatasetEffect:
+@dataclass(frozen=True, repr=False)
+class DatasetEffect(Result):
     """The effect of every region of each clip of a dataset; see `Effect`, which also knows the regions' positions.
 
     Attributes:
@@ -38,6 +39,9 @@ class DatasetEffect:
     ids: tuple[str, ...]
     names: tuple[str, ...]
     score: str
+
+    def _said(self) -> str:
+        return f"{len(self.ids)} clips: {self.values.shape[1]} windows of {self.values.shape[2]} groups of nodes"
 
     def used(self, share: float = USED) -> NDArray[np.bool_]:
         """The regions that the model used, ``[n, W, G]``; see `Effect.used`."""

@@ -63,7 +63,7 @@ def compare_groups(
         >>> values[6:, ..., 2] += 2
         >>> e = Explanation(values, np.ones((12, 1, 16), bool), ("hip", "knee", "hand"))
         >>> result = compare_groups(e, ["control"] * 6 + ["patient"] * 6, windows=0)
-        >>> result.table[["name", "difference", "p_corrected"]].round(3).values.tolist()
+        >>> result.to_frame()[["name", "difference", "p_corrected"]].round(3).values.tolist()
         [['hip', -0.047, 0.366], ['knee', -0.038, 0.377], ['hand', 1.972, 0.002]]
     """
     parts = [explanations] if isinstance(explanations, Explanation) else list(explanations)
@@ -98,7 +98,7 @@ def compare_groups(
     result = _tested(features, in_other, subjects, permutations, confidence, seed)
     table = result.table.assign(kind=kinds, name=of)
     return GroupComparison(
-        table=table[["kind", "name", *result.table.columns]],
+        _table=table[["kind", "name", *result.table.columns]],
         clusters=result.clusters,
         paired=result.paired,
         permutations=result.permutations,

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.metrics.groups.readable import readable
+from stexplain.result import Charted
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -15,14 +16,10 @@ if TYPE_CHECKING:
 
 @checked
 @dataclass(frozen=True, repr=False, eq=False)
-class GroupComparison:
-    """Where and when the explanations of two groups of samples differ.
+class GroupComparison(Charted):
+    """Where and when the explanations of two groups of samples differ; `to_frame` has all numbers.
 
     Attributes:
-        table: a row per node and per part of the samples' course: `kind` ("node" or "time"), `name`, the means
-            `reference` and `other` with their intervals (`reference_low` ...), their `difference` (other less
-            reference) with `low` and `high`, `p`, and `p_corrected` over all rows. Missing where some cluster never
-            observed a node: such a row is not tested.
         clusters: how many of each group, the reference first.
         paired: whether each cluster has samples of both groups.
         permutations: how many were made.
@@ -38,7 +35,7 @@ class GroupComparison:
         notes: what may make the groups differ although the model treats them alike, a sentence each.
     """
 
-    table: pd.DataFrame
+    _table: pd.DataFrame
     clusters: tuple[int, int]
     paired: bool
     permutations: int
@@ -53,14 +50,29 @@ class GroupComparison:
     graph: "STGraph | None"
     notes: tuple[str, ...] = ()
 
+    _CHART = "group_comparison"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per node, and per part of the samples' course.
+
+        Returns:
+            Columns ``kind`` ("node" or "time"), ``name``, the means ``reference`` and ``other`` with their intervals
+            (``reference_low`` ...), their ``difference`` (other less reference) with ``low`` and ``high``, ``p``, and
+            ``p_corrected`` over all rows. Missing where some cluster never observed a node: such a row is not tested.
+        """
+        return self._table.copy()
+
+    def _drawn_of(self) -> Any:
+        return self
+
     def different(self, level: float = 0.05) -> pd.DataFrame:
         """The rows whose corrected p is at most `level`, the clearest first."""
-        found = self.table[self.table["p_corrected"] <= float(level)]
+        found = self._table[self._table["p_corrected"] <= float(level)]
         return found.sort_values(["p_corrected", "p"], kind="stable")
 
     def sentences(self, level: float = 0.05) -> list[str]:
         """What was compared and found, a sentence each."""
-        tested = self.table.dropna(subset=["p"])
+        tested = self._table.dropna(subset=["p"])
         found = self.different(level)
         said = [f"{self.other} against {self.reference}: {self._sizes()}."]
         for kind, noun in (("node", "node"), ("time", "part of the course")):
@@ -80,7 +92,7 @@ class GroupComparison:
             said.append(
                 f"So few clusters cannot show a difference: no p is below {self.smallest_p:.2g}, whatever is found."
             )
-        if left := len(self.table) - len(tested):
+        if left := len(self._table) - len(tested):
             said.append(
                 f"{left} {'node was' if left == 1 else 'nodes were'} not observed in some cluster, and not tested."
             )
@@ -102,14 +114,14 @@ class GroupComparison:
         return "\n".join([*self.sentences(), *factor, table.to_string(index=False)])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: what was found, and the table in short; `table` has it in full."""
+        """What a notebook shows: what was found, and the table in short; `to_frame` has it in full."""
         table, factor = self._readable()
         said = "".join(f"<p>{escape(sentence)}</p>" for sentence in [*self.sentences(), *factor])
         return said + str(table.to_html(index=False, escape=True, border=0))
 
     def _readable(self) -> tuple[pd.DataFrame, list[str]]:
         """The table as people read it, and a sentence on the factor of its numbers where there is one."""
-        shown, factor = readable(self.table, self.reference, self.other, self.confidence)
+        shown, factor = readable(self._table, self.reference, self.other, self.confidence)
         of = f" of {self.unit}" if self.unit else ""
         return shown, [f"Means{of} and their difference {factor}."] * bool(factor)
 

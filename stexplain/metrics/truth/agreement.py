@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -17,6 +18,7 @@ from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.localisation import row_scores
 from stexplain.metrics.truth.effect import USED, Effect
+from stexplain.result import Result
 
 OVER = ("groups", "regions")
 """What is ranked: groups (by default, single nodes), or regions, that is groups in windows of time."""
@@ -25,8 +27,8 @@ SCORES = ("auroc", "average_precision", "rank")
 
 
 @checked
-@dataclass(frozen=True)
-class Agreement:
+@dataclass(frozen=True, repr=False)
+class Agreement(Result):
     """Scores per sample, as of `effect_agreement`.
 
     Attributes:
@@ -34,6 +36,25 @@ class Agreement:
     """
 
     scores: dict[str, dict[str, NDArray[np.float64]]]
+
+    def _said(self) -> str:
+        return f"{len(next(iter(next(iter(self.scores.values())).values())))} samples with the effect"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per axis (`OVER`) and score: ``over, score, value, samples, excluded``; value is the mean."""
+        return pd.DataFrame(
+            [
+                {
+                    "over": over,
+                    "score": score,
+                    "value": self.mean(over, score),
+                    "samples": len(values) - self.excluded(over, score),
+                    "excluded": self.excluded(over, score),
+                }
+                for over, scores in self.scores.items()
+                for score, values in scores.items()
+            ]
+        )
 
     def mean(self, over: str, score: str) -> float:
         """The mean over the samples that have the score; NaN where none has."""

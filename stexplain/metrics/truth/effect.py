@@ -25,14 +25,15 @@ from stexplain.metrics.calls import call_of
 from stexplain.metrics.masked_model import MaskedModel
 from stexplain.metrics.truth.margin import MarginOverOthers
 from stexplain.metrics.truth.regions import Regions, members_of
+from stexplain.result import Result
 
 USED = 0.05
 """A region counts as used where its effect is above this share of the sample's largest."""
 
 
 @checked
-@dataclass(frozen=True)
-class Effect:
+@dataclass(frozen=True, repr=False)
+class Effect(Result):
     """The effect of every region (a window of time of a node, or of a group of nodes) of each sample.
 
     Attributes:
@@ -56,6 +57,9 @@ class Effect:
     ids: tuple[str, ...]
     inferences: NDArray[np.int64]
     score: str
+
+    def _said(self) -> str:
+        return f"{len(self.ids)} samples: {self.values.shape[1]} windows of {self.values.shape[2]} groups of nodes"
 
     def used(self, share: float = USED) -> NDArray[np.bool_]:
         """The regions that the model used, ``[B, W, G]``: those whose effect is above a share of the largest.

@@ -69,7 +69,7 @@ def class_bodies(
         >>> type(class_bodies(psi, graph)).__name__
         'FacetChart'
     """
-    expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
+    expect("psi", psi, pd.DataFrame, "ClassImportance.to_frame()")
     if psi.empty:
         raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
     check_counts(columns=columns)

@@ -245,7 +245,7 @@ def graph_pairs(graph: "STGraph") -> list[tuple[str, str]]:
 
 
 def _totals(e: EdgeExplanation, sample: int) -> pd.DataFrame:
-    table = e.table(sample).groupby(["source", "target"])["value"].sum()
+    table = e.edges(sample).groupby(["source", "target"])["value"].sum()
     return table.to_frame(0.0)
 
 

@@ -55,7 +55,7 @@ def importance_map(
         >>> type(chart).__name__
         'LayerChart'
     """
-    expect("psi", psi, pd.DataFrame, "ClassImportance.table()")
+    expect("psi", psi, pd.DataFrame, "ClassImportance.to_frame()")
     check_counts(cell=cell)
     if psi.empty:
         raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")

@@ -40,8 +40,8 @@ def group_comparison(
         raise InputError(f"result: got a {type(result).__name__}; expected what compare_groups returns.")
     check_counts(nodes=nodes)
     level = float(level)
-    of_nodes = result.table[result.table["kind"] == "node"]
-    over_time = result.table[result.table["kind"] == "time"]
+    table = result.to_frame()
+    of_nodes, over_time = table[table["kind"] == "node"], table[table["kind"] == "time"]
     parts: list[alt.LayerChart] = []
     if result.graph is not None and result.graph.positions is not None:
         differences = of_nodes["difference"].to_numpy(np.float64)

@@ -45,7 +45,7 @@ def test_equals_a_backward_pass_for_every_sample(padding, chunk):
 def test_edges_are_those_of_the_relations():
     model, (x, valid) = with_importance(), padded()
     with EdgeImportance(model) as explain:
-        table = explain(x, target=Class(1), valid=valid).table()
+        table = explain(x, target=Class(1), valid=valid).edges()
     assert table["block"].unique().tolist() == [f"blocks.{i}.spatial" for i in range(3)]
     of_block, start = table[table["block"] == "blocks.1.spatial"], 0
     for name, source, target in zip(model.relations.names, model.relations.source, model.relations.target, strict=True):
@@ -91,7 +91,7 @@ def test_of_the_dense_network_by_name(released):
     names = ["edge_importance.0", "edge_importance.1"]
     with EdgeImportance(released, of=names, inputs="b c t n m", graph=PATH) as explain:
         e = explain(x, target=Class(1))
-    table = e.table(sample=2)
+    table = e.edges(sample=2)
     score = released(x[2:3])[0, 1]
     gradients = torch.autograd.grad(score, list(released.edge_importance))
     assert len(table) == 2 * 3 * 25
@@ -168,7 +168,7 @@ def test_buffers_and_arguments_by_name():
     adjacency = model.adjacency.clone().requires_grad_()
     score = torch.func.functional_call(model, {"adjacency": adjacency}, (x[1:],))[0, 1]
     (gradient,) = torch.autograd.grad(score, adjacency)
-    table = e.table(sample=1)
+    table = e.edges(sample=1)
     assert len(table) == 13
     for row in table.itertuples():
         place = int(row.target), int(row.source)
@@ -252,4 +252,4 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(InputError, match="source has 1 entries; expected 2"):
         EdgeExplanation(np.zeros((1, 2)), ("a",), ("b", "b"), ("0", "0"), ("x", "x"))
     with pytest.raises(InputError, match="sample: got 1; expected 0 to 0"):
-        EdgeExplanation(np.zeros((1, 1)), ("a",), ("b",), ("0",), ("x",)).table(1)
+        EdgeExplanation(np.zeros((1, 1)), ("a",), ("b",), ("0",), ("x",)).edges(1)

@@ -217,7 +217,7 @@ def test_foreign_models_are_taken_too(clips):
     sampled = clips.with_recipe(RECIPE)
     found = dataset.class_importance(Foreign(), sampled, method="InputGradient", **WORK)
     assert found.counts.sum() > 0
-    assert found.table().loc[:, "head"].notna().any()
+    assert found.to_frame().loc[:, "head"].notna().any()
 
 
 def test_a_worker_has_its_share_of_threads_and_the_caller_keeps_its_own():

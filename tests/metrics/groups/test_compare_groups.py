@@ -59,8 +59,8 @@ def test_p_values_are_those_of_all_permutations():
     in_other = np.arange(9) >= 5
     result = compare_groups(maps(values), np.where(in_other, "patient", "control"), windows=0)
     p, corrected = slow_between(maps(values).nodes().to_numpy(np.float64), in_other)
-    np.testing.assert_allclose(result.table["p"], p)
-    np.testing.assert_allclose(result.table["p_corrected"], corrected)
+    np.testing.assert_allclose(result.to_frame()["p"], p)
+    np.testing.assert_allclose(result.to_frame()["p_corrected"], corrected)
     assert result.permutations == 126
     assert result.smallest_p == 1 / 126
 
@@ -77,11 +77,11 @@ def test_pairs_are_tested_by_flipping_signs():
             abs(stats.ttest_1samp(np.array(signs) * pairs[:, feature], 0).statistic)
             for signs in product([1, -1], repeat=7)
         ]
-        assert np.isclose(result.table["p"][feature], np.mean(np.array(size) >= size[0] - 1e-9))
+        assert np.isclose(result.to_frame()["p"][feature], np.mean(np.array(size) >= size[0] - 1e-9))
     assert result.paired
     assert result.smallest_p == 2 / 128
     expected = stats.ttest_1samp(pairs[:, 2], 0).confidence_interval(0.95)
-    np.testing.assert_allclose(result.table.loc[2, ["low", "high"]].astype(float), expected)
+    np.testing.assert_allclose(result.to_frame().loc[2, ["low", "high"]].astype(float), expected)
 
 
 def test_intervals_are_welchs():
@@ -90,14 +90,14 @@ def test_intervals_are_welchs():
     result = compare_groups(maps(values), [0] * 5 + [1] * 7, windows=0, confidence=0.9)
     nodes = maps(values).nodes().to_numpy(np.float64)
     expected = stats.ttest_ind(nodes[5:], nodes[:5], equal_var=False).confidence_interval(0.9)
-    np.testing.assert_allclose(result.table["low"], expected.low, rtol=1e-6)
-    np.testing.assert_allclose(result.table["high"], expected.high, rtol=1e-6)
-    np.testing.assert_allclose(result.table["difference"], nodes[5:].mean(0) - nodes[:5].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(result.to_frame()["low"], expected.low, rtol=1e-6)
+    np.testing.assert_allclose(result.to_frame()["high"], expected.high, rtol=1e-6)
+    np.testing.assert_allclose(result.to_frame()["difference"], nodes[5:].mean(0) - nodes[:5].mean(0), rtol=1e-6)
 
 
 def test_the_mean_of_each_group_has_students_interval():
     values = np.random.default_rng(10).gamma(2, size=(12, 3))
-    table = compare_groups(maps(values), [0] * 5 + [1] * 7, windows=0, confidence=0.9).table
+    table = compare_groups(maps(values), [0] * 5 + [1] * 7, windows=0, confidence=0.9).to_frame()
     nodes = maps(values).nodes().to_numpy(np.float64)
     for name, part in (("reference", nodes[:5]), ("other", nodes[5:])):
         expected = stats.ttest_1samp(part, 0).confidence_interval(0.9)
@@ -153,9 +153,9 @@ def test_drawn_permutations_give_nearly_the_exact_p(paired, each, total):
     # All there are: 16 choose 8, and 2^11.
     assert table(10**6).permutations == exact.permutations == total
     for column in ("p", "p_corrected"):
-        p = exact.table[column].to_numpy()
-        assert (np.abs(drawn.table[column] - p) < 4 * np.sqrt(p * (1 - p) / 1500) + 1e-3).all()
-        assert (drawn.table[column] != other.table[column]).any()
+        p = exact.to_frame()[column].to_numpy()
+        assert (np.abs(drawn.to_frame()[column] - p) < 4 * np.sqrt(p * (1 - p) / 1500) + 1e-3).all()
+        assert (drawn.to_frame()[column] != other.to_frame()[column]).any()
 
 
 def test_where_nothing_differs_hardly_ever_is_anything_found():
@@ -179,7 +179,7 @@ def test_unlike_spread_is_no_difference():
     for _ in range(400):
         values = np.concatenate([random.normal(5, 0.2, (24, 1)), random.normal(5, 1.0, (8, 1))])
         result = compare_groups(maps(values), ["a"] * 24 + ["b"] * 8, windows=0, permutations=199)
-        found += bool(result.table["p"][0] <= 0.05)
+        found += bool(result.to_frame()["p"][0] <= 0.05)
     assert 8 <= found <= 38
 
 
@@ -190,7 +190,7 @@ def test_parts_of_the_course_are_means_of_each_samples_own_frames():
     values = np.arange(10.0)[None, None, :, None] * np.ones((4, 1, 10, 2)) * valid[..., None]
     e = Explanation(values, valid, NAMES[:2])
     result = compare_groups(e, ["a", "a", "b", "b"], windows=2)
-    rows = result.table[result.table["kind"] == "time"]
+    rows = result.to_frame()[result.to_frame()["kind"] == "time"]
     assert rows["name"].tolist() == ["0-50%", "50-100%"]
     assert rows["reference"].tolist() == [0.5, 2.5]
     assert rows["other"].tolist() == [3.5, 7.5]
@@ -199,7 +199,7 @@ def test_parts_of_the_course_are_means_of_each_samples_own_frames():
 def test_as_many_parts_as_frames_are_the_frames():
     values = np.random.default_rng(5).gamma(2, size=(4, 1, 3, 2))
     result = compare_groups(of(values), ["a", "a", "b", "b"], windows=3, share=False)
-    rows = result.table[result.table["kind"] == "time"]
+    rows = result.to_frame()[result.to_frame()["kind"] == "time"]
     np.testing.assert_allclose(rows["reference"], values[:2].mean((0, 1, 3)), rtol=1e-6)
     np.testing.assert_allclose(rows["other"], values[2:].mean((0, 1, 3)), rtol=1e-6)
 
@@ -208,12 +208,12 @@ def test_samples_of_unlike_length_and_their_order():
     random = np.random.default_rng(6)
     parts = [of(random.gamma(2, size=(1, 1, frames, 3))) for frames in (8, 11, 9, 14, 10, 8)]
     groups = ["b", "a", "a", "b", "a", "b"]
-    whole = compare_groups(parts, groups).table
+    whole = compare_groups(parts, groups).to_frame()
     order = [3, 1, 5, 0, 2, 4]
-    shuffled = compare_groups([parts[at] for at in order], [groups[at] for at in order]).table
+    shuffled = compare_groups([parts[at] for at in order], [groups[at] for at in order]).to_frame()
     for column in ("difference", "low", "p", "p_corrected"):
         np.testing.assert_allclose(shuffled[column], whole[column])
-    turned = compare_groups(parts, groups, reference="b").table
+    turned = compare_groups(parts, groups, reference="b").to_frame()
     np.testing.assert_allclose(turned["difference"], -whole["difference"])
     np.testing.assert_allclose(turned["p_corrected"], whole["p_corrected"])
 
@@ -222,7 +222,7 @@ def test_shares_do_not_ask_how_large_a_score_is():
     random = np.random.default_rng(7)
     values = random.gamma(2, size=(8, 3))
     scaled = values * random.uniform(1, 9, size=(8, 1))
-    one, other = (compare_groups(maps(each), [0, 1] * 4, share=True).table for each in (values, scaled))
+    one, other = (compare_groups(maps(each), [0, 1] * 4, share=True).to_frame() for each in (values, scaled))
     np.testing.assert_allclose(one["difference"], other["difference"], atol=1e-6)
     assert np.isclose(one["reference"][:3].sum(), 1)
 
@@ -233,7 +233,7 @@ def test_a_node_that_was_never_observed_is_not_tested():
     observed[0, ..., 1] = False
     e = Explanation(values * observed, np.ones((6, 1, 4), bool), NAMES, observed=observed)
     result = compare_groups(e, [0, 0, 0, 1, 1, 1], windows=0)
-    assert result.table["p"].isna().tolist() == [False, True, False]
+    assert result.to_frame()["p"].isna().tolist() == [False, True, False]
     assert "1 node was not observed in some cluster, and not tested." in result.sentences()
 
 
@@ -250,7 +250,7 @@ def test_what_it_says():
     assert result.different()["name"].tolist()[:2] in (["hip", "hand"], ["hand", "hip"])
     few = compare_groups(maps(values[[0, 1, 6, 7]]), ["a", "a", "b", "b"], windows=0)
     assert "So few clusters cannot show a difference: no p is below 0.33, whatever is found." in few.sentences()
-    assert few.table["p"].min() >= few.smallest_p
+    assert few.to_frame()["p"].min() >= few.smallest_p
     assert not any("So few" in sentence for sentence in said)
 
 
@@ -284,12 +284,12 @@ def test_the_table_as_it_is_read_is_narrow_and_has_short_numbers():
     values = np.random.default_rng(9).gamma(50, size=(12, 3)) * 1e-6
     values[6:, 2] *= 3
     result = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0)
-    table, factor = readable(result.table, result.reference, result.other)
+    table, factor = readable(result.to_frame(), result.reference, result.other)
     assert table.columns.tolist() == ["", "difference", "95% interval", "p", "p corrected", "control", "patient"]
     assert table.iloc[:, 0].tolist() == list(NAMES)
     assert factor == "in 10⁻⁶"
-    np.testing.assert_allclose(table["difference"].astype(float) * 1e-6, result.table["difference"], atol=5.1e-7)
-    np.testing.assert_allclose(table["p corrected"].astype(float), result.table["p_corrected"], rtol=0.05)
+    np.testing.assert_allclose(table["difference"].astype(float) * 1e-6, result.to_frame()["difference"], atol=5.1e-7)
+    np.testing.assert_allclose(table["p corrected"].astype(float), result.to_frame()["p_corrected"], rtol=0.05)
     page = result._repr_html_()
     assert "Means of importance and their difference in 10⁻⁶." in page
     assert all(text in page for text in table.to_numpy().ravel())
@@ -324,7 +324,7 @@ def test_a_small_difference_beside_a_large_one_is_not_written_as_zero():
 def test_nothing_that_varies_is_no_division_by_zero():
     values = np.ones((6, 3))
     values[3:, 2] = 2
-    table = compare_groups(maps(values), [0, 0, 0, 1, 1, 1], windows=0).table
+    table = compare_groups(maps(values), [0, 0, 0, 1, 1, 1], windows=0).to_frame()
     assert table["p"].tolist() == [1.0, 1.0, 0.1]
     assert np.isfinite(table[["low", "high", "difference"]].to_numpy(float)).all()
 

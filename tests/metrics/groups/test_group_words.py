@@ -16,7 +16,7 @@ def maps(frames=10, **options):
 
 
 def parts_of(e, windows):
-    return compare_groups(e, GROUPS, windows=windows).table.query("kind == 'time'")["name"].tolist()
+    return compare_groups(e, GROUPS, windows=windows).to_frame().query("kind == 'time'")["name"].tolist()
 
 
 def test_parts_of_trials_are_named_by_their_times():

@@ -23,6 +23,7 @@ from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
+from stexplain.result import Result
 
 if TYPE_CHECKING:
     import xarray
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @checked
 @dataclass(frozen=True, repr=False)
-class LayerSweep:
+class LayerSweep(Result):
     """Explanations of the same samples and target at several layers.
 
     Attributes:
@@ -68,7 +69,7 @@ class LayerSweep:
         first = next(iter(self))
         return f"<LayerSweep of {len(first)} samples by {first.method} at {', '.join(self.explanations)}>"
 
-    def table(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """How well each layer agrees with the last, a row per layer.
 
         Columns are `layer`; `stride`, in frames; `nodes`, `time` and `positions`, the Pearson correlation, in [-1, 1],
@@ -145,7 +146,7 @@ def layer_sweep(
         ... )
         >>> sweep
         <LayerSweep of 5 samples by STG-Grad-CAM at 0, 1>
-        >>> list(sweep.table().columns)
+        >>> list(sweep.to_frame().columns)
         ['layer', 'stride', 'nodes', 'time', 'positions', 'padding_share']
     """
     one_target = as_target(target)

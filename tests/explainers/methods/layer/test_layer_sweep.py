@@ -45,7 +45,7 @@ def test_it_takes_one_forward_pass():
 def test_the_table_compares_with_the_last_layer():
     model, (x, valid) = lively("counted").double(), padded()
     sweep = layer_sweep(model, x, target=Class(1), valid=valid)
-    table = sweep.table().set_index("layer")
+    table = sweep.to_frame().set_index("layer")
     assert table.loc["blocks.2", ["nodes", "time", "positions"]].tolist() == pytest.approx([1, 1, 1])
     first, last = sweep["blocks.0"], sweep["blocks.2"]
     expected = {"nodes": [], "time": [], "positions": []}
@@ -67,11 +67,11 @@ def test_a_constant_map_has_no_correlation():
     flat = noise.copy()
     flat[0] = 0.1 + 1e-9 * noise[0]
     valid = np.ones((2, 1, 4), bool)
-    table = LayerSweep({"a": Explanation(flat, valid), "b": Explanation(noise, valid)}).table()
+    table = LayerSweep({"a": Explanation(flat, valid), "b": Explanation(noise, valid)}).to_frame()
     # Of the second sample alone.
     assert table.loc[0, ["nodes", "time", "positions"]].tolist() == pytest.approx([1, 1, 1])
     flat[1] = 0
-    table = LayerSweep({"a": Explanation(flat, valid), "b": Explanation(noise, valid)}).table()
+    table = LayerSweep({"a": Explanation(flat, valid), "b": Explanation(noise, valid)}).to_frame()
     assert table.loc[0, ["nodes", "time", "positions"]].isna().all()
 
 

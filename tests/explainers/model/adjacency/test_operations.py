@@ -122,7 +122,7 @@ def test_gathers_and_scatters(gather, scatter):
     e = EdgeImportance(model, inputs="b t n c")(x, target=lambda scores: scores)
     expected = torch.einsum("uv,btuc,tvc->buv", road().double(), model.before(x).detach(), model.weight)
     for sample in (0, 1):
-        for row in e.table(sample).itertuples():
+        for row in e.edges(sample).itertuples():
             assert row.value == pytest.approx(
                 float(expected[sample, int(row.source), int(row.target)]), rel=1e-5, abs=1e-6
             )

@@ -97,7 +97,7 @@ def test_the_packages_own_forecaster(relations):
     weights = EdgeImportance(model, of=names, ends="source target")(x, target=Forecast("d", 3))
     columns = ["block", "source", "target", "relation"]
     for sample in (0, 1):
-        mine, theirs = (one.table(sample).groupby(columns[:3])["value"].sum() for one in (e, weights))
+        mine, theirs = (one.edges(sample).groupby(columns[:3])["value"].sum() for one in (e, weights))
         assert mine.abs().max() > 1e-4
         np.testing.assert_allclose(mine.sort_index(), theirs.sort_index(), rtol=1e-5, atol=1e-7)
 
