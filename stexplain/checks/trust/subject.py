@@ -21,7 +21,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
 from stexplain.explainers.methods.naming import base_name
 from stexplain.explainers.model.caller import ModelCaller
-from stexplain.explainers.model.inspection import unwrapped
+from stexplain.explainers.model.inspection import checked_model
 from stexplain.explainers.model.model_input import Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.rebind import with_model
@@ -288,6 +288,4 @@ def inside_of(model: nn.Module) -> nn.Module:
     Raises:
         InputError: where it is no module.
     """
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model: got a {type(model).__name__}; expected a torch.nn.Module.")
-    return unwrapped(model)
+    return checked_model(model)

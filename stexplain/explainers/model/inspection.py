@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stexplain.errors import InputError
 from stexplain.explainers.outputs.precision import HALF
 
 
@@ -25,6 +26,34 @@ def unwrapped(model: nn.Module) -> nn.Module:
             model = inner
         else:
             return model
+
+
+def checked_model(model: object) -> nn.Module:
+    """The model, out of its wrappers; see `unwrapped`.
+
+    Raises:
+        InputError: where it is no module, with how to make one of a function or of a model of another library.
+
+    Example:
+        >>> checked_model(nn.Linear)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: model: got the class Linear; expected an instance of it. Give Linear(...).
+    """
+    if isinstance(model, nn.Module):
+        return unwrapped(model)
+    if isinstance(model, type):
+        raise InputError(
+            f"model: got the class {model.__name__}; expected an instance of it. Give {model.__name__}(...)."
+        )
+    called = next((f".{name}" for name in ("predict_proba", "predict") if hasattr(model, name)), "")
+    remedy = "Give the model itself."
+    if called or callable(model):
+        remedy = (
+            f"Write one around it: forward(self, x) returns torch.as_tensor(model{called}(x.flatten(1).numpy())), say. "
+            "Occlusion and ShapleyValueSampling explain models without gradients."
+        )
+    raise InputError(f"model: got a {type(model).__name__}; expected a torch.nn.Module. {remedy}")
 
 
 def model_attribute(model: nn.Module | None, name: str, kind: Any) -> Any:

@@ -111,9 +111,10 @@ class Occlusion(Explainer):
         # Masking a region without an observation that counts in any sample changes nothing: a forward pass saved.
         players = regions.observation_counts(present).any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
-        # A region without a switch keeps zero: its masking changes nothing.
-        drop = perturbed.x.new_zeros(len(perturbed.x), len(regions))
         own_score = perturbed.scores_of_samples.scores
+        # A region without a switch keeps zero: its masking changes nothing. In the score's precision, which may be
+        # another than the signals': numpy inside of a model gives float64.
+        drop = own_score.new_zeros(len(perturbed.x), len(regions))
         with torch.no_grad():
             for first in range(0, len(players), self.copies):
                 some = players[first : first + self.copies]

@@ -22,7 +22,7 @@ from stexplain.explainers.model.inputs.observed import observed_in
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import check_node_order, checked_ids, folded_axes, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
-from stexplain.explainers.model.inspection import device_and_dtype, model_attribute, unwrapped
+from stexplain.explainers.model.inspection import checked_model, device_and_dtype, model_attribute
 from stexplain.explainers.model.model_input import ModelInput, Signals, as_tensor
 from stexplain.explainers.model.model_input import Streams as TensorsByName
 from stexplain.explainers.model.recipe import apply_recipe
@@ -50,14 +50,12 @@ class InputPreparer(ABC):
         signals: Sequence[int | str] | None,
         channel_names: Sequence[str] | None,
     ):
-        if model is not None and not isinstance(model, nn.Module):
-            raise InputError(f"model: got a {type(model).__name__}; expected a torch.nn.Module.")
+        self.model = None if model is None else checked_model(model)
         if graph is not None and not isinstance(graph, STGraph):
             raise InputError(
                 f"graph: got a {type(graph).__name__}; expected an STGraph. Make one: STGraph.from_networkx(graph), "
                 "from_edges, from_pandas or from_adjacency."
             )
-        self.model = None if model is None else unwrapped(model)
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
         self._recipe_model = self.model
         self._declared: str | Mapping[str, str] | None = inputs or model_attribute(self.model, "inputs", str | Mapping)

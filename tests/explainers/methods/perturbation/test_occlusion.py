@@ -118,3 +118,16 @@ def test_wrong_use():
 @pytest.mark.parametrize("baseline", ["mean", "zero", 0.0, [0.0], torch.zeros(1)])
 def test_a_baseline_is_a_name_or_numbers(baseline):
     assert Occlusion(nn.Flatten(), baseline=baseline).baseline is baseline
+
+
+def test_a_score_of_another_precision_than_the_signals():
+    """As numpy inside of a model gives it."""
+
+    class Double(nn.Module):
+        def forward(self, x):
+            share = (x.flatten(1).numpy().astype(np.float64) > 0).mean(1)
+            return torch.from_numpy(np.stack([1 - share, share], 1))
+
+    x = torch.rand(2, 4, 3) + 0.1
+    e = Occlusion(Double(), inputs="b t n", window=1)(x, target=lambda y: y[:, 1])
+    np.testing.assert_allclose(e.values, np.full((2, 1, 4, 3), 1 / 12), rtol=1e-6)
