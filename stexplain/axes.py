@@ -169,9 +169,14 @@ class Layout:
         except EinopsError:
             # The only way to fail: a "1" in `source` stands for an axis of another size.
             dropped = [f"{key}={size}" for key, size in sizes.items() if key not in self.letters and size != 1]
+            # Instances are folded with samples, as most models take them; all else is an axis of its own.
+            named = {part.split("=")[0] for part in dropped}
+            folded = self.pattern.replace("b", "(b m)", 1) if "m" in named and "(" not in self.pattern else self.pattern
+            rest = named - {"m"} if folded != self.pattern else named
+            example = " ".join([folded, *(letter for letter in BATCH.split() if letter in rest)])
             raise InputError(
-                f"a batch of shape {tuple(tensor.shape)} cannot be laid out as {self.pattern!r}: "
-                f"the pattern has no room for {', '.join(dropped)}. Add the axis, for example '(b m) ...'."
+                f"a batch of shape {tuple(tensor.shape)} cannot be laid out as {self.pattern!r}: the pattern has no "
+                f"room for {', '.join(dropped)}. Add the axis where the model has it, for example {example!r}."
             ) from None
 
 

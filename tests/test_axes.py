@@ -24,8 +24,14 @@ def test_to_batch_and_back(pattern: str, shape: tuple[int, ...], known: dict[str
 
 def test_an_axis_that_is_not_in_the_pattern_has_size_one():
     assert Layout("b t n").to_batch(torch.zeros(2, 4, 5)).shape == (2, 1, 4, 5, 1)
-    with pytest.raises(InputError, match="has no room for m=3"):
+    with pytest.raises(InputError, match=r"has no room for m=3\..*for example '\(b m\) t n'\."):
         Layout("b t n").from_batch(torch.zeros(2, 3, 4, 5, 1))
+    with pytest.raises(InputError, match=r"has no room for c=2\..*for example 'b t n c'\."):
+        Layout("b t n").from_batch(torch.zeros(2, 1, 4, 5, 2))
+    with pytest.raises(InputError, match=r"has no room for m=3, c=2\..*for example '\(b m\) t n c'\."):
+        Layout("b t n").from_batch(torch.zeros(2, 3, 4, 5, 2))
+    with pytest.raises(InputError, match=r"has no room for m=3\..*for example '\(b n\) t m'\."):
+        Layout("(b n) t").from_batch(torch.zeros(2, 3, 4, 5, 1))
 
 
 @pytest.mark.parametrize(

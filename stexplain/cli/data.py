@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from stexplain.cards import DatasetCard, SeriesCard
 
 # As a group of its own, so that `stexplain data` alone prints the help of its commands.
-data_app = typer.Typer(help="Prepare, list, show and check datasets.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Prepare, list, show and check datasets.\n\n"
+    "Examples:\n\n"
+    "  stexplain data list\n\n"
+    "  stexplain data prepare skeletons DIR --labels labels.csv --out stores/own\n\n"
+    "  stexplain data check stores/own",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @data_app.command("prepare", cls=Command)
@@ -136,7 +144,7 @@ def new(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new card's folder; its name is the card's.")],
     like: Annotated[str, typer.Option(help="The card to begin with, by name or path.")] = "ntu",
 ) -> None:
-    """Write a commented card to change, begun as a copy of another dataset's. Nothing is overwritten.
+    """Write a commented card to change, a copy of another's. Nothing is overwritten.
 
     Example:
 
@@ -150,7 +158,7 @@ def new(
 # The underscore keeps the name of the type free in this module.
 @data_app.command("list", cls=Command)
 def list_(as_json: Json = False) -> None:
-    """List the dataset cards that are found by name, the formats that files of your own may have, and the skeletons.
+    """List dataset cards, formats of files, and skeletons by name.
 
     Example:
 
@@ -219,7 +227,7 @@ def _content(card: "DatasetCard | SeriesCard") -> str:
 
 @data_app.command("show", cls=Command)
 def show(card: CardArgument, as_json: Json = False) -> None:
-    """Show what a card says: graph, axes, classes, protocols, licence, and how to get the data.
+    """Show a card: graph, classes, protocols, licence, how to get it.
 
     Example:
 
@@ -280,7 +288,7 @@ def check(
     trust: Trust = None,
     as_json: Json = False,
 ) -> None:
-    """Verify a prepared store (sizes, labels, values, checksums), or list the problems of a card.
+    """Verify a prepared store, or list the problems of a card. Of a store: sizes, labels, values and checksums.
 
     Exits with 1 if there is a problem. Values that are hardly measurements, such as joints far outside of any room or
     a sensor that never changes, are warnings.

@@ -8,7 +8,7 @@ from stexplain.cli.options import Json
 
 
 def doctor(as_json: Json = False) -> None:
-    """Print versions, DGL's state, threads, folders and extras; exit with 1 if something is broken.
+    """Print versions, DGL's state, threads, folders and extras. Exit with 1 if something is broken.
 
     Example:
 

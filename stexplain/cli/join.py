@@ -15,7 +15,7 @@ def join(
     trust: Trust = None,
     as_json: Json = False,
 ) -> None:
-    """Join runs of one experiment that ran separately, such as one seed per machine.
+    """Join separate runs of one experiment, such as one per machine.
 
     Folders may differ in --seed and --run alone. The report is that of `stexplain bench CARD --seeds K`; nothing is
     computed again.

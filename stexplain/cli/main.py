@@ -23,13 +23,14 @@ app = typer.Typer(
     name="stexplain",
     help="Explain spatio-temporal graph networks: which nodes, when, and how reliable the explanation is.\n\n"
     "Examples:\n\n"
-    "  stexplain bench ntu                       the paper's experiment on synthetic data, a few minutes\n\n"
+    "  stexplain bench ntu                       the paper's, on synthetic data\n\n"
     "  stexplain data prepare ntu RAW --out DIR  NTU's recordings into a store\n\n"
     "  stexplain bench ntu --data DIR            the paper's experiment on them\n\n"
-    "  stexplain bench planted                   which method finds the ground truth, where it is known\n\n"
+    "  stexplain bench planted                   which method finds a known cause\n\n"
     "  stexplain bench roads                     traffic forecasts, explained\n\n"
-    "  stexplain explain MODEL --card ntu        one sample, one method: map, chart, JSON\n\n"
-    "  stexplain doctor                          what is installed, and whether it works",
+    "  stexplain explain MODEL --card ntu        one sample: map, chart, JSON\n\n"
+    "  stexplain verify RUN                      is a run as it was written?\n\n"
+    "  stexplain doctor                          what is installed; does it work?",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -42,7 +43,7 @@ _PARSER_ERRORS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind._
 app.command(cls=Command)(bench)
 app.command(cls=Command)(join)
 app.command(cls=Command)(verify)
-app.add_typer(data_app, name="data")
+app.add_typer(data_app, name="data", short_help="Prepare, list, show and check datasets.")
 app.command(cls=Command)(explain)
 app.command(cls=Command)(measure)
 app.command(cls=Command)(doctor)

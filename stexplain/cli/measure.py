@@ -36,6 +36,9 @@ def measure(
         str | None, typer.Option(help="Such as xsub/test, or all.  [default: the test split of the first protocol]")
     ] = None,
     method: Annotated[str, typer.Option(help="An explainer's class, such as InputGradient.")] = "STGGradCAM",
+    inputs: Annotated[
+        str | None, typer.Option(help="The layout of the model's input, such as 'b c t n m'; of a model of your own.")
+    ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="For masking: how many nodes are masked.")] = 5,
     baseline: Annotated[str, typer.Option(help="For masking: the baseline that nodes are moved towards.")] = "zero",
     engine: Annotated[
@@ -83,28 +86,45 @@ def measure(
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
     with resumable("To resume, give the same command again:\n  {command}"):
-        summary = _measured(what, source, clips, out, method, nodes, baseline, how)
+        summary = _measured(
+            what, source, clips, out, method, nodes, baseline, how, {"inputs": inputs} if inputs else {}
+        )
     typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
 
 
 def _measured(
-    what: str, model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+    what: str,
+    model: Any,
+    clips: "Clips",
+    out: Path,
+    method: str,
+    nodes: int,
+    baseline: str,
+    how: dict[str, Any],
+    call: dict[str, Any],
 ) -> dict[str, Any]:
     from stexplain.files import remove_leftovers
 
     # Of its tables; what another process is writing there stays.
     if out.is_dir():
         remove_leftovers(out)
-    return _MEASURES[what](model, clips, out, method, nodes, baseline, how)
+    return _MEASURES[what](model, clips, out, method, nodes, baseline, how, call)
 
 
 def _importance(
-    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+    model: Any,
+    clips: "Clips",
+    out: Path,
+    method: str,
+    nodes: int,
+    baseline: str,
+    how: dict[str, Any],
+    call: dict[str, Any],
 ) -> dict[str, Any]:
     from stexplain.files import atomic_write
     from stexplain.metrics import contrastivity, dataset
 
-    found = dataset.class_importance(model, clips, method=method, out=out / "importance", **how)
+    found = dataset.class_importance(model, clips, method=method, options=call, out=out / "importance", **how)
     with atomic_write(out / "class_importance.csv") as temporary:
         found.to_frame().to_csv(temporary)
     interval = found.interval(contrastivity)
@@ -117,14 +137,21 @@ def _importance(
 
 
 def _masking(
-    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+    model: Any,
+    clips: "Clips",
+    out: Path,
+    method: str,
+    nodes: int,
+    baseline: str,
+    how: dict[str, Any],
+    call: dict[str, Any],
 ) -> dict[str, Any]:
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
-    importance = dataset.class_importance(model, clips, method=method, out=out / "importance", **how)
+    importance = dataset.class_importance(model, clips, method=method, options=call, out=out / "importance", **how)
     place = out / f"masking-{nodes}-{baseline}"
-    curve = dataset.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **how)
+    curve = dataset.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **call, **how)
     with atomic_write(out / "masking.csv") as temporary:
         curve.to_frame(groups=clips.groups).to_csv(temporary, index=False)
     beta = curve.faithfulness("highlighted", groups=clips.groups)
@@ -132,14 +159,21 @@ def _masking(
 
 
 def _effect(
-    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+    model: Any,
+    clips: "Clips",
+    out: Path,
+    method: str,
+    nodes: int,
+    baseline: str,
+    how: dict[str, Any],
+    call: dict[str, Any],
 ) -> dict[str, Any]:
     import numpy as np
 
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
-    found = dataset.effect(model, clips, out=out / "effect", **how)
+    found = dataset.effect(model, clips, out=out / "effect", **call, **how)
     # Of a whole dataset a table would have a row for each region of each clip: an array is read faster.
     with atomic_write(out / "effect.npz") as temporary:
         np.savez(
@@ -155,11 +189,18 @@ def _effect(
 
 
 def _maps(
-    model: Any, clips: "Clips", out: Path, method: str, nodes: int, baseline: str, how: dict[str, Any]
+    model: Any,
+    clips: "Clips",
+    out: Path,
+    method: str,
+    nodes: int,
+    baseline: str,
+    how: dict[str, Any],
+    call: dict[str, Any],
 ) -> dict[str, Any]:
     from stexplain.metrics import dataset
 
-    found = dataset.explanations(model, clips, method=method, out=out, **how)
+    found = dataset.explanations(model, clips, method=method, options=call, out=out, **how)
     return {"clips": sum(found.samples), "files": len(found.files), "first": str(found.files[0])}
 
 

@@ -18,7 +18,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a run folder: checksums, files, verdicts, cards, versions; exit with 1 if something is wrong.
+    """Check a run folder: checksums, files, verdicts, cards, versions. Exit with 1 if something is wrong.
 
     Nothing is computed again and no data is needed. "differs" is no fault of the folder: here is another card, version
     or number. The last line is the command that runs it again.

@@ -87,6 +87,24 @@ def test_groups_are_named_as_in_the_table_of_labels(store, tmp_path, column):
     assert found["sentences"][0] == "patient against control: 5 and 5 clusters of 10 and 10 samples."
 
 
+@pytest.mark.parametrize("what", ["importance", "masking", "maps"])
+def test_measures_take_a_model_of_another_layout(store, tmp_path, what):
+    given = ["measure", f"{__name__}:Net", what, "--card", str(store[0]), "--out", str(tmp_path), "--json"]
+    given += ["--method", "InputGradient", "--nodes", "1", "--split", "all"]
+    result = CliRunner().invoke(app, [*given, "--inputs", "b c t n"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert json.loads(result.stdout)["clips"] == 20
+
+
+def test_data_that_is_not_there_is_named_and_not_the_card(tmp_path):
+    result, _ = explained("--data", str(tmp_path / "nowhere"))
+    assert "--data: got" in str(result.exception)
+    assert "which does not exist" in str(result.exception)
+    result, _ = explained("--data", str(tmp_path))
+    assert "--card: got nothing" in str(result.exception)
+    assert "stexplain data prepare skeletons" in str(result.exception)
+
+
 def test_an_unknown_column_is_answered_with_the_nearest(store):
     result, _ = explained("--data", str(store[0]), "--group-by", "labels=control,patient")
     assert result.exit_code != 0

@@ -66,11 +66,16 @@ def validate_explain(
         card, data = known.card, data or known.data
         said = f"{said} As in {known.folder}: {known.options}.".strip()
         split = split or (f"{known.protocol}/test" if known.protocol else None)
-    if card is None and data is not None and is_card(given_path(data, "--data")):
+    if card is None and data is not None:
+        if not given_path(data, "--data").exists():
+            raise InputError(f"--data: got {data}, which does not exist. Give a prepared store, or --card too.")
         # A store of one's own files has its card in it.
-        card = str(data)
+        card = str(data) if is_card(given_path(data, "--data")) else None
     if card is None:
-        raise InputError("--card: got nothing; expected a dataset card, by name (`stexplain data list`) or path.")
+        raise InputError(
+            "--card: got nothing; expected a dataset card, by name (`stexplain data list`) or path. Of your own files "
+            "`stexplain data prepare skeletons` makes a store that has its card: give that as --data."
+        )
     dataset = any_card(card)
     validate_data(dataset, data)
     if isinstance(dataset, DatasetCard):
