@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
 from stexplain.graph.edge_lists import ROUNDING, EdgeList, as_scipy, labelled_matrix, refuse_entries
-from stexplain.graph.given.columns import COLUMNS, end_columns, refuse_lost_row
+from stexplain.graph.given.columns import COLUMNS, end_columns, lists_pairs, refuse_lost_row
 from stexplain.graph.given.doubts import refuse_zeros, warn_of_large
-from stexplain.graph.labels import checked_ends, is_table, lists_pairs, refuse_twice
+from stexplain.graph.labels import checked_ends, is_table, refuse_twice
 
 _NAMED = " Where they are names: source=, target=, distance=."
 _LIST = "A list of pairs is given as a pandas table: source, target, distance."

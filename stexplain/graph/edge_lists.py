@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError
-from stexplain.graph.labels import as_table, is_table, is_turned, lists_pairs, table_numbers
+from stexplain.graph.given.columns import lists_pairs
+from stexplain.graph.labels import as_table, is_table, is_turned, table_numbers
 
 ROUNDING = 1e-6
 """Entries [i, j] and [j, i] whose relative difference is below this are the same: products of matrices round."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
-from stexplain.graph.given.columns import COLUMNS, end_columns, refuse_lost_row, role_of, weight_column
+from stexplain.graph.given.columns import end_columns, refuse_lost_row, role_of, weight_column
 
 _TIMES = (
     *("time", "date", "datetime", "timestamp", "frame", "t"),
@@ -53,25 +53,6 @@ def as_table(values: Any) -> Any:
 def is_turned(table: Any) -> bool:
     """Whether the names of a table's axes say that its rows are targets, and its columns sources."""
     return (role_of(table.index.name), role_of(table.columns.name)) == ("target", "source")
-
-
-def lists_pairs(table: Any) -> bool:
-    """Whether a table has a row for each pair: its rows are counted, and its columns named source, target and the like.
-
-    Example:
-        >>> import pandas as pd
-        >>> lists_pairs(pd.DataFrame([[0, 1, 5.0]], columns=["from", "to", "cost"]))
-        True
-    """
-    columns = {str(name).strip().lower() for name in table.columns}
-    counted = [str(label) for label in table.index] == [str(place) for place in range(len(table.index))]
-    # Of more columns, nodes may well be called i and j.
-    return (
-        len(columns) <= 3
-        and counted
-        and not columns.isdisjoint(COLUMNS["source"])
-        and not columns.isdisjoint(COLUMNS["target"])
-    )
 
 
 def order_of(names: Sequence[str], nodes: Sequence[str], where: str) -> list[int]:
@@ -250,6 +231,20 @@ def _subjects_of(values: Any) -> Any:
     return list(values.transpose(subjects[0], times[0], node))
 
 
+def refuse_times(table: Any) -> None:
+    """Refuses a table of signals that has a column of times, or one that counts its rows, in place of an index.
+
+    Raises:
+        InputError: with the remedy.
+    """
+    for name in map(str, table.columns):
+        if name.strip().lower() in _TIMES or name == "Unnamed: 0":
+            raise InputError(
+                f"values: got a column {name!r}, which is of no node; expected a column for each. Give "
+                f"table.set_index({name!r})."
+            )
+
+
 def signals_in_order(values: Any, nodes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
     """Signals of one subject or a list of several, tables as arrays with columns in one order; and the nodes' names.
 
@@ -278,6 +273,8 @@ def signals_in_order(values: Any, nodes: Sequence[str] | None) -> tuple[Any, Seq
     found: list[Any] = []
     for one in subjects:
         numbers = table_numbers(one) if is_table(one) else one
+        if any(one is other for other in named):
+            refuse_times(one)
         if nodes is not None and any(one is other for other in named):
             columns, rows = ([str(label) for label in axis] for axis in (one.columns, one.index))
             order = order_of(columns, nodes, "a column of values")

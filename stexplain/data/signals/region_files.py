@@ -27,6 +27,9 @@ _VALUES, _SUBJECTS = ("data", "timeseries", "time_series", "x"), ("subjects", "s
 _LABELS, _NAMES, _RATE = ("labels", "label", "y"), ("names", "regions", "region_names"), ("tr", "repetition_time")
 _SUBJECT = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
 
+_NO_REGION = ("time", "times", "timepoint", "frame", "volume", "tr", "index", "t")
+"""Names of columns of numbers by time that are of no region."""
+
 
 @dataclass
 class Run:
@@ -215,6 +218,25 @@ def _table(path: Path) -> pd.DataFrame:
             f"{path}, line {row + 1 + (header is not None)}: column {name!r} holds {shown(cells[row])}; expected a "
             "number, n/a where it is missing."
         )
+    return table if header is None else _without_index(path, table)
+
+
+def _without_index(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """A table without the column that numbers its rows, as pandas writes it.
+
+    Raises:
+        DataError: where another column is of no region: it has no name, or that of times.
+    """
+    first = table.iloc[:, 0]
+    if str(first.name) == "Unnamed: 0" and (first.diff().iloc[1:] == 1).all():
+        table = table.iloc[:, 1:]
+    for name in map(str, table.columns):
+        if name.startswith("Unnamed: ") or name.strip().lower() in _NO_REGION:
+            what = f"the column {name!r} holds times" if not name.startswith("Unnamed: ") else "a column has no name"
+            raise DataError(
+                f"{path}: {what}; expected a column for each region alone. Leave it out: table.drop(columns={name!r})."
+                "to_csv(path, index=False), with its separator."
+            )
     return table
 
 

@@ -16,6 +16,7 @@ from stexplain.data.signals.region_files import Run, runs_of
 from stexplain.data.skeletons.labels import as_label, read_labels
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
+from stexplain.graph.given.correlation import is_correlation
 from stexplain.graph.labels import is_table, points_of
 
 
@@ -59,7 +60,8 @@ def load_regions(
         threshold: or the least correlation of an edge.
 
     Raises:
-        InputError: where sizes or names differ, or neither `graph` nor `train` is given.
+        InputError: where sizes or names differ, data are correlations and no signals, or neither `graph` nor `train` is
+            given.
         DataError: where a file is broken.
 
     Example:
@@ -79,6 +81,12 @@ def load_regions(
             # A run that no file names is called after its subject.
             run.id = str(subject) if run.id == run.subject and len(set(subjects)) == len(runs) else run.id
             run.subject = str(subject)
+    for run in runs:
+        if is_correlation(run.values, run.shown):
+            raise InputError(
+                f"data: {run.shown} is a matrix of correlations, {run.values.shape}, and no signal over time; "
+                "expected [time, regions]. Of correlations give graph=STGraph.from_correlation(matrices, density=0.1)."
+            )
     regions = _regions(runs, names)
     found = _labels(runs, labels)
     known = [str(one) for one in classes] if classes is not None else sorted({each for each in found if each})

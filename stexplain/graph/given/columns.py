@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from stexplain.errors import InputError, unknown
 
@@ -78,6 +79,25 @@ def end_columns(
             "such as table.rename(columns={'a': 'source', 'b': 'target'})."
         )
     return chosen[0], chosen[1]
+
+
+def lists_pairs(table: Any) -> bool:
+    """Whether a table has a row for each pair: its rows are counted, and its columns named source, target and the like.
+
+    Example:
+        >>> import pandas as pd
+        >>> lists_pairs(pd.DataFrame([[0, 1, 5.0]], columns=["from", "to", "cost"]))
+        True
+    """
+    columns = {str(name).strip().lower() for name in table.columns}
+    counted = [str(label) for label in table.index] == [str(place) for place in range(len(table.index))]
+    # Of more columns, nodes may well be called i and j.
+    return (
+        len(columns) <= 3
+        and counted
+        and not columns.isdisjoint(COLUMNS["source"])
+        and not columns.isdisjoint(COLUMNS["target"])
+    )
 
 
 def weight_column(columns: Sequence[str]) -> int | None:
