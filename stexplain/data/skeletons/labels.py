@@ -163,8 +163,8 @@ def refuse_folders(sample: str, levels: str) -> None:
     """
     raise InputError(
         f"labels: {sample!r} lies in {levels}; which folder is its class, and which one, such as a subject, is not? "
-        "Give labels, such as labels={file.stem: file.parent.name for file in pathlib.Path(folder).rglob('*.*')} for "
-        "the inner one, and file.parent.parent.name for the one above."
+        "Give a CSV with the columns file, label and perhaps subject; or a mapping, such as {file.stem: "
+        "file.parent.name for file in pathlib.Path(folder).rglob('*.*')} for the inner folder."
     )
 
 
