@@ -65,6 +65,17 @@ class GraphConstructors(MatrixConstructors):
             listed, weight = table_edges(edges, weight)
         index = {name: place for place, name in enumerate(names)}
         shape: tuple[int, ...] = getattr(listed, "shape", ())
+        if isinstance(listed, tuple) and len(listed) == 2 and all(getattr(one, "ndim", 0) == 1 for one in listed):
+            # As DGL gives them.
+            raise InputError(
+                "edges: got a tuple of sources and targets; expected [E, 2], a pair (source, target) per edge. Give "
+                "list(zip(*(ends.tolist() for ends in edges)))."
+            )
+        if shape == (2, 2) and hasattr(listed, "detach") and not bool((listed == listed.T).all()):
+            raise InputError(
+                "edges: got a tensor 2 x 2, which may hold pairs, or sources over targets as PyG's edge_index; "
+                "expected a list of pairs. Give edges.T.tolist() of an edge_index, else edges.tolist()."
+            )
         if len(shape) == 2 and shape[0] == 2 and shape[1] != 2:
             raise InputError(
                 f"edges: got shape {tuple(shape)}, sources over targets; expected [E, 2], a pair (source, target) per "

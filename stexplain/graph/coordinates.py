@@ -71,7 +71,12 @@ def checked_points(coordinates: ArrayLike, geographic: bool) -> NDArray[np.float
     try:
         points = np.array(coordinates, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError("coordinates: got rows that are not numbers; expected [N, 2], a point per node.") from None
+        text = [one for one in np.asarray(coordinates, object).ravel() if isinstance(one, str) and not _is_number(one)]
+        got = f"text such as {text[0]!r}" if text else "rows that are not numbers"
+        raise InputError(
+            f"coordinates: got {got}; expected [N, 2], a point per node, of numbers with a decimal point; of degrees "
+            "and minutes degrees + minutes / 60, negative in the south and west."
+        ) from None
     if points.ndim != 2 or points.shape[1] not in ((2,) if geographic else (2, 3)):
         expected = "[N, 2], longitude and latitude" if geographic else "[N, 2] or [N, 3], a point"
         raise InputError(f"coordinates has shape {points.shape}; expected {expected} per node.")
@@ -89,6 +94,14 @@ def checked_points(coordinates: ArrayLike, geographic: bool) -> NDArray[np.float
         )
     points[:, 0] = np.where(points[:, 0] > 180, points[:, 0] - 360, points[:, 0])
     return points
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def neighbour_pairs(points: NDArray[np.float64], nearest: int, geographic: bool) -> Pairs:

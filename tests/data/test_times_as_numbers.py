@@ -67,3 +67,21 @@ def test_a_comma_too_many_is_no_sensor(tmp_path):
     (tmp_path / "speeds.csv").write_text("\n".join(f"{line}," for line in text.splitlines()))
     with pytest.raises(DataError, match="a comma too many"):
         load_sensors(tmp_path / "speeds.csv", links="none")
+
+
+@pytest.mark.parametrize(("ids", "separator"), [(("007", "07", "7"), ","), (("101", "102", "103"), ";")])
+def test_ids_of_places_are_as_they_are_written(tmp_path, ids, separator):
+    pd.DataFrame(VALUES, index=TIMES, columns=ids).to_csv(tmp_path / "speeds.csv")
+    places = pd.DataFrame({"sensor_id": ids[::-1], "latitude": [3.5, 2.5, 1.5], "longitude": [3.0, 2.0, 1.0]})
+    places.to_csv(tmp_path / "places.txt", index=False, sep=separator)
+    series = load_sensors(tmp_path / "speeds.csv", locations=tmp_path / "places.txt", nearest=2, window=3, horizon=2)
+    assert series.graph.nodes == ids
+    assert series.graph.positions.tolist() == [[1.0, 1.5], [2.0, 2.5], [3.0, 3.5]]
+
+
+def test_places_in_degrees_and_minutes_are_shown(tmp_path):
+    pd.DataFrame(VALUES, index=TIMES, columns=list("abc")).to_csv(tmp_path / "speeds.csv")
+    places = pd.DataFrame({"sensor_id": list("abc"), "latitude": "34°6'N", "longitude": "118°6'W"})
+    places.to_csv(tmp_path / "places.txt", index=False)
+    with pytest.raises(InputError, match="minutes / 60"):
+        load_sensors(tmp_path / "speeds.csv", locations=tmp_path / "places.txt", nearest=1, window=3, horizon=2)

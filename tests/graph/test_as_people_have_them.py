@@ -225,3 +225,22 @@ def test_dimensions_of_several_subjects(dims):
     graph = STGraph.from_correlation(whole.rename(names).transpose(*dims), threshold=0.01)
     assert graph.nodes == ("a", "b", "c", "d")
     np.testing.assert_allclose(graph.weight, R[np.triu_indices(4, 1)], rtol=1e-9)
+
+
+def test_sources_over_targets_are_told_from_pairs():
+    names = list("abcd")
+    for edges in (
+        torch.tensor([[0, 2], [1, 3]]),
+        (torch.tensor([0, 2]), torch.tensor([1, 3])),
+        np.array([[0, 2, 0], [1, 3, 3]]),
+    ):
+        with pytest.raises(InputError, match="edges: got .*sources"):
+            quietly(STGraph.from_edges, names, edges)
+    assert quietly(STGraph.from_edges, names, np.array([[0, 1], [2, 3]])).edges.tolist() == [[0, 1], [2, 3]]
+    assert quietly(STGraph.from_edges, names, torch.tensor([[0, 1], [1, 2]])).edges.tolist() == [[0, 1], [1, 2]]
+
+
+@pytest.mark.parametrize("written", ["52°30'N", "52,5", "x"])
+def test_places_that_are_no_numbers_are_shown(written):
+    with pytest.raises(InputError, match=f"text such as .{written}"):
+        STGraph.from_coordinates(pd.DataFrame({"lat": ["52.5", written], "lon": ["13.4", "13.5"]}))

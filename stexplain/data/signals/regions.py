@@ -82,7 +82,7 @@ def load_regions(
             run.id = str(subject) if run.id == run.subject and len(set(subjects)) == len(runs) else run.id
             run.subject = str(subject)
     for run in runs:
-        if is_correlation(run.values, run.shown):
+        if is_correlation(run.values.astype(np.float64), run.shown):
             raise InputError(
                 f"data: {run.shown} is a matrix of correlations, {run.values.shape}, and no signal over time; "
                 "expected [time, regions]. Of correlations give graph=STGraph.from_correlation(matrices, density=0.1)."

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.coordinates import checked_points, of_columns
-from stexplain.graph.labels import is_table, own_names
+from stexplain.graph.labels import IDS, is_table, own_names
 from stexplain.reading import given_path
-from stexplain.reading.table import read_csv
+from stexplain.reading.table import read_csv, separator_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def with_locations(data: SensorData, locations: Any) -> SensorData:
         >>> with_locations(data, table).positions.tolist()
         [[30.0, 3.0], [10.0, 1.0]]
     """
-    table = locations if is_table(locations) else read_csv(given_path(locations, "locations"))
+    table = locations if is_table(locations) else _read_locations(given_path(locations, "locations"))
     # Rows that were picked from a table keep the numbers that they had in it: a column of ids names them.
     if table.index.name is None and own_names(table.reset_index(drop=True)) is not None:
         table = table.reset_index(drop=True)
@@ -87,5 +87,19 @@ def with_locations(data: SensorData, locations: Any) -> SensorData:
             f"locations: got no row for {len(missing)} of {len(data.nodes)} sensors, such as {missing[0]!r}; its ids "
             f"are such as {names[0]!r}."
         )
-    chosen = checked_points(np.asarray(points, np.float64)[[place[name] for name in data.nodes]], geographic)
+    chosen = checked_points(points, geographic)[[place[name] for name in data.nodes]]
     return replace(data, positions=chosen, geographic=geographic)
+
+
+def _read_locations(path: Path) -> pd.DataFrame:
+    """A CSV of places; ids stay as they are written, such as 007."""
+    table = read_csv(path, dtype=str, keep_default_na=False, sep=separator_of(path), skipinitialspace=True)
+    for name in table.columns:
+        column = table[name].str.strip()
+        if str(name).strip().lower() in IDS:
+            # A column that had a gap once holds 773869.0.
+            table[name] = column.str.removesuffix(".0") if column.str.fullmatch(r"\d+\.0").all() else column
+        else:
+            numbers = pd.to_numeric(column, errors="coerce")
+            table[name] = column if numbers.isna().any() else numbers
+    return table
