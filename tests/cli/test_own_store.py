@@ -96,6 +96,14 @@ def test_measures_take_a_model_of_another_layout(store, tmp_path, what):
     assert json.loads(result.stdout)["clips"] == 20
 
 
+@pytest.mark.parametrize(("ending", "remedy"), [("parquet", "pip install pyarrow"), ("zarr", "or give .nc")])
+def test_a_format_whose_package_is_missing_is_refused_before_anything_is_explained(store, monkeypatch, ending, remedy):
+    monkeypatch.setattr("stexplain.cli.validate.outputs.find_spec", lambda name: None)
+    result, _ = explained("--data", "nowhere", "--out", f"map.{ending}")
+    assert f"--out: got map.{ending}, whose format needs a package" in str(result.exception)
+    assert remedy in str(result.exception)
+
+
 def test_data_that_is_not_there_is_named_and_not_the_card(tmp_path):
     result, _ = explained("--data", str(tmp_path / "nowhere"))
     assert "--data: got" in str(result.exception)

@@ -148,3 +148,18 @@ def test_a_zarr_folder_with_a_pipe_in_it_is_refused(tmp_path):
     os.mkfifo(path / "values" / ".zarray")
     with pytest.raises(DataError, match=r"\.zarray could not be read: it is a pipe"):
         Explanation.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("map.svg", r"stexplain\.viz\.save\(e\.plot\(\), path\)"),
+        ("map.html", r"viz\.save"),
+        ("map.mp4", r"e\.animate\(path\)"),
+    ],
+)
+def test_who_asks_for_a_chart_is_told_how_it_is_saved(tmp_path, name, way):
+    e = Explanation(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2), bool))
+    with pytest.raises(InputError, match=way):
+        e.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())

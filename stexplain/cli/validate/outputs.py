@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from stexplain.cli.validate.datasets import validate_out
@@ -12,6 +13,11 @@ MAPS = (".nc", ".zarr", ".npz", ".csv", ".parquet")
 """Endings of the map, as `Explanation.save` has them."""
 CHARTS = (".html", ".png", ".svg", ".pdf")
 """Endings of a chart."""
+_NEEDS = {
+    ".parquet": (("pyarrow", "fastparquet"), "pip install pyarrow, or give .csv."),
+    ".zarr": (("zarr",), "pip install 'stexplain[netcdf]', or give .nc."),
+}
+"""Endings whose files need one of some packages, and the remedy."""
 SUMMARY = ".json"
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,6}")
 
@@ -72,4 +78,8 @@ def _check_file(path: Path) -> None:
                 "whose name has no ending."
             )
         raise InputError(f"--out: got {path}; expected a folder, or a file that ends in {known}.")
+    # Before the samples are explained, which may take long.
+    packages, remedy = _NEEDS.get(path.suffix.lower(), ((), ""))
+    if packages and not any(find_spec(name) for name in packages):
+        raise InputError(f"--out: got {path}, whose format needs a package that is not installed. {remedy}")
     validate_out(path.parent)

@@ -39,7 +39,12 @@ def save(explanation: "Explanation", path: Path) -> None:
     """
     kind = path.suffix.lower()
     if kind not in WRITERS:
-        raise InputError(f"path: got {path.name!r}; expected a name that ends in {', '.join(WRITERS)}.")
+        drawn = {
+            **dict.fromkeys((".html", ".png", ".svg", ".pdf"), " Its chart: stexplain.viz.save(e.plot(), path)."),
+            **dict.fromkeys((".gif", ".mp4"), " Its film: e.animate(path)."),
+        }
+        known = ", ".join(WRITERS)
+        raise InputError(f"path: got {path.name!r}; expected a name that ends in {known}.{drawn.get(kind, '')}")
     with atomic_write(path) as temporary:
         try:
             WRITERS[kind](explanation, temporary)
