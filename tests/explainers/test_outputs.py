@@ -200,3 +200,12 @@ def test_a_first_tensor_that_no_other_shape_follows_from_is_read(order):
     model, x = FeaturesAndLogits(*order).eval(), torch.randn(3, 6, 4, 7)
     e = InputGradient(model, inputs="b c t n")(x, target=Class(1))
     np.testing.assert_allclose(e.score, model(x)[0][:, 1].detach(), rtol=1e-5)
+
+
+def test_a_tuple_of_several_tensors_is_said_where_nothing_tells_which_is_meant():
+    """Features that are pooled once more for the head are computed beside the logits, not before them."""
+    model, x = FeaturesAndLogits("other", "logits").eval(), torch.randn(3, 6, 4, 7)
+    e = InputGradient(model, inputs="b c t n")(x)
+    assert "returned a tuple of tensors of shapes (3, 4), (3, 3): its first was read" in e.notes[0]
+    assert not InputGradient(model, inputs="b c t n", output=0)(x).notes
+    assert not InputGradient(FeaturesAndLogits("logits", "shares").eval(), inputs="b c t n")(x).notes

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from stexplain.explainers.outputs.model_output import ModelOutput
+from stexplain.explainers.outputs.nested import shapes_of, tensors_in
 
 
 def is_probability(rows: Tensor) -> bool:
@@ -17,8 +18,29 @@ def is_probability(rows: Tensor) -> bool:
 
 
 def notes_of_probabilities(output: ModelOutput) -> tuple[str, ...]:
-    """What to say where what is read as logits looks like probabilities."""
+    """What to say where what is read as logits looks like probabilities, or other tensors may be the logits."""
     values = output.tensor.detach()
+    others = _other_rows(output) if values.ndim == 2 else []
+    return (*others, *_of_values(values))
+
+
+def _other_rows(output: ModelOutput) -> list[str]:
+    """What to say where a tuple holds several tensors ``[B, K]`` and nobody said which is meant."""
+    if output.which is not None or not isinstance(output.raw, tuple | list):
+        return []
+    first, read = output.chosen
+    rows = {
+        path: one
+        for path, one in tensors_in(output.raw).items()
+        if path != first and one.is_floating_point() and one.ndim == 2 and len(one) == len(read)
+    }
+    # Of the same width: shares beside logits, or the same head twice.
+    if all(one.shape == read.shape for one in rows.values()):
+        return []
+    return [f"The model returned {shapes_of(output.raw)}: its first was read. Give `output` where another is meant."]
+
+
+def _of_values(values: Tensor) -> tuple[str, ...]:
     if values.ndim == 2 and (is_probability(values) or is_probability(values.exp())):
         return (
             "The model gives probabilities, or their logarithms, which saturate: LogOdds(class) explains log-odds.",
