@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from stexplain.errors import InputError
-
 # A resample of almost equal units has almost no spread; its error is taken for at least this share of the sample's.
 _FLOOR = 0.1
 # A unit that holds all of the weight leaves nothing to compare it with.
@@ -89,8 +87,6 @@ def _ratio_and_error(
 
 def _draws(count: int, seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
     """Units drawn with replacement, in blocks ``[rows, count]``."""
-    if resamples < 1:
-        raise InputError(f"resamples: got {resamples}; expected at least 1.")
     random = np.random.default_rng(seed)
     for start in range(0, resamples, _BLOCK):
         yield random.integers(0, count, (min(_BLOCK, resamples - start), count))

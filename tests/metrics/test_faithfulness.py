@@ -206,3 +206,9 @@ def test_beta_is_the_same_with_its_sign_where_accuracy_falls():
     assert mended.faithfulness().value == 1
     assert mended.faithfulness().low > 0
     assert mended.faithfulness(signed=True).high < 0
+
+
+@pytest.mark.parametrize("masking", [[0, -0.1, 0.5], [0, 0.5, 1.5], [0.1, 0.5, 1], [-0.1, 0, 1]])
+def test_maskings_are_shares_from_zero_on(masking):
+    with pytest.raises(InputError, match="expected shares in"):
+        faithfulness(masking, [0.8, 0.5, 0.2])

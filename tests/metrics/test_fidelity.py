@@ -195,3 +195,16 @@ def test_labels_of_a_tensor_are_given():
         fidelity(OneLogit(), x, importance, **options)
     with pytest.raises(InputError, match=r"labels has shape \(3,\); expected \[b=2\]"):
         fidelity(OneLogit(), x, importance, labels=[1, 0, 1], **options)
+
+
+def test_a_characterization_and_its_interval_are_shares():
+    """Of samples that are almost all at one end, or the other, the interval would leave [0, 1]."""
+    random = np.random.default_rng(0)
+    for plus, minus in ((0.99, 0.01), (0.02, 0.98)):
+        scores = {
+            "plus": {"probability": np.clip(plus + random.normal(0, 0.2, (1, 12)), -1, 1)},
+            "minus": {"probability": np.clip(minus + random.normal(0, 0.2, (1, 12)), -1, 1)},
+        }
+        found = Fidelity("nodes", "zero", np.array([0.5]), scores, tuple("abcdefghijkl"))
+        (one,) = found.characterization()
+        assert 0 <= one.low <= one.value <= one.high <= 1

@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
         session = Session(trials, done, given.resume, given.seconds)
         files = dict.fromkeys(file for trial in trials for file in trial.files)
         # The files of the package are named for their examples: a class there whose name begins with Test is no test.
-        options = ["-q", "-s", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-o", "python_classes=_"]
+        options = ["-q", "-s", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-o", "python_classes=none_of_them"]
         if status := pytest.main([*options, *files], plugins=[session]):
             return int(status)
     return _summary(done, {f"{module}:": found[module] for module in modules}, len(everyone))

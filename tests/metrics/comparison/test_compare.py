@@ -354,3 +354,12 @@ def test_groups_of_the_data_are_taken_by_default():
     assert given.tests()["p"][0] == single.tests()["p"][0]
     with pytest.raises(InputError, match="groups"):
         compare(methods, [localisation_score()], batch, groups=[1, 2], progress=False)
+
+
+def test_a_baseline_explainer_of_another_layout_takes_what_the_models_take():
+    x = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(1))
+    explain = {"motion": Motion(), "gradient": InputGradient(Sum(), inputs="b n t")}
+    compared = compare(explain, [level], x, progress=False)
+    assert compared.scores["level"]["gradient"].tolist() == [1.0] * 3
+    laid_out = Batch(x.mT[:, None, :, :, None], torch.ones(3, 1, 5, dtype=torch.bool), torch.zeros(3), tuple("abc"))
+    np.testing.assert_allclose(compared.scores["level"]["motion"], level(Motion()(laid_out), laid_out))

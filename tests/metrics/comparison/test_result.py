@@ -108,3 +108,12 @@ def test_of_a_metric_without_a_score_no_method_is_best():
     scores["m"]["b"] = np.array([np.nan, -3.0, np.nan, np.nan])
     for higher in (True, False):
         assert Comparison(scores, {"m": higher}, tuple("abcd")).best("m") == "b"
+
+
+@pytest.mark.parametrize("missing", [0, 2])
+def test_excluded_samples_are_counted_where_there_are_some(missing):
+    values = np.arange(8.0)
+    values[:missing] = np.nan
+    text = str(Comparison({"m": {"a": values, "b": np.arange(8.0)}}, {"m": True}, tuple("abcdefgh")))
+    assert ("Up to 2 samples had no score and were excluded" in text) == bool(missing)
+    assert ("excluded" in text) == bool(missing)

@@ -5,6 +5,7 @@ import pytest
 
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.groups.compare import compare_groups
+from stexplain.metrics.groups.result import _listed
 from stexplain.viz import group_comparison
 
 GROUPS = ["control"] * 4 + ["patient"] * 4
@@ -59,3 +60,9 @@ def test_groups_that_are_explained_for_different_classes_are_said_to_be():
     assert note in str(result)
     assert "different classes" in str(group_comparison(result).to_dict()["title"])
     assert not compare_groups(maps(targets=targets * 0, classes=("rest", "task")), GROUPS, windows=0).notes
+
+
+def test_many_names_are_cut_after_eight():
+    assert _listed(list("abcdefgh")) == "a, b, c, d, e, f, g, h"
+    assert _listed(list("abcdefghi")) == "a, b, c, d, e, f, g, h and 1 more"
+    assert _listed(list("abc"), most=1) == "a and 2 more"
