@@ -186,15 +186,18 @@ class Explanation(Shown):
         return selected(self, share, calibration)
 
     def groups(self) -> pd.DataFrame:
-        """Importance per group: the mean of `nodes` over the nodes of each group, ``[B, groups]``.
+        """Importance per group: the mean of `nodes` over the nodes of each group that were observed, ``[B, groups]``.
+
+        Zero for a group of which no node was.
 
         Raises:
             InputError: where the graph has no groups.
         """
         if not self.node_groups:
             raise InputError("the explanation has no groups of nodes. Give the explainer a graph that has groups.")
-        nodes = self.nodes()
-        return pd.DataFrame({name: nodes[list(of)].mean(axis=1) for name, of in self.node_groups.items()})
+        # A sensor that never reported tells nothing of its district: a zero would take from the others' mean.
+        nodes = self.nodes().where(np.logical_or.reduce(self.present, axis=(1, 2)))
+        return pd.DataFrame({name: nodes[list(of)].mean(axis=1).fillna(0.0) for name, of in self.node_groups.items()})
 
     def to_frame(self, *, by_channel: bool = False) -> pd.DataFrame:
         """A row per observed position: ``sample, instance, frame, time, node, value``; value is signed.

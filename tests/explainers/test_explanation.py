@@ -222,6 +222,9 @@ def test_a_sensor_that_was_read_half_of_the_time_has_no_zeros_in_its_gaps(tmp_pa
     observed[:, :, :, 2] = False
     e = Explanation(values * observed, np.ones((2, 1, 4), bool), tuple("abc"), ids=("one", "two"), observed=observed)
     assert e.nodes().to_numpy().tolist() == [[1, 1, 0], [1, 1, 0]]
+    districts = STGraph.from_edges("abc", [("a", "b"), ("b", "c")], groups={"near": ["a", "c"], "far": ["c"]})
+    of_groups = Explanation(e.values, e.valid, tuple("abc"), observed=observed, graph=districts).groups()
+    assert of_groups.to_dict("list") == {"near": [1, 1], "far": [0, 0]}
     # A part, a file, and a join with samples that have no gaps keep what was observed.
     whole = Explanation(values, np.ones((2, 1, 4), bool), tuple("abc"), ids=("three", "four"))
     assert joined([e[[1]], whole]).nodes().to_numpy().tolist() == [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
