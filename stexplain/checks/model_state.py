@@ -136,15 +136,30 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """The names of the entries that differ between two snapshots."""
+    """The names of the entries that differ between two snapshots.
+
+    Example:
+        >>> missing = {"x": torch.tensor([torch.nan, 1.0])}
+        >>> changes(missing, {"x": missing["x"].clone()}), changes(missing, {"x": torch.zeros(2)})
+        (set(), {'x'})
+    """
     # Names in one snapshot only: a module, parameter or buffer was added or removed.
     changed = set(before) ^ set(after)
     for name in set(before) & set(after):
         one, other = before[name], after[name]
         tensors = isinstance(one, Tensor) and isinstance(other, Tensor)
-        if not (torch.equal(one, other) if tensors else one is other or one == other):
+        if not (_equal(one, other) if tensors else one is other or one == other):
             changed.add(name)
     return changed
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether tensors are the same; NaN stands for a missing observation, and is as it was where it is NaN still."""
+    if torch.equal(one, other):
+        return True
+    if one.shape != other.shape or one.dtype != other.dtype or not one.is_floating_point():
+        return False
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
 def _outline(value: Any) -> Any:

@@ -149,6 +149,7 @@ def selftest(
     *,
     target: TargetLike | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     permuted: "Callable[[Sequence[int]], nn.Module] | None" = None,
@@ -200,6 +201,7 @@ def selftest(
         x: a few samples, as an explainer takes them; a dict of streams too.
         target: as an explainer takes it; default: `Predicted()`.
         valid: as an explainer takes it.
+        observed: of a tensor, as an explainer takes it: its missing-value mask.
         shared: as an explainer takes it.
         per_sample: as an explainer takes it.
         permuted: from an order to the same model with node ``order[i]`` in position i. Not needed for `STGCN`.
@@ -232,7 +234,7 @@ def selftest(
     # Explainers work on the module inside of torch.compile or DataParallel, so that one is watched.
     inside = unwrapped(model)
     # Before the explainer is made: its constructor must leave the model unchanged too.
-    before, given = snapshot(inside), input_snapshot(x, valid, shared, per_sample)
+    before, given = snapshot(inside), input_snapshot(x, valid, shared, per_sample, observed)
     own = explainer if make is None else make(model)
     if not isinstance(own, Explainer):
         raise InputError(f"explainer: got a {type(own).__name__}; expected an Explainer, or a callable that makes one.")
@@ -257,10 +259,11 @@ def selftest(
             per_sample or {},
             permuted,
             Limits(tolerance, threshold, draws, seed),
+            observed,
         )
         checks = [_settled(check, subject) for check in (target_and_score, equation, *CHECKS)]
         checks.append(known_models_found(own, explainer))
-        checks.append(inputs_unchanged(given, input_snapshot(x, valid, shared, per_sample)))
+        checks.append(inputs_unchanged(given, input_snapshot(x, valid, shared, per_sample, observed)))
         # Not one of CHECKS, because it returns its curve too.
         follows = any(check.name in ("equation", "known models") and check.passed for check in checks)
         randomisation, curve = parameter_randomisation(subject, depends_on_model=follows)

@@ -107,17 +107,18 @@ class Subject:
         per_sample: Mapping[str, Any],
         permuted: Callable[[Sequence[int]], nn.Module] | None,
         limits: Limits,
+        observed: Any = None,
     ) -> "Subject":
         """Reads the samples and explains them; the predicted classes are fixed as the target of all checks."""
         fixed = as_target(target)
         streams = None
         if isinstance(x, Mapping):
             # Inside they are one tensor, which is cut and permuted as any other.
-            arguments = () if explainer.model is None else (shared, per_sample)
-            prepared = explainer._prepare(x, valid, *arguments)
+            arguments: tuple[Any, Any] = (None, None) if explainer.model is None else (shared, per_sample)
+            prepared = explainer._prepare(x, valid, *arguments, observed=observed)
             batch, streams = unlabelled(prepared, explainer.inputs.to_batch(prepared.x)), explainer._streams
         else:
-            batch = as_batch(explainer, x, valid, shared, per_sample)
+            batch = as_batch(explainer, x, valid, shared, per_sample, observed)
         given = given_to(batch, streams)
         original = _one(explainer(*given[:1], valid=given[1], target=fixed, shared=shared, per_sample=per_sample))
         if explainer.model is not None:

@@ -13,6 +13,7 @@ from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.inputs.observed import observed_twice
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import CallOptions, ModelCall
 
@@ -91,6 +92,7 @@ def as_batch(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    observed: Any = None,
 ) -> Batch:
     """Samples of any kind as a batch, preprocessed by the model's recipe where they are of a dataset.
 
@@ -100,6 +102,7 @@ def as_batch(
         valid: see `Explainer.__call__`.
         shared: see `Explainer.__call__`.
         per_sample: see `Explainer.__call__`.
+        observed: see `Explainer.__call__`.
 
     Example:
         >>> as_batch(ModelCaller(None, inputs="b t n"), torch.zeros(2, 4, 3)).x.shape
@@ -111,12 +114,14 @@ def as_batch(
             "tensor, to a model that takes them apart."
         )
     if isinstance(x, Sample | Batch):
+        if observed is not None:
+            raise observed_twice(x)
         batch = caller.preprocess(x)
         # True: nothing is padding, which a batch says by itself.
         return batch if valid is None or valid is True else replace(batch, valid=torch.as_tensor(valid))
     # A baseline explainer calls no model, which could take arguments.
-    arguments = () if caller.model is None else (shared, per_sample)
-    prepared = caller._prepare(x, valid, *arguments)
+    arguments = (None, None) if caller.model is None else (shared, per_sample)
+    prepared = caller._prepare(x, valid, *arguments, observed=observed)
     return unlabelled(prepared, caller.inputs.to_batch(prepared.x, **prepared.sizes))
 
 

@@ -137,3 +137,47 @@ def test_samples_bring_their_own_mask(model):
         stx.explain(model, sample, target=1, method="InputGradient", observed=observed[:1], inputs="b c t n")
     with pytest.raises(InputError, match=r"NaN or infinite.*stexplain.explain\(model, x, observed=...\)"):
         stx.explain(model, x, target=1, graph=GRAPH)
+
+
+def test_a_comparison_takes_the_mask_of_all_samples():
+    model, (samples, x) = small_model(), with_a_missing_node()
+    explainers = [stx.InputGradient(model), stx.STGGradCAM(model), stx.Deviation()]
+    metrics = [stx.metrics.deletion_score(model, target=1, steps=4, repeats=2), stx.metrics.complexity_score("gini")]
+    call = {"valid": samples.valid, "observed": samples.observed}
+    # Random orders follow from the names of samples, and those of tensors have other ones.
+    samples = replace(samples, ids=explainers[0](x, target=1, **call).ids)
+    of_batch = stx.compare(explainers, metrics, samples, target=1, progress=False)
+    parts = [x[:2], x[2:]]
+    for data, shared in ((x, of_batch.scores), (parts, {"gini": of_batch.scores["gini"]})):
+        found = stx.compare(explainers, metrics, data, target=1, progress=False, **call)
+        for metric, by_method in shared.items():
+            for method, scores in by_method.items():
+                np.testing.assert_allclose(found.scores[metric][method], scores, rtol=1e-6, err_msg=(metric, method))
+    for data in (samples, [samples]):
+        with pytest.raises(InputError, match="observed: got it with a Batch"):
+            stx.compare(explainers, metrics, data, target=1, progress=False, observed=samples.observed)
+
+
+def test_trust_and_the_selftest_take_the_mask():
+    model, (samples, x) = small_model(), with_a_missing_node()
+    call = {"valid": samples.valid, "observed": samples.observed}
+    options = {"labels": [0, 1, 2], "target": 1, "steps": 4, "copies": 9}
+    found = stx.trust(model, "InputGradient", x, **options, **call)
+    of_batch = stx.trust(model, "InputGradient", samples, **options)
+    assert [(check.name, check.passed, check.sentence) for check in found.checks] == [
+        (check.name, check.passed, check.sentence) for check in of_batch.checks
+    ]
+    before = x.clone()
+    report = stx.selftest(model, stx.InputGradient, x, target=1, draws=2, **call)
+    expected = stx.selftest(model, stx.InputGradient, samples, target=1, draws=2)
+    assert [(check.name, check.passed) for check in report.checks] == [
+        (check.name, check.passed) for check in expected.checks
+    ]
+    assert not [check for check in report.checks if check.passed is False]
+    assert torch.equal(x.isnan(), before.isnan())
+    for call_of in (
+        lambda: stx.trust(model, "InputGradient", samples, **options, observed=samples.observed),
+        lambda: stx.selftest(model, stx.InputGradient, samples, observed=samples.observed),
+    ):
+        with pytest.raises(InputError, match="observed: got it with a Batch"):
+            call_of()

@@ -207,6 +207,7 @@ def read_samples(
     shared: Mapping[str, Any],
     per_sample: Mapping[str, Any],
     options: Mapping[str, Any],
+    observed: Any = None,
 ) -> tuple[ExplainerFor, ModelCaller, Batch]:
     """What explains a model, how the model is called, and the samples as it is given them.
 
@@ -226,7 +227,7 @@ def read_samples(
                 "explainer's class."
             )
         reader = explainer if explainer.model is not None else ModelCaller(model, **explainer.options)
-        batch, declared = _read(reader, x, valid, shared, per_sample)
+        batch, declared = _read(reader, x, valid, shared, per_sample, observed)
         own = _with_layout(explainer, declared)
         return lambda other: own if other is model else with_model(own, other), _caller(model, reader), batch
     # As `explain` does: samples of a dataset bring their graph and the names of their classes.
@@ -234,7 +235,7 @@ def read_samples(
     options = {**of_samples, **options}
     calls = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
     reader = ModelCaller(model, **calls)
-    batch, declared = _read(reader, x, valid, shared, per_sample)
+    batch, declared = _read(reader, x, valid, shared, per_sample, observed)
     # What was found of the tensor: a batch tells no layout.
     known = {**options, "inputs": declared}
     if explainer is None:
@@ -258,10 +259,15 @@ def _by_default(model: nn.Module, options: Mapping[str, Any]) -> Callable[..., E
 
 
 def _read(
-    reader: ModelCaller, x: Signals, valid: Any, shared: Mapping[str, Any], per_sample: Mapping[str, Any]
+    reader: ModelCaller,
+    x: Signals,
+    valid: Any,
+    shared: Mapping[str, Any],
+    per_sample: Mapping[str, Any],
+    observed: Any,
 ) -> tuple[Batch, Any]:
     """The samples as a batch, which no recipe samples again, and the layout of the model's input."""
-    batch = as_batch(reader, x, valid, shared, per_sample)
+    batch = as_batch(reader, x, valid, shared, per_sample, observed)
     return replace(batch, sampling=None), reader.options["inputs"] or reader.inputs.pattern
 
 

@@ -46,6 +46,7 @@ def trust(
     labels: Any = None,
     target: TargetLike | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     groups: "ArrayLike | None" = None,
@@ -98,6 +99,7 @@ def trust(
             series what followed them, `WindowBatch.y`, where it was observed.
         target: what is explained; default: `Predicted()`, or `Output()` where labels are values.
         valid: as an explainer takes it.
+        observed: of a tensor, as an explainer takes it: its missing-value mask.
         shared: as an explainer takes it.
         per_sample: as an explainer takes it.
         groups: of each sample, ``[B]``: samples of one recording, person or day are not independent of each other.
@@ -148,7 +150,7 @@ def trust(
     if other is not None:
         # At once, not after all other checks.
         check_same_structure(inside, other)
-    explainer_for, caller, batch = read_samples(inside, explainer, x, valid, shared, per_sample, options)
+    explainer_for, caller, batch = read_samples(inside, explainer, x, valid, shared, per_sample, options, observed)
     samples = len(batch)
     # What followed windows is known to them; labels that are given may be of something else.
     windows = x if labels is None and isinstance(x, WindowBatch) else None

@@ -17,6 +17,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.inputs.observed import observed_twice
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Predicted
 from stexplain.intervals.groups import group_names
@@ -39,6 +40,7 @@ def compare(
     *,
     target: Any = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     groups: Any = None,
@@ -63,6 +65,7 @@ def compare(
             after method and stream.
         target: the target; default: `Predicted()`.
         valid: as an explainer takes it, of all samples in their order.
+        observed: of tensors, as an explainer takes it: the missing-value mask of all samples in their order.
         shared: as an explainer takes it. Metrics that call the model use what the explanations remember.
         per_sample: as an explainer takes it, of all samples in their order.
         groups: a label per sample, in their order, of samples that are not independent; see
@@ -106,7 +109,7 @@ def compare(
     target_text = ""
     callers = [caller for one in named.values() if (caller := caller_of(one)) is not None]
     # Layout and options are those of the explainers; here is what belongs to the samples.
-    whole = ModelCall(valid=valid, shared=dict(shared or {}), per_sample=dict(per_sample or {}))
+    whole = ModelCall(valid=valid, shared=dict(shared or {}), per_sample=dict(per_sample or {}), observed=observed)
     with Progress("comparing", _steps(data, batch, len(named)), shown=progress) as bar:
         for given, call in parts_of(_reader(callers, data), _batches(data, batch), whole):
             samples = _samples(callers, given, call)
@@ -230,6 +233,8 @@ def _batches(data: Any, size: int) -> Any:
 
 def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Any:
     """The samples as a batch, which every explainer takes in its own layout; a dict of streams as it is."""
+    if call.observed is not None and isinstance(given, Mapping | Sample | Batch):
+        raise observed_twice(given)
     if isinstance(given, Mapping):
         return given
     if isinstance(given, Batch):
@@ -246,7 +251,7 @@ def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Any
     caller = _reader(callers, given)
     if caller is None:
         raise InputError("data: got a tensor and no explainer that knows its layout; expected a Batch.")
-    return as_batch(caller, given, call.valid, call.shared, call.per_sample)
+    return as_batch(caller, given, call.valid, call.shared, call.per_sample, call.observed)
 
 
 def _reader(callers: Sequence[ModelCaller], data: Any) -> ModelCaller | None:
@@ -276,10 +281,9 @@ def _called(e: Explanation, callers: Sequence[ModelCaller], call: ModelCall) -> 
     if known or not options or any(other != options[0] for other in options):
         return e
     stream = None if e.call is None else e.call.stream
-    # A batch has its own mask.
-    return replace(
-        e, call=replace(call, options=options[0], valid=None if stream is None else call.valid, stream=stream)
-    )
+    # A batch has its own masks.
+    own = replace(call, options=options[0], valid=None if stream is None else call.valid, observed=None, stream=stream)
+    return replace(e, call=own)
 
 
 def _taken(explainer: ExplainerLike, arguments: Mapping[str, Any]) -> dict[str, Any]:

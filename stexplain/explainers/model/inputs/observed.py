@@ -45,3 +45,15 @@ def observed_in(given: Any, missing: Tensor) -> Tensor:
             f"instance {instance}, frame {frame}, node {node}. Mark them as not observed."
         )
     return mask
+
+
+def observed_twice(x: Any) -> InputError:
+    """What is raised where a mask is given beside samples that have their own, or beside several tensors.
+
+    Args:
+        x: the samples.
+    """
+    return InputError(
+        f"observed: got it with a {type(x).__name__}; expected it with one tensor. Samples of a dataset bring "
+        "it themselves: Sample(x, valid, observed=...)."
+    )

@@ -18,7 +18,7 @@ from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
 from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
 from stexplain.explainers.model.inputs.learned import learned_matrices, mixed_by
-from stexplain.explainers.model.inputs.observed import observed_in
+from stexplain.explainers.model.inputs.observed import observed_in, observed_twice
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import check_node_order, checked_ids, folded_axes, sizes_of
 from stexplain.explainers.model.inputs.streams import Streams, packed
@@ -125,10 +125,7 @@ class InputPreparer(ABC):
         mask, seconds, history = None, None, None
         noticed_before, missing = False, None
         if observed is not None and (of_dataset or isinstance(x, Mapping)):
-            raise InputError(
-                f"observed: got it with a {type(x).__name__}; expected it with one tensor. Samples of a dataset bring "
-                "it themselves: Sample(x, valid, observed=...)."
-            )
+            raise observed_twice(x)
         shape_of_batch: tuple[int, ...] = ()
         if isinstance(x, Sample | Batch):
             batch = self.preprocess(x)
