@@ -184,6 +184,8 @@ def _one_hot(path: Path, where: str, rows: NDArray[Any]) -> NDArray[np.int64]:
     Raises:
         DataError: where a row is anything else: several classes, none, or probabilities.
     """
+    if rows.dtype.kind not in "iufb" or not rows.size:
+        raise DataError(f"{path}, {where}: got {rows.dtype} of shape {rows.shape}; expected rows one-hot.")
     wrong = ((rows != 0) & (rows != 1)).any(1) | (rows.sum(1) != 1)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
