@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import altair as alt
 import pandas as pd
 
-from stexplain.viz.names import OTHER
+from stexplain.viz.names import OTHER, labelled
 from stexplain.viz.theme import rows
 
 
@@ -66,8 +66,8 @@ class Bands:
 
     def _axis(self, **axis: object) -> alt.Axis:
         # `values` leaves out the gaps; Vega would drop labels that it takes to overlap, and every node must be named.
-        quiet = {"domain": False, "ticks": False, "grid": False, "labelPadding": 6, "labelLimit": 260}
-        return alt.Axis(values=self.names, labelOverlap=False, **{**quiet, **axis})  # type: ignore[arg-type]  # altair types names one by one; a mapping cannot say which
+        quiet = {"domain": False, "ticks": False, "grid": False, "labelPadding": 6, **labelled(self.names, 260)}
+        return alt.Axis(values=self.names, labelOverlap=False, **{**quiet, **axis})
 
     def above(self, step: int) -> list[alt.Chart]:
         """The names of the groups, above the first band of each group."""

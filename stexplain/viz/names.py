@@ -1,7 +1,10 @@
-"""The order and the groups of names on an axis, checked the same way for every chart."""
+"""The order, the groups and the lengths of names on an axis, checked the same way for every chart."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import Any
 
 from stexplain.errors import InputError, unknown
 
@@ -63,3 +66,60 @@ def grouped(
             group_of.setdefault(str(member), str(group))
     of_each = {name: group_of.get(name, OTHER) for name in names}
     return of_each, list(dict.fromkeys(of_each.values()))
+
+
+def shortened(names: Iterable[str], most: int) -> dict[str, str]:
+    """Each name as a chart writes it: of at most `most` letters, and no two names alike.
+
+    A long name loses its end; its middle where long names then were alike; else all but what tells it apart.
+
+    Args:
+        names: all that are written in one chart.
+        most: letters, at least 8.
+
+    Example:
+        >>> shortened(["hip", "sensor at Main and 5th", "sensor at Main and 6th"], 12)
+        {'hip': 'hip', 'sensor at Main and 5th': 'sensor…d 5th', 'sensor at Main and 6th': 'sensor…d 6th'}
+    """
+    every = [str(name) for name in dict.fromkeys(names)]
+    long = [name for name in every if len(name) > most]
+    taken = [name for name in every if len(name) <= most]
+    head = most // 2
+
+    def shared(name: str, other: str) -> int:
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False)))
+
+    def about_difference(name: str) -> str:
+        # From a little before the first letter that no name like it shares.
+        same = max((shared(name, other) for other in long if other != name), default=0)
+        start = min(max(same - 2, head), len(name))
+        return f"{name[: head - 2]}…{name[start : start + most - head]}"
+
+    cuts: tuple[Callable[[str], str], ...] = (
+        lambda name: f"{name[: most - 1].rstrip()}…",
+        lambda name: f"{name[:head].rstrip()}…{name[head + 1 - most :].lstrip()}",
+        about_difference,
+    )
+    for cut in cuts:
+        texts = [cut(name) for name in long]
+        if len({*texts, *taken}) == len(every):
+            break
+    else:
+        # Names that only differ here and there: counted.
+        texts = [f"{name[: most - 3 - len(str(at))]}… {at}" for at, name in enumerate(long, 1)]
+    return {name: name for name in every} | dict(zip(long, texts, strict=True))
+
+
+def labelled(names: Sequence[str], limit: int) -> dict[str, Any]:
+    """Options of an axis or header whose labels are names: none is wider than `limit` pixels, and no two are alike.
+
+    Vega cuts the end of what is too long, after which names such as those of sensors on one road would be the same.
+    """
+    # Seven pixels hold a letter of the 12 point font.
+    texts = shortened(names, max(limit // 7, 8))
+    changed = {name: text for name, text in texts.items() if name != text}
+    if not changed:
+        return {"labelLimit": limit}
+    keys, values = json.dumps(list(changed)), json.dumps(list(changed.values()))
+    at = f"indexof({keys}, datum.value)"
+    return {"labelLimit": limit, "labelExpr": f"{at} < 0 ? datum.label : {values}[{at}]"}

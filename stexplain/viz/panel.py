@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from stexplain.errors import InputError
 from stexplain.viz.theme import short
 
+LONGEST = 28
+"""Letters of a name in a drawing: a longer one is shortened, as it would lie over edges, far from its node."""
 LETTER = 7.0
 """Width of one letter of a node's name, in pixels, at the names' font size of 11 to 12: that of a wide font."""
 LINE = 15

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.viz.maps.clip import Clip, time_text
-from stexplain.viz.panel import Panel
+from stexplain.viz.names import shortened
+from stexplain.viz.panel import LONGEST, Panel
 from stexplain.viz.theme import BELOW, CATEGORIES, MUTED, SEQUENTIAL, colour_legend, literal, rows, short
 
 SIZES = [14, 460]
@@ -30,6 +31,7 @@ def body_table(
     """
     table = []
     radii, count = circle_radii(clip.values, clip.top), len(clip.nodes)
+    names = list(shortened(clip.nodes, LONGEST).values())
     # From where a name stood to its node, by person and node.
     before: dict[tuple[int, int], tuple[float, float]] = {}
     # The time stands in the upper left corner.
@@ -43,7 +45,7 @@ def body_table(
         placed = panel.names(
             points,
             radii[people, frame].reshape(-1),
-            {row * count + node: clip.nodes[node] for row, node in _strongest(values, labels, clip.top / 4)},
+            {row * count + node: names[node] for row, node in _strongest(values, labels, clip.top / 4)},
             taken=corner,
             lines=np.concatenate([clip.points[people, frame][:, clip.edges].reshape(-1, 2, 2), _segments(recent)]),
             before={row * count + node: at for (person, node), at in before.items() for row in rows_of.get(person, ())},
@@ -160,7 +162,7 @@ def body_layers(clip: Clip, panel: Panel, trail: pd.DataFrame, *, now: str | Non
             x=alt.X("x1:Q", scale=across, axis=None), y=alt.Y("y1:Q", scale=upward, axis=None), x2="x2:Q", y2="y2:Q"
         )
     )
-    names = literal(clip.nodes)
+    names, written = literal(clip.nodes), literal(list(shortened(clip.nodes, LONGEST).values()))
     nodes = base.transform_calculate(node=names).transform_flatten(["node", "x", "y", "value"])
     domain = [0.0, clip.top or 1.0]
     marks = nodes.mark_circle(stroke=MUTED, strokeWidth=0.8, opacity=0.95).encode(
@@ -184,7 +186,7 @@ def body_layers(clip: Clip, panel: Panel, trail: pd.DataFrame, *, now: str | Non
     text = (
         base.transform_flatten(["named", "name_x", "name_y", "end_x", "end_y"])
         .transform_filter("isValid(datum.named)")
-        .transform_calculate(node=f"{names}[datum.named]", x1="datum.x[datum.named]", y1="datum.y[datum.named]")
+        .transform_calculate(node=f"{written}[datum.named]", x1="datum.x[datum.named]", y1="datum.y[datum.named]")
     )
     # From a node to its name, where there was no room beside it.
     joins = text.transform_filter("isValid(datum.end_x)").mark_rule(color=MUTED, strokeWidth=1, strokeDash=[2, 2])

@@ -12,7 +12,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.importance_map import shades
-from stexplain.viz.names import ordered
+from stexplain.viz.names import labelled, ordered
 from stexplain.viz.panel import Panel
 from stexplain.viz.theme import (
     BELOW,
@@ -131,7 +131,12 @@ def class_bodies(
     body = layered(bones, missing.encode(x=x, y=y, tooltip=tip), marks).properties(width=width, height=height)
     chart: alt.FacetChart = body.facet(
         data=rows(table),
-        facet=alt.Facet("class:N", sort=shown, title=None, header=alt.Header(labelPadding=2, labelLimit=width)),
+        facet=alt.Facet("class:N", sort=shown, title=None, header=alt.Header(labelPadding=2, **labelled(shown, width))),
         columns=columns,
     ).properties(spacing=8)
-    return styled(chart, titled(title, "Brighter and larger: contributes more to the class."))
+    lines = ["Brighter and larger: contributes more to the class."]
+    if magnitude(scaled)[0][0] < 0:
+        lines = ["Orange contributes to the class, blue against it. Larger: by more."]
+    if not np.isfinite(shade).all():
+        lines.append("Grey: no value" + (", or the same value at every node." if per_class else "."))
+    return styled(chart, titled(title, *lines))

@@ -1,7 +1,8 @@
 """One sample of an explanation with its coordinates, ready to be drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -215,6 +216,35 @@ def evenly(count: int, parts: int) -> list[int]:
     parts = min(parts, count)
     # The middle of each share, because a clip often begins and ends at rest.
     return [int((index + 0.5) * count / parts) for index in range(parts)]
+
+
+def whole_frames(frames: Sequence[int]) -> dict[str, Any]:
+    """Options of an axis of frames: no tick between two of them, where Vega sets some at tenths if there are few.
+
+    Example:
+        >>> whole_frames([0, 1, 2])["values"], "values" in whole_frames(range(40))
+        ([0, 1, 2], False)
+    """
+    few = {"values": [int(frame) for frame in frames]} if len(frames) <= 10 else {}
+    return {"format": "d", "tickMinStep": 1, **few}
+
+
+def why_dark(values: ArrayLike) -> str:
+    """Why no value of a map is bright, where none is above zero; else empty.
+
+    Example:
+        >>> why_dark([0.0, 0.0]), why_dark([0.0, 2.0])
+        ('Every value is zero.', '')
+        >>> why_dark([0.0, -2.0])
+        'No value is above zero: all that is not zero counts against the target.'
+    """
+    array = np.asarray(values, np.float64)
+    array = array[np.isfinite(array)]
+    if not array.size or array.max() > 0:
+        return ""
+    if array.min() < 0:
+        return "No value is above zero: all that is not zero counts against the target."
+    return "Every value is zero."
 
 
 def time_text(time: float, unit: str) -> str:

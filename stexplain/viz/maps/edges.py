@@ -15,7 +15,8 @@ from stexplain.viz.columns import expect
 from stexplain.viz.maps.clip import time_text
 from stexplain.viz.maps.layout import COMPUTED, drawing_positions
 from stexplain.viz.maps.network import NAMED, name_marks, slider_stops
-from stexplain.viz.panel import Panel
+from stexplain.viz.names import labelled, shortened
+from stexplain.viz.panel import LONGEST, Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import (
     BELOW,
@@ -142,9 +143,10 @@ def edge_network(
     ends_of = list(dict.fromkeys(name for pair in reversed(list(pairs.index)) for name in pair))
     matters = {name for pair in pairs.index[sizes >= sizes.max() / 4] for name in pair} if len(pairs) else set()
     named = list(dict.fromkeys([*ends_of, *graph.nodes])) if len(graph) <= NAMED else ends_of[:NAMED]
+    text = shortened(graph.nodes, LONGEST)
     radii, sure = np.full(len(points), 4.0), {graph.index(name) for name in matters}
     joined = np.asarray(graph.edges, np.int64).reshape(-1, 2)
-    layers += name_marks(panel, points, radii, {graph.index(name): name for name in named}, joined, sure=sure)
+    layers += name_marks(panel, points, radii, {graph.index(name): text[name] for name in named}, joined, sure=sure)
     if moving:
         spot = alt.Chart(rows(data[["frame", "text"]])).transform_filter("datum.frame == at")
         layers.append(
@@ -218,7 +220,9 @@ def edge_timeline(
         .mark_rect(stroke=MUTED, strokeWidth=0.3)
         .encode(
             x=alt.X("frame:O", title="frame", axis=alt.Axis(labelAngle=0, ticks=False, domain=False)),
-            y=alt.Y("edge:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+            y=alt.Y(
+                "edge:N", sort=labels, title=None, axis=alt.Axis(**labelled(labels, 260), ticks=False, domain=False)
+            ),
             color=alt.Color(
                 "value:Q",
                 scale=colour_scale(values, signed=True),

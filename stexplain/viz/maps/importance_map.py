@@ -38,8 +38,8 @@ def importance_map(
 
     Args:
         psi: one row per class (named by the index), one column per node; NaN where a class has no value.
-        nodes: the nodes to draw, in order; by default all, in the table's order.
-        classes: the classes to draw, in order.
+        nodes: the nodes to draw, in order; by default all, group by group, each in the table's order.
+        classes: the classes to draw, in order; by default all, in the same way.
         groups: nodes of each body part or region; groups are separated and named.
         class_groups: the same for classes.
         per_class: scale each class on its own.
@@ -63,8 +63,13 @@ def importance_map(
     all_nodes, all_classes = ordered("node", list(psi.columns), None), ordered("class", list(psi.index), None)
     shown_nodes, shown_classes = ordered("node", all_nodes, nodes), ordered("class", all_classes, classes)
     # Groups are checked against all names, also those that are not drawn.
-    group_of, _ = grouped("node", all_nodes, groups)
-    class_group_of, _ = grouped("class", all_classes, class_groups)
+    group_of, order = grouped("node", all_nodes, groups)
+    class_group_of, class_order = grouped("class", all_classes, class_groups)
+    # A group whose names lie apart would be named once for each part, and its name cut where a part is narrow.
+    if nodes is None:
+        shown_nodes.sort(key=lambda name: order.index(group_of[name]))
+    if classes is None:
+        shown_classes.sort(key=lambda name: class_order.index(class_group_of[name]))
     table = _cells(psi.loc[shown_classes, shown_nodes], per_class)
     table["group"] = table["node"].map(group_of)
     table["class_group"] = table["class"].map(class_group_of)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.explainers.arguments import check_counts
-from stexplain.viz.maps.clip import time_text
+from stexplain.viz.maps.clip import time_text, why_dark
 from stexplain.viz.maps.road_network import how_to_read, lags_of, signed
-from stexplain.viz.names import ordered
+from stexplain.viz.names import labelled, ordered
 from stexplain.viz.theme import (
     CATEGORIES,
     MUTED,
@@ -107,7 +107,7 @@ def lag_map(
             title=f"{'minutes' if kind == 'min' else 'observations'} earlier than the last observation",
             axis=alt.Axis(labelAngle=0, labelExpr="-datum.value", ticks=False, domain=False),
         ),
-        y=alt.Y("sensor:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+        y=alt.Y("sensor:N", sort=labels, title=None, axis=alt.Axis(**labelled(labels, 260), ticks=False, domain=False)),
         tooltip=[
             alt.Tooltip("sensor:N"),
             alt.Tooltip("time:N"),
@@ -139,6 +139,8 @@ def lag_map(
             lines.append(f"{outside} more positions of the ground truth are at sensors that are not shown.")
     if bool(np.isnan(drawn).any()):
         lines.append("Grey: no observation.")
+    # Of values either way: none is bright where all are zero.
+    lines.append(why_dark(np.abs(drawn)))
     chart = layered(*layers).properties(width=width, height=CELL * len(labels))
     return styled(
         chart,

@@ -13,10 +13,10 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.viz.columns import expect, numbers
-from stexplain.viz.maps.clip import time_text
+from stexplain.viz.maps.clip import time_text, why_dark
 from stexplain.viz.maps.layout import COMPUTED, drawing_positions
-from stexplain.viz.names import ordered
-from stexplain.viz.panel import LETTER, LINE, Name, Panel
+from stexplain.viz.names import ordered, shortened
+from stexplain.viz.panel import LETTER, LINE, LONGEST, Name, Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import (
     BELOW,
@@ -34,8 +34,8 @@ from stexplain.viz.theme import (
     titled,
 )
 
-NAMED = 40
-"""Larger graphs are drawn without names, which are then in tooltips."""
+NAMED, STRONGEST = 40, 12
+"""Of graphs with more than NAMED nodes, the STRONGEST most important are named; tooltips have all names."""
 LAGS = {"min": "minutes ", "step": "observations "}
 """Units of times before the last observation, and the name of a slider over them."""
 CROSSED = 2000
@@ -74,7 +74,8 @@ def network(
         time: T frame numbers or times, for the slider and the text in the drawing.
         time_unit: ``"frame"``, ``"s"``, or ``"min"`` or ``"step"`` for lags in minutes or observations up to 0, such as
             -55 to 0; by default seconds where a time is no whole number, else frames.
-        labels: whether to write all names, or the names to write; by default all for at most 40 nodes.
+        labels: whether to write all names, or the names to write; by default all for at most 40 nodes, else those of
+            the 12 with the greatest values either way. Names of more than 28 letters are shortened.
         marked: nodes to draw with a ring, by kind, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
         seed: of the computed layout.
         width: in pixels.
@@ -167,9 +168,11 @@ def network(
     reach = 3 + (largest / 3.1416) ** 0.5
     if marked and any(map(len, marked.values())):
         layers.append(_rings(place, nodes, marked, size=3.1416 * (reach + 1.5) ** 2))
-    if labels is None or isinstance(labels, bool):
-        labels = names if labels or (labels is None and len(names) <= NAMED) else []
     weight = np.nan_to_num(np.abs(frames)).max(axis=0)
+    if labels is None and len(names) > NAMED:
+        labels = [names[index] for index in np.argsort(-weight, kind="stable")[:STRONGEST] if weight[index] > 0]
+    elif labels is None or isinstance(labels, bool):
+        labels = names if labels or labels is None else []
     # The largest that each node is drawn at any time; rings are as large as the largest node.
     radii = np.sqrt(largest / 3.1416 * np.maximum(weight / domain[1], 1 / 12))
     ringed = [names.index(name) for members in (marked or {}).values() for name in map(str, members)]
@@ -178,7 +181,9 @@ def network(
     # The names that a caller chose come first, in that order; of all names, those of the most important nodes.
     if labels == names:
         wanted = [names[index] for index in (*dict.fromkeys(ringed), *np.argsort(-weight, kind="stable"))]
-    shown = {names.index(name): name for name in wanted}
+    # Shortened among all names: of those that are written, one may be like another that is not.
+    text = shortened(names, LONGEST)
+    shown = {names.index(name): text[name] for name in wanted}
     sure = set(ringed) | {index for index in shown if weight[index] >= domain[1] / 4}
     sure = sure if labels == names else set(shown)
     layers.extend(name_marks(panel, points, radii, shown, edges, sure=sure))
@@ -197,7 +202,11 @@ def network(
         chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
         plays(chart, "at", stops)
     how = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: greater value. "
-    lines_above = [how + "Larger: further from zero."] if subtitle is None else list(subtitle)
+    how += "Larger: further from zero."
+    lines_above = [how] if subtitle is None else list(subtitle)
+    if not np.isfinite(array).all():
+        lines_above.append("Grey: no value.")
+    lines_above.append(why_dark(np.abs(array)))
     return styled(chart, titled(title, *lines_above, COMPUTED if graph.positions is None else ""))
 
 

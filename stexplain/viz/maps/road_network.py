@@ -103,7 +103,9 @@ def road_network(
 def how_to_read(e: Explanation, unit: str) -> str:
     """What colours say: only values with a sign can have raised or lowered anything."""
     if not e.signed:
-        return f"Brighter: more important, in {e.unit(unit, unit)}; these values do not say whether up or down."
+        what = e.unit(unit, unit)
+        what = "" if what == "importance" else f", in {what}"
+        return f"Brighter: more important{what}; these values do not say whether up or down."
     if e.measures == "score per input":
         return f"Orange: a higher observation raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
     return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Stronger: by more."

@@ -13,7 +13,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.maps.bodies import body_layers, body_table, trail_table
-from stexplain.viz.maps.clip import TIME_TITLES, Clip, clip_of, evenly, time_text
+from stexplain.viz.maps.clip import TIME_TITLES, Clip, clip_of, evenly, time_text, whole_frames, why_dark
 from stexplain.viz.panel import Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import CATEGORIES, NOTE_WIDTH, layered, noted, rows, styled, titled
@@ -94,7 +94,8 @@ def skeleton(
     trail = trail_table(clip, trails)
     how = f"Larger and brighter: more important. By {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
     way = "Lines: the path of the most important nodes over the last frames." if len(trail) else ""
-    empty = "" if clip.top > 0 else "No node contributes to this class: the importance is zero throughout."
+    people = slice(None) if instance is None else slice(instance, instance + 1)
+    empty = why_dark(e.values[sample, people][clip.valid])
     down = "The second coordinate points down, as in pixels: drawn the other way up." if clip.turned else ""
     lines = [
         line for line in (how, way, down, empty, *noted(clip.notes, NARROW if interactive else NOTE_WIDTH)) if line
@@ -150,9 +151,14 @@ def _interactive(clip: Clip, labels: int, trail: pd.DataFrame, width: int, heigh
     first, last = clip.time[frames[0]], clip.time[frames[-1]]
     scale = alt.Scale(domain=[first, last if last > first else first + 1], nice=False)
     axis = alt.Axis(labelExpr="-datum.value") if clip.unit == "min" else alt.Axis()
+    if clip.unit == "frame" and bool((clip.time == np.round(clip.time)).all()):
+        axis = alt.Axis(**whole_frames([int(at) for at in clip.time[frames]]))
     x = alt.X("at:Q", title=TIME_TITLES[clip.unit], scale=scale, axis=axis)
     base = alt.Chart()
-    area = base.mark_area(color=CATEGORIES[0], opacity=0.35, line={"color": CATEGORIES[0]}, interpolate="linear")
+    line = {"color": CATEGORIES[0]}
+    # Of a single frame there is no line: a point shows its value.
+    point = {"color": CATEGORIES[0], "size": 40} if len(frames) == 1 else False
+    area = base.mark_area(color=CATEGORIES[0], opacity=0.35, line=line, point=point, interpolate="linear")
     y = alt.Y("importance:Q", title="mean of nodes", axis=alt.Axis(titleLimit=90, tickCount=2, format=".2~g"))
     # Wide and almost transparent bars take the clicks: nobody has to hit the curve to the pixel.
     slots = base.mark_bar(opacity=0.001, size=max(2, width / len(frames)), cursor="pointer")

@@ -16,7 +16,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
-from stexplain.viz.maps.clip import TIME_TITLES, time_text
+from stexplain.viz.maps.clip import TIME_TITLES, time_text, whole_frames, why_dark
 from stexplain.viz.maps.road_network import how_to_read
 from stexplain.viz.names import grouped, ordered
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
@@ -115,7 +115,7 @@ def timeline(
     chart = layered(missing, filled, *down.beside(width)).properties(width=width, height=15 * len(down.domain))
     of_class = int(e.targets[sample]) >= 0
     if not signed:
-        lines = ["Brighter: more important."]
+        lines = [f"Brighter: more important. {why_dark(e.values[sample, instance][valid])}".strip()]
     else:
         # Of a forecast, the words of the other charts of forecasts.
         lines = ["Orange contributes to the class, blue against it." if of_class else how_to_read(e, "")]
@@ -162,7 +162,9 @@ def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
     apart = np.diff(times)
     if unit == "frame" or not len(apart) or not np.allclose(apart, apart[0]):
         words = [time_text(float(first), "frame") for first in columns[:-1]]
-        return [float(at) for at in columns], _Axis(TIME_TITLES["frame"], alt.Axis(tickMinStep=1, grid=False), words)
+        return [float(at) for at in columns], _Axis(
+            TIME_TITLES["frame"], alt.Axis(**whole_frames(columns), grid=False), words
+        )
     words = [time_text(float(times[first]), unit) for first in columns[:-1]]
     # A lag is the middle of its column, so that 0 stands below the last observation.
     first = float(times[0]) - (apart[0] / 2 if unit == "min" else 0)

@@ -13,9 +13,10 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
-from stexplain.intervals.bootstrap import interval, not_negative
+from stexplain.intervals.bootstrap import Interval, interval, not_negative
 from stexplain.metrics.importance import ClassImportance
-from stexplain.viz.names import grouped
+from stexplain.viz.maps.clip import why_dark
+from stexplain.viz.names import grouped, labelled
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, noted, one_line, rows, styled, titled
 
 
@@ -70,9 +71,16 @@ def top_nodes(
     table["group"] = [group[name] for name in table["node"]]
     table["rank"] = np.arange(1, len(table) + 1)
     shown = [name for name in present if name in set(table["group"])]
-    heading = title or f"The {len(table)} most important nodes{what}"
-    y = alt.Y("node:N", sort=table["node"].tolist(), title=None, axis=alt.Axis(labelLimit=260, ticks=False))
-    x = alt.X("value:Q", title=one_line(unit), scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
+    most = "most important node" if len(table) == 1 else f"{len(table)} most important nodes"
+    heading = title or f"The {most}{what}"
+    shown_nodes = table["node"].tolist()
+    y = alt.Y("node:N", sort=shown_nodes, title=None, axis=alt.Axis(**labelled(shown_nodes, 260), ticks=False))
+    # Of values such as 2e-8 Vega would write all zeros.
+    top = float(table["value"].max())
+    digits = {"format": ".2~e"} if 0 < top < 1e-3 or top >= 1e6 else {}
+    # Without a value above zero Vega would set zero in the middle of the axis.
+    scale = alt.Scale(zero=True) if bool((table["value"] > 0).any()) else alt.Scale(domain=[0, 1])
+    x = alt.X("value:Q", title=one_line(unit), scale=scale, axis=alt.Axis(tickCount=5, **digits))
     tip = [alt.Tooltip("rank:Q"), alt.Tooltip("node:N"), alt.Tooltip("group:N")]
     tip += [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high")]
     # With more groups than colours no group has its own; the tooltip still names it.
@@ -93,6 +101,9 @@ def top_nodes(
     chart = layered(*layers, data=rows(table)).properties(width=440, height=alt.Step(20))
     how = f"Lines are 95% bootstrap intervals over {over}." if known else f"No intervals: {why}." if why else ""
     notes = importance.notes if isinstance(importance, Explanation) else ()
+    if not bool((table["value"] > 0).any()):
+        dark = why_dark(importance.values[importance.valid] if isinstance(importance, Explanation) else table["value"])
+        how = f"{dark} The order says nothing. {how}".strip()
     return styled(chart, titled(heading, how, *noted(notes)))
 
 
@@ -103,10 +114,19 @@ def _explained(
     nodes = e.nodes().to_numpy(np.float64)
     means = nodes.mean(axis=0)
     ranked, why = [], ""
+    top = float(nodes.max(initial=0.0))
+
+    def bounds(index: int) -> tuple[float, float] | None:
+        # Where a node has one value in all samples, such as zero, samples not seen are taken to have up to the greatest
+        # importance seen of any node: importance has units of its own, in which 1 means nothing.
+        return (0.0, top) if top > 0 and np.ptp(nodes[:, index]) == 0 else None
+
     # A stable sort keeps the graph's order among equal values; intervals are computed for the k drawn nodes alone.
     for index in np.argsort(-means, kind="stable")[:k]:
         # Importance is the mean of a ReLU.
-        ends = not_negative(interval(nodes[:, index], groups=groups, seed=seed))
+        ends = not_negative(interval(nodes[:, index], groups=groups, seed=seed, bounds=bounds(index)))
+        # Where all is zero nothing says how far others may lie off.
+        ends = ends if top > 0 else Interval(0.0, np.nan, np.nan, ends.reason)
         ranked.append({"node": e.node_names[index], "value": float(means[index]), "low": ends.low, "high": ends.high})
         # Of a single sample nobody expects one.
         why = ends.reason if len(nodes) > 1 else ""

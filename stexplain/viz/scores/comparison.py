@@ -8,7 +8,7 @@ import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.viz.columns import few_words, require
-from stexplain.viz.names import ordered
+from stexplain.viz.names import labelled, ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
 KINDS = ("explainer", "baseline explainer")
@@ -70,7 +70,7 @@ def comparison(
     # Colour and shape share one legend because field, domain and legend are the same.
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds]), legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=[shapes[kind] for kind in kinds]), legend=legend)
-    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=240, grid=True))
+    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(**labelled(shown, 240), grid=True))
     # Metrics range from correlations to seconds: round to six digits and never write an exponent.
     axis = alt.Axis(tickCount=4, format=",.6~r")
     x = alt.X("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=axis)

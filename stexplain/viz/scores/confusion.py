@@ -12,7 +12,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.columns import numbers
-from stexplain.viz.names import ordered
+from stexplain.viz.names import labelled, ordered
 from stexplain.viz.theme import MUTED, colour_scale, layered, rows, styled, titled
 
 
@@ -62,7 +62,10 @@ def confusion(
     # Sixty classes at 15 pixels fit a page of 900 pixels.
     size = (30 if len(names) <= 20 else 15) if cell is None else cell
     check_counts(cell=size)
-    axis = alt.Axis(labelLimit=260, domain=False, ticks=False, labelFontSize=12 if size >= 15 else 10)
+    # Vega sets a title no further out than `maxExtent`, by default upon long names.
+    axis = alt.Axis(
+        **labelled(names, 260), maxExtent=300, domain=False, ticks=False, labelFontSize=12 if size >= 15 else 10
+    )
     # One row per pair of classes, in the order of `classes`: sort=names keeps Vega from sorting by the alphabet.
     base = alt.Chart(rows(table)).encode(
         x=alt.X("predicted:N", sort=names, title="predicted class", axis=alt.Axis(**axis.to_dict(), labelAngle=-90)),
@@ -94,6 +97,6 @@ def confusion(
     summary = "There are no samples."
     if samples:
         summary = (
-            f"{float(np.trace(counts)) / samples:.1%} of {int(samples)} samples are classified correctly (diagonal)."
+            f"{float(np.trace(counts)) / samples:.1%} of {int(samples):,} samples are classified correctly (diagonal)."
         )
     return styled(chart, titled(title, summary))

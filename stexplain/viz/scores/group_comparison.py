@@ -1,5 +1,7 @@
 """Two groups of samples compared: where their explanations differ, and when."""
 
+from textwrap import wrap
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -9,7 +11,19 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.metrics.groups.result import GroupComparison
 from stexplain.viz.maps.network import network
-from stexplain.viz.theme import CATEGORIES, MUTED, AnyChart, layered, noted, one_line, rows, styled, titled
+from stexplain.viz.names import labelled
+from stexplain.viz.theme import (
+    CATEGORIES,
+    MUTED,
+    NOTE_WIDTH,
+    AnyChart,
+    layered,
+    noted,
+    one_line,
+    rows,
+    styled,
+    titled,
+)
 
 _WIDTH = 420
 
@@ -62,7 +76,7 @@ def group_comparison(
         parts.append(_courses(over_time, result))
     head = title or f"{result.other} against {result.reference}"
     chart: alt.VConcatChart = alt.vconcat(*parts, spacing=28).resolve_scale(color="independent", size="independent")
-    return styled(chart, titled(head, result.sentences(level)[1], *noted(result.notes)))
+    return styled(chart, titled(head, *wrap(result.sentences(level)[1], NOTE_WIDTH), *noted(result.notes)))
 
 
 def _bare(chart: AnyChart) -> AnyChart:
@@ -76,14 +90,14 @@ def _listed(of_nodes: pd.DataFrame, result: GroupComparison, level: float, nodes
     table = tested.sort_values(["p_corrected", "p"], kind="stable").head(nodes)
     # Largest difference first: what is read from the top is what differs most.
     table = table.sort_values("difference", ascending=False, kind="stable")
-    clear = f"p ≤ {level:g}, corrected"
-    table = table.assign(verdict=np.where(table["p_corrected"] <= level, clear, "open"))
+    clear, unclear = f"p ≤ {level:g}, corrected", f"p > {level:g}"
+    table = table.assign(verdict=np.where(table["p_corrected"] <= level, clear, unclear))
     verdict = alt.Color(
         "verdict:N",
-        scale=alt.Scale(domain=[clear, "open"], range=[CATEGORIES[1], MUTED]),
+        scale=alt.Scale(domain=[clear, unclear], range=[CATEGORIES[1], MUTED]),
         legend=alt.Legend(title=None, orient="top"),
     )
-    y = alt.Y("name:N", sort=table["name"].tolist(), title=None, axis=alt.Axis(labelLimit=180))
+    y = alt.Y("name:N", sort=table["name"].tolist(), title=None, axis=alt.Axis(**labelled(table["name"].tolist(), 180)))
     base = alt.Chart(rows(table))
     tip = [
         alt.Tooltip("name:N"),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.viz.columns import few_words, require
-from stexplain.viz.names import ordered
+from stexplain.viz.names import labelled, ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
 KINDS = ("explainer", "baseline explainer")
@@ -46,7 +46,7 @@ def localisation(
         kind=[KINDS[1] if name in baseline_explainers else KINDS[0] for name in table["method"]],
     )
     table = table[table["method"].isin(shown)]
-    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=220, grid=True))
+    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(**labelled(shown, 220), grid=True))
     # Colour and shape share one legend because field, domain and legend are the same.
     legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
     colour = alt.Color(

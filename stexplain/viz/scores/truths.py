@@ -7,7 +7,7 @@ import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.viz.columns import require
-from stexplain.viz.names import ordered
+from stexplain.viz.names import labelled, ordered
 from stexplain.viz.theme import CATEGORIES, MUTED, layered, rows, styled, titled
 
 TRUTHS = ("planted", "effect")
@@ -42,7 +42,7 @@ def truths(
         ]
     table = table[table["method"].isin(shown)]
     best = table[table["baseline_explainer"].astype(bool)].groupby("truth", sort=False)["value"].max().reset_index()
-    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(labelLimit=260, grid=True))
+    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(**labelled(shown, 260), grid=True))
     colour = alt.Color(
         "truth:N",
         scale=alt.Scale(domain=list(TRUTHS), range=[CATEGORIES[1], CATEGORIES[0]]),
