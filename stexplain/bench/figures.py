@@ -37,6 +37,7 @@ class Figures:
         still: Any = None,
         *,
         narrow: Any = None,
+        hint: str = "",
         answers: bool = False,
     ) -> None:
         """Saves a chart.
@@ -48,6 +49,7 @@ class Figures:
             chart: the chart, interactive where it can be.
             still: what PNG and SVG show, where a picture on paper must differ from the interactive chart.
             narrow: what the report shows on a phone, where the chart is too wide for it.
+            hint: what a reader can do with the chart; said on a screen, not on paper.
             answers: whether it answers the experiment's question: the first such figure opens the report.
         """
         # A run's name may hold slashes, which a file's name may not.
@@ -69,6 +71,7 @@ class Figures:
             files["narrow"] = path.relative_to(self.folder).as_posix()
         self.records.append(
             {"id": key, "stage": self.stage, "run": self.run, "title": title, "caption": caption, **files}
+            | ({"hint": hint} if hint else {})
             | ({"answers": True} if answers else {})
         )
 
@@ -111,14 +114,25 @@ def figure_html(folder: Path, figure: Mapping[str, Any], *, autoplay: bool = Fal
         scripts += f'<script type="application/json" id="{key}-narrow">{script_json(narrow)}</script>'
         attributes += f' data-narrow="{key}-narrow"'
     attributes += ' data-autoplay="yes"' if autoplay else ""
+    hint = f' <span class="screen">{text(figure["hint"])}</span>' if figure.get("hint") else ""
     return (
         f'<figure aria-labelledby="{key}-title"><h3 id="{key}-title">{text(title)}</h3>'
-        + (f'<p class="how">{text(how)}</p>' if how else "")
+        + (f'<p class="how">{_on_screen(text(how))}</p>' if how else "")
         + f'<div class="chart" data-chart="{key}"{attributes} role="group" aria-label="{text(caption or title)}"></div>'
-        + (f"<figcaption>{text(caption)}</figcaption>" if caption else "")
+        + (f"<figcaption>{text(caption)}{hint}</figcaption>" if caption or hint else "")
         + (folded("Notes on this explanation", f"<p>{text(notes)}</p>") if notes else "")
         + f"{scripts}</figure>"
     )
+
+
+def _on_screen(how: str) -> str:
+    """What is said of a slider is for a screen: on paper there is none.
+
+    Example:
+        >>> _on_screen("Orange: raised it. The slider goes back in time.")
+        'Orange: raised it.<span class="screen"> The slider goes back in time.</span>'
+    """
+    return re.sub(r"(?:^|(?<=[.] )|(?<=[.]))[^.]*\bslider\b[^.]*[.]", r'<span class="screen">\g<0></span>', how)
 
 
 def moves(folder: Path, figure: Mapping[str, Any]) -> bool:

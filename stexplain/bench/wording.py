@@ -26,6 +26,14 @@ def _names() -> tuple[dict[str, str], re.Pattern[str]]:
     return named, re.compile(rf"\b(?:{'|'.join(named)})\b(?! energy)")
 
 
+@cache
+def _plain() -> re.Pattern[str]:
+    # Those that differ from their class in a capital alone, where no sentence begins; before a score or in a list, as
+    # the word may stand in the title of a paper or a dataset.
+    same = [name for name, kind in methods().items() if kind.method and kind.method == name.lower()]
+    return re.compile(rf"(?:(?<=[\w,;(] )|(?<=\())(?:{'|'.join(same)})(?= [-+]?\d|[,;)]| and | over )")
+
+
 def in_words(sentence: str, *, ours: bool = True) -> str:
     """A sentence with every method's class name as the name of its explanations.
 
@@ -35,13 +43,27 @@ def in_words(sentence: str, *, ours: bool = True) -> str:
 
     Example:
         >>> in_words("STGGradCAM, InputGradient and Occlusion; best SlownessNearTarget 0.61")
-        'STG-Grad-CAM, input gradient and Occlusion; best slowness near the target 0.61'
+        'STG-Grad-CAM, input gradient and occlusion; best slowness near the target 0.61'
+        >>> in_words("Random guesses; best (Deviation, Random 0.50)")
+        'Random guesses; best (deviation, random 0.50)'
         >>> in_words("Human Motion and InputGradient", ours=False), in_words("Motion", ours=False)
         ('Human Motion and input gradient', 'motion energy')
     """
     named, pattern = _names()
     kept = () if ours or sentence in named else WORDS
-    return pattern.sub(lambda match: match[0] if match[0] in kept else named[match[0]], sentence)
+    worded = pattern.sub(lambda match: match[0] if match[0] in kept else named[match[0]], sentence)
+    return _plain().sub(lambda match: match[0].lower(), worded)
+
+
+def within(sentence: str) -> str:
+    """A sentence as it goes on after a colon: without its capital, unless its first word is a name with others.
+
+    Example:
+        >>> within("Without its cause it fails."), within("STGCN-10 without blocks"), within("A body")
+        ('without its cause it fails.', 'STGCN-10 without blocks', 'a body')
+    """
+    first = sentence.split(" ", 1)[0]
+    return sentence if first[1:] != first[1:].lower() else sentence[:1].lower() + sentence[1:]
 
 
 def with_baseline(method: str, baseline: str) -> str:

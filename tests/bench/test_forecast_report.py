@@ -231,20 +231,20 @@ def test_a_method_must_beat_chance_every_baseline_explainer_and_the_plain_gradie
     first, second = located
     assert first == (
         "For this training, integrated gradients localises the ground truth better than random attribution over "
-        "sensors, the strongest baseline explainer over sensors (Slowness), the plain gradient over sensors, random "
-        "attribution over times, the strongest baseline explainer over times (Slowness) and the plain gradient over "
-        "times (AUROC over sensors integrated gradients 0.90, Random 0.50, Slowness 0.75 and input gradient 0.80; "
-        "over times integrated gradients 0.90, Random 0.50, Slowness 0.75 and input gradient 0.80; 12 events)."
+        "sensors, the strongest baseline explainer over sensors (slowness), the plain gradient over sensors, random "
+        "attribution over times, the strongest baseline explainer over times (slowness) and the plain gradient over "
+        "times (AUROC over sensors integrated gradients 0.90, random 0.50, slowness 0.75 and input gradient 0.80; "
+        "over times integrated gradients 0.90, random 0.50, slowness 0.75 and input gradient 0.80; 12 events)."
     )
     assert "better than random attribution over sensors and random attribution over times; localises the" in second
-    assert "localises the ground truth worse than the strongest baseline explainer over sensors (Slowness)" in second
+    assert "localises the ground truth worse than the strongest baseline explainer over sensors (slowness)" in second
     deleted = judged(DeletionStage, a_run())
     assert list(deleted.values()) == ["supported", "not supported"]
     first, second = deleted
     assert first == (
         "For this training, masking observations in the order of integrated gradients changes the forecast more than a "
-        "random order, the strongest baseline explainer (Slowness) and the plain gradient (mean change in mph: "
-        "integrated gradients 5.00, Slowness 3.50, input gradient 4.00 and random orders 2.00; 12 events)."
+        "random order, the strongest baseline explainer (slowness) and the plain gradient (mean change in mph: "
+        "integrated gradients 5.00, slowness 3.50, input gradient 4.00 and random orders 2.00; 12 events)."
     )
     assert "is not shown to change the forecast more than a random order; changes the forecast less than the" in second
 
@@ -262,7 +262,7 @@ def test_a_claim_over_trainings_needs_all_of_them_to_agree():
     torn = replace(first, others=(*others[:2], a_run(deletion=deletion(-1.5))))
     ((text, verdict),) = judged(DeletionStage, torn).items()
     assert verdict == "inconclusive"
-    assert "is not shown to change the forecast more than the strongest baseline explainer (Slowness)" in text
+    assert "is not shown to change the forecast more than the strongest baseline explainer (slowness)" in text
 
 
 def test_of_several_trainings_the_first_screen_says_all(written):
@@ -308,12 +308,12 @@ def masked(highlighted, random=2.0):
             {"Slowness": 6.0, "InputGradient": 1.0, "random": 7.0, "least": 7.0},
             "supported",
             "ranks first causes a larger error than masking random sensors, the least important sensors, those of the "
-            "strongest baseline explainer (Slowness) and those of the plain gradient (mean error",
+            "strongest baseline explainer (slowness) and those of the plain gradient (mean error",
         ),
         (
             {"Slowness": 0.0, "InputGradient": 1.0, "random": 7.0, "least": 7.0},
             "inconclusive",
-            "; is not shown to cause a larger error than masking those of the strongest baseline explainer (Slowness)",
+            "; is not shown to cause a larger error than masking those of the strongest baseline explainer (slowness)",
         ),
         (
             {"Slowness": 6.0, "InputGradient": -1.0, "random": 7.0, "least": -3.0},
@@ -330,7 +330,7 @@ def test_what_masking_sensors_costs_the_forecast(differences, verdict, says):
     assert says in text
     assert text.startswith("For this training, masking the 3 sensors that integrated gradients ranks first causes")
     assert text.endswith(
-        "integrated gradients 9.00, Slowness 3.00, input gradient 8.00, random sensors 2.00 and the least important "
+        "integrated gradients 9.00, slowness 3.00, input gradient 8.00, random sensors 2.00 and the least important "
         "sensors 2.00; 12 events)."
     )
 

@@ -47,13 +47,13 @@ BETTER = {"InputGradient": 0.1, "Motion": 0.2, "Displacement": 0.05, "Random": 0
         (
             {},
             "supported",
-            "attribution over nodes, the strongest baseline explainer over nodes (Displacement)",
+            "attribution over nodes, the strongest baseline explainer over nodes (displacement)",
         ),
         ({"InputGradient": -0.1}, "not supported", "worse than the plain gradient over nodes and the plain gradient"),
         (
             {"Displacement": -0.05},
             "not supported",
-            "worse than the strongest baseline explainer over nodes (Displac",
+            "worse than the strongest baseline explainer over nodes (displac",
         ),
     ],
 )
@@ -64,7 +64,7 @@ def test_localisation_is_supported_only_against_chance_controls_and_the_gradient
     assert text.startswith("For this training, STG-Grad-CAM localises the ground truth")
     best = max(("Motion", "Displacement"), key=lambda name: 0.8 - (BETTER | changes)[name])
     gradient, baseline_explainer = (0.8 - (BETTER | changes)[name] for name in ("InputGradient", best))
-    axis = f"STG-Grad-CAM 0.80, Random 0.50, {best} {baseline_explainer:.2f}, input gradient {gradient:.2f}"
+    axis = f"STG-Grad-CAM 0.80, random 0.50, {best.lower()} {baseline_explainer:.2f}, input gradient {gradient:.2f}"
     assert f"(AUROC over nodes {axis}; over frames {axis})" in text
 
 
@@ -90,7 +90,7 @@ def test_one_line_of_several_trainings_has_their_means_as_the_sentence_has():
     trainings = [located(BETTER, ours=0.6, classes={"throw": {**score(0.9), "samples": 9}}), located(BETTER, ours=0.8)]
     (claim,) = localisation_claims(*trainings)
     ((text, _),) = judge([claim])
-    assert "over nodes STG-Grad-CAM 0.70, Random 0.40, Displacement 0.65, input gradient 0.60" in text
+    assert "over nodes STG-Grad-CAM 0.70, random 0.40, displacement 0.65, input gradient 0.60" in text
     assert claim.brief.number == "AUROC over nodes 0.70, Displacement 0.65; over frames 0.70, Displacement 0.65"
     card = LocalisationStage(LocalisationStage.Options()).summary([run_of("localisation", *trainings)])
     assert "Scores are of the first training of each run." in card.html

@@ -1,6 +1,7 @@
 """The last sections of a report: tables, data and provenance, as they are."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ def data(results: Mapping[str, Any]) -> str:
         if dataset.get("obtain"):
             # Recordings of which a generated copy was used: how to get them is of use, but not what this run read.
             how = f"How to get the data{' (this run used synthetic data)' if dataset.get('planted') else ''}"
-            parts.append(f"<p class=keep>{how}: {text(str(dataset['obtain']).strip())}</p>")
+            # Cards mark names of files and commands as Markdown does.
+            told = re.sub(r"`([^`]+)`", r"<code>\1</code>", text(str(dataset["obtain"]).strip()))
+            parts.append(f"<p class=keep>{how}: {told}</p>")
     return "".join(parts)
 
 

@@ -82,10 +82,10 @@ class ExamplesStage(Stage[Options]):
             figures.add(
                 str(number),
                 f"{paper}Importance over time, '{example['class']}', {run.label}",
-                f"Sample {example['sample']}, correctly classified as '{example['class']}'. Play it, drag the slider, "
-                "or click into the curve.",
+                f"Sample {example['sample']}, correctly classified as '{example['class']}'.",
                 skeleton(e, x=x),
                 # On paper: frames side by side in place of the slider.
                 skeleton(e, x=x, interactive=False),
+                hint="Play it, drag the slider, or click into the curve.",
                 answers=True,
             )

@@ -143,8 +143,8 @@ class FaithfulnessStage(Stage[Options]):
             "",
             f"Accuracy under masking, {run.label}",
             f"Accuracy of {result['samples']} test samples as {result['nodes']} nodes move towards a baseline: the "
-            "most important ones (highlighted), the least important ones, and as many at random. Bands are 95% "
-            "bootstrap intervals.",
+            "most important ones (highlighted), the least important ones, as many at random, and those of most motion "
+            "energy and of the largest gradient. Bands are 95% bootstrap intervals.",
             masking_curves(
                 curves_table(result["faithfulness"]), chance=1 / len(psi), title=f"Accuracy under masking, {run.label}"
             ),

@@ -11,6 +11,7 @@ from stexplain.bench.html import count, paragraph, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.training import HISTORY, train
 from stexplain.bench.stage import NoOptions, Parts, Results, RunResults, Stage
+from stexplain.bench.wording import within
 from stexplain.cards import SeriesCard
 from stexplain.viz import history
 
@@ -66,6 +67,6 @@ def add_history(run: Run, folder: Path, epoch: int, figures: Figures, title: str
     figures.add(
         "",
         f"Training, {title}",
-        f"Recipe {run.recipe_name}: {run.recipe.summary}{unit}",
+        f"Recipe {run.recipe_name}: {within(run.recipe.summary)}{unit}",
         history(table, selected_epoch=epoch, title=f"Training, {title}"),
     )

@@ -38,7 +38,7 @@ from stexplain.bench.shared.truths import (
     score_row,
 )
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.wording import with_names
+from stexplain.bench.wording import with_names, within
 from stexplain.intervals.bootstrap import interval
 from stexplain.viz import truths
 
@@ -225,7 +225,7 @@ class TruthStage(Stage[Options]):
                         f"{run.label}: {name_of(row)}{most} {classes_found(row, score, result['labels'], words)}"
                     )
             if told := told_by_absence(result.get("same_without_cause") or {}):
-                lines.append(f"{run.label}: {told}")
+                lines.append(f"{run.label}: {within(told)}")
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         units = f"{count(each)} {runs[0].units}"
         which = " Classes are of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
