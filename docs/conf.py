@@ -42,6 +42,8 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_", "__repr__"),
     "remove_config_comments": True,
     "show_memory": False,
+    # Its page of running times loads scripts from elsewhere.
+    "write_computation_times": False,
     "download_all_examples": False,
     "plot_gallery": True,
 }

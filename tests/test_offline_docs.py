@@ -119,6 +119,8 @@ def test_the_documentation_is_built_with_both():
     assert '"mathml"' in text
     assert '"offline"' in text
     assert "mathjax" not in text
+    # The gallery's page of running times would load scripts from elsewhere.
+    assert '"write_computation_times": False' in text
 
 
 @pytest.mark.parametrize(
