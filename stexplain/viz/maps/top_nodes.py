@@ -77,7 +77,7 @@ def top_nodes(
     y = alt.Y("node:N", sort=shown_nodes, title=None, axis=alt.Axis(**labelled(shown_nodes, 260), ticks=False))
     # Of values such as 2e-8 Vega would write all zeros.
     top = float(table["value"].max())
-    digits = {"format": ".2~e"} if 0 < top < 1e-3 or top >= 1e6 else {}
+    digits: dict[str, Any] = {"format": ".2~e"} if 0 < top < 1e-3 or top >= 1e6 else {}
     # Without a value above zero Vega would set zero in the middle of the axis.
     scale = alt.Scale(zero=True) if bool((table["value"] > 0).any()) else alt.Scale(domain=[0, 1])
     x = alt.X("value:Q", title=one_line(unit), scale=scale, axis=alt.Axis(tickCount=5, **digits))
