@@ -112,6 +112,31 @@ def names_of_stexplain(code):
             yield ".".join(reversed(parts))
 
 
+def value_at(path):
+    """A module, or what a module has by that name."""
+    try:
+        return import_module(path)
+    except ModuleNotFoundError:
+        module, _, name = path.rpartition(".")
+        return getattr(import_module(module), name)
+
+
+def test_every_link_to_the_reference_leads_to_a_page_of_it(reference):
+    # Sphinx shows a name that it does not find as plain code, and says nothing.
+    pages = {path for names in reference.grouped().values() for path in names} | set(reference.module_pages())
+    role = re.compile(r"\{(?:class|func|meth|mod|attr|data|exc|obj)\}`(?:[^`<]*<)?[~!]?([\w.]+)>?`")
+    # The page of a module, or of a class, has its members too; that of a function has none.
+    holders = {path for path in pages if not callable(value_at(path)) or inspect.isclass(value_at(path))}
+    found = 0
+    for page in (*DOCS.glob("*.md"), *DOCS.glob("decisions/*.md")):
+        for path in role.findall(page.read_text("utf-8")):
+            found += 1
+            assert path in pages or path.rpartition(".")[0] in holders, (
+                f"{page.name}: the reference has no page of {path}"
+            )
+    assert found > 40
+
+
 @pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))])
 def test_every_name_in_an_example_exists(page):
     blocks = re.findall(r"```python\n(.*?)```", (DOCS.parent / page).read_text("utf-8"), re.S)

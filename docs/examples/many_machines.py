@@ -121,6 +121,12 @@ shell(
 )
 
 # %%
+# The table on the body:
+
+table = pd.read_csv(folder / "importance" / "class_importance.csv", index_col=0)
+stx.viz.class_bodies(table, graph)
+
+# %%
 # These eight clips are one part. In Python a part may be smaller; several processes then find what one finds, to the bit:
 
 (folder / "measure.py").write_text("""

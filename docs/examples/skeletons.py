@@ -59,7 +59,7 @@ e.nodes().iloc[0].sort_values(ascending=False).head()
 stx.viz.skeleton(e, x=batch.x[0].numpy())
 
 # %%
-# Over time. Frames that pad a short recording are no evidence, and stay empty.
+# Over time, the joints of each limb together:
 
 stx.viz.timeline(e, sample=0)
 
