@@ -27,11 +27,12 @@ def _names() -> tuple[dict[str, str], re.Pattern[str]]:
 
 
 @cache
-def _plain() -> re.Pattern[str]:
+def _plain(ours: bool) -> re.Pattern[str]:
     # Those that differ from their class in a capital alone, where no sentence begins; before a score or in a list, as
     # the word may stand in the title of a paper or a dataset.
     same = [name for name, kind in methods().items() if kind.method and kind.method == name.lower()]
-    return re.compile(rf"(?:(?<=[\w,;(] )|(?<=\())(?:{'|'.join(same)})(?= [-+]?\d|[,;)]| and | over )")
+    before = "[\\w,;:(]" if ours else "[\\w,;(]"  # the title of a paper may have a colon
+    return re.compile(rf"(?:(?<={before} )|(?<=\())(?:{'|'.join(same)})(?= [-+]?\d| \(|[,;)]| and | over )")
 
 
 def in_words(sentence: str, *, ours: bool = True) -> str:
@@ -44,6 +45,8 @@ def in_words(sentence: str, *, ours: bool = True) -> str:
     Example:
         >>> in_words("STGGradCAM, InputGradient and Occlusion; best SlownessNearTarget 0.61")
         'STG-Grad-CAM, input gradient and occlusion; best slowness near the target 0.61'
+        >>> in_words("over positions: Deviation, the best of these; not Occlusion (mean) or others")
+        'over positions: deviation, the best of these; not occlusion (mean) or others'
         >>> in_words("Random guesses; best (Deviation, Random 0.50)")
         'Random guesses; best (deviation, random 0.50)'
         >>> in_words("Human Motion and InputGradient", ours=False), in_words("Motion", ours=False)
@@ -52,7 +55,7 @@ def in_words(sentence: str, *, ours: bool = True) -> str:
     named, pattern = _names()
     kept = () if ours or sentence in named else WORDS
     worded = pattern.sub(lambda match: match[0] if match[0] in kept else named[match[0]], sentence)
-    return _plain().sub(lambda match: match[0].lower(), worded)
+    return _plain(ours).sub(lambda match: match[0].lower(), worded)
 
 
 def within(sentence: str) -> str:

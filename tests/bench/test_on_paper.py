@@ -39,6 +39,7 @@ def test_methods_have_no_capital_within_a_sentence():
     assert in_words("better than the strongest (Deviation), Occlusion and Variance over nodes") == (
         "better than the strongest (deviation), occlusion and variance over nodes"
     )
+    assert in_words("Nodes: Displacement, the best") == "Nodes: displacement, the best"
     # Where a sentence begins, and in titles of others.
     assert in_words("Random guesses. Variance is large") == "Random guesses. Variance is large"
     title = "On the Theory of Random Walks. Analysis of Variance. Annals"

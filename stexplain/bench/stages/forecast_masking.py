@@ -36,6 +36,7 @@ from stexplain.bench.shared.events import (
     saved_explanations,
 )
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
+from stexplain.bench.wording import with_names
 from stexplain.cards import Count, Part, SeriesCard, Share
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
@@ -157,7 +158,7 @@ class ForecastMaskingStage(Stage[Options]):
                 "and as many at random. Of the baseline explainers, which use no model, the best is drawn. Bands are "
                 "95% bootstrap intervals.",
                 masking_curves(
-                    curves_table(shown),
+                    with_names(curves_table(shown)),
                     panel="method",
                     measure="error",
                     unit=run.card.series.unit,

@@ -115,7 +115,8 @@ def timeline(
     chart = layered(missing, filled, *down.beside(width)).properties(width=width, height=15 * len(down.domain))
     of_class = int(e.targets[sample]) >= 0
     if not signed:
-        lines = [f"Brighter: more important. {why_dark(e.values[sample, instance][e.present[sample, instance]])}".strip()]
+        dark = why_dark(e.values[sample, instance][e.present[sample, instance]])
+        lines = [f"Brighter: more important. {dark}".strip()]
     else:
         # Of a forecast, the words of the other charts of forecasts.
         lines = ["Orange contributes to the class, blue against it." if of_class else how_to_read(e, "")]
