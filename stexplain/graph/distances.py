@@ -129,7 +129,10 @@ def _pairs_of(distances: Any, source: str | None, target: str | None, distance: 
             )
         found = np.isfinite(entries.data)
         row, col = (each[found].astype(np.int64) for each in (entries.row, entries.col))
-        return Pairs(None, int(entries.shape[0]), row, col, entries.data[found])
+        # A node's distance from itself counts in the kernel's width, and zeros are hardly ever stored.
+        own = np.setdiff1d(np.arange(entries.shape[0]), row[row == col])
+        row, col = np.concatenate([row, own]), np.concatenate([col, own])
+        return Pairs(None, int(entries.shape[0]), row, col, np.concatenate([entries.data[found], np.zeros(len(own))]))
     if getattr(getattr(distances, "index", None), "nlevels", 1) > 1 and getattr(distances, "ndim", 0) == 1:
         raise InputError(
             f"distances: got a {type(distances).__name__} whose index has the names of both ends; expected columns. "

@@ -108,7 +108,8 @@ class MatrixConstructors(GraphFields):
                 the first.
             target: the column of targets; none: by its name, else the second.
             distance: the column of distances; none: by its name (``cost``, ``distance``, ...), else the third.
-            sigma: of the kernel, in the unit of the distances; none: the standard deviation of all finite distances.
+            sigma: of the kernel, in the unit of the distances; none: the standard deviation of all finite distances,
+                those of a matrix with its diagonal.
             threshold: the smallest weight of an edge, in [0, 1]; none: 0.1, or no threshold where `nearest` is given.
             nearest: the number of edges into each node, from the nearest nodes. In an undirected graph an edge needs
                 one end that selects it. Ties: the node that comes first.

@@ -244,3 +244,14 @@ def test_sources_over_targets_are_told_from_pairs():
 def test_places_that_are_no_numbers_are_shown(written):
     with pytest.raises(InputError, match=f"text such as .{written}"):
         STGraph.from_coordinates(pd.DataFrame({"lat": ["52.5", written], "lon": ["13.4", "13.5"]}))
+
+
+def test_sensors_at_one_place_are_taken_where_distances_are_rounded():
+    # To whole metres, by two routes: 500 and 501.
+    distances = np.array([[0, 0, 500, 900], [0, 0, 501, 900], [500, 501, 0, 400], [900, 900, 400, 0]], float)
+    graph = STGraph.from_distances(distances, list("abcd"), sigma=500.0)
+    assert graph.weight[graph.edges.tolist().index([0, 1])] == 1
+    distances[0, 1] = distances[1, 0] = np.inf
+    distances[0, 3] = distances[3, 0] = 0  # 900 away by way of c
+    with pytest.raises(InputError, match=r"at \[0, 3\]: got 0.*2 is 500 from 0 and 400 from 3.*a small number"):
+        STGraph.from_distances(distances, list("abcd"), sigma=500.0)

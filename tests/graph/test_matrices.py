@@ -83,6 +83,9 @@ def test_a_table_of_distances_and_a_sparse_matrix_give_the_graph_of_the_matrix()
         row, col = np.nonzero(np.isfinite(distances))
         sparse = sp.csr_array((distances[row, col], (row, col)), shape=(6, 6))
         assert STGraph.from_distances(sparse, names, **options) == expected
+        # As scipy and others write them: without the diagonal's zeros.
+        sparse = sp.coo_array((distances[row, col][row != col], (row[row != col], col[row != col])), shape=(6, 6))
+        assert STGraph.from_distances(sparse, names, **options) == expected
         labelled = pd.DataFrame(distances, index=names, columns=names)
         assert STGraph.from_distances(labelled, **options) == expected
 

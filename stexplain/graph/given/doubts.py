@@ -9,6 +9,8 @@ from stexplain.errors import InputError
 
 _LOOKED_AT = 500
 """So many distances of zero are compared with those around them."""
+_ROUNDED = 0.01
+"""Distances are often rounded: nodes at one place are then as far from the others but for so much of it."""
 _FAR = 100.0
 """No path is written as a number by so many times the largest other one."""
 
@@ -41,7 +43,7 @@ def refuse_zeros(
         return
     remedy = (
         "Where 0 means that there is no link, give infinity in its place: np.where(d == 0, np.inf, d) of a matrix; of "
-        "a table leave such rows out."
+        "a table leave such rows out. Of two nodes at one place give a small number."
     )
     for half, where in ((source > target, "below"), (source < target, "above")):
         if (zero == half).all():
@@ -58,7 +60,7 @@ def refuse_zeros(
             here, there = (matrix[[node]].toarray()[0] for node in (near, far))
             there[far] = 1
             both = (here > 0) & (there > 0)
-            off = np.flatnonzero(both & (here > there * (1 + 1e-6)))
+            off = np.flatnonzero(both & (here > there * (1 + _ROUNDED)))
             if off.size:
                 other = int(off[0])
                 raise InputError(
