@@ -105,7 +105,7 @@ def test_all_give_a_table_say_what_they_are_and_show_it(results, tmp_path):
         one.save(tmp_path / "table.csv")
         read = pd.read_csv(tmp_path / "table.csv")
         assert len(read) == len(table)
-        assert read.columns.tolist()[-1] == str(table.columns[-1]), "no column of numbers is added"
+        assert read.columns[0] == str(table.index.name or table.columns[0]), "no column of numbers is added"
 
 
 def test_those_with_a_chart_draw_it_and_save_it(results, tmp_path):
