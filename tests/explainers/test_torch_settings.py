@@ -120,7 +120,7 @@ def test_the_same_numbers_in_another_array(how):
     np.testing.assert_array_equal(x.detach().numpy() if isinstance(x, torch.Tensor) else x, before)
 
 
-@pytest.mark.parametrize("dtype", [">f4", np.longdouble])
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f4", np.longdouble])
 def test_masks_and_baselines_in_another_array(dtype):
     x, model = signals(), Net().eval()
     baseline = np.linspace(-1, 1, 3)
