@@ -8,7 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CORE = ("explainers/methods", "explainers/model/probe", "explainers/class_targets.py", "metrics", "intervals")
 """Methods, alignment in time, targets, metrics, intervals."""
-CONTRACTS = ("tests/explainers/test_contract.py", "tests/properties/test_against_slow_network.py")
+CONTRACTS = (
+    "tests/explainers/test_defaults.py",
+    "tests/explainers/test_invariances.py",
+    "tests/explainers/test_contract.py",
+    "tests/properties/test_against_slow_network.py",
+)
 """Tests of every method, after those of the module."""
 _MANY = 5
 """Of files that name a module, so many are run."""
