@@ -57,7 +57,7 @@ def test_what_fits_no_layout_is_refused(e):
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda e: viz.importance_map(e), "psi: got a Explanation; expected a DataFrame, from ClassImportance.table"),
+        (lambda e: viz.importance_map(e), "psi: got a Explanation; expected a DataFrame, from ClassImportance"),
         (lambda e: viz.timeline(e.nodes()), "e: got a DataFrame; expected an Explanation, from an explainer"),
         (lambda e: viz.skeleton(e.values), "e: got a ndarray; expected an Explanation"),
         (lambda e: viz.lag_map(X), "e: got a Tensor; expected an Explanation"),
