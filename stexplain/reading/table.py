@@ -55,6 +55,22 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = 
     return found
 
 
+def without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without columns at its end that have no name and no value: each line ended with a separator.
+
+    Example:
+        >>> without_empty_end(pd.DataFrame([["1", ""]], columns=["a", "Unnamed: 1"])).columns.tolist()
+        ['a']
+    """
+    kept = len(table.columns)
+    while kept and re.fullmatch(r"Unnamed: \d+", str(table.columns[kept - 1])):
+        last = table.iloc[:, kept - 1]
+        if not (last.isna() | (last == "")).all():
+            break
+        kept -= 1
+    return table.iloc[:, :kept]
+
+
 def separator_of(path: Path) -> str:
     r"""What separates the cells of a table: the one of comma, semicolon, tab and bar that its first line has most of.
 

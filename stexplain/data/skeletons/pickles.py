@@ -39,7 +39,8 @@ def read_pyskl(path: Path) -> Iterator[Take]:
             raise DataError(f"{path}, split {split!r}: got {type(members).__name__}; expected a list of names.")
         for member in members:
             splits.setdefault(str(member), []).append(str(split))
-    names = {str(one.get("frame_dir", one.get("filename", number))) for number, one in enumerate(annotations)}
+    # A dict, as a set has its names in another order each time.
+    names = {str(one.get("frame_dir", one.get("filename", number))): None for number, one in enumerate(annotations)}
     if strangers := [member for member in splits if member not in names]:
         if len(strangers) == len(splits):
             raise DataError(

@@ -21,7 +21,7 @@ from stexplain.data.skeletons.columns import (
 from stexplain.data.skeletons.take import Take
 from stexplain.data.skeletons.wide_table import from_deeplabcut, read_wide, wide_columns
 from stexplain.errors import DataError, InputError
-from stexplain.reading.table import read_csv, refuse_names_twice, separator_of
+from stexplain.reading.table import read_csv, refuse_names_twice, separator_of, without_empty_end
 
 _EXAMPLE = (
     "a row per joint and frame:\n"
@@ -47,7 +47,7 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         DataError: where a value is no number, a row appears twice, or a joint is unknown; names the line.
     """
     shape: dict[str, Any] = {"sep": separator_of(path)}
-    table = read_csv(path, once=False, dtype=str, keep_default_na=False, **shape)
+    table = without_empty_end(read_csv(path, once=False, dtype=str, keep_default_na=False, **shape))
     if str(table.columns[0]).strip().lower() == "scorer":
         yield from from_deeplabcut(path)
         return

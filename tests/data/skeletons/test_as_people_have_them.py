@@ -269,3 +269,17 @@ def test_a_marker_in_the_origin_was_lost(tmp_path):
     file.write(str(tmp_path / "a.c3d"))
     clip = load_skeletons(tmp_path / "a.c3d", graph=PAIR)[0]
     assert clip.observed.tolist() == [[[True, True], [True, False], [True, True]]]
+
+
+def test_separators_at_the_end_of_every_line_make_no_field(tmp_path):
+    lines = ["frame,joint,x,y,score,speed"] + [f"{t},{name},0.5,{t},1,2" for t in range(4) for name in ("nose", "neck")]
+    found = []
+    for end in ("", ","):
+        path = tmp_path / f"end{len(found)}" / "walk.csv"
+        path.parent.mkdir()
+        path.write_text("".join(f"{line}{end}\n" for line in lines))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            clips = load_skeletons(path, graph=stx.STGraph.from_edges(["nose", "neck"], [("nose", "neck")]))
+        found.append((clips[0].x.tolist(), list(clips.table.columns), len(said)))
+    assert found[0] == found[1]
