@@ -50,7 +50,11 @@ SCORES = {
     ]["auroc"],
     "complexity": lambda of, maps: complexity(np.abs(maps), of.valid.numpy()).scores["gini"],
     "effect": lambda of, maps: np.moveaxis(
-        effect(MODEL, of.x, torch.zeros_like(of.x), valid=of.valid, target=Class(0), windows=3).values, 0, -1
+        effect(
+            MODEL, of.x, torch.zeros_like(of.x), valid=of.valid, target=Class(0), windows=3, inputs="b m t n c"
+        ).values,
+        0,
+        -1,
     ),
 }
 

@@ -4,11 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import stexplain as stx
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.probe.observe import observed_twice
-from tests.explainers.model.probe import kinds
 
 
 class Gathered(nn.Module):
@@ -37,13 +35,3 @@ def test_integers_stay_what_they_are_in_either_type(exact, dtype, rounding):
     assert seen.reference.last("").dtype == dtype
     assert seen.plan.rounding == pytest.approx(rounding)
     assert (model.lift.weight.dtype, model.order[0].dtype) == (torch.float32, torch.int64)
-
-
-def test_modules_keep_every_attribute_that_they_had():
-    """A recurrent network lists its weights anew where it is copied: in the copy, and in itself."""
-    model = kinds.PerNode().eval()
-    before = [(module, dict(vars(module))) for module in model.modules()]
-    stx.layers(model, torch.randn(2, 6, 5, 3), inputs="b t n c")
-    for module, kept in before:
-        assert vars(module).keys() == kept.keys()
-        assert all(vars(module)[name] is value for name, value in kept.items())
