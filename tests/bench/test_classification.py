@@ -17,7 +17,8 @@ from stexplain.cards import dataset_card, model_card
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import read_json
-from stexplain.metrics.faithfulness import faithfulness, masking_curve
+from stexplain.metrics.faithfulness import faithfulness
+from stexplain.metrics.masking_curves import curves_of_importances
 from tests.bench.small_experiment import write_cards, write_recordings
 
 
@@ -104,9 +105,9 @@ def test_a_limit_on_masked_clips_draws_them_by_the_runs_seed(finished, monkeypat
     def recorded(model, batches, *arguments, **options):
         batches = list(batches)
         masked.append([name for batch in batches for name in batch.ids])
-        return masking_curve(model, batches, *arguments, **options)
+        return curves_of_importances(model, batches, *arguments, **options)
 
-    monkeypatch.setattr(faithfulness_stage, "masking_curve", recorded)
+    monkeypatch.setattr(faithfulness_stage, "curves_of_importances", recorded)
     folder = finished / "xview/small"
     run = Run(
         "small",
@@ -123,8 +124,8 @@ def test_a_limit_on_masked_clips_draws_them_by_the_runs_seed(finished, monkeypat
     names = [clip.id for clip in run.clips("test")]
     expected = np.sort(np.random.default_rng(seed).permutation(len(names))[:10])
     assert result["samples"] == 10
-    # The same clips for the nodes by class importance, by motion energy and by the gradient.
-    assert masked == [[names[row] for row in expected]] * 3
+    # Once, for the nodes by class importance, by motion energy and by the gradient together.
+    assert masked == [[names[row] for row in expected]]
 
 
 @pytest.mark.parametrize(

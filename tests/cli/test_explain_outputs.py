@@ -90,7 +90,7 @@ def test_two_groups_are_compared_as_in_python(home, tmp_path):  # noqa: F811
         e, [label[name] for name in e.ids], clusters=[group[name] for name in e.ids], reference="b falls"
     )
     written = pd.read_csv(out / "groups.csv")
-    pd.testing.assert_frame_equal(written, expected.table, check_dtype=False, rtol=1e-6)
+    pd.testing.assert_frame_equal(written, expected.to_frame(), check_dtype=False, rtol=1e-6)
     assert (summary["reference"], summary["other"], summary["samples"]) == ("b falls", "a falls", len(e))
     assert summary["sentences"] == expected.sentences()
     assert {path.name for path in out.iterdir()} == {

@@ -65,8 +65,8 @@ def test_a_table_with_a_row_for_each_sensor_and_time_is_refused(tmp_path):
 def test_a_comma_too_many_is_no_sensor(tmp_path):
     text = pd.DataFrame(VALUES, index=TIMES, columns=list("abc")).to_csv()
     (tmp_path / "speeds.csv").write_text("\n".join(f"{line}," for line in text.splitlines()))
-    with pytest.raises(DataError, match="a comma too many"):
-        load_sensors(tmp_path / "speeds.csv", links="none")
+    series = load_sensors(tmp_path / "speeds.csv", links="none", window=4, horizon=2)
+    assert series.graph.nodes == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(("ids", "separator"), [(("007", "07", "7"), ","), (("101", "102", "103"), ";")])

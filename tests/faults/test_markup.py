@@ -19,6 +19,7 @@ from stexplain.checks.trust.result import NEEDED, Trust, TrustCheck
 from stexplain.files import write_json
 from stexplain.metrics import compare_groups
 from stexplain.metrics.comparison.result import Comparison
+from stexplain.metrics.importance import ClassImportance
 from stexplain.viz import save
 from stexplain.viz.page import bundle, page_of, player
 from tests.bench.test_report import OPTIONS, a_run
@@ -61,6 +62,7 @@ def shown(mark):
     comparison = Comparison(scores, {f"metric {mark}": True}, ids, resamples=50)
     trust = Trust(f"CAM {mark}", tuple(TrustCheck.not_checked(name, f"No class {mark}.") for name in NEEDED))
     selftest = SelfTest(f"CAM {mark}", (Check(f"order {mark}", False, 0.5, 1e-4, f"a node {mark}"),), None)
+    importance = ClassImportance([f"class {mark}", "b"], [f"node {mark}", "d"])
     return {
         "checks/selftest.py": selftest._repr_html_(),
         "checks/trust/result.py": trust._repr_html_(),
@@ -69,6 +71,7 @@ def shown(mark):
         "graph/stgraph.py": graph(mark)._repr_html_(),
         "metrics/comparison/result.py": comparison._repr_html_(),
         "metrics/groups/result.py": groups._repr_html_(),
+        "result.py": importance._repr_html_(),
     }
 
 

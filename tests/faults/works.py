@@ -185,8 +185,8 @@ def _measure(engine: str) -> Callable[[Path, Path], None]:
         clips = load_dataset("ntu", root / "store")
         # Parts of two clips, where the command's have hundreds.
         how = {"engine": engine, "workers": 2, "batch": 2, "part": 2, "progress": False}
-        _measured("masking", root / "model", clips, out / "measures", "STGGradCAM", 3, "zero", how)
-        _measured("maps", root / "model", clips, out / "maps", "InputGradient", 3, "zero", how)
+        _measured("masking", root / "model", clips, out / "measures", "STGGradCAM", 3, "zero", how, {})
+        _measured("maps", root / "model", clips, out / "maps", "InputGradient", 3, "zero", how, {})
 
     return run
 

@@ -161,7 +161,7 @@ def test_intervals_are_of_a_thousand_resamples_unless_told():
 
 def test_a_guess_is_a_half():
     _, truth, _ = planted(300)
-    values = Random(seed=1)(torch.randn(300, 2, 7, 4, 1)).values
+    values = Random(seed=1, inputs="b m t n c")(torch.randn(300, 2, 7, 4, 1)).values
     result = localisation(values, truth)
     for over in ("nodes", "frames", "positions"):
         interval = result.interval(over, "auroc", confidence=0.999)

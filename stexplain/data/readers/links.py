@@ -183,7 +183,8 @@ def _read(path: Path, names: tuple[str, ...]) -> tuple[pd.DataFrame | None, NDAr
     square = body.shape == (len(names), len(names))
     if square and not headed:
         return None, _in_order(path, _numbers(path, body, 0), None, names)
-    if body.shape[1] not in (2, 3) and not (headed and {h.lower() for h in header} & set(COLUMNS["source"])):
+    named = headed and bool({h.lower() for h in header} & set(COLUMNS["source"]))
+    if body.shape[1] < 2 or (body.shape[1] > 3 and not named):
         raise DataError(
             f"{path} holds {body.shape[0]} x {body.shape[1]} cells; expected a matrix of {len(names)} x {len(names)}, "
             "a row and a column for each node, or a table with the columns from, to and a number."

@@ -392,7 +392,8 @@ def test_the_unit_of_the_values_does_not_matter(unit):
 def test_a_corrected_p_of_the_level_itself_counts():
     values = np.random.default_rng(3).normal(size=(12, 1, 8, 4)) + 3 * np.repeat([0, 1], 6)[:, None, None, None]
     result = compare_groups(Explanation(values, np.ones((12, 1, 8), bool)), ["a", "b"] * 3 + ["b", "a"] * 3)
-    for p in result.table["p_corrected"].unique():
-        assert len(result.different(level=p)) == (result.table["p_corrected"] <= p).sum()
-        assert len(result.different(level=np.nextafter(p, 0))) == (result.table["p_corrected"] < p).sum()
+    corrected = result.to_frame()["p_corrected"]
+    for p in corrected.unique():
+        assert len(result.different(level=p)) == (corrected <= p).sum()
+        assert len(result.different(level=np.nextafter(p, 0))) == (corrected < p).sum()
     assert result.different(1)["p_corrected"].is_monotonic_increasing

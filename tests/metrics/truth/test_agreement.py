@@ -84,9 +84,9 @@ def test_rank_is_spearmans_with_ties():
 def test_maps_are_averaged_over_frames_and_summed_over_instances():
     x = torch.ones(1, 2, 4, 1, 1)
     x[0, 1, 2:] = 0
-    found = effect(
-        nn.Flatten(), x, torch.zeros_like(x), windows=2, target=lambda out: out.sum(1), valid=torch.ones(1, 2, 4).bool()
-    )
+    everywhere = torch.ones(1, 2, 4).bool()
+    total = {"target": lambda out: out.sum(1), "inputs": "b m t n c"}
+    found = effect(nn.Flatten(), x, torch.zeros_like(x), windows=2, valid=everywhere, **total)
     assert found.values[0, :, 0].tolist() == [4.0, 2.0]
     values = np.arange(8.0).reshape(1, 2, 4, 1)
     assert found.regions.means(values)[0, :, 0].tolist() == [(0 + 1 + 4 + 5) / 2, (2 + 3 + 6 + 7) / 2]

@@ -201,7 +201,7 @@ def seen_without_gaps(
 
 
 def seen_with_gaps(changes: Sequence[Change], changed: NDArray[np.bool_], frames: int) -> NDArray[np.bool_] | None:
-    """Which frames positions see, ``[T', T]``; none where no gap between them is known.
+    """Which frames positions see, ``[T', T]``; none where no gap between them is known, or all see the same.
 
     Args:
         changes: each of some frames. Only where each frame was changed by itself, gaps are known.
@@ -214,7 +214,8 @@ def seen_with_gaps(changes: Sequence[Change], changed: NDArray[np.bool_], frames
         return None
     sees = np.stack([single[frame] for frame in range(frames)], axis=1)
     runs = (np.diff(sees.astype(np.int8), axis=1, prepend=0) > 0).sum(1)
-    return sees if (runs > 1).any() else None
+    # Channels of a layer that skips frames would else be positions of a stride, each of which sees all of its taps.
+    return sees if (runs > 1).any() and (sees != sees[0]).any() else None
 
 
 def single_frames(frames: int, count: int = NODE_TESTS) -> list[Change]:

@@ -14,7 +14,7 @@ from tests.explainers.small_models import PlainSTGCN, Recurrent, linear, signals
 
 def test_a_linear_model_in_closed_form():
     weight, x, starts = signals(2, 4, 3, 2, seed=1), signals(3, 2, 4, 3, 2), signals(5, 2, 4, 3, 2, seed=2)
-    with GradientSHAP(linear(weight), baselines=starts, draws=40) as explain:
+    with GradientSHAP(linear(weight), inputs="b m t n c", baselines=starts, draws=40) as explain:
         e = explain(x, target=Class(1))
     for row in range(3):
         drawn = own_generator(0, "", x[row].numpy()).integers(5, size=40)

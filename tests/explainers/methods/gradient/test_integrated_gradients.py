@@ -17,7 +17,7 @@ from tests.explainers.small_models import PlainSTGCN, Recurrent, linear, signals
 def test_a_linear_model_in_closed_form():
     weight, x, baseline = signals(2, 4, 3, 2, seed=1), signals(3, 2, 4, 3, 2), signals(3, 2, seed=2)
     for start, expected in (("zero", weight * x), (baseline, weight * (x - baseline))):
-        with IntegratedGradients(linear(weight), baseline=start, steps=3) as explain:
+        with IntegratedGradients(linear(weight), inputs="b m t n c", baseline=start, steps=3) as explain:
             e = explain(x, target=Class(1))
         np.testing.assert_allclose(e.values, expected.sum(-1), atol=1e-5)
         np.testing.assert_allclose(e.extra["convergence_delta"], 0, atol=1e-5)

@@ -16,9 +16,9 @@ from tests.explainers.small_models import PlainSTGCN, linear, signals
 def test_a_linear_model_in_closed_form():
     weight, x, baseline = signals(2, 6, 3, 2, seed=1), signals(3, 2, 6, 3, 2), signals(3, 2, seed=2)
     part = (weight * (x - baseline)).sum(-1)
-    with Occlusion(linear(weight), window=1, baseline=baseline) as explain:
+    with Occlusion(linear(weight), inputs="b m t n c", window=1, baseline=baseline) as explain:
         np.testing.assert_allclose(explain(x, target=Class(1)).values, part, atol=1e-5)
-    with Occlusion(linear(weight), window=None, groups=[[0, 2]], baseline=baseline) as explain:
+    with Occlusion(linear(weight), inputs="b m t n c", window=None, groups=[[0, 2]], baseline=baseline) as explain:
         values = explain(x, target=Class(1)).values
     whole = part[..., [0, 2]].sum((2, 3))[:, :, None, None]
     np.testing.assert_allclose(values[..., [0, 2]], whole.expand(-1, -1, 6, 2), atol=1e-5)

@@ -30,9 +30,11 @@ def game(function):
 def test_an_additive_game_in_closed_form():
     weight, x, baseline = signals(2, 6, 3, 2, seed=1), signals(3, 2, 6, 3, 2), signals(3, 2, seed=2)
     part = (weight * (x - baseline)).sum(-1)
-    with ShapleyValueSampling(linear(weight), window=1, baseline=baseline, orders=1) as explain:
+    with ShapleyValueSampling(linear(weight), inputs="b m t n c", window=1, baseline=baseline, orders=1) as explain:
         np.testing.assert_allclose(explain(x, target=Class(1)).values, part, atol=1e-5)
-    with ShapleyValueSampling(linear(weight), groups=[[0, 2]], baseline=baseline, orders=2) as explain:
+    with ShapleyValueSampling(
+        linear(weight), inputs="b m t n c", groups=[[0, 2]], baseline=baseline, orders=2
+    ) as explain:
         values = explain(x, target=Class(1)).values
     shared = part[..., [0, 2]].mean((2, 3))[:, :, None, None].expand(-1, -1, 6, 2)
     np.testing.assert_allclose(values[..., [0, 2]], shared, atol=1e-5)

@@ -283,3 +283,13 @@ def test_a_longer_clip_tells_of_a_shorter_one_what_that_does_not_contradict(stri
 def test_what_a_longer_clip_says_of_a_layer_that_sees_all_fits_no_shorter_one():
     changes, changed = seen(12, 12, 1, -(10**6), 0)
     assert not fits(timing_of(*seen(36, 36, 1, -(10**6), 0), 36), changes, changed, 12)
+
+
+@pytest.mark.parametrize("frames", [4, 5, 6, 9, 12])
+@pytest.mark.parametrize(("positions", "step"), [(2, 2), (3, 2), (3, 3), (8, 2)])
+def test_what_sees_the_same_frames_everywhere_does_not_move_in_time(frames, positions, step):
+    """As channels do, behind a layer that skips frames: no stride of theirs follows from the gaps."""
+    changes = [change for change in first_plan({"m": 1, "t": frames, "n": 1, "c": 1}).changes if change.frames]
+    hit = [any(frame % step == 0 for frame in range(one.frames[0], one.frames[1] + 1)) for one in changes]
+    timing = timing_of(changes, np.repeat(np.array(hit)[:, None], positions, axis=1), frames)
+    assert timing.kind not in ("one frame", "aligned", "causal", "anticausal")
