@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -86,96 +86,95 @@ def measure(
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
     with resumable("To resume, give the same command again:\n  {command}"):
-        summary = _measured(
-            what, source, clips, out, method, nodes, baseline, how, {"inputs": inputs} if inputs else {}
-        )
+        call = {"inputs": inputs} if inputs else {}
+        summary = _measured(what, _Asked(source, clips, out, method, nodes, baseline, how, call))
     typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
 
 
-def _measured(
-    what: str,
-    model: Any,
-    clips: "Clips",
-    out: Path,
-    method: str,
-    nodes: int,
-    baseline: str,
-    how: dict[str, Any],
-    call: dict[str, Any],
-) -> dict[str, Any]:
+class _Asked(NamedTuple):
+    """What is measured, and how.
+
+    Attributes:
+        model: a network, or where other processes load it from.
+        clips: of a split.
+        out: the folder to write to.
+        method: an explainer's class.
+        nodes: for masking, how many.
+        baseline: for masking, towards what.
+        how: the options of `stexplain.metrics.dataset` on engines and parts.
+        call: how the model is called.
+    """
+
+    model: Any
+    clips: "Clips"
+    out: Path
+    method: str
+    nodes: int
+    baseline: str
+    how: dict[str, Any]
+    call: dict[str, Any]
+
+
+def _measured(what: str, asked: _Asked) -> dict[str, Any]:
     from stexplain.files import remove_leftovers
 
     # Of its tables; what another process is writing there stays.
-    if out.is_dir():
-        remove_leftovers(out)
-    return _MEASURES[what](model, clips, out, method, nodes, baseline, how, call)
+    if asked.out.is_dir():
+        remove_leftovers(asked.out)
+    return _MEASURES[what](asked)
 
 
-def _importance(
-    model: Any,
-    clips: "Clips",
-    out: Path,
-    method: str,
-    nodes: int,
-    baseline: str,
-    how: dict[str, Any],
-    call: dict[str, Any],
-) -> dict[str, Any]:
+def _importance(asked: _Asked) -> dict[str, Any]:
     from stexplain.files import atomic_write
     from stexplain.metrics import contrastivity, dataset
 
-    found = dataset.class_importance(model, clips, method=method, options=call, out=out / "importance", **how)
-    with atomic_write(out / "class_importance.csv") as temporary:
+    found = dataset.class_importance(
+        asked.model, asked.clips, method=asked.method, options=asked.call, out=asked.out / "importance", **asked.how
+    )
+    with atomic_write(asked.out / "class_importance.csv") as temporary:
         found.to_frame().to_csv(temporary)
     interval = found.interval(contrastivity)
     return {
-        "clips": len(clips),
+        "clips": len(asked.clips),
         "correctly classified": int(found.counts.sum()),
         "contrastivity": round(interval.value, 4),
-        "table": str(out / "class_importance.csv"),
+        "table": str(asked.out / "class_importance.csv"),
     }
 
 
-def _masking(
-    model: Any,
-    clips: "Clips",
-    out: Path,
-    method: str,
-    nodes: int,
-    baseline: str,
-    how: dict[str, Any],
-    call: dict[str, Any],
-) -> dict[str, Any]:
+def _masking(asked: _Asked) -> dict[str, Any]:
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
-    importance = dataset.class_importance(model, clips, method=method, options=call, out=out / "importance", **how)
-    place = out / f"masking-{nodes}-{baseline}"
-    curve = dataset.masking_curve(model, clips, importance, nodes=nodes, baseline=baseline, out=place, **call, **how)
-    with atomic_write(out / "masking.csv") as temporary:
-        curve.to_frame(groups=clips.groups).to_csv(temporary, index=False)
-    beta = curve.faithfulness("highlighted", groups=clips.groups)
-    return {"clips": len(clips), "beta": round(beta.value, 4), "table": str(out / "masking.csv")}
+    importance = dataset.class_importance(
+        asked.model, asked.clips, method=asked.method, options=asked.call, out=asked.out / "importance", **asked.how
+    )
+    place = asked.out / f"masking-{asked.nodes}-{asked.baseline}"
+    curve = dataset.masking_curve(
+        asked.model,
+        asked.clips,
+        importance,
+        nodes=asked.nodes,
+        baseline=asked.baseline,
+        out=place,
+        **asked.call,
+        **asked.how,
+    )
+    with atomic_write(asked.out / "masking.csv") as temporary:
+        curve.to_frame(groups=asked.clips.groups).to_csv(temporary, index=False)
+    beta = curve.faithfulness("highlighted", groups=asked.clips.groups)
+    return {"clips": len(asked.clips), "beta": round(beta.value, 4), "table": str(asked.out / "masking.csv")}
 
 
-def _effect(
-    model: Any,
-    clips: "Clips",
-    out: Path,
-    method: str,
-    nodes: int,
-    baseline: str,
-    how: dict[str, Any],
-    call: dict[str, Any],
-) -> dict[str, Any]:
+def _effect(asked: _Asked) -> dict[str, Any]:
     import numpy as np
 
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
-    found = dataset.effect(model, clips, out=out / "effect", **call, **how)
+    found = dataset.effect(asked.model, asked.clips, out=asked.out / "effect", **asked.call, **asked.how)
     # Of a whole dataset a table would have a row for each region of each clip: an array is read faster.
-    with atomic_write(out / "effect.npz") as temporary:
+    with atomic_write(asked.out / "effect.npz") as temporary:
         np.savez(
             temporary,
             values=found.values,
@@ -185,22 +184,19 @@ def _effect(
             names=np.array(found.names),
         )
     strongest = found.groups().mean(0).argmax()
-    return {"clips": len(clips), "largest mean effect": found.names[strongest], "effects": str(out / "effect.npz")}
+    return {
+        "clips": len(asked.clips),
+        "largest mean effect": found.names[strongest],
+        "effects": str(asked.out / "effect.npz"),
+    }
 
 
-def _maps(
-    model: Any,
-    clips: "Clips",
-    out: Path,
-    method: str,
-    nodes: int,
-    baseline: str,
-    how: dict[str, Any],
-    call: dict[str, Any],
-) -> dict[str, Any]:
+def _maps(asked: _Asked) -> dict[str, Any]:
     from stexplain.metrics import dataset
 
-    found = dataset.explanations(model, clips, method=method, options=call, out=out, **how)
+    found = dataset.explanations(
+        asked.model, asked.clips, method=asked.method, options=asked.call, out=asked.out, **asked.how
+    )
     return {"clips": sum(found.samples), "files": len(found.files), "first": str(found.files[0])}
 
 

@@ -179,14 +179,15 @@ def _clips_and_model(root: Path) -> None:
 
 def _measure(engine: str) -> Callable[[Path, Path], None]:
     def run(root: Path, out: Path) -> None:
-        from stexplain.cli.measure import _measured
+        from stexplain.cli.measure import _Asked, _measured
         from stexplain.data.load import load_dataset
 
         clips = load_dataset("ntu", root / "store")
         # Parts of two clips, where the command's have hundreds.
         how = {"engine": engine, "workers": 2, "batch": 2, "part": 2, "progress": False}
-        _measured("masking", root / "model", clips, out / "measures", "STGGradCAM", 3, "zero", how, {})
-        _measured("maps", root / "model", clips, out / "maps", "InputGradient", 3, "zero", how, {})
+        model = root / "model"
+        _measured("masking", _Asked(model, clips, out / "measures", "STGGradCAM", 3, "zero", how, {}))
+        _measured("maps", _Asked(model, clips, out / "maps", "InputGradient", 3, "zero", how, {}))
 
     return run
 

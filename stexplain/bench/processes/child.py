@@ -28,6 +28,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        # Whatever it is: the parent raises it.
         sys.stdout.buffer.write(_pickled(error))
         return 1
     return 0
@@ -39,6 +40,7 @@ def _pickled(error: Exception) -> bytes:
         found = pickle.dumps(error)
         pickle.loads(found)
     except Exception:
+        # An error of a user's module may hold what cannot be pickled, and pickling may raise anything.
         words: Any = RuntimeError(f"{type(error).__name__}: {error}")
         found = pickle.dumps(words)
     return found
