@@ -17,8 +17,10 @@ from stexplain.checking.hints import Check, checks_of
 from stexplain.checking.lost import can_be_lost, refuse_lost
 from stexplain.checking.lost import takes_masks as takes_masks
 from stexplain.checking.notices import PACKAGE
+from stexplain.checking.notices import SaidOnce as SaidOnce
 from stexplain.checking.notices import warn_caller as warn_caller
 from stexplain.checking.origin import raised_by_caller
+from stexplain.checking.unknown import unfit_call
 from stexplain.checking.words import misfit, parts_of, shown
 from stexplain.errors import InputError, StexplainError
 
@@ -136,6 +138,9 @@ def _checked_function(function: Any) -> Any:
             # A warning that its caller has turned into an error says itself what is the matter.
             raise
         except Exception as error:
+            if isinstance(error, TypeError) and error.__traceback__ is not None and not error.__traceback__.tb_next:
+                # Raised before the function began: the call does not fit it.
+                raise unfit_call(error, function, named) from None
             # What the caller's own model or function raised is not for an argument that stands in for another.
             theirs = raised_by_caller(error, function)
             _refuse(function, args, named, error, plain=theirs)

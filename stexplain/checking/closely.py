@@ -57,6 +57,10 @@ def refuse_oddity(name: str, value: Any, check: Check) -> None:
 def is_plain(hint: Any, names: Names) -> bool:
     """Whether an annotation is of Python's own types alone, for which nothing else can stand in.
 
+    Args:
+        hint: the annotation.
+        names: what names in text in it stand for.
+
     Example:
         >>> is_plain(typing.Sequence[int] | None, {}), is_plain(Check, {}), is_plain(Callable[[Check], int], {})
         (True, False, True)

@@ -27,6 +27,10 @@ class Check:
         hint: its annotation.
         names: what names in text in it stand for.
         fits: whether a value is what the annotation says.
+
+    Example:
+        >>> Check("digits", int, {}, predicate(int, {})).fits("2")
+        False
     """
 
     name: str
@@ -43,6 +47,11 @@ def checks_of(function: Any) -> dict[str, Check]:
 
     Args:
         function: with annotations, which may be text.
+
+    Example:
+        >>> def mean(values: list[float], digits: int = 2): ...
+        >>> sorted(checks_of(mean))
+        ['digits', 'values']
     """
     names = _Names(sys.modules[function.__module__], _inherited_from(function))
     checks = {}

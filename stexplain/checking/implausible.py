@@ -1,5 +1,6 @@
 """What is finite, and still hardly a measurement: joints in one point, coordinates too far away, silent sensors."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 
 FARTHEST = 1e6
 """A coordinate beyond this is no place of a body, whether in metres, millimetres or pixels."""
+CODES = (-1, -9, -99, -999, -9999, -99999, -9.9, -99.9, -999.9, -99.99, -999.99)
+"""Numbers that programs write where they have no observation, of what is never below zero."""
+HUGE = 1e19
+"""Programs fill gaps with numbers such as 1e20, and 9.96921e36 of netCDF."""
 FRAMES = 2016
 """So many frames of a series are looked at, evenly spread: a week of five minutes."""
 
@@ -57,13 +62,21 @@ def implausible_sensors(
         ...     print(sentence)
         1 of 4 sensors never changes ('b')
         1 of 4 sensors repeats another ('d' as 'a')
+        >>> values[3:5, 0] = -999
+        >>> implausible_sensors(values, ["a", "b", "c", "d"])[0].partition(" (")[0]
+        '1 of 4 sensors hold -999, and nothing else is below zero'
     """
-    looked = np.asarray(values[:: max(1, len(values) // FRAMES)], np.float64)
-    looked = looked.reshape(len(looked), len(nodes), -1)
+    stored = np.asarray(values[:: max(1, len(values) // FRAMES)])
+    looked = stored.astype(np.float64)
     if missing is not None:
-        looked = np.where(looked == missing, np.nan, looked)
+        # As it is stored: -99.9 in float32 is another number in float64.
+        looked = np.where(stored == missing, np.nan, looked)
+    looked = looked.reshape(len(looked), len(nodes), -1)
     if len(looked) < 2:
         return []
+    infinite = np.isinf(looked)
+    # What else there is to say is of the other values.
+    looked = np.where(infinite, np.nan, looked)
     seen = ~np.isnan(looked)
     silent = ~seen.any((0, 2))
     low, high = np.where(seen, looked, np.inf).min(0), np.where(seen, looked, -np.inf).max(0)
@@ -74,13 +87,140 @@ def implausible_sensors(
         other = first.setdefault(np.ascontiguousarray(looked[:, number]).tobytes(), number)
         if other != number:
             twins.append(f"{nodes[number]!r} as {nodes[other]!r}")
+    sums, means = ([repr(nodes[number]) for number in found] for found in _of_the_others(looked))
     kinds = (
+        (
+            "hold infinite values, of which no window can be taken: leave out what is missing",
+            [repr(nodes[number]) for number in np.flatnonzero(infinite.any((0, 2))).tolist()],
+        ),
         ("was never observed", [repr(nodes[number]) for number in np.flatnonzero(silent).tolist()]),
         ("never changes", [repr(nodes[number]) for number in np.flatnonzero(still).tolist()]),
         ("repeats another", twins),
+        ("is the sum of the others: leave it out where it is a total, and no place", sums),
+        ("is the mean of the others: leave it out where it is no place", means),
     )
+    return (
+        suspected_codes(looked, nodes, what)
+        + _listed(looked, nodes, what)
+        + [
+            f"{len(named)} of {len(nodes)} {what} {said} ({', '.join(named[:5])}{', ...' if len(named) > 5 else ''})"
+            for said, named in kinds
+            if named
+        ]
+    )
+
+
+def _listed(values: Any, nodes: Sequence[str], what: str) -> list[str]:
+    """A sentence where two columns number rows, as where a table has a row for each sensor and each time.
+
+    Both hold whole numbers, of which each goes with each, once; by chance that is hardly so of observations.
+    """
+    # Values, and perhaps a second number, stand beside the two.
+    if not 3 <= len(nodes) <= 8 or len(values) < 20:
+        return []
+    columns = np.asarray(values, np.float64).reshape(len(values), len(nodes), -1)
+    if columns.shape[2] > 1:
+        return []
+    columns = columns[..., 0]
+    whole = [place for place in range(len(nodes)) if (columns[:, place] % 1 == 0).all()]
+    for number, first in enumerate(whole):
+        for second in whole[number + 1 :]:
+            counts = [len(np.unique(columns[:, place])) for place in (first, second)]
+            if min(counts) < 2 or len(columns) < 0.9 * counts[0] * counts[1]:
+                continue
+            if len(np.unique(columns[:, [first, second]], axis=0)) == len(columns):
+                return [
+                    f"{nodes[first]!r} and {nodes[second]!r} of {len(nodes)} {what} number the rows, each number of "
+                    "one with each of the other, as where a table has a row for each sensor and time: give one with a "
+                    "column for each sensor, table.pivot(index=..., columns=..., values=...)"
+                ]
+    return []
+
+
+def _of_the_others(looked: NDArray[np.float64]) -> tuple[list[int], list[int]]:
+    """The places of columns that are the sum, and the mean, of all others in every row but for rounding; of 3 at least.
+
+    Args:
+        looked: ``[T, N, C]``; rows with a missing value say nothing.
+    """
+    nodes = looked.shape[1]
+    whole = ~np.isnan(looked).any((1, 2))
+    if nodes < 3 or whole.sum() < 3:
+        return [], []
+    rows = looked[whole]
+    total = rows.sum(1, keepdims=True)
+    spread, unit = rows.std(0), _unit(rows)
+    # What float32 loses of its seven digits.
+    lost = 1e-6 * np.abs(rows).sum(1)[:, None]
+
+    def places(expected: NDArray[np.float64], rounding: float) -> list[int]:
+        off = rows - expected
+        within = (np.abs(off) <= rounding + lost).all((0, 2)) & (spread > 0).all(1)
+        # Of small whole numbers everything is within rounding: what is off is far less than what changes. And it is
+        # to either side: columns that run beside each other are off by as much in every row.
+        told = (np.sqrt((off**2).mean(0)) <= 0.02 * spread).all(1)
+        either = (np.abs(off.mean(0)) <= 0.25 * rounding + lost.mean()).all(1)
+        return [int(place) for place in np.flatnonzero(within & told & either)]
+
+    # Rounding each addend to the digits that are there adds up to so much at most.
+    sums, means = places(total / 2, 0.25 * nodes * unit), places(total / nodes, unit)
+    # Of columns that are all alike each is the mean.
+    return sums, means if len(means) < nodes else []
+
+
+def _unit(values: NDArray[np.float64]) -> float:
+    """The last digit that numbers are written with, such as 0.01; 0 where there are more than six."""
+    scale = np.maximum(np.abs(values), 1)
+    for digits in range(7):
+        scaled = values * 10.0**digits
+        if (np.abs(scaled - np.rint(scaled)) <= 1e-6 * 10.0**digits * scale).all():
+            return float(10.0**-digits)
+    return 0.0
+
+
+def suspected_codes(looked: NDArray[np.float64], nodes: Sequence[str], what: str) -> list[str]:
+    """A sentence where a number hardly is an observation, such as -999 or 1e20.
+
+    Args:
+        looked: ``[T, N, C]``, NaN where missing.
+        nodes: N names.
+        what: the nodes are called.
+    """
+    return _codes(looked, nodes, what) or _fills(looked, nodes, what)
+
+
+def _codes(looked: NDArray[np.float64], nodes: Sequence[str], what: str) -> list[str]:
+    """A sentence where one number of `CODES` stands several times below all others, which are never below zero."""
+    below = np.unique(looked[looked < 0])
+    if len(below) != 1 or not np.isclose(below[0], CODES, rtol=1e-6).any() or not (looked > 0).any():
+        return []
+    return _said(looked, float(below[0]), nodes, what, "nothing else is below zero")
+
+
+def _fills(looked: NDArray[np.float64], nodes: Sequence[str], what: str) -> list[str]:
+    """A sentence where the farthest number stands twice, is nines or huge, and ten times as far as any other."""
+    seen = looked[~np.isnan(looked)]
+    if not seen.size:
+        return []
+    code = float(seen[np.abs(seen).argmax()])
+    others = np.abs(seen[seen != code])
+    if not others.size or abs(code) < 10 * others.max():
+        return []
+    if abs(code) < HUGE and not re.fullmatch(r"9+(\.9+)?", f"{abs(code):.7g}"):
+        return []
+    return _said(looked, code, nodes, what, f"nothing else is beyond {others.max():.4g}")
+
+
+def _said(looked: NDArray[np.float64], code: float, nodes: Sequence[str], what: str, rest: str) -> list[str]:
+    held = np.flatnonzero((looked == code).any((0, 2))).tolist()
+    if int((looked == code).sum()) < 2:
+        return []
+    some = ", ".join(repr(nodes[number]) for number in held[:5]) + (", ..." if len(held) > 5 else "")
+    # As it is stored, so that it is found: the largest number of float32 has more digits.
+    short = f"{code:.7g}"
+    with np.errstate(over="ignore"):
+        name = short if np.float32(float(short)) == np.float32(code) else str(np.float32(code))
     return [
-        f"{len(named)} of {len(nodes)} {what} {said} ({', '.join(named[:5])}{', ...' if len(named) > 5 else ''})"
-        for said, named in kinds
-        if named
+        f"{len(held)} of {len(nodes)} {what} hold {name}, and {rest} ({some}): where it stands for no observation, "
+        f"give missing={name}"
     ]

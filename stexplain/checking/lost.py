@@ -18,6 +18,16 @@ def takes_masks(*names: str, in_lists: bool = False) -> Callable[[T], T]:
     Args:
         *names: of its arguments.
         in_lists: whether masked arrays in a list are kept, too.
+
+    Example:
+        >>> import numpy as np
+        >>> from stexplain.checking import checked
+        >>> @checked
+        ... @takes_masks("x")
+        ... def seen(x: np.ndarray) -> int:
+        ...     return int(x.count())
+        >>> seen(np.ma.masked_equal([1, 0, 2], 0))
+        2
     """
 
     def mark(function: T) -> T:
@@ -29,6 +39,9 @@ def takes_masks(*names: str, in_lists: bool = False) -> Callable[[T], T]:
 
 def can_be_lost(value: Any) -> bool:
     """Whether a value, or an entry of a list, has a mask or names that numpy drops as it makes an array of it.
+
+    Args:
+        value: an argument.
 
     Example:
         >>> import numpy as np

@@ -62,6 +62,26 @@ def for_torch(array: NDArray[Any]) -> NDArray[Any]:
     return array.copy() if any(stride < 0 for stride in array.strides) else array
 
 
+def tensor_of_numbers(name: str, values: Any) -> Any:
+    """The same as a tensor: one that is given is taken as it is, an array that may not be written to is copied.
+
+    Raises:
+        InputError: as `as_numbers` and `dense`.
+
+    Example:
+        >>> mask = np.broadcast_to(np.array([True, False]), (2, 2))
+        >>> tensor_of_numbers("valid", mask).tolist()
+        [[True, False], [True, False]]
+    """
+    import torch
+
+    if isinstance(values, torch.Tensor):
+        return dense(name, values)
+    array = as_numbers(name, values)
+    # Torch warns of an array that it could write to by mistake, such as a mask that was broadcast.
+    return torch.as_tensor(array if array.flags.writeable else array.copy())
+
+
 def dense(name: str, tensor: Any) -> Any:
     """The tensor, which has real values at all places.
 

@@ -4,6 +4,7 @@ import collections.abc
 import functools
 import inspect
 import operator
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -24,6 +25,10 @@ def misfit(name: str, value: Any, check: Check) -> InputError:
         name: of the argument.
         value: that it got.
         check: what it was compared with.
+
+    Example:
+        >>> str(misfit("digits", "2", Check("digits", int, {}, predicate(int, {}))))
+        "digits: got '2'; expected an integer."
     """
     place, wrong, expected = _place(value, check.hint, check.names)
     remedy = ""
@@ -81,6 +86,9 @@ _LISTS = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
 def shown(value: Any) -> str:
     """A value in a message: as it is where that is short, else what it is.
 
+    Args:
+        value: anything.
+
     Example:
         >>> shown("abc"), shown([1] * 100), shown(object)
         ("'abc'", 'a list of 100 entries', 'the class object')
@@ -108,6 +116,27 @@ def shown(value: Any) -> str:
     if isinstance(shape, tuple) and hasattr(value, "dtype"):
         return repr(value)[:LETTERS]
     return _an(name)
+
+
+def refuse_control(what: str, text: str) -> None:
+    r"""Refuses text with characters that no page and no picture can hold, and that a terminal would obey.
+
+    Args:
+        what: it is, for the message.
+        text: any; ends of lines and tabs may be in it.
+
+    Example:
+        >>> refuse_control("node 0", "\x1b[31mhip")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: node 0: got '\x1b[31mhip', which holds the control character '\x1b'. Replace it.
+    """
+    if found := CONTROL.search(text):
+        raise InputError(f"{what}: got {shown(text)}, which holds the control character {found.group()!r}. Replace it.")
+
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters that XML does not allow, and those that are commands to a terminal."""
 
 
 def words(hint: Any, names: Names = _NO_NAMES) -> str:
@@ -157,7 +186,16 @@ def _of_generic(origin: Any, inner: tuple[Any, ...], names: Names) -> str:
 
 
 def parts_of(hint: Any, names: Names) -> list[Any]:
-    """The alternatives of an annotation; of one that has none, itself."""
+    """The alternatives of an annotation; of one that has none, itself.
+
+    Args:
+        hint: the annotation.
+        names: what names in text in it stand for.
+
+    Example:
+        >>> parts_of(int | list[int], {}), parts_of(int, {})
+        ([<class 'int'>, list[int]], [<class 'int'>])
+    """
     hint = evaluated(hint, names)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return [evaluated(one, names) for one in typing.get_args(hint)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stexplain.data.scaler import Scaler as Scaler
     from stexplain.data.series import WindowedSeries as WindowedSeries
     from stexplain.data.series_file import SeriesFile as SeriesFile
-    from stexplain.data.signals.eeg import load_eeg as load_eeg
+    from stexplain.data.signals.eeg.load import load_eeg as load_eeg
     from stexplain.data.signals.regions import load_regions as load_regions
     from stexplain.data.signals.sensors import load_sensors as load_sensors
     from stexplain.data.skeletons.load import load_skeletons as load_skeletons
@@ -44,7 +44,7 @@ _NAMES = {
     "check_store": "stexplain.data.store.check:check_store",
     "load_clips": "stexplain.data.load:load_clips",
     "load_dataset": "stexplain.data.load:load_dataset",
-    "load_eeg": "stexplain.data.signals.eeg:load_eeg",
+    "load_eeg": "stexplain.data.signals.eeg.load:load_eeg",
     "load_regions": "stexplain.data.signals.regions:load_regions",
     "load_sensors": "stexplain.data.signals.sensors:load_sensors",
     "load_series": "stexplain.data.load:load_series",

@@ -16,11 +16,19 @@ from stexplain.checking import checked, takes_masks
 from stexplain.checking.labels import class_labels
 from stexplain.data.content import content_hash
 from stexplain.data.grouping import clip_groups, own_grouping, split_groups
-from stexplain.data.indices import picked_indices
+from stexplain.data.indices import picked_indices, slices
 from stexplain.data.samples import UNMEASURED, Batch, Measured, Sample, Sampling
 from stexplain.data.store.arrays import rows_of_arrays
 from stexplain.data.store.prepared import Rows
-from stexplain.data.transforms import center_and_augment, draw_augmentation, plan_frames, read_frames, stream_of
+from stexplain.data.transforms import (
+    center_and_augment,
+    draw_augmentation,
+    horizontal_channels,
+    plan_frames,
+    read_frames,
+    sides_of,
+    stream_of,
+)
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.heap import settled
@@ -42,6 +50,17 @@ class Clips:
         card: of the dataset; none for a user's own arrays.
         store: the folder that they were loaded from; none for a user's own arrays.
         measured: units of the channels and frame rate, where the source of the arrays says them.
+
+    Args:
+        rows: the values of all recordings, end to end.
+        table: the index of a store, a row per recording.
+        chosen: the recordings that these clips are; none: all.
+
+    Example:
+        >>> graph = STGraph.from_edges(["hip", "foot"], [("hip", "foot")], center="hip")
+        >>> clips = Clips.from_arrays(np.ones((3, 1, 20, 2, 3)), [0, 1, 1], graph=graph, classes=["sit", "walk"])
+        >>> clips, clips[2].x.shape, clips.table["label"].tolist()
+        (Clips(3, 2 classes, raw), (1, 20, 2, 3), [0, 1, 1])
     """
 
     def __init__(
@@ -72,7 +91,7 @@ class Clips:
         # Numbers of recordings: a subset shares rows and table with the whole.
         self._chosen = np.arange(len(table)) if chosen is None else chosen
         self._center = None if graph.center is None else graph.index(graph.center)
-        self._vertical = self._horizontal_channels()
+        self._vertical = horizontal_channels(self.channels)
 
     @classmethod
     @takes_masks("x", in_lists=True)
@@ -244,17 +263,15 @@ class Clips:
         )
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """All clips in order, in batches of `size`; the last may be smaller."""
-        if size < 1:
-            raise InputError(f"size: got a batch size of {size}; expected at least 1.")
-        return (self.batch(slice(start, start + size)) for start in settled(range(0, len(self), size)))
+        """All clips in order, in batches of `size`, at least 1; the last may be smaller."""
+        return (self.batch(part) for part in settled(slices(len(self), size)))
 
     def subset(self, indices: Sequence[int] | NDArray[Any] | slice) -> "Clips":
         """The clips of these indices (or of a bool mask), in this order."""
         return self._with(chosen=self._chosen[picked_indices(indices, len(self), "clips")])
 
     def split(self, test: float = 0.3, seed: int = 0) -> "tuple[Clips, Clips]":
-        """Clips to train on, and others to test on: whole groups at random, see `split_groups`."""
+        """Clips to train on, and a share `test` of them to test on: whole groups, drawn by `seed`."""
         tested = split_groups(self.groups, self.labels, test, seed)
         return self.subset(~tested), self.subset(tested)
 
@@ -324,25 +341,8 @@ class Clips:
             )
         x = center_and_augment(
             x, valid, center=self._center, remove=recipe.center == "first", vertical=self._vertical,
-            across=None if recipe.align is None else self._across(recipe.align), augmentation=augmentation,
-            observed=observed,
+            across=None if recipe.align is None else sides_of(recipe.align, self.graph.nodes, self.channels),
+            augmentation=augmentation, observed=observed,
         )  # fmt: skip
         x, observed = stream_of(x, valid, recipe.stream, graph=self.graph, channels=self.channels, observed=observed)
         return x, valid, truth, observed
-
-    def _across(self, joint: str) -> tuple[int, int]:
-        """The left and the right node of a joint that a recipe turns bodies by."""
-        pair = (f"left {joint}", f"right {joint}")
-        if self._vertical is None or not set(pair) <= set(self.graph.nodes):
-            raise InputError(
-                f"recipe: align is {joint!r}, which needs the nodes {pair[0]!r} and {pair[1]!r} and the channels x, y "
-                f"(up) and z; got channels {', '.join(self.channels)} and nodes {', '.join(self.graph.nodes[:30])}. "
-                "Name a joint of both sides, or none: recipe.model_copy(update={'align': None})."
-            )
-        return self.graph.index(pair[0]), self.graph.index(pair[1])
-
-    def _horizontal_channels(self) -> tuple[int, int] | None:
-        # A rotation about the vertical needs to know which channel is up; only these names say so.
-        if {"x", "y", "z"} <= set(self.channels):
-            return self.channels.index("x"), self.channels.index("z")
-        return None

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import warn_caller
 from stexplain.errors import DataError, InputError, unknown
 
 FEWEST_DAYS = 10
@@ -75,6 +76,45 @@ def own_grouping(table: pd.DataFrame) -> Mapping[str, Sequence[str]]:
     # Readers fill it with the subject, where they know one.
     known = [str(name) for name in table if name not in ("id", "group") and table[name].astype(str).tolist() == groups]
     return {**({known[0]: ["group"]} if known else {}), "group": ["group"]}
+
+
+def _is_compared(own: Sequence[str], labels: Sequence[str], subjects: Sequence[str] | None) -> bool:
+    """Whether a column names groups that are compared: few, each with classes, or several persons, of its own."""
+    if not 1 < len(set(own)) <= len(set(labels)) or len(set(own)) == len(own):
+        return False
+    several = subjects is not None and len(set(zip(own, subjects, strict=True))) > len(set(own))
+    return several or len(set(zip(own, labels, strict=True))) == len(set(labels))
+
+
+def with_groups(fields: Mapping[str, Sequence[str]], labels: Sequence[str]) -> dict[str, list[str]]:
+    """Fields of clips with ``group``, which says what is not independent: the subject, where no column is called so.
+
+    A column ``group`` such as of patients and controls is none of these: it has no more values than there are classes,
+    and each of them has classes, or several subjects, of its own. It is kept as ``group_``, and that is said.
+
+    Args:
+        fields: columns of the user's table, each with a value for each clip.
+        labels: the class of each.
+
+    Example:
+        >>> with_groups({"subject": ["P1", "P2"]}, ["a", "b"])
+        {'subject': ['P1', 'P2'], 'group': ['P1', 'P2']}
+    """
+    found = {name: list(values) for name, values in fields.items()}
+    own = found.get("group")
+    if own is not None and _is_compared(own, labels, found.get("subject")):
+        found["group_"] = found.pop("group")
+        said = (
+            "those of a subject are" if "subject" in found else "give a column 'subject' where some are of one person"
+        )
+        some = ", ".join(sorted(map(repr, set(own)))[:3])
+        warn_caller(
+            f"labels: the column 'group' has {len(set(own))} values, {some}, as of groups that are compared: they are "
+            f"not taken for clips that depend on each other; {said}. The column is kept as the field 'group_'."
+        )
+    if "subject" in found and "group" not in found:
+        found["group"] = list(found["subject"])
+    return found
 
 
 def split_groups(

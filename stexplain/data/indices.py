@@ -38,3 +38,22 @@ def picked_indices(indices: Sequence[int] | NDArray[Any] | slice, size: int, wha
         return np.asarray(every[picked.reshape(-1)])
     except IndexError as error:
         raise InputError(f"indices: {error}. There are {size} {what}.") from None
+
+
+def slices(length: int, size: int) -> list[slice]:
+    """Slices of `size`, one behind another; the last may be smaller.
+
+    Args:
+        length: how many there are in all.
+        size: of a batch.
+
+    Raises:
+        InputError: where the size is less than 1.
+
+    Example:
+        >>> slices(5, 2)
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    if size < 1:
+        raise InputError(f"size: got a batch size of {size}; expected at least 1.")
+    return [slice(start, start + size) for start in range(0, length, size)]

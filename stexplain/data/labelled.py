@@ -11,8 +11,8 @@ from stexplain.graph import STGraph
 from stexplain.graph.labels import table_numbers
 
 _TIMES = ("time", "date", "datetime", "timestamp", "t")
-_NODES = ("node", "sensor", "station", "region", "channel_name", "location", "site", "id")
-_CHANNELS = ("channel", "feature", "variable", "signal", "measure")
+NODES = ("node", "sensor", "station", "region", "channel_name", "location", "site", "id")
+CHANNELS = ("channel", "feature", "variable", "signal", "measure")
 
 
 _MOST_GAPS, _FEW = 20, 10_000
@@ -170,7 +170,7 @@ def node_first(table: pd.DataFrame, graph: STGraph | None = None) -> pd.DataFram
         [('a', 'speed'), ('a', 'flow')]
     """
     first, second = (str(name).lower().removesuffix("s") for name in table.columns.names)
-    turned = (second in _NODES and first not in _NODES) or (first in _CHANNELS and second not in _CHANNELS)
+    turned = (second in NODES and first not in NODES) or (first in CHANNELS and second not in CHANNELS)
     if graph is not None and not turned:
         nodes, others = (set(map(str, table.columns.get_level_values(level))) for level in (0, 1))
         turned = not nodes <= set(graph.nodes) and others <= set(graph.nodes)
@@ -182,7 +182,7 @@ def _by_channel(table: pd.DataFrame, graph: STGraph | None, time: pd.DatetimeInd
     if table.columns.nlevels != 2:
         raise InputError(f"values: got columns of {table.columns.nlevels} levels; expected two, (node, channel).")
     levels = [str(name).lower().removesuffix("s") for name in table.columns.names]
-    if graph is None and not any(name in (*_NODES, *_CHANNELS) for name in levels):
+    if graph is None and not any(name in (*NODES, *CHANNELS) for name in levels):
         raise InputError(
             "values: got columns of two levels without names; expected them to say which are nodes. Name them: "
             "df.columns.names = ['node', 'channel']; or give graph=."
@@ -211,7 +211,7 @@ def _of_xarray(array: Any, graph: STGraph | None, named: bool) -> Labelled:
         )
     dims = [str(name) for name in array.dims]
     time = next((name for name in dims if name.lower() in _TIMES or array[name].dtype.kind == "M"), None)
-    node = next((name for name in dims if name.lower() in _NODES and name != time), None)
+    node = next((name for name in dims if name.lower() in NODES and name != time), None)
     rest = [name for name in dims if name not in (time, node)]
     if time is None or len(dims) not in (2, 3) or (node is None and len(rest) != 1):
         raise InputError(

@@ -21,17 +21,21 @@ from stexplain.cards import (
 from stexplain.checking import checked
 from stexplain.data.clips import Clips
 from stexplain.data.planted.cache import planted_series, planted_store
-from stexplain.data.samples import UNMEASURED, Measured
 from stexplain.data.series import WindowedSeries
 from stexplain.data.series_file import COUNTERFACTUAL, EVENTS, TRUTH, SeriesFile
 from stexplain.data.splits import parse_split, protocol_mask
 from stexplain.data.store.prepared import Store, is_store
+from stexplain.data.times.measured import UNMEASURED, Measured
+from stexplain.data.times.zones import in_zone
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.reading import given_path
+from stexplain.system import as_typed
 
 # In the order of `WindowedSeries.split`.
 SERIES_PARTS = ("train", "validation", "test")
+# Everything, as the command line calls it; in Python None says so, too.
+ALL = "all"
 
 
 @overload
@@ -90,7 +94,7 @@ def load_dataset(
             the cache folder.
         split: of recordings, a protocol of the card and a part of it: ``"xsub/train"`` (without the validation split),
             ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``; of a series ``"train"``,
-            ``"validation"`` or ``"test"``. None: everything.
+            ``"validation"`` or ``"test"``. None or ``"all"``: everything.
         recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later. A series has none.
         seed: of synthetic data.
         trust: modules outside this package that the card may import, such as a reader of one's own beside it; see
@@ -130,14 +134,14 @@ def load_clips(
     recipe: Recipe | None = None,
     seed: int = 0,
 ) -> Clips:
-    """The clips of a dataset of recordings; see `load_dataset`.
+    r"""The clips of a dataset of recordings; see `load_dataset`.
 
     Args:
         card: a dataset card: its name, its path, or itself; or a prepared store that has its own card.
         data: a prepared store (`stexplain data prepare`). None: the store that the card lies in; else synthetic data,
             which is generated once and kept in the cache folder.
         split: a protocol of the card and a part of it: ``"xsub/train"`` (without the validation split),
-            ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``. None: all clips.
+            ``"xsub/validation"``, ``"xsub/train+validation"``, ``"xsub/test"``. None or ``"all"``: all clips.
         recipe: how clips are sampled; none: raw. `Clips.with_recipe` changes it later.
         seed: of synthetic data.
 
@@ -147,10 +151,22 @@ def load_clips(
     Raises:
         InputError: for an unknown protocol or split, a folder that is no store, or a card without synthetic data.
         DataError: where the store is broken or holds no clip of the split.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.data.skeletons.prepare import prepare_skeletons
+        >>> folder, graph = Path(tempfile.mkdtemp()), STGraph.from_edges(["hip", "foot"], [("hip", "foot")])
+        >>> rows = [f"{clip},{t},{joint},{t},0" for clip in ("a", "b") for t in range(3) for joint in graph.nodes]
+        >>> _ = (folder / "steps.csv").write_text("sample,frame,joint,x,y\n" + "\n".join(rows))
+        >>> labels = {"a": "up", "b": "down"}
+        >>> _ = prepare_skeletons(folder / "steps.csv", folder / "store", graph=graph, labels=labels)
+        >>> clips = load_clips(folder / "store")
+        >>> clips.classes, clips.ids, clips[0].x.shape
+        (['down', 'up'], ['a', 'b'], (1, 3, 2, 2))
     """
     card = dataset_card(card)
     # Before anything is read or generated: a misspelt split must not cost minutes.
-    requested = None if split is None else parse_split(card, split)
+    requested = None if split in (None, ALL) else parse_split(card, split)
     # The card of one's own files lies in their store, and is that store's.
     data = card.store if data is None else data
     folder = planted_store(card, seed) if data is None else given_path(data, "data")
@@ -186,22 +202,31 @@ def load_clips(
 def load_series(
     card: str | Path | SeriesCard, data: Path | str | None = None, split: str | None = None, *, seed: int = 0
 ) -> WindowedSeries:
-    """The windows of a series, with its graph.
+    r"""The windows of a series, with its graph.
 
     Args:
         card: a series card: its name, its path, or itself.
         data: the folder of its files as downloaded, or the file of values in it. None: synthetic data, which is
             generated once and kept in the cache folder.
-        split: ``"train"``, ``"validation"`` or ``"test"``, by the card's shares of time; none: everything.
+        split: ``"train"``, ``"validation"`` or ``"test"``, by the card's shares of time; none or ``"all"``: everything.
         seed: of synthetic data.
 
     Raises:
         InputError: for an unknown split, a missing folder, or a card without synthetic data.
         DataError: where a file is missing or broken, or does not fit the card.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "los_speed.csv").write_text("A1,A2\n" + "60,55\n" * 400)
+        >>> _ = (folder / "los_adj.csv").write_text("1,0.5\n0.5,1\n")
+        >>> test = load_series("los-loop", folder, "test")
+        >>> test.graph.nodes, test.channels, test.batch([0]).x[0, 0, -1, :, 0].tolist()
+        (('A1', 'A2'), ('speed',), [60.0, 55.0])
     """
     card = series_card(card)
-    if split is not None and split not in SERIES_PARTS:
-        raise unknown("split", split, SERIES_PARTS)
+    if split is not None and split not in (*SERIES_PARTS, ALL):
+        raise unknown("split", split, [*SERIES_PARTS, ALL])
     folder = planted_series(card, seed) if data is None else given_path(data, "data")
     if not folder.exists():
         raise InputError(f"there is no folder {folder}. How to get {card.name!r}: {card.obtain.strip()}")
@@ -223,7 +248,7 @@ def load_series(
             unit=declared.unit,
             **events,
         )
-        if split is None:
+        if split in (None, ALL):
             return series
         parts = series.split(declared.splits.train, declared.splits.validation)
     except InputError as error:
@@ -234,6 +259,16 @@ def load_series(
 
 def _read_series(folder: Path, card: SeriesCard) -> SeriesFile:
     file: SeriesFile = import_of(card, card.reader, "read").read(folder, card)
+    if file.time is not None:
+        try:
+            file = replace(file, time=in_zone(file.time, card.series.time_zone))
+        except InputError as error:
+            raise DataError(f"{folder} does not fit the card {card.name!r}: {error}") from error
+    elif card.series.time_zone is not None:
+        raise DataError(
+            f"{folder} has no times, and the card {card.name!r} a time_zone. Write start = 2012-03-01T00:00:00 into "
+            "the card, or leave time_zone out."
+        )
     time, minutes = file.time, card.series.minutes
     # The first step is enough to tell a wrong dataset; `WindowedSeries` checks that all steps are equal.
     if time is not None and len(time) > 1 and time[1] - time[0] != pd.Timedelta(minutes=minutes):
@@ -264,7 +299,7 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
         # The most frequent mistake: the message gives the command that is missing.
         raise InputError(
             f"{folder} holds recordings as downloaded, not a prepared store. Prepare them once, then give DIR:\n"
-            f"  stexplain data prepare {card.name} {folder} --out DIR"
+            f"  {as_typed('data', 'prepare', card.name, folder, '--out', 'DIR')}"
         )
     raise InputError(
         f"{folder} is neither a prepared store nor does it hold recordings of {card.name!r}. "

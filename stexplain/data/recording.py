@@ -45,6 +45,12 @@ class Recording:
             is absent, or a node of it was not seen. M counts all bodies, in the order in which they first appear.
         body_ids: M ids by which the file tells the bodies apart.
         fields: further columns that were requested, each ``[M, T, N]``, float32, NaN where a body is absent.
+
+    Example:
+        >>> values = np.ones((2, 3, 4, 3), np.float32)  # two bodies, 3 frames, 4 joints
+        >>> values[1, 2:] = np.nan  # the second one leaves
+        >>> Recording(values, (7, 8)).valid.tolist()
+        [[True, True, True], [True, True, False]]
     """
 
     values: NDArray[np.float32]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -23,6 +24,8 @@ from stexplain.cards import Recipe
 from stexplain.checking import checked
 from stexplain.checking.values import usable_device
 from stexplain.data.baselines.window_history import WindowHistory
+from stexplain.data.times.measured import UNMEASURED as UNMEASURED
+from stexplain.data.times.measured import Measured as Measured
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 
@@ -46,43 +49,6 @@ class Sampling:
 
 
 @checked
-@dataclass(frozen=True)
-class Measured:
-    """What signals are measured in, as their source says it; nothing here is guessed.
-
-    Attributes:
-        units: of each channel, such as ``("V",)``; empty: not said.
-        frame_rate: frames per second; none: not said.
-        start: seconds from the moment that counts as zero, such as an event, to the first frame.
-
-    Example:
-        >>> Measured(("V",), frame_rate=250.0, start=-0.2).seconds(3).tolist()
-        [-0.2, -0.196, -0.192]
-    """
-
-    units: tuple[str, ...] = ()
-    frame_rate: float | None = None
-    start: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.frame_rate is not None and not (np.ndim(self.frame_rate) == 0 and 0 < self.frame_rate < np.inf):
-            raise InputError(f"frame_rate: got {self.frame_rate}; expected frames per second, above 0 and finite.")
-        if not np.isfinite(self.start):
-            raise InputError(f"start: got {self.start}; expected seconds, a finite number.")
-
-    def seconds(self, frames: int) -> NDArray[np.float64] | None:
-        """The time of each frame, ``[frames]``, in seconds; none without a frame rate."""
-        if self.frame_rate is None:
-            return None
-        # Rounded to nanoseconds: 0.1 + 0.2 shall read 0.3.
-        return np.asarray(np.round(self.start + np.arange(frames) / self.frame_rate, 9))
-
-
-UNMEASURED = Measured()
-"""Of signals of which neither unit nor frame rate is known."""
-
-
-@checked
 @dataclass(frozen=True, repr=False)
 class Sample:
     """One sample of signals on a graph over time.
@@ -103,9 +69,15 @@ class Sample:
             `observed` does.
         graph: of the N nodes, where known.
         classes: the names of the classes, where known; `label` indexes them.
+        timestamp: the moment of the first frame, in the time zone of the data where that has one; none: not known.
 
     Raises:
         InputError: where a shape does not fit, or a value of `x` is NaN or infinite.
+
+    Example:
+        >>> long, short = (Sample(np.ones((1, t, 3, 2), np.float32), np.ones((1, t), bool)) for t in (8, 6))
+        >>> Batch.of(long, short).valid.sum((1, 2))
+        tensor([8, 6])
     """
 
     x: NDArray[np.float32]
@@ -122,6 +94,7 @@ class Sample:
     history: "WindowHistory | None" = field(default=None, repr=False, compare=False)
     graph: STGraph | None = field(default=None, repr=False, compare=False)
     classes: tuple[str, ...] = ()
+    timestamp: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
         sizes = check_shape("x", self.x.shape, "m t n c")
@@ -162,6 +135,13 @@ class Batch:
         graph: of the N nodes, where known. `explain` takes it for a model that has none.
         classes: the names of the classes, where known; `label` indexes them, and so does the output of a model that was
             trained on it.
+        timestamps: the moment of each sample's first frame, ``[B]``, in the time zone of the data where that has one;
+            none: not known.
+
+    Example:
+        >>> x, valid = torch.randn(2, 1, 8, 3, 2), torch.ones(2, 1, 8, dtype=torch.bool)
+        >>> Batch(x, valid, torch.tensor([0, 1]), ("first", "second"))[1:]
+        <Batch of 1: 1 instance x 8 frames x 3 nodes x 2 channels; second>
     """
 
     x: torch.Tensor
@@ -178,6 +158,7 @@ class Batch:
     history: "WindowHistory | None" = field(default=None, repr=False, compare=False)
     graph: STGraph | None = field(default=None, repr=False, compare=False)
     classes: tuple[str, ...] = ()
+    timestamps: pd.DatetimeIndex | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         named = [name for name in self.ids if name]
@@ -241,6 +222,7 @@ class Batch:
             history=WindowHistory.joined([sample.history for sample in samples]),
             graph=samples[0].graph if len({_hash(sample.graph) for sample in samples}) == 1 else None,
             classes=samples[0].classes if len({sample.classes for sample in samples}) == 1 else (),
+            timestamps=_common_zone([sample.timestamp for sample in samples]),
         )
 
     def __len__(self) -> int:
@@ -269,7 +251,14 @@ class Batch:
             sampling = replace(sampling, resample=lambda recipe: whole(recipe)[index])
         history = None if self.history is None else self.history[index]
         cut = self._each(lambda tensor: tensor[index])
-        return replace(cut, ids=self.ids[index], groups=self.groups[index], sampling=sampling, history=history)
+        return replace(
+            cut,
+            ids=self.ids[index],
+            groups=self.groups[index],
+            sampling=sampling,
+            history=history,
+            timestamps=None if self.timestamps is None else self.timestamps[index],
+        )
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         """The batch with every tensor changed, those that a subclass adds too."""
@@ -280,6 +269,14 @@ class Batch:
 
 def _hash(graph: STGraph | None) -> str:
     return "" if graph is None else graph.hash
+
+
+def _common_zone(each: "list[pd.Timestamp | None]") -> pd.DatetimeIndex | None:
+    """The moments of samples of one time zone; none where not all are known, or they are on several clocks."""
+    known = [one for one in each if one is not None]
+    if len(known) < len(each) or len({str(one.tz) for one in known}) > 1:
+        return None
+    return pd.DatetimeIndex(known)
 
 
 def _common_sampling(each: "list[Sampling | None]") -> Sampling | None:

@@ -13,7 +13,7 @@ from stexplain.checking import checked, takes_masks
 from stexplain.data.baselines.window_history import SplitHistory, WindowHistory
 from stexplain.data.events import chosen_events, series_events
 from stexplain.data.grouping import window_blocks
-from stexplain.data.indices import picked_indices
+from stexplain.data.indices import picked_indices, slices
 from stexplain.data.samples import UNMEASURED, Measured, Sample, check_finite
 from stexplain.data.series_source import SeriesSource, as_series_source, with_units
 from stexplain.data.splits import chronological_masks, train_share
@@ -55,7 +55,7 @@ class WindowedSeries:
         counterfactual: the target channel of that window without the event's cause, ``[events, window, N]``.
 
     Attributes:
-        window, horizon, stride, graph, time, channels, target_channel, unit, measured: as given.
+        window: as given; so are `horizon`, `stride`, `graph`, `time`, `channels`, `target_channel`, `unit`, `measured`.
         starts: the first frame of each window, ``[n]``, int64.
 
     Raises:
@@ -93,8 +93,7 @@ class WindowedSeries:
         for name, size in (("window", window), ("horizon", horizon), ("stride", stride)):
             if size < 1:
                 raise InputError(f"{name}: got {size}; expected at least 1 frame.")
-        named = None if channels is None else tuple(channels)
-        self._source: SeriesSource = as_series_source(values, graph, time, observed, missing, named)
+        self._source: SeriesSource = as_series_source(values, graph, time, observed, missing, channels)
         own = self._source.channels
         if not 0 <= target_channel < len(own):
             raise InputError(f"target_channel: got {target_channel}; expected 0 to {len(own) - 1}, an index of {own}.")
@@ -105,10 +104,10 @@ class WindowedSeries:
                 f"values: got {frames} frames; expected at least {window + horizon}, for a window of {window} and a "
                 f"horizon of {horizon}."
             )
-        self.window, self.horizon, self.stride = window, horizon, stride
-        self.graph, self.target_channel = graph, target_channel
-        measured = with_units(measured, values, own)
-        self.measured, self.unit = measured, unit or (measured.units[target_channel] if measured.units else "")
+        self.window, self.horizon, self.stride, self.graph = window, horizon, stride, graph
+        self.target_channel = target_channel
+        self.measured = with_units(measured, values, own, unit, target_channel)
+        self.unit = self.measured.target
         # The last window ends with the last frame, its horizon included.
         self.starts: NDArray[np.int64] = np.arange(0, frames - window - horizon + 1, stride)
         self._calendar = False  # models of other people know the sensors' channels only
@@ -152,7 +151,7 @@ class WindowedSeries:
     def __repr__(self) -> str:
         return (
             f"WindowedSeries({len(self)} windows of {self.window} + {self.horizon} frames, {self.nodes} nodes, "
-            f"{', '.join(self.channels)})"
+            f"{', '.join(self.channels)}{f'; in {self.unit}' if self.unit else ''})"
         )
 
     def __getitem__(self, index: int) -> Sample:
@@ -164,6 +163,7 @@ class WindowedSeries:
             x=batch.x[0].numpy(), valid=batch.valid[0].numpy(), id=batch.ids[0], group=batch.groups[0],
             fields={"frame": int(self.starts[index]), "start": batch.start[0]}, channels=batch.channels,
             observed=batch.observed[0].numpy(), measured=batch.measured, history=batch.history, graph=self.graph,
+            timestamp=None if self.time is None else self.time[int(self.starts[index])],
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Sample]:
@@ -179,14 +179,13 @@ class WindowedSeries:
         # Frame numbers [B, window + horizon]: one gather reads input and target of all windows.
         frames = starts[:, None] + np.arange(self.window + self.horizon)
         values, present = self._source.read(frames)
-        x, y = values[:, : self.window], values[:, self.window :, :, self.target_channel]
+        y, y_observed = (each[:, self.window :, :, self.target_channel] for each in (values, present))
         # One mask serves all channels of x: a position counts where none of its channels is missing.
         observed = np.asarray(present[:, : self.window].all(axis=-1))
-        x = np.where(observed[..., None], x, np.float32(0))
+        x = np.where(observed[..., None], values[:, : self.window], np.float32(0))
         if self._calendar:
             # After the masking: the calendar is known also where the sensors are silent.
             x = np.concatenate([x, self._calendar_channels(frames[:, : self.window], x)], axis=-1)
-        y_observed = present[:, self.window :, :, self.target_channel]
         batch = WindowBatch(
             # One instance: [B, T, N, C] -> [B, 1, T, N, C].
             x=torch.from_numpy(x[:, None]),
@@ -201,7 +200,8 @@ class WindowedSeries:
             groups=tuple(f"block {number}" for number in self.groups[picked]),
             measured=measured_windows(self.measured, self.time, self.window),
             graph=self.graph,
-            history=None if self._history is None else WindowHistory(self._history, self._source.times(starts)),
+            history=None if self._history is None else WindowHistory(self._history, self._source.moments(starts)),
+            timestamps=self._source.timestamps(starts),
         )
         # NaN is missing and already zero; infinite values are errors of the data.
         check_finite("x", batch.x)
@@ -209,10 +209,8 @@ class WindowedSeries:
         return batch
 
     def batches(self, size: int) -> Iterator[WindowBatch]:
-        """All windows in order, in batches of `size`; the last may be smaller."""
-        if size < 1:
-            raise InputError(f"size: got a batch size of {size}; expected at least 1.")
-        return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
+        """All windows in order, in batches of `size`, at least 1; the last may be smaller."""
+        return (self.batch(part) for part in slices(len(self), size))
 
     @property
     def groups(self) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stexplain.cards import SeriesCard
 from stexplain.checking import checked
+from stexplain.data.times.zones import in_zone
 from stexplain.errors import DataError
 from stexplain.graph import STGraph
 from stexplain.reading import is_there
@@ -29,6 +30,12 @@ class SeriesFile:
         graph: whose nodes are N, in the order of `values`; with positions where they are known.
         time: of each frame, or none where the files do not have it.
         observed: the missing-value mask, ``[T, N]``, bool; none: NaN and the card's `missing` alone mark it.
+
+    Example:
+        >>> roads = STGraph.from_edges(["A1", "A2"], [("A1", "A2")])
+        >>> series = SeriesFile(np.full((288, 2), 60.0), roads, pd.date_range("2026-01-01", periods=288, freq="5min"))
+        >>> series.node_names, str(series.time[-1])
+        (('A1', 'A2'), '2026-01-01 23:55:00')
     """
 
     values: Any
@@ -86,4 +93,6 @@ def times_from_start(card: SeriesCard, frames: int) -> pd.DatetimeIndex | None:
     """The times of so many frames by the card's `start` and `minutes`; none where it gives no start."""
     if card.series.start is None:
         return None
-    return pd.date_range(card.series.start, periods=frames, freq=pd.Timedelta(minutes=card.series.minutes))
+    # Steps are counted from the first moment: clocks that are set leave no hour out.
+    start = in_zone(pd.DatetimeIndex([card.series.start]), card.series.time_zone)[0]
+    return pd.date_range(start, periods=frames, freq=pd.Timedelta(minutes=card.series.minutes))

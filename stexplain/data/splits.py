@@ -48,7 +48,18 @@ def protocol_mask(table: pd.DataFrame, card: DatasetCard, protocol: str, part: s
                 f"protocol {protocol!r} of the card {card.name!r} splits by {selection.field!r}, which the recordings "
                 f"do not have. They have: {', '.join(map(str, table.columns))}."
             )
-        return np.asarray(table[selection.field].isin(selection.values).to_numpy(), bool)
+        column = table[selection.field]
+        found = column.isin(selection.values)
+        # 1 and "1" are two values: recordings of the other would go to another part in silence.
+        if (other := column.astype(str).isin([str(value) for value in selection.values]) & ~found).any():
+            value = column[other].iloc[0]
+            written = repr(str(value)) if isinstance(value, str) else str(value)
+            wrong = next(one for one in selection.values if str(one) == str(value))
+            raise CardError(
+                f"protocol {protocol!r} of the card {card.name!r}: got {wrong!r} as a value of {selection.field!r}; "
+                f"the recordings have {'text' if isinstance(value, str) else 'numbers'}: write {written}."
+            )
+        return np.asarray(found.to_numpy(), bool)
 
     train = selected(declared.train)
     # The validation split is held out of the training split: protocols of the papers name train and test only.

@@ -42,6 +42,23 @@ class WindowBatch(Batch):
         y_observed: ``[B, H, N]``, bool: the missing-value mask of `y`.
         start: the time of each window's first frame, ``[B]``, datetime64; NaT where the series has no times.
         truth: ``[B, 1, T, N]``, bool: which positions cause an event, or none.
+        ids: the names of the windows.
+        channels: names of the C channels.
+        sampling: none: windows are not sampled.
+        groups: of each window, a block of time: windows of one block are not independent.
+        unmasked: see `Batch`.
+        measured: units of the channels, and times of the frames.
+        history: what the nodes usually measure at the times of the windows; none: not known.
+        graph: whose nodes are N.
+        classes: empty.
+        timestamps: the moment of each window's first frame, in the time zone of the series; none: not known.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> speeds = WindowedSeries(np.arange(20.0)[:, None] + np.zeros(3), window=4, horizon=2)
+        >>> batch = speeds.batch([0, 5])
+        >>> batch.x[1, 0, :, 0, 0].tolist(), batch.y[1, :, 0].tolist()
+        ([5.0, 6.0, 7.0, 8.0], [9.0, 10.0])
     """
 
     observed: torch.Tensor

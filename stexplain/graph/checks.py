@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stexplain.checking.words import refuse_control
 from stexplain.errors import InputError, unknown
 from stexplain.graph.labels import is_table, points_of
 
@@ -33,6 +34,7 @@ def checked_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
             raise InputError(f"node {index}: got the name {name!r}; expected text that is not empty.")
         if name in seen:
             raise InputError(f"nodes: got {name!r} twice, at {names.index(name)} and {index}; expected unique names.")
+        refuse_control(f"node {index}", name)
         seen.add(name)
     return names
 
@@ -80,7 +82,10 @@ def checked_edges(names: tuple[str, ...], edges: ArrayLike, directed: bool) -> N
     if (counts > 1).any():
         source, target = pairs[int(first[counts > 1].min())].tolist()
         hint = "" if directed else " (an undirected edge counts in either direction)"
-        raise InputError(f"edges: got {names[source]!r} - {names[target]!r} more than once{hint}. Give it once.")
+        # As PyTorch Geometric lists them.
+        both = not directed and len(np.unique(pairs, axis=0)) == len(pairs)
+        remedy = "Give it once, or directed=True where each direction is an edge" if both else "Give it once"
+        raise InputError(f"edges: got {names[source]!r} - {names[target]!r} more than once{hint}. {remedy}.")
     return frozen(pairs)
 
 
@@ -111,6 +116,7 @@ def checked_groups(names: tuple[str, ...], groups: Mapping[str, Iterable[str]]) 
     for group, members in groups.items():
         if isinstance(members, str):  # which would be taken for its letters
             raise InputError(f"group {group!r}: got {members!r}; expected a list of node names.")
+        refuse_control("groups", str(group))
         checked[str(group)] = tuple(members)
         if not checked[str(group)]:
             raise InputError(f"group {group!r}: got no nodes. Leave it out.")
@@ -182,6 +188,8 @@ def node_index(node: int | str, names: Sequence[str], count: int, others: Sequen
     if not 0 <= node < count:
         if named is not None:
             return named
+        if not count:
+            raise InputError(f"node: got index {node}, but the output has no nodes; expected one at least.")
         hint = f", or the name of a node, such as {names[0]!r}" if names else ""
         raise InputError(f"node: got index {node}; expected 0 to {count - 1}{hint}.")
     if named is not None and named != node:

@@ -68,6 +68,14 @@ def kernel_edges(
     # 0.1 is DCRNN's threshold (Li et al. 2018).
     least = (0.1 if nearest is None else 0.0) if threshold is None else threshold
     kept = weight >= least
+    if threshold is None and len(weight) and not kept.any():
+        # Whoever states a threshold may mean that.
+        raise InputError(
+            f"distances: got {distance.min():.3g} to {distance.max():.3g}, of which none gives an edge: with sigma "
+            f"{width:.3g} the largest weight, exp(-d^2 / sigma^2), is {weight.max():.2g}, and the threshold {least:g}. "
+            "Where every pair is a link, give STGraph.from_distances(..., threshold=0); else nearest=4, or sigma= in "
+            "the unit of the distances."
+        )
     if nearest is not None:
         kept &= _among_nearest(source, target, np.where(kept, distance, np.inf), nearest)
     source, target, weight = source[kept], target[kept], weight[kept]

@@ -31,6 +31,16 @@ def to_dgl(graph: GraphFields) -> Any:
     return dgl_graph(arcs.source, arcs.target, len(graph), positions, {"weight": arcs.weight})
 
 
+def to_pyg(graph: GraphFields) -> Any:
+    """See `STGraph.to_pyg`."""
+    import torch  # on demand: a graph does not need it
+
+    arcs = graph.arcs()
+    # Copies: the graph's own arrays are not to be written to.
+    index = torch.as_tensor(np.stack([arcs.source, arcs.target]).astype(np.int64), device="cpu")
+    return index, torch.as_tensor(arcs.weight.astype(np.float32), device="cpu")
+
+
 def unrolled_fields(graph: GraphFields, frames: int, temporal_weight: float) -> dict[str, Any]:
     """The fields of the product graph; see `STGraph.unroll`."""
     if not isinstance(frames, int) or frames < 1:

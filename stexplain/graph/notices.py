@@ -24,8 +24,9 @@ def warn_of_graph(nodes: Sequence[str], edges: NDArray[np.int64], weight: NDArra
     lonely = np.setdiff1d(np.arange(len(nodes)), edges)
     # A single node has nothing to be joined with.
     if len(lonely) and len(nodes) > 1:
-        names = _shown([nodes[int(index)] for index in lonely])
-        _warn(f"got nodes without an edge, {names}: they are kept, and exchange nothing with others.")
+        count, _, names = _shown([nodes[int(index)] for index in lonely]).partition(" (")
+        they = "it is kept, and exchanges" if len(lonely) == 1 else "they are kept, and exchange"
+        _warn(f"got {count} without an edge ({names}: {they} nothing with others.")
     warn_of_negative(nodes, edges, weight)
 
 

@@ -264,3 +264,16 @@ class STGraph(GraphConstructors):
             4
         """
         return export.to_dgl(self)
+
+    def to_pyg(self) -> Any:
+        """What PyTorch Geometric takes: ``edge_index [2, E]``, int64, and ``edge_weight [E]``, float32.
+
+        An undirected edge is in it in both directions: first all as stored, then all in reverse. Both are tensors of
+        torch, and nothing of PyTorch Geometric is needed.
+
+        Example:
+            >>> edge_index, edge_weight = STGraph("abc", [(0, 1), (1, 2)]).to_pyg()
+            >>> edge_index.tolist()
+            [[0, 1, 1, 2], [1, 2, 0, 1]]
+        """
+        return export.to_pyg(self)

@@ -90,10 +90,10 @@ def main(arguments: list[str]) -> int:
 
 def _limit(size: int, seconds: int) -> None:
     """Limits this process's memory, and its time on a processor."""
-    try:
-        import resource  # POSIX only
-    except ImportError:
+    if sys.platform == "win32":  # it has no such limits, and no module `resource`
         return
+    import resource
+
     _lower(resource, resource.RLIMIT_CPU, seconds)
     # What a process has reserved is known on Linux alone. macOS reserves hundreds of gigabytes, and takes no less.
     if not Path("/proc/self/statm").exists():

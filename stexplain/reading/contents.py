@@ -103,7 +103,7 @@ def is_there(path: Path, remedy: str = "Fetch the file again, or move it away.")
         remedy: what to do where it is no file, for the message.
 
     Raises:
-        DataError: for a link that leads nowhere, a folder, a pipe, a device.
+        DataError: for a link that leads nowhere, a folder, a pipe, a device, and in a folder that may not be entered.
 
     Example:
         >>> is_there(Path("missing.csv"))
@@ -113,7 +113,13 @@ def is_there(path: Path, remedy: str = "Fetch the file again, or move it away.")
         ...
         stexplain.errors.DataError: /dev/null could not be read: it is a device; expected a file. Fetch ...
     """
-    return os.path.lexists(path) and bool(regular_file(path, remedy))
+    try:
+        Path(path).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        pass  # it is said below what keeps the system from looking
+    return bool(regular_file(path, remedy))
 
 
 def bytes_within(folder: Path, remedy: str = "Fetch the folder again.") -> int:
@@ -193,6 +199,9 @@ def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> It
         what: it should be, such as ``"HDF5"``.
         remedy: what to do, for the message.
 
+    Raises:
+        DataError: in place of what the block raises, but for errors of this package.
+
     Example:
         >>> with readable(Path("a.json"), "JSON"):
         ...     json.loads("[" * 100_000)
@@ -218,6 +227,9 @@ def naming(path: Path | None, *, same: bool = False) -> Iterator[None]:
     Args:
         path: of the file or folder; none: it came from nowhere, and errors stay as they are.
         same: keep the kind of error: the block also works on what was requested of the file.
+
+    Raises:
+        DataError: in place of an `InputError` of the block, unless `same`; with the name of the file.
 
     Example:
         >>> with naming(Path("a.csv")):
@@ -258,8 +270,23 @@ def reason_of(error: BaseException) -> str:
 def read_bytes(path: Path, remedy: str = "Fetch the file again.") -> bytes:
     """All bytes of a file.
 
+    Args:
+        path: of the file.
+        remedy: what to do where it cannot be read, a sentence.
+
     Raises:
         DataError: where it is missing, no file, or may not be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "clip.bin"
+        >>> _ = path.write_bytes(b"abc")
+        >>> read_bytes(path)
+        b'abc'
+        >>> read_bytes(path.with_name("other.bin"), "Name another.")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: ... Name another.
     """
     size = regular_file(path, remedy).stat().st_size
     if (free := free_memory()) is not None and size > free - _SPARE:
@@ -274,14 +301,28 @@ def read_bytes(path: Path, remedy: str = "Fetch the file again.") -> bytes:
 def read_json_value(path: Path, remedy: str = "Fetch the file again.") -> Any:
     """The value in a JSON file.
 
+    Args:
+        path: of the file.
+        remedy: what to do where it cannot be read, a sentence.
+
     Raises:
         DataError: where it cannot be read, or is not JSON.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.json"
+        >>> _ = path.write_text('{"clip 1": 3}')
+        >>> read_json_value(path)
+        {'clip 1': 3}
     """
     try:
         return json.loads(read_bytes(path, remedy), parse_int=_integer)
     # Of integers with hundreds of digits and of other encodings too; nesting may exhaust the stack.
     except (ValueError, RecursionError) as error:
         mend = SAVE if isinstance(error, UnicodeDecodeError) else f"Is it truncated? {remedy}"
+        if "Extra data: line 2 column 1 " in str(error):
+            join = "json.dump([json.loads(line) for line in open(path)], open('x.json', 'w'))"
+            mend = f"Is each line one? Join them: {join}."
         raise DataError(f"{path} is not valid JSON: {reason_of(error)}. {mend}") from error
 
 

@@ -1,6 +1,7 @@
 """How much memory is free."""
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -27,13 +28,15 @@ def _available() -> int | None:
 
 
 def _within_limit() -> int | None:
-    try:
-        import resource  # POSIX only
+    if sys.platform == "win32":  # it has no such limits, and no module `resource`
+        return None
+    import resource
 
+    try:
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit == resource.RLIM_INFINITY:
             return None
         pages = int(Path("/proc/self/statm").read_text("utf-8").split()[0])
-    except (ImportError, OSError):
+    except OSError:
         return None
     return max(0, limit - pages * os.sysconf("SC_PAGE_SIZE"))

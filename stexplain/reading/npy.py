@@ -76,6 +76,20 @@ class Archive:
         with readable(self._path, f"npz, array {name!r}", self._remedy), self._file.open(self._member(name)) as file:
             return _declared(file)[0]
 
+    def pickled(self, name: str) -> bytes:
+        """The pickle of an array of objects, which is not opened; empty where the array holds none.
+
+        Raises:
+            DataError: where there is no such array, or its header is broken.
+        """
+        member = self._member(name)
+        with readable(self._path, f"npz, array {name!r}", self._remedy), self._file.open(member) as file:
+            version = npy_format.read_magic(file)
+            if version not in _READ_HEADER or not _READ_HEADER[version](file)[2].hasobject:
+                return b""
+            _check_memory(member.file_size)
+            return file.read()
+
     def _member(self, name: str) -> zipfile.ZipInfo:
         if name not in self.names:
             held = ", ".join(self.names[:20]) or "none"

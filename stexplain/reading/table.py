@@ -10,6 +10,7 @@ import pandas as pd
 
 from stexplain.errors import DataError
 from stexplain.reading.contents import readable, reason_of
+from stexplain.reading.decimals import is_separated_by
 from stexplain.reading.text import text_file
 
 
@@ -49,10 +50,23 @@ def read_csv(path: Path, *, remedy: str = "Fetch the file again.", once: bool = 
                 "decimals written with commas? Write them with points, or separate the cells by semicolons."
             ) from error
         except pd.errors.ParserError as error:
+            if line := _line_of_names(str(error)):
+                raise DataError(
+                    f"{path}: line {line} has more cells than those above it; expected the names of the columns first. "
+                    f"Leave out what stands above them: pd.read_csv(path, skiprows={line - 1}).to_csv('x.csv', "
+                    "index=False), with its separator."
+                ) from error
             raise DataError(f"{path} is not a table in CSV: {reason_of(error)}. {remedy}") from error
     if once and options.get("header", 0) is not None:
         refuse_names_twice(path, found.columns, **options)
     return found
+
+
+def _line_of_names(said: str) -> int:
+    """The line that has the names of columns, below notes of a program, by what pandas says; 0: not known."""
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", said)
+    # Notes are a cell or two, and few.
+    return int(found[2]) if found and int(found[1]) <= 2 < int(found[3]) and int(found[2]) <= 30 else 0
 
 
 def without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
@@ -88,6 +102,8 @@ def separator_of(path: Path) -> str:
     """
     with readable(path, "a table in CSV"), text_file(path).open(encoding="utf-8-sig") as file:
         line = file.readline()
+    if certain := next((sign for sign in ";\t" if is_separated_by(sign, line)), ""):
+        return certain
     best = max(",;\t|", key=line.count)
     return best if line.count(best) else r"\s+" if " " in line.strip() else ","
 

@@ -72,8 +72,19 @@ def _end(path: Path, what: str, remedy: str) -> bytes:
 def read_text(path: Path, remedy: str = "Fetch the file again.") -> str:
     """The text of a file in UTF-8; a byte order mark, as Windows writes, is left out.
 
+    Args:
+        path: of the file.
+        remedy: what to do where it cannot be read, a sentence.
+
     Raises:
         DataError: where it cannot be read, or is not UTF-8.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "speeds.csv"
+        >>> _ = path.write_text("a,b", "utf-8-sig")  # as Windows writes it
+        >>> read_text(path)
+        'a,b'
     """
     content = read_bytes(text_file(path, remedy), remedy)
     with readable(path, "text in UTF-8", remedy):
@@ -82,6 +93,9 @@ def read_text(path: Path, remedy: str = "Fetch the file again.") -> str:
 
 def is_json(content: bytes) -> bool:
     """Whether bytes are JSON of any kind.
+
+    Args:
+        content: of a file.
 
     Example:
         >>> is_json(b"{}"), is_json(b"[" * 100_000)

@@ -11,7 +11,7 @@ import torch
 import stexplain as stx
 from stexplain.cards import card_names
 from stexplain.cards.model import Recipe
-from stexplain.checking.implausible import implausible_body
+from stexplain.checking.implausible import implausible_body, implausible_sensors
 from stexplain.data.samples import Measured
 from stexplain.errors import DataError, InputError
 from stexplain.nn.checkpoint import load_model, save_model
@@ -36,6 +36,15 @@ def repeated(values):
     values[:, 2] = values[:, 0]
 
 
+def total(values):
+    values[:, 2] = values[:, 0] + values[:, 1]
+
+
+def rounded_total(values):
+    total(values)
+    values[:] = (20 * values).round(1)
+
+
 def silent(values):
     values[:, 1] = np.nan
 
@@ -45,6 +54,8 @@ def silent(values):
     [
         (constant, r"1 of 3 sensors never changes \('s2'\)"),
         (repeated, r"1 of 3 sensors repeats another \('s3' as 's1'\)"),
+        (total, r"1 of 3 sensors is the sum of the others: leave it out where it is a total, and no place \('s3'\)"),
+        (rounded_total, r"1 of 3 sensors is the sum of the others: .* \('s3'\)"),
         (silent, r"1 of 3 sensors was never observed \('s2'\)"),
     ],
 )
@@ -55,6 +66,43 @@ def test_sensors_that_say_nothing_are_named(tmp_path, change, message):
 
 def test_ordinary_sensors_are_not_named(tmp_path):
     assert len(series(tmp_path, lambda values: None)) == 55
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_value_is_named_and_hides_nothing_else(value):
+    values = np.random.default_rng(0).random((40, 4))
+    values[:, 2] = 7
+    values[5, 1] = value
+    assert implausible_sensors(values, list("abcd")) == [
+        "1 of 4 sensors hold infinite values, of which no window can be taken: leave out what is missing ('b')",
+        "1 of 4 sensors never changes ('c')",
+    ]
+
+
+def test_a_total_is_one_in_every_row_that_is_whole():
+    values = np.random.default_rng(0).random((60, 4))
+    values[:, 3] = values[:, :3].sum(1)
+    names = ["a", "b", "c", "total"]
+    gaps = np.where(np.random.default_rng(1).random(values.shape) < 0.1, np.nan, values)
+    assert [said for said in implausible_sensors(gaps, names) if "sum of the others" in said and "'total'" in said]
+    # Of channels each must be.
+    both = np.stack([values, values], 2)
+    assert any("sum of the others" in said for said in implausible_sensors(both, names))
+    both[:, 3, 1] += 0.1
+    assert not implausible_sensors(both, names)
+    values[7, 3] += 0.1
+    assert not implausible_sensors(values, names)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("nodes", [3, 5, 40])
+def test_counts_are_no_total_by_chance(seed, nodes):
+    about_zero = np.random.default_rng(seed).integers(-1, 2, (200, nodes)).astype(float)
+    assert not any("others" in said for said in implausible_sensors(about_zero, list(map(str, range(nodes)))))
+    values = np.random.default_rng(seed).integers(0, 3, (200, nodes)).astype(float)
+    assert not any("sum" in said for said in implausible_sensors(values, list(map(str, range(nodes)))))
+    values[:, 0] = values[:, 1:].sum(1)
+    assert any("sum of the others" in said for said in implausible_sensors(values, list(map(str, range(nodes)))))
 
 
 def test_bodies_that_cannot_be_are_named():

@@ -88,7 +88,7 @@ CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0])
         (lambda: interval([0.1, 0.5, 0.7] * 9, resamples=10**18), "resamples: got 1000000000000000000; expected"),
         (lambda: DynamicGraph(graph(), ["[1.0, 0.0]", "[0.5, 2.0]"]), "weight: got .* expected numbers"),
         (lambda: stx.Forecast("a", 1, layout="b t n")(torch.ones(2, 2, 3).to_sparse()), "output: got a sparse tensor"),
-        (lambda: stx.load_sensors([float("nan")]), "path: got list; expected a path"),
+        (lambda: stx.load_sensors([float("nan")]), "path: got a list; expected the path of a file or folder"),
         (lambda: Relations.from_matrices([np.eye(3)]).matrices(-1), "nodes: got -1; expected at least 3"),
         (lambda: STGCN(graph(), classes=2, channels=[4], strides=[1])([1.0]), r"x: got \[1.0\]; expected a tensor"),
         (lambda: Fusion({"a": torch.nn.Linear(2, 2)})(0.5), "streams: got 0.5; expected a dict"),
@@ -135,7 +135,7 @@ CALIBRATION = Calibration("M", "sum", np.array([0.0, 1.0]), np.array([0.5, 0.0])
         (lambda: stx.NodeClass(0, [[0.5]]), r"which: got \[0.5\], a list; expected a name or an index"),
         (
             lambda: stx.viz.importance_map(pd.DataFrame([[0.5]]), nodes=()),
-            "node: got no name to draw; expected at least",
+            "nodes: got no name to draw; expected at least",
         ),
         (lambda: STGraph.skeleton("coco-17").permute(iter([0])), r"order: got .* Give list\(...\) of it"),
         (lambda: stx.metrics.Localisation.joined([]), "parts: got no scores to join"),

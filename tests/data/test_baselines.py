@@ -7,7 +7,7 @@ from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from tests.explainers.small_models import signals
 
-with pytest.warns(UserWarning, match=r"without an edge, one node \('e'\)"):
+with pytest.warns(UserWarning, match=r"one node without an edge \('e'\)"):
     GRAPH = STGraph.from_edges(list("abcde"), [("a", "b"), ("b", "c"), ("b", "d")])
 
 
@@ -99,7 +99,7 @@ def test_a_baseline_is_a_name_a_function_or_a_tensor():
         as_baseline("meen")
 
 
-@pytest.mark.filterwarnings("ignore:graph. got nodes without an edge")
+@pytest.mark.filterwarnings("ignore:graph. got .* without an edge")
 @pytest.mark.parametrize("directed", [False, True])
 def test_neighbours_are_the_mean_over_a_matrix_of_them(directed):
     rng = np.random.default_rng(0)

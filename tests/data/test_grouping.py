@@ -5,7 +5,7 @@ import torch
 
 from stexplain.cards import dataset_card
 from stexplain.data.clips import Clips
-from stexplain.data.grouping import clip_groups, split_groups
+from stexplain.data.grouping import clip_groups, split_groups, with_groups
 from stexplain.data.samples import Batch
 from stexplain.errors import DataError, InputError
 from stexplain.graph import STGraph
@@ -72,3 +72,33 @@ def test_a_class_of_one_group_is_trained_on_and_one_group_cannot_be_split():
         split_groups(np.array(["a", "a"]), np.array([0, 1]))
     with pytest.raises(InputError, match="got a share of 1"):
         split_groups(np.array(["a", "b"]), np.array([0, 1]), 1.0)
+
+
+ARMS = ["patient", "patient", "patient", "control", "control", "control"]
+
+
+@pytest.mark.parametrize("labels", [ARMS, ["a", "b", "a", "b", "a", "b"]])
+def test_groups_that_are_compared_are_no_clips_that_depend_on_each_other(labels):
+    subjects = ["1", "1", "2", "3", "3", "4"]
+    with pytest.warns(
+        UserWarning, match=r"the column 'group' has 2 values, 'control', 'patient', .*; those of a subject"
+    ):
+        found = with_groups({"subject": subjects, "group": ARMS}, labels)
+    assert (found["group"], found["group_"]) == (subjects, ARMS)
+
+
+def test_without_subjects_such_a_column_is_left_out_and_asked_about():
+    with pytest.warns(UserWarning, match="give a column 'subject'"):
+        assert with_groups({"group": ARMS}, ARMS) == {"group_": ARMS}
+
+
+@pytest.mark.parametrize(
+    ("group", "labels"),
+    [
+        (["p1", "p1", "p2", "p2"], ["a", "b", "a", "b"]),
+        (["f1", "f1", "f2", "f3"], ["a", "a", "b", "b"]),
+        (["s1", "s2", "s3", "s4"], ["a", "b", "c", "d"]),
+    ],
+)
+def test_persons_and_families_stay_groups(group, labels):
+    assert with_groups({"group": group}, labels) == {"group": group}

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
+from stexplain.data.baselines.window_history import SplitHistory, WindowHistory
+from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
 from stexplain.training import HistoricalAverage, historical_average
 from tests.training.roads import NODES, series, speeds
@@ -54,11 +56,32 @@ def test_times_are_those_of_the_zone(weekdays: bool) -> None:
     np.testing.assert_array_equal(historical_average(train, test).mae, 0)
 
 
+@pytest.mark.parametrize(("day", "hour"), [("2024-03-10", 0), ("2024-03-09", 20), ("2024-11-03", 0)])
+def test_where_clocks_change_within_a_window_its_frames_have_their_own_hours(day: str, hour: int) -> None:
+    time = pd.date_range(f"{day} {hour:02}:00", periods=24 * 28, freq="h", tz=ZONE)
+    # What depends on the local hour and weekday alone; the first windows are across the change.
+    values = np.repeat((time.hour + 24 * time.day_of_week).to_numpy(float)[:, None], NODES, axis=1)
+    whole = series(values, time=time)
+    average = HistoricalAverage.fit(whole)
+    batch = whole.batch([0, 1, 2, 3, 8])
+    assert batch.timestamps is not None
+    offsets = batch.timestamps.map(lambda moment: moment.utcoffset()).unique()
+    assert len(offsets) == 2  # before the change and after it
+    torch.testing.assert_close(average.in_window(batch), batch.x, rtol=0, atol=0)
+    np.testing.assert_array_equal(average.in_horizon(batch, 0), batch.y)
+    history = WindowHistory(SplitHistory(whole), batch.timestamps)
+    torch.testing.assert_close(history.values(6), batch.x, rtol=0, atol=0)
+    torch.testing.assert_close(history.repeated(2).values(6), batch.x.repeat(2, 1, 1, 1, 1), rtol=0, atol=0)
+    twice = type(history).joined([history[2:], history[:2]])
+    assert twice is not None
+    torch.testing.assert_close(twice.values(6), torch.cat([batch.x[2:], batch.x[:2]]), rtol=0, atol=0)
+
+
 def test_a_step_that_does_not_divide_a_day_is_refused_by_weekday() -> None:
     odd = series(speeds(400), every="7min")
     with pytest.raises(InputError, match=r"every 7 min, which does not divide a day.*weekdays=False"):
         HistoricalAverage.fit(odd)
-    assert len(HistoricalAverage.fit(odd, weekdays=False).mean) == 24 * 60 // 7
+    assert len(HistoricalAverage.fit(odd, weekdays=False).mean) == 24 * 60 // 7 + 1  # the last of 5 min
 
 
 def test_without_times_it_is_one_mean() -> None:
@@ -66,3 +89,14 @@ def test_without_times_it_is_one_mean() -> None:
     average = HistoricalAverage.fit(series(values))
     np.testing.assert_allclose(average.mean[:, :, 0], np.nanmean(values, axis=0)[None], rtol=1e-6)
     assert not average.weekdays
+
+
+@pytest.mark.parametrize(("hours", "slots"), [(5, 5), (7, 4), (13, 2), (24, 1)])
+def test_the_end_of_a_day_is_not_averaged_with_its_beginning(hours: int, slots: int) -> None:
+    """Where the step does not divide a day, the last slot is shorter than the others."""
+    time = pd.date_range("2024-01-01", periods=200, freq=f"{hours}h")
+    slot = time.hour.to_numpy() // hours
+    series = WindowedSeries(10.0 * slot[:, None], window=2, horizon=1, time=time)
+    average = HistoricalAverage.fit(series, weekdays=False)
+    np.testing.assert_allclose(average.mean.ravel(), 10.0 * np.arange(slots))
+    np.testing.assert_allclose(average.at(series.batch([7]).start, 0, 3).ravel(), 10.0 * slot[7:10])

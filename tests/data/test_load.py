@@ -154,3 +154,7 @@ def test_a_generator_that_fails(own_card, tmp_path):
     with pytest.raises(DataError, match="'ntu' could not be generated: no luck"):
         load_dataset(own_card)
     assert not list(cache_folder().glob("ntu-planted*"))
+
+
+def test_all_of_it_by_the_name_that_the_command_takes(store, own_card):
+    assert len(load_dataset("ntu", store, "all")) == len(load_dataset("ntu", store))

@@ -14,7 +14,7 @@ from stexplain.data.transforms import (
     read_frames,
 )
 from stexplain.errors import InputError
-from tests.reference import slow_resample
+from tests.reference.recordings import slow_resample
 
 
 def recipe(frames=8, sampling="resample", **changes) -> Recipe:

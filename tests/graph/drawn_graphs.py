@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from stexplain.graph import STGraph
-from tests import reference
+from tests.reference import graphs as reference
 
 
 @st.composite

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.coordinates import distance_between
-from tests import reference
+from tests.reference import graphs as reference
 
 
 def test_from_edges_takes_names_indices_and_tables():
@@ -83,8 +83,19 @@ def test_from_distances_is_the_gaussian_kernel():
 def test_the_threshold_keeps_a_weight_that_equals_it():
     far = np.array([[0.0, 2.0], [2.0, 0.0]])
     assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0))).edges) == 1
-    with pytest.warns(UserWarning, match=r"nodes without an edge, 2 nodes \('0', '1'\)"):
+    with pytest.warns(UserWarning, match=r"2 nodes without an edge \('0', '1'\)"):
         assert len(STGraph.from_distances(far, sigma=2.0, threshold=float(np.exp(-1.0)) + 1e-9).edges) == 0
+
+
+def test_links_of_which_the_kernel_leaves_none_are_refused_with_what_keeps_them():
+    """A chain of neighbours at like distances, as a table of links has them: the width is their small deviation."""
+    links = pd.DataFrame({"from": list("abc"), "to": list("bcd"), "distance": [2.0, 2.5, 3.0]})
+    with pytest.raises(
+        InputError, match=r"got 2 to 3, of which none gives an edge.*threshold=0\).*nearest=4, or sigma="
+    ):
+        STGraph.from_distances(links)
+    for remedy in ({"threshold": 0}, {"nearest": 4}, {"sigma": 2.5}):
+        assert len(STGraph.from_distances(links, **remedy).edges) == 3
 
 
 def test_nearest_nodes():
@@ -96,7 +107,7 @@ def test_nearest_nodes():
     directed = STGraph.from_distances(distances, "abcd", sigma=10.0, nearest=1, directed=True)
     assert {tuple(edge) for edge in directed.edges.tolist()} == {(1, 0), (0, 1), (1, 2), (2, 3)}
     # Under a threshold, a distant node has no edge although it has a nearest node.
-    with pytest.warns(UserWarning, match=r"without an edge, 2 nodes \('c', 'd'\)"):
+    with pytest.warns(UserWarning, match=r"2 nodes without an edge \('c', 'd'\)"):
         near = STGraph.from_distances(distances, "abcd", sigma=1.0, nearest=2, threshold=0.1)
     assert near.edges.tolist() == [[0, 1]]
     assert len(STGraph.from_distances(distances, "abcd", nearest=99).edges) == 6
@@ -236,7 +247,7 @@ REAL = os.environ.get("STEXPLAIN_REAL_DATA")
 
 
 # A sensor of this network has no neighbour, which is said.
-@pytest.mark.filterwarnings("ignore:graph. got nodes without an edge")
+@pytest.mark.filterwarnings("ignore:graph. got .* without an edge")
 @pytest.mark.skipif(REAL is None, reason="STEXPLAIN_REAL_DATA names no folder of real data")
 def test_a_real_road_network():
     matrix = np.loadtxt(Path(REAL or "") / "los-loop" / "los_adj.csv", delimiter=",")

@@ -127,3 +127,18 @@ def test_trials_by_channels_are_refused_with_how_to_turn_them():
         STGraph.from_correlation(trials, list("abc"), density=0.5, negative="absolute")
     turned = STGraph.from_correlation(trials.swapaxes(-1, -2), list("abcd"), density=0.5, negative="absolute")
     assert turned.nodes == tuple("abcd")
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.2, 0.3, 0.7, 1.0])
+def test_a_correlation_that_is_the_threshold_is_an_edge(threshold):
+    matrix = np.eye(3)
+    matrix[0, 1] = matrix[1, 0] = threshold
+    matrix[1, 2] = matrix[2, 1] = -threshold
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        graph = STGraph.from_correlation(matrix, threshold=threshold)
+        both = STGraph.from_correlation(matrix, threshold=threshold, negative="absolute")
+    assert graph.edges.tolist() == [[0, 1]]
+    assert both.edges.tolist() == [[0, 1], [1, 2]]
+    # The one that is as strong below zero is counted among those that are left out.
+    assert any("one correlation is negative" in str(each.message) for each in said)

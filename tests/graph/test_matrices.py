@@ -32,7 +32,7 @@ def test_labels_of_a_matrix_are_the_names_of_its_nodes():
         assert STGraph.from_adjacency(table) == expected
     assert [str(one.message).split(":")[1] for one in caught] == [
         " self loops were excluded, of one node ('b')",
-        " got nodes without an edge, one node ('b')",
+        " got one node without an edge ('b')",
     ]
     # The warnings point to whoever called.
     assert {one.filename for one in caught} == {__file__}

@@ -5,17 +5,19 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stexplain.backend.dgl import dgl_installed
 from stexplain.errors import CardError, InputError
 from stexplain.graph import STGraph
-from tests import reference
 from tests.graph.drawn_graphs import dense, graphs
+from tests.reference import graphs as reference
 
 # Graphs are drawn at random, and some are made so: what is named of them is held by test_notices.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:graph. got nodes without an edge"),
+    pytest.mark.filterwarnings("ignore:graph. got .* without an edge"),
     pytest.mark.filterwarnings("ignore:graph. .* weights are negative"),
 ]
 
@@ -81,7 +83,11 @@ def test_shares_no_memory_with_its_arguments():
         ({"edges": [(0, 1), (1, 4)]}, r"edge 1: got \(1, 4\); expected indices from 0 to 3"),
         ({"edges": [(0, -1)]}, r"edge 0: got \(0, -1\)"),
         ({"edges": [(0, 1), (2, 2)]}, "edge 1: got a self loop of 'left hand'"),
-        ({"edges": [(0, 1), (2, 1), (1, 0)]}, r"'head' - 'neck' more than once \(an undirected edge"),
+        (
+            {"edges": [(0, 1), (2, 1), (1, 0)]},
+            r"'head' - 'neck' more than once \(an undirected edge.*Give it once, or directed=True",
+        ),
+        ({"edges": [(0, 1), (0, 1)]}, r"either direction\)\. Give it once\."),
         ({"edges": [(0, 1), (0, 1)], "directed": True}, r"'head' - 'neck' more than once\. Give"),
         ({"edges": [(0.0, 1.0)]}, r"type float64; expected \[E, 2\] integers"),
         ({"edges": [("head", "neck")]}, "use STGraph.from_edges"),
@@ -277,6 +283,10 @@ def test_a_round_trip_through_scipy_and_a_dense_matrix_gives_the_same_edges(grap
         assert again == bare
 
 
+with_dgl = pytest.mark.skipif(not dgl_installed(), reason="DGL has no wheel for this Python or system")
+
+
+@with_dgl
 @settings(deadline=None)
 @given(graphs())
 def test_to_dgl_has_the_same_edges(graph: STGraph):
@@ -288,6 +298,27 @@ def test_to_dgl_has_the_same_edges(graph: STGraph):
     np.testing.assert_array_equal(matrix, dense(graph))
 
 
+# PyTorch Geometric's own, on Python 3.13, as it is imported.
+@pytest.mark.filterwarnings("ignore:Failing to pass a value to the 'type_params' parameter:DeprecationWarning")
+@pytest.mark.parametrize("directed", [True, False])
+def test_to_pyg_is_what_its_layers_take(directed):
+    graph = STGraph("abcd", [(0, 1), (2, 1), (3, 2)], [0.5, 2.0, 3.0], directed=directed)
+    edge_index, edge_weight = graph.to_pyg()
+    dense = torch.zeros(4, 4).index_put((edge_index[0], edge_index[1]), edge_weight, accumulate=True)
+    np.testing.assert_array_equal(dense.numpy(), graph.to_scipy().toarray())
+    assert (edge_index.dtype, edge_weight.dtype) == (torch.int64, torch.float32)
+    geometric = pytest.importorskip("torch_geometric.nn")
+    layer = geometric.SimpleConv(aggr="sum")
+    x = torch.arange(8.0).view(4, 2)
+    torch.testing.assert_close(layer(x, edge_index, edge_weight), dense.T @ x)
+
+
+def test_to_pyg_of_a_graph_without_edges():
+    edge_index, edge_weight = STGraph("ab", []).to_pyg()
+    assert (tuple(edge_index.shape), tuple(edge_weight.shape)) == ((2, 0), (0,))
+
+
+@with_dgl
 def test_to_dgl_has_positions(body: STGraph):
     assert body.to_dgl().ndata["position"].tolist() == [[0, 2], [0, 1], [-1, 0], [1, 0]]
     assert "position" not in STGraph("ab", []).to_dgl().ndata

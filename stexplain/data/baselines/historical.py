@@ -25,8 +25,8 @@ class HistoricalAverage:
     """The mean of each node's observed training values at each time of day, and on each day of the week where asked.
 
     As a baseline, explanations say what differs from an ordinary day: ``IntegratedGradients(model,
-    baseline=average.in_window(batch))``. Times are local ones where the series has a time zone; in a window across a
-    change of the clocks, the frames after the change take the hour beside theirs.
+    baseline=average.in_window(batch))``. Times are local ones where the series has a time zone, also where the clocks
+    change within a window.
 
     Attributes:
         mean: ``[slots, N, C]``, in the channels' own units, of a day or, with `weekdays`, of a week from Monday. A node
@@ -34,6 +34,14 @@ class HistoricalAverage:
             time of day, its mean over all times.
         minutes: from one frame to the next. Zero if the series has no times: there is then one slot.
         weekdays: whether days of the week are told apart.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> time = pd.date_range("2024-01-01", periods=8, freq="6h")
+        >>> speeds = np.array([60.0, 50.0, 40.0, 30.0] * 2)[:, None]
+        >>> average = HistoricalAverage.fit(WindowedSeries(speeds, window=2, horizon=1, time=time), weekdays=False)
+        >>> average.at(np.array(["2024-02-01T06:00"], "datetime64[ns]"), first=0, count=3).ravel().tolist()
+        [50.0, 40.0, 30.0]
     """
 
     mean: NDArray[np.float64]
@@ -70,7 +78,8 @@ class HistoricalAverage:
                 "weekdays=False."
             )
         # A series without times, or with less than one frame a day, has a single slot: one mean for all times.
-        slots = 1 if time is None else max(1, int(DAY / step))
+        # Of a step that does not divide a day the last slot is shorter: it must not count as the first of the day.
+        slots = 1 if time is None else max(1, int(-(-DAY // step)))
         days = 7 if weekdays and time is not None else 1
         covered = train.covered
         slot = (
@@ -85,23 +94,28 @@ class HistoricalAverage:
 
     def in_window(self, batch: "WindowBatch") -> torch.Tensor:
         """The average at the frames of the windows, ``[B, 1, T, N, C]``, float32."""
-        return torch.from_numpy(self.at(batch.start, 0, batch.x.shape[2]).astype(np.float32))[:, None]
+        return torch.from_numpy(self.at(_moments(batch), 0, batch.x.shape[2]).astype(np.float32))[:, None]
 
     def in_horizon(self, batch: "WindowBatch", channel: int) -> NDArray[np.float64]:
         """The average of a channel at the frames to be forecast, ``[B, H, N]``.
+
+        Args:
+            batch: of windows.
+            channel: by index.
 
         Raises:
             InputError: where there is no such channel.
         """
         if not -self.mean.shape[-1] <= channel < self.mean.shape[-1]:
             raise InputError(f"channel: got {channel}; expected 0 to {self.mean.shape[-1] - 1}.")
-        return self.at(batch.start, batch.x.shape[2], batch.y.shape[1])[..., channel]
+        return self.at(_moments(batch), batch.x.shape[2], batch.y.shape[1])[..., channel]
 
-    def at(self, start: NDArray[np.datetime64], first: int, count: int) -> Floats:
+    def at(self, start: "pd.DatetimeIndex | NDArray[np.datetime64]", first: int, count: int) -> Floats:
         """The average at some frames of windows.
 
         Args:
-            start: of each window, ``[B]``, as `WindowBatch.start`.
+            start: of each window, ``[B]``, as `WindowBatch.timestamps`; or as `WindowBatch.start`, the time on the
+                clock, which does not know when clocks change.
             first: the first frame, counted from there.
             count: how many frames.
 
@@ -112,10 +126,14 @@ class HistoricalAverage:
             return np.broadcast_to(self.mean[0], (len(start), count, *self.mean.shape[1:]))
         # Whole nanoseconds: times are datetime64[ns], and `minutes` may be a fraction.
         step = np.timedelta64(round(self.minutes * 60e9), "ns")
-        times = start[:, None] + step * np.arange(first, first + count)
+        times = clock_times(pd.DatetimeIndex(start), step * np.arange(first, first + count))
         days = 7 if self.weekdays else 1
         averages: Floats = self.mean[_slots(times, step, len(self.mean) // days, days)]
         return averages
+
+
+def _moments(batch: "WindowBatch") -> "pd.DatetimeIndex | NDArray[np.datetime64]":
+    return batch.start if batch.timestamps is None else batch.timestamps
 
 
 def _slots(times: NDArray[np.datetime64], step: np.timedelta64, slots: int, days: int) -> NDArray[np.int64]:
@@ -161,3 +179,22 @@ def local_times(time: pd.DatetimeIndex) -> NDArray[np.datetime64]:
     """
     # numpy knows no zones, and would turn them into UTC: averages would then be looked up hours beside their own.
     return np.asarray(time.tz_localize(None).to_numpy().astype("datetime64[ns]"))
+
+
+def clock_times(start: pd.DatetimeIndex, offsets: NDArray[np.timedelta64]) -> NDArray[np.datetime64]:
+    """The clock on the wall some time after each of some moments, ``[B, k]``; it may change in between.
+
+    Args:
+        start: the moments, ``[B]``, in their time zone if they have one.
+        offsets: how much later, ``[k]``.
+
+    Example:
+        >>> start = pd.DatetimeIndex(["2024-03-10 01:00"], tz="America/Los_Angeles")
+        >>> clock_times(start, np.arange(2) * np.timedelta64(1, "h")).astype("datetime64[h]").tolist()[0][1].hour
+        3
+    """
+    # Moments, then clocks: added to the clock, hours would not skip the one that is left out.
+    moments = local_times(start if start.tz is None else start.tz_convert("UTC"))[:, None] + offsets
+    if start.tz is None:
+        return moments
+    return local_times(pd.DatetimeIndex(moments.ravel(), tz="UTC").tz_convert(start.tz)).reshape(moments.shape)

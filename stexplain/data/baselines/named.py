@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from stexplain.axes import check_shape
-from stexplain.checking.values import as_numbers
+from stexplain.checking.values import tensor_of_numbers
 from stexplain.data.baselines.bones import joints_on_bones, straight_line
 from stexplain.errors import InputError, unknown
 from stexplain.graph import STGraph
@@ -22,12 +22,27 @@ Baseline = Callable[[Tensor, Tensor, STGraph | None], Tensor]
 
 
 def zero(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
-    """Zero everywhere: the paper's. After centring it is the position of the centre node."""
+    """Zero everywhere: the paper's. After centring it is the position of the centre node.
+
+    Args:
+        x: ``[B, M, T, N, C]``.
+        valid: what was observed, ``[B, M, T]`` or ``[B, M, T, N]``, bool.
+        graph: not needed.
+
+    Example:
+        >>> zero(torch.ones(1, 1, 2, 1, 1), torch.ones(1, 1, 2, dtype=torch.bool)).flatten().tolist()
+        [0.0, 0.0]
+    """
     return torch.zeros_like(x)
 
 
 def mean(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     """Each node's mean over the observed frames of its sample and instance: the node without its motion.
+
+    Args:
+        x: ``[B, M, T, N, C]``.
+        valid: what was observed, ``[B, M, T]`` or ``[B, M, T, N]``, bool.
+        graph: not needed.
 
     Example:
         >>> x = torch.tensor([1.0, 3.0, 0.0]).view(1, 1, 3, 1, 1)
@@ -43,6 +58,11 @@ def mean(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
 def interpolation(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     """The straight line in time from each node's first observation to its last: start and end kept, gesture gone.
 
+    Args:
+        x: ``[B, M, T, N, C]``.
+        valid: what was observed, ``[B, M, T]`` or ``[B, M, T, N]``, bool.
+        graph: not needed.
+
     Example:
         >>> x = torch.tensor([1.0, 9.0, 3.0, 0.0]).view(1, 1, 4, 1, 1)
         >>> interpolation(x, torch.tensor([[[True, True, True, False]]])).flatten().tolist()
@@ -57,8 +77,19 @@ def neighbours(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor
 
     Where single values are missing, it is the mean over the neighbours that were observed.
 
+    Args:
+        x: ``[B, M, T, N, C]``.
+        valid: what was observed, ``[B, M, T]`` or ``[B, M, T, N]``, bool.
+        graph: whose nodes are N.
+
     Raises:
         InputError: where there is no graph, or one of another size.
+
+    Example:
+        >>> roads = STGraph.from_edges("abc", [("a", "b"), ("b", "c")])
+        >>> x = torch.tensor([60.0, 10.0, 50.0]).view(1, 1, 1, 3, 1)
+        >>> neighbours(x, torch.ones(1, 1, 1, dtype=torch.bool), roads).flatten().tolist()
+        [10.0, 55.0, 10.0]
     """
     if graph is None:
         raise InputError("the baseline 'neighbours' needs the graph. Give `graph`.")
@@ -84,6 +115,11 @@ def bones(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     What `interpolation` does, without leaving the body; see `stexplain.data.baselines.bones`. For skeletons alone:
     all channels must be coordinates, which cannot be told from the numbers.
 
+    Args:
+        x: ``[B, M, T, N, C]``.
+        valid: what was observed, ``[B, M, T]`` or ``[B, M, T, N]``, bool.
+        graph: a skeleton, whose nodes are N.
+
     Raises:
         InputError: where there is no graph, one of another size or with a cycle, or nodes have other than two or three
             channels.
@@ -107,6 +143,11 @@ class HistoryOr:
 
     Attributes:
         otherwise: its name.
+
+    Example:
+        >>> x = torch.tensor([1.0, 3.0]).view(1, 1, 2, 1, 1)
+        >>> HistoryOr("mean")(x, torch.ones(1, 1, 2, dtype=torch.bool)).flatten().tolist()
+        [2.0, 2.0]
     """
 
     otherwise: str
@@ -127,6 +168,9 @@ HISTORICAL_AVERAGE = "historical_average"
 
 def baseline(name: str) -> Baseline:
     """The baseline of this name.
+
+    Args:
+        name: of its function, such as ``"mean"``.
 
     Raises:
         InputError: where there is none; names the nearest.
@@ -164,7 +208,7 @@ def as_baseline(which: "str | Baseline | Tensor | ArrayLike") -> Baseline:
         return baseline(which)
     if not isinstance(which, Tensor) and callable(which):
         return which
-    given = which if isinstance(which, Tensor) else torch.as_tensor(as_numbers("baseline", which))
+    given: Tensor = tensor_of_numbers("baseline", which)
 
     # Checked when called: only then is the shape of a sample known.
     def constant(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:

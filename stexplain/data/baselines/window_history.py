@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from stexplain.data.baselines.historical import DAY, HistoricalAverage
 
@@ -53,13 +53,11 @@ class WindowHistory:
 
     Args:
         history: of the series' training split.
-        start: of each window, ``[B]``.
+        start: the moment of each window's first frame, ``[B]``, in the series' time zone where it has one.
         nodes: the order of the nodes, where it is another than that of the series.
     """
 
-    def __init__(
-        self, history: SplitHistory, start: NDArray[np.datetime64], nodes: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, history: SplitHistory, start: pd.DatetimeIndex, nodes: Sequence[int] | None = None) -> None:
         self.history, self._start, self._nodes = history, start, nodes
 
     def __len__(self) -> int:
@@ -75,7 +73,7 @@ class WindowHistory:
 
     def repeated(self, copies: int) -> "WindowHistory":
         """That of copies of the windows, one whole batch after the other."""
-        return WindowHistory(self.history, np.tile(self._start, copies), self._nodes)
+        return WindowHistory(self.history, self._start[list(range(len(self))) * copies], self._nodes)
 
     def permuted(self, order: Sequence[int]) -> "WindowHistory":
         """That of the windows with their nodes in another order; `order` holds the index of each in the present one."""
@@ -88,7 +86,8 @@ class WindowHistory:
         same = [one for one in each if one is not None and first is not None and one.history is first.history]
         if first is None or len(same) < len(each) or any(one._nodes != first._nodes for one in same):
             return None
-        return WindowHistory(first.history, np.concatenate([one._start for one in same]), first._nodes)
+        start = pd.DatetimeIndex(first._start.append([one._start for one in same[1:]]))
+        return WindowHistory(first.history, start, first._nodes)
 
     def values(self, frames: int, first: int = 0) -> torch.Tensor | None:
         """The average at `frames` frames from the `first` on, ``[B, 1, frames, N, C]``; none where there is none.

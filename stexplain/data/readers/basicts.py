@@ -14,6 +14,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
 from stexplain.graph import STGraph
 from stexplain.graph.notices import without_kernel_diagonal
+from stexplain.reading import readable
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -76,4 +77,5 @@ def mapped(path: Path, described: Path) -> tuple[NDArray[np.float32], dict[str, 
             f"{path} holds {path.stat().st_size} bytes; expected {4 * int(np.prod(shape))} for {shape} numbers of "
             f"float32, as {described.name} says. Is it truncated?"
         )
-    return np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2])), description
+    with readable(path, "observations"):
+        return np.memmap(path, np.float32, "r", shape=(shape[0], shape[1], shape[2])), description

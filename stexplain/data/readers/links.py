@@ -66,6 +66,26 @@ def graph_of_file(
         raise type(error)(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
+def _refuse_other_spelling(path: Path, written: set[str], names: tuple[str, ...]) -> None:
+    """Refuses ids that differ from those of the nodes in leading zeros or a ``.0`` alone: their links would be lost.
+
+    Raises:
+        DataError: with the two.
+    """
+
+    def plain(name: str) -> str:
+        return re.sub(r"\.0+$", "", name).lstrip("0")
+
+    known = set(names)
+    others = {plain(name): name for name in written - known if re.fullmatch(r"\d+(\.0+)?", name)}
+    for name in names:
+        if name not in written and name.isdigit() and (other := others.get(plain(name))) is not None:
+            raise DataError(
+                f"{path}: got {other!r}, where the values have {name!r}; expected the same. Leading zeros are lost, "
+                "and .0 added, where ids are read as numbers: give dtype=str where the file was made."
+            )
+
+
 def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Links | None, positions: Any) -> STGraph:
     if table.empty or table.shape[1] < 2:
         raise DataError(
@@ -73,6 +93,7 @@ def _of_table(path: Path, table: pd.DataFrame, names: tuple[str, ...], links: Li
             "perhaps a number."
         )
     ends = [table.iloc[:, place].astype(str).str.strip() for place in (0, 1)]
+    _refuse_other_spelling(path, {*ends[0], *ends[1]}, names)
     # Files of a whole district hold more sensors than are measured.
     inside = ends[0].isin(names) & ends[1].isin(names)
     if not inside.any():

@@ -38,7 +38,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     path = found_file(where, names, "the values", companion=False)
     if path.suffix.lower() == ".csv":
         return speeds_csv.read(path, card)
-    table = speeds_csv.filled(read_frame(path), card.series.minutes, path)
+    table = speeds_csv.filled(read_frame(path), card.series.minutes, path, card.series.time_zone)
     ids = [str(name) for name in table.columns]
     return SeriesFile(table.to_numpy(np.float32), graph_beside(path, ids), pd.DatetimeIndex(table.index))
 

@@ -101,7 +101,8 @@ def read(path: Path, fields: Sequence[str] = ()) -> Recording:
     for name in fields:
         if name not in FIELDS:
             raise unknown("field of a joint", name, FIELDS)
-    data = read_bytes(Path(path))
+    # A byte order mark, as editors on Windows write it, is no digit.
+    data = read_bytes(Path(path)).removeprefix(b"\xef\xbb\xbf")
     try:
         return _assemble(*_parse_fast(data), fields)
     except _Refused:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.data.times.anew import written_anew
 from stexplain.errors import DataError
 from stexplain.reading import readable, text_file
-from stexplain.reading.table import read_csv
+from stexplain.reading.decimals import with_points
+from stexplain.reading.table import read_csv, separator_of
 
 
 def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.DataFrame:
@@ -49,7 +51,7 @@ def _numbers(path: Path, header: bool, labels: bool) -> pd.DataFrame:
         # Not none: pandas makes labels of what lines have more than the first.
         first = [0] if labels else False
         options: dict[str, Any] = {"index_col": first, "dtype": {0: str} if labels else None, "skipinitialspace": True}
-        table = read_csv(path, header=0 if header else None, **options)
+        table = read_csv(path, header=0 if header else None, sep=_separator(path), **options)
     except DataError:  # the slow way below says what is wrong
         table = pd.DataFrame()
     if header and not table.empty:
@@ -68,14 +70,66 @@ def _numbers(path: Path, header: bool, labels: bool) -> pd.DataFrame:
         (numbers.isna() & (text != "") & (text.apply(lambda cells: cells.str.lower()) != "nan")).to_numpy()
     )
     if len(bad):
+        if said := _wrong_rows(path, text, numbers, header):
+            raise DataError(said)
         row, column = bad[0]
+        name, cell = str(text.columns[column]), str(text.iloc[row, column])
+        if column == 0 and not labels and (wrong := _no_time(text.iloc[:, 0])) is not None:
+            raise DataError(
+                f"{path}, line {wrong + 1 + header}: column {name!r} holds {text.iloc[wrong, 0]!r}, which is no time; "
+                "expected them as 2012-03-31 08:00. Midnight is 00:00 of the next day, and not 24:00."
+            )
         raise DataError(
-            f"{path}, line {row + 1 + header}: column {text.columns[column]!r} holds {text.iloc[row, column]!r}; "
-            "expected a number. Leave the cell empty where a value is missing."
-            # In the first row of the first column it is most likely a time in a format of its own.
-            + (" Times in the first column are written as 2012-03-31 08:00." if row == 0 and column == 0 else "")
+            f"{path}, line {row + 1 + header}: column {name!r} holds {cell!r}; expected a number. "
+            + _remedy(path, text.reset_index() if labels else text, labels, row, column + labels)
         )
     return numbers
+
+
+def _wrong_rows(path: Path, text: pd.DataFrame, numbers: pd.DataFrame, header: bool) -> str:
+    """What is wrong where the first row has words alone, as of units, and the second has numbers; else empty."""
+    if len(text) < 3 or not header or numbers.iloc[0].notna().any() or numbers.iloc[1].isna().all():
+        return ""
+    words = [cell for cell in text.iloc[0] if cell]
+    return (
+        f"{path}, line 2: it holds words alone, such as {words[-1]!r}, as where units stand below the names; expected "
+        "numbers. Leave it out: pd.read_csv(path, skiprows=[1]).to_csv('x.csv', index=False), with its separator."
+        if words and not all(_is_number(cell) for cell in words)
+        else ""
+    )
+
+
+def _no_time(cells: "pd.Series[str]") -> int | None:
+    """The row of the first cell that is no time, where most are; none where they are not."""
+    times = pd.to_datetime(cells, errors="coerce", format="ISO8601")
+    numbers = pd.to_numeric(cells, errors="coerce")
+    told = (times.notna() & numbers.isna()).to_numpy()
+    return int((~told).argmax()) if told.mean() > 0.5 and not told.all() else None
+
+
+def _remedy(path: Path, text: pd.DataFrame, labels: bool, row: int, column: int) -> str:
+    """What to write in place of a cell that is no number; with `labels` the first column labels the rows."""
+    name, cell = str(text.columns[column]), str(text.iloc[row, column])
+    first = str(text.columns[0])
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+\.\d*", cell):
+        return "Without commas of thousands: pd.read_csv(path, thousands=',').to_csv('x.csv', index=False)."
+    if column and re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", cell):
+        return f"Join day and time: pd.to_datetime(table[{first!r}] + ' ' + table[{name!r}]), as the first column."
+    nameless = not first or first.startswith("Unnamed: ")
+    if (nameless or not labels) and column and re.fullmatch(r"\d{4}-\d{2}-\d{2}.*", cell):
+        numbered = ", index_col=0" if nameless else ""
+        return f"Times are the first column: pd.read_csv(path{numbered}).set_index({name!r}).to_csv('x.csv')."
+    # A column of words, and not a cell of one.
+    wrong = pd.to_numeric(text.iloc[:, column], errors="coerce").isna() & (text.iloc[:, column] != "")
+    if wrong.mean() > 0.5 and (anew := written_anew(text, _separator(path))):
+        return f"Write the table anew, with a row for each time and a column for each sensor: {anew}."
+    if re.fullmatch(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}.*", cell):
+        return f"Times are written as 2012-03-31 08:00: pd.to_datetime(table[{name!r}], dayfirst=True), or False."
+    if wrong.mean() > 0.5 and column:
+        return f"Leave the column out: pd.read_csv(path).drop(columns={name!r}).to_csv('x.csv', index=False)."
+    # In the first row of the first column it is most likely a time in a format of its own.
+    times = " Times in the first column are written as 2012-03-31 08:00." if row == 0 and not column else ""
+    return "Leave the cell empty where a value is missing." + times
 
 
 def _refuse_nameless(path: Path, table: pd.DataFrame) -> None:
@@ -109,23 +163,22 @@ def _refuse_first_line(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
-    """Reads a CSV file as text, cell by cell; see `read_table`."""
-    with readable(path, "a table in CSV"), text_file(path).open(newline="", encoding="utf-8-sig") as file:
-        opening = file.readline()
-    for separator in ";\t":
-        if separator in opening and "," not in opening:
-            raise DataError(
-                f"{path}: its cells are separated by {separator!r}; expected commas. Write it anew: "
-                f"pd.read_csv(path, sep={separator!r}).to_csv(path, index=False), with decimal=',' if need be."
-            )
+    """Reads a CSV file as text, cell by cell; see `read_table`. Decimals with commas get points, where certain."""
+    separator = _separator(path)
     table = read_csv(
-        path, header=0 if header else None, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
+        path,
+        header=0 if header else None,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+        index_col=False,
+        sep=separator,
     )
     if table.empty:
         raise DataError(f"{path} holds a header and no row. Fetch the file again.")
     # pandas fills a short line as if its last cells were empty, so lines are counted a second time.
     with readable(path, "a table in CSV"), path.open(newline="", encoding="utf-8-sig") as file:
-        for line, cells in enumerate(csv.reader(file), start=1):
+        for line, cells in enumerate(csv.reader(file, delimiter=separator), start=1):
             if cells and len(cells) != table.shape[1]:
                 raise DataError(
                     f"{path}, line {line}: {len(cells)} cells; expected {table.shape[1]}, as in the first line. "
@@ -134,7 +187,17 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     # Separators at the end of every line, as of some spreadsheets, make columns without a name and a value.
     while table.shape[1] > 1 and not (table.iloc[:, -1] != "").any() and _is_nameless(table.columns[-1]):
         table = table.iloc[:, :-1]
-    return table.rename(columns=_name)
+    table = table.rename(columns=_name)
+    # A first row of words is that of names.
+    names = 0 if header or all(_is_number(cell) for cell in table.iloc[0]) else 1
+    numbers = with_points(path, table.iloc[names:], separator, first=1 + header + names)
+    return pd.concat([table.iloc[:names], numbers]) if names else numbers
+
+
+def _separator(path: Path) -> str:
+    """What separates the cells: commas, semicolons or tabs."""
+    found = separator_of(path)
+    return found if found in ";\t" else ","
 
 
 def _name(column: object) -> str:
@@ -166,8 +229,9 @@ def has_header(path: Path) -> bool:
         >>> has_header(path)
         True
     """
+    separator = _separator(path)
     with readable(path, "a table in CSV"), text_file(path).open(newline="", encoding="utf-8-sig") as file:
-        lines = [cells for _, cells in zip(range(20), csv.reader(file), strict=False) if cells]
+        lines = [cells for _, cells in zip(range(20), csv.reader(file, delimiter=separator), strict=False) if cells]
     if not lines:
         return False
     first, rest = lines[0], lines[1:]
@@ -182,7 +246,8 @@ def has_header(path: Path) -> bool:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        # Of decimals with commas; where commas separate cells, none is in one.
+        float(cell.replace(",", "."))
     except ValueError:
         return not cell.strip()
     return True

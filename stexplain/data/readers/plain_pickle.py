@@ -5,8 +5,10 @@ module substitutes functions of its own, which can do nothing else.
 """
 
 import io
+import math
 import pickle
 import pickletools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,54 @@ def load_plain(path: Path, what: str) -> Any:
         DataError: where the file cannot be read, is damaged, or names anything that plain values do not need.
     """
     path = Path(path)
-    content = read_bytes(path)
+    return plain_value(read_bytes(path), path, what)
+
+
+def plain_value(content: bytes, path: Path, what: str) -> Any:
+    """The value in a pickle of plain values that lies in another file.
+
+    Args:
+        content: the pickle.
+        path: of the file, or where in it, for messages.
+        what: it should hold, for messages.
+
+    Raises:
+        DataError: as `load_plain`.
+
+    Example:
+        >>> plain_value(pickle.dumps({"a": [1, 2]}), Path("names"), "names")
+        {'a': [1, 2]}
+    """
+    return _loaded(content, path, what, _ALLOWED)
+
+
+def array_of_objects(content: bytes, path: Path, what: str) -> list[Any]:
+    """The entries of an array of objects that numpy pickled, in its order; arrays in them are `Pickled`.
+
+    Args:
+        content: the pickle, as it stands behind the header of an npy file.
+        path: of the file, for messages.
+        what: it should hold, for messages.
+
+    Raises:
+        DataError: as `load_plain`, and where it is no such array.
+
+    Example:
+        >>> content = pickle.dumps(np.array({"S1": {"Walking": np.zeros((2, 3))}}, object))
+        >>> (found,) = array_of_objects(content, Path("a.npz"), "poses")
+        >>> found["S1"]["Walking"].array().shape
+        (2, 3)
+    """
+    found = _loaded(content, path, what, _ALLOWED_OBJECTS)
+    if not isinstance(found, Pickled) or not isinstance(found.content, list):
+        raise DataError(f"{path} holds no array of objects; expected {what}. Fetch it again.")
+    return found.content
+
+
+def _loaded(content: bytes, path: Path, what: str, allowed: Mapping[tuple[str, str], Any]) -> Any:
     try:
         kind = _Fast if _has_honest_memo(content) else _Slow
-        return kind(io.BytesIO(content), path, what).load()
+        return kind(io.BytesIO(content), path, what, allowed).load()
     except DataError:
         raise
     except Exception as error:  # whatever a damaged program of a pickle may raise
@@ -56,6 +102,40 @@ def _has_honest_memo(content: bytes) -> bool:
 def _reconstruct(kind: object, shape: object, code: object) -> NDArray[Any]:
     """An empty array, which the pickle's next step fills; the arguments are ignored."""
     return np.empty(0, "b")
+
+
+class Pickled:
+    """An array of a pickle that may hold objects; numpy's own reading of those trusts the shape that they state.
+
+    Attributes:
+        content: its entries, of an array of objects; else the array.
+    """
+
+    content: "list[Any] | NDArray[Any]"
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, _, entries = state
+        if kind.hasobject:
+            if not isinstance(entries, list) or math.prod(shape) != len(entries):
+                raise ValueError(f"an array of {shape} objects; its entries are others")
+            self.content = entries
+        else:
+            array: NDArray[Any] = np.empty(0, "b")
+            array.__setstate__(state)
+            self.content = array
+
+    def array(self) -> "NDArray[Any] | None":
+        """The array of numbers or text; none of one of objects."""
+        return None if isinstance(self.content, list) else self.content
+
+
+def _pickled(kind: object, shape: object, code: object) -> Pickled:
+    """What the pickle's next step fills; the arguments are ignored."""
+    return Pickled()
+
+
+def _any_dtype(name: Any, align: Any = False, copy: Any = False) -> np.dtype[Any]:
+    return np.dtype(object).newbyteorder("=") if name in ("O", "O8", "O4", b"O8") else _dtype(name)
 
 
 def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
@@ -89,6 +169,11 @@ for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar
     _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _frombuffer
 _ALLOWED["_codecs", "encode"] = _encode
+_ALLOWED_OBJECTS = {
+    **_ALLOWED,
+    **{name: _pickled for name in _ALLOWED if name[1] == "_reconstruct"},
+    ("numpy", "dtype"): _any_dtype,
+}
 
 
 class _Restricted:
@@ -96,27 +181,28 @@ class _Restricted:
 
     _path: Path
     _what: str
+    _names: Mapping[tuple[str, str], Any]
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
+        if (module, name) not in self._names:
             raise DataError(
                 f"{self._path} asks for {module}.{name}, which {self._what} does not need; nothing of it was run. Do "
                 "not open it by other means: fetch it again from where it was published."
             )
-        return _ALLOWED[module, name]
+        return self._names[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
         raise DataError(f"{self._path} refers to something outside of it ({pid!r}). Fetch it again.")
 
 
 class _Fast(_Restricted, pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, path: Path, what: str) -> None:
+    def __init__(self, file: io.BytesIO, path: Path, what: str, names: Mapping[tuple[str, str], Any]) -> None:
         # Files of Python 2 hold bytes where Python 3 wants text.
         super().__init__(file, encoding="latin1")
-        self._path, self._what = path, what
+        self._path, self._what, self._names = path, what, names
 
 
 class _Slow(_Restricted, pickle._Unpickler):
-    def __init__(self, file: io.BytesIO, path: Path, what: str) -> None:
+    def __init__(self, file: io.BytesIO, path: Path, what: str, names: Mapping[tuple[str, str], Any]) -> None:
         super().__init__(file, encoding="latin1")
-        self._path, self._what = path, what
+        self._path, self._what, self._names = path, what, names

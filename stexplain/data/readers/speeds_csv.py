@@ -10,7 +10,8 @@ from stexplain.data.labelled import check_span
 from stexplain.data.readers.number_table import read_table
 from stexplain.data.readers.road_graph import graph_beside
 from stexplain.data.series_file import SeriesFile, found_file
-from stexplain.errors import DataError
+from stexplain.data.times.zones import in_zone
+from stexplain.errors import DataError, InputError
 
 
 def read(where: Path, card: SeriesCard) -> SeriesFile:
@@ -31,7 +32,7 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
     path = found_file(where, card.files.get("values", "speeds.csv"), "the values", companion=False)
     table = read_table(path, labels=True)
     table.index = parsed_times(pd.Series(table.index), path)
-    table = filled(table, card.series.minutes, path)
+    table = filled(table, card.series.minutes, path, card.series.time_zone)
     ids = [str(name) for name in table.columns]
     return SeriesFile(table.to_numpy(np.float32), graph_beside(path, ids), pd.DatetimeIndex(table.index))
 
@@ -53,13 +54,23 @@ def parsed_times(text: "pd.Series[str]", path: Path) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(found)
 
 
-def filled(table: pd.DataFrame, minutes: float, path: Path) -> pd.DataFrame:
+def filled(table: pd.DataFrame, minutes: float, path: Path, zone: str | None = None) -> pd.DataFrame:
     """The table with a row of NaN for every time that it omits, such as the hour that summer time skips.
 
+    Args:
+        table: by its times.
+        minutes: from row to row.
+        path: of the file, for messages.
+        zone: whose clocks the times are on; none: they stay as they are.
+
     Raises:
-        DataError: where a time occurs twice, or is not a multiple of `minutes` after the first.
+        DataError: where a time occurs twice, or is not a multiple of `minutes` after the first, or is none of the zone.
     """
-    index = pd.DatetimeIndex(table.index)
+    try:
+        index = in_zone(pd.DatetimeIndex(table.index), zone)
+    except InputError as error:
+        raise DataError(f"{path}: {error}") from error
+    table = table.set_axis(index, axis=0)
     twice = index[index.duplicated()]
     if len(twice):
         raise DataError(f"{path} has the time {twice[0]} twice. Keep one of the two rows.")

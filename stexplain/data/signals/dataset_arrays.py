@@ -40,6 +40,9 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
     if engine == "zarr":
         import zarr
 
+        from stexplain.reading.zarr_folder import check_chunks
+
+        check_chunks(path)
         # Threads take address space, which is limited in this process.
         zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
         options = {"consolidated": False}

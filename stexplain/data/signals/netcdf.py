@@ -49,7 +49,7 @@ def open_dataset(path: Path) -> Any:
         return dataset_of(parts)
 
 
-def read(dataset: Any, path: Path) -> SensorData:
+def read(dataset: Any, path: Path, *, in_memory: bool = False) -> SensorData:
     """The series in a dataset.
 
     Channels are the variables over exactly time and one other dimension, the nodes, in either order; their ``units``
@@ -59,6 +59,7 @@ def read(dataset: Any, path: Path) -> SensorData:
     Args:
         dataset: an xarray dataset.
         path: of it, for messages.
+        in_memory: whether it came from no file.
 
     Raises:
         DataError: where dimensions do not fit, or the calendar is none of the real world.
@@ -89,6 +90,7 @@ def read(dataset: Any, path: Path) -> SensorData:
         time=_times(dataset[time_name], path) if time_name in dataset.coords else None,
         positions=positions,
         geographic=geographic,
+        in_memory=in_memory,
     )
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from stexplain.data.clips import Clips
-from stexplain.data.signals.eeg import load_eeg
+from stexplain.data.signals.eeg.load import load_eeg
 from stexplain.data.signals.regions import load_regions
 from stexplain.data.store.own import write_own
 from stexplain.data.store.prepare import Summary
 from stexplain.errors import InputError
 from stexplain.reading import given_path
+from stexplain.system import as_typed
 
 
 def prepare_regions(path: str | Path, out: str | Path, *, name: str | None = None, **options: Any) -> Summary:
@@ -43,7 +44,7 @@ def prepare_regions(path: str | Path, out: str | Path, *, name: str | None = Non
         out,
         read,
         name=name or path.stem,
-        command=f"stexplain data prepare regions {path} --out {out}",
+        command=as_typed("data", "prepare", "regions", path, "--out", out),
         unlabelled="Give labels: a table with a column of subjects and one of classes, such as participants.tsv.",
     )
 
@@ -76,6 +77,6 @@ def prepare_eeg(path: str | Path, out: str | Path, *, name: str | None = None, *
         out,
         read,
         name=name or path.stem,
-        command=f"stexplain data prepare eeg {path} --out {out}",
+        command=as_typed("data", "prepare", "eeg", path, "--out", out),
         unlabelled="Give every trial an event.",
     )

@@ -30,7 +30,8 @@ def read(where: Path, card: SeriesCard) -> SeriesFile:
         raise DataError(f"{where} is not there. Give the folder that holds the values, or the file.")
     named = {kind: where / card.files[kind] for kind in ("values", "links") if kind in card.files and where.is_dir()}
     try:
-        data = with_channels(read_sensors(named.get("values", where), links=named.get("links")), requested.channels)
+        read = read_sensors(named.get("values", where), links=named.get("links"), zone=requested.time_zone)
+        data = with_channels(read, requested.channels)
         if requested.links == "none":
             # Requested so: that no node has an edge need not be said.
             graph = STGraph._known(data.nodes, [], positions=data.positions)

@@ -18,8 +18,9 @@ from stexplain.data.skeletons.labels import as_label
 from stexplain.errors import DataError, InputError
 from stexplain.reading import is_there, read_json_value, readable, regular_file, text_file
 from stexplain.reading.contents import files_under
+from stexplain.reading.decimals import with_points
 from stexplain.reading.npy import load_npy, opened_npz
-from stexplain.reading.table import read_csv
+from stexplain.reading.table import read_csv, separator_of
 
 ENDINGS = (".csv", ".tsv", ".txt", ".1d", ".npy")
 # Keys of an npz by which its parts are known.
@@ -29,6 +30,28 @@ _SUBJECT = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
 
 _NO_REGION = ("time", "times", "timepoint", "frame", "volume", "tr", "index", "t")
 """Names of columns of numbers by time that are of no region."""
+
+
+_SURFACE = (
+    "Average it by the parcels of an atlas, and save numbers by time and parcel, such as np.save('sub-01.npy', x)."
+)
+_OTHERS = {
+    **dict.fromkeys((".dtseries.nii", ".ptseries.nii", ".gii", ".mgh"), _SURFACE),
+    **dict.fromkeys(
+        (".nii", ".nii.gz"),
+        "It holds voxels: average them by the regions of an atlas, np.save('sub-01.npy', nilearn.maskers."
+        "NiftiLabelsMasker(atlas).fit_transform(path)).",
+    ),
+    ".mat": "Give its array [subjects, time, regions]: load_regions(scipy.io.loadmat(path)['name']), or of version 7.3 "
+    "h5py.File(path)['name'][:].T.",
+    ".rds": "Write it as CSV in R: write.csv(x, 'sub-01.csv', row.names=FALSE).",
+    **dict.fromkeys(
+        (".h5", ".hdf5"), "Give its array [subjects, time, regions]: load_regions(h5py.File(path)['name'][:])."
+    ),
+    ".xlsx": "Write it as CSV: pd.read_excel(path).to_csv('sub-01.csv', index=False).",
+    **dict.fromkeys((".zip", ".tar.gz"), "Unpack it."),
+}
+"""What to do with files that are not read, by their endings; the longer come first."""
 
 
 @dataclass
@@ -74,6 +97,8 @@ def runs_of(data: Any) -> list[Run]:
             return _of_folder(path)
         if path.suffix.lower() == ".npz":
             return _of_npz(path)
+        if remedy := next((said for ending, said in _OTHERS.items() if path.name.lower().endswith(ending)), ""):
+            raise InputError(f"data: {path} is in no supported format. {remedy}")
         loaded = load_npy(path) if path.suffix.lower() == ".npy" else None
         return [_of_file(path)] if loaded is None or loaded.ndim == 2 else _of_array(loaded, str(path))
     if hasattr(data, "dims") and hasattr(data, "coords"):
@@ -173,8 +198,15 @@ def _of_folder(folder: Path) -> list[Run]:
         and "confounds" not in path.stem
     ]
     if not files:
-        here = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-        raise InputError(f"data: {folder} holds no {', '.join(ENDINGS)}, a file for each run. It holds: {here}.")
+        names = sorted(path.name for path in folder.iterdir())
+        remedy = next(
+            (said for ending, said in _OTHERS.items() if any(one.lower().endswith(ending) for one in names)), ""
+        )
+        here = ", ".join(names[:8]) or "nothing"
+        raise InputError(
+            f"data: {folder} holds no {', '.join(ENDINGS)}, a file for each run. {remedy}{' ' * bool(remedy)}It holds: "
+            f"{here}."
+        )
     runs = [_of_file(regular_file(path)) for path in files]
     twice = [run.id for run in runs if sum(other.id == run.id for other in runs) > 1]
     if twice:
@@ -202,10 +234,20 @@ def _of_file(path: Path) -> Run:
 def _table(path: Path) -> pd.DataFrame:
     """Numbers by time and region; columns are text where the file has a header."""
     kind = path.suffix.lower()
-    header = 0 if _names_columns(path) else None
+    named = _marked_names(path) if kind == ".1d" else ()
+    header = 0 if not named and _names_columns(path) else None
     separator = {".csv": ",", ".tsv": "\t"}.get(kind, r"\s+")
+    if kind == ".csv" and (other := separator_of(path)) in ";\t":
+        separator = other
     # "n/a" is how BIDS writes what is missing, which pandas knows.
     table = read_csv(path, sep=separator, header=header, comment="#" if kind == ".1d" else None)
+    if kind in (".csv", ".tsv") and any(column.dtype.kind not in "fiu" for _, column in table.items()):
+        table = _with_points(path, table, separator, header)
+    if named and len(named) != table.shape[1]:
+        raise DataError(
+            f"{path}: its first line names {len(named)} regions; expected {table.shape[1]}, as its lines hold."
+        )
+    table = table.set_axis(list(named), axis=1) if named else table
     if table.empty:
         raise DataError(f"{path} holds no row; expected numbers by time and region.")
     bad = [(str(name), column) for name, column in table.items() if column.dtype.kind not in "fiu"]
@@ -219,6 +261,17 @@ def _table(path: Path) -> pd.DataFrame:
             "number, n/a where it is missing."
         )
     return table if header is None else _without_index(path, table)
+
+
+def _with_points(path: Path, table: pd.DataFrame, separator: str, header: int | None) -> pd.DataFrame:
+    """A table whose decimals may be written with commas, as numbers; else as it is."""
+    cells = read_csv(path, sep=separator, header=header, dtype=str, keep_default_na=False)
+    text = with_points(path, cells, separator, first=1 + (header is not None)) if len(cells) else cells
+    if text is cells:
+        return table
+    numbers: pd.DataFrame = text.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    missing = text.apply(lambda cells: cells.str.strip().str.lower().isin(["", "n/a", "na", "nan"]))
+    return table if (numbers.isna() & ~missing).to_numpy().any() else numbers
 
 
 def _without_index(path: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -240,12 +293,20 @@ def _without_index(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def _marked_names(path: Path) -> tuple[str, ...]:
+    """The names in a first line of which each is marked by #, as in ``#2001 #2002``, which is no comment; else none."""
+    with readable(path, "a table of numbers"), text_file(path).open(encoding="utf-8-sig") as file:
+        cells = file.readline().split()
+    return tuple(cell[1:] for cell in cells) if cells and all(re.fullmatch("#[^#]+", cell) for cell in cells) else ()
+
+
 def _names_columns(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
         return has_header(path)
     with readable(path, "a table of numbers"), text_file(path).open(encoding="utf-8-sig") as file:
         first = file.readline().split()
-    return any(not _is_number(cell) for cell in first) and first[:1] != ["#"]
+    # What begins with # is a comment.
+    return any(not _is_number(cell) for cell in first) and not first[0].startswith("#")
 
 
 def _is_number(cell: Any) -> bool:

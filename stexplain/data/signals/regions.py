@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.checking import checked, takes_masks
+from stexplain.checking import checked, takes_masks, warn_caller
 from stexplain.checking.values import as_numbers
 from stexplain.data.clips import Clips
-from stexplain.data.samples import Measured
 from stexplain.data.signals.region_files import Run, runs_of
 from stexplain.data.skeletons.labels import as_label, read_labels
+from stexplain.data.times.measured import Measured
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.given.correlation import is_correlation
 from stexplain.graph.labels import is_table, points_of
+
+_TURNED = 4
+"""Hardly any recording has so many times as many regions as frames."""
 
 
 @checked
@@ -88,6 +91,12 @@ def load_regions(
                 "expected [time, regions]. Of correlations give graph=STGraph.from_correlation(matrices, density=0.1)."
             )
     regions = _regions(runs, names)
+    turned = next((run for run in runs if not run.names and len(run.values) * _TURNED < len(regions)), None)
+    if turned is not None:
+        warn_caller(
+            f"data: {turned.shown} has {len(turned.values)} times of {len(regions)} regions: is it turned round? "
+            "Expected [time, regions]; else give its transpose."
+        )
     found = _labels(runs, labels)
     known = [str(one) for one in classes] if classes is not None else sorted({each for each in found if each})
     for run, label in zip(runs, found, strict=True):
@@ -172,9 +181,16 @@ def _labels(runs: Sequence[Run], labels: Any) -> list[str]:
     found = [table.get(run.id, table.get(run.subject)) for run in runs]
     lacking = [run.id for run, row in zip(runs, found, strict=True) if row is None]
     if lacking:
+        numbered = [run.id for run in runs] == [str(number) for number in range(len(runs))]
         raise InputError(
             f"labels: got none for {lacking[0]!r} ({len(lacking)} of {len(runs)} runs); expected one for each run or "
-            "subject. Leave its file out, or add it."
+            "subject. "
+            + (
+                "The runs have no names: give them, such as subjects=table['participant_id'], or labels in order, "
+                "labels=table['label'].tolist()."
+                if numbered
+                else "Leave its file out, or add it."
+            )
         )
     return [str((row or {}).get("label", "")) for row in found]
 

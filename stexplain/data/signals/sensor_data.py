@@ -13,6 +13,7 @@ from stexplain.graph import STGraph
 from stexplain.graph.coordinates import checked_points, of_columns
 from stexplain.graph.labels import IDS, is_table, own_names
 from stexplain.reading import given_path
+from stexplain.reading.decimals import with_points
 from stexplain.reading.table import read_csv, separator_of
 
 
@@ -35,6 +36,7 @@ class SensorData:
         minutes: from frame to frame, where the files say it and have no times.
         window: frames of a window, where the files say it.
         horizon: frames to be predicted, where the files say it.
+        in_memory: whether the values came from no file: nothing lies beside them.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class SensorData:
     minutes: float | None = None
     window: int | None = None
     horizon: int | None = None
+    in_memory: bool = False
 
 
 def with_locations(data: SensorData, locations: Any) -> SensorData:
@@ -94,6 +97,8 @@ def with_locations(data: SensorData, locations: Any) -> SensorData:
 def _read_locations(path: Path) -> pd.DataFrame:
     """A CSV of places; ids stay as they are written, such as 007."""
     table = read_csv(path, dtype=str, keep_default_na=False, sep=separator_of(path), skipinitialspace=True)
+    ids = [name for name in table.columns if str(name).strip().lower() in IDS]
+    table = with_points(path, table, separator_of(path), text=ids)
     for name in table.columns:
         column = table[name].str.strip()
         if str(name).strip().lower() in IDS:

@@ -8,22 +8,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stexplain.checking import checked, warn_caller
+from stexplain.checking import checked, takes_masks, warn_caller
 from stexplain.checking.implausible import implausible_sensors
 from stexplain.data.labelled import check_span
-from stexplain.data.readers.links import LINK_FILES, Links, graph_of_file
-from stexplain.data.samples import UNMEASURED, Measured
+from stexplain.data.readers.links import Links, graph_of_file
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
+from stexplain.data.signals.beside import ARRAYS, NETCDF, is_zarr, links_beside, values_file
+from stexplain.data.signals.exports import pems_stations, two_rows
+from stexplain.data.signals.formats import remedy_for_series
+from stexplain.data.signals.in_memory import is_given, read_given
 from stexplain.data.signals.sensor_data import SensorData, with_locations
+from stexplain.data.times.even import CLOCKS
+from stexplain.data.times.measured import UNMEASURED, Measured
+from stexplain.data.times.zones import in_zone
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.reading import given_path
 
-_ARRAYS, _NETCDF = (".npz", ".npy"), (".nc", ".nc4", ".netcdf", ".cdf")
+_TURNED = 4
+"""Hardly any series has so many times as many sensors as frames."""
 
 
 @checked
+@takes_masks("path")
 def load_sensors(
     path: Any,
     *,
@@ -37,6 +45,7 @@ def load_sensors(
     units: str | Sequence[str] | Mapping[str, str] | None = None,
     start: Any = None,
     minutes: float | None = None,
+    time_zone: str | None = None,
     missing: float | None = None,
     header: bool | None = None,
     window: int | None = None,
@@ -47,10 +56,12 @@ def load_sensors(
 
     Read are: LibCity's ``.geo``/``.rel``/``.dyna``, BasicTS' ``data.dat``, tsl's and DCRNN's frames in HDF5 or parquet
     with columns (sensor) or (sensor, channel), netCDF and zarr (or an xarray dataset) with several variables, PEMS'
-    ``.npz``, ``.npy``, and CSV with a column for each sensor. Nothing is executed.
+    ``.npz``, ``.npy``, station files of PeMS, and CSV with a column for each sensor, or with two rows of names (sensor,
+    channel). Nothing is executed.
 
     Args:
-        path: of the file or folder; or an xarray dataset.
+        path: of the file or folder; or what is in memory: a DataFrame of times x sensors, or x (sensor, channel), an
+            xarray Dataset or DataArray, an array ``[T, N]`` or ``[T, N, C]``.
         graph: over the nodes by their names; or a file of links; none: what the data says, else the file of links
             beside it, such as ``adj_mx.pkl`` or ``distances.csv``.
         links: what the numbers of the file are, where it does not say it: ``"distances"``, ``"weights"``,
@@ -65,6 +76,8 @@ def load_sensors(
             none: what the file says.
         start: the time of the first frame, where the file has none.
         minutes: from frame to frame, where the file does not say it.
+        time_zone: whose clocks the times are on, such as ``"Europe/Berlin"``, where they have no zone and clocks change
+            between them; of times with a zone or offsets, the one to bring them to, which their time of day is of.
         missing: a value that stands for a missing one, such as 0.0; none: what the file says, else only NaN does.
         header: whether the first line of a CSV names the sensors; none: seen from the file, where that is certain.
         window: how many frames a window reads; none: what the file says, else 12.
@@ -92,13 +105,13 @@ def load_sensors(
         if count is not None and count < 1:
             raise InputError(f"{name}: got {count}; expected at least 1 frame.")
     beside = Path(graph) if isinstance(graph, str | Path) else None
-    data = with_channels(read_sensors(path, header, beside), channels)
+    data = with_channels(read_sensors(path, header, beside, time_zone), channels)
     if locations is not None:
         if data.positions is not None or data.graph is not None or isinstance(graph, STGraph):
             whose = "the STGraph" if isinstance(graph, STGraph) else str(data.path)
             raise InputError(f"locations: {whose} has a graph of its own: positions belong to it. Leave locations out.")
         data = with_locations(data, locations)
-    time = data.time if data.time is not None else _times(data, start, minutes)
+    time = _times(data, start, minutes, time_zone)
     if data.time is not None and start is not None:
         raise InputError(f"start: {data.path} has times of its own, from {data.time[0]}. Leave start out.")
     if data.time is not None and minutes is not None:
@@ -124,6 +137,11 @@ def load_sensors(
     values = data.values if order == list(range(len(data.nodes))) else np.asarray(data.values)[:, order]
     target = _target(target_channel, data.channels)
     said = data.units if units is None else _units(units, data.channels)
+    if data.time is None and len(values) * _TURNED < len(own) and own.nodes == tuple(map(str, range(len(own)))):
+        warn_caller(
+            f"{data.path}: got {len(values)} times of {len(own)} sensors without names: is it turned round? Expected "
+            "[T, N] or [T, N, C]."
+        )
     for sentence in implausible_sensors(values, own.nodes, data.missing if missing is None else missing):
         warn_caller(f"{data.path}: {sentence}. Leave them out, or say in what you publish that they are in.")
     try:
@@ -147,7 +165,9 @@ def load_sensors(
             measured=replace(steps, units=said if any(said) else ()),
         )
     except InputError as error:
-        raise DataError(f"{data.path}: {error}") from error
+        # The times are in a file, and not in a frame of the user's.
+        message = str(error).replace(CLOCKS, "If clocks changed then, give their zone: time_zone='Europe/Berlin'.")
+        raise DataError(f"{data.path}: {message}") from error
 
 
 def _units(units: str | Sequence[str] | Mapping[str, str], channels: Sequence[str]) -> tuple[str, ...]:
@@ -165,86 +185,57 @@ def _units(units: str | Sequence[str] | Mapping[str, str], channels: Sequence[st
     return given
 
 
-def read_sensors(path: Any, header: bool | None = None, links: Path | None = None) -> SensorData:
+def read_sensors(
+    path: Any, header: bool | None = None, links: Path | None = None, zone: str | None = None
+) -> SensorData:
     """The data of a file or folder, by the first format that it has.
 
     Args:
-        path: of it, or an xarray dataset.
+        path: of it; or an object with values, see `read_given`.
         header: of a CSV, see `load_sensors`.
         links: a file that is none of values.
+        zone: of its times, where it is given.
 
     Raises:
         InputError: where the format is not known for certain.
         DataError: where a file is broken.
     """
-    if hasattr(path, "data_vars"):
-        return netcdf.read(path, Path("the dataset"))
+    if is_given(path):
+        return read_given(path, zone)
     path = given_path(path, "path")
     if not path.exists():
         raise InputError(f"path: there is no {path}.")
-    if path.is_dir() and not _is_zarr(path):
+    if path.is_dir() and not is_zarr(path):
         for pattern, read in ((("*.geo"), libcity.read), (("desc.json"), basicts_folder.read)):
             if sorted(path.glob(pattern)):
                 return read(path)
-        return _of_file(_values_file(path, links), header)
+        if stations := [file for file in sorted(path.glob("*text_station*.txt")) if pems_stations.is_stations(file)]:
+            return pems_stations.read_stations(stations)
+        return _of_file(values_file(path, links), header, zone)
     if path.suffix.lower() in (".geo", ".rel", ".dyna"):
         return libcity.read(path.parent)
     if path.name in ("data.dat", "desc.json"):
         return basicts_folder.read(path.parent)
-    return _of_file(path, header)
+    return _of_file(path, header, zone)
 
 
-def _of_file(path: Path, header: bool | None) -> SensorData:
+def _of_file(path: Path, header: bool | None, zone: str | None) -> SensorData:
     suffix = path.suffix.lower()
-    if suffix in _NETCDF or _is_zarr(path):
+    if suffix in NETCDF or is_zarr(path):
         data = netcdf.read(netcdf.open_dataset(path), path)
     elif suffix in tsl_folder.ENDINGS:
         data = tsl_folder.read(path)
-    elif suffix in _ARRAYS:
+    elif suffix in ARRAYS:
         data = tables.read_array(path)
-    elif suffix == ".csv":
-        data = tables.read_wide(path, header)
+    elif suffix in (".csv", ".tsv", ".txt") and pems_stations.is_stations(path):
+        data = pems_stations.read_stations([path])
+    elif suffix in (".csv", ".tsv") or (suffix == ".txt" and tables.is_separated(path)):
+        two = header is not False and two_rows.has_two_rows(path)
+        data = two_rows.read_two_rows(path, zone) if two else tables.read_wide(path, header, zone)
     else:
-        raise InputError(f"path: {path} is in no supported format. See `stexplain data list`.")
+        remedy = remedy_for_series(path)
+        raise InputError(f"path: {path} is in no supported format. {remedy}See `stexplain data list`.")
     return data
-
-
-def _values_file(folder: Path, other: Path | None) -> Path:
-    """The file of values in a folder: the only one that is no file of links or places."""
-    links = {file for pattern in LINK_FILES for file in folder.glob(pattern)}
-
-    def is_values(file: Path) -> bool:
-        suffix = file.suffix.lower()
-        known = suffix in (*_NETCDF, *_ARRAYS, *tsl_folder.ENDINGS, ".csv") or _is_zarr(file)
-        places = ("sensor" in file.stem and suffix == ".csv") or file.stem == "events"
-        return known and file not in links and not places and (other is None or file.resolve() != other.resolve())
-
-    found = [file for file in sorted(folder.iterdir()) if is_values(file)]
-    if len(found) != 1:
-        here = ", ".join(sorted(file.name for file in folder.iterdir())[:8]) or "nothing"
-        listed = f" ({', '.join(file.name for file in found[:4])})" if found else ""
-        raise InputError(
-            f"path: {folder} holds {len(found)} files that may be values{listed}; expected one. Give the file. The "
-            f"folder holds: {here}."
-        )
-    return found[0]
-
-
-def _links_beside(path: Path) -> Path | None:
-    """The file of links beside the values; none where there is none.
-
-    Raises:
-        InputError: where several could be it.
-    """
-    found = sorted({file for pattern in LINK_FILES for file in path.parent.glob(pattern) if file != path})
-    if len(found) > 1:
-        listed = ", ".join(file.name for file in found)
-        raise InputError(f"graph: beside {path.name} lie {listed}; which is the graph? Give graph= with one of them.")
-    return found[0] if found else None
-
-
-def _is_zarr(path: Path) -> bool:
-    return path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
 
 
 def with_channels(data: SensorData, channels: Sequence[str] | None) -> SensorData:
@@ -272,16 +263,27 @@ def _target(which: str | int, channels: tuple[str, ...]) -> int:
     return channels.index(which)
 
 
-def _times(data: SensorData, start: Any, minutes: float | None) -> pd.DatetimeIndex | None:
+def _times(data: SensorData, start: Any, minutes: float | None, zone: str | None) -> pd.DatetimeIndex | None:
+    """The times of the frames in the zone, as the data has them or as they follow from the first."""
+    if data.time is not None:
+        return in_zone(data.time, zone)
     if start is None:
+        if zone is not None:
+            raise InputError(f"time_zone: {data.path} has no times. Give the first by start=, or leave time_zone out.")
         return None
     step = minutes or data.minutes
     if step is None:
         raise InputError(f"minutes: {data.path} does not say how long a frame is. Give minutes= beside start=.")
+    cause: Exception | None = None
+    first: Any = pd.NaT
     try:
         first = pd.Timestamp(start)
     except (TypeError, ValueError) as error:
-        raise InputError(f"start: got {start!r}; expected a time, such as '2012-03-01 00:00'.") from error
+        cause = error
+    # Of empty text and of NaN pandas makes a time that is none.
+    if first is pd.NaT:
+        raise InputError(f"start: got {start!r}; expected a time, such as '2012-03-01 00:00'.") from cause
+    first = in_zone(pd.DatetimeIndex([first]), zone)[0]
     return pd.date_range(first, periods=data.values.shape[0], freq=pd.Timedelta(minutes=step))
 
 
@@ -323,16 +325,18 @@ def graph_of(
         return STGraph.from_coordinates(data.positions, data.nodes, nearest=nearest, geographic=data.geographic)
     if graph is None and data.graph is not None and links is None:
         return data.graph
-    file = Path(graph) if graph is not None else data.links or _links_beside(data.path)
+    beside = None if data.in_memory else data.path
+    file = Path(graph) if graph is not None else data.links or (beside and links_beside(beside))
     if file is None and data.graph is not None:
         raise InputError(
             f"links: got {links!r}; {data.path} says itself what its links are, and there is no other file of links. "
             "Leave it out, or give the file as graph=."
         )
     if file is None:
+        missing = "" if data.in_memory else ", and there is no file of links beside it"
         positions = " nearest=4 (by the nodes' positions)," if data.positions is not None else ""
         raise InputError(
-            f"graph: {data.path} has no links, and there is no file of links beside it. Give graph= with an STGraph or "
+            f"graph: {data.path} has no links{missing}. Give graph= with an STGraph or "
             f"a file (adj.csv, distances.csv, ...),{positions} or links='none' for a graph without edges."
         )
     return graph_of_file(file, data.nodes, links, no_link=no_link, positions=data.positions)

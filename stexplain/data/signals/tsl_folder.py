@@ -10,6 +10,7 @@ from stexplain.data.labelled import node_first, times_of
 from stexplain.data.readers.metr_la_h5 import read_frame
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.signals.sensor_data import SensorData
+from stexplain.data.signals.tables import refuse_other_columns
 from stexplain.errors import DataError, InputError
 from stexplain.reading.contents import reason_of
 
@@ -26,7 +27,9 @@ def read(path: Path) -> SensorData:
         DataError: where the file is broken, holds several frames or none, or a column (sensor, channel) is missing.
         InputError: where a package is not installed.
     """
-    table = _parquet(path) if path.suffix.lower() == ".parquet" else read_frame(path)
+    table = _by_time(_parquet(path)) if path.suffix.lower() == ".parquet" else read_frame(path)
+    if table.columns.nlevels == 1:
+        refuse_other_columns(path, table.columns)
     values, nodes, channels = split_columns(table, path)
     try:
         time = times_of(table.index)
@@ -50,7 +53,11 @@ def split_columns(table: pd.DataFrame, path: Path) -> tuple[np.ndarray, tuple[st
     """
     bad = [str(name) for name, kind in table.dtypes.items() if kind.kind not in "fiu"]
     if bad:
-        raise DataError(f"{path}: the column {bad[0]} holds no numbers; expected a column for each sensor.")
+        raise DataError(
+            f"{path}: the column {bad[0]} holds no numbers; expected a column for each sensor. Leave it out, "
+            f"table.drop(columns={bad[0]!r}); or where it names sensors, table.pivot(index=..., columns={bad[0]!r}, "
+            "values=...)."
+        )
     if not isinstance(table.columns, pd.MultiIndex):
         return table.to_numpy(np.float32)[..., None], tuple(map(str, table.columns)), ("value",)
     if table.columns.nlevels != 2:
@@ -64,6 +71,12 @@ def split_columns(table: pd.DataFrame, path: Path) -> tuple[np.ndarray, tuple[st
                 raise DataError(f"{path}: the sensor {node!r} has no channel {channel!r}; expected all of each sensor.")
     order = np.array([[place[node, channel] for channel in channels] for node in nodes])
     return table.to_numpy(np.float32)[:, order], tuple(map(str, nodes)), tuple(map(str, channels))
+
+
+def _by_time(table: pd.DataFrame) -> pd.DataFrame:
+    """A table by its only column of times, where rows are numbered: not every program writes an index."""
+    times = [name for name, kind in table.dtypes.items() if kind.kind == "M" or isinstance(kind, pd.DatetimeTZDtype)]
+    return table.set_index(times[0]) if isinstance(table.index, pd.RangeIndex) and len(times) == 1 else table
 
 
 def _parquet(path: Path) -> pd.DataFrame:

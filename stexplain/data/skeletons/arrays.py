@@ -83,8 +83,15 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
             key = next((name for name in _VALUES if name in arrays.names), None)
             if key is None and len(arrays.names) == 1:
                 key = arrays.names[0]
+            if key is None and (angles := [name for name in arrays.names if name.lower() in _ROTATIONS]):
+                key = angles[0]
             if key is None:
                 raise DataError(f"{path} holds {', '.join(arrays.names)}; expected the values as one of {_VALUES}.")
+            if key.lower() in _ROTATIONS:
+                raise InputError(
+                    f"{path}: {key!r} holds rotations of joints, as of SMPL, and no positions; expected these. Compute "
+                    "them by the body model, such as smplx, and save them as x."
+                )
             x = arrays[key]
             if label := next((name for name in _LABELS if name in arrays.names), None):
                 labels = np.atleast_1d(arrays[label])
@@ -96,13 +103,9 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
             further = {name: arrays[name].tolist() for name, shape in rest.items() if shape == x.shape[:1]}
             if gone := [name for name in rest if name not in further]:
                 warn_caller(f"{path}: of the arrays {', '.join(arrays.names)} are not used: {', '.join(gone)}.")
-            if key.lower() in _ROTATIONS:
-                raise InputError(
-                    f"{path}: {key!r} holds rotations of joints, as of SMPL, and no positions; expected these. Compute "
-                    "them by the body model, such as smplx, and save them as x."
-                )
     else:
-        x = load_npy(path, mapped=True)
+        whole = "Recordings of several lengths, which numpy saves as objects, go to stx.Clips.from_arrays as a list."
+        x = load_npy(path, mapped=True, remedy=whole)
     if x.dtype.kind not in "fiu":
         raise DataError(f"{path}: got values of type {x.dtype}; expected numbers.")
     layout = Layout(axes or _found_axes(path, x.shape, nodes, several=labels is not None or names is not None))

@@ -1,5 +1,6 @@
 """What the columns of a table of keypoints hold, by the names that people give them."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ NAMES = {
     "joint": (
         *("joint", "node", "keypoint", "marker", "landmark", "bodypart"),
         *("joint_name", "keypoint_name", "landmark_name", "marker_name"),
+        *("joint_id", "keypoint_id", "landmark_id", "marker_id", "joint_index", "landmark_index", "joint_idx"),
     ),
     "person": (
         *("person", "body", "instance", "track", "individual"),
@@ -30,6 +32,8 @@ NAMES = {
 
 AXES = ("x", "y", "z")
 MOST_FRAMES = 1_000_000
+_UNIT = re.compile(r"(?P<name>.*?)\s*[\[(]\s*(?P<unit>mm|cm|m|metres|meters|px|pixels?)\s*[\])]\s*", re.IGNORECASE)
+_METRES = {"mm": 0.001, "cm": 0.01}
 
 
 def named_columns(columns: Iterable[object]) -> dict[str, str]:
@@ -42,6 +46,43 @@ def named_columns(columns: Iterable[object]) -> dict[str, str]:
     lower = {str(name).strip().lower(): str(name) for name in columns}
     found = {what: next((lower[name] for name in names if name in lower), None) for what, names in NAMES.items()}
     return {what: name for what, name in found.items() if name is not None}
+
+
+def without_units(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose coordinates have a unit of length in their names, ``x (mm)``, in metres and without it.
+
+    Other units, such as ``[px]``, are left out of the names alone.
+
+    Args:
+        path: of the file, for messages.
+        table: its cells, as text.
+
+    Raises:
+        DataError: where a name would then be there twice.
+
+    Example:
+        >>> without_units(Path("a.csv"), pd.DataFrame({"frame": ["1"], "hip_x (mm)": ["500.5"]})).to_dict("list")
+        {'frame': ['1'], 'hip_x': ['0.5005']}
+    """
+    named, scales = [], []
+    for column in map(str, table.columns):
+        match = _UNIT.fullmatch(column)
+        of_place = match is not None and re.search(r"(^|[\s_.:/-])[xyz]$", match["name"], re.IGNORECASE) is not None
+        named.append(match["name"] if match is not None and of_place else column)
+        scales.append(_METRES.get(match["unit"].lower(), 1.0) if match is not None and of_place else 1.0)
+    if named == list(map(str, table.columns)):
+        return table
+    if twice := next((name for name in named if named.count(name) > 1), None):
+        raise DataError(f"{path}: the first line names {twice!r} twice, in other units; expected each name once.")
+    found = table.copy()
+    for place, scale in enumerate(scales):
+        numbers = pd.to_numeric(table.iloc[:, place], errors="coerce") * scale
+        # What is no number is refused where it is read, with its line.
+        if scale != 1:
+            found.isetitem(
+                place, table.iloc[:, place].where(numbers.isna(), numbers.map(lambda one: f"{one:.9g}")).to_numpy()
+            )
+    return found.set_axis(named, axis=1)
 
 
 def numeric(path: Path, column: "pd.Series[str]", *, whole: bool = False, first: int = 2) -> "pd.Series[float]":
@@ -64,7 +105,13 @@ def numeric(path: Path, column: "pd.Series[str]", *, whole: bool = False, first:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         expected = "a whole number" if whole else "a number, or nothing where it was not read"
-        raise DataError(f"{path}, line {row + first}: {column.name} is {column.iloc[row]!r}; expected {expected}.")
+        text = str(column.iloc[row])
+        thousands = re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+\.\d*", text.strip())
+        comma = " Decimals are written with points: pd.read_csv(path, sep=';', decimal=',')" if "," in text else ""
+        comma += ".to_csv(path, index=False)." if comma else ""
+        if thousands:
+            comma = " Without commas of thousands: pd.read_csv(path, thousands=',').to_csv(path, index=False)."
+        raise DataError(f"{path}, line {row + first}: {column.name} is {text!r}; expected {expected}.{comma}")
     return numbers
 
 
@@ -112,7 +159,12 @@ def say_left_out(path: Path, table: pd.DataFrame, taken: Iterable[str]) -> None:
     rest = [str(name) for name in table.columns if name not in set(taken)]
     if rest and (gone := [name for name in rest if (table.groupby("sample")[name].nunique() > 1).any()]):
         shown = ", ".join(map(repr, gone[:5])) + (", ..." if len(gone) > 5 else "")
-        warn_caller(f"{path}: the column{'s' * (len(gone) > 1)} {shown} {'were' if len(gone) > 1 else 'was'} left out.")
+        # Of what unit they are, their name does not say for certain.
+        timed = any(re.match(r"(time|seconds)(?![a-z])|timestamp", name.lower()) for name in gone)
+        warn_caller(
+            f"{path}: the column{'s' * (len(gone) > 1)} {shown} {'were' if len(gone) > 1 else 'was'} left out."
+            + " Time is counted in frames, unless a frame rate is given." * timed
+        )
 
 
 def label_of(path: Path, sample: str, labels: "pd.Series[str]") -> str:

@@ -4,7 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stexplain.data.skeletons import arrays, json_files, motion_capture, pickles, table
+from stexplain.data.skeletons import arrays, pickles, table, ts_file
+from stexplain.data.skeletons.keypoints import (
+    azure_kinect,
+    coco,
+    h36m,
+    hdf5_poses,
+    kinetics,
+    landmarks,
+    mmpose,
+    openpose,
+)
+from stexplain.data.skeletons.keypoints.json_kinds import json_kind
+from stexplain.data.skeletons.keypoints.other_formats import remedy_for
+from stexplain.data.skeletons.mocap import bvh_and_c3d, trc
 from stexplain.data.skeletons.take import XYZ, Take
 from stexplain.errors import InputError
 from stexplain.reading import is_there, regular_file
@@ -17,12 +30,24 @@ FORMATS = {
     "stgcn": "ST-GCN's *.npy beside *label*.pkl",
     "kinetics": "Kinetics-skeleton, a *.json a clip",
     "openpose": "OpenPose, a *_keypoints.json a frame",
+    "coco": "COCO's results, or annotations of the frames of videos, *.json",
+    "alphapose": "AlphaPose, an alphapose-results.json a video",
+    "h36m": "VideoPose3D's Human3.6M, *.npz with positions_3d or positions_2d",
+    "hdf5-poses": "SLEAP's *.analysis.h5, DeepLabCut's *.h5",
+    "mmpose": "MMPose's predictions of a video, *.json",
+    "azure-kinect": "Azure Kinect's body tracking, a *.json a recording",
+    "landmarks": "MediaPipe's landmarks frame by frame, a *.json a recording",
+    "ts": "UEA's and UCR's *.ts, with graph= and classes (sktime, aeon)",
     "arrays": "*.npz or *.npy with stated axes",
     "table": "*.csv: a row per joint (x, y, z, score), or per frame (left_knee_x, ...)",
     "bvh": "BVH motion capture",
     "c3d": "C3D motion capture",
+    "trc": "TRC, markers of OpenSim, OpenCap and capture systems",
 }
 """The formats that `load_skeletons` reads."""
+_ONE_EACH = (
+    "skeleton", "kinetics", "openpose", "hdf5-poses", "mmpose", "bvh", "c3d", "azure-kinect", "landmarks", "trc",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,6 +61,11 @@ class Found:
 
     format: str
     files: list[Path]
+
+    @property
+    def one_each(self) -> bool:
+        """Whether each file, of OpenPose each folder of frames, is one recording."""
+        return self.format in _ONE_EACH
 
 
 def find_format(path: Path) -> Found:
@@ -57,8 +87,9 @@ def find_format(path: Path) -> Found:
     if len(by_format) > 1:
         by_format.pop("table", None)
     if not by_format:
+        remedy = remedy_for(files)
         raise InputError(
-            f"path: {path} holds no skeletons in a supported format. Supported are:\n  "
+            f"path: {path} holds no skeletons in a supported format. {remedy}{' ' * bool(remedy)}Supported are:\n  "
             + "\n  ".join(f"{name}: {title}" for name, title in FORMATS.items())
         )
     if len(by_format) > 1:
@@ -66,6 +97,8 @@ def find_format(path: Path) -> Found:
             f"path: {path} holds {' and '.join(sorted(by_format))}; expected one format. Name a subfolder."
         )
     ((kind, found),) = by_format.items()
+    if kind == "ts":
+        ts_file.refuse_variants(found)
     return Found(kind, found)
 
 
@@ -76,19 +109,21 @@ def _is_hidden(file: Path, root: Path) -> bool:
 
 def _kind(file: Path, names: set[str]) -> str:
     suffix = file.suffix.lower()
-    if suffix in (".skeleton", ".bvh", ".c3d"):
+    if suffix in (".skeleton", ".bvh", ".c3d", ".trc", ".ts"):
         return suffix[1:]
     if suffix == ".json":
         if file.stem.endswith("_keypoints"):
             return "openpose"
-        return "kinetics" if json_files.is_kinetics(file) else ""
+        return json_kind(file)
+    if suffix in (".h5", ".hdf5", ".slp"):
+        return "hdf5-poses"
     if suffix == ".pkl":
         # The labels of ST-GCN lie beside its array.
         return "" if ".npy" in names or "label" in file.stem else "pyskl"
     if suffix == ".npy":
         return "stgcn" if labels_of(file) is not None else "arrays"
     if suffix == ".npz":
-        return "ctrgcn" if arrays.is_ctrgcn(file) else "arrays"
+        return "ctrgcn" if arrays.is_ctrgcn(file) else "h36m" if h36m.is_h36m(file) else "arrays"
     return "table" if suffix in (".csv", ".tsv") else ""
 
 
@@ -99,6 +134,21 @@ def labels_of(data: Path) -> Path | None:
         if stem != data.stem and is_there(beside):
             return beside
     return None
+
+
+def places(found: Found, root: Path) -> list[Path]:
+    """The path of each recording: where its file lies, called as the recording is.
+
+    Args:
+        found: by `find_format`.
+        root: the folder that was given.
+    """
+    if found.format == "openpose":
+        known = list(openpose.videos(root))
+    else:
+        known = [coco.place_of(file) if found.format == "alphapose" else file for file in found.files]
+    # A recording that is called as the folder that was given lies in no class.
+    return [place if place.is_relative_to(root) else root / place.name for place in known]
 
 
 def read_takes(found: Found, root: Path, *, axes: str | None, nodes: int | None) -> Iterator[Take]:
@@ -115,7 +165,7 @@ def read_takes(found: Found, root: Path, *, axes: str | None, nodes: int | None)
         InputError: where the axes of an array are not known.
     """
     if found.format == "openpose":
-        yield from json_files.read_openpose(root if root.is_dir() else root.parent)
+        yield from openpose.read_openpose(root if root.is_dir() else root.parent)
         return
     for file in found.files:
         if found.format == "skeleton":
@@ -124,7 +174,15 @@ def read_takes(found: Found, root: Path, *, axes: str | None, nodes: int | None)
             recording = ntu_skeleton.read(file)
             yield Take(file.stem, recording.values, XYZ, skeletons=("kinect-v2",))
         elif found.format == "kinetics":
-            yield json_files.read_kinetics(file)
+            yield kinetics.read_kinetics(file)
+        elif found.format in ("coco", "alphapose"):
+            yield from coco.read_coco(file)
+        elif found.format == "h36m":
+            yield from h36m.read_h36m(file)
+        elif found.format == "hdf5-poses":
+            yield hdf5_poses.read_hdf5_poses(file)
+        elif found.format == "mmpose":
+            yield mmpose.read_mmpose(file)
         elif found.format == "pyskl":
             yield from pickles.read_pyskl(file)
         elif found.format == "stgcn":
@@ -138,6 +196,14 @@ def read_takes(found: Found, root: Path, *, axes: str | None, nodes: int | None)
         elif found.format == "table":
             yield from table.read_table(file)
         elif found.format == "bvh":
-            yield motion_capture.read_bvh(file)
+            yield bvh_and_c3d.read_bvh(file)
+        elif found.format == "c3d":
+            yield bvh_and_c3d.read_c3d(file)
+        elif found.format == "azure-kinect":
+            yield azure_kinect.read_azure_kinect(file)
+        elif found.format == "landmarks":
+            yield landmarks.read_landmarks(file)
+        elif found.format == "ts":
+            yield from ts_file.read_ts(file, axes, nodes)
         else:
-            yield motion_capture.read_c3d(file)
+            yield trc.read_trc(file)

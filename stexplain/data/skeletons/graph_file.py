@@ -1,5 +1,6 @@
 """The graph of recordings: given, of a table of joints, or known by their number; and where its joints are in them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from stexplain.reading.table import read_csv
 
 _COLUMNS = ("joint", "parent")
 _PLACES = ("x", "y")
+# Other files have as many joints: those of Human3.6M as recorded.
+_BY_NAME_ALONE = ("azure-kinect",)
 _EXAMPLE = "joint,parent\nhip,\nknee,hip\nankle,knee"
 
 
@@ -76,10 +79,12 @@ def _positions(path: Path, table: pd.DataFrame) -> list[list[float]] | None:
 
 def joint_places(take: Take, graph: STGraph) -> list[int]:
     """Where in a recording each node of the graph is: by name where the file names its joints, else by place."""
-    if not take.joints:
+    if not take.joints or _numbered(take.joints):
         if take.values.shape[2] != len(graph):
             raise InputError(f"graph: got {len(graph)} nodes; {take.id!r} has {take.values.shape[2]} joints.")
-        return list(range(len(graph)))
+        # What is called 0, 1, 2, ... is counted, in whatever order the file has it.
+        numbers = [int(name) for name in take.joints] or list(range(len(graph)))
+        return [int(place) for place in np.argsort(numbers)]
     places = places_of(graph.nodes, take.joints)
     if places is None:
         lacking = [node for node in graph.nodes if places_of([node], take.joints) is None]
@@ -89,6 +94,12 @@ def joint_places(take: Take, graph: STGraph) -> list[int]:
             "the names of the file: stx.STGraph.from_edges(joints, bones)."
         )
     return places
+
+
+def _numbered(joints: Sequence[str]) -> bool:
+    """Whether joints are called by their numbers, from 0 or 1, as where programs have no names for them."""
+    numbers = sorted(int(name) for name in joints if name.isascii() and name.isdigit())
+    return len(numbers) == len(joints) and numbers in (list(range(len(joints))), list(range(1, len(joints) + 1)))
 
 
 def graph_given(graph: STGraph | str | Path | None) -> STGraph | None:
@@ -109,11 +120,16 @@ def graph_of(take: Take) -> STGraph:
     if take.joints and take.bones:
         return STGraph.from_edges(take.joints, take.bones)
     count = take.values.shape[2]
-    known = take.skeletons or skeleton_names()
+    named = bool(take.joints) and not _numbered(take.joints)
+    known = take.skeletons or [name for name in skeleton_names() if named or name not in _BY_NAME_ALONE]
     fitting = [name for name in known if len(skeleton_named(name).joints) == count]
-    if take.joints:
+    if named:
         fitting = [name for name in fitting if places_of(skeleton_named(name).joints, take.joints) is not None]
     if len(fitting) == 1 and not (fitting[0] == "kinect-v1" and take.joints):
         return STGraph.skeleton(fitting[0])
     few = f"{' and '.join(fitting)} have {count} joints" if fitting else f"no known skeleton has these {count} joints"
-    raise InputError(f"graph: it is not known for certain: {few}. Give the name of one, or a graph of your own.")
+    listed = f" ({', '.join(take.joints[:3])}{', ...' if count > 3 else ''})" if named else ""
+    raise InputError(
+        f"graph: it is not known for certain: {few}{listed}. Give the name of one, or a graph of your own: the path of "
+        "a CSV with the columns joint and parent, or an STGraph."
+    )

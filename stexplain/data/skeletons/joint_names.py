@@ -14,7 +14,8 @@ def words_of(name: str) -> tuple[str, ...]:
         >>> words_of("LEFT_ANKLE") == words_of("left ankle") == words_of("AnkleLeft") == words_of("LAnkle")
         True
     """
-    found = (word.lower() for word in _WORDS.findall(name))
+    # Azure Kinect writes HANDTIP for what Kinect wrote HandTip.
+    found = (word.lower() for word in _WORDS.findall(name.replace("HANDTIP", "HAND_TIP")))
     return tuple(sorted(_SIDES.get(word, word) for word in found))
 
 

@@ -1,5 +1,6 @@
 """Labels of recordings: from a table of the user's own, a mapping, or the folders that recordings lie in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stexplain.cards.messages import alike
 from stexplain.checking import warn_caller
 from stexplain.errors import DataError, InputError
 from stexplain.reading import given_path
@@ -20,12 +22,15 @@ _MISSING = ("", "nan", "na", "n/a", "<na>")
 _CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "y", "target")
 
 
-def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series") -> dict[str, dict[str, Any]]:
+def read_labels(
+    given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series", *, by_path: bool = False
+) -> dict[str, dict[str, Any]]:
     """Class and further fields of each recording, by its name without folder and ending.
 
     Args:
         given: a CSV or a table with a column of recordings (``file``, ``sample``, ``id``, ...) and one of classes
             (``label``, ``class``, ...), and any more, such as ``subject``; or a mapping from recordings to classes.
+        by_path: whether recordings of several folders have one name: their names here keep the folders.
 
     Returns:
         By recording a dictionary with ``label`` (text) and the other columns.
@@ -42,7 +47,7 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
         for name, label in given.items():
             if not as_label(label):
                 raise DataError(f"labels: {str(name)!r} has no label; expected one, or leave it out.")
-        return {_stem(str(name)): {"label": as_label(label)} for name, label in given.items()}
+        return {_stem(str(name), by_path): {"label": as_label(label)} for name, label in given.items()}
     where = "labels"
     if not isinstance(given, pd.DataFrame | str | Path):
         raise InputError(
@@ -65,12 +70,12 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
     if names is None or classes is None:
         raise InputError(
             f"{where}: got the columns {', '.join(map(str, table.columns))}; expected one of recordings "
-            f"({', '.join(_IDS[:3])}, ...) and one of classes ({', '.join(_CLASSES[:3])}, ...), such as\n"
-            "file,label,subject\npatient_1.skeleton,gait,1"
+            f"({', '.join(_IDS[:3])}, ...) and one of classes ({', '.join(_CLASSES[:3])}, ...), "
+            f"{_renamed(where, table, names, classes)}"
         )
     found: dict[str, dict[str, Any]] = {}
     for line, row in enumerate(table.to_dict("records"), 2):
-        stem, label = _stem(str(row[names]).strip()), str(row[classes]).strip()
+        stem, label = _stem(str(row[names]).strip(), by_path), str(row[classes]).strip()
         if stem in found:
             raise DataError(f"{where}, line {line}: {stem!r} appears twice; expected each recording once.")
         if label.lower() in _MISSING:
@@ -81,6 +86,24 @@ def read_labels(given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Serie
         rest = {str(key): value for key, value in row.items() if key not in (names, classes)}
         found[stem] = {"label": label, **rest}
     return found
+
+
+def _renamed(where: str, table: pd.DataFrame, names: str | None, classes: str | None) -> str:
+    """How to get the column that is missing: another one under its name, where one may be meant."""
+    # Classes repeat, and names do not. More classes than this are hardly typed into a table.
+    distinct = {str(name): table[name].nunique() for name in table.columns if name not in (names, classes)}
+    repeated = [name for name, count in distinct.items() if 2 <= count <= min(20, len(table) // 2)]
+    unlike = [name for name, count in distinct.items() if count == len(table)]
+    renamed = {}
+    if classes is None and repeated:
+        renamed[repeated[0] if "group" not in repeated else "group"] = "label"
+    if names is None and unlike:
+        renamed[unlike[0]] = "file"
+    if len(renamed) == (names is None) + (classes is None):
+        changes = " and ".join(f"{old!r} to {new!r}" for old, new in renamed.items())
+        read = "labels" if where == "labels" else f"pd.read_csv({where!r}, sep={separator_of(Path(where))!r})"
+        return f"such as {changes} renamed: labels={read}.rename(columns={renamed}), or in the file itself."
+    return "such as\nfile,label,subject\npatient_1.skeleton,gait,1"
 
 
 def as_label(value: Any) -> str:
@@ -95,7 +118,79 @@ def as_label(value: Any) -> str:
     return "" if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)) else str(value)
 
 
-def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:
+def recording_names(root: Path, files: "list[Path]", *, one_each: bool = True) -> dict[Path, str]:
+    """What recordings are called: as their files, or by their folders too where several have files of one name.
+
+    Args:
+        root: the folder that was given.
+        files: a path for each recording.
+        one_each: whether each file is one recording, which may be renamed.
+
+    Raises:
+        DataError: where two recordings of different folders have one name, and files hold several.
+
+    Example:
+        >>> recording_names(Path("raw"), [Path("raw/s1/walk.c3d"), Path("raw/s2/walk.c3d")])[Path("raw/s1/walk.c3d")]
+        's1/walk'
+        >>> recording_names(Path("raw"), [Path("raw/s1/walk.c3d"), Path("raw/s2/run.c3d")])[Path("raw/s1/walk.c3d")]
+        'walk'
+    """
+    stems: set[str] = set()
+    twice = next((path for path in files if path.stem in stems or stems.add(path.stem)), None)  # type: ignore[func-returns-value]  # a set tells what it has
+    if twice is None or all(path.parent == root for path in files):
+        return {path: path.stem for path in files}
+    if not one_each:
+        raise DataError(f"{twice}: another folder has a recording {twice.stem!r} too; expected different names.")
+    return {path: path.relative_to(root).with_suffix("").as_posix() for path in files}
+
+
+def without_point_zero(labels: Sequence[str]) -> list[str]:
+    """Labels of which all are whole numbers, as ``1`` is written: a column with a gap holds ``1.0``.
+
+    Example:
+        >>> without_point_zero(["1.0", "2", ""]), without_point_zero(["1.0", "2.5"])
+        (['1', '2', ''], ['1.0', '2.5'])
+    """
+    whole = all(re.fullmatch(r"-?\d+(\.0+)?", label) for label in labels if label)
+    return [label.partition(".")[0] for label in labels] if whole else list(labels)
+
+
+def numbered_from(numbers: Sequence[int], classes: Sequence[str]) -> int:
+    """From which number on classes are counted, 0 or 1, where files hold numbers and the user names.
+
+    From 1 where the last of them is the number of classes; else from 0, and where they begin with 1, that is said.
+
+    Example:
+        >>> numbered_from([1, 3, 2], ["walk", "sit", "run"]), numbered_from([0, 2], ["walk", "sit", "run"])
+        (1, 0)
+    """
+    if min(numbers) >= 1 and max(numbers) == len(classes):
+        return 1
+    if min(numbers) == 1 and max(numbers) < len(classes):
+        warn_caller(
+            f"classes: the recordings have the numbers 1 to {max(numbers)}, counted from 0: 1 is {classes[1]!r}. Where "
+            "they are counted from 1, give labels with the names of the classes."
+        )
+    return 0
+
+
+def warn_of_folders(others: Sequence[tuple[str, str, str]], labels: Sequence[str]) -> None:
+    """Warns of recordings that lie in the folder of another class than the one that their label names.
+
+    Args:
+        others: recording, its folder's class and its label, where they differ.
+        labels: of all recordings.
+    """
+    told = [one for one in others if one[1] in labels]
+    if told:
+        name, folder, label = told[0]
+        warn_caller(
+            f"labels: {len(told)} of {len(labels)} recordings lie in the folder of another class, such as {name!r} in "
+            f"{folder!r}, with the label {label!r}. The labels count."
+        )
+
+
+def folder_fields(root: Path, files: Mapping[Path, str]) -> dict[str, dict[str, str]]:
     """What the folders say of each recording, by its name: ``label``, and ``split`` where one level of them are parts.
 
     The folder below `root` is the class, ``gait/walk_1.skeleton``; of ``train/gait/walk_1.skeleton`` and
@@ -103,22 +198,18 @@ def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:
     each, say nothing. Where two others are left, such as class and subject, ``levels`` has both in place of a label.
     Empty where all lie in `root`.
 
-    Raises:
-        DataError: where two recordings of different folders have one name.
+    Args:
+        root: the folder that was given.
+        files: the name of the recording at each path, see `recording_names`.
 
     Example:
-        >>> folder_fields(Path("raw"), [Path("raw/train/gait/a.bvh"), Path("raw/test/sit/b.bvh")])
+        >>> folder_fields(Path("raw"), {Path("raw/train/gait/a.bvh"): "a", Path("raw/test/sit/b.bvh"): "b"})
         {'a': {'split': 'train', 'label': 'gait'}, 'b': {'split': 'test', 'label': 'sit'}}
         >>> files = [Path("raw/s1/gait/a.bvh"), Path("raw/s1/sit/b.bvh"), Path("raw/s2/sit/c.bvh")]
-        >>> folder_fields(Path("raw"), files)["a"]
+        >>> folder_fields(Path("raw"), {file: file.stem for file in files})["a"]
         {'levels': 's1/gait'}
     """
     folders = {path: list(path.parent.relative_to(root).parts) for path in files}
-    stems: set[str] = set()
-    for path in folders:
-        if path.stem in stems and any(folders.values()):
-            raise DataError(f"{path}: another folder has a recording {path.stem!r} too; expected different names.")
-        stems.add(path.stem)
     depth = min(map(len, folders.values()), default=0)
     splits: dict[Path, str] = {}
     for level in range(depth):
@@ -135,7 +226,7 @@ def folder_fields(root: Path, files: "list[Path]") -> dict[str, dict[str, str]]:
         elif parts:
             about["label"] = parts[classes[0]]
         if about:
-            found[path.stem] = about
+            found[files[path]] = about
     return found
 
 
@@ -163,8 +254,8 @@ def refuse_folders(sample: str, levels: str) -> None:
     """
     raise InputError(
         f"labels: {sample!r} lies in {levels}; which folder is its class, and which one, such as a subject, is not? "
-        "Give a CSV with the columns file, label and perhaps subject; or a mapping, such as {file.stem: "
-        "file.parent.name for file in pathlib.Path(folder).rglob('*.*')} for the inner folder."
+        "Give a CSV with the columns file, label and perhaps subject; or a mapping, such as {str(file.relative_to("
+        "folder)): file.parent.name for file in pathlib.Path(folder).rglob('*.*')} for the inner folder."
     )
 
 
@@ -174,11 +265,8 @@ def warn_of_alike(classes: Sequence[str]) -> None:
     Args:
         classes: their names.
     """
-    first: dict[str, str] = {}
-    for name in classes:
-        other = first.setdefault(name.strip().casefold().lstrip("0") or "0", name)
-        if other != name:
-            warn_caller(f"the classes {other!r} and {name!r} differ in letters' case, spaces or leading zeros alone.")
+    for other, name in alike(classes):
+        warn_caller(f"the classes {other!r} and {name!r} differ in letters' case, spaces or leading zeros alone.")
 
 
 def part_of(name: str) -> str:
@@ -192,10 +280,11 @@ def part_of(name: str) -> str:
     return _PARTS.get(last, "")
 
 
-def _stem(name: str) -> str:
+def _stem(name: str, by_path: bool = False) -> str:
     # A name with dots inside of it, such as "trial.1", keeps them: only endings of files are cut off.
     path = Path(name.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in ENDINGS else path.name
+    path = path.with_suffix("") if path.suffix.lower() in ENDINGS else path
+    return path.as_posix().removeprefix("/") if by_path else path.name
 
 
 ENDINGS = (".skeleton", ".json", ".bvh", ".c3d", ".npy", ".npz", ".csv", ".avi", ".mp4", ".pkl", ".mov", ".mkv", ".tsv")

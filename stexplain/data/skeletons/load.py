@@ -9,22 +9,33 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import Recipe
-from stexplain.checking import checked, warn_caller
+from stexplain.checking import SaidOnce, checked, warn_caller
 from stexplain.checking.implausible import implausible_body
 from stexplain.data.clips import Clips
+from stexplain.data.grouping import with_groups
 from stexplain.data.recording import Keep, Recording, choose_bodies
-from stexplain.data.samples import UNMEASURED, Measured
-from stexplain.data.skeletons.formats import find_format, read_takes
+from stexplain.data.skeletons.formats import find_format, places, read_takes
 from stexplain.data.skeletons.graph_file import graph_given, graph_of, joint_places
-from stexplain.data.skeletons.labels import folder_fields, read_labels, refuse_folders, warn_of_alike
-from stexplain.data.skeletons.take import SCORE, Take, positions
+from stexplain.data.skeletons.labels import (
+    folder_fields,
+    numbered_from,
+    read_labels,
+    recording_names,
+    refuse_folders,
+    warn_of_alike,
+    warn_of_folders,
+    without_point_zero,
+)
+from stexplain.data.skeletons.left_out import EMPTY, FURTHER, NOBODY, UNLABELLED, refuse_twice, renamed, say_left_out
+from stexplain.data.skeletons.suspected import refuse_other_scale, unlikely_joints, unlikely_values
+from stexplain.data.skeletons.take import SCORE, Take, checked_names, named_channels, positions
 from stexplain.data.store.tracking import persons
+from stexplain.data.times.measured import Measured
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.reading import given_path, naming
 
 Scores = Literal["mask", "channel"]
-_UNLABELLED, _FURTHER = "no label", "further body"
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class _Loaded:
     takes: list[Take] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)
+    other_folders: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @checked
@@ -57,8 +69,10 @@ def load_skeletons(
     r"""Clips of a file or folder of skeletons; its format is seen from names and contents.
 
     Read are: ``.skeleton`` files of any name, CSV (a row per joint, or a row per frame; DeepLabCut's too), ``.npz`` and
-    ``.npy``, pyskl's annotations, the arrays of CTR-GCN and ST-GCN, the JSON of Kinetics-skeleton and OpenPose, BVH and
-    C3D. Nothing is executed. Joints are found by name: ``left_knee``, ``LEFT_KNEE`` and ``KneeLeft`` are *left knee*.
+    ``.npy``, pyskl's annotations, the arrays of CTR-GCN and ST-GCN, the JSON of Kinetics-skeleton, OpenPose, COCO,
+    AlphaPose, MMPose, MediaPipe and Azure Kinect, the HDF5 of SLEAP and DeepLabCut, VideoPose3D's Human3.6M, BVH, C3D,
+    TRC, and the UEA archive's ``.ts``. Nothing is executed. Joints are found by name: ``left_knee``, ``LEFT_KNEE`` and
+    ``KneeLeft`` are *left knee*.
 
     Args:
         path: of the file or folder; subfolders are searched too.
@@ -71,10 +85,11 @@ def load_skeletons(
             files' own split. Of two levels of them, such as class and subject, it must be said which: by labels.
         classes: the names of the classes in order; none: in order of their names, numbers as numbers. Where the files
             hold numbers, their names by number.
-        axes: of an array, such as ``"b t n c"``, where its shape leaves more than one order.
-        channels: the names of what the files hold of each joint, without a confidence; none: those of the format, else
-            x, y, z of three, and numbers of more. Those called x, y and z are positions, the rest, such as ``ax`` of an
-            accelerometer, are not.
+        axes: of an array, such as ``"b t n c"``, where its shape leaves more than one order; of a ``.ts`` whose
+            dimensions are coordinates of joints ``"b (n c) t"``, or ``"b (c n) t"`` where first come all x.
+        channels: the names of what the files hold of each joint; none: those of the format, else x, y, z of three, and
+            numbers of more. Those called x, y and z are positions, the rest, such as ``ax`` of an accelerometer,
+            are not. A last one called ``score``, as in ``["x", "y", "score"]``, is the confidence.
         instances: how many bodies of a recording are kept at most; a warning says where there are more.
         keep: which, where there are more, see `choose_bodies`.
         people: whether bodies of which one ends where another begins are joined, and those that are no persons by the
@@ -107,24 +122,28 @@ def load_skeletons(
         raise unknown("use of scores", scores, ("mask", "channel"))
     if instances < 1:
         raise InputError(f"instances: got {instances}; expected at least 1.")
-    named = None if channels is None else _checked_names(channels)
+    named = None if channels is None else checked_names(channels)
     measured = Measured(frame_rate=frame_rate)
     found = find_format(path)
     own = graph_given(graph)
-    table = None if labels is None else read_labels(labels)
     # Elsewhere a file holds many recordings, with names of their own.
-    by_folder = path.is_dir() and found.format in ("skeleton", "kinetics", "bvh", "c3d", "arrays", "table")
-    folders = folder_fields(path, found.files) if by_folder else {}
+    by_folder = path.is_dir() and found.format not in ("pyskl", "ctrgcn", "stgcn", "h36m", "ts")
+    names = recording_names(path, places(found, path), one_each=found.one_each) if by_folder else {}
+    by_path = any(place.stem != name for place, name in names.items())
+    table = None if labels is None else read_labels(labels, by_path=by_path)
+    folders = folder_fields(path, names)
     loaded = _Loaded()
-    with naming(path, same=True):
-        for read in read_takes(found, path, axes=axes, nodes=None if own is None else len(own)):
-            if own is None:
+    with naming(path, same=True), SaidOnce(path):
+        takes = read_takes(found, path, axes=axes, nodes=None if own is None else len(own))
+        for read in renamed(takes, list(names.values())) if by_path else takes:
+            # What holds no body says nothing of its joints.
+            if own is None and read.values.size:
                 own = graph_of(read)
             take = _described(read, folders, named, table is None)
             _add(loaded, take, own, table, instances, keep, people, score, scores)
-    _refuse_twice(loaded, path)
+    refuse_twice([take.id for take in loaded.takes], path)
     if left_out is None:
-        _say_left_out(loaded, path, table)
+        say_left_out(loaded.left_out, [take.id for take in loaded.takes], path, table)
     else:
         columns = ["sample", "body", "kind", "reason"]
         pd.DataFrame(loaded.left_out, columns=columns).to_csv(left_out, index=False)
@@ -133,8 +152,8 @@ def load_skeletons(
         said = f"{first['sample']!r}: {first['reason']}" if first else "it holds none"
         given = f"; labels are given of {', '.join(map(repr, list(table)[:3]))}" if table else ""
         raise DataError(f"{path}: no recording can be used; the first, {said}{given}.")
-    if frame_rate is None:
-        measured = _measured(loaded.takes)
+    # A rate that is given says nothing of the unit.
+    measured = _measured(loaded.takes) if frame_rate is None else replace(measured, units=_units(loaded.takes))
     with naming(path, same=True):
         return _clips(loaded, own, classes, recipe, measured)
 
@@ -142,7 +161,7 @@ def load_skeletons(
 def _add(
     loaded: _Loaded,
     take: Take,
-    graph: STGraph,
+    graph: STGraph | None,
     table: dict[str, dict[str, Any]] | None,
     instances: int,
     keep: Keep,
@@ -153,22 +172,27 @@ def _add(
     def leave(kind: str, reason: str, body: str = "") -> None:
         loaded.left_out.append({"sample": take.id, "body": body, "kind": kind, "reason": reason})
 
-    if not take.values.shape[1]:
-        leave("empty", "it has no frame")
+    if not take.values.size:
+        leave(EMPTY, "it has no frame" if len(take.values) else NOBODY)
         return
+    assert graph is not None, "what holds values has a graph"
     row: dict[str, Any] = dict(take.fields)
     label = take.label
     if table is not None:
         if take.id not in table:
-            leave(_UNLABELLED, "no label is given for it")
+            leave(UNLABELLED, "no label is given for it")
             return
         own = dict(table[take.id])
-        label = str(own.pop("label", "")) or label
+        given = str(own.pop("label", "")) or label
+        if label and given != label:
+            loaded.other_folders.append((take.id, label, given))
+        label = given
         row |= own
     places = joint_places(take, graph)
     values = take.values[:, :, places]
     if take.score is not None:
         confidence = take.score[:, :, places]
+        refuse_other_scale(take.id, confidence, score)
         values = np.where(confidence[..., None] > score, values, np.float32(np.nan))
         if scores == "channel":
             kept_score = np.where(np.isnan(values).any(3), np.float32(np.nan), confidence)
@@ -186,58 +210,13 @@ def _add(
     chosen = choose_bodies(recording, instances, keep, range(count or len(take.channels)))
     for body in sorted(set(range(len(values))) - set(chosen)):
         if not np.isnan(values[body]).any(2).all():
-            leave(_FURTHER, f"{instances} bodies of a recording are kept", str(stay[body]))
+            leave(FURTHER, f"{instances} bodies of a recording are kept", str(stay[body]))
     values = values[chosen]
     if np.isnan(values).any(3).all():
-        leave("empty", "no body in any frame")
+        leave(EMPTY, NOBODY)
         return
     loaded.takes.append(replace(take, values=values.astype(np.float32), label=label))
     loaded.rows.append(row)
-
-
-def _checked_names(channels: Sequence[str]) -> tuple[str, ...]:
-    """Names of channels, each another.
-
-    Raises:
-        InputError: where one is empty, stands twice, or is that of the confidence.
-    """
-    names = tuple(channels)
-    if isinstance(channels, str) or not names or not all(names) or len(set(names)) < len(names) or SCORE in names:
-        raise InputError(
-            f"channels: got {channels!r}; expected a name for each channel of the files, each another, such as ['x', "
-            f"'y', 'z']. {SCORE!r} is the name of the confidence: see `scores`."
-        )
-    return names
-
-
-def _refuse_twice(loaded: _Loaded, path: Path) -> None:
-    """Refuses recordings of one name: labels would be of both, and one could be in training and in test."""
-    seen: set[str] = set()
-    for take in loaded.takes:
-        if take.id in seen:
-            raise DataError(
-                f"{path}: two recordings are called {take.id!r}; expected different names. Where files hold the same "
-                "recordings, such as those of several splits, name one of them."
-            )
-        seen.add(take.id)
-
-
-def _say_left_out(loaded: _Loaded, path: Path, table: dict[str, dict[str, Any]] | None) -> None:
-    """Warns of recordings without a label, and of bodies beyond those that are kept, where no file lists them."""
-    unlabelled = [one["sample"] for one in loaded.left_out if one["kind"] == _UNLABELLED]
-    if unlabelled and loaded.takes:
-        others = set(table or ()) - {take.id for take in loaded.takes} - {one["sample"] for one in loaded.left_out}
-        unknown_ones = f"; of labels, no recording is called {sorted(others)[0]!r}" if others else ""
-        warn_caller(
-            f"{path}: {len(unlabelled)} of {len(unlabelled) + len(loaded.takes)} recordings have no label and were "
-            f"left out, such as {unlabelled[0]!r}{unknown_ones}. left_out= writes a list of them."
-        )
-    further = dict.fromkeys(one["sample"] for one in loaded.left_out if one["kind"] == _FURTHER)
-    if further:
-        warn_caller(
-            f"{path}: {len(further)} of {len(loaded.takes)} recordings hold more bodies than are kept, such as "
-            f"{next(iter(further))!r}: give instances= for more of them. left_out= writes a list of them."
-        )
 
 
 def _described(
@@ -246,26 +225,18 @@ def _described(
     """A recording with what its folder says, and with the names of its channels where they are given.
 
     Raises:
-        InputError: where it has another number of channels.
+        InputError: where it has another number of channels, or its z is a confidence.
     """
     about = dict(folders.get(take.id, {}))
     # What a file says of itself comes before the name of its folder.
     folder, levels = about.pop("label", ""), about.pop("levels", "")
     if by_folder and levels and not take.label:
         refuse_folders(take.id, levels)
-    take = replace(take, label=take.label or folder, fields={**about, **take.fields})
-    if channels is None:
-        return take
-    if take.values.shape[3] != len(channels):
-        raise InputError(
-            f"channels: got {len(channels)} names, {', '.join(channels)}; {take.id!r} has {take.values.shape[3]} "
-            f"channels ({', '.join(take.channels)})."
-        )
-    return replace(take, channels=channels)
+    return named_channels(replace(take, label=take.label or folder, fields={**about, **take.fields}), channels)
 
 
 def _measured(takes: Sequence[Take]) -> Measured:
-    """The frame rate that all recordings state; where they differ, none, and that is said."""
+    """The unit and the frame rate that all recordings state; where rates differ, none, and that is said."""
     # Three decimals, as 1 / 0.033333 s is 30.0003 per second; of less than one a second, six digits.
     stated = [take.frame_rate for take in takes if take.frame_rate is not None]
     rates = {round(rate, 3) if rate >= 1 else float(f"{rate:.6g}") for rate in stated}
@@ -276,7 +247,15 @@ def _measured(takes: Sequence[Take]) -> Measured:
             "their frames are not comparable. Bring them to one rate. Time is counted in frames."
         )
     same = len(rates) == 1 and all(take.frame_rate is not None for take in takes)
-    return Measured(frame_rate=rates.pop()) if same else UNMEASURED
+    return Measured(_units(takes), frame_rate=rates.pop() if same else None)
+
+
+def _units(takes: Sequence[Take]) -> tuple[str, ...]:
+    """The unit of each channel, where all recordings state one of their positions; further channels have none."""
+    example = takes[0]
+    count = positions(example.channels)
+    said = bool(example.unit) and {take.unit for take in takes} == {example.unit}
+    return (*(example.unit for _ in range(count)), *("" for _ in example.channels[count:])) if said else ()
 
 
 def _clips(
@@ -285,20 +264,22 @@ def _clips(
     kinds = {take.values.shape[3] for take in loaded.takes}
     if len(kinds) > 1:
         raise DataError(f"the recordings have {sorted(kinds)} channels; expected one number.")
-    first = loaded.takes[0]
-    channels = [*first.channels, *([SCORE] if kinds.pop() > len(first.channels) else [])]
-    named = [take.label for take in loaded.takes]
+    example = loaded.takes[0]
+    channels = [*example.channels, *([SCORE] if kinds.pop() > len(example.channels) else [])]
+    named = without_point_zero([take.label for take in loaded.takes])
+    warn_of_folders(loaded.other_folders, named)
     given = list(classes) if classes is not None else None
     names = given or sorted({name for name in named if name}, key=_by_number)
     if given is None:
         warn_of_alike(names)
     numbered = given is not None and all(name.isdigit() for name in named if name) and not set(named) & set(names)
+    first = numbered_from([int(name) for name in named if name], names) if numbered and any(named) else 0
     indices = []
     for take, name in zip(loaded.takes, named, strict=True):
         if not name:
             indices.append(-1)
-        elif numbered and int(name) < len(names):
-            indices.append(int(name))
+        elif numbered and int(name) - first < len(names):
+            indices.append(int(name) - first)
         elif name in names:
             indices.append(names.index(name))
         else:
@@ -307,15 +288,17 @@ def _clips(
     valid = [np.asarray(seen.any(2)) for seen in observed]
     for take, seen in zip(loaded.takes, observed, strict=True):
         # A joint that was not found is in no place.
-        where = np.nan_to_num(take.values[..., : positions(first.channels)])
+        where = np.nan_to_num(take.values[..., : positions(example.channels)])
         if where.shape[3] and (wrong := implausible_body(where, np.asarray(seen.all(2)))):
             warn_caller(f"recording {take.id!r}: {wrong}. Exclude it, or correct what wrote it.")
+    said = unlikely_joints(loaded.takes, observed, graph.nodes) or unlikely_values(loaded.takes, graph.nodes)
+    if said:
+        warn_caller(said)
     partial = any((frames[..., None] & ~seen).any() for frames, seen in zip(valid, observed, strict=True))
     columns = {key for row in loaded.rows for key in row}
     fields = {key: [row.get(key, "") for row in loaded.rows] for key in sorted(columns)}
-    if "subject" in fields and "group" not in fields:
-        # Clips of one person are not independent.
-        fields["group"] = list(fields["subject"])
+    # Clips of one person are not independent.
+    fields = with_groups(fields, named)
     return Clips.from_arrays(
         [np.nan_to_num(take.values) * seen[..., None] for take, seen in zip(loaded.takes, observed, strict=True)],
         indices,

@@ -30,7 +30,8 @@ def read_pyskl(path: Path) -> Iterator[Take]:
     annotations = content.get("annotations") if isinstance(content, dict) else content
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
         raise DataError(
-            f"{path} holds a {type(content).__name__}; expected pyskl's annotations, a list of dictionaries."
+            f"{path} holds a {type(content).__name__}; expected pyskl's annotations, a list of dictionaries, "
+            "such as [{'frame_dir': 'walk 1', 'label': 0, 'keypoint': array [M, T, V, C]}]."
         )
     splits: dict[str, list[str]] = {}
     named = content.get("split", {}) if isinstance(content, dict) else {}
@@ -65,6 +66,12 @@ def read_pyskl(path: Path) -> Iterator[Take]:
                 raise DataError(f"{path}, {where}: scores {score.shape}; expected {keypoint.shape[:3]}.")
         if keypoint.shape[3] not in (2, 3):
             raise DataError(f"{path}, {where}: got {keypoint.shape[3]} coordinates; expected two or three.")
+        stated = one.get("total_frames")
+        if stated is not None and (not np.isscalar(stated) or stated != keypoint.shape[1]):
+            raise DataError(
+                f"{path}, {where}: total_frames is {stated!r:.40}, and keypoint has {keypoint.shape[1]} frames; "
+                "expected the same. Cut what fills it up, keypoint[:, :total_frames], or correct total_frames."
+            )
         label = _class_of(path, where, one.get("label"))
         fields: dict[str, int | str] = {}
         if splits:

@@ -7,6 +7,7 @@ from stexplain.data.skeletons.load import load_skeletons
 from stexplain.data.store.own import write_own
 from stexplain.data.store.prepare import Summary
 from stexplain.reading import given_path
+from stexplain.system import as_typed
 
 
 def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = None, **options: Any) -> Summary:
@@ -31,6 +32,6 @@ def prepare_skeletons(path: str | Path, out: str | Path, *, name: str | None = N
         out,
         lambda left_out: load_skeletons(path, left_out=left_out, **options),
         name=name or path.stem,
-        command=f"stexplain data prepare skeletons {path} --out {out}",
+        command=as_typed("data", "prepare", "skeletons", path, "--out", out),
         unlabelled="Give labels: a CSV with the columns file and label.",
     )

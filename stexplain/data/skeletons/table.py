@@ -17,10 +17,13 @@ from stexplain.data.skeletons.columns import (
     numeric,
     say_left_out,
     successive,
+    without_units,
 )
+from stexplain.data.skeletons.keypoints.other_formats import refuse_export
 from stexplain.data.skeletons.take import Take
 from stexplain.data.skeletons.wide_table import from_deeplabcut, read_wide, wide_columns
 from stexplain.errors import DataError, InputError
+from stexplain.reading.decimals import with_points
 from stexplain.reading.table import read_csv, refuse_names_twice, separator_of, without_empty_end
 
 _EXAMPLE = (
@@ -46,6 +49,7 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         InputError: where a column is missing.
         DataError: where a value is no number, a row appears twice, or a joint is unknown; names the line.
     """
+    refuse_export(path)
     shape: dict[str, Any] = {"sep": separator_of(path)}
     table = without_empty_end(read_csv(path, once=False, dtype=str, keep_default_na=False, **shape))
     if str(table.columns[0]).strip().lower() == "scorer":
@@ -53,6 +57,8 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         return
     refuse_names_twice(path, table.columns, **shape)
     columns = named_columns(table.columns)
+    names = [columns[what] for what in ("sample", "joint", "person", "label") if what in columns]
+    table = without_units(path, with_points(path, table, shape["sep"], text=names))
     if "joint" not in columns and (wide := wide_columns(table.columns)):
         yield from read_wide(path, table, wide)
         return
@@ -64,7 +70,7 @@ def _read_tidy(path: Path, table: pd.DataFrame, columns: dict[str, str], joints:
     axes = [name for name in AXES if name in lower]
     missing = [what for what in ("frame", "joint") if what not in columns] + [name for name in "xy" if name not in axes]
     if missing:
-        got = ", ".join(map(str, table.columns))
+        got = ", ".join(map(str, table.columns[:8])) + (", ..." if len(table.columns) > 8 else "")
         raise InputError(f"{path}: got the columns {got}; expected {', '.join(missing)} too, {_EXAMPLE}")
     table = table.rename(columns={columns[what]: what for what in columns} | {lower[name]: name for name in axes})
     for name in (*axes, *(["score"] if "score" in columns else []), "frame"):

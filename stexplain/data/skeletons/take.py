@@ -1,7 +1,7 @@
 """One recording of a file that may hold many, with what the file says about it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking.words import shown
-from stexplain.errors import DataError
+from stexplain.errors import DataError, InputError
 from stexplain.reading.contents import reason_of
 
 XY, XYZ, SCORE = ("x", "y"), ("x", "y", "z"), "score"
+_PIXELS = 20
+"""Beside so wide a body a depth between 0 and 1 is none."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Take:
         fields: what else the file says, such as ``{"subject": 3}``.
         frame_rate: frames per second, where the file says it.
         skeletons: the skeletons that files of this format have; none: any.
+        unit: of its positions, where the file says it; empty: it does not.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Take:
     fields: Mapping[str, int | str] = field(default_factory=dict)
     frame_rate: float | None = None
     skeletons: tuple[str, ...] = ()
+    unit: str = ""
 
 
 def positions(channels: Sequence[str]) -> int:
@@ -52,6 +56,75 @@ def positions(channels: Sequence[str]) -> int:
         (2, 0)
     """
     return next((count for count, name in enumerate(channels) if name not in XYZ), len(channels))
+
+
+def checked_names(channels: Sequence[str]) -> tuple[str, ...]:
+    """Names of channels, each another; only the last may be that of the confidence.
+
+    Raises:
+        InputError: where one is empty, stands twice, or is that of the confidence, and not the last.
+    """
+    names = tuple(channels)
+    several = bool(names) and all(names) and len(set(names)) == len(names)
+    if isinstance(channels, str) or not several or SCORE in names[:-1] or names == (SCORE,):
+        raise InputError(
+            f"channels: got {channels!r}; expected a name for each channel of the files, each another, such as ['x', "
+            f"'y', 'z']. {SCORE!r}, the confidence, is the last: ['x', 'y', {SCORE!r}]."
+        )
+    return names
+
+
+def named_channels(take: Take, channels: tuple[str, ...] | None) -> Take:
+    """A recording with the names of its channels as they are given, of which a last ``score`` is the confidence.
+
+    Args:
+        take: as it was read.
+        channels: by `checked_names`; none: as it was read.
+
+    Raises:
+        InputError: where it has another number of channels; or where no names are given, and what would be taken for z
+            is a confidence, as it is between 0 and 1 beside x and y in pixels.
+
+    Example:
+        >>> take = Take("a", np.array([[[[412.0, 96.0, 0.75], [388.0, 310.0, 0.5]]]], np.float32), XYZ)
+        >>> named_channels(take, ("x", "y", "score")).score.tolist()
+        [[[0.75, 0.5]]]
+        >>> named_channels(take, None)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: channels: the third of 'a' goes from 0.5 to 0.75, where x and y go to ...
+    """
+    if not take.values.size:
+        return take
+    if channels is None:
+        if take.channels == XYZ and take.score is None:
+            _refuse_packed(take)
+        return take
+    if take.values.shape[3] != len(channels):
+        raise InputError(
+            f"channels: got {len(channels)} names, {', '.join(channels)}; {take.id!r} has {take.values.shape[3]} "
+            f"channels ({', '.join(take.channels)})."
+        )
+    if channels[-1] != SCORE:
+        return replace(take, channels=channels)
+    if take.score is not None:
+        raise InputError(f"channels: got {SCORE!r}; {take.id!r} has a confidence beside its channels. Leave it out.")
+    return replace(take, channels=channels[:-1], values=take.values[..., :-1], score=take.values[..., -1])
+
+
+def _refuse_packed(take: Take) -> None:
+    """Refuses a confidence in the place of z: of a body no depth is that small beside its width and height."""
+    read = take.values[~np.isnan(take.values).any(3)]
+    third = read[:, 2]
+    # A plane lies at 0; scores may well be all alike.
+    if not len(read) or third.min() < 0 or third.max() > 1 or not third.any():
+        return
+    if np.ptp(read[:, :2], axis=0).max() > _PIXELS:
+        raise InputError(
+            f"channels: the third of {take.id!r} goes from {third.min():.2g} to {third.max():.2g}, where x and y go "
+            f"to {read[:, :2].max():.4g}: it is hardly z. Give channels=['x', 'y', {SCORE!r}], or ['x', 'y', 'z'] "
+            "where it is."
+        )
 
 
 def stated_rate(path: Path, rate: float) -> float | None:

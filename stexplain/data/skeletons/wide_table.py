@@ -23,6 +23,9 @@ from stexplain.errors import DataError, InputError
 from stexplain.reading.table import read_csv, separator_of
 
 _COLUMN = re.compile(rf"(?P<joint>.+?)[\s_.:/-]+(?P<what>{'|'.join((*AXES, *NAMES['score']))})", re.IGNORECASE)
+_FIRST = re.compile(rf"(?P<what>{'|'.join((*AXES, *NAMES['score']))})[\s_.:/-]+(?P<joint>.*[^\d\s].*)", re.IGNORECASE)
+# Landmarks by number, as x0, y0, z0, v0, x1, ... or x_0: people write MediaPipe's so.
+_NUMBERED = re.compile(r"(?P<what>x|y|z|v|vis|visibility|score|conf|confidence)_?(?P<joint>\d{1,4})", re.IGNORECASE)
 # The lines above the numbers of a file of DeepLabCut, by their first cell; the first is always "scorer".
 _PARTS, _COORDINATES, _PERSONS = "bodyparts", "coords", "individuals"
 
@@ -35,13 +38,32 @@ def wide_columns(columns: Iterable[object]) -> dict[str, dict[str, str]]:
     Example:
         >>> wide_columns(["frame", "left_knee_x", "left_knee_y", "left_knee_likelihood"])
         {'left_knee': {'x': 'left_knee_x', 'y': 'left_knee_y', 'score': 'left_knee_likelihood'}}
+        >>> wide_columns(["x0", "y0", "x1", "y1"])
+        {'0': {'x': 'x0', 'y': 'y0'}, '1': {'x': 'x1', 'y': 'y1'}}
     """
+    columns = list(columns)
     found: dict[str, dict[str, str]] = {}
-    for column in map(str, columns):
-        if match := _COLUMN.fullmatch(column.strip()):
+    # Behind the joint, else before it, as x_hip.
+    for pattern in (_COLUMN, _FIRST):
+        found = {}
+        for column in map(str, columns):
+            if match := pattern.fullmatch(column.strip()):
+                what = match["what"].lower()
+                found.setdefault(match["joint"], {})[what if what in AXES else SCORE] = column
+        found = {joint: held for joint, held in found.items() if set(held) & set(AXES)}
+        if found:
+            return found
+    return _numbered_columns(list(map(str, columns)))
+
+
+def _numbered_columns(columns: list[str]) -> dict[str, dict[str, str]]:
+    """The columns of joints that are numbers behind the coordinate; empty where there are fewer than two of them."""
+    found: dict[str, dict[str, str]] = {}
+    for column in columns:
+        if match := _NUMBERED.fullmatch(column.strip()):
             what = match["what"].lower()
-            found.setdefault(match["joint"], {})[what if what in AXES else SCORE] = column
-    return {joint: held for joint, held in found.items() if set(held) & set(AXES)}
+            found.setdefault(str(int(match["joint"])), {})[what if what in AXES else SCORE] = column
+    return found if len(found) > 1 and all({"x", "y"} <= set(held) for held in found.values()) else {}
 
 
 def read_wide(

@@ -16,7 +16,21 @@ from stexplain.files import sha256
 
 @dataclass(frozen=True)
 class StoreCheck:
-    """What `check_store` verified: sizes of a store without problems, and what is implausible about its values."""
+    """What `check_store` verified: sizes of a store without problems, and what is implausible about its values.
+
+    Attributes:
+        path: of the folder.
+        recordings: how many it holds.
+        classes: how many they have.
+        rows: of all arrays: frames of all instances of all recordings.
+        bytes: of all files.
+        planted: whether it has a ground truth.
+        warnings: what is implausible, a sentence each.
+
+    Example:
+        >>> print(StoreCheck("store", 1440, 4, 181_034, 59_741_220, planted=True))
+        store is complete: 1,440 recordings of 4 classes, 181,034 rows, 59.7 MB, with ground truth.
+    """
 
     path: str
     recordings: int
@@ -40,14 +54,31 @@ class StoreCheck:
 
 @checked
 def check_store(path: Path) -> StoreCheck:
-    """Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
+    r"""Verifies a store: sizes, checksums, labels, and that every value is finite, and zero where not valid.
 
     What is finite and hardly a measurement, such as a sensor that never changes, is no error: `warnings` name it.
+
+    Args:
+        path: of the folder, as `stexplain data prepare` made it.
 
     Raises:
         InputError: where the folder is no store.
         DataError: for the first problem.
         CardError: where the store holds its own card, and that is broken.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.data.skeletons.prepare import prepare_skeletons
+        >>> from stexplain.graph import STGraph
+        >>> folder, graph = Path(tempfile.mkdtemp()), STGraph.from_edges(["hip", "foot"], [("hip", "foot")])
+        >>> rows = [f"{clip},{t},{joint},{t},0" for clip in ("a", "b") for t in range(3) for joint in graph.nodes]
+        >>> _ = (folder / "steps.csv").write_text("sample,frame,joint,x,y\n" + "\n".join(rows))
+        >>> labels = {"a": "up", "b": "down"}
+        >>> _ = prepare_skeletons(folder / "steps.csv", folder / "store", graph=graph, labels=labels)
+        >>> print(check_store(folder / "store"))  # foot moves as hip does, and b as a
+        /.../store is complete: 2 recordings of 2 classes, 6 rows, 0.0 MB.
+          warning:  1 of 2 recordings repeat another recording, value for value (b)
+          warning:  1 of 2 nodes repeat another in every recording (foot as hip)
     """
     store = Store.open(path)
     # The store of files of one's own holds its card.

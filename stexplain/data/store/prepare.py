@@ -34,6 +34,7 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.files import folder_lock, read_json, remove_leftovers, write_json
 from stexplain.progress import progress_bar
 from stexplain.reading import given_path, is_there, read_text
+from stexplain.system import as_typed
 from stexplain.version import __version__
 
 
@@ -139,8 +140,8 @@ def prepare(
             # Over one of the same key too: what processes may import is what this call allows, not what lies there.
             write_json(folder / "plan.json", plan)
             _write_shards(folder, plan, workers, engine, progress)
-            switch = "" if people else " --all-bodies"
-            merge(folder, plan, f"stexplain data prepare {card.name} {raw} --out {out} --keep {keep}{switch}")
+            switch = () if people else ("--all-bodies",)
+            merge(folder, plan, as_typed("data", "prepare", card.name, raw, "--out", out, "--keep", keep, *switch))
             # An empty folder that the user made: the rename needs its place.
             if out.is_dir():
                 out.rmdir()

@@ -29,6 +29,7 @@ from stexplain.reading import given_path
 from stexplain.reading.npy import load_npy
 from stexplain.reading.shape import Form, check_shape
 from stexplain.reading.table import read_csv
+from stexplain.reading.within import inside, refuse_links_out
 
 LEFT_OUT = "left_out.csv"
 CARD = "card.toml"
@@ -105,13 +106,26 @@ class Rows:
 @checked
 @dataclass(frozen=True)
 class Store:
-    """An opened store; the arrays of `rows` are memory-mapped.
+    r"""An opened store; the arrays of `rows` are memory-mapped.
 
     Attributes:
         path: of the folder.
         info: the content of `store.json`.
         table: the index, one line per recording.
         rows: the values.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.data.skeletons.prepare import prepare_skeletons
+        >>> from stexplain.graph import STGraph
+        >>> folder, graph = Path(tempfile.mkdtemp()), STGraph.from_edges(["hip", "foot"], [("hip", "foot")])
+        >>> rows = [f"{clip},{t},{joint},{t},0" for clip in ("a", "b") for t in range(3) for joint in graph.nodes]
+        >>> _ = (folder / "steps.csv").write_text("sample,frame,joint,x,y\n" + "\n".join(rows))
+        >>> labels = {"a": "up", "b": "down"}
+        >>> _ = prepare_skeletons(folder / "steps.csv", folder / "store", graph=graph, labels=labels)
+        >>> store = Store.open(folder / "store")
+        >>> store.class_names, store.table["frames"].tolist(), store.rows.x.shape
+        (['down', 'up'], [3, 3], (6, 2, 2))
     """
 
     path: Path
@@ -130,7 +144,7 @@ class Store:
 
         Raises:
             InputError: where the folder is no store.
-            DataError: where the store is incomplete, or its files disagree.
+            DataError: where the store is incomplete, its files disagree, or a link leads out of it.
         """
         path = given_path(path, "path")
         if not is_store(path):
@@ -138,6 +152,7 @@ class Store:
                 f"{path} is not a prepared store: it has no store.json. "
                 "Make one with `stexplain data prepare CARD RAW --out DIR`."
             )
+        refuse_links_out(path)
         info = read_json(path / "store.json", remedy=_AGAIN)
         if info.get("format") != FORMAT or info.get("version") not in _READ:
             raise DataError(
@@ -147,6 +162,7 @@ class Store:
         check_shape(path / "store.json", info, _Info, _AGAIN)
         # Sizes are compared on every opening, since that is free; checksums only by `check_store`.
         for name, entry in info["files"].items():
+            inside(name, path / "store.json", _AGAIN)
             size = (path / name).stat().st_size if (path / name).is_file() else None
             if size != entry["bytes"]:
                 state = "is missing" if size is None else f"has {size} bytes"

@@ -16,6 +16,8 @@ MOST_WIDE_FRAMES = 0.7
 STILLEST = 0.002
 FARTHEST = 0.5
 """The largest mean distance of joints from one frame to the next of a person, as a share of the body's extent."""
+FARTHEST_OVER_A_GAP = 2.0
+"""As far, in sizes of a body, as someone runs in half a second: over `LONGEST_GAP` frames of 30 a second."""
 LONGEST_GAP = 15
 """The most frames between the end of a body and the begin of another that is the same person."""
 
@@ -45,7 +47,8 @@ def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float
     """Bodies of each frame, in any order, as bodies over time, ``[M, T, N, C]``.
 
     From frame to frame bodies are paired so that the sum of the distances between their joints is smallest (Kuhn 1955);
-    a body that is farther from all than `FARTHEST` begins a new one.
+    a body that is farther from all than `FARTHEST` begins a new one. Over a gap it may be as many times as far, up to
+    `FARTHEST_OVER_A_GAP`; after one of more than `LONGEST_GAP` frames it is the same person in the same place alone.
 
     Args:
         frames: ``[bodies, N, C]`` of each frame; any number of bodies, NaN where a joint was not read.
@@ -64,8 +67,7 @@ def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float
         taken: dict[int, int] = {}
         if len(bodies) and last:
             cost = np.array([[_distance(body, seen, axes) for _, seen in last] for body in bodies])
-            # A gap in between may be as wide as the way that was gone.
-            allowed = np.array([FARTHEST * (at - when) for when, _ in last])
+            allowed = np.array([_reach(at - when) for when, _ in last])
             usable = cost <= allowed
             for row, column in zip(*linear_sum_assignment(np.where(usable, cost, 1e6)), strict=True):
                 if usable[row, column]:
@@ -81,6 +83,11 @@ def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float
             tracks[track][at] = body
             last[track] = (at, body)
     return np.stack(tracks) if tracks else np.zeros((0, len(frames), *shape), np.float32)
+
+
+def _reach(frames: int) -> float:
+    """How far a person may be from where they were so many frames ago, in sizes of their body."""
+    return FARTHEST if frames > LONGEST_GAP + 1 else min(FARTHEST * frames, FARTHEST_OVER_A_GAP)
 
 
 def _distance(one: NDArray[np.float32], other: NDArray[np.float32], axes: int) -> float:

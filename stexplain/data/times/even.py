@@ -10,7 +10,8 @@ from stexplain.data.times.remedies import length, remedy_for
 from stexplain.errors import InputError
 
 _HOUR = np.timedelta64(1, "h")
-_CLOCKS = "If clocks changed then, give the zone first: df.tz_localize('America/Los_Angeles'"
+CLOCKS = "If clocks changed then, give the zone first: df.tz_localize('America/Los_Angeles', ambiguous='infer')."
+"""The remedy for times without a zone that clocks went back or ahead in."""
 
 
 def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
@@ -55,11 +56,11 @@ def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
         remedy = "Keep one of each: df[~df.index.duplicated()]." if twice else "Sort them: df.sort_index()."
         # Back by an hour less a step, and onward from there: the clocks were set back.
         back = index.tz is None and steps[first - 1] == step - _HOUR and backward.size == 1
-        remedy += f" {_CLOCKS}, ambiguous='infer')." if back else ""
+        remedy += f" {CLOCKS}" if back else ""
         raise InputError(f"time: frame {first} is at {index[first]}, {before}; expected times that increase. {remedy}")
     if gaps.size:
         ahead = index.tz is None and gaps.size == 1 and steps[gaps[0]] == step + _HOUR
-        clocks = f" {_CLOCKS})." if ahead else ""
+        clocks = f" {CLOCKS}" if ahead else ""
         apart = steps.astype(np.int64)
         usual = int(step.astype(np.int64))
         raise InputError(

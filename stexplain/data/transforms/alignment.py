@@ -1,5 +1,7 @@
 """Where a body is and which way it faces: centring, turning to the front, random rotation and scale, by batches."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,3 +115,42 @@ def _first(seen: Bools) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     # Over instances and frames flattened, [B, M * T]: the first true is at instance // T and frame % T.
     first = seen.reshape(len(seen), -1).argmax(axis=1)
     return np.asarray(first // seen.shape[2]), np.asarray(first % seen.shape[2])
+
+
+def sides_of(joint: str, nodes: Sequence[str], channels: Sequence[str]) -> tuple[int, int]:
+    """The left and the right node of a joint that a recipe turns bodies by, by index.
+
+    Args:
+        joint: such as "hip".
+        nodes: names of the N nodes.
+        channels: names of the C channels.
+
+    Raises:
+        InputError: where one of both is no node, or the channels are not x, y and z.
+
+    Example:
+        >>> sides_of("hip", ["spine", "left hip", "right hip"], ["x", "y", "z"])
+        (1, 2)
+    """
+    pair = (f"left {joint}", f"right {joint}")
+    if not {"x", "y", "z"} <= set(channels) or not set(pair) <= set(nodes):
+        raise InputError(
+            f"recipe: align is {joint!r}, which needs the nodes {pair[0]!r} and {pair[1]!r} and the channels x, y (up) "
+            f"and z; got channels {', '.join(channels)} and nodes {', '.join(nodes[:30])}. Name a joint of both sides, "
+            "or none: recipe.model_copy(update={'align': None})."
+        )
+    return list(nodes).index(pair[0]), list(nodes).index(pair[1])
+
+
+def horizontal_channels(channels: Sequence[str]) -> tuple[int, int] | None:
+    """The places of x and z, between which a rotation about the vertical turns; none where no channel is known as up.
+
+    Args:
+        channels: names of the C channels.
+
+    Example:
+        >>> horizontal_channels(["x", "y", "z"]), horizontal_channels(["x", "y", "score"])
+        ((0, 2), None)
+    """
+    # A rotation about the vertical needs to know which channel is up; only these names say so.
+    return (channels.index("x"), channels.index("z")) if {"x", "y", "z"} <= set(channels) else None

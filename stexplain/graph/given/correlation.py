@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError, unknown
 
+_ROUNDING = 1e-9
+"""By such a share a correlation may lie below a threshold that it reaches."""
+
 
 def mean_correlation(values: Any, names: "Sequence[str] | None" = None) -> tuple[NDArray[np.float64], int]:
     """The correlation of each pair of nodes, ``[N, N]``: the mean over subjects by Fisher's z, zero on the diagonal.
@@ -170,7 +173,8 @@ def strongest(
         kept &= sizes > 0
         least = float(sizes[kept].min()) if kept.any() else np.inf
     else:
-        least = float(threshold or 0)
+        # Of a correlation of 0.2, Fisher's z and back gives a little less.
+        least = float(threshold or 0) * (1 - _ROUNDING)
         kept = sizes >= least
     edges = np.zeros_like(weight)
     edges[pairs] = np.where(kept, sizes, 0)

@@ -62,7 +62,7 @@ def skeleton_names() -> list[str]:
 
     Example:
         >>> skeleton_names()[:2]
-        ['coco-17', 'h36m-17']
+        ['azure-kinect', 'coco-17']
     """
     names = (file.name for file in files(__package__).iterdir())
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
@@ -71,6 +71,9 @@ def skeleton_names() -> list[str]:
 @checked
 def skeleton_named(name: str) -> Skeleton:
     """A skeleton by its name.
+
+    Args:
+        name: one of `skeleton_names`.
 
     Raises:
         InputError: where there is none, with the nearest name.

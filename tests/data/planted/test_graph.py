@@ -8,7 +8,7 @@ from stexplain.data.planted.graph import BACKGROUND, event, generate, motifs, pe
 from stexplain.data.readers.planted_graph import find, read
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, DataError, InputError
-from tests.reference import ranked_auroc
+from tests.reference.scores import ranked_auroc
 
 CARD = dataset_card("planted")
 KINDS = [str(entry.id) for entry in CARD.classes]

@@ -1,17 +1,13 @@
-from collections import Counter
-from itertools import product
+"""Planted recordings as files: the same for a seed, NTU's text, cameras and sensor faults."""
 
 import numpy as np
 import pytest
-import torch
 
 import stexplain as stx
 from stexplain.cards import dataset_card, model_card
-from stexplain.data import Batch, Clips
-from stexplain.data.planted.actions import MEANINGLESS, NO_ACTION, PARTS, Piece, Span, action_of, path
-from stexplain.data.planted.body import resting, skeleton
+from stexplain.data import Clips
+from stexplain.data.planted.actions import NO_ACTION
 from stexplain.data.planted.kinect import (
-    DIGITS,
     Body,
     camera_view,
     random_faults,
@@ -19,33 +15,12 @@ from stexplain.data.planted.kinect import (
     random_place,
     write_skeleton,
 )
-from stexplain.data.planted.ntu import ACTIONS, CLASSES, MOVED, generate, perform, record
+from stexplain.data.planted.ntu import ACTIONS, generate, perform, record
 from stexplain.data.planted.ntu_oracle import oracle
 from stexplain.data.readers import ntu_skeleton
 from stexplain.errors import InputError
-from stexplain.metrics import baseline_scores, best_baseline
 
 CARD = dataset_card("ntu")
-# The joints that carry others: an arm that keeps moving while its trunk does not is no body.
-TRUNK = [0, 1, 20, 4, 8, 12, 16]
-# Of each part the joints that it moves; the shoulder follows the hand.
-JOINTS = {
-    "left arm": {4, 5, 6, 7, 21, 22},
-    "right arm": {8, 9, 10, 11, 23, 24},
-    "left leg": {13, 14, 15},
-    "right leg": {17, 18, 19},
-    "head": {2, 3},
-}
-
-
-def recorded(action, subject, camera):
-    """A recording with its action and, seen by the same sensor with the same faults, without it."""
-    performance = perform(action, subject)
-    rng = np.random.default_rng([subject, camera])
-    made = record(performance, camera, rng)
-    faults = random_faults(len(performance.xyz), np.random.default_rng([subject, camera]))
-    without = faults.apply(camera_view(performance.background, performance.place, camera))
-    return performance, made.bodies[0].xyz, without, made.truth[0]
 
 
 @pytest.fixture(scope="module")
@@ -147,72 +122,11 @@ def test_the_text_is_ntus(tmp_path):
     assert lines[-1] == b""
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-def test_planted_cells_decide_what_the_oracle_sees(action):
-    for subject in range(1, 41, 5):
-        for camera in (1, 2, 3):
-            performance, xyz, without, truth = recorded(action, subject, camera)
-            planted = truth[..., None]
-            assert oracle(xyz[None]) == action
-            assert oracle(without[None]) is None
-            # Without the true positions there is no action, however many others are kept.
-            assert oracle(np.where(planted, without, xyz)[None]) is None
-            # Whatever else stands still, or is where it would have been without the action, it is the same action.
-            still = camera_view(skeleton(performance.person, resting(len(xyz))), performance.place, camera)
-            still = np.where(planted, xyz, still)
-            still[:, TRUNK] = xyz[:, TRUNK]
-            assert oracle(still[None]) == action
-            assert oracle(np.where(planted, xyz, without)[None]) == action
-
-
-def test_cells_that_are_not_planted_are_those_of_the_person_without_the_action():
-    for action in ACTIONS:
-        _, xyz, without, truth = recorded(action, 7, 2)
-        assert np.linalg.norm(xyz - without, axis=-1)[~truth].max() <= MOVED
-
-
-def test_recordings_without_an_action_are_what_others_would_be_without_theirs():
-    """Else one action could be told by the absence of the others, and its ground truth be none of the model's."""
-    assert set(CLASSES) - set(ACTIONS) == {NO_ACTION}
-    for subject in range(1, 41, 5):
-        performance = perform(NO_ACTION, subject)
-        assert performance.act is None
-        np.testing.assert_array_equal(performance.xyz, performance.background)
-        made = record(performance, 1, np.random.default_rng(subject))
-        assert oracle(np.stack([made.bodies[0].xyz])) is None
-        assert not made.truth.any()
-        np.testing.assert_array_equal(made.counterfactual[0], made.bodies[0].xyz.round(DIGITS).astype(np.float32))
-
-
 def test_recordings_without_an_action_are_made_on_request(tmp_path):
     how = {"subjects": [3], "repetitions": 1, "workers": 1, "progress": False}
     for actions, expected in ((None, set(ACTIONS)), (["A007", NO_ACTION], {"A007", NO_ACTION})):
         assert generate(CARD, tmp_path / "all", actions=actions, **how) == 3 * len(expected)
         assert {path.stem[-4:] for path in (tmp_path / "all").glob("*.skeleton")} == expected
-
-
-def test_the_truth_is_the_part_that_acts():
-    seen = Counter()
-    for action in ACTIONS:
-        for subject in range(1, 7):
-            performance, _, _, truth = recorded(action, subject, 1)
-            found, part = set(np.flatnonzero(truth.any(axis=0))), performance.act.part
-            assert found <= JOINTS[part]
-            # What leads to the end of a part hardly moves for some ways: shoulder, elbow, knee, neck.
-            assert JOINTS[part] - {2, 4, 5, 8, 9, 13, 17} <= found
-            seen[part] += 1
-    assert set(seen) == set(PARTS)
-
-
-def test_the_truth_lasts_from_the_onset_to_the_end():
-    for action in ACTIONS:
-        performance, xyz, _, truth = recorded(action, 11, 1)
-        frames = np.flatnonzero(truth.any(axis=1))
-        span = performance.act.span
-        assert max(span.start, 0) <= frames[0] <= max(span.start, 0) + 8
-        last = min(span.start + span.frames, len(xyz)) - 1
-        # A joint that the sensor loses while it acts is shown late, up to the longest loss.
-        assert last - 8 <= frames[-1] <= last + 12
 
 
 def test_what_is_tested_across_views_is_no_training_recording_turned():
@@ -250,78 +164,6 @@ def rotation(first, second):
     return turn, float(np.sqrt(((a @ turn.T - b) ** 2).sum(axis=1).mean()))
 
 
-def test_an_action_is_as_far_and_as_fast_as_what_means_nothing():
-    span = Span(0, 31)
-    for part in PARTS:
-        lengths = [
-            [np.linalg.norm(np.diff(path(Piece(part, signs, span)), order, axis=0), axis=1) for order in (0, 1, 2)]
-            for signs in product((1, -1), repeat=3)
-        ]
-        for other in lengths[1:]:
-            for one, another in zip(lengths[0], other, strict=True):
-                np.testing.assert_allclose(one, another, atol=1e-12)
-
-
-def test_one_way_and_any_two_are_alike_in_actions_and_in_what_means_nothing():
-    for signs in ([one.signs for one in ACTIONS.values()], MEANINGLESS):
-        moments = np.array(signs)
-        assert not moments.mean(axis=0).any()
-        np.testing.assert_array_equal(moments.T @ moments, 4 * np.eye(3))
-    for code, action in ACTIONS.items():
-        assert np.prod(action.signs) == -1
-        assert {action_of(part, action.signs) for part in action.parts} == {code}
-        assert {action_of(part, signs) for part in action.parts for signs in MEANINGLESS} == {None}
-
-
-def test_either_side_acts_as_often():
-    for action, kind in ACTIONS.items():
-        parts = Counter(
-            perform(action, subject, camera=camera).act.part for subject in range(1, 41) for camera in (1, 2, 3)
-        )
-        assert set(parts) == set(kind.parts)
-        share = 1 / len(kind.parts)
-        assert all(abs(count - 120 * share) <= 3.1 * np.sqrt(120 * share * (1 - share)) for count in parts.values())
-
-
-def test_the_counterfactual_differs_in_one_way_alone():
-    for action in ACTIONS:
-        performance = perform(action, 5)
-        acting = sorted(JOINTS[performance.act.part] - {4, 8})
-        apart = np.linalg.norm(performance.xyz - performance.background, axis=-1)
-        span = performance.act.span
-        frames = np.arange(len(apart))
-        outside = (frames < span.start) | (frames >= span.start + span.frames)
-        assert not apart[outside].any()
-        assert not np.delete(apart, sorted(JOINTS[performance.act.part]), axis=1).any()
-        # Twice the size of a piece, at the end of the part.
-        end = {"arm": acting[1], "leg": acting[1], "head": 3}[performance.act.part.split()[-1]]
-        length = {"arm": performance.person.arm, "leg": performance.person.leg, "head": performance.person.skull}
-        size = {"arm": 0.24, "leg": 0.2, "head": 0.2}[performance.act.part.split()[-1]]
-        way = 2 * size * length[performance.act.part.split()[-1]] * performance.person.amplitude
-        assert 0.85 * way < apart[:, end].max() < 1.15 * way
-
-
-def sampled(seed):
-    """Of every action and 20 subjects one recording at 32 frames, centred as samples are, as one batch."""
-    x, truth = [], []
-    for action in ACTIONS:
-        for subject in range(1, 21):
-            made = record(perform(action, subject, seed=seed), 1 + subject % 3, np.random.default_rng(subject))
-            frames = np.linspace(0, len(made.bodies[0].xyz) - 1, 32).round().astype(int)
-            x.append(made.bodies[0].xyz[None, frames] - made.bodies[0].xyz[0, 20])
-            truth.append(made.truth[:1, frames])
-    x = torch.from_numpy(np.stack(x)).float()
-    valid = torch.ones(x.shape[:3], dtype=torch.bool)
-    return Batch(x, valid, torch.zeros(len(x)), tuple(map(str, range(len(x)))), torch.from_numpy(np.stack(truth)))
-
-
-def test_no_baseline_explainer_finds_the_truth():
-    scores = baseline_scores([sampled(0)], training=sampled(1))
-    assert len(scores) == 8
-    for over in ("nodes", "frames", "positions"):
-        assert best_baseline(scores, over).value < 0.70
-
-
 def test_bodies_that_are_turned_to_the_front_go_the_same_ways_before_every_camera():
     graph = stx.STGraph.from_card(CARD)
     recipe = model_card("stgcn7").recipe("quick")
@@ -333,57 +175,6 @@ def test_bodies_that_are_turned_to_the_front_go_the_same_ways_before_every_camer
     assert (turned - turned[:1]).norm(dim=-1).max() < 0.2
     loose = clips.with_recipe(recipe.model_copy(update={"align": None})).batch(slice(None)).x
     assert (loose - loose[:1]).norm(dim=-1).max() > 0.5
-
-
-def test_nothing_outside_the_truth_tells_the_class():
-    """A classifier that is given everything but the action is at chance; given the action, it is not."""
-    labels, backgrounds, acted = [], [], []
-    for label, action in enumerate(CLASSES):
-        for subject in range(1, 41):
-            performance = perform(action, subject)
-            labels.append(label)
-            backgrounds.append(summary(performance.background))
-            if performance.act is not None:
-                acted.append(course(performance))
-    labels = np.array(labels)
-    first = np.tile(np.arange(1, 41) % 2 == 0, len(CLASSES))
-    chance, count = 1 / len(CLASSES), int((~first).sum())
-    bound = chance + 3.1 * np.sqrt(chance * (1 - chance) / count)  # one in a thousand under the null
-    assert nearest(np.array(backgrounds), labels, first) < bound
-    acts = labels < len(ACTIONS)
-    assert nearest(np.array(acted), labels[acts], first[acts]) > 0.5
-
-
-def summary(xyz):
-    """Where joints are in each third of the clip, how far they go and how fast, relative to the first frame."""
-    centred = xyz - xyz[0, 20]
-    speed = np.linalg.norm(np.diff(xyz, axis=0), axis=-1)
-    parts = [part.mean(axis=0).ravel() for part in np.array_split(centred, 3)]
-    return np.concatenate([*parts, centred.std(axis=0).ravel(), centred.max(axis=0).ravel(), speed.mean(axis=0)])
-
-
-def course(performance):
-    """Which ways every part has gone from rest amid the action, and the products of any two and of all three."""
-    # The middle of what lies within the clip.
-    act = performance.act
-    middle = (max(act.span.start, 0) + min(act.span.start + act.span.frames, len(performance.xyz))) // 2
-    rest = skeleton(performance.person, resting(1))[0]
-    ways = []
-    for part in PARTS:
-        end = {"left arm": 6, "right arm": 10, "left leg": 14, "right leg": 18, "head": 3}[part]
-        moved = np.sign(performance.xyz[middle, end] - rest[end]) * (part == act.part)
-        ways += [*moved, moved[0] * moved[1], moved[0] * moved[2], moved[1] * moved[2], moved.prod()]
-    # Which side acts says nothing.
-    arms, legs, head = ways[:7] + ways[7:14], ways[14:21] + ways[21:28], ways[28:]
-    return np.concatenate([np.add(arms[:7], arms[7:]), np.add(legs[:7], legs[7:]), head])
-
-
-def nearest(features, labels, train):
-    """The accuracy of the nearest centroid of standardised features."""
-    scaled = (features - features[train].mean(axis=0)) / features[train].std(axis=0)
-    centroids = np.stack([scaled[train & (labels == label)].mean(axis=0) for label in np.unique(labels)])
-    distance = np.linalg.norm(scaled[~train][:, None] - centroids, axis=-1)
-    return float((distance.argmin(axis=1) == labels[~train]).mean())
 
 
 def test_losses_are_marked_and_frozen():

@@ -122,7 +122,7 @@ def named(way, folder, matrix):
     return said
 
 
-LONELY = "got nodes without an edge, one node ('n3'): they are kept, and exchange nothing with others."
+LONELY = "got one node without an edge ('n3'): it is kept, and exchanges nothing with others."
 LOOP = "self loops were excluded, of one node ('n2'): relations add their own."
 
 
@@ -149,7 +149,7 @@ def test_negative_weights_and_lonely_nodes_are_named_once(way, tmp_path):
     assert graph.weight.tolist() == [0.9, -2.0]
     said = [str(one.message) for one in caught]
     assert len(said) == 2
-    assert "nodes without an edge, one node" in said[0]
+    assert "one node without an edge" in said[0]
     assert "1 of 2 weights are negative" in said[1]
 
 

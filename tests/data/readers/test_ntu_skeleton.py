@@ -11,7 +11,7 @@ from stexplain.data.readers import ntu_skeleton
 from stexplain.data.readers.ntu_skeleton import FIELDS, find, read
 from stexplain.errors import DataError, InputError
 from tests.data.skeleton_files import body, text_of, write_ntu
-from tests.reference import slow_read_skeleton
+from tests.reference.recordings import slow_read_skeleton
 
 BIG = 72057594037931101  # above 2**53, where floats are no longer exact
 REAL = os.environ.get("STEXPLAIN_REAL_DATA")

@@ -48,7 +48,7 @@ def test_the_command_shows_the_skeletons_that_are_known_by_name():
     shown = runner.invoke(app, ["data", "list"], env={"COLUMNS": "200"}).stdout
     listed = json.loads(runner.invoke(app, ["data", "list", "--json"]).stdout)["skeletons"]
     named = {"kinect-v1", "kinect-v2", "coco-17", "openpose-18", "openpose-25", "mediapipe-33", "h36m-17", "smpl-24"}
-    assert {one["name"] for one in listed} == {*named, "hand-21"}
+    assert {one["name"] for one in listed} == {*named, "hand-21", "azure-kinect"}
     for one in listed:
         assert one["name"] in shown
         assert one["title"] in shown
@@ -78,13 +78,15 @@ WRITERS = {
     "netcdf": corpus.netcdf_4,
     "zarr": corpus.zarr_2,
     "pems": corpus.pems,
+    "pems-stations": corpus.pems_stations,
     "wide-csv": corpus.speeds_csv,
+    "two-row-csv": corpus.two_row_csv,
 }
 """A small file of each format that is none of skeletons; those are in `tests/fuzz/test_fuzz.py`."""
 
 
 def test_each_format_of_files_has_a_small_file_here():
-    in_memory = {"mne-epochs", "mne-raw"}
+    in_memory = {"mne-epochs", "mne-evoked", "mne-raw", "in-memory"}
     assert set(WRITERS) == {each.name for each in FORMATS if each.content != "skeletons"} - in_memory
 
 

@@ -227,3 +227,15 @@ def test_places_of_regions_are_matched_by_the_names_of_a_table():
     places = pd.DataFrame({"x": [3.0, 2.0, 1.0], "y": [0.0, 0.5, 1.0], "z": 9.0}, index=REGIONS[::-1])
     clips = load_regions(signals(), names=REGIONS, train="all", threshold=0.1, positions=places)
     assert clips.graph.positions.tolist() == [[1, 1], [2, 0.5], [3, 0]]
+
+
+def test_a_table_of_labels_for_an_array_asks_for_the_names_of_its_subjects():
+    signals = np.random.default_rng(0).normal(size=(4, 30, 5))
+    line = STGraph.from_edges("01234", [("0", "1"), ("1", "2"), ("2", "3"), ("3", "4")])
+    table = pd.DataFrame({"participant_id": ["a", "b", "c", "d"], "label": ["x", "y", "x", "y"]})
+    with pytest.raises(InputError, match=r"got none for '0' \(4 of 4 runs\).*subjects=table\['participant_id'\]"):
+        load_regions(signals, labels=table, graph=line)
+    # As the message says.
+    by_name = load_regions(signals, labels=table, graph=line, subjects=table["participant_id"])
+    in_order = load_regions(signals, labels=table["label"].tolist(), graph=line)
+    assert by_name.labels.tolist() == in_order.labels.tolist() == [0, 1, 0, 1]

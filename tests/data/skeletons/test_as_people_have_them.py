@@ -14,7 +14,7 @@ from stexplain.data.skeletons.joint_names import places_of
 from stexplain.data.skeletons.labels import read_labels
 from stexplain.errors import DataError, InputError
 from tests.data.skeleton_files import body, write_ntu
-from tests.data.skeletons.test_load_skeletons import walk
+from tests.data.skeletons.written import walk
 
 PAIR = stx.STGraph.from_edges(["nose", "tail"], [("nose", "tail")])
 
@@ -268,6 +268,10 @@ def test_a_marker_in_the_origin_was_lost(tmp_path):
     file["data"]["points"] = points
     file.write(str(tmp_path / "a.c3d"))
     clip = load_skeletons(tmp_path / "a.c3d", graph=PAIR)[0]
+    # Of millimetres the file makes metres, and explanations are in them.
+    assert clip.measured.units == ("m", "m", "m")
+    given = load_skeletons(tmp_path / "a.c3d", graph=PAIR, frame_rate=50.0)[0].measured
+    assert (given.units, given.frame_rate) == (("m", "m", "m"), 50.0)
     assert clip.observed.tolist() == [[[True, True], [True, False], [True, True]]]
 
 

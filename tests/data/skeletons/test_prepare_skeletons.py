@@ -13,7 +13,7 @@ from stexplain.data import load_dataset, load_skeletons
 from stexplain.data.skeletons.prepare import prepare_skeletons
 from stexplain.data.store.check import check_store
 from stexplain.errors import DataError, InputError, StexplainError
-from tests.data.skeletons.test_load_skeletons import BVH, LINE, annotation, skeletons, tidy, walk
+from tests.data.skeletons.written import BVH, LINE, annotation, skeletons, tidy, walk
 
 PARTS = ("train", "validation", "test")
 

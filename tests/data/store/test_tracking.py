@@ -14,7 +14,7 @@ from stexplain.data.store.prepared import Store
 from stexplain.data.store.tracking import furniture, joined_tracks, linked, persons
 from stexplain.errors import InputError
 from tests.data.skeleton_files import write_ntu
-from tests.data.skeletons.test_load_skeletons import walk
+from tests.data.skeletons.written import walk
 
 
 def gap(track, keep):
@@ -60,6 +60,19 @@ def test_bodies_in_any_order_are_linked_over_gaps():
     seen = np.arange(12) != 5
     np.testing.assert_array_equal(tracks[0, seen], first[seen])
     np.testing.assert_array_equal(tracks[1, seen], second[seen])
+
+
+@pytest.mark.parametrize(
+    ("gap", "far", "persons"),
+    [(0, 0.4, 1), (0, 0.6, 2), (2, 1.4, 1), (2, 1.6, 2), (14, 1.9, 1), (14, 2.1, 2), (20, 0.4, 1), (20, 0.6, 2)],
+)
+def test_a_body_is_another_one_where_nobody_gets_so_soon(gap, far, persons):
+    body = walk(1, 17, seed=0)[0]
+    size = float(np.ptp(body[:, :2], axis=0).max())
+    moved = body.copy()
+    moved[:, 0] += np.float32(far * size)
+    frames = [body[None], *[body[None][:0]] * gap, moved[None]]
+    assert len(linked(frames, 2)) == persons
 
 
 def recorded():

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from stexplain.data.skeletons.mocap.trc import METRES
 from stexplain.data.skeletons.take import XYZ, Take, stated_rate
 from stexplain.errors import DataError, InputError
 from stexplain.reading import read_text, readable, regular_file
@@ -110,12 +111,12 @@ def read_c3d(path: Path) -> Take:
     # What is none may be read for as long as its size allows.
     if start[1:] != b"\x50":
         raise DataError(f"{path} could not be read as C3D: it begins like none. Fetch the file again.")
-    found = arrays_in_child("stexplain.data.skeletons.c3d_file", path, "C3D")
+    found = arrays_in_child("stexplain.data.skeletons.mocap.c3d_file", path, "C3D")
     points, residuals = (np.asarray(found[name], np.float64) for name in ("points", "residuals"))
     labels, unit, rate = found["labels"].tolist(), str(found["unit"]), float(found["rate"])
     if points.ndim != 3 or not points.shape[1]:
         raise DataError(f"{path} holds no markers; expected their positions. Export them from the capture software.")
-    scale = {"mm": 0.001, "cm": 0.01, "m": 1.0}.get(unit)
+    scale = METRES.get(unit)
     if scale is None:
         raise DataError(f"{path}: got positions in {unit!r}; expected mm, cm or m.")
     # [4, N, T] -> [T, N, 3]; the fourth row is one.
@@ -123,5 +124,10 @@ def read_c3d(path: Path) -> Take:
     unseen = (residuals[0].T < 0) if residuals.ndim == 3 else np.zeros(values.shape[:2], bool)
     values[unseen | (values == 0).all(2)] = np.nan
     return Take(
-        path.stem, values[None].astype(np.float32), XYZ, joints=tuple(labels), frame_rate=stated_rate(path, rate)
+        path.stem,
+        values[None].astype(np.float32),
+        XYZ,
+        joints=tuple(labels),
+        frame_rate=stated_rate(path, rate),
+        unit="m",
     )

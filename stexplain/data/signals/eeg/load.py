@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from stexplain.checking import checked, warn_caller
 from stexplain.checking.implausible import implausible_sensors
 from stexplain.data.clips import Clips
-from stexplain.data.samples import Measured
 from stexplain.data.series import WindowedSeries
-from stexplain.data.signals.eeg_files import read_epochs
+from stexplain.data.signals.eeg.evoked import as_epochs, is_evoked
+from stexplain.data.signals.eeg.files import read_epochs
+from stexplain.data.times.measured import Measured
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.reading import given_path, naming
@@ -48,8 +49,9 @@ def load_eeg(
     windows; a warning says how much.
 
     Args:
-        data: `mne.Epochs` or `EpochsArray`; a mapping from subjects to epochs; or an `mne.io.Raw`. Or the path of a
-            file of epochs (``-epo.fif``, EEGLAB's ``.set``), or of a folder of them: ``sub-...`` in names is a subject.
+        data: `mne.Epochs` or `EpochsArray`; averages over trials, a list of `mne.Evoked`, of which the comment is the
+            class; a mapping from subjects to such; or an `mne.io.Raw`. Or the path of a file of epochs (``-epo.fif``,
+            EEGLAB's ``.set``) or averages (``-ave.fif``), or of a folder: ``sub-...`` in names is a subject.
         picks: channels, as MNE takes them, such as ``"eeg"``; none: all that are data, which must be of one kind.
         unit: to convert to, such as ``"uV"``; none: MNE's own, volts of EEG.
         graph: over the channels by their names; none: each electrode with its `nearest` of the montage, by distances in
@@ -86,12 +88,15 @@ def load_eeg(
         data = read_epochs(path)
     if isinstance(data, mne.io.BaseRaw):
         return _series(data, picks, unit, graph, nearest, window, horizon, stride)
-    recordings = dict(data) if isinstance(data, Mapping) else {subject or _subject(data): data}
+    first = data[0] if isinstance(data, list | tuple) and data else data
+    recordings = dict(data) if isinstance(data, Mapping) else {subject or _subject(first): data}
+    recordings = {name: as_epochs(one, name) if is_evoked(one) else one for name, one in recordings.items()}
     if not recordings or not all(isinstance(one, mne.BaseEpochs) for one in recordings.values()):
         kinds = ", ".join(sorted({type(one).__name__ for one in recordings.values()})) or "nothing"
         raise InputError(
-            f"data: got {kinds}; expected mne.Epochs, an mne.io.Raw, or a mapping from subjects to epochs. Of a "
-            "file of epochs, or a folder of them, give its path; a recording is read by mne.io.read_raw."
+            f"data: got {kinds}; expected mne.Epochs, averages of them (a list of mne.Evoked), an "
+            "mne.io.Raw, or a mapping from subjects to epochs. Of a file of epochs, or a folder of them, give "
+            "its path; a recording is read by mne.io.read_raw."
         )
     return _clips(recordings, picks, unit, graph, nearest, path)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.data.signals.eeg.evoked import as_epochs
 from stexplain.errors import DataError, InputError
 from stexplain.reading import readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
@@ -16,9 +17,15 @@ from stexplain.reading.contents import files_under
 from stexplain.reading.memory import free_memory
 from stexplain.reading.text import refuse_interrupted
 
-ENDINGS = ("-epo.fif", "_epo.fif", "-epo.fif.gz", "_epo.fif.gz", ".set")
-"""How files of epochs are called: MNE's, and EEGLAB's."""
+_EPOCHS = ("-epo.fif", "_epo.fif", "-epo.fif.gz", "_epo.fif.gz", ".set")
+_AVERAGES = ("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")
+ENDINGS = (*_EPOCHS, *_AVERAGES)
+"""How files of epochs are called, MNE's and EEGLAB's, and those of averages over them."""
 _RAW = ("_raw.fif", "-raw.fif", "_eeg.fif", ".edf", ".bdf", ".vhdr", ".gdf", ".cnt", ".mff")
+_HINT = (
+    " MNE's own files are called so: rename them. Of an array [trials, channels, samples] make epochs: "
+    "mne.EpochsArray(array, mne.create_info(names, rate, 'eeg').set_montage('standard_1020'))."
+)
 _SMALL, _RATIO = 64 << 20, 200
 """What a packed file may unpack to: so many bytes, or so many times its size."""
 _SUBJECT = re.compile(r"(?:^|[_-])(sub-[A-Za-z0-9]+)")
@@ -49,9 +56,15 @@ def read_epochs(path: Path) -> dict[str, Any]:
             f" {raw.name} is a recording that is not cut into trials: cut it by mne.Epochs and save it, or read it as "
             "a series by load_eeg(mne.io.read_raw(...))."
             if raw is not None
-            else ""
+            else _HINT
         )
-        raise InputError(f"data: {path} {what} no file of epochs ({', '.join(ENDINGS)}).{hint}")
+        raise InputError(f"data: {path} {what} no file of epochs or averages ({', '.join(ENDINGS)}).{hint}")
+    averages = [file for file in chosen if file.name.lower().endswith(_AVERAGES)]
+    if averages and len(averages) < len(chosen):
+        raise InputError(
+            f"data: {path} holds averages, such as {averages[0].name}, beside the trials that they may be of; expected "
+            "one kind. Name the files of one of them, or move the others away."
+        )
     by_subject: dict[str, list[Any]] = {}
     for file in chosen:
         match = _SUBJECT.search(file.name)
@@ -82,6 +95,8 @@ def _read(file: Path) -> Any:
         refuse_interrupted(regular_file(file), what)
         if file.name.lower().endswith(".gz"):
             _check_unpacked(file)
+        if file.name.lower().endswith(_AVERAGES):
+            return as_epochs(mne.read_evokeds(file, verbose="error"), file.name)
         return mne.read_epochs(file, verbose="error")
 
 

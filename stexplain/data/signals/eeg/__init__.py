@@ -1,0 +1,1 @@
+"""EEG and MEG, by objects and files of MNE and EEGLAB."""

@@ -1,0 +1,1 @@
+"""Motion capture: markers and skeletons of laboratories, a file for each recording."""
