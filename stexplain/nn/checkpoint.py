@@ -21,6 +21,7 @@ from stexplain.checking import checked
 from stexplain.errors import CardError, DataError, InputError, suggest, unknown
 from stexplain.files import atomic_write, check_digest, digest, read_json, sha256, write_json
 from stexplain.graph import Relations, STGraph
+from stexplain.nn.bounded import bounded
 from stexplain.nn.released import load_stgcn_checkpoint
 from stexplain.reading import given_path, readable
 from stexplain.reading.contents import reason_of
@@ -284,8 +285,11 @@ def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGrap
         weights = load_file(folder / WEIGHTS)
     _check_graph(folder, own, graph)
     _check_classes(folder, count, names, classes)
+    held = sum(tensor.nbytes for tensor in weights.values())
+    larger = f"{folder / WEIGHTS} does not fit {architecture}: {METADATA} asks for far larger weights. {again}"
     try:
-        model = _build(architecture, str(source), own, count, {**hyperparameters, "relations": relations})
+        with bounded(held, larger):
+            model = _build(architecture, str(source), own, count, {**hyperparameters, "relations": relations})
     except (TypeError, IndexError, AttributeError, RuntimeError) as error:
         raise DataError(f"{source}: {architecture} cannot be built from it: {reason_of(error)}. {again}") from error
     expected = model.state_dict()

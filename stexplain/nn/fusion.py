@@ -83,7 +83,12 @@ class Fusion(nn.Module):
         total: Tensor | None = None
         for name, model in self.models.items():
             masked = {} if valid is None or not _takes_valid(model) else {"valid": valid}
-            logits = self.weights[name] * model(streams[name], **masked)
+            try:
+                logits = self.weights[name] * model(streams[name], **masked)
+            except Exception as error:
+                # It is the model's own, and says nothing of which of them it is.
+                error.add_note(f"Raised by the model of the stream {name!r}.")
+                raise
             if total is not None and total.shape != logits.shape:
                 raise InputError(
                     f"streams[{name!r}]: got {len(streams[name])} samples, logits {list(logits.shape)}; "

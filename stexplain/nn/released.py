@@ -51,6 +51,12 @@ def load_stgcn_checkpoint(
         InputError: where entries are missing, unknown or of a wrong shape, all named in one message, or the graph has
             another number of nodes.
         DataError: where the file cannot be read, or is no such checkpoint.
+
+    Example:
+        >>> load_stgcn_checkpoint({"layer.weight": torch.zeros(2, 2)})
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: state_dict_or_path: this is not a checkpoint of ST-GCN as released: ...
     """
     path = Path(state_dict_or_path) if isinstance(state_dict_or_path, str | Path) else None
     with naming(path):
@@ -107,6 +113,14 @@ def _read(source: Mapping[str, torch.Tensor] | str | Path) -> dict[str, torch.Te
             "with one."
         )
     state = {_bare(str(key)): value.detach().cpu() for key, value in found.items()}
+    other = [
+        key for key, value in state.items() if not (value.is_floating_point() or key == "A" or "num_batches" in key)
+    ]
+    if other:
+        raise InputError(
+            f"state_dict_or_path: {other[0]} holds {state[other[0]].dtype}; expected floating point numbers, as a "
+            "trained model's weights are."
+        )
     broken = [key for key, value in state.items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if broken:
         raise InputError(f"state_dict_or_path: {broken[0]} holds NaN or infinity; expected a trained model's weights.")

@@ -1,5 +1,6 @@
 """Graph ablation: a forecaster against the same one without message passing, trained in the same way."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,23 @@ class GraphAblation(Result):
         without_graph: the errors without message passing.
         model: the trained model without message passing.
         history: of its training.
+
+    Example:
+        >>> import numpy as np
+        >>> from stexplain.cards import model_card
+        >>> from stexplain.data.series import WindowedSeries
+        >>> from stexplain.graph import STGraph
+        >>> roads = STGraph.from_edges(["a", "b"], [("a", "b")])
+        >>> speeds = np.random.default_rng(0).normal(60, 5, (120, 2))
+        >>> train, _, test = WindowedSeries(speeds, graph=roads, window=12, horizon=12).split(validation=0.0)
+        >>> recipe = model_card("stgcn-roads").recipe("quick").model_copy(update={"epochs": 1, "select": "last"})
+        >>> model = STGCNForecaster(roads)
+        >>> _ = fit(model, train, recipe=recipe, progress=False)
+        >>> result = graph_ablation(model, train, test, recipe=recipe, progress=False)
+        >>> result.to_frame(horizons=[3, 12])["horizon"].tolist()
+        [3, 12, 'all']
+        >>> result.gain.value == result.without_graph.minus(result.with_graph).value
+        True
     """
 
     with_graph: ForecastEvaluation
@@ -116,16 +134,36 @@ def graph_ablation(
     Raises:
         InputError: if the model is no `STGCNForecaster`, and as of `fit` and `evaluate_forecast`.
         DataError: as of `fit` and `evaluate_forecast`.
+
+    Example:
+        >>> import numpy as np
+        >>> from stexplain.cards import model_card
+        >>> from stexplain.data.series import WindowedSeries
+        >>> from stexplain.graph import STGraph
+        >>> roads = STGraph.from_edges(["a", "b"], [("a", "b")])
+        >>> speeds = np.random.default_rng(0).normal(60, 5, (120, 2))
+        >>> train, _, test = WindowedSeries(speeds, graph=roads, window=12, horizon=12).split(validation=0.0)
+        >>> recipe = model_card("stgcn-roads").recipe("quick").model_copy(update={"epochs": 1, "select": "last"})
+        >>> model = STGCNForecaster(roads)
+        >>> _ = fit(model, train, recipe=recipe, progress=False)
+        >>> result = graph_ablation(model, train, test, recipe=recipe, progress=False)
+        >>> len(result.without_graph), len(result.history.epochs)  # windows of the test split
+        (13, 1)
     """
     if not isinstance(model, STGCNForecaster):
         raise InputError(
             f"model: got a {type(model).__name__}; expected an STGCNForecaster, whose message passing can be removed. "
             "For another model, train one without its graph and use ForecastEvaluation.minus."
         )
+    try:
+        with_graph = evaluate_forecast(model, test)
+    except InputError as error:
+        # Before the training, which may take hours; of this function the series is `test`.
+        raise InputError(re.sub("^series:", "test:", str(error))) from error
     # A fork, so that seeding the new weights does not reset the caller's random numbers.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         ablated = without_message_passing(model)
     # By the model's own recipe, so that the trainings differ in the graph and in nothing chosen.
     history = fit(ablated, train, recipe=recipe, validation=validation, out=out, seed=seed, progress=progress)
-    return GraphAblation(evaluate_forecast(model, test), evaluate_forecast(ablated, test), ablated, history)
+    return GraphAblation(with_graph, evaluate_forecast(ablated, test), ablated, history)

@@ -1,13 +1,16 @@
 """Baseline forecasts without a network. A forecaster that does not beat them is not worth explaining."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
-from stexplain.data.baselines.historical import local_times, sums_by_slot
+from stexplain.data.baselines.historical import clock_times, local_times, sums_by_slot
+from stexplain.data.series_source import OneChannel
 from stexplain.errors import InputError
 from stexplain.training.forecast import ForecastEvaluation, forecast_errors
 
@@ -23,7 +26,8 @@ _DAY, _WEEK = np.timedelta64(1, "D"), np.timedelta64(7, "D")
 def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int = 64) -> ForecastEvaluation:
     """Persistence: forecasts each node's last observed value of the window at all horizons.
 
-    A node without an observation in the window is forecast by its mean over the training split.
+    What counts as observed is the target channel's own value, also where another channel was silent. A node without an
+    observation in the window is forecast by its mean over the training split.
 
     Args:
         train: the training split.
@@ -45,10 +49,10 @@ def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int
     mean = torch.from_numpy(_node_means(*_target_sums(train, np.zeros(len(train.covered), np.int64))))
 
     def forecast(windows: "WindowBatch") -> torch.Tensor:
-        latest = last_observed(windows, series.target_channel)
+        latest = last_observed(windows, 0)
         return torch.where(latest.isnan(), mean, latest)[:, None].expand(windows.y.shape)
 
-    return forecast_errors(forecast, series, batch=batch)
+    return forecast_errors(forecast, target_alone(series), batch=batch)
 
 
 @checked
@@ -56,7 +60,8 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
     """Historical average: each node's mean over the training split at that time of day and day of the week.
 
     If the training split has no observation of a node at that time of that day, its mean at that time of day is taken;
-    if there is none either, its mean over all times.
+    if there is none either, its mean over all times. Times are those of the clock on the wall where the series has a
+    time zone, also behind a change of the clocks.
 
     Args:
         train: the training split.
@@ -64,7 +69,7 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
         batch: windows at a time.
 
     Raises:
-        InputError: if the two differ in nodes or target, have no times, or `series` is empty.
+        InputError: if the two differ in nodes, target, time zone or step, have no times, or `series` is empty.
         DataError: if no target is observed.
 
     Example:
@@ -81,15 +86,41 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
         raise InputError(
             "train, series: got no times; expected at least two for the historical average. Give `time` to the series."
         )
+    _check_times(train.time, series.time)
     step = (train.time[1] - train.time[0]).to_timedelta64()
     average = torch.from_numpy(_weekly_average(train, step))
     # The frames to forecast follow the window: offsets from the window's start.
     offsets = (series.window + np.arange(series.horizon)) * step
 
     def forecast(windows: "WindowBatch") -> torch.Tensor:
-        return average[torch.from_numpy(_slot(windows.start[:, None] + offsets, step))]
+        assert windows.timestamps is not None
+        # The clocks may change between the start of a window and what is forecast.
+        return average[torch.from_numpy(_slot(clock_times(windows.timestamps, offsets), step))]
 
     return forecast_errors(forecast, series, batch=batch)
+
+
+def target_alone(series: "WindowedSeries") -> "WindowedSeries":
+    """The windows of the target channel alone: observed is then where it was, whatever other channels say.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> values = np.array([[[1.0, 5]], [[2.0, np.nan]], [[3.0, 7]]])
+        >>> both = WindowedSeries(values, window=2, horizon=1, channels=["a", "b"])
+        >>> both.batch([0]).observed.flatten().tolist(), target_alone(both).batch([0]).observed.flatten().tolist()
+        ([True, False], [True, True])
+    """
+    source, channel = series._source, series.target_channel
+    if len(source.channels) == 1 and len(series.channels) == 1:
+        return series
+    own = source if len(source.channels) == 1 else replace(source, values=OneChannel(source.values, channel))
+    units = series.measured.units[channel : channel + 1]
+    return series._with(
+        _source=replace(own, channels=source.channels[channel : channel + 1]),
+        _calendar=False,
+        target_channel=0,
+        measured=replace(series.measured, units=units),
+    )
 
 
 def last_observed(windows: "WindowBatch", channel: int) -> torch.Tensor:
@@ -117,6 +148,30 @@ def _check_pair(train: "WindowedSeries", series: "WindowedSeries") -> None:
                 f"series: got {name} {of_series!r}; expected {of_train!r}, as train has. Take both from one "
                 "WindowedSeries.split."
             )
+    if train.graph is not None and series.graph is not None:
+        for own, other in zip(train.graph.nodes, series.graph.nodes, strict=True):
+            if own != other:
+                raise InputError(
+                    f"series: got the node {other!r} in the place of {own!r}; expected the nodes of train in their "
+                    "order. Take both from one WindowedSeries.split."
+                )
+
+
+def _check_times(train: pd.DatetimeIndex, series: pd.DatetimeIndex) -> None:
+    """Refuses times that cannot be looked up in the average of the others: it knows clocks, not moments."""
+    if str(train.tz) != str(series.tz):
+        raise InputError(
+            f"series: got times {f'in {series.tz}' if series.tz else 'without a zone'}; expected them "
+            f"{f'in {train.tz}' if train.tz else 'without one'}, as train has. Give both in one zone: "
+            "time.tz_convert(zone), of times without one time.tz_localize(zone)."
+        )
+    steps = [(time[1] - time[0]).to_timedelta64() for time in (train, series) if len(time) > 1]
+    if len(steps) == 2 and steps[0] != steps[1]:
+        each = [float(step / np.timedelta64(1, "m")) for step in steps]
+        raise InputError(
+            f"series: got a frame every {each[1]:g} min; expected every {each[0]:g} min, as train has. Resample one of "
+            "them."
+        )
 
 
 def _slot(times: NDArray[np.datetime64], step: np.timedelta64) -> NDArray[np.int64]:

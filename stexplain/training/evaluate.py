@@ -1,5 +1,7 @@
 """Evaluation of a classifier over a whole split: accuracy, top-5 accuracy, loss and confusion matrix."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,15 @@ class Evaluation:
         labels: ``[n]``, int64.
         ids: n names of samples.
         classes: K names.
+
+    Example:
+        >>> import stexplain as stx
+        >>> chain = stx.STGraph.from_edges("abc", [("a", "b"), ("b", "c")], center="b")
+        >>> x, classes = np.ones((4, 1, 12, 3, 3)), ["sit", "stand"]  # clips that are alike
+        >>> clips = stx.Clips.from_arrays(x, [0, 0, 0, 1], classes=classes, graph=chain)
+        >>> result = evaluate(stx.nn.STGCN(chain, classes=2, channels=[4], strides=[1]), clips)
+        >>> result.correct.mean().item() == result.accuracy, len(set(result.predicted.tolist()))
+        (True, 1)
     """
 
     accuracy: float
@@ -73,8 +84,8 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
     them as they are.
 
     Args:
-        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``. Its mode
-            is restored.
+        model: takes ``x [B, M, T, N, C]`` and ``valid [B, M, T]``, gives logits ``[B, K]``. The mode
+            of each of its modules is restored.
         clips: the split.
         batch: samples at a time; the result does not depend on it beyond rounding.
 
@@ -122,11 +133,33 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
     )
 
 
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Keeps a model in eval mode for the length of the block; afterwards every module has its own mode again.
+
+    Example:
+        >>> model = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2).eval())
+        >>> with eval_mode(model):
+        ...     model.training
+        False
+        >>> [part.training for part in model]
+        [True, False]
+    """
+    # Not by model.train(): what trains may hold parts in eval mode, such as frozen batch norms.
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
 def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor:
     """The logits of a model for every sample of a split in order, ``[n, K]`` float32, from eval mode and on the CPU.
 
     Args:
-        model: its mode is restored.
+        model: the mode of each of its modules is restored.
         clips: given to the model as they are.
         batch: samples at a time.
 
@@ -138,18 +171,13 @@ def predict_logits(model: nn.Module, clips: "Clips", batch: int) -> torch.Tensor
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     # One tensor for all: small ones between the large ones of a pass would split what is free of the memory.
     logits, done = torch.empty(len(clips), len(clips.classes)), 0
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            for samples in clips.batches(batch):
-                # On the CPU, and in float32 whatever the model computes in, so that results compare across devices.
-                found = model(samples.x.to(device), samples.valid.to(device)).float().cpu()
-                check_logits(found, len(samples), clips.classes)
-                logits[done : done + len(samples)] = found
-                done += len(samples)
-    finally:
-        model.train(was_training)
+    with eval_mode(model), torch.inference_mode():
+        for samples in clips.batches(batch):
+            # On the CPU, and in float32 whatever the model computes in, so that results compare across devices.
+            found = model(samples.x.to(device), samples.valid.to(device)).float().cpu()
+            check_logits(found, len(samples), clips.classes)
+            logits[done : done + len(samples)] = found
+            done += len(samples)
     # argmax of NaN is a class like any other: broken weights would show as a low accuracy.
     broken = ~torch.isfinite(logits).all(1)
     if broken.any():

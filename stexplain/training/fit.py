@@ -44,6 +44,12 @@ class History(Charted):
         epochs: in order.
         selected_epoch: the epoch (from 1) whose weights the model now has.
         stopped_early: whether `patience` ended the training before the recipe's last epoch.
+
+    Example:
+        >>> epochs = [Epoch(n, 1 / n, None, 1 / n, None, 0.1, 7.5, 128.0) for n in (1, 2)]
+        >>> history = History(tuple(epochs), selected_epoch=2, stopped_early=False)
+        >>> history.to_frame()["loss"].tolist()
+        [1.0, 0.5]
     """
 
     epochs: tuple[Epoch, ...]
@@ -87,7 +93,7 @@ def fit(
     model: nn.Module,
     train: "Clips | WindowedSeries",
     *,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     validation: "Clips | WindowedSeries | None" = None,
     out: Path | None = None,
     seed: int = 0,
@@ -120,7 +126,8 @@ def fit(
             takes x, and `valid` and `observed` where its forward has parameters of these names, and gives
             ``[B, H, N]`` in the unit of the target (other layouts: its `inputs` and `outputs`).
         train: the training samples. Clips are preprocessed by the recipe, whatever recipe they had.
-        recipe: of a model card, such as ``model_card("stgcn10").recipe("small")``.
+        recipe: of a model card, such as ``model_card("stgcn10").recipe("small")``; default: the model's own, as of
+            ``load_model("stgcn2", recipe="quick", ...)``.
         validation: for early stopping and for selecting the best epoch (by accuracy, or by the error). Never the test
             split.
         out: folder for `training.safetensors`, from which a later call with the same arguments resumes; none: no
@@ -158,6 +165,13 @@ def fit(
         >>> len(fit(model, clips, recipe=recipe, progress=False).epochs)
         1
     """
+    recipe = recipe or getattr(model, "recipe", None)
+    if not isinstance(recipe, Recipe):
+        raise InputError(
+            "recipe: got none, and the model has none; expected how to train, such as "
+            "stexplain.cards.model_card('stgcn2').recipe('quick'). Or load the model with its own: "
+            "load_model('stgcn2', recipe='quick', ...)."
+        )
     launched = torch.distributed.is_torchelastic_launched()
     processes = _processes_of_torchrun(devices) if launched else devices
     job = _checked_job(model, train, recipe, validation, out, seed, progress, processes, save_every, share_statistics)

@@ -15,6 +15,7 @@ from stexplain.data.grouping import window_blocks
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.intervals.bootstrap import Interval, ratio_interval
 from stexplain.result import Result
+from stexplain.training.evaluate import eval_mode
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ class ForecastEvaluation(Result):
         block: the description of the blocks.
         unit: of MAE and RMSE. MAPE is in percent.
         ids: n names of windows.
+
+    Example:
+        >>> from stexplain.data.series import WindowedSeries
+        >>> from stexplain.training.baselines import persistence
+        >>> rising = WindowedSeries(np.arange(40.0)[:, None] + np.zeros(3), window=4, horizon=2)
+        >>> result = persistence(rising, rising)
+        >>> result.mae.tolist(), result.score("mae").value
+        ([1.0, 2.0], 1.5)
     """
 
     absolute: Floats
@@ -144,6 +153,11 @@ class ForecastEvaluation(Result):
 
         Their sum is the difference; NaN if no target is observed. By whole `blocks` they are what a paired test takes.
 
+        Args:
+            other: of the same windows.
+            metric: as for `score`.
+            horizon: as for `score`.
+
         Raises:
             InputError: as of `minus`.
         """
@@ -212,7 +226,7 @@ def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int 
     Args:
         model: takes ``x [B, 1, T, N, C]`` in physical units (and `valid` and `observed` where its forward has
             parameters of these names), gives ``[B, H, N]`` in the target's unit; other layouts: its `inputs` and
-            `outputs`. Its mode is restored.
+            `outputs`. The mode of each of its modules is restored.
         series: the split.
         batch: windows at a time; the result does not depend on it beyond rounding.
 
@@ -232,13 +246,8 @@ def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int 
     check_series(model, series, "series")
     call = ForecasterCall.of(model)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            return forecast_errors(lambda windows: call(model, windows.to(device)).cpu(), series, batch=batch)
-    finally:
-        model.train(was_training)
+    with eval_mode(model), torch.inference_mode():
+        return forecast_errors(lambda windows: call(model, windows.to(device)).cpu(), series, batch=batch)
 
 
 def forecast_errors(

@@ -9,6 +9,7 @@ from torch import nn
 
 from stexplain.axes import BATCH, Layout
 from stexplain.errors import InputError
+from stexplain.reading.contents import reason_of
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
@@ -47,12 +48,21 @@ class ForecasterCall:
             batch: on the model's device.
 
         Raises:
-            InputError: if the output does not have the shape of the targets.
+            InputError: if torch cannot compute the model on it, or the output does not have the shape of the targets.
         """
         # Models may be in float64; the batch follows the first floating parameter.
         dtype = next((entry.dtype for entry in model.parameters() if entry.is_floating_point()), batch.x.dtype)
         x = self.inputs.from_batch(batch.x.to(dtype))
-        output = model(x, **{name: getattr(batch, name) for name in self.masks})
+        try:
+            output = model(x, **{name: getattr(batch, name) for name in self.masks})
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            # Of torch, such as of shapes that do not fit.
+            raise InputError(
+                f"the model raised {type(error).__name__} for x of shape {tuple(x.shape)}, laid out as "
+                f"{self.inputs.pattern!r}: {reason_of(error)}. Is it built for this series' nodes, window and channels?"
+            ) from error
         samples, horizons, nodes = batch.y.shape
         if not isinstance(output, torch.Tensor):
             raise InputError(f"the model's output: got a {type(output).__name__}; expected one tensor.")

@@ -40,6 +40,11 @@ class Epoch:
         rate: the learning rate of the last step.
         seconds: of wall time, validation included.
         samples_per_second: training samples by wall time, without validation.
+
+    Example:
+        >>> last = Epoch(2, 0.25, 0.9, 0.5, 0.75, rate=0.1, seconds=7.5, samples_per_second=128.0)
+        >>> f"epoch {last.epoch}: {last.validation_accuracy:.0%} of the validation samples"
+        'epoch 2: 75% of the validation samples'
     """
 
     epoch: int

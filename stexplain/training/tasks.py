@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from stexplain.data.samples import Batch
 from stexplain.data.scaler import Scaler
 from stexplain.errors import DataError, InputError
-from stexplain.training.evaluate import check_classes, check_logits, predict_logits
+from stexplain.training.evaluate import check_classes, check_logits, eval_mode, predict_logits
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 from stexplain.training.state import Epoch
 
@@ -208,20 +208,21 @@ class Forecasting:
             return None
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
         total = count = 0.0
-        was_training = model.training
-        model.eval()
-        try:
-            with torch.inference_mode():
-                for batch in self.validation.batches(VALIDATION_BATCH):
-                    windows = batch.to(device)
-                    # Summed in float64 over the whole split: batches differ in how many targets are observed.
-                    error, observed = _absolute(self.call(model, windows).double(), windows)
-                    total, count = total + float(error), count + float(observed)
-        finally:
-            model.train(was_training)
+        with eval_mode(model), torch.inference_mode():
+            for batch in self.validation.batches(VALIDATION_BATCH):
+                windows = batch.to(device)
+                # Summed in float64 over the whole split: batches differ in how many targets are observed.
+                error, observed = _absolute(self.call(model, windows).double(), windows)
+                total, count = total + float(error), count + float(observed)
         if not count:
             raise DataError(
                 "validation: got no observed target; expected at least one. Is `missing` right, or the split?"
+            )
+        if not np.isfinite(total):
+            # No epoch is better than one of NaN, which would stay the best.
+            raise DataError(
+                "validation: got forecasts that are NaN or infinite; expected finite ones. Train at a lower rate, or "
+                "set clip_norm in the recipe."
             )
         return Validation(total / count, None)
 

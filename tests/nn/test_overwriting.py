@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from stexplain.nn.normalisation import NormActivation
-from tests.nn.test_stgcn import batch, small
+from tests.nn.small_stgcn import batch, small
 
 
 def overwritten(monkeypatch):

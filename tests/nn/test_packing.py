@@ -10,7 +10,7 @@ from stexplain.nn.packing import Packing, Step, may_pack, steps_of, valid_positi
 from stexplain.nn.stgcn_block import STGCNBlock
 from stexplain.nn.temporal_convolution import TemporalConvolution
 from tests.nn.released_names import to_released
-from tests.nn.test_stgcn import reference_of, small
+from tests.nn.small_stgcn import reference_of, small
 
 LENGTHS = [(11, 0), (3, 7), (1, 0), (16, 16), (5, 1), (8, 0)]
 """Valid frames of both persons of each clip; 0: there is no second person."""

@@ -9,7 +9,8 @@ from stexplain.data.scaler import Scaler
 from stexplain.errors import InputError
 from stexplain.graph import Relations, STGraph
 from stexplain.nn.traffic import STGCNForecaster, without_message_passing
-from tests.reference import chebyshev_relations, dense_adjacency, dense_forecast
+from tests.reference.graphs import chebyshev_relations, dense_adjacency
+from tests.reference.networks import dense_forecast
 
 NODES = 7
 SMALL = {"blocks": ((5, 3, 6), (4, 4, 5)), "window": 12, "horizon": 4}
@@ -19,7 +20,7 @@ def roads(directed=False):
     random = np.random.default_rng(0)
     edges = [(0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 4)]
     names, weight = [f"s{index}" for index in range(NODES)], random.uniform(0.2, 1, len(edges))
-    with pytest.warns(UserWarning, match=r"without an edge, one node \('s6'\)"):
+    with pytest.warns(UserWarning, match=r"one node without an edge \('s6'\)"):
         return STGraph(names, edges, weight, directed=directed)
 
 

@@ -18,10 +18,10 @@ from stexplain.explainers.methods import (
     ShapleyValueSampling,
     STGGradCAM,
 )
-from tests import reference
 from tests.properties.drawn_networks import LABEL, Case, cases, explain
 from tests.properties.examples import drawn
 from tests.properties.slow_network import SlowNetwork, complex_step
+from tests.reference import maps as reference
 
 SMOOTH = cases(activations=("tanh",))
 

@@ -1,9 +1,13 @@
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
 from stexplain.training.baselines import historical_average, persistence
-from tests.training.roads import NODES, series, speeds
+from tests.training.roads import NODES, network, series, speeds
 
 
 def test_persistence_of_a_ramp_is_off_by_the_horizon() -> None:
@@ -29,6 +33,24 @@ def test_persistence_keeps_the_last_observed_reading() -> None:
     # With nothing observed in the window it is the node's mean over the training part.
     test[45] = np.nan
     np.testing.assert_allclose(persistence(train, series(test).subset([45])).mae, [15.0, 15.0, 15.0])
+
+
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize("calendar", [False, True])
+def test_persistence_takes_what_the_target_says_where_another_channel_is_silent(target: int, calendar: bool) -> None:
+    values = np.random.default_rng(0).normal(50, 9, (120, NODES, 2))
+    alone = values[..., target].copy()
+    values[np.random.default_rng(1).random(values.shape[:2]) < 0.4, 1 - target] = np.nan
+    time = pd.date_range("2024-01-01", periods=120, freq="h")
+    both = WindowedSeries(
+        values, window=6, horizon=3, time=time, channels=["speed", "flow"], target_channel=target, unit="mph"
+    )
+    expected = WindowedSeries(alone, window=6, horizon=3, time=time, unit="mph")
+    parts = [part.with_calendar(calendar) for part in both.split()]
+    evaluation = persistence(parts[0], parts[2])
+    train, _, test = expected.split()
+    np.testing.assert_allclose(evaluation.mae, persistence(train, test).mae, rtol=1e-12)
+    assert evaluation.unit == "mph"
 
 
 def test_the_historical_average_of_what_comes_every_week_is_exact() -> None:
@@ -87,3 +109,33 @@ def test_wrong_calls_are_named() -> None:
         persistence(train, series(speeds()[:, :3], graph=None))
     with pytest.raises(InputError, match="does not divide a day"):
         historical_average(*series(speeds(200), every="7min").split()[::2])
+
+
+def test_a_clock_that_changes_between_window_and_forecast_is_followed() -> None:
+    time = pd.date_range("2024-02-01", periods=60 * 24, freq="h", tz="America/Los_Angeles")
+    # Repeats every day on the clock; clocks go ahead on 10 March.
+    values = 50 + time.hour.to_numpy()[:, None] + np.zeros(NODES)
+    whole = series(values, window=24, horizon=24, time=time)
+    train, test = whole.subset(whole.starts < 20 * 24), whole.subset(whole.starts >= 25 * 24)
+    np.testing.assert_allclose(historical_average(train, test).mae, 0, atol=1e-4)
+
+
+def test_times_that_do_not_fit_the_average_are_refused() -> None:
+    train = series(speeds(400), every="h")
+    with pytest.raises(InputError, match="series: got a frame every 30 min; expected every 60 min, as train has"):
+        historical_average(train, series(speeds(400), every="30min"))
+    assert train.time is not None
+    elsewhere = series(speeds(400), time=train.time.tz_localize("UTC"))
+    with pytest.raises(InputError, match="series: got times in UTC; expected them without one"):
+        historical_average(train, elsewhere)
+    with pytest.raises(InputError, match="series: got times without a zone; expected them in UTC"):
+        historical_average(elsewhere, train)
+
+
+@pytest.mark.parametrize("baseline", [persistence, historical_average])
+def test_nodes_in_another_order_are_refused(baseline: Callable[..., object]) -> None:
+    train = series(speeds(400), every="h")
+    order = [1, 0, 2, 3]
+    other = series(speeds(400)[:, order], every="h", graph=network().permute(order))
+    with pytest.raises(InputError, match=r"series: got the node '.*' in the place of '.*'; expected the nodes of"):
+        baseline(train, other)

@@ -7,7 +7,7 @@ from torch import nn
 from stexplain.errors import DataError, InputError
 from stexplain.metrics import interval
 from stexplain.training.evaluate import evaluate
-from tests.reference import slow_scores
+from tests.reference.scores import slow_scores
 from tests.training.standin import Probe, StandInClips, recipe
 
 
@@ -51,6 +51,13 @@ def test_the_mode_comes_back_after_an_error() -> None:
     with pytest.raises(InputError, match="broken"):
         evaluate(model, StandInClips())  # type: ignore[arg-type]
     assert model.training
+
+
+def test_parts_that_are_frozen_in_eval_mode_stay_so() -> None:
+    model = Probe(3).train()
+    model.norm.eval()  # its statistics are those of another training
+    evaluate(model, StandInClips())  # type: ignore[arg-type]
+    assert [part.training for part in (model, model.norm, model.dropout)] == [True, False, True]
 
 
 def test_a_model_that_knows_its_recipe_is_given_what_it_was_trained_on() -> None:

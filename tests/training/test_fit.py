@@ -1,10 +1,8 @@
+"""Training: steps, epochs and seeds, what is selected, what is refused, and what is shown of it."""
+
 import copy
 import logging
-import os
 import pickle
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +11,34 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from stexplain.data.clips import Clips
 from stexplain.errors import DataError, InputError
-from stexplain.graph import STGraph
-from stexplain.nn.normalisation import ChannelNorm
-from stexplain.nn.stgcn import STGCN
-from stexplain.training import History, evaluate, fit
+from stexplain.training import evaluate, fit
 from stexplain.training import tasks as training_tasks
 from stexplain.training.fit import CHECKPOINT
 from tests.training.standin import (
-    PaddedClips,
     Probe,
     StandInClips,
     Straight,
-    Unaugmented,
     assert_same,
-    network_on,
     recipe,
 )
+from tests.training.trained import trained
 
-ROOT = Path(__file__).parents[2]
+
+def test_a_model_with_a_recipe_of_its_own_is_trained_by_it():
+    stated, _ = trained(recipe(epochs=2))
+    own = Probe(3)
+    own.recipe = recipe(epochs=2)
+    found, _ = trained(None, model=own)
+    assert_same(found, stated)
 
 
-def trained(requested: Any, clips: Any = None, *, model: Probe | None = None, **options: Any) -> tuple[Probe, History]:
-    model = model or Probe(3)
-    return model, fit(
-        model,
-        StandInClips() if clips is None else clips,
-        recipe=requested,
-        progress=False,
-        accelerator="cpu",
-        **options,
-    )
+@pytest.mark.parametrize("own", [None, "quick"])
+def test_a_model_without_a_recipe_asks_for_one(own):
+    model = Probe(3)
+    model.recipe = own
+    with pytest.raises(InputError, match=r"recipe: got none.*model_card\('stgcn2'\)\.recipe\('quick'\).*load_model"):
+        trained(None, model=model)
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, correct: list[int]) -> None:
@@ -125,81 +119,6 @@ def test_a_seed_gives_one_result_and_another_seed_another() -> None:
     assert not torch.equal(one.last.weight, other.last.weight)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("failing", [1, 5, 11])
-def test_a_training_that_failed_midway_ends_as_one_that_did_not(tmp_path: Path, optimizer: str, failing: int) -> None:
-    requested = recipe(optimizer=optimizer, rate=0.01, select="best", schedule="cosine")
-    options: dict[str, Any] = {"validation": StandInClips(9, seed=7, prefix="held"), "out": tmp_path, "save_every": 0.0}
-    whole, history = trained(requested, **{**options, "out": None})
-
-    def fail(calls: int) -> None:
-        if calls == failing:
-            raise KeyboardInterrupt
-
-    clips = StandInClips()
-    clips.before_batch = fail
-    with pytest.raises(KeyboardInterrupt):
-        trained(requested, clips, **options)
-    # Other weights at the start: those of the checkpoint count, where one was written.
-    model, resumed = trained(requested, model=Probe(3, seed=0 if failing == 1 else 9), **options)
-    assert_same(model, whole)
-    assert resumed.selected_epoch == history.selected_epoch
-    columns = ["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "rate"]
-    assert resumed.to_frame()[columns].equals(history.to_frame()[columns])
-
-
-def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
-    script = """
-import sys
-from tests.training.standin import Probe, StandInClips, killed_at, recipe
-from stexplain.training import fit
-clips = StandInClips()
-clips.before_batch = killed_at(8)
-fit(Probe(3), clips, recipe=recipe(), out=sys.argv[1], progress=False, accelerator="cpu", save_every=0.0)
-"""
-    # As many threads as here: sums are to the bit those of one number of threads.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    process = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, cwd=ROOT, check=False)
-    assert process.returncode == -signal.SIGKILL
-    assert (tmp_path / CHECKPOINT).is_file()
-    resumed, _ = trained(recipe(), model=Probe(3, seed=9), out=tmp_path)
-    whole, _ = trained(recipe())
-    assert_same(resumed, whole)
-
-
-def test_a_finished_training_is_read_and_not_done_again(tmp_path: Path) -> None:
-    first, history = trained(recipe(), out=tmp_path)
-    clips = StandInClips()
-    clips.before_batch = lambda calls: pytest.fail("a batch was trained on")
-    again, read = trained(recipe(), clips, model=Probe(3, seed=9), out=tmp_path)
-    assert_same(first, again)
-    assert read == history
-
-
-def test_another_training_s_checkpoint_is_refused_with_what_differs(tmp_path: Path) -> None:
-    trained(recipe(), out=tmp_path)
-    with pytest.raises(
-        InputError, match=r"recipe.rate is 0.1 there, 0.2 here; seed is 0 there, 3 here.*another folder"
-    ):
-        trained(recipe(rate=0.2), out=tmp_path, seed=3)
-    with pytest.raises(InputError, match=r"train.count is 24 there, 21 here"):
-        trained(recipe(), StandInClips(21), out=tmp_path)
-    with pytest.raises(InputError, match=r"model.parameters"):
-        trained(recipe(), StandInClips(classes=4), model=Probe(4), out=tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", "truncated"])
-def test_a_broken_checkpoint_is_refused(tmp_path: Path, content: bytes | str) -> None:
-    path = tmp_path / CHECKPOINT
-    if content == "truncated":
-        trained(recipe(), out=tmp_path)
-        path.write_bytes(path.read_bytes()[:-10])
-    else:
-        path.write_bytes(content)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"could not be read as a complete training checkpoint.*Remove it"):
-        trained(recipe(), out=tmp_path)
-
-
 def test_patience_ends_after_so_many_epochs_without_a_better_one(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, [3, 6, 6, 5, 9])
     _, history = trained(recipe(epochs=9, patience=2), validation=StandInClips(9, prefix="held"))
@@ -258,38 +177,6 @@ def test_a_weight_that_breaks_in_the_last_step_is_named() -> None:
         fit(Straight(3), clips, recipe=recipe(epochs=1, batch=24, rate=1e38), accelerator="cpu")  # type: ignore[arg-type]
 
 
-TORCHRUN = """
-import atexit, os, torch
-# Called last, as it is registered first. A group that is left when a process ends aborts it now and then.
-atexit.register(lambda: print("left a group:", torch.distributed.is_initialized()))
-from stexplain.training.fit import fit
-from tests.training.standin import PaddedClips, network_on, recipe
-requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
-for training in range(2):
-    model = network_on(PaddedClips())
-    fit(model, PaddedClips(21), recipe=requested, accelerator="cpu", progress=False, share_statistics=True)
-torch.save(model.state_dict(), {path!r} + os.environ["RANK"])
-"""
-
-
-def test_training_on_padded_clips_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    requested = recipe(epochs=2, batch=7)
-
-    def train(out: Path | None, before_batch: Any = None) -> STGCN:
-        clips, model = PaddedClips(21), network_on(PaddedClips(), dropout=0.4)
-        clips.before_batch = before_batch
-        fit(model, clips, recipe=requested, out=out, accelerator="cpu", progress=False, save_every=0.0)  # type: ignore[arg-type]
-        return model
-
-    def stop(call: int) -> None:
-        if call == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, stop)
-    assert_same(train(tmp_path), train(None))
-
-
 def test_wrong_calls_are_named() -> None:
     def call(match: str, clips: Any = None, what: Any = None, **options: Any) -> None:
         with pytest.raises(InputError, match=match):
@@ -337,94 +224,3 @@ def test_a_trained_model_can_be_copied_and_pickled() -> None:
     model, _ = trained(recipe(epochs=1))
     assert_same(copy.deepcopy(model), model)
     assert_same(pickle.loads(pickle.dumps(model)), model)
-
-
-def test_two_processes_train_what_one_does() -> None:
-    # Without batch norm and dropout, which are per process, the mean of the shares' gradients is the batch's.
-    one, two = Straight(3), Straight(3)
-    history = fit(one, Unaugmented(), recipe=recipe(), accelerator="cpu", progress=False)  # type: ignore[arg-type]
-    both = fit(two, Unaugmented(), recipe=recipe(), accelerator="cpu", progress=False, devices=2)  # type: ignore[arg-type]
-    for name, value in one.state_dict().items():
-        torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-4, atol=1e-6)
-    assert [epoch.loss for epoch in both.epochs] == pytest.approx([epoch.loss for epoch in history.epochs], rel=1e-5)
-
-
-def test_a_sample_of_an_odd_batch_is_used_once() -> None:
-    # Batches of 7 for two processes: shares of 4 and 3.
-    clips, one, two = Unaugmented(21), Straight(3), Straight(3)
-    requested = recipe(batch=7, optimizer="sgd", rate=0.01)
-    history = fit(one, clips, recipe=requested, accelerator="cpu", progress=False)  # type: ignore[arg-type]
-    both = fit(two, clips, recipe=requested, accelerator="cpu", progress=False, devices=2)  # type: ignore[arg-type]
-    for name, value in one.state_dict().items():
-        torch.testing.assert_close(value, two.state_dict()[name], rtol=1e-5, atol=1e-7)
-    losses, expected = ([epoch.loss for epoch in each.epochs] for each in (both, history))
-    assert losses == pytest.approx(expected, rel=1e-6)
-    assert [epoch.accuracy for epoch in both.epochs] == [epoch.accuracy for epoch in history.epochs]
-
-
-def test_processes_that_share_statistics_train_what_one_does() -> None:
-    clips, one, two = PaddedClips(21), network_on(PaddedClips()), network_on(PaddedClips())
-    requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
-    options: dict[str, Any] = {"recipe": requested, "accelerator": "cpu", "progress": False}
-    fit(one, clips, **options)  # type: ignore[arg-type]
-    fit(two, clips, devices=2, share_statistics=True, **options)  # type: ignore[arg-type]
-    for name, value in one.state_dict().items():
-        torch.testing.assert_close(two.state_dict()[name], value, rtol=1e-4, atol=1e-5, msg=name)
-    apart = network_on(PaddedClips())
-    fit(apart, clips, devices=2, **options)  # type: ignore[arg-type]
-    assert not torch.allclose(apart.head.weight, one.head.weight)
-    assert not any(norm.shares_statistics for norm in two.modules() if isinstance(norm, ChannelNorm))
-
-
-def test_torchrun_trains_what_one_process_does(tmp_path: Path) -> None:
-    script = tmp_path / "train.py"
-    script.write_text(TORCHRUN.format(path=str(tmp_path / "weights")))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    assert "deprecated" not in done.stderr
-    assert done.stdout.count("left a group: False") == 2
-    one = network_on(PaddedClips())
-    requested = recipe(epochs=2, batch=7, optimizer="sgd", rate=0.01)
-    fit(one, PaddedClips(21), recipe=requested, accelerator="cpu", progress=False)  # type: ignore[arg-type]
-    for rank in (0, 1):
-        found = torch.load(tmp_path / f"weights{rank}", weights_only=True)
-        for name, value in one.state_dict().items():
-            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5, msg=name)
-
-
-def test_the_network_itself_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    graph = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], center="hip")
-    x = [random.normal(size=(1 + row % 2, 9 + row % 3, 3, 3)).astype(np.float32) for row in range(12)]
-    clips = Clips.from_arrays(x, np.arange(12) % 3, graph=graph, channels=["x", "y", "z"])
-    requested = recipe(
-        frames=8, sampling="resample", center="first", augment={"rotate": 20, "crop": 0.5}, clip_norm=0.5
-    )
-
-    def network(seed: int) -> STGCN:
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed)
-            return STGCN(graph, classes=3, channels=(4, 4, 8), strides=(1, 1, 2), temporal_kernel=3)
-
-    def train(model: STGCN, out: Path | None = None) -> History:
-        return fit(model, clips, recipe=requested, out=out, progress=False, accelerator="cpu", save_every=0.0)
-
-    whole, resumed = network(0), network(5)
-    train(whole)
-    original, calls = Clips.batch, []
-
-    def failing(self: Clips, indices: Any, generator: Any = None) -> Any:
-        calls.append(indices)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return original(self, indices, generator)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Clips, "batch", failing)
-        with pytest.raises(KeyboardInterrupt):
-            train(network(0), tmp_path)
-    train(resumed, tmp_path)
-    assert_same(resumed, whole)
-    assert not torch.equal(whole.head.weight, network(0).head.weight)

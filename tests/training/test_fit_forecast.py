@@ -202,3 +202,11 @@ def test_wrong_calls_are_named() -> None:
     empty = series(gone).subset([0])
     call("train: got no observed target", train=empty, kind=DataError, validation=None)
     call("validation: got no observed target", kind=DataError, validation=empty)
+
+
+def test_a_validation_that_is_no_number_ends_the_training() -> None:
+    """An epoch of NaN was the best for good: no later one is better than NaN."""
+    model = forecaster()
+    model.register_forward_hook(lambda module, _, output: output if module.training else output * torch.nan)
+    with pytest.raises(DataError, match="validation: got forecasts that are NaN or infinite"):
+        trained(recipe(select="best"), model=model)

@@ -12,7 +12,7 @@ from stexplain.data.series import WindowedSeries
 from stexplain.errors import DataError, InputError
 from stexplain.intervals.bootstrap import ratio_interval
 from stexplain.training.forecast import METRICS, ForecastEvaluation, Metric, evaluate_forecast, forecast_errors
-from tests.reference import slow_forecast_errors
+from tests.reference.scores import slow_forecast_errors
 from tests.training.roads import NODES, forecaster, series, speeds
 
 
@@ -74,10 +74,12 @@ def test_the_mode_comes_back_also_after_an_error() -> None:
     one, two = evaluate_forecast(model, series()), evaluate_forecast(model, series())
     np.testing.assert_array_equal(one.mae, two.mae)
     assert model.training
+    frozen = next(module for module in model.modules() if isinstance(module, nn.Dropout)).eval()
     model.forward = lambda x: 1 / 0  # type: ignore[method-assign, assignment]
     with pytest.raises(ZeroDivisionError):
         evaluate_forecast(model, series())
     assert model.training
+    assert not frozen.training
 
 
 def test_blocks_are_days_where_there_are_enough() -> None:
@@ -194,3 +196,9 @@ def test_no_unit_is_said_where_none_was_given() -> None:
     text = repr(evaluate_forecast(Constant(), series(unit="")))
     assert "mph" not in text
     assert "  " not in text
+
+
+def test_a_model_that_torch_cannot_compute_on_the_series_is_refused_in_words() -> None:
+    message = r"the model raised RuntimeError for x of shape .*, laid out as 'b m t n c': mat1 and mat2 .* Is it built"
+    with pytest.raises(InputError, match=message):
+        evaluate_forecast(nn.Linear(7, 2), series())

@@ -1,11 +1,10 @@
 """Calling a model on samples in any layout, in chunks where memory is short, and scoring targets from its output."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +22,13 @@ from stexplain.explainers.model.inputs.preparer import InputPreparer
 from stexplain.explainers.model.inspection import device_and_dtype, is_quantised, model_attribute
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
-from stexplain.explainers.model.running.execution import plain_execution
+from stexplain.explainers.model.running.execution import as_called_elsewhere, plain_execution
 from stexplain.explainers.model.running.finite import checked_output
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
+from stexplain.explainers.model.running.memory import ran_out_of_memory
 from stexplain.explainers.model.running.randomness import refused_if_random, watched_draws
 from stexplain.explainers.model.running.state import forward_pass, kept_state, refused_if_trained, undo_last_pass
+from stexplain.explainers.model.running.with_block import WithBlock
 from stexplain.explainers.model.running.working_copy import WorkingCopy, working_copy
 from stexplain.explainers.model.score_fn import ScoreFn as ScoreFn
 from stexplain.explainers.model.score_fn import TargetScores
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @checked
-class ModelCaller(InputPreparer):
+class ModelCaller(WithBlock, InputPreparer):
     """Prepares samples for a model, calls it, and scores targets from its output.
 
     As a context manager it keeps the model frozen and in eval mode for the length of the block; a call outside of a
@@ -51,8 +52,8 @@ class ModelCaller(InputPreparer):
         model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is called.
         inputs: the layout of its input, such as ``"b c t n m"``, or of each stream by name; default: `model.inputs`,
             else what sizes and the model's first layers tell, else ``"b m t n c"``.
-        graph: of the nodes; default: `model.graph`.
-        classes: names of the classes; default: `model.class_names`.
+        graph: of the nodes; default: `model.graph`, else that of the samples.
+        classes: names of the classes; default: `model.class_names`, else those of the samples; ``[]``: none.
         argument: the parameter of the model's forward that takes the signals; default: its first.
         signals: which channels of the input are signals, by index or name. The others, such as a time of day or a
             node's number, are indices: they are neither perturbed nor scaled to a baseline, and their map is zero.
@@ -60,10 +61,19 @@ class ModelCaller(InputPreparer):
         channel_names: names of the channels; default: those of the samples, else `model.channel_names`.
         output: which tensor is meant where the model returns several: a key of a dict, or an index; default: the first.
         chunk: how many samples go through the model at a time; default: all, or as many as fit into half a gigabyte (on
-            CUDA four), by what a pass of one was measured to take. Samples that influence each other stay together.
+            CUDA four), by what a pass of one was measured to take; fewer where memory runs out all the same. Samples
+            that influence each other stay together.
 
     Raises:
         InputError: where an argument is of another type, or out of range.
+
+    Example:
+        >>> import stexplain as stx
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(8, 3))
+        >>> options = {"inputs": "b t n", "classes": ["rest", "walk", "run"], "chunk": 64}
+        >>> e = stx.InputGradient(model, **options)(torch.ones(2, 4, 2), target="walk")
+        >>> e.values.shape, e.target
+        ((2, 1, 4, 2), "class 'walk'")
     """
 
     def __init__(
@@ -79,21 +89,12 @@ class ModelCaller(InputPreparer):
         output: str | int | None = None,
         chunk: int | None = None,
     ):
-        super().__init__(
-            model, inputs=inputs, graph=graph, argument=argument, signals=signals, channel_names=channel_names
-        )
-        check_arguments(
-            ModelCaller.__init__,
-            classes=classes,
-            argument=argument,
-            signals=signals,
-            channel_names=channel_names,
-            output=output,
-            chunk=chunk,
-        )
+        called: dict[str, Any] = {"argument": argument, "signals": signals, "channel_names": channel_names}
+        check_arguments(ModelCaller.__init__, classes=classes, **called, output=output, chunk=chunk)
+        InputPreparer.__init__(self, model, inputs=inputs, graph=graph, classes=classes, **called)
+        WithBlock.__init__(self)
         if chunk is not None and chunk < 1:
             raise InputError(f"chunk: got {chunk}; expected at least one sample at a time, or none for all.")
-        self.classes = tuple(classes or model_attribute(self.model, "class_names", list | tuple) or ())
         self.output = output
         self.chunk = chunk
         # How shared arguments follow copies of the samples, by kind of input; see `copies`.
@@ -108,20 +109,6 @@ class ModelCaller(InputPreparer):
         self._locality: Locality | None = None
         # What a pass takes, by kind of input; none: the model does not run on one of several samples.
         self._bytes_by_kind: dict[tuple[Any, int], PassBytes | None] = {}
-        self._frozen_blocks: list[AbstractContextManager[None]] = []  # A stack, as blocks may be nested.
-
-    def __enter__(self) -> Self:
-        if self.model is not None:
-            block = frozen_eval(self.model)
-            block.__enter__()
-            self._frozen_blocks.append(block)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._frozen_blocks:
-            self._frozen_blocks.pop().__exit__(None, None, None)
 
     @property
     def options(self) -> CallOptions:
@@ -130,7 +117,7 @@ class ModelCaller(InputPreparer):
             # What was found for the last input, where nothing is declared: none before there was one.
             "inputs": self._declared or (self.inputs.pattern if self._layouts else None),
             "graph": self.graph,
-            "classes": self.classes,
+            "classes": self.classes or self._own_classes,
             "argument": self.argument,
             "signals": self.signals,
             "channel_names": self.channel_names,
@@ -142,12 +129,8 @@ class ModelCaller(InputPreparer):
     def output_info(self) -> OutputInfo:
         """What is known of the model's output."""
         layout = model_attribute(self.model, "outputs", str)
-        return OutputInfo(
-            classes=self.classes,
-            nodes=() if self.graph is None else tuple(self.graph.nodes),
-            groups={} if self.graph is None else self.graph.groups,
-            layout=None if layout is None else Layout(layout),
-        )
+        nodes, groups = ((), {}) if self.graph is None else (tuple(self.graph.nodes), self.graph.groups)
+        return OutputInfo(self.classes, nodes, groups, None if layout is None else Layout(layout))
 
     def _in_working_type(self, model_input: ModelInput) -> ModelInput:
         """The samples in the floating type that the model computes in, found by trying where half precision is."""
@@ -263,8 +246,8 @@ class ModelCaller(InputPreparer):
         def run() -> Any:
             # Copies go in: a model may work in place, and neither the caller's tensors nor ours may change.
             # Contiguous, as `view` needs: our own copies are laid out from the order of a batch.
-            copy = signals.clone(memory_format=torch.contiguous_format)
-            arguments, keywords = call(model, self.argument, copy, copied(further))
+            given = signals.clone(memory_format=torch.contiguous_format)
+            arguments, keywords = call(model, self.argument, given, copied(further))
             with forward_pass(model):
                 if substitutes:
                     return torch.func.functional_call(model, dict(substitutes), arguments, keywords)
@@ -272,9 +255,9 @@ class ModelCaller(InputPreparer):
 
         try:
             return checked_output(model, lambda: watched_draws(model, run), self.output, self._note)
-        except (StexplainError, MemoryError, torch.OutOfMemoryError):
-            raise
         except Exception as error:
+            if isinstance(error, StexplainError) or ran_out_of_memory(error):
+                raise
             if leaves_torch(error):
                 raise not_differentiable("the input") from error
             layout = (self.inputs.pattern, bool(self._declared or self._layouts))
@@ -311,13 +294,13 @@ class ModelCaller(InputPreparer):
         def forward(x: Tensor) -> Any:
             # Alike in memory: a convolution rounds otherwise where channels come last.
             signals = self.inputs.from_batch(x).contiguous()
-            return self._forward(model_input if len(x) == samples else model_input.repeated(signals, 2), signals)
+            with as_called_elsewhere():
+                return self._forward(model_input if len(x) == samples else model_input.repeated(signals, 2), signals)
 
         x = self.inputs.to_batch(model_input.x, **model_input.sizes)
         assert self.model is not None
         # Quantised signals are rounded by their range over the batch: in eight bits, or fewer.
-        rounding = 0.05 if is_quantised(self.model) else 0
-        axes = measured_axes(forward, x, model_input.observed_positions, rounding)
+        axes = measured_axes(forward, x, model_input.observed_positions, 0.05 if is_quantised(self.model) else 0)
         self._axes_by_kind[(*kind, samples == 1), frames] = axes
         # What the passes set on the model is undone at once: what is measured next may copy the model.
         undo_last_pass(self.model)

@@ -43,7 +43,7 @@ def _parameters(kind: type) -> dict[str, Parameter]:
     """The arguments of a class and, where it passes options on, of those that it is derived from."""
     found: dict[str, Parameter] = {}
     for each in kind.__mro__:
-        if "__init__" in vars(each) and each is not object:
+        if "__init__" in vars(each):
             found = {**signature(each).parameters, **found}
     return found
 

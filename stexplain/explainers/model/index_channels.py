@@ -13,7 +13,6 @@ second suspects one more of both:
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inputs.lengths import known_at
 from stexplain.explainers.model.model_input import ModelInput, channel_index
+from stexplain.explainers.outputs.nested import tensors_in
 
 # Functions that make whole numbers of real ones. Not those that compare values with each other, such as argmax.
 _ROUNDING = {"long", "int", "short", "to", "type", "type_as", "bucketize", "searchsorted"}
@@ -93,9 +93,8 @@ def _found(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
 
 
 def _measured(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
-    if (few := caller._at_once(model_input, watched=True)) < model_input.sizes["b"]:
-        # All at once may be more than memory holds.
-        model_input = caller._rows(model_input, slice(0, few))
+    # All at once may be more than memory holds.
+    model_input = caller._rows(model_input, slice(0, caller._at_once(model_input, watched=True)))
     x = caller.inputs.to_batch(model_input.x.detach(), **model_input.sizes).clone()
     present = model_input.observed_positions
 
@@ -114,14 +113,8 @@ def _measured(caller: ModelCaller, model_input: ModelInput) -> tuple[int, ...]:
             for output in outputs
             if output.requires_grad
         ]
-        if not summands:
-            return (
-                outputs,
-                torch.ones(x.shape[-1], dtype=torch.bool, device="cpu"),
-                _touched(rounded.arguments, leaf, present),
-            )
-        turned = _touched(rounded.arguments, leaf, present)
-        return outputs, _touched([torch.stack(summands).sum()], leaf, present), turned
+        scores = [torch.stack(summands).sum()] if summands else []
+        return outputs, _touched(scores, leaf, present), _touched(rounded.arguments, leaf, present)
 
     try:
         outputs, smooth, indices = run(x)
@@ -202,12 +195,4 @@ def _differ(outputs: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
 
 def _floating(output: Any) -> list[Tensor]:
     """The floating tensors in what a model returned, however nested."""
-    if isinstance(output, Tensor):
-        return [output] if output.is_floating_point() else []
-    if isinstance(output, Mapping):
-        return [tensor for value in output.values() for tensor in _floating(value)]
-    if isinstance(output, list | tuple):
-        return [tensor for value in output for tensor in _floating(value)]
-    if is_dataclass(output) and not isinstance(output, type):
-        return [tensor for each in fields(output) for tensor in _floating(getattr(output, each.name))]
-    return []
+    return [tensor for tensor in tensors_in(output).values() if tensor.is_floating_point()]

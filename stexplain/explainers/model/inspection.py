@@ -1,6 +1,7 @@
 """Reads a model without changing it: its attributes, device and floating type."""
 
 import inspect
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,26 +14,36 @@ from stexplain.explainers.outputs.precision import HALF
 def unwrapped(model: nn.Module) -> nn.Module:
     """The module inside `torch.compile` and data-parallel wrappers, whose submodules do not call our hooks.
 
+    A class that derives from a wrapper may compute something else, and is a model like any other.
+
     Example:
         >>> inner = nn.Linear(1, 1)
         >>> unwrapped(nn.DataParallel(inner)) is inner
         True
     """
     # Wrappers may be nested: a compiled model inside a data-parallel one.
-    while True:
-        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            model = inner
-        else:
-            return model
+    while (inside := _inside(model)) is not None:
+        model = inside[1]
+    return model
+
+
+def _inside(model: nn.Module) -> tuple[str, nn.Module] | None:
+    """What a wrapper of torch's holds, and under which name; none where it is no wrapper."""
+    name = ""
+    if type(model) in (nn.DataParallel, nn.parallel.DistributedDataParallel):
+        name = "module"
+    elif type(model).__module__.startswith("torch._dynamo"):
+        name = "_orig_mod"
+    inner = getattr(model, name) if name else None
+    return (name, inner) if isinstance(inner, nn.Module) else None
 
 
 def checked_model(model: object) -> nn.Module:
     """The model, out of its wrappers; see `unwrapped`.
 
     Raises:
-        InputError: where it is no module, with how to make one of a function or of a model of another library.
+        InputError: where it is no module, with how to make one of a function or of a model of another library; or where
+            a wrapper has hooks, which the model inside would be called without.
 
     Example:
         >>> checked_model(nn.Linear)
@@ -41,14 +52,28 @@ def checked_model(model: object) -> nn.Module:
         stexplain.errors.InputError: model: got the class Linear; expected an instance of it. Give Linear(...).
     """
     if isinstance(model, nn.Module):
-        return unwrapped(model)
+        while (inside := _inside(model)) is not None:
+            if model._forward_hooks or model._forward_pre_hooks:
+                raise InputError(
+                    f"model: got a {type(model).__name__} with hooks, which may change what it computes; expected them "
+                    f"on the model inside, which is what runs. Register them on model.{inside[0]}, and give that."
+                )
+            model = inside[1]
+        if isinstance(model, nn.DataParallel) and len(model.device_ids) > 1:
+            raise InputError(
+                f"model: got a {type(model).__name__} over {len(model.device_ids)} devices, whose parts run side by "
+                "side; expected a model on one device, such as a copy made with device_ids=[0]."
+            )
+        return model
     if isinstance(model, type):
         raise InputError(
             f"model: got the class {model.__name__}; expected an instance of it. Give {model.__name__}(...)."
         )
     called = next((f".{name}" for name in ("predict_proba", "predict") if hasattr(model, name)), "")
     remedy = "Give the model itself."
-    if called or callable(model):
+    if isinstance(model, partial) and isinstance(model.func, nn.Module):
+        remedy = "Give the module that it calls, and what it adds by shared={name: value}."
+    elif called or callable(model):
         remedy = (
             f"Write one around it: forward(self, x) returns torch.as_tensor(model{called}(x.flatten(1).numpy())), say. "
             "Occlusion and ShapleyValueSampling explain models without gradients."
@@ -103,10 +128,11 @@ def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
 
 
 def is_quantised(model: nn.Module) -> bool:
-    """Whether any layer of the model computes in integers.
+    """Whether any layer of the model computes in integers, or rounds as if it did.
 
     Example:
         >>> is_quantised(nn.Linear(2, 1))
         False
     """
-    return any(".quantized" in type(module).__module__ for module in model.modules())
+    homes = {type(module).__module__ for module in model.modules()}
+    return any(".quantized" in home or ".fake_quantize" in home for home in homes)

@@ -167,10 +167,9 @@ def find_layer(model: nn.Module, layer: "str | nn.Module") -> tuple[str, nn.Modu
     wanted, keys = split_name(layer)
     if wanted in modules:
         return name_of(wanted, keys), modules[wanted]
-    # The innermost of the modules that differ in wrappers alone.
+    # The innermost of the modules that differ in wrappers alone; a name of wrappers alone, or none, means no layer.
     plain = {_unwrapped(name): name for name in modules}
-    if _unwrapped(wanted) in plain:
-        name = plain[_unwrapped(wanted)]
+    if (name := plain.get(_unwrapped(wanted), "")) and _unwrapped(name):
         return name_of(name, keys), modules[name]
     raise unknown("layer", wanted, modules)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -13,6 +14,7 @@ from stexplain.axes import Layout
 from stexplain.checking.values import dense, for_torch
 from stexplain.data.baselines.window_history import WindowHistory
 from stexplain.data.samples import Batch, Sample
+from stexplain.data.times.measured import UNMEASURED, Measured
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.arguments.values import along, repeated, rows_of, to_model
 from stexplain.explainers.model.arguments.whole_batch import Way, cut_shared, repeat_shared
@@ -37,7 +39,8 @@ class ModelInput:
         channel_names: C names, where known; else empty.
         way: how `shared` follows rows and copies of the samples.
         noticed: whether `valid` was not given, but follows from padding that was noticed.
-        seconds: the time of each frame, ``[T]``, where it is known; else none.
+        measured: the units of the channels and the frame rate, where the source says them.
+        timestamps: the moment of each sample's first frame, ``[B]``, where it is known; else none.
         history: of windows, what their nodes usually measure, where it is known; else none.
     """
 
@@ -51,7 +54,8 @@ class ModelInput:
     channel_names: tuple[str, ...] = ()
     way: Way = Way.AS_THEY_ARE
     noticed: bool = False
-    seconds: Any = None
+    measured: Measured = UNMEASURED
+    timestamps: pd.DatetimeIndex | None = None
     history: WindowHistory | None = None
 
     @property
@@ -99,6 +103,7 @@ class ModelInput:
             sizes={**self.sizes, "b": count},
             ids=self.ids[rows],
             history=None if self.history is None else self.history[rows],
+            timestamps=None if self.timestamps is None else self.timestamps[rows],
             observed=None if self.observed is None else self.observed[rows],
             shared=cut_shared(self.shared, rows, self.sizes, self.way),
             per_sample={name: rows_of(value, rows, self.sizes["b"]) for name, value in self.per_sample.items()},
@@ -124,6 +129,7 @@ class ModelInput:
             sizes={**self.sizes, "b": self.sizes["b"] * copies},
             ids=self.ids * copies,
             history=None if self.history is None else self.history.repeated(copies),
+            timestamps=None if self.timestamps is None else self.timestamps[list(range(len(self.ids))) * copies],
             shared=repeat_shared(self.shared, copies, self.sizes, self.way),
             per_sample={name: repeated(value, copies, self.sizes["b"]) for name, value in self.per_sample.items()},
         )
@@ -180,9 +186,26 @@ def as_tensor(x: Any) -> Tensor:
 
 def _conversion_hint(x: Any) -> str:
     """How to get samples from something that holds them, or is a table of them."""
+    if hasattr(x, "edge_index"):
+        # Of a Batch of PyTorch Geometric, `batch` says which graph a node is of.
+        return (
+            " Of PyTorch Geometric give its tensors: data.x, inputs='(b n) c' or how its columns are laid out, graph= "
+            "of one sample, and shared={'edge_index': data.edge_index, 'batch': data.batch}, by the names of forward."
+        )
+    # A dictionary of tensors is read as streams.
+    if hasattr(x, "node_types"):
+        return (
+            " Of nodes of several kinds one kind is explained at a time: give its tensor, and in place of the model a "
+            "torch.nn.Module that takes this tensor and calls the model with all kinds."
+        )
     # By what it can do, not by type: Clips, WindowedSeries and subsets of them all have `batch`.
     if hasattr(x, "batch"):
         return " Give some of its samples: .batch(range(8)), or one: [0]."
     if isinstance(x, list | tuple) and x and all(isinstance(one, Sample) for one in x):
         return " Give Batch.of(*samples)."
-    return " Give .to_numpy() of a table, and its layout by `inputs`." if hasattr(x, "to_numpy") else ""
+    if not hasattr(x, "to_numpy"):
+        return ""
+    return (
+        " Of a table of times x nodes give windows: WindowedSeries(table, window=12, horizon=12, graph=graph)"
+        ".batch([0]). Of any other give .to_numpy(), and its layout by `inputs`."
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stexplain.errors import InputError
-from stexplain.explainers.outputs.model_output import MIXED, ModelOutput, OutputAxes
+from stexplain.explainers.outputs.model_output import MIXED, UNSTEADY, ModelOutput, OutputAxes
 from stexplain.explainers.outputs.nested import tensors_in
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target
 
@@ -118,9 +118,11 @@ class TargetScores(ScoreFn):
         if self.note is not None:
             for sentence in self.target.notes(output, self.info):
                 self.note(sentence)
-        if output.samples < 2:
-            return
         with torch.no_grad():
+            if self.axes.twice is not None:
+                self._check_steady(*self.axes.twice)
+            if output.samples < 2:
+                return
             exchanged, rows = output.exchanged()
             others = self.target.score_output(exchanged, self.info).scores
             if not _alike(scores.scores[rows], others[rows]):
@@ -137,6 +139,22 @@ class TargetScores(ScoreFn):
                 )
                 if not _alike(one, other):
                     raise InputError(f"target {self.target.text()}: a sample's score depends on others. {MIXED}")
+
+    def _check_steady(self, one: Any, other: Any) -> None:
+        """Refuses a model that scored the same samples otherwise when it was called once more."""
+        info, count = self.info, self.axes.samples_in(one) or self.axes.samples
+        if info.rows is not None:
+            if count > info.rows.stop - info.rows.start:
+                return
+            # They are of the first of the samples, where not all fit into memory at once.
+            info = replace(info, rows=slice(info.rows.start, info.rows.start + count))
+        first, again = (self.target.score_output(self._output(each, count), info).scores for each in (one, other))
+        if not _alike(first, again):
+            difference, size = float((first - again).abs().max()), float(first.abs().max())
+            raise InputError(
+                f"target {self.target.text()}: two passes over the same samples give scores that differ by up to "
+                f"{difference:.2g}, where they are up to {size:.2g}. {UNSTEADY}"
+            )
 
     def parsed(self, output: Any) -> ModelOutput:
         """See `ScoreFn`."""

@@ -1,12 +1,18 @@
 """How many samples go through a model at once: what fits into memory, with the same results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import stexplain as stx
+from stexplain.axes import Layout
+from stexplain.errors import InputError
+from stexplain.explainers.model.inputs import fitting
 from stexplain.explainers.model.inputs.fitting import PassBytes
+from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.running import memory
 from stexplain.explainers.model.running.memory import at_once, bytes_of_pass
 from tests.explainers.small_models import signals
@@ -166,3 +172,84 @@ def test_short_samples_count_less_where_padding_is_left_out(small_memory):
     (taken,) = [each for each in explain._bytes_by_kind.values() if each is not None]
     assert taken.per_frame > 0
     assert taken.fixed < taken.per_frame * 64
+
+
+VALID = torch.arange(8)[None, None] < torch.tensor([3, 8, 5, 2])[:, None, None]
+FOUR = ModelInput(signals(4, 1, 8, 5, 1), VALID, {"b": 4, "m": 1, "t": 8, "n": 5, "c": 1}, ("",) * 4)
+
+
+def measured(bytes_of, model_input=FOUR, forward=lambda one: one):
+    """What is measured of passes that take so many bytes, by the valid frames of a sample; and of which they were."""
+    asked = []
+
+    def taken(run):
+        asked.append(int(run().known_valid.sum()))
+        return bytes_of(asked[-1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "bytes_of_pass", taken)
+        found = fitting.measured_bytes(model_input, lambda rows: model_input.rows(rows, Layout("b m t n c")), forward)
+    return found, asked
+
+
+@pytest.mark.parametrize(("fixed", "per_frame"), [(100, 7), (0, 7), (100, 0)])
+def test_what_a_pass_takes_follows_from_the_longest_and_the_shortest(fixed, per_frame):
+    found, asked = measured(lambda frames: fixed + per_frame * frames)
+    assert asked == [8, 2]
+    assert found == PassBytes(fixed, per_frame)
+    assert found.of(FOUR).tolist() == [fixed + per_frame * frames for frames in (3, 8, 5, 2)]
+
+
+def test_a_shorter_sample_that_takes_more_counts_as_the_longest():
+    assert measured(lambda frames: 100 - frames)[0] == PassBytes(92, 0)
+
+
+def test_of_samples_of_one_length_one_is_measured():
+    alike = replace(FOUR, valid=None)
+    found, asked = measured(lambda frames: 64, alike)
+    assert (found, asked) == (PassBytes(64, 0), [8])
+
+
+def test_a_pass_that_cannot_be_measured_takes_the_most_that_a_pass_may():
+    found, asked = measured(lambda frames: None)
+    assert found == PassBytes(memory.LARGEST * FOUR.x.nbytes / 4, 0)
+    assert asked == [8, 2]
+
+
+def test_a_model_that_does_not_run_on_one_sample_is_not_measured():
+    def fails(one):
+        raise InputError("no")
+
+    for bytes_of in (lambda frames: None, lambda frames: 1):
+        assert measured(bytes_of, forward=fails)[0] is None
+
+
+def test_frames_of_all_instances_count():
+    two = replace(FOUR, valid=VALID.expand(4, 2, 8), sizes={**FOUR.sizes, "m": 2})
+    assert fitting.frames_of(two).tolist() == [6, 16, 10, 4]
+    assert fitting.input_bytes(FOUR) == 8 * 5 * 4
+
+
+@pytest.mark.parametrize(
+    ("known", "frames", "expected"),
+    [
+        ({8: PassBytes(10, 2)}, 8, [PassBytes(10, 2)]),
+        ({8: None}, 8, [None]),
+        ({8: None}, 9, []),
+        ({}, 8, []),
+        # Longer ones take more, and up to twice as long at most four times as much.
+        ({8: PassBytes(10, 2)}, 16, [PassBytes(40, 8)]),
+        ({8: PassBytes(10, 2)}, 17, []),
+        ({8: PassBytes(10, 2)}, 12, [PassBytes(22.5, 4.5)]),
+        # A shorter one takes no more than one of up to four times its length.
+        ({8: PassBytes(10, 2)}, 2, [PassBytes(10, 2)]),
+        ({8: PassBytes(10, 2)}, 1, []),
+        # The nearest that is as long or longer; else the nearest.
+        ({8: PassBytes(1, 0), 12: PassBytes(2, 0), 16: PassBytes(3, 0)}, 10, [PassBytes(2, 0)]),
+        ({8: PassBytes(16, 0), 9: PassBytes(81, 0)}, 10, [PassBytes(100, 0)]),
+        ({("other", 8): PassBytes(10, 2)}, 8, []),
+    ],
+)
+def test_what_is_known_of_another_length(known, frames, expected):
+    found = {(key if isinstance(key, tuple) else ("kind", key)): value for key, value in known.items()}
+    assert [one and pytest.approx(one) for one in fitting._known_at(found, "kind", frames)] == expected

@@ -11,7 +11,7 @@ from stexplain.explainers import InputGradient, STGGradCAM
 from stexplain.explainers.targets import Forecast
 from stexplain.graph import STGraph
 from stexplain.nn.traffic import STGCNForecaster
-from tests.reference import slow_grad_cam
+from tests.reference.maps import slow_grad_cam
 
 NODES = 5
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from stexplain.data.baselines.named import HistoryOr
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer, Maps
@@ -12,7 +13,9 @@ from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampli
 from stexplain.explainers.methods.perturbation.temporal_rescaling import TemporalRescaling
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
-from stexplain.explainers.model.score_fn import TargetScores
+from stexplain.explainers.model.score_fn import TargetScores, _alike
+from stexplain.explainers.outputs.model_output import OutputAxes
+from stexplain.explainers.outputs.sample_axis import SampleAxis
 from stexplain.explainers.targets import Class, Custom, Margin, PerSample, Predicted
 from tests.explainers.small_models import signals
 
@@ -129,3 +132,62 @@ def test_an_output_of_other_size_is_refused():
 
     with Altering(Pooling()) as explain, pytest.raises(InputError, match="expected an axis with an entry per sample"):
         explain(signals(2, 1, 4, 3, 1), target=Class(0))
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3])
+def test_a_target_that_looks_at_other_samples_is_refused_of_two_and_more(samples):
+    output = torch.rand(samples, 3)
+    assert torch.equal(TargetScores(Custom(lambda y: y[:, 0]))(output).scores, output[:, 0])
+    mean = TargetScores(Custom(lambda y: y[:, 0] - y[:, 0].mean()))
+    if samples == 1:
+        # There is no other.
+        assert mean(output).scores.tolist() == [0.0]
+        return
+    with pytest.raises(InputError, match="gives a sample another score where only other samples"):
+        mean(output)
+
+
+@pytest.mark.parametrize("forecasting", [True, False])
+@pytest.mark.parametrize("baseline", [HistoryOr("mean"), "mean"])
+def test_only_of_forecasts_it_is_said_that_the_samples_know_no_history(forecasting, baseline):
+    explain = Occlusion(nn.Flatten(), inputs="b t n", window=None)
+    model_input = explain._prepare(signals(2, 4, 3), None)
+    explain._forecasting = forecasting
+    with_baseline(explain, model_input, baseline)
+    said = [note for note in explain._notes if note.startswith("Baseline: mean. The samples hold no")]
+    assert len(said) == (forecasting and baseline != "mean")
+
+
+@pytest.mark.parametrize(
+    ("target", "mixes"), [(lambda y: y["alone"][:, 0], False), (lambda y: y["mixed"][:, 0] + y["alone"][:, 0], True)]
+)
+@pytest.mark.parametrize("measured", [3, 4])
+def test_a_tensor_that_mixes_samples_is_refused_where_the_target_reads_it(target, mixes, measured):
+    """What shows it: the first two samples were left as they were, the third was changed. Of as many samples alone."""
+    before = {"alone": torch.rand(3, 2), "mixed": torch.rand(3, 2)}
+    after = {"alone": before["alone"] + torch.tensor([[0.0], [0.0], [1.0]]), "mixed": before["mixed"] + 1}
+    shapes = {(name,): (measured, 2) for name in before}
+    axes = OutputAxes({path: SampleAxis(0) for path in shapes}, shapes, measured, frozenset({("mixed",)}),
+                      (before, after, (0, 1)))  # fmt: skip
+    score = TargetScores(Custom(target), axes=axes)
+    if mixes and measured == 3:
+        with pytest.raises(InputError, match="a sample's score depends on others"):
+            score(before)
+    else:
+        assert torch.equal(score(before).scores, target(before))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [(0.0, 0.9e-6, True), (0.0, 1.5e-6, False), (1.0, 1.00009, True), (1.0, 1.00015, False), (*[torch.nan] * 2, True)],
+)
+def test_scores_that_differ_by_rounding_are_the_same(one, other, expected):
+    assert _alike(*(torch.tensor([each], dtype=torch.float64) for each in (one, other))) is expected
+
+
+@pytest.mark.parametrize(("chunk", "first"), [(None, 5), (2, 2), (9, 5)])
+def test_whether_a_model_in_half_precision_runs_is_tried_on_as_many_samples_as_go_at_a_time(chunk, first):
+    model, seen = nn.Sequential(nn.Flatten(), nn.Linear(6, 2)).half(), []
+    model.register_forward_pre_hook(lambda _, arguments: seen.append((len(arguments[0]), arguments[0].dtype)))
+    Occlusion(model, inputs="b t n", window=None, chunk=chunk)(signals(5, 2, 3), target=Class(0))
+    assert seen[0] == (first, torch.float32)

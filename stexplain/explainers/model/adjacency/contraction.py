@@ -48,18 +48,17 @@ def contraction_of(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Co
         >>> product.labels, product.out
         (((1, 0), (3, 0, 2)), (3, 1, 2))
     """
-    make = _FORMS.get(name)
+    if name not in _FORMS:
+        return None
     try:
-        return None if make is None else make(*args, **kwargs)
+        return _FORMS[name](*args, **kwargs)
     except (TypeError, ValueError, IndexError, AttributeError):
         # Arguments of a form that this version does not know: the model itself runs the call, or raises.
         return None
 
 
 def _matmul(a: Tensor, b: Tensor, *_: Any, scale: float = 1.0, **__: Any) -> Contraction | None:
-    batch = max(a.ndim, b.ndim) - 2
-    if batch < 0 and not a.ndim == b.ndim == 1:
-        batch = 0
+    batch = max(a.ndim, b.ndim, 2) - 2
     outer = tuple(_BATCH + place for place in reversed(range(batch)))
     rows, columns = (_ROW,) * (a.ndim > 1), (_COLUMN,) * (b.ndim > 1)
     left = (*outer[len(outer) - max(a.ndim - 2, 0) :], *rows, _SUMMED)
@@ -92,9 +91,9 @@ def _pointwise_convolution(
     groups: int = 1,
 ) -> Contraction | None:
     # A kernel of one position mixes channels only, and nodes where a model has them in the place of channels.
-    numbers = [value for given in (stride, padding) for value in (given if isinstance(given, Sequence) else [given])]
-    strides = numbers[: len(stride) if isinstance(stride, Sequence) else 1]
-    plain = all(value == 1 for value in strides) and all(value in (0, "valid") for value in numbers[len(strides) :])
+    strides, paddings = (each if isinstance(each, list | tuple) else (each,) for each in (stride, padding))
+    # Words are "valid" and "same", which is the same for such a kernel.
+    plain = all(value == 1 for value in strides) and all(not value or isinstance(value, str) for value in paddings)
     if groups != 1 or not plain or weight[0, 0].numel() != 1 or x.ndim != weight.ndim:
         return None
     inner = tuple(_BATCH + 1 + place for place in range(x.ndim - 2))
@@ -112,6 +111,23 @@ def _tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Contract
         labels_b[other] = labels_a[axis]
     kept = [axis for axis in labels_a if axis not in labels_b] + [axis for axis in labels_b if axis >= a.ndim]
     return _checked((a, b), (tuple(labels_a), tuple(labels_b)), tuple(kept))
+
+
+def _inner(a: Tensor, b: Tensor) -> Contraction | None:
+    return _tensordot(a, b, ([-1], [-1])) if a.ndim and b.ndim else None
+
+
+def _vecdot(a: Tensor, b: Tensor, *, dim: int = -1, **__: Any) -> Contraction | None:
+    return summed_product(a, b, dim)
+
+
+def _chain(given: Sequence[Tensor], **__: Any) -> Contraction | None:
+    # Neighbours share an axis; the first and the last may be vectors.
+    count = len(given)
+    labels: list[Labels] = [(place, place + 1) for place in range(count)]
+    labels[0], labels[-1] = labels[0][-given[0].ndim :], labels[-1][: given[-1].ndim]
+    out = (*(0,) * (given[0].ndim > 1), *(count,) * (given[-1].ndim > 1))
+    return _checked(tuple(given), tuple(labels), out)
 
 
 def _einsum(equation: Any, *given: Any) -> Contraction | None:
@@ -192,6 +208,9 @@ _FORMS: dict[str, Callable[..., Contraction | None]] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _pointwise_convolution),
     "einsum": _einsum,
     "tensordot": _tensordot,
+    "inner": _inner,
+    "linalg_vecdot": _vecdot,
+    "linalg_multi_dot": _chain,
 }
 
 

@@ -63,7 +63,8 @@ class TensorNames:
             return name
         # A slice along the first axis, such as one relation of a stack [K, N, N].
         offset = tensor.storage_offset() - whole.storage_offset()
-        parts, rest = divmod(whole.numel(), tensor.numel()) if tensor.numel() else (0, 1)
+        # Neither is empty: an empty tensor is known by itself alone.
+        parts, rest = divmod(whole.numel(), tensor.numel())
         if whole.ndim and not rest and parts == whole.shape[0] and offset % tensor.numel() == 0:
             return TensorName(f"{name.name}[{offset // tensor.numel()}]", name.kind)
         return name

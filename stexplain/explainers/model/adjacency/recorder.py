@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import permutations
@@ -13,24 +13,22 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from stexplain.errors import InputError
 from stexplain.explainers.model.adjacency.contraction import (
     Contraction,
     attention_weights,
     contraction_of,
-    summed_product,
 )
 from stexplain.explainers.model.adjacency.events import Event, MessageSum, Scatter, Site
 from stexplain.explainers.model.adjacency.frames import CallFrame, innermost
 from stexplain.explainers.model.adjacency.indexing import gather_of, is_scatter, scatter_arguments
 from stexplain.explainers.model.adjacency.names import TensorName, TensorNames
+from stexplain.explainers.model.adjacency.products import Products
 
 Track = Callable[[Event], Tensor]
 """Takes an event, and gives the tensor that goes on through the model in the place of `event.tensor`."""
 Done = Callable[[Event], None]
 """Takes an event when its result is known."""
-
-
-_PRODUCTS = 4
 
 
 class Recorder:
@@ -56,8 +54,7 @@ class Recorder:
         self._signals = signals
         self._stack: list[CallFrame] = [CallFrame("", model)]
         self._calls: Counter[Site] = Counter()
-        # The latest products entry by entry, with their operands.
-        self._products: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=_PRODUCTS)
+        self._products = Products()
         self._exits = ExitStack()
 
     def __enter__(self) -> "Recorder":
@@ -73,6 +70,13 @@ class Recorder:
     def _modules_followed(self) -> Iterator[None]:
         """Keeps the stack of modules whose forward is running."""
         handles = []
+        for path, module in self._model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                which = f"layer {path!r}" if path else "the model"
+                raise InputError(
+                    f"{which} is scripted or traced: it runs without Python, so operations that mix nodes cannot be "
+                    "seen. Explain the original module, or the input, such as by IntegratedGradients."
+                )
         for path, module in self._model.named_modules():
 
             def enter(module: nn.Module, args: Any, kwargs: Any, path: str = path) -> None:
@@ -106,27 +110,21 @@ class Recorder:
                 return weights @ value
         if is_scatter(name) and (scattered := self._scatter(func, name, args, kwargs)) is not None:
             return scattered[0]
+        factors = self._products.operands(name, args, kwargs)
         out = func(*args, **kwargs)
-        if isinstance(out, Tensor):
-            if (gather := gather_of(name, args, kwargs)) is not None:
-                innermost(self._stack).gathered(gather, out, self._stack)
-            else:
-                innermost(self._stack).passed_on(name, args, out)
-            product = self._entrywise(name, args, kwargs, out) or contraction_of(name, args, kwargs)
-            if product is not None and self._may_mix(product):
-                return self.record(product, name, product.operands, out)
+        self._products.keep(factors, out)
+        if not isinstance(out, Tensor):
+            return out
+        if (gather := gather_of(name, args, kwargs)) is not None:
+            innermost(self._stack).gathered(gather, out, self._stack)
+        else:
+            innermost(self._stack).passed_on(name, args, out)
+        product, reduced = self._products.summed(name, args, kwargs, out) or (contraction_of(name, args, kwargs), out)
+        if product is not None and self._may_mix(product):
+            result = self.record(product, name, product.operands, reduced)
+            # The model may have kept the axes that are summed over, of size one.
+            return result if reduced is out else result.reshape(out.shape)
         return out
-
-    def _entrywise(self, name: str, args: Any, kwargs: dict[str, Any], out: Tensor) -> Contraction | None:
-        """The product that a sum is of, where it is of one entry by entry; keeps products that may be summed next."""
-        if name.strip("_") in ("mul", "rmul", "multiply") and len(args) == 2:
-            if all(isinstance(each, Tensor) and each.ndim > 1 and each.layout == torch.strided for each in args):
-                self._products.append((out, *args))
-        elif name == "sum" and args and not kwargs.get("keepdim") and len(args) < 3:
-            axes = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
-            found = next(((a, b) for product, a, b in self._products if product is args[0]), None)
-            return None if found is None else summed_product(*found, axes)
-        return None
 
     def _may_mix(self, product: Contraction) -> bool:
         """Whether sizes allow that an operand swaps an axis of nodes for another one."""

@@ -7,6 +7,7 @@ import pandas as pd
 from torch import nn
 
 from stexplain.checking import checked
+from stexplain.explainers.arguments import refuse_of_forward
 from stexplain.explainers.model.adjacency.listing import find_mixings
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import Signals
@@ -21,6 +22,7 @@ def adjacencies(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    observed: Any = None,
     **options: Unpack[CallOptions],
 ) -> pd.DataFrame:
     """Lists what mixes nodes in a forward pass of a model, whose edges `EdgeImportance` explains.
@@ -28,7 +30,8 @@ def adjacencies(
     The operations of a forward pass are watched: products with an operand that swaps the axis of the nodes for another
     one of them (`@`, einsum, linear, sparse products, attention), rows that are gathered and summed at their targets
     (PyTorch Geometric), sums of messages by DGL. Which axis is which is measured on copies of one sample, each
-    changed in one thing; what cannot be told is listed with the reason.
+    changed in one thing; what cannot be told is listed with the reason. Other ways to mix nodes, such as a loop over
+    them or a shift along their axis, are not seen: look for every step of the model in the list.
 
     Args:
         model: any module.
@@ -36,6 +39,7 @@ def adjacencies(
         valid: as for `Explainer.__call__`.
         shared: as for `Explainer.__call__`.
         per_sample: as for `Explainer.__call__`.
+        observed: as for `Explainer.__call__`: NaN is allowed where it is false, and goes to the model as zero.
         **options: how the model is called; see `ModelCaller`.
 
     Returns:
@@ -69,9 +73,10 @@ def adjacencies(
         >>> table[["name", "kind", "shape", "axes", "edges"]].values.tolist()
         [['road', 'buffer', (5, 5), 'source target', 5]]
     """
+    refuse_of_forward(model, [name for name in options if name not in CallOptions.__annotations__])
     caller = ModelCaller(model, **options)
     with caller._model_frozen():
-        listing = find_mixings(caller, caller._prepare(x, valid, shared, per_sample))
+        listing = find_mixings(caller, caller._prepare(x, valid, shared, per_sample, observed=observed))
     columns: dict[str, list[Any]] = {
         "name": [mixing.name for mixing in listing.mixings],
         "kind": [mixing.kind for mixing in listing.mixings],

@@ -30,11 +30,12 @@ def forward_signature(model: nn.Module) -> Signature:
         schema = getattr(forward, "schema", None)
     if schema is None:
         return Signature([Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)])
-    # A traced model, or a scripted one from a file: its schema says the same in other words, the model itself first.
+    # A traced model, or a scripted one from a file: its schema says the same in other words, the model itself first. A
+    # file does not keep which arguments go by name alone.
     parameters = [
         Parameter(
             each.name,
-            Parameter.KEYWORD_ONLY if each.kwarg_only else Parameter.POSITIONAL_OR_KEYWORD,
+            Parameter.POSITIONAL_OR_KEYWORD,
             default=each.default_value if each.has_default_value() else Parameter.empty,
         )
         for each in schema.arguments[1:]
@@ -171,11 +172,12 @@ def raised(model: nn.Module, error: Exception, shape: Sequence[int], pattern: st
         return missing_arguments(model, names)
     went_in = f"x of shape {tuple(shape)}, laid out as {pattern!r}"
     text = f"{type(model).__name__} raised {type(error).__name__} for {went_in}: {error}"
+    # What others have added, such as which part of the model it was.
+    text = " ".join([text, *(str(note) for note in getattr(error, "__notes__", ()))])
     if declared:
         return InputError(text)
     # Batches of ours have five axes; of one person and one channel, models of others mostly take three or four.
-    instances, channels = (shape[1], shape[-1]) if len(shape) == 5 else (0, 0)
-    other = ("b t n" if channels == 1 else "b c t n") if instances == 1 else "b c t n m"
+    other = ("b t n" if shape[-1] == 1 else "b c t n") if len(shape) == 5 and shape[1] == 1 else "b c t n m"
     return InputError(
         f"{text}\nIf your model takes other axes, give them, such as inputs={other!r} (b samples, m instances, "
         "t frames, n nodes, c channels)."

@@ -212,9 +212,7 @@ def along(tensor: Tensor, copies: int) -> Tensor:
         >>> along(torch.eye(2).to_sparse(), 2).to_dense().shape
         torch.Size([4, 2])
     """
-    if tensor.layout != torch.strided:
-        return torch.cat([tensor] * copies)
-    return tensor.repeat(copies, *[1] * (tensor.ndim - 1))
+    return torch.cat([tensor] * copies)
 
 
 def _has_entries(value: Any, samples: int) -> bool:

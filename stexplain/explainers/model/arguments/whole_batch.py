@@ -155,12 +155,11 @@ def cut_shared(shared: Mapping[str, Any], rows: slice, sizes: Mapping[str, int],
             return tensor[start:stop].sub(rows.start)
         if of.kind == "starts":
             return tensor[rows.start : rows.stop + 1].sub(tensor[rows.start])
+        kept = torch.arange(start, stop, device=tensor.device)
         if of.kind == "blocks":
-            kept = torch.arange(start, stop, device=tensor.device)
-            # index_select, as slices of sparse tensors are not supported.
-            return tensor.index_select(-1, kept).index_select(-2, kept)
+            return _picked(tensor, kept, -1, -2)
         if of.kind == "rows":
-            return tensor.index_select(0, torch.arange(start, stop, device=tensor.device))
+            return _picked(tensor, kept, 0)
         return tensor
 
     return _changed(shared, sizes, way, change, rows.stop - rows.start)
@@ -196,6 +195,15 @@ def _within(edges: Tensor, start: int, stop: int) -> Tensor:
     return ((edges >= start) & (edges < stop)).any(0)
 
 
+def _picked(tensor: Tensor, kept: Tensor, *axes: int) -> Tensor:
+    """The entries of a tensor at some indices of axes; sparse ones keep their layout."""
+    # Slices of sparse tensors are not supported, and indices only where each entry has its own.
+    entries = tensor if tensor.layout == torch.strided else tensor.to_sparse(layout=torch.sparse_coo)
+    for axis in axes:
+        entries = entries.index_select(axis, kept)
+    return entries if tensor.layout == torch.strided else entries.to_sparse(layout=tensor.layout)
+
+
 def _blocks(tensor: Tensor, copies: int) -> Tensor:
     """A matrix ``[..., size, size]`` as the blocks of a larger one."""
     size = tensor.shape[-1]
@@ -211,4 +219,4 @@ def _blocks(tensor: Tensor, copies: int) -> Tensor:
     shape = (*tensor.shape[:-2], copies * size, copies * size)
     values = entries.values().repeat(copies)
     blocks = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True, device=values.device).coalesce()
-    return blocks.to_sparse(layout=tensor.layout) if tensor.layout != torch.sparse_coo else blocks
+    return blocks.to_sparse(layout=tensor.layout)

@@ -118,7 +118,7 @@ def samples_at_once(
         return samples
     each = caller._copies_at_once * taken.of(model_input) + caller._held_copies * size
     step = at_once(each, budget)
-    return step if step == samples or _may_be_cut(caller, model_input, step, targets) else samples
+    return step if step == samples or may_be_cut(caller, model_input, step, targets) else samples
 
 
 def _known_at(found: "dict[tuple[Any, int], PassBytes | None]", kind: Any, frames: int) -> "list[PassBytes | None]":
@@ -140,7 +140,7 @@ def _known_at(found: "dict[tuple[Any, int], PassBytes | None]", kind: Any, frame
     return [PassBytes(near[length].fixed * more, near[length].per_frame * more)]
 
 
-def _may_be_cut(caller: "ModelCaller", model_input: ModelInput, step: int, targets: Sequence[Target]) -> bool:
+def may_be_cut(caller: "ModelCaller", model_input: ModelInput, step: int, targets: Sequence[Target]) -> bool:
     """Whether chunks of so many samples give what all together give."""
     samples = model_input.sizes["b"]
     rows = slice(0, min(max(step, 2), samples))

@@ -20,6 +20,7 @@ from torch.nn.modules.conv import _ConvNd
 from stexplain.axes import BATCH
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.values import tensors_in
+from stexplain.explainers.model.inputs.sliding import lengths_run_along, run_watched, slides_along
 from stexplain.graph import STGraph
 
 # By the number of axes, in the order in which they are listed.
@@ -191,20 +192,39 @@ def add_layers(evidence: Evidence, model: nn.Module, run: Callable[[], Any], x: 
 
     kinds = (_ConvNd, nn.Linear, nn.RNNBase, _BatchNorm)
     telling = [module for module in model.modules() if isinstance(module, kinds)]
-    handles = [module.register_forward_pre_hook(hook) for module in telling]
-    try:
-        with torch.no_grad():
-            run()
-    except StexplainError:
-        # Stopped; or it failed, which the call itself will say.
-        pass
-    finally:
-        for handle in handles:
-            handle.remove()
+    run_watched(telling, hook, run)
     for module, tensor in seen:
         axes = _axes_in(tensor, x)
-        if axes is not None:
-            _add(evidence, module, tensor, axes, x)
+        if axes is None:
+            continue
+        known = evidence.frames
+        _add(evidence, module, tensor, axes, x)
+        if evidence.frames != known and not evidence.nodes and _may_be_nodes(evidence, model, run, module, axes, x):
+            # Nothing but what the first layer slides along tells the frames, and a later one slides along others.
+            evidence.frames = known
+
+
+def _may_be_nodes(
+    evidence: Evidence,
+    model: nn.Module,
+    run: Callable[[], Any],
+    first: nn.Module,
+    axes: list[tuple[int, ...]],
+    x: Tensor,
+) -> bool:
+    """Whether the axis that the first layer slides along may be that of the nodes, as a later one slides along another.
+
+    Nodes in a row are run through by recurrent layers, too, and neighbours among them are seen by windows.
+    """
+    others = set(range(1, x.ndim)) - {evidence.frames, evidence.channels}
+    if isinstance(first, _ConvNd):
+        sizes = [(place, x.shape[one[0]]) for place, one in enumerate(axes[2:]) if len(one) == 1 and one[0] in others]
+        if slides_along(model, sizes, len(axes) - 2):
+            return True
+    # Of three axes the other one is gone, as the channels of the first layer.
+    assert evidence.frames is not None
+    told = {x.shape[axis] for axis in others if x.shape[axis] > 1} - {x.shape[evidence.frames]}
+    return x.ndim > 3 and bool(told) and bool(told & lengths_run_along(model, first, run))
 
 
 def _add(evidence: Evidence, module: nn.Module, tensor: Tensor, axes: list[tuple[int, ...]], x: Tensor) -> None:
@@ -273,7 +293,10 @@ def _axes_in(tensor: Tensor, x: Tensor) -> list[tuple[int, ...]] | None:
 
 
 def _grouped(sizes: Sequence[int], shape: Sequence[int]) -> list[tuple[int, ...]] | None:
-    """Which of some sizes, in their order, multiply to each entry of a shape; none where they do not."""
+    """Which of some sizes, in their order, multiply to each entry of a shape; none where they do not.
+
+    The sizes are above one, and their product is that of the shape: where all entries are reached, all are used up.
+    """
     groups, position = [], 0
     for size in shape:
         group: tuple[int, ...] = ()
@@ -285,4 +308,4 @@ def _grouped(sizes: Sequence[int], shape: Sequence[int]) -> list[tuple[int, ...]
         if product != size:
             return None
         groups.append(group)
-    return groups if position == len(sizes) else None
+    return groups

@@ -41,6 +41,45 @@ def learned_matrices(
     return {} if matrix_sizes([*rest, *tensors_in(dict(arguments))]) & set(x.shape[1:]) else learned
 
 
+def may_mix_frames(x: Tensor, graph: STGraph | None, model: nn.Module | None, arguments: Mapping[str, Any]) -> bool:
+    """Whether all matrices that tell the axis of the nodes may as well be over frames.
+
+    A learned matrix may be; one whose entries follow from how far row and column are apart, as of positions in time;
+    and an orthogonal one, as of a cosine transform. None of them tells what its axis is.
+
+    Args:
+        x: the samples.
+        graph: of the nodes, where known.
+        model: any.
+        arguments: further arguments.
+    """
+    if graph is not None or model is None:
+        return False
+    fixed = [each for each in own_tensors(model) if not isinstance(each, nn.Parameter)]
+    telling = [
+        each
+        for each in (*fixed, *tensors_in(dict(arguments)))
+        if is_square(each) and each.shape[-1] in x.shape[1:] and matrix_sizes([each])
+    ]
+    return all(_is_toeplitz(each) or _is_orthogonal(each) for each in telling)
+
+
+def _is_toeplitz(matrix: Tensor) -> bool:
+    """Whether the entries of each diagonal are the same."""
+    if matrix.layout != torch.strided:
+        return False
+    return bool((matrix[..., 1:, 1:] == matrix[..., :-1, :-1]).all())
+
+
+def _is_orthogonal(matrix: Tensor) -> bool:
+    """Whether the rows, of which some entries are negative, are at right angles to each other."""
+    if matrix.layout != torch.strided or not matrix.is_floating_point() or not bool((matrix < 0).any()):
+        return False
+    products = matrix.detach().double() @ matrix.detach().double().mT
+    apart = ~torch.eye(len(products[-1]), dtype=torch.bool, device=matrix.device)
+    return bool(products[..., apart].abs().max() <= 1e-4 * products.abs().max())
+
+
 def mixed_by(learned: Mapping[str, Tensor], axes: set[int], run: Run, x: Tensor) -> set[int]:
     """Of some axes those along which a learned matrix mixes entries, as an adjacency mixes nodes.
 

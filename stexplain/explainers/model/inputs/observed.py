@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stexplain.checking.values import as_numbers
+from stexplain.checking.values import tensor_of_numbers
 from stexplain.errors import InputError
 
 
@@ -26,7 +26,7 @@ def observed_in(given: Any, missing: Tensor) -> Tensor:
         >>> observed_in([[[True, False]]], torch.zeros(1, 1, 1, 2, 3, dtype=torch.bool)).tolist()
         [[[[True, False]]]]
     """
-    mask = torch.as_tensor(given if isinstance(given, Tensor) else as_numbers("observed", given)).to(missing.device)
+    mask: Tensor = tensor_of_numbers("observed", given).to(missing.device)
     expected = tuple(missing.shape[:4])
     if mask.dtype != torch.bool:
         raise InputError(f"observed: got type {str(mask.dtype).removeprefix('torch.')}; expected bool.")

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from stexplain.axes import BATCH, Layout, check_shape
-from stexplain.checking import check_arguments, checked
-from stexplain.checking.values import as_numbers, dense
+from stexplain.checking import checked
+from stexplain.checking.values import tensor_of_numbers
 from stexplain.data.samples import Batch, Sample, check_finite
+from stexplain.data.times.measured import UNMEASURED
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
 from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
-from stexplain.explainers.model.inputs.learned import learned_matrices, mixed_by
+from stexplain.explainers.model.inputs.learned import learned_matrices, may_mix_frames, mixed_by
 from stexplain.explainers.model.inputs.observed import observed_in, observed_twice
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
 from stexplain.explainers.model.inputs.sizes import check_node_order, checked_ids, folded_axes, sizes_of
@@ -46,6 +47,7 @@ class InputPreparer(ABC):
         *,
         inputs: str | Mapping[str, str] | None,
         graph: STGraph | None,
+        classes: Sequence[str] | None,
         argument: str | None,
         signals: Sequence[int | str] | None,
         channel_names: Sequence[str] | None,
@@ -68,10 +70,14 @@ class InputPreparer(ABC):
         # Of the call at hand, where x is a dict of tensors; and the one of them that is perturbed, where not all are.
         self._streams: Streams | None = None
         self._only_stream: str | None = None
-        self.graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
+        # What neither the caller nor the model names, samples of a dataset do, call by call; see `_take_names`.
+        self._own_graph: STGraph | None = graph if graph is not None else model_attribute(self.model, "graph", STGraph)
+        self.graph = self._own_graph
+        names = model_attribute(self.model, "class_names", list | tuple) if classes is None else classes
+        # An empty list says that there are no names.
+        self._own_classes: tuple[str, ...] | None = None if names is None else tuple(names)
+        self.classes = self._own_classes or ()
         self.argument, self.signals = argument, signals
-        if channel_names is not None:
-            check_arguments(InputPreparer.__init__, channel_names=channel_names)
         self.channel_names = None if channel_names is None else tuple(channel_names)
         # Whether the call at hand explains forecasts.
         self._forecasting = False
@@ -115,6 +121,7 @@ class InputPreparer(ABC):
     ) -> ModelInput:
         """The samples on the model's device and in its floating type, checked."""
         self._notes.clear()
+        self._take_names(x)
         # A baseline explainer computes on the CPU in float32, the type of an explanation.
         device, dtype = (torch.device("cpu"), torch.float32) if self.model is None else device_and_dtype(self.model)
         names_of_samples: tuple[str, ...] = ()
@@ -122,7 +129,7 @@ class InputPreparer(ABC):
         # valid=True says that nothing is padding, so that nothing need be noticed.
         notice, valid = valid is None and not of_dataset, None if valid is True else valid
         names = self.channel_names or tuple(model_attribute(self._recipe_model, "channel_names", list | tuple) or ())
-        mask, seconds, history = None, None, None
+        mask, history, measured, timestamps = None, None, UNMEASURED, None
         noticed_before, missing = False, None
         if observed is not None and (of_dataset or isinstance(x, Mapping)):
             raise observed_twice(x)
@@ -138,13 +145,11 @@ class InputPreparer(ABC):
                 names = batch.channels
             names_of_samples, mask = batch.ids, None if batch.observed is None else batch.observed.to(device)
             shape_of_batch = tuple(batch.x.shape)
-            seconds, history = batch.measured.seconds(batch.x.shape[2]), batch.history
+            measured, timestamps, history = batch.measured, batch.timestamps, batch.history
             x = self._plain_layout().from_batch(batch.x)
         known = {} if self.graph is None else {"n": len(self.graph)}
         if valid is not None:
-            valid = torch.as_tensor(
-                dense("valid", valid) if isinstance(valid, torch.Tensor) else as_numbers("valid", valid)
-            ).to(device)
+            valid = tensor_of_numbers("valid", valid).to(device)
         if isinstance(x, Mapping):
             instances = {} if valid is None or valid.ndim != 3 else {"m": int(valid.shape[1])}
             inputs = self._declared or BATCH
@@ -178,9 +183,8 @@ class InputPreparer(ABC):
             check = check_names if self._streams is None else self._streams.check_names
             check(self.model, self.argument, [*common, *own])
         named = checked_ids(ids, sizes["b"]) or names_of_samples or ("",) * sizes["b"]
-        model_input = self._in_working_type(
-            ModelInput(signals, valid, sizes, named, mask, common, own, names, seconds=seconds, history=history)
-        )
+        prepared = ModelInput(signals, valid, sizes, named, mask, common, own, names, history=history)
+        model_input = self._in_working_type(replace(prepared, measured=measured, timestamps=timestamps))
         return self._without_padding(model_input) if notice else replace(model_input, noticed=noticed_before)
 
     def _without_padding(self, model_input: ModelInput) -> ModelInput:
@@ -227,11 +231,27 @@ class InputPreparer(ABC):
 
                         evidence.nodes = mixed_by(learned, evidence.nodes, run, x)
                     add_layers(evidence, model, lambda: caller._forward(probe), x)
+                # Which of both it is that they mix, a layer over the others tells.
+                if evidence.frames is None and may_mix_frames(x, self.graph, model, {**common, **own}):
+                    evidence.nodes = set()
             self._layouts[kind] = found_layout(x, evidence)
         pattern, found = self._layouts[kind]
         if found:
             self._note(f"x was taken to be laid out as {pattern!r}, which its sizes and the model's first layers tell.")
         return Layout(pattern)
+
+    def _take_names(self, x: Signals | TensorsByName) -> None:
+        """Takes graph and names of classes of the samples of the call at hand, where none are given."""
+        samples = x if isinstance(x, Sample | Batch) else None
+        graph = None if samples is None else samples.graph
+        # One of other nodes names nothing, as of a batch whose x was replaced.
+        if graph is not None and samples is not None and len(graph) != samples.x.shape[-2]:
+            graph = None
+        self.graph = graph if self._own_graph is None else self._own_graph
+        self.classes = (samples.classes if samples else ()) if self._own_classes is None else self._own_classes
+        for value in vars(self).values():
+            if isinstance(value, InputPreparer):
+                value._take_names(x)
 
     def _adopt(self, layout: Layout, streams: Streams | None) -> None:
         """Takes the input of the call at hand to be laid out so, also in explainers that this one works around."""

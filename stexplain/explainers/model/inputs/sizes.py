@@ -42,6 +42,11 @@ def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph
             f"the number of instances does not follow from the input's layout {layout.pattern!r}. "
             "Give `valid` [B, M, T], which tells it."
         )
+    if "n" in folded_axes(layout) and "n" not in known:
+        raise InputError(
+            f"the number of nodes does not follow from the input's layout {layout.pattern!r}. Give graph=, whose nodes "
+            "are counted; STGraph.from_edges(names, []) where no links are known."
+        )
     sizes = {**dict.fromkeys("bmtnc", 1), **layout.sizes(tuple(x.shape), **known)}
     if not all(sizes.values()):
         raise InputError(f"x has shape {tuple(x.shape)}: there is nothing to explain. Give at least one sample.")
@@ -103,6 +108,6 @@ def checked_ids(ids: Any, samples: int) -> tuple[str, ...]:
     if len(names) != samples:
         raise InputError(f"ids: got {len(names)} names; expected {samples}, one for each sample.")
     if len(set(names)) < samples:
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise InputError(f"ids: got {twice!r} more than once; expected another name for each sample.")
     return names

@@ -26,7 +26,7 @@ from stexplain.explainers.model.probe.responses import Factor, factors_of, joine
 from stexplain.explainers.model.probe.rows import LayerAxes
 
 STARTS = 3
-"""So many known layers before one whose nodes are open are tried, each alone."""
+"""So many known layers before each one whose nodes are open are tried, each alone."""
 
 
 class Evidence(Protocol):
@@ -59,7 +59,7 @@ def find_nodes(
 
     All layers whose nodes are known are changed together, each from its unchanged values, in the same node of the same
     copy: so each layer behind is reached from the nearest one, by all ways at once. What is found is a start of the
-    next round.
+    next round. Then only the layer right before each open one is changed, and the one before that.
 
     Args:
         caller: of the model.
@@ -71,27 +71,25 @@ def find_nodes(
     order = list(evidence)
     # What does not depend on the input, such as an adjacency that is passed on, follows none of its nodes.
     left = [name for name in order if evidence[name].axes.factors and may_hide_nodes(evidence[name].axes, nodes)]
-    together: set[str] = set()
-    alone: set[str] = set()
-    all_at_once = True
-    while left:
+    all_at_once, back = True, 1
+    while left and back <= STARTS:
         # Those behind all that is open reach nothing of it.
         starts = _starts(order[: order.index(left[-1])], evidence, once)
-        if all_at_once and starts.keys() - together:
-            together |= starts.keys()
-        else:
-            # By one way alone a node may stand out that does not where it comes by several.
-            before = [name for name in starts if order.index(name) < order.index(left[0])]
-            names = [name for name in before[-STARTS:] if name not in alone][-1:]
-            if not names:
-                left = left[1:]
-                continue
-            alone |= set(names)
-            starts = {name: starts[name] for name in names}
-        _from_layers(caller, model_input, starts, {name: evidence[name] for name in left})
+        changed = list(starts)
+        if not all_at_once:
+            # By one way alone a node may stand out that does not where it comes by several: all other layers give what
+            # they gave. So what is behind another start is not reached, and all that is open is looked at together.
+            before = {name: [start for start in starts if order.index(start) < order.index(name)] for name in left}
+            changed = list(dict.fromkeys(some[-back] for some in before.values() if len(some) >= back))
+        if changed:
+            _from_layers(caller, model_input, starts, changed, {name: evidence[name] for name in left})
         open_before, left = left, [name for name in left if may_hide_nodes(evidence[name].axes, nodes)]
-        # Once all together tell nothing more, they hardly will behind one that was found alone.
-        all_at_once = all_at_once and len(left) < len(open_before)
+        if len(left) == len(open_before):
+            # Once all together tell nothing more, they hardly will behind one that was found alone.
+            back += not all_at_once
+            all_at_once = False
+        elif not all_at_once:
+            back = 1
 
 
 def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collection[str]) -> dict[str, TensorAxes]:
@@ -106,9 +104,13 @@ def _starts(names: Sequence[str], evidence: Mapping[str, Evidence], once: Collec
 
 
 def _from_layers(
-    caller: ModelCaller, model_input: ModelInput, starts: Mapping[str, TensorAxes], left: Mapping[str, Evidence]
+    caller: ModelCaller,
+    model_input: ModelInput,
+    starts: Mapping[str, TensorAxes],
+    changed_layers: Collection[str],
+    left: Mapping[str, Evidence],
 ) -> None:
-    """Changes the nodes of some layers, and looks at those behind them."""
+    """Changes the nodes of some layers, holds the other starts, and looks at those behind them."""
     like = next(iter(left.values())).plan
     sizes = {axis: model_input.sizes[axis] for axis in "mtnc"}
     plan = plan_of(node_changes(sizes), sizes)
@@ -118,7 +120,7 @@ def _from_layers(
     # Nothing is changed in the input: what is changed lies inside of the model.
     unchanged = replace(plan, changes=(Change(nothing=True),) * len(plan.changes))
     try:
-        seen = observed_twice(caller, model_input, _changing(starts, plan, modules), unchanged)
+        seen = observed_twice(caller, model_input, _changing(starts, changed_layers, plan, modules), unchanged)
     except StexplainError:
         # A model that does not run with other values inside: nothing is learned.
         return
@@ -165,7 +167,9 @@ def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
     return replace(axes, layout=layout, timing=before.timing, why=why, frames=True, factors=tuple(named), sizes=sizes)
 
 
-def _changing(starts: Mapping[str, TensorAxes], plan: Plan, modules: Sequence[str]) -> Collect[ModuleOutputs]:
+def _changing(
+    starts: Mapping[str, TensorAxes], changed_layers: Collection[str], plan: Plan, modules: Sequence[str]
+) -> Collect[ModuleOutputs]:
     """What `observed_twice` gathers, with the outputs of some layers changed in all passes but the first."""
     passes = 0
     unchanged: dict[str, Tensor] = {}
@@ -180,7 +184,7 @@ def _changing(starts: Mapping[str, TensorAxes], plan: Plan, modules: Sequence[st
                 if not passes:
                     hook = _kept_output(unchanged, name)
                 else:
-                    hook = _changed_output(unchanged[name], axes, plan, changes)
+                    hook = _changed_output(unchanged[name], axes, plan, changes if name in changed_layers else ())
                 hooks.callback(model.get_submodule(name).register_forward_hook(hook).remove)
             passes += 1
             try:
@@ -218,8 +222,7 @@ def _changed_output(unchanged: Tensor, axes: TensorAxes, plan: Plan, changes: Se
     noise = noise * (batch.std((0, 1, 2, 3)) + 1e-3 * batch.abs().max())
     for copy, one in enumerate(changes):
         if one.node is not None:
-            instance = slice(None) if one.instance is None else one.instance
-            batch[copy, instance, :, one.node] += noise[instance, :, one.node]
+            batch[copy, one.instance, :, one.node] += noise[one.instance, :, one.node]
     changed = torch.empty_like(batch.flatten())
     changed[places.flatten()] = batch.flatten()
     changed = changed.view(unchanged.shape)

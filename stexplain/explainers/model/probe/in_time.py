@@ -1,13 +1,20 @@
 """Which axis of a tensor follows the frames, and where its positions lie."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stexplain.explainers.model.probe.following import follows, strongest_shift
-from stexplain.explainers.model.probe.plan import Plan
+from stexplain.explainers.model.probe.plan import Change, Plan, closed, seen_with_gaps
 from stexplain.explainers.model.probe.responses import Factor
-from stexplain.explainers.model.probe.time import Timing, timing_of
+from stexplain.explainers.model.probe.time import SEVERAL, Timing, timing_of
 
 _KNOWN = ("one frame", "aligned", "causal", "anticausal")
+STRIDES, DILATIONS, KERNELS = 8, 8, 9
+"""Up to so many are tried of dilated layers that may do the same as one that was found."""
+SHORT = 64
+"""Frames of a clip that layers with gaps may see most of."""
 _Fit = tuple[int, int, int, Timing]  # the place of a factor, the size outside of the axis in it, the axis' size
 
 
@@ -26,9 +33,10 @@ def with_time(factors: list[Factor], plan: Plan) -> tuple[list[Factor], Timing]:
         return factors, Timing("none")
     changes = [plan.changes[copy] for copy in tests]
     whole = [
-        (place, timing_of(changes, factor.response[tests] > 0, frames))
+        (place, doubted(timing_of(changes, seen, frames), changes, seen, frames))
         for place, factor in enumerate(factors)
         if not factor.letter and factor.response is not None and factor.size > 1
+        for seen in [factor.response[tests] > 0]
     ]
     found: list[_Fit] = [(place, 1, factors[place].size, timing) for place, timing in whole if timing.kind in _KNOWN]
     if not found:
@@ -52,7 +60,8 @@ def _folds(factors: list[Factor], place: int, plan: Plan) -> Iterator[_Fit]:
     for size in range(min(factor.size - 1, 4 * plan.sizes["t"]), 1, -1):
         fits = []
         for outer, _ in factor.views(size):
-            timing = timing_of(changes, factor.largest(outer, size)[1][tests] > 0, plan.sizes["t"])
+            seen = factor.largest(outer, size)[1][tests] > 0
+            timing = doubted(timing_of(changes, seen, plan.sizes["t"]), changes, seen, plan.sizes["t"])
             if timing.kind in _KNOWN and _alike(factor, outer, size, tests):
                 fits.append((place, outer, size, timing))
         if fits:
@@ -111,7 +120,8 @@ def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) ->
         # Not named: of an axis of channels, those behind a ReLU may respond to some frames alone.
         wanted = {frame for timing in moving for frame in timing.wanted}
         sees = frames if any(timing.kind == "global" for _, timing in whole) else None
-        return factors, Timing("unknown", sees=sees, why=moving[0].why, wanted=tuple(sorted(wanted)))
+        every = any(timing.every for timing in moving)
+        return factors, Timing("unknown", sees=sees, why=moving[0].why, wanted=tuple(sorted(wanted)), every=every)
     if any(factors[place].size == frames for place, _ in whole):
         why = f"an axis of size {frames} may be that of the frames, but each of its positions sees all of them alike"
         return factors, Timing("unknown", sees=frames, why=why)
@@ -120,3 +130,72 @@ def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) ->
         why = "each position sees all frames: which axis is that of time, if any, is not known"
         return factors, Timing("unknown", sees=frames, why=why)
     return factors, Timing("none")
+
+
+# ---- whether another layer would do the same ----
+
+
+def doubted(timing: Timing, changes: Sequence[Change], changed: NDArray[np.bool_], frames: int) -> Timing:
+    """A timing, or that it is unknown until each frame was changed by itself, where another layer would do the same.
+
+    Args:
+        timing: as the changes tell it.
+        changes: each of some frames.
+        changed: whether each made a difference at each position, ``[copies, T']``.
+        frames: T.
+    """
+    count = changed.shape[1]
+    # Of many positions, no stride above 1 has as many.
+    if not timing.known or timing.kind == "global" or frames > SHORT or (timing.stride == 1 and 2 * count > frames):
+        return timing
+    changed = closed(changes, changed, frames)
+    every = len({change.frames for change in changes if change.frames and len(set(change.frames)) == 1}) == frames
+    if every or seen_with_gaps(changes, changed, frames) is not None:
+        return timing
+    found = (timing.stride, timing.offset)
+    return timing if {*rivals(changes, changed, frames)} <= {found} else Timing("unknown", why=SEVERAL, every=True)
+
+
+def rivals(changes: Sequence[Change], changed: NDArray[np.bool_], frames: int) -> Iterator[tuple[int, float]]:
+    """The stride and the offset of each layer of evenly spaced taps, with gaps, that explains all changes.
+
+    Of longer clips the frames up to, and from, a few of them are changed. So gaps in what a position sees are not
+    known, and near the ends of the clip a position sees first the next frame that is not left out: of few positions
+    these may lie on the line of another layer by chance.
+
+    Args:
+        changes: each of some frames.
+        changed: whether each made a difference at each position, ``[copies, T']``.
+        frames: T.
+
+    Example:
+        >>> changes = [Change(frames=(0, 3)), Change(frames=(4, 7))]
+        >>> sees = np.array([[True, True, True], [False, True, True]])  # of taps -3, 0, 3 at stride 2
+        >>> (2, 0.0) in set(rivals(changes, sees, 8))
+        True
+    """
+    spans = np.array([change.frames or (0, frames - 1) for change in changes])
+    # What few positions see tells most: that of the fewest first.
+    order = np.argsort(np.abs(changed.mean(1) - 0.5), kind="stable")
+    place = np.arange(changed.shape[1])
+    for dilation in range(2, DILATIONS + 1):
+        views = dilation * np.arange(1, KERNELS)
+        first = np.arange(-int(views[-1]), STRIDES + 1)
+        stride, view, start = (axis.ravel() for axis in np.meshgrid(range(1, STRIDES + 1), views, first, indexing="ij"))
+        left = start >= -view
+        stride, view, start = stride[left], view[left], start[left]
+        for copy in order:
+            low, high = spans[copy]
+            at = start[:, None] + stride[:, None] * place
+            # Between the first tap from `low` on and the last up to `high`, both of the layer.
+            begins = np.maximum(-(-(low - at) // dilation), 0)
+            ends = np.minimum((high - at) // dilation, view[:, None] // dilation)
+            fits = ((begins <= ends) == changed[copy]).all(1)
+            stride, view, start = stride[fits], view[fits], start[fits]
+            if not len(start):
+                break
+        for s, v, f in zip(stride.tolist(), view.tolist(), start.tolist(), strict=True):
+            # Of the taps those that ever lie in the clip.
+            taps = [tap for tap in range(f, f + v + 1, dilation) if tap < frames and tap + s * place[-1] >= 0]
+            if taps:
+                yield s, 0.0 if taps[0] < 0 == taps[-1] else (taps[0] + taps[-1]) / 2

@@ -158,7 +158,7 @@ class LayerProbe:
                 evidence[name, stacked] = self._evidence(seen, name, stacked)
         self._further(evidence)
         # Once more where strides and offsets are left over that some frames would tell from each other.
-        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted})
+        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted or one.axes.timing.every})
         self._without_pooling(evidence)
         if longer:
             self._longer(evidence)
@@ -187,6 +187,7 @@ class LayerProbe:
             frames_again="unknown" in kinds,
             all_see_all=bool({"unknown", "global"} & kinds),
             nodes=self._sizes["n"] > 1 and any(not one.axes.nodes for one in waiting.values()),
+            every=any(one.axes.timing.every for one in waiting.values()),
         )
         if not [change for change in plan.changes if not change.nothing]:
             return
@@ -252,7 +253,7 @@ class LayerProbe:
             if name in seen.reference.calls and not seen.plan.one_by_one
         }
         self._further(evidence)
-        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted})
+        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted or one.axes.timing.every})
         self._longer(evidence)
         return evidence
 

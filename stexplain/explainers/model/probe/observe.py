@@ -23,6 +23,7 @@ from stexplain.explainers.model.probe.axes import TensorAxes, tensor_axes
 from stexplain.explainers.model.probe.open_relu import OpenReLU
 from stexplain.explainers.model.probe.plan import Plan, changed_signals, first_plan
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
+from stexplain.explainers.model.running.in_double import InDouble
 from stexplain.explainers.model.running.state import kept_state
 
 T = TypeVar("T")
@@ -211,18 +212,8 @@ def _runner(caller: ModelCaller, exact: bool) -> Iterator[ModelCaller]:
             for name, value in list(vars(module).items()):
                 if not name.startswith("_"):
                     module.__dict__[name] = _doubled(value)
-    with kept_state(runner.model), frozen_eval(runner.model), _default_dtype(torch.float64) if exact else nullcontext():
+    with kept_state(runner.model), frozen_eval(runner.model), InDouble() if exact else nullcontext():
         yield runner
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _as_double(model_input: ModelInput) -> ModelInput:

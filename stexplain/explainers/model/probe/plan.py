@@ -196,7 +196,8 @@ def seen_without_gaps(
         Whether it responds, ``[copies, T']``; and which changes are of the first frames or the last, ``[copies]``.
     """
     spans = np.array([change.frames or (0, frames - 1) for change in changes])
-    low, high = np.maximum(np.maximum(first, 0), spans[:, :1]), np.minimum(np.minimum(last, frames - 1), spans[:, 1:])
+    # Changes lie in the clip, whatever a position would see beyond.
+    low, high = np.maximum(first, spans[:, :1]), np.minimum(last, spans[:, 1:])
     return low <= high, (spans[:, 0] == 0) | (spans[:, 1] == frames - 1)
 
 
@@ -208,8 +209,8 @@ def seen_with_gaps(changes: Sequence[Change], changed: NDArray[np.bool_], frames
         changed: whether each made a difference at each position, ``[copies, T']``.
         frames: T.
     """
-    pairs = zip(changes, changed, strict=True)
-    single = {one.frames[0]: row for one, row in pairs if one.frames and one.frames[0] == one.frames[1]}
+    spans = [change.frames or (0, frames - 1) for change in changes]
+    single = {start: row for (start, stop), row in zip(spans, changed, strict=True) if start == stop}
     if len(single) < frames:
         return None
     sees = np.stack([single[frame] for frame in range(frames)], axis=1)
@@ -225,7 +226,13 @@ def single_frames(frames: int, count: int = NODE_TESTS) -> list[Change]:
 
 
 def further_plan(
-    sizes: dict[str, int], wanted: Sequence[int], *, frames_again: bool, all_see_all: bool, nodes: bool
+    sizes: dict[str, int],
+    wanted: Sequence[int],
+    *,
+    frames_again: bool,
+    all_see_all: bool,
+    nodes: bool,
+    every: bool = False,
 ) -> Plan:
     """More copies, for what the first ones left open.
 
@@ -235,6 +242,7 @@ def further_plan(
         frames_again: whether the frames of the first plan are changed once more, to other values.
         all_see_all: whether there are axes all of whose indices see all frames.
         nodes: whether the nodes are open.
+        every: whether each frame is changed by itself.
     """
     frames = sizes["t"]
     # Some of many, evenly: each of those that fit is asked for.
@@ -248,6 +256,8 @@ def further_plan(
         ]
         if frames > FEW_FRAMES:
             changes += single_frames(frames, MORE)
+    if every:
+        changes += [one for one in (Change(frames=(frame, frame)) for frame in range(frames)) if one not in changes]
     if nodes:
         tests = [Change(instance=m, node=v) for v, m in _nodes(sizes["n"], sizes["m"], MORE)]
         changes += tests

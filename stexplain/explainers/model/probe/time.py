@@ -1,13 +1,10 @@
 """Stride and offset of a layer from the frames that its positions see.
 
 Position p of a layer sees the frames f_p to l_p: its output changes where frames up to f_p are changed, and where
-frames from l_p on are. Where a layer is made of convolutions and pooling, both move on by the stride s,
-
-    f_p = max(0, f_0 + s p),    l_p = min(T - 1, l_0 + s p),
-
-with f_0 below 0 where the past is padded. The position stands for the middle of what it sees, (f_0 + l_0) / 2 + s p;
-where it only looks back from frame s p, for that one.
-What is not of a known form, or fits more than one s, f_0, l_0, is unknown.
+frames from l_p on are. Where a layer is made of convolutions and pooling, both move on by the stride s, with f_0 below
+0 where the past is padded: f_p = max(0, f_0 + s p) and l_p = min(T - 1, l_0 + s p). The position stands for the middle
+of what it sees, (f_0 + l_0) / 2 + s p; where it only looks back from frame s p, for that one. What is not of a known
+form, or fits more than one s, f_0, l_0, is unknown.
 """
 
 from dataclasses import dataclass
@@ -31,9 +28,8 @@ Kind = Literal["one frame", "aligned", "causal", "anticausal", "global", "unknow
 - none: there is no axis of positions in time.
 """
 
-
 _LIMIT = 10**9  # stands for no bound
-_SEVERAL = "several strides and offsets fit the frames that its positions see: the clip is too short to tell"
+SEVERAL = "several strides and offsets fit the frames that its positions see: the clip is too short to tell"
 _NO_LINE = "the frames that its positions see do not move on by one stride per position"
 
 
@@ -46,9 +42,10 @@ class Timing:
         stride: none where unknown.
         offset: the frame that position 0 stands for; a half where the middle lies between two frames.
         sees: how many frames a position sees, away from the ends of the clip.
-        last: the last frame that position 0 sees, below 0 where it lies before the clip.
+        last: the last frame that position 0 sees, below 0 where it lies before the clip; none where anticausal.
         why: in words, where unknown.
         wanted: frames at which further changes would tell more.
+        every: whether it would tell more to change each frame by itself.
     """
 
     kind: Kind
@@ -58,6 +55,7 @@ class Timing:
     last: int | None = None
     why: str = ""
     wanted: tuple[int, ...] = ()
+    every: bool = False
 
     @property
     def known(self) -> bool:
@@ -147,8 +145,8 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
     # From its start, or nearly, to its end: of channels that respond to most frames some end a little earlier.
     if all_from_start and (one := _only(last, count)) and _spans(*one, count, frames):
         return Timing("causal", one[0], float(one[1]), frames, one[1])
-    if all_to_end and (one := _only(first, count)) and _spans(*one, count, frames):
-        return Timing("anticausal", one[0], float(one[1]), frames, frames - 1)
+    if all_to_end and (one := _only(first, count)) and _spans(*_turned(*one, count, frames), count, frames):
+        return Timing("anticausal", one[0], float(one[1]), frames)
     both = {
         stride: (first[stride], last[stride])
         for stride in first
@@ -276,7 +274,7 @@ def _of_taps(sees: NDArray[np.bool_], found: Timing | None) -> Timing | None:
         ((stride, (first, last)),) = fits.items()
         return _aligned(stride, first, last)
     if fits or found:
-        return Timing("unknown", why=_SEVERAL if fits else _NO_LINE)
+        return Timing("unknown", why=SEVERAL if fits else _NO_LINE)
     return None
 
 
@@ -289,7 +287,7 @@ def _of_lines(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> 
             return _aligned(stride, low, last_low)
     if not both:
         return None
-    return Timing("unknown", why=_SEVERAL, wanted=_wanted(both, count, frames))
+    return Timing("unknown", why=SEVERAL, wanted=_wanted(both, count, frames))
 
 
 def _aligned(stride: int, first: int, last: int) -> Timing:
@@ -302,10 +300,8 @@ def _aligned(stride: int, first: int, last: int) -> Timing:
 
 def _only(lines: dict[int, _Line], count: int) -> tuple[int, int] | None:
     """The stride and the first value, where a single pair fits so many positions; two might fit by chance."""
-    if len(lines) != 1 or count < 3:
-        return None
-    ((stride, (low, high)),) = lines.items()
-    return (stride, low) if low == high else None
+    found = [(stride, low) for stride, (low, high) in lines.items() if low == high]
+    return found[0] if len(lines) == len(found) == 1 and count > 2 else None
 
 
 def _spans(stride: int, start: int, count: int, frames: int) -> bool:
@@ -315,22 +311,25 @@ def _spans(stride: int, start: int, count: int, frames: int) -> bool:
     return 0 <= start <= frames // 2 and frames - 2 * stride <= end < frames
 
 
+def _turned(stride: int, start: int, count: int, frames: int) -> tuple[int, int]:
+    """The same line in the clip turned round, in which what looks ahead looks back."""
+    return stride, frames - 1 - start - stride * (count - 1)
+
+
 def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, frames: int, *, holes: bool) -> Timing:
     """A recurrent layer that forgets: what lies far back changes nothing, to rounding, so that f_p follows no line."""
     count = len(bounds.seeing)
     sees = int((bounds.last_low - bounds.first_high)[bounds.seeing].max()) + 1
 
-    def only(lines: dict[int, _Line]) -> tuple[int, int] | None:
-        one = _only(lines, count)
+    def fits(stride: int, start: int) -> bool:
         # It leaves out no frame between those that it sees. Of a dilated convolution with a stride, near the ends of a
         # short clip, a few positions may lie on such a line, too.
-        fits = one is not None and one[1] < one[0] and _spans(*one, count, frames) and not (holes and one[0] > 1)
-        return one if fits else None
+        return start < stride and _spans(stride, start, count, frames) and not (holes and stride > 1)
 
-    if not first and (one := only(last)):
+    if not first and (one := _only(last, count)) and fits(*one):
         return Timing("causal", one[0], float(one[1]), sees, one[1])
-    if not last and (one := only(first)):
-        return Timing("anticausal", one[0], float(one[1]), sees, frames - 1)
+    if not last and (one := _only(first, count)) and fits(*_turned(*one, count, frames)):
+        return Timing("anticausal", one[0], float(one[1]), sees)
     return Timing("unknown", why=_NO_LINE)
 
 

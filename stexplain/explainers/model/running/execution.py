@@ -28,6 +28,7 @@ def plain_execution(model: nn.Module, device: torch.device) -> Iterator[None]:
       gradient, and hooks on a layer inside do not fire a second time. Memory is saved by `chunk` in its place.
     - Recurrent networks on CUDA run without cuDNN, which differentiates them in train mode alone.
     - Compiled modules run as they were before, where torch can do so.
+    - Attention takes no fast path, which has no gradients and calls no layer inside of it.
     - In a forked process torch and DGL run in one thread: it would wait forever for threads that its parent had.
 
     Args:
@@ -46,6 +47,7 @@ def plain_execution(model: nn.Module, device: torch.device) -> Iterator[None]:
         if _FORKED.is_set():
             stack.enter_context(_in_one_thread())
         stack.enter_context(_without_checkpoints())
+        stack.enter_context(_fast_path(on=False))
         if device.type == "cuda" and any(isinstance(module, nn.RNNBase) for module in model.modules()):
             stack.enter_context(_without_cudnn())
         # Importing the compiler takes seconds: who has not imported it has compiled nothing.
@@ -73,6 +75,36 @@ def _without_cudnn() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.enabled = enabled
+
+
+# Whether attention took its fast path before the outermost block.
+_FAST: list[bool] = []
+
+
+@contextmanager
+def _fast_path(*, on: bool) -> Iterator[None]:
+    before = torch.backends.mha.get_fastpath_enabled()
+    _FAST.append(before)
+    torch.backends.mha.set_fastpath_enabled(on)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+        _FAST.pop()
+
+
+@contextmanager
+def as_called_elsewhere() -> Iterator[None]:
+    """Inside of `plain_execution`, without gradients: attention takes its fast path where it would have without us.
+
+    Where it leads a model to something else, as a `TransformerEncoder` whose padding it sets to zero, this is what the
+    model's predictions are made of.
+    """
+    if not _FAST or torch.is_grad_enabled():
+        yield
+        return
+    with _fast_path(on=_FAST[0]):
+        yield
 
 
 @contextmanager

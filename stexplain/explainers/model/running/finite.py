@@ -28,6 +28,10 @@ class NotFiniteError(InputError):
         super().__init__(f"{problem}. {origin}".rstrip())
         self.problem, self.origin = problem, origin
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As a worker sends it: by default an error is made anew of its message.
+        return type(self), (self.problem, self.origin)
+
 
 def problem_of(tensor: Tensor | None) -> str:
     """``"NaN"`` or ``"infinity"``, whichever a tensor holds; empty where all of it is finite.

@@ -1,5 +1,6 @@
 """Freezing a model for the length of a block, and turning gradients on for it."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,16 @@ class _Held:
 # may be open at once.
 _HELD: dict[int, _Held] = {}
 _HELD_LOCK = threading.Lock()
+
+
+def _forked() -> None:
+    """In a forked process nobody is left who would release what another thread held."""
+    global _HELD_LOCK
+    _HELD_LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @contextmanager

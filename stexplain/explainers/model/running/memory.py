@@ -61,6 +61,18 @@ def bytes_of_pass(run: Callable[[], Any]) -> int | None:
     return allocated.bytes
 
 
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, of the system or of a device.
+
+    Example:
+        >>> ran_out_of_memory(MemoryError()), ran_out_of_memory(ValueError("memory"))
+        (True, False)
+    """
+    # On a CPU torch has no class for it.
+    said = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
 def at_once(bytes_of: NDArray[np.float64], budget: float) -> int:
     """How many samples go through a model at once: the largest power of two whose passes all fit, or all of them.
 

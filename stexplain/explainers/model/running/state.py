@@ -1,5 +1,6 @@
 """What a forward pass sets on the model itself, undone before the next one and at the end."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,14 +30,12 @@ class _Record:
     """What is known of a model's forward passes.
 
     Attributes:
-        lock: held for the length of an explanation, by one thread.
         depth: how many blocks of `kept_state` are open.
         undo: what undoes the changes of the last forward pass, the last change first.
         in_place: the ids of tensors that forward passes write into; none: no pass was seen yet.
         held: what the model held before the last pass, where that is known.
     """
 
-    lock: Any = field(default_factory=threading.RLock)
     depth: int = 0
     undo: list[Callable[[], None]] = field(default_factory=list)
     in_place: set[int] | None = None
@@ -77,6 +76,19 @@ class _Held(NamedTuple):
 # By model, not on it: an attribute of ours would be a change, and explainers of one model must share what is known.
 _RECORDS: WeakKeyDictionary[nn.Module, _Record] = WeakKeyDictionary()
 _RECORDS_LOCK = threading.Lock()
+# Held for the length of an explanation, whichever the model: passes set the process's own random numbers and filters of
+# warnings, which two threads would put back in the wrong order.
+_EXPLAINING = threading.RLock()
+
+
+def _forked() -> None:
+    """In a forked process nobody is left who would release what another thread held."""
+    global _EXPLAINING, _RECORDS_LOCK
+    _EXPLAINING, _RECORDS_LOCK = threading.RLock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _record_of(model: nn.Module) -> _Record:
@@ -88,7 +100,7 @@ def _record_of(model: nn.Module) -> _Record:
 def kept_state(model: nn.Module) -> Iterator[None]:
     """What `forward_pass` sees a model set on itself is as before after the block, also on error.
 
-    One thread at a time: a second one that explains the same model waits until the first is done.
+    One thread at a time: a second one that explains, this model or another, waits until the first is done.
 
     Args:
         model: any.
@@ -113,7 +125,7 @@ def kept_state(model: nn.Module) -> Iterator[None]:
     """
     _check_initialised(model)
     record = _record_of(model)
-    with record.lock:
+    with _EXPLAINING:
         record.depth += 1
         try:
             yield

@@ -287,8 +287,8 @@ def test_the_check_runs_once_per_kind_of_input():
     first, Passes.ran = Passes.ran, 0
     explain(X, target=Class(0))
     second, Passes.ran = Passes.ran, 0
-    # Four inferences of every sample: a batch, another, and both at once; two for the axes of the output.
-    assert first - second == (4 + 2) * SAMPLES
+    # Four inferences of every sample: a batch, another, and both at once; four for the axes of the output.
+    assert first - second == (4 + 4) * SAMPLES
     assert list(explain._ways.values()) == [Way.AS_THEY_ARE]
     explain(X[:2], target=Class(0))
     assert len(explain._ways) == 2

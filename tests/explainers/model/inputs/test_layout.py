@@ -60,13 +60,13 @@ class Holds(Linear):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("supports", torch.ones(3, NODES, NODES))
+        self.register_buffer("supports", torch.rand(3, NODES, NODES))
 
 
 class HoldsList(Linear):
     def __init__(self):
         super().__init__()
-        self.supports = [torch.eye(NODES)]
+        self.supports = [torch.eye(NODES), torch.rand(NODES, NODES)]
 
 
 class Given(Linear):
@@ -147,7 +147,7 @@ def test_the_layout_is_found_and_said(model, pattern, options):
 
 
 def test_an_adjacency_that_is_given_tells_the_nodes():
-    e = InputGradient(Given())(x("b n t c"), target=Class(0), shared={"adjacency": np.eye(NODES)})
+    e = InputGradient(Given())(x("b n t c"), target=Class(0), shared={"adjacency": np.diag(range(NODES))})
     assert e.values.shape == (3, 1, FRAMES, NODES)
 
 
@@ -190,7 +190,7 @@ class Skeletons(nn.Module):
     def __init__(self, persons):
         super().__init__()
         self.persons = persons
-        self.register_buffer("adjacency", torch.ones(3, 25, 25) / 25)
+        self.register_buffer("adjacency", torch.rand(3, 25, 25))
         self.norm, self.mix = nn.BatchNorm1d(3 * 25 * (2 if persons else 1)), nn.Conv2d(3, 4, 1)
 
     def forward(self, x):
@@ -227,7 +227,7 @@ def test_channels_of_one_or_two_persons_are_not_read_as_persons(shape):
     """As many nodes as frames or channels: the first layers, behind a normalisation, do not tell which are which."""
 
     class Pooled(nn.Module):
-        adjacency = torch.ones(shape[3], shape[3])
+        adjacency = torch.rand(shape[3], shape[3])
 
         def forward(self, x):
             return torch.einsum("bctnm,nk->bctkm", x, self.adjacency).mean((2, 3, 4))

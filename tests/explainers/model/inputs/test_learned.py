@@ -52,11 +52,12 @@ class Masked(nn.Module):
 class Roads(nn.Module):
     """x ``[B, C, T, N]``: the same learned roads behind each of six layers, or others, or roads that it adds to."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, kernel=3):
         super().__init__()
         self.kind = kind
+        kernels = {"kernel_size": (kernel, 1), "padding": (kernel // 2, 0)}
         self.roads = nn.Parameter(torch.eye(NODES) + 0.1 * torch.rand(NODES, NODES))
-        self.layers = nn.ModuleList([nn.Conv2d(3 if not number else 8, 8, 1) for number in range(6)])
+        self.layers = nn.ModuleList([nn.Conv2d(3 if not number else 8, 8, **kernels) for number in range(6)])
         self.head = nn.Linear(8, 3)
 
     def forward(self, x):
@@ -99,6 +100,54 @@ def test_learned_roads_tell_the_nodes(kind):
         # As many frames: which of both axes it mixes is measured, of sizes alone it would not follow.
         same = signals(2, 3, NODES, NODES)
         assert InputGradient(model)(same, target=Class(0)).call.options["inputs"] == "b c t n"
+
+
+class OverTime(nn.Module):
+    """x ``[B, T, N, C]``: a matrix of frames, which is all that it holds, and no layer over time."""
+
+    def __init__(self, matrix):
+        super().__init__()
+        self.embed, self.head = nn.Linear(3, 4), nn.Linear(4, 3)
+        if isinstance(matrix, nn.Parameter):
+            self.matrix = matrix
+        else:
+            self.register_buffer("matrix", matrix)
+
+    def forward(self, x):
+        hidden = torch.einsum("btnc,ts->bsnc", self.embed(x), self.matrix)
+        return self.head(hidden.relu().mean((1, 2)))
+
+
+def frames_apart(frames=FRAMES):
+    return (torch.arange(frames)[:, None] - torch.arange(frames)).float()
+
+
+MATRICES = {
+    "learned": lambda: nn.Parameter(torch.randn(FRAMES, FRAMES)),
+    "decay": lambda: torch.exp(-frames_apart().abs()),
+    "one sided decay": lambda: torch.exp(-frames_apart()).tril(),
+    "local": lambda: (frames_apart().abs() <= 2).float(),
+    "all": lambda: torch.ones(FRAMES, FRAMES),
+    "cosine": lambda: torch.cos(torch.pi / FRAMES * (torch.arange(FRAMES) + 0.5) * torch.arange(FRAMES)[:, None]),
+    "differences": lambda: torch.eye(FRAMES) - torch.eye(FRAMES).roll(1, 0),
+}
+
+
+@pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES)
+@pytest.mark.parametrize("nodes", [NODES, FRAMES])
+def test_a_matrix_over_frames_is_not_one_over_nodes(matrix, nodes):
+    torch.manual_seed(0)
+    model, x = OverTime(matrix()).eval(), signals(2, FRAMES, nodes, 3)
+    with pytest.raises(InputError, match=r"Give it, such as .*inputs='b t n c'"):
+        InputGradient(model)(x, target=Class(0))
+    assert InputGradient(model, inputs="b t n c")(x, target=Class(0)).values.shape == (2, 1, FRAMES, nodes)
+
+
+def test_learned_roads_alone_do_not_tell_nodes_from_frames():
+    """As many layers, none of which is over time: a matrix over frames would look the same."""
+    torch.manual_seed(0)
+    with pytest.raises(InputError, match=r"inputs='b c t n'"):
+        InputGradient(Roads("plain", kernel=1).eval())(signals(2, 3, FRAMES, NODES), target=Class(0))
 
 
 def test_roads_and_weights_of_one_size_are_told_apart():

@@ -1,13 +1,17 @@
 """What a longer clip tells of layers whose positions see more than the clip."""
 
+from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from torch import Tensor, nn
 
 import stexplain as stx
+from stexplain.axes import Layout
 from stexplain.explainers.model.probe.axes import TensorAxes
-from stexplain.explainers.model.probe.clips import grows
+from stexplain.explainers.model.probe.clips import grows, with_longer, without_time
+from stexplain.explainers.model.probe.plan import Change, Plan
 from stexplain.explainers.model.probe.responses import Factor
 from stexplain.explainers.model.probe.time import Timing
 from tests.explainers.model.probe import kinds
@@ -30,6 +34,28 @@ def test_only_an_axis_whose_size_differs_grows_with_the_clip():
     assert not grows(short, alike)
 
 
+@pytest.mark.parametrize(("why", "layout"), [("", Layout("b c")), ("more than one axis follows the nodes", None)])
+def test_what_does_not_grow_has_no_time_and_a_layout_where_all_else_is_known(why, layout):
+    factors = (Factor(0, 23, "b"), Factor(1, 4))
+    found = without_time(TensorAxes(None, Timing("unknown"), "time", factors=factors, unnamed=factors, open_axes=why))
+    assert (found.layout, found.timing, found.why) == (layout, Timing("none"), why)
+
+
+@pytest.mark.parametrize(("reach", "told"), [(1, True), (2, False)])
+def test_what_a_longer_clip_tells_must_explain_the_short_one(reach, told):
+    """Of the longer clip each position sees one frame either way; of the short one so many."""
+    plan = Plan(tuple(Change(frames=(frame, frame)) for frame in range(12)), {"m": 1, "t": 12, "n": 1, "c": 1}, 12)
+    sees = np.abs(np.arange(12)[:, None] - np.arange(12)) <= reach
+    short, longer = (
+        TensorAxes(None, Timing("unknown"), factors=(Factor(0, 12, "b"), time), unnamed=(Factor(0, 12, "b"), time))
+        for time in (Factor(1, 12, response=0.5 * sees, strength=0.25 * sees), Factor(1, 36, "t"))
+    )
+    aligned = Timing("aligned", 1, 0.0, 3, 1)
+    found = with_longer(short, plan, replace(longer, layout=Layout("b t"), timing=aligned, sizes={"t": 36}))
+    assert (found.timing == aligned) is told
+    assert (found.frames, found.sizes) == ((True, {"t": 12}) if told else (False, {}))
+
+
 class Reversed(nn.Module):
     """x ``[B, C, T, N]``; its layer has the frames from last to first, which is no stride; notes lengths of clips."""
 
@@ -43,6 +69,26 @@ class Reversed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.lengths.add(x.shape[2])
         return self.layer(x.flip(2)).mean((2, 3))
+
+
+class Sums(nn.Module):
+    """x ``[B, C, T, N]``; its layer has the sum of all frames so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x.cumsum(2)).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("model", "time", "sees"),
+    [(lambda: kinds.Convolution(kernel=151, before=75, behind=75), "aligned", 151), (Sums, "causal", 300)],
+)
+def test_what_sees_all_of_a_part_sees_all_of_the_clip_unless_it_ends_there(model, time, sees):
+    row = stx.layers(model().eval(), signals(1, 3, 300, 3), inputs="b c t n").set_index("layer").loc["conv"]
+    assert (row["time"], row["sees"]) == (time, sees)
 
 
 @pytest.mark.parametrize(("frames", "longest"), [(28, 9), (29, 3)])

@@ -24,11 +24,11 @@ def sums(x: Tensor, first: int, last: int) -> Tensor:
     return torch.einsum("bmtnc,pt->bmpnc", x, (ahead + 0.5) * ((ahead >= first) & (ahead <= last)).to(x))
 
 
-def checked(layer, m=1, t=36, n=5, position=(1, 0.0)):
+def checked(layer, m=1, t=36, n=5, position=(1, 0.0), layout=BATCH):
     """What the check says of what a function gives, laid out as a batch."""
     plan = check_plan({"m": m, "t": t, "n": n, "c": 2})
     reference, changed = changed_signals(signals(1, m, t, n, 2).double(), plan)
-    return agrees(layer(reference), layer(changed), plan, BATCH, {"c": 2}, position)
+    return agrees(layer(reference), layer(changed), plan, layout, {"c": 2}, position)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,12 @@ def test_a_node_and_a_person_that_a_layer_does_not_use_contradict_nothing():
     used = torch.ones(3, 1, 5, 1).double()
     used[1], used[:, :, 0] = 0, 0
     assert checked(lambda x: x * used, m=3)
+
+
+def test_a_layer_without_persons_or_nodes_responds_to_each_of_them():
+    assert checked(lambda x: x.sum(1), m=3, layout=Layout("b t n c"))
+    assert checked(lambda x: x.sum(3), m=3, layout=Layout("b m t c"))
+    assert not checked(lambda x: x[:, :2].sum(1), m=3, layout=Layout("b t n c"))
 
 
 def test_a_single_frame_has_no_two_sides():
@@ -114,3 +120,9 @@ def test_most_positions_respond_to_the_frame_that_they_stand_for(silent, expecte
     used = torch.ones(36, 1, 1).double()
     used[1 : 2 * silent : 2] = 0
     assert checked(lambda x: x * used) == expected
+
+
+def test_a_channel_that_does_not_respond_contradicts_nothing():
+    """Of two channels one is at rest, as behind a ReLU."""
+    assert checked(lambda x: x * torch.tensor([1.0, 0.0]))
+    assert not checked(lambda x: x * 0)

@@ -184,3 +184,58 @@ def test_nodes_are_found_of_layers_that_see_more_than_the_clip():
         assert row["nodes"]
         assert row["frames"]
     assert table.loc["pooled", "layout"] == "b c t"
+
+
+class Backwards(Deep):
+    """From the third layer on the last frame is the first, which is no stride."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for number, conv in enumerate(self.convs):
+            x = torch.tanh(conv((x.flip(2) if number == 2 else x) @ self.walk))
+        return self.head(self.pooled(x.mean(3)).mean(2))
+
+
+def test_nodes_that_are_found_leave_time_unknown_where_it_is():
+    torch.manual_seed(0)
+    table = stx.layers(Backwards().eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n").set_index("layer")
+    found = [tuple(table.loc[f"convs.{index}", ["layout", "time", "nodes"]]) for index in range(5)]
+    assert found[:4] == [("b c t n", "one frame", True)] * 2 + [(None, "unknown", True)] * 2
+    assert found[4][:2] == (None, "unknown")
+
+
+class Topologies(nn.Module):
+    """x ``[B, C, T, N]``: adjacencies ``[B, C, N, N]`` from pairs of nodes, several in each of two blocks."""
+
+    def __init__(self, subsets: int) -> None:
+        super().__init__()
+        self.left, self.right, self.pairs = (
+            nn.ModuleList(nn.Conv2d(channels, 4, 1) for channels in (2, 4) for _ in range(subsets))
+            if kind
+            else nn.ModuleList(nn.Conv2d(4, 4, 1) for _ in range(2 * subsets))
+            for kind in (True, True, False)
+        )
+        self.mix = nn.ModuleList([nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 1)])
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        subsets = len(self.pairs) // 2
+        for block, mix in enumerate(self.mix):
+            mixed = 0
+            for at in range(block * subsets, (block + 1) * subsets):
+                left, right = self.left[at](x).mean(2), self.right[at](x).mean(2)
+                adjacency = self.pairs[at](torch.tanh(left[..., None] - right[..., None, :]))
+                mixed = mixed + mix(x) @ adjacency
+            x = torch.tanh(mixed)
+        return self.head(x.mean((2, 3)))
+
+
+def test_adjacencies_of_many_subsets_are_measured_together():
+    """Each pair of nodes is told by the layer right before it alone; of eight subsets no round for each is needed."""
+    tables = []
+    for subsets in (2, 8):
+        torch.manual_seed(0)
+        tables.append(stx.layers(Topologies(subsets).eval(), torch.randn(3, 2, 10, NODES), inputs="b c t n"))
+        rows = tables[-1].set_index("layer")
+        assert {rows.loc[f"pairs.{at}", "layout"] for at in range(2 * subsets)} == {"b c d n"}
+    # A round is 22 inferences of one sample; a round for each adjacency would be twelve more.
+    assert tables[1].attrs["inferences"] <= tables[0].attrs["inferences"] + 22

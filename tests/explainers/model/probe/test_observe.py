@@ -1,12 +1,16 @@
 """The two passes over copies of a sample: in float64 where that is possible, whatever else the model is given."""
 
+import threading
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+import stexplain as stx
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.probe.observe import observed_twice
+from tests.explainers.model.probe import kinds
 
 
 class Gathered(nn.Module):
@@ -35,3 +39,24 @@ def test_integers_stay_what_they_are_in_either_type(exact, dtype, rounding):
     assert seen.reference.last("").dtype == dtype
     assert seen.plan.rounding == pytest.approx(rounding)
     assert (model.lift.weight.dtype, model.order[0].dtype) == (torch.float32, torch.int64)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_network_that_lists_its_weights_anew_when_it_is_copied_keeps_its_own_lists(kind):
+    model = kinds.PerNode(kind).eval()
+    # As torch.func and parametrisations do: it is listed anew at the next copy.
+    model.rnn._parameters["weight_hh_l0"] = nn.Parameter(model.rnn.weight_hh_l0.detach().clone())
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    stx.layers(model, torch.randn(2, 4, 3, 3), inputs="b t n c")
+    for module, attributes in before:
+        assert vars(module).keys() == attributes.keys()
+        assert all(vars(module)[name] is value for name, value in attributes.items())
+
+
+def test_a_model_that_cannot_be_copied_runs_as_it_is():
+    """In its own type: it holds a lock, say."""
+    model = nn.Sequential(nn.Conv2d(2, 3, (3, 1), padding=(1, 0)), nn.Flatten(), nn.Linear(3 * 6 * 4, 2)).eval()
+    model.lock = threading.Lock()
+    row = stx.layers(model, torch.randn(2, 2, 6, 4), inputs="b c t n").set_index("layer").loc["0"]
+    assert (row["layout"], row["time"], row["offset"], row["sees"]) == ("b c t n", "aligned", 0, 3)
+    assert model[0].weight.dtype == torch.float32

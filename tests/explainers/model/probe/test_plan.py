@@ -151,3 +151,13 @@ def test_a_sample_of_one_value_has_noise_added_as_large_as_it(value, scale):
     noise = (after - before)[after != before]
     assert noise.std().item() == pytest.approx(scale, rel=0.1)
     assert abs(noise.mean().item()) < 0.1 * scale
+
+
+def test_noise_is_as_large_as_the_largest_channel_where_each_has_one_value():
+    """Half a metre beside seven: one scale for all, as it is in one layer that they meet."""
+    plan = first_plan({"m": 1, "t": 12, "n": 40, "c": 2})
+    x = torch.tensor([0.5, -7.0]).double().expand(1, 1, 12, 40, 2)
+    before, after = changed_signals(x, plan)
+    for channel in (0, 1):
+        noise = (after - before)[..., channel][(after != before)[..., channel]]
+        assert noise.std().item() == pytest.approx(7, rel=0.1)

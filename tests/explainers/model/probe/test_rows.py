@@ -34,3 +34,18 @@ def test_known_is_what_has_a_layout_and_a_place_in_time_where_it_has_frames():
     assert replace(row, timing=Timing("none"), frames=False).known
     assert not replace(row, layout=None).known
     assert not replace(row, layout=None, timing=Timing("none"), frames=False).known
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "means"),
+    [
+        ("a", (), {"a"}),
+        ("a", (0,), {"a", "a[0]"}),
+        ("a[1][0]", (1, 0), {"a", "a[1]", "a[1][0]"}),
+        ("a[1][1]", (1, 1), {"a", "a[1]", "a[1][1]"}),
+    ],
+)
+def test_a_name_means_a_tensor_or_the_tuple_that_begins_with_it(name, path, means):
+    row = LayerAxes(name, "LSTM", (3, 4), 1, False, None, Timing("none"), nodes=False, frames=False, path=path)
+    names = ["a", "a[0]", "a[1]", "a[1][0]", "a[1][1]", "a[1][0][0]", "b", "b[1]", "b[1][0]"]
+    assert {each for each in names if row.named(each)} == means

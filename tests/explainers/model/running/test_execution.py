@@ -125,6 +125,58 @@ def test_compiled_and_wrapped_models(kind, how):
         check_equal(kind, given)
 
 
+def negated(module, inputs, output):
+    return -output
+
+
+def reversed_in_time(module, inputs):
+    return (inputs[0].flip(1),)
+
+
+@pytest.mark.parametrize("register", ["register_forward_hook", "register_forward_pre_hook"])
+@pytest.mark.parametrize("how", [nn.DataParallel, lambda model: torch.compile(model, backend="eager")])
+def test_hooks_of_a_wrapper_are_not_left_out(how, register):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # loading the compiler warns of what it loads
+        given = how(Net())
+    handle = getattr(given, register)(negated if register == "register_forward_hook" else reversed_in_time)
+    for kind in METHODS:
+        with pytest.raises(
+            InputError, match=r"^model: got a \w+ with hooks.*Register them on model\.(module|_orig_mod)"
+        ):
+            explained(kind, given)
+    handle.remove()
+    check_equal(InputGradient, given)
+
+
+class Negated(nn.DataParallel):
+    def forward(self, *inputs, **kwargs):
+        return -super().forward(*inputs, **kwargs)
+
+
+class NamedAsAWrapper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self._orig_mod = Net()
+
+    def forward(self, x):
+        return -self._orig_mod(x)
+
+
+class NegatedNet(Net):
+    def forward(self, x):
+        return -super().forward(x)
+
+
+@pytest.mark.parametrize("kind", METHODS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("made", [lambda: Negated(Net()), NamedAsAWrapper])
+def test_what_looks_like_a_wrapper_and_computes_something_else(kind, made):
+    given = made()
+    layer = next(name for name, _ in given.named_modules() if name.endswith("second"))
+    for one, other in zip(explained(kind, given, layer), explained(kind, NegatedNet()), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("how", ["scripted", "traced", "exported"])
 def test_models_whose_code_is_no_longer_python(how):
     model, x = Net(), signals(3, 4, 5, 3)
